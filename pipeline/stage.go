@@ -1,0 +1,152 @@
+// Package pipeline turns a loaded study into a plan and a plan into artifacts.
+//
+// It knows stages only through the contract in this file: main hands it the
+// list of kinds. It never imports stages, GoMLX or gonum.
+package pipeline
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+)
+
+// Kind describes one type of stage to the language, the planner and the docs.
+type Kind struct {
+	Block, Type string
+	Version     int    // bump when the same spec would now give other bytes
+	Doc         string // one or two sentences for the reference
+
+	// Definition marks a stage that only describes (norm, model, optimizer):
+	// its recipe is known without running it, so nothing waits for it. Running
+	// one writes its document.
+	Definition bool
+	// Child makes instances run in a process of their own (ablate exec).
+	Child bool
+
+	New func() Stage // pre-filled with frozen defaults; always a pointer to a struct
+}
+
+// Stage is a decoded block: plain exported data (it travels as JSON to child
+// processes) plus behaviour. Struct tags are those of package hcl/spec.
+type Stage interface {
+	// Validate checks the spec alone and reports attribute paths. No I/O.
+	Validate() diag.List
+	// Describe says what goes into the key and what comes out. It is pure but
+	// for reading sources and asking the memo. Mistakes of the user are
+	// returned as diag.List.Err().
+	Describe(in Inputs) (Recipe, error)
+	// Run does the work and creates every output that Describe promised.
+	Run(ctx context.Context, env *Env) error
+}
+
+// Recipe is what one action depends on beside its own spec, and what it makes.
+// The pipeline adds block, type, version and the encoded spec.
+type Recipe struct {
+	Inputs  cache.Value // a map by attribute: what of each input's content counts
+	Code    cache.Value // a map by part: fingerprints of the computation
+	Notes   cache.Value // a map stored beside the ingredients for explain and show; never hashed
+	Outputs []Output
+}
+
+// Output is an artifact that Run promises to create.
+type Output struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+}
+
+// StudyInfo is what stages may know of the study as a whole.
+type StudyInfo struct {
+	Seed int64 `json:"seed"` // the study seed of design streams; default 0
+}
+
+// Inputs is what Describe and Run may look at: the instances that the spec
+// refers to, by attribute name.
+type Inputs struct {
+	Study   StudyInfo
+	Refs    map[string][]Input // by attribute path; several for a list of references
+	Sources Sources
+	Memo    Memo
+}
+
+// One returns the only input at an attribute. It panics when there is not
+// exactly one: the language has checked that before.
+func (in Inputs) One(attr string) Input {
+	refs := in.Refs[attr]
+	if len(refs) != 1 {
+		panic("pipeline: attribute " + attr + " does not hold exactly one reference")
+	}
+	return refs[0]
+}
+
+// Input is one instance that a stage refers to.
+type Input struct {
+	Address   addr.Instance
+	Label     string        // for people: the label, or a short name
+	Factors   []addr.Factor // of a matrix cell, sorted by name
+	Stage     Stage         // its decoded spec
+	Ref       Ref           // kind, version and encoded spec, as keys see them
+	Recipe    Recipe        // of a definition only
+	Artifacts map[string]cache.Artifact
+	Labels    map[string]string // display text of each factor's level
+	Failed    string            // root cause, when the instance failed and partial results are allowed
+}
+
+// Ref is the identity of an instance's kind and spec inside another's key.
+type Ref struct {
+	Block   string
+	Type    string
+	Version int
+	Spec    cache.Value // encoded, defaults elided
+}
+
+// Value is the form in which a definition enters the key of its consumers.
+func (r Ref) Value() cache.Value {
+	return cache.Map(map[string]cache.Value{
+		"type": cache.String(r.Type), "version": cache.Int(int64(r.Version)), "spec": r.Spec,
+	})
+}
+
+// Sources reads the user's files. Paths are relative to the study's folder or
+// absolute; .gz and .zst are seen decompressed.
+type Sources interface {
+	// Expand turns a file, a folder (recursively) or a glob into files, sorted
+	// bytewise. Nothing matched is an empty list.
+	Expand(pattern string) ([]string, error)
+	// Digest returns the digest and size of a file's decompressed content.
+	Digest(path string) (cache.Digest, int64, error)
+	// Open reads a file's decompressed content.
+	Open(path string) (io.ReadCloser, error)
+}
+
+// Memo remembers digests that are costly to compute, under the digest of the
+// running executable: a rebuilt program forgets them all.
+type Memo interface {
+	Digest(what cache.Value, compute func() (cache.Digest, error)) (cache.Digest, error)
+}
+
+// Env is what Run works with.
+type Env struct {
+	Address addr.Instance
+	Key     cache.Key
+	Inputs  Inputs
+	Log     *slog.Logger
+	Threads int // cores this action may use
+
+	// Open reads an artifact of an input.
+	Open func(d cache.Digest) (io.ReadCloser, error)
+	// Create begins the named output; Close commits it.
+	Create func(name string) (io.WriteCloser, error)
+	// Progress reports how far the action is. It never blocks for long.
+	Progress func(Progress)
+}
+
+// Progress is a stage's own report; views draw it.
+type Progress struct {
+	Step    int                `json:"step"`
+	Steps   int                `json:"steps"`
+	Metrics map[string]float64 `json:"metrics,omitempty"` // loss, tokens_per_second, …
+}

@@ -1,0 +1,70 @@
+// Package ml is the bridge to GoMLX. Everything graph-building code may panic
+// about becomes an error here; everything random comes from named streams here;
+// the fingerprint that goes into keys is taken here.
+//
+// A computation is a Program: named, shaped inputs and one graph function. The
+// same Program value is fingerprinted (recorded, not compiled) and run, so what
+// the key witnesses is what runs.
+package ml
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Input is one argument of a Program. Name is its role in the fingerprint.
+type Input struct {
+	Name  string
+	Shape []int
+	DType dtypes.DType
+}
+
+// Program is a computation as data: inputs by role and a pure graph function
+// from their nodes, in order, to the outputs. Build may panic.
+type Program struct {
+	Name   string
+	Inputs []Input
+	Build  func(in []*graph.Node) []*graph.Node
+}
+
+// Role says what a parameter is for; optimizers group by it.
+type Role string
+
+// The roles of parameters.
+const (
+	Matrix    Role = "matrix"    // a hidden weight, [out, in]
+	Embedding Role = "embedding" // [vocabulary, width]
+	Head      Role = "head"      // the output projection, [vocabulary, width]
+	Vector    Role = "vector"    // gains and biases, [width]
+	Scalar    Role = "scalar"    // alpha, shift, multipliers, []
+	Buffer    Role = "buffer"    // a running statistic: no gradient, no optimizer
+)
+
+// Param declares one parameter of a model: where it lives, its shape, its
+// start. Weights are [out, in], as PyTorch and safetensors users expect.
+type Param struct {
+	Path  string // "layers.0.attention.q"
+	Shape []int
+	Role  Role
+	Init  Init
+}
+
+// Init is a start value drawn on the host: N(0, Std²) from the stream "init"
+// of the parameter's path when Std > 0, else the constant Value.
+type Init struct {
+	Std   float64
+	Value float64
+}
+
+// Vars gives graph functions the nodes of parameters by path.
+type Vars map[string]*graph.Node
+
+// At returns the node of a path; asking for one that was never declared is a
+// bug and panics.
+func (v Vars) At(path string) *graph.Node {
+	n, ok := v[path]
+	if !ok {
+		panic("ml: no parameter " + path)
+	}
+	return n
+}
