@@ -54,8 +54,16 @@ type Recipe struct {
 
 // Output is an artifact that Run promises to create.
 type Output struct {
-	Name      string `json:"name"`
-	MediaType string `json:"media_type"`
+	Name      string
+	MediaType string
+	Evictable bool // its absence from the store alone does not make a hit a miss
+}
+
+// Classed is a stage whose bits depend on the machine that computes them. The
+// class is recorded with each entry; under numerics = "strict" it is part of
+// the key.
+type Classed interface {
+	NumericsClass() string
 }
 
 // StudyInfo is what stages may know of the study as a whole.
@@ -106,7 +114,8 @@ type Ref struct {
 // Value is the form in which a definition enters the key of its consumers.
 func (r Ref) Value() cache.Value {
 	return cache.Map(map[string]cache.Value{
-		"type": cache.String(r.Type), "version": cache.Int(int64(r.Version)), "spec": r.Spec,
+		"block": cache.String(r.Block), "type": cache.String(r.Type),
+		"version": cache.Int(int64(r.Version)), "spec": r.Spec,
 	})
 }
 

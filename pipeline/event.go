@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"time"
+
+	"ablate/hcl/addr"
+)
+
+// EventType names what happened.
+type EventType string
+
+// What can happen to a step during a run.
+const (
+	StageStart    EventType = "stage_start"
+	StageWaiting  EventType = "stage_waiting" // another process is computing the same key
+	StageProgress EventType = "stage_progress"
+	StageDone     EventType = "stage_done"
+	StageHit      EventType = "stage_hit" // found in the store once its key was known
+	StageFailed   EventType = "stage_failed"
+	StageRetry    EventType = "stage_retry"
+)
+
+// Event is one thing that happened during a run. Progress is data; views draw
+// it.
+type Event struct {
+	Type     EventType
+	Time     time.Time
+	Address  addr.Instance
+	Block    string
+	Label    string
+	Progress Progress      // of StageProgress
+	Elapsed  time.Duration // of StageDone and StageFailed
+	Err      error         // of StageFailed and StageRetry; may carry a diag.List
+	LogPath  string        // of StageFailed, where there is one
+}
+
+// Summary counts by block how a run ended.
+type Summary struct {
+	Ran     map[string]int `json:"ran"`
+	Hit     map[string]int `json:"hit"`
+	Failed  map[string]int `json:"failed"`
+	Skipped map[string]int `json:"skipped"` // not run because something they need failed, or the run was stopped
+}
+
+// Total adds a count over all blocks.
+func Total(counts map[string]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

@@ -1,0 +1,204 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+
+	"ablate/hcl"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+)
+
+// Graph is a study's instances in dependency order, each with its kind.
+type Graph struct {
+	Study *hcl.Study
+
+	nodes  []*node // a topological order: by level, then in the study's order
+	levels [][]*node
+	byAddr map[addr.Instance]*node
+	kinds  map[kindName]*kindInfo
+}
+
+type kindName struct{ block, typ string }
+
+// kindInfo is a kind with what keys need of its defaults.
+type kindInfo struct {
+	Kind
+	encoder *encoder
+}
+
+// node is one instance with its place in the graph. Set once by Build.
+type node struct {
+	inst  *hcl.Instance
+	kind  *kindInfo
+	stage Stage
+	attrs []string           // attributes with references, in the order of the spec
+	deps  map[string][]*node // by attribute
+	users []*node
+	level int
+	index int // place in Graph.nodes
+}
+
+// LanguageKinds gives the language its view of the kinds.
+func LanguageKinds(kinds []Kind) []hcl.Kind {
+	out := make([]hcl.Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = hcl.Kind{Block: k.Block, Type: k.Type, New: func() any { return k.New() }}
+	}
+	return out
+}
+
+// Build links a loaded study into a graph and validates every spec. The study
+// must have been loaded with the same kinds and without errors.
+func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
+	g := &Graph{
+		Study:  study,
+		byAddr: make(map[addr.Instance]*node, len(study.Instances)),
+		kinds:  make(map[kindName]*kindInfo, len(kinds)),
+	}
+	for _, k := range kinds {
+		g.kinds[kindName{k.Block, k.Type}] = &kindInfo{Kind: k, encoder: newEncoder(k.New())}
+	}
+	all := make([]*node, len(study.Instances))
+	for i, inst := range study.Instances {
+		n := &node{inst: inst, kind: g.kindOf(inst), stage: inst.Spec.(Stage)}
+		all[i] = n
+		g.byAddr[inst.Address] = n
+	}
+	for _, n := range all {
+		g.link(n)
+	}
+	g.order(all)
+	return g, g.validate()
+}
+
+func (g *Graph) kindOf(inst *hcl.Instance) *kindInfo {
+	s := inst.Address.Stage
+	k := g.kinds[kindName{s.Block, s.Type}]
+	if k == nil {
+		panic(fmt.Sprintf("pipeline: study holds %s, of no known kind", inst.Address))
+	}
+	return k
+}
+
+func (g *Graph) link(n *node) {
+	if len(n.inst.Refs) == 0 {
+		return
+	}
+	n.deps = make(map[string][]*node)
+	for _, edge := range n.inst.Refs {
+		dep := g.byAddr[edge.Target]
+		if dep == nil {
+			panic(fmt.Sprintf("pipeline: %s refers to %s, which the study lacks", n.inst.Address, edge.Target))
+		}
+		if _, seen := n.deps[edge.Path]; !seen {
+			n.attrs = append(n.attrs, edge.Path)
+		}
+		n.deps[edge.Path] = append(n.deps[edge.Path], dep)
+		dep.users = append(dep.users, n)
+	}
+}
+
+// order assigns levels (1 + the deepest dependency) and the topological order.
+// The language has refused cycles.
+func (g *Graph) order(all []*node) {
+	done := make(map[*node]bool, len(all))
+	var visit func(n *node) int
+	visit = func(n *node) int {
+		if done[n] {
+			return n.level
+		}
+		done[n] = true
+		for _, attr := range n.attrs {
+			for _, dep := range n.deps[attr] {
+				n.level = max(n.level, visit(dep)+1)
+			}
+		}
+		return n.level
+	}
+	for _, n := range all {
+		level := visit(n)
+		for len(g.levels) <= level {
+			g.levels = append(g.levels, nil)
+		}
+		g.levels[level] = append(g.levels[level], n)
+	}
+	g.nodes = slices.Concat(g.levels...)
+	for i, n := range g.nodes {
+		n.index = i
+	}
+}
+
+func (g *Graph) validate() diag.List {
+	var found finder
+	for _, n := range g.nodes {
+		found.add(n, n.stage.Validate())
+	}
+	return found.list
+}
+
+// Edge is one arrow of the graph, for drawing.
+type Edge struct{ From, To addr.Instance }
+
+// Edges lists what depends on what, in the graph's order.
+func (g *Graph) Edges() []Edge {
+	var out []Edge
+	for _, n := range g.nodes {
+		for _, attr := range n.attrs {
+			for _, dep := range n.deps[attr] {
+				out = append(out, Edge{From: dep.inst.Address, To: n.inst.Address})
+			}
+		}
+	}
+	return out
+}
+
+// Instance returns the instance at an address, or nil.
+func (g *Graph) Instance(a addr.Instance) *hcl.Instance {
+	if n := g.byAddr[a]; n != nil {
+		return n.inst
+	}
+	return nil
+}
+
+// Addresses lists every instance in dependency order.
+func (g *Graph) Addresses() []addr.Instance {
+	out := make([]addr.Instance, len(g.nodes))
+	for i, n := range g.nodes {
+		out[i] = n.inst.Address
+	}
+	return out
+}
+
+// finder collects diagnostics of instances: it places them in the source and
+// drops the repeats that the cells of one matrix make.
+type finder struct {
+	list diag.List
+	seen map[finding]bool
+}
+
+type finding struct {
+	summary, detail string
+	at              diag.Range
+}
+
+func (f *finder) add(n *node, list diag.List) {
+	for _, d := range list {
+		if d.Range == nil {
+			at := n.inst.At(d.Path)
+			d.Range = &at
+		}
+		if d.Address == "" {
+			d.Address = n.inst.Address.String()
+		}
+		id := finding{d.Summary, d.Detail, *d.Range}
+		if f.seen[id] {
+			continue
+		}
+		if f.seen == nil {
+			f.seen = make(map[finding]bool)
+		}
+		f.seen[id] = true
+		f.list = append(f.list, d)
+	}
+}

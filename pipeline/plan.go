@@ -1,0 +1,94 @@
+package pipeline
+
+import (
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+)
+
+// Action is what a run would do with an instance.
+type Action string
+
+// The actions of a plan.
+const (
+	Hit     Action = "hit"     // the store has it
+	Pull    Action = "pull"    // a remote has it
+	Resume  Action = "resume"  // a part of it is cached
+	Run     Action = "run"     // it will be computed
+	Pending Action = "pending" // its key depends on something that must run first
+)
+
+// Step is the plan for one instance.
+type Step struct {
+	Address addr.Instance
+	Block   string
+	Label   string
+	Action  Action
+	Reason  Reason
+	Key     cache.Key   // zero while pending
+	Entry   cache.Entry // of a hit
+
+	node        *node
+	recipe      Recipe
+	ref         Ref
+	ingredients cache.Value
+	artifacts   map[string]cache.Artifact
+	failed      string // root cause, set by a run
+	invalid     bool   // its description failed, or that of something it needs
+}
+
+// Reason says why a step has its action.
+type Reason struct {
+	Text    string
+	Nearest cache.Key // of a run: the entry that the changes are measured from
+	Changes []Change
+}
+
+// Change is one ingredient that differs from the nearest cached entry. Was and
+// Now are texts for people; "" means absent.
+type Change struct {
+	Path string `json:"path"`
+	Was  string `json:"was"`
+	Now  string `json:"now"`
+	Part string `json:"part,omitempty"` // of a fingerprint: the part that explains it
+}
+
+// Plan is what a run would do, instance by instance, in dependency order.
+type Plan struct {
+	Steps    []*Step
+	Warnings diag.List
+
+	byNode map[*node]*Step
+}
+
+// Count returns how many steps of a block have an action; an empty block
+// counts all.
+func (p *Plan) Count(block string, a Action) int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.Action == a && (block == "" || s.Block == block) {
+			n++
+		}
+	}
+	return n
+}
+
+// Clean reports whether a run would have nothing to do.
+func (p *Plan) Clean() bool { return p.Count("", Hit) == len(p.Steps) }
+
+// Step returns the step at an address, or nil.
+func (p *Plan) Step(a addr.Instance) *Step {
+	for _, s := range p.Steps {
+		if s.Address == a {
+			return s
+		}
+	}
+	return nil
+}
+
+// Ingredients returns the description whose hash is the step's key. It is zero
+// while the step is pending.
+func (s *Step) Ingredients() cache.Value { return s.ingredients }
+
+// Notes returns what is stored beside the ingredients but not hashed.
+func (s *Step) Notes() cache.Value { return s.recipe.Notes }
