@@ -1,0 +1,11 @@
+//go:build windows
+
+package exec
+
+import "syscall"
+
+// detached puts the child in a process group of its own, so that Ctrl-C in a
+// console reaches the parent alone, which then stops its children in order.
+func detached() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}

@@ -1,0 +1,134 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// grace is how long a child may take to stop cleanly once it was asked to.
+const grace = 20 * time.Second
+
+// Local launches children on this machine.
+type Local struct {
+	Command []string // the program and its arguments, for example {"/usr/bin/ablate", "exec"}
+	Environ []string // the parent's environment; only allowlisted names pass
+	Logs    string   // folder for the children's logs
+}
+
+// LogPath implements pipeline.Launcher.
+func (l Local) LogPath(k cache.Key) string {
+	hex := k.String()
+	return filepath.Join(l.Logs, hex[:2], hex+".log")
+}
+
+// Launch implements pipeline.Launcher.
+func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+	log, err := l.openLog(req)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
+	cmd.Env = childEnvironment(l.Environ, req.Threads)
+	cmd.Stderr = log
+	cmd.SysProcAttr = detached()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("piping to the child: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("piping from the child: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting a child process: %w", err)
+	}
+	// Stopping is closing stdin; what does not stop within the grace is killed.
+	stop := context.AfterFunc(ctx, func() {
+		stdin.Close()
+		time.AfterFunc(grace, func() { cmd.Process.Kill() })
+	})
+	defer stop()
+	return converse(ctx, cmd, req, stdin, stdout, log, progress)
+}
+
+// converse sends the request, follows the answer and reaps the child.
+func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin io.WriteCloser,
+	stdout io.Reader, log io.Writer, progress func(pipeline.Progress)) error {
+	var done bool
+	var failed *failure
+	sent := json.NewEncoder(stdin).Encode(req)
+	read := readMessages(stdout, func(m message) {
+		switch {
+		case m.Progress != nil:
+			progress(*m.Progress)
+		case m.Done != nil:
+			done = true
+		case m.Failed != nil:
+			failed = m.Failed
+		}
+	})
+	stdin.Close()
+	io.Copy(io.Discard, stdout)
+	waited := cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failed != nil:
+		return failed.err()
+	case done:
+		return nil
+	}
+	err := errors.Join(sent, read, waited)
+	if err == nil {
+		err = errors.New("it ended without an answer")
+	}
+	fmt.Fprintln(log, "the process ended early:", err)
+	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
+}
+
+func (l Local) openLog(req pipeline.Request) (*os.File, error) {
+	path := l.LogPath(req.Key)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("making the log folder: %w", err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return f, nil
+}
+
+// passed are the variables that a child inherits: what a process needs to live,
+// nothing that could change what it computes.
+var passed = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "LANG", "TZ", "SYSTEMROOT", "LOCALAPPDATA", "APPDATA",
+	"USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "ABLATE_CACHE_DIR", "CUDA_VISIBLE_DEVICES", "PJRT_PLUGIN_LIBRARY_PATH",
+}
+
+func childEnvironment(environ []string, threads int) []string {
+	var out []string
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if runtime.GOOS == "windows" {
+			name = strings.ToUpper(name)
+		}
+		if slices.Contains(passed, name) {
+			out = append(out, kv)
+		}
+	}
+	return append(out, fmt.Sprintf("GOMAXPROCS=%d", max(1, threads)))
+}

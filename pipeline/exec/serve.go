@@ -1,0 +1,87 @@
+package exec
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// errStopped is why a child ends early: its parent asked, or is gone.
+var errStopped = errors.New("stopped: the parent process closed the connection")
+
+// Child is what ablate exec needs to serve one request.
+type Child struct {
+	Kinds   []pipeline.Kind
+	Store   cache.Store
+	Memo    pipeline.Memo
+	Sources func(dir string) pipeline.Sources
+	Host    pipeline.Host
+	Log     *slog.Logger
+}
+
+// Serve reads one request from in, computes it and answers on out. The
+// returned error has been told to the parent already.
+func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	answer := &answerer{enc: json.NewEncoder(out)}
+	stream := bufio.NewReader(in)
+	line, err := stream.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("reading the request: %w", err)
+	}
+	go func() { // ends with the process or when stdin does
+		io.Copy(io.Discard, stream)
+		cancel(errStopped)
+	}()
+	if err := c.compute(ctx, line, answer); err != nil {
+		c.Log.Error("failed", "error", err)
+		answer.send(message{Failed: newFailure(err)})
+		return err
+	}
+	answer.send(message{Done: &struct{}{}})
+	return nil
+}
+
+func (c Child) compute(ctx context.Context, line []byte, answer *answerer) error {
+	var req pipeline.Request
+	if err := json.Unmarshal(line, &req); err != nil {
+		return fmt.Errorf("reading the request: %w", err)
+	}
+	action, err := req.Open(c.Kinds, c.Sources(req.Dir), c.Memo)
+	if err != nil {
+		return err
+	}
+	action.Store, action.Log, action.Clock, action.Host = c.Store, c.Log, time.Now, c.Host
+	action.Progress = func(p pipeline.Progress) { answer.send(message{Progress: &p}) }
+	c.Log.Info("start", "address", req.Address.String(), "key", req.Key.String(), "threads", req.Threads)
+	entry, err := action.Do(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range entry.Artifacts {
+		c.Log.Info("made", "artifact", a.Name, "digest", a.Digest.String(), "bytes", a.Size)
+	}
+	return nil
+}
+
+// answerer serialises messages: progress may come from another goroutine.
+type answerer struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+func (a *answerer) send(m message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.enc.Encode(m) // a parent that is gone is noticed on stdin
+}

@@ -1,0 +1,353 @@
+package pipeline
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"ablate/hcl/diag"
+)
+
+// lockPoll is how often a key that another process computes is looked at
+// again. Long beside a stat, short beside a trial.
+const lockPoll = 300 * time.Millisecond
+
+// execution is one run of a plan: a heap of ready steps, workers, one mutex.
+type execution struct {
+	runner  *Runner
+	plan    *Plan
+	workers sync.WaitGroup
+
+	events sync.Mutex // serialises Observe; never held together with mu
+
+	mu       sync.Mutex
+	changed  *sync.Cond // signalled whenever the fields below change
+	ready    stepHeap
+	polling  int // steps that wait for another process
+	running  int
+	blocked  map[*Step]int // how many unknown dependencies a pending step has
+	left     map[*Step]bool
+	ran      []*Step
+	hit      []*Step
+	failed   []*Step
+	skipped  []*Step
+	stopping bool
+}
+
+func newExecution(r *Runner, plan *Plan) *execution {
+	x := &execution{runner: r, plan: plan, blocked: make(map[*Step]int), left: make(map[*Step]bool)}
+	x.changed = sync.NewCond(&x.mu)
+	for _, s := range plan.Steps {
+		switch s.Action {
+		case Hit:
+			x.hit = append(x.hit, s)
+			continue
+		case Pending:
+			x.blocked[s] = x.unknown(s)
+		default:
+			x.ready.push(s)
+		}
+		x.left[s] = true
+	}
+	return x
+}
+
+// unknown counts the dependencies whose content a pending step waits for.
+func (x *execution) unknown(s *Step) int {
+	n := 0
+	for _, attr := range s.node.attrs {
+		for _, dep := range s.node.deps[attr] {
+			if !x.plan.byNode[dep].known() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (x *execution) start(ctx context.Context) {
+	for range x.runner.jobs() {
+		x.workers.Go(func() {
+			for {
+				s, threads := x.next(ctx)
+				if s == nil {
+					return
+				}
+				x.work(ctx, s, threads)
+			}
+		})
+	}
+}
+
+func (x *execution) wake() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.changed.Broadcast()
+}
+
+// next waits for a ready step; nil means that this worker is done.
+func (x *execution) next(ctx context.Context) (*Step, int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for {
+		if ctx.Err() != nil || x.stopping || len(x.left) == 0 {
+			x.changed.Broadcast()
+			return nil, 0
+		}
+		if len(x.ready) > 0 {
+			s := heap.Pop(&x.ready).(*Step)
+			x.running++
+			return s, x.threads()
+		}
+		x.changed.Wait()
+	}
+}
+
+// threads shares the cores among the actions that can run beside this one.
+// Results do not depend on it.
+func (x *execution) threads() int {
+	beside := min(x.runner.jobs(), x.running+len(x.ready))
+	return max(1, runtime.NumCPU()/max(1, beside))
+}
+
+// work takes one step to its end, or back to the heap when another process is
+// computing the same key.
+func (x *execution) work(ctx context.Context, s *Step, threads int) {
+	unlock, ok, err := x.runner.Planner.Store.TryLock(s.Key)
+	switch {
+	case err != nil:
+		x.fail(ctx, s, fmt.Errorf("locking the key: %w", err), 0)
+		return
+	case !ok:
+		x.poll(ctx, s)
+		return
+	}
+	defer unlock()
+	found, err := x.settled(ctx, s)
+	if err != nil {
+		x.fail(ctx, s, err, 0)
+		return
+	}
+	if found {
+		x.emit(s, Event{Type: StageHit})
+		x.finish(ctx, s, &x.hit)
+		return
+	}
+	x.emit(s, Event{Type: StageStart})
+	started := time.Now()
+	err = x.runner.attempts(ctx, x.plan, s, threads, func(e Event) { x.emit(s, e) })
+	if err == nil {
+		if found, err = x.settled(ctx, s); err == nil && !found {
+			err = fmt.Errorf("the action ended, but the store holds no entry of key %s", s.Key)
+		}
+	}
+	if err != nil {
+		x.fail(ctx, s, err, time.Since(started))
+		return
+	}
+	x.emit(s, Event{Type: StageDone, Elapsed: time.Since(started)})
+	x.finish(ctx, s, &x.ran)
+}
+
+// settled asks the store again, under the key's lock: another process may have
+// published since.
+func (x *execution) settled(ctx context.Context, s *Step) (bool, error) {
+	found, err := x.runner.Planner.Store.Lookup(ctx, s.Key)
+	if err != nil {
+		return false, fmt.Errorf("asking the store: %w", err)
+	}
+	s.settle(found[0])
+	return s.Action == Hit, nil
+}
+
+// poll puts a step that another process is computing back, a little later.
+func (x *execution) poll(ctx context.Context, s *Step) {
+	x.emit(s, Event{Type: StageWaiting})
+	x.mu.Lock()
+	x.running--
+	x.mu.Unlock()
+	x.workers.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(lockPoll):
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.ready.push(s)
+		x.changed.Broadcast()
+	})
+}
+
+// finish records a step's end and frees those that waited for it.
+func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
+	x.mu.Lock()
+	delete(x.left, s)
+	*list = append(*list, s)
+	free := x.release(s)
+	x.mu.Unlock()
+
+	var found finder
+	err := x.runner.Planner.resolve(ctx, x.plan, free, &found)
+	if err == nil {
+		err = found.list.Err()
+	}
+
+	x.mu.Lock()
+	x.running--
+	var broken []*Step
+	for _, f := range free {
+		switch {
+		case err != nil || f.invalid:
+			broken = append(broken, f)
+		default:
+			x.ready.push(f)
+		}
+	}
+	x.changed.Broadcast()
+	x.mu.Unlock()
+	for i, f := range broken {
+		if i > 0 { // one cause is told once
+			x.skip(f)
+			continue
+		}
+		x.mu.Lock()
+		x.running++
+		x.mu.Unlock()
+		x.fail(ctx, f, err, 0)
+	}
+}
+
+// release counts a finished step off the pending ones and returns those that
+// wait for nothing more. Called with mu held.
+func (x *execution) release(s *Step) []*Step {
+	var free []*Step
+	for _, u := range s.node.users {
+		user := x.plan.byNode[u]
+		if user == nil || s.node.kind.Definition {
+			continue
+		}
+		if _, waits := x.blocked[user]; !waits {
+			continue
+		}
+		x.blocked[user]--
+		if x.blocked[user] == 0 {
+			delete(x.blocked, user)
+			free = append(free, user)
+		}
+	}
+	return free
+}
+
+func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.Duration) {
+	if ctx.Err() != nil { // stopped, not failed
+		x.mu.Lock()
+		x.running--
+		x.changed.Broadcast()
+		x.mu.Unlock()
+		return
+	}
+	var found finder
+	if list, ok := diag.From(err); ok {
+		found.add(s.node, list)
+		err = found.list.Err()
+	}
+	e := Event{Type: StageFailed, Err: err, Elapsed: elapsed}
+	if s.node.kind.Child {
+		e.LogPath = x.runner.Launcher.LogPath(s.Key)
+	}
+	x.emit(s, e)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.running--
+	delete(x.left, s)
+	x.failed = append(x.failed, s)
+	x.skipUsers(s)
+	if !x.runner.KeepGoing {
+		x.stopping = true
+	}
+	x.changed.Broadcast()
+}
+
+func (x *execution) skip(s *Step) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.left, s)
+	x.skipped = append(x.skipped, s)
+	x.skipUsers(s)
+	x.changed.Broadcast()
+}
+
+// skipUsers gives up what depends on a failed step. Called with mu held.
+func (x *execution) skipUsers(s *Step) {
+	for _, u := range s.node.users {
+		user := x.plan.byNode[u]
+		if user == nil || !x.left[user] {
+			continue
+		}
+		if _, waits := x.blocked[user]; !waits {
+			continue
+		}
+		delete(x.blocked, user)
+		delete(x.left, user)
+		x.skipped = append(x.skipped, user)
+		x.skipUsers(user)
+	}
+}
+
+func (x *execution) emit(s *Step, e Event) {
+	if x.runner.Observe == nil {
+		return
+	}
+	e.Time, e.Address, e.Block, e.Label = time.Now(), s.Address, s.Block, s.Label
+	x.events.Lock()
+	defer x.events.Unlock()
+	x.runner.Observe(e)
+}
+
+// summary counts how the run ended; what is left was stopped.
+func (x *execution) summary() (Summary, []*Step) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for s := range x.left {
+		x.skipped = append(x.skipped, s)
+	}
+	return Summary{
+		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Failed: byBlock(x.failed), Skipped: byBlock(x.skipped),
+	}, x.failed
+}
+
+func byBlock(steps []*Step) map[string]int {
+	counts := make(map[string]int)
+	for _, s := range steps {
+		counts[s.Block]++
+	}
+	return counts
+}
+
+func isUserMistake(err error) bool {
+	_, ok := diag.From(err)
+	return ok
+}
+
+// stepHeap orders ready steps as the plan does.
+type stepHeap []*Step
+
+func (h stepHeap) Len() int           { return len(h) }
+func (h stepHeap) Less(i, j int) bool { return h[i].node.index < h[j].node.index }
+func (h stepHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *stepHeap) Push(s any) { *h = append(*h, s.(*Step)) }
+
+// Pop implements heap.Interface.
+func (h *stepHeap) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	*h = (*h)[:last]
+	return s
+}
+
+func (h *stepHeap) push(s *Step) { heap.Push(h, s) }

@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"strings"
+
+	"ablate/cache"
+)
+
+// keyDomain separates keys of actions from every other hash, and carries the
+// version of the layout below.
+const keyDomain = "ablate action v1"
+
+// ingredients is the full description of an action: what its key hashes and
+// what explain compares.
+func ingredients(ref Ref, r Recipe, class string) cache.Value {
+	m := map[string]cache.Value{
+		"block":   cache.String(ref.Block),
+		"type":    cache.String(ref.Type),
+		"version": cache.Int(int64(ref.Version)),
+		"spec":    ref.Spec,
+		"inputs":  orEmpty(r.Inputs),
+		"code":    orEmpty(r.Code),
+	}
+	if class != "" {
+		m["class"] = cache.String(class)
+	}
+	return cache.Map(m)
+}
+
+// document is what is stored beside an entry: the ingredients and the notes.
+func document(ingredients cache.Value, notes cache.Value) cache.Value {
+	return cache.Map(map[string]cache.Value{"ingredients": ingredients, "notes": orEmpty(notes)})
+}
+
+func orEmpty(v cache.Value) cache.Value {
+	if v.IsZero() {
+		return cache.Map(nil)
+	}
+	return v
+}
+
+// ref encodes the node's own spec.
+func (n *node) ref() Ref {
+	k := n.kind
+	return Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: k.encoder.encode(n.stage)}
+}
+
+// joinPath renders a path into ingredients for people: "spec" and the like are
+// the machine's words and are left out.
+func joinPath(path []string) string {
+	var keep []string
+	for i, p := range path {
+		if i == 0 && (p == "spec" || p == "inputs" || p == "code") {
+			continue
+		}
+		if p == "spec" && i == 2 && path[0] == "inputs" {
+			continue
+		}
+		keep = append(keep, p)
+	}
+	return strings.Join(keep, ".")
+}

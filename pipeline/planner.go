@@ -1,0 +1,252 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+)
+
+// Store is what planning and running need of the cache.
+type Store interface {
+	cache.Store
+	// Entries yields the entries of one kind, newest first.
+	Entries(ctx context.Context, block, typ string) iter.Seq2[cache.Entry, error]
+	// TryLock takes the key for this process; ok is false while another has it.
+	TryLock(key cache.Key) (unlock func() error, ok bool, err error)
+}
+
+// Planner says what a run would do. It changes nothing.
+type Planner struct {
+	Graph   *Graph
+	Store   Store
+	Sources Sources
+	Memo    Memo
+	// Select restricts the plan to the instances it accepts and what they
+	// need. Nil selects all.
+	Select func(*Planner, addr.Instance) bool
+}
+
+// Plan resolves every selected instance as far as the store allows. Mistakes
+// that only inputs bring to light come back as an error holding a diag.List.
+func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
+	plan := &Plan{byNode: make(map[*node]*Step, len(p.Graph.nodes))}
+	var found finder
+	selected := p.selected()
+	for _, level := range p.Graph.levels {
+		var steps []*Step
+		for _, n := range level {
+			if selected != nil && !selected[n] {
+				continue
+			}
+			s := newStep(n)
+			plan.byNode[n] = s
+			steps = append(steps, s)
+		}
+		if err := p.resolve(ctx, plan, steps, &found); err != nil {
+			return nil, err
+		}
+		plan.Steps = append(plan.Steps, steps...)
+	}
+	if err := found.list.Err(); err != nil {
+		return nil, err
+	}
+	plan.Warnings = append(found.list, plan.twins()...)
+	plan.Warnings = append(plan.Warnings, plan.mixedClasses()...)
+	return plan, p.giveReasons(ctx, plan.Steps)
+}
+
+func newStep(n *node) *Step {
+	a := n.inst.Address
+	return &Step{Address: a, Block: a.Stage.Block, Label: n.inst.Label, node: n}
+}
+
+// selected is the set of nodes that the plan covers, nil for all.
+func (p *Planner) selected() map[*node]bool {
+	if p.Select == nil {
+		return nil
+	}
+	set := make(map[*node]bool)
+	var add func(n *node)
+	add = func(n *node) {
+		if set[n] {
+			return
+		}
+		set[n] = true
+		for _, attr := range n.attrs {
+			for _, dep := range n.deps[attr] {
+				add(dep)
+			}
+		}
+	}
+	for _, n := range p.Graph.nodes {
+		if p.Select(p, n.inst.Address) {
+			add(n)
+		}
+	}
+	return set
+}
+
+// resolve settles steps whose dependencies have been resolved before: pending,
+// hit or run. One Lookup serves them all.
+func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found *finder) error {
+	var asked []*Step
+	var keys []cache.Key
+	for _, s := range steps {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		ready, err := p.describe(plan, s, found)
+		if err != nil {
+			return fmt.Errorf("describing %s: %w", s.Address, err)
+		}
+		if ready {
+			asked = append(asked, s)
+			keys = append(keys, s.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	answers, err := p.Store.Lookup(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("asking the store: %w", err)
+	}
+	for i, s := range asked {
+		s.settle(answers[i])
+	}
+	return nil
+}
+
+// describe computes a step's key if all it depends on is known.
+func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err error) {
+	in, waits, broken := p.inputs(plan, s)
+	if broken {
+		s.invalid = true
+		return false, nil
+	}
+	if len(waits) > 0 {
+		s.Action, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
+		return false, nil
+	}
+	s.recipe, err = s.node.stage.Describe(in)
+	if list, ok := diag.From(err); ok {
+		found.add(s.node, list)
+		s.invalid = true
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.ref = s.node.ref()
+	s.ingredients = ingredients(s.ref, s.recipe, p.class(s.node))
+	s.Key = s.ingredients.Key(keyDomain)
+	return true, nil
+}
+
+// inputs collects what a step refers to. waits lists the addresses whose
+// content is not known yet; broken means that one of them cannot be described.
+func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance, broken bool) {
+	n := s.node
+	in = Inputs{
+		Study:   StudyInfo{Seed: p.Graph.Study.Seed},
+		Sources: p.Sources,
+		Memo:    p.Memo,
+	}
+	if len(n.attrs) > 0 {
+		in.Refs = make(map[string][]Input, len(n.attrs))
+	}
+	for _, attr := range n.attrs {
+		refs := make([]Input, len(n.deps[attr]))
+		for i, dep := range n.deps[attr] {
+			d := plan.byNode[dep]
+			broken = broken || d.invalid
+			if !d.known() && d.failed == "" {
+				waits = append(waits, d.Address)
+			}
+			refs[i] = d.input()
+		}
+		in.Refs[attr] = refs
+	}
+	return in, waits, broken
+}
+
+// known reports whether consumers of the step can compute their keys.
+func (s *Step) known() bool { return s.node.kind.Definition || s.artifacts != nil }
+
+func (s *Step) input() Input {
+	inst := s.node.inst
+	return Input{
+		Address: s.Address, Label: inst.Label, Factors: inst.Factors, Labels: inst.Labels,
+		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe, Artifacts: s.artifacts, Failed: s.failed,
+	}
+}
+
+func (p *Planner) class(n *node) string {
+	if c, ok := n.stage.(Classed); ok && p.Graph.Study.Numerics == "strict" {
+		return c.NumericsClass()
+	}
+	return ""
+}
+
+// settle turns the store's answer into an action. Artifacts that may be
+// evicted do not count as missing.
+func (s *Step) settle(f cache.Found) {
+	s.Action = Run
+	if !f.OK {
+		return
+	}
+	if lost := s.lost(f); len(lost) > 0 {
+		s.Reason = Reason{Text: "cached, but its " + strings.Join(lost, " and ") + " is gone from the store"}
+		return
+	}
+	s.Action, s.Entry = Hit, f.Entry
+	s.artifacts = make(map[string]cache.Artifact, len(f.Entry.Artifacts))
+	for _, a := range f.Entry.Artifacts {
+		s.artifacts[a.Name] = a
+	}
+}
+
+// lost lists the outputs that consumers rely on and the store has not got.
+func (s *Step) lost(f cache.Found) []string {
+	var out []string
+	for _, name := range f.Absent {
+		for _, o := range s.recipe.Outputs {
+			if o.Name == name && !o.Evictable {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// waitText names what a pending step waits for, stage by stage.
+func waitText(waits []addr.Instance) string {
+	const most = 3
+	var parts []string
+	counts := make(map[addr.Stage]int)
+	for _, w := range waits {
+		counts[w.Stage]++
+	}
+	for _, w := range waits {
+		n, first := counts[w.Stage]
+		if !first {
+			continue
+		}
+		delete(counts, w.Stage)
+		switch {
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%s (%d)", w.Stage, n))
+		default:
+			parts = append(parts, w.String())
+		}
+	}
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("%d more", len(parts)-most))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+)
+
+// Request is an action as a document: what a child process or another machine
+// needs to compute it. The ingredients are frozen: whoever computes must come
+// to the same key.
+type Request struct {
+	Address     addr.Instance             `json:"address"`
+	Block       string                    `json:"block"`
+	Type        string                    `json:"type"`
+	Spec        json.RawMessage           `json:"spec"`
+	Study       StudyInfo                 `json:"study"`
+	Dir         string                    `json:"dir"`
+	Strict      bool                      `json:"strict,omitempty"`
+	Key         cache.Key                 `json:"key"`
+	Ingredients cache.Value               `json:"ingredients"`
+	Inputs      map[string][]RequestInput `json:"inputs,omitempty"`
+	Threads     int                       `json:"threads"`
+}
+
+// RequestInput is one input of a Request.
+type RequestInput struct {
+	Address   addr.Instance             `json:"address"`
+	Label     string                    `json:"label,omitempty"`
+	Factors   []addr.Factor             `json:"factors,omitempty"`
+	Labels    map[string]string         `json:"labels,omitempty"`
+	Block     string                    `json:"block"`
+	Type      string                    `json:"type"`
+	Spec      json.RawMessage           `json:"spec"`
+	Artifacts map[string]cache.Artifact `json:"artifacts,omitempty"`
+	Failed    string                    `json:"failed,omitempty"`
+}
+
+// request freezes an action that a child is to run.
+func request(a *ActionRun, dir string) (Request, error) {
+	spec, err := json.Marshal(a.Stage)
+	if err != nil {
+		return Request{}, fmt.Errorf("writing the spec of %s: %w", a.Address, err)
+	}
+	r := Request{
+		Address: a.Address, Block: a.Kind.Block, Type: a.Kind.Type, Spec: spec,
+		Study: a.Inputs.Study, Dir: dir, Strict: a.Strict, Key: a.Key, Ingredients: a.Frozen,
+		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads,
+	}
+	for attr, refs := range a.Inputs.Refs {
+		for _, in := range refs {
+			spec, err := json.Marshal(in.Stage)
+			if err != nil {
+				return Request{}, fmt.Errorf("writing the spec of %s: %w", in.Address, err)
+			}
+			r.Inputs[attr] = append(r.Inputs[attr], RequestInput{
+				Address: in.Address, Label: in.Label, Factors: in.Factors, Labels: in.Labels,
+				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts, Failed: in.Failed,
+			})
+		}
+	}
+	return r, nil
+}
+
+// Open rebuilds the action from its document with this program's kinds. The
+// caller adds store, log, progress and clock.
+func (r Request) Open(kinds []Kind, sources Sources, memo Memo) (*ActionRun, error) {
+	kind, stage, err := revive(kinds, r.Block, r.Type, r.Spec)
+	if err != nil {
+		return nil, err
+	}
+	in := Inputs{Study: r.Study, Refs: make(map[string][]Input, len(r.Inputs)), Sources: sources, Memo: memo}
+	for attr, refs := range r.Inputs {
+		for _, ri := range refs {
+			input, err := ri.open(kinds, in)
+			if err != nil {
+				return nil, err
+			}
+			in.Refs[attr] = append(in.Refs[attr], input)
+		}
+	}
+	return &ActionRun{
+		Address: r.Address, Kind: kind, Stage: stage, Inputs: in, Strict: r.Strict,
+		Key: r.Key, Frozen: r.Ingredients, Threads: r.Threads,
+	}, nil
+}
+
+func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
+	kind, stage, err := revive(kinds, ri.Block, ri.Type, ri.Spec)
+	if err != nil {
+		return Input{}, err
+	}
+	input := Input{
+		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Labels: ri.Labels, Stage: stage,
+		Ref: Ref{
+			Block: kind.Block, Type: kind.Type, Version: kind.Version,
+			Spec: newEncoder(kind.New()).encode(stage),
+		},
+		Artifacts: ri.Artifacts, Failed: ri.Failed,
+	}
+	if kind.Definition {
+		around.Refs = nil
+		if input.Recipe, err = stage.Describe(around); err != nil {
+			return Input{}, fmt.Errorf("describing %s: %w", ri.Address, err)
+		}
+	}
+	return input, nil
+}
+
+func revive(kinds []Kind, block, typ string, spec json.RawMessage) (Kind, Stage, error) {
+	for _, k := range kinds {
+		if k.Block != block || k.Type != typ {
+			continue
+		}
+		stage := k.New()
+		if err := json.Unmarshal(spec, stage); err != nil {
+			return Kind{}, nil, fmt.Errorf("reading the spec of a %s %q stage: %w", block, typ, err)
+		}
+		return k, stage, nil
+	}
+	return Kind{}, nil, fmt.Errorf("this program has no %s stage of type %q", block, typ)
+}

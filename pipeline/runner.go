@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"ablate/cache"
+)
+
+// Launcher runs an action in a process of its own. When it returns nil the
+// entry is published.
+type Launcher interface {
+	Launch(ctx context.Context, r Request, progress func(Progress)) error
+	// LogPath is where the action's log is kept.
+	LogPath(k cache.Key) string
+}
+
+// Runner carries out plans.
+type Runner struct {
+	Planner   *Planner
+	Launcher  Launcher
+	Host      Host
+	Log       *slog.Logger
+	Jobs      int         // actions at once; 0 means one per core
+	KeepGoing bool        // after a failure, run what does not depend on it
+	Observe   func(Event) // called by one goroutine at a time; may be nil
+}
+
+// Run computes what the plan says, and what becomes known on the way. A failed
+// step is reported as an event and counted; the error is a *FailedError then.
+// Cancelling the context stops the running steps cleanly.
+func (r *Runner) Run(ctx context.Context, plan *Plan) (Summary, error) {
+	x := newExecution(r, plan)
+	defer context.AfterFunc(ctx, x.wake)()
+	x.start(ctx)
+	x.workers.Wait()
+	summary, failed := x.summary()
+	switch {
+	case ctx.Err() != nil:
+		return summary, context.Cause(ctx)
+	case len(failed) > 0:
+		return summary, &FailedError{Failed: failed, Skipped: Total(summary.Skipped)}
+	}
+	return summary, nil
+}
+
+// FailedError says that steps of a run failed. Each was reported as an event.
+type FailedError struct {
+	Failed  []*Step
+	Skipped int // steps that were not run because of them
+}
+
+func (e *FailedError) Error() string {
+	if len(e.Failed) == 1 {
+		return e.Failed[0].Address.String() + " failed"
+	}
+	return fmt.Sprintf("%d instances failed", len(e.Failed))
+}
+
+// jobs is the number of workers.
+func (r *Runner) jobs() int {
+	if r.Jobs > 0 {
+		return r.Jobs
+	}
+	return runtime.NumCPU()
+}
+
+// compute runs one step whose key this process has locked.
+func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, progress func(Progress)) error {
+	n := s.node
+	in, _, _ := r.Planner.inputs(plan, s)
+	a := &ActionRun{
+		Address: s.Address, Kind: n.kind.Kind, Stage: n.stage, Inputs: in,
+		Strict: r.Planner.Graph.Study.Numerics == "strict",
+		Key:    s.Key, Frozen: s.ingredients, Threads: threads, Host: r.Host,
+		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
+	}
+	if !n.kind.Child {
+		_, err := a.Do(ctx)
+		return err
+	}
+	req, err := request(a, r.Planner.Graph.Study.Dir)
+	if err != nil {
+		return err
+	}
+	return r.Launcher.Launch(ctx, req, progress)
+}
+
+// attempts runs a step under its timeout, again after machine failures.
+func (r *Runner) attempts(ctx context.Context, plan *Plan, s *Step, threads int, emit func(Event)) error {
+	rt := s.node.inst.Runtime
+	for try := 0; ; try++ {
+		err := r.attempt(ctx, rt.Timeout, func(ctx context.Context) error {
+			return r.compute(ctx, plan, s, threads, func(p Progress) {
+				emit(Event{Type: StageProgress, Progress: p})
+			})
+		})
+		if err == nil || ctx.Err() != nil || try >= rt.Retries || isUserMistake(err) {
+			return err
+		}
+		emit(Event{Type: StageRetry, Err: err})
+	}
+}
+
+func (r *Runner) attempt(ctx context.Context, timeout time.Duration, run func(context.Context) error) error {
+	if timeout <= 0 {
+		return run(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the timeout of %s in its runtime block passed", timeout))
+	defer cancel()
+	return run(ctx)
+}

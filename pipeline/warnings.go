@@ -1,0 +1,70 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+)
+
+// twins warns of trials that share a key: they are one result under several
+// names, and an analysis must not count them as independent.
+func (p *Plan) twins() diag.List {
+	first := make(map[cache.Key]*Step, len(p.Steps))
+	var list diag.List
+	for _, s := range p.Steps {
+		if s.Key.IsZero() || s.node.inst.Factors == nil {
+			continue
+		}
+		other, seen := first[s.Key]
+		if !seen {
+			first[s.Key] = s
+			continue
+		}
+		at := s.node.inst.Range
+		list = append(list, diag.Diagnostic{
+			Severity: diag.Warning, Range: &at, Address: s.Address.String(),
+			Summary: "Two trials are one",
+			Detail: fmt.Sprintf("%s and %s have the same key: nothing that counts differs between them. "+
+				"They share one result, and an analysis counts it once. Exclude one of them, or let a level change something.",
+				other.Address, s.Address),
+		})
+	}
+	return list
+}
+
+// mixedClasses warns when cached trials of one stage were computed by machines
+// or toolchains that may differ in the last bits.
+func (p *Plan) mixedClasses() diag.List {
+	type group struct {
+		class string
+		mixed bool
+	}
+	groups := make(map[string]*group)
+	var list diag.List
+	for _, s := range p.Steps {
+		class := s.Entry.Class
+		if s.Action != Hit || class == "" {
+			continue
+		}
+		stage := s.Address.Stage.String()
+		g := groups[stage]
+		if g == nil {
+			groups[stage] = &group{class: class}
+			continue
+		}
+		if g.mixed || g.class == class {
+			continue
+		}
+		g.mixed = true
+		at := s.node.inst.Range
+		list = append(list, diag.Diagnostic{
+			Severity: diag.Warning, Range: &at,
+			Summary: "Mixed numerics classes",
+			Detail: fmt.Sprintf("Cached trials of %s come from different numerics classes, for example %q and %q. "+
+				"Their bits may differ beyond the seed; set numerics = \"strict\" in the study block to keep classes apart.",
+				stage, g.class, class),
+		})
+	}
+	return list
+}
