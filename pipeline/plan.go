@@ -50,6 +50,7 @@ type Change struct {
 	Path string `json:"path"`
 	Was  string `json:"was"`
 	Now  string `json:"now"`
+	Code bool   `json:"code,omitempty"` // a fingerprint of this program's computation
 	Part string `json:"part,omitempty"` // of a fingerprint: the part that explains it
 }
 

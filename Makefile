@@ -1,0 +1,21 @@
+# Short names for the commands of the README. On amd64 the experiment "simd"
+# makes matrix products about five times faster; everything also works without.
+ifeq ($(shell go env GOARCH),amd64)
+export GOEXPERIMENT := simd
+endif
+
+CORPUS ?= $(shell go env GOROOT)/src/net
+
+.PHONY: build test quickstart reference
+
+build:
+	go build -o bin/ablate ./cmd/ablate
+
+quickstart: build
+	bin/ablate run --chdir examples/coupling --var corpus="$(CORPUS)"
+
+test:
+	go test ./...
+
+reference:
+	go generate ./...

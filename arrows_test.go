@@ -1,0 +1,112 @@
+package ablate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// An arrow that must not exist: packages with prefix from must not import
+// packages with prefix to, except those with prefix but.
+type ban struct{ from, to, but, why string }
+
+var bans = []ban{
+	{"ablate/hcl", "ablate/", "ablate/hcl", "the language knows nothing of stages, plans or stores"},
+	{"ablate/cache", "ablate/", "ablate/cache", "the store knows nothing of studies"},
+	{"ablate/pipeline", "ablate/stages", "", "main hands the pipeline its kinds"},
+	{"ablate/pipeline", "ablate/cmd", "", "arrows point down"},
+	{"ablate/stages", "ablate/cmd", "", "arrows point down"},
+	{"ablate/stages", "ablate/hcl", "ablate/hcl/", "stages see decoded specs, never the language"},
+	{"ablate/cmd/ablate/internal/view", "ablate/stages", "", "views draw data"},
+	{"ablate/hcl/addr", "ablate/", "", "standard library only"},
+	{"ablate/hcl/diag", "ablate/", "", "standard library only"},
+	{"ablate/hcl/spec", "ablate/", "ablate/hcl/addr", "standard library and addresses only"},
+}
+
+// Third-party modules and the only folders that may import them.
+var homes = map[string]string{
+	"github.com/hashicorp/hcl": "ablate/hcl",
+	"github.com/zclconf":       "ablate/hcl",
+	"github.com/gomlx":         "ablate/stages",
+	"gonum.org":                "ablate/stages",
+	"github.com/spf13/cobra":   "ablate/cmd",
+	"github.com/spf13/afero":   "ablate/cache",
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Doc        string
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imp := range p.Imports {
+			for _, b := range bans {
+				if under(p.ImportPath, b.from) && under(imp, b.to) && !(b.but != "" && under(imp, b.but)) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imp, b.why)
+				}
+			}
+			for module, home := range homes {
+				if under(imp, module) && !under(p.ImportPath, home) {
+					t.Errorf("%s imports %s, which belongs under %s", p.ImportPath, imp, home)
+				}
+			}
+		}
+	}
+}
+
+func TestStandardLibraryOnly(t *testing.T) {
+	for _, p := range packages(t) {
+		switch p.ImportPath {
+		case "ablate/hcl/addr", "ablate/hcl/diag", "ablate/hcl/spec":
+		default:
+			continue
+		}
+		for _, imp := range p.Imports {
+			first, _, _ := strings.Cut(imp, "/")
+			if strings.Contains(first, ".") {
+				t.Errorf("%s imports %s: standard library only", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasADocComment(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+// under reports whether path is prefix or lies below it.
+func under(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Doc", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []goPackage
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p goPackage
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("go list's output: %v", err)
+		}
+		if p.ImportPath != "ablate" { // holds this test alone
+			all = append(all, p)
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"ablate/cache"
+)
+
+// candidates is how many of a kind's newest entries an explanation looks at.
+// Below it the nearest is found exactly; beyond, the recent past decides.
+const candidates = 512
+
+// explainer finds the cached entry nearest to a step and names what differs.
+type explainer struct {
+	planner *Planner
+	past    map[kindName][]pastAction
+}
+
+// pastAction is the stored description of a published entry.
+type pastAction struct {
+	key         cache.Key
+	ingredients cache.Value
+	notes       cache.Value
+}
+
+// giveReasons fills in why each step has its action.
+func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
+	x := explainer{planner: p, past: make(map[kindName][]pastAction)}
+	for _, s := range steps {
+		if s.Action == Hit {
+			s.Reason.Text = "cached"
+		}
+		if s.Action != Run || s.Reason.Text != "" {
+			continue
+		}
+		reason, err := x.reason(ctx, s)
+		if err != nil {
+			return fmt.Errorf("explaining %s: %w", s.Address, err)
+		}
+		s.Reason = reason
+	}
+	return nil
+}
+
+// Explain compares a step with the nearest entry that is not its own.
+func (p *Planner) Explain(ctx context.Context, s *Step) (Reason, error) {
+	x := explainer{planner: p, past: make(map[kindName][]pastAction)}
+	return x.reason(ctx, s)
+}
+
+func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
+	past, err := x.load(ctx, s.node.kind)
+	if err != nil {
+		return Reason{}, err
+	}
+	var best []Change
+	var nearest cache.Key
+	for _, old := range past {
+		if old.key == s.Key {
+			continue
+		}
+		changes := x.changes(old, s)
+		if nearest.IsZero() || weight(changes) < weight(best) {
+			best, nearest = changes, old.key
+		}
+	}
+	if nearest.IsZero() {
+		return Reason{Text: "nothing like it is cached yet"}, nil
+	}
+	return Reason{Text: changeText(best), Nearest: nearest, Changes: best}, nil
+}
+
+func (x *explainer) load(ctx context.Context, kind *kindInfo) ([]pastAction, error) {
+	name := kindName{kind.Block, kind.Type}
+	if past, ok := x.past[name]; ok {
+		return past, nil
+	}
+	var past []pastAction
+	for e, err := range x.planner.Store.Entries(ctx, kind.Block, kind.Type) {
+		if err != nil {
+			return nil, err
+		}
+		// An entry whose description is gone or damaged is no evidence.
+		if old, err := readPast(ctx, x.planner.Store, e); err == nil {
+			past = append(past, old)
+		}
+		if len(past) == candidates {
+			break
+		}
+	}
+	x.past[name] = past
+	return past, nil
+}
+
+func readPast(ctx context.Context, store cache.Store, e cache.Entry) (pastAction, error) {
+	r, err := store.Open(ctx, e.Ingredients)
+	if err != nil {
+		return pastAction{}, err
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return pastAction{}, err
+	}
+	var doc cache.Value
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return pastAction{}, err
+	}
+	return pastAction{key: e.Key, ingredients: doc.At("ingredients"), notes: doc.At("notes")}, nil
+}
+
+// changes lists what differs, in the order of the paths. Below an input whose
+// type changed, the rest follows from that and is left out; so do fingerprints
+// when a spec or an input explains them.
+func (x *explainer) changes(old pastAction, s *Step) []Change {
+	var out, code []Change
+	swapped := make(map[string]bool)
+	for _, d := range cache.Diff(old.ingredients, s.ingredients) {
+		if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
+			swapped[d.Path[1]] = true
+		}
+	}
+	for _, d := range cache.Diff(old.ingredients, s.ingredients) {
+		below := len(d.Path) > 1 && d.Path[0] == "inputs" && swapped[d.Path[1]]
+		switch {
+		case d.Path[0] == "code":
+			code = append(code, x.change(d, s))
+		case below && (len(d.Path) != 3 || d.Path[2] != "type"):
+		default:
+			out = append(out, x.change(d, s))
+		}
+	}
+	if len(code) == 0 {
+		return out
+	}
+	parts := changedParts(old, s, out)
+	if len(out) > 0 && len(parts) == 0 {
+		return out
+	}
+	for i := range code {
+		code[i].Code, code[i].Part = true, strings.Join(parts, ", ")
+	}
+	return append(out, code...)
+}
+
+// changedParts names the parts of a composed computation whose own fingerprint
+// differs although nothing in their spec does: the program changed there.
+func changedParts(old pastAction, s *Step, other []Change) []string {
+	var parts []string
+	for _, d := range cache.Diff(old.notes, s.recipe.Notes) {
+		part := d.Path[0]
+		explained := slices.ContainsFunc(other, func(c Change) bool {
+			return c.Path == part || strings.HasPrefix(c.Path, part+".")
+		})
+		if !explained && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func (x *explainer) change(d cache.Difference, s *Step) Change {
+	was, now := d.A, d.B
+	if was.IsZero() {
+		was = x.fallback(d.Path, s)
+	}
+	if now.IsZero() {
+		now = x.fallback(d.Path, s)
+	}
+	path := joinPath(d.Path)
+	if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
+		path = d.Path[1]
+	}
+	return Change{Path: path, Was: text(was), Now: text(now)}
+}
+
+// fallback is the default of an elided field.
+func (x *explainer) fallback(path []string, s *Step) cache.Value {
+	switch {
+	case path[0] == "spec":
+		return s.node.kind.encoder.defaults.At(path[1:]...)
+	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
+		deps := s.node.deps[path[1]]
+		if len(deps) == 1 {
+			return deps[0].kind.encoder.defaults.At(path[3:]...)
+		}
+	}
+	return cache.Value{}
+}
+
+// weight orders candidates: the fewest differing things win, where an input
+// counts once however much of it differs.
+func weight(changes []Change) int {
+	seen := make(map[string]bool)
+	for _, c := range changes {
+		head, _, _ := strings.Cut(c.Path, ".")
+		seen[head] = true
+	}
+	return len(seen)*1000 + len(changes)
+}
+
+// changeText says in one line what differs.
+func changeText(changes []Change) string {
+	const most = 3
+	parts := siblings(changes)
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("and %d more", len(parts)-most))
+	}
+	parts = append(parts, codeText(changes)...)
+	if len(parts) == 0 {
+		return "its stored description differs only in notes"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// siblings renders changes of specs and inputs, folding fields of one parent
+// that changed alike: norm.alpha (attention, ffn, final) 0.5 → 0.4.
+func siblings(changes []Change) []string {
+	type group struct {
+		parent, was, now string
+		names            []string
+	}
+	var groups []*group
+	for _, c := range changes {
+		if c.Code {
+			continue
+		}
+		parent, name := "", c.Path
+		if i := strings.LastIndexByte(c.Path, '.'); i >= 0 {
+			parent, name = c.Path[:i+1], c.Path[i+1:]
+		}
+		i := slices.IndexFunc(groups, func(g *group) bool {
+			return parent != "" && g.parent == parent && g.was == c.Was && g.now == c.Now
+		})
+		if i >= 0 {
+			groups[i].names = append(groups[i].names, name)
+			continue
+		}
+		groups = append(groups, &group{parent, c.Was, c.Now, []string{name}})
+	}
+	var out []string
+	for _, g := range groups {
+		path := g.parent + g.names[0]
+		if len(g.names) > 1 {
+			path = strings.TrimSuffix(g.parent, ".") + " (" + strings.Join(g.names, ", ") + ")"
+		}
+		out = append(out, fmt.Sprintf("%s %s → %s", path, g.was, g.now))
+	}
+	return out
+}
+
+// codeText says which fingerprints changed, and where.
+func codeText(changes []Change) []string {
+	var names []string
+	part := ""
+	for _, c := range changes {
+		if c.Code {
+			names = append(names, c.Path)
+			part = c.Part
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	noun := "fingerprint"
+	if len(names) > 1 {
+		noun = "fingerprints"
+	}
+	line := fmt.Sprintf("the %s of %s changed", noun, strings.Join(names, " and "))
+	if part != "" {
+		line += fmt.Sprintf(", in the part %q", part)
+	}
+	return []string{line}
+}
+
+// text renders a value for people; long digests are cut.
+func text(v cache.Value) string {
+	if v.IsZero() {
+		return "(absent)"
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic("pipeline: a value does not marshal: " + err.Error())
+	}
+	s := string(raw)
+	var plain string
+	if json.Unmarshal(raw, &plain) == nil {
+		s = plain
+	}
+	const digestShown = len("sha256:") + 12
+	if strings.HasPrefix(s, "sha256:") && len(s) > digestShown {
+		return s[:digestShown] + "…"
+	}
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
