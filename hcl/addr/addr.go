@@ -72,6 +72,9 @@ type Level struct {
 // String is the level's short form inside an address: derf.paper,
 // derf.alpha:0.1, 42. The block of a reference is implied by its factor.
 func (l Level) String() string {
+	if l.Kind == "string" {
+		return QuoteLevel(l.Text)
+	}
 	if l.Kind != "ref" {
 		return l.Text
 	}

@@ -1,0 +1,159 @@
+package addr
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Parse reads what Instance.String writes: block.type.name, optionally with a
+// quoted key in brackets.
+func Parse(s string) (Instance, error) {
+	head, key, keyed := strings.Cut(s, "[")
+	parts := strings.Split(head, ".")
+	if len(parts) != 3 || slices.Contains(parts, "") {
+		return Instance{}, fmt.Errorf("%q is not an address: write block.type.name, for example train.lm.main", s)
+	}
+	in := Instance{Stage: Stage{Block: parts[0], Type: parts[1], Name: parts[2]}}
+	if !keyed {
+		return in, nil
+	}
+	quoted, ok := strings.CutSuffix(key, "]")
+	if !ok {
+		return Instance{}, fmt.Errorf("%q lacks its closing bracket", s)
+	}
+	unquoted, err := strconv.Unquote(quoted)
+	if err != nil { // forgive a shell that ate the quotes
+		unquoted = quoted
+	}
+	if unquoted == "" {
+		return Instance{}, fmt.Errorf("%q has an empty key", s)
+	}
+	in.Key = unquoted
+	return in, nil
+}
+
+// ParseKey splits the key of a matrix cell into factor names and level texts.
+// ok is false for a for_each key.
+func ParseKey(key string) (names, levels []string, ok bool) {
+	for len(key) > 0 {
+		name, rest, found := strings.Cut(key, "=")
+		if !found {
+			return nil, nil, false
+		}
+		level := rest
+		if strings.HasPrefix(rest, `"`) {
+			quoted, err := strconv.QuotedPrefix(rest)
+			if err != nil {
+				return nil, nil, false
+			}
+			level, rest = quoted, rest[len(quoted):]
+			rest = strings.TrimPrefix(rest, ",")
+		} else {
+			level, rest, _ = strings.Cut(rest, ",")
+		}
+		names, levels = append(names, name), append(levels, level)
+		key = rest
+	}
+	return names, levels, len(names) > 0
+}
+
+// QuoteLevel writes a string level so that keys stay unambiguous: plain words
+// as they are, anything else quoted.
+func QuoteLevel(s string) string {
+	if s == "" || strings.ContainsAny(s, ",=\"[]\\") || strconv.Quote(s) != `"`+s+`"` {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// Compare orders stages by block, type and name.
+func (s Stage) Compare(t Stage) int {
+	return cmp.Or(strings.Compare(s.Block, t.Block), strings.Compare(s.Type, t.Type), strings.Compare(s.Name, t.Name))
+}
+
+// Pattern selects instances: "train.lm.main", "train.*", an address with a
+// key, or levels such as "norm=derf.*,seed=42".
+type Pattern struct {
+	stage  []string          // words with * for block, type, name; may be short
+	key    string            // exact key, if any
+	levels map[string]string // factor to level pattern
+}
+
+// ParsePattern reads a pattern.
+func ParsePattern(s string) (Pattern, error) {
+	if s == "" {
+		return Pattern{}, fmt.Errorf("an empty pattern selects nothing: write an address, or levels such as norm=derf.*,seed=42")
+	}
+	if strings.Contains(s, "[") {
+		in, err := Parse(s)
+		if err != nil {
+			return Pattern{}, err
+		}
+		return Pattern{stage: []string{in.Stage.Block, in.Stage.Type, in.Stage.Name}, key: in.Key}, nil
+	}
+	if strings.Contains(s, "=") {
+		names, levels, ok := ParseKey(s)
+		if !ok {
+			return Pattern{}, fmt.Errorf("%q is not a pattern: write levels as factor=level, separated by commas", s)
+		}
+		p := Pattern{levels: make(map[string]string, len(names))}
+		for i, name := range names {
+			p.levels[name] = levels[i]
+		}
+		return p, nil
+	}
+	words := strings.Split(s, ".")
+	if len(words) > 3 || slices.Contains(words, "") {
+		return Pattern{}, fmt.Errorf("%q is not a pattern: write block.type.name, where * stands for anything", s)
+	}
+	return Pattern{stage: words}, nil
+}
+
+// Match reports whether the pattern selects the instance.
+func (p Pattern) Match(in Instance) bool {
+	words := []string{in.Stage.Block, in.Stage.Type, in.Stage.Name}
+	for i, w := range p.stage {
+		if !glob(w, words[i]) {
+			return false
+		}
+	}
+	if p.key != "" && p.key != in.Key {
+		return false
+	}
+	if p.levels == nil {
+		return true
+	}
+	names, levels, _ := ParseKey(in.Key)
+	matched := 0
+	for i, name := range names {
+		want, asked := p.levels[name]
+		if asked && !glob(want, levels[i]) {
+			return false
+		}
+		if asked {
+			matched++
+		}
+	}
+	return matched == len(p.levels)
+}
+
+// glob matches s against a pattern in which * stands for any run of characters.
+func glob(pattern, s string) bool {
+	first, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == s
+	}
+	s, ok := strings.CutPrefix(s, first)
+	if !ok {
+		return false
+	}
+	for i := 0; i <= len(s); i++ {
+		if glob(rest, s[i:]) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,175 @@
+package spec
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"ablate/hcl/addr"
+)
+
+// Form says how a field stands in a file.
+type Form int
+
+// The forms of a field.
+const (
+	Attribute Form = iota // name = value
+	Block                 // name { … }
+	Union                 // name "arm" { … }
+)
+
+// Field describes one field of a spec struct.
+type Field struct {
+	Name     string // as written in files
+	Index    int    // in the Go struct
+	Form     Form
+	Required bool
+	Repeated bool // a slice of blocks
+	Pointer  bool // absent is nil, a value of its own
+	Keyed    bool // enters keys
+	Type     reflect.Type
+	Blocks   []string // for references: the blocks that may stand here
+	Doc      string
+}
+
+// Struct is the schema of a spec struct, of a nested block or of an object.
+type Struct struct {
+	Type   reflect.Type
+	Fields []Field
+}
+
+// Field returns the field of a name.
+func (s *Struct) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return Field{}, false
+	}
+	return s.Fields[i], true
+}
+
+// Names lists the fields' names in the order of the struct.
+func (s *Struct) Names() []string {
+	out := make([]string, len(s.Fields))
+	for i, f := range s.Fields {
+		out[i] = f.Name
+	}
+	return out
+}
+
+var schemas sync.Map // reflect.Type -> *Struct: a pure function, remembered
+
+// Of returns the schema of a struct type, or of the struct that a pointer type
+// points to. A struct that breaks the package's rules is a bug and panics.
+func Of(t reflect.Type) *Struct {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if s, ok := schemas.Load(t); ok {
+		return s.(*Struct)
+	}
+	if t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("spec: %s is not a struct", t))
+	}
+	s := &Struct{Type: t}
+	for i := range t.NumField() {
+		if f, ok := field(t.Field(i), i); ok {
+			s.Fields = append(s.Fields, f)
+		}
+	}
+	schemas.Store(t, s)
+	return s
+}
+
+func field(sf reflect.StructField, index int) (Field, bool) {
+	tag, ok := sf.Tag.Lookup("hcl")
+	if !ok {
+		return Field{}, false
+	}
+	name, option, _ := strings.Cut(tag, ",")
+	f := Field{
+		Name: name, Index: index, Type: sf.Type, Doc: sf.Tag.Get("doc"),
+		Keyed: sf.Tag.Get("key") != "-", Pointer: sf.Type.Kind() == reflect.Pointer,
+	}
+	if refs := sf.Tag.Get("ref"); refs != "" {
+		f.Blocks = strings.Split(refs, ",")
+	}
+	switch option {
+	case "":
+		f.Required = true
+	case "optional":
+	case "block":
+		f.Form, f.Required = Block, sf.Type.Kind() == reflect.Struct
+		f.Repeated = sf.Type.Kind() == reflect.Slice
+	case "union":
+		f.Form, f.Required = Union, sf.Type.Kind() == reflect.Struct
+	default:
+		panic(fmt.Sprintf("spec: field %s has the unknown option %q", sf.Name, option))
+	}
+	return f, true
+}
+
+// Elem is the struct type behind a field that holds blocks, arms or objects.
+func (f Field) Elem() reflect.Type {
+	t := f.Type
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t
+}
+
+// NumberSetter is an attribute that also takes a bare number.
+type NumberSetter interface{ SetNumber(float64) }
+
+// Resolver is a spec with derived defaults.
+type Resolver interface{ Resolve() }
+
+// The reference types.
+var (
+	RefType    = reflect.TypeFor[addr.Instance]()
+	RefsType   = reflect.TypeFor[[]addr.Instance]()
+	LevelType  = reflect.TypeFor[addr.Level]()
+	LevelsType = reflect.TypeFor[map[string]addr.Level]()
+	numberType = reflect.TypeFor[NumberSetter]()
+)
+
+// TakesNumber reports whether a bare number may stand for values of the type.
+func TakesNumber(t reflect.Type) bool { return reflect.PointerTo(t).Implements(numberType) }
+
+// TypeName is the type of an attribute in the words of the language.
+func TypeName(t reflect.Type) string {
+	switch t {
+	case RefType:
+		return "reference"
+	case RefsType:
+		return "references"
+	case LevelType:
+		return "level"
+	case LevelsType:
+		return "map of levels"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return TypeName(t.Elem())
+	case reflect.Bool:
+		return "bool"
+	case reflect.Int, reflect.Int64:
+		return "whole number"
+	case reflect.Float64:
+		return "number"
+	case reflect.String:
+		return "string"
+	case reflect.Slice:
+		return "list of " + TypeName(t.Elem())
+	case reflect.Map:
+		return "map of " + TypeName(t.Elem())
+	case reflect.Struct:
+		names := strings.Join(Of(t).Names(), ", ")
+		if TakesNumber(t) {
+			return "number or object (" + names + ")"
+		}
+		return "object (" + names + ")"
+	}
+	panic(fmt.Sprintf("spec: no attribute can be of Go type %s", t))
+}
