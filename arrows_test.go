@@ -5,12 +5,13 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // An arrow that must not exist: packages with prefix from must not import
-// packages with prefix to, except those with prefix but.
+// packages with prefix to, except those with a prefix of the list but.
 type ban struct{ from, to, but, why string }
 
 var bans = []ban{
@@ -19,7 +20,7 @@ var bans = []ban{
 	{"ablate/pipeline", "ablate/stages", "", "main hands the pipeline its kinds"},
 	{"ablate/pipeline", "ablate/cmd", "", "arrows point down"},
 	{"ablate/stages", "ablate/cmd", "", "arrows point down"},
-	{"ablate/stages", "ablate/hcl", "ablate/hcl/", "stages see decoded specs, never the language"},
+	{"ablate/stages", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag", "stages see decoded specs, never the language"},
 	{"ablate/cmd/ablate/internal/view", "ablate/stages", "", "views draw data"},
 	{"ablate/hcl/addr", "ablate/", "", "standard library only"},
 	{"ablate/hcl/diag", "ablate/", "", "standard library only"},
@@ -46,7 +47,8 @@ func TestArrows(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, imp := range p.Imports {
 			for _, b := range bans {
-				if under(p.ImportPath, b.from) && under(imp, b.to) && !(b.but != "" && under(imp, b.but)) {
+				excepted := slices.ContainsFunc(strings.Fields(b.but), func(prefix string) bool { return under(imp, prefix) })
+				if under(p.ImportPath, b.from) && under(imp, b.to) && !excepted {
 					t.Errorf("%s imports %s: %s", p.ImportPath, imp, b.why)
 				}
 			}
@@ -85,7 +87,8 @@ func TestEveryPackageHasADocComment(t *testing.T) {
 
 // under reports whether path is prefix or lies below it.
 func under(path, prefix string) bool {
-	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+	prefix = strings.TrimSuffix(prefix, "/")
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
 func packages(t *testing.T) []goPackage {

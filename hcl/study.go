@@ -48,8 +48,8 @@ type Study struct {
 // Instance is one expanded stage with its decoded spec.
 type Instance struct {
 	Address addr.Instance
-	Label   string // from the block, or the address's short form
-	Spec    any    // what Kind.New made, decoded, resolved; never changed afterwards
+	Label   string            // from the block, or the address's short form
+	Spec    any               // what Kind.New made, decoded, resolved; never changed afterwards
 	Factors []addr.Factor     // of a matrix cell, sorted by name
 	Labels  map[string]string // display text of each factor's level
 	Refs    []Edge            // in the order of the spec's fields

@@ -82,7 +82,7 @@ func (l Level) String() string {
 	if l.Ref.Key != "" {
 		s += ":" + l.Ref.Key
 	}
-	return s
+	return QuoteLevel(s)
 }
 
 // Factor is a factor's name with one of its levels.

@@ -173,3 +173,17 @@ func TypeName(t reflect.Type) string {
 	}
 	panic(fmt.Sprintf("spec: no attribute can be of Go type %s", t))
 }
+
+// Defaulter is a nested block with defaults of its own, frozen like those of
+// its kind.
+type Defaulter interface{ SetDefaults() }
+
+// New allocates a nested block or arm with its defaults and returns the
+// pointer to it.
+func New(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if d, ok := v.Interface().(Defaulter); ok {
+		d.SetDefaults()
+	}
+	return v
+}

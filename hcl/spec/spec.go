@@ -23,6 +23,10 @@
 // takes a bare number. A spec with a method Resolve() has it called after
 // decoding, to fill derived defaults (kv_heads = heads).
 //
+// A nested block that is absent by default gets its own defaults, once written,
+// from a method SetDefaults().
+//
+// `ref:"norm"` names the blocks that a reference may point into (comma between).
 // `key:"-"` keeps a field out of keys; `doc:"…"` is its line in the reference.
 //
 // The package uses the standard library and hcl/addr only.

@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/spec"
+)
+
+// encoder turns specs of one kind into values for keys.
+//
+// A scalar equal to its default is left out, so that a new option forks no old
+// result. Presence of an optional block, the arm of a union and the length of
+// a list are always there: "ema_blend {}" is not "no ema_blend". References
+// are left out: what they stand for enters the key as content.
+type encoder struct {
+	pristine reflect.Value // the struct with its frozen defaults
+	defaults cache.Value   // the same, encoded with nothing left out
+}
+
+func newEncoder(pristine Stage) *encoder {
+	v := reflect.ValueOf(pristine).Elem()
+	return &encoder{pristine: v, defaults: encodeStruct(v, reflect.Value{})}
+}
+
+func (e *encoder) encode(s Stage) cache.Value {
+	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine)
+}
+
+// encodeStruct encodes a struct's keyed fields without those that equal the
+// base; an invalid base leaves nothing out.
+func encodeStruct(v, base reflect.Value) cache.Value {
+	schema := spec.Of(v.Type())
+	m := make(map[string]cache.Value, len(schema.Fields))
+	for _, f := range schema.Fields {
+		if !f.Keyed || isReference(f.Type) {
+			continue
+		}
+		var fieldBase reflect.Value
+		if base.IsValid() {
+			fieldBase = base.Field(f.Index)
+		}
+		if enc := encodeField(v.Field(f.Index), fieldBase); !enc.IsZero() {
+			m[f.Name] = enc
+		}
+	}
+	return cache.Map(m)
+}
+
+func isReference(t reflect.Type) bool { return t == spec.RefType || t == spec.RefsType }
+
+// encodeField encodes one field, or returns nothing where it equals its base.
+func encodeField(v, base reflect.Value) cache.Value {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return encodePointer(v, base)
+	case reflect.Slice:
+		subs := make([]cache.Value, v.Len())
+		for i := range subs {
+			subs[i] = encodeField(v.Index(i), elementBase(v.Index(i), base))
+		}
+		return cache.List(subs...)
+	case reflect.Map:
+		return encodeMap(v)
+	case reflect.Struct:
+		if v.Type() == spec.LevelType {
+			return encodeLevel(v.Interface().(addr.Level))
+		}
+		return encodeStruct(v, base)
+	}
+	if base.IsValid() && v.Equal(base) {
+		return cache.Value{}
+	}
+	return encodeScalar(v)
+}
+
+// encodePointer tells absent from present first; a present block is encoded
+// without what equals its own defaults.
+func encodePointer(v, base reflect.Value) cache.Value {
+	elide := base.IsValid()
+	switch {
+	case v.IsNil() && elide && !base.IsNil():
+		return cache.Bool(false) // switched off, though on by default
+	case v.IsNil():
+		return cache.Value{}
+	case !elide || v.Elem().Kind() != reflect.Struct:
+		return encodeField(v.Elem(), reflect.Value{})
+	case base.IsNil():
+		return encodeField(v.Elem(), spec.New(v.Type().Elem()).Elem())
+	}
+	return encodeField(v.Elem(), base.Elem())
+}
+
+// elementBase is what an element of a list is compared with: the defaults of a
+// repeated block, nothing for scalars.
+func elementBase(elem, listBase reflect.Value) reflect.Value {
+	if !listBase.IsValid() || elem.Kind() != reflect.Struct || elem.Type() == spec.LevelType {
+		return reflect.Value{}
+	}
+	return spec.New(elem.Type()).Elem()
+}
+
+func encodeMap(v reflect.Value) cache.Value {
+	m := make(map[string]cache.Value, v.Len())
+	iter := v.MapRange()
+	for iter.Next() {
+		m[iter.Key().String()] = encodeField(iter.Value(), reflect.Value{})
+	}
+	return cache.Map(m)
+}
+
+func encodeLevel(l addr.Level) cache.Value {
+	return cache.Map(map[string]cache.Value{"kind": cache.String(l.Kind), "level": cache.String(l.String())})
+}
+
+func encodeScalar(v reflect.Value) cache.Value {
+	switch v.Kind() {
+	case reflect.Bool:
+		return cache.Bool(v.Bool())
+	case reflect.Int, reflect.Int64:
+		return cache.Int(v.Int())
+	case reflect.Float64:
+		return cache.Float(v.Float())
+	case reflect.String:
+		return cache.String(v.String())
+	}
+	panic(fmt.Sprintf("pipeline: a spec cannot hold a %s", v.Type()))
+}
+
+// sortedKeys is the one way to walk a map whose order can be seen.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
