@@ -47,14 +47,15 @@ type Study struct {
 
 // Instance is one expanded stage with its decoded spec.
 type Instance struct {
-	Address addr.Instance
-	Label   string            // from the block, or the address's short form
-	Spec    any               // what Kind.New made, decoded, resolved; never changed afterwards
-	Factors []addr.Factor     // of a matrix cell, sorted by name
-	Labels  map[string]string // display text of each factor's level
-	Refs    []Edge            // in the order of the spec's fields
-	Runtime Runtime
-	Range   diag.Range // of the block's header
+	Address     addr.Instance
+	Label       string // from the block, or the address's short form
+	Description string
+	Spec        any               // what Kind.New made, decoded, resolved; never changed afterwards
+	Factors     []addr.Factor     // of a matrix cell, sorted by name
+	Labels      map[string]string // display text of each factor's level
+	Refs        []Edge            // in the order of the spec's fields
+	Runtime     Runtime
+	Range       diag.Range // of the block's header
 
 	locate func(diag.Path) diag.Range
 }
@@ -67,8 +68,10 @@ type Edge struct {
 
 // Runtime is how and where to run an instance. Nothing of it reaches a key.
 type Runtime struct {
-	Timeout time.Duration
-	Retries int
+	Timeout   time.Duration
+	Retries   int
+	Executor  string             // a label of the user's configuration
+	Resources map[string]float64 // what a scheduler is asked for
 }
 
 // At returns the range of an attribute or block inside the instance's stage,

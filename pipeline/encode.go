@@ -84,7 +84,7 @@ func encodePointer(v, base reflect.Value) cache.Value {
 	elide := base.IsValid()
 	switch {
 	case v.IsNil() && elide && !base.IsNil():
-		return cache.Bool(false) // switched off, though on by default
+		return cache.List() // switched off, though on by default; no block encodes as a list
 	case v.IsNil():
 		return cache.Value{}
 	case !elide || v.Elem().Kind() != reflect.Struct:

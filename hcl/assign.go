@@ -1,0 +1,209 @@
+package hcl
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"reflect"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/hcl/spec"
+)
+
+// assign puts a value, which is not null, into a field. name is how messages
+// call it.
+func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
+	switch to.Type() {
+	case spec.RefType:
+		d.assignRef(val, to, f, at)
+		return
+	case spec.RefsType:
+		d.assignRefs(val, to, f, at)
+		return
+	case spec.LevelType:
+		l, ok := asLevel(val)
+		if !ok {
+			d.wrong(val, to.Type(), name, at)
+			return
+		}
+		to.Set(reflect.ValueOf(l))
+		return
+	}
+	switch to.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(to.Type().Elem())
+		d.assign(val, p.Elem(), f, name, at)
+		to.Set(p)
+	case reflect.Slice:
+		d.assignList(val, to, f, name, at)
+	case reflect.Map:
+		d.assignMap(val, to, f, name, at)
+	case reflect.Struct:
+		d.assignObject(val, to, name, at)
+	default:
+		d.assignScalar(val, to, name, at)
+	}
+}
+
+func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Range) {
+	hint := ""
+	if describe(val) == "string" && (t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool) {
+		hint = " Remove the quotes."
+	}
+	d.fail(at, "Wrong type", "%s must be %s, not %s.%s", name, article(spec.TypeName(t)), article(describe(val)), hint)
+}
+
+func (d *decoder) assignScalar(val cty.Value, to reflect.Value, name string, at *diag.Range) {
+	t := val.Type()
+	switch {
+	case to.Kind() == reflect.Bool && t == cty.Bool:
+		to.SetBool(val.True())
+	case to.Kind() == reflect.String && t == cty.String:
+		to.SetString(val.AsString())
+	case to.Kind() == reflect.Float64 && t == cty.Number:
+		x, _ := val.AsBigFloat().Float64()
+		if math.IsInf(x, 0) {
+			d.fail(at, "Number out of range", "%s is larger than any number we can compute with.", name)
+			return
+		}
+		to.SetFloat(x)
+	case (to.Kind() == reflect.Int || to.Kind() == reflect.Int64) && t == cty.Number:
+		i, acc := val.AsBigFloat().Int64()
+		if acc != big.Exact {
+			d.fail(at, "Not a whole number", "%s must be a whole number, not %s.", name, numberText(val))
+			return
+		}
+		to.SetInt(i)
+	default:
+		d.wrong(val, to.Type(), name, at)
+	}
+}
+
+func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {
+	refs, ok := asRefs(val)
+	if !ok {
+		d.wrong(val, to.Type(), f.Name, at)
+		return
+	}
+	if !d.checkBlocks(refs[0], f, at) {
+		return
+	}
+	if len(refs) > 1 {
+		d.fail(at, "Several instances", "%s", many(refs[0].Stage, len(refs)))
+		return
+	}
+	if s := d.l.stages[refs[0].Stage]; s.crossed() && len(s.instances) > 1 {
+		d.fail(at, "Several instances", "%s", many(s.addr, len(s.instances)))
+		return
+	}
+	to.Set(reflect.ValueOf(refs[0]))
+}
+
+func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {
+	var all []addr.Instance
+	items := []cty.Value{val}
+	if describe(val) == "list" {
+		items = val.AsValueSlice()
+	}
+	for _, item := range items {
+		refs, ok := asRefs(item)
+		if !ok {
+			d.fail(at, "Wrong type", "%s must hold references to stages, not %s.", f.Name, article(describe(item)))
+			return
+		}
+		if !d.checkBlocks(refs[0], f, at) {
+			return
+		}
+		all = append(all, d.references(refs)...)
+	}
+	seen := make(map[addr.Instance]bool, len(all))
+	for _, a := range all {
+		if seen[a] {
+			d.fail(at, "Duplicate reference", "%s names %s twice.", f.Name, a)
+			return
+		}
+		seen[a] = true
+	}
+	to.Set(reflect.ValueOf(all))
+}
+
+func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
+	if describe(val) != "list" {
+		d.wrong(val, to.Type(), name, at)
+		return
+	}
+	items := val.AsValueSlice()
+	out := reflect.MakeSlice(to.Type(), len(items), len(items))
+	for i, item := range items {
+		if item.IsNull() {
+			d.fail(at, "Missing value", "Element %d of %s is null.", i, name)
+			return
+		}
+		d.assign(item, out.Index(i), f, fmt.Sprintf("element %d of %s", i, name), at)
+	}
+	to.Set(out)
+}
+
+func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
+	if describe(val) != "object" {
+		d.wrong(val, to.Type(), name, at)
+		return
+	}
+	out := reflect.MakeMap(to.Type())
+	for it := val.ElementIterator(); it.Next(); {
+		k, item := it.Element()
+		if item.IsNull() {
+			continue
+		}
+		elem := reflect.New(to.Type().Elem()).Elem()
+		d.assign(item, elem, f, name+"."+k.AsString(), at)
+		out.SetMapIndex(reflect.ValueOf(k.AsString()), elem)
+	}
+	to.Set(out)
+}
+
+// assignObject fills a struct from an object value, or from a bare number
+// where the type takes one. Attributes that are left out keep their defaults.
+func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at *diag.Range) {
+	if val.Type() == cty.Number && spec.TakesNumber(to.Type()) {
+		x, _ := val.AsBigFloat().Float64()
+		if math.IsInf(x, 0) {
+			d.fail(at, "Number out of range", "%s is larger than any number we can compute with.", name)
+			return
+		}
+		to.Addr().Interface().(spec.NumberSetter).SetNumber(x)
+		return
+	}
+	_, isRef := asRef(val)
+	if describe(val) != "object" || isRef {
+		d.wrong(val, to.Type(), name, at)
+		return
+	}
+	s := spec.Of(to.Type())
+	given := make(map[string]bool)
+	for it := val.ElementIterator(); it.Next(); {
+		k, item := it.Element()
+		field, ok := s.Field(k.AsString())
+		if !ok {
+			d.fail(at, "Unknown attribute", "%s has no attribute %q.%s", name, k.AsString(), suggest(k.AsString(), s.Names()))
+			continue
+		}
+		given[field.Name] = true
+		if !item.IsNull() {
+			d.assign(item, to.Field(field.Index), field, name+"."+field.Name, at)
+		}
+	}
+	var missing []string
+	for _, f := range s.Fields {
+		if f.Required && !given[f.Name] {
+			missing = append(missing, f.Name)
+		}
+	}
+	if len(missing) > 0 {
+		d.fail(at, "Missing attribute", "%s needs %s too.", name, strings.Join(missing, " and "))
+	}
+}

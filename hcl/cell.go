@@ -1,0 +1,120 @@
+package hcl
+
+import (
+	"reflect"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/hcl/spec"
+)
+
+// cellPlan is a decoded body that many cells share: only the bound factors
+// differ between them.
+type cellPlan struct {
+	target reflect.Value // a pointer to the spec, without bound factors
+	model  Instance      // label, runtime, ranges
+	ranges map[string]diag.Range
+	broken bool
+}
+
+// instance makes the trial of one cell.
+func (x *crossing) instance(c cell) {
+	var overrides []int
+	for i, r := range x.rules {
+		applies, ok := x.holds(r, c)
+		if !ok {
+			return
+		}
+		if applies {
+			overrides = append(overrides, i)
+		}
+	}
+	sig := x.signature(c, overrides)
+	plan := x.plans[sig]
+	if plan == nil {
+		plan = x.decode(c, overrides)
+		x.plans[sig] = plan
+	}
+	if plan.broken {
+		return
+	}
+	d := &decoder{l: x.l, ranges: plan.ranges}
+	target := clone(plan.target)
+	x.bind(d, c, target.Elem())
+	if d.broken {
+		return
+	}
+	resolve(target)
+	factors := x.factorsOf(c)
+	inst := plan.model
+	inst.Address = addr.Instance{Stage: x.s.addr, Key: addr.Key(factors)}
+	inst.Spec, inst.Factors, inst.Labels = target.Interface(), factors, x.labels(c)
+	if inst.Label == "" {
+		inst.Label = inst.Address.Key
+	}
+	inst.Refs = edges(nil, target.Elem(), "")
+	x.s.instances = append(x.s.instances, &inst)
+}
+
+// decode decodes the body, and the overrides over it, for cells like c.
+func (x *crossing) decode(c cell, overrides []int) *cellPlan {
+	bound := make(map[string]bool)
+	for _, f := range x.factors {
+		bound[f.name] = f.bound
+	}
+	d := &decoder{l: x.l, sc: x.scopeOf(c), ranges: make(map[string]diag.Range)}
+	target := reflect.ValueOf(x.s.kind.New())
+	d.body(x.s.content, target.Elem(), nil, bound)
+	for _, i := range overrides {
+		d.merge = true
+		d.body(x.rules[i].content, target.Elem(), nil, nil)
+	}
+	plan := &cellPlan{target: target, ranges: d.ranges, model: Instance{Range: *rangeOf(x.s.block.DefRange)}}
+	for _, f := range x.factors {
+		if f.bound {
+			d.ranges[f.name] = *f.at
+		}
+	}
+	d.meta(x.s.content, &plan.model)
+	plan.model.locate = locator(d.ranges, plan.model.Range)
+	plan.broken = d.broken
+	return plan
+}
+
+// bind sets the attributes that factors name.
+func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
+	schema := spec.Of(target.Type())
+	for i, f := range x.factors {
+		if !f.bound {
+			continue
+		}
+		field, _ := schema.Field(f.name)
+		d.assign(f.levels[c[i]], target.Field(field.Index), field, f.name, f.at)
+	}
+}
+
+// clone copies a spec deeply, so that no two instances share what one of them
+// may resolve differently.
+func clone(v reflect.Value) reflect.Value {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		p := reflect.New(v.Type().Elem())
+		p.Elem().Set(clone(v.Elem()))
+		return p
+	case reflect.Struct:
+		out := reflect.New(v.Type()).Elem()
+		out.Set(v)
+		for i := range v.NumField() {
+			if k := v.Field(i).Kind(); k == reflect.Pointer || k == reflect.Struct {
+				if out.Field(i).CanSet() {
+					out.Field(i).Set(clone(v.Field(i)))
+				}
+			}
+		}
+		return out
+	}
+	return v
+}

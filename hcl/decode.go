@@ -1,0 +1,251 @@
+package hcl
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/hcl/spec"
+)
+
+// decoder fills one spec from a body.
+type decoder struct {
+	l      *loader
+	sc     scope
+	ranges map[string]diag.Range // attribute or block path -> where it stands
+	merge  bool                  // the target holds a spec already: nothing is required
+	broken bool                  // something was wrong, and has been reported
+}
+
+// body decodes content into a struct. bound names attributes that factors set:
+// they must not stand in the body, and need not.
+func (d *decoder) body(content *hclv2.BodyContent, target reflect.Value, path diag.Path, bound map[string]bool) {
+	for _, f := range spec.Of(target.Type()).Fields {
+		at := append(path[:len(path):len(path)], f.Name)
+		field := target.Field(f.Index)
+		switch f.Form {
+		case spec.Attribute:
+			d.attribute(content, f, field, at, bound[f.Name])
+		case spec.Block:
+			d.blocks(content, f, field, at)
+		case spec.Union:
+			d.union(content, f, field, at)
+		}
+	}
+}
+
+func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path, bound bool) {
+	attr := content.Attributes[f.Name]
+	switch {
+	case attr == nil && f.Required && !bound && !d.merge:
+		d.fail(rangeOf(content.MissingItemRange), "Missing attribute", "%s is required here: %s = … (%s).", f.Name, f.Name, spec.TypeName(f.Type))
+		return
+	case attr == nil:
+		return
+	case bound:
+		d.fail(rangeOf(attr.NameRange), "Factor set twice", "%s is a factor of the matrix, which sets it for every cell. Remove it here, or from the matrix.", f.Name)
+		return
+	}
+	d.ranges[path.String()] = *rangeOf(attr.Range)
+	val, ok := d.l.eval(attr.Expr, d.sc)
+	if !ok {
+		d.broken = true
+		return
+	}
+	if val.IsNull() {
+		if f.Required {
+			d.fail(rangeOf(attr.Expr.Range()), "Missing value", "%s is required, so it cannot be null.", f.Name)
+		}
+		return
+	}
+	d.assign(val, field, f, path.String(), rangeOf(attr.Expr.Range()))
+}
+
+// blocks decodes nested blocks. A block that is there already, from a default
+// or an earlier body, is merged into.
+func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path) {
+	found := content.Blocks.OfType(f.Name)
+	if len(found) == 0 {
+		if f.Required && field.Kind() == reflect.Struct && !d.merge {
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A block %s { … } is required here.", f.Name)
+		}
+		return
+	}
+	if len(found) > 1 && !f.Repeated {
+		d.fail(rangeOf(found[1].DefRange), "Block given twice", "There is one %s block here at most.", f.Name)
+		return
+	}
+	for _, b := range found {
+		d.ranges[path.String()] = *rangeOf(b.DefRange)
+		switch {
+		case f.Repeated:
+			elem := spec.New(f.Elem())
+			d.nested(b, elem.Elem(), path, true)
+			field.Set(reflect.Append(field, elem.Elem()))
+		case f.Pointer:
+			fresh := field.IsNil()
+			if fresh {
+				field.Set(spec.New(f.Elem()))
+			}
+			d.nested(b, field.Elem(), path, fresh)
+		default:
+			d.nested(b, field, path, false)
+		}
+	}
+}
+
+// nested decodes a block's body. A fresh target needs all that is required,
+// even when the body around it is merged.
+func (d *decoder) nested(b *hclv2.Block, target reflect.Value, path diag.Path, fresh bool) {
+	s := spec.Of(target.Type())
+	content, diags := b.Body.Content(bodySchema(s))
+	var blocks, attrs []string
+	for _, f := range s.Fields {
+		if f.Form == spec.Attribute {
+			attrs = append(attrs, f.Name)
+		} else {
+			blocks = append(blocks, f.Name)
+		}
+	}
+	d.l.upstream(renameUnknown(diags, blocks, attrs))
+	d.broken = d.broken || diags.HasErrors()
+	merge := d.merge
+	d.merge = merge && !fresh
+	d.body(content, target, path, nil)
+	d.merge = merge
+}
+
+// union decodes a block whose label picks an arm.
+func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path) {
+	found := content.Blocks.OfType(f.Name)
+	if len(found) == 0 {
+		if f.Required && !d.merge {
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A block %s \"type\" { … } is required here.", f.Name)
+		}
+		return
+	}
+	if len(found) > 1 {
+		d.fail(rangeOf(found[1].DefRange), "Block given twice", "There is one %s block here at most.", f.Name)
+		return
+	}
+	b := found[0]
+	arms := spec.Of(f.Elem())
+	arm, ok := arms.Field(b.Labels[0])
+	if !ok {
+		d.fail(rangeOf(b.LabelRanges[0]), "Unknown type", "There is no %s of type %q.%s", f.Name, b.Labels[0], suggest(b.Labels[0], arms.Names()))
+		return
+	}
+	d.ranges[path.String()] = *rangeOf(b.DefRange)
+	if f.Pointer {
+		if field.IsNil() {
+			field.Set(spec.New(f.Elem()))
+		}
+		field = field.Elem()
+	}
+	slot := field.Field(arm.Index)
+	fresh := slot.IsNil()
+	if fresh { // another arm, or none: start from the arm's defaults
+		field.SetZero()
+		slot.Set(spec.New(arm.Elem()))
+	}
+	d.nested(b, slot.Elem(), path, fresh)
+}
+
+// fail reports and marks the instance as broken.
+func (d *decoder) fail(at *diag.Range, summary, detail string, args ...any) {
+	d.broken = true
+	d.l.fail(at, summary, detail, args...)
+}
+
+// plain decodes an attribute of the language itself.
+func (d *decoder) plain(attr *hclv2.Attribute, target any) {
+	if attr == nil {
+		return
+	}
+	val, ok := d.l.eval(attr.Expr, d.sc)
+	if !ok || val.IsNull() {
+		d.broken = d.broken || !ok
+		return
+	}
+	v := reflect.ValueOf(target).Elem()
+	d.assign(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
+}
+
+// finish collects the instance's edges and its way back to the source.
+func (d *decoder) finish(inst *Instance) {
+	inst.Refs = edges(nil, reflect.ValueOf(inst.Spec).Elem(), "")
+	inst.locate = locator(d.ranges, inst.Range)
+}
+
+// locator finds a path's range, or that of what encloses it.
+func locator(ranges map[string]diag.Range, whole diag.Range) func(diag.Path) diag.Range {
+	return func(p diag.Path) diag.Range {
+		for n := len(p); n > 0; n-- {
+			if r, ok := ranges[strings.Join(p[:n], ".")]; ok {
+				return r
+			}
+		}
+		return whole
+	}
+}
+
+// edges lists the references in a spec, in the order of its fields.
+func edges(out []Edge, v reflect.Value, path string) []Edge {
+	for _, f := range spec.Of(v.Type()).Fields {
+		field, name := v.Field(f.Index), f.Name
+		if path != "" {
+			name = path + "." + f.Name
+		}
+		switch {
+		case f.Type == spec.RefType:
+			if a := field.Interface().(addr.Instance); !a.IsZero() {
+				out = append(out, Edge{Path: name, Target: a})
+			}
+		case f.Type == spec.RefsType:
+			for _, a := range field.Interface().([]addr.Instance) {
+				out = append(out, Edge{Path: name, Target: a})
+			}
+		case f.Form != spec.Attribute && f.Pointer:
+			if !field.IsNil() {
+				out = edges(out, field.Elem(), name)
+			}
+		case f.Form != spec.Attribute && field.Kind() == reflect.Struct:
+			out = edges(out, field, name)
+		}
+	}
+	return out
+}
+
+// checkBlocks refuses a reference into a block that cannot stand here.
+func (d *decoder) checkBlocks(a addr.Instance, f spec.Field, at *diag.Range) bool {
+	if len(f.Blocks) == 0 || slices.Contains(f.Blocks, a.Stage.Block) {
+		return true
+	}
+	d.fail(at, "Wrong kind of stage", "%s takes a %s stage, and %s is none.", f.Name, strings.Join(f.Blocks, " or "), a.Stage)
+	return false
+}
+
+// references resolves a value to instances: a stage's name stands for all.
+func (d *decoder) references(refs []addr.Instance) []addr.Instance {
+	var out []addr.Instance
+	for _, a := range refs {
+		s := d.l.stages[a.Stage]
+		if a.Key != "" || s == nil || !s.crossed() {
+			out = append(out, a)
+			continue
+		}
+		for _, inst := range s.instances {
+			out = append(out, inst.Address)
+		}
+	}
+	return out
+}
+
+func many(a addr.Stage, n int) string {
+	return fmt.Sprintf("%s has %d instances, and one is needed here. Pick it by its key, as in %s[\"…\"].", a, n, a)
+}

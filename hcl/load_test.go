@@ -1,0 +1,482 @@
+package hcl_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ablate/hcl"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+)
+
+// header declares one stage of each kind, for studies that are about train.
+const header = `
+data "text" "corpus" {
+  source = ["a.txt"]
+}
+
+model "llama" "tiny" {
+  layers = 2
+  width  = 8
+  heads  = 2
+}
+
+norm "rmsnorm" "base" {
+  label = "RMSNorm"
+}
+
+norm "derf" "paper" {
+  alpha = 0.5
+}
+
+norm "derf" "alpha" {
+  for_each = [0.1, 0.3]
+  alpha    = each.value
+}
+
+optimizer "adamw" "base" {
+  learning_rate = 1e-3
+}
+
+optimizer "adamw" "fast" {
+  learning_rate = 0.01
+}
+`
+
+// trainBody is what a train stage needs beside its factors.
+const trainBody = `
+  data      = data.text.corpus
+  model     = model.llama.tiny
+  steps     = 10
+
+  batch {
+    sequences = 2
+    length    = 4
+  }
+`
+
+func load(t *testing.T, files map[string]string, vars ...hcl.Var) (*hcl.Study, diag.List) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds(), Vars: vars})
+}
+
+func mustLoad(t *testing.T, text string, vars ...hcl.Var) *hcl.Study {
+	t.Helper()
+	study, diags := load(t, map[string]string{"study.hcl": text}, vars...)
+	if diags.HasErrors() {
+		t.Fatalf("unexpected diagnostics:\n%s", render(diags))
+	}
+	return study
+}
+
+func render(list diag.List) string {
+	var b strings.Builder
+	for _, d := range list {
+		at := ""
+		if d.Range != nil {
+			at = d.Range.String() + ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s\n    %s\n", at, d.Severity, d.Summary, d.Detail)
+	}
+	return b.String()
+}
+
+// addresses lists the keys of a stage's instances in order.
+func keys(study *hcl.Study, stage string) []string {
+	var out []string
+	for _, inst := range study.Instances {
+		if inst.Address.Stage.String() == stage {
+			out = append(out, inst.Address.Key)
+		}
+	}
+	return out
+}
+
+func find(t *testing.T, study *hcl.Study, address string) *hcl.Instance {
+	t.Helper()
+	for _, inst := range study.Instances {
+		if inst.Address.String() == address {
+			return inst
+		}
+	}
+	t.Fatalf("the study has no %s", address)
+	return nil
+}
+
+func TestMatrix(t *testing.T) {
+	tests := []struct {
+		name, rules string
+		want        []string
+	}{
+		{"product in the order of sorted factors", `
+  matrix {
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+    norm      = [norm.rmsnorm.base, norm.derf.paper]
+  }`, []string{
+			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
+			"norm=derf.paper,optimizer=adamw.base", "norm=derf.paper,optimizer=adamw.fast",
+		}},
+		{"a stage's name stands for its instances", `
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = [norm.rmsnorm.base, norm.derf.alpha]
+  }`, []string{"norm=rmsnorm.base", "norm=derf.alpha:0.1", "norm=derf.alpha:0.3"}},
+		{"the stage itself is a list of levels", `
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = norm.derf.alpha
+  }`, []string{"norm=derf.alpha:0.1", "norm=derf.alpha:0.3"}},
+		{"one instance by its key", `
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = [norm.derf.alpha["0.3"]]
+  }`, []string{"norm=derf.alpha:0.3"}},
+		{"exclude sees levels", `
+  norm = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    seed = [1, 2, 3]
+  }
+  exclude {
+    when = matrix.seed == 2
+  }`, []string{"seed=1", "seed=3"}},
+		{"exclude sees the specs of levels and compares references", `
+  matrix {
+    norm      = [norm.rmsnorm.base, norm.derf.paper]
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+  }
+  exclude {
+    when = matrix.norm == norm.derf.paper && matrix.optimizer.learning_rate > 0.005
+  }`, []string{
+			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
+			"norm=derf.paper,optimizer=adamw.base",
+		}},
+		{"include runs over the levels it does not name", `
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = [norm.rmsnorm.base]
+    seed = [1, 2]
+  }
+  include {
+    norm = norm.derf.paper
+  }`, []string{"norm=rmsnorm.base,seed=1", "norm=rmsnorm.base,seed=2", "norm=derf.paper,seed=1", "norm=derf.paper,seed=2"}},
+		{"include adds no cell twice", `
+  optimizer = optimizer.adamw.base
+  norm = norm.rmsnorm.base
+  matrix {
+    seed = [1, 2]
+  }
+  include {
+    seed = 2
+  }`, []string{"seed=1", "seed=2"}},
+		{"strings that could confuse an address are quoted", `
+  optimizer = optimizer.adamw.base
+  norm = norm.rmsnorm.base
+  matrix {
+    mode = ["plain", "a,b=c"]
+  }
+  evaluate {
+    every = matrix.mode == "plain" ? 1 : 2
+  }`, []string{"mode=plain", `mode="a,b=c"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			study := mustLoad(t, header+"train \"lm\" \"main\" {"+trainBody+tt.rules+"\n}\n")
+			if diff := cmp.Diff(tt.want, keys(study, "train.lm.main")); diff != "" {
+				t.Errorf("cells (-want +got):\n%s", diff)
+			}
+			for _, inst := range study.Instances {
+				back, err := addr.Parse(inst.Address.String())
+				if err != nil || back != inst.Address {
+					t.Errorf("Parse(%s) = %v, %v, want the same address", inst.Address, back, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOverrideMergesDeeply(t *testing.T) {
+	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    seed = [1, 2, 3]
+  }
+  schedule "cosine" {
+    warmup = 3
+    floor  = 0.1
+  }
+  override {
+    when  = matrix.seed >= 2
+    steps = 20
+    batch {
+      length = 8
+    }
+    schedule "cosine" {
+      floor = 0.2
+    }
+  }
+  override {
+    when  = matrix.seed == 3
+    steps = 30
+    schedule "constant" {}
+    evaluate {
+      every = matrix.seed
+    }
+  }
+}`)
+	got := map[int64]lm{}
+	for _, inst := range study.Instances {
+		if s, ok := inst.Spec.(*lm); ok {
+			got[s.Seed] = lm{Steps: s.Steps, Batch: s.Batch, Schedule: s.Schedule, Evaluate: s.Evaluate}
+		}
+	}
+	want := map[int64]lm{
+		1: {Steps: 10, Batch: batch{2, 4}, Schedule: &schedule{Cosine: &cosine{3, 0.1}}},
+		2: {Steps: 20, Batch: batch{2, 8}, Schedule: &schedule{Cosine: &cosine{3, 0.2}}},
+		3: {Steps: 30, Batch: batch{2, 8}, Schedule: &schedule{Constant: &constant{}}, Evaluate: &evaluate{3}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("specs (-want +got):\n%s", diff)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	study := mustLoad(t, header+`
+norm "derf" "sites" {
+  alpha = { ffn = 0.3 }
+}
+
+norm "derf" "ema" {
+  ema_blend {}
+}
+`)
+	tests := []struct {
+		address string
+		want    any
+	}{
+		{"norm.derf.paper", &derf{Alpha: sites{0.5, 0.5, 0.5}}},
+		{"norm.derf.sites", &derf{Alpha: sites{0.5, 0.3, 0.5}}},
+		{"norm.derf.ema", &derf{Alpha: sites{0.5, 0.5, 0.5}, Blend: &emaBlend{0.9}}},
+		{`norm.derf.alpha["0.1"]`, &derf{Alpha: sites{0.1, 0.1, 0.1}}},
+		{"model.llama.tiny", &llama{Layers: 2, Width: 8, Heads: 2, KVHeads: 2}},
+		{"norm.rmsnorm.base", &rmsnorm{Eps: 1e-5}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, find(t, study, tt.address).Spec); diff != "" {
+			t.Errorf("spec of %s (-want +got):\n%s", tt.address, diff)
+		}
+	}
+}
+
+// The values that matter of a study, for comparing two ways to write it.
+func essence(study *hcl.Study) string {
+	var b strings.Builder
+	for _, inst := range study.Instances {
+		raw, err := json.Marshal(inst.Spec)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(&b, "%s %s %s %v\n", inst.Address, inst.Label, raw, inst.Refs)
+	}
+	return b.String()
+}
+
+const analysed = `train "lm" "main" {` + trainBody + `
+  matrix {
+    norm      = [norm.rmsnorm.base, norm.derf.alpha]
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+    seed      = local.seeds
+  }
+}
+
+locals {
+  seeds = [for i in range(2) : i + local.first]
+  first = 40
+}
+
+analysis "factorial" "all" {
+  trials   = train.lm.main
+  response = "val_loss"
+  baseline = { norm = norm.rmsnorm.base, seed = 40 }
+}
+`
+
+func TestOrderNeverMatters(t *testing.T) {
+	blocks := strings.Split(strings.TrimSpace(header+analysed), "\n\n")
+	var whole []string // blocks hold blank lines of their own: join what is open
+	for _, b := range blocks {
+		if n := len(whole); n > 0 && strings.Count(whole[n-1], "{") != strings.Count(whole[n-1], "}") {
+			whole[n-1] += "\n\n" + b
+			continue
+		}
+		whole = append(whole, b)
+	}
+	want := essence(mustLoad(t, strings.Join(whole, "\n\n")))
+	for turn := range whole {
+		rotated := append(append([]string{}, whole[turn:]...), whole[:turn]...)
+		half := len(rotated) / 2
+		study, diags := load(t, map[string]string{
+			"b.hcl": strings.Join(rotated[:half], "\n\n"), "a.hcl": strings.Join(rotated[half:], "\n\n"),
+		})
+		if diags.HasErrors() {
+			t.Fatalf("rotation %d:\n%s", turn, render(diags))
+		}
+		if diff := cmp.Diff(want, essence(study)); diff != "" {
+			t.Fatalf("rotation %d changes the study (-want +got):\n%s", turn, diff)
+		}
+	}
+}
+
+func TestJSONSyntaxIsTheSameLanguage(t *testing.T) {
+	native := mustLoad(t, `
+variable "rate" {
+  default = 0.001
+}
+
+norm "derf" "a" {
+  for_each = [0.1, 0.3]
+  alpha    = { ffn = each.value }
+}
+
+optimizer "adamw" "base" {
+  learning_rate = var.rate
+}
+`)
+	fromJSON, diags := load(t, map[string]string{"study.hcl.json": `{
+  "variable": {"rate": {"default": 0.001}},
+  "norm": {"derf": {"a": {"for_each": [0.1, 0.3], "alpha": {"ffn": "${each.value}"}}}},
+  "optimizer": {"adamw": {"base": {"learning_rate": "${var.rate}"}}}
+}`})
+	if diags.HasErrors() {
+		t.Fatal(render(diags))
+	}
+	if diff := cmp.Diff(essence(native), essence(fromJSON)); diff != "" {
+		t.Errorf("JSON gives another study (-native +json):\n%s", diff)
+	}
+}
+
+func TestVariablesFromLowToHigh(t *testing.T) {
+	const study = `
+variable "rate" {
+  type    = number
+  default = 1
+}
+
+optimizer "adamw" "base" {
+  learning_rate = var.rate
+}
+`
+	files := map[string]string{
+		"study.hcl":      study,
+		"study.hclvars":  "rate = 3",
+		"b.auto.hclvars": "rate = 5",
+		"a.auto.hclvars": "rate = 4",
+		"given.hclvars":  "rate = 6",
+	}
+	tests := []struct {
+		name    string
+		without []string
+		environ []string
+		vars    []hcl.Var
+		want    float64
+	}{
+		{"default", []string{"study.hclvars", "a.auto.hclvars", "b.auto.hclvars"}, nil, nil, 1},
+		{"environment", []string{"study.hclvars", "a.auto.hclvars", "b.auto.hclvars"}, []string{"ABLATE_VAR_rate=2"}, nil, 2},
+		{"study.hclvars", []string{"a.auto.hclvars", "b.auto.hclvars"}, []string{"ABLATE_VAR_rate=2"}, nil, 3},
+		{"auto files in order", nil, nil, nil, 5},
+		{"a named file", nil, nil, []hcl.Var{{File: "given.hclvars"}}, 6},
+		{"the last of file and value wins", nil, nil, []hcl.Var{{Name: "rate", Value: "7"}, {File: "given.hclvars"}}, 6},
+		{"value after file", nil, nil, []hcl.Var{{File: "given.hclvars"}, {Name: "rate", Value: "7"}}, 7},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range files {
+				if !slices.Contains(tt.without, name) {
+					if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			got, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds(), Environ: tt.environ, Vars: tt.vars})
+			if diags.HasErrors() {
+				t.Fatal(render(diags))
+			}
+			if rate := find(t, got, "optimizer.adamw.base").Spec.(*adamw).LearningRate; rate != tt.want {
+				t.Errorf("learning_rate = %v, want %v", rate, tt.want)
+			}
+		})
+	}
+}
+
+func TestAtFindsTheNearestRange(t *testing.T) {
+	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+}`)
+	inst := find(t, study, "train.lm.main")
+	src := study.Sources["study.hcl"]
+	tests := []struct {
+		path diag.Path
+		want string
+	}{
+		{diag.Path{"steps"}, "steps     = 10"},
+		{diag.Path{"batch", "length"}, "length    = 4"},
+		{diag.Path{"batch", "nothing"}, "batch"},
+		{diag.Path{"seed"}, `train "lm" "main"`},
+	}
+	for _, tt := range tests {
+		r := inst.At(tt.path)
+		if got := string(src[r.Start.Byte:r.End.Byte]); got != tt.want {
+			t.Errorf("At(%v) = %q, want %q", tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	got, diags := hcl.Format("a.hcl", []byte("norm \"derf\" \"a\" {\nalpha=0.5\n  bias   = true\n}\n"))
+	if diags.HasErrors() {
+		t.Fatal(render(diags))
+	}
+	if want := "norm \"derf\" \"a\" {\n  alpha = 0.5\n  bias  = true\n}\n"; string(got) != want {
+		t.Errorf("Format = %q, want %q", got, want)
+	}
+	broken := []byte("norm \"derf\" {\nalpha=\n")
+	if got, diags := hcl.Format("a.hcl", broken); !diags.HasErrors() || string(got) != string(broken) {
+		t.Errorf("Format of a broken file = %q, %v, want it unchanged with diagnostics", got, diags)
+	}
+}
+
+func BenchmarkLoad10000(b *testing.B) {
+	dir := b.TempDir()
+	text := header + "train \"lm\" \"main\" {" + trainBody + `
+  matrix {
+    norm      = [norm.rmsnorm.base, norm.derf.alpha]
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+    seed      = range(1667)
+  }
+}
+`
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds()}); diags.HasErrors() {
+			b.Fatal(render(diags))
+		}
+	}
+}

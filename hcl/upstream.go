@@ -1,0 +1,151 @@
+package hcl
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	hclv2 "github.com/hashicorp/hcl/v2"
+
+	"ablate/hcl/diag"
+)
+
+// upstream records diagnostics of the HCL library in our words.
+func (l *loader) upstream(diags hclv2.Diagnostics) {
+	l.diags = append(l.diags, translate(diags)...)
+}
+
+func translate(diags hclv2.Diagnostics) diag.List {
+	var out diag.List
+	for _, d := range diags {
+		t := diag.Diagnostic{Summary: d.Summary, Detail: plain(d.Detail)}
+		if d.Severity == hclv2.DiagWarning {
+			t.Severity = diag.Warning
+		}
+		if d.Subject != nil {
+			t.Range = rangeOf(*d.Subject)
+		}
+		for _, rule := range phrases {
+			if rule.summary == d.Summary {
+				t.Summary = cmp.Or(rule.say, t.Summary)
+				t.Detail = strings.TrimSpace(t.Detail + " " + rule.next)
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// phrases renames upstream's summaries and adds the next step where upstream
+// has none.
+var phrases = []struct{ summary, say, next string }{
+	{"Unsupported argument", "Unknown attribute", ""},
+	{"Unsupported block type", "Unknown block", ""},
+	{"Missing required argument", "Missing attribute", ""},
+	{"Unsupported attribute", "Unknown attribute", ""},
+	{"Invalid single-argument block definition", "More than one attribute on one line",
+		"Put each attribute on a line of its own."},
+	{"Attribute redefined", "Attribute set twice", "Keep one of the two."},
+	{"Missing name for study", "Missing label", "Write study \"name\" {."},
+	{"Missing name for variable", "Missing label", "Write variable \"name\" {."},
+}
+
+// plain turns upstream's "argument" into the word that our docs use.
+func plain(s string) string {
+	return strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "argument", "attribute").Replace(s)
+}
+
+var (
+	unknownName  = regexp.MustCompile(`(?:An argument named|Blocks of type) "([^"]+)"`)
+	missingLabel = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
+)
+
+// renameUnknown rewrites complaints about unknown names and labels with what
+// there is instead.
+func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.Diagnostics {
+	for _, d := range diags {
+		if m := missingLabel.FindStringSubmatch(d.Summary); m != nil {
+			relabel(d, cmp.Or(m[2], m[3]))
+			continue
+		}
+		m := unknownName.FindStringSubmatch(d.Detail)
+		if m == nil {
+			continue
+		}
+		name := m[1]
+		switch {
+		case d.Summary == "Unsupported argument" && slices.Contains(blocks, name):
+			d.Detail = fmt.Sprintf("%s is a block here: write %s { … } without the equals sign.", name, name)
+		case d.Summary == "Unsupported argument":
+			d.Detail = fmt.Sprintf("There is no attribute %q here.%s", name, suggest(name, attributes))
+		case slices.Contains(attributes, name):
+			d.Detail = fmt.Sprintf("%s is an attribute here: write %s = …, with an equals sign.", name, name)
+		default:
+			d.Detail = fmt.Sprintf("There is no block %q here.%s", name, suggest(name, blocks))
+		}
+	}
+	return diags
+}
+
+func relabel(d *hclv2.Diagnostic, block string) {
+	d.Summary = "Wrong number of labels"
+	switch block {
+	case "study", "variable":
+		d.Detail = fmt.Sprintf("A %s block has one label, its name: %s \"name\" {.", block, block)
+	case "locals":
+		d.Detail = "A locals block has no label: locals {."
+	default:
+		d.Detail = fmt.Sprintf("A %s block has two labels, its type and its name: %s \"type\" \"name\" {.", block, block)
+	}
+}
+
+// suggest names what the user may have meant, or what there is.
+func suggest(given string, known []string) string {
+	const far = 3
+	best, nearest := "", far
+	for _, k := range known {
+		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(k), nil); d < nearest {
+			best, nearest = k, d
+		}
+	}
+	switch {
+	case best != "" && nearest < max(2, len(given)):
+		return fmt.Sprintf(" Did you mean %q?", best)
+	case len(known) == 0:
+		return ""
+	case len(known) > 12:
+		return fmt.Sprintf(" There are %s and %d more.", strings.Join(known[:10], ", "), len(known)-10)
+	}
+	return fmt.Sprintf(" There is %s.", strings.Join(known, ", "))
+}
+
+func rangeOf(r hclv2.Range) *diag.Range {
+	return &diag.Range{
+		Filename: r.Filename,
+		Start:    diag.Pos{Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte},
+		End:      diag.Pos{Line: r.End.Line, Column: r.End.Column, Byte: r.End.Byte},
+	}
+}
+
+// sortList puts diagnostics in the order of the source, whatever order the
+// files and blocks were read in.
+func sortList(list diag.List) {
+	slices.SortStableFunc(list, func(a, b diag.Diagnostic) int {
+		ra, rb := place(a), place(b)
+		return cmp.Or(strings.Compare(ra.Filename, rb.Filename), cmp.Compare(ra.Start.Byte, rb.Start.Byte),
+			strings.Compare(a.Summary, b.Summary), strings.Compare(a.Detail, b.Detail))
+	})
+}
+
+func place(d diag.Diagnostic) diag.Range {
+	if d.Range == nil {
+		return diag.Range{}
+	}
+	return *d.Range
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

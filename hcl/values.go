@@ -1,0 +1,211 @@
+package hcl
+
+import (
+	"math/big"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/spec"
+)
+
+// A reference evaluates to a capsule around an address: it makes an edge and
+// is never a run-time value.
+var refType = cty.CapsuleWithOps("reference", reflect.TypeFor[addr.Instance](), &cty.CapsuleOps{
+	Equals:    func(a, b any) cty.Value { return cty.BoolVal(*a.(*addr.Instance) == *b.(*addr.Instance)) },
+	RawEquals: func(a, b any) bool { return *a.(*addr.Instance) == *b.(*addr.Instance) },
+	GoString:  func(v any) string { return v.(*addr.Instance).String() },
+	TypeGoString: func(reflect.Type) string {
+		return "reference"
+	},
+})
+
+func refValue(a addr.Instance) cty.Value { return cty.CapsuleVal(refType, &a) }
+
+// identity is the hidden attribute by which the object form of a reference,
+// which shows the stage's spec inside a train stage, remains one.
+const identity = "__ref"
+
+// objectForm is a reference whose stage's spec can be read: matrix.norm.alpha.
+func objectForm(a addr.Instance, specs map[string]cty.Value) cty.Value {
+	m := map[string]cty.Value{
+		"type": cty.StringVal(a.Stage.Type), "name": cty.StringVal(a.Stage.Name), "key": cty.StringVal(a.Key),
+	}
+	for name, v := range specs {
+		m[name] = v
+	}
+	m[identity] = refValue(a)
+	return cty.ObjectVal(m)
+}
+
+// asRef reads a reference in either form.
+func asRef(v cty.Value) (addr.Instance, bool) {
+	if v.IsNull() {
+		return addr.Instance{}, false
+	}
+	t := v.Type()
+	if t.IsObjectType() && t.HasAttribute(identity) {
+		return asRef(v.GetAttr(identity))
+	}
+	if t.Equals(refType) {
+		return *v.EncapsulatedValue().(*addr.Instance), true
+	}
+	return addr.Instance{}, false
+}
+
+// asRefs reads a reference, or the members of a stage with for_each.
+func asRefs(v cty.Value) ([]addr.Instance, bool) {
+	if a, ok := asRef(v); ok {
+		return []addr.Instance{a}, true
+	}
+	if v.IsNull() || !v.Type().IsObjectType() || v.LengthInt() == 0 {
+		return nil, false
+	}
+	var out []addr.Instance
+	for it := v.ElementIterator(); it.Next(); {
+		_, member := it.Element()
+		a, ok := asRef(member)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, a)
+	}
+	return out, true
+}
+
+// level reads a level of a factor: a reference or a scalar.
+func asLevel(v cty.Value) (addr.Level, bool) {
+	if a, ok := asRef(v); ok {
+		return addr.Level{Kind: "ref", Ref: a}, true
+	}
+	if v.IsNull() {
+		return addr.Level{}, false
+	}
+	switch v.Type() {
+	case cty.Number:
+		return addr.Level{Kind: "number", Text: numberText(v)}, true
+	case cty.String:
+		return addr.Level{Kind: "string", Text: v.AsString()}, true
+	case cty.Bool:
+		return addr.Level{Kind: "bool", Text: strconv.FormatBool(v.True())}, true
+	}
+	return addr.Level{}, false
+}
+
+// numberText is the shortest text that reads back as the same number.
+func numberText(v cty.Value) string {
+	f := v.AsBigFloat()
+	if i, acc := f.Int64(); acc == big.Exact {
+		return strconv.FormatInt(i, 10)
+	}
+	x, _ := f.Float64()
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// specValues shows a spec to expressions: its attributes and blocks by name.
+func specValues(v reflect.Value) map[string]cty.Value {
+	m := make(map[string]cty.Value)
+	for _, f := range spec.Of(v.Type()).Fields {
+		if val := goValue(v.Field(f.Index)); val != cty.NilVal {
+			m[f.Name] = val
+		}
+	}
+	return m
+}
+
+// goValue turns a field into a value; NilVal for what expressions do not see.
+func goValue(v reflect.Value) cty.Value {
+	switch v.Kind() {
+	case reflect.Bool:
+		return cty.BoolVal(v.Bool())
+	case reflect.Int, reflect.Int64:
+		return cty.NumberIntVal(v.Int())
+	case reflect.Float64:
+		return cty.NumberFloatVal(v.Float())
+	case reflect.String:
+		return cty.StringVal(v.String())
+	case reflect.Pointer:
+		if v.IsNil() {
+			return cty.NullVal(cty.DynamicPseudoType)
+		}
+		return goValue(v.Elem())
+	case reflect.Slice:
+		var out []cty.Value
+		for i := range v.Len() {
+			if e := goValue(v.Index(i)); e != cty.NilVal {
+				out = append(out, e)
+			}
+		}
+		return cty.TupleVal(out)
+	case reflect.Struct:
+		if v.Type() == spec.RefType {
+			return refValue(v.Interface().(addr.Instance))
+		}
+		if v.Type() == spec.LevelType {
+			return cty.NilVal
+		}
+		return cty.ObjectVal(specValues(v))
+	}
+	return cty.NilVal
+}
+
+// describe names a value's type in plain words.
+func describe(v cty.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	if _, ok := asRef(v); ok {
+		return "reference"
+	}
+	switch t := v.Type(); {
+	case t == cty.Number:
+		return "number"
+	case t == cty.String:
+		return "string"
+	case t == cty.Bool:
+		return "bool"
+	case t.IsTupleType() || t.IsListType() || t.IsSetType():
+		return "list"
+	default:
+		return "object"
+	}
+}
+
+// article puts a or an before a noun.
+func article(noun string) string {
+	switch {
+	case noun == "null":
+		return noun
+	case noun != "" && slices.Contains([]byte("aeiou"), noun[0]):
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+// show renders a value in a message.
+func show(v cty.Value) string {
+	if l, ok := asLevel(v); ok {
+		if l.Kind == "string" {
+			return strconv.Quote(l.Text)
+		}
+		return l.String()
+	}
+	return article(describe(v))
+}
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}
+
+func baseName(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		abs = dir
+	}
+	return filepath.Base(abs)
+}

@@ -1,0 +1,117 @@
+package hcl_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ablate/hcl"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected messages")
+
+// wrongStudy is one case of testdata/wrong.txt: a study and what is said of it.
+type wrongStudy struct{ name, text, want string }
+
+func readWrong(t *testing.T) []wrongStudy {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/wrong.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []wrongStudy
+	for _, part := range strings.Split("\n"+strings.TrimSuffix(string(raw), "\n"), "\n=== ")[1:] {
+		name, rest, _ := strings.Cut(part, "\n")
+		text, want, _ := strings.Cut(rest+"\n", "---\n")
+		out = append(out, wrongStudy{name, text, want})
+	}
+	return out
+}
+
+func TestWrongStudies(t *testing.T) {
+	cases := readWrong(t)
+	if len(cases) < 60 {
+		t.Errorf("testdata/wrong.txt holds %d studies, want at least 60", len(cases))
+	}
+	var b strings.Builder
+	for _, tt := range cases {
+		_, diags := load(t, map[string]string{"header.hcl": header, "study.hcl": tt.text})
+		got := render(diags)
+		b.WriteString("=== " + tt.name + "\n" + tt.text + "---\n" + got)
+		if *update {
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: messages (-want +got):\n%s", tt.name, diff)
+		}
+		if len(diags) == 0 {
+			t.Errorf("%s: no message", tt.name)
+		}
+	}
+	if *update {
+		if err := os.WriteFile("testdata/wrong.txt", []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWrongVariables(t *testing.T) {
+	const study = `
+variable "rate" {
+  type    = number
+  default = 1
+}
+`
+	tests := []struct {
+		name string
+		vars []hcl.Var
+		want string
+	}{
+		{"unknown --var", []hcl.Var{{Name: "rte", Value: "1"}}, `Unknown variable: --var rte: the study declares no variable "rte". Did you mean "rate"?`},
+		{"--var of the wrong type", []hcl.Var{{Name: "rate", Value: "fast"}}, `Unreadable value: --var rate: "fast" is not a value of type number.`},
+		{"unknown key in a file", []hcl.Var{{File: "v.hclvars"}}, `Unknown variable: The study declares no variable "steps". There is rate.`},
+		{"missing file", []hcl.Var{{File: "no.hclvars"}}, "Unreadable variables file: The file no.hclvars cannot be read"},
+	}
+	for _, tt := range tests {
+		_, diags := load(t, map[string]string{"study.hcl": study, "v.hclvars": "steps = 3\n"}, tt.vars...)
+		if err := diags.Err(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Load = %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(header + analysed)
+	raw, err := os.ReadFile("testdata/wrong.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, part := range strings.Split(string(raw), "=== ") {
+		f.Add(part)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "range") || strings.Contains(text, "indent") || strings.Contains(text, "setproduct") {
+			t.Skip("functions that can be asked for any amount of memory")
+		}
+		study, diags := load(t, map[string]string{"study.hcl": text})
+		for _, d := range diags {
+			if d.Summary == "" {
+				t.Errorf("a diagnostic says nothing: %+v", d)
+			}
+		}
+		if study == nil {
+			t.Error("no study")
+		}
+	})
+}
+
+func FuzzDecodeJSON(f *testing.F) {
+	f.Add(`{"norm": {"derf": {"a": {"alpha": {"ffn": 0.3}, "ema_blend": {}}}}}`)
+	f.Add(`{"norm": {"derf": {"a": {"alpha": "${norm.derf.a}"}}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		load(t, map[string]string{"study.hcl.json": text})
+	})
+}
