@@ -1,7 +1,9 @@
 package hcl
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +65,11 @@ func (l *loader) fileFunction() function.Function {
 			}
 			b, err := os.ReadFile(path)
 			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "%v", err)
+				var pe *fs.PathError
+				if errors.As(err, &pe) {
+					err = pe.Err
+				}
+				return cty.NilVal, function.NewArgErrorf(0, "the file %s cannot be read: %w", args[0].AsString(), err)
 			}
 			return cty.StringVal(string(b)), nil
 		},

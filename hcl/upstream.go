@@ -29,6 +29,10 @@ func translate(diags hclv2.Diagnostics) diag.List {
 		if d.Subject != nil {
 			t.Range = rangeOf(*d.Subject)
 		}
+		if m := unknownFunction.FindStringSubmatch(d.Detail); m != nil {
+			t.Summary = "Unknown function"
+			t.Detail = fmt.Sprintf("There is no function %q.%s", m[1], suggest(m[1], append(sortedKeys(standardFunctions()), "env", "file")))
+		}
 		for _, rule := range phrases {
 			if rule.summary == d.Summary {
 				t.Summary = cmp.Or(rule.say, t.Summary)
@@ -49,9 +53,9 @@ var phrases = []struct{ summary, say, next string }{
 	{"Unsupported attribute", "Unknown attribute", ""},
 	{"Invalid single-argument block definition", "More than one attribute on one line",
 		"Put each attribute on a line of its own."},
+	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma."},
+	{"Argument or block definition required", "Attribute or block expected", ""},
 	{"Attribute redefined", "Attribute set twice", "Keep one of the two."},
-	{"Missing name for study", "Missing label", "Write study \"name\" {."},
-	{"Missing name for variable", "Missing label", "Write variable \"name\" {."},
 }
 
 // plain turns upstream's "argument" into the word that our docs use.
@@ -60,8 +64,9 @@ func plain(s string) string {
 }
 
 var (
-	unknownName  = regexp.MustCompile(`(?:An argument named|Blocks of type) "([^"]+)"`)
-	missingLabel = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
+	unknownFunction = regexp.MustCompile(`There is no function named "([^"]+)"`)
+	unknownName     = regexp.MustCompile(`(?:An argument named|Blocks of type) "([^"]+)"`)
+	missingLabel    = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
 )
 
 // renameUnknown rewrites complaints about unknown names and labels with what
@@ -69,7 +74,7 @@ var (
 func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.Diagnostics {
 	for _, d := range diags {
 		if m := missingLabel.FindStringSubmatch(d.Summary); m != nil {
-			relabel(d, cmp.Or(m[2], m[3]))
+			relabel(d, cmp.Or(m[2], m[3]), attributes != nil)
 			continue
 		}
 		m := unknownName.FindStringSubmatch(d.Detail)
@@ -91,12 +96,14 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 	return diags
 }
 
-func relabel(d *hclv2.Diagnostic, block string) {
+func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 	d.Summary = "Wrong number of labels"
-	switch block {
-	case "study", "variable":
+	switch {
+	case nested:
+		d.Detail = fmt.Sprintf("A %s block here has one label, its type: %s \"type\" {.", block, block)
+	case block == "study" || block == "variable":
 		d.Detail = fmt.Sprintf("A %s block has one label, its name: %s \"name\" {.", block, block)
-	case "locals":
+	case block == "locals":
 		d.Detail = "A locals block has no label: locals {."
 	default:
 		d.Detail = fmt.Sprintf("A %s block has two labels, its type and its name: %s \"type\" \"name\" {.", block, block)
