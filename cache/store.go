@@ -27,9 +27,10 @@ type Entry struct {
 	Key         Key        `json:"key"`
 	Block       string     `json:"block"` // kind of the action, for ls, du and explain
 	Type        string     `json:"type"`
-	Artifacts   []Artifact `json:"artifacts"`   // sorted by name
-	Ingredients Digest     `json:"ingredients"` // blob: the description whose hash is the key
-	Provenance  Digest     `json:"provenance"`  // blob: who, where, when, how long; never an input
+	Artifacts   []Artifact `json:"artifacts"`       // sorted by name
+	Ingredients Digest     `json:"ingredients"`     // blob: the description whose hash is the key
+	Provenance  Digest     `json:"provenance"`      // blob: who, where, when, how long; never an input
+	Class       string     `json:"class,omitempty"` // numerics class, for warnings about mixtures
 	Created     time.Time  `json:"created"`
 }
 

@@ -1,0 +1,8 @@
+package fsys
+
+import (
+	"syscall"
+	"time"
+)
+
+func changeTime(st *syscall.Stat_t) time.Time { return timeOf(st.Ctimespec.Sec, st.Ctimespec.Nsec) }

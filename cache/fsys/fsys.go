@@ -1,0 +1,155 @@
+// Package fsys is afero with what a durable store needs beside it: hard links,
+// which create a name only if it is free, and syncing a folder.
+package fsys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/afero"
+)
+
+// FS is a file system on which a store can live.
+type FS interface {
+	afero.Fs
+	// Link gives a file a second name. An existing name is fs.ErrExist.
+	Link(oldname, newname string) error
+	// SyncDir makes the names in a folder durable.
+	SyncDir(name string) error
+	// TryLock takes an exclusive lock on a file, which it creates; ok is false
+	// while somebody else has it. The lock ends with unlock or the process.
+	TryLock(name string) (unlock func() error, ok bool, err error)
+}
+
+// OS is the machine's own file system.
+type OS struct{ afero.OsFs }
+
+// NewOS returns the machine's own file system.
+func NewOS() FS { return OS{} }
+
+// Link implements FS.
+func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname) }
+
+// SyncDir implements FS.
+func (OS) SyncDir(name string) error { return syncDir(name) }
+
+// TryLock implements FS. The kernel releases the lock of a process that dies.
+// An unlocked file is removed; a lock on a file that lost its name is retried.
+func (OS) TryLock(name string) (func() error, bool, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, false, err
+		}
+		ok, err := tryLock(f)
+		if !ok || err != nil {
+			return nil, false, errors.Join(err, f.Close())
+		}
+		if stillNamed(f, name) {
+			return func() error { return errors.Join(removeLocked(name), f.Close()) }, true, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+func stillNamed(f *os.File, name string) bool {
+	mine, err1 := f.Stat()
+	there, err2 := os.Stat(name)
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
+}
+
+// ID is what stat says of a file: together, the fields tell an edited file
+// from an untouched one.
+type ID struct {
+	Size  int64     `json:"size"`
+	MTime time.Time `json:"mtime"`
+	CTime time.Time `json:"ctime"`
+	Inode uint64    `json:"inode"`
+}
+
+// Equal reports whether the file is still what it was.
+func (id ID) Equal(other ID) bool {
+	return id.Size == other.Size && id.Inode == other.Inode && id.MTime.Equal(other.MTime) && id.CTime.Equal(other.CTime)
+}
+
+// StatID asks the machine's file system about a file of the user.
+func StatID(path string) (ID, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ID{}, err
+	}
+	return idOf(info), nil
+}
+
+// Memory is a file system for tests, with the same promises.
+type Memory struct {
+	afero.Fs
+	mu    sync.Mutex // makes Link and TryLock atomic
+	locks map[string]bool
+}
+
+// NewMemory returns an empty file system in memory.
+func NewMemory() *Memory { return &Memory{Fs: afero.NewMemMapFs(), locks: make(map[string]bool)} }
+
+// TryLock implements FS within this process.
+func (m *Memory) TryLock(name string) (func() error, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.locks[name] {
+		return nil, false, nil
+	}
+	m.locks[name] = true
+	return func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.locks, name)
+		return nil
+	}, true, nil
+}
+
+// Link implements FS by a copy: nothing in a store is written to after it has
+// its final name.
+func (m *Memory) Link(oldname, newname string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.Stat(newname); err == nil {
+		return &os.LinkError{Op: "link", Old: oldname, New: newname, Err: fs.ErrExist}
+	}
+	b, err := afero.ReadFile(m.Fs, oldname)
+	if err != nil {
+		return err
+	}
+	return afero.WriteFile(m.Fs, newname, b, 0o444)
+}
+
+// SyncDir implements FS: memory has nothing to sync.
+func (m *Memory) SyncDir(string) error { return nil }
+
+// WriteAtomic replaces a file: temp in the same folder, sync, rename, sync the
+// folder. A crash leaves the old content or the new.
+func WriteAtomic(f FS, name string, content []byte) error {
+	dir := filepath.Dir(name)
+	if err := f.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	tmp, err := afero.TempFile(f, dir, ".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = f.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", name, err), f.Remove(tmp.Name()))
+	}
+	return f.SyncDir(dir)
+}
