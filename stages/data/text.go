@@ -25,7 +25,7 @@ func Kinds() []pipeline.Kind {
 		Block: "data", Type: "text", Version: 1, Child: true,
 		Doc: "Text as tokens: files are read in bytewise order of their paths, decompressed, and joined by a newline. " +
 			"The last part of the whole is kept for validation.",
-		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: Split{Validation: 0.05}} },
+		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: &Split{Validation: 0.05}} },
 	}}
 }
 
@@ -33,7 +33,7 @@ func Kinds() []pipeline.Kind {
 type Text struct {
 	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out) and globs; .gz and .zst are decompressed. Paths never enter a key, contents do."`
 	Tokenizer string   `hcl:"tokenizer,optional" doc:"How text becomes tokens: \"bytes\" makes each byte a token, a vocabulary of 256."`
-	Split     Split    `hcl:"split,block" doc:"What is kept for validation."`
+	Split     *Split   `hcl:"split,block" doc:"What is kept for validation."`
 }
 
 // Split says how much of the text is kept for validation.

@@ -32,12 +32,12 @@ type Role string
 
 // The roles of parameters.
 const (
-	Matrix    Role = "matrix"    // a hidden weight, [out, in]
-	Embedding Role = "embedding" // [vocabulary, width]
-	Head      Role = "head"      // the output projection, [vocabulary, width]
-	Vector    Role = "vector"    // gains and biases, [width]
-	Scalar    Role = "scalar"    // alpha, shift, multipliers, []
-	Buffer    Role = "buffer"    // a running statistic: no gradient, no optimizer
+	RoleMatrix    Role = "matrix"    // a hidden weight, [out, in]
+	RoleEmbedding Role = "embedding" // [vocabulary, width]
+	RoleHead      Role = "head"      // the output projection, [vocabulary, width]
+	RoleVector    Role = "vector"    // gains and biases, [width]
+	RoleScalar    Role = "scalar"    // alpha, shift, multipliers, []
+	RoleBuffer    Role = "buffer"    // a running statistic: no gradient, no optimizer
 )
 
 // Param declares one parameter of a model: where it lives, its shape, its

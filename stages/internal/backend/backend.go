@@ -1,0 +1,82 @@
+// Package backend opens the machines that programs run on: the pure-Go backend
+// always, others where the binary was built with them.
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+)
+
+// Names lists what a study may ask for, whether or not this binary has it.
+func Names() []string { return []string{"go", "xla:cpu", "xla:cuda"} }
+
+// Open returns a backend that uses about that many cores. Results do not
+// depend on the number.
+func Open(name string, threads int) (compute.Backend, error) {
+	switch name {
+	case "go":
+		return openGo(threads)
+	case "xla:cpu", "xla:cuda":
+		return nil, fmt.Errorf("this binary was built without XLA, so it has no backend %q: set backend = \"go\"", name)
+	}
+	return nil, fmt.Errorf("there is no backend %q", name)
+}
+
+// pool is what the Go backend's worker pool lets us set.
+type pool interface{ SetMaxParallelism(int) }
+
+// openGo builds the pure-Go backend with operations in sequence. Left to
+// itself it runs independent operations side by side, and two large matrix
+// products then wait for each other's workers for ever. The number of workers
+// is set behind the option parser, which would print a line on stdout.
+func openGo(threads int) (compute.Backend, error) {
+	b, err := gobackend.New("ops_sequential")
+	if err != nil {
+		return nil, fmt.Errorf("opening the Go backend: %w", err)
+	}
+	field := reflect.ValueOf(b).Elem().FieldByName("Workers")
+	if !field.IsValid() {
+		return nil, errors.New("opening the Go backend: it has no worker pool to configure")
+	}
+	p, ok := field.Interface().(pool)
+	if !ok {
+		return nil, errors.New("opening the Go backend: its worker pool cannot be configured")
+	}
+	if threads <= 1 {
+		threads = 0 // inline, without a pool
+	}
+	p.SetMaxParallelism(threads)
+	return b, nil
+}
+
+// Class names what may change the last bits of a result: backend, instruction
+// set, toolchain and library versions. Within one class results are identical.
+func Class(name string) string {
+	parts := []string{name, runtime.GOARCH, simdTier(), runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if strings.HasPrefix(dep.Path, "github.com/gomlx/") {
+				parts = append(parts, strings.TrimPrefix(dep.Path, "github.com/gomlx/")+"@"+dep.Version)
+			}
+		}
+		for _, s := range info.Settings {
+			if s.Key == "GOAMD64" || s.Key == "GOARM64" {
+				parts = append(parts, s.Key+"="+s.Value)
+			}
+		}
+	}
+	for _, env := range []string{"GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2"} {
+		if v, ok := os.LookupEnv(env); ok {
+			parts = append(parts, env+"="+v)
+		}
+	}
+	return strings.Join(parts, " ")
+}
