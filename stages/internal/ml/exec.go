@@ -71,3 +71,6 @@ func Float32s(buf compute.Buffer) ([]float32, error) {
 	}
 	return out, nil
 }
+
+// Inputs lists the program's inputs, in order.
+func (e *Exec) Inputs() []Input { return e.program.Inputs }

@@ -1,0 +1,40 @@
+package norm
+
+import (
+	"context"
+
+	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+)
+
+// LayerNorm is norm "layernorm": y = γ (x − mean) / √(var + ε) over the last
+// axis, var being the population variance. There is no bias.
+type LayerNorm struct {
+	Eps float64 `hcl:"eps,optional" doc:"ε, added to the variance."`
+}
+
+// Params implements Norm.
+func (n *LayerNorm) Params(prefix string, _ Site, width int) []ml.Param {
+	return []ml.Param{gain(prefix, width)}
+}
+
+// Apply implements Norm.
+func (n *LayerNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
+	centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
+	return Mul(row(vars.At(prefix+".gamma"), x), rescale(centred, n.Eps))
+}
+
+// Validate implements pipeline.Stage.
+func (n *LayerNorm) Validate() diag.List { return validateEps(n.Eps) }
+
+// Describe implements pipeline.Stage.
+func (n *LayerNorm) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	return describe(n, in, "layernorm", cache.Float(n.Eps))
+}
+
+// Run implements pipeline.Stage.
+func (n *LayerNorm) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, n) }

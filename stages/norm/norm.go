@@ -1,0 +1,163 @@
+// Package norm holds the normalizations of the study: classical ones, which
+// rescale, and bounded ones, which squash. A new one is a new file and a line
+// in Kinds.
+//
+// Sources: arXiv 2604.01563 for the experiment; Derf is arXiv 2512.10938, DyT
+// is arXiv 2503.10622.
+package norm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+)
+
+// Site is where in the model a norm stands.
+type Site string
+
+// The sites of a pre-norm transformer.
+const (
+	Attention Site = "attention"
+	FFN       Site = "ffn"
+	Final     Site = "final"
+)
+
+// Norm is a normalization as part of a model.
+type Norm interface {
+	// Params declares the parameters of one site, with paths below prefix.
+	Params(prefix string, site Site, width int) []ml.Param
+	// Apply normalizes x of shape [..., width], float32, with the parameters
+	// below prefix. The result has x's shape.
+	Apply(x *graph.Node, prefix string, vars ml.Vars) *graph.Node
+}
+
+// Kinds lists the stages of block norm.
+func Kinds() []pipeline.Kind {
+	kind := func(typ, doc string, fresh func() pipeline.Stage) pipeline.Kind {
+		return pipeline.Kind{Block: "norm", Type: typ, Version: 1, Definition: true, Doc: doc, New: fresh}
+	}
+	return []pipeline.Kind{
+		kind("rmsnorm", "Root-mean-square normalization: y = γ x / √(mean(x²) + ε).",
+			func() pipeline.Stage { return &RMSNorm{Eps: defaultEps} }),
+		kind("layernorm", "Layer normalization without bias: y = γ (x − mean) / √(var + ε).",
+			func() pipeline.Stage { return &LayerNorm{Eps: defaultEps} }),
+		kind("derf", "Dynamic erf: y = γ erf(α x + s) + β, with scalars α and s learnt at each site.",
+			func() pipeline.Stage { return &Derf{Alpha: everywhere(0.5), Bias: true} }),
+		kind("dyt", "Dynamic tanh: y = γ tanh(α x) + β, with a scalar α learnt at each site.",
+			func() pipeline.Stage { return &DyT{Alpha: everywhere(0.5), Bias: true} }),
+	}
+}
+
+// defaultEps is the ε of Llama 3.
+const defaultEps = 1e-5
+
+// Sites is one number for each site; a bare number stands for all three.
+type Sites struct {
+	Attention float64 `hcl:"attention,optional" doc:"Before attention."`
+	FFN       float64 `hcl:"ffn,optional" doc:"Before the feed-forward layer."`
+	Final     float64 `hcl:"final,optional" doc:"Before the output projection."`
+}
+
+// SetNumber makes all sites alike.
+func (s *Sites) SetNumber(v float64) { *s = everywhere(v) }
+
+func everywhere(v float64) Sites { return Sites{v, v, v} }
+
+// at returns the number of a site.
+func (s Sites) at(site Site) float64 {
+	switch site {
+	case Attention:
+		return s.Attention
+	case FFN:
+		return s.FFN
+	case Final:
+		return s.Final
+	}
+	panic("norm: no site " + string(site))
+}
+
+func (s Sites) validate(name string) diag.List {
+	for _, v := range []float64{s.Attention, s.FFN, s.Final} {
+		if v <= 0 {
+			return diag.Errorf(diag.Path{name}, "Out of range",
+				"%s must be above 0 at every site, not %v: at 0 nothing passes the norm, and below 0 it only flips signs.", name, v)
+		}
+	}
+	return nil
+}
+
+func gain(prefix string, width int) ml.Param {
+	return ml.Param{Path: prefix + ".gamma", Shape: []int{width}, Role: ml.RoleVector, Init: ml.Init{Value: 1}}
+}
+
+func bias(prefix string, width int) ml.Param {
+	return ml.Param{Path: prefix + ".beta", Shape: []int{width}, Role: ml.RoleVector}
+}
+
+func scalar(path string, value float64) ml.Param {
+	return ml.Param{Path: path, Role: ml.RoleScalar, Init: ml.Init{Value: value}}
+}
+
+// row shapes a vector [width] for broadcasting over x of any rank.
+func row(v, x *graph.Node) *graph.Node {
+	dims := make([]int, x.Rank())
+	for i := range dims {
+		dims[i] = 1
+	}
+	dims[len(dims)-1] = v.Shape().Dimensions[0]
+	return graph.Reshape(v, dims...)
+}
+
+// alone is a norm by itself, with its gradient, at a small fixed shape: the
+// fingerprint that tells show and explain where a computation changed.
+func alone(n Norm) ml.Program {
+	const width = 8
+	params := n.Params("norm", Attention, width)
+	p := ml.Program{Name: "norm", Inputs: []ml.Input{{Name: "x", Shape: []int{2, width}, DType: dtypes.Float32}}}
+	for _, q := range params {
+		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
+	}
+	p.Build = func(in []*graph.Node) []*graph.Node {
+		vars := make(ml.Vars, len(params))
+		for i, q := range params {
+			vars[q.Path] = in[i+1]
+		}
+		y := n.Apply(in[0], "norm", vars)
+		return append([]*graph.Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)...)
+	}
+	return p
+}
+
+// document is the output of every definition.
+const document = "definition"
+
+// describe is Describe for all norms.
+func describe(n Norm, in pipeline.Inputs, kind string, spec cache.Value) (pipeline.Recipe, error) {
+	what := cache.Map(map[string]cache.Value{"part": cache.String("norm"), "type": cache.String(kind), "spec": spec})
+	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(n)) })
+	if err != nil {
+		return pipeline.Recipe{}, fmt.Errorf("fingerprinting norm %s: %w", kind, err)
+	}
+	return pipeline.Recipe{
+		Code:    cache.Map(map[string]cache.Value{"norm": cache.DigestValue(d)}),
+		Outputs: []pipeline.Output{{Name: document, MediaType: "application/json"}},
+	}, nil
+}
+
+// run is Run for all norms: it writes the resolved spec.
+func run(_ context.Context, env *pipeline.Env, spec any) error {
+	w, err := env.Create(document)
+	if err != nil {
+		return err
+	}
+	return errors.Join(json.NewEncoder(w).Encode(spec), w.Close())
+}

@@ -1,0 +1,82 @@
+package train
+
+import (
+	"encoding/binary"
+
+	"ablate/stages/internal/ml"
+)
+
+// corpus is a text of tokens in memory.
+type corpus struct {
+	raw   []byte
+	width int // bytes of a token
+}
+
+func (c corpus) len() int { return len(c.raw) / c.width }
+
+// window copies the tokens from start into dst.
+func (c corpus) window(dst []int32, start int) {
+	for i := range dst {
+		at := (start + i) * c.width
+		switch c.width {
+		case 1:
+			dst[i] = int32(c.raw[at])
+		case 2:
+			dst[i] = int32(binary.LittleEndian.Uint16(c.raw[at:]))
+		default:
+			dst[i] = int32(binary.LittleEndian.Uint32(c.raw[at:]))
+		}
+	}
+}
+
+// windowFor is the number of tokens that one sequence of a given predicted
+// length takes in the worst case: its own, one to predict, and the shift of an
+// epoch.
+func windowFor(length int) int { return length + 1 }
+
+// windows is how many sequences an epoch has: windows of length tokens that
+// do not overlap but for the one token that is predicted last, after a shift
+// of up to length-1 tokens. At least one.
+func windows(tokens, length int) int { return max(1, (tokens-1-(length-1))/length) }
+
+// trainBatch fills dst with the n-th batch of sequences: every epoch visits
+// each window once, in an order and with a shift of its own. dst holds whole
+// sequences of length+1 tokens.
+func trainBatch(dst []int32, c corpus, order ml.Stream, length, n int) {
+	perEpoch := windows(c.len(), length)
+	count := len(dst) / (length + 1)
+	for j := range count {
+		q := n*count + j
+		epoch, i := q/perEpoch, q%perEpoch
+		s := order.Sub(epochName(epoch))
+		slack := min(length, c.len()-perEpoch*length) // how far the windows can move
+		shift := 0
+		if slack > 1 {
+			shift = int(s.Sub("shift").Uint64(0) % uint64(slack))
+		}
+		start := int(s.Permuted(uint64(i), uint64(perEpoch)))*length + shift
+		c.window(dst[j*(length+1):(j+1)*(length+1)], start)
+	}
+}
+
+func epochName(epoch int) string {
+	return string(binary.AppendUvarint([]byte("epoch "), uint64(epoch)))
+}
+
+// evaluationBatches returns at most n batches of validation text, each
+// [sequences, length+1] flattened: a fixed draw without replacement, the same
+// for every trial of the study. Text that is too short for n gives fewer.
+func evaluationBatches(c corpus, draw ml.Stream, b Batch, n int) [][]int32 {
+	total := max(1, (c.len()-1)/b.Length)
+	n = max(1, min(n, total/b.Sequences))
+	out := make([][]int32, n)
+	for k := range out {
+		out[k] = make([]int32, b.Sequences*(b.Length+1))
+		for j := range b.Sequences {
+			i := uint64(k*b.Sequences + j)
+			start := int(draw.Permuted(i%uint64(total), uint64(total))) * b.Length
+			c.window(out[k][j*(b.Length+1):(j+1)*(b.Length+1)], start)
+		}
+	}
+	return out
+}

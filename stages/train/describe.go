@@ -1,0 +1,151 @@
+package train
+
+import (
+	"fmt"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+)
+
+// Tokens is what a data stage must be for a language model to train on it.
+type Tokens interface {
+	Vocabulary() int // number of distinct tokens
+	TokenBytes() int // size of one in the artifacts, little-endian
+}
+
+// Names of the artifacts that a data stage makes and a trial reads.
+const (
+	trainTokens      = "train"
+	validationTokens = "validation"
+)
+
+// Names of the artifacts that a trial makes.
+const (
+	metricsName    = "metrics"
+	checkpointName = "checkpoint"
+)
+
+// recipe composes the trial's computation from its inputs.
+func (t *LM) recipe(in pipeline.Inputs) *recipe {
+	tokens := in.One("data").Stage.(Tokens)
+	return newRecipe(in.One("model").Stage.(model.Model), in.One("norm").Stage.(norm.Norm),
+		in.One("optimizer").Stage.(optimizer.Optimizer), tokens.Vocabulary(), t)
+}
+
+// Describe implements pipeline.Stage. Everything that it computes is shared by
+// all trials that differ in their seed alone, through the memo.
+func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	if err := t.checkData(in).Err(); err != nil {
+		return pipeline.Recipe{}, err
+	}
+	code, err := t.fingerprints(in)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	data := in.One("data")
+	outputs := []pipeline.Output{{Name: metricsName, MediaType: "application/jsonl"}}
+	if t.Checkpoint.Keep == "final" {
+		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: "application/x-safetensors", Evictable: true})
+	}
+	return pipeline.Recipe{
+		Inputs: cache.Map(map[string]cache.Value{
+			"data": cache.Map(map[string]cache.Value{
+				"train":      cache.DigestValue(data.Artifacts[trainTokens].Digest),
+				"validation": cache.DigestValue(data.Artifacts[validationTokens].Digest),
+				"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
+			}),
+			"model":     in.One("model").Ref.Value(),
+			"norm":      in.One("norm").Ref.Value(),
+			"optimizer": in.One("optimizer").Ref.Value(),
+			"study":     cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
+		}),
+		Code:    code,
+		Notes:   parts(in),
+		Outputs: outputs,
+	}, nil
+}
+
+// parts are the fingerprints of the definitions alone, for explanations.
+func parts(in pipeline.Inputs) cache.Value {
+	m := make(map[string]cache.Value)
+	for _, name := range []string{"model", "norm", "optimizer"} {
+		if code := in.One(name).Recipe.Code; !code.IsZero() {
+			m[name] = code
+		}
+	}
+	return cache.Map(m)
+}
+
+// fingerprints are the parts of the program that decide the result.
+func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
+	clip := t.clip()
+	what := func(part string) cache.Value {
+		return cache.Map(map[string]cache.Value{
+			"part": cache.String(part), "model": in.One("model").Ref.Value(), "norm": in.One("norm").Ref.Value(),
+			"optimizer":  in.One("optimizer").Ref.Value(),
+			"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
+			"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
+			"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(clip),
+		})
+	}
+	code := make(map[string]cache.Value)
+	for _, part := range []struct {
+		name    string
+		compute func() (cache.Digest, error)
+	}{
+		{"step", func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
+		{"evaluate", func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).evaluate()) }},
+		{"init", func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
+	} {
+		d, err := in.Memo.Digest(what(part.name), part.compute)
+		if err != nil {
+			return cache.Value{}, fmt.Errorf("fingerprinting the %s: %w", part.name, err)
+		}
+		code[part.name] = cache.DigestValue(d)
+	}
+	d, err := in.Memo.Digest(t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil })
+	code["schedule"] = cache.DigestValue(d)
+	return cache.Map(code), err
+}
+
+// identity is the schedule's spec, under which its factors are remembered.
+func (s *Schedule) identity(steps int) cache.Value {
+	floor := 0.0
+	if s.Cosine != nil {
+		floor = s.Cosine.Floor
+	}
+	return cache.Map(map[string]cache.Value{
+		"part": cache.String("schedule"), "cosine": cache.Bool(s.Cosine != nil), "warmup": cache.Int(int64(s.warmup())),
+		"floor": cache.Float(floor), "steps": cache.Int(int64(steps)),
+	})
+}
+
+// checkData refuses text that cannot fill one batch.
+func (t *LM) checkData(in pipeline.Inputs) diag.List {
+	data := in.One("data")
+	tokens, ok := data.Stage.(Tokens)
+	if !ok {
+		return diag.Errorf(diag.Path{"data"}, "Not text", "%s makes no tokens to train a language model on.", data.Address)
+	}
+	var list diag.List
+	count := func(name string) int { return int(data.Artifacts[name].Size) / tokens.TokenBytes() }
+	need := t.Accumulate * t.Batch.Sequences * windowFor(t.Batch.Length)
+	if n := count(trainTokens); n < need {
+		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little text",
+			"One step takes %s: %d tokens. %s has %d to train on. Use more text, or a smaller batch.",
+			t.describeSize(), need, data.Address, n)...)
+	}
+	need = t.Batch.Sequences * windowFor(t.Batch.Length)
+	if n := count(validationTokens); n < need {
+		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little validation text",
+			"One batch of the evaluation takes %d sequences of %d tokens and one: %d tokens. %s keeps %d for validation. "+
+				"Use more text, a larger share for validation, or a smaller batch.",
+			t.Batch.Sequences, t.Batch.Length, need, data.Address, n)...)
+	}
+	return list
+}

@@ -1,0 +1,101 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/stages/internal/backend"
+)
+
+// LM is train "lm": one trial of a language model.
+type LM struct {
+	Data       addr.Instance `hcl:"data" ref:"data" doc:"The tokens."`
+	Model      addr.Instance `hcl:"model" ref:"model" doc:"The network."`
+	Norm       addr.Instance `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
+	Optimizer  addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
+	Seed       int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
+	Steps      int           `hcl:"steps" doc:"Optimizer steps."`
+	ClipNorm   *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
+	Accumulate int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
+	Backend    string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
+	Batch      Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
+	Schedule   *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
+	Evaluate   *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
+	Checkpoint *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the weights. It enters no key."`
+}
+
+// Batch is the size of a micro-batch.
+type Batch struct {
+	Sequences int `hcl:"sequences" doc:"Sequences."`
+	Length    int `hcl:"length" doc:"Tokens of each that are predicted."`
+}
+
+// Evaluate says when and on how much text the validation loss is taken.
+type Evaluate struct {
+	Every   int `hcl:"every,optional" doc:"Steps between evaluations."`
+	Batches int `hcl:"batches,optional" doc:"Batches of validation text, the same for every trial of the study."`
+}
+
+// SetDefaults fills an evaluate block.
+func (e *Evaluate) SetDefaults() { *e = Evaluate{Every: 50, Batches: 16} }
+
+// Checkpoint says which weights are kept.
+type Checkpoint struct {
+	Keep string `hcl:"keep,optional" doc:"\"final\" or \"none\"."`
+}
+
+// SetDefaults fills a checkpoint block.
+func (c *Checkpoint) SetDefaults() { c.Keep = "final" }
+
+// clip is the largest gradient norm, 0 for none.
+func (t *LM) clip() float64 {
+	if t.ClipNorm == nil {
+		return 0
+	}
+	return *t.ClipNorm
+}
+
+// Validate implements pipeline.Stage.
+func (t *LM) Validate() diag.List {
+	var list diag.List
+	that := func(ok bool, path diag.Path, detail string, args ...any) {
+		if !ok {
+			list = append(list, diag.Errorf(path, "Out of range", detail, args...)...)
+		}
+	}
+	that(t.Steps >= 1, diag.Path{"steps"}, "steps must be at least 1, not %d.", t.Steps)
+	that(t.clip() >= 0, diag.Path{"clip_norm"}, "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
+	that(t.Accumulate >= 1, diag.Path{"accumulate"}, "accumulate must be at least 1, not %d.", t.Accumulate)
+	that(t.Batch.Sequences >= 1, diag.Path{"batch", "sequences"}, "sequences must be at least 1, not %d.", t.Batch.Sequences)
+	that(t.Batch.Length >= 1, diag.Path{"batch", "length"}, "length must be at least 1, not %d.", t.Batch.Length)
+	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
+	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
+	keep := t.Checkpoint.Keep
+	that(keep == "final" || keep == "none", diag.Path{"checkpoint", "keep"}, "keep is \"final\" or \"none\", not %q.", keep)
+	if !slices.Contains(backend.Names(), t.Backend) {
+		list = append(list, diag.Errorf(diag.Path{"backend"}, "Unknown backend", "There is no backend %q. There is %s.",
+			t.Backend, strings.Join(backend.Names(), ", "))...)
+	}
+	if t.Steps >= 1 {
+		list = append(list, t.Schedule.validate(t.Steps)...)
+	}
+	return list
+}
+
+// NumericsClass implements pipeline.Classed.
+func (t *LM) NumericsClass() string { return backend.Class(t.Backend) }
+
+// tokensPerStep is how many tokens one step predicts.
+func (t *LM) tokensPerStep() int { return t.Accumulate * t.Batch.Sequences * t.Batch.Length }
+
+// describeSize is how messages call the batch.
+func (t *LM) describeSize() string {
+	s := fmt.Sprintf("%d sequences of %d tokens and one", t.Batch.Sequences, t.Batch.Length)
+	if t.Accumulate > 1 {
+		s = fmt.Sprintf("%d times %s", t.Accumulate, s)
+	}
+	return s
+}

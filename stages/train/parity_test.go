@@ -1,0 +1,205 @@
+package train
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ablate/stages/internal/backend"
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+)
+
+// referenceConfig is the configuration of a reference trajectory.
+type referenceConfig struct {
+	Vocab      int     `json:"vocab"`
+	Width      int     `json:"width"`
+	Layers     int     `json:"layers"`
+	Heads      int     `json:"heads"`
+	KVHeads    int     `json:"kv_heads"`
+	FFN        int     `json:"ffn"`
+	Length     int     `json:"length"`
+	Sequences  int     `json:"sequences"`
+	Accumulate int     `json:"accumulate"`
+	Steps      int     `json:"steps"`
+	Warmup     int     `json:"warmup"`
+	Floor      float64 `json:"floor"`
+	ClipNorm   float64 `json:"clip_norm"`
+	RopeTheta  float64 `json:"rope_theta"`
+	Eps        float64 `json:"eps"`
+	InitStd    float64 `json:"init_std"`
+	Tied       bool    `json:"tied"`
+	EmbedScale bool    `json:"embed_scale"`
+	Norm       struct {
+		Type  string `json:"type"`
+		Alpha struct {
+			Attention float64 `json:"attention"`
+			FFN       float64 `json:"ffn"`
+			Final     float64 `json:"final"`
+		} `json:"alpha"`
+		Shift    float64         `json:"shift"`
+		EMABlend json.RawMessage `json:"ema_blend"`
+	} `json:"norm"`
+	Optimizer referenceOptimizer `json:"optimizer"`
+}
+
+type referenceOptimizer struct {
+	Type         string              `json:"type"`
+	LearningRate float64             `json:"learning_rate"`
+	Beta1        float64             `json:"beta1"`
+	Beta2        float64             `json:"beta2"`
+	Eps          float64             `json:"eps"`
+	WeightDecay  float64             `json:"weight_decay"`
+	Momentum     float64             `json:"momentum"`
+	Nesterov     bool                `json:"nesterov"`
+	NSSteps      int                 `json:"ns_steps"`
+	Scale        string              `json:"scale"`
+	Aux          *referenceOptimizer `json:"aux"`
+}
+
+type reference struct {
+	Config     referenceConfig    `json:"config"`
+	Losses     []float64          `json:"losses"`
+	GradNorms  []float64          `json:"grad_norms"`
+	FinalNorms map[string]float64 `json:"final_parameter_norms"`
+}
+
+func (o referenceOptimizer) build(t *testing.T) optimizer.Optimizer {
+	adamw := func(o referenceOptimizer) *optimizer.AdamW {
+		return &optimizer.AdamW{LearningRate: o.LearningRate, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay}
+	}
+	switch o.Type {
+	case "adamw":
+		return adamw(o)
+	case "muon":
+		return &optimizer.Muon{LearningRate: o.LearningRate, Momentum: o.Momentum, Nesterov: o.Nesterov, Iterations: o.NSSteps,
+			Scale: o.Scale, WeightDecay: o.WeightDecay, AdamW: adamw(*o.Aux)}
+	}
+	t.Fatalf("no optimizer %q", o.Type)
+	return nil
+}
+
+func (c referenceConfig) norm(t *testing.T) norm.Norm {
+	alpha := norm.Sites(c.Norm.Alpha)
+	if len(c.Norm.EMABlend) > 0 {
+		t.Fatal("this program has no ema_blend")
+	}
+	switch c.Norm.Type {
+	case "rmsnorm":
+		return &norm.RMSNorm{Eps: c.Eps}
+	case "layernorm":
+		return &norm.LayerNorm{Eps: c.Eps}
+	case "derf":
+		return &norm.Derf{Alpha: alpha, Shift: c.Norm.Shift, Bias: true}
+	case "dyt":
+		return &norm.DyT{Alpha: alpha, Bias: true}
+	}
+	t.Fatalf("no norm %q", c.Norm.Type)
+	return nil
+}
+
+// TestPyTorchParity runs the programs that trials run from PyTorch's initial
+// parameters on PyTorch's batches and compares what comes out, for the cases of
+// testdata/parity and those of the folder that ABLATE_PARITY_DIR names.
+func TestPyTorchParity(t *testing.T) {
+	dirs := []string{"testdata/parity"}
+	if extra := os.Getenv("ABLATE_PARITY_DIR"); extra != "" {
+		dirs = append(dirs, extra)
+	}
+	for _, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no cases in %s (%v)", dir, err)
+		}
+		for _, file := range files {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { checkParity(t, file) })
+		}
+	}
+}
+
+func checkParity(t *testing.T, file string) {
+	var want reference
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	raw, err = os.ReadFile(strings.TrimSuffix(file, ".json") + ".safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensors, err := ml.ReadSafetensors(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string]ml.Tensor)
+	for _, x := range tensors {
+		byName[x.Name] = x
+	}
+	c := want.Config
+	spec := &LM{
+		Steps: c.Steps, ClipNorm: &c.ClipNorm, Accumulate: c.Accumulate, Batch: Batch{c.Sequences, c.Length},
+		Schedule: &Schedule{Cosine: &Cosine{Warmup: c.Warmup, Floor: c.Floor}},
+	}
+	m := &model.Llama{Layers: c.Layers, Width: c.Width, Heads: c.Heads, KVHeads: c.KVHeads, FFN: c.FFN,
+		RopeTheta: c.RopeTheta, Tied: c.Tied, EmbedScale: c.EmbedScale, InitStd: c.InitStd}
+	r := newRecipe(m, c.norm(t), c.Optimizer.build(t), c.Vocab, spec)
+	start := make([][]float32, len(r.params))
+	for i, p := range r.params {
+		x, ok := byName[p.Path]
+		if !ok {
+			t.Fatalf("the reference has no parameter %s", p.Path)
+		}
+		start[i] = x.F32
+	}
+	if len(byName) != len(r.params)+1 {
+		t.Fatalf("the reference has %d parameters, the model %d", len(byName)-1, len(r.params))
+	}
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := newMachine(b, r, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := byName["tokens"].I32
+	size := len(tokens) / c.Steps
+	for step := range c.Steps {
+		loss, norm, err := machine.step(step, spec.Schedule.at(step, c.Steps), tokens[step*size:(step+1)*size])
+		if err != nil {
+			t.Fatal(err)
+		}
+		tolerance := 2e-3
+		if step < 10 {
+			tolerance = 1e-4
+		}
+		near(t, "loss", step, loss, want.Losses[step], tolerance)
+		near(t, "gradient norm", step, norm, want.GradNorms[step], 20*tolerance)
+	}
+	final, err := machine.parameters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range r.params {
+		sum := 0.0
+		for _, v := range final[i] {
+			sum += float64(v) * float64(v)
+		}
+		near(t, "final norm of "+p.Path, c.Steps, math.Sqrt(sum), want.FinalNorms[p.Path], 2e-3)
+	}
+}
+
+func near(t *testing.T, what string, step int, got, want, tolerance float64) {
+	t.Helper()
+	if diff := math.Abs(got - want); diff > tolerance*math.Max(math.Abs(want), 1e-2) {
+		t.Errorf("%s at step %d = %.7g, want %.7g within %g", what, step, got, want, tolerance)
+	}
+}

@@ -1,0 +1,174 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+
+	"ablate/cache"
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+)
+
+// Shape letters: A micro-batches, B sequences, T predicted positions (L = T+1
+// tokens), V vocabulary.
+
+// recipe is what a train step is composed of.
+type recipe struct {
+	model      model.Model
+	norm       norm.Norm
+	optimizer  optimizer.Optimizer
+	vocabulary int
+	batch      Batch
+	accumulate int
+	clip       float64 // 0 for none
+
+	params []ml.Param
+	states []ml.Param // of the optimizer, in the order of params
+}
+
+func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
+	r := &recipe{
+		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
+		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(),
+	}
+	r.params = m.Params(n, vocabulary)
+	for _, p := range r.params {
+		for _, name := range o.State(p) {
+			r.states = append(r.states, ml.Param{Path: p.Path + "." + name, Shape: p.Shape, Role: ml.RoleBuffer})
+		}
+	}
+	return r
+}
+
+func (r *recipe) inputs(params []ml.Param) []ml.Input {
+	out := make([]ml.Input, len(params))
+	for i, p := range params {
+		out[i] = ml.Input{Name: p.Path, Shape: p.Shape, DType: dtypes.Float32}
+	}
+	return out
+}
+
+func (r *recipe) vars(nodes []*Node) ml.Vars {
+	vars := make(ml.Vars, len(r.params))
+	for i, p := range r.params {
+		vars[p.Path] = nodes[i]
+	}
+	return vars
+}
+
+// step is one whole optimizer step. Inputs: parameters, optimizer state, step
+// (int32), multiplier (float32), tokens [A, B, L] (int32). Outputs: the new
+// parameters and state, the mean loss before the update, and the global norm
+// of the gradient before clipping.
+func (r *recipe) step() ml.Program {
+	np, ns := len(r.params), len(r.states)
+	inputs := append(r.inputs(r.params), r.inputs(r.states)...)
+	inputs = append(inputs,
+		ml.Input{Name: "step", DType: dtypes.Int32},
+		ml.Input{Name: "multiplier", DType: dtypes.Float32},
+		ml.Input{Name: "tokens", Shape: []int{r.accumulate, r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
+	build := func(in []*Node) []*Node {
+		params, states := in[:np], in[np:np+ns]
+		clock := optimizer.Clock{Step: in[np+ns], Multiplier: in[np+ns+1]}
+		loss := r.meanLoss(in[np+ns+2], r.vars(params))
+		grads := Gradient(loss, params...)
+		size, grads := clipGlobal(grads, r.clip)
+		newParams, newStates := r.update(params, grads, states, clock)
+		return append(append(newParams, newStates...), loss, size)
+	}
+	return ml.Program{Name: "step", Inputs: inputs, Build: build}
+}
+
+// meanLoss averages the loss over the micro-batches of tokens_ABL.
+func (r *recipe) meanLoss(tokens_ABL *Node, vars ml.Vars) *Node {
+	var sum *Node
+	for a := range r.accumulate {
+		micro_BL := Squeeze(SliceAxis(tokens_ABL, 0, AxisElem(a)), 0)
+		loss := r.loss(micro_BL, vars)
+		if sum == nil {
+			sum = loss
+		} else {
+			sum = Add(sum, loss)
+		}
+	}
+	if r.accumulate > 1 {
+		sum = DivScalar(sum, float64(r.accumulate))
+	}
+	return sum
+}
+
+// loss is the mean cross-entropy, in nats, of predicting each next token.
+func (r *recipe) loss(tokens_BL *Node, vars ml.Vars) *Node {
+	b, l := tokens_BL.Shape().Dimensions[0], tokens_BL.Shape().Dimensions[1]
+	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
+	targets_BT := SliceAxis(tokens_BL, 1, AxisRange(1, l))
+	logits_NV := Reshape(r.model.Logits(inputs_BT, r.norm, vars), b*(l-1), r.vocabulary)
+	top_N1 := StopGradient(ReduceAndKeep(logits_NV, ReduceMax, -1))
+	shifted_NV := Sub(logits_NV, top_N1)
+	logSum_N := Log(ReduceSum(Exp(shifted_NV), -1))
+	hit_NV := OneHot(Reshape(targets_BT, b*(l-1)), r.vocabulary, dtypes.Float32)
+	target_N := ReduceSum(Mul(shifted_NV, hit_NV), -1)
+	return ReduceAllMean(Sub(logSum_N, target_N))
+}
+
+// clipGlobal scales gradients so that their global norm is at most limit, as
+// torch.nn.utils.clip_grad_norm_ does, and returns the norm before.
+func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
+	var sum *Node
+	for _, g := range grads {
+		s := ReduceAllSum(Mul(g, g))
+		if sum == nil {
+			sum = s
+		} else {
+			sum = Add(sum, s)
+		}
+	}
+	size := Sqrt(sum)
+	if limit == 0 {
+		return size, grads
+	}
+	g := size.Graph()
+	factor := Min(ScalarOne(g, dtypes.Float32), Div(Scalar(g, dtypes.Float32, limit), AddScalar(size, 1e-6)))
+	out := make([]*Node, len(grads))
+	for i, grad := range grads {
+		out[i] = Mul(grad, factor)
+	}
+	return size, out
+}
+
+func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock) (newParams, newStates []*Node) {
+	rest := states
+	for i, p := range r.params {
+		n := len(r.optimizer.State(p))
+		value, state := r.optimizer.Update(p, params[i], grads[i], rest[:n], clock)
+		newParams, newStates = append(newParams, value), append(newStates, state...)
+		rest = rest[n:]
+	}
+	return newParams, newStates
+}
+
+// evaluate is the mean loss of one batch of validation text. Inputs:
+// parameters, tokens [B, L] (int32).
+func (r *recipe) evaluate() ml.Program {
+	inputs := append(r.inputs(r.params),
+		ml.Input{Name: "tokens", Shape: []int{r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
+	build := func(in []*Node) []*Node {
+		last := len(in) - 1
+		return []*Node{r.loss(in[last], r.vars(in[:last]))}
+	}
+	return ml.Program{Name: "evaluate", Inputs: inputs, Build: build}
+}
+
+// initialisation describes the start of every parameter: path, shape and rule.
+// The draws themselves are code of package ml, under its own golden test.
+func (r *recipe) initialisation() cache.Digest {
+	items := make([]cache.Value, len(r.params))
+	for i, p := range r.params {
+		items[i] = cache.List(cache.String(p.Path), cache.String(fmt.Sprint(p.Shape)), cache.Float(p.Init.Std), cache.Float(p.Init.Value))
+	}
+	return cache.Digest(cache.List(items...).Key("ablate initialisation v1"))
+}

@@ -1,0 +1,23 @@
+// Package train holds the stages that train models: each instance is a trial.
+package train
+
+import (
+	"ablate/pipeline"
+)
+
+// Kinds lists the stages of block train.
+func Kinds() []pipeline.Kind {
+	return []pipeline.Kind{{
+		Block: "train", Type: "lm", Version: 1, Child: true,
+		Doc: "Trains a language model on next-token prediction. Each instance is a trial.",
+		New: func() pipeline.Stage {
+			clip := 1.0
+			return &LM{
+				ClipNorm: &clip, Accumulate: 1, Backend: "go",
+				Schedule:   &Schedule{Constant: &Constant{}},
+				Evaluate:   &Evaluate{Every: 50, Batches: 16},
+				Checkpoint: &Checkpoint{Keep: "final"},
+			}
+		},
+	}}
+}
