@@ -182,7 +182,7 @@ func checkParity(t *testing.T, file string) {
 			tolerance = 1e-4
 		}
 		near(t, "loss", step, loss, want.Losses[step], tolerance)
-		near(t, "gradient norm", step, norm, want.GradNorms[step], 20*tolerance)
+		near(t, "gradient norm", step, norm, want.GradNorms[step], tolerance)
 	}
 	final, err := machine.parameters()
 	if err != nil {

@@ -31,6 +31,7 @@ func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
 	if err := l.train(ctx); err != nil {
 		return err
 	}
+	l.rows = append(l.rows, row{t.Steps, "val_tokens", float64(len(l.checks) * t.Batch.Sequences * t.Batch.Length)})
 	return errors.Join(l.writeMetrics(), l.writeCheckpoint())
 }
 

@@ -1,0 +1,40 @@
+// Package analysis holds the stages that answer: effects, interactions and
+// their confidence intervals, from the table of trials.
+//
+// Everything is a linear contrast of cell means. The unit is the trial; trials
+// of one replicate are paired by construction. Rendering prints the labels of
+// levels, which is why an analysis, and only an analysis, runs again after a
+// rename.
+package analysis
+
+import (
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
+
+// Kinds lists the stages of block analysis.
+func Kinds() []pipeline.Kind {
+	return []pipeline.Kind{
+		{Block: "analysis", Type: "factorial", Version: 1,
+			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
+			New: func() pipeline.Stage {
+				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
+			}},
+		{Block: "analysis", Type: "table", Version: 1,
+			Doc: "One row for each trial: its levels and its response.",
+			New: func() pipeline.Stage { return &Table{At: finalStep} }},
+	}
+}
+
+// finalStep is the default of where a response is read.
+var finalStep = addr.Level{Kind: "string", Text: "final"}
+
+// outputs are what every analysis makes.
+func outputs() []pipeline.Output {
+	return []pipeline.Output{
+		{Name: "csv", MediaType: "text/csv"},
+		{Name: "markdown", MediaType: "text/markdown"},
+		{Name: "result", MediaType: "application/json"},
+		{Name: "table", MediaType: "text/plain"},
+	}
+}

@@ -1,0 +1,158 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// cellData is the trials of one cell: response by replicate.
+type cellData struct {
+	levels []int // index into each factor's levels, the replicate left out
+	values map[string]float64
+	order  []string // replicates in order of the trials
+}
+
+func (c *cellData) sample() []float64 {
+	out := make([]float64, len(c.order))
+	for i, r := range c.order {
+		out[i] = c.values[r]
+	}
+	return out
+}
+
+// summary returns size, mean and sample standard deviation (0 for n = 1).
+func (c *cellData) summary() (n int, mean, sd float64) {
+	x := c.sample()
+	if len(x) < 2 {
+		return len(x), x[0], 0
+	}
+	mean, sd = stat.MeanStdDev(x, nil)
+	return len(x), mean, sd
+}
+
+// contrast is a linear combination of cell means, by index of the cell.
+type contrast struct {
+	kind    string // gap, main, interaction
+	name    string
+	weights map[int]float64
+	missing []string // names of empty cells that it needs
+}
+
+// estimate is a contrast's answer.
+type estimate struct {
+	Value  float64
+	Low    float64 // of the confidence interval
+	High   float64
+	T      float64
+	DF     float64
+	P      float64 // two-sided
+	N      int     // replicates, when paired
+	Method string  // "paired t", "Welch t" or "none"
+}
+
+// estimateContrast computes a contrast of cell means. Trials with the same
+// replicates in every cell involved are paired: Student's t on the contrast of
+// each replicate, with n−1 degrees of freedom. Otherwise the cells are
+// independent samples: Welch's t with Satterthwaite's degrees of freedom.
+// One trial a cell gives a value and no interval.
+func estimateContrast(c contrast, cells []*cellData, confidence float64) estimate {
+	involved := sortedKeys(c.weights)
+	first := cells[involved[0]].order
+	paired, enough := true, true
+	value := 0.0
+	for _, i := range involved {
+		n, mean, _ := cells[i].summary()
+		value += c.weights[i] * mean
+		paired = paired && sameSet(first, cells[i].order)
+		enough = enough && n >= 2
+	}
+	e := estimate{Value: value, Low: math.NaN(), High: math.NaN(), T: math.NaN(), P: math.NaN(), Method: "none"}
+	switch {
+	case !enough:
+		return e
+	case paired:
+		return pairedT(e, c, cells, first, confidence)
+	}
+	return welchT(e, c, cells, confidence)
+}
+
+func pairedT(e estimate, c contrast, cells []*cellData, replicates []string, confidence float64) estimate {
+	each := make([]float64, len(replicates))
+	for j, r := range replicates {
+		for _, i := range sortedKeys(c.weights) {
+			each[j] += c.weights[i] * cells[i].values[r]
+		}
+	}
+	n := float64(len(each))
+	_, sd := stat.MeanStdDev(each, nil)
+	e.N, e.Method = len(each), "paired t"
+	return e.with(sd/math.Sqrt(n), n-1, confidence)
+}
+
+func welchT(e estimate, c contrast, cells []*cellData, confidence float64) estimate {
+	var variance, denominator float64
+	for _, i := range sortedKeys(c.weights) {
+		n, _, sd := cells[i].summary()
+		v := c.weights[i] * c.weights[i] * sd * sd / float64(n)
+		variance += v
+		denominator += v * v / float64(n-1)
+	}
+	e.Method = "Welch t"
+	return e.with(math.Sqrt(variance), variance*variance/denominator, confidence)
+}
+
+// with fills the interval and the test from a standard error.
+func (e estimate) with(se, df, confidence float64) estimate {
+	e.DF = df
+	if se == 0 { // no spread at all: nothing to divide by
+		e.Low, e.High = e.Value, e.Value
+		return e
+	}
+	dist := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}
+	half := dist.Quantile(0.5+confidence/2) * se
+	e.Low, e.High = e.Value-half, e.Value+half
+	e.T = e.Value / se
+	e.P = 2 * dist.CDF(-math.Abs(e.T))
+	return e
+}
+
+// holm adjusts p-values for their number, by Holm's step-down rule. NaN stays.
+func holm(p []float64) []float64 {
+	order := make([]int, 0, len(p))
+	for i, v := range p {
+		if !math.IsNaN(v) {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if p[a] < p[b] {
+			return -1
+		}
+		if p[a] > p[b] {
+			return 1
+		}
+		return 0
+	})
+	out := slices.Clone(p)
+	highest := 0.0
+	for rank, i := range order {
+		highest = max(highest, min(1, float64(len(order)-rank)*p[i]))
+		out[i] = highest
+	}
+	return out
+}
+
+func sameSet(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,108 @@
+package analysis
+
+import (
+	"encoding/csv"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// grid is a table of cells to be laid out. The first row is the head.
+type grid struct {
+	rows  [][]string
+	right []bool // columns of numbers
+}
+
+func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+
+// text aligns the columns, with a rule under the head.
+func (g *grid) text() string {
+	widths := make([]int, len(g.rows[0]))
+	for _, r := range g.rows {
+		for i, c := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	var b strings.Builder
+	for n, r := range g.rows {
+		var line strings.Builder
+		for i, c := range r {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+			if i > 0 {
+				line.WriteString("   ")
+			} else {
+				line.WriteString("  ")
+			}
+			if g.right[i] {
+				line.WriteString(pad + c)
+			} else {
+				line.WriteString(c + pad)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		if n == 0 {
+			total := 3 * (len(widths) - 1)
+			for _, w := range widths {
+				total += w
+			}
+			b.WriteString("  " + strings.Repeat("─", total) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// markdown lays the table out for a README.
+func (g *grid) markdown() string {
+	var b strings.Builder
+	for n, r := range g.rows {
+		escaped := make([]string, len(r))
+		for i, c := range r {
+			escaped[i] = strings.ReplaceAll(c, "|", "\\|")
+		}
+		b.WriteString("| " + strings.Join(escaped, " | ") + " |\n")
+		if n > 0 {
+			continue
+		}
+		for _, right := range g.right {
+			if right {
+				b.WriteString("|---:")
+			} else {
+				b.WriteString("|---")
+			}
+		}
+		b.WriteString("|\n")
+	}
+	return b.String()
+}
+
+// csvOf writes rows as CSV.
+func csvOf(rows [][]string) (string, error) {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	if err := w.WriteAll(rows); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// decimals prints a number with four.
+func decimals(v float64) string { return strings.Replace(fmt.Sprintf("%.4f", v), "-", "−", 1) }
+
+// signed prints a number with its sign.
+func signed(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strings.Replace(fmt.Sprintf("%+.4f", *v), "-", "−", 1)
+}
+
+// probability prints a p-value.
+func probability(p *float64) string {
+	switch {
+	case p == nil:
+		return ""
+	case *p < 1e-4:
+		return "< 0.0001"
+	}
+	return fmt.Sprintf("%.4f", *p)
+}

@@ -1,0 +1,265 @@
+package analysis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// section is one part of a rendered result.
+type section struct {
+	title string
+	grid  *grid
+	lines []string
+}
+
+// sections is the result in reading order, for text and Markdown alike.
+func (r *result) sections() []section {
+	out := []section{{title: "Cell means ± s.d. of " + r.measure(), grid: r.cellGrid(), lines: []string{r.about()}}}
+	for _, part := range []struct{ kind, title string }{
+		{"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
+	} {
+		if g := r.contrastGrid(part.kind); g != nil {
+			out = append(out, section{title: part.title, grid: g})
+		}
+	}
+	if lines := r.interactionLines(); lines != nil {
+		out = append(out, section{title: "Interactions: does one factor's gap depend on the other?", lines: lines})
+	}
+	if len(r.Warnings) > 0 {
+		out = append(out, section{title: "Warnings", lines: r.Warnings})
+	}
+	return out
+}
+
+func (r *result) measure() string {
+	switch r.At {
+	case "final":
+		return r.Response + " at the last step"
+	case "best":
+		return "the lowest " + r.Response
+	}
+	return r.Response + " at step " + r.At
+}
+
+// about says what the numbers rest on.
+func (r *result) about() string {
+	var base []string
+	for _, f := range r.Factors {
+		base = append(base, f.Name+" = "+f.Baseline)
+	}
+	s := fmt.Sprintf("%d trials in %d cells; replicates: %s; baseline: %s.", r.Trials, len(r.Cells), r.Replicate, join(base))
+	if r.Tokens > 0 {
+		s += fmt.Sprintf(" Evaluated on %d tokens, the same for every trial.", r.Tokens)
+	}
+	return s
+}
+
+// cellGrid lays two factors out as rows and columns, any other number as a
+// list.
+func (r *result) cellGrid() *grid {
+	if len(r.Factors) == 2 {
+		return r.crossGrid()
+	}
+	g := &grid{}
+	var head []string
+	for _, f := range r.Factors {
+		head, g.right = append(head, f.Name), append(g.right, false)
+	}
+	g.right = append(g.right, true, true)
+	g.add(append(head, "mean ± s.d.", "n")...)
+	for _, c := range r.Cells {
+		g.add(append(append([]string{}, c.Levels...), c.show(), strconv.Itoa(c.N))...)
+	}
+	return g
+}
+
+func (r *result) crossGrid() *grid {
+	down, across := r.Factors[0], r.Factors[1]
+	if len(across.Levels) > len(down.Levels) {
+		down, across = across, down
+	}
+	flipped := down.Name != r.Factors[0].Name
+	g := &grid{right: []bool{false}}
+	head := []string{down.Name}
+	for _, l := range across.Levels {
+		head, g.right = append(head, l), append(g.right, true)
+	}
+	g.add(head...)
+	for _, l := range down.Levels {
+		line := []string{l}
+		for _, m := range across.Levels {
+			levels := []string{l, m}
+			if flipped {
+				levels = []string{m, l}
+			}
+			line = append(line, r.cell(levels))
+		}
+		g.add(line...)
+	}
+	return g
+}
+
+func (r *result) cell(levels []string) string {
+	for _, c := range r.Cells {
+		if c.Levels[0] == levels[0] && c.Levels[1] == levels[1] {
+			return c.show()
+		}
+	}
+	return "no trial"
+}
+
+func (c resultCell) show() string {
+	if c.SD == nil {
+		return decimals(c.Mean)
+	}
+	return decimals(c.Mean) + " ± " + decimals(*c.SD)
+}
+
+// contrastGrid tabulates the contrasts of one kind; nil when there are none.
+func (r *result) contrastGrid(kind string) *grid {
+	g := &grid{right: []bool{false, true, true, true, true}}
+	g.add("", "estimate", r.percent()+" interval", "p (Holm)", "test")
+	for _, c := range r.Contrasts {
+		if c.Kind != kind {
+			continue
+		}
+		g.add(c.Name, signed(c.Estimate), c.interval(), probability(c.PHolm), c.test())
+	}
+	if len(g.rows) == 1 {
+		return nil
+	}
+	return g
+}
+
+func (r *result) percent() string { return strconv.FormatFloat(100*r.Confidence, 'g', 4, 64) + " %" }
+
+func (c resultContrast) interval() string {
+	if c.Low == nil {
+		return ""
+	}
+	return "[" + signed(c.Low) + ", " + signed(c.High) + "]"
+}
+
+func (c resultContrast) test() string {
+	switch c.Method {
+	case "paired t":
+		return fmt.Sprintf("paired t, n = %d", c.N)
+	case "Welch t":
+		return fmt.Sprintf("Welch t, df = %.1f", *c.DF)
+	}
+	return c.Method
+}
+
+// interactionLines says each interaction in a sentence.
+func (r *result) interactionLines() []string {
+	var out []string
+	for _, c := range r.Contrasts {
+		if c.Kind != "interaction" {
+			continue
+		}
+		line := c.Name + " = " + signed(c.Estimate)
+		switch {
+		case c.Missing != nil:
+			line = c.Name + ": not estimable"
+		case c.Low != nil:
+			line += fmt.Sprintf(", %s interval %s, p (Holm) %s, %s", r.percent(), c.interval(), probability(c.PHolm), c.test())
+		default:
+			line += ", no interval"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (r *result) text() string {
+	return renderText(r.sections())
+}
+
+func (r *result) markdown() string {
+	return renderMarkdown(r.sections())
+}
+
+// csv lists cells and contrasts in one table, in full precision.
+func (r *result) csv() (string, error) {
+	rows := [][]string{{"kind", "name", "estimate", "low", "high", "sd", "t", "df", "p", "p_holm", "n", "method"}}
+	full := func(v *float64) string {
+		if v == nil {
+			return ""
+		}
+		return strconv.FormatFloat(*v, 'g', -1, 64)
+	}
+	for _, c := range r.Cells {
+		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), full(&c.Mean), "", "", full(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
+	}
+	for _, c := range r.Contrasts {
+		rows = append(rows, []string{c.Kind, c.Name, full(c.Estimate), full(c.Low), full(c.High), "", full(c.T), full(c.DF), full(c.P), full(c.PHolm), strconv.Itoa(c.N), c.Method})
+	}
+	return csvOf(rows)
+}
+
+func renderText(sections []section) string {
+	var b strings.Builder
+	for i, s := range sections {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(s.title + "\n\n")
+		if s.grid != nil {
+			b.WriteString(s.grid.text())
+		}
+		for j, line := range s.lines {
+			if s.grid != nil && j == 0 {
+				b.WriteString("\n")
+			}
+			b.WriteString(wrap(line, 92))
+		}
+	}
+	return b.String()
+}
+
+// wrap breaks a line at spaces, indenting it by two and what follows by four.
+func wrap(line string, width int) string {
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Split(line, " ") {
+		n := len([]rune(word))
+		switch {
+		case i == 0:
+			b.WriteString("  ")
+			at = 2
+		case at+1+n > width:
+			b.WriteString("\n    ")
+			at = 4
+		default:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String() + "\n"
+}
+
+func renderMarkdown(sections []section) string {
+	var b strings.Builder
+	for i, s := range sections {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString("### " + s.title + "\n\n")
+		if s.grid != nil {
+			b.WriteString(s.grid.markdown())
+		}
+		if s.grid != nil && len(s.lines) > 0 {
+			b.WriteString("\n")
+		}
+		for _, line := range s.lines {
+			if s.grid == nil {
+				line = "- " + line
+			}
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}

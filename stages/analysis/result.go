@@ -1,0 +1,111 @@
+package analysis
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"ablate/pipeline"
+)
+
+// result is the answer of a factorial analysis, in full precision.
+type result struct {
+	Version    int              `json:"version"`
+	Response   string           `json:"response"`
+	At         string           `json:"at"`
+	Replicate  string           `json:"replicate"`
+	Confidence float64          `json:"confidence"`
+	Trials     int              `json:"trials"`
+	Tokens     int              `json:"evaluation_tokens,omitempty"`
+	Factors    []resultFactor   `json:"factors"`
+	Cells      []resultCell     `json:"cells"`
+	Contrasts  []resultContrast `json:"contrasts"`
+	Warnings   []string         `json:"warnings"`
+}
+
+type resultFactor struct {
+	Name     string   `json:"name"`
+	Levels   []string `json:"levels"`
+	Baseline string   `json:"baseline"`
+}
+
+type resultCell struct {
+	Levels     []string  `json:"levels"`
+	N          int       `json:"n"`
+	Mean       float64   `json:"mean"`
+	SD         *float64  `json:"sd"`
+	Replicates []string  `json:"replicates"`
+	Values     []float64 `json:"values"`
+}
+
+// resultContrast is one line of the answer; absent numbers are null.
+type resultContrast struct {
+	Kind     string   `json:"kind"`
+	Name     string   `json:"name"`
+	Estimate *float64 `json:"estimate"`
+	Low      *float64 `json:"low"`
+	High     *float64 `json:"high"`
+	T        *float64 `json:"t"`
+	DF       *float64 `json:"df"`
+	P        *float64 `json:"p"`
+	PHolm    *float64 `json:"p_holm"`
+	N        int      `json:"n"`
+	Method   string   `json:"method"`
+	Missing  []string `json:"missing,omitempty"`
+}
+
+func (c *resultContrast) fill(e estimate) {
+	c.Estimate, c.Low, c.High, c.T, c.P = number(e.Value), number(e.Low), number(e.High), number(e.T), number(e.P)
+	c.N, c.Method = e.N, e.Method
+	if e.Method != "none" {
+		c.DF = number(e.DF)
+	}
+}
+
+// number is nil for what JSON cannot say.
+func number(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+// rendered is a result that can be written in every form.
+type rendered interface {
+	text() string
+	markdown() string
+	csv() (string, error)
+}
+
+// write makes the four outputs of an analysis.
+func write(env *pipeline.Env, r rendered) error {
+	raw, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	table, err := r.csv()
+	if err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	for _, o := range []struct{ name, content string }{
+		{"result", string(raw) + "\n"}, {"table", r.text()}, {"markdown", r.markdown()}, {"csv", table},
+	} {
+		w, err := env.Create(o.name)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write([]byte(o.content))
+		if err := errors.Join(err, w.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys[K int | string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+func join(words []string) string { return strings.Join(words, ", ") }

@@ -1,0 +1,144 @@
+package analysis
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// metricsName is the artifact of a trial that an analysis reads.
+const metricsName = "metrics"
+
+// row is one line of a trial's metrics.
+type row struct {
+	Step  int     `json:"step"`
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+// trial is one line of the trial table.
+type trial struct {
+	levels   []string // display text, parallel to the table's factors
+	ids      []addr.Level
+	response float64
+	step     int // where the response was read
+}
+
+// trialTable is all trials with their response.
+type trialTable struct {
+	factors []string // sorted
+	trials  []trial
+	tokens  int // of the evaluation, 0 when the trials do not say
+}
+
+// trialInputs is what of the trials enters an analysis's key: display texts,
+// because they are printed, and the content of the metrics.
+func trialInputs(in []pipeline.Input) cache.Value {
+	items := make([]cache.Value, len(in))
+	for i, t := range in {
+		factors := make(map[string]cache.Value, len(t.Factors))
+		for _, f := range t.Factors {
+			factors[f.Name] = cache.List(cache.String(f.Level.String()), cache.String(t.Labels[f.Name]))
+		}
+		items[i] = cache.Map(map[string]cache.Value{
+			"factors": cache.Map(factors),
+			"metrics": cache.DigestValue(t.Artifacts[metricsName].Digest),
+		})
+	}
+	return cache.Map(map[string]cache.Value{"trials": cache.List(items...)})
+}
+
+// readTrials builds the table for a metric, read at "final", "best" or a step.
+func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, error) {
+	inputs := env.Inputs.Refs["trials"]
+	table := &trialTable{}
+	for i, in := range inputs {
+		if i == 0 {
+			for _, f := range in.Factors {
+				table.factors = append(table.factors, f.Name)
+			}
+		}
+		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest)
+		if err != nil {
+			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
+		}
+		found, err := pick(rows, metric, at)
+		if err != nil {
+			return nil, diag.Errorf(diag.Path{"response"}, "No such response", "%s: %v.", in.Address, err).Err()
+		}
+		t := trial{response: found.Value, step: found.Step}
+		for _, f := range in.Factors {
+			t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
+		}
+		table.trials = append(table.trials, t)
+		if size, err := pick(rows, "val_tokens", finalStep); err == nil {
+			table.tokens = int(size.Value)
+		}
+	}
+	return table, nil
+}
+
+func readMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
+	r, err := env.Open(d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var out []row
+	dec := json.NewDecoder(bufio.NewReader(r))
+	for {
+		var x row
+		err := dec.Decode(&x)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+}
+
+// pick finds a metric's value at the last step, at its lowest, or at a step.
+func pick(rows []row, metric string, at addr.Level) (row, error) {
+	var found *row
+	names := make(map[string]bool)
+	for i, r := range rows {
+		names[r.Name] = true
+		if r.Name != metric {
+			continue
+		}
+		switch {
+		case at.Kind == "number":
+			if strconv.Itoa(r.Step) == at.Text {
+				found = &rows[i]
+			}
+		case at.Text == "final" || found == nil || r.Value < found.Value:
+			found = &rows[i]
+		}
+	}
+	switch {
+	case found != nil && !math.IsNaN(found.Value):
+		return *found, nil
+	case names[metric]:
+		return row{}, fmt.Errorf("its metric %q was not taken at step %s; evaluate there, or choose another step", metric, at.Text)
+	}
+	return row{}, fmt.Errorf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))
+}
+
+// validateAt checks where a response is to be read.
+func validateAt(at addr.Level) diag.List {
+	if at.Kind == "number" || at.Kind == "string" && (at.Text == "final" || at.Text == "best") {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"at"}, "Out of range", "at is \"final\", \"best\" (the lowest value) or a step, not %s.", at)
+}
