@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"strings"
 )
 
@@ -86,3 +87,12 @@ func parseHash(s string) (out [sha256.Size]byte, err error) {
 	}
 	return out, nil
 }
+
+// Digester computes the digest of what is written to it.
+type Digester struct{ hash.Hash }
+
+// NewDigester returns an empty one.
+func NewDigester() Digester { return Digester{sha256.New()} }
+
+// Digest returns the digest of everything written so far.
+func (d Digester) Digest() Digest { return Digest(d.Sum(nil)) }

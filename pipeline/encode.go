@@ -68,6 +68,9 @@ func encodeField(v, base reflect.Value) cache.Value {
 		return encodeMap(v)
 	case reflect.Struct:
 		if v.Type() == spec.LevelType {
+			if base.IsValid() && v.Equal(base) {
+				return cache.Value{}
+			}
 			return encodeLevel(v.Interface().(addr.Level))
 		}
 		return encodeStruct(v, base)

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"compress/gzip"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -100,12 +99,12 @@ func (s FolderSources) Digest(path string) (cache.Digest, int64, error) {
 			return cache.Digest{}, 0, err
 		}
 		defer r.Close()
-		h := sha256.New()
+		h := cache.NewDigester()
 		n, err := io.Copy(h, r)
 		if err != nil {
 			return cache.Digest{}, 0, fmt.Errorf("reading %s: %w", path, err)
 		}
-		return cache.Digest(h.Sum(nil)), n, nil
+		return h.Digest(), n, nil
 	}
 	if s.Cache == nil {
 		return compute()

@@ -191,11 +191,11 @@ func copyFile(w *splitWriter, sources pipeline.Sources, f source) error {
 		return fmt.Errorf("reading a source: %w", err)
 	}
 	defer r.Close()
-	h := newDigester()
+	h := cache.NewDigester()
 	if _, err := io.Copy(io.MultiWriter(w, h), r); err != nil {
 		return fmt.Errorf("reading %s: %w", f.path, err)
 	}
-	if h.digest() != f.digest {
+	if h.Digest() != f.digest {
 		return fmt.Errorf("%s changed while it was read: run again", f.path)
 	}
 	return nil

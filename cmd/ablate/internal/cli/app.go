@@ -1,0 +1,162 @@
+// Package cli turns arguments into requests, calls the packages below, and
+// turns what comes back into exit codes. One file is one command. Rendering is
+// package view's; nothing here prints by itself.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// Exit codes, as every command's help lists them.
+const (
+	ExitDone        = 0
+	ExitError       = 1
+	ExitChanges     = 2
+	ExitPartial     = 3
+	ExitInterrupted = 130
+)
+
+// App is one invocation's surroundings.
+type App struct {
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Environ []string
+	Kinds   []pipeline.Kind
+}
+
+// exitError is an outcome that is no failure but has an exit code of its own.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return "" }
+
+// Run executes a command line and returns the exit code.
+func (a App) Run(ctx context.Context, args []string) int {
+	g := &globals{app: a}
+	root := g.root()
+	root.SetArgs(args)
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	err := root.ExecuteContext(ctx)
+	return g.exit(ctx, err)
+}
+
+// exit reports an error, once, and maps it to a code.
+func (g *globals) exit(ctx context.Context, err error) int {
+	var with exitError
+	var failed *pipeline.FailedError
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &with):
+		return with.code
+	case ctx.Err() != nil:
+		g.view().Note("Interrupted. What is finished is kept; run again to go on.")
+		return ExitInterrupted
+	case errors.As(err, &failed): // each was reported when it happened
+		if g.keepGoing {
+			return ExitPartial
+		}
+		return ExitError
+	}
+	if list, ok := diag.From(err); ok {
+		g.view().Diagnostics(list)
+		return ExitError
+	}
+	g.view().Error(err)
+	return ExitError
+}
+
+// globals are the flags that every command has, and what follows from them.
+type globals struct {
+	app App
+
+	dir       string
+	vars      []variableFlag
+	targets   []string
+	json      bool
+	noColor   bool
+	logLevel  string
+	keepGoing bool // of run
+
+	shown *view.View // made on first use
+}
+
+// view returns the invocation's view.
+func (g *globals) view() *view.View {
+	if g.shown == nil {
+		g.shown = view.New(view.Options{
+			Stdout: g.app.Stdout, Stderr: g.app.Stderr, JSON: g.json,
+			Color: !g.noColor && view.ColorWanted(g.app.Environ, g.app.Stderr),
+		})
+	}
+	return g.shown
+}
+
+func (g *globals) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ablate",
+		Short: "Declarative, cached factorial ablations of neural-network training",
+		Long: "ablate trains the trials of a factorial study that really changed, and answers with\n" +
+			"effects, interactions and confidence intervals. A study is a folder of HCL files.",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.dir, "chdir", ".", "the study's `folder`")
+	flags.Var(varFlag{g}, "var", "set a variable, `name=value`; may be repeated")
+	flags.Var(varFileFlag{g}, "var-file", "read variables from a `file`; may be repeated")
+	flags.BoolVar(&g.json, "json", false, "print one JSON object a line")
+	flags.BoolVar(&g.noColor, "no-color", false, "print without colours")
+	flags.StringVar(&g.logLevel, "log", "warn", "what to log on stderr: debug, info, warn or error")
+	root.AddCommand(
+		g.initCommand(), g.validateCommand(), g.fmtCommand(), g.planCommand(), g.runCommand(),
+		g.showCommand(), g.explainCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(),
+		g.cacheCommand(), g.metadataCommand(), g.versionCommand(), g.execCommand(),
+	)
+	return root
+}
+
+// targetFlag adds --target to commands that plan.
+func (g *globals) targetFlag(c *cobra.Command) {
+	c.Flags().StringArrayVar(&g.targets, "target", nil, "only these instances and what they need: an `address`, train.*, or norm=derf.*,seed=42; may be repeated")
+}
+
+// codes is the last part of each command's help.
+func codes(extra string) string {
+	s := "\n\nExit codes: 0 done, 1 error"
+	if extra != "" {
+		s += ", " + extra
+	}
+	return s + ", 130 interrupted."
+}
+
+// noArgs refuses arguments in our words.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errors.New("unexpected argument " + args[0] + ": a study is chosen with --chdir, instances with --target")
+	}
+	return nil
+}
+
+// environ finds a variable in the invocation's environment.
+func (g *globals) environ(name string) string {
+	for i := len(g.app.Environ) - 1; i >= 0; i-- {
+		if kv := g.app.Environ[i]; len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
+			return kv[len(name)+1:]
+		}
+	}
+	return ""
+}
+
+// executable is the path of the running program.
+func executable() (string, error) { return os.Executable() }

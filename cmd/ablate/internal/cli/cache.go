@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+)
+
+func (g *globals) cacheCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cache",
+		Short: "Look into the store",
+		Long: "The store keeps what was computed, by content. It is the folder that ABLATE_CACHE_DIR\n" +
+			"names, or ablate in the user's cache folder." + codes(""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return errors.Join(errors.New("cache needs a command: ls or du"), c.Usage())
+		},
+	}
+	c.AddCommand(g.cacheLsCommand(), g.cacheDuCommand())
+	return c
+}
+
+func (g *globals) cacheLsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ls",
+		Short:   "List the entries, newest first",
+		Long:    "ls lists what the store holds, whichever study it came from." + codes(""),
+		Example: "  ablate cache ls",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			store, err := g.openStore()
+			if err != nil {
+				return err
+			}
+			for e, err := range store.Entries(c.Context(), "", "") {
+				if err != nil {
+					return err
+				}
+				g.view().Object(struct {
+					Kind  string      `json:"type"`
+					Entry cache.Entry `json:"entry"`
+				}{"entry", e})
+				var names []string
+				for _, a := range e.Artifacts {
+					names = append(names, a.Name)
+				}
+				g.view().Text(fmt.Sprintf("%s  %s  %-22s %s\n", e.Key.String()[:12],
+					e.Created.Local().Format("2006-01-02 15:04:05"), e.Block+"."+e.Type, strings.Join(names, ", ")))
+			}
+			return nil
+		},
+	}
+}
+
+func (g *globals) cacheDuCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "du",
+		Short:   "Say what takes how much room",
+		Long:    "du sums the store up by kind. A blob that several entries share counts once." + codes(""),
+		Example: "  ablate cache du",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			store, err := g.openStore()
+			if err != nil {
+				return err
+			}
+			usage, err := store.Usage(c.Context())
+			if err != nil {
+				return err
+			}
+			var stored, plain int64
+			for _, u := range usage {
+				stored, plain = stored+u.Stored, plain+u.Bytes
+				g.view().Object(map[string]any{
+					"type": "usage", "kind": u.Block + "." + u.Type, "entries": u.Entries, "blobs": u.Artifacts,
+					"bytes": u.Bytes, "stored": u.Stored,
+				})
+				g.view().Text(fmt.Sprintf("%-22s %6d entries %10s at rest %10s plain\n", u.Block+"."+u.Type, u.Entries, size(u.Stored), size(u.Bytes)))
+			}
+			g.view().Text(fmt.Sprintf("%-22s %14s %10s at rest %10s plain\n%s\n", "all", "", size(stored), size(plain), store.Dir()))
+			return nil
+		},
+	}
+}
+
+// size renders bytes for people.
+func size(n int64) string {
+	const step = 1024
+	v, unit := float64(n), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if v < step {
+			break
+		}
+		v, unit = v/step, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ablate/pipeline/exec"
+)
+
+// followEvery is how often a followed log is looked at.
+const followEvery = 200 * time.Millisecond
+
+func (g *globals) logsCommand() *cobra.Command {
+	var follow bool
+	c := &cobra.Command{
+		Use:   "logs ADDRESS",
+		Short: "Print what an instance's process logged",
+		Long: "logs prints the log of the last time that the instance, as the study now stands, was\n" +
+			"computed on this store." + codes(""),
+		Example: "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := g.open()
+			if err != nil {
+				return err
+			}
+			plan, err := w.plan(c.Context())
+			if err != nil {
+				return err
+			}
+			s, err := g.step(plan, args[0])
+			if err != nil {
+				return err
+			}
+			if s.Key.IsZero() {
+				return fmt.Errorf("%s has no log yet: it %s", s.Address, s.Reason.Text)
+			}
+			f, err := os.Open(exec.Local{Logs: w.store.LogDir()}.LogPath(s.Key))
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s has no log: it was not computed on this store, or not in a process of its own", s.Address)
+			}
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return g.copyLog(c.Context(), f, func() bool { return follow && w.store.Locked(s.Key) })
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on while the instance is being computed")
+	return c
+}
+
+// copyLog prints a log, and what is added while more says so.
+func (g *globals) copyLog(ctx context.Context, f io.Reader, more func() bool) error {
+	for {
+		again := more()
+		raw, err := io.ReadAll(f)
+		if err != nil {
+			return err
+		}
+		if len(raw) > 0 {
+			g.view().Object(map[string]string{"type": "log", "text": string(raw)})
+			g.view().Text(string(raw))
+		}
+		if !again {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(followEvery):
+		}
+	}
+}

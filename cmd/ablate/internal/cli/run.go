@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline"
+	"ablate/pipeline/exec"
+)
+
+func (g *globals) runCommand() *cobra.Command {
+	var jobs int
+	var progress string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Train what is not cached, and print the analyses",
+		Long: "run shows the plan, computes what is not cached, each trial in a process of its own,\n" +
+			"and prints the tables of the analyses. The first Ctrl-C stops cleanly, the second at\n" +
+			"once; nothing that is finished is lost." +
+			codes("3 with --keep-going when something failed"),
+		Example: "  ablate run --var corpus=text.txt --jobs 2",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case jobs < 0:
+				return fmt.Errorf("--jobs: %d is not a number of actions", jobs)
+			case progress != "auto" && progress != "plain" && progress != "none":
+				return fmt.Errorf("--progress: %q is none of auto, plain, none", progress)
+			}
+			return g.run(c.Context(), jobs, progress)
+		},
+	}
+	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
+	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
+	c.Flags().StringVar(&progress, "progress", "auto", "auto, plain or none")
+	g.targetFlag(c)
+	return c
+}
+
+func (g *globals) run(ctx context.Context, jobs int, mode string) error {
+	started := time.Now()
+	w, err := g.open()
+	if err != nil {
+		return err
+	}
+	plan, err := w.plan(ctx)
+	if err != nil {
+		return err
+	}
+	g.view().Diagnostics(plan.Warnings)
+	g.view().PlanObjects(plan)
+	if !g.json && !plan.Clean() && mode != "none" {
+		g.view().Note("%s", g.view().Plan(plan))
+	}
+	if err := w.recordRoot(plan); err != nil {
+		return err
+	}
+	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Pending)
+	shown := g.view().NewProgress(mode, trials)
+	runner, err := g.runner(w, jobs, shown.Observe)
+	if err != nil {
+		return err
+	}
+	summary, failure := runner.Run(ctx, plan)
+	shown.Close()
+	err = errors.Join(failure, w.save())
+	if err == nil {
+		err = g.showAnalyses(ctx, w, plan)
+	}
+	g.view().Object(struct {
+		Type string `json:"type"`
+		pipeline.Summary
+	}{"summary", summary})
+	if !g.json {
+		g.view().Note("%s", summaryLine(summary, time.Since(started)))
+	}
+	return err
+}
+
+// recordRoot writes down what the run needs before it starts, so that nothing
+// of it can be collected meanwhile.
+func (w *workspace) recordRoot(plan *pipeline.Plan) error {
+	root := cache.Root{Study: w.graph.Study.Name, Dir: w.graph.Study.Dir, Time: time.Now().UTC()}
+	for _, s := range plan.Steps {
+		if !s.Key.IsZero() {
+			root.Keys = append(root.Keys, s.Key)
+		}
+	}
+	return w.store.PutRoot(root)
+}
+
+func (g *globals) runner(w *workspace, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+	program, err := executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the running program: %w", err)
+	}
+	log, err := g.logger(g.app.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := g.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Runner{
+		Planner: w.planner, Host: pipeline.ThisHost(w.executable), Log: log,
+		Jobs: jobs, KeepGoing: g.keepGoing, Observe: observe,
+		Launcher: exec.Local{
+			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
+			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir),
+		},
+	}, nil
+}
+
+// showAnalyses prints the table of every analysis of the plan.
+func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *pipeline.Plan) error {
+	for _, s := range plan.Steps {
+		if s.Block != "analysis" || s.Action != pipeline.Hit {
+			continue
+		}
+		if err := g.showAnalysis(ctx, w, s, "text"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func summaryLine(s pipeline.Summary, elapsed time.Duration) string {
+	line := fmt.Sprintf("%s trained, %d cached, in %s.", count(s.Ran["train"], "trial"), s.Hit["train"], view.Duration(elapsed))
+	if n := pipeline.Total(s.Failed); n > 0 {
+		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(pipeline.Total(s.Skipped), "instance"), line)
+	}
+	return line
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

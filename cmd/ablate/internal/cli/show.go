@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// forms are the renderings of an analysis, and the artifacts that hold them.
+var forms = map[string]string{"text": "table", "markdown": "markdown", "csv": "csv", "json": "result"}
+
+func (g *globals) showCommand() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "show [ADDRESS]",
+		Short: "Show an instance: an analysis's table, a trial's spec and numbers",
+		Long: "show lists the study's instances with their state. With an address it shows one: the\n" +
+			"table of an analysis, or spec, key, artifacts and last metrics of any other." + codes(""),
+		Example: "  ablate show analysis.factorial.coupling --format markdown",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if forms[format] == "" {
+				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(slices.Sorted(maps.Keys(forms)), ", "))
+			}
+			w, err := g.open()
+			if err != nil {
+				return err
+			}
+			plan, err := w.plan(c.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return g.list(plan)
+			}
+			s, err := g.step(plan, args[0])
+			if err != nil {
+				return err
+			}
+			return g.show(c.Context(), w, s, format)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "of an analysis: text, markdown, csv or json")
+	return c
+}
+
+func (g *globals) list(plan *pipeline.Plan) error {
+	g.view().PlanObjects(plan)
+	for _, s := range plan.Steps {
+		g.view().Text(fmt.Sprintf("%-8s %s\n", s.Action, s.Address))
+	}
+	return nil
+}
+
+func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, format string) error {
+	if s.Block == "analysis" {
+		return g.showAnalysis(ctx, w, s, format)
+	}
+	inst := w.graph.Instance(s.Address)
+	spec, err := json.MarshalIndent(inst.Spec, "", "  ")
+	if err != nil {
+		return err
+	}
+	o := map[string]any{
+		"type": "instance", "address": s.Address.String(), "label": inst.Label, "action": s.Action,
+		"file": inst.Range.Filename, "line": inst.Range.Start.Line, "spec": inst.Spec, "notes": s.Notes(),
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", s.Address, inst.Label, inst.Range, s.Action, s.Reason.Text)
+	if !s.Key.IsZero() {
+		o["key"], o["ingredients"] = s.Key, s.Ingredients()
+		fmt.Fprintf(&b, "  key %s\n", s.Key)
+	}
+	fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(string(spec), "\n", "\n  "))
+	if code := s.Ingredients().At("code"); !code.IsZero() && len(code.Keys()) > 0 {
+		b.WriteString("\nFingerprints\n\n")
+		for _, name := range code.Keys() {
+			text, _ := code.At(name).Text()
+			fmt.Fprintf(&b, "  %-10s %s\n", name, text)
+		}
+	}
+	if s.Action == pipeline.Hit {
+		if err := g.showEntry(ctx, w, s, &b, o); err != nil {
+			return err
+		}
+	}
+	g.view().Object(o)
+	g.view().Text(b.String())
+	return nil
+}
+
+// showEntry adds what an entry holds and who made it.
+func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step, b *strings.Builder, o map[string]any) error {
+	o["artifacts"] = s.Entry.Artifacts
+	b.WriteString("\nArtifacts\n\n")
+	for _, a := range s.Entry.Artifacts {
+		fmt.Fprintf(b, "  %-12s %12d bytes  %s\n", a.Name, a.Size, a.Digest)
+	}
+	raw, err := cache.ReadAll(ctx, w.store, s.Entry.Provenance)
+	if err != nil {
+		return fmt.Errorf("reading the provenance: %w", err)
+	}
+	var p pipeline.Provenance
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return fmt.Errorf("reading the provenance: %w", err)
+	}
+	o["provenance"] = p
+	fmt.Fprintf(b, "\nComputed in %.1f s on %s, %s", p.Seconds, p.Host.Name, p.Finished.Format("2006-01-02 15:04:05 MST"))
+	if p.Class != "" {
+		fmt.Fprintf(b, "\nNumerics class: %s", p.Class)
+	}
+	b.WriteString("\n")
+	return g.showMetrics(ctx, w, s, b, o)
+}
+
+// showMetrics adds the last value of each of a trial's metrics.
+func (g *globals) showMetrics(ctx context.Context, w *workspace, s *pipeline.Step, b *strings.Builder, o map[string]any) error {
+	a, ok := s.Entry.Artifact("metrics")
+	if !ok {
+		return nil
+	}
+	raw, err := cache.ReadAll(ctx, w.store, a.Digest)
+	if err != nil {
+		return fmt.Errorf("reading the metrics: %w", err)
+	}
+	last := make(map[string]float64)
+	dec := json.NewDecoder(strings.NewReader(string(raw)))
+	for dec.More() {
+		var row struct {
+			Name  string
+			Value float64
+		}
+		if err := dec.Decode(&row); err != nil {
+			return fmt.Errorf("reading the metrics: %w", err)
+		}
+		last[row.Name] = row.Value
+	}
+	o["metrics"] = last
+	b.WriteString("\nLast metrics\n\n")
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		fmt.Fprintf(b, "  %-12s %g\n", name, last[name])
+	}
+	return nil
+}
+
+// showAnalysis prints an analysis in one of its forms.
+func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *pipeline.Step, format string) error {
+	if s.Action != pipeline.Hit {
+		return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	}
+	a, ok := s.Entry.Artifact(forms[format])
+	if !ok {
+		return fmt.Errorf("%s has no %s form", s.Address, format)
+	}
+	raw, err := cache.ReadAll(ctx, w.store, a.Digest)
+	if err != nil {
+		return err
+	}
+	if g.json {
+		result, ok := s.Entry.Artifact(forms["json"])
+		if !ok {
+			return fmt.Errorf("%s has no json form", s.Address)
+		}
+		if raw, err = cache.ReadAll(ctx, w.store, result.Digest); err != nil {
+			return err
+		}
+		g.view().Object(map[string]any{"type": "analysis", "address": s.Address.String(), "result": json.RawMessage(raw)})
+		return nil
+	}
+	if format == "text" {
+		g.view().Text(fmt.Sprintf("\n%s\n\n", s.Label))
+	}
+	g.view().Text(string(raw))
+	return nil
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ablate/pipeline"
+	"ablate/pipeline/exec"
+)
+
+func (g *globals) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say what is cached, running and left, also while a run is under way",
+		Long: "status looks at the store: which instances are cached, which some process on this\n" +
+			"machine is computing right now, which are left." + codes(""),
+		Example: "  watch ablate status",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			w, err := g.open()
+			if err != nil {
+				return err
+			}
+			plan, err := w.plan(c.Context())
+			if err != nil {
+				return err
+			}
+			g.status(w, plan)
+			return nil
+		},
+	}
+}
+
+func (g *globals) status(w *workspace, plan *pipeline.Plan) {
+	logs := exec.Local{Logs: w.store.LogDir()}
+	states := []string{"cached", "running", "left", "waiting"}
+	counts := make(map[string]int)
+	var b strings.Builder
+	for _, s := range plan.Steps {
+		state := "left"
+		switch {
+		case s.Action == pipeline.Hit:
+			state = "cached"
+		case s.Action == pipeline.Pending:
+			state = "waiting"
+		case w.store.Locked(s.Key):
+			state = "running"
+		}
+		counts[state]++
+		o := map[string]any{"type": "status", "address": s.Address.String(), "block": s.Block, "state": state}
+		if state == "running" {
+			line := lastLine(logs.LogPath(s.Key))
+			o["log"] = line
+			fmt.Fprintf(&b, "  running  %s\n           %s\n", s.Address, line)
+		}
+		g.view().Object(o)
+	}
+	var parts []string
+	for _, state := range states {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+	}
+	g.view().Text(b.String() + strings.Join(parts, ", ") + "\n")
+}
+
+// lastLine is the end of a log, "" when there is none.
+func lastLine(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,24 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+func (g *globals) validateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate",
+		Short: "Check the study without looking at data or the store",
+		Long: "validate loads the study, expands it and checks every stage. It reads no data and\n" +
+			"needs no store." + codes(""),
+		Example: "  ablate validate --chdir examples/coupling --var corpus=text.txt",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			graph, err := g.loadStudy()
+			if err != nil {
+				return err
+			}
+			n := len(graph.Addresses())
+			g.view().Object(map[string]any{"type": "valid", "study": graph.Study.Name, "instances": n})
+			g.view().Text("The study " + graph.Study.Name + " is valid: " + count(n, "instance") + ".\n")
+			return nil
+		},
+	}
+}

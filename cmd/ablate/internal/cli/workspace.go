@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/hcl"
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
+
+// loadStudy reads and links the study of the invocation. Warnings are shown;
+// errors come back as diagnostics.
+func (g *globals) loadStudy() (*pipeline.Graph, error) {
+	study, diags := hcl.Load(hcl.Options{
+		Dir: g.dir, Kinds: pipeline.LanguageKinds(g.app.Kinds), Environ: g.app.Environ, Vars: g.vars,
+	})
+	g.view().Sources(study.Sources)
+	if err := diags.Err(); err != nil {
+		return nil, err
+	}
+	graph, more := pipeline.Build(study, g.app.Kinds)
+	if err := more.Err(); err != nil {
+		return nil, append(diags, more...).Err()
+	}
+	g.view().Diagnostics(append(diags, more...))
+	return graph, nil
+}
+
+// workspace is a study with its store.
+type workspace struct {
+	graph      *pipeline.Graph
+	store      *cache.Local
+	memo       *cache.Memo
+	stats      *cache.StatCache
+	planner    *pipeline.Planner
+	executable cache.Digest
+}
+
+// open loads the study and opens the store.
+func (g *globals) open() (*workspace, error) {
+	graph, err := g.loadStudy()
+	if err != nil {
+		return nil, err
+	}
+	store, err := g.openStore()
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{graph: graph, store: store, stats: store.StatCache()}
+	if w.executable, err = digestExecutable(w.stats); err != nil {
+		return nil, err
+	}
+	w.memo = store.Memo(w.executable)
+	dir, err := filepath.Abs(g.dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the study's folder: %w", err)
+	}
+	graph.Study.Dir = dir
+	selects, err := g.selection()
+	if err != nil {
+		return nil, err
+	}
+	w.planner = &pipeline.Planner{
+		Graph: graph, Store: store, Memo: w.memo, Select: selects,
+		Sources: pipeline.FolderSources{Dir: dir, Cache: w.stats},
+	}
+	return w, nil
+}
+
+// plan resolves the study against the store, and keeps what was learnt about
+// files and fingerprints.
+func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
+	plan, err := w.planner.Plan(ctx)
+	return plan, errors.Join(err, w.save())
+}
+
+func (w *workspace) save() error { return errors.Join(w.memo.Save(), w.stats.Save()) }
+
+// storeDir is where the store lives.
+func (g *globals) storeDir() (string, error) {
+	if dir := g.environ("ABLATE_CACHE_DIR"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the user's cache folder: %w: name a folder for the store with ABLATE_CACHE_DIR", err)
+	}
+	return filepath.Join(base, "ablate"), nil
+}
+
+func (g *globals) openStore() (*cache.Local, error) {
+	dir, err := g.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	return cache.Open(fsys.NewOS(), dir)
+}
+
+// digestExecutable hashes the running program: fingerprints are remembered
+// under it.
+func digestExecutable(stats *cache.StatCache) (cache.Digest, error) {
+	path, err := executable()
+	if err != nil {
+		return cache.Digest{}, fmt.Errorf("finding the running program: %w", err)
+	}
+	d, _, err := stats.Digest(path, "executable", func() (cache.Digest, int64, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return cache.Digest{}, 0, err
+		}
+		defer f.Close()
+		return hashReader(f)
+	})
+	if err != nil {
+		return cache.Digest{}, fmt.Errorf("hashing the running program: %w", err)
+	}
+	return d, nil
+}
+
+func hashReader(r io.Reader) (cache.Digest, int64, error) {
+	h := cache.NewDigester()
+	n, err := io.Copy(h, r)
+	return h.Digest(), n, err
+}
+
+// selection turns --target into what the planner asks.
+func (g *globals) selection() (func(*pipeline.Planner, addr.Instance) bool, error) {
+	if len(g.targets) == 0 {
+		return nil, nil
+	}
+	var patterns []addr.Pattern
+	for _, t := range g.targets {
+		p, err := addr.ParsePattern(t)
+		if err != nil {
+			return nil, fmt.Errorf("--target: %w", err)
+		}
+		patterns = append(patterns, p)
+	}
+	return func(_ *pipeline.Planner, a addr.Instance) bool {
+		for _, p := range patterns {
+			if p.Match(a) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+// step finds one instance of a plan by the address that the user typed.
+func (g *globals) step(plan *pipeline.Plan, typed string) (*pipeline.Step, error) {
+	a, err := addr.Parse(typed)
+	if err != nil {
+		return nil, err
+	}
+	if s := plan.Step(a); s != nil {
+		return s, nil
+	}
+	var several []*pipeline.Step
+	for _, s := range plan.Steps {
+		if s.Address.Stage == a.Stage {
+			several = append(several, s)
+		}
+	}
+	if a.Key == "" && len(several) > 0 {
+		return nil, fmt.Errorf("%s has %d instances: name one of them, for example\n\n    %s", a, len(several), shellQuote(several[0].Address.String()))
+	}
+	return nil, fmt.Errorf("the study has no %s; ablate show lists what it has", a)
+}
+
+// shellQuote makes an address safe to paste.
+func shellQuote(s string) string {
+	for _, c := range s {
+		if c == '[' || c == '"' || c == ' ' {
+			return "'" + s + "'"
+		}
+	}
+	return s
+}
+
+// logger makes the invocation's logger.
+func (g *globals) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log: %q is none of debug, info, warn, error", g.logLevel)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+}

@@ -1,0 +1,121 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"ablate/pipeline"
+)
+
+// planStep is one instance of a plan for programs. Its fields are fixed.
+type planStep struct {
+	Type    string            `json:"type"`
+	Address string            `json:"address"`
+	Block   string            `json:"block"`
+	Action  pipeline.Action   `json:"action"`
+	Reason  string            `json:"reason"`
+	Key     *string           `json:"key"` // null while pending
+	Changes []pipeline.Change `json:"changes,omitempty"`
+}
+
+// PlanObjects prints a plan for programs.
+func (v *View) PlanObjects(p *pipeline.Plan) {
+	if !v.opts.JSON {
+		return
+	}
+	for _, s := range p.Steps {
+		o := planStep{Type: "plan_step", Address: s.Address.String(), Block: s.Block, Action: s.Action, Reason: s.Reason.Text, Changes: s.Reason.Changes}
+		if !s.Key.IsZero() {
+			k := s.Key.String()
+			o.Key = &k
+		}
+		v.Object(o)
+	}
+}
+
+// foldAbove is how many instances of a stage with one action and one reason
+// are still listed one by one.
+const foldAbove = 3
+
+// Plan draws a plan, stage by stage. What alike instances have in common is
+// said once.
+func (v *View) Plan(p *pipeline.Plan) string {
+	var b strings.Builder
+	for i := 0; i < len(p.Steps); {
+		j := i
+		for j < len(p.Steps) && p.Steps[j].Address.Stage == p.Steps[i].Address.Stage {
+			j++
+		}
+		v.stage(&b, p.Steps[i:j])
+		i = j
+	}
+	b.WriteString("\n" + v.PlanLine(p) + "\n")
+	return b.String()
+}
+
+// PlanLine sums a plan up in one line.
+func (v *View) PlanLine(p *pipeline.Plan) string {
+	count := func(a pipeline.Action) int { return p.Count("", a) }
+	if p.Clean() {
+		return fmt.Sprintf("Nothing to do: all %d instances are cached (%s).", len(p.Steps), plural(p.Count("train", pipeline.Hit), "trial"))
+	}
+	line := fmt.Sprintf("Plan: %d to run, %d cached, %d pending", count(pipeline.Run), count(pipeline.Hit), count(pipeline.Pending))
+	run, pending := p.Count("train", pipeline.Run), p.Count("train", pipeline.Pending)
+	switch {
+	case run+pending == 0:
+		line += "; no trial is trained"
+	case pending == 0:
+		line += fmt.Sprintf("; %s to train", plural(run, "trial"))
+	default:
+		line += fmt.Sprintf("; up to %s to train", plural(run+pending, "trial"))
+	}
+	return line + "."
+}
+
+func (v *View) stage(b *strings.Builder, steps []*pipeline.Step) {
+	type group struct {
+		steps []*pipeline.Step
+	}
+	var order []string
+	groups := make(map[string]*group)
+	for _, s := range steps {
+		id := string(s.Action) + "\x00" + s.Reason.Text
+		if groups[id] == nil {
+			groups[id] = &group{}
+			order = append(order, id)
+		}
+		groups[id].steps = append(groups[id].steps, s)
+	}
+	for _, id := range order {
+		g := groups[id].steps
+		if len(g) > foldAbove || len(g) == len(steps) && len(g) > 1 {
+			b.WriteString(v.line(g[0], fmt.Sprintf("%s (%d instances)", g[0].Address.Stage, len(g))))
+			continue
+		}
+		for _, s := range g {
+			b.WriteString(v.line(s, s.Address.String()))
+		}
+	}
+}
+
+// symbols stand for actions in any colour, or none.
+var symbols = map[pipeline.Action]struct{ mark, colour string }{
+	pipeline.Hit: {"=", dim}, pipeline.Pull: {"↓", blue}, pipeline.Resume: {"»", blue},
+	pipeline.Run: {"+", green}, pipeline.Pending: {"?", yellow},
+}
+
+func (v *View) line(s *pipeline.Step, name string) string {
+	sym := symbols[s.Action]
+	head := v.paint(sym.colour, fmt.Sprintf("%s %-7s", sym.mark, s.Action))
+	if s.Action == pipeline.Hit {
+		return fmt.Sprintf("  %s %s\n", head, name)
+	}
+	return fmt.Sprintf("  %s %s\n            %s\n", head, name, v.paint(dim, s.Reason.Text))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

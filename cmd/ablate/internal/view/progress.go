@@ -1,0 +1,260 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// Progress follows a run: a redrawn block on a terminal, plain lines
+// elsewhere, objects for programs.
+type Progress struct {
+	v       *View
+	mode    string // "live", "plain" or "none"
+	total   int    // trials that may be trained
+	started time.Time
+
+	mu      sync.Mutex // guards what follows
+	running map[string]*runningStep
+	trained int
+	busy    time.Duration // time spent in finished trials
+	drawn   int           // lines of the live block on the screen
+	last    time.Time
+}
+
+type runningStep struct {
+	event   pipeline.Event
+	started time.Time
+	said    time.Time
+}
+
+// redrawEvery and sayEvery bound how often a running trial is drawn live and
+// in plain lines.
+const (
+	redrawEvery = 100 * time.Millisecond
+	sayEvery    = 10 * time.Second
+)
+
+// NewProgress follows a run of so many trials. Mode auto is live on a terminal
+// and plain elsewhere.
+func (v *View) NewProgress(mode string, trials int) *Progress {
+	if mode == "auto" {
+		mode = "plain"
+		if IsTerminal(v.opts.Stderr) && !v.opts.JSON {
+			mode = "live"
+		}
+	}
+	return &Progress{v: v, mode: mode, total: trials, started: time.Now(), running: make(map[string]*runningStep)}
+}
+
+// Observe takes one event of the run.
+func (p *Progress) Observe(e pipeline.Event) {
+	p.v.Object(eventObject(e))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	defer p.draw(e.Type != pipeline.StageProgress)
+	name := e.Address.String()
+	switch e.Type {
+	case pipeline.StageStart:
+		p.running[name] = &runningStep{event: e, started: e.Time, said: e.Time}
+	case pipeline.StageProgress:
+		p.advance(name, e)
+	case pipeline.StageDone:
+		p.done(name, e)
+	case pipeline.StageWaiting:
+		if p.running[name] == nil {
+			p.running[name] = &runningStep{event: e, started: e.Time}
+			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
+		}
+	case pipeline.StageHit:
+		delete(p.running, name)
+	case pipeline.StageRetry:
+		p.say("%s %s is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)
+	case pipeline.StageFailed:
+		delete(p.running, name)
+		p.failed(name, e)
+	}
+}
+
+func (p *Progress) advance(name string, e pipeline.Event) {
+	r := p.running[name]
+	if r == nil {
+		return
+	}
+	metrics := r.event.Progress.Metrics
+	r.event.Progress = e.Progress
+	if metrics != nil { // keep what this report does not repeat
+		merged := maps.Clone(metrics)
+		maps.Copy(merged, e.Progress.Metrics)
+		r.event.Progress.Metrics = merged
+	}
+	if p.mode == "plain" && e.Time.Sub(r.said) >= sayEvery {
+		r.said = e.Time
+		p.say("  %s %s", name, p.state(r))
+	}
+}
+
+func (p *Progress) done(name string, e pipeline.Event) {
+	r := p.running[name]
+	delete(p.running, name)
+	if e.Block != "train" {
+		return
+	}
+	p.trained++
+	p.busy += e.Elapsed
+	result := ""
+	if r != nil {
+		result = lossText(r.event.Progress)
+	}
+	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, duration(e.Elapsed)))
+}
+
+// failed shows the root cause once, and where to read more.
+func (p *Progress) failed(name string, e pipeline.Event) {
+	if p.v.opts.JSON {
+		return
+	}
+	p.say("%s %s failed after %s", p.v.paint(red, "✗"), name, duration(e.Elapsed))
+	if list, ok := diag.From(e.Err); ok {
+		p.v.Diagnostics(list)
+	} else {
+		p.say("%s", wrap(e.Err.Error(), textWidth, "  "))
+	}
+	if e.LogPath != "" {
+		p.say("  Its log is %s\n", e.LogPath)
+	}
+}
+
+func (p *Progress) say(format string, args ...any) {
+	if p.mode != "none" && !p.v.opts.JSON {
+		p.v.Note(format, args...)
+	}
+}
+
+// Close ends the live block.
+func (p *Progress) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// clear removes the live block from the screen.
+func (p *Progress) clear() {
+	if p.drawn > 0 {
+		io.WriteString(p.v.opts.Stderr, fmt.Sprintf("\x1b[%dA\x1b[J", p.drawn))
+		p.drawn = 0
+	}
+}
+
+// draw puts the live block back. Between important events it is redrawn at a
+// modest rate only; what clear took away has to come back at once, so clear is
+// undone either way.
+func (p *Progress) draw(bool) {
+	if p.mode != "live" {
+		return
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(p.running)) {
+		r := p.running[name]
+		lines = append(lines, fmt.Sprintf("  %s %s", clip(name, 60), p.state(r)))
+	}
+	if p.total > 0 {
+		lines = append(lines, "  "+p.overall())
+	}
+	if len(lines) > 0 {
+		io.WriteString(p.v.opts.Stderr, strings.Join(lines, "\n")+"\n")
+	}
+	p.drawn = len(lines)
+}
+
+// state is a running step in a few words: bar, step, loss, speed, time left.
+func (p *Progress) state(r *runningStep) string {
+	pr := r.event.Progress
+	if r.event.Type == pipeline.StageWaiting {
+		return "waits for another process"
+	}
+	if pr.Steps == 0 {
+		return "starting"
+	}
+	s := fmt.Sprintf("%s %d/%d%s", bar(pr.Step, pr.Steps, 12), pr.Step, pr.Steps, lossText(pr))
+	if speed := pr.Metrics["tokens_per_second"]; speed > 0 {
+		s += fmt.Sprintf("  %.0f tok/s", speed)
+	}
+	if pr.Step > 0 {
+		left := time.Duration(float64(time.Since(r.started)) / float64(pr.Step) * float64(pr.Steps-pr.Step))
+		s += "  " + duration(left) + " left"
+	}
+	return s
+}
+
+// overall says how many trials are done and when the rest will be.
+func (p *Progress) overall() string {
+	s := fmt.Sprintf("%d of %d trials", p.trained, p.total)
+	if p.trained > 0 && p.trained < p.total {
+		each := time.Since(p.started) / time.Duration(p.trained)
+		s += ", about " + duration(each*time.Duration(p.total-p.trained)) + " left"
+	}
+	return s
+}
+
+func lossText(pr pipeline.Progress) string {
+	s := ""
+	if v, ok := pr.Metrics["loss"]; ok {
+		s += fmt.Sprintf("  loss %.4f", v)
+	}
+	if v, ok := pr.Metrics["val_loss"]; ok {
+		s += fmt.Sprintf("  val %.4f", v)
+	}
+	return s
+}
+
+func bar(n, of, width int) string {
+	full := n * width / max(1, of)
+	return strings.Repeat("━", full) + strings.Repeat("╌", width-full)
+}
+
+func clip(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
+}
+
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d m", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Duration renders a span of time for people.
+func Duration(d time.Duration) string { return duration(d) }
+
+func eventObject(e pipeline.Event) map[string]any {
+	o := map[string]any{"type": string(e.Type), "address": e.Address.String(), "block": e.Block}
+	switch e.Type {
+	case pipeline.StageProgress:
+		o["step"], o["steps"], o["metrics"] = e.Progress.Step, e.Progress.Steps, e.Progress.Metrics
+	case pipeline.StageDone:
+		o["seconds"] = e.Elapsed.Seconds()
+	case pipeline.StageFailed, pipeline.StageRetry:
+		o["error"] = e.Err.Error()
+		if e.LogPath != "" {
+			o["log"] = e.LogPath
+		}
+	}
+	return o
+}

@@ -1,0 +1,116 @@
+// Package view draws: diagnostics, plans, progress and tables, for people or as
+// one JSON object a line. Results go to stdout, everything else to stderr. It
+// decides nothing.
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// Options says where to draw and how.
+type Options struct {
+	Stdout, Stderr io.Writer
+	JSON           bool
+	Color          bool
+}
+
+// View draws one invocation. It is safe for several goroutines.
+type View struct {
+	opts    Options
+	sources map[string][]byte
+
+	mu    sync.Mutex // guards started and the streams
+	begun bool       // the version line is out
+}
+
+// New returns a view.
+func New(o Options) *View { return &View{opts: o, sources: make(map[string][]byte)} }
+
+// ColorWanted follows NO_COLOR, TERM and whether anybody looks at a terminal.
+func ColorWanted(environ []string, w io.Writer) bool {
+	for _, kv := range environ {
+		if name, value, _ := strings.Cut(kv, "="); name == "NO_COLOR" && value != "" || kv == "TERM=dumb" {
+			return false
+		}
+	}
+	return IsTerminal(w)
+}
+
+// IsTerminal reports whether a stream is one.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// JSON reports whether the view prints JSON.
+func (v *View) JSON() bool { return v.opts.JSON }
+
+// Sources gives diagnostics the files to quote from.
+func (v *View) Sources(files map[string][]byte) { maps.Copy(v.sources, files) }
+
+// Text prints a result for people; in JSON mode nothing.
+func (v *View) Text(s string) {
+	if v.opts.JSON {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	io.WriteString(v.opts.Stdout, s)
+}
+
+// Object prints a result for programs; in text mode nothing. The first object
+// of an invocation is preceded by the version of the format.
+func (v *View) Object(o any) {
+	if !v.opts.JSON {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	enc := json.NewEncoder(v.opts.Stdout)
+	enc.SetEscapeHTML(false)
+	if !v.begun {
+		v.begun = true
+		enc.Encode(map[string]string{"type": "version", "ui": "1.0"})
+	}
+	enc.Encode(o)
+}
+
+// Note prints a remark for people on stderr.
+func (v *View) Note(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fmt.Fprintf(v.opts.Stderr, format+"\n", args...)
+}
+
+// Error prints a failure of the machine.
+func (v *View) Error(err error) {
+	v.Object(map[string]string{"type": "diagnostic", "severity": "error", "summary": "Error", "detail": err.Error()})
+	if !v.opts.JSON {
+		v.Note("%s %s", v.paint(red, "Error:"), err)
+	}
+}
+
+// Colours that differ in brightness too; symbols carry the meaning.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	blue   = "36"
+	bold   = "1"
+	dim    = "2"
+)
+
+func (v *View) paint(code, s string) string {
+	if !v.opts.Color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
