@@ -152,7 +152,7 @@ func (x *explainer) changes(old pastAction, s *Step) []Change {
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Step, other []Change) []string {
 	var parts []string
-	for _, d := range cache.Diff(old.notes, s.recipe.Notes) {
+	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.recipe.Notes)) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(c Change) bool {
 			return c.Path == part || strings.HasPrefix(c.Path, part+".")
@@ -172,11 +172,11 @@ func (x *explainer) change(d cache.Difference, s *Step) Change {
 	if now.IsZero() {
 		now = x.fallback(d.Path, s)
 	}
-	path := joinPath(d.Path)
+	c := Change{Path: joinPath(d.Path), Was: text(was), Now: text(now)}
 	if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
-		path = d.Path[1]
+		c.Path, c.swap = d.Path[1], true
 	}
-	return Change{Path: path, Was: text(was), Now: text(now)}
+	return c
 }
 
 // fallback is the default of an elided field.
@@ -194,14 +194,23 @@ func (x *explainer) fallback(path []string, s *Step) cache.Value {
 }
 
 // weight orders candidates: the fewest differing things win, where an input
-// counts once however much of it differs.
+// counts once however much of it differs, and one of another type is further
+// away than one with another spec.
 func weight(changes []Change) int {
+	const thing, swapped = 1000, 100
+	sum := len(changes)
 	seen := make(map[string]bool)
 	for _, c := range changes {
 		head, _, _ := strings.Cut(c.Path, ".")
+		if !seen[head] {
+			sum += thing
+		}
 		seen[head] = true
+		if c.swap {
+			sum += swapped
+		}
 	}
-	return len(seen)*1000 + len(changes)
+	return sum
 }
 
 // changeText says in one line what differs.

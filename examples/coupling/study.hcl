@@ -9,7 +9,7 @@ variable "corpus" {
 
 variable "steps" {
   type        = number
-  default     = 300
+  default     = 200
   description = "Training steps of each trial; at least 20."
 
   validation {
@@ -34,9 +34,9 @@ data "text" "corpus" {
 }
 
 model "llama" "tiny" {
-  layers      = 4
+  layers      = 3
   width       = 64
-  heads       = 4
+  heads       = 2
   embed_scale = true
 }
 
@@ -83,7 +83,7 @@ train "lm" "main" {
   backend   = "go"
 
   batch {
-    sequences = 16
+    sequences = 8
     length    = 64
   }
 
@@ -92,7 +92,7 @@ train "lm" "main" {
   }
 
   evaluate {
-    every   = 50
+    every   = 100
     batches = 16
   }
 }

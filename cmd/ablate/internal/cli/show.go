@@ -172,7 +172,11 @@ func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *pipeline.St
 		if raw, err = cache.ReadAll(ctx, w.store, result.Digest); err != nil {
 			return err
 		}
-		g.view().Object(map[string]any{"type": "analysis", "address": s.Address.String(), "result": json.RawMessage(raw)})
+		g.view().Object(struct {
+			Type    string          `json:"type"`
+			Address string          `json:"address"`
+			Result  json.RawMessage `json:"result"`
+		}{"analysis", s.Address.String(), raw})
 		return nil
 	}
 	if format == "text" {

@@ -29,15 +29,24 @@ func (v *View) Diagnostics(list diag.List) {
 	}
 }
 
-func diagnosticObject(d diag.Diagnostic) map[string]any {
-	o := map[string]any{
-		"type": "diagnostic", "severity": strings.ToLower(d.Severity.String()), "summary": d.Summary, "detail": d.Detail,
-	}
-	if d.Address != "" {
-		o["address"] = d.Address
+// diagnosticLine is a finding for programs.
+type diagnosticLine struct {
+	Type     string `json:"type"`
+	Severity string `json:"severity"`
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
+	Address  string `json:"address,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+}
+
+func diagnosticObject(d diag.Diagnostic) diagnosticLine {
+	o := diagnosticLine{
+		Type: "diagnostic", Severity: strings.ToLower(d.Severity.String()), Summary: d.Summary, Detail: d.Detail, Address: d.Address,
 	}
 	if d.Range != nil {
-		o["file"], o["line"], o["column"] = d.Range.Filename, d.Range.Start.Line, d.Range.Start.Column
+		o.File, o.Line, o.Column = d.Range.Filename, d.Range.Start.Line, d.Range.Start.Column
 	}
 	return o
 }

@@ -243,18 +243,26 @@ func duration(d time.Duration) string {
 // Duration renders a span of time for people.
 func Duration(d time.Duration) string { return duration(d) }
 
-func eventObject(e pipeline.Event) map[string]any {
-	o := map[string]any{"type": string(e.Type), "address": e.Address.String(), "block": e.Block}
-	switch e.Type {
-	case pipeline.StageProgress:
-		o["step"], o["steps"], o["metrics"] = e.Progress.Step, e.Progress.Steps, e.Progress.Metrics
-	case pipeline.StageDone:
-		o["seconds"] = e.Elapsed.Seconds()
-	case pipeline.StageFailed, pipeline.StageRetry:
-		o["error"] = e.Err.Error()
-		if e.LogPath != "" {
-			o["log"] = e.LogPath
-		}
+// eventLine is an event for programs.
+type eventLine struct {
+	Type    pipeline.EventType `json:"type"`
+	Address string             `json:"address"`
+	Block   string             `json:"block"`
+	Step    int                `json:"step,omitempty"`
+	Steps   int                `json:"steps,omitempty"`
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Seconds float64            `json:"seconds,omitempty"`
+	Error   string             `json:"error,omitempty"`
+	Log     string             `json:"log,omitempty"`
+}
+
+func eventObject(e pipeline.Event) eventLine {
+	o := eventLine{
+		Type: e.Type, Address: e.Address.String(), Block: e.Block, Step: e.Progress.Step, Steps: e.Progress.Steps,
+		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath,
+	}
+	if e.Err != nil {
+		o.Error = e.Err.Error()
 	}
 	return o
 }

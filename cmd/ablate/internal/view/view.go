@@ -78,7 +78,10 @@ func (v *View) Object(o any) {
 	enc.SetEscapeHTML(false)
 	if !v.begun {
 		v.begun = true
-		enc.Encode(map[string]string{"type": "version", "ui": "1.0"})
+		enc.Encode(struct {
+			Type string `json:"type"`
+			UI   string `json:"ui"`
+		}{"version", "1.0"})
 	}
 	enc.Encode(o)
 }
@@ -92,7 +95,7 @@ func (v *View) Note(format string, args ...any) {
 
 // Error prints a failure of the machine.
 func (v *View) Error(err error) {
-	v.Object(map[string]string{"type": "diagnostic", "severity": "error", "summary": "Error", "detail": err.Error()})
+	v.Object(diagnosticLine{Type: "diagnostic", Severity: "error", Summary: "Error", Detail: err.Error()})
 	if !v.opts.JSON {
 		v.Note("%s %s", v.paint(red, "Error:"), err)
 	}

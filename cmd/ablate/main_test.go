@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ablate/cmd/ablate/internal/cli"
+	"ablate/stages"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ablate": main})
+}
+
+// TestScripts runs the program as a user would, in testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ABLATE_CACHE_DIR", filepath.Join(env.WorkDir, "store"))
+			env.Setenv("NO_COLOR", "1")
+			return copyStudy(env.WorkDir)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, errors.New("unknown condition " + cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit},
+	})
+}
+
+// copyStudy puts a study that trains in a second into the script's folder.
+func copyStudy(dir string) error {
+	raw, err := os.ReadFile("testdata/study.hcl")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "study.hcl"), raw, 0o600)
+}
+
+// exits CODE COMMAND… runs a command and checks its exact exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command [args...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// corpus FILE BYTES writes a text of that many bytes with something to learn.
+func corpus(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	line := []byte("the quick brown fox jumps over the lazy dog\n")
+	text := bytes.Repeat(line, n/len(line)+1)[:n]
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
+}
+
+// edit FILE OLD NEW replaces every OLD, of which there must be one; \n in NEW
+// is a line break.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(path)
+	ts.Check(err)
+	if !strings.Contains(string(raw), args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), args[1], strings.ReplaceAll(args[2], `\n`, "\n"))), 0o600))
+}
+
+// TestReferenceIsCurrent keeps docs/stages.md what the program prints.
+func TestReferenceIsCurrent(t *testing.T) {
+	var out bytes.Buffer
+	app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All()}
+	if code := app.Run(t.Context(), []string{"metadata", "--markdown"}); code != 0 {
+		t.Fatalf("metadata exits with %d: %s", code, out.String())
+	}
+	got, err := os.ReadFile("../../docs/stages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != out.String() {
+		t.Error("docs/stages.md is not what ablate metadata --markdown prints: run make reference")
+	}
+}

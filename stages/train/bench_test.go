@@ -1,0 +1,55 @@
+package train
+
+import (
+	"testing"
+
+	"ablate/stages/internal/backend"
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+)
+
+// BenchmarkStep times one train step at the size of the example study on one
+// core.
+func BenchmarkStep(b *testing.B) {
+	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
+	muon := &optimizer.Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, Iterations: 5, Scale: "jordan", AdamW: adamw}
+	for _, bm := range []struct {
+		name string
+		norm norm.Norm
+		opt  optimizer.Optimizer
+	}{
+		{"rmsnorm-adamw", &norm.RMSNorm{Eps: 1e-5}, adamw},
+		{"derf-adamw", &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw},
+		{"rmsnorm-muon", &norm.RMSNorm{Eps: 1e-5}, muon},
+	} {
+		b.Run(bm.name, func(b *testing.B) { benchmarkStep(b, bm.norm, bm.opt) })
+	}
+}
+
+func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
+	clip := 1.0
+	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, 64}, Schedule: &Schedule{Constant: &Constant{}}}
+	m := &model.Llama{Layers: 3, Width: 64, Heads: 2, RopeTheta: 10000, Tied: true, EmbedScale: true, InitStd: 0.02}
+	m.Resolve()
+	r := newRecipe(m, n, o, 256, spec)
+	be, err := backend.Open("go", 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	machine, err := newMachine(be, r, initialise(r.params, ml.NewStream(0, "init", "1")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	tokens := make([]int32, 8*65)
+	for i := range tokens {
+		tokens[i] = int32(i * 7 % 256)
+	}
+	for b.Loop() {
+		if _, _, err := machine.step(0, 1, tokens); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(spec.tokensPerStep()*b.N)/b.Elapsed().Seconds(), "tokens/s")
+}
