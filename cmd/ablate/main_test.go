@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"ablate/cmd/ablate/internal/cli"
@@ -27,6 +31,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ABLATE_CACHE_DIR", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")
+			if err := setPaths(env); err != nil {
+				return err
+			}
 			return copyStudy(env.WorkDir)
 		},
 		Condition: func(cond string) (bool, error) {
@@ -35,8 +42,46 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit, "goldenkeys": goldenKeys},
 	})
+}
+
+// setPaths tells scripts where the examples and a small text are.
+func setPaths(env *testscript.Env) error {
+	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt"} {
+		abs, err := filepath.Abs(rel)
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, abs)
+	}
+	return nil
+}
+
+var update = flag.Bool("update-keys", false, "rewrite the golden keys of the examples")
+
+// goldenKeys FILE compares the keys in the output of plan --json with a file. A
+// difference means: this change invalidates users' caches.
+func goldenKeys(ts *testscript.TestScript, _ bool, args []string) {
+	var b strings.Builder
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	for dec.More() {
+		var step struct{ Type, Address, Action, Key string }
+		ts.Check(dec.Decode(&step))
+		if step.Type == "plan_step" {
+			fmt.Fprintf(&b, "%s %s %s\n", step.Address, step.Action, step.Key)
+		}
+	}
+	path := ts.MkAbs(args[0])
+	if *update {
+		ts.Check(os.WriteFile(path, []byte(b.String()), 0o600))
+		return
+	}
+	want, err := os.ReadFile(path)
+	ts.Check(err)
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		ts.Fatalf("keys changed, which invalidates users' caches; if that is meant, run the test with -update-keys (-want +got):\n%s", diff)
+	}
 }
 
 // copyStudy puts a study that trains in a second into the script's folder.

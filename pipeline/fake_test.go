@@ -1,0 +1,255 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/hcl"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// world is a study of the fake kinds below with a store in memory.
+type world struct {
+	t     *testing.T
+	dir   string
+	store *cache.Local
+	fs    *fsys.Memory
+	code  string // stands for what the program computes
+
+	mu  sync.Mutex
+	ran map[string]int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	fs := fsys.NewMemory()
+	store, err := cache.Open(fs, "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, dir: t.TempDir(), fs: fs, store: store, code: "v1", ran: make(map[string]int)}
+}
+
+// source is a fake data stage: its output is its text, upper or lower case.
+type source struct {
+	Text string `hcl:"text"`
+	Note string `hcl:"note,optional" key:"-"`
+	w    *world
+}
+
+func (s *source) Validate() diag.List { return nil }
+
+func (s *source) Describe(pipeline.Inputs) (pipeline.Recipe, error) {
+	return pipeline.Recipe{Outputs: []pipeline.Output{{Name: "out", MediaType: "text/plain"}}}, nil
+}
+
+func (s *source) Run(_ context.Context, env *pipeline.Env) error {
+	s.w.count(env)
+	return put(env, "out", s.Text[:1]) // only the first letter counts
+}
+
+// rule is a fake definition.
+type rule struct {
+	Alpha float64 `hcl:"alpha,optional"`
+	w     *world
+}
+
+func (r *rule) Validate() diag.List {
+	if r.Alpha < 0 {
+		return diag.Errorf(diag.Path{"alpha"}, "Out of range", "alpha is %v.", r.Alpha)
+	}
+	return nil
+}
+
+func (r *rule) Describe(pipeline.Inputs) (pipeline.Recipe, error) {
+	return pipeline.Recipe{
+		Code:    cache.Map(map[string]cache.Value{"rule": cache.String(r.w.code)}),
+		Outputs: []pipeline.Output{{Name: "definition", MediaType: "text/plain"}},
+	}, nil
+}
+
+func (r *rule) Run(_ context.Context, env *pipeline.Env) error {
+	r.w.count(env)
+	return put(env, "definition", fmt.Sprint(r.Alpha))
+}
+
+// job is a fake trial.
+type job struct {
+	Data addr.Instance `hcl:"data" ref:"data"`
+	Rule addr.Instance `hcl:"rule" ref:"norm"`
+	Seed int           `hcl:"seed,optional"`
+	Fail bool          `hcl:"fail,optional"`
+	w    *world
+}
+
+func (j *job) Validate() diag.List { return nil }
+
+func (j *job) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	return pipeline.Recipe{
+		Inputs: cache.Map(map[string]cache.Value{
+			"data": cache.DigestValue(in.One("data").Artifacts["out"].Digest), "rule": in.One("rule").Ref.Value(),
+		}),
+		Code:    cache.Map(map[string]cache.Value{"step": cache.String(j.w.code)}),
+		Notes:   cache.Map(map[string]cache.Value{"rule": in.One("rule").Recipe.Code}),
+		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}, {Name: "weights", MediaType: "text/plain", Evictable: true}},
+	}, nil
+}
+
+func (j *job) Run(ctx context.Context, env *pipeline.Env) error {
+	j.w.count(env)
+	if j.Fail {
+		return diag.Errorf(nil, "It failed", "as it was told to").Err()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := put(env, "metrics", fmt.Sprint(j.Seed)); err != nil {
+		return err
+	}
+	return put(env, "weights", env.Address.String())
+}
+
+// report is a fake analysis.
+type report struct {
+	Trials []addr.Instance `hcl:"trials" ref:"train"`
+	w      *world
+}
+
+func (r *report) Validate() diag.List { return nil }
+
+func (r *report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	var items []cache.Value
+	for _, t := range in.Refs["trials"] {
+		items = append(items, cache.DigestValue(t.Artifacts["metrics"].Digest))
+	}
+	return pipeline.Recipe{
+		Inputs:  cache.Map(map[string]cache.Value{"trials": cache.List(items...)}),
+		Outputs: []pipeline.Output{{Name: "table", MediaType: "text/plain"}},
+	}, nil
+}
+
+func (r *report) Run(_ context.Context, env *pipeline.Env) error {
+	r.w.count(env)
+	for _, t := range env.Inputs.Refs["trials"] {
+		f, err := env.Open(t.Artifacts["metrics"].Digest)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return put(env, "table", "done")
+}
+
+func put(env *pipeline.Env, name, content string) error {
+	w, err := env.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, content); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func (w *world) count(env *pipeline.Env) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ran[env.Address.Stage.Block]++
+}
+
+func (w *world) kinds() []pipeline.Kind {
+	kind := func(block, typ string, definition bool, fresh func() pipeline.Stage) pipeline.Kind {
+		return pipeline.Kind{Block: block, Type: typ, Version: 1, Definition: definition, New: fresh}
+	}
+	return []pipeline.Kind{
+		kind("data", "fake", false, func() pipeline.Stage { return &source{w: w} }),
+		kind("norm", "fake", true, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
+		kind("train", "fake", false, func() pipeline.Stage { return &job{w: w} }),
+		kind("analysis", "fake", false, func() pipeline.Stage { return &report{w: w} }),
+	}
+}
+
+const fakeStudy = `
+data "fake" "d" {
+  text = "abc"
+}
+
+norm "fake" "a" {}
+
+norm "fake" "b" {
+  alpha = 0.7
+}
+
+train "fake" "t" {
+  data = data.fake.d
+  matrix {
+    rule = [norm.fake.a, norm.fake.b]
+    seed = [1, 2]
+  }
+}
+
+analysis "fake" "all" {
+  trials = train.fake.t
+}
+`
+
+// load builds a planner for a study's text.
+func (w *world) load(text string) (*pipeline.Planner, diag.List) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "study.hcl"), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	study, diags := hcl.Load(hcl.Options{Dir: w.dir, Kinds: pipeline.LanguageKinds(w.kinds())})
+	if diags.HasErrors() {
+		w.t.Fatalf("loading: %v", diags.Err())
+	}
+	graph, more := pipeline.Build(study, w.kinds())
+	return &pipeline.Planner{Graph: graph, Store: w.store, Sources: pipeline.FolderSources{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
+}
+
+func (w *world) plan(text string) *pipeline.Plan {
+	w.t.Helper()
+	planner, diags := w.load(text)
+	if err := diags.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	plan, err := planner.Plan(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return plan
+}
+
+// run plans and runs a study, and returns what ran by block.
+func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[string]int, pipeline.Summary, error) {
+	w.t.Helper()
+	planner, _ := w.load(text)
+	plan, err := planner.Plan(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ran = make(map[string]int)
+	runner := &pipeline.Runner{Planner: planner, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
+	summary, err := runner.Run(ctx, plan)
+	return w.ran, summary, err
+}
+
+// remove deletes a blob behind the store's back.
+func (w *world) remove(d cache.Digest) {
+	w.t.Helper()
+	hex := d.Hex()
+	path := filepath.Join("/store/blobs/sha256", hex[:2], hex+".zst")
+	if err := w.fs.Remove(path); err != nil {
+		w.t.Fatal(err)
+	}
+}

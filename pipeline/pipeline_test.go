@@ -1,0 +1,181 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+func actions(p *pipeline.Plan) map[string]string {
+	out := make(map[string]string)
+	for _, s := range p.Steps {
+		out[s.Address.String()] = string(s.Action) + ": " + s.Reason.Text
+	}
+	return out
+}
+
+func TestPlanFromNothing(t *testing.T) {
+	got := actions(newWorld(t).plan(fakeStudy))
+	waits := "pending: waits for data.fake.d"
+	want := map[string]string{
+		"data.fake.d": "run: nothing like it is cached yet",
+		"norm.fake.a": "run: nothing like it is cached yet", "norm.fake.b": "run: nothing like it is cached yet",
+		`train.fake.t["rule=fake.a,seed=1"]`: waits, `train.fake.t["rule=fake.a,seed=2"]`: waits,
+		`train.fake.t["rule=fake.b,seed=1"]`: waits, `train.fake.t["rule=fake.b,seed=2"]`: waits,
+		"analysis.fake.all": "pending: waits for train.fake.t (4)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+func TestRunOnlyWhatChanged(t *testing.T) {
+	w := newWorld(t)
+	edit := func(old, new string) string {
+		if !strings.Contains(fakeStudy, old) {
+			t.Fatalf("the study does not hold %q", old)
+		}
+		return strings.ReplaceAll(fakeStudy, old, new)
+	}
+	steps := []struct {
+		name, text string
+		want       map[string]int
+	}{
+		{"from nothing", fakeStudy, map[string]int{"data": 1, "norm": 2, "train": 4, "analysis": 1}},
+		{"again", fakeStudy, map[string]int{}},
+		{"a spelled-out default", edit(`norm "fake" "a" {}`, `norm "fake" "a" { alpha = 0.50 }`), map[string]int{}},
+		{"another level", edit("0.7", "0.8"), map[string]int{"norm": 1, "train": 2}},
+		{"a note outside of the key", edit(`"abc"`, "\"abc\"\n note = \"x\""), map[string]int{}},
+		{"data with equal output stops there", edit(`"abc"`, `"axx"`), map[string]int{"data": 1}},
+		{"data with another output", edit(`"abc"`, `"xbc"`), map[string]int{"data": 1, "train": 4}},
+		{"a third seed", edit("[1, 2]", "[1, 2, 3]"), map[string]int{"train": 2, "analysis": 1}},
+	}
+	for _, s := range steps {
+		ran, _, err := w.run(context.Background(), s.text, false)
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		if diff := cmp.Diff(s.want, ran); diff != "" {
+			t.Errorf("%s: ran (-want +got):\n%s", s.name, diff)
+		}
+	}
+	w.code = "v2" // the program computes something else now
+	ran, _, err := w.run(context.Background(), fakeStudy, false)
+	if err != nil || ran["train"] != 4 {
+		t.Errorf("after a change of the program: ran %v, %v, want 4 trials", ran, err)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.run(context.Background(), fakeStudy, false); err != nil {
+		t.Fatal(err)
+	}
+	reason := func(text string, address string) string {
+		t.Helper()
+		for _, s := range w.plan(text).Steps {
+			if s.Address.String() == address {
+				return s.Reason.Text
+			}
+		}
+		t.Fatalf("no %s", address)
+		return ""
+	}
+	trial := `train.fake.t["rule=fake.a,seed=1"]`
+	if got := reason(strings.ReplaceAll(fakeStudy, `norm "fake" "a" {}`, `norm "fake" "a" { alpha = 0.4 }`), trial); got != "rule.alpha 0.5 → 0.4" {
+		t.Errorf("reason = %q, want the field with its elided default", got)
+	}
+	w.code = "v2"
+	if got := reason(fakeStudy, trial); got != `the fingerprint of step changed, in the part "rule"` {
+		t.Errorf("reason = %q, want the fingerprint and the part", got)
+	}
+}
+
+func TestFailureSkipsDependents(t *testing.T) {
+	failing := strings.ReplaceAll(fakeStudy, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")
+	w := newWorld(t)
+	_, summary, err := w.run(context.Background(), failing, true)
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) || len(failed.Failed) != 2 {
+		t.Fatalf("run = %v, want two failures", err)
+	}
+	if summary.Failed["train"] != 2 || summary.Ran["train"] != 2 || summary.Skipped["analysis"] != 1 {
+		t.Errorf("summary = %+v, want 2 failed, 2 ran, the analysis skipped", summary)
+	}
+	// What succeeded is kept; without --keep-going the rest is left.
+	_, summary, err = w.run(context.Background(), failing, false)
+	if err == nil || summary.Hit["train"] != 2 {
+		t.Errorf("again: %+v, %v, want the two good trials cached", summary, err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	planner, _ := w.load(fakeStudy)
+	plan, err := planner.Plan(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("enough")
+	runner := &pipeline.Runner{Planner: planner, Jobs: 1, Observe: func(e pipeline.Event) {
+		if e.Type == pipeline.StageDone && e.Block == "train" {
+			cancel(stop)
+		}
+	}}
+	summary, err := runner.Run(ctx, plan)
+	if !errors.Is(err, stop) {
+		t.Errorf("run = %v, want the cause of the cancellation", err)
+	}
+	if summary.Ran["train"] != 1 || summary.Failed["train"] != 0 {
+		t.Errorf("summary = %+v, want one trial and no failure", summary)
+	}
+}
+
+func TestTwinsAreReported(t *testing.T) {
+	plan := newWorld(t)
+	if _, _, err := plan.run(context.Background(), fakeStudy, false); err != nil {
+		t.Fatal(err)
+	}
+	twins := plan.plan(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"))
+	if len(twins.Warnings) != 2 || twins.Warnings[0].Summary != "Two trials are one" {
+		t.Errorf("warnings = %v, want two about twins", twins.Warnings)
+	}
+}
+
+func TestValidateFindsThePlaceOnce(t *testing.T) {
+	_, diags := newWorld(t).load(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = -1"))
+	if len(diags) != 1 || diags[0].Range == nil || diags[0].Range.Start.Line != 9 || diags[0].Severity != diag.Error {
+		t.Errorf("diagnostics = %+v, want one at line 9", diags)
+	}
+}
+
+func TestEvictedArtifacts(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.run(context.Background(), fakeStudy, false); err != nil {
+		t.Fatal(err)
+	}
+	step := w.plan(fakeStudy).Steps[3]
+	weights, _ := step.Entry.Artifact("weights")
+	metrics, _ := step.Entry.Artifact("metrics")
+	w.remove(weights.Digest)
+	if got := w.plan(fakeStudy).Steps[3].Action; got != pipeline.Hit {
+		t.Errorf("without weights, which may be evicted: %s, want hit", got)
+	}
+	w.remove(metrics.Digest)
+	if s := w.plan(fakeStudy).Steps[3]; s.Action != pipeline.Run || !strings.Contains(s.Reason.Text, "metrics is gone") {
+		t.Errorf("without metrics: %s (%s), want run, because they are gone", s.Action, s.Reason.Text)
+	}
+	if ran, _, err := w.run(context.Background(), fakeStudy, false); err != nil || ran["train"] == 0 {
+		t.Errorf("running again: %v, %v, want the trial to heal", ran, err)
+	}
+	if !w.plan(fakeStudy).Clean() {
+		t.Error("the store did not heal")
+	}
+}
