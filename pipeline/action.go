@@ -100,7 +100,7 @@ func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, e
 }
 
 func (a *ActionRun) publish(ctx context.Context, r Recipe, made []cache.Artifact, started time.Time) (cache.Entry, error) {
-	doc, err := cache.WriteJSON(ctx, a.Store, document(a.Frozen, r.Notes))
+	doc, err := cache.WriteJSON(ctx, a.Store, document(a.Frozen, r.Notes, a.Address))
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
 	}

@@ -24,6 +24,7 @@ type explainer struct {
 // pastAction is the stored description of a published entry.
 type pastAction struct {
 	key         cache.Key
+	address     string
 	ingredients cache.Value
 	notes       cache.Value
 }
@@ -60,13 +61,19 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	}
 	var best []Change
 	var nearest cache.Key
+	least := 0
+	own := s.Address.String()
 	for _, old := range past {
 		if old.key == s.Key {
 			continue
 		}
 		changes := x.changes(old, s)
-		if nearest.IsZero() || weight(changes) < weight(best) {
-			best, nearest = changes, old.key
+		w := 2 * weight(changes)
+		if old.address != own { // of equals, the instance's own past
+			w++
+		}
+		if nearest.IsZero() || w < least {
+			best, nearest, least = changes, old.key, w
 		}
 	}
 	if nearest.IsZero() {
@@ -111,7 +118,8 @@ func readPast(ctx context.Context, store cache.Store, e cache.Entry) (pastAction
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return pastAction{}, err
 	}
-	return pastAction{key: e.Key, ingredients: doc.At("ingredients"), notes: doc.At("notes")}, nil
+	address, _ := doc.At("address").Text()
+	return pastAction{key: e.Key, address: address, ingredients: doc.At("ingredients"), notes: doc.At("notes")}, nil
 }
 
 // changes lists what differs, in the order of the paths. Below an input whose

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/hcl/addr"
 )
 
 // keyDomain separates keys of actions from every other hash, and carries the
@@ -27,9 +28,12 @@ func ingredients(ref Ref, r Recipe, class string) cache.Value {
 	return cache.Map(m)
 }
 
-// document is what is stored beside an entry: the ingredients and the notes.
-func document(ingredients cache.Value, notes cache.Value) cache.Value {
-	return cache.Map(map[string]cache.Value{"ingredients": ingredients, "notes": orEmpty(notes)})
+// document is what is stored beside an entry: the ingredients, the notes, and
+// the address, by which an explanation prefers an instance's own past.
+func document(ingredients, notes cache.Value, address addr.Instance) cache.Value {
+	return cache.Map(map[string]cache.Value{
+		"ingredients": ingredients, "notes": orEmpty(notes), "address": cache.String(address.String()),
+	})
 }
 
 func orEmpty(v cache.Value) cache.Value {

@@ -38,6 +38,7 @@ model "llama" "tiny" {
   width       = 64
   heads       = 2
   embed_scale = true
+  init_std    = 0.11 # 0.02 at the paper's width of 2048, scaled by the root of the widths' ratio
 }
 
 norm "rmsnorm" "base" {
@@ -56,7 +57,7 @@ norm "dyt" "paper" {
 
 optimizer "adamw" "paper" {
   label         = "AdamW"
-  learning_rate = 3e-3
+  learning_rate = 0.01
   weight_decay  = 0.1
 }
 
