@@ -1,7 +1,6 @@
 package hcl
 
 import (
-	"fmt"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
@@ -290,12 +289,4 @@ func secret(name string) bool {
 		}
 	}
 	return false
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = fmt.Sprintf("%q", n)
-	}
-	return strings.Join(out, ", ")
 }

@@ -26,7 +26,6 @@ type execution struct {
 	mu       sync.Mutex
 	changed  *sync.Cond // signalled whenever the fields below change
 	ready    stepHeap
-	polling  int // steps that wait for another process
 	running  int
 	blocked  map[*Step]int // how many unknown dependencies a pending step has
 	left     map[*Step]bool

@@ -95,3 +95,7 @@ func (s *Step) Ingredients() cache.Value { return s.ingredients }
 
 // Notes returns what is stored beside the ingredients but not hashed.
 func (s *Step) Notes() cache.Value { return s.recipe.Notes }
+
+// Outputs lists the artifacts that the step promises. It is empty while the
+// step is pending.
+func (s *Step) Outputs() []Output { return s.recipe.Outputs }

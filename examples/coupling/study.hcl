@@ -9,7 +9,7 @@ variable "corpus" {
 
 variable "steps" {
   type        = number
-  default     = 200
+  default     = 160
   description = "Training steps of each trial; at least 20."
 
   validation {

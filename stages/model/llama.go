@@ -9,7 +9,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/cache"
 	"ablate/hcl/diag"

@@ -3,7 +3,7 @@ package norm
 import (
 	"context"
 
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/cache"
 	"ablate/hcl/diag"

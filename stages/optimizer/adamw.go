@@ -3,7 +3,7 @@ package optimizer
 import (
 	"context"
 
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"math"
 
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"

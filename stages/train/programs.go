@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph mathematics
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/cache"
 	"ablate/stages/internal/ml"

@@ -24,9 +24,7 @@ type Progress struct {
 	mu      sync.Mutex // guards what follows
 	running map[string]*runningStep
 	trained int
-	busy    time.Duration // time spent in finished trials
-	drawn   int           // lines of the live block on the screen
-	last    time.Time
+	drawn   int // lines of the live block on the screen
 }
 
 type runningStep struct {
@@ -35,12 +33,8 @@ type runningStep struct {
 	said    time.Time
 }
 
-// redrawEvery and sayEvery bound how often a running trial is drawn live and
-// in plain lines.
-const (
-	redrawEvery = 100 * time.Millisecond
-	sayEvery    = 10 * time.Second
-)
+// sayEvery bounds how often a running trial is told of in plain lines.
+const sayEvery = 10 * time.Second
 
 // NewProgress follows a run of so many trials. Mode auto is live on a terminal
 // and plain elsewhere.
@@ -60,7 +54,7 @@ func (p *Progress) Observe(e pipeline.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	defer p.draw(e.Type != pipeline.StageProgress)
+	defer p.draw()
 	name := e.Address.String()
 	switch e.Type {
 	case pipeline.StageStart:
@@ -109,7 +103,6 @@ func (p *Progress) done(name string, e pipeline.Event) {
 		return
 	}
 	p.trained++
-	p.busy += e.Elapsed
 	result := ""
 	if r != nil {
 		result = lossText(r.event.Progress)
@@ -154,10 +147,8 @@ func (p *Progress) clear() {
 	}
 }
 
-// draw puts the live block back. Between important events it is redrawn at a
-// modest rate only; what clear took away has to come back at once, so clear is
-// undone either way.
-func (p *Progress) draw(bool) {
+// draw puts the live block back.
+func (p *Progress) draw() {
 	if p.mode != "live" {
 		return
 	}

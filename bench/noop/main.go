@@ -1,0 +1,281 @@
+//go:build unix
+
+// Command noop times the plan of a study in which everything is cached, beside
+// other tools on a graph of the same size. It builds the program, publishes
+// entries under the planner's real keys, and times whole processes.
+//
+//	go run ./bench/noop [-nodes 1001,10001] [-runs 5]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/hcl"
+	"ablate/pipeline"
+	"ablate/stages"
+)
+
+func main() {
+	log.SetFlags(0)
+	nodes := flag.String("nodes", "1001,10001", "sizes, comma between")
+	runs := flag.Int("runs", 5, "timed runs of each; the median counts")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "ablate-noop")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "ablate")
+	must(run("", nil, "go", "build", "-o", binary, "./cmd/ablate"))
+	for _, n := range strings.Split(*nodes, ",") {
+		size, err := strconv.Atoi(n)
+		must(err)
+		ours := measureOurs(filepath.Join(dir, "ours"+n), binary, size, *runs)
+		fmt.Printf("noop nodes=%d seconds=%.3f rss_mib=%.0f\n", size, ours.seconds, ours.rss)
+		for _, p := range peers {
+			measurePeer(filepath.Join(dir, p.name+n), p, size, *runs, ours)
+		}
+	}
+}
+
+// measurement is the median of a process's wall time and its peak memory.
+type measurement struct{ seconds, rss float64 }
+
+// study is a train stage of so many trials with the stages around it: the
+// nodes are the trials, the analysis, and five definitions and data.
+func study(trials int) string {
+	return fmt.Sprintf(`
+data "text" "corpus" {
+  source = ["text.txt"]
+}
+
+model "llama" "tiny" {
+  layers = 1
+  width  = 8
+  heads  = 2
+}
+
+norm "rmsnorm" "base" {}
+
+norm "dyt" "tanh" {}
+
+optimizer "adamw" "base" {
+  for_each      = [for i in range(10) : 0.001 * (i + 1)]
+  learning_rate = each.value
+}
+
+locals {
+  seeds = flatten([for k in range(%d) : [for i in range(1000) : 1000 * k + i]])
+}
+
+train "lm" "main" {
+  matrix {
+    norm      = [norm.rmsnorm.base, norm.dyt.tanh]
+    optimizer = optimizer.adamw.base
+    seed      = [for s in local.seeds : s if s < %d]
+  }
+  data  = data.text.corpus
+  model = model.llama.tiny
+  steps = 3
+  batch {
+    sequences = 2
+    length    = 8
+  }
+}
+
+analysis "factorial" "effects" {
+  trials = train.lm.main
+}
+`, trials/20000+1, trials/20)
+}
+
+func measureOurs(dir, binary string, nodes, runs int) measurement {
+	store := filepath.Join(dir, "store")
+	must(os.MkdirAll(dir, 0o755))
+	must(os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study(nodes-1)), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "text.txt"), []byte(strings.Repeat("the quick brown fox\n", 500)), 0o600))
+	env := append(os.Environ(), "ABLATE_CACHE_DIR="+store)
+	must(run(dir, env, binary, "run", "--progress", "none", "--target", "data.*", "--target", "norm.*", "--target", "model.*", "--target", "optimizer.*"))
+	publishAll(dir, store)
+	out, err := command(dir, env, binary, "plan", "--detailed-exitcode").CombinedOutput()
+	if err != nil {
+		log.Fatalf("the plan is not clean: %v\n%s", err, out)
+	}
+	return median(runs, func() *exec.Cmd { return command(dir, env, binary, "plan") })
+}
+
+// publishAll publishes an entry for everything that the planner would run.
+func publishAll(dir, storeDir string) {
+	ctx := context.Background()
+	store, err := cache.Open(fsys.NewOS(), storeDir)
+	must(err)
+	kinds := stages.All()
+	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: pipeline.LanguageKinds(kinds)})
+	must(diags.Err())
+	graph, more := pipeline.Build(loaded, kinds)
+	must(more.Err())
+	planner := &pipeline.Planner{Graph: graph, Store: store, Sources: pipeline.FolderSources{Dir: dir}, Memo: store.Memo(cache.Digest{})}
+	for {
+		plan, err := planner.Plan(ctx)
+		must(err)
+		if plan.Clean() {
+			return
+		}
+		for _, s := range plan.Steps {
+			if s.Action == pipeline.Run {
+				publish(ctx, store, s)
+			}
+		}
+	}
+}
+
+func publish(ctx context.Context, store *cache.Local, s *pipeline.Step) {
+	doc, err := cache.WriteJSON(ctx, store, map[string]any{"ingredients": s.Ingredients()})
+	must(err)
+	e := cache.Entry{Key: s.Key, Block: s.Block, Type: s.Address.Stage.Type, Ingredients: doc, Provenance: doc, Created: time.Now()}
+	for _, o := range s.Outputs() {
+		d, err := cache.WriteJSON(ctx, store, s.Address.String()+o.Name)
+		must(err)
+		e.Artifacts = append(e.Artifacts, cache.Artifact{Name: o.Name, MediaType: o.MediaType, Digest: d, Size: 1})
+	}
+	_, err = store.Publish(ctx, e)
+	must(err)
+}
+
+// peer is a tool on a graph of chains: a train step and an evaluation each,
+// and one step over all.
+type peer struct {
+	name  string
+	write func(dir string, cells int)
+	build []string // makes everything once
+	check []string // finds nothing to do
+}
+
+var peers = []peer{
+	{"make", writeMakefile, []string{"make", "-s"}, []string{"make", "-s"}},
+	{"ninja", writeNinja, []string{"ninja", "--quiet"}, []string{"ninja", "--quiet"}},
+	{"doit", writeDodo, []string{"doit", "-v0", "--backend", "dbm"}, []string{"doit", "-v0", "--backend", "dbm"}},
+	{"snakemake", writeSnakefile, []string{"snakemake", "-c2", "-q"}, []string{"snakemake", "-c1", "-n", "-q"}},
+}
+
+func measurePeer(dir string, p peer, nodes, runs int, ours measurement) {
+	if _, err := exec.LookPath(p.name); err != nil {
+		fmt.Printf("%s nodes=%d skipped: not installed\n", p.name, nodes)
+		return
+	}
+	must(os.MkdirAll(dir, 0o755))
+	p.write(dir, (nodes-1)/2)
+	if err := run(dir, os.Environ(), p.build[0], p.build[1:]...); err != nil {
+		fmt.Printf("%s nodes=%d skipped: it cannot build its graph: %v\n", p.name, nodes, err)
+		return
+	}
+	m := median(runs, func() *exec.Cmd { return command(dir, os.Environ(), p.check[0], p.check[1:]...) })
+	fmt.Printf("%s nodes=%d seconds=%.3f rss_mib=%.0f ours/%s=%.2f\n", p.name, nodes, m.seconds, m.rss, p.name, ours.seconds/m.seconds)
+}
+
+func writeMakefile(dir string, cells int) {
+	var b, all strings.Builder
+	for i := range cells {
+		fmt.Fprintf(&b, "t%d: src\n\t@cp src t%d\ne%d: t%d\n\t@cp t%d e%d\n", i, i, i, i, i, i)
+		fmt.Fprintf(&all, " e%d", i)
+	}
+	content := "all: sum\nsum:" + all.String() + "\n\t@touch sum\n" + b.String()
+	must(os.WriteFile(filepath.Join(dir, "Makefile"), []byte(content), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600))
+}
+
+func writeNinja(dir string, cells int) {
+	var b, all strings.Builder
+	b.WriteString("rule cp\n  command = cp $in $out\nrule touch\n  command = touch $out\n")
+	for i := range cells {
+		fmt.Fprintf(&b, "build t%d: cp src\nbuild e%d: cp t%d\n", i, i, i)
+		fmt.Fprintf(&all, " e%d", i)
+	}
+	content := b.String() + "build sum: touch" + all.String() + "\n"
+	must(os.WriteFile(filepath.Join(dir, "build.ninja"), []byte(content), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600))
+}
+
+func writeDodo(dir string, cells int) {
+	content := fmt.Sprintf(`def task_t():
+    for i in range(%d):
+        yield {"name": i, "file_dep": ["src"], "targets": [f"t{i}"], "actions": [f"cp src t{i}"]}
+def task_e():
+    for i in range(%d):
+        yield {"name": i, "file_dep": [f"t{i}"], "targets": [f"e{i}"], "actions": [f"cp t{i} e{i}"]}
+def task_sum():
+    return {"file_dep": [f"e{i}" for i in range(%d)], "targets": ["sum"], "actions": ["touch sum"]}
+`, cells, cells, cells)
+	must(os.WriteFile(filepath.Join(dir, "dodo.py"), []byte(content), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600))
+}
+
+func writeSnakefile(dir string, cells int) {
+	content := fmt.Sprintf(`rule sum:
+    input: expand("e{i}", i=range(%d))
+    output: "sum"
+    shell: "touch {output}"
+rule t:
+    input: "src"
+    output: "t{i,[0-9]+}"
+    shell: "cp {input} {output}"
+rule e:
+    input: "t{i}"
+    output: "e{i,[0-9]+}"
+    shell: "cp {input} {output}"
+`, cells)
+	must(os.WriteFile(filepath.Join(dir, "Snakefile"), []byte(content), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600))
+}
+
+func median(runs int, make func() *exec.Cmd) measurement {
+	seconds := []float64{}
+	rss := 0.0
+	for i := range runs + 1 { // the first warms the page cache
+		cmd := make()
+		started := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			log.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+		if i == 0 {
+			continue
+		}
+		seconds = append(seconds, time.Since(started).Seconds())
+		rss = max(rss, float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
+	}
+	slices.Sort(seconds)
+	return measurement{seconds[len(seconds)/2], rss}
+}
+
+func command(dir string, env []string, name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.Dir, c.Env = dir, env
+	return c
+}
+
+func run(dir string, env []string, name string, args ...string) error {
+	out, err := command(dir, env, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+func must(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
