@@ -53,10 +53,7 @@ func (a *ActionRun) check() (Recipe, error) {
 	if err != nil {
 		return Recipe{}, err
 	}
-	ref := Ref{
-		Block: a.Kind.Block, Type: a.Kind.Type, Version: a.Kind.Version,
-		Spec: newEncoder(a.Kind.New()).encode(a.Stage),
-	}
+	ref := newRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
 	class := ""
 	if a.Strict {
 		class = classOf(a.Stage)

@@ -45,8 +45,7 @@ func orEmpty(v cache.Value) cache.Value {
 
 // ref encodes the node's own spec.
 func (n *node) ref() Ref {
-	k := n.kind
-	return Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: k.encoder.encode(n.stage)}
+	return newRef(n.kind.Kind, n.kind.encoder.encode(n.stage))
 }
 
 // joinPath renders a path into ingredients for people: "spec" and the like are

@@ -94,10 +94,7 @@ func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
 	}
 	input := Input{
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Labels: ri.Labels, Stage: stage,
-		Ref: Ref{
-			Block: kind.Block, Type: kind.Type, Version: kind.Version,
-			Spec: newEncoder(kind.New()).encode(stage),
-		},
+		Ref:       newRef(kind, newEncoder(kind.New()).encode(stage)),
 		Artifacts: ri.Artifacts, Failed: ri.Failed,
 	}
 	if kind.Definition {

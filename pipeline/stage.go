@@ -109,15 +109,22 @@ type Ref struct {
 	Type    string
 	Version int
 	Spec    cache.Value // encoded, defaults elided
+
+	value cache.Value
+}
+
+func newRef(k Kind, spec cache.Value) Ref {
+	return Ref{
+		Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec,
+		value: cache.Map(map[string]cache.Value{
+			"block": cache.String(k.Block), "type": cache.String(k.Type),
+			"version": cache.Int(int64(k.Version)), "spec": spec,
+		}),
+	}
 }
 
 // Value is the form in which a definition enters the key of its consumers.
-func (r Ref) Value() cache.Value {
-	return cache.Map(map[string]cache.Value{
-		"block": cache.String(r.Block), "type": cache.String(r.Type),
-		"version": cache.Int(int64(r.Version)), "spec": r.Spec,
-	})
-}
+func (r Ref) Value() cache.Value { return r.value }
 
 // Sources reads the user's files. Paths are relative to the study's folder or
 // absolute; .gz and .zst are seen decompressed.

@@ -30,6 +30,10 @@ import (
 
 func main() {
 	log.SetFlags(0)
+	if len(os.Args) > 2 && os.Args[1] == "measure" {
+		measureOnce(os.Args[2:])
+		return
+	}
 	nodes := flag.String("nodes", "1001,10001", "sizes, comma between")
 	runs := flag.Int("runs", 5, "timed runs of each; the median counts")
 	flag.Parse()
@@ -241,20 +245,37 @@ rule e:
 	must(os.WriteFile(filepath.Join(dir, "src"), []byte("x"), 0o600))
 }
 
+// measureOnce runs a command and prints its wall time and peak memory. It is a
+// process of its own, since a child's peak counts what its parent was when it
+// forked, and this one is small.
+func measureOnce(args []string) {
+	cmd := exec.Command(args[0], args[1:]...)
+	started := time.Now()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		log.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	fmt.Println(time.Since(started).Seconds(), float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
+}
+
 func median(runs int, make func() *exec.Cmd) measurement {
-	seconds := []float64{}
+	self, err := os.Executable()
+	must(err)
+	var seconds []float64
 	rss := 0.0
 	for i := range runs + 1 { // the first warms the page cache
-		cmd := make()
-		started := time.Now()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			log.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		inner := make()
+		cmd := command(inner.Dir, inner.Env, self, append([]string{"measure"}, inner.Args...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			log.Fatalf("%v: %v\n%s", inner.Args, err, out)
 		}
-		if i == 0 {
-			continue
+		var s, r float64
+		_, err = fmt.Sscan(string(out), &s, &r)
+		must(err)
+		if i > 0 {
+			seconds, rss = append(seconds, s), max(rss, r)
 		}
-		seconds = append(seconds, time.Since(started).Seconds())
-		rss = max(rss, float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
 	}
 	slices.Sort(seconds)
 	return measurement{seconds[len(seconds)/2], rss}

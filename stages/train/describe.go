@@ -83,34 +83,30 @@ func parts(in pipeline.Inputs) cache.Value {
 
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
-	clip := t.clip()
-	what := func(part string) cache.Value {
-		return cache.Map(map[string]cache.Value{
-			"part": cache.String(part), "model": in.One("model").Ref.Value(), "norm": in.One("norm").Ref.Value(),
-			"optimizer":  in.One("optimizer").Ref.Value(),
-			"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
-			"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-			"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(clip),
-		})
-	}
+	what := cache.Map(map[string]cache.Value{
+		"model": in.One("model").Ref.Value(), "norm": in.One("norm").Ref.Value(), "optimizer": in.One("optimizer").Ref.Value(),
+		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
+		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
+		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()),
+	})
 	code := make(map[string]cache.Value)
 	for _, part := range []struct {
 		name    string
+		what    cache.Value
 		compute func() (cache.Digest, error)
 	}{
-		{"step", func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
-		{"evaluate", func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).evaluate()) }},
-		{"init", func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
+		{"step", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
+		{"evaluate", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).evaluate()) }},
+		{"init", what, func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
+		{"schedule", t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil }},
 	} {
-		d, err := in.Memo.Digest(what(part.name), part.compute)
+		d, err := in.Memo.Digest(cache.List(cache.String(part.name), part.what), part.compute)
 		if err != nil {
 			return cache.Value{}, fmt.Errorf("fingerprinting the %s: %w", part.name, err)
 		}
 		code[part.name] = cache.DigestValue(d)
 	}
-	d, err := in.Memo.Digest(t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil })
-	code["schedule"] = cache.DigestValue(d)
-	return cache.Map(code), err
+	return cache.Map(code), nil
 }
 
 // identity is the schedule's spec, under which its factors are remembered.
@@ -120,7 +116,7 @@ func (s *Schedule) identity(steps int) cache.Value {
 		floor = s.Cosine.Floor
 	}
 	return cache.Map(map[string]cache.Value{
-		"part": cache.String("schedule"), "cosine": cache.Bool(s.Cosine != nil), "warmup": cache.Int(int64(s.warmup())),
+		"cosine": cache.Bool(s.Cosine != nil), "warmup": cache.Int(int64(s.warmup())),
 		"floor": cache.Float(floor), "steps": cache.Int(int64(steps)),
 	})
 }
