@@ -1,0 +1,54 @@
+package cache
+
+import (
+	"testing"
+	"time"
+)
+
+func sample() Entry {
+	d := DigestOf([]byte("x"))
+	return Entry{
+		Key: Key(d), Block: "train", Type: "lm", Class: "go amd64", Ingredients: d, Provenance: d, Created: time.Unix(1, 2).UTC(),
+		Artifacts: []Artifact{{"metrics", "application/jsonl", d, 5}, {"checkpoint", "application/x-safetensors", d, 1 << 40}},
+	}
+}
+
+func TestIndexRecordRoundTrip(t *testing.T) {
+	ix := index{entries: make(map[Key]Entry), words: make(map[string]string)}
+	want := sample()
+	if err := ix.take(appendRecord(nil, want)); err != nil {
+		t.Fatal(err)
+	}
+	got := ix.entries[want.Key]
+	if string(encodeEntry(got)) != string(encodeEntry(want)) {
+		t.Errorf("record comes back as %+v, want %+v", got, want)
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add(appendRecord(nil, sample()))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ix := index{entries: make(map[Key]Entry), words: make(map[string]string)}
+		if ix.take(raw) != nil {
+			return
+		}
+		if ix.offset != int64(len(raw)) {
+			t.Errorf("%d of %d bytes were read without complaint", ix.offset, len(raw))
+		}
+	})
+}
+
+func FuzzDecodeEntry(f *testing.F) {
+	f.Add(encodeEntry(sample()))
+	f.Add([]byte("ablate entry 1 sha256:00\n{}"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e, err := decodeEntry(raw)
+		if err != nil {
+			return
+		}
+		if back, err := decodeEntry(encodeEntry(e)); err != nil || back.Key != e.Key {
+			t.Errorf("an entry that decodes does not survive: %v", err)
+		}
+	})
+}

@@ -1,0 +1,564 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"ablate/cache"
+	"ablate/cache/cachetest"
+	"ablate/cache/fsys"
+)
+
+func TestLocalInMemory(t *testing.T) {
+	cachetest.TestStore(t, func(t *testing.T) cache.Store { return open(t, fsys.NewMemory(), "/store") })
+}
+
+func TestLocalOnDisk(t *testing.T) {
+	cachetest.TestStore(t, func(t *testing.T) cache.Store { return open(t, fsys.NewOS(), t.TempDir()) })
+}
+
+func open(t *testing.T, f fsys.FS, dir string) *cache.Local {
+	t.Helper()
+	s, err := cache.Open(f, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// faulty fails, or crashes, at a chosen operation that changes something.
+type faulty struct {
+	fsys.FS
+	at    int   // the operation that fails
+	err   error // what it fails with
+	crash bool  // everything after it fails too
+	count int
+}
+
+var errCrash = errors.New("crashed")
+
+func (f *faulty) hit() error {
+	f.count++
+	if f.count == f.at || f.crash && f.count > f.at {
+		return f.err
+	}
+	return nil
+}
+
+func (f *faulty) Link(a, b string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.Link(a, b)
+}
+
+func (f *faulty) SyncDir(name string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.SyncDir(name)
+}
+
+func (f *faulty) MkdirAll(name string, mode os.FileMode) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.MkdirAll(name, mode)
+}
+
+func (f *faulty) Rename(a, b string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.Rename(a, b)
+}
+
+func (f *faulty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
+	if err := f.hit(); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.OpenFile(name, flag, mode)
+	return &faultyFile{file, f}, err
+}
+
+type faultyFile struct {
+	afero.File
+	f *faulty
+}
+
+// Write leaves half of the bytes behind when it fails: a torn write.
+func (w *faultyFile) Write(p []byte) (int, error) {
+	if err := w.f.hit(); err != nil {
+		n, _ := w.File.Write(p[:len(p)/2])
+		return n, err
+	}
+	return w.File.Write(p)
+}
+
+func (w *faultyFile) Sync() error {
+	if err := w.f.hit(); err != nil {
+		return err
+	}
+	return w.File.Sync()
+}
+
+// scenario stores a blob and publishes two entries over it.
+func scenario(f fsys.FS) error {
+	s, err := cache.Open(f, "/store")
+	if err != nil {
+		return err
+	}
+	d, err := cachetest.TryPut(s, "hello")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"one", "two"} {
+		if _, err := s.Publish(context.Background(), cachetest.Entry(cachetest.Key(name), d, 5)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestFaultsAtEveryOperation crashes or fails at each operation in turn. What
+// is left never lies, and the scenario succeeds afterwards.
+func TestFaultsAtEveryOperation(t *testing.T) {
+	for _, fault := range []struct {
+		name  string
+		err   error
+		crash bool
+	}{{"crash", errCrash, true}, {"ENOSPC", syscall.ENOSPC, false}, {"EIO", syscall.EIO, false}, {"EROFS", syscall.EROFS, true}} {
+		t.Run(fault.name, func(t *testing.T) {
+			points := 0
+			for at := 1; ; at++ {
+				memory := fsys.NewMemory()
+				f := &faulty{FS: memory, at: at, err: fault.err, crash: fault.crash}
+				err := scenario(f)
+				if f.count < at {
+					break
+				}
+				points++
+				if err == nil && fault.crash {
+					t.Errorf("operation %d: a crash went unnoticed", at)
+				}
+				checkHonest(t, at, memory)
+				if err := scenario(memory); err != nil {
+					t.Fatalf("operation %d: the store did not heal: %v", at, err)
+				}
+				if !honest(t, memory, true) {
+					t.Errorf("operation %d: after healing, something is missing", at)
+				}
+			}
+			if points < 10 {
+				t.Errorf("only %d operations were tried", points)
+			}
+			t.Logf("%d operations tried, all healed", points)
+		})
+	}
+}
+
+func checkHonest(t *testing.T, at int, memory fsys.FS) {
+	t.Helper()
+	if !honest(t, memory, false) {
+		t.Errorf("operation %d: the store lies", at)
+	}
+}
+
+// honest reports whether every entry that the store claims can be read back;
+// with complete, both must be there.
+func honest(t *testing.T, f fsys.FS, complete bool) bool {
+	t.Helper()
+	s, err := cache.Open(f, "/store")
+	if err != nil {
+		return !complete // a store that never came to be claims nothing
+	}
+	ctx := context.Background()
+	found, err := s.Lookup(ctx, cachetest.Key("one"), cachetest.Key("two"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range found {
+		if !x.OK || len(x.Absent) > 0 {
+			if complete {
+				return false
+			}
+			continue
+		}
+		got, err := cache.ReadAll(ctx, s, x.Entry.Artifacts[0].Digest)
+		if err != nil || string(got) != "hello" {
+			return false
+		}
+	}
+	return true
+}
+
+// damage applies f to the only file that matches.
+func damage(t *testing.T, dir, pattern string, f func(path string, content []byte)) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("%s matches %v, %v", pattern, paths, err)
+	}
+	raw, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(paths[0], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f(paths[0], raw)
+}
+
+func flip(t *testing.T) func(string, []byte) {
+	return func(path string, raw []byte) {
+		raw[len(raw)/2] ^= 1
+		if err := os.WriteFile(path, raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func cut(t *testing.T) func(string, []byte) {
+	return func(path string, raw []byte) {
+		if err := os.WriteFile(path, raw[:len(raw)-3], 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func remove(t *testing.T) func(string, []byte) {
+	return func(path string, _ []byte) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamage: wrong bytes never get out; what is damaged is healed by
+// publishing again, and an index is rebuilt.
+func TestDamage(t *testing.T) {
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name, pattern string
+		harm          func(*testing.T) func(string, []byte)
+		stillHit      bool
+	}{
+		{"a flipped bit in a blob", "blobs/sha256/*/*", flip, false},
+		{"a truncated blob", "blobs/sha256/*/*", cut, false},
+		{"a deleted blob", "blobs/sha256/*/*", remove, false},
+		{"a flipped bit in the index", "index", flip, true},
+		{"a torn index", "index", cut, true},
+		{"a deleted index", "index", remove, true},
+		{"a flipped bit in an entry, index gone", "entries/*/*", flip, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, fsys.NewOS(), dir)
+			d := cachetest.Put(t, s, "hello")
+			k := cachetest.Key("k")
+			if _, err := s.Lookup(ctx, k); err != nil { // makes the index
+				t.Fatal(err)
+			}
+			if _, err := s.Publish(ctx, cachetest.Entry(k, d, 5)); err != nil {
+				t.Fatal(err)
+			}
+			damage(t, dir, tt.pattern, tt.harm(t))
+			if strings.Contains(tt.name, "index gone") {
+				damage(t, dir, "index", remove(t))
+			}
+			s = open(t, fsys.NewOS(), dir)
+			got, err := cache.ReadAll(ctx, s, d)
+			if err == nil && string(got) != "hello" {
+				t.Fatalf("wrong bytes got out: %q", got)
+			}
+			var damaged *cache.DamagedError
+			if err != nil && !errors.As(err, &damaged) && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("reading = %v, want a damaged or a missing blob", err)
+			}
+			found, err := s.Lookup(ctx, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hit := found[0].OK && len(found[0].Absent) == 0; hit != tt.stillHit {
+				t.Errorf("hit = %v, want %v", hit, tt.stillHit)
+			}
+			if cachetest.Put(t, s, "hello") != d {
+				t.Fatal("another digest")
+			}
+			if _, err := s.Publish(ctx, cachetest.Entry(k, d, 5)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := cache.ReadAll(ctx, s, d); err != nil || string(got) != "hello" {
+				t.Errorf("after publishing again: %q, %v", got, err)
+			}
+			if found, err := s.Lookup(ctx, k); err != nil || !found[0].OK || len(found[0].Absent) > 0 {
+				t.Errorf("after publishing again: %+v, %v, want a hit", found, err)
+			}
+		})
+	}
+}
+
+func TestAnEntryThatTheIndexMissedIsFound(t *testing.T) {
+	dir := t.TempDir()
+	ctx := context.Background()
+	s := open(t, fsys.NewOS(), dir)
+	d := cachetest.Put(t, s, "hello")
+	for i := range 3 {
+		if _, err := s.Publish(ctx, cachetest.Entry(cachetest.Key(fmt.Sprint(i)), d, 5)); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if _, err := s.Lookup(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// As after a crash between the entry and the index.
+	raw, err := os.ReadFile(filepath.Join(dir, "index"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "index"), raw[:len("ablate index 1\n")], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	found, err := open(t, fsys.NewOS(), dir).Lookup(ctx, cachetest.Key("0"), cachetest.Key("2"))
+	if err != nil || !found[0].OK || !found[1].OK {
+		t.Errorf("Lookup = %v, %v, want both entries", found, err)
+	}
+}
+
+func TestANewerStoreIsNotTouched(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "format"), []byte("ablate store 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Open(fsys.NewOS(), dir); err == nil || !strings.Contains(err.Error(), "ABLATE_CACHE_DIR") {
+		t.Errorf("Open = %v, want an error that says what to do", err)
+	}
+}
+
+func TestStatCache(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "text")
+	s := open(t, fsys.NewOS(), filepath.Join(dir, "store"))
+	computed := 0
+	compute := func() (cache.Digest, int64, error) {
+		computed++
+		raw, err := os.ReadFile(file)
+		return cache.DigestOf(raw), int64(len(raw)), err
+	}
+	write := func(text string, age time.Duration) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(file, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := s.StatCache()
+	ask := func(want string) {
+		t.Helper()
+		d, _, err := c.Digest(file, "v", compute)
+		if err != nil || d != cache.DigestOf([]byte(want)) {
+			t.Errorf("Digest = %s, %v, want that of %q", d, err, want)
+		}
+	}
+	write("one", time.Hour) // its change time is now: not trusted yet
+	ask("one")
+	ask("one")
+	if computed != 2 {
+		t.Errorf("computed %d times, want 2: a file that young may still change unseen", computed)
+	}
+	write("two", time.Hour) // the same size and modification time
+	ask("two")
+	if err := os.WriteFile(filepath.Join(dir, "store", "memo", "sources.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c = s.StatCache()
+	ask("two")
+}
+
+func TestMemo(t *testing.T) {
+	f := fsys.NewMemory()
+	s := open(t, f, "/store")
+	exe, other := cache.DigestOf([]byte("a")), cache.DigestOf([]byte("b"))
+	what := cache.String("step")
+	value := cache.DigestOf([]byte("fingerprint"))
+	computed := 0
+	ask := func(m *cache.Memo) {
+		t.Helper()
+		d, err := m.Digest(what, func() (cache.Digest, error) { computed++; return value, nil })
+		if err != nil || d != value {
+			t.Errorf("Digest = %s, %v", d, err)
+		}
+	}
+	m := s.Memo(exe)
+	ask(m)
+	ask(m)
+	if err := m.Save(); err != nil {
+		t.Fatal(err)
+	}
+	ask(s.Memo(exe))
+	if computed != 1 {
+		t.Errorf("computed %d times, want once", computed)
+	}
+	ask(s.Memo(other))
+	if computed != 2 {
+		t.Error("another executable takes over what this one computed")
+	}
+	if err := afero.WriteFile(f, "/store/memo/"+exe.Hex(), []byte("damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ask(s.Memo(exe))
+	if computed != 3 {
+		t.Error("a damaged file is believed")
+	}
+	failed := errors.New("no")
+	if _, err := m.Digest(cache.String("x"), func() (cache.Digest, error) { return cache.Digest{}, failed }); !errors.Is(err, failed) {
+		t.Errorf("a failure comes back as %v", err)
+	}
+}
+
+func TestRoots(t *testing.T) {
+	s := open(t, fsys.NewMemory(), "/store")
+	now := time.Unix(100, 0).UTC()
+	for i, r := range []cache.Root{{Study: "a", Dir: "/x", Time: now}, {Study: "a", Dir: "/y", Time: now.Add(1)}, {Study: "a", Dir: "/x", Time: now.Add(2), Keys: []cache.Key{cachetest.Key("k")}}} {
+		if err := s.PutRoot(r); err != nil {
+			t.Fatalf("root %d: %v", i, err)
+		}
+	}
+	roots, err := s.Roots()
+	if err != nil || len(roots) != 2 || roots[0].Dir != "/x" || len(roots[0].Keys) != 1 {
+		t.Errorf("Roots = %+v, %v, want the last of each folder, newest first", roots, err)
+	}
+}
+
+// The test binary as another process: it locks a key and waits to be killed, or
+// publishes keys.
+func TestMain(m *testing.M) {
+	switch os.Getenv("CACHE_TEST_ROLE") {
+	case "lock":
+		s, err := cache.Open(fsys.NewOS(), os.Getenv("CACHE_TEST_DIR"))
+		if err == nil {
+			_, ok, lockErr := s.TryLock(cachetest.Key("k"))
+			fmt.Println(ok, lockErr)
+		}
+		time.Sleep(time.Minute)
+	case "publish":
+		if err := publishMany(os.Getenv("CACHE_TEST_DIR")); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func publishMany(dir string) error {
+	s, err := cache.Open(fsys.NewOS(), dir)
+	if err != nil {
+		return err
+	}
+	for i := range 40 {
+		text := fmt.Sprintf("process %d key %d", os.Getpid(), i)
+		d, err := cachetest.TryPut(s, text)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Publish(context.Background(), cachetest.Entry(cachetest.Key(fmt.Sprint(i)), d, len(text))); err != nil {
+			return err
+		}
+		if _, err := s.Lookup(context.Background(), cachetest.Key(fmt.Sprint(i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func process(t *testing.T, role, dir string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "CACHE_TEST_ROLE="+role, "CACHE_TEST_DIR="+dir)
+	return c
+}
+
+func TestProcessesAgreeOnWinners(t *testing.T) {
+	dir := t.TempDir()
+	var all []*exec.Cmd
+	for range 4 {
+		c := process(t, "publish", dir)
+		c.Stdout = os.Stdout
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	for _, c := range all {
+		if err := c.Wait(); err != nil {
+			t.Errorf("a process failed: %v", err)
+		}
+	}
+	s := open(t, fsys.NewOS(), dir)
+	for i := range 40 {
+		found, err := s.Lookup(context.Background(), cachetest.Key(fmt.Sprint(i)))
+		if err != nil || !found[0].OK || len(found[0].Absent) > 0 {
+			t.Fatalf("key %d: %+v, %v", i, found, err)
+		}
+		got, err := cache.ReadAll(context.Background(), s, found[0].Entry.Artifacts[0].Digest)
+		if err != nil || !strings.HasSuffix(string(got), fmt.Sprintf("key %d", i)) {
+			t.Errorf("key %d holds %q, %v", i, got, err)
+		}
+	}
+}
+
+func TestALockEndsWithItsProcess(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("killing a process works differently there")
+	}
+	dir := t.TempDir()
+	s := open(t, fsys.NewOS(), dir)
+	k := cachetest.Key("k")
+	c := process(t, "lock", dir)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 4)
+	if _, err := out.Read(answer); err != nil || string(answer) != "true" {
+		t.Fatalf("the other process got %q, %v", answer, err)
+	}
+	if _, ok, err := s.TryLock(k); ok || err != nil || !s.Locked(k) {
+		t.Errorf("TryLock while another process has it = %v, %v", ok, err)
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c.Wait()
+	unlock, ok, err := s.TryLock(k)
+	if !ok || err != nil {
+		t.Fatalf("TryLock after kill -9 = %v, %v, want the lock without any unlocking", ok, err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	if s.Locked(k) {
+		t.Error("the key is still locked")
+	}
+}
