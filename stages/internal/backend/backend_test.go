@@ -1,0 +1,83 @@
+package backend_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/backend"
+	"ablate/stages/internal/ml"
+
+	"github.com/gomlx/compute"
+)
+
+// Two large matrix products in parallel nodes of a graph once waited for each
+// other's workers for ever.
+func TestParallelProductsDoNotDeadlock(t *testing.T) {
+	const n = 384
+	p := ml.Program{Name: "products", Inputs: []ml.Input{{Name: "x", Shape: []int{n, n}, DType: dtypes.Float32}},
+		Build: func(in []*graph.Node) []*graph.Node {
+			var sum *graph.Node
+			for i := range 4 {
+				y := graph.MatMul(graph.MulScalar(in[0], float64(i)), in[0])
+				if sum == nil {
+					sum = y
+				} else {
+					sum = graph.Add(sum, y)
+				}
+			}
+			return []*graph.Node{sum}
+		}}
+	for _, threads := range []int{1, 2, 4} {
+		b, err := backend.Open("go", threads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := ml.Compile(b, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			for range 5 {
+				x, err := ml.NewBuffer(b, []int{n, n}, make([]float32, n*n))
+				if err == nil {
+					_, err = e.Run([]compute.Buffer{x}, nil)
+				}
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(60 * time.Second):
+			t.Fatalf("with %d threads the products still wait after a minute", threads)
+		}
+	}
+}
+
+func TestOpenSaysWhatIsMissing(t *testing.T) {
+	for name, want := range map[string]string{"xla:cuda": "built without XLA", "tpu": `no backend "tpu"`} {
+		if _, err := backend.Open(name, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open(%s) = %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestClassNamesWhatChangesBits(t *testing.T) {
+	class := backend.Class("go")
+	for _, want := range []string{"go ", "go1."} {
+		if !strings.Contains(class, want) {
+			t.Errorf("Class = %q, want it to hold %q", class, want)
+		}
+	}
+}

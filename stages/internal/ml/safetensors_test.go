@@ -1,0 +1,105 @@
+package ml
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func sampleTensors() []Tensor {
+	return []Tensor{
+		{Name: "b", Shape: []int{2, 2}, F32: []float32{1, -2, 0.5, 3e-8}},
+		{Name: "a", Shape: []int{3}, I32: []int32{1, -1, 7}},
+		{Name: "scalar", Shape: []int{}, F32: []float32{42}},
+	}
+}
+
+func written(t testing.TB, tensors []Tensor) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteSafetensors(&b, tensors); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestSafetensorsRoundTrip(t *testing.T) {
+	raw := written(t, sampleTensors())
+	got, err := ReadSafetensors(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sampleTensors()
+	if diff := cmp.Diff([]Tensor{s[1], s[0], s[2]}, got); diff != "" {
+		t.Errorf("tensors (-want +got):\n%s", diff)
+	}
+	s[0], s[1] = s[1], s[0]
+	if !bytes.Equal(raw, written(t, s)) {
+		t.Error("the order of the tensors changes the bytes")
+	}
+}
+
+// TestSafetensorsInPython has an independent reader open what we write.
+func TestSafetensorsInPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Fatal("python3 is needed for this test; Debian has it in the package python3-minimal")
+	}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if err := os.WriteFile(path, written(t, sampleTensors()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(python, "testdata/read_safetensors.py", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := "a [3] [1, -1, 7]\nb [2, 2] [1.0, -2.0, 0.5, 2.9999999e-08]\nscalar [] [42.0]\n"
+	if string(out) != want {
+		t.Errorf("python reads\n%swant\n%s", out, want)
+	}
+}
+
+func TestMalformedSafetensors(t *testing.T) {
+	file := func(header, data string) []byte {
+		raw := []byte{byte(len(header)), byte(len(header) >> 8), 0, 0, 0, 0, 0, 0}
+		return append(append(raw, header...), data...)
+	}
+	for _, tt := range []struct {
+		name string
+		raw  []byte
+		want string
+	}{
+		{"empty", nil, "shorter than its length field"},
+		{"foreign", []byte("PK\x03\x04 this is no tensor file"), "or a truncated one"},
+		{"no JSON", file("hello", ""), "no JSON object"},
+		{"outside", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, ""), "lie outside"},
+		{"turned", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, "xxxx"), "lie outside"},
+		{"wrong size", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, "xxxx"), "needs 8 bytes, and it has 4"},
+		{"negative", file(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, "xxxx"), "impossible"},
+		{"too few", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,8]}}`, "xxxxxxxx"), "needs 4 bytes, and it has 8"},
+		{"dtype", file(`{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,4]}}`, "xxxx"), "not one of F32, I32"},
+		{"holes", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, "xxxxxxxx"), "overlap, or leave holes"},
+	} {
+		if _, err := ReadSafetensors(tt.raw); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func FuzzReadSafetensors(f *testing.F) {
+	f.Add(written(f, sampleTensors()))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		tensors, err := ReadSafetensors(raw)
+		if err != nil {
+			return
+		}
+		if _, err := ReadSafetensors(written(t, tensors)); err != nil {
+			t.Errorf("what was read cannot be written and read again: %v", err)
+		}
+	})
+}

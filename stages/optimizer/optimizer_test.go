@@ -1,0 +1,171 @@
+package optimizer
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/backend"
+	"ablate/stages/internal/ml"
+)
+
+func execute(t *testing.T, p ml.Program, in ...[]float32) [][]float32 {
+	t.Helper()
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := ml.Compile(b, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := make([]compute.Buffer, len(in))
+	for i, values := range in {
+		if p.Inputs[i].DType == dtypes.Int32 {
+			args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, []int32{int32(values[0])})
+		} else {
+			args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, values)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	bufs, err := e.Run(args, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([][]float32, len(bufs))
+	for i := range bufs {
+		if out[i], err = ml.Float32s(bufs[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// Newton-Schulz against published results to four decimals (Keras pull request
+// 21037): a square matrix, and a tall one, which goes through the transpose.
+func TestNewtonSchulz(t *testing.T) {
+	for _, tt := range []struct {
+		shape    []int
+		in, want []float32
+	}{
+		{[]int{4, 4}, []float32{
+			.2450, .1280, .0010, .4861, .3499, .2341, .3737, .9310, .9632, .9400, .5003, .1285, .3585, .4744, .7334, .6123,
+		}, []float32{
+			-.0493, .3418, -.5932, .5596, .3052, -.4529, .1063, .7101, .6898, .5104, .0184, -.3814, -.4041, .2930, .7062, .2322,
+		}},
+		{[]int{4, 2}, []float32{
+			.83079288, .13086341, .34745056, .05995961, .02953721, .58638872, .06437917, .68301915,
+		}, []float32{.8826, .1575, .3692, .0714, .0445, .6226, .0836, .7259}},
+	} {
+		p := ml.Program{Name: "ns", Inputs: []ml.Input{{Name: "g", Shape: tt.shape, DType: dtypes.Float32}},
+			Build: func(in []*graph.Node) []*graph.Node { return []*graph.Node{NewtonSchulz(in[0], 5)} }}
+		got := execute(t, p, tt.in)[0]
+		for i := range got {
+			if math.Abs(float64(got[i]-tt.want[i])) > 0.6e-4 {
+				t.Errorf("%v: element %d = %.5f, want %.4f", tt.shape, i, got[i], tt.want[i])
+			}
+		}
+	}
+}
+
+// one is one update of one parameter.
+func one(o Optimizer, p ml.Param) ml.Program {
+	prog := ml.Program{Name: "update", Inputs: []ml.Input{
+		{Name: "step", DType: dtypes.Int32}, {Name: "multiplier", DType: dtypes.Float32},
+		{Name: "value", Shape: p.Shape, DType: dtypes.Float32}, {Name: "grad", Shape: p.Shape, DType: dtypes.Float32},
+	}}
+	for _, s := range o.State(p) {
+		prog.Inputs = append(prog.Inputs, ml.Input{Name: s, Shape: p.Shape, DType: dtypes.Float32})
+	}
+	prog.Build = func(in []*graph.Node) []*graph.Node {
+		v, s := o.Update(p, in[2], in[3], in[4:], Clock{in[0], in[1]})
+		return append([]*graph.Node{v}, s...)
+	}
+	return prog
+}
+
+// The first step of Adam moves every element by the learning rate, whatever
+// the gradient's size; decay falls on matrices alone.
+func TestAdamWFirstStep(t *testing.T) {
+	a := &AdamW{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.5}
+	for _, tt := range []struct {
+		name  string
+		param ml.Param
+		want  float64
+	}{
+		{"matrix", ml.Param{Path: "m", Shape: []int{1, 2}, Role: ml.RoleMatrix}, 2*(1-0.05*0.5) - 0.05},
+		{"vector", ml.Param{Path: "v", Shape: []int{2}, Role: ml.RoleVector}, 2 - 0.05},
+	} {
+		zero := []float32{0, 0}
+		out := execute(t, one(a, tt.param), []float32{0}, []float32{0.5}, []float32{2, 2}, []float32{1e-3, 50}, zero, zero)
+		for i, got := range out[0] {
+			if math.Abs(float64(got)-tt.want) > 1e-5 {
+				t.Errorf("%s: element %d = %v, want %v", tt.name, i, got, tt.want)
+			}
+		}
+	}
+}
+
+// Muon's scale looks at [out, in]: a weight with more outputs than inputs moves
+// further, its transpose does not.
+func TestMuonOrientation(t *testing.T) {
+	m := &Muon{LearningRate: 1, Momentum: 0, Iterations: 5, Scale: "jordan", AdamW: newAdamW()}
+	size := func(out, in int) float64 {
+		p := ml.Param{Path: "w", Shape: []int{out, in}, Role: ml.RoleMatrix}
+		grad := make([]float32, out*in)
+		for i := range grad {
+			grad[i] = float32(math.Sin(float64(i*i + 1)))
+		}
+		zero := make([]float32, out*in)
+		sum := 0.0
+		for _, v := range execute(t, one(m, p), []float32{0}, []float32{1}, zero, grad, zero)[0] {
+			sum += float64(v) * float64(v)
+		}
+		return math.Sqrt(sum)
+	}
+	tall, wide := size(8, 2), size(2, 8)
+	if ratio := tall / wide; ratio < 1.6 || ratio > 2.4 {
+		t.Errorf("8x2 moves %v times as far as 2x8, want about 2", ratio)
+	}
+}
+
+func TestMuonGroups(t *testing.T) {
+	m := &Muon{AdamW: newAdamW()}
+	for role, want := range map[ml.Role]string{
+		ml.RoleMatrix: "momentum", ml.RoleEmbedding: "m1 m2", ml.RoleHead: "m1 m2", ml.RoleVector: "m1 m2", ml.RoleScalar: "m1 m2",
+	} {
+		if got := strings.Join(m.State(ml.Param{Role: role, Shape: []int{2, 2}}), " "); got != want {
+			t.Errorf("state of a %s = %s, want %s", role, got, want)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	good := func() *Muon {
+		return &Muon{LearningRate: 0.02, Momentum: 0.95, Iterations: 5, Scale: "jordan", AdamW: newAdamW()}
+	}
+	if err := good().Validate().Err(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Muon){
+		"learning_rate must be above 0, not -1":                   func(m *Muon) { m.LearningRate = -1 },
+		"momentum must be at least 0 and below 1, not 1":          func(m *Muon) { m.Momentum = 1 },
+		"iterations must be at least 1, not 0":                    func(m *Muon) { m.Iterations = 0 },
+		`scale must be "jordan", "moonlight" or "none", not adam`: func(m *Muon) { m.Scale = "adam" },
+		"beta2 must be at least 0 and below 1, not 1":             func(m *Muon) { m.AdamW.Beta2 = 1 },
+		"eps must be above 0, not 0":                              func(m *Muon) { m.AdamW.Eps = 0 },
+		"weight_decay must be at least 0, not -0.1":               func(m *Muon) { m.WeightDecay = -0.1 },
+	} {
+		m := good()
+		change(m)
+		if err := m.Validate().Err(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate() = %v, want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+)
+
+// counting is a corpus whose i-th token tells i, modulo 65536.
+func counting(n int) corpus {
+	raw := make([]byte, 2*n)
+	for i := range n {
+		raw[2*i], raw[2*i+1] = byte(i), byte(i>>8)
+	}
+	return corpus{raw, 2}
+}
+
+func TestAnEpochVisitsEveryWindowOnce(t *testing.T) {
+	const length, sequences = 7, 3
+	for _, tokens := range []int{24, 100, 1000} {
+		c := counting(tokens)
+		perEpoch := windows(tokens, length)
+		order := ml.NewStream(0, "order", "1")
+		seen := make(map[int]int)
+		batch := make([]int32, sequences*(length+1))
+		for n := range (2*perEpoch + sequences - 1) / sequences {
+			trainBatch(batch, c, order, length, n)
+			for j := range sequences {
+				q := n*sequences + j
+				start := int(batch[j*(length+1)])
+				for k := range length + 1 {
+					if got := int(batch[j*(length+1)+k]); got != start+k {
+						t.Fatalf("%d tokens: sequence %d is not a window", tokens, q)
+					}
+				}
+				if q < perEpoch {
+					seen[start]++
+				}
+			}
+		}
+		if len(seen) != perEpoch {
+			t.Errorf("%d tokens: an epoch of %d windows has %d different ones", tokens, perEpoch, len(seen))
+		}
+	}
+}
+
+func TestEvaluationIsTheSameForEveryReplicate(t *testing.T) {
+	c := counting(2000)
+	draw := ml.NewStream(0, "evaluation")
+	a := evaluationBatches(c, draw, Batch{4, 16}, 3)
+	b := evaluationBatches(c, draw, Batch{4, 16}, 3)
+	if fmt.Sprint(a) != fmt.Sprint(b) || len(a) != 3 {
+		t.Errorf("two draws differ, or there are %d batches", len(a))
+	}
+	seen := make(map[int32]bool)
+	for _, batch := range a {
+		for j := range 4 {
+			if start := batch[j*17]; seen[start] {
+				t.Errorf("the window at %d is drawn twice", start)
+			} else {
+				seen[start] = true
+			}
+		}
+	}
+	if short := evaluationBatches(counting(100), draw, Batch{4, 16}, 50); len(short) != 1 {
+		t.Errorf("100 tokens give %d batches, want 1", len(short))
+	}
+}
+
+// Trials of one replicate start alike, whatever their levels: what two models
+// share is drawn from streams that see no level.
+func TestPairedByConstruction(t *testing.T) {
+	m := &model.Llama{Layers: 2, Width: 8, Heads: 2, KVHeads: 2, FFN: 16, Tied: true, InitStd: 0.02, RopeTheta: 10000}
+	adamw := &optimizer.AdamW{}
+	start := func(n norm.Norm, o optimizer.Optimizer, seed string) map[string][]float32 {
+		r := newRecipe(m, n, o, 16, &LM{Batch: Batch{1, 4}, Accumulate: 1})
+		out := make(map[string][]float32)
+		for i, v := range initialise(r.params, ml.NewStream(0, "init", seed)) {
+			out[r.params[i].Path] = v
+		}
+		return out
+	}
+	a := start(&norm.RMSNorm{Eps: 1}, adamw, "1")
+	b := start(&norm.Derf{Alpha: norm.Sites{Attention: 1, FFN: 1, Final: 1}, Bias: true}, &optimizer.Muon{AdamW: adamw}, "1")
+	other := start(&norm.RMSNorm{Eps: 1}, adamw, "2")
+	shared := 0
+	for path, v := range a {
+		if w, ok := b[path]; ok {
+			shared++
+			if fmt.Sprint(v) != fmt.Sprint(w) {
+				t.Errorf("%s starts differently under another norm and optimizer", path)
+			}
+		}
+	}
+	if shared < 15 {
+		t.Errorf("only %d parameters are shared", shared)
+	}
+	if fmt.Sprint(a["embedding"]) == fmt.Sprint(other["embedding"]) {
+		t.Error("another replicate starts alike")
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	cosine := &Schedule{Cosine: &Cosine{Warmup: 4, Floor: 0.1}}
+	constant := &Schedule{Constant: &Constant{Warmup: 2}}
+	for _, tt := range []struct {
+		name string
+		s    *Schedule
+		step int
+		want float64
+	}{
+		{"warmup", cosine, 0, 0.25}, {"end of warmup", cosine, 3, 1}, {"top", cosine, 4, 1},
+		{"middle", cosine, 12, 0.55}, {"late", cosine, 19, 0.1 + 0.45*(1+math.Cos(math.Pi*15/16))},
+		{"constant's warmup", constant, 0, 0.5}, {"constant", constant, 10, 1},
+	} {
+		if got := float64(tt.s.at(tt.step, 20)); math.Abs(got-tt.want) > 1e-7 {
+			t.Errorf("%s: factor of step %d = %v, want %v", tt.name, tt.step, got, tt.want)
+		}
+	}
+	const golden = "sha256:c30b76b778bfef133686bfe3b11a4a5ce5e1f5eaa719251bf3864ca44e01153c"
+	if got := cosine.digest(1000).String(); got != golden {
+		t.Errorf("the factors of 1000 steps have the digest %s, want %s: keys would change", got, golden)
+	}
+}
