@@ -202,14 +202,17 @@ func (x *explainer) fallback(path []string, s *Step) cache.Value {
 }
 
 // weight orders candidates: the fewest differing things win, where an input
-// counts once however much of it differs, and one of another type is further
-// away than one with another spec.
+// counts once however much of it differs, as does the program, and an input of
+// another type is further away than one with another spec.
 func weight(changes []Change) int {
 	const thing, swapped = 1000, 100
 	sum := len(changes)
 	seen := make(map[string]bool)
 	for _, c := range changes {
 		head, _, _ := strings.Cut(c.Path, ".")
+		if c.Code {
+			head = "code"
+		}
 		if !seen[head] {
 			sum += thing
 		}
