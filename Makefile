@@ -4,6 +4,8 @@ ifeq ($(shell go env GOARCH),amd64)
 export GOEXPERIMENT := simd
 endif
 
+# The quickstart's text: a part of the Go installation's own source that keeps
+# it quick. Any file, folder or glob will do.
 CORPUS ?= $(shell go env GOROOT)/src/net
 
 .PHONY: build test quickstart reference
@@ -17,5 +19,5 @@ quickstart: build
 test:
 	go test ./...
 
-reference:
-	go generate ./...
+reference: build
+	bin/ablate metadata --markdown > docs/stages.md

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 )
@@ -82,7 +81,11 @@ func List(vs ...Value) Value {
 
 // Map returns a map. The argument must not be changed afterwards.
 func Map(m map[string]Value) Value {
-	keys := slices.Sorted(maps.Keys(m))
+	keys := make([]string, 0, len(m)) // by hand: this is the hot path of a plan
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
 	subs := make([]Value, len(keys))
 	size := 1 + binary.MaxVarintLen64
 	for i, k := range keys {

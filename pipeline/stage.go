@@ -110,21 +110,27 @@ type Ref struct {
 	Version int
 	Spec    cache.Value // encoded, defaults elided
 
-	value cache.Value
+	value  cache.Value
+	digest cache.Value
 }
 
 func newRef(k Kind, spec cache.Value) Ref {
-	return Ref{
-		Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec,
-		value: cache.Map(map[string]cache.Value{
+	r := Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec}
+	if k.Definition {
+		r.value = cache.Map(map[string]cache.Value{
 			"block": cache.String(k.Block), "type": cache.String(k.Type),
 			"version": cache.Int(int64(k.Version)), "spec": spec,
-		}),
+		})
+		r.digest = cache.DigestValue(cache.Digest(r.value.Key("ablate definition v1")))
 	}
+	return r
 }
 
 // Value is the form in which a definition enters the key of its consumers.
 func (r Ref) Value() cache.Value { return r.value }
+
+// Digest stands for Value where only equality counts, as in the memo.
+func (r Ref) Digest() cache.Value { return r.digest }
 
 // Sources reads the user's files. Paths are relative to the study's folder or
 // absolute; .gz and .zst are seen decompressed.

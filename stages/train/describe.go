@@ -84,7 +84,7 @@ func parts(in pipeline.Inputs) cache.Value {
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 	what := cache.Map(map[string]cache.Value{
-		"model": in.One("model").Ref.Value(), "norm": in.One("norm").Ref.Value(), "optimizer": in.One("optimizer").Ref.Value(),
+		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(), "optimizer": in.One("optimizer").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()),
