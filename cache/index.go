@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -15,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/afero"
 
 	"ablate/cache/fsys"
 )
@@ -175,100 +172,6 @@ func (ix *index) take(raw []byte) error {
 	return nil
 }
 
-// appendRecord encodes one entry for the index.
-func appendRecord(b []byte, e Entry) []byte {
-	var body []byte
-	body = append(body, e.Key[:]...)
-	body = append(body, e.Ingredients[:]...)
-	body = append(body, e.Provenance[:]...)
-	body = binary.AppendVarint(body, e.Created.UnixNano())
-	for _, s := range []string{e.Block, e.Type, e.Class} {
-		body = appendWord(body, s)
-	}
-	body = binary.AppendUvarint(body, uint64(len(e.Artifacts)))
-	for _, a := range e.Artifacts {
-		body = appendWord(appendWord(body, a.Name), a.MediaType)
-		body = append(body, a.Digest[:]...)
-		body = binary.AppendVarint(body, a.Size)
-	}
-	b = binary.AppendUvarint(b, uint64(len(body)))
-	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(body))
-	return append(b, body...)
-}
-
-func appendWord(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-// decode reads one record's body. Words that recur are shared.
-func (ix *index) decode(body []byte) (Entry, error) {
-	r := recordReader{rest: body, words: ix.words}
-	var e Entry
-	r.hash((*[32]byte)(&e.Key))
-	r.hash((*[32]byte)(&e.Ingredients))
-	r.hash((*[32]byte)(&e.Provenance))
-	e.Created = time.Unix(0, r.varint()).UTC()
-	e.Block, e.Type, e.Class = r.word(), r.word(), r.word()
-	n := r.uvarint()
-	if n > uint64(len(r.rest)) { // each artifact takes more than a byte
-		return Entry{}, errIndexDamaged
-	}
-	e.Artifacts = make([]Artifact, n)
-	for i := range e.Artifacts {
-		a := &e.Artifacts[i]
-		a.Name, a.MediaType = r.word(), r.word()
-		r.hash((*[32]byte)(&a.Digest))
-		a.Size = r.varint()
-	}
-	if r.bad || len(r.rest) > 0 {
-		return Entry{}, errIndexDamaged
-	}
-	return e, nil
-}
-
-// recordReader reads fields off a record; bad says that it ended too early.
-type recordReader struct {
-	rest  []byte
-	words map[string]string
-	bad   bool
-}
-
-func (r *recordReader) next(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return nil
-	}
-	out := r.rest[:n]
-	r.rest = r.rest[n:]
-	return out
-}
-
-func (r *recordReader) hash(to *[32]byte) { copy(to[:], r.next(32)) }
-
-func (r *recordReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	r.next(uint64(max(n, 0)))
-	r.bad = r.bad || n <= 0
-	return v
-}
-
-func (r *recordReader) varint() int64 {
-	v, n := binary.Varint(r.rest)
-	r.next(uint64(max(n, 0)))
-	r.bad = r.bad || n <= 0
-	return v
-}
-
-func (r *recordReader) word() string {
-	b := r.next(r.uvarint())
-	if w, ok := r.words[string(b)]; ok {
-		return w
-	}
-	w := string(b)
-	r.words[w] = w
-	return w
-}
-
 // remember appends an entry to the index.
 func (s *Local) remember(e Entry) error {
 	unlock, err := s.lockIndex()
@@ -375,98 +278,4 @@ func (s *Local) Entries(_ context.Context, block, typ string) iter.Seq2[Entry, e
 			}
 		}
 	}
-}
-
-// Usage is what part of the store takes.
-type Usage struct {
-	Block, Type string
-	Entries     int
-	Artifacts   int
-	Bytes       int64 // plain, each blob counted once
-	Stored      int64 // at rest
-}
-
-// Usage sums the store up by kind, sorted, with each blob under the first kind
-// that names it.
-func (s *Local) Usage(ctx context.Context) ([]Usage, error) {
-	byKind := make(map[string]*Usage)
-	seen := make(map[Digest]bool)
-	for e, err := range s.Entries(ctx, "", "") {
-		if err != nil {
-			return nil, err
-		}
-		id := e.Block + "\x00" + e.Type
-		u := byKind[id]
-		if u == nil {
-			u = &Usage{Block: e.Block, Type: e.Type}
-			byKind[id] = u
-		}
-		u.Entries++
-		for _, a := range e.Artifacts {
-			if seen[a.Digest] {
-				continue
-			}
-			seen[a.Digest] = true
-			u.Artifacts++
-			u.Bytes += a.Size
-			u.Stored += s.storedSize(a.Digest)
-		}
-	}
-	var out []Usage
-	for _, u := range byKind {
-		out = append(out, *u)
-	}
-	slices.SortFunc(out, func(a, b Usage) int { return strings.Compare(a.Block+"\x00"+a.Type, b.Block+"\x00"+b.Type) })
-	return out, nil
-}
-
-func (s *Local) storedSize(d Digest) int64 {
-	for _, suffix := range []string{zstdSuffix, ""} {
-		if info, err := s.fs.Stat(s.blobPath(d, suffix)); err == nil {
-			return info.Size()
-		}
-	}
-	return 0
-}
-
-// Root is what a run needs to be kept: all keys that it planned.
-type Root struct {
-	Study string    `json:"study"`
-	Dir   string    `json:"dir"`
-	Time  time.Time `json:"time"`
-	Keys  []Key     `json:"keys"`
-}
-
-// PutRoot records a root under a name that stands for the study and its folder.
-func (s *Local) PutRoot(r Root) error {
-	id := DigestOf([]byte(r.Study + "\x00" + r.Dir)).Hex()[:16]
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := fsys.WriteAtomic(s.fs, s.path("roots", id+".json"), raw); err != nil {
-		return advise(fmt.Errorf("recording the run: %w", err))
-	}
-	return nil
-}
-
-// Roots lists the recorded roots, newest first.
-func (s *Local) Roots() ([]Root, error) {
-	names, err := afero.Glob(s.fs, s.path("roots", "*.json"))
-	if err != nil {
-		return nil, err
-	}
-	var out []Root
-	for _, name := range names {
-		raw, err := afero.ReadFile(s.fs, name)
-		if err != nil {
-			return nil, err
-		}
-		var r Root
-		if json.Unmarshal(raw, &r) == nil { // a damaged root protects nothing
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b Root) int { return b.Time.Compare(a.Time) })
-	return out, nil
 }

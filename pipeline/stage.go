@@ -6,6 +6,8 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 
@@ -165,6 +167,26 @@ type Env struct {
 	// Progress reports how far the action is. It never blocks for long.
 	Progress func(Progress)
 }
+
+// WriteJSON makes a whole output of one document.
+func (e *Env) WriteJSON(name string, doc any) error {
+	w, err := e.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(json.NewEncoder(w).Encode(doc), w.Close())
+}
+
+// definition is the only output of stages that describe.
+const definition = "definition"
+
+// DefinitionOutputs is what a definition promises: its resolved spec.
+func DefinitionOutputs() []Output {
+	return []Output{{Name: definition, MediaType: "application/json"}}
+}
+
+// WriteDefinition is Run for stages that only describe.
+func (e *Env) WriteDefinition(spec Stage) error { return e.WriteJSON(definition, spec) }
 
 // Progress is a stage's own report; views draw it.
 type Progress struct {

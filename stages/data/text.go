@@ -8,7 +8,6 @@ package data
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -182,7 +181,7 @@ func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
 	if err := w.close(); err != nil {
 		return err
 	}
-	return writeMeta(env, summary{t.Vocabulary(), "uint8", total - held, held, len(files)})
+	return env.WriteJSON(meta, summary{t.Vocabulary(), "uint8", total - held, held, len(files)})
 }
 
 func copyFile(w *splitWriter, sources pipeline.Sources, f source) error {
@@ -199,17 +198,6 @@ func copyFile(w *splitWriter, sources pipeline.Sources, f source) error {
 		return fmt.Errorf("%s changed while it was read: run again", f.path)
 	}
 	return nil
-}
-
-func writeMeta(env *pipeline.Env, s summary) error {
-	w, err := env.Create(meta)
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(w).Encode(s); err != nil {
-		return errors.Join(err, w.Close())
-	}
-	return w.Close()
 }
 
 // splitWriter sends the first tokens to training and the rest to validation.

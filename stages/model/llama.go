@@ -2,8 +2,6 @@ package model
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 
@@ -226,7 +224,7 @@ func (m *Llama) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	return pipeline.Recipe{
 		Code:    cache.Map(map[string]cache.Value{"model": cache.DigestValue(d)}),
-		Outputs: []pipeline.Output{{Name: "definition", MediaType: "application/json"}},
+		Outputs: pipeline.DefinitionOutputs(),
 	}, nil
 }
 
@@ -260,10 +258,4 @@ func (none) Params(string, norm.Site, int) []ml.Param { return nil }
 func (none) Apply(x *Node, _ string, _ ml.Vars) *Node { return x }
 
 // Run implements pipeline.Stage.
-func (m *Llama) Run(_ context.Context, env *pipeline.Env) error {
-	w, err := env.Create("definition")
-	if err != nil {
-		return err
-	}
-	return errors.Join(json.NewEncoder(w).Encode(m), w.Close())
-}
+func (m *Llama) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(m) }

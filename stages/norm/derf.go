@@ -51,4 +51,4 @@ func (n *Derf) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (n *Derf) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, n) }
+func (n *Derf) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(n) }

@@ -40,4 +40,4 @@ func (n *DyT) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (n *DyT) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, n) }
+func (n *DyT) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(n) }

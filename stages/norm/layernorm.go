@@ -37,4 +37,4 @@ func (n *LayerNorm) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (n *LayerNorm) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, n) }
+func (n *LayerNorm) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(n) }

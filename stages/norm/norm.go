@@ -7,9 +7,6 @@
 package norm
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -137,9 +134,6 @@ func alone(n Norm) ml.Program {
 	return p
 }
 
-// document is the output of every definition.
-const document = "definition"
-
 // describe is Describe for all norms.
 func describe(n Norm, in pipeline.Inputs, kind string, spec cache.Value) (pipeline.Recipe, error) {
 	what := cache.Map(map[string]cache.Value{"part": cache.String("norm"), "type": cache.String(kind), "spec": spec})
@@ -149,15 +143,6 @@ func describe(n Norm, in pipeline.Inputs, kind string, spec cache.Value) (pipeli
 	}
 	return pipeline.Recipe{
 		Code:    cache.Map(map[string]cache.Value{"norm": cache.DigestValue(d)}),
-		Outputs: []pipeline.Output{{Name: document, MediaType: "application/json"}},
+		Outputs: pipeline.DefinitionOutputs(),
 	}, nil
-}
-
-// run is Run for all norms: it writes the resolved spec.
-func run(_ context.Context, env *pipeline.Env, spec any) error {
-	w, err := env.Create(document)
-	if err != nil {
-		return err
-	}
-	return errors.Join(json.NewEncoder(w).Encode(spec), w.Close())
 }

@@ -48,4 +48,4 @@ func (n *RMSNorm) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (n *RMSNorm) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, n) }
+func (n *RMSNorm) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(n) }

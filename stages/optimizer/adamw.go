@@ -58,4 +58,4 @@ func (a *AdamW) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (a *AdamW) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, a) }
+func (a *AdamW) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(a) }

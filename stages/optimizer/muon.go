@@ -105,4 +105,4 @@ func (m *Muon) Validate() diag.List {
 func (m *Muon) Describe(in pipeline.Inputs) (pipeline.Recipe, error) { return describe(m, in, "muon") }
 
 // Run implements pipeline.Stage.
-func (m *Muon) Run(ctx context.Context, env *pipeline.Env) error { return run(ctx, env, m) }
+func (m *Muon) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(m) }

@@ -5,9 +5,7 @@
 package optimizer
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -113,17 +111,8 @@ func describe(o Optimizer, in pipeline.Inputs, kind string) (pipeline.Recipe, er
 	}
 	return pipeline.Recipe{
 		Code:    cache.Map(map[string]cache.Value{"optimizer": cache.DigestValue(d)}),
-		Outputs: []pipeline.Output{{Name: "definition", MediaType: "application/json"}},
+		Outputs: pipeline.DefinitionOutputs(),
 	}, nil
-}
-
-// run is Run for all rules: it writes the resolved spec.
-func run(_ context.Context, env *pipeline.Env, spec any) error {
-	w, err := env.Create("definition")
-	if err != nil {
-		return err
-	}
-	return errors.Join(json.NewEncoder(w).Encode(spec), w.Close())
 }
 
 // checks collects range errors.

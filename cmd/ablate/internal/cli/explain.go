@@ -18,15 +18,7 @@ func (g *globals) explainCommand() *cobra.Command {
 		Example: "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := g.open()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(c.Context())
-			if err != nil {
-				return err
-			}
-			s, err := g.step(plan, args[0])
+			w, s, err := g.plannedStep(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

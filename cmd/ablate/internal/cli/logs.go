@@ -27,15 +27,7 @@ func (g *globals) logsCommand() *cobra.Command {
 		Example: "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := g.open()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(c.Context())
-			if err != nil {
-				return err
-			}
-			s, err := g.step(plan, args[0])
+			w, s, err := g.plannedStep(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

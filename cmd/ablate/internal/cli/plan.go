@@ -13,11 +13,7 @@ func (g *globals) planCommand() *cobra.Command {
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			w, err := g.open()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(c.Context())
+			_, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
 			}

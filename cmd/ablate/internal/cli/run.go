@@ -45,11 +45,7 @@ func (g *globals) runCommand() *cobra.Command {
 
 func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 	started := time.Now()
-	w, err := g.open()
-	if err != nil {
-		return err
-	}
-	plan, err := w.plan(ctx)
+	w, plan, err := g.planned(ctx)
 	if err != nil {
 		return err
 	}

@@ -30,11 +30,7 @@ func (g *globals) showCommand() *cobra.Command {
 			if forms[format] == "" {
 				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(slices.Sorted(maps.Keys(forms)), ", "))
 			}
-			w, err := g.open()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(c.Context())
+			w, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
 			}

@@ -20,11 +20,7 @@ func (g *globals) statusCommand() *cobra.Command {
 		Example: "  watch ablate status",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			w, err := g.open()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(c.Context())
+			w, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
 			}

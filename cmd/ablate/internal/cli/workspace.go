@@ -82,6 +82,26 @@ func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
 	return plan, errors.Join(err, w.save())
 }
 
+// planned opens the study and plans it.
+func (g *globals) planned(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+	w, err := g.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := w.plan(ctx)
+	return w, plan, err
+}
+
+// plannedStep plans the study and finds one instance of it.
+func (g *globals) plannedStep(ctx context.Context, typed string) (*workspace, *pipeline.Step, error) {
+	w, plan, err := g.planned(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := g.step(plan, typed)
+	return w, s, err
+}
+
 func (w *workspace) save() error { return errors.Join(w.memo.Save(), w.stats.Save()) }
 
 // storeDir is where the store lives.
