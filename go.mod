@@ -2,6 +2,10 @@ module ablate
 
 go 1.26.5
 
+// XLA will come through github.com/gomlx/go-xla, which is what became of
+// github.com/gomlx/gopjrt: its authors merged it with stablehlo under that name
+// in December 2025.
+
 require (
 	github.com/agext/levenshtein v1.2.1
 	github.com/gomlx/compute v0.1.3

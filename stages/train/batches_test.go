@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"ablate/cache"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
@@ -102,6 +103,28 @@ func TestPairedByConstruction(t *testing.T) {
 	}
 	if fmt.Sprint(a["embedding"]) == fmt.Sprint(other["embedding"]) {
 		t.Error("another replicate starts alike")
+	}
+}
+
+// Which text a trial sees, and in which order, is code outside of the graph: a
+// change of these digests needs a bump of the version of train "lm".
+func TestOrderGoldens(t *testing.T) {
+	c := counting(3000)
+	var seen []byte
+	batch := make([]int32, 4*17)
+	for n := range 60 { // more than an epoch
+		trainBatch(batch, c, ml.NewStream(0, "order", "42"), 16, n)
+		seen = fmt.Append(seen, batch)
+	}
+	for _, tt := range []struct {
+		name, got, want string
+	}{
+		{"training", cache.DigestOf(seen).String(), "sha256:4c5582c03d09c65dcb5751b36cab776216a012d2c314cd32ada828fe43e86c27"},
+		{"evaluation", cache.DigestOf(fmt.Append(nil, evaluationBatches(c, ml.NewStream(0, "evaluation"), Batch{4, 16}, 5))).String(), "sha256:b6bf37b37f53b824d786489a856e2ad93dd585a44be93878c52ea81fbcfdcb35"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("the text of the %s has the digest %s, want %s", tt.name, tt.got, tt.want)
+		}
 	}
 }
 

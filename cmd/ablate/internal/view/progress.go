@@ -110,19 +110,19 @@ func (p *Progress) done(name string, e pipeline.Event) {
 	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, duration(e.Elapsed)))
 }
 
-// failed shows the root cause once, and where to read more.
+// failed shows the root cause once, and where to read more, in every mode.
 func (p *Progress) failed(name string, e pipeline.Event) {
 	if p.v.opts.JSON {
 		return
 	}
-	p.say("%s %s failed after %s", p.v.paint(red, "✗"), name, duration(e.Elapsed))
+	p.v.Note("%s %s failed after %s", p.v.paint(red, "✗"), name, duration(e.Elapsed))
 	if list, ok := diag.From(e.Err); ok {
 		p.v.Diagnostics(list)
 	} else {
-		p.say("%s", wrap(e.Err.Error(), textWidth, "  "))
+		p.v.Note("%s", wrap(e.Err.Error(), textWidth, "  "))
 	}
 	if e.LogPath != "" {
-		p.say("  Its log is %s\n", e.LogPath)
+		p.v.Note("  Its log is %s\n", e.LogPath)
 	}
 }
 
@@ -155,7 +155,11 @@ func (p *Progress) draw() {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(p.running)) {
 		r := p.running[name]
-		lines = append(lines, fmt.Sprintf("  %s %s", clip(name, 60), p.state(r)))
+		short := r.event.Address.Key // of a trial, its levels say it all
+		if short == "" {
+			short = name
+		}
+		lines = append(lines, clip(fmt.Sprintf("  %s  %s", p.state(r), short), p.v.width()-1))
 	}
 	if p.total > 0 {
 		lines = append(lines, "  "+p.overall())

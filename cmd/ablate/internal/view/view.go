@@ -50,6 +50,17 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// width is how many columns a line on stderr may have without wrapping.
+func (v *View) width() int {
+	const narrow = 80
+	if f, ok := v.opts.Stderr.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return narrow
+}
+
 // JSON reports whether the view prints JSON.
 func (v *View) JSON() bool { return v.opts.JSON }
 
