@@ -1,0 +1,164 @@
+package exec_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/pipeline/exec"
+)
+
+// The test binary stands in for a child that misbehaves.
+func TestMain(m *testing.M) {
+	switch os.Getenv("TMPDIR") { // one of the names that children inherit
+	case "/silent":
+		os.Exit(0)
+	case "/crash":
+		os.Exit(7)
+	case "/noise":
+		os.Stdout.WriteString("not a message\n")
+		os.Exit(0)
+	case "/hang":
+		io.Copy(io.Discard, os.Stdin) // until the parent closes it
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func launch(ctx context.Context, t *testing.T, role string) (exec.Local, error) {
+	t.Helper()
+	l := exec.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=" + role, "GODEBUG=secret"}, Logs: t.TempDir()}
+	return l, l.Launch(ctx, pipeline.Request{Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}, func(pipeline.Progress) {})
+}
+
+func TestChildrenThatDieAreReported(t *testing.T) {
+	for role, want := range map[string]string{
+		"/silent": "ended without an answer", "/crash": "exit status 7", "/noise": "reading the child's answer",
+	} {
+		l, err := launch(context.Background(), t, role)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "train.lm.x") {
+			t.Errorf("%s: %v, want %q and the address", role, err, want)
+		}
+		log, readErr := os.ReadFile(l.LogPath(cache.Key{}))
+		if readErr != nil || !strings.Contains(string(log), "ended early") {
+			t.Errorf("%s: the log says %q, %v", role, log, readErr)
+		}
+	}
+}
+
+func TestStoppingClosesStdin(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(200*time.Millisecond, cancel)
+	started := time.Now()
+	if _, err := launch(ctx, t, "/hang"); err == nil || time.Since(started) > 10*time.Second {
+		t.Errorf("a stopped child ends with %v after %s", err, time.Since(started))
+	}
+}
+
+// note is a stage whose child writes its text.
+type note struct {
+	Text string `hcl:"text"`
+}
+
+func (n *note) Validate() diag.List { return nil }
+
+func (n *note) Describe(pipeline.Inputs) (pipeline.Recipe, error) {
+	return pipeline.Recipe{Outputs: []pipeline.Output{{Name: "out", MediaType: "text/plain"}}}, nil
+}
+
+func (n *note) Run(ctx context.Context, env *pipeline.Env) error {
+	if n.Text == "wait" {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	env.Progress(pipeline.Progress{Step: 1, Steps: 2})
+	if n.Text == "wrong" {
+		return diag.Errorf(diag.Path{"text"}, "Wrong text", "It is wrong.").Err()
+	}
+	return env.WriteJSON("out", n.Text)
+}
+
+func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, error) {
+	t.Helper()
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Child{
+		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, New: func() pipeline.Stage { return &note{} }}},
+		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
+		Sources: func(string) pipeline.Sources { return pipeline.FolderSources{} },
+	}
+	ingredients := cache.Map(map[string]cache.Value{
+		"block": cache.String("data"), "type": cache.String("note"), "version": cache.Int(1),
+		"spec": cache.Map(map[string]cache.Value{"text": cache.String(key)}), "inputs": cache.Map(nil), "code": cache.Map(nil),
+	})
+	raw, err := json.Marshal(pipeline.Request{
+		Block: "data", Type: "note", Spec: json.RawMessage(`{"Text":"` + spec + `"}`),
+		Ingredients: ingredients, Key: ingredients.Key("ablate action v1"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = child.Serve(context.Background(), io.MultiReader(bytes.NewReader(append(raw, '\n')), in), &out)
+	return out.String(), store, err
+}
+
+// block never ends, as the pipe of a parent that lives.
+func block(t *testing.T) io.Reader {
+	r, w := io.Pipe()
+	t.Cleanup(func() { w.Close() })
+	return r
+}
+
+func TestServePublishes(t *testing.T) {
+	out, store, err := serve(t, "hello", "hello", block(t))
+	if err != nil || !strings.Contains(out, `"progress"`) || !strings.Contains(out, `"done"`) {
+		t.Fatalf("Serve = %v, answered %s", err, out)
+	}
+	n := 0
+	for _, err := range store.Entries(context.Background(), "data", "note") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d entries are published, want 1", n)
+	}
+}
+
+func TestServeCarriesDiagnostics(t *testing.T) {
+	out, _, err := serve(t, "wrong", "wrong", block(t))
+	if err == nil || !strings.Contains(out, `"Wrong text"`) {
+		t.Errorf("Serve = %v, answered %s, want the diagnostic", err, out)
+	}
+}
+
+func TestServeRefusesAnotherKey(t *testing.T) {
+	out, store, err := serve(t, "hello", "planned otherwise", block(t))
+	if err == nil || !strings.Contains(err.Error(), "spec.text") {
+		t.Errorf("Serve = %v, answered %s, want a refusal that names the field", err, out)
+	}
+	for range store.Entries(context.Background(), "", "") {
+		t.Error("something was published under a key that is not ours")
+	}
+}
+
+func TestServeEndsWithItsParent(t *testing.T) {
+	if _, _, err := serve(t, "wait", "wait", strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "closed the connection") {
+		t.Errorf("Serve = %v, want that the parent closed the connection", err)
+	}
+}
