@@ -231,31 +231,17 @@ func (m *Llama) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 // alone is the model by itself with a plain norm, a small vocabulary and a
 // short sequence.
 func (m *Llama) alone() ml.Program {
-	n := none{}
+	n := &norm.None{}
 	params := m.Params(n, 4)
 	p := ml.Program{Name: "model", Inputs: []ml.Input{{Name: "tokens", Shape: []int{1, 4}, DType: dtypes.Int32}}}
 	for _, q := range params {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
 	}
 	p.Build = func(in []*Node) []*Node {
-		vars := make(ml.Vars, len(params))
-		for i, q := range params {
-			vars[q.Path] = in[i+1]
-		}
-		return []*Node{m.Logits(in[0], n, vars)}
+		return []*Node{m.Logits(in[0], n, ml.NewVars(params, in[1:]))}
 	}
 	return p
 }
-
-// none is the absence of a norm, so that a model's own fingerprint does not
-// move with any norm.
-type none struct{}
-
-// Params implements norm.Norm.
-func (none) Params(string, norm.Site, int) []ml.Param { return nil }
-
-// Apply implements norm.Norm.
-func (none) Apply(x *Node, _ string, _ ml.Vars) *Node { return x }
 
 // Run implements pipeline.Stage.
 func (m *Llama) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(m) }

@@ -5,7 +5,6 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -24,6 +23,7 @@ func (n *LayerNorm) Params(prefix string, _ Site, width int) []ml.Param {
 
 // Apply implements Norm.
 func (n *LayerNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
+	vars.Tap(prefix+input, x)
 	centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
 	return Mul(row(vars.At(prefix+".gamma"), x), rescale(centred, n.Eps))
 }
@@ -33,7 +33,7 @@ func (n *LayerNorm) Validate() diag.List { return validateEps(n.Eps) }
 
 // Describe implements pipeline.Stage.
 func (n *LayerNorm) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describe(n, in, "layernorm", cache.Float(n.Eps))
+	return describe(n, in, "layernorm")
 }
 
 // Run implements pipeline.Stage.

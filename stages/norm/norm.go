@@ -7,6 +7,7 @@
 package norm
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -37,6 +38,14 @@ type Norm interface {
 	Apply(x *graph.Node, prefix string, vars ml.Vars) *graph.Node
 }
 
+// Running is a norm that keeps a statistic of its inputs, in a parameter with
+// the role of a buffer at each site.
+type Running interface {
+	// Refresh returns the statistic after a step whose micro-batches showed the
+	// site the inputs in seen. It has no gradient, and evaluation never calls it.
+	Refresh(value *graph.Node, seen []*graph.Node) *graph.Node
+}
+
 // Kinds lists the stages of block norm.
 func Kinds() []pipeline.Kind {
 	kind := func(typ, doc string, fresh func() pipeline.Stage) pipeline.Kind {
@@ -48,9 +57,12 @@ func Kinds() []pipeline.Kind {
 		kind("layernorm", "Layer normalization without bias: y = γ (x − mean) / √(var + ε).",
 			func() pipeline.Stage { return &LayerNorm{Eps: defaultEps} }),
 		kind("derf", "Dynamic erf: y = γ erf(α x + s) + β, with scalars α and s learnt at each site.",
-			func() pipeline.Stage { return &Derf{Alpha: everywhere(0.5), Bias: true} }),
+			func() pipeline.Stage { return &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true} }),
 		kind("dyt", "Dynamic tanh: y = γ tanh(α x) + β, with a scalar α learnt at each site.",
 			func() pipeline.Stage { return &DyT{Alpha: everywhere(0.5), Bias: true} }),
+		kind("hardtanh", "Dynamic hard tanh: y = γ min(1, max(−1, α x)) + β, with a scalar α learnt at each site.",
+			func() pipeline.Stage { return &HardTanh{Alpha: everywhere(0.5), Bias: true} }),
+		kind("none", "No normalization: y = x.", func() pipeline.Stage { return &None{} }),
 	}
 }
 
@@ -124,19 +136,27 @@ func alone(n Norm) ml.Program {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
 	}
 	p.Build = func(in []*graph.Node) []*graph.Node {
-		vars := make(ml.Vars, len(params))
+		y := n.Apply(in[0], "norm", ml.NewVars(params, in[1:]))
+		out := append([]*graph.Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)...)
 		for i, q := range params {
-			vars[q.Path] = in[i+1]
+			if q.Role == ml.RoleBuffer {
+				out = append(out, n.(Running).Refresh(in[i+1], in[:1]))
+			}
 		}
-		y := n.Apply(in[0], "norm", vars)
-		return append([]*graph.Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)...)
+		return out
 	}
 	return p
 }
 
 // describe is Describe for all norms.
-func describe(n Norm, in pipeline.Inputs, kind string, spec cache.Value) (pipeline.Recipe, error) {
-	what := cache.Map(map[string]cache.Value{"part": cache.String("norm"), "type": cache.String(kind), "spec": spec})
+func describe(n Norm, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	what := cache.Map(map[string]cache.Value{
+		"part": cache.String("norm"), "type": cache.String(kind), "spec": cache.String(string(raw)),
+	})
 	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(n)) })
 	if err != nil {
 		return pipeline.Recipe{}, fmt.Errorf("fingerprinting norm %s: %w", kind, err)

@@ -54,11 +54,7 @@ func program(n Norm, rows, width int, gradient bool) ml.Program {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
 	}
 	p.Build = func(in []*graph.Node) []*graph.Node {
-		vars := make(ml.Vars)
-		for i, q := range params {
-			vars[q.Path] = in[i+1]
-		}
-		y := n.Apply(in[0], "n", vars)
+		y := n.Apply(in[0], "n", ml.NewVars(params, in[1:]))
 		weights := graph.Cos(graph.IotaFull(y.Graph(), y.Shape()))
 		loss := graph.ReduceAllSum(graph.Mul(y, weights))
 		if !gradient {
@@ -72,8 +68,11 @@ func program(n Norm, rows, width int, gradient bool) ml.Program {
 func all() map[string]Norm {
 	return map[string]Norm{
 		"rmsnorm": &RMSNorm{Eps: 1e-5}, "layernorm": &LayerNorm{Eps: 1e-5},
-		"derf": &Derf{Alpha: everywhere(0.5), Shift: 0.1, Bias: true}, "dyt": &DyT{Alpha: everywhere(0.5), Bias: true},
+		"derf": &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true}, "dyt": &DyT{Alpha: everywhere(0.5), Bias: true},
 		"dyt without bias": &DyT{Alpha: everywhere(0.5)},
+		"derf plain":       &Derf{Alpha: everywhere(0.5)},
+		"derf with asinh":  &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true, Asinh: &Asinh{Scale: 2}},
+		"hardtanh":         &HardTanh{Alpha: everywhere(0.5), Bias: true}, "none": &None{},
 	}
 }
 
@@ -169,6 +168,11 @@ func TestValidate(t *testing.T) {
 	}{
 		{"alpha 0", (&Derf{Alpha: everywhere(0)}).Validate(), "alpha must be above 0 at every site, not 0"},
 		{"alpha below 0 at one site", (&DyT{Alpha: Sites{1, -1, 1}}).Validate(), "not -1"},
+		{"lambda", (&Derf{Alpha: everywhere(1), EMABlend: &EMABlend{Lambda: 1.5, Momentum: 0.5}}).Validate(), "lambda must be between 0"},
+		{"momentum", (&DyT{Alpha: everywhere(1), EMABlend: &EMABlend{}}).Validate(), "momentum must be above 0 and at most 1, not 0"},
+		{"asinh", (&DyT{Alpha: everywhere(1), Asinh: &Asinh{}}).Validate(), "scale must be above 0, not 0"},
+		{"alpha's rate", (&HardTanh{Alpha: everywhere(1), AlphaLearningRate: -1}).Validate(), "alpha_learning_rate must be above 0"},
+		{"shift", (&Derf{Alpha: everywhere(1), ShiftStart: 1}).Validate(), "shift is false"},
 		{"eps", (&RMSNorm{}).Validate(), "eps must be above 0, not 0"},
 		{"eps of layernorm", (&LayerNorm{Eps: -1}).Validate(), "eps must be above 0, not -1"},
 	} {

@@ -5,7 +5,6 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -23,6 +22,7 @@ func (n *RMSNorm) Params(prefix string, _ Site, width int) []ml.Param {
 
 // Apply implements Norm.
 func (n *RMSNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
+	vars.Tap(prefix+input, x)
 	return Mul(row(vars.At(prefix+".gamma"), x), rescale(x, n.Eps))
 }
 
@@ -44,7 +44,7 @@ func validateEps(eps float64) diag.List {
 
 // Describe implements pipeline.Stage.
 func (n *RMSNorm) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describe(n, in, "rmsnorm", cache.Float(n.Eps))
+	return describe(n, in, "rmsnorm")
 }
 
 // Run implements pipeline.Stage.

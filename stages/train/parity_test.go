@@ -42,8 +42,11 @@ type referenceConfig struct {
 			FFN       float64 `json:"ffn"`
 			Final     float64 `json:"final"`
 		} `json:"alpha"`
-		Shift    float64         `json:"shift"`
-		EMABlend json.RawMessage `json:"ema_blend"`
+		Shift    float64 `json:"shift"`
+		EMABlend *struct {
+			Lambda   float64 `json:"lambda"`
+			Momentum float64 `json:"momentum"`
+		} `json:"ema_blend"`
 	} `json:"norm"`
 	Optimizer referenceOptimizer `json:"optimizer"`
 }
@@ -67,6 +70,7 @@ type reference struct {
 	Losses     []float64          `json:"losses"`
 	GradNorms  []float64          `json:"grad_norms"`
 	FinalNorms map[string]float64 `json:"final_parameter_norms"`
+	Sigma      map[string]float64 `json:"sigma"`
 }
 
 func (o referenceOptimizer) build(t *testing.T) optimizer.Optimizer {
@@ -86,8 +90,9 @@ func (o referenceOptimizer) build(t *testing.T) optimizer.Optimizer {
 
 func (c referenceConfig) norm(t *testing.T) norm.Norm {
 	alpha := norm.Sites(c.Norm.Alpha)
-	if len(c.Norm.EMABlend) > 0 {
-		t.Fatal("this program has no ema_blend")
+	var blend *norm.EMABlend
+	if e := c.Norm.EMABlend; e != nil {
+		blend = &norm.EMABlend{Lambda: e.Lambda, Momentum: e.Momentum}
 	}
 	switch c.Norm.Type {
 	case "rmsnorm":
@@ -95,9 +100,9 @@ func (c referenceConfig) norm(t *testing.T) norm.Norm {
 	case "layernorm":
 		return &norm.LayerNorm{Eps: c.Eps}
 	case "derf":
-		return &norm.Derf{Alpha: alpha, Shift: c.Norm.Shift, Bias: true}
+		return &norm.Derf{Alpha: alpha, Shift: true, ShiftStart: c.Norm.Shift, Bias: true, EMABlend: blend}
 	case "dyt":
-		return &norm.DyT{Alpha: alpha, Bias: true}
+		return &norm.DyT{Alpha: alpha, Bias: true, EMABlend: blend}
 	}
 	t.Fatalf("no norm %q", c.Norm.Type)
 	return nil
@@ -153,6 +158,10 @@ func checkParity(t *testing.T, file string) {
 	r := newRecipe(m, c.norm(t), c.Optimizer.build(t), c.Vocab, spec)
 	start := make([][]float32, len(r.params))
 	for i, p := range r.params {
+		if p.Role == ml.RoleBuffer {
+			start[i] = []float32{float32(p.Init.Value)}
+			continue
+		}
 		x, ok := byName[p.Path]
 		if !ok {
 			t.Fatalf("the reference has no parameter %s", p.Path)
@@ -189,6 +198,10 @@ func checkParity(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	for i, p := range r.params {
+		if p.Role == ml.RoleBuffer {
+			near(t, p.Path, c.Steps, float64(final[i][0]), want.Sigma[strings.TrimSuffix(p.Path, ".sigma")], 2e-3)
+			continue
+		}
 		sum := 0.0
 		for _, v := range final[i] {
 			sum += float64(v) * float64(v)

@@ -37,6 +37,9 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 	}
 	r.params = m.Params(n, vocabulary)
 	for _, p := range r.params {
+		if p.Role == ml.RoleBuffer {
+			continue
+		}
 		for _, name := range o.State(p) {
 			r.states = append(r.states, ml.Param{Path: p.Path + "." + name, Shape: p.Shape, Role: ml.RoleBuffer})
 		}
@@ -50,14 +53,6 @@ func (r *recipe) inputs(params []ml.Param) []ml.Input {
 		out[i] = ml.Input{Name: p.Path, Shape: p.Shape, DType: dtypes.Float32}
 	}
 	return out
-}
-
-func (r *recipe) vars(nodes []*Node) ml.Vars {
-	vars := make(ml.Vars, len(r.params))
-	for i, p := range r.params {
-		vars[p.Path] = nodes[i]
-	}
-	return vars
 }
 
 // step is one whole optimizer step. Inputs: parameters, optimizer state, step
@@ -74,13 +69,30 @@ func (r *recipe) step() ml.Program {
 	build := func(in []*Node) []*Node {
 		params, states := in[:np], in[np:np+ns]
 		clock := optimizer.Clock{Step: in[np+ns], Multiplier: in[np+ns+1]}
-		loss := r.meanLoss(in[np+ns+2], r.vars(params))
-		grads := Gradient(loss, params...)
+		seen := make(taps)
+		loss := r.meanLoss(in[np+ns+2], ml.NewVars(r.params, params).Watched(seen.add))
+		grads := Gradient(loss, r.trained(params)...)
 		size, grads := clipGlobal(grads, r.clip)
-		newParams, newStates := r.update(params, grads, states, clock)
+		newParams, newStates := r.update(params, grads, states, clock, seen)
 		return append(append(newParams, newStates...), loss, size)
 	}
 	return ml.Program{Name: "step", Inputs: inputs, Build: build}
+}
+
+// taps are the values that were watched on the way, one for each micro-batch.
+type taps map[string][]*Node
+
+func (t taps) add(path string, x *Node) { t[path] = append(t[path], x) }
+
+// trained picks what has a gradient.
+func (r *recipe) trained(params []*Node) []*Node {
+	var out []*Node
+	for i, p := range r.params {
+		if p.Role != ml.RoleBuffer {
+			out = append(out, params[i])
+		}
+	}
+	return out
 }
 
 // meanLoss averages the loss over the micro-batches of tokens_ABL.
@@ -140,13 +152,18 @@ func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
 	return size, out
 }
 
-func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock) (newParams, newStates []*Node) {
-	rest := states
+// update applies the rule to everything that has a gradient, and refreshes the
+// running statistics from what the forward passes saw.
+func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, seen taps) (newParams, newStates []*Node) {
 	for i, p := range r.params {
+		if p.Role == ml.RoleBuffer {
+			newParams = append(newParams, r.norm.(norm.Running).Refresh(params[i], seen[norm.InputOf(p)]))
+			continue
+		}
 		n := len(r.optimizer.State(p))
-		value, state := r.optimizer.Update(p, params[i], grads[i], rest[:n], clock)
+		value, state := r.optimizer.Update(p, params[i], grads[0], states[:n], clock)
 		newParams, newStates = append(newParams, value), append(newStates, state...)
-		rest = rest[n:]
+		grads, states = grads[1:], states[n:]
 	}
 	return newParams, newStates
 }
@@ -158,7 +175,7 @@ func (r *recipe) evaluate() ml.Program {
 		ml.Input{Name: "tokens", Shape: []int{r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
 	build := func(in []*Node) []*Node {
 		last := len(in) - 1
-		return []*Node{r.loss(in[last], r.vars(in[:last]))}
+		return []*Node{r.loss(in[last], ml.NewVars(r.params, in[:last]))}
 	}
 	return ml.Program{Name: "evaluate", Inputs: inputs, Build: build}
 }

@@ -47,6 +47,9 @@ type Param struct {
 	Shape []int
 	Role  Role
 	Init  Init
+
+	LearningRate float64 // its own, before the schedule's factor; 0 for the optimizer's
+	Parts        int     // matrices of equal height stacked in one, such as a fused Q, K and V; 0 for one
 }
 
 // Init is a start value drawn on the host: N(0, Std²) from the stream "init"
@@ -56,13 +59,40 @@ type Init struct {
 	Value float64
 }
 
-// Vars gives graph functions the nodes of parameters by path.
-type Vars map[string]*graph.Node
+// Vars gives graph functions the nodes of parameters by path, and takes from
+// them the values on the way that somebody may watch.
+type Vars struct {
+	nodes map[string]*graph.Node
+	watch func(path string, x *graph.Node)
+}
+
+// NewVars binds parameters to their nodes, one by one.
+func NewVars(params []Param, nodes []*graph.Node) Vars {
+	v := Vars{nodes: make(map[string]*graph.Node, len(params))}
+	for i, p := range params {
+		v.nodes[p.Path] = nodes[i]
+	}
+	return v
+}
+
+// Watched returns the same parameters with a watcher of tapped values.
+func (v Vars) Watched(watch func(path string, x *graph.Node)) Vars {
+	v.watch = watch
+	return v
+}
+
+// Tap shows a value to the watcher, if there is one. It changes nothing of the
+// computation.
+func (v Vars) Tap(path string, x *graph.Node) {
+	if v.watch != nil {
+		v.watch(path, x)
+	}
+}
 
 // At returns the node of a path; asking for one that was never declared is a
 // bug and panics.
 func (v Vars) At(path string) *graph.Node {
-	n, ok := v[path]
+	n, ok := v.nodes[path]
 	if !ok {
 		panic("ml: no parameter " + path)
 	}
