@@ -203,6 +203,21 @@ func (s *Local) hasBlob(d Digest) bool {
 	return false
 }
 
+// Evict implements Store. A process that reads the blob meanwhile keeps it.
+func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
+	for _, d := range ds {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		for _, suffix := range []string{"", zstdSuffix} {
+			if err := s.fs.Remove(s.blobPath(d, suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return advise(fmt.Errorf("evicting blob %s: %w", d, err))
+			}
+		}
+	}
+	return nil
+}
+
 // absent lists everything that an entry names and the store lacks.
 func (s *Local) absent(e Entry) []string {
 	lost := s.absentArtifacts(e)

@@ -63,6 +63,9 @@ type Store interface {
 	// digest surface as a *DamagedError, never as content: small blobs are
 	// verified before Open returns, large ones by the time Read returns EOF.
 	Open(ctx context.Context, d Digest) (io.ReadCloser, error)
+	// Evict drops blobs that can be made again. Entries that name them stay,
+	// and Lookup says from then on that they are absent.
+	Evict(ctx context.Context, ds ...Digest) error
 	// Create begins a new blob. Commit makes it durable and visible.
 	Create(ctx context.Context, mediaType string) (Writer, error)
 }

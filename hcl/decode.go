@@ -25,18 +25,42 @@ type decoder struct {
 // body decodes content into a struct. bound names attributes that factors set:
 // they must not stand in the body, and need not.
 func (d *decoder) body(content *hclv2.BodyContent, target reflect.Value, path diag.Path, bound map[string]bool) {
+	merge := d.merge
+	d.merge = d.preset(content, target, path) || merge
+	defer func() { d.merge = merge }()
 	for _, f := range spec.Of(target.Type()).Fields {
 		at := append(path[:len(path):len(path)], f.Name)
 		field := target.Field(f.Index)
 		switch f.Form {
 		case spec.Attribute:
-			d.attribute(content, f, field, at, bound[f.Name])
+			if !f.Preset {
+				d.attribute(content, f, field, at, bound[f.Name])
+			}
 		case spec.Block:
 			d.blocks(content, f, field, at)
 		case spec.Union:
 			d.union(content, f, field, at)
 		}
 	}
+}
+
+// preset fills the target with the set of values that the body names, if it
+// does. What else the body says is then decoded on top.
+func (d *decoder) preset(content *hclv2.BodyContent, target reflect.Value, path diag.Path) bool {
+	fields := spec.Of(target.Type()).Fields
+	i := slices.IndexFunc(fields, func(f spec.Field) bool { return f.Preset })
+	if i < 0 || content.Attributes[fields[i].Name] == nil {
+		return false
+	}
+	f, field := fields[i], target.Field(fields[i].Index)
+	d.attribute(content, f, field, append(path[:len(path):len(path)], f.Name), false)
+	name := field.String()
+	p := target.Addr().Interface().(spec.Presetter)
+	if name != "" && !p.SetPreset(name) {
+		d.fail(rangeOf(content.Attributes[f.Name].Expr.Range()), "Unknown "+f.Name, "There is no %s %q, only %s.%s",
+			f.Name, name, strings.Join(p.Presets(), ", "), suggest(name, p.Presets()))
+	}
+	return true
 }
 
 func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path, bound bool) {

@@ -30,6 +30,8 @@ type ActionRun struct {
 	Log      *slog.Logger
 	Progress func(Progress)
 	Clock    func() time.Time
+
+	mixed string // another numerics class that the result rests on
 }
 
 // Do recomputes the key with its own code, runs the stage, and publishes. It
@@ -81,11 +83,17 @@ func classOf(s Stage) string {
 func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, error) {
 	out := &outputs{ctx: ctx, store: a.Store, promised: recipe.Outputs}
 	defer out.abort()
+	class := classOf(a.Stage)
 	env := &Env{
 		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return a.Store.Open(ctx, d) },
 		Create:   out.create,
 		Progress: a.Progress,
+		Mixed:    func(class string) { a.mixed = class },
+		States:   &States{store: a.Store, kind: a.Kind, class: class, address: a.Address, host: a.Host, clock: a.Clock},
+	}
+	if a.Strict {
+		env.Inputs.Class = class
 	}
 	if err := a.Stage.Run(ctx, env); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -103,6 +111,9 @@ func (a *ActionRun) publish(ctx context.Context, r Recipe, made []cache.Artifact
 	}
 	finished := a.Clock()
 	class := classOf(a.Stage)
+	if a.mixed != "" {
+		class += " after " + a.mixed
+	}
 	prov, err := cache.WriteJSON(ctx, a.Store, Provenance{
 		Address: a.Address, Host: a.Host, Class: class, Threads: a.Threads,
 		Started: started.UTC(), Finished: finished.UTC(), Seconds: finished.Sub(started).Seconds(),
@@ -173,7 +184,7 @@ func (w *outputWriter) Close() error {
 func (o *outputs) finish() ([]cache.Artifact, error) {
 	slices.SortFunc(o.made, func(a, b cache.Artifact) int { return strings.Compare(a.Name, b.Name) })
 	for _, p := range o.promised {
-		if !slices.ContainsFunc(o.made, func(a cache.Artifact) bool { return a.Name == p.Name }) {
+		if !p.Optional && !slices.ContainsFunc(o.made, func(a cache.Artifact) bool { return a.Name == p.Name }) {
 			return nil, fmt.Errorf("the stage ended without its output %q", p.Name)
 		}
 	}

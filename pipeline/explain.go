@@ -36,7 +36,7 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 		if s.Action == Hit {
 			s.Reason.Text = "cached"
 		}
-		if s.Action != Run || s.Reason.Text != "" {
+		if s.Action != Run && s.Action != Resume || s.Reason.Text != "" {
 			continue
 		}
 		reason, err := x.reason(ctx, s)
@@ -44,6 +44,9 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 			return fmt.Errorf("explaining %s: %w", s.Address, err)
 		}
 		s.Reason = reason
+		if s.Action == Resume {
+			s.Reason.Text = s.Survey.Text + " (" + reason.Text + ")"
+		}
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Step struct {
 	Reason  Reason
 	Key     cache.Key   // zero while pending
 	Entry   cache.Entry // of a hit
+	Survey  Survey      // of a resume
 
 	node        *node
 	recipe      Recipe

@@ -118,7 +118,26 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 	}
 	for i, s := range asked {
 		s.settle(answers[i])
+		if err := p.survey(ctx, plan, s); err != nil {
+			return fmt.Errorf("looking for parts of %s: %w", s.Address, err)
+		}
 	}
+	return nil
+}
+
+// survey turns a run into a resume where a part of it is cached.
+func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
+	stage, ok := s.node.stage.(Resumable)
+	if !ok || s.Action != Run {
+		return nil
+	}
+	in, _, _ := p.inputs(plan, s)
+	states := &States{store: p.Store, kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
+	found, err := stage.Survey(ctx, in, states)
+	if err != nil || found.Text == "" {
+		return err
+	}
+	s.Action, s.Survey = Resume, found
 	return nil
 }
 
@@ -156,6 +175,7 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		Study:   StudyInfo{Seed: p.Graph.Study.Seed},
 		Sources: p.Sources,
 		Memo:    p.Memo,
+		Class:   p.class(n),
 	}
 	if len(n.attrs) > 0 {
 		in.Refs = make(map[string][]Input, len(n.attrs))

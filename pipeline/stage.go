@@ -59,6 +59,7 @@ type Output struct {
 	Name      string
 	MediaType string
 	Evictable bool // its absence from the store alone does not make a hit a miss
+	Optional  bool // an outcome may lack it
 }
 
 // Classed is a stage whose bits depend on the machine that computes them. The
@@ -78,6 +79,7 @@ type StudyInfo struct {
 type Inputs struct {
 	Study   StudyInfo
 	Refs    map[string][]Input // by attribute path; several for a list of references
+	Class   string             // the numerics class where it is part of keys, else ""
 	Sources Sources
 	Memo    Memo
 }
@@ -159,11 +161,14 @@ type Env struct {
 	Inputs  Inputs
 	Log     *slog.Logger
 	Threads int // cores this action may use
+	States  *States
 
 	// Open reads an artifact of an input.
 	Open func(d cache.Digest) (io.ReadCloser, error)
 	// Create begins the named output; Close commits it.
 	Create func(name string) (io.WriteCloser, error)
+	// Mixed records that the result rests on a state of another numerics class.
+	Mixed func(class string)
 	// Progress reports how far the action is. It never blocks for long.
 	Progress func(Progress)
 }

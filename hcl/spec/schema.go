@@ -29,6 +29,7 @@ type Field struct {
 	Repeated bool // a slice of blocks
 	Pointer  bool // absent is nil, a value of its own
 	Keyed    bool // enters keys
+	Preset   bool // names values for the other fields
 	Type     reflect.Type
 	Blocks   []string // for references: the blocks that may stand here
 	Doc      string
@@ -99,6 +100,8 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	case "":
 		f.Required = true
 	case "optional":
+	case "preset":
+		f.Preset = true
 	case "block":
 		f.Form, f.Required = Block, sf.Type.Kind() == reflect.Struct
 		f.Repeated = sf.Type.Kind() == reflect.Slice
@@ -121,6 +124,15 @@ func (f Field) Elem() reflect.Type {
 
 // NumberSetter is an attribute that also takes a bare number.
 type NumberSetter interface{ SetNumber(float64) }
+
+// Presetter is a spec with named sets of values, which its preset attribute
+// picks before the rest of the body is decoded on top.
+type Presetter interface {
+	// SetPreset replaces all values and reports whether there is such a name.
+	SetPreset(name string) bool
+	// Presets lists the names.
+	Presets() []string
+}
 
 // Resolver is a spec with derived defaults.
 type Resolver interface{ Resolve() }

@@ -6,6 +6,8 @@
 //
 //	(none)    a required attribute
 //	optional  an attribute; absent leaves what New put there
+//	preset    an optional string naming a set of values for the other
+//	          attributes, none of which is required then (see Presetter)
 //	block     a nested block: a struct is required, a pointer optional,
 //	          a slice repeatable
 //	union     a nested block with one label that picks an arm: the field is a

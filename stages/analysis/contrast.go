@@ -13,7 +13,12 @@ type cellData struct {
 	levels []int // index into each factor's levels, the replicate left out
 	values map[string]float64
 	order  []string // replicates in order of the trials
+
+	diverged int // further trials, without a response
 }
+
+// complete reports whether the cell has a mean: trials, none of which diverged.
+func (c *cellData) complete() bool { return len(c.order) > 0 && c.diverged == 0 }
 
 func (c *cellData) sample() []float64 {
 	out := make([]float64, len(c.order))
@@ -23,7 +28,8 @@ func (c *cellData) sample() []float64 {
 	return out
 }
 
-// summary returns size, mean and sample standard deviation (0 for n = 1).
+// summary returns size, mean and sample standard deviation (0 for n = 1) of a
+// cell that has any values.
 func (c *cellData) summary() (n int, mean, sd float64) {
 	x := c.sample()
 	if len(x) < 2 {

@@ -61,6 +61,10 @@ func (d *design) add(x trial, replicate int) {
 		d.cells = append(d.cells, &cellData{levels: levels, values: make(map[string]float64)})
 	}
 	c := d.cells[i]
+	if x.diverged {
+		c.diverged++
+		return
+	}
 	if _, twice := c.values[r]; twice {
 		d.doubled = append(d.doubled, d.cellName(levels))
 		return
@@ -172,8 +176,12 @@ func (d *design) difference(c *contrast, i, l int, others []int, weight float64)
 
 func (d *design) weigh(c *contrast, levels []int, weight float64) {
 	cell := d.at(levels)
-	if cell < 0 {
+	switch {
+	case cell < 0:
 		c.missing = append(c.missing, d.cellName(levels))
+		return
+	case !d.cells[cell].complete():
+		c.missing = append(c.missing, fmt.Sprintf("%s (%s)", d.cellName(levels), d.cells[cell].rate()))
 		return
 	}
 	if c.weights == nil {
@@ -261,4 +269,9 @@ func (d *design) interactionsOf(a, b int) []contrast {
 		}
 	}
 	return out
+}
+
+// rate says how many of a cell's trials diverged.
+func (c *cellData) rate() string {
+	return fmt.Sprintf("%d of %d diverged", c.diverged, c.diverged+len(c.order))
 }

@@ -129,13 +129,16 @@ func (f *Factorial) analyse(table *trialTable) *result {
 		r.Factors = append(r.Factors, resultFactor{x.name, x.levels, x.levels[x.baseline]})
 	}
 	for _, c := range d.cells {
-		n, mean, sd := c.summary()
-		cell := resultCell{N: n, Mean: mean, Values: c.sample(), Replicates: c.order}
+		cell := resultCell{N: len(c.order), Values: c.sample(), Replicates: c.order, Diverged: c.diverged}
 		for i, l := range c.levels {
 			cell.Levels = append(cell.Levels, d.factors[i].levels[l])
 		}
-		if n > 1 {
-			cell.SD = &sd
+		if c.complete() {
+			n, mean, sd := c.summary()
+			cell.Mean = &mean
+			if n > 1 {
+				cell.SD = &sd
+			}
 		}
 		r.Cells = append(r.Cells, cell)
 	}
@@ -181,6 +184,6 @@ func (r *result) warn(d *design, single, unpaired, flat bool) {
 	say(flat, "Some contrasts are the same in every replicate to the last bit: either the levels compute the same, or the replicate changes nothing.")
 	say(len(d.doubled) > 0, "Two trials of one replicate in %s: only the first counts.", strings.Join(d.doubled, ", "))
 	for _, c := range r.Contrasts {
-		say(c.Missing != nil, "Not estimable: %s, because there is no trial of %s.", c.Name, join(c.Missing))
+		say(c.Missing != nil, "Not estimable: %s, for want of %s.", c.Name, join(c.Missing))
 	}
 }

@@ -91,7 +91,7 @@ func TestPublishedMeans(t *testing.T) {
 	}
 	got := make(map[string]string)
 	for _, c := range r.Cells {
-		got[strings.Join(c.Levels, " ")] = fmt.Sprintf("%.3f ± %.3f", c.Mean, *c.SD)
+		got[strings.Join(c.Levels, " ")] = fmt.Sprintf("%.3f ± %.3f", *c.Mean, *c.SD)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("cells (-want +got):\n%s", diff)
@@ -203,6 +203,29 @@ func TestMissingCellsAreNamed(t *testing.T) {
 	}
 }
 
+// A diverged trial takes its cell out of every contrast, and is counted.
+func TestDivergedIsNoNumber(t *testing.T) {
+	table := published(t, "rmsnorm", "derf", "dyt")
+	for i, x := range table.trials {
+		if x.levels[0] == "dyt" && x.levels[1] == "muon" && x.levels[2] == "43" {
+			table.trials[i].diverged, table.trials[i].response = true, 0
+		}
+	}
+	r := analysed(t, table)
+	c := find(t, r, "interaction", "dyt: gap to rmsnorm under muon minus gap under adamw")
+	if c.Estimate != nil || !slices.Equal(c.Missing, []string{"dyt + muon (1 of 3 diverged)"}) {
+		t.Errorf("estimate %v, missing %v", c.Estimate, c.Missing)
+	}
+	if derf := find(t, r, "interaction", "derf: gap to rmsnorm under muon minus gap under adamw"); derf.Estimate == nil {
+		t.Error("what does not touch the diverged trial is not estimated either")
+	}
+	for _, want := range []string{"1 of 3 diverged", "Not estimable"} {
+		if !strings.Contains(r.text(), want) {
+			t.Errorf("the text does not say %q:\n%s", want, r.text())
+		}
+	}
+}
+
 func TestOneReplicateGivesNoInterval(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
 	table.trials = slices.DeleteFunc(table.trials, func(x trial) bool { return x.levels[2] != "42" })
@@ -238,7 +261,7 @@ func TestRendering(t *testing.T) {
 	}
 	list := &tableResult{Version: 1, Response: "val_loss", At: "final", Factors: table.factors}
 	for _, x := range table.trials {
-		list.Trials = append(list.Trials, tableTrial{x.levels, x.step, x.response})
+		list.Trials = append(list.Trials, newTableTrial(x))
 	}
 	for name, got := range map[string]string{
 		"published.txt": r.text(), "published.md": r.markdown(), "published-result.csv": rows, "published-trials.txt": list.text(),

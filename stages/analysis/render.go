@@ -110,10 +110,13 @@ func (r *result) cell(levels []string) string {
 }
 
 func (c resultCell) show() string {
-	if c.SD == nil {
-		return decimals(c.Mean)
+	switch {
+	case c.Mean == nil:
+		return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+c.N)
+	case c.SD == nil:
+		return decimals(*c.Mean)
 	}
-	return decimals(c.Mean) + " ± " + decimals(*c.SD)
+	return decimals(*c.Mean) + " ± " + decimals(*c.SD)
 }
 
 // contrastGrid tabulates the contrasts of one kind; nil when there are none.
@@ -190,7 +193,7 @@ func (r *result) csv() (string, error) {
 		return strconv.FormatFloat(*v, 'g', -1, 64)
 	}
 	for _, c := range r.Cells {
-		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), full(&c.Mean), "", "", full(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
+		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), full(c.Mean), "", "", full(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
 	}
 	for _, c := range r.Contrasts {
 		rows = append(rows, []string{c.Kind, c.Name, full(c.Estimate), full(c.Low), full(c.High), "", full(c.T), full(c.DF), full(c.P), full(c.PHolm), strconv.Itoa(c.N), c.Method})

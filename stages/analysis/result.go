@@ -36,10 +36,11 @@ type resultFactor struct {
 type resultCell struct {
 	Levels     []string  `json:"levels"`
 	N          int       `json:"n"`
-	Mean       float64   `json:"mean"`
+	Mean       *float64  `json:"mean"` // none when a trial diverged
 	SD         *float64  `json:"sd"`
 	Replicates []string  `json:"replicates"`
 	Values     []float64 `json:"values"`
+	Diverged   int       `json:"diverged,omitempty"`
 }
 
 // resultContrast is one line of the answer; absent numbers are null.

@@ -45,7 +45,7 @@ func (t *Table) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	r := &tableResult{Version: 1, Response: t.Response, At: t.At.Text, Factors: table.factors}
 	for _, x := range table.trials {
-		r.Trials = append(r.Trials, tableTrial{x.levels, x.step, x.response})
+		r.Trials = append(r.Trials, newTableTrial(x))
 	}
 	return write(env, r)
 }
@@ -62,7 +62,23 @@ type tableResult struct {
 type tableTrial struct {
 	Levels []string `json:"levels"`
 	Step   int      `json:"step"`
-	Value  float64  `json:"value"`
+	Value  *float64 `json:"value"` // none when the trial diverged at that step
+}
+
+func newTableTrial(x trial) tableTrial {
+	t := tableTrial{Levels: x.levels, Step: x.step}
+	if !x.diverged {
+		t.Value = &x.response
+	}
+	return t
+}
+
+// show prints the response in a form of numbers, or that there is none.
+func (t tableTrial) show(number func(float64) string) string {
+	if t.Value == nil {
+		return "diverged"
+	}
+	return number(*t.Value)
 }
 
 func (r *tableResult) grid() *grid {
@@ -73,7 +89,7 @@ func (r *tableResult) grid() *grid {
 	g.right = append(g.right, true, true)
 	g.add(append(append([]string{}, r.Factors...), "step", r.Response)...)
 	for _, t := range r.Trials {
-		g.add(append(append([]string{}, t.Levels...), strconv.Itoa(t.Step), decimals(t.Value))...)
+		g.add(append(append([]string{}, t.Levels...), strconv.Itoa(t.Step), t.show(decimals))...)
 	}
 	return g
 }
@@ -88,7 +104,8 @@ func (r *tableResult) markdown() string { return renderMarkdown(r.sections()) }
 func (r *tableResult) csv() (string, error) {
 	rows := [][]string{append(append([]string{}, r.Factors...), "step", r.Response)}
 	for _, t := range r.Trials {
-		rows = append(rows, append(append([]string{}, t.Levels...), strconv.Itoa(t.Step), strconv.FormatFloat(t.Value, 'g', -1, 64)))
+		rows = append(rows, append(append([]string{}, t.Levels...), strconv.Itoa(t.Step),
+			t.show(func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) })))
 	}
 	return csvOf(rows)
 }

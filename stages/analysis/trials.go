@@ -30,7 +30,8 @@ type trial struct {
 	levels   []string // display text, parallel to the table's factors
 	ids      []addr.Level
 	response float64
-	step     int // where the response was read
+	step     int  // where the response was read, or where the trial diverged
+	diverged bool // there is no response
 }
 
 // trialTable is all trials with their response.
@@ -71,11 +72,16 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 		if err != nil {
 			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
-		found, err := pick(rows, metric, at)
-		if err != nil {
-			return nil, diag.Errorf(diag.Path{"response"}, "No such response", "%s: %v.", in.Address, err).Err()
+		t := trial{}
+		if end, err := pick(rows, "diverged", finalStep); err == nil {
+			t.step, t.diverged = end.Step, true
+		} else {
+			found, err := pick(rows, metric, at)
+			if err != nil {
+				return nil, diag.Errorf(diag.Path{"response"}, "No such response", "%s: %v.", in.Address, err).Err()
+			}
+			t.response, t.step = found.Value, found.Step
 		}
-		t := trial{response: found.Value, step: found.Step}
 		for _, f := range in.Factors {
 			t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
 		}

@@ -2,8 +2,14 @@
 package model
 
 import (
-	"github.com/gomlx/gomlx/core/graph"
+	"encoding/json"
+	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/norm"
@@ -14,7 +20,16 @@ type Model interface {
 	// Params declares all parameters for a norm and a vocabulary.
 	Params(n norm.Norm, vocabulary int) []ml.Param
 	// Logits maps tokens [B, T], int32, to scores [B, T, vocabulary], float32.
-	Logits(tokens_BT *graph.Node, n norm.Norm, vars ml.Vars) *graph.Node
+	Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node
+	// Traits says what a trainer must know beside the graph.
+	Traits() Traits
+}
+
+// Traits are facts about a model.
+type Traits struct {
+	Layers, Width int
+	Longest       int  // positions of the longest sequence; 0 for no limit
+	Noisy         bool // draws noise in training
 }
 
 // Kinds lists the stages of block model.
@@ -22,6 +37,161 @@ func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
 		Block: "model", Type: "llama", Version: 1, Definition: true,
 		Doc: "A decoder-only transformer in Llama's shape: rotary positions, grouped-query attention, SwiGLU, norms before each sublayer and at the end.",
-		New: func() pipeline.Stage { return &Llama{RopeTheta: 10000, Tied: true, InitStd: 0.02} },
+		New: func() pipeline.Stage { return newLlama() },
+	}, {
+		Block: "model", Type: "gpt2", Version: 1, Definition: true,
+		Doc: "A decoder-only transformer in GPT-2's shape: learnt positions, fused attention weights, GELU, norms before each sublayer and at the end.",
+		New: func() pipeline.Stage { return newGPT2() },
 	}}
+}
+
+// Parameters counts the numbers that training changes.
+func Parameters(params []ml.Param) int64 {
+	var n int64
+	for _, p := range params {
+		if p.Role != ml.RoleBuffer {
+			n += p.Size()
+		}
+	}
+	return n
+}
+
+// FLOPs is the arithmetic of one trained token, forward and backward, in
+// operations: 6 for each weight of a matrix product (arXiv 2001.08361, with the
+// output projection and without the lookup of embeddings), and 12 · layers ·
+// width · length for attention's own products, not halved for the mask.
+func FLOPs(m Model, params []ml.Param, length int) float64 {
+	weights, embedding, head := 0.0, 0.0, false
+	for _, p := range params {
+		switch {
+		case p.Role == ml.RoleMatrix:
+			weights += float64(p.Size())
+		case p.Role == ml.RoleHead:
+			weights, head = weights+float64(p.Size()), true
+		case p.Path == "embedding":
+			embedding = float64(p.Size())
+		}
+	}
+	if !head {
+		weights += embedding
+	}
+	t := m.Traits()
+	return 6*weights + 12*float64(t.Layers)*float64(t.Width)*float64(length)
+}
+
+// residual adds sublayers to the residual stream.
+type residual struct {
+	scaled  bool
+	dropout float64
+	vars    ml.Vars
+}
+
+func residualPath(at, sublayer string) string { return at + "residual." + sublayer }
+
+// residualParams declares the multipliers of one block, if there are any.
+func residualParams(at string, start *float64) []ml.Param {
+	if start == nil {
+		return nil
+	}
+	var out []ml.Param
+	for _, sublayer := range []string{"attention", "ffn"} {
+		out = append(out, ml.Param{Path: residualPath(at, sublayer), Role: ml.RoleScalar, Init: ml.Init{Value: *start}})
+	}
+	return out
+}
+
+func (r residual) add(x_ND, y_ND *Node, at, sublayer string) *Node {
+	path := residualPath(at, sublayer)
+	y_ND = r.vars.Dropout(y_ND, r.dropout, path)
+	if r.scaled {
+		y_ND = Mul(y_ND, r.vars.At(path))
+	}
+	return Add(x_ND, y_ND)
+}
+
+// project maps rows [B·T, D] to scores [B, T, V].
+func project(x_ND *Node, b, t int, tied bool, vars ml.Vars) *Node {
+	path := "head"
+	if tied {
+		path = "embedding"
+	}
+	return Reshape(vars.Linear(x_ND, path), b, t, vars.At(path).Shape().Dimensions[0])
+}
+
+// described is a model as a stage.
+type described interface {
+	Model
+	pipeline.Stage
+}
+
+// describe is Describe for all models.
+func describe(m described, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	what := cache.Map(map[string]cache.Value{
+		"part": cache.String("model"), "type": cache.String(kind), "spec": cache.String(string(raw)),
+	})
+	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(m)) })
+	if err != nil {
+		return pipeline.Recipe{}, fmt.Errorf("fingerprinting model %s: %w", kind, err)
+	}
+	return pipeline.Recipe{
+		Code:    cache.Map(map[string]cache.Value{"model": cache.DigestValue(d)}),
+		Outputs: pipeline.DefinitionOutputs(),
+	}, nil
+}
+
+// alone is a model by itself without norms, with a small vocabulary and a short
+// sequence.
+func alone(m Model) ml.Program {
+	n, length := &norm.None{}, 4
+	if t := m.Traits(); t.Longest > 0 {
+		length = min(length, t.Longest)
+	}
+	params := m.Params(n, 4)
+	p := ml.Program{Name: "model", Inputs: []ml.Input{
+		{Name: "tokens", Shape: []int{1, length}, DType: dtypes.Int32}, {Name: "noise", Shape: []int{2}, DType: dtypes.Uint32},
+	}}
+	for _, q := range params {
+		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
+	}
+	p.Build = func(in []*Node) []*Node {
+		return []*Node{m.Logits(in[0], n, ml.NewVars(params, in[2:]).Noisy(in[1]))}
+	}
+	return p
+}
+
+// checks collects range errors.
+type checks struct{ list diag.List }
+
+func (c *checks) wrong(name, detail string, args ...any) {
+	c.list = append(c.list, diag.Errorf(diag.Path{name}, "Out of range", detail, args...)...)
+}
+
+func (c *checks) atLeastOne(name string, v int) {
+	if v < 1 {
+		c.wrong(name, "%s must be at least 1, not %d.", name, v)
+	}
+}
+
+// shared checks what all models have.
+func (c *checks) shared(std, dropout float64, scale *float64) {
+	if std <= 0 {
+		c.wrong("init_std", "init_std must be above 0, not %v: equal weights would never part.", std)
+	}
+	if dropout < 0 || dropout >= 1 {
+		c.wrong("dropout", "dropout is a share, at least 0 and below 1, not %v.", dropout)
+	}
+	if scale != nil && *scale == 0 {
+		c.wrong("residual_scale", "residual_scale must not be 0: no sublayer would ever learn.")
+	}
+}
+
+func (c *checks) heads(width, heads int) {
+	if width%heads != 0 {
+		c.wrong("width", "width %d cannot be divided among %d heads. Make it a multiple, for example %d.",
+			width, heads, (width/heads+1)*heads)
+	}
 }

@@ -11,21 +11,30 @@ import (
 )
 
 // LayerNorm is norm "layernorm": y = γ (x − mean) / √(var + ε) over the last
-// axis, var being the population variance. There is no bias.
+// axis, var being the population variance; + β where asked.
 type LayerNorm struct {
-	Eps float64 `hcl:"eps,optional" doc:"ε, added to the variance."`
+	Eps  float64 `hcl:"eps,optional" doc:"ε, added to the variance."`
+	Bias bool    `hcl:"bias,optional" doc:"Whether to add a learnt vector β."`
 }
 
 // Params implements Norm.
 func (n *LayerNorm) Params(prefix string, _ Site, width int) []ml.Param {
-	return []ml.Param{gain(prefix, width)}
+	out := []ml.Param{gain(prefix, width)}
+	if n.Bias {
+		out = append(out, bias(prefix, width))
+	}
+	return out
 }
 
 // Apply implements Norm.
 func (n *LayerNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
 	vars.Tap(prefix+input, x)
 	centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
-	return Mul(row(vars.At(prefix+".gamma"), x), rescale(centred, n.Eps))
+	y := Mul(row(vars.At(prefix+".gamma"), x), rescale(centred, n.Eps))
+	if n.Bias {
+		y = Add(y, row(vars.At(prefix+".beta"), y))
+	}
+	return y
 }
 
 // Validate implements pipeline.Stage.

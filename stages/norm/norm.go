@@ -54,7 +54,7 @@ func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
 		kind("rmsnorm", "Root-mean-square normalization: y = γ x / √(mean(x²) + ε).",
 			func() pipeline.Stage { return &RMSNorm{Eps: defaultEps} }),
-		kind("layernorm", "Layer normalization without bias: y = γ (x − mean) / √(var + ε).",
+		kind("layernorm", "Layer normalization: y = γ (x − mean) / √(var + ε), + β where asked.",
 			func() pipeline.Stage { return &LayerNorm{Eps: defaultEps} }),
 		kind("derf", "Dynamic erf: y = γ erf(α x + s) + β, with scalars α and s learnt at each site.",
 			func() pipeline.Stage { return &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true} }),

@@ -2,7 +2,6 @@ package optimizer
 
 import (
 	"context"
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -14,18 +13,56 @@ import (
 // Muon is optimizer "muon" after K. Jordan's muon.py: the momentum of each
 // hidden matrix is replaced by an approximately orthogonal one.
 type Muon struct {
+	Variant      string  `hcl:"variant,preset" key:"-" json:"-" doc:"Values for the rest: \"original\" (the defaults), \"moonlight\" (arXiv 2502.16982), \"torch\" (torch.optim.Muon), \"speedrun-2024-10\" (modded-nanogpt's record of 10 October 2024)."`
 	LearningRate float64 `hcl:"learning_rate,optional" doc:"η of the hidden matrices, before the schedule's factor."`
-	Momentum     float64 `hcl:"momentum,optional" doc:"μ of the average m ← μ m + (1 − μ) g."`
-	Nesterov     bool    `hcl:"nesterov,optional" doc:"Whether to look ahead: (1 − μ) g + μ m."`
+	Momentum     float64 `hcl:"momentum,optional" doc:"μ of the average."`
+	MomentumForm string  `hcl:"momentum_form,optional" doc:"\"ema\" m ← μ m + (1 − μ) g, or \"heavy_ball\" m ← μ m + g. The orthogonalized direction is the same."`
+	Nesterov     bool    `hcl:"nesterov,optional" doc:"Whether to look ahead: (1 − μ) g + μ m, or g + μ m."`
 	Iterations   int     `hcl:"iterations,optional" doc:"Newton-Schulz iterations."`
-	Scale        string  `hcl:"scale,optional" doc:"Factor of the update by the matrix's shape [out, in]: \"jordan\" √max(1, out/in), \"moonlight\" 0.2 √max(out, in), \"none\" 1."`
+	Coefficients string  `hcl:"coefficients,optional" doc:"Of the iterations: \"quintic\", the same in each, or \"polar-express\" (arXiv 2505.16932)."`
+	Scale        string  `hcl:"scale,optional" doc:"Factor of the update by the matrix's shape [out, in]: \"jordan\" √max(1, out/in), \"moonlight\" 0.2 √max(out, in), \"max\" √max(out, in), \"none\" 1."`
+	SplitQKV     bool    `hcl:"split_qkv,optional" doc:"Whether the query, key and value parts of a fused matrix are orthogonalized one by one."`
 	WeightDecay  float64 `hcl:"weight_decay,optional" doc:"λ of the hidden matrices."`
 	AdamW        *AdamW  `hcl:"adamw,block" doc:"The rule for embeddings, output projection, vectors and scalars."`
 }
 
-// The quintic's coefficients: they send every singular value in [0.003, 1] to
-// between 0.68 and 1.14 in five iterations.
-const nsA, nsB, nsC = 3.4445, -4.7750, 2.0315
+func newMuon() *Muon {
+	return &Muon{LearningRate: 0.02, Momentum: 0.95, MomentumForm: "ema", Nesterov: true, Iterations: 5,
+		Coefficients: "quintic", Scale: "jordan", SplitQKV: true, AdamW: newAdamW()}
+}
+
+// muonVariants change the defaults into those of other programs. torch's clamps
+// the norm at 1e-7 where this adds 1e-7, which no gradient of use can tell.
+var muonVariants = map[string]func(*Muon){
+	"original": func(*Muon) {},
+	"moonlight": func(m *Muon) {
+		m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
+		m.AdamW.LearningRate = 1e-3
+	},
+	"torch": func(m *Muon) {
+		m.LearningRate, m.WeightDecay, m.SplitQKV = 1e-3, 0.1, false
+		m.AdamW.LearningRate = 1e-3
+	},
+	"speedrun-2024-10": func(m *Muon) {
+		m.LearningRate, m.MomentumForm, m.Scale = 0.00036, "heavy_ball", "max"
+	},
+}
+
+// SetPreset implements spec.Presetter.
+func (m *Muon) SetPreset(name string) bool {
+	change, ok := muonVariants[name]
+	if ok {
+		*m = *newMuon()
+		m.Variant = name
+		change(m)
+	}
+	return ok
+}
+
+// Presets implements spec.Presetter.
+func (m *Muon) Presets() []string {
+	return []string{"original", "moonlight", "torch", "speedrun-2024-10"}
+}
 
 // State implements Optimizer.
 func (m *Muon) State(p ml.Param) []string {
@@ -40,49 +77,15 @@ func (m *Muon) Update(p ml.Param, value, grad *Node, state []*Node, at Clock) (*
 	if p.Role != ml.RoleMatrix {
 		return m.AdamW.Update(p, value, grad, state, at)
 	}
-	mean := Add(MulScalar(state[0], m.Momentum), MulScalar(grad, 1-m.Momentum))
-	direction := mean
-	if m.Nesterov {
-		direction = Add(MulScalar(grad, 1-m.Momentum), MulScalar(mean, m.Momentum))
+	direction, average := momentum{m.Momentum, m.MomentumForm == "heavy_ball", m.Nesterov}.apply(grad, state[0])
+	rate := at.rate(p, m.LearningRate)
+	parts := 1
+	if m.SplitQKV {
+		parts = p.Parts
 	}
-	rate := at.rate(m.LearningRate)
-	if m.WeightDecay != 0 {
-		value = Mul(value, single(OneMinus(MulScalar(rate, m.WeightDecay))))
-	}
-	size := single(MulScalar(rate, m.factor(p.Shape[0], p.Shape[1])))
-	return Sub(value, Mul(NewtonSchulz(direction, m.Iterations), size)), []*Node{mean}
-}
-
-// factor scales an update by the shape of its matrix.
-func (m *Muon) factor(out, in int) float64 {
-	switch m.Scale {
-	case "jordan":
-		return math.Sqrt(math.Max(1, float64(out)/float64(in)))
-	case "moonlight":
-		return 0.2 * math.Sqrt(float64(max(out, in)))
-	}
-	return 1
-}
-
-// NewtonSchulz brings the singular values of a matrix [r, c], float32, near 1
-// and keeps its singular vectors: X ← a X + (b A + c A²) X with A = X Xᵀ, from
-// X = G / (‖G‖ + 1e-7), on the transpose when r > c.
-func NewtonSchulz(g *Node, iterations int) *Node {
-	rows, cols := g.Shape().Dimensions[0], g.Shape().Dimensions[1]
-	x := g
-	if rows > cols {
-		x = Transpose(x, 0, 1)
-	}
-	x = Div(x, AddScalar(Sqrt(ReduceAllSum(Mul(x, x))), 1e-7))
-	for range iterations {
-		a := DotGeneral(x, []int{1}, nil, x, []int{1}, nil)
-		b := Add(MulScalar(a, nsB), MulScalar(DotGeneral(a, []int{1}, nil, a, []int{0}, nil), nsC))
-		x = Add(MulScalar(x, nsA), DotGeneral(b, []int{1}, nil, x, []int{0}, nil))
-	}
-	if rows > cols {
-		x = Transpose(x, 0, 1)
-	}
-	return x
+	update := byParts(direction, parts, func(x *Node) *Node { return NewtonSchulz(x, m.Iterations, m.Coefficients) })
+	size := single(MulScalar(rate, shapeFactor(m.Scale, p.Shape[0]/max(parts, 1), p.Shape[1])))
+	return Sub(decayed(p, value, rate, m.WeightDecay), Mul(update, size)), []*Node{average}
 }
 
 // Validate implements pipeline.Stage.
@@ -92,12 +95,10 @@ func (m *Muon) Validate() diag.List {
 	c.that(m.Momentum >= 0 && m.Momentum < 1, "momentum", "at least 0 and below 1", m.Momentum)
 	c.that(m.Iterations >= 1, "iterations", "at least 1", m.Iterations)
 	c.that(m.WeightDecay >= 0, "weight_decay", "at least 0", m.WeightDecay)
-	known := m.Scale == "jordan" || m.Scale == "moonlight" || m.Scale == "none"
-	c.that(known, "scale", `"jordan", "moonlight" or "none"`, m.Scale)
-	for _, d := range m.AdamW.Validate() {
-		d.Path = append(diag.Path{"adamw"}, d.Path...)
-		c.list = append(c.list, d)
-	}
+	c.among(m.MomentumForm, "momentum_form", "ema", "heavy_ball")
+	c.among(m.Coefficients, "coefficients", "quintic", "polar-express")
+	c.among(m.Scale, "scale", "jordan", "moonlight", "max", "none")
+	c.within("adamw", m.AdamW.Validate())
 	return c.list
 }
 

@@ -7,6 +7,9 @@ package optimizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -33,8 +36,12 @@ type Clock struct {
 	Multiplier *graph.Node // float32 scalar: the schedule's factor of the learning rate
 }
 
-// rate is the learning rate of the step, a float64 scalar.
-func (c Clock) rate(base float64) *graph.Node {
+// rate is the learning rate of the step for a parameter, a float64 scalar: the
+// parameter's own, or the base, times the schedule's factor.
+func (c Clock) rate(p ml.Param, base float64) *graph.Node {
+	if p.LearningRate != 0 {
+		base = p.LearningRate
+	}
 	return graph.MulScalar(graph.ConvertDType(c.Multiplier, dtypes.Float64), base)
 }
 
@@ -45,20 +52,36 @@ func (c Clock) correction(beta float64) *graph.Node {
 	return graph.OneMinus(graph.Pow(graph.Scalar(t.Graph(), dtypes.Float64, beta), t))
 }
 
+// decayed is the value after decoupled weight decay, value (1 − η λ). Vectors
+// and scalars do not decay.
+func decayed(p ml.Param, value, rate *graph.Node, decay float64) *graph.Node {
+	if len(p.Shape) < 2 || decay == 0 {
+		return value
+	}
+	return graph.Mul(value, single(graph.OneMinus(graph.MulScalar(rate, decay))))
+}
+
 // single rounds a float64 scalar to float32.
 func single(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float32) }
 
 // Kinds lists the stages of block optimizer.
 func Kinds() []pipeline.Kind {
+	kind := func(typ, doc string, fresh func() pipeline.Stage) pipeline.Kind {
+		return pipeline.Kind{Block: "optimizer", Type: typ, Version: 1, Definition: true, Doc: doc, New: fresh}
+	}
 	return []pipeline.Kind{
-		{Block: "optimizer", Type: "adamw", Version: 1, Definition: true,
-			Doc: "Adam with decoupled weight decay, which falls on parameters of two or more dimensions only.",
-			New: func() pipeline.Stage { return newAdamW() }},
-		{Block: "optimizer", Type: "muon", Version: 1, Definition: true,
-			Doc: "Momentum orthogonalized by Newton-Schulz iterations for hidden matrices; AdamW for everything else.",
-			New: func() pipeline.Stage {
-				return &Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, Iterations: 5, Scale: "jordan", AdamW: newAdamW()}
-			}},
+		kind("adamw", "Adam with decoupled weight decay, which falls on parameters of two or more dimensions only.",
+			func() pipeline.Stage { return newAdamW() }),
+		kind("muon", "Momentum orthogonalized by Newton-Schulz iterations for hidden matrices; AdamW for everything else.",
+			func() pipeline.Stage { return newMuon() }),
+		kind("hyperball", "Hidden matrices that keep their norm: steps on a sphere, in Muon's or Adam's direction; AdamW for everything else.",
+			func() pipeline.Stage { return newHyperball() }),
+		kind("lion", "The sign of an average of gradients, with decoupled weight decay.",
+			func() pipeline.Stage { return &Lion{LearningRate: 1e-4, Beta1: 0.9, Beta2: 0.99, WeightDecay: 0.1} }),
+		kind("signum", "The sign of the momentum, with decoupled weight decay.",
+			func() pipeline.Stage { return &Signum{LearningRate: 1e-3, Momentum: 0.9, WeightDecay: 0.1} }),
+		kind("sgd", "Stochastic gradient descent with heavy-ball momentum and decoupled weight decay.",
+			func() pipeline.Stage { return &SGD{LearningRate: 0.1, Momentum: 0.9} }),
 	}
 }
 
@@ -68,6 +91,7 @@ func alone(o Optimizer) ml.Program {
 		{Path: "matrix", Shape: []int{6, 4}, Role: ml.RoleMatrix},
 		{Path: "embedding", Shape: []int{6, 4}, Role: ml.RoleEmbedding},
 		{Path: "vector", Shape: []int{4}, Role: ml.RoleVector},
+		{Path: "fused", Shape: []int{6, 2}, Role: ml.RoleMatrix, Parts: 3},
 	}
 	p := ml.Program{Name: "optimizer", Inputs: []ml.Input{
 		{Name: "step", DType: dtypes.Int32}, {Name: "multiplier", DType: dtypes.Float32},
@@ -121,5 +145,22 @@ type checks struct{ list diag.List }
 func (c *checks) that(ok bool, name, want string, got any) {
 	if !ok {
 		c.list = append(c.list, diag.Errorf(diag.Path{name}, "Out of range", "%s must be %s, not %v.", name, want, got)...)
+	}
+}
+
+func (c *checks) among(got, name string, known ...string) {
+	quoted := make([]string, len(known))
+	for i, k := range known {
+		quoted[i] = strconv.Quote(k)
+	}
+	last := len(quoted) - 1
+	c.that(slices.Contains(known, got), name, strings.Join(quoted[:last], ", ")+" or "+quoted[last], got)
+}
+
+// within adds the errors of a nested block.
+func (c *checks) within(name string, list diag.List) {
+	for _, d := range list {
+		d.Path = append(diag.Path{name}, d.Path...)
+		c.list = append(c.list, d)
 	}
 }

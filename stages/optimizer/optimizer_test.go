@@ -64,7 +64,7 @@ func TestNewtonSchulz(t *testing.T) {
 		}, []float32{.8826, .1575, .3692, .0714, .0445, .6226, .0836, .7259}},
 	} {
 		p := ml.Program{Name: "ns", Inputs: []ml.Input{{Name: "g", Shape: tt.shape, DType: dtypes.Float32}},
-			Build: func(in []*graph.Node) []*graph.Node { return []*graph.Node{NewtonSchulz(in[0], 5)} }}
+			Build: func(in []*graph.Node) []*graph.Node { return []*graph.Node{NewtonSchulz(in[0], 5, "quintic")} }}
 		got := execute(t, p, tt.in)[0]
 		for i := range got {
 			if math.Abs(float64(got[i]-tt.want[i])) > 0.6e-4 {
@@ -115,7 +115,8 @@ func TestAdamWFirstStep(t *testing.T) {
 // Muon's scale looks at [out, in]: a weight with more outputs than inputs moves
 // further, its transpose does not.
 func TestMuonOrientation(t *testing.T) {
-	m := &Muon{LearningRate: 1, Momentum: 0, Iterations: 5, Scale: "jordan", AdamW: newAdamW()}
+	m := newMuon()
+	m.LearningRate, m.Momentum, m.Nesterov = 1, 0, false
 	size := func(out, in int) float64 {
 		p := ml.Param{Path: "w", Shape: []int{out, in}, Role: ml.RoleMatrix}
 		grad := make([]float32, out*in)
@@ -147,20 +148,18 @@ func TestMuonGroups(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good := func() *Muon {
-		return &Muon{LearningRate: 0.02, Momentum: 0.95, Iterations: 5, Scale: "jordan", AdamW: newAdamW()}
-	}
+	good := newMuon
 	if err := good().Validate().Err(); err != nil {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Muon){
-		"learning_rate must be above 0, not -1":                   func(m *Muon) { m.LearningRate = -1 },
-		"momentum must be at least 0 and below 1, not 1":          func(m *Muon) { m.Momentum = 1 },
-		"iterations must be at least 1, not 0":                    func(m *Muon) { m.Iterations = 0 },
-		`scale must be "jordan", "moonlight" or "none", not adam`: func(m *Muon) { m.Scale = "adam" },
-		"beta2 must be at least 0 and below 1, not 1":             func(m *Muon) { m.AdamW.Beta2 = 1 },
-		"eps must be above 0, not 0":                              func(m *Muon) { m.AdamW.Eps = 0 },
-		"weight_decay must be at least 0, not -0.1":               func(m *Muon) { m.WeightDecay = -0.1 },
+		"learning_rate must be above 0, not -1":                          func(m *Muon) { m.LearningRate = -1 },
+		"momentum must be at least 0 and below 1, not 1":                 func(m *Muon) { m.Momentum = 1 },
+		"iterations must be at least 1, not 0":                           func(m *Muon) { m.Iterations = 0 },
+		`scale must be "jordan", "moonlight", "max" or "none", not adam`: func(m *Muon) { m.Scale = "adam" },
+		"beta2 must be at least 0 and below 1, not 1":                    func(m *Muon) { m.AdamW.Beta2 = 1 },
+		"eps must be above 0, not 0":                                     func(m *Muon) { m.AdamW.Eps = 0 },
+		"weight_decay must be at least 0, not -0.1":                      func(m *Muon) { m.WeightDecay = -0.1 },
 	} {
 		m := good()
 		change(m)

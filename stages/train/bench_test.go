@@ -14,7 +14,7 @@ import (
 // core.
 func BenchmarkStep(b *testing.B) {
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	muon := &optimizer.Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, Iterations: 5, Scale: "jordan", AdamW: adamw}
+	muon := &optimizer.Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, MomentumForm: "ema", Iterations: 5, Coefficients: "quintic", Scale: "jordan", AdamW: adamw}
 	for _, bm := range []struct {
 		name string
 		norm norm.Norm
@@ -47,7 +47,7 @@ func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
 		tokens[i] = int32(i * 7 % 256)
 	}
 	for b.Loop() {
-		if _, _, err := machine.step(0, 1, tokens); err != nil {
+		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

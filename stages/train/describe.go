@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"sync"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -30,6 +31,8 @@ const (
 	checkpointName = "checkpoint"
 )
 
+const safetensors = "application/x-safetensors"
+
 // recipe composes the trial's computation from its inputs.
 func (t *LM) recipe(in pipeline.Inputs) *recipe {
 	tokens := in.One("data").Stage.(Tokens)
@@ -49,8 +52,8 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	data := in.One("data")
 	outputs := []pipeline.Output{{Name: metricsName, MediaType: "application/jsonl"}}
-	if t.Checkpoint.Keep == "final" {
-		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: "application/x-safetensors", Evictable: true})
+	if t.Checkpoint.Keep != "none" {
+		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: safetensors, Evictable: true, Optional: true})
 	}
 	return pipeline.Recipe{
 		Inputs: cache.Map(map[string]cache.Value{
@@ -65,14 +68,15 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 			"study":     cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
 		}),
 		Code:    code,
-		Notes:   parts(in),
+		Notes:   t.notes(in),
 		Outputs: outputs,
 	}, nil
 }
 
-// parts are the fingerprints of the definitions alone, for explanations.
-func parts(in pipeline.Inputs) cache.Value {
-	m := make(map[string]cache.Value)
+// notes are the fingerprints of the definitions alone, for explanations, and
+// the size of the model.
+func (t *LM) notes(in pipeline.Inputs) cache.Value {
+	m := map[string]cache.Value{"size": t.size(in)}
 	for _, name := range []string{"model", "norm", "optimizer"} {
 		if code := in.One(name).Recipe.Code; !code.IsZero() {
 			m[name] = code
@@ -81,13 +85,34 @@ func parts(in pipeline.Inputs) cache.Value {
 	return cache.Map(m)
 }
 
+// sizes remembers the size of models: a plan asks for that of every trial.
+var sizes sync.Map
+
+// size counts a model's parameters and the arithmetic of one trained token.
+func (t *LM) size(in pipeline.Inputs) cache.Value {
+	vocabulary := in.One("data").Stage.(Tokens).Vocabulary()
+	id := fmt.Sprint(in.One("model").Ref.Digest(), in.One("norm").Ref.Digest(), vocabulary, t.Batch.Length)
+	if v, ok := sizes.Load(id); ok {
+		return v.(cache.Value)
+	}
+	m := in.One("model").Stage.(model.Model)
+	params := m.Params(in.One("norm").Stage.(norm.Norm), vocabulary)
+	v := cache.Map(map[string]cache.Value{
+		"parameters":      cache.Int(model.Parameters(params)),
+		"flops_per_token": cache.Float(model.FLOPs(m, params, t.Batch.Length)),
+		"tokens":          cache.Int(int64(t.tokensPerStep()) * int64(t.Steps)),
+	})
+	sizes.Store(id, v)
+	return v
+}
+
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 	what := cache.Map(map[string]cache.Value{
 		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(), "optimizer": in.One("optimizer").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()),
+		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()), "precision": cache.String(t.Precision),
 	})
 	code := make(map[string]cache.Value)
 	for _, part := range []struct {
@@ -109,18 +134,6 @@ func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 	return cache.Map(code), nil
 }
 
-// identity is the schedule's spec, under which its factors are remembered.
-func (s *Schedule) identity(steps int) cache.Value {
-	floor := 0.0
-	if s.Cosine != nil {
-		floor = s.Cosine.Floor
-	}
-	return cache.Map(map[string]cache.Value{
-		"cosine": cache.Bool(s.Cosine != nil), "warmup": cache.Int(int64(s.warmup())),
-		"floor": cache.Float(floor), "steps": cache.Int(int64(steps)),
-	})
-}
-
 // checkData refuses text that cannot fill one batch.
 func (t *LM) checkData(in pipeline.Inputs) diag.List {
 	data := in.One("data")
@@ -129,6 +142,10 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 		return diag.Errorf(diag.Path{"data"}, "Not text", "%s makes no tokens to train a language model on.", data.Address)
 	}
 	var list diag.List
+	if most := in.One("model").Stage.(model.Model).Traits().Longest; most > 0 && t.Batch.Length > most {
+		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
+			"length must be at most the %d positions of %s, not %d.", most, in.One("model").Address, t.Batch.Length)...)
+	}
 	count := func(name string) int { return int(data.Artifacts[name].Size) / tokens.TokenBytes() }
 	need := t.Accumulate * t.Batch.Sequences * windowFor(t.Batch.Length)
 	if n := count(trainTokens); n < need {

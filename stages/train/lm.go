@@ -20,11 +20,13 @@ type LM struct {
 	Steps      int           `hcl:"steps" doc:"Optimizer steps."`
 	ClipNorm   *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
 	Accumulate int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
+	Precision  string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
 	Backend    string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
 	Batch      Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
 	Schedule   *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
 	Evaluate   *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
-	Checkpoint *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the weights. It enters no key."`
+	Checkpoint *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
+	Diverge    float64       `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
 }
 
 // Batch is the size of a micro-batch.
@@ -44,7 +46,8 @@ func (e *Evaluate) SetDefaults() { *e = Evaluate{Every: 50, Batches: 16} }
 
 // Checkpoint says which weights are kept.
 type Checkpoint struct {
-	Keep string `hcl:"keep,optional" doc:"\"final\" or \"none\"."`
+	Every int    `hcl:"every,optional" doc:"Steps between states that a stopped trial can go on from; 0 for one a minute."`
+	Keep  string `hcl:"keep,optional" doc:"What stays when the trial is done: the \"final\" state, \"all\", or \"none\"."`
 }
 
 // SetDefaults fills a checkpoint block.
@@ -73,8 +76,11 @@ func (t *LM) Validate() diag.List {
 	that(t.Batch.Length >= 1, diag.Path{"batch", "length"}, "length must be at least 1, not %d.", t.Batch.Length)
 	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
 	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
+	that(t.Checkpoint.Every >= 0, diag.Path{"checkpoint", "every"}, "every is a number of steps, or 0 for a state a minute, not %d.", t.Checkpoint.Every)
 	keep := t.Checkpoint.Keep
-	that(keep == "final" || keep == "none", diag.Path{"checkpoint", "keep"}, "keep is \"final\" or \"none\", not %q.", keep)
+	that(slices.Contains([]string{"final", "all", "none"}, keep), diag.Path{"checkpoint", "keep"}, "keep is \"final\", \"all\" or \"none\", not %q.", keep)
+	that(t.Diverge >= 0, diag.Path{"diverge_above"}, "diverge_above must be above 0, or 0 for no limit, not %v.", t.Diverge)
+	that(t.Precision == "fp32" || t.Precision == "bf16", diag.Path{"precision"}, "precision is \"fp32\" or \"bf16\", not %q.", t.Precision)
 	if !slices.Contains(backend.Names(), t.Backend) {
 		list = append(list, diag.Errorf(diag.Path{"backend"}, "Unknown backend", "There is no backend %q. There is %s.",
 			t.Backend, strings.Join(backend.Names(), ", "))...)

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -25,6 +26,7 @@ type recipe struct {
 	batch      Batch
 	accumulate int
 	clip       float64 // 0 for none
+	dot        dtypes.DType
 
 	params []ml.Param
 	states []ml.Param // of the optimizer, in the order of params
@@ -33,7 +35,10 @@ type recipe struct {
 func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
 	r := &recipe{
 		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
-		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(),
+		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), dot: dtypes.Float32,
+	}
+	if t.Precision == "bf16" {
+		r.dot = dtypes.BFloat16
 	}
 	r.params = m.Params(n, vocabulary)
 	for _, p := range r.params {
@@ -56,7 +61,8 @@ func (r *recipe) inputs(params []ml.Param) []ml.Input {
 }
 
 // step is one whole optimizer step. Inputs: parameters, optimizer state, step
-// (int32), multiplier (float32), tokens [A, B, L] (int32). Outputs: the new
+// (int32), multiplier (float32), tokens [A, B, L] (int32), and for a noisy model
+// the noise of each micro-batch [A, 2] (uint32). Outputs: the new
 // parameters and state, the mean loss before the update, and the global norm
 // of the gradient before clipping.
 func (r *recipe) step() ml.Program {
@@ -66,11 +72,19 @@ func (r *recipe) step() ml.Program {
 		ml.Input{Name: "step", DType: dtypes.Int32},
 		ml.Input{Name: "multiplier", DType: dtypes.Float32},
 		ml.Input{Name: "tokens", Shape: []int{r.accumulate, r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
+	noisy := r.noisy()
+	if noisy {
+		inputs = append(inputs, ml.Input{Name: "noise", Shape: []int{r.accumulate, 2}, DType: dtypes.Uint32})
+	}
 	build := func(in []*Node) []*Node {
 		params, states := in[:np], in[np:np+ns]
+		var noise_A2 *Node
+		if noisy {
+			noise_A2 = in[len(in)-1]
+		}
 		clock := optimizer.Clock{Step: in[np+ns], Multiplier: in[np+ns+1]}
 		seen := make(taps)
-		loss := r.meanLoss(in[np+ns+2], ml.NewVars(r.params, params).Watched(seen.add))
+		loss := r.meanLoss(in[np+ns+2], noise_A2, r.vars(params).Watched(seen.add))
 		grads := Gradient(loss, r.trained(params)...)
 		size, grads := clipGlobal(grads, r.clip)
 		newParams, newStates := r.update(params, grads, states, clock, seen)
@@ -84,6 +98,16 @@ type taps map[string][]*Node
 
 func (t taps) add(path string, x *Node) { t[path] = append(t[path], x) }
 
+func (r *recipe) noisy() bool { return r.model.Traits().Noisy }
+
+// vars binds the parameters of one forward pass.
+func (r *recipe) vars(params []*Node) ml.Vars { return ml.NewVars(r.params, params).Multiplying(r.dot) }
+
+// trainedParams lists what has a gradient.
+func (r *recipe) trainedParams() []ml.Param {
+	return slices.DeleteFunc(slices.Clone(r.params), func(p ml.Param) bool { return p.Role == ml.RoleBuffer })
+}
+
 // trained picks what has a gradient.
 func (r *recipe) trained(params []*Node) []*Node {
 	var out []*Node
@@ -96,10 +120,13 @@ func (r *recipe) trained(params []*Node) []*Node {
 }
 
 // meanLoss averages the loss over the micro-batches of tokens_ABL.
-func (r *recipe) meanLoss(tokens_ABL *Node, vars ml.Vars) *Node {
+func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
 	var sum *Node
 	for a := range r.accumulate {
 		micro_BL := Squeeze(SliceAxis(tokens_ABL, 0, AxisElem(a)), 0)
+		if noise_A2 != nil {
+			vars = vars.Noisy(Squeeze(SliceAxis(noise_A2, 0, AxisElem(a)), 0))
+		}
 		loss := r.loss(micro_BL, vars)
 		if sum == nil {
 			sum = loss
@@ -175,7 +202,7 @@ func (r *recipe) evaluate() ml.Program {
 		ml.Input{Name: "tokens", Shape: []int{r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
 	build := func(in []*Node) []*Node {
 		last := len(in) - 1
-		return []*Node{r.loss(in[last], ml.NewVars(r.params, in[:last]))}
+		return []*Node{r.loss(in[last], r.vars(in[:last]))}
 	}
 	return ml.Program{Name: "evaluate", Inputs: inputs, Build: build}
 }

@@ -7,10 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"time"
-
-	"github.com/gomlx/compute"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -19,34 +15,25 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// progressEvery bounds how often a trial reports.
-const progressEvery = 200 * time.Millisecond
-
 // Run implements pipeline.Stage.
 func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
-	l, err := t.newLoop(env)
+	l, err := t.newLoop(ctx, env)
 	if err != nil {
 		return err
 	}
-	if err := l.train(ctx); err != nil {
+	if err := l.follow(ctx); err != nil {
 		return err
 	}
-	l.rows = append(l.rows, row{t.Steps, "val_tokens", float64(len(l.checks) * t.Batch.Sequences * t.Batch.Length)})
-	return errors.Join(l.writeMetrics(), l.writeCheckpoint())
-}
-
-// loop is one trial under way.
-type loop struct {
-	spec    *LM
-	env     *pipeline.Env
-	recipe  *recipe
-	machine *machine
-	text    corpus
-	order   ml.Stream
-	checks  [][]int32 // the evaluation's batches
-	rows    []row
-	shown   time.Time
-	started time.Time
+	if err := l.writeMetrics(ctx); err != nil {
+		return err
+	}
+	if t.Checkpoint.Keep != "none" && l.diverged == nil {
+		if err := l.writeCheckpoint(ctx); err != nil {
+			return err
+		}
+	}
+	env.Log.Info("trained", "steps", t.Steps, "computed", l.done)
+	return l.journal.sweep(ctx)
 }
 
 // row is one line of the metrics.
@@ -56,12 +43,12 @@ type row struct {
 	Value float64 `json:"value"`
 }
 
-func (t *LM) newLoop(env *pipeline.Env) (*loop, error) {
+func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 	b, err := backend.Open(t.Backend, env.Threads)
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
-	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs)}
+	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row)}
 	data := env.Inputs.One("data")
 	width := data.Stage.(Tokens).TokenBytes()
 	if l.text, err = readTokens(env, data.Artifacts[trainTokens].Digest, width); err != nil {
@@ -73,8 +60,14 @@ func (t *LM) newLoop(env *pipeline.Env) (*loop, error) {
 	}
 	seed, replicate := env.Inputs.Study.Seed, fmt.Sprint(t.Seed)
 	l.order = ml.NewStream(seed, "order", replicate)
+	l.dropout = ml.NewStream(seed, "dropout", replicate)
 	l.checks = evaluationBatches(validation, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
-	l.machine, err = newMachine(b, l.recipe, initialise(l.recipe.params, ml.NewStream(seed, "init", replicate)))
+	l.init = func() [][]float32 { return initialise(l.recipe.params, ml.NewStream(seed, "init", replicate)) }
+	if l.journal, err = openJournal(ctx, t, env.Inputs, env.States); err != nil {
+		return nil, err
+	}
+	l.machine, err = newMachine(b, l.recipe, l.init())
+	l.at = 0
 	return l, err
 }
 
@@ -95,15 +88,11 @@ func readTokens(env *pipeline.Env, d cache.Digest, width int) (corpus, error) {
 func initialise(params []ml.Param, init ml.Stream) [][]float32 {
 	out := make([][]float32, len(params))
 	for i, p := range params {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
 		if p.Init.Std > 0 {
-			out[i] = init.Sub(p.Path).Normals(n, p.Init.Std)
+			out[i] = init.Sub(p.Path).Normals(int(p.Size()), p.Init.Std)
 			continue
 		}
-		out[i] = make([]float32, n)
+		out[i] = make([]float32, p.Size())
 		for j := range out[i] {
 			out[i][j] = float32(p.Init.Value)
 		}
@@ -111,208 +100,65 @@ func initialise(params []ml.Param, init ml.Stream) [][]float32 {
 	return out
 }
 
-func (l *loop) train(ctx context.Context) error {
-	t := l.spec
-	l.started = time.Now()
-	tokens := make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))
-	for step := range t.Steps {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		trainBatch(tokens, l.text, l.order, t.Batch.Length, step)
-		loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens)
-		if err != nil {
-			return err
-		}
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return diverged(step+1, loss)
-		}
-		l.rows = append(l.rows, row{step + 1, "train_loss", loss}, row{step + 1, "grad_norm", size})
-		l.report(step+1, loss)
-		if (step+1)%t.Evaluate.Every == 0 || step+1 == t.Steps {
-			if err := l.evaluate(step + 1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func diverged(step int, loss float64) error {
-	return diag.Errorf(nil, "Training diverged",
-		"The loss became %v at step %d. Lower the learning rate, lengthen the warmup, or clip the gradient.", loss, step).Err()
-}
-
-func (l *loop) evaluate(step int) error {
-	sum := 0.0
-	for _, batch := range l.checks {
-		loss, err := l.machine.evaluate(batch)
-		if err != nil {
-			return err
-		}
-		sum += loss
-	}
-	mean := sum / float64(len(l.checks))
-	if math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return diverged(step, mean)
-	}
-	l.rows = append(l.rows, row{step, "val_loss", mean})
-	l.env.Log.Info("evaluated", "step", step, "of", l.spec.Steps, "val_loss", mean)
-	l.env.Progress(l.progress(step, map[string]float64{"val_loss": mean}))
-	return nil
-}
-
-func (l *loop) report(step int, loss float64) {
-	if now := time.Now(); now.Sub(l.shown) >= progressEvery || step == l.spec.Steps {
-		l.shown = now
-		l.env.Progress(l.progress(step, map[string]float64{"loss": loss}))
-	}
-}
-
-func (l *loop) progress(step int, metrics map[string]float64) pipeline.Progress {
-	if s := time.Since(l.started).Seconds(); s > 0 {
-		metrics["tokens_per_second"] = float64(step*l.spec.tokensPerStep()) / s
-	}
-	return pipeline.Progress{Step: step, Steps: l.spec.Steps, Metrics: metrics}
-}
-
-func (l *loop) writeMetrics() error {
+// writeMetrics puts all rows in the order of their steps, wherever they come
+// from: this run, the lineage of the state it went on from, or observations.
+func (l *loop) writeMetrics(ctx context.Context) error {
 	w, err := l.env.Create(metricsName)
 	if err != nil {
 		return err
 	}
 	buf := bufio.NewWriter(w)
 	enc := json.NewEncoder(buf)
-	for _, r := range l.rows {
-		if err := enc.Encode(r); err != nil {
-			return fmt.Errorf("writing metrics: %w", err)
+	write := func(rows []row) error {
+		for _, r := range rows {
+			if err := enc.Encode(r); err != nil {
+				return fmt.Errorf("writing metrics: %w", err)
+			}
 		}
-	}
-	return errors.Join(buf.Flush(), w.Close())
-}
-
-func (l *loop) writeCheckpoint() error {
-	if l.spec.Checkpoint.Keep != "final" {
 		return nil
 	}
-	values, err := l.machine.parameters()
-	if err != nil {
+	last := l.spec.Steps
+	if l.diverged != nil {
+		last = l.diverged.step
+	}
+	for step := 1; step <= last; step++ {
+		if err := write(l.rows[step]); err != nil {
+			return err
+		}
+		for i, o := range l.journal.observers {
+			if _, ok := l.journal.seen[sighting{i, step}]; !ok || !o.due(step, l.spec.Steps) {
+				continue
+			}
+			rows, err := l.journal.observation(ctx, sighting{i, step})
+			if err := errors.Join(err, write(rows)); err != nil {
+				return err
+			}
+		}
+	}
+	tail := []row{{last, "val_tokens", float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
+	if l.diverged != nil {
+		tail = append(tail, row{last, "diverged", 1})
+	}
+	return errors.Join(write(tail), buf.Flush(), w.Close())
+}
+
+func (l *loop) writeCheckpoint(ctx context.Context) error {
+	last := l.spec.Steps
+	if err := l.goTo(ctx, last); err != nil {
 		return err
 	}
-	tensors := make([]ml.Tensor, len(values))
-	for i, p := range l.recipe.params {
-		tensors[i] = ml.Tensor{Name: p.Path, Shape: p.Shape, F32: values[i]}
+	if s := l.journal.saved[true][last]; s == nil || !s.loadable {
+		if err := l.write(ctx, true); err != nil {
+			return err
+		}
+	}
+	params, _, err := l.machine.save()
+	if err != nil {
+		return err
 	}
 	w, err := l.env.Create(checkpointName)
 	if err != nil {
 		return err
 	}
-	return errors.Join(ml.WriteSafetensors(w, tensors), w.Close())
-}
-
-// machine holds a trial's state on a backend.
-type machine struct {
-	backend compute.Backend
-	np, ns  int
-	stepper *ml.Exec
-	checker *ml.Exec
-	state   []compute.Buffer // parameters, then the optimizer's state
-}
-
-func newMachine(b compute.Backend, r *recipe, start [][]float32) (*machine, error) {
-	m := &machine{backend: b, np: len(r.params), ns: len(r.states)}
-	var err error
-	if m.stepper, err = ml.Compile(b, r.step()); err != nil {
-		return nil, err
-	}
-	if m.checker, err = ml.Compile(b, r.evaluate()); err != nil {
-		return nil, err
-	}
-	for i, p := range r.params {
-		if err := m.add(p.Shape, start[i]); err != nil {
-			return nil, err
-		}
-	}
-	for _, s := range r.states {
-		n := 1
-		for _, d := range s.Shape {
-			n *= d
-		}
-		if err := m.add(s.Shape, make([]float32, n)); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-func (m *machine) add(shape []int, values []float32) error {
-	buf, err := ml.NewBuffer(m.backend, shape, values)
-	if err == nil {
-		m.state = append(m.state, buf)
-	}
-	return err
-}
-
-// step runs one optimizer step; the state never leaves the backend.
-func (m *machine) step(step int, multiplier float32, tokens []int32) (loss, size float64, err error) {
-	in := m.stepper.Inputs()
-	at, err1 := ml.NewBuffer(m.backend, nil, []int32{int32(step)})
-	factor, err2 := ml.Scalar(m.backend, multiplier)
-	batch, err3 := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return 0, 0, err
-	}
-	args := append(m.state[:len(m.state):len(m.state)], at, factor, batch)
-	donate := make([]bool, len(args))
-	for i := range donate {
-		donate[i] = true
-	}
-	out, err := m.stepper.Run(args, donate)
-	if err != nil {
-		return 0, 0, err
-	}
-	last := len(out) - 2
-	m.state = out[:last]
-	if loss, err = takeScalar(out[last]); err != nil {
-		return 0, 0, err
-	}
-	size, err = takeScalar(out[last+1])
-	return loss, size, err
-}
-
-// evaluate returns the loss of one batch.
-func (m *machine) evaluate(tokens []int32) (float64, error) {
-	in := m.checker.Inputs()
-	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
-	if err != nil {
-		return 0, err
-	}
-	args := append(m.state[:m.np:m.np], batch)
-	donate := make([]bool, len(args))
-	donate[m.np] = true
-	out, err := m.checker.Run(args, donate)
-	if err != nil {
-		return 0, err
-	}
-	return takeScalar(out[0])
-}
-
-func (m *machine) parameters() ([][]float32, error) {
-	out := make([][]float32, m.np)
-	for i := range out {
-		var err error
-		if out[i], err = ml.Float32s(m.state[i]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// takeScalar reads a scalar and frees its buffer.
-func takeScalar(buf compute.Buffer) (float64, error) {
-	v, err := ml.Float32s(buf)
-	if err != nil {
-		return 0, err
-	}
-	return float64(v[0]), buf.Finalize()
+	return errors.Join(ml.WriteSafetensors(w, params), w.Close())
 }

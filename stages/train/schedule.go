@@ -12,11 +12,19 @@ import (
 // Schedule is the factor of the learning rate: exactly one arm is set.
 type Schedule struct {
 	Cosine   *Cosine   `hcl:"cosine" doc:"Linear warmup, then half a cosine down to the floor."`
+	Linear   *Linear   `hcl:"linear" doc:"Linear warmup, then a line down to the floor."`
 	Constant *Constant `hcl:"constant" doc:"Linear warmup, then 1."`
+	WSD      *WSD      `hcl:"wsd" doc:"Linear warmup, then 1, then a line down to the floor over the last steps. Runs of different length share all but their decay."`
 }
 
 // Cosine is schedule "cosine".
 type Cosine struct {
+	Warmup int     `hcl:"warmup,optional" doc:"Steps of linear warmup: step t has the factor (t+1)/warmup."`
+	Floor  float64 `hcl:"floor,optional" doc:"Factor at the end."`
+}
+
+// Linear is schedule "linear".
+type Linear struct {
 	Warmup int     `hcl:"warmup,optional" doc:"Steps of linear warmup: step t has the factor (t+1)/warmup."`
 	Floor  float64 `hcl:"floor,optional" doc:"Factor at the end."`
 }
@@ -26,22 +34,46 @@ type Constant struct {
 	Warmup int `hcl:"warmup,optional" doc:"Steps of linear warmup: step t has the factor (t+1)/warmup."`
 }
 
-func (s *Schedule) warmup() int {
-	if s.Cosine != nil {
-		return s.Cosine.Warmup
+// WSD is schedule "wsd": warmup, stable, decay.
+type WSD struct {
+	Warmup int     `hcl:"warmup,optional" doc:"Steps of linear warmup: step t has the factor (t+1)/warmup."`
+	Decay  int     `hcl:"decay" doc:"Steps of the decay at the end."`
+	Floor  float64 `hcl:"floor,optional" doc:"Factor at the end."`
+}
+
+// shape is a schedule in numbers: warmup, then level, then a decay over the
+// last steps to the floor.
+type shape struct {
+	warmup, decay int
+	floor         float64
+	cosine        bool
+}
+
+func (s *Schedule) shape(steps int) shape {
+	switch {
+	case s.Cosine != nil:
+		return shape{s.Cosine.Warmup, steps - s.Cosine.Warmup, s.Cosine.Floor, true}
+	case s.Linear != nil:
+		return shape{s.Linear.Warmup, steps - s.Linear.Warmup, s.Linear.Floor, false}
+	case s.WSD != nil:
+		return shape{s.WSD.Warmup, s.WSD.Decay, s.WSD.Floor, false}
 	}
-	return s.Constant.Warmup
+	return shape{warmup: s.Constant.Warmup, floor: 1}
 }
 
 func (s *Schedule) validate(steps int) diag.List {
 	var list diag.List
-	if w := s.warmup(); w < 0 || w > steps {
-		list = append(list, diag.Errorf(diag.Path{"schedule", "warmup"}, "Out of range",
-			"warmup must be between 0 and the %d steps of the run, not %d.", steps, w)...)
+	wrong := func(name, detail string, args ...any) {
+		list = append(list, diag.Errorf(diag.Path{"schedule", name}, "Out of range", detail, args...)...)
 	}
-	if s.Cosine != nil && (s.Cosine.Floor < 0 || s.Cosine.Floor > 1) {
-		list = append(list, diag.Errorf(diag.Path{"schedule", "floor"}, "Out of range",
-			"floor is a share of the learning rate, between 0 and 1, not %v.", s.Cosine.Floor)...)
+	f := s.shape(steps)
+	if f.warmup < 0 || f.warmup > steps {
+		wrong("warmup", "warmup must be between 0 and the %d steps of the run, not %d.", steps, f.warmup)
+	} else if s.WSD != nil && (f.decay < 1 || f.decay > steps-f.warmup) {
+		wrong("decay", "decay must be between 1 and the %d steps that follow the warmup, not %d.", steps-f.warmup, f.decay)
+	}
+	if f.floor < 0 || f.floor > 1 {
+		wrong("floor", "floor is a share of the learning rate, between 0 and 1, not %v.", f.floor)
 	}
 	return list
 }
@@ -49,16 +81,19 @@ func (s *Schedule) validate(steps int) diag.List {
 // at returns the factor of step t of a run. Products are rounded one by one
 // and the result to float32, so that every machine computes the same.
 func (s *Schedule) at(t, steps int) float32 {
-	w := s.warmup()
+	f := s.shape(steps)
 	switch {
-	case t < w:
-		return float32(float64(t+1) / float64(w))
-	case s.Constant != nil:
+	case t < f.warmup:
+		return float32(float64(t+1) / float64(f.warmup))
+	case t < steps-f.decay:
 		return 1
 	}
-	along := float64(t-w) / float64(steps-w)
-	half := float64(0.5 * (1 + ml.Cos(float64(math.Pi*along))))
-	return float32(s.Cosine.Floor + float64((1-s.Cosine.Floor)*half))
+	along := float64(t-(steps-f.decay)) / float64(f.decay)
+	left := 1 - along
+	if f.cosine {
+		left = float64(0.5 * (1 + ml.Cos(float64(math.Pi*along))))
+	}
+	return float32(f.floor + float64((1-f.floor)*left))
 }
 
 // digest is the identity of all factors of a run: what a key holds of them.
@@ -68,4 +103,13 @@ func (s *Schedule) digest(steps int) cache.Digest {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(s.at(t, steps)))
 	}
 	return cache.DigestOf(b)
+}
+
+// identity is the schedule's spec, under which its factors are remembered.
+func (s *Schedule) identity(steps int) cache.Value {
+	f := s.shape(steps)
+	return cache.Map(map[string]cache.Value{
+		"warmup": cache.Int(int64(f.warmup)), "decay": cache.Int(int64(f.decay)), "floor": cache.Float(f.floor),
+		"cosine": cache.Bool(f.cosine), "steps": cache.Int(int64(steps)),
+	})
 }

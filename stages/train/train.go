@@ -13,7 +13,7 @@ func Kinds() []pipeline.Kind {
 		New: func() pipeline.Stage {
 			clip := 1.0
 			return &LM{
-				ClipNorm: &clip, Accumulate: 1, Backend: "go",
+				ClipNorm: &clip, Accumulate: 1, Precision: "fp32", Backend: "go",
 				Schedule:   &Schedule{Constant: &Constant{}},
 				Evaluate:   &Evaluate{Every: 50, Batches: 16},
 				Checkpoint: &Checkpoint{Keep: "final"},

@@ -46,7 +46,7 @@ func (e *Exec) Run(in []compute.Buffer, donate []bool) ([]compute.Buffer, error)
 func (e *Exec) Finalize() { e.graph.Finalize() }
 
 // NewBuffer copies values to a backend. The element type decides the dtype.
-func NewBuffer[T float32 | int32](b compute.Backend, shape []int, values []T) (compute.Buffer, error) {
+func NewBuffer[T float32 | int32 | uint32](b compute.Backend, shape []int, values []T) (compute.Buffer, error) {
 	buf, err := b.BufferFromFlatData(0, values, shapes.Make(dtypes.FromGenericsType[T](), shape...))
 	if err != nil {
 		return nil, fmt.Errorf("copying %v values to the backend: %w", shape, err)

@@ -59,42 +59,11 @@ type Init struct {
 	Value float64
 }
 
-// Vars gives graph functions the nodes of parameters by path, and takes from
-// them the values on the way that somebody may watch.
-type Vars struct {
-	nodes map[string]*graph.Node
-	watch func(path string, x *graph.Node)
-}
-
-// NewVars binds parameters to their nodes, one by one.
-func NewVars(params []Param, nodes []*graph.Node) Vars {
-	v := Vars{nodes: make(map[string]*graph.Node, len(params))}
-	for i, p := range params {
-		v.nodes[p.Path] = nodes[i]
-	}
-	return v
-}
-
-// Watched returns the same parameters with a watcher of tapped values.
-func (v Vars) Watched(watch func(path string, x *graph.Node)) Vars {
-	v.watch = watch
-	return v
-}
-
-// Tap shows a value to the watcher, if there is one. It changes nothing of the
-// computation.
-func (v Vars) Tap(path string, x *graph.Node) {
-	if v.watch != nil {
-		v.watch(path, x)
-	}
-}
-
-// At returns the node of a path; asking for one that was never declared is a
-// bug and panics.
-func (v Vars) At(path string) *graph.Node {
-	n, ok := v.nodes[path]
-	if !ok {
-		panic("ml: no parameter " + path)
+// Size is the number of the parameter's elements.
+func (p Param) Size() int64 {
+	n := int64(1)
+	for _, d := range p.Shape {
+		n *= int64(d)
 	}
 	return n
 }

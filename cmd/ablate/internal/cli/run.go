@@ -57,7 +57,7 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 	if err := w.recordRoot(plan); err != nil {
 		return err
 	}
-	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Pending)
+	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
 	shown := g.view().NewProgress(mode, trials)
 	runner, err := g.runner(w, jobs, shown.Observe)
 	if err != nil {

@@ -59,8 +59,12 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 	if p.Clean() {
 		return fmt.Sprintf("Nothing to do: all %d instances are cached (%s).", len(p.Steps), plural(p.Count("train", pipeline.Hit), "trial"))
 	}
-	line := fmt.Sprintf("Plan: %d to run, %d cached, %d pending", count(pipeline.Run), count(pipeline.Hit), count(pipeline.Pending))
-	run, pending := p.Count("train", pipeline.Run), p.Count("train", pipeline.Pending)
+	line := fmt.Sprintf("Plan: %d to run, ", count(pipeline.Run))
+	if n := count(pipeline.Resume); n > 0 {
+		line += fmt.Sprintf("%d to resume, ", n)
+	}
+	line += fmt.Sprintf("%d cached, %d pending", count(pipeline.Hit), count(pipeline.Pending))
+	run, pending := p.Count("train", pipeline.Run)+p.Count("train", pipeline.Resume), p.Count("train", pipeline.Pending)
 	switch {
 	case run+pending == 0:
 		line += "; no trial is trained"

@@ -1,0 +1,116 @@
+package ml
+
+import (
+	"hash/fnv"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Vars is what a graph function of a model works with: the nodes of its
+// parameters by path, the precision of its products, the noise of training,
+// and somebody who may watch values on the way.
+type Vars struct {
+	nodes map[string]*graph.Node
+	watch func(path string, x *graph.Node)
+	noise *graph.Node  // [2], uint32; nil where nothing is dropped
+	dot   dtypes.DType // of the factors of matrix products
+}
+
+// NewVars binds parameters to their nodes, one by one.
+func NewVars(params []Param, nodes []*graph.Node) Vars {
+	v := Vars{nodes: make(map[string]*graph.Node, len(params)), dot: dtypes.Float32}
+	for i, p := range params {
+		v.nodes[p.Path] = nodes[i]
+	}
+	return v
+}
+
+// At returns the node of a path; asking for one that was never declared is a
+// bug and panics.
+func (v Vars) At(path string) *graph.Node {
+	n, ok := v.nodes[path]
+	if !ok {
+		panic("ml: no parameter " + path)
+	}
+	return n
+}
+
+// Watched returns the same parameters with a watcher of tapped values.
+func (v Vars) Watched(watch func(path string, x *graph.Node)) Vars {
+	v.watch = watch
+	return v
+}
+
+// Tap shows a value to the watcher, if there is one. It changes nothing of the
+// computation.
+func (v Vars) Tap(path string, x *graph.Node) {
+	if v.watch != nil {
+		v.watch(path, x)
+	}
+}
+
+// Multiplying returns the same parameters for products whose factors are
+// rounded to a dtype; sums and everything else stay float32.
+func (v Vars) Multiplying(dtype dtypes.DType) Vars {
+	v.dot = dtype
+	return v
+}
+
+// Dot contracts a with b (see graph.DotGeneral) in the precision of products.
+// The result is float32.
+func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContract, bBatch []int) *graph.Node {
+	if v.dot == dtypes.Float32 {
+		return graph.DotGeneral(a, aContract, aBatch, b, bContract, bBatch)
+	}
+	a, b = graph.ConvertDType(a, v.dot), graph.ConvertDType(b, v.dot)
+	return graph.ConvertDType(graph.DotGeneral(a, aContract, aBatch, b, bContract, bBatch), dtypes.Float32)
+}
+
+// Linear multiplies rows [N, in] by a weight [out, in].
+func (v Vars) Linear(x_NI *graph.Node, path string) *graph.Node {
+	return v.Dot(x_NI, []int{1}, nil, v.At(path), []int{1}, nil)
+}
+
+// Noisy returns the same parameters in training, with a key [2], uint32, of
+// which all that is random follows.
+func (v Vars) Noisy(key *graph.Node) Vars {
+	v.noise = key
+	return v
+}
+
+// Dropout zeroes a share of x's elements, picked by the noise and the path, and
+// scales the rest by 1/(1 − rate). Outside of training it is x.
+func (v Vars) Dropout(x *graph.Node, rate float64, path string) *graph.Node {
+	if v.noise == nil || rate == 0 {
+		return x
+	}
+	limit := graph.Const(x.Graph(), uint32(rate*(1<<32)))
+	keep := graph.GreaterOrEqual(v.random(x, path), limit)
+	return graph.Where(keep, graph.MulScalar(x, 1/(1-rate)), graph.ZerosLike(x))
+}
+
+// random is a uint32 for each element of x: the element's index, the path and
+// the key through two rounds of a bijective mixer.
+func (v Vars) random(x *graph.Node, path string) *graph.Node {
+	g := x.Graph()
+	salt := fnv.New32a()
+	salt.Write([]byte(path))
+	word := func(i int) *graph.Node { return graph.Slice(v.noise, graph.AxisElem(i)) }
+	n := graph.Iota(g, shapes.Make(dtypes.Uint32, x.Shape().Size()), 0)
+	n = mix32(graph.BitwiseXor(n, graph.BitwiseXor(word(0), graph.Const(g, []uint32{salt.Sum32()}))))
+	n = mix32(graph.Add(n, word(1)))
+	return graph.Reshape(n, x.Shape().Dimensions...)
+}
+
+// mix32 is C. Wellons's bijection lowbias32.
+func mix32(x *graph.Node) *graph.Node {
+	g := x.Graph()
+	fold := func(x *graph.Node, by uint32) *graph.Node {
+		return graph.BitwiseXor(x, graph.BitwiseShiftRightLogical(x, graph.Const(g, by)))
+	}
+	x = graph.Mul(fold(x, 16), graph.Const(g, uint32(0x7feb352d)))
+	x = graph.Mul(fold(x, 15), graph.Const(g, uint32(0x846ca68b)))
+	return fold(x, 16)
+}

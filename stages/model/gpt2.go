@@ -1,0 +1,171 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+	"ablate/stages/norm"
+)
+
+// GPT2 is model "gpt2": learnt positions, one fused matrix for queries, keys
+// and values, and a feed-forward layer with the exact GELU, as nanoGPT has it.
+// Weights are [out, in]; those of the fused matrix are stacked query, key,
+// value.
+type GPT2 struct {
+	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest, all after nanoGPT: \"nano-char\" (its character model, with dropout 0.2) and \"124m\"."`
+	Layers        int      `hcl:"layers" doc:"Number of transformer blocks."`
+	Width         int      `hcl:"width" doc:"Width of the residual stream."`
+	Heads         int      `hcl:"heads" doc:"Heads; width must be a multiple."`
+	FFN           int      `hcl:"ffn,optional" doc:"Width of the feed-forward layer. Default: 4 times width."`
+	Positions     int      `hcl:"positions,optional" doc:"The longest sequence: each position has an embedding of its own."`
+	Bias          bool     `hcl:"bias,optional" doc:"Whether linear layers add a vector."`
+	Tied          bool     `hcl:"tied,optional" doc:"Whether the output projection is the embedding."`
+	EmbedScale    bool     `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
+	InitStd       float64  `hcl:"init_std,optional" doc:"Standard deviation of the initial weights; of those that write into the residual stream it is divided by √(2 layers)."`
+	ResidualScale *float64 `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
+	Dropout       float64  `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+}
+
+func newGPT2() *GPT2 { return &GPT2{Positions: 1024, Bias: true, Tied: true, InitStd: 0.02} }
+
+var gpt2Presets = map[string]func(*GPT2){
+	"nano-char": func(m *GPT2) {
+		m.Layers, m.Width, m.Heads, m.Positions, m.Bias, m.Dropout = 6, 384, 6, 256, false, 0.2
+	},
+	"124m": func(m *GPT2) { m.Layers, m.Width, m.Heads, m.Bias = 12, 768, 12, false },
+}
+
+// SetPreset implements spec.Presetter.
+func (m *GPT2) SetPreset(name string) bool {
+	fill, ok := gpt2Presets[name]
+	if ok {
+		*m = *newGPT2()
+		m.Preset = name
+		fill(m)
+	}
+	return ok
+}
+
+// Presets implements spec.Presetter.
+func (m *GPT2) Presets() []string { return []string{"nano-char", "124m"} }
+
+// Resolve fills derived defaults.
+func (m *GPT2) Resolve() {
+	if m.FFN == 0 {
+		m.FFN = 4 * m.Width
+	}
+}
+
+// Traits implements Model.
+func (m *GPT2) Traits() Traits {
+	return Traits{Layers: m.Layers, Width: m.Width, Longest: m.Positions, Noisy: m.Dropout > 0}
+}
+
+// Params implements Model.
+func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
+	inner := m.InitStd / math.Sqrt(2*float64(m.Layers))
+	var params []ml.Param
+	matrix := func(path string, out, in int, role ml.Role, std float64) {
+		params = append(params, ml.Param{Path: path, Shape: []int{out, in}, Role: role, Init: ml.Init{Std: std}})
+	}
+	linear := func(path string, out, in, parts int, std float64) {
+		matrix(path, out, in, ml.RoleMatrix, std)
+		params[len(params)-1].Parts = parts
+		if m.Bias {
+			params = append(params, ml.Param{Path: path + "_bias", Shape: []int{out}, Role: ml.RoleVector})
+		}
+	}
+	matrix("embedding", vocabulary, m.Width, ml.RoleEmbedding, m.InitStd)
+	matrix("positions", m.Positions, m.Width, ml.RoleEmbedding, m.InitStd)
+	for i := range m.Layers {
+		at := fmt.Sprintf("layers.%d.", i)
+		params = append(params, n.Params(at+"norm.attention", norm.Attention, m.Width)...)
+		linear(at+"attention.qkv", 3*m.Width, m.Width, 3, m.InitStd)
+		linear(at+"attention.o", m.Width, m.Width, 0, inner)
+		params = append(params, n.Params(at+"norm.ffn", norm.FFN, m.Width)...)
+		linear(at+"ffn.up", m.FFN, m.Width, 0, m.InitStd)
+		linear(at+"ffn.down", m.Width, m.FFN, 0, inner)
+		params = append(params, residualParams(at, m.ResidualScale)...)
+	}
+	params = append(params, n.Params("norm.final", norm.Final, m.Width)...)
+	if !m.Tied {
+		matrix("head", vocabulary, m.Width, ml.RoleHead, m.InitStd)
+	}
+	if m.EmbedScale {
+		params = append(params, ml.Param{Path: "embedding_scale", Role: ml.RoleScalar, Init: ml.Init{Value: math.Sqrt(float64(m.Width))}})
+	}
+	return params
+}
+
+// Logits implements Model.
+func (m *GPT2) Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+	dims := tokens_BT.Shape().Dimensions
+	b, t := dims[0], dims[1]
+	x_BTD := Reshape(Gather(vars.At("embedding"), Reshape(tokens_BT, b*t, 1)), b, t, m.Width)
+	if m.EmbedScale {
+		x_BTD = Mul(x_BTD, vars.At("embedding_scale"))
+	}
+	positions_TD := Slice(vars.At("positions"), AxisRange(0, t), AxisRange())
+	x_ND := Reshape(Add(x_BTD, Reshape(positions_TD, 1, t, m.Width)), b*t, m.Width)
+	x_ND = vars.Dropout(x_ND, m.Dropout, "embedding")
+	mask_TT := LowerTriangular(tokens_BT.Graph(), t)
+	residual := residual{scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
+	for i := range m.Layers {
+		at := fmt.Sprintf("layers.%d.", i)
+		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
+		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", mask_TT, vars), at, "attention")
+		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
+		x_ND = residual.add(x_ND, m.linear(gelu(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
+	}
+	return project(n.Apply(x_ND, "norm.final", vars), b, t, m.Tied, vars)
+}
+
+// attention is causal softmax attention with as many key and value heads as
+// query heads.
+func (m *GPT2) attention(x_ND *Node, b, t int, at string, mask_TT *Node, vars ml.Vars) *Node {
+	fused_NE := m.linear(x_ND, at+".qkv", vars)
+	part := func(i int) *Node {
+		return splitHeads(Slice(fused_NE, AxisRange(), AxisRange(i*m.Width, (i+1)*m.Width)), b, t, m.Heads)
+	}
+	return m.linear(attend(part(0), part(1), part(2), mask_TT, m.Dropout, at, vars), at+".o", vars)
+}
+
+func (m *GPT2) linear(x_NI *Node, path string, vars ml.Vars) *Node {
+	y_NO := vars.Linear(x_NI, path)
+	if m.Bias {
+		y_NO = Add(y_NO, ExpandAxes(vars.At(path+"_bias"), 0))
+	}
+	return y_NO
+}
+
+// gelu is x Φ(x), by the error function.
+func gelu(x *Node) *Node {
+	return MulScalar(Mul(x, OnePlus(Erf(MulScalar(x, 1/math.Sqrt2)))), 0.5)
+}
+
+// Validate implements pipeline.Stage.
+func (m *GPT2) Validate() diag.List {
+	var c checks
+	c.atLeastOne("layers", m.Layers)
+	c.atLeastOne("width", m.Width)
+	c.atLeastOne("heads", m.Heads)
+	c.atLeastOne("ffn", m.FFN)
+	c.atLeastOne("positions", m.Positions)
+	c.shared(m.InitStd, m.Dropout, m.ResidualScale)
+	if len(c.list) == 0 {
+		c.heads(m.Width, m.Heads)
+	}
+	return c.list
+}
+
+// Describe implements pipeline.Stage.
+func (m *GPT2) Describe(in pipeline.Inputs) (pipeline.Recipe, error) { return describe(m, in, "gpt2") }
+
+// Run implements pipeline.Stage.
+func (m *GPT2) Run(_ context.Context, env *pipeline.Env) error { return env.WriteDefinition(m) }

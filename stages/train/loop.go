@@ -1,0 +1,391 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"ablate/cache"
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+)
+
+const (
+	progressEvery = 200 * time.Millisecond // bounds how often a trial reports
+	saveEvery     = time.Minute            // between states of a trial that names no steps for them
+	saveLast      = 15 * time.Second       // to write a state down when stopped
+)
+
+// loop is one trial under way.
+type loop struct {
+	spec    *LM
+	env     *pipeline.Env
+	recipe  *recipe
+	text    corpus
+	order   ml.Stream
+	dropout ml.Stream
+	checks  [][]int32 // the evaluation's batches
+	init    func() [][]float32
+	journal *journal
+
+	machine  *machine
+	at       int // steps that the machine has done, −1 when it holds no state
+	spine    *saved
+	parent   *saved        // the last written state that the machine passed, nil for the start
+	rows     map[int][]row // of training, by step
+	doubt    *divergence   // seen once, to be confirmed
+	diverged *divergence
+
+	written time.Time // when a state was last written down
+	shown   time.Time
+	started time.Time
+	done    int // steps computed since
+}
+
+// divergence is a loss, or a norm of the gradient, that ends a trial.
+type divergence struct {
+	step int
+	loss float64
+}
+
+func (d *divergence) Error() string {
+	return fmt.Sprintf("the loss or its gradient became %v at step %d", d.loss, d.step)
+}
+
+// follow computes what the journal lacks. A state that cannot be read is
+// forgotten, and the work planned anew.
+func (l *loop) follow(ctx context.Context) error {
+	l.started, l.written = time.Now(), time.Now()
+	if err := l.recall(ctx); err != nil {
+		return err
+	}
+	work := l.work()
+	for len(work) > 0 {
+		err := l.cover(ctx, work[0])
+		var d *divergence
+		switch {
+		case err == nil:
+			work = work[1:]
+			continue
+		case errors.Is(err, errLost):
+			if err := l.recall(ctx); err != nil {
+				return err
+			}
+		case !errors.As(err, &d):
+			return err
+		case l.doubt == nil:
+			// Once more from the last state: what diverges again is an outcome.
+			l.env.Log.Warn("diverged, repeating to confirm", "step", d.step, "loss", d.loss)
+			l.doubt, l.at = d, -1
+		case l.doubt.step == d.step:
+			l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)
+			l.diverged = d
+			return nil
+		default:
+			return fmt.Errorf("%w, and when repeated at step %d: the machine does not repeat its results", l.doubt, d.step)
+		}
+		work = l.work()
+	}
+	return nil
+}
+
+// errLost says that a state turned out to be unusable.
+var errLost = errors.New("a state is lost")
+
+// work lists what is to be computed from here on.
+func (l *loop) work() []span {
+	return l.journal.spans(l.spine, l.at, l.spec.Checkpoint.Keep != "none")
+}
+
+// recall takes over what is known of the past.
+func (l *loop) recall(ctx context.Context) error {
+	for {
+		l.spine = l.journal.spine()
+		if l.spine == nil {
+			return nil
+		}
+		rows, err := l.journal.past(ctx, l.spine)
+		if err == nil {
+			l.rows = rows
+			class := l.spine.entry.Class
+			l.env.Log.Info("found", "steps", l.spine.step, "of", l.spec.Steps, "class", class)
+			if class != l.env.States.Class() {
+				l.env.Mixed(class)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		l.env.Log.Warn("a state cannot be used", "steps", l.spine.step, "error", err)
+		l.journal.forget(l.spine)
+	}
+}
+
+// goTo puts the machine at a state that can be loaded, or at the start.
+func (l *loop) goTo(ctx context.Context, step int) error {
+	if l.at == step {
+		return nil
+	}
+	l.at, l.parent = -1, nil
+	if step == 0 {
+		l.at = 0
+		return l.machine.start(l.init())
+	}
+	s := l.journal.at(step)
+	tensors, err := l.journal.tensors(ctx, s)
+	if err == nil {
+		err = l.machine.load(tensors)
+	}
+	if err != nil {
+		return fmt.Errorf("going on from step %d: %w", step, err)
+	}
+	l.at, l.parent = step, s
+	return nil
+}
+
+// cover computes a span.
+func (l *loop) cover(ctx context.Context, s span) error {
+	if err := l.goTo(ctx, s.from); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		l.env.Log.Warn("a state cannot be loaded", "steps", s.from, "error", err)
+		l.journal.at(s.from).loadable = false
+		return errLost
+	}
+	err := l.observe(ctx)
+	for err == nil && ctx.Err() == nil && l.at < s.to {
+		err = l.advance(ctx)
+	}
+	if ctx.Err() != nil {
+		return l.stop(ctx)
+	}
+	return err
+}
+
+// stop writes the state down before giving in.
+func (l *loop) stop(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if l.at <= 0 || l.parent != nil && l.parent.step == l.at || l.spine != nil && l.at <= l.spine.step {
+		return cause
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
+	defer cancel()
+	if err := l.write(late, false); err != nil {
+		l.env.Log.Warn("the state could not be saved", "step", l.at, "error", err)
+	}
+	return cause
+}
+
+// advance does one step and what follows from it.
+func (l *loop) advance(ctx context.Context) error {
+	t, step := l.spec, l.at
+	tokens := make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))
+	trainBatch(tokens, l.text, l.order, t.Batch.Length, step)
+	l.at = -1
+	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens, l.noise(step))
+	if err != nil {
+		return err
+	}
+	l.at = step + 1
+	l.done++
+	if err := l.check(loss); err != nil {
+		return err
+	}
+	if math.IsNaN(size) || math.IsInf(size, 0) {
+		return &divergence{l.at, size}
+	}
+	if err := l.record([]row{{l.at, "train_loss", loss}, {l.at, "grad_norm", size}}); err != nil {
+		return err
+	}
+	l.report(loss)
+	if err := l.observe(ctx); err != nil {
+		return err
+	}
+	if l.doubt != nil && l.at == l.doubt.step {
+		return fmt.Errorf("%w, but not when repeated: the machine does not repeat its results", l.doubt)
+	}
+	return l.save(ctx)
+}
+
+// check ends a trial whose loss is no number, or too large.
+func (l *loop) check(loss float64) error {
+	limit := l.spec.Diverge
+	if math.IsNaN(loss) || math.IsInf(loss, 0) || limit > 0 && loss > limit {
+		return &divergence{l.at, loss}
+	}
+	return nil
+}
+
+// record keeps a step's rows, or compares them with those that are known.
+func (l *loop) record(rows []row) error {
+	known := l.rows[l.at]
+	if l.spine == nil || l.at > l.spine.step {
+		l.rows[l.at] = rows
+		return nil
+	}
+	if l.spine.entry.Class == l.env.States.Class() && !slices.Equal(known, rows) {
+		return fmt.Errorf("step %d gave %v when it was first computed and %v now, in one numerics class (%s): the machine does not repeat its results",
+			l.at, known, rows, l.env.States.Class())
+	}
+	return nil
+}
+
+// noise draws the words that a step's dropout masks follow from.
+func (l *loop) noise(step int) []uint32 {
+	if !l.recipe.noisy() {
+		return nil
+	}
+	words := make([]uint32, 2*l.recipe.accumulate)
+	for i := range words {
+		words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))
+	}
+	return words
+}
+
+// observe lets everybody look who is due and has not looked yet.
+func (l *loop) observe(ctx context.Context) error {
+	if l.at == 0 {
+		return nil
+	}
+	for i, o := range l.journal.observers {
+		at := sighting{i, l.at}
+		e, seen := l.journal.seen[at]
+		beyond := l.spine == nil || l.at > l.spine.step
+		if !o.due(l.at, l.spec.Steps) || seen && !(beyond && e.Class != l.env.States.Class()) {
+			continue
+		}
+		rows, err := l.look(o)
+		if err != nil {
+			return err
+		}
+		if err := l.journal.observed(ctx, at, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look makes an observer's rows about the machine's state.
+func (l *loop) look(observer) ([]row, error) {
+	sum := 0.0
+	for _, batch := range l.checks {
+		loss, err := l.machine.evaluate(batch)
+		if err != nil {
+			return nil, err
+		}
+		sum += loss
+	}
+	mean := sum / float64(len(l.checks))
+	if err := l.check(mean); err != nil {
+		return nil, err
+	}
+	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
+	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
+	return []row{{l.at, "val_loss", mean}}, nil
+}
+
+// save writes the state down where that is due.
+func (l *loop) save(ctx context.Context) error {
+	c := l.spec.Checkpoint
+	last := l.at == l.spec.Steps
+	boundary := c.Every > 0 && l.at%c.Every == 0 || c.Every == 0 && time.Since(l.written) >= saveEvery
+	kept := c.Keep == "all" && (boundary || last) || c.Keep == "final" && last
+	if !kept && !boundary {
+		return nil
+	}
+	if s := l.journal.saved[kept][l.at]; s != nil && s.loadable {
+		return l.pass(ctx, s)
+	}
+	return l.write(ctx, kept)
+}
+
+// pass checks that the machine stands where it stood when the state was
+// written.
+func (l *loop) pass(ctx context.Context, s *saved) error {
+	params, moments, err := l.machine.save()
+	if err != nil {
+		return err
+	}
+	n, err := l.journal.note(ctx, s)
+	if err != nil {
+		return err
+	}
+	if got := digestOf(params, moments); got != n.State && s.entry.Class == l.env.States.Class() {
+		return fmt.Errorf("the state after %d steps is %s now and was %s, in one numerics class (%s): the machine does not repeat its results",
+			l.at, got, n.State, s.entry.Class)
+	}
+	l.parent = s
+	return nil
+}
+
+// digestOf is the digest of a state as one safetensors file.
+func digestOf(params, moments []ml.Tensor) cache.Digest {
+	h := sha256.New()
+	if err := ml.WriteSafetensors(h, slices.Concat(params, moments)); err != nil {
+		panic("train: hashing a state: " + err.Error()) // a hash takes all bytes
+	}
+	return cache.Digest(h.Sum(nil))
+}
+
+// write publishes the machine's state. If another process was first with a
+// state of other bits, that one is adopted.
+func (l *loop) write(ctx context.Context, kept bool) error {
+	params, moments, err := l.machine.save()
+	if err != nil {
+		return err
+	}
+	n := note{Step: l.at, State: digestOf(params, moments)}
+	if l.parent != nil {
+		was, err := l.journal.note(ctx, l.parent)
+		if err != nil {
+			return err
+		}
+		n.Parent, n.ParentKept, n.ParentState = l.parent.step, l.parent.kept, was.State
+		if l.parent.step == l.at { // the same state in another form
+			n = was
+		}
+	}
+	for step := n.Parent + 1; step <= l.at && (l.parent == nil || l.parent.step != l.at); step++ {
+		n.Rows = append(n.Rows, l.rows[step]...)
+	}
+	s, err := l.journal.keep(ctx, n, kept, params, moments)
+	if err != nil {
+		return err
+	}
+	l.written = time.Now()
+	won, err := l.journal.note(ctx, s)
+	if err != nil {
+		return err
+	}
+	if won.State == n.State {
+		l.parent = s
+		return nil
+	}
+	l.env.Log.Warn("adopting another process's state", "step", l.at, "class", s.entry.Class)
+	if err := l.recall(ctx); err != nil {
+		return err
+	}
+	step := l.at
+	l.at = -1
+	return l.goTo(ctx, step)
+}
+
+func (l *loop) report(loss float64) {
+	if now := time.Now(); now.Sub(l.shown) >= progressEvery || l.at == l.spec.Steps {
+		l.shown = now
+		l.env.Progress(l.progress(map[string]float64{"loss": loss}))
+	}
+}
+
+func (l *loop) progress(metrics map[string]float64) pipeline.Progress {
+	if s := time.Since(l.started).Seconds(); s > 0 {
+		metrics["tokens_per_second"] = float64(l.done*l.spec.tokensPerStep()) / s
+	}
+	return pipeline.Progress{Step: l.at, Steps: l.spec.Steps, Metrics: metrics}
+}

@@ -1,0 +1,160 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute"
+
+	"ablate/stages/internal/ml"
+)
+
+// machine holds a trial's state on a backend.
+type machine struct {
+	backend compute.Backend
+	recipe  *recipe
+	stepper *ml.Exec
+	checker *ml.Exec
+	state   []compute.Buffer // parameters, then the optimizer's state
+}
+
+func newMachine(b compute.Backend, r *recipe, start [][]float32) (*machine, error) {
+	m := &machine{backend: b, recipe: r}
+	var err error
+	if m.stepper, err = ml.Compile(b, r.step()); err != nil {
+		return nil, err
+	}
+	if m.checker, err = ml.Compile(b, r.evaluate()); err != nil {
+		return nil, err
+	}
+	return m, m.start(start)
+}
+
+// layout lists all tensors of a state: parameters, then the optimizer's.
+func (m *machine) layout() []ml.Param { return slices.Concat(m.recipe.params, m.recipe.states) }
+
+// start puts the machine at step 0: the given parameters, averages of zero.
+func (m *machine) start(params [][]float32) error {
+	values := slices.Clone(params)
+	for _, s := range m.recipe.states {
+		values = append(values, make([]float32, s.Size()))
+	}
+	return m.fill(values)
+}
+
+// fill replaces the state.
+func (m *machine) fill(values [][]float32) error {
+	for _, buf := range m.state {
+		if err := buf.Finalize(); err != nil {
+			return fmt.Errorf("freeing a state: %w", err)
+		}
+	}
+	m.state = m.state[:0:0]
+	for i, p := range m.layout() {
+		buf, err := ml.NewBuffer(m.backend, p.Shape, values[i])
+		if err != nil {
+			return err
+		}
+		m.state = append(m.state, buf)
+	}
+	return nil
+}
+
+// load puts the machine at a saved state, which must have exactly the tensors
+// that this one has.
+func (m *machine) load(tensors []ml.Tensor) error {
+	byName := make(map[string]ml.Tensor, len(tensors))
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	layout := m.layout()
+	if len(byName) != len(layout) {
+		return fmt.Errorf("the state has %d tensors, not %d", len(byName), len(layout))
+	}
+	values := make([][]float32, len(layout))
+	for i, p := range layout {
+		t, ok := byName[p.Path]
+		if !ok || int64(len(t.F32)) != p.Size() || !slices.Equal(t.Shape, append([]int{}, p.Shape...)) {
+			return fmt.Errorf("the state has no tensor %s of shape %v", p.Path, p.Shape)
+		}
+		values[i] = t.F32
+	}
+	return m.fill(values)
+}
+
+// save copies the state back: parameters and the optimizer's part.
+func (m *machine) save() (params, moments []ml.Tensor, err error) {
+	all := make([]ml.Tensor, len(m.state))
+	for i, p := range m.layout() {
+		values, err := ml.Float32s(m.state[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		all[i] = ml.Tensor{Name: p.Path, Shape: p.Shape, F32: values}
+	}
+	np := len(m.recipe.params)
+	return all[:np], all[np:], nil
+}
+
+// step runs one optimizer step; the state never leaves the backend. noise is
+// nil for a model that draws none.
+func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uint32) (loss, size float64, err error) {
+	in := m.stepper.Inputs()
+	at, err1 := ml.NewBuffer(m.backend, nil, []int32{int32(step)})
+	factor, err2 := ml.Scalar(m.backend, multiplier)
+	batch, err3 := ml.NewBuffer(m.backend, in[len(m.state)+2].Shape, tokens)
+	args := append(m.state[:len(m.state):len(m.state)], at, factor, batch)
+	var err4 error
+	if noise != nil {
+		var words compute.Buffer
+		words, err4 = ml.NewBuffer(m.backend, in[len(m.state)+3].Shape, noise)
+		args = append(args, words)
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return 0, 0, err
+	}
+	donate := make([]bool, len(args))
+	for i := range donate {
+		donate[i] = true
+	}
+	m.state = nil // donated, whatever comes of it
+	out, err := m.stepper.Run(args, donate)
+	if err != nil {
+		return 0, 0, err
+	}
+	last := len(out) - 2
+	m.state = out[:last]
+	if loss, err = takeScalar(out[last]); err != nil {
+		return 0, 0, err
+	}
+	size, err = takeScalar(out[last+1])
+	return loss, size, err
+}
+
+// evaluate returns the loss of one batch.
+func (m *machine) evaluate(tokens []int32) (float64, error) {
+	in := m.checker.Inputs()
+	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
+	if err != nil {
+		return 0, err
+	}
+	np := len(m.recipe.params)
+	args := append(m.state[:np:np], batch)
+	donate := make([]bool, len(args))
+	donate[np] = true
+	out, err := m.checker.Run(args, donate)
+	if err != nil {
+		return 0, err
+	}
+	return takeScalar(out[0])
+}
+
+// takeScalar reads a scalar and frees its buffer.
+func takeScalar(buf compute.Buffer) (float64, error) {
+	v, err := ml.Float32s(buf)
+	if err != nil {
+		return 0, err
+	}
+	return float64(v[0]), buf.Finalize()
+}

@@ -1,0 +1,47 @@
+package train
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestSchedules(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		schedule Schedule
+		steps    int
+		want     map[int]float64
+	}{
+		{"constant", Schedule{Constant: &Constant{Warmup: 4}}, 10, map[int]float64{0: 0.25, 3: 1, 4: 1, 9: 1}},
+		{"cosine", Schedule{Cosine: &Cosine{Warmup: 2, Floor: 0.1}}, 10, map[int]float64{0: 0.5, 2: 1, 6: 0.55}},
+		{"linear", Schedule{Linear: &Linear{Warmup: 2, Floor: 0.2}}, 10, map[int]float64{1: 1, 2: 1, 6: 0.6, 9: 0.3}},
+		{"wsd", Schedule{WSD: &WSD{Warmup: 2, Decay: 4}}, 10, map[int]float64{0: 0.5, 5: 1, 6: 1, 7: 0.75, 9: 0.25}},
+		{"all warmup", Schedule{Cosine: &Cosine{Warmup: 4}}, 4, map[int]float64{0: 0.25, 3: 1}},
+	} {
+		for step, want := range tt.want {
+			if got := float64(tt.schedule.at(step, tt.steps)); math.Abs(got-want) > 1e-6 {
+				t.Errorf("%s: factor of step %d = %v, want %v", tt.name, step, got, want)
+			}
+		}
+	}
+	// Runs of other lengths share their trunk.
+	w := Schedule{WSD: &WSD{Warmup: 2, Decay: 4}}
+	for step := range 6 {
+		if w.at(step, 10) != w.at(step, 100) {
+			t.Errorf("the trunk of wsd depends on the length at step %d", step)
+		}
+	}
+}
+
+func TestScheduleValidate(t *testing.T) {
+	for want, s := range map[string]Schedule{
+		"decay must be between 1 and the 8 steps that follow the warmup, not 9": {WSD: &WSD{Warmup: 2, Decay: 9}},
+		"warmup must be between 0 and the 10 steps of the run, not 11":          {Linear: &Linear{Warmup: 11}},
+		"floor is a share of the learning rate, between 0 and 1, not 2":         {WSD: &WSD{Decay: 1, Floor: 2}},
+	} {
+		if err := s.validate(10).Err(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("validate() = %v, want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// A state is parameters, running statistics and the optimizer's averages after
+// some steps. All that is random is a function of a stream and the step, so a
+// state follows from the base and the factors of the learning rate alone, not
+// from where a run was cut, how long it is to become, or what was looked at.
+
+// stateDomain separates keys of states, and carries the version of what a base
+// holds.
+const stateDomain = "ablate state v1"
+
+// base is what all states of a run have in common.
+func (t *LM) base(in pipeline.Inputs) (cache.Value, error) {
+	code, err := t.fingerprints(in)
+	if err != nil {
+		return cache.Value{}, err
+	}
+	m := map[string]cache.Value{
+		"init": code.At("init"), "step": code.At("step"),
+		"replicate": cache.Int(t.Seed), "study_seed": cache.Int(in.Study.Seed),
+		"data":      cache.DigestValue(in.One("data").Artifacts[trainTokens].Digest),
+		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
+		"accumulate": cache.Int(int64(t.Accumulate)), "backend": cache.String(t.Backend),
+	}
+	if in.Class != "" {
+		m["class"] = cache.String(in.Class)
+	}
+	return cache.Map(m), nil
+}
+
+// stateKeys returns the key of the state after each number of steps, from 0.
+// Stretches of one factor are hashed as the factor and their length.
+func (t *LM) stateKeys(base cache.Value) []cache.Key {
+	keys := make([]cache.Key, t.Steps+1)
+	keys[0] = base.Key(stateDomain)
+	from, factor, length := keys[0], float32(0), uint64(0)
+	for step := range t.Steps {
+		if f := t.Schedule.at(step, t.Steps); length > 0 && f == factor {
+			length++
+		} else {
+			from, factor, length = keys[step], f, 1
+		}
+		var b [44]byte
+		copy(b[:], from[:])
+		binary.BigEndian.PutUint32(b[32:], math.Float32bits(factor))
+		binary.BigEndian.PutUint64(b[36:], length)
+		keys[step+1] = sha256.Sum256(b[:])
+	}
+	return keys
+}
+
+// keptKey is the key of a state that stays; states on the way have the plain
+// key of the state.
+func keptKey(k cache.Key) cache.Key { return about(k, "kept") }
+
+// knownKey marks that the store holds states of a run, so that others need not
+// be asked for all of them.
+func knownKey(k cache.Key) cache.Key { return about(k, "known") }
+
+// about is the key of something that is said of a state.
+func about(k cache.Key, what string) cache.Key {
+	return cache.List(cache.String(k.String()), cache.String(what)).Key("ablate about a state v1")
+}
+
+// observer looks at states, and never touches them.
+type observer struct {
+	name  string
+	every int
+	id    cache.Value // all that its rows follow from, beside the state
+}
+
+// due reports whether the observer looks after a number of steps.
+func (o observer) due(step, steps int) bool { return step%o.every == 0 || step == steps }
+
+// key is that of the observer's rows about a state.
+func (o observer) key(state cache.Key) cache.Key {
+	return cache.List(cache.String(state.String()), o.id).Key("ablate observation v1")
+}
+
+// observers lists who looks at a trial.
+func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
+	code, err := t.fingerprints(in)
+	if err != nil {
+		return nil, err
+	}
+	return []observer{{name: "evaluate", every: t.Evaluate.Every, id: cache.Map(map[string]cache.Value{
+		"observer": cache.String("evaluate"), "code": code.At("evaluate"),
+		"data":      cache.DigestValue(in.One("data").Artifacts[validationTokens].Digest),
+		"batches":   cache.Int(int64(t.Evaluate.Batches)),
+		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
+		"study_seed": cache.Int(in.Study.Seed),
+	})}}, nil
+}

@@ -1,0 +1,81 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ablate/pipeline"
+)
+
+// span is a stretch of steps to compute: those after from, up to to.
+type span struct{ from, to int }
+
+// spans lists what must be computed so that every row of the run is known, and
+// where asked also its last state. at is where the machine stands, −1 for
+// nowhere.
+func (j *journal) spans(spine *saved, at int, needLast bool) []span {
+	known := 0
+	if spine != nil {
+		known = spine.step
+	}
+	var targets []int
+	for _, m := range j.missing(spine) {
+		targets = append(targets, m.step)
+	}
+	last := j.spec.Steps
+	final := j.at(last)
+	if known < last || needLast && at != last && (final == nil || !final.loadable) {
+		targets = append(targets, last)
+	}
+	var out []span
+	for _, to := range targets {
+		if n := len(out); n > 0 && out[n-1].to >= to {
+			continue
+		}
+		from := j.loadBefore(to, spine)
+		if n := len(out); n > 0 && out[n-1].to >= from {
+			out[n-1].to = to
+			continue
+		}
+		if len(out) == 0 && at >= from && at <= to {
+			from = at
+		}
+		out = append(out, span{from, to})
+	}
+	return out
+}
+
+// Survey implements pipeline.Resumable.
+func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.States) (pipeline.Survey, error) {
+	j, err := openJournal(ctx, t, in, states)
+	if err != nil {
+		return pipeline.Survey{}, err
+	}
+	spine := j.spine()
+	if spine == nil {
+		return pipeline.Survey{}, nil
+	}
+	var replayed []string
+	var todo, again int
+	for _, s := range j.spans(spine, -1, t.Checkpoint.Keep != "none") {
+		todo += s.to - s.from
+		if s.from < spine.step {
+			to := min(s.to, spine.step)
+			again += to - s.from
+			replayed = append(replayed, fmt.Sprintf("%d-%d", s.from+1, to))
+		}
+	}
+	var parts []string
+	if fresh := todo - again; fresh > 0 {
+		parts = append(parts, fmt.Sprintf("trains steps %d-%d", spine.step+1, t.Steps))
+	}
+	if again > 0 {
+		parts = append(parts, "replays steps "+strings.Join(replayed, ", ")+" to see what was not looked at or kept")
+	}
+	if todo == 0 {
+		parts = append(parts, "trains nothing")
+	}
+	return pipeline.Survey{Todo: todo,
+		Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", "))}, nil
+}
