@@ -97,6 +97,14 @@ func (s *Step) Ingredients() cache.Value { return s.ingredients }
 // Notes returns what is stored beside the ingredients but not hashed.
 func (s *Step) Notes() cache.Value { return s.recipe.Notes }
 
+// Work returns how much there is to compute; ok is false where nobody counts.
+func (s *Step) Work() (w Work, ok bool) {
+	if s.recipe.Work == nil {
+		return Work{}, false
+	}
+	return s.recipe.Work(), true
+}
+
 // Outputs lists the artifacts that the step promises. It is empty while the
 // step is pending.
 func (s *Step) Outputs() []Output { return s.recipe.Outputs }

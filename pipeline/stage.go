@@ -52,7 +52,18 @@ type Recipe struct {
 	Code    cache.Value // a map by part: fingerprints of the computation
 	Notes   cache.Value // a map stored beside the ingredients for explain and show; never hashed
 	Outputs []Output
+	Work    func() Work // how much there is to compute; nil for what is light
 }
+
+// Work is the size of an action, for people.
+type Work struct {
+	Parameters    int64   `json:"parameters"`
+	Tokens        int64   `json:"tokens"`
+	FLOPsPerToken float64 `json:"flops_per_token"`
+}
+
+// FLOPs is the arithmetic of the whole action, in operations.
+func (w Work) FLOPs() float64 { return w.FLOPsPerToken * float64(w.Tokens) }
 
 // Output is an artifact that Run promises to create.
 type Output struct {

@@ -11,13 +11,14 @@ import (
 
 // What a norm taps, below its prefix.
 const (
-	input    = ".input"    // x
+	Input    = ".input"    // x
 	Argument = ".argument" // of the squashing function, after α and s
+	Output   = ".output"   // y
 	sigma    = ".sigma"    // the running deviation
 )
 
 // InputOf is the path under which the site of a running statistic taps x.
-func InputOf(p ml.Param) string { return strings.TrimSuffix(p.Path, sigma) + input }
+func InputOf(p ml.Param) string { return strings.TrimSuffix(p.Path, sigma) + Input }
 
 // Saturating is a norm that squashes.
 type Saturating interface {
@@ -54,7 +55,7 @@ func (b bounded) params(prefix string, site Site, width int) []ml.Param {
 
 // apply is γ f(α x) + β, x being blended and compressed first where asked.
 func (b bounded) apply(x *Node, prefix string, vars ml.Vars, f func(*Node) *Node) *Node {
-	vars.Tap(prefix+input, x)
+	vars.Tap(prefix+Input, x)
 	if b.blend != nil {
 		x = b.blend.apply(x, vars.At(prefix+sigma))
 	}
@@ -67,6 +68,7 @@ func (b bounded) apply(x *Node, prefix string, vars ml.Vars, f func(*Node) *Node
 	if b.bias {
 		y = Add(y, row(vars.At(prefix+".beta"), y))
 	}
+	vars.Tap(prefix+Output, y)
 	return y
 }
 

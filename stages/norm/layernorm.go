@@ -28,12 +28,13 @@ func (n *LayerNorm) Params(prefix string, _ Site, width int) []ml.Param {
 
 // Apply implements Norm.
 func (n *LayerNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
-	vars.Tap(prefix+input, x)
+	vars.Tap(prefix+Input, x)
 	centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
 	y := Mul(row(vars.At(prefix+".gamma"), x), rescale(centred, n.Eps))
 	if n.Bias {
 		y = Add(y, row(vars.At(prefix+".beta"), y))
 	}
+	vars.Tap(prefix+Output, y)
 	return y
 }
 

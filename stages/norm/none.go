@@ -18,7 +18,7 @@ func (*None) Params(string, Site, int) []ml.Param { return nil }
 
 // Apply implements Norm.
 func (*None) Apply(x *graph.Node, prefix string, vars ml.Vars) *graph.Node {
-	vars.Tap(prefix+input, x)
+	vars.Tap(prefix+Input, x)
 	return x
 }
 

@@ -22,8 +22,10 @@ func (n *RMSNorm) Params(prefix string, _ Site, width int) []ml.Param {
 
 // Apply implements Norm.
 func (n *RMSNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
-	vars.Tap(prefix+input, x)
-	return Mul(row(vars.At(prefix+".gamma"), x), rescale(x, n.Eps))
+	vars.Tap(prefix+Input, x)
+	y := Mul(row(vars.At(prefix+".gamma"), x), rescale(x, n.Eps))
+	vars.Tap(prefix+Output, y)
+	return y
 }
 
 // rescale divides x by its root mean square over the last axis.

@@ -29,6 +29,18 @@ func BenchmarkStep(b *testing.B) {
 }
 
 func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
+	machine, tokens := benchMachine(b, n, o)
+	for b.Loop() {
+		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(8*64*b.N)/b.Elapsed().Seconds(), "tokens/s")
+}
+
+// benchMachine is a trial of the example study's size on one core, and a batch.
+func benchMachine(b *testing.B, n norm.Norm, o optimizer.Optimizer) (*machine, []int32) {
+	b.Helper()
 	clip := 1.0
 	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, 64}, Schedule: &Schedule{Constant: &Constant{}}}
 	m := &model.Llama{Layers: 3, Width: 64, Heads: 2, RopeTheta: 10000, Tied: true, EmbedScale: true, InitStd: 0.02}
@@ -46,10 +58,19 @@ func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
 	for i := range tokens {
 		tokens[i] = int32(i * 7 % 256)
 	}
+	return machine, tokens
+}
+
+// BenchmarkProbe times one look inside, to be held against fifty steps.
+func BenchmarkProbe(b *testing.B) {
+	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
+	machine, tokens := benchMachine(b, &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw)
+	if _, _, err := machine.probe(tokens); err != nil { // compiles
+		b.Fatal(err)
+	}
 	for b.Loop() {
-		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
+		if _, _, err := machine.probe(tokens); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(spec.tokensPerStep()*b.N)/b.Elapsed().Seconds(), "tokens/s")
 }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"sync"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -29,6 +28,7 @@ const (
 const (
 	metricsName    = "metrics"
 	checkpointName = "checkpoint"
+	probesName     = "probes"
 )
 
 const safetensors = "application/x-safetensors"
@@ -52,6 +52,9 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	data := in.One("data")
 	outputs := []pipeline.Output{{Name: metricsName, MediaType: "application/jsonl"}}
+	if t.Probe.Every > 0 {
+		outputs = append(outputs, pipeline.Output{Name: probesName, MediaType: "text/csv"})
+	}
 	if t.Checkpoint.Keep != "none" {
 		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: safetensors, Evictable: true, Optional: true})
 	}
@@ -68,15 +71,15 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 			"study":     cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
 		}),
 		Code:    code,
-		Notes:   t.notes(in),
+		Notes:   parts(in),
+		Work:    func() pipeline.Work { return t.work(in) },
 		Outputs: outputs,
 	}, nil
 }
 
-// notes are the fingerprints of the definitions alone, for explanations, and
-// the size of the model.
-func (t *LM) notes(in pipeline.Inputs) cache.Value {
-	m := map[string]cache.Value{"size": t.size(in)}
+// parts are the fingerprints of the definitions alone, for explanations.
+func parts(in pipeline.Inputs) cache.Value {
+	m := make(map[string]cache.Value)
 	for _, name := range []string{"model", "norm", "optimizer"} {
 		if code := in.One(name).Recipe.Code; !code.IsZero() {
 			m[name] = code
@@ -85,25 +88,13 @@ func (t *LM) notes(in pipeline.Inputs) cache.Value {
 	return cache.Map(m)
 }
 
-// sizes remembers the size of models: a plan asks for that of every trial.
-var sizes sync.Map
-
-// size counts a model's parameters and the arithmetic of one trained token.
-func (t *LM) size(in pipeline.Inputs) cache.Value {
-	vocabulary := in.One("data").Stage.(Tokens).Vocabulary()
-	id := fmt.Sprint(in.One("model").Ref.Digest(), in.One("norm").Ref.Digest(), vocabulary, t.Batch.Length)
-	if v, ok := sizes.Load(id); ok {
-		return v.(cache.Value)
-	}
+// work counts the model's parameters and the arithmetic of the trial.
+func (t *LM) work(in pipeline.Inputs) pipeline.Work {
 	m := in.One("model").Stage.(model.Model)
-	params := m.Params(in.One("norm").Stage.(norm.Norm), vocabulary)
-	v := cache.Map(map[string]cache.Value{
-		"parameters":      cache.Int(model.Parameters(params)),
-		"flops_per_token": cache.Float(model.FLOPs(m, params, t.Batch.Length)),
-		"tokens":          cache.Int(int64(t.tokensPerStep()) * int64(t.Steps)),
-	})
-	sizes.Store(id, v)
-	return v
+	params := m.Params(in.One("norm").Stage.(norm.Norm), in.One("data").Stage.(Tokens).Vocabulary())
+	tokens := int64(t.tokensPerStep()) * int64(t.Steps)
+	each := model.FLOPs(m, params, t.Batch.Length)
+	return pipeline.Work{Parameters: model.Parameters(params), Tokens: tokens, FLOPsPerToken: each}
 }
 
 // fingerprints are the parts of the program that decide the result.
@@ -115,16 +106,23 @@ func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()), "precision": cache.String(t.Precision),
 	})
 	code := make(map[string]cache.Value)
-	for _, part := range []struct {
+	type part struct {
 		name    string
 		what    cache.Value
 		compute func() (cache.Digest, error)
-	}{
+	}
+	computed := []part{
 		{"step", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
 		{"evaluate", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).evaluate()) }},
 		{"init", what, func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
 		{"schedule", t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil }},
-	} {
+	}
+	if t.Probe.Every > 0 {
+		computed = append(computed, part{"probe", what, func() (cache.Digest, error) {
+			return ml.Fingerprint((&probe{recipe: t.recipe(in)}).program())
+		}})
+	}
+	for _, part := range computed {
 		d, err := in.Memo.Digest(cache.List(cache.String(part.name), part.what), part.compute)
 		if err != nil {
 			return cache.Value{}, fmt.Errorf("fingerprinting the %s: %w", part.name, err)

@@ -25,6 +25,7 @@ type LM struct {
 	Batch      Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
 	Schedule   *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
 	Evaluate   *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
+	Probe      *Probe        `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
 	Checkpoint *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
 	Diverge    float64       `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
 }
@@ -76,6 +77,7 @@ func (t *LM) Validate() diag.List {
 	that(t.Batch.Length >= 1, diag.Path{"batch", "length"}, "length must be at least 1, not %d.", t.Batch.Length)
 	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
 	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
+	that(t.Probe.Every >= 0, diag.Path{"probe", "every"}, "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)
 	that(t.Checkpoint.Every >= 0, diag.Path{"checkpoint", "every"}, "every is a number of steps, or 0 for a state a minute, not %d.", t.Checkpoint.Every)
 	keep := t.Checkpoint.Keep
 	that(slices.Contains([]string{"final", "all", "none"}, keep), diag.Path{"checkpoint", "keep"}, "keep is \"final\", \"all\" or \"none\", not %q.", keep)

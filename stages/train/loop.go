@@ -260,7 +260,7 @@ func (l *loop) observe(ctx context.Context) error {
 		if !o.due(l.at, l.spec.Steps) || seen && !(beyond && e.Class != l.env.States.Class()) {
 			continue
 		}
-		rows, err := l.look(o)
+		rows, err := o.look(l)
 		if err != nil {
 			return err
 		}
@@ -271,8 +271,8 @@ func (l *loop) observe(ctx context.Context) error {
 	return nil
 }
 
-// look makes an observer's rows about the machine's state.
-func (l *loop) look(observer) ([]row, error) {
+// evaluate takes the loss on validation text.
+func (l *loop) evaluate() ([]row, error) {
 	sum := 0.0
 	for _, batch := range l.checks {
 		loss, err := l.machine.evaluate(batch)
@@ -288,6 +288,22 @@ func (l *loop) look(observer) ([]row, error) {
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
 	return []row{{l.at, "val_loss", mean}}, nil
+}
+
+// probe looks inside the model. What is no number is left out: a diverging
+// trial ends elsewhere.
+func (l *loop) probe() ([]row, error) {
+	readings, values, err := l.machine.probe(l.checks[0])
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]row, 0, len(values))
+	for i, v := range values {
+		if v := float64(v); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			rows = append(rows, row{l.at, readings[i].name(), v})
+		}
+	}
+	return rows, nil
 }
 
 // save writes the state down where that is due.

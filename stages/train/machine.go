@@ -16,6 +16,8 @@ type machine struct {
 	recipe  *recipe
 	stepper *ml.Exec
 	checker *ml.Exec
+	looking *ml.Exec // built at the first probe
+	probed  *probe
 	state   []compute.Buffer // parameters, then the optimizer's state
 }
 
@@ -134,20 +136,50 @@ func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uin
 
 // evaluate returns the loss of one batch.
 func (m *machine) evaluate(tokens []int32) (float64, error) {
-	in := m.checker.Inputs()
-	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
+	out, err := m.look(m.checker, tokens)
 	if err != nil {
 		return 0, err
+	}
+	return takeScalar(out)
+}
+
+// probe looks at the state on one batch.
+func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
+	if m.looking == nil {
+		var err error
+		m.probed = &probe{recipe: m.recipe}
+		if m.looking, err = ml.Compile(m.backend, m.probed.program()); err != nil {
+			return nil, nil, err
+		}
+	}
+	out, err := m.look(m.looking, tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	values, err := ml.Float32s(out)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.probed.readings, values, out.Finalize()
+}
+
+// look runs a program of parameters and one batch, which leaves the state
+// alone.
+func (m *machine) look(program *ml.Exec, tokens []int32) (compute.Buffer, error) {
+	in := program.Inputs()
+	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
+	if err != nil {
+		return nil, err
 	}
 	np := len(m.recipe.params)
 	args := append(m.state[:np:np], batch)
 	donate := make([]bool, len(args))
 	donate[np] = true
-	out, err := m.checker.Run(args, donate)
+	out, err := program.Run(args, donate)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return takeScalar(out[0])
+	return out[0], nil
 }
 
 // takeScalar reads a scalar and frees its buffer.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -24,7 +25,7 @@ func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
 	if err := l.follow(ctx); err != nil {
 		return err
 	}
-	if err := l.writeMetrics(ctx); err != nil {
+	if err := errors.Join(l.writeMetrics(ctx), l.writeProbes(ctx)); err != nil {
 		return err
 	}
 	if t.Checkpoint.Keep != "none" && l.diverged == nil {
@@ -100,46 +101,95 @@ func initialise(params []ml.Param, init ml.Stream) [][]float32 {
 	return out
 }
 
+// last is the step at which the trial ended.
+func (l *loop) last() int {
+	if l.diverged != nil {
+		return l.diverged.step
+	}
+	return l.spec.Steps
+}
+
+// observations calls take with the rows of all observers of an output, in the
+// order of their steps.
+func (l *loop) observations(ctx context.Context, step int, output string, take func([]row) error) error {
+	for i, o := range l.journal.observers {
+		if _, ok := l.journal.seen[sighting{i, step}]; !ok || o.output != output || !o.due(step, l.spec.Steps) {
+			continue
+		}
+		rows, err := l.journal.observation(ctx, sighting{i, step})
+		if err != nil {
+			return err
+		}
+		if err := take(rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeMetrics puts all rows in the order of their steps, wherever they come
 // from: this run, the lineage of the state it went on from, or observations.
 func (l *loop) writeMetrics(ctx context.Context) error {
-	w, err := l.env.Create(metricsName)
+	return l.writeTo(metricsName, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		write := func(rows []row) error {
+			for _, r := range rows {
+				if err := enc.Encode(r); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		last := l.last()
+		for step := 1; step <= last; step++ {
+			if err := write(l.rows[step]); err != nil {
+				return err
+			}
+			if err := l.observations(ctx, step, metricsName, write); err != nil {
+				return err
+			}
+		}
+		tail := []row{{last, "val_tokens", float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
+		if l.diverged != nil {
+			tail = append(tail, row{last, "diverged", 1})
+		}
+		return write(tail)
+	})
+}
+
+// writeProbes puts all readings as CSV.
+func (l *loop) writeProbes(ctx context.Context) error {
+	if l.spec.Probe.Every == 0 {
+		return nil
+	}
+	return l.writeTo(probesName, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "step,path,quantity,value\n"); err != nil {
+			return err
+		}
+		for step := 1; step <= l.last(); step++ {
+			err := l.observations(ctx, step, probesName, func(rows []row) error {
+				_, err := io.WriteString(w, strings.Join(probeRows(rows), ""))
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeTo makes one output.
+func (l *loop) writeTo(name string, write func(io.Writer) error) error {
+	w, err := l.env.Create(name)
 	if err != nil {
 		return err
 	}
 	buf := bufio.NewWriter(w)
-	enc := json.NewEncoder(buf)
-	write := func(rows []row) error {
-		for _, r := range rows {
-			if err := enc.Encode(r); err != nil {
-				return fmt.Errorf("writing metrics: %w", err)
-			}
-		}
-		return nil
+	if err := write(buf); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	last := l.spec.Steps
-	if l.diverged != nil {
-		last = l.diverged.step
-	}
-	for step := 1; step <= last; step++ {
-		if err := write(l.rows[step]); err != nil {
-			return err
-		}
-		for i, o := range l.journal.observers {
-			if _, ok := l.journal.seen[sighting{i, step}]; !ok || !o.due(step, l.spec.Steps) {
-				continue
-			}
-			rows, err := l.journal.observation(ctx, sighting{i, step})
-			if err := errors.Join(err, write(rows)); err != nil {
-				return err
-			}
-		}
-	}
-	tail := []row{{last, "val_tokens", float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
-	if l.diverged != nil {
-		tail = append(tail, row{last, "diverged", 1})
-	}
-	return errors.Join(write(tail), buf.Flush(), w.Close())
+	return errors.Join(buf.Flush(), w.Close())
 }
 
 func (l *loop) writeCheckpoint(ctx context.Context) error {
@@ -156,9 +206,5 @@ func (l *loop) writeCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := l.env.Create(checkpointName)
-	if err != nil {
-		return err
-	}
-	return errors.Join(ml.WriteSafetensors(w, params), w.Close())
+	return l.writeTo(checkpointName, func(w io.Writer) error { return ml.WriteSafetensors(w, params) })
 }

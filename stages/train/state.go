@@ -73,9 +73,10 @@ func about(k cache.Key, what string) cache.Key {
 
 // observer looks at states, and never touches them.
 type observer struct {
-	name  string
-	every int
-	id    cache.Value // all that its rows follow from, beside the state
+	every  int
+	id     cache.Value // all that its rows follow from, beside the state
+	output string      // the artifact that its rows go to
+	look   func(*loop) ([]row, error)
 }
 
 // due reports whether the observer looks after a number of steps.
@@ -92,11 +93,17 @@ func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []observer{{name: "evaluate", every: t.Evaluate.Every, id: cache.Map(map[string]cache.Value{
-		"observer": cache.String("evaluate"), "code": code.At("evaluate"),
-		"data":      cache.DigestValue(in.One("data").Artifacts[validationTokens].Digest),
-		"batches":   cache.Int(int64(t.Evaluate.Batches)),
-		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-		"study_seed": cache.Int(in.Study.Seed),
-	})}}, nil
+	id := func(name string, batches int) cache.Value {
+		return cache.Map(map[string]cache.Value{
+			"observer": cache.String(name), "code": code.At(name), "batches": cache.Int(int64(batches)),
+			"data":      cache.DigestValue(in.One("data").Artifacts[validationTokens].Digest),
+			"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
+			"study_seed": cache.Int(in.Study.Seed), "backend": cache.String(t.Backend),
+		})
+	}
+	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: metricsName, look: (*loop).evaluate}}
+	if t.Probe.Every > 0 {
+		out = append(out, observer{every: t.Probe.Every, id: id("probe", 1), output: probesName, look: (*loop).probe})
+	}
+	return out, nil
 }

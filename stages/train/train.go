@@ -8,7 +8,7 @@ import (
 // Kinds lists the stages of block train.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
-		Block: "train", Type: "lm", Version: 1, Child: true,
+		Block: "train", Type: "lm", Version: 2, Child: true,
 		Doc: "Trains a language model on next-token prediction. Each instance is a trial.",
 		New: func() pipeline.Stage {
 			clip := 1.0
@@ -16,6 +16,7 @@ func Kinds() []pipeline.Kind {
 				ClipNorm: &clip, Accumulate: 1, Precision: "fp32", Backend: "go",
 				Schedule:   &Schedule{Constant: &Constant{}},
 				Evaluate:   &Evaluate{Every: 50, Batches: 16},
+				Probe:      &Probe{Every: 50},
 				Checkpoint: &Checkpoint{Keep: "final"},
 			}
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 )
 
@@ -76,6 +77,11 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		fmt.Fprintf(&b, "  key %s\n", s.Key)
 	}
 	fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(string(spec), "\n", "\n  "))
+	if w, ok := s.Work(); ok {
+		o["work"] = w
+		fmt.Fprintf(&b, "\nSize\n\n  %s parameters, %s FLOP a token (forward and backward), %s tokens: %s FLOP\n",
+			view.Quantity(float64(w.Parameters)), view.Quantity(w.FLOPsPerToken), view.Quantity(float64(w.Tokens)), view.Quantity(w.FLOPs()))
+	}
 	if code := s.Ingredients().At("code"); !code.IsZero() && len(code.Keys()) > 0 {
 		b.WriteString("\nFingerprints\n\n")
 		for _, name := range code.Keys() {

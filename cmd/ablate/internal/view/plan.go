@@ -73,7 +73,48 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 	default:
 		line += fmt.Sprintf("; up to %s to train", plural(run+pending, "trial"))
 	}
-	return line + "."
+	return line + v.workText(p) + "."
+}
+
+// workText says how large the trials are that a run would train.
+func (v *View) workText(p *pipeline.Plan) string {
+	var least, most int64
+	var flops float64
+	for _, s := range p.Steps {
+		if s.Action != pipeline.Run && s.Action != pipeline.Resume {
+			continue
+		}
+		w, ok := s.Work()
+		if !ok {
+			continue
+		}
+		if least == 0 || w.Parameters < least {
+			least = w.Parameters
+		}
+		most = max(most, w.Parameters)
+		flops += w.FLOPs()
+	}
+	if most == 0 {
+		return ""
+	}
+	size := Quantity(float64(most))
+	if small := Quantity(float64(least)); small != size {
+		size = small + " to " + size
+	}
+	return fmt.Sprintf(", of %s parameters, %s FLOP in all", size, Quantity(flops))
+}
+
+// Quantity prints a large number with three digits and a prefix.
+func Quantity(v float64) string {
+	for _, unit := range []struct {
+		size   float64
+		prefix string
+	}{{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if v >= unit.size {
+			return fmt.Sprintf("%.3g%s", v/unit.size, unit.prefix)
+		}
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 func (v *View) stage(b *strings.Builder, steps []*pipeline.Step) {

@@ -1,0 +1,156 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+)
+
+// Probe says when the inside of the model is looked at.
+type Probe struct {
+	Every int `hcl:"every,optional" doc:"Steps between looks, and one at the last step; 0 for never."`
+}
+
+// powerIterations is how often a matrix is applied to find its spectral norm,
+// from below: within a few percent where the spectrum is dense at its top, and
+// much closer where one direction stands out.
+const powerIterations = 12
+
+// probe is the program that looks at a state, on one batch of validation text.
+// Each output is one number; what they are is said by readings, in order.
+type probe struct {
+	recipe   *recipe
+	readings []reading
+}
+
+// reading is one number of a probe.
+type reading struct{ path, quantity string }
+
+// name is how a reading is written into rows.
+func (r reading) name() string { return r.path + " " + r.quantity }
+
+// program builds the probe. Inputs: parameters, tokens [B, L] (int32). Output:
+// one vector with all readings.
+func (p *probe) program() ml.Program {
+	r := p.recipe
+	inputs := append(r.inputs(r.params),
+		ml.Input{Name: "tokens", Shape: []int{r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
+	build := func(in []*Node) []*Node {
+		p.readings = nil
+		params, tokens_BL := in[:len(in)-1], in[len(in)-1]
+		seen := make(taps)
+		loss := r.loss(tokens_BL, r.vars(params).Watched(seen.add))
+		var values []*Node
+		take := func(path, quantity string, v *Node) {
+			p.readings = append(p.readings, reading{path, quantity})
+			values = append(values, Reshape(v, 1))
+		}
+		p.slopes(take, params, loss)
+		p.activations(take, seen)
+		p.weights(take, params)
+		return []*Node{Concatenate(values, 0)}
+	}
+	return ml.Program{Name: "probe", Inputs: inputs, Build: build}
+}
+
+// slopes takes every α and its gradient.
+func (p *probe) slopes(take func(path, quantity string, v *Node), params []*Node, loss *Node) {
+	var alphas []*Node
+	var paths []string
+	for i, q := range p.recipe.params {
+		if site, ok := strings.CutSuffix(q.Path, ".alpha"); ok {
+			alphas, paths = append(alphas, params[i]), append(paths, site)
+		}
+	}
+	if len(alphas) == 0 {
+		return
+	}
+	for i, g := range Gradient(loss, alphas...) {
+		take(paths[i], "alpha", alphas[i])
+		take(paths[i], "alpha_gradient", g)
+	}
+}
+
+// activations takes the statistics of what the forward pass showed.
+func (p *probe) activations(take func(path, quantity string, v *Node), seen taps) {
+	paths := make([]string, 0, len(seen))
+	for path := range seen {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		x := seen[path][0]
+		dot := strings.LastIndexByte(path, '.')
+		site := path[:dot]
+		switch path[dot:] {
+		case norm.Input:
+			take(site, "input_std", Sqrt(variance(x)))
+			take(site, "input_rms", Sqrt(ReduceAllMean(Mul(x, x))))
+		case norm.Argument:
+			take(site, "argument_std", Sqrt(variance(x)))
+			if s, ok := p.recipe.norm.(norm.Saturating); ok {
+				take(site, "saturated", ReduceAllMean(ConvertDType(GreaterThan(Abs(x), Scalar(x.Graph(), x.DType(), s.Threshold())), x.DType())))
+			}
+		case norm.Output:
+			take(site, "output_variance", variance(x))
+		case model.Scores:
+			mask_TT := LowerTriangular(x.Graph(), x.Shape().Dimensions[2])
+			t := x.Shape().Dimensions[2]
+			shown := Where(BroadcastToDims(Reshape(mask_TT, 1, 1, t, t), x.Shape().Dimensions...), x, ZerosLike(x))
+			take(site, "score_max", ReduceAllMax(Abs(shown)))
+		}
+	}
+}
+
+// weights takes the norms of every matrix.
+func (p *probe) weights(take func(path, quantity string, v *Node), params []*Node) {
+	for i, q := range p.recipe.params {
+		switch q.Role {
+		case ml.RoleMatrix, ml.RoleEmbedding, ml.RoleHead:
+			take(q.Path, "frobenius", Sqrt(ReduceAllSum(Mul(params[i], params[i]))))
+		}
+		if q.Role == ml.RoleMatrix {
+			take(q.Path, "spectral", spectral(params[i]))
+		}
+	}
+}
+
+// variance is the population variance of all elements, a scalar.
+func variance(x *Node) *Node {
+	d := Sub(x, ReduceAllMean(x))
+	return ReduceAllMean(Mul(d, d))
+}
+
+// spectral is the largest singular value of a matrix [r, c], by power
+// iteration of WᵀW from a fixed start.
+func spectral(w *Node) *Node {
+	cols := w.Shape().Dimensions[1]
+	v := Sin(AddScalar(MulScalar(Iota(w.Graph(), shapes.Make(dtypes.Float32, cols), 0), 2.3999632), 1))
+	unit := func(x *Node) *Node { return Div(x, MaxScalar(Sqrt(ReduceAllSum(Mul(x, x))), 1e-30)) }
+	v = unit(v)
+	for range powerIterations {
+		u := DotGeneral(w, []int{1}, nil, v, []int{0}, nil)
+		v = unit(DotGeneral(u, []int{0}, nil, w, []int{0}, nil))
+	}
+	u := DotGeneral(w, []int{1}, nil, v, []int{0}, nil)
+	return Sqrt(ReduceAllSum(Mul(u, u)))
+}
+
+// probeRows writes readings as lines of CSV.
+func probeRows(rows []row) []string {
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		path, quantity, _ := strings.Cut(r.Name, " ")
+		out[i] = fmt.Sprintf("%d,%s,%s,%s\n", r.Step, path, quantity, strconv.FormatFloat(r.Value, 'g', -1, 32))
+	}
+	return out
+}
