@@ -1,0 +1,223 @@
+//go:build unix
+
+// Command train times training on the CPU beside PyTorch eager, in turn, in
+// processes of their own: the same model, batch, clipping and AdamW. PyTorch
+// gets its best number of threads. Our time of a step is that of a whole run of
+// many steps less that of a run of few, evaluation and probes at the end
+// included in both.
+//
+//	go run ./bench/train [-rounds 3] [-python /usr/bin/python3]
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed peer.py
+var peer string
+
+// size is one model with its batch.
+type size struct {
+	Name      string `json:"-"`
+	Layers    int    `json:"layers"`
+	Width     int    `json:"width"`
+	Heads     int    `json:"heads"`
+	FFN       int    `json:"ffn"`
+	Sequences int    `json:"sequences"`
+	Length    int    `json:"length"`
+	Steps     int    `json:"steps"`
+	Threads   int    `json:"threads"`
+}
+
+var sizes = []size{
+	{Name: "0.8M", Layers: 4, Width: 128, Heads: 4, FFN: 344, Sequences: 8, Length: 128, Steps: 20},
+	{Name: "4.8M", Layers: 6, Width: 256, Heads: 8, FFN: 688, Sequences: 8, Length: 128, Steps: 8},
+}
+
+// flops is the arithmetic of a step: 6 for each weight of a product and token,
+// and attention's own.
+func (s size) flops() float64 {
+	weights := s.Layers*(4*s.Width*s.Width+3*s.Width*s.FFN) + 256*s.Width
+	return float64(s.Sequences*s.Length) * float64(6*weights+12*s.Layers*s.Width*s.Length)
+}
+
+func main() {
+	log.SetFlags(0)
+	rounds := flag.Int("rounds", 3, "rounds of each; the fastest counts")
+	python := flag.String("python", "/usr/bin/python3", "a Python with torch, if there is one")
+	only := flag.String("size", "", "one size only")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "ablate-train")
+	must(err)
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "ablate")
+	must(command("go", "build", "-o", binary, "./cmd/ablate").Run())
+	must(os.WriteFile(filepath.Join(dir, "peer.py"), []byte(peer), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "text.txt"), []byte(strings.Repeat("the quick brown fox jumps over the lazy dog\n", 20000)), 0o600))
+	torch := exec.Command(*python, "-c", "import torch").Run() == nil
+	if !torch {
+		fmt.Printf("%s has no torch: PyTorch is left out\n", *python)
+	}
+	product := matrixProduct()
+	fmt.Printf("matrix product 1024x1024x1024: %.1f GFLOP/s on %d cores\n", product/1e9, runtime.NumCPU())
+	for _, s := range sizes {
+		if *only != "" && s.Name != *only {
+			continue
+		}
+		ours, theirs := []measurement{}, []measurement{}
+		for range *rounds {
+			ours = append(ours, measureOurs(dir, binary, s))
+			if torch {
+				theirs = append(theirs, measureTorch(dir, *python, s))
+			}
+		}
+		report(s, fastest(ours), theirs, product)
+	}
+}
+
+// measurement is the time of a step and the peak memory of the process.
+type measurement struct {
+	Seconds float64 `json:"seconds"`
+	MiB     float64 `json:"mib"`
+	Version string  `json:"version"`
+	threads int
+}
+
+func fastest(ms []measurement) measurement {
+	return slices.MinFunc(ms, func(a, b measurement) int { return int(1e9 * (a.Seconds - b.Seconds)) })
+}
+
+func report(s size, ours measurement, theirs []measurement, product float64) {
+	tokens := float64(s.Sequences * s.Length)
+	fmt.Printf("%s ours: %.1f ms a step, %.0f tokens/s, %.1f GFLOP/s (%.0f %% of the matrix product), %.0f MiB\n",
+		s.Name, 1e3*ours.Seconds, tokens/ours.Seconds, s.flops()/ours.Seconds/1e9, 100*s.flops()/ours.Seconds/product, ours.MiB)
+	if len(theirs) == 0 {
+		return
+	}
+	t := fastest(theirs)
+	fmt.Printf("%s PyTorch %s, %d threads: %.1f ms a step, %.0f tokens/s, %.0f MiB\n",
+		s.Name, t.Version, t.threads, 1e3*t.Seconds, tokens/t.Seconds, t.MiB)
+	fmt.Printf("%s ours/PyTorch: speed %.2f, memory %.2f\n", s.Name, t.Seconds/ours.Seconds, ours.MiB/t.MiB)
+}
+
+func measureTorch(dir, python string, s size) measurement {
+	var all []measurement
+	for s.Threads = 1; s.Threads <= runtime.NumCPU(); s.Threads *= 2 {
+		arg, err := json.Marshal(s)
+		must(err)
+		out, err := exec.Command(python, filepath.Join(dir, "peer.py"), string(arg)).Output()
+		must(err)
+		m := measurement{threads: s.Threads}
+		must(json.Unmarshal(out, &m))
+		all = append(all, m)
+	}
+	return fastest(all)
+}
+
+func (s size) study(steps int) string {
+	return fmt.Sprintf(`
+data "text" "t" {
+  source = ["../text.txt"]
+}
+model "llama" "m" {
+  layers = %d
+  width  = %d
+  heads  = %d
+  ffn    = %d
+}
+norm "rmsnorm" "n" {}
+optimizer "adamw" "o" {
+  learning_rate = 1e-3
+}
+train "lm" "one" {
+  data      = data.text.t
+  model     = model.llama.m
+  norm      = norm.rmsnorm.n
+  optimizer = optimizer.adamw.o
+  steps     = %d
+  batch {
+    sequences = %d
+    length    = %d
+  }
+  evaluate {
+    every   = 100000
+    batches = 1
+  }
+  probe {
+    every = 100000
+  }
+}
+`, s.Layers, s.Width, s.Heads, s.FFN, steps, s.Sequences, s.Length)
+}
+
+func measureOurs(dir, binary string, s size) measurement {
+	few, _ := wholeRun(dir, binary, s, 3)
+	many, mib := wholeRun(dir, binary, s, 3+s.Steps)
+	return measurement{Seconds: (many - few) / float64(s.Steps), MiB: mib}
+}
+
+// wholeRun trains from nothing and returns the wall time and the peak memory.
+func wholeRun(dir, binary string, s size, steps int) (seconds, mib float64) {
+	here, err := os.MkdirTemp(dir, "run")
+	must(err)
+	defer os.RemoveAll(here)
+	must(os.WriteFile(filepath.Join(here, "study.hcl"), []byte(s.study(steps)), 0o600))
+	env := append(os.Environ(), "ABLATE_CACHE_DIR="+filepath.Join(here, "store"))
+	run := func(args ...string) time.Duration {
+		c := exec.Command(binary, append([]string{"run", "--progress", "none", "--chdir", here}, args...)...)
+		c.Env = env
+		begin := time.Now()
+		if out, err := c.CombinedOutput(); err != nil {
+			log.Fatalf("%v\n%s", err, out)
+		}
+		if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			mib = max(mib, float64(usage.Maxrss)/1024)
+		}
+		return time.Since(begin)
+	}
+	run("--target", "data.*", "--target", "model.*", "--target", "norm.*", "--target", "optimizer.*")
+	return run().Seconds(), mib
+}
+
+// matrixProduct is the arithmetic a second of one large product on the same
+// backend.
+func matrixProduct() float64 {
+	out, err := command("go", "test", "./stages/internal/backend", "-run", "^$", "-bench", "Product").Output()
+	must(err)
+	m := regexp.MustCompile(`([0-9.e+]+) GFLOP/s`).FindSubmatch(out)
+	if m == nil {
+		log.Fatalf("no product in\n%s", out)
+	}
+	v, err := strconv.ParseFloat(string(m[1]), 64)
+	must(err)
+	return v * 1e9
+}
+
+func command(name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.Stderr = os.Stderr
+	if runtime.GOARCH == "amd64" {
+		c.Env = append(os.Environ(), "GOEXPERIMENT=simd")
+	}
+	return c
+}
+
+func must(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
