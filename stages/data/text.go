@@ -8,10 +8,12 @@ package data
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -22,16 +24,22 @@ import (
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
 		Block: "data", Type: "text", Version: 1, Child: true,
-		Doc: "Text as tokens: files are read in bytewise order of their paths, decompressed, and joined by a newline. " +
-			"The last part of the whole is kept for validation.",
+		Doc: "Text as tokens: files are read in bytewise order of their paths, decompressed, and joined by the token that ends " +
+			"a document, which among bytes is a newline. The last part of the whole is kept for validation.",
 		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: &Split{Validation: 0.05}} },
+	}, {
+		Block: "data", Type: "tokens", Version: 1, Child: true,
+		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",
+		New: func() pipeline.Stage { return &Binary{DType: "uint16", Split: &Split{Validation: 0.05}} },
 	}}
 }
 
 // Text is data "text": the user's files as one stream of tokens.
 type Text struct {
 	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out) and globs; .gz and .zst are decompressed. Paths never enter a key, contents do."`
-	Tokenizer string   `hcl:"tokenizer,optional" doc:"How text becomes tokens: \"bytes\" makes each byte a token, a vocabulary of 256."`
+	Tokenizer string   `hcl:"tokenizer,optional" key:"-" doc:"How text becomes tokens: \"bytes\" (each byte one), \"gpt2\", \"cl100k\", or a file tokenizer.json of Hugging Face's, byte-level BPE as of GPT-2 or Llama 3. Of a file the content enters the key."`
+	Separator string   `hcl:"separator,optional" doc:"Text that stands between two documents within a file, as \"<|endoftext|>\\n\". It is replaced by the token that ends a document."`
+	Size      int      `hcl:"vocabulary,optional" doc:"Number of distinct tokens. Default: the tokenizer's; of a file it must be said."`
 	Split     *Split   `hcl:"split,block" doc:"What is kept for validation."`
 }
 
@@ -53,10 +61,29 @@ const (
 const separator = '\n'
 
 // Vocabulary is the number of distinct tokens.
-func (t *Text) Vocabulary() int { return 256 }
+func (t *Text) Vocabulary() int {
+	switch {
+	case t.Size > 0:
+		return t.Size
+	case t.Tokenizer == "bytes":
+		return 256
+	}
+	return published[t.Tokenizer].vocabulary
+}
 
 // TokenBytes is the size of a token in the artifacts, in bytes.
-func (t *Text) TokenBytes() int { return 1 }
+func (t *Text) TokenBytes() int { return widthFor(t.Vocabulary()) }
+
+// widthFor is the smallest number of bytes that tells all tokens apart.
+func widthFor(vocabulary int) int {
+	switch {
+	case vocabulary <= 1<<8:
+		return 1
+	case vocabulary <= 1<<16:
+		return 2
+	}
+	return 4
+}
 
 // Validate implements pipeline.Stage.
 func (t *Text) Validate() diag.List {
@@ -64,14 +91,37 @@ func (t *Text) Validate() diag.List {
 	if len(t.Source) == 0 {
 		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source names no file. Give it at least one file, folder or glob.")...)
 	}
-	if t.Tokenizer != "bytes" {
-		list = append(list, diag.Errorf(diag.Path{"tokenizer"}, "Unknown tokenizer", "There is no tokenizer %q. There is \"bytes\".", t.Tokenizer)...)
+	list = append(list, t.checkTokenizer()...)
+	return append(list, t.Split.validate()...)
+}
+
+func (t *Text) checkTokenizer() diag.List {
+	p, known := published[t.Tokenizer]
+	least := p.vocabulary
+	switch {
+	case isTokenizerFile(t.Tokenizer) && t.Size < 2:
+		return diag.Errorf(diag.Path{"tokenizer"}, "Missing vocabulary",
+			"Say how many tokens %s has: vocabulary = …. It is needed before the file is read.", t.Tokenizer)
+	case isTokenizerFile(t.Tokenizer):
+		return nil
+	case t.Tokenizer == "bytes":
+		least = 256
+	case !known:
+		return diag.Errorf(diag.Path{"tokenizer"}, "Unknown tokenizer",
+			"There is no tokenizer %q. There is \"bytes\", \"gpt2\", \"cl100k\", and any file tokenizer.json.", t.Tokenizer)
 	}
-	if !(t.Split.Validation > 0 && t.Split.Validation < 1) {
-		list = append(list, diag.Errorf(diag.Path{"split", "validation"}, "Out of range",
-			"validation is the share of the text kept for validation: between 0 and 1, both excluded, not %v.", t.Split.Validation)...)
+	if t.Size != 0 && t.Size < least {
+		return diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at least the %d tokens of %s, not %d.", least, t.Tokenizer, t.Size)
 	}
-	return list
+	return nil
+}
+
+func (s *Split) validate() diag.List {
+	if s.Validation > 0 && s.Validation < 1 {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"split", "validation"}, "Out of range",
+		"validation is the share of the text kept for validation: between 0 and 1, both excluded, not %v.", s.Validation)
 }
 
 // source is one file as it was when the stage was described.
@@ -84,30 +134,47 @@ type source struct {
 // Describe implements pipeline.Stage: the key is made of the files' contents,
 // in order.
 func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	files, err := t.files(in.Sources)
+	files, err := expand(in.Sources, t.Source)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
+	inputs := map[string]cache.Value{"source": digestsOf(files)}
+	switch {
+	case isTokenizerFile(t.Tokenizer):
+		d, _, err := in.Sources.Digest(t.Tokenizer)
+		if err != nil {
+			return pipeline.Recipe{}, diag.Errorf(diag.Path{"tokenizer"}, "Unreadable tokenizer", "%s cannot be read: %v.", t.Tokenizer, reason(err)).Err()
+		}
+		inputs["tokenizer"] = cache.DigestValue(d)
+	case t.Tokenizer != "bytes":
+		inputs["tokenizer"] = cache.String(t.Tokenizer)
+	}
+	return pipeline.Recipe{Inputs: cache.Map(inputs), Outputs: tokenOutputs()}, nil
+}
+
+// tokenOutputs are what every data stage makes.
+func tokenOutputs() []pipeline.Output {
+	return []pipeline.Output{
+		{Name: meta, MediaType: "application/json"},
+		{Name: TrainTokens, MediaType: tokensType},
+		{Name: ValidationTokens, MediaType: tokensType},
+	}
+}
+
+func digestsOf(files []source) cache.Value {
 	digests := make([]cache.Value, len(files))
 	for i, f := range files {
 		digests[i] = cache.DigestValue(f.digest)
 	}
-	return pipeline.Recipe{
-		Inputs: cache.Map(map[string]cache.Value{"source": cache.List(digests...)}),
-		Outputs: []pipeline.Output{
-			{Name: meta, MediaType: "application/json"},
-			{Name: TrainTokens, MediaType: tokensType},
-			{Name: ValidationTokens, MediaType: tokensType},
-		},
-	}, nil
+	return cache.List(digests...)
 }
 
-// files expands and digests the sources.
-func (t *Text) files(sources pipeline.Sources) ([]source, error) {
+// expand finds and digests the files of source.
+func expand(sources pipeline.Sources, patterns []string) ([]source, error) {
 	at := diag.Path{"source"}
 	var files []source
 	total := int64(0)
-	for _, pattern := range t.Source {
+	for _, pattern := range patterns {
 		paths, err := sources.Expand(pattern)
 		if err != nil {
 			return nil, diag.Errorf(at, "Unreadable source", "%q cannot be read: %v. Check the path and its permissions.", pattern, reason(err)).Err()
@@ -151,10 +218,18 @@ type summary struct {
 // Run implements pipeline.Stage. It reads every file once more and refuses
 // when one is not what it was when the key was made.
 func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
-	files, err := t.files(env.Inputs.Sources)
+	files, err := expand(env.Inputs.Sources, t.Source)
 	if err != nil {
 		return err
 	}
+	if t.Tokenizer != "bytes" || t.Separator != "" {
+		return t.encode(ctx, env, files)
+	}
+	return t.copyBytes(ctx, env, files)
+}
+
+// copyBytes makes each byte a token, without holding the text.
+func (t *Text) copyBytes(ctx context.Context, env *pipeline.Env, files []source) error {
 	total := int64(len(files) - 1) // separators
 	for _, f := range files {
 		total += f.size
@@ -184,7 +259,115 @@ func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
 	return env.WriteJSON(meta, summary{t.Vocabulary(), "uint8", total - held, held, len(files)})
 }
 
-func copyFile(w *splitWriter, sources pipeline.Sources, f source) error {
+// encode turns documents into tokens.
+func (t *Text) encode(ctx context.Context, env *pipeline.Env, files []source) error {
+	e, err := t.encoder(env.Inputs.Sources)
+	if err != nil {
+		return err
+	}
+	var ids []uint32
+	for i, f := range files {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		text, err := readFile(env.Inputs.Sources, f)
+		if err != nil {
+			return err
+		}
+		for j, doc := range t.documents(text) {
+			if end, ok := e.between(); ok && i+j > 0 {
+				ids = append(ids, end)
+			}
+			if ids, err = e.encode(ids, doc); err != nil {
+				return fmt.Errorf("%s: %w", f.path, err)
+			}
+		}
+		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
+	}
+	return writeTokens(env, ids, t.Vocabulary(), t.Split, len(files))
+}
+
+// documents splits a file's text. The empty end that a final separator leaves
+// is none.
+func (t *Text) documents(text string) []string {
+	if t.Separator == "" {
+		return []string{text}
+	}
+	docs := strings.Split(text, t.Separator)
+	if last := len(docs) - 1; last > 0 && docs[last] == "" {
+		docs = docs[:last]
+	}
+	return docs
+}
+
+func (t *Text) encoder(sources pipeline.Sources) (encoder, error) {
+	if t.Tokenizer == "bytes" {
+		return byteEncoder{}, nil
+	}
+	if !isTokenizerFile(t.Tokenizer) {
+		return publishedEncoder(t.Tokenizer)
+	}
+	wrong := func(err error) error {
+		return diag.Errorf(diag.Path{"tokenizer"}, "Unusable tokenizer", "%s cannot be used: %v.", t.Tokenizer, reason(err)).Err()
+	}
+	r, err := sources.Open(t.Tokenizer)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	e, highest, err := openTokenizerFile(raw)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	if int(highest) >= t.Size {
+		return nil, diag.Errorf(diag.Path{"vocabulary"}, "Out of range",
+			"%s has tokens up to %d, so vocabulary must be at least %d, not %d.", t.Tokenizer, highest, highest+1, t.Size).Err()
+	}
+	return e, nil
+}
+
+// readFile reads a whole source and refuses when it is not what it was.
+func readFile(sources pipeline.Sources, f source) (string, error) {
+	var b strings.Builder
+	b.Grow(int(f.size))
+	if err := copyFile(&b, sources, f); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// writeTokens makes the outputs from tokens, of which none may lie beyond the
+// vocabulary.
+func writeTokens(env *pipeline.Env, ids []uint32, vocabulary int, split *Split, sources int) error {
+	width := widthFor(vocabulary)
+	total := int64(len(ids))
+	held := int64(float64(total) * split.Validation)
+	w, err := openSplit(env, (total-held)*int64(width))
+	if err != nil {
+		return err
+	}
+	var b []byte
+	for at, id := range ids {
+		if int(id) >= vocabulary {
+			return diag.Errorf(diag.Path{"vocabulary"}, "Token beyond the vocabulary",
+				"Token %d of the text is %d, and the vocabulary ends at %d.", at, id, vocabulary-1).Err()
+		}
+		b = binary.LittleEndian.AppendUint32(b[:0], id)
+		if _, err := w.Write(b[:width]); err != nil {
+			return err
+		}
+	}
+	if err := w.close(); err != nil {
+		return err
+	}
+	return env.WriteJSON(meta, summary{vocabulary, fmt.Sprintf("uint%d", 8*width), total - held, held, sources})
+}
+
+func copyFile(w io.Writer, sources pipeline.Sources, f source) error {
 	r, err := sources.Open(f.path)
 	if err != nil {
 		return fmt.Errorf("reading a source: %w", err)

@@ -74,3 +74,30 @@ func BenchmarkProbe(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLarger is the smaller model of bench/train on two cores.
+func BenchmarkLarger(b *testing.B) {
+	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
+	clip := 1.0
+	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, 128}, Schedule: &Schedule{Constant: &Constant{}}}
+	m := &model.Llama{Layers: 4, Width: 128, Heads: 4, FFN: 344, RopeTheta: 10000, Tied: true, InitStd: 0.02}
+	m.Resolve()
+	r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, adamw, 256, spec)
+	be, err := backend.Open("go", 2)
+	if err != nil {
+		b.Fatal(err)
+	}
+	machine, err := newMachine(be, r, initialise(r.params, ml.NewStream(0, "init", "1")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	tokens := make([]int32, 8*129)
+	for i := range tokens {
+		tokens[i] = int32(i * 7 % 256)
+	}
+	for b.Loop() {
+		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package data
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// tokenizerFile is what we read of Hugging Face's tokenizer.json: byte-level
+// byte-pair encoders, split as GPT-2 or as Llama 3 has it.
+type tokenizerFile struct {
+	Normalizer   json.RawMessage `json:"normalizer"`
+	PreTokenizer preTokenizer    `json:"pre_tokenizer"`
+	Model        struct {
+		Type         string            `json:"type"`
+		Vocab        map[string]uint32 `json:"vocab"`
+		Merges       []json.RawMessage `json:"merges"`
+		IgnoreMerges bool              `json:"ignore_merges"`
+		ByteFallback bool              `json:"byte_fallback"`
+	} `json:"model"`
+	AddedTokens []struct {
+		ID      uint32 `json:"id"`
+		Content string `json:"content"`
+	} `json:"added_tokens"`
+}
+
+type preTokenizer struct {
+	Type           string         `json:"type"`
+	AddPrefixSpace bool           `json:"add_prefix_space"`
+	UseRegex       *bool          `json:"use_regex"`
+	PreTokenizers  []preTokenizer `json:"pretokenizers"`
+	Pattern        struct {
+		Regex string `json:"Regex"`
+	} `json:"pattern"`
+}
+
+// The expressions that a Split may name.
+var splitters = map[string]splitter{
+	`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`:                                          splitGPT2,
+	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: splitCL100K,
+}
+
+// endNames are what models call the token that ends a document.
+var endNames = []string{"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"}
+
+// openTokenizerFile reads a tokenizer.json. highest is its largest token.
+func openTokenizerFile(raw []byte) (e encoder, highest uint32, err error) {
+	var f tokenizerFile
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return nil, 0, fmt.Errorf("it is no tokenizer.json: %w", err)
+	}
+	if f.Model.Type != "BPE" || len(f.Model.Vocab) == 0 {
+		return nil, 0, fmt.Errorf("its model is %q with %d tokens, and only byte-level BPE can be read", f.Model.Type, len(f.Model.Vocab))
+	}
+	if n := string(f.Normalizer); n != "" && n != "null" {
+		return nil, 0, errors.New("it normalizes its text, which is not supported")
+	}
+	split, err := f.PreTokenizer.splitter()
+	if err != nil {
+		return nil, 0, err
+	}
+	m, err := f.merger()
+	if err != nil {
+		return nil, 0, err
+	}
+	w := &wordEncoder{split: split, slow: m.encode, memo: make(map[string][]uint32)}
+	for _, id := range f.Model.Vocab {
+		highest = max(highest, id)
+	}
+	for _, t := range f.AddedTokens {
+		highest = max(highest, t.ID)
+	}
+	for _, name := range endNames {
+		for _, t := range f.AddedTokens {
+			if t.Content == name && w.end == nil {
+				w.end = &t.ID
+			}
+		}
+	}
+	return w, highest, nil
+}
+
+func (p preTokenizer) splitter() (splitter, error) {
+	unsupported := fmt.Errorf("its pre-tokenizer %q is not one that can be read: byte-level, split as GPT-2 or Llama 3 has it", p.Type)
+	switch p.Type {
+	case "ByteLevel":
+		if p.AddPrefixSpace || p.UseRegex != nil && !*p.UseRegex {
+			return nil, unsupported
+		}
+		return splitGPT2, nil
+	case "Sequence":
+		if len(p.PreTokenizers) != 2 || p.PreTokenizers[0].Type != "Split" || p.PreTokenizers[1].Type != "ByteLevel" {
+			return nil, unsupported
+		}
+		if s := splitters[p.PreTokenizers[0].Pattern.Regex]; s != nil {
+			return s, nil
+		}
+	}
+	return nil, unsupported
+}
+
+// merger applies the merges of a byte-pair encoder, best first.
+type merger struct {
+	vocab  map[string]uint32
+	rank   map[[2]string]int
+	whole  bool // a word that is a token is taken as it is
+	letter [256]string
+}
+
+func (f *tokenizerFile) merger() (*merger, error) {
+	m := &merger{vocab: f.Model.Vocab, rank: make(map[[2]string]int, len(f.Model.Merges)), whole: f.Model.IgnoreMerges, letter: byteLetters()}
+	for i, raw := range f.Model.Merges {
+		var pair [2]string
+		var line string
+		if json.Unmarshal(raw, &pair) != nil { // older files write "a b"
+			a, b, ok := "", "", false
+			if json.Unmarshal(raw, &line) == nil {
+				a, b, ok = strings.Cut(line, " ")
+			}
+			if !ok {
+				return nil, fmt.Errorf("its merge %d is no pair", i)
+			}
+			pair = [2]string{a, b}
+		}
+		m.rank[pair] = i
+	}
+	for b, s := range m.letter {
+		if _, ok := m.vocab[s]; !ok {
+			return nil, fmt.Errorf("it has no token for the byte %#02x, so it is not byte-level", b)
+		}
+	}
+	return m, nil
+}
+
+// byteLetters is GPT-2's table of printable characters that stand for bytes.
+func byteLetters() (out [256]string) {
+	next := rune(256)
+	for b := range out {
+		r := rune(b)
+		if !(r >= '!' && r <= '~' || r >= '¡' && r <= '¬' || r >= '®' && r <= 'ÿ') {
+			r = next
+			next++
+		}
+		out[b] = string(r)
+	}
+	return out
+}
+
+func (m *merger) encode(word string) ([]uint32, error) {
+	parts := make([]string, len(word))
+	for i := range len(word) {
+		parts[i] = m.letter[word[i]]
+	}
+	if m.whole {
+		if id, ok := m.vocab[strings.Join(parts, "")]; ok {
+			return []uint32{id}, nil
+		}
+	}
+	for {
+		best, at := len(m.rank), -1
+		for i := range len(parts) - 1 {
+			if r, ok := m.rank[[2]string{parts[i], parts[i+1]}]; ok && r < best {
+				best, at = r, i
+			}
+		}
+		if at < 0 {
+			break
+		}
+		parts[at] += parts[at+1]
+		parts = append(parts[:at+1], parts[at+2:]...)
+	}
+	out := make([]uint32, len(parts))
+	for i, p := range parts {
+		id, ok := m.vocab[p]
+		if !ok {
+			return nil, fmt.Errorf("the vocabulary has no token %q", p)
+		}
+		out[i] = id
+	}
+	return out, nil
+}

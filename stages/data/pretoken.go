@@ -1,0 +1,163 @@
+package data
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A splitter returns the length of the first word of a text that is not empty.
+// Words are what byte-pair encoders never merge across. These two are the
+// regular expressions of GPT-2 and of cl100k (which Llama 3 shares), by hand: a
+// backtracking engine takes nine tenths of the time of encoding.
+type splitter func(text string) int
+
+// class is what the expressions tell runes apart by.
+type class byte
+
+const (
+	other class = iota
+	space
+	letter
+	number
+)
+
+// asciiClass is classOf for single bytes.
+var asciiClass = func() (t [utf8.RuneSelf]class) {
+	for r := range t {
+		t[r] = slowClass(rune(r))
+	}
+	return t
+}()
+
+func slowClass(r rune) class {
+	switch {
+	case unicode.IsSpace(r):
+		return space
+	case unicode.IsLetter(r):
+		return letter
+	case unicode.IsNumber(r):
+		return number
+	}
+	return other
+}
+
+// first returns the class and the length of a text's first rune.
+func first(text string) (class, int) {
+	if c := text[0]; c < utf8.RuneSelf {
+		return asciiClass[c], 1
+	}
+	r, n := utf8.DecodeRuneInString(text)
+	return slowClass(r), n
+}
+
+// run is the length of the runes of a class at the start of a text.
+func run(text string, c class) int {
+	n := 0
+	for n < len(text) {
+		got, width := first(text[n:])
+		if got != c {
+			break
+		}
+		n += width
+	}
+	return n
+}
+
+// contraction is the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of a
+// text, 0 for none.
+func contraction(text string, fold bool) int {
+	if text[0] != '\'' {
+		return 0
+	}
+	head := text[1:min(len(text), 3)]
+	if fold {
+		head = strings.ToLower(head)
+	}
+	for _, s := range []string{"s", "t", "m", "d", "re", "ve", "ll"} {
+		if strings.HasPrefix(head, s) {
+			return 1 + len(s)
+		}
+	}
+	return 0
+}
+
+// spaces is the length of the word that a run of whitespace begins with: all of
+// it before the end of the text, else all but its last rune, which may belong
+// to what follows.
+func spaces(text string) int {
+	n := run(text, space)
+	if n == len(text) {
+		return n
+	}
+	_, last := utf8.DecodeLastRuneInString(text[:n])
+	if n > last {
+		return n - last
+	}
+	return n
+}
+
+// splitGPT2 is 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+func splitGPT2(text string) int {
+	if n := contraction(text, false); n > 0 {
+		return n
+	}
+	lead := 0
+	if text[0] == ' ' && len(text) > 1 {
+		lead = 1
+	}
+	if c, _ := first(text[lead:]); c != space {
+		return lead + run(text[lead:], c)
+	}
+	return spaces(text)
+}
+
+// splitCL100K is (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func splitCL100K(text string) int {
+	if n := contraction(text, true); n > 0 {
+		return n
+	}
+	c, width := first(text)
+	switch {
+	case c == letter:
+		return run(text, letter)
+	case c == number:
+		return digits(text)
+	case text[0] != '\r' && text[0] != '\n' && width < len(text):
+		if n := run(text[width:], letter); n > 0 {
+			return width + n
+		}
+	}
+	lead := 0
+	if text[0] == ' ' {
+		lead = 1
+	}
+	if n := run(text[lead:], other); n > 0 {
+		n += lead
+		for n < len(text) && (text[n] == '\r' || text[n] == '\n') {
+			n++
+		}
+		return n
+	}
+	if breaks := strings.LastIndexAny(text[:run(text, space)], "\r\n"); breaks >= 0 {
+		return breaks + 1
+	}
+	return spaces(text)
+}
+
+// digits is the length of up to three numbers.
+func digits(text string) int {
+	n := 0
+	for range 3 {
+		if n == len(text) {
+			break
+		}
+		c, width := first(text[n:])
+		if c != number {
+			break
+		}
+		n += width
+	}
+	return n
+}

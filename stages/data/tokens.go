@@ -1,0 +1,101 @@
+package data
+
+import (
+	"context"
+	"encoding/binary"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// Binary is data "tokens": files of tokens that another program made.
+type Binary struct {
+	Source []string `hcl:"source" key:"-" doc:"Files, folders and globs, joined in order; .gz and .zst are decompressed. Paths never enter a key, contents do."`
+	DType  string   `hcl:"dtype,optional" doc:"Of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
+	Size   int      `hcl:"vocabulary" doc:"Number of distinct tokens; every number must be below it."`
+	Split  *Split   `hcl:"split,block" doc:"What is kept for validation."`
+}
+
+// dtypeBytes are the sizes of the numbers.
+var dtypeBytes = map[string]int{"uint8": 1, "uint16": 2, "uint32": 4}
+
+// Vocabulary is the number of distinct tokens.
+func (b *Binary) Vocabulary() int { return b.Size }
+
+// TokenBytes is the size of a token in the artifacts, in bytes.
+func (b *Binary) TokenBytes() int { return widthFor(b.Size) }
+
+// Validate implements pipeline.Stage.
+func (b *Binary) Validate() diag.List {
+	var list diag.List
+	if len(b.Source) == 0 {
+		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source names no file. Give it at least one file, folder or glob.")...)
+	}
+	width, ok := dtypeBytes[b.DType]
+	switch {
+	case !ok:
+		list = append(list, diag.Errorf(diag.Path{"dtype"}, "Unknown dtype", "dtype is \"uint8\", \"uint16\" or \"uint32\", not %q.", b.DType)...)
+	case b.Size < 2:
+		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at least 2, not %d.", b.Size)...)
+	case b.Size > 1<<(8*width):
+		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range",
+			"vocabulary must be at most %d, which is what a %s can count to, not %d.", 1<<(8*width), b.DType, b.Size)...)
+	}
+	return append(list, b.Split.validate()...)
+}
+
+// Describe implements pipeline.Stage.
+func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	files, err := expand(in.Sources, b.Source)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	for _, f := range files {
+		if f.size%int64(dtypeBytes[b.DType]) != 0 {
+			return pipeline.Recipe{}, diag.Errorf(diag.Path{"source"}, "Not a file of tokens",
+				"%s has %d bytes, which is no whole number of %s.", f.path, f.size, b.DType).Err()
+		}
+	}
+	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Outputs: tokenOutputs()}, nil
+}
+
+// Run implements pipeline.Stage.
+func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
+	files, err := expand(env.Inputs.Sources, b.Source)
+	if err != nil {
+		return err
+	}
+	width := dtypeBytes[b.DType]
+	var ids []uint32
+	for i, f := range files {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		raw, err := readFile(env.Inputs.Sources, f)
+		if err != nil {
+			return err
+		}
+		from := len(ids)
+		var number [4]byte
+		for at := 0; at < len(raw); at += width {
+			copy(number[:], raw[at:at+width])
+			ids = append(ids, binary.LittleEndian.Uint32(number[:]))
+		}
+		if err := b.check(f, ids[from:]); err != nil {
+			return err
+		}
+		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
+	}
+	return writeTokens(env, ids, b.Size, b.Split, len(files))
+}
+
+func (b *Binary) check(f source, ids []uint32) error {
+	for at, id := range ids {
+		if int(id) >= b.Size {
+			return diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
+				"Number %d of %s is %d, and the vocabulary ends at %d. Is the dtype right?", at, f.path, id, b.Size-1).Err()
+		}
+	}
+	return nil
+}
