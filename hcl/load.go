@@ -90,7 +90,7 @@ func studyFiles(dir string) ([]string, error) {
 	for _, e := range entries {
 		n := e.Name()
 		study := strings.HasSuffix(n, nativeExt) || strings.HasSuffix(n, jsonExt)
-		if study && !e.IsDir() && !strings.HasPrefix(n, ".") && n != "study.lock.hcl" {
+		if study && !e.IsDir() && !strings.HasPrefix(n, ".") && n != LockFile {
 			names = append(names, n)
 		}
 	}

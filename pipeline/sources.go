@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -135,21 +136,27 @@ func (s FolderSources) resolve(path string) string {
 
 // decompress wraps f by its name's ending.
 func decompress(f *os.File, name string) (io.ReadCloser, error) {
+	r, err := unpack(f, name)
+	if err != nil {
+		return nil, err
+	}
+	return sourceReader{r, func() error { return errors.Join(r.Close(), f.Close()) }}, nil
+}
+
+// unpack reads a stream decompressed, by the ending of its name. Closing it
+// leaves the stream open.
+func unpack(r io.Reader, name string) (io.ReadCloser, error) {
 	switch filepath.Ext(name) {
 	case ".gz":
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, err
-		}
-		return sourceReader{z, func() error { z.Close(); return f.Close() }}, nil
+		return gzip.NewReader(r)
 	case ".zst":
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, err
 		}
-		return sourceReader{z, func() error { z.Close(); return f.Close() }}, nil
+		return z.IOReadCloser(), nil
 	}
-	return f, nil
+	return io.NopCloser(r), nil
 }
 
 type sourceReader struct {

@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 
 // setPaths tells scripts where the examples and a small text are.
 func setPaths(env *testscript.Env) error {
-	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt"} {
+	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "SCRIPTS": "../../scripts"} {
 		abs, err := filepath.Abs(rel)
 		if err != nil {
 			return err

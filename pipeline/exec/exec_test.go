@@ -98,7 +98,7 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 	child := exec.Child{
 		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, New: func() pipeline.Stage { return &note{} }}},
 		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
-		Sources: func(string) pipeline.Sources { return pipeline.FolderSources{} },
+		Sources: func(string) (pipeline.Sources, error) { return pipeline.FolderSources{}, nil },
 	}
 	ingredients := cache.Map(map[string]cache.Value{
 		"block": cache.String("data"), "type": cache.String("note"), "version": cache.Int(1),

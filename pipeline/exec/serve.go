@@ -23,7 +23,7 @@ type Child struct {
 	Kinds   []pipeline.Kind
 	Store   cache.Store
 	Memo    pipeline.Memo
-	Sources func(dir string) pipeline.Sources
+	Sources func(dir string) (pipeline.Sources, error)
 	Host    pipeline.Host
 	Log     *slog.Logger
 }
@@ -57,7 +57,11 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) error
 	if err := json.Unmarshal(line, &req); err != nil {
 		return fmt.Errorf("reading the request: %w", err)
 	}
-	action, err := req.Open(c.Kinds, c.Sources(req.Dir), c.Memo)
+	sources, err := c.Sources(req.Dir)
+	if err != nil {
+		return err
+	}
+	action, err := req.Open(c.Kinds, sources, c.Memo)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -36,7 +37,7 @@ func Kinds() []pipeline.Kind {
 
 // Text is data "text": the user's files as one stream of tokens.
 type Text struct {
-	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out) and globs; .gz and .zst are decompressed. Paths never enter a key, contents do."`
+	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out), globs, and remote files (https://…, hf://datasets/owner/name@revision/file) as study.lock.hcl pins them; .gz and .zst are decompressed. Paths never enter a key, contents do."`
 	Tokenizer string   `hcl:"tokenizer,optional" key:"-" doc:"How text becomes tokens: \"bytes\" (each byte one), \"gpt2\", \"cl100k\", or a file tokenizer.json of Hugging Face's, byte-level BPE as of GPT-2 or Llama 3. Of a file the content enters the key."`
 	Separator string   `hcl:"separator,optional" doc:"Text that stands between two documents within a file, as \"<|endoftext|>\\n\". It is replaced by the token that ends a document."`
 	Size      int      `hcl:"vocabulary,optional" doc:"Number of distinct tokens. Default: the tokenizer's; of a file it must be said."`
@@ -91,6 +92,7 @@ func (t *Text) Validate() diag.List {
 	if len(t.Source) == 0 {
 		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source names no file. Give it at least one file, folder or glob.")...)
 	}
+	list = append(list, checkSchemes(t.Source)...)
 	list = append(list, t.checkTokenizer()...)
 	return append(list, t.Split.validate()...)
 }
@@ -122,6 +124,27 @@ func (s *Split) validate() diag.List {
 	}
 	return diag.Errorf(diag.Path{"split", "validation"}, "Out of range",
 		"validation is the share of the text kept for validation: between 0 and 1, both excluded, not %v.", s.Validation)
+}
+
+// Remotes implements pipeline.Remote.
+func (t *Text) Remotes() []string { return remotes(t.Source) }
+
+func remotes(sources []string) []string {
+	return slices.DeleteFunc(slices.Clone(sources), func(s string) bool { return !pipeline.IsRemote(s) })
+}
+
+// checkSchemes refuses addresses that nobody can fetch.
+func checkSchemes(sources []string) diag.List {
+	var list diag.List
+	for _, s := range remotes(sources) {
+		switch scheme, _, _ := strings.Cut(s, "://"); scheme {
+		case "http", "https", "hf":
+		default:
+			list = append(list, diag.Errorf(diag.Path{"source"}, "Unknown scheme",
+				"%q cannot be fetched: there is http://, https:// and hf://. Download it, and name the file.", s)...)
+		}
+	}
+	return list
 }
 
 // source is one file as it was when the stage was described.
@@ -176,6 +199,9 @@ func expand(sources pipeline.Sources, patterns []string) ([]source, error) {
 	total := int64(0)
 	for _, pattern := range patterns {
 		paths, err := sources.Expand(pattern)
+		if err != nil && pipeline.IsRemote(pattern) {
+			return nil, diag.Errorf(at, "Unusable source", "%q cannot be used: %v.", pattern, err).Err()
+		}
 		if err != nil {
 			return nil, diag.Errorf(at, "Unreadable source", "%q cannot be read: %v. Check the path and its permissions.", pattern, reason(err)).Err()
 		}

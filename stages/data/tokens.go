@@ -11,7 +11,7 @@ import (
 
 // Binary is data "tokens": files of tokens that another program made.
 type Binary struct {
-	Source []string `hcl:"source" key:"-" doc:"Files, folders and globs, joined in order; .gz and .zst are decompressed. Paths never enter a key, contents do."`
+	Source []string `hcl:"source" key:"-" doc:"Files, folders, globs and remote files, joined in order; .gz and .zst are decompressed. Paths never enter a key, contents do."`
 	DType  string   `hcl:"dtype,optional" doc:"Of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
 	Size   int      `hcl:"vocabulary" doc:"Number of distinct tokens; every number must be below it."`
 	Split  *Split   `hcl:"split,block" doc:"What is kept for validation."`
@@ -25,6 +25,9 @@ func (b *Binary) Vocabulary() int { return b.Size }
 
 // TokenBytes is the size of a token in the artifacts, in bytes.
 func (b *Binary) TokenBytes() int { return widthFor(b.Size) }
+
+// Remotes implements pipeline.Remote.
+func (b *Binary) Remotes() []string { return remotes(b.Source) }
 
 // Validate implements pipeline.Stage.
 func (b *Binary) Validate() diag.List {
@@ -42,6 +45,7 @@ func (b *Binary) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range",
 			"vocabulary must be at most %d, which is what a %s can count to, not %d.", 1<<(8*width), b.DType, b.Size)...)
 	}
+	list = append(list, checkSchemes(b.Source)...)
 	return append(list, b.Split.validate()...)
 }
 

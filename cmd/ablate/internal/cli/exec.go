@@ -34,7 +34,7 @@ func (g *globals) execCommand() *cobra.Command {
 			}
 			child := exec.Child{
 				Kinds: g.app.Kinds, Store: store, Memo: store.Memo(digest), Host: pipeline.ThisHost(digest),
-				Sources: func(dir string) pipeline.Sources { return pipeline.FolderSources{Dir: dir} },
+				Sources: func(dir string) (pipeline.Sources, error) { return remoteSources(dir, nil, store) },
 				Log:     slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 			}
 			if err := child.Serve(c.Context(), g.app.Stdin, answers); err != nil {

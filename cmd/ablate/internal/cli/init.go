@@ -1,26 +1,39 @@
 package cli
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"ablate/cache/fsys"
+	"ablate/hcl"
+	"ablate/pipeline"
 )
 
 //go:embed starter.hcl
 var starter []byte
 
 func (g *globals) initCommand() *cobra.Command {
-	return &cobra.Command{
+	var upgrade bool
+	c := &cobra.Command{
 		Use:   "init [FOLDER]",
-		Short: "Write a small study that runs",
+		Short: "Write a small study that runs, or pin a study's remote sources",
 		Long: "init writes a study of two norms, two optimizers and two seeds, small enough to train\n" +
-			"in a minute or two on two cores. It overwrites nothing." + codes(""),
-		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt",
+			"in a minute or two on two cores. It overwrites nothing.\n\n" +
+			"init --upgrade fetches the remote sources of a study that is there, and writes what they\n" +
+			"are now into " + hcl.LockFile + ". Nothing else moves a pin." + codes(""),
+		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --upgrade --chdir my-study",
 		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if upgrade {
+				return g.upgrade(c.Context())
+			}
 			dir := g.dir
 			if len(args) == 1 {
 				dir = filepath.Join(g.dir, args[0])
@@ -42,6 +55,50 @@ func (g *globals) initCommand() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&upgrade, "upgrade", false, "fetch and pin the study's remote sources")
+	return c
+}
+
+// upgrade pins what the study's remote sources are now.
+func (g *globals) upgrade(ctx context.Context) error {
+	w, err := g.open()
+	if err != nil {
+		return err
+	}
+	sources := w.planner.Sources.(pipeline.RemoteSources)
+	wanted := make(map[string]bool)
+	for _, inst := range w.graph.Study.Instances {
+		if r, ok := inst.Spec.(pipeline.Remote); ok {
+			for _, s := range r.Remotes() {
+				wanted[s] = true
+			}
+		}
+	}
+	var pins []hcl.Pin
+	for _, s := range slices.Sorted(maps.Keys(wanted)) {
+		pin, err := sources.Fetch(ctx, s)
+		if err != nil {
+			return err
+		}
+		verb := "pinned"
+		if old, ok := sources.Pins[s]; ok && old == pin {
+			verb = "unchanged"
+		} else if ok {
+			verb = "moved"
+		}
+		g.view().Object(map[string]any{"type": "pin", "source": s, "url": pin.URL, "sha256": pin.SHA256, "size": pin.Size, "change": verb})
+		g.view().Text(fmt.Sprintf("%-9s %s  %d bytes  sha256:%s\n", verb, s, pin.Size, pin.SHA256))
+		pins = append(pins, pin)
+	}
+	name := filepath.Join(g.dir, hcl.LockFile)
+	if len(pins) == 0 {
+		g.view().Text("The study has no remote sources.\n")
+		return nil
+	}
+	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(pins)); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
 }
 
 // createFile writes a file that must not exist.

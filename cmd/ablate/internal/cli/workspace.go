@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -70,9 +71,23 @@ func (g *globals) open() (*workspace, error) {
 	}
 	w.planner = &pipeline.Planner{
 		Graph: graph, Store: store, Memo: w.memo, Select: selects,
-		Sources: pipeline.FolderSources{Dir: dir, Cache: w.stats},
 	}
-	return w, nil
+	w.planner.Sources, err = remoteSources(dir, w.stats, store)
+	return w, err
+}
+
+// remoteSources reads a study's files, and what its lock pins elsewhere.
+func remoteSources(dir string, stats *cache.StatCache, store cache.Store) (pipeline.RemoteSources, error) {
+	pins, list := hcl.ReadLock(dir)
+	s := pipeline.RemoteSources{FolderSources: pipeline.FolderSources{Dir: dir}, Store: store,
+		Pins: make(map[string]hcl.Pin, len(pins)), Client: http.DefaultClient}
+	if stats != nil {
+		s.Cache = stats
+	}
+	for _, p := range pins {
+		s.Pins[p.Source] = p
+	}
+	return s, list.Err()
 }
 
 // plan resolves the study against the store, and keeps what was learnt about

@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"ablate/cache"
+)
+
+// Exporter is a stage whose result can be written for other programs.
+type Exporter interface {
+	// Formats lists what can be written.
+	Formats() []string
+	// Export writes an entry in a format, as one or several files.
+	Export(ctx context.Context, format string, x Export) error
+}
+
+// Export is what an Exporter works with.
+type Export struct {
+	Inputs Inputs
+	Entry  cache.Entry
+	Read   func(d cache.Digest) ([]byte, error)
+	Create func(name string) (io.WriteCloser, error)
+}
+
+// Export writes the result of a cached step.
+func (p *Planner) Export(ctx context.Context, plan *Plan, s *Step, format string, create func(name string) (io.WriteCloser, error)) error {
+	e, ok := s.node.stage.(Exporter)
+	if !ok {
+		return fmt.Errorf("%s has nothing to export", s.Address)
+	}
+	if s.Action != Hit {
+		return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	}
+	in, _, _ := p.inputs(plan, s)
+	return e.Export(ctx, format, Export{
+		Inputs: in, Entry: s.Entry, Create: create,
+		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },
+	})
+}

@@ -1,0 +1,191 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl"
+)
+
+// Remote is a stage whose sources may lie on other machines.
+type Remote interface {
+	// Remotes lists the sources that are no files, as the study names them.
+	Remotes() []string
+}
+
+// IsRemote reports whether a source is an address rather than a path.
+func IsRemote(source string) bool { return strings.Contains(source, "://") }
+
+// RemoteSources adds pinned remote sources to those of a folder. Their bytes
+// are fetched once and kept in the store.
+type RemoteSources struct {
+	FolderSources
+	Pins   map[string]hcl.Pin // by source
+	Store  cache.Store
+	Client *http.Client
+}
+
+// Expand implements Sources.
+func (s RemoteSources) Expand(pattern string) ([]string, error) {
+	if !IsRemote(pattern) {
+		return s.FolderSources.Expand(pattern)
+	}
+	if _, ok := s.Pins[pattern]; !ok {
+		return nil, fmt.Errorf("it is not pinned in %s; fetch and pin it with ablate init --upgrade", hcl.LockFile)
+	}
+	return []string{pattern}, nil
+}
+
+// Digest implements Sources.
+func (s RemoteSources) Digest(path string) (cache.Digest, int64, error) {
+	if !IsRemote(path) {
+		return s.FolderSources.Digest(path)
+	}
+	pin, ok := s.Pins[path]
+	if !ok {
+		return cache.Digest{}, 0, fmt.Errorf("it is not pinned in %s", hcl.LockFile)
+	}
+	d, err := cache.ParseDigest("sha256:" + pin.Content)
+	return d, pin.Size, err
+}
+
+// Open implements Sources.
+func (s RemoteSources) Open(path string) (io.ReadCloser, error) {
+	if !IsRemote(path) {
+		return s.FolderSources.Open(path)
+	}
+	ctx := context.Background()
+	d, _, err := s.Digest(path)
+	if err != nil {
+		return nil, err
+	}
+	if r, err := s.Store.Open(ctx, d); err == nil {
+		return r, nil
+	}
+	pin := s.Pins[path]
+	got, err := s.fetch(ctx, path, pin.URL)
+	if err != nil {
+		return nil, err
+	}
+	if got.SHA256 != pin.SHA256 || got.Content != pin.Content {
+		return nil, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
+			pin.URL, got.SHA256, hcl.LockFile, pin.SHA256)
+	}
+	return s.Store.Open(ctx, d)
+}
+
+// Fetch downloads a source into the store and says what it is now.
+func (s RemoteSources) Fetch(ctx context.Context, source string) (hcl.Pin, error) {
+	url, err := address(source)
+	if err != nil {
+		return hcl.Pin{}, err
+	}
+	return s.fetch(ctx, source, url)
+}
+
+func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return hcl.Pin{}, err
+	}
+	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()) {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := s.Client.Do(req)
+	if err != nil {
+		return hcl.Pin{}, fmt.Errorf("fetching %s: %w", source, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return hcl.Pin{}, fmt.Errorf("fetching %s: %s answers %s", source, req.URL.Host, resp.Status)
+	}
+	pin := hcl.Pin{Source: source, URL: pinned(url, revisionOf(resp))}
+	raw := sha256.New()
+	plain, err := unpack(io.TeeReader(resp.Body, raw), path.Base(req.URL.Path))
+	if err != nil {
+		return hcl.Pin{}, fmt.Errorf("fetching %s: %w", source, err)
+	}
+	defer plain.Close()
+	w, err := s.Store.Create(ctx, "text/plain")
+	if err != nil {
+		return hcl.Pin{}, err
+	}
+	if _, err := io.Copy(w, plain); err != nil {
+		return hcl.Pin{}, errors.Join(fmt.Errorf("fetching %s: %w", source, err), w.Abort())
+	}
+	if _, err := io.Copy(raw, resp.Body); err != nil { // what follows the last compressed frame
+		return hcl.Pin{}, errors.Join(fmt.Errorf("fetching %s: %w", source, err), w.Abort())
+	}
+	d, size, err := w.Commit()
+	pin.SHA256, pin.Content, pin.Size = hex.EncodeToString(raw.Sum(nil)), d.Hex(), size
+	return pin, err
+}
+
+// endpoint is Hugging Face's address.
+func endpoint() string {
+	if e := os.Getenv("HF_ENDPOINT"); e != "" {
+		return strings.TrimSuffix(e, "/")
+	}
+	return "https://huggingface.co"
+}
+
+// address is where a source is fetched from: hf://datasets/owner/name@revision/file
+// names a file of a dataset, hf://owner/name@revision/file one of a model.
+func address(source string) (string, error) {
+	rest, ok := strings.CutPrefix(source, "hf://")
+	if !ok {
+		return source, nil
+	}
+	kind, rest := cutKind(rest)
+	parts := strings.SplitN(rest, "/", 3)
+	if len(parts) < 3 || parts[2] == "" {
+		return "", fmt.Errorf("%s names no file: write hf://datasets/owner/name/path or hf://owner/name/path", source)
+	}
+	name, revision, ok := strings.Cut(parts[1], "@")
+	if !ok {
+		revision = "main"
+	}
+	return fmt.Sprintf("%s/%s%s/%s/resolve/%s/%s", endpoint(), kind, parts[0], name, revision, parts[2]), nil
+}
+
+func cutKind(s string) (kind, rest string) {
+	if rest, ok := strings.CutPrefix(s, "datasets/"); ok {
+		return "datasets/", rest
+	}
+	return "", s
+}
+
+// revisionOf is the commit that an answer of Hugging Face's comes from, also
+// when a redirect led elsewhere.
+func revisionOf(resp *http.Response) string {
+	for r := resp; r != nil; {
+		if c := r.Header.Get("X-Repo-Commit"); c != "" {
+			return c
+		}
+		if r.Request == nil {
+			break
+		}
+		r = r.Request.Response
+	}
+	return ""
+}
+
+// pinned replaces the branch in an address by a commit.
+func pinned(url, commit string) string {
+	before, after, ok := strings.Cut(url, "/resolve/")
+	_, file, rest := strings.Cut(after, "/")
+	if commit == "" || !ok || !rest {
+		return url
+	}
+	return before + "/resolve/" + commit + "/" + file
+}

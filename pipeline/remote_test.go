@@ -1,0 +1,126 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/hcl"
+	"ablate/pipeline"
+)
+
+// What a server sends is pinned, kept, and refused once it changed.
+func TestRemoteSources(t *testing.T) {
+	text := "first text\n"
+	served := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served++
+		switch r.URL.Path {
+		case "/plain.txt":
+			io.WriteString(w, text)
+		case "/packed.txt.gz":
+			z := gzip.NewWriter(w)
+			io.WriteString(z, text)
+			z.Close()
+		case "/datasets/o/n/resolve/main/a/b.txt", "/datasets/o/n/resolve/c0ffee/a/b.txt":
+			w.Header().Set("X-Repo-Commit", "c0ffee")
+			http.Redirect(w, r, "/cdn", http.StatusFound)
+		case "/cdn":
+			io.WriteString(w, text)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("HF_ENDPOINT", server.URL)
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	s := pipeline.RemoteSources{Store: store, Client: server.Client(), Pins: map[string]hcl.Pin{}}
+	plain, packed, hub := server.URL+"/plain.txt", server.URL+"/packed.txt.gz", "hf://datasets/o/n/a/b.txt"
+	if _, err := s.Expand(plain); err == nil || !strings.Contains(err.Error(), "ablate init --upgrade") {
+		t.Errorf("an unpinned source: %v", err)
+	}
+	for _, source := range []string{plain, packed, hub} {
+		if s.Pins[source], err = s.Fetch(ctx, source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Pins[hub].URL; got != server.URL+"/datasets/o/n/resolve/c0ffee/a/b.txt" {
+		t.Errorf("the dataset is pinned at %s", got)
+	}
+	if s.Pins[packed].Content != s.Pins[plain].Content || s.Pins[packed].SHA256 == s.Pins[plain].SHA256 {
+		t.Errorf("packed: %+v, plain: %+v", s.Pins[packed], s.Pins[plain])
+	}
+
+	// The lock survives being written and read.
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), hcl.FormatLock([]hcl.Pin{s.Pins[hub], s.Pins[plain]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pins, list := hcl.ReadLock(dir)
+	if err := list.Err(); err != nil || len(pins) != 2 || pins[0] != s.Pins[hub] || pins[1] != s.Pins[plain] {
+		t.Errorf("the lock reads %+v, %v", pins, err)
+	}
+
+	// Reading needs no server while the store has the bytes.
+	before := served
+	read := func(source string) (string, error) {
+		r, err := s.Open(source)
+		if err != nil {
+			return "", err
+		}
+		defer r.Close()
+		var b bytes.Buffer
+		_, err = io.Copy(&b, r)
+		return b.String(), err
+	}
+	if got, err := read(packed); err != nil || got != text || served != before {
+		t.Errorf("read %q, %v, after %d requests", got, err, served-before)
+	}
+
+	// Another store fetches again, and notices what changed.
+	if s.Store, err = cache.Open(fsys.NewMemory(), "/other"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(hub); err != nil || got != text {
+		t.Errorf("read %q, %v", got, err)
+	}
+	text = "second text\n"
+	if s.Store, err = cache.Open(fsys.NewMemory(), "/third"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(plain); err == nil || !strings.Contains(err.Error(), "is not what was pinned") {
+		t.Errorf("a changed source: %v", err)
+	}
+	for source, want := range map[string]string{
+		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file",
+	} {
+		if _, err := s.Fetch(ctx, source); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", source, err, want)
+		}
+	}
+}
+
+func TestDamagedLock(t *testing.T) {
+	for _, text := range []string{"source {", "source \"x\" {\n}\n", "source \"x\" {\n url = 1\n sha256 = \"\"\n content = \"\"\n size = \"many\"\n}\n"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, list := hcl.ReadLock(dir); list.Err() == nil || !strings.Contains(list.Err().Error(), "init --upgrade") {
+			t.Errorf("%q: %v", text, list.Err())
+		}
+	}
+}

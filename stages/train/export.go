@@ -1,0 +1,73 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+	"ablate/stages/norm"
+)
+
+// Formats implements pipeline.Exporter.
+func (t *LM) Formats() []string { return []string{"safetensors", "hf"} }
+
+// Export implements pipeline.Exporter: "safetensors" is the checkpoint as it
+// is, "hf" a folder that transformers' Llama loads.
+func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
+	a, ok := x.Entry.Artifact(checkpointName)
+	if !ok {
+		return errors.New("the trial kept no checkpoint, or diverged: set checkpoint { keep = \"final\" } and run again")
+	}
+	raw, err := x.Read(a.Digest)
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	switch format {
+	case "safetensors":
+		return put(x, "model.safetensors", func(w io.Writer) error { _, err := w.Write(raw); return err })
+	case "hf":
+		return t.exportHF(x, raw)
+	}
+	return fmt.Errorf("there is no format %q, only %s", format, strings.Join(t.Formats(), " and "))
+}
+
+func put(x pipeline.Export, name string, write func(io.Writer) error) error {
+	w, err := x.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(w), w.Close())
+}
+
+func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
+	m, isLlama := x.Inputs.One("model").Stage.(*model.Llama)
+	n, isRMS := x.Inputs.One("norm").Stage.(*norm.RMSNorm)
+	switch {
+	case !isLlama || !isRMS:
+		return fmt.Errorf("transformers has a class for Llama with RMSNorm, not for %s with %s: export safetensors",
+			x.Inputs.One("model").Ref.Type, x.Inputs.One("norm").Ref.Type)
+	case m.ResidualScale != nil:
+		return errors.New("transformers' Llama has no residual_scale: export safetensors")
+	}
+	tensors, err := ml.ReadSafetensors(raw)
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	vocabulary := x.Inputs.One("data").Stage.(Tokens).Vocabulary()
+	config := m.HuggingFaceConfig(vocabulary, t.Batch.Length, n.Eps)
+	err = put(x, "config.json", func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(config)
+	})
+	if err != nil {
+		return err
+	}
+	return put(x, "model.safetensors", func(w io.Writer) error { return ml.WriteSafetensors(w, m.HuggingFaceTensors(tensors)) })
+}
