@@ -13,6 +13,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"ablate/stages/internal/backend/kernels"
 )
 
 // Names lists what a study may ask for, whether or not this binary has it.
@@ -50,6 +52,7 @@ func openGo(threads int) (compute.Backend, error) {
 	if !ok {
 		return nil, errors.New("opening the Go backend: its worker pool cannot be configured")
 	}
+	kernels.Install(b)
 	if threads <= 1 {
 		threads = 0 // inline, without a pool
 	}
@@ -60,7 +63,7 @@ func openGo(threads int) (compute.Backend, error) {
 // Class names what may change the last bits of a result: backend, instruction
 // set, toolchain and library versions. Within one class results are identical.
 func Class(name string) string {
-	parts := []string{name, runtime.GOARCH, simdTier(), runtime.Version()}
+	parts := []string{name, runtime.GOARCH, simdTier(), "kernels=" + kernels.Version, runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if strings.HasPrefix(dep.Path, "github.com/gomlx/") {

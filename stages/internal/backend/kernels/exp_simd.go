@@ -1,0 +1,109 @@
+//go:build goexperiment.simd && amd64
+
+package kernels
+
+import (
+	"math"
+	"simd/archsimd"
+	"unsafe"
+
+	"github.com/gomlx/compute"
+)
+
+func init() {
+	if archsimd.X86.AVX2() && archsimd.X86.FMA() {
+		table[compute.OpTypeExp] = unary(exps)
+		table[compute.OpTypeLogistic] = unary(logistics)
+		table[compute.OpTypeTanh] = unary(tanhs)
+	}
+}
+
+func unary(f func(y, x []float32)) func(executor) executor {
+	return func(fallback executor) executor {
+		return func(backend unsafe.Pointer, n *node, inputs []*buffer, owned []bool) (*buffer, error) {
+			x, ok := floats(inputs[0])
+			if !ok || n.Shape.IsDynamic() {
+				return fallback(backend, n, inputs, owned)
+			}
+			out, err := output(backend, n, inputs, owned)
+			if err != nil {
+				return nil, err
+			}
+			y := out.Flat.([]float32)
+			parallel((len(x)+7)/8, 8*4, func(from, to int) { f(y[8*from:min(8*to, len(y))], x[8*from:min(8*to, len(x))]) })
+			return out, nil
+		}
+	}
+}
+
+// eights calls f on eight elements at a time. What is left over goes through a
+// padded block, so that an element's result does not depend on its place.
+func eights(y, x []float32, f func(archsimd.Float32x8) archsimd.Float32x8) {
+	i := 0
+	for ; i+8 <= len(x); i += 8 {
+		f(archsimd.LoadFloat32x8Slice(x[i:])).StoreSlice(y[i:])
+	}
+	if i < len(x) {
+		var block [8]float32
+		copy(block[:], x[i:])
+		f(archsimd.LoadFloat32x8(&block)).Store(&block)
+		copy(y[i:], block[:])
+	}
+}
+
+func exps(y, x []float32)      { eights(y, x, exp8) }
+func logistics(y, x []float32) { eights(y, x, logistic8) }
+func tanhs(y, x []float32)     { eights(y, x, tanh8) }
+
+func all(v float32) archsimd.Float32x8 { return archsimd.BroadcastFloat32x8(v) }
+
+var inf = float32(math.Inf(1))
+
+// exp8 is e^x: x = n ln 2 + r with |r| ≤ ln 2 / 2, a polynomial of the sixth
+// degree in r (its coefficients are those of the Cephes library's expf), and n
+// added to the exponent. Above 88.7 it is infinite, below −87.3 zero.
+func exp8(x archsimd.Float32x8) archsimd.Float32x8 {
+	const high, low = 88.72283, -87.33654
+	clamped := x.Min(all(high)).Max(all(low))
+	n := clamped.Mul(all(1.44269504088896341)).RoundToEven()
+	r := n.MulAdd(all(-0.693359375), clamped)
+	r = n.MulAdd(all(2.12194440e-4), r)
+	p := all(1.9875691500e-4)
+	for _, c := range [...]float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
+		p = p.MulAdd(r, all(c))
+	}
+	p = p.MulAdd(r.Mul(r), r).Add(all(1))
+	// 2ⁿ in two halves, since n can be 128.
+	k := n.ConvertToInt32()
+	half := k.ShiftAllRight(1)
+	y := p.Mul(power(half)).Mul(power(k.Sub(half)))
+	y = all(0).Merge(y, x.Less(all(low)))
+	y = all(inf).Merge(y, x.Greater(all(high)))
+	return x.Merge(y, x.NotEqual(x)) // no number stays none
+}
+
+// power is 2ᵏ for k of a normal number.
+func power(k archsimd.Int32x8) archsimd.Float32x8 {
+	return k.Add(archsimd.BroadcastInt32x8(127)).ShiftAllLeft(23).AsFloat32x8()
+}
+
+// logistic8 is 1 / (1 + e^−x).
+func logistic8(x archsimd.Float32x8) archsimd.Float32x8 {
+	return all(1).Div(all(1).Add(exp8(all(0).Sub(x))))
+}
+
+// tanh8 is x P(x²) near 0, and 1 − 2 / (e^2x + 1) elsewhere, by the sign (both
+// as in the Cephes library's tanhf).
+func tanh8(x archsimd.Float32x8) archsimd.Float32x8 {
+	size := x.Max(all(0).Sub(x))
+	far := all(1).Sub(all(2).Div(exp8(size.Add(size)).Add(all(1))))
+	far = all(0).Sub(far).Merge(far, x.Less(all(0)))
+	s := x.Mul(x)
+	p := all(-5.70498872745e-3)
+	for _, c := range [...]float32{2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1} {
+		p = p.MulAdd(s, all(c))
+	}
+	near := p.Mul(s).MulAdd(x, x)
+	y := near.Merge(far, size.Less(all(0.625)))
+	return x.Merge(y, x.NotEqual(x))
+}

@@ -1,0 +1,157 @@
+// Package kernels gives GoMLX's pure-Go backend faster ways to do what training
+// spends its time on: element-wise arithmetic with broadcasting, transposes,
+// sums and maxima along axes, exponentials. Shapes and dtypes that it does not
+// know go to the backend's own code.
+//
+// The backend has a table of executors by operation, with a priority for "user
+// overrides", but exports no way into it; so the table is reached by its linker
+// symbol, and the few structs that executors see are declared here again.
+// Before anything is replaced, Install compares these declarations with the
+// backend's own by reflection, and leaves the backend alone when they differ: a
+// new version of the library can make training slower, never wrong.
+//
+// Results: arithmetic, transposes and sums have the bits that the backend's own
+// code gives, whatever the number of cores. Exponentials, where they are
+// vectorized, are within two units in the last place; that is part of the
+// numerics class.
+package kernels
+
+import (
+	"reflect"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+)
+
+// buffer is the backend's Buffer.
+type buffer struct {
+	RawBackend unsafe.Pointer
+	RawShape   shapes.Shape
+	InUse      bool
+	isUserFed  bool
+	RawBytes   []byte
+	Flat       any
+}
+
+// node is the backend's Node.
+type node struct {
+	Index              int
+	Inputs             []*node
+	CapturedInputs     [][]*node
+	OpType             compute.OpType
+	Shape              shapes.Shape
+	Builder            unsafe.Pointer
+	Function           unsafe.Pointer
+	MultiOutputsShapes []shapes.Shape
+	MultiOutputsNodes  []*node
+	IsNodeSelectOutput bool
+	SelectOutputIdx    int
+	Data               any
+}
+
+// executor computes a node's output. A slot of inputs that is owned may be
+// taken over as the output, and is then set to nil.
+type executor func(backend unsafe.Pointer, n *node, inputs []*buffer, owned []bool) (*buffer, error)
+
+//go:linkname nodeExecutors github.com/gomlx/compute/internal/gobackend.nodeExecutors
+var nodeExecutors [compute.OpTypeLast]executor
+
+//go:linkname getBuffer github.com/gomlx/compute/internal/gobackend.(*Backend).GetBuffer
+func getBuffer(backend unsafe.Pointer, shape shapes.Shape) (*buffer, error)
+
+// Version is part of the numerics class: it changes when results may.
+const Version = "1"
+
+var install sync.Once
+
+// Install puts the kernels into the backend's table, once in a process. It
+// reports whether they are there.
+func Install(backend compute.Backend) bool {
+	install.Do(func() {
+		if !sameLayout(backend) {
+			return
+		}
+		installed = true
+		for op, make := range table {
+			nodeExecutors[op] = make(nodeExecutors[op])
+		}
+	})
+	return installed
+}
+
+var installed bool
+
+// table makes the executor of an operation, given the one to fall back on.
+var table = map[compute.OpType]func(executor) executor{
+	compute.OpTypeTranspose: transposing,
+	compute.OpTypeAdd:       binary(&add),
+	compute.OpTypeSub:       binary(&sub),
+	compute.OpTypeMul:       binary(&mul),
+	compute.OpTypeDiv:       binary(&div),
+	compute.OpTypeReduceSum: reducing(false),
+	compute.OpTypeReduceMax: reducing(true),
+}
+
+// sameLayout compares the declarations above with the backend's types.
+func sameLayout(backend compute.Backend) bool {
+	get, ok := reflect.TypeOf(backend).MethodByName("GetBuffer")
+	if !ok || get.Type.NumOut() != 2 || !sameFields(get.Type.Out(0).Elem(), reflect.TypeFor[buffer]()) {
+		return false
+	}
+	builder := reflect.TypeOf(backend.Builder("layout"))
+	if builder.Kind() != reflect.Pointer {
+		return false
+	}
+	main, ok := builder.Elem().FieldByName("MainFn")
+	if !ok || main.Type.Kind() != reflect.Pointer {
+		return false
+	}
+	nodes, ok := main.Type.Elem().FieldByName("Nodes")
+	return ok && nodes.Type.Kind() == reflect.Slice && sameFields(nodes.Type.Elem().Elem(), reflect.TypeFor[node]())
+}
+
+func sameFields(theirs, ours reflect.Type) bool {
+	if theirs.Kind() != reflect.Struct || theirs.NumField() != ours.NumField() || theirs.Size() != ours.Size() {
+		return false
+	}
+	for i := range ours.NumField() {
+		a, b := theirs.Field(i), ours.Field(i)
+		if a.Name != b.Name || a.Offset != b.Offset || a.Type.Size() != b.Type.Size() {
+			return false
+		}
+	}
+	return true
+}
+
+// floats returns a buffer's numbers, if they are float32.
+func floats(b *buffer) ([]float32, bool) {
+	if b == nil || b.RawShape.DType != dtypes.Float32 {
+		return nil, false
+	}
+	x, ok := b.Flat.([]float32)
+	return x, ok
+}
+
+// grain is how many elements make it worth to start a goroutine.
+const grain = 1 << 14
+
+// parallel calls f on parts of 0..n-1, on all cores when there are enough
+// elements. What f computes must not depend on the parts.
+func parallel(n, each int, f func(from, to int)) {
+	workers := min(runtime.GOMAXPROCS(0), n*each/grain)
+	if workers < 2 || n < 2 {
+		f(0, n)
+		return
+	}
+	workers = min(workers, n)
+	var wait sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		wait.Go(func() { f(n*w/workers, n*(w+1)/workers) })
+	}
+	f(0, n/workers)
+	wait.Wait()
+}

@@ -1,0 +1,168 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// both runs a graph with the backend's own executors and with ours.
+func both(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *graph.Node) (plain, ours []float32, in [][]float32) {
+	t.Helper()
+	b, err := gobackend.New("ops_sequential")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameLayout(b) {
+		t.Fatal("the backend's structs are not what this package declares")
+	}
+	r := rand.New(rand.NewPCG(1, uint64(len(inputs))))
+	for _, s := range inputs {
+		x := make([]float32, s.Size())
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		in = append(in, x)
+	}
+	run := func() []float32 {
+		g := graph.NewGraph(b, "test")
+		var nodes []*graph.Node
+		for i, s := range inputs {
+			nodes = append(nodes, graph.Parameter(g, fmt.Sprint(i), s))
+		}
+		if err := g.Compile(build(nodes)); err != nil {
+			t.Fatal(err)
+		}
+		var args []compute.Buffer
+		for i, s := range inputs {
+			buf, err := b.BufferFromFlatData(0, in[i], s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, buf)
+		}
+		out, err := g.Executable().Execute(args, make([]bool, len(args)), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shape, err := out[0].Shape()
+		if err != nil {
+			t.Fatal(err)
+		}
+		flat := make([]float32, shape.Size())
+		if err := out[0].ToFlatData(flat); err != nil {
+			t.Fatal(err)
+		}
+		return flat
+	}
+	saved := nodeExecutors
+	defer func() { nodeExecutors = saved }()
+	plain = run()
+	for op, make := range table {
+		nodeExecutors[op] = make(nodeExecutors[op])
+	}
+	return plain, run(), in
+}
+
+func f32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
+
+// Arithmetic, transposes and reductions have the backend's own bits, whatever
+// the shapes.
+func TestSameBits(t *testing.T) {
+	type build = func(in []*graph.Node) *graph.Node
+	tests := map[string]struct {
+		in    []shapes.Shape
+		build build
+	}{
+		"transpose 2d":          {[]shapes.Shape{f32(37, 53)}, func(in []*graph.Node) *graph.Node { return graph.Transpose(in[0], 0, 1) }},
+		"transpose large":       {[]shapes.Shape{f32(300, 517)}, func(in []*graph.Node) *graph.Node { return graph.Transpose(in[0], 0, 1) }},
+		"transpose heads":       {[]shapes.Shape{f32(3, 5, 4, 8)}, func(in []*graph.Node) *graph.Node { return graph.TransposeAllDims(in[0], 0, 2, 1, 3) }},
+		"transpose inner pairs": {[]shapes.Shape{f32(3, 4, 20, 24)}, func(in []*graph.Node) *graph.Node { return graph.TransposeAllDims(in[0], 0, 1, 3, 2) }},
+		"transpose reversed":    {[]shapes.Shape{f32(5, 7, 3, 9)}, func(in []*graph.Node) *graph.Node { return graph.TransposeAllDims(in[0], 3, 2, 1, 0) }},
+		"transpose rotated":     {[]shapes.Shape{f32(5, 1, 33, 9)}, func(in []*graph.Node) *graph.Node { return graph.TransposeAllDims(in[0], 2, 0, 3, 1) }},
+		"transpose nothing":     {[]shapes.Shape{f32(4, 6)}, func(in []*graph.Node) *graph.Node { return graph.TransposeAllDims(in[0], 0, 1) }},
+		"sum last":              {[]shapes.Shape{f32(70, 129)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], -1) }},
+		"sum first":             {[]shapes.Shape{f32(129, 300)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 0) }},
+		"sum middle":            {[]shapes.Shape{f32(3, 50, 31)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 1) }},
+		"sum ends":              {[]shapes.Shape{f32(9, 5, 11)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 0, 2) }},
+		"sum all":               {[]shapes.Shape{f32(40, 77)}, func(in []*graph.Node) *graph.Node { return graph.ReduceAllSum(in[0]) }},
+		"max last":              {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], -1) }},
+		"max first":             {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], 0) }},
+	}
+	for name, op := range map[string]func(a, b *graph.Node) *graph.Node{"add": graph.Add, "sub": graph.Sub, "mul": graph.Mul, "div": graph.Div} {
+		for shape, in := range map[string][]shapes.Shape{
+			"same":          {f32(300, 200), f32(300, 200)},
+			"scalar right":  {f32(33, 9), f32()},
+			"scalar left":   {f32(), f32(33, 9)},
+			"row":           {f32(70, 40), f32(1, 40)},
+			"column":        {f32(70, 40), f32(70, 1)},
+			"row left":      {f32(1, 40), f32(70, 40)},
+			"outer product": {f32(70, 1), f32(1, 40)},
+			"middle":        {f32(6, 1, 11, 5), f32(6, 7, 11, 5)},
+			"both ways":     {f32(6, 1, 11, 5), f32(1, 7, 11, 1)},
+			"ones":          {f32(1, 1, 100, 1), f32(1, 1, 100, 1)},
+		} {
+			tests[name+" "+shape] = struct {
+				in    []shapes.Shape
+				build build
+			}{in, func(in []*graph.Node) *graph.Node { return op(in[0], in[1]) }}
+		}
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			plain, ours, _ := both(t, tt.in, tt.build)
+			if !reflect.DeepEqual(plain, ours) {
+				t.Errorf("the results differ")
+			}
+		})
+	}
+}
+
+// Exponentials are near the float64 library's, also at the edges.
+func TestExponentials(t *testing.T) {
+	edges := []float32{0, 1, -1, 88.7, 88.8, 1000, -87.3, -87.4, -1000, 1e-8, -1e-8, 0.6249, 0.6251, 9.5, -9.5,
+		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
+	for _, tt := range []struct {
+		name  string
+		build func(x *graph.Node) *graph.Node
+		want  func(float64) float64
+	}{
+		{"exp", graph.Exp, math.Exp},
+		{"logistic", graph.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
+		{"tanh", graph.Tanh, math.Tanh},
+	} {
+		for _, scale := range []float32{0.01, 1, 20} {
+			_, ours, in := both(t, []shapes.Shape{f32(1003)}, func(in []*graph.Node) *graph.Node {
+				x := graph.Mul(in[0], graph.Const(in[0].Graph(), scale))
+				return tt.build(graph.Concatenate([]*graph.Node{x, graph.Const(x.Graph(), edges)}, 0))
+			})
+			xs := in[0]
+			for i, got := range ours {
+				x := float32(0)
+				if i < len(xs) {
+					x = xs[i] * scale
+				} else {
+					x = edges[i-len(xs)]
+				}
+				want := float32(tt.want(float64(x)))
+				switch {
+				case math.IsNaN(float64(want)):
+					if !math.IsNaN(float64(got)) {
+						t.Errorf("%s(%v) = %v, want no number", tt.name, x, got)
+					}
+				case got == want || math.Abs(float64(want)) < 1.2e-38 && math.Abs(float64(got)) < 1.2e-38: // subnormal numbers are flushed
+				case math.Abs(float64(got-want)) > 3e-7*math.Abs(float64(want)):
+					t.Errorf("%s(%v) = %v, want %v", tt.name, x, got, want)
+				}
+			}
+		}
+	}
+}
