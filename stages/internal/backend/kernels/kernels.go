@@ -32,7 +32,7 @@ type buffer struct {
 	RawBackend unsafe.Pointer
 	RawShape   shapes.Shape
 	InUse      bool
-	isUserFed  bool
+	isUserFed  bool //lint:ignore U1000 it keeps the layout
 	RawBytes   []byte
 	Flat       any
 }
