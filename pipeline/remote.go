@@ -92,26 +92,16 @@ func (s RemoteSources) Fetch(ctx context.Context, source string) (hcl.Pin, error
 	return s.fetch(ctx, source, url)
 }
 
+// fetch downloads from an address into the store.
 func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	body, at, err := s.get(ctx, source, url)
 	if err != nil {
 		return hcl.Pin{}, err
 	}
-	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()) {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := s.Client.Do(req)
-	if err != nil {
-		return hcl.Pin{}, fmt.Errorf("fetching %s: %w", source, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return hcl.Pin{}, fmt.Errorf("fetching %s: %s answers %s", source, req.URL.Host, resp.Status)
-	}
-	pin := hcl.Pin{Source: source, URL: pinned(url, revisionOf(resp))}
+	defer body.Close()
+	pin := hcl.Pin{Source: source, URL: at}
 	raw := sha256.New()
-	plain, err := unpack(io.TeeReader(resp.Body, raw), path.Base(req.URL.Path))
+	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
 	if err != nil {
 		return hcl.Pin{}, fmt.Errorf("fetching %s: %w", source, err)
 	}
@@ -120,15 +110,40 @@ func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, 
 	if err != nil {
 		return hcl.Pin{}, err
 	}
-	if _, err := io.Copy(w, plain); err != nil {
-		return hcl.Pin{}, errors.Join(fmt.Errorf("fetching %s: %w", source, err), w.Abort())
+	_, err = io.Copy(w, plain)
+	if err == nil {
+		_, err = io.Copy(raw, body) // what follows the last compressed frame
 	}
-	if _, err := io.Copy(raw, resp.Body); err != nil { // what follows the last compressed frame
+	if err != nil {
 		return hcl.Pin{}, errors.Join(fmt.Errorf("fetching %s: %w", source, err), w.Abort())
 	}
 	d, size, err := w.Commit()
 	pin.SHA256, pin.Content, pin.Size = hex.EncodeToString(raw.Sum(nil)), d.Hex(), size
 	return pin, err
+}
+
+// get opens an address, and names the very version that it opened.
+func (s RemoteSources) get(ctx context.Context, source, url string) (body io.ReadCloser, at string, err error) {
+	if strings.HasPrefix(url, "s3://") {
+		return openS3(ctx, s.Client, url)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()) {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := s.Client.Do(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("fetching %s: %w", source, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, "", fmt.Errorf("fetching %s: %s answers %s", source, req.URL.Host, resp.Status)
+	}
+	return resp.Body, pinned(url, revisionOf(resp)), nil
 }
 
 // endpoint is Hugging Face's address.

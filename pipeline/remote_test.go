@@ -36,12 +36,27 @@ func TestRemoteSources(t *testing.T) {
 			http.Redirect(w, r, "/cdn", http.StatusFound)
 		case "/cdn":
 			io.WriteString(w, text)
+		case "/bucket/folder/text.txt":
+			if v := r.URL.Query().Get("versionId"); v != "" && v != "v7" {
+				http.NotFound(w, r)
+				return
+			}
+			if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+				http.Error(w, "unsigned", http.StatusForbidden)
+				return
+			}
+			w.Header().Set("x-amz-version-id", "v7")
+			io.WriteString(w, text)
 		default:
 			http.NotFound(w, r)
 		}
 	}))
 	defer server.Close()
 	t.Setenv("HF_ENDPOINT", server.URL)
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_S3": server.URL, "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"} {
+		t.Setenv(name, value)
+	}
 	store, err := cache.Open(fsys.NewMemory(), "/store")
 	if err != nil {
 		t.Fatal(err)
@@ -49,16 +64,20 @@ func TestRemoteSources(t *testing.T) {
 	ctx := context.Background()
 	s := pipeline.RemoteSources{Store: store, Client: server.Client(), Pins: map[string]hcl.Pin{}}
 	plain, packed, hub := server.URL+"/plain.txt", server.URL+"/packed.txt.gz", "hf://datasets/o/n/a/b.txt"
+	object := "s3://bucket/folder/text.txt"
 	if _, err := s.Expand(plain); err == nil || !strings.Contains(err.Error(), "ablate init --upgrade") {
 		t.Errorf("an unpinned source: %v", err)
 	}
-	for _, source := range []string{plain, packed, hub} {
+	for _, source := range []string{plain, packed, hub, object} {
 		if s.Pins[source], err = s.Fetch(ctx, source); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := s.Pins[hub].URL; got != server.URL+"/datasets/o/n/resolve/c0ffee/a/b.txt" {
 		t.Errorf("the dataset is pinned at %s", got)
+	}
+	if got := s.Pins[object].URL; got != object+"?versionId=v7" {
+		t.Errorf("the object is pinned at %s", got)
 	}
 	if s.Pins[packed].Content != s.Pins[plain].Content || s.Pins[packed].SHA256 == s.Pins[plain].SHA256 {
 		t.Errorf("packed: %+v, plain: %+v", s.Pins[packed], s.Pins[plain])
@@ -94,8 +113,13 @@ func TestRemoteSources(t *testing.T) {
 	if s.Store, err = cache.Open(fsys.NewMemory(), "/other"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := read(hub); err != nil || got != text {
-		t.Errorf("read %q, %v", got, err)
+	for _, source := range []string{hub, object} {
+		if got, err := read(source); err != nil || got != text {
+			t.Errorf("read %q, %v", got, err)
+		}
+		if s.Store, err = cache.Open(fsys.NewMemory(), "/other"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	text = "second text\n"
 	if s.Store, err = cache.Open(fsys.NewMemory(), "/third"); err != nil {
@@ -105,7 +129,7 @@ func TestRemoteSources(t *testing.T) {
 		t.Errorf("a changed source: %v", err)
 	}
 	for source, want := range map[string]string{
-		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file",
+		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file", "s3://bucket": "names no object", "s3://bucket/gone": "404",
 	} {
 		if _, err := s.Fetch(ctx, source); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", source, err, want)

@@ -37,7 +37,7 @@ func Kinds() []pipeline.Kind {
 
 // Text is data "text": the user's files as one stream of tokens.
 type Text struct {
-	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out), globs, and remote files (https://…, hf://datasets/owner/name@revision/file) as study.lock.hcl pins them; .gz and .zst are decompressed. Paths never enter a key, contents do."`
+	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, hidden ones left out), globs, and remote files (https://…, hf://datasets/owner/name@revision/file, s3://bucket/key) as study.lock.hcl pins them; .gz and .zst are decompressed. Paths never enter a key, contents do."`
 	Tokenizer string   `hcl:"tokenizer,optional" key:"-" doc:"How text becomes tokens: \"bytes\" (each byte one), \"gpt2\", \"cl100k\", or a file tokenizer.json of Hugging Face's, byte-level BPE as of GPT-2 or Llama 3. Of a file the content enters the key."`
 	Separator string   `hcl:"separator,optional" doc:"Text that stands between two documents within a file, as \"<|endoftext|>\\n\". It is replaced by the token that ends a document."`
 	Size      int      `hcl:"vocabulary,optional" doc:"Number of distinct tokens. Default: the tokenizer's; of a file it must be said."`
@@ -138,10 +138,10 @@ func checkSchemes(sources []string) diag.List {
 	var list diag.List
 	for _, s := range remotes(sources) {
 		switch scheme, _, _ := strings.Cut(s, "://"); scheme {
-		case "http", "https", "hf":
+		case "http", "https", "hf", "s3":
 		default:
 			list = append(list, diag.Errorf(diag.Path{"source"}, "Unknown scheme",
-				"%q cannot be fetched: there is http://, https:// and hf://. Download it, and name the file.", s)...)
+				"%q cannot be fetched: there is http://, https://, hf:// and s3://. Download it, and name the file.", s)...)
 		}
 	}
 	return list
