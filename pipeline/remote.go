@@ -125,7 +125,7 @@ func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, 
 // get opens an address, and names the very version that it opened.
 func (s RemoteSources) get(ctx context.Context, source, url string) (body io.ReadCloser, at string, err error) {
 	if strings.HasPrefix(url, "s3://") {
-		return openS3(ctx, s.Client, url)
+		return openS3(ctx, url)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -17,7 +16,7 @@ import (
 // openS3 reads an object: s3://bucket/key, with ?versionId=… for one version.
 // Credentials, region and endpoint are those of AWS's own tools. pinned names
 // the version that was read, where the bucket keeps versions.
-func openS3(ctx context.Context, client *http.Client, source string) (body io.ReadCloser, pinned string, err error) {
+func openS3(ctx context.Context, source string) (body io.ReadCloser, pinned string, err error) {
 	u, err := url.Parse(source)
 	key := ""
 	if err == nil {
@@ -26,7 +25,7 @@ func openS3(ctx context.Context, client *http.Client, source string) (body io.Re
 	if err != nil || u.Host == "" || key == "" {
 		return nil, "", fmt.Errorf("%s names no object: write s3://bucket/key", source)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
+	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading AWS's settings: %w", err)
 	}

@@ -54,7 +54,7 @@ func TestRemoteSources(t *testing.T) {
 	defer server.Close()
 	t.Setenv("HF_ENDPOINT", server.URL)
 	for name, value := range map[string]string{"AWS_ENDPOINT_URL_S3": server.URL, "AWS_REGION": "us-east-1",
-		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"} {
+		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": ""} {
 		t.Setenv(name, value)
 	}
 	store, err := cache.Open(fsys.NewMemory(), "/store")
