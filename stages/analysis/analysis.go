@@ -15,11 +15,19 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 1,
+		{Block: "analysis", Type: "factorial", Version: 2,
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
+		{Block: "analysis", Type: "recovery", Version: 1,
+			Doc: "What share of a gap each other level of a factor wins back, with Fieller's interval.",
+			New: func() pipeline.Stage {
+				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
+			}},
+		{Block: "analysis", Type: "dose", Version: 1,
+			Doc: "A response against a level that is a number.",
+			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "table", Version: 1,
 			Doc: "One row for each trial: its levels and its response.",
 			New: func() pipeline.Stage { return &Table{At: finalStep} }},

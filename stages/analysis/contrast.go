@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -44,7 +45,16 @@ type contrast struct {
 	kind    string // gap, main, interaction
 	name    string
 	weights map[int]float64
-	missing []string // names of empty cells that it needs
+	missing []string          // names of empty cells that it needs
+	terms   []term            // what is compared: one level for a gap, two for an interaction
+	at      map[string]string // of a gap: the levels of the other factors
+}
+
+// term is one level against another.
+type term struct {
+	Factor   string `json:"factor"`
+	Level    string `json:"level"`
+	Baseline string `json:"baseline"`
 }
 
 // estimate is a contrast's answer.
@@ -56,6 +66,8 @@ type estimate struct {
 	DF     float64
 	P      float64 // two-sided
 	N      int     // replicates, when paired
+	Half   float64 // half the interval's width
+	Detect float64 // smallest effect that a test at this confidence finds in 4 of 5 studies
 	Method string  // "paired t", "Welch t" or "none"
 }
 
@@ -75,7 +87,7 @@ func estimateContrast(c contrast, cells []*cellData, confidence float64) estimat
 		paired = paired && sameSet(first, cells[i].order)
 		enough = enough && n >= 2
 	}
-	e := estimate{Value: value, Low: math.NaN(), High: math.NaN(), T: math.NaN(), P: math.NaN(), Method: "none"}
+	e := estimate{Value: value, Low: math.NaN(), High: math.NaN(), T: math.NaN(), P: math.NaN(), Half: math.NaN(), Detect: math.NaN(), Method: "none"}
 	switch {
 	case !enough:
 		return e
@@ -119,11 +131,16 @@ func (e estimate) with(se, df, confidence float64) estimate {
 	}
 	dist := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}
 	half := dist.Quantile(0.5+confidence/2) * se
-	e.Low, e.High = e.Value-half, e.Value+half
+	e.Low, e.High, e.Half = e.Value-half, e.Value+half, half
+	e.Detect = (dist.Quantile(0.5+confidence/2) + dist.Quantile(power)) * se
 	e.T = e.Value / se
-	e.P = 2 * dist.CDF(-math.Abs(e.T))
+	e.P = mathext.RegIncBeta(df/2, 0.5, df/(df+e.T*e.T)) // both tails
 	return e
 }
+
+// power is the share of studies in which the smallest detectable effect would
+// be found.
+const power = 0.8
 
 // holm adjusts p-values for their number, by Holm's step-down rule. NaN stays.
 func holm(p []float64) []float64 {

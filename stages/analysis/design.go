@@ -22,13 +22,14 @@ type design struct {
 	cells     []*cellData
 	byLevels  map[string]int
 	replicate string
+	blocked   bool     // trials of one replicate belong together
 	doubled   []string // cells with two trials of one replicate
 }
 
 // newDesign sorts trials into cells. The replicate is a factor's name; without
 // such a factor every cell has one trial.
 func newDesign(t *trialTable, replicate string) *design {
-	d := &design{byLevels: make(map[string]int), replicate: replicate}
+	d := &design{byLevels: make(map[string]int), replicate: replicate, blocked: !t.loose}
 	at := slices.Index(t.factors, replicate)
 	for i, name := range t.factors {
 		if i != at {
@@ -120,7 +121,7 @@ func (d *design) gaps() []contrast {
 				continue
 			}
 			for _, others := range d.settings(i) {
-				c := contrast{kind: "gap", name: d.gapName(i, l, others)}
+				c := contrast{kind: "gap", name: d.gapName(i, l, others), terms: []term{d.term(i, l)}, at: d.setting(others, i)}
 				d.difference(&c, i, l, others, 1)
 				out = append(out, c)
 			}
@@ -129,13 +130,27 @@ func (d *design) gaps() []contrast {
 	return out
 }
 
+// term says which level of a factor is compared with which.
+func (d *design) term(i, l int) term {
+	f := d.factors[i]
+	return term{Factor: f.name, Level: f.levels[l], Baseline: f.levels[f.baseline]}
+}
+
+// setting names the levels of all factors but those that are compared.
+func (d *design) setting(levels []int, compared ...int) map[string]string {
+	out := make(map[string]string)
+	for i, f := range d.factors {
+		if !slices.Contains(compared, i) {
+			out[f.name] = f.levels[levels[i]]
+		}
+	}
+	return out
+}
+
 // settings lists the levels at which a factor's gaps are taken; the factor's
 // own place is filled by the caller.
 func (d *design) settings(i int) [][]int {
-	base := make([]int, len(d.factors))
-	for j, f := range d.factors {
-		base[j] = f.baseline
-	}
+	base := d.base()
 	if len(d.factors) != 2 {
 		return [][]int{base}
 	}
@@ -145,6 +160,15 @@ func (d *design) settings(i int) [][]int {
 		s := slices.Clone(base)
 		s[other] = l
 		out = append(out, s)
+	}
+	return out
+}
+
+// base is the baseline level of every factor.
+func (d *design) base() []int {
+	out := make([]int, len(d.factors))
+	for j, f := range d.factors {
+		out[j] = f.baseline
 	}
 	return out
 }
@@ -219,7 +243,7 @@ func (d *design) mains() []contrast {
 			if l == f.baseline {
 				continue
 			}
-			c := contrast{kind: "main", name: f.levels[l] + " − " + f.levels[f.baseline]}
+			c := contrast{kind: "main", name: f.levels[l] + " − " + f.levels[f.baseline], terms: []term{d.term(i, l)}}
 			all := d.combinations(i)
 			for _, others := range all {
 				d.difference(&c, i, l, others, 1/float64(len(all)))
@@ -256,7 +280,8 @@ func (d *design) interactionsOf(a, b int) []contrast {
 				continue
 			}
 			c := contrast{kind: "interaction", name: fmt.Sprintf("%s: gap to %s under %s minus gap under %s",
-				fa.levels[la], fa.levels[fa.baseline], fb.levels[lb], fb.levels[fb.baseline])}
+				fa.levels[la], fa.levels[fa.baseline], fb.levels[lb], fb.levels[fb.baseline]),
+				terms: []term{d.term(a, la), d.term(b, lb)}}
 			rest := d.combinations(a, b)
 			for _, others := range rest {
 				w := 1 / float64(len(rest))
@@ -274,4 +299,14 @@ func (d *design) interactionsOf(a, b int) []contrast {
 // rate says how many of a cell's trials diverged.
 func (c *cellData) rate() string {
 	return fmt.Sprintf("%d of %d diverged", c.diverged, c.diverged+len(c.order))
+}
+
+// atBaseline reports whether all factors of a setting stand at their baseline.
+func (d *design) atBaseline(at map[string]string) bool {
+	for _, f := range d.factors {
+		if l, ok := at[f.name]; ok && l != f.levels[f.baseline] {
+			return false
+		}
+	}
+	return true
 }

@@ -14,12 +14,20 @@ import (
 
 // Factorial is analysis "factorial".
 type Factorial struct {
-	Trials     []addr.Instance       `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all of its."`
+	Trials     []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
 	Response   string                `hcl:"response,optional" doc:"The metric that is compared. Default: val_loss."`
 	At         addr.Level            `hcl:"at,optional" doc:"Where it is read: \"final\", \"best\" or a step."`
 	Baseline   map[string]addr.Level `hcl:"baseline,optional" doc:"By factor, the level that gaps are measured from. Default: the first level in the matrix."`
 	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
 	Confidence float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
+	Only       []Only                `hcl:"only,block" doc:"Levels of a factor to look at; the trials of others are left out."`
+	Bootstrap  *Bootstrap            `hcl:"bootstrap,block" doc:"Percentile intervals beside those of t. Below six replicates they claim too much."`
+}
+
+// Only restricts an analysis to some levels of a factor.
+type Only struct {
+	Factor string   `hcl:"factor" doc:"The factor."`
+	Levels []string `hcl:"levels" doc:"Its levels, as the table of trials names them."`
 }
 
 // Resolve fills derived defaults.
@@ -31,10 +39,9 @@ func (f *Factorial) Resolve() {
 
 // Validate implements pipeline.Stage.
 func (f *Factorial) Validate() diag.List {
-	list := validateAt(f.At)
-	if !(f.Confidence > 0 && f.Confidence < 1) {
-		list = append(list, diag.Errorf(diag.Path{"confidence"}, "Out of range",
-			"confidence is a share between 0 and 1, for example 0.95, not %v.", f.Confidence)...)
+	list := append(validateAt(f.At), validateConfidence(f.Confidence)...)
+	if f.Bootstrap != nil {
+		list = append(list, f.Bootstrap.validate()...)
 	}
 	if _, ok := f.Baseline[f.Replicate]; ok {
 		list = append(list, diag.Errorf(diag.Path{"baseline"}, "Replicate as baseline",
@@ -46,6 +53,12 @@ func (f *Factorial) Validate() diag.List {
 // Describe implements pipeline.Stage.
 func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	trials := in.Refs["trials"]
+	if err := checkSources(trials).Err(); err != nil {
+		return pipeline.Recipe{}, err
+	}
+	if _, ok := asResults(trials); ok {
+		return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs()}, nil
+	}
 	if len(trials) == 0 || len(trials[0].Factors) == 0 {
 		return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No factors",
 			"The trials have no factors to compare. Give their train stage a matrix.").Err()
@@ -106,11 +119,53 @@ func (f *Factorial) checkBaseline(trials []pipeline.Input) diag.List {
 
 // Run implements pipeline.Stage.
 func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
-	table, err := readTrials(env, f.Response, f.At)
+	table, replicate, err := openTable(env, f.Response, f.At, f.Replicate)
 	if err != nil {
 		return err
 	}
+	f.Replicate = replicate
+	if err := f.restrict(table).Err(); err != nil {
+		return err
+	}
 	return write(env, f.analyse(table))
+}
+
+// restrict drops the trials of levels that only leaves out, and checks that all
+// that the block names is there.
+func (f *Factorial) restrict(t *trialTable) diag.List {
+	var list diag.List
+	known := func(factor string) []string {
+		var out []string
+		if i := slices.Index(t.factors, factor); i >= 0 {
+			for _, x := range t.trials {
+				if !slices.Contains(out, x.levels[i]) {
+					out = append(out, x.levels[i])
+				}
+			}
+		}
+		return out
+	}
+	for _, o := range f.Only {
+		levels := known(o.Factor)
+		for _, l := range o.Levels {
+			if !slices.Contains(levels, l) {
+				list = append(list, diag.Errorf(diag.Path{"only"}, "Unknown level", "No trial has %s = %s. There is %s.", o.Factor, l, join(levels))...)
+			}
+		}
+		if i := slices.Index(t.factors, o.Factor); i >= 0 {
+			t.trials = slices.DeleteFunc(t.trials, func(x trial) bool { return !slices.Contains(o.Levels, x.levels[i]) })
+		}
+	}
+	for _, name := range sortedKeys(f.Baseline) {
+		i := slices.Index(t.factors, name)
+		switch {
+		case i < 0:
+			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown factor", "The trials have no factor %q; they have %s.", name, join(t.factors))...)
+		case !slices.ContainsFunc(t.trials, func(x trial) bool { return x.ids[i].Text == f.Baseline[name].Text }):
+			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown level", "No trial has %s = %s. There is %s.", name, f.Baseline[name], join(known(name)))...)
+		}
+	}
+	return list
 }
 
 // analyse computes the whole result from the table.
@@ -118,11 +173,13 @@ func (f *Factorial) analyse(table *trialTable) *result {
 	d := newDesign(table, f.Replicate)
 	for i := range d.factors {
 		if base, ok := f.Baseline[d.factors[i].name]; ok {
-			d.factors[i].baseline = max(0, slices.Index(d.factors[i].ids, base))
+			d.factors[i].baseline = max(0, slices.IndexFunc(d.factors[i].ids, func(l addr.Level) bool {
+				return l.Kind == base.Kind && l == base || l.Text == base.Text && l.Kind != "ref"
+			}))
 		}
 	}
 	r := &result{
-		Version: 1, Response: f.Response, At: f.At.Text, Replicate: f.Replicate, Confidence: f.Confidence,
+		Version: 2, Response: f.Response, At: f.At.Text, Replicate: f.Replicate, Confidence: f.Confidence,
 		Trials: len(table.trials), Tokens: table.tokens,
 	}
 	for _, x := range d.factors {
@@ -142,16 +199,16 @@ func (f *Factorial) analyse(table *trialTable) *result {
 		}
 		r.Cells = append(r.Cells, cell)
 	}
-	r.answer(d, f.Confidence)
+	r.answer(d, f)
 	return r
 }
 
 // answer estimates the family of contrasts and collects the warnings.
-func (r *result) answer(d *design, confidence float64) {
+func (r *result) answer(d *design, f *Factorial) {
 	var p []float64
 	single, unpaired, flat := false, false, false
 	for _, c := range d.contrasts() {
-		rc := resultContrast{Kind: c.kind, Name: c.name}
+		rc := resultContrast{Kind: c.kind, Name: c.name, Terms: c.terms, At: c.at, Simple: c.kind == "gap" && d.atBaseline(c.at)}
 		if len(c.missing) > 0 {
 			slices.Sort(c.missing)
 			rc.Method, rc.Missing = "not estimable", slices.Compact(c.missing)
@@ -159,18 +216,46 @@ func (r *result) answer(d *design, confidence float64) {
 			p = append(p, math.NaN())
 			continue
 		}
-		e := estimateContrast(c, d.cells, confidence)
+		e := estimateContrast(c, d.cells, f.Confidence)
 		single = single || e.Method == "none"
 		unpaired = unpaired || e.Method == "Welch t"
 		flat = flat || e.Method != "none" && e.Low == e.High
 		rc.fill(e)
+		if f.Bootstrap != nil {
+			if low, high, ok := f.Bootstrap.interval(c, d.cells, f.Confidence); ok {
+				rc.BootLow, rc.BootHigh = number(low), number(high)
+			}
+		}
 		r.Contrasts = append(r.Contrasts, rc)
 		p = append(p, e.P)
 	}
 	for i, v := range holm(p) {
 		r.Contrasts[i].PHolm = number(v)
 	}
+	var why string
+	if r.Anova, r.AnovaBy, why = d.anova(); why != "" {
+		r.Warnings = append(r.Warnings, "No analysis of variance: "+why+".")
+	}
+	if f.Bootstrap != nil {
+		r.Bootstrap = f.Bootstrap.Resample
+		r.warnBootstrap(d)
+	}
 	r.warn(d, single, unpaired, flat)
+}
+
+// warnBootstrap says where resampling promises more than it can hold.
+func (r *result) warnBootstrap(d *design) {
+	least := len(d.cells[0].order)
+	for _, c := range d.cells {
+		least = min(least, len(c.order))
+	}
+	if least < cautious {
+		text := fmt.Sprintf("The bootstrap's intervals are too narrow with %d replicates a cell: trust those of t.", least)
+		if r.Bootstrap == "replicates" && least < 4 {
+			text += " Drawing whole replicates again gives hardly more than the smallest and the largest of them."
+		}
+		r.Warnings = append(r.Warnings, text)
+	}
 }
 
 func (r *result) warn(d *design, single, unpaired, flat bool) {

@@ -26,10 +26,29 @@ func (r *result) sections() []section {
 	if lines := r.interactionLines(); lines != nil {
 		out = append(out, section{title: "Interactions: does one factor's gap depend on the other?", lines: lines})
 	}
+	if len(r.Anova) > 0 {
+		out = append(out, section{title: "Analysis of variance (" + r.AnovaBy + ")", grid: r.anovaGrid()})
+	}
 	if len(r.Warnings) > 0 {
 		out = append(out, section{title: "Warnings", lines: r.Warnings})
 	}
 	return out
+}
+
+// anovaGrid tabulates the analysis of variance.
+func (r *result) anovaGrid() *grid {
+	g := &grid{right: []bool{false, true, true, true, true, true, true}}
+	g.add("", "sum of squares", "df", "F", "p", "η²", "ω²")
+	show := func(v *float64, format string) string {
+		if v == nil {
+			return ""
+		}
+		return strings.Replace(fmt.Sprintf(format, *v), "-", "−", 1)
+	}
+	for _, l := range r.Anova {
+		g.add(l.Name, fmt.Sprintf("%.6f", l.SS), fmt.Sprintf("%g", l.DF), show(l.F, "%.3f"), probability(l.P), show(l.Eta2, "%.4f"), show(l.Omega2, "%.4f"))
+	}
+	return g
 }
 
 func (r *result) measure() string {
@@ -122,12 +141,20 @@ func (c resultCell) show() string {
 // contrastGrid tabulates the contrasts of one kind; nil when there are none.
 func (r *result) contrastGrid(kind string) *grid {
 	g := &grid{right: []bool{false, true, true, true, true}}
-	g.add("", "estimate", r.percent()+" interval", "p (Holm)", "test")
+	head := []string{"", "estimate", r.percent() + " interval", "p (Holm)", "test"}
+	if r.Bootstrap != "" {
+		g.right, head = append(g.right, true), append(head, "bootstrap")
+	}
+	g.add(head...)
 	for _, c := range r.Contrasts {
 		if c.Kind != kind {
 			continue
 		}
-		g.add(c.Name, signed(c.Estimate), c.interval(), probability(c.PHolm), c.test())
+		line := []string{c.Name, signed(c.Estimate), c.interval(), probability(c.PHolm), c.test()}
+		if r.Bootstrap != "" {
+			line = append(line, c.bootstrap())
+		}
+		g.add(line...)
 	}
 	if len(g.rows) == 1 {
 		return nil
@@ -142,6 +169,13 @@ func (c resultContrast) interval() string {
 		return ""
 	}
 	return "[" + signed(c.Low) + ", " + signed(c.High) + "]"
+}
+
+func (c resultContrast) bootstrap() string {
+	if c.BootLow == nil {
+		return ""
+	}
+	return "[" + signed(c.BootLow) + ", " + signed(c.BootHigh) + "]"
 }
 
 func (c resultContrast) test() string {
@@ -167,6 +201,9 @@ func (r *result) interactionLines() []string {
 			line = c.Name + ": not estimable"
 		case c.Low != nil:
 			line += fmt.Sprintf(", %s interval %s, p (Holm) %s, %s", r.percent(), c.interval(), probability(c.PHolm), c.test())
+			if c.BootLow != nil {
+				line += ", bootstrap " + c.bootstrap()
+			}
 		default:
 			line += ", no interval"
 		}
@@ -186,17 +223,11 @@ func (r *result) markdown() string {
 // csv lists cells and contrasts in one table, in full precision.
 func (r *result) csv() (string, error) {
 	rows := [][]string{{"kind", "name", "estimate", "low", "high", "sd", "t", "df", "p", "p_holm", "n", "method"}}
-	full := func(v *float64) string {
-		if v == nil {
-			return ""
-		}
-		return strconv.FormatFloat(*v, 'g', -1, 64)
-	}
 	for _, c := range r.Cells {
-		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), full(c.Mean), "", "", full(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
+		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), exact(c.Mean), "", "", exact(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
 	}
 	for _, c := range r.Contrasts {
-		rows = append(rows, []string{c.Kind, c.Name, full(c.Estimate), full(c.Low), full(c.High), "", full(c.T), full(c.DF), full(c.P), full(c.PHolm), strconv.Itoa(c.N), c.Method})
+		rows = append(rows, []string{c.Kind, c.Name, exact(c.Estimate), exact(c.Low), exact(c.High), "", exact(c.T), exact(c.DF), exact(c.P), exact(c.PHolm), strconv.Itoa(c.N), c.Method})
 	}
 	return csvOf(rows)
 }

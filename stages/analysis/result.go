@@ -24,6 +24,9 @@ type result struct {
 	Factors    []resultFactor   `json:"factors"`
 	Cells      []resultCell     `json:"cells"`
 	Contrasts  []resultContrast `json:"contrasts"`
+	Anova      []resultAnova    `json:"anova,omitempty"`
+	AnovaBy    string           `json:"anova_method,omitempty"`
+	Bootstrap  string           `json:"bootstrap,omitempty"` // what was drawn again
 	Warnings   []string         `json:"warnings"`
 }
 
@@ -57,11 +60,20 @@ type resultContrast struct {
 	N        int      `json:"n"`
 	Method   string   `json:"method"`
 	Missing  []string `json:"missing,omitempty"`
+
+	Half     *float64          `json:"half_width"`
+	Detect   *float64          `json:"detectable"`
+	BootLow  *float64          `json:"bootstrap_low,omitempty"`
+	BootHigh *float64          `json:"bootstrap_high,omitempty"`
+	Terms    []term            `json:"terms"`
+	At       map[string]string `json:"at,omitempty"`
+	Simple   bool              `json:"simple,omitempty"` // a gap at the baseline of all others
 }
 
 func (c *resultContrast) fill(e estimate) {
 	c.Estimate, c.Low, c.High, c.T, c.P = number(e.Value), number(e.Low), number(e.High), number(e.T), number(e.P)
 	c.N, c.Method = e.N, e.Method
+	c.Half, c.Detect = number(e.Half), number(e.Detect)
 	if e.Method != "none" {
 		c.DF = number(e.DF)
 	}

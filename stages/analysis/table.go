@@ -11,7 +11,7 @@ import (
 
 // Table is analysis "table": the trials themselves.
 type Table struct {
-	Trials   []addr.Instance `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all of its."`
+	Trials   []addr.Instance `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
 	Response string          `hcl:"response,optional" doc:"The metric that is shown. Default: val_loss."`
 	At       addr.Level      `hcl:"at,optional" doc:"Where it is read: \"final\", \"best\" or a step."`
 }
@@ -28,13 +28,7 @@ func (t *Table) Validate() diag.List { return validateAt(t.At) }
 
 // Describe implements pipeline.Stage.
 func (t *Table) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	trials := in.Refs["trials"]
-	if len(trials) > 0 {
-		if err := sameFactors(trials).Err(); err != nil {
-			return pipeline.Recipe{}, err
-		}
-	}
-	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs()}, nil
+	return describeTrials(in)
 }
 
 // Run implements pipeline.Stage.

@@ -36,7 +36,8 @@ type trial struct {
 
 // trialTable is all trials with their response.
 type trialTable struct {
-	factors []string // sorted
+	factors []string // sorted, or as a table of results has them
+	loose   bool     // rows of a table without a replicate: no two are paired
 	trials  []trial
 	tokens  int // of the evaluation, 0 when the trials do not say
 }
@@ -44,6 +45,11 @@ type trialTable struct {
 // trialInputs is what of the trials enters an analysis's key: display texts,
 // because they are printed, and the content of the metrics.
 func trialInputs(in []pipeline.Input) cache.Value {
+	if r, ok := asResults(in); ok {
+		return cache.Map(map[string]cache.Value{
+			"results": cache.DigestValue(in[0].Artifacts[resultsName].Digest), "replicate": cache.String(r.ReplicateName()),
+		})
+	}
 	items := make([]cache.Value, len(in))
 	for i, t := range in {
 		factors := make(map[string]cache.Value, len(t.Factors))
@@ -61,6 +67,9 @@ func trialInputs(in []pipeline.Input) cache.Value {
 // readTrials builds the table for a metric, read at "final", "best" or a step.
 func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, error) {
 	inputs := env.Inputs.Refs["trials"]
+	if r, ok := asResults(inputs); ok {
+		return readResults(env, inputs[0], r, metric)
+	}
 	table := &trialTable{}
 	for i, in := range inputs {
 		if i == 0 {

@@ -29,6 +29,10 @@ func Kinds() []pipeline.Kind {
 			"a document, which among bytes is a newline. The last part of the whole is kept for validation.",
 		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: &Split{Validation: 0.05}} },
 	}, {
+		Block: "data", Type: "results", Version: 1,
+		Doc: "Tables of finished runs, of any program. An analysis takes them wherever it takes trials; nothing is trained.",
+		New: func() pipeline.Stage { return &Results{Responses: []string{"val_loss"}} },
+	}, {
 		Block: "data", Type: "tokens", Version: 1, Child: true,
 		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",
 		New: func() pipeline.Stage { return &Binary{DType: "uint16", Split: &Split{Validation: 0.05}} },

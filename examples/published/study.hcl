@@ -1,0 +1,100 @@
+study "published" {
+  description = "The numbers of arXiv 2604.01563, analysed again."
+}
+
+variable "seeds" {
+  type        = string
+  default     = "seeds.csv"
+  description = "Validation loss of every run of tables 1 and 7."
+}
+
+data "results" "seeds" {
+  source    = [var.seeds]
+  factors   = ["norm", "optimizer"]
+  replicate = "seed"
+}
+
+data "results" "lambda" {
+  source  = ["lambda.csv"]
+  factors = ["lambda"]
+}
+
+data "results" "rates" {
+  source  = ["rates.csv"]
+  factors = ["norm", "learning_rate"]
+}
+
+# Tables 1 and 8: does the gap of a norm depend on the optimizer?
+analysis "factorial" "coupling" {
+  trials = data.results.seeds
+  baseline = {
+    norm      = "rmsnorm"
+    optimizer = "adamw"
+  }
+
+  only {
+    factor = "norm"
+    levels = ["rmsnorm", "derf", "dyt"]
+  }
+
+  bootstrap {
+    resample = "within_cells"
+  }
+}
+
+# The same, drawing whole replicates again.
+analysis "factorial" "coupling_replicates" {
+  trials = data.results.seeds
+  baseline = {
+    norm      = "rmsnorm"
+    optimizer = "adamw"
+  }
+
+  only {
+    factor = "norm"
+    levels = ["rmsnorm", "derf", "dyt"]
+  }
+
+  bootstrap {}
+}
+
+# The last rows of table 8: Derf with a smaller alpha.
+analysis "factorial" "alpha" {
+  trials = data.results.seeds
+  baseline = {
+    norm      = "rmsnorm"
+    optimizer = "adamw"
+  }
+
+  only {
+    factor = "norm"
+    levels = ["rmsnorm", "derf", "derf-alpha-0.3"]
+  }
+}
+
+# Table 4: what wins back Derf's gap under Muon?
+analysis "recovery" "recovery" {
+  trials   = data.results.seeds
+  factor   = "norm"
+  lost     = "derf"
+  baseline = "rmsnorm"
+  where = {
+    optimizer = "muon"
+  }
+}
+
+# Table 5: the share of x / σ in the blend, under Muon.
+analysis "dose" "lambda" {
+  trials    = data.results.lambda
+  factor    = "lambda"
+  reference = 3.322 # RMSNorm under Muon
+}
+
+# Table 12: Muon's learning rate, one seed.
+analysis "factorial" "rates" {
+  trials = data.results.rates
+  baseline = {
+    norm          = "rmsnorm"
+    learning_rate = 0.02
+  }
+}

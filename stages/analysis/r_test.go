@@ -1,0 +1,120 @@
+package analysis
+
+import (
+	"encoding/csv"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ablate/hcl/addr"
+)
+
+// readCSV reads a file of testdata/r.
+func readCSV(t *testing.T, name string) [][]string {
+	t.Helper()
+	f, err := os.Open("testdata/r/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// fromR loads a design that R made. loose takes its rows as unpaired.
+func fromR(t *testing.T, design string, loose bool) *trialTable {
+	t.Helper()
+	rows := readCSV(t, design+".csv")
+	last := len(rows[0]) - 1
+	table := &trialTable{factors: slices.Clone(rows[0][:last]), loose: loose}
+	for i, r := range rows[1:] {
+		y, err := strconv.ParseFloat(r[last], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		levels := slices.Clone(r[:last])
+		if loose {
+			levels[last-1] = strconv.Itoa(i)
+		}
+		x := trial{levels: levels, response: y}
+		for _, l := range levels {
+			x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
+		}
+		table.trials = append(table.trials, x)
+	}
+	return table
+}
+
+// TestAgainstR compares with what R's lm and t.test say of the same data; the
+// script that made both is testdata/r/make.R.
+func TestAgainstR(t *testing.T) {
+	results := make(map[string]*result)
+	for design, loose := range map[string]bool{"blocked": false, "threeway": false, "classical": true, "unbalanced": true, "oneway": true} {
+		f := &Factorial{Response: "y", At: finalStep, Replicate: "r", Confidence: 0.95}
+		results[design] = f.analyse(fromR(t, design, loose))
+	}
+	compared := 0
+	for _, row := range readCSV(t, "answers.csv")[1:] {
+		design, kind, name, field := row[0], row[1], row[2], row[3]
+		want, err := strconv.ParseFloat(row[4], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := pickNumber(t, results[design], kind, name, field)
+		if math.Abs(got-want) > 1e-6*math.Max(math.Abs(want), 1e-9) {
+			t.Errorf("%s %s %s: %s = %.12g, and R says %.12g", design, kind, name, field, got, want)
+		}
+		compared++
+	}
+	if compared < 100 {
+		t.Errorf("only %d numbers were compared", compared)
+	}
+}
+
+func pickNumber(t *testing.T, r *result, kind, name, field string) float64 {
+	t.Helper()
+	value := func(p *float64) float64 {
+		if p == nil {
+			t.Fatalf("%s %s has no %s", kind, name, field)
+		}
+		return *p
+	}
+	if kind == "anova" {
+		i := slices.IndexFunc(r.Anova, func(l resultAnova) bool { return l.Name == name })
+		if i < 0 {
+			t.Fatalf("no line %s in %+v (%v)", name, r.Anova, r.Warnings)
+		}
+		l := r.Anova[i]
+		switch field {
+		case "ss":
+			return l.SS
+		case "df":
+			return l.DF
+		case "f":
+			return value(l.F)
+		case "p":
+			return value(l.P)
+		case "eta2":
+			return value(l.Eta2)
+		case "omega2":
+			return value(l.Omega2)
+		}
+	}
+	c := find(t, r, kind, ourName(kind, name))
+	return value(map[string]*float64{"estimate": c.Estimate, "low": c.Low, "high": c.High, "df": c.DF, "p": c.P}[field])
+}
+
+// ourName is R's name of a contrast in our words.
+func ourName(kind, name string) string {
+	if kind == "interaction" { // "b2 - b0 by a1 - a0"
+		f := strings.Fields(name)
+		return f[0] + ": gap to " + f[2] + " under " + f[4] + " minus gap under " + f[6]
+	}
+	return strings.Replace(name, " - ", " − ", 1)
+}
