@@ -99,6 +99,7 @@ train "lm" "main" {
 }
 
 analysis "factorial" "coupling" {
+  label    = "Norm and optimizer"
   trials   = train.lm.main
   response = "val_loss"
   baseline = {
@@ -108,6 +109,13 @@ analysis "factorial" "coupling" {
 }
 
 analysis "table" "trials" {
+  label    = "All trials"
   trials   = train.lm.main
   response = "val_loss"
+}
+
+analysis "report" "page" {
+  title    = "Does the optimizer care how you normalize?"
+  text     = "Three norms, two optimizers, three seeds, on two cores."
+  analyses = [analysis.factorial.coupling, analysis.table.trials]
 }

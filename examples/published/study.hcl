@@ -26,6 +26,7 @@ data "results" "rates" {
 
 # Tables 1 and 8: does the gap of a norm depend on the optimizer?
 analysis "factorial" "coupling" {
+  label  = "Does the gap of a norm depend on the optimizer?"
   trials = data.results.seeds
   baseline = {
     norm      = "rmsnorm"
@@ -60,6 +61,7 @@ analysis "factorial" "coupling_replicates" {
 
 # The last rows of table 8: Derf with a smaller alpha.
 analysis "factorial" "alpha" {
+  label  = "Derf with a smaller α"
   trials = data.results.seeds
   baseline = {
     norm      = "rmsnorm"
@@ -74,6 +76,7 @@ analysis "factorial" "alpha" {
 
 # Table 4: what wins back Derf's gap under Muon?
 analysis "recovery" "recovery" {
+  label    = "What wins back the gap of Derf under Muon?"
   trials   = data.results.seeds
   factor   = "norm"
   lost     = "derf"
@@ -85,6 +88,7 @@ analysis "recovery" "recovery" {
 
 # Table 5: the share of x / σ in the blend, under Muon.
 analysis "dose" "lambda" {
+  label     = "The share of x / σ in the blend"
   trials    = data.results.lambda
   factor    = "lambda"
   reference = 3.322 # RMSNorm under Muon
@@ -97,4 +101,10 @@ analysis "factorial" "rates" {
     norm          = "rmsnorm"
     learning_rate = 0.02
   }
+}
+
+analysis "report" "page" {
+  title    = "Derf and Muon, analysed again"
+  text     = "Every number of arXiv 2604.01563 that its tables give by seed, through ablate."
+  analyses = [analysis.factorial.coupling, analysis.factorial.alpha, analysis.recovery.recovery, analysis.dose.lambda]
 }

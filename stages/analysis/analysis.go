@@ -28,7 +28,10 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "dose", Version: 1,
 			Doc: "A response against a level that is a number.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "table", Version: 1,
+		{Block: "analysis", Type: "report", Version: 1,
+			Doc: "Several analyses on one page that stands alone: HTML without network or external script, and Markdown.",
+			New: func() pipeline.Stage { return &Report{} }},
+		{Block: "analysis", Type: "table", Version: 2,
 			Doc: "One row for each trial: its levels and its response.",
 			New: func() pipeline.Stage { return &Table{At: finalStep} }},
 	}
@@ -37,12 +40,13 @@ func Kinds() []pipeline.Kind {
 // finalStep is the default of where a response is read.
 var finalStep = addr.Level{Kind: "string", Text: "final"}
 
-// outputs are what every analysis makes.
-func outputs() []pipeline.Output {
-	return []pipeline.Output{
+// outputs are what every analysis makes, and its figures.
+func outputs(figures ...string) []pipeline.Output {
+	return append([]pipeline.Output{
 		{Name: "csv", MediaType: "text/csv"},
+		{Name: "html", MediaType: "text/html"},
 		{Name: "markdown", MediaType: "text/markdown"},
 		{Name: "result", MediaType: "application/json"},
 		{Name: "table", MediaType: "text/plain"},
-	}
+	}, figureOutputs(figures...)...)
 }

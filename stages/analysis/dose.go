@@ -40,7 +40,9 @@ func (a *Dose) Validate() diag.List {
 }
 
 // Describe implements pipeline.Stage.
-func (a *Dose) Describe(in pipeline.Inputs) (pipeline.Recipe, error) { return describeTrials(in) }
+func (a *Dose) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	return describeTrials(in, "dose")
+}
 
 // Run implements pipeline.Stage.
 func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {

@@ -57,7 +57,7 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		return pipeline.Recipe{}, err
 	}
 	if _, ok := asResults(trials); ok {
-		return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs()}, nil
+		return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs("interaction", "contrasts")}, nil
 	}
 	if len(trials) == 0 || len(trials[0].Factors) == 0 {
 		return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No factors",
@@ -69,7 +69,7 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := f.checkBaseline(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
-	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs()}, nil
+	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs("interaction", "contrasts")}, nil
 }
 
 // sameFactors refuses trials of matrices with different factors.

@@ -47,7 +47,7 @@ func (a *Recovery) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (a *Recovery) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in)
+	return describeTrials(in, "recovery")
 }
 
 // Run implements pipeline.Stage.

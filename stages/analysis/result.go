@@ -92,9 +92,10 @@ type rendered interface {
 	text() string
 	markdown() string
 	csv() (string, error)
+	sections() []section
 }
 
-// write makes the four outputs of an analysis.
+// write makes the outputs of an analysis, and its figures.
 func write(env *pipeline.Env, r rendered) error {
 	raw, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
@@ -106,6 +107,7 @@ func write(env *pipeline.Env, r rendered) error {
 	}
 	for _, o := range []struct{ name, content string }{
 		{"result", string(raw) + "\n"}, {"table", r.text()}, {"markdown", r.markdown()}, {"csv", table},
+		{"html", renderHTML(r.sections())},
 	} {
 		w, err := env.Create(o.name)
 		if err != nil {
@@ -114,6 +116,13 @@ func write(env *pipeline.Env, r rendered) error {
 		_, err = w.Write([]byte(o.content))
 		if err := errors.Join(err, w.Close()); err != nil {
 			return err
+		}
+	}
+	if f, ok := r.(illustrated); ok {
+		for _, x := range f.figures() {
+			if err := writeFigure(env, x); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

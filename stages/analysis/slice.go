@@ -11,7 +11,7 @@ import (
 )
 
 // describeTrials is Describe for analyses of trials or of one table of results.
-func describeTrials(in pipeline.Inputs) (pipeline.Recipe, error) {
+func describeTrials(in pipeline.Inputs, figures ...string) (pipeline.Recipe, error) {
 	trials := in.Refs["trials"]
 	if err := checkSources(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
@@ -21,7 +21,7 @@ func describeTrials(in pipeline.Inputs) (pipeline.Recipe, error) {
 			return pipeline.Recipe{}, err
 		}
 	}
-	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs()}, nil
+	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs(figures...)}, nil
 }
 
 // openTable reads the trial table, and says which factor is the replicate.

@@ -16,7 +16,7 @@ func (g *globals) exportCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand())
+	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand(), g.exportFiguresCommand())
 	return c
 }
 
