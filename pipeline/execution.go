@@ -190,9 +190,7 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 
 	var found finder
 	err := x.runner.Planner.resolve(ctx, x.plan, free, &found)
-	if err == nil {
-		err = found.list.Err()
-	}
+	mistakes := found.list.Err()
 
 	x.mu.Lock()
 	x.running--
@@ -207,6 +205,9 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 	}
 	x.changed.Broadcast()
 	x.mu.Unlock()
+	if err == nil {
+		err = mistakes
+	}
 	for i, f := range broken {
 		if i > 0 { // one cause is told once
 			x.skip(f)

@@ -84,6 +84,8 @@ var captions = map[string]string{
 	"contrasts":   "Every contrast with its interval; the dotted line is no difference.",
 	"recovery":    "Share of the gap that each level wins back, with Fieller's intervals.",
 	"dose":        "Means with intervals by dose; the dotted line is the reference.",
+	"trajectory":  "Gaps by step, with a band that holds at all steps at once.",
+	"mechanism":   "What the probes saw in the last layer, mean of replicates.",
 }
 
 // Run implements pipeline.Stage.
@@ -148,7 +150,7 @@ func readChapter(env *pipeline.Env, a pipeline.Input) (chapter, error) {
 	if json.Unmarshal([]byte(raw), &res) == nil {
 		c.Sentences = res.abstract()
 	}
-	for _, name := range []string{"interaction", "contrasts", "recovery", "dose"} {
+	for _, name := range []string{"interaction", "contrasts", "recovery", "dose", "trajectory", "mechanism"} {
 		svg, err := read(name + ".svg")
 		if err != nil {
 			return c, err
