@@ -15,10 +15,15 @@ import (
 // Below it the nearest is found exactly; beyond, the recent past decides.
 const candidates = 512
 
+// comparisons bounds how many descriptions a plan compares to explain all its
+// steps. An instance's own past is always looked at.
+const comparisons = 20000
+
 // explainer finds the cached entry nearest to a step and names what differs.
 type explainer struct {
 	planner *Planner
 	past    map[kindName][]pastAction
+	limit   int // how many of others' pasts each step is compared with
 }
 
 // pastAction is the stored description of a published entry.
@@ -32,6 +37,13 @@ type pastAction struct {
 // giveReasons fills in why each step has its action.
 func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 	x := explainer{planner: p, past: make(map[kindName][]pastAction)}
+	unexplained := 1
+	for _, s := range steps {
+		if s.Action == Run || s.Action == Resume {
+			unexplained++
+		}
+	}
+	x.limit = max(4, comparisons/unexplained)
 	for _, s := range steps {
 		if s.Action == Hit {
 			s.Reason.Text = "cached"
@@ -53,7 +65,7 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 
 // Explain compares a step with the nearest entry that is not its own.
 func (p *Planner) Explain(ctx context.Context, s *Step) (Reason, error) {
-	x := explainer{planner: p, past: make(map[kindName][]pastAction)}
+	x := explainer{planner: p, past: make(map[kindName][]pastAction), limit: candidates}
 	return x.reason(ctx, s)
 }
 
@@ -64,11 +76,17 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	}
 	var best []Change
 	var nearest cache.Key
-	least := 0
+	least, others := 0, 0
 	own := s.Address.String()
 	for _, old := range past {
 		if old.key == s.Key {
 			continue
+		}
+		if old.address != own {
+			if others == x.limit {
+				continue
+			}
+			others++
 		}
 		changes := x.changes(old, s)
 		w := 2 * weight(changes)

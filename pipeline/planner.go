@@ -29,6 +29,8 @@ type Planner struct {
 	// Select restricts the plan to the instances it accepts and what they
 	// need. Nil selects all.
 	Select func(*Planner, addr.Instance) bool
+
+	shared Shared
 }
 
 // Plan resolves every selected instance as far as the store allows. Mistakes
@@ -176,6 +178,7 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		Sources: p.Sources,
 		Memo:    p.Memo,
 		Class:   p.class(n),
+		Shared:  &p.shared,
 	}
 	if len(n.attrs) > 0 {
 		in.Refs = make(map[string][]Input, len(n.attrs))

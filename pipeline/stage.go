@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -91,6 +92,7 @@ type Inputs struct {
 	Study   StudyInfo
 	Refs    map[string][]Input // by attribute path; several for a list of references
 	Class   string             // the numerics class where it is part of keys, else ""
+	Shared  *Shared            // of the plan; nil remembers nothing
 	Sources Sources
 	Memo    Memo
 }
@@ -163,6 +165,34 @@ type Sources interface {
 // running executable: a rebuilt program forgets them all.
 type Memo interface {
 	Digest(what cache.Value, compute func() (cache.Digest, error)) (cache.Digest, error)
+}
+
+// Shared remembers what the instances of one plan have in common, so that ten
+// thousand trials do not compute it ten thousand times.
+type Shared struct {
+	mu     sync.Mutex
+	values map[any]cache.Value
+}
+
+// Value returns what was computed for a key, or computes it. Keys are
+// comparable structs of a type of the caller's own.
+func (s *Shared) Value(key any, compute func() (cache.Value, error)) (cache.Value, error) {
+	if s == nil {
+		return compute()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, ok := s.values[key]; ok {
+		return v, nil
+	}
+	v, err := compute()
+	if err == nil {
+		if s.values == nil {
+			s.values = make(map[any]cache.Value)
+		}
+		s.values[key] = v
+	}
+	return v, err
 }
 
 // Env is what Run works with.

@@ -50,7 +50,14 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	data := in.One("data")
+	notes, err := parts(in)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	tokens, err := tokensValue(in)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
 	outputs := []pipeline.Output{{Name: metricsName, MediaType: "application/jsonl"}}
 	if t.Probe.Every > 0 {
 		outputs = append(outputs, pipeline.Output{Name: probesName, MediaType: "text/csv"})
@@ -60,25 +67,44 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	return pipeline.Recipe{
 		Inputs: cache.Map(map[string]cache.Value{
-			"data": cache.Map(map[string]cache.Value{
-				"train":      cache.DigestValue(data.Artifacts[trainTokens].Digest),
-				"validation": cache.DigestValue(data.Artifacts[validationTokens].Digest),
-				"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
-			}),
+			"data":      tokens,
 			"model":     in.One("model").Ref.Value(),
 			"norm":      in.One("norm").Ref.Value(),
 			"optimizer": in.One("optimizer").Ref.Value(),
 			"study":     cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
 		}),
 		Code:    code,
-		Notes:   parts(in),
+		Notes:   notes,
 		Work:    func() pipeline.Work { return t.work(in) },
 		Outputs: outputs,
 	}, nil
 }
 
+// tokensOf is a key of what is shared: the data stage by identity.
+type tokensOf struct{ data pipeline.Stage }
+
+// tokensValue is what of the data enters the key.
+func tokensValue(in pipeline.Inputs) (cache.Value, error) {
+	data := in.One("data")
+	return in.Shared.Value(tokensOf{data.Stage}, func() (cache.Value, error) {
+		return cache.Map(map[string]cache.Value{
+			"train":      cache.DigestValue(data.Artifacts[trainTokens].Digest),
+			"validation": cache.DigestValue(data.Artifacts[validationTokens].Digest),
+			"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
+		}), nil
+	})
+}
+
+// definitions are the stages that describe a trial's parts, by identity.
+type definitions struct{ model, norm, optimizer pipeline.Stage }
+
 // parts are the fingerprints of the definitions alone, for explanations.
-func parts(in pipeline.Inputs) cache.Value {
+func parts(in pipeline.Inputs) (cache.Value, error) {
+	key := definitions{in.One("model").Stage, in.One("norm").Stage, in.One("optimizer").Stage}
+	return in.Shared.Value(key, func() (cache.Value, error) { return tracedParts(in), nil })
+}
+
+func tracedParts(in pipeline.Inputs) cache.Value {
 	m := make(map[string]cache.Value)
 	for _, name := range []string{"model", "norm", "optimizer"} {
 		if code := in.One(name).Recipe.Code; !code.IsZero() {
@@ -97,8 +123,35 @@ func (t *LM) work(in pipeline.Inputs) pipeline.Work {
 	return pipeline.Work{Parameters: model.Parameters(params), Tokens: tokens, FLOPsPerToken: each}
 }
 
+// computation is what a trial's fingerprints follow from: stages by identity,
+// and the fields that enter the programs. Trials that differ in their seed
+// alone have one.
+type computation struct {
+	model, norm, optimizer pipeline.Stage
+	vocabulary, accumulate int
+	steps                  int
+	batch                  Batch
+	clip                   float64
+	precision              string
+	shape                  shape
+	probed                 bool
+}
+
+func (t *LM) computation(in pipeline.Inputs) computation {
+	return computation{
+		model: in.One("model").Stage, norm: in.One("norm").Stage, optimizer: in.One("optimizer").Stage,
+		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
+		clip: t.clip(), precision: t.Precision, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
+	}
+}
+
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
+	return in.Shared.Value(t.computation(in), func() (cache.Value, error) { return t.trace(in) })
+}
+
+// trace takes the fingerprints, or what is remembered of them.
+func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 	what := cache.Map(map[string]cache.Value{
 		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(), "optimizer": in.One("optimizer").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
