@@ -36,7 +36,10 @@ func (g *globals) initCommand() *cobra.Command {
 			}
 			dir := g.dir
 			if len(args) == 1 {
-				dir = filepath.Join(g.dir, args[0])
+				dir = args[0]
+				if !filepath.IsAbs(dir) {
+					dir = filepath.Join(g.dir, dir)
+				}
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return fmt.Errorf("making the folder: %w", err)
