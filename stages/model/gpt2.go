@@ -98,7 +98,7 @@ func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
 		matrix("head", vocabulary, m.Width, ml.RoleHead, m.InitStd)
 	}
 	if m.EmbedScale {
-		params = append(params, ml.Param{Path: "embedding_scale", Role: ml.RoleScalar, Init: ml.Init{Value: math.Sqrt(float64(m.Width))}})
+		params = append(params, embeddingScale(m.Width))
 	}
 	return params
 }

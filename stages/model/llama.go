@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"fmt"
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -101,7 +100,7 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 		params = append(params, matrix("head", vocabulary, m.Width, ml.RoleHead))
 	}
 	if m.EmbedScale {
-		params = append(params, ml.Param{Path: "embedding_scale", Role: ml.RoleScalar, Init: ml.Init{Value: math.Sqrt(float64(m.Width))}})
+		params = append(params, embeddingScale(m.Width))
 	}
 	return params
 }

@@ -2,13 +2,11 @@
 package model
 
 import (
-	"encoding/json"
-	"fmt"
+	"math"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -79,6 +77,11 @@ func FLOPs(m Model, params []ml.Param, length int) float64 {
 	return 6*weights + 12*float64(t.Layers)*float64(t.Width)*float64(length)
 }
 
+// embeddingScale is the learnt multiplier of the embeddings.
+func embeddingScale(width int) ml.Param {
+	return ml.Param{Path: "embedding_scale", Role: ml.RoleScalar, Init: ml.Init{Value: math.Sqrt(float64(width))}}
+}
+
 // residual adds sublayers to the residual stream.
 type residual struct {
 	scaled  bool
@@ -118,29 +121,9 @@ func project(x_ND *Node, b, t int, tied bool, vars ml.Vars) *Node {
 	return Reshape(vars.Linear(x_ND, path), b, t, vars.At(path).Shape().Dimensions[0])
 }
 
-// described is a model as a stage.
-type described interface {
-	Model
-	pipeline.Stage
-}
-
 // describe is Describe for all models.
-func describe(m described, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
-	what := cache.Map(map[string]cache.Value{
-		"part": cache.String("model"), "type": cache.String(kind), "spec": cache.String(string(raw)),
-	})
-	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(m)) })
-	if err != nil {
-		return pipeline.Recipe{}, fmt.Errorf("fingerprinting model %s: %w", kind, err)
-	}
-	return pipeline.Recipe{
-		Code:    cache.Map(map[string]cache.Value{"model": cache.DigestValue(d)}),
-		Outputs: pipeline.DefinitionOutputs(),
-	}, nil
+func describe(m Model, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
+	return ml.Define(in, "model", kind, m, func() ml.Program { return alone(m) })
 }
 
 // alone is a model by itself without norms, with a small vocabulary and a short

@@ -7,13 +7,9 @@
 package norm
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -150,19 +146,5 @@ func alone(n Norm) ml.Program {
 
 // describe is Describe for all norms.
 func describe(n Norm, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
-	raw, err := json.Marshal(n)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
-	what := cache.Map(map[string]cache.Value{
-		"part": cache.String("norm"), "type": cache.String(kind), "spec": cache.String(string(raw)),
-	})
-	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(n)) })
-	if err != nil {
-		return pipeline.Recipe{}, fmt.Errorf("fingerprinting norm %s: %w", kind, err)
-	}
-	return pipeline.Recipe{
-		Code:    cache.Map(map[string]cache.Value{"norm": cache.DigestValue(d)}),
-		Outputs: pipeline.DefinitionOutputs(),
-	}, nil
+	return ml.Define(in, "norm", kind, n, func() ml.Program { return alone(n) })
 }

@@ -5,8 +5,6 @@
 package optimizer
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -122,21 +119,7 @@ func alone(o Optimizer) ml.Program {
 
 // describe is Describe for all rules.
 func describe(o Optimizer, in pipeline.Inputs, kind string) (pipeline.Recipe, error) {
-	raw, err := json.Marshal(o)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
-	what := cache.Map(map[string]cache.Value{
-		"part": cache.String("optimizer"), "type": cache.String(kind), "spec": cache.String(string(raw)),
-	})
-	d, err := in.Memo.Digest(what, func() (cache.Digest, error) { return ml.Fingerprint(alone(o)) })
-	if err != nil {
-		return pipeline.Recipe{}, fmt.Errorf("fingerprinting optimizer %s: %w", kind, err)
-	}
-	return pipeline.Recipe{
-		Code:    cache.Map(map[string]cache.Value{"optimizer": cache.DigestValue(d)}),
-		Outputs: pipeline.DefinitionOutputs(),
-	}, nil
+	return ml.Define(in, "optimizer", kind, o, func() ml.Program { return alone(o) })
 }
 
 // checks collects range errors.
