@@ -10,18 +10,11 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// HardTanh is norm "hardtanh": y = γ min(1, max(−1, α x)) + β.
-type HardTanh struct {
-	Alpha             Sites     `hcl:"alpha,optional" doc:"Start value of α, the slope at the origin: one number, or one for each site."`
-	AlphaLearningRate float64   `hcl:"alpha_learning_rate,optional" doc:"Learning rate of α, before the schedule's factor. Default: the optimizer's."`
-	Bias              bool      `hcl:"bias,optional" doc:"Whether there is a β."`
-	EMABlend          *EMABlend `hcl:"ema_blend,block" doc:"Blend x with x over its running deviation first."`
-	Asinh             *Asinh    `hcl:"asinh,block" doc:"Compress the argument first: α asinh(b x) / b."`
-}
+// HardTanh is norm "hardtanh": y = γ min(1, max(−1, α x)) + β, with what DyT
+// takes.
+type HardTanh DyT
 
-func (n *HardTanh) bounded() bounded {
-	return bounded{n.Alpha, n.AlphaLearningRate, n.Bias, n.EMABlend, n.Asinh}
-}
+func (n *HardTanh) bounded() bounded { return (*DyT)(n).bounded() }
 
 // Params implements Norm.
 func (n *HardTanh) Params(prefix string, site Site, width int) []ml.Param {
