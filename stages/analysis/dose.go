@@ -97,7 +97,7 @@ type doseLine struct {
 }
 
 func (r *doseResult) add(dose float64, c *sliceCell) {
-	l := doseLine{Dose: dose, resultCell: c.result()}
+	l := doseLine{Dose: dose, resultCell: newCell(c.cellData, c.label)}
 	if l.Mean != nil {
 		centre := *l.Mean
 		if r.Reference != nil {
@@ -105,8 +105,7 @@ func (r *doseResult) add(dose float64, c *sliceCell) {
 			l.Gap = &centre
 		}
 		if l.SD != nil {
-			n := float64(l.N)
-			half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.5+r.Confidence/2) * *l.SD / math.Sqrt(n)
+			half := halfOf(l.resultCell, r.Confidence)
 			l.Low, l.High = number(centre-half), number(centre+half)
 		} else {
 			r.warnOnce("Some doses have one trial: they have no interval, since nothing tells a dose from the noise of a replicate.")
@@ -175,14 +174,8 @@ func (r *doseResult) sections() []section {
 		out[0].lines = []string{fmt.Sprintf("A line through all trials rises by %s for each unit of %s, interval [%s, %s]; whether the response is a line at all, it does not say.",
 			signed(r.Slope), r.Factor, signed(r.SlopeLow), signed(r.SlopeHigh))}
 	}
-	if len(r.Warnings) > 0 {
-		out = append(out, section{title: "Warnings", lines: r.Warnings})
-	}
-	return out
+	return warned(out, r.Warnings)
 }
-
-func (r *doseResult) text() string     { return renderText(r.sections()) }
-func (r *doseResult) markdown() string { return renderMarkdown(r.sections()) }
 
 func (r *doseResult) csv() (string, error) {
 	rows := [][]string{{r.Factor, "n", "mean", "sd", "gap", "low", "high"}}

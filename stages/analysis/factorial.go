@@ -123,11 +123,12 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	f.Replicate = replicate
 	if err := f.restrict(table).Err(); err != nil {
 		return err
 	}
-	return write(env, f.analyse(table))
+	asked := *f
+	asked.Replicate = replicate
+	return write(env, asked.analyse(table))
 }
 
 // restrict drops the trials of levels that only leaves out, and checks that all
@@ -161,7 +162,7 @@ func (f *Factorial) restrict(t *trialTable) diag.List {
 		switch {
 		case i < 0:
 			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown factor", "The trials have no factor %q; they have %s.", name, join(t.factors))...)
-		case !slices.ContainsFunc(t.trials, func(x trial) bool { return x.ids[i].Text == f.Baseline[name].Text }):
+		case !slices.ContainsFunc(t.trials, func(x trial) bool { return sameLevel(x.ids[i], f.Baseline[name]) }):
 			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown level", "No trial has %s = %s. There is %s.", name, f.Baseline[name], join(known(name)))...)
 		}
 	}
@@ -173,9 +174,7 @@ func (f *Factorial) analyse(table *trialTable) *result {
 	d := newDesign(table, f.Replicate)
 	for i := range d.factors {
 		if base, ok := f.Baseline[d.factors[i].name]; ok {
-			d.factors[i].baseline = max(0, slices.IndexFunc(d.factors[i].ids, func(l addr.Level) bool {
-				return l.Kind == base.Kind && l == base || l.Text == base.Text && l.Kind != "ref"
-			}))
+			d.factors[i].baseline = max(0, slices.IndexFunc(d.factors[i].ids, func(l addr.Level) bool { return sameLevel(l, base) }))
 		}
 	}
 	r := &result{
@@ -186,18 +185,11 @@ func (f *Factorial) analyse(table *trialTable) *result {
 		r.Factors = append(r.Factors, resultFactor{x.name, x.levels, x.levels[x.baseline]})
 	}
 	for _, c := range d.cells {
-		cell := resultCell{N: len(c.order), Values: c.sample(), Replicates: c.order, Diverged: c.diverged}
+		var levels []string
 		for i, l := range c.levels {
-			cell.Levels = append(cell.Levels, d.factors[i].levels[l])
+			levels = append(levels, d.factors[i].levels[l])
 		}
-		if c.complete() {
-			n, mean, sd := c.summary()
-			cell.Mean = &mean
-			if n > 1 {
-				cell.SD = &sd
-			}
-		}
-		r.Cells = append(r.Cells, cell)
+		r.Cells = append(r.Cells, newCell(c, levels...))
 	}
 	r.answer(d, f)
 	return r

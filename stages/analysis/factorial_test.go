@@ -198,7 +198,7 @@ func TestMissingCellsAreNamed(t *testing.T) {
 	if derf := find(t, r, "interaction", "derf: gap to rmsnorm under muon minus gap under adamw"); derf.Estimate == nil {
 		t.Error("what does not need the empty cell is not estimated either")
 	}
-	if !strings.Contains(r.text(), "Not estimable") {
+	if !strings.Contains(renderText(r.sections()), "Not estimable") {
 		t.Error("the text does not say what cannot be estimated")
 	}
 }
@@ -220,8 +220,8 @@ func TestDivergedIsNoNumber(t *testing.T) {
 		t.Error("what does not touch the diverged trial is not estimated either")
 	}
 	for _, want := range []string{"1 of 3 diverged", "Not estimable"} {
-		if !strings.Contains(r.text(), want) {
-			t.Errorf("the text does not say %q:\n%s", want, r.text())
+		if !strings.Contains(renderText(r.sections()), want) {
+			t.Errorf("the text does not say %q:\n%s", want, renderText(r.sections()))
 		}
 	}
 }
@@ -264,7 +264,7 @@ func TestRendering(t *testing.T) {
 		list.Trials = append(list.Trials, newTableTrial(x))
 	}
 	for name, got := range map[string]string{
-		"published.txt": r.text(), "published.md": r.markdown(), "published-result.csv": rows, "published-trials.txt": list.text(),
+		"published.txt": renderText(r.sections()), "published.md": renderMarkdown(r.sections()), "published-result.csv": rows, "published-trials.txt": renderText(list.sections()),
 	} {
 		path := "testdata/golden/" + name
 		if *update {

@@ -204,9 +204,6 @@ func (r *mechanismResult) sections() []section {
 	return []section{{title: fmt.Sprintf("%s at step %d, mean of replicates", r.title(), step), grid: g}}
 }
 
-func (r *mechanismResult) text() string     { return renderText(r.sections()) }
-func (r *mechanismResult) markdown() string { return renderMarkdown(r.sections()) }
-
 func (r *mechanismResult) csv() (string, error) {
 	rows := [][]string{{"cell", "step", "layer", r.Quantity, "n"}}
 	for _, c := range r.Cells {

@@ -63,11 +63,11 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 	r := &recoveryResult{Version: 1, Response: a.Response, At: a.At.Text, Factor: a.Factor, Confidence: a.Confidence, Contrasts: []resultContrast{}}
 	for i := range slice.cells {
 		c := &slice.cells[i]
-		r.Cells = append(r.Cells, c.result())
+		r.Cells = append(r.Cells, newCell(c.cellData, c.label))
 		switch {
-		case c.is(a.Lost):
+		case sameLevel(c.id, a.Lost):
 			r.Lost, slice.lost = c.label, c
-		case c.is(a.Baseline):
+		case sameLevel(c.id, a.Baseline):
 			r.Baseline, slice.base = c.label, c
 		}
 	}
@@ -182,14 +182,8 @@ func (r *recoveryResult) sections() []section {
 		g.add(line...)
 	}
 	out := []section{{title: fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, measureOf(r.Response, r.At)), grid: g}}
-	if len(r.Warnings) > 0 {
-		out = append(out, section{title: "Warnings", lines: r.Warnings})
-	}
-	return out
+	return warned(out, r.Warnings)
 }
-
-func (r *recoveryResult) text() string     { return renderText(r.sections()) }
-func (r *recoveryResult) markdown() string { return renderMarkdown(r.sections()) }
 
 func (r *recoveryResult) csv() (string, error) {
 	rows := [][]string{{r.Factor, "n", "mean", "sd", "recovery", "low", "high"}}

@@ -29,10 +29,15 @@ func (r *result) sections() []section {
 	if len(r.Anova) > 0 {
 		out = append(out, section{title: "Analysis of variance (" + r.AnovaBy + ")", grid: r.anovaGrid()})
 	}
-	if len(r.Warnings) > 0 {
-		out = append(out, section{title: "Warnings", lines: r.Warnings})
+	return warned(out, r.Warnings)
+}
+
+// warned adds the warnings, if there are any.
+func warned(sections []section, warnings []string) []section {
+	if len(warnings) == 0 {
+		return sections
 	}
-	return out
+	return append(sections, section{title: "Warnings", lines: warnings})
 }
 
 // anovaGrid tabulates the analysis of variance.
@@ -210,14 +215,6 @@ func (r *result) interactionLines() []string {
 		out = append(out, line)
 	}
 	return out
-}
-
-func (r *result) text() string {
-	return renderText(r.sections())
-}
-
-func (r *result) markdown() string {
-	return renderMarkdown(r.sections())
 }
 
 // csv lists cells and contrasts in one table, in full precision.

@@ -70,6 +70,19 @@ type resultContrast struct {
 	Simple   bool              `json:"simple,omitempty"` // a gap at the baseline of all others
 }
 
+// newCell sums a cell up. It has no mean when a trial diverged.
+func newCell(c *cellData, levels ...string) resultCell {
+	r := resultCell{Levels: levels, N: len(c.order), Values: c.sample(), Replicates: c.order, Diverged: c.diverged}
+	if c.complete() {
+		n, mean, sd := c.summary()
+		r.Mean = &mean
+		if n > 1 {
+			r.SD = &sd
+		}
+	}
+	return r
+}
+
 func (c *resultContrast) fill(e estimate) {
 	c.Estimate, c.Low, c.High, c.T, c.P = number(e.Value), number(e.Low), number(e.High), number(e.T), number(e.P)
 	c.N, c.Method = e.N, e.Method
@@ -89,10 +102,8 @@ func number(v float64) *float64 {
 
 // rendered is a result that can be written in every form.
 type rendered interface {
-	text() string
-	markdown() string
-	csv() (string, error)
 	sections() []section
+	csv() (string, error)
 }
 
 // write makes the outputs of an analysis, and its figures.
@@ -105,9 +116,10 @@ func write(env *pipeline.Env, r rendered) error {
 	if err != nil {
 		return fmt.Errorf("writing the table: %w", err)
 	}
+	sections := r.sections()
 	for _, o := range []struct{ name, content string }{
-		{"result", string(raw) + "\n"}, {"table", r.text()}, {"markdown", r.markdown()}, {"csv", table},
-		{"html", renderHTML(r.sections())},
+		{"result", string(raw) + "\n"}, {"table", renderText(sections)}, {"markdown", renderMarkdown(sections)}, {"csv", table},
+		{"html", renderHTML(sections)},
 	} {
 		w, err := env.Create(o.name)
 		if err != nil {

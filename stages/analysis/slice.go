@@ -52,22 +52,10 @@ type sliceCell struct {
 	label string
 }
 
-// is reports whether the cell stands at a level. Levels of a table of results
-// are texts.
-func (c *sliceCell) is(l addr.Level) bool {
-	return c.id == l || l.Kind != "ref" && c.id.Kind != "ref" && c.id.Text == l.Text
-}
-
-func (c *sliceCell) result() resultCell {
-	r := resultCell{Levels: []string{c.label}, N: len(c.order), Values: c.sample(), Replicates: c.order, Diverged: c.diverged}
-	if c.complete() {
-		n, mean, sd := c.summary()
-		r.Mean = &mean
-		if n > 1 {
-			r.SD = &sd
-		}
-	}
-	return r
+// sameLevel reports whether two levels are one. Those of a table of results
+// are texts, also where a study writes numbers.
+func sameLevel(a, b addr.Level) bool {
+	return a == b || a.Kind != "ref" && b.Kind != "ref" && a.Text == b.Text
 }
 
 func (s *tableSlice) labels() []string {
@@ -115,11 +103,7 @@ func (t *trialTable) slice(factor, replicate string, where map[string]addr.Level
 
 func (x trial) matches(factors []string, where map[string]addr.Level) bool {
 	for i, name := range factors {
-		want, ok := where[name]
-		if !ok {
-			continue
-		}
-		if id := x.ids[i]; id != want && (want.Kind == "ref" || id.Kind == "ref" || id.Text != want.Text) {
+		if want, ok := where[name]; ok && !sameLevel(x.ids[i], want) {
 			return false
 		}
 	}

@@ -92,9 +92,6 @@ func (r *tableResult) sections() []section {
 	return []section{{title: "Trials", grid: r.grid()}}
 }
 
-func (r *tableResult) text() string     { return renderText(r.sections()) }
-func (r *tableResult) markdown() string { return renderMarkdown(r.sections()) }
-
 func (r *tableResult) csv() (string, error) {
 	rows := [][]string{append(append([]string{}, r.Factors...), "step", r.Response)}
 	for _, t := range r.Trials {

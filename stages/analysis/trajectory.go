@@ -55,7 +55,7 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(s.cells, func(c sliceCell) bool { return c.is(a.Baseline) })
+		i := slices.IndexFunc(s.cells, func(c sliceCell) bool { return sameLevel(c.id, a.Baseline) })
 		if i < 0 {
 			return diag.Errorf(diag.Path{"baseline"}, "Unknown level", "No trial has %s = %s there. There is %s.", a.Factor, a.Baseline, join(s.labels())).Err()
 		}
@@ -89,10 +89,8 @@ func readSteps(env *pipeline.Env, response string) ([]int, map[int]*trialTable, 
 					tables[row.Step].factors = append(tables[row.Step].factors, f.Name)
 				}
 			}
-			t := trial{response: row.Value, step: row.Step}
-			for _, f := range in.Factors {
-				t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
-			}
+			t := newTrial(in)
+			t.response, t.step = row.Value, row.Step
 			tables[row.Step].trials = append(tables[row.Step].trials, t)
 		}
 	}
@@ -204,14 +202,8 @@ func (r *trajectoryResult) sections() []section {
 		}
 	}
 	out := []section{{title: fmt.Sprintf("Gap of %s to %s by step, with a band for all steps at once", r.Response, r.Baseline), grid: g, lines: lines}}
-	if len(r.Warnings) > 0 {
-		out = append(out, section{title: "Warnings", lines: r.Warnings})
-	}
-	return out
+	return warned(out, r.Warnings)
 }
-
-func (r *trajectoryResult) text() string     { return renderText(r.sections()) }
-func (r *trajectoryResult) markdown() string { return renderMarkdown(r.sections()) }
 
 func (r *trajectoryResult) csv() (string, error) {
 	rows := [][]string{{"level", "step", "gap", "low", "high"}}

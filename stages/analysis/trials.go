@@ -81,7 +81,7 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 		if err != nil {
 			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
-		t := trial{}
+		t := newTrial(in)
 		if end, err := pick(rows, "diverged", finalStep); err == nil {
 			t.step, t.diverged = end.Step, true
 		} else {
@@ -91,15 +91,20 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 			}
 			t.response, t.step = found.Value, found.Step
 		}
-		for _, f := range in.Factors {
-			t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
-		}
 		table.trials = append(table.trials, t)
 		if size, err := pick(rows, "val_tokens", finalStep); err == nil {
 			table.tokens = int(size.Value)
 		}
 	}
 	return table, nil
+}
+
+// newTrial is an instance's levels, without a response.
+func newTrial(in pipeline.Input) (t trial) {
+	for _, f := range in.Factors {
+		t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
+	}
+	return t
 }
 
 func readMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
