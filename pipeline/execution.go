@@ -190,7 +190,6 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 
 	var found finder
 	err := x.runner.Planner.resolve(ctx, x.plan, free, &found)
-	mistakes := found.list.Err()
 
 	x.mu.Lock()
 	x.running--
@@ -206,7 +205,7 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 	x.changed.Broadcast()
 	x.mu.Unlock()
 	if err == nil {
-		err = mistakes
+		err = found.list.Err()
 	}
 	for i, f := range broken {
 		if i > 0 { // one cause is told once

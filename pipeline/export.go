@@ -10,8 +10,6 @@ import (
 
 // Exporter is a stage whose result can be written for other programs.
 type Exporter interface {
-	// Formats lists what can be written.
-	Formats() []string
 	// Export writes an entry in a format, as one or several files.
 	Export(ctx context.Context, format string, x Export) error
 }
@@ -30,8 +28,8 @@ func (p *Planner) Export(ctx context.Context, plan *Plan, s *Step, format string
 	if !ok {
 		return fmt.Errorf("%s has nothing to export", s.Address)
 	}
-	if s.Action != Hit {
-		return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	if err := s.Cached(); err != nil {
+		return err
 	}
 	in, _, _ := p.inputs(plan, s)
 	return e.Export(ctx, format, Export{

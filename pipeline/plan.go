@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"fmt"
+
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -96,6 +98,14 @@ func (s *Step) Ingredients() cache.Value { return s.ingredients }
 
 // Notes returns what is stored beside the ingredients but not hashed.
 func (s *Step) Notes() cache.Value { return s.recipe.Notes }
+
+// Cached says what to do when the step's result is asked for and not there.
+func (s *Step) Cached() error {
+	if s.Action == Hit {
+		return nil
+	}
+	return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+}
 
 // Work returns how much there is to compute; ok is false where nobody counts.
 func (s *Step) Work() (w Work, ok bool) {

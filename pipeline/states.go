@@ -25,7 +25,6 @@ type Resumable interface {
 // Survey is how much of an action's work is cached.
 type Survey struct {
 	Text string // what is there and what remains; "" when nothing is there
-	Todo int    // steps to compute
 }
 
 // States is where long work keeps what it has reached: entries of their own in

@@ -6,16 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
 )
-
-// Formats implements pipeline.Exporter.
-func (t *LM) Formats() []string { return []string{"safetensors", "hf"} }
 
 // Export implements pipeline.Exporter: "safetensors" is the checkpoint as it
 // is, "hf" a folder that transformers' Llama loads.
@@ -34,7 +30,7 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 	case "hf":
 		return t.exportHF(x, raw)
 	}
-	return fmt.Errorf("there is no format %q, only %s", format, strings.Join(t.Formats(), " and "))
+	return fmt.Errorf("there is no format %q, only safetensors and hf", format)
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

@@ -76,6 +76,5 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.St
 	if todo == 0 {
 		parts = append(parts, "trains nothing")
 	}
-	return pipeline.Survey{Todo: todo,
-		Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", "))}, nil
+	return pipeline.Survey{Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", "))}, nil
 }

@@ -32,8 +32,8 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.Action != pipeline.Hit {
-				return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+			if err := s.Cached(); err != nil {
+				return err
 			}
 			a, ok := s.Entry.Artifact(forms["json"])
 			if !ok {

@@ -89,8 +89,8 @@ func (g *globals) exportFiguresCommand() *cobra.Command {
 
 // writeArtifacts writes a cached step's artifacts as files.
 func (g *globals) writeArtifacts(ctx context.Context, w *workspace, s *pipeline.Step, to string, files map[string]string) error {
-	if s.Action != pipeline.Hit {
-		return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	if err := s.Cached(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("making the folder: %w", err)

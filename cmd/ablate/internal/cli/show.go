@@ -155,8 +155,8 @@ func (g *globals) showMetrics(ctx context.Context, w *workspace, s *pipeline.Ste
 
 // showAnalysis prints an analysis in one of its forms.
 func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *pipeline.Step, format string) error {
-	if s.Action != pipeline.Hit {
-		return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	if err := s.Cached(); err != nil {
+		return err
 	}
 	a, ok := s.Entry.Artifact(forms[format])
 	if !ok {
