@@ -29,7 +29,7 @@ func BenchmarkStep(b *testing.B) {
 }
 
 func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
-	machine, tokens := benchMachine(b, n, o)
+	machine, tokens := benchMachine(b, exampleModel(), n, o, 64, 1)
 	for b.Loop() {
 		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
 			b.Fatal(err)
@@ -38,15 +38,19 @@ func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
 	b.ReportMetric(float64(8*64*b.N)/b.Elapsed().Seconds(), "tokens/s")
 }
 
-// benchMachine is a trial of the example study's size on one core, and a batch.
-func benchMachine(b *testing.B, n norm.Norm, o optimizer.Optimizer) (*machine, []int32) {
+// exampleModel has the size of the example study's.
+func exampleModel() *model.Llama {
+	return &model.Llama{Layers: 3, Width: 64, Heads: 2, RopeTheta: 10000, Tied: true, EmbedScale: true, InitStd: 0.02}
+}
+
+// benchMachine is a trial of eight sequences a step, and a batch.
+func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimizer, length, threads int) (*machine, []int32) {
 	b.Helper()
 	clip := 1.0
-	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, 64}, Schedule: &Schedule{Constant: &Constant{}}}
-	m := &model.Llama{Layers: 3, Width: 64, Heads: 2, RopeTheta: 10000, Tied: true, EmbedScale: true, InitStd: 0.02}
+	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, length}, Schedule: &Schedule{Constant: &Constant{}}}
 	m.Resolve()
 	r := newRecipe(m, n, o, 256, spec)
-	be, err := backend.Open("go", 1)
+	be, err := backend.Open("go", threads)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -54,7 +58,7 @@ func benchMachine(b *testing.B, n norm.Norm, o optimizer.Optimizer) (*machine, [
 	if err != nil {
 		b.Fatal(err)
 	}
-	tokens := make([]int32, 8*65)
+	tokens := make([]int32, 8*(length+1))
 	for i := range tokens {
 		tokens[i] = int32(i * 7 % 256)
 	}
@@ -64,7 +68,7 @@ func benchMachine(b *testing.B, n norm.Norm, o optimizer.Optimizer) (*machine, [
 // BenchmarkProbe times one look inside, to be held against fifty steps.
 func BenchmarkProbe(b *testing.B) {
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	machine, tokens := benchMachine(b, &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw)
+	machine, tokens := benchMachine(b, exampleModel(), &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw, 64, 1)
 	if _, _, err := machine.probe(tokens); err != nil { // compiles
 		b.Fatal(err)
 	}
@@ -78,23 +82,8 @@ func BenchmarkProbe(b *testing.B) {
 // BenchmarkLarger is the smaller model of bench/train on two cores.
 func BenchmarkLarger(b *testing.B) {
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	clip := 1.0
-	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, 128}, Schedule: &Schedule{Constant: &Constant{}}}
 	m := &model.Llama{Layers: 4, Width: 128, Heads: 4, FFN: 344, RopeTheta: 10000, Tied: true, InitStd: 0.02}
-	m.Resolve()
-	r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, adamw, 256, spec)
-	be, err := backend.Open("go", 2)
-	if err != nil {
-		b.Fatal(err)
-	}
-	machine, err := newMachine(be, r, initialise(r.params, ml.NewStream(0, "init", "1")))
-	if err != nil {
-		b.Fatal(err)
-	}
-	tokens := make([]int32, 8*129)
-	for i := range tokens {
-		tokens[i] = int32(i * 7 % 256)
-	}
+	machine, tokens := benchMachine(b, m, &norm.RMSNorm{Eps: 1e-5}, adamw, 128, 2)
 	for b.Loop() {
 		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
 			b.Fatal(err)

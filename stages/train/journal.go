@@ -38,6 +38,7 @@ type saved struct {
 	kept     bool
 	entry    cache.Entry
 	loadable bool
+	told     *note // once read
 }
 
 // sighting is one observer at one step.
@@ -183,6 +184,9 @@ func (j *journal) past(ctx context.Context, s *saved) (map[int][]row, error) {
 }
 
 func (j *journal) note(ctx context.Context, s *saved) (note, error) {
+	if s.told != nil {
+		return *s.told, nil
+	}
 	a, _ := s.entry.Artifact(noteName)
 	var n note
 	raw, err := j.states.Read(ctx, a.Digest)
@@ -195,6 +199,7 @@ func (j *journal) note(ctx context.Context, s *saved) (note, error) {
 	if err != nil {
 		return note{}, fmt.Errorf("reading the note of the state after %d steps: %w", s.step, err)
 	}
+	s.told = &n
 	return n, nil
 }
 

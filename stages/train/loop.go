@@ -26,6 +26,7 @@ type loop struct {
 	env     *pipeline.Env
 	recipe  *recipe
 	text    corpus
+	tokens  []int32 // of a step, written anew each time
 	order   ml.Stream
 	dropout ml.Stream
 	checks  [][]int32 // the evaluation's batches
@@ -185,10 +186,9 @@ func (l *loop) stop(ctx context.Context) error {
 // advance does one step and what follows from it.
 func (l *loop) advance(ctx context.Context) error {
 	t, step := l.spec, l.at
-	tokens := make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))
-	trainBatch(tokens, l.text, l.order, t.Batch.Length, step)
+	trainBatch(l.tokens, l.text, l.order, t.Batch.Length, step)
 	l.at = -1
-	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens, l.noise(step))
+	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), l.tokens, l.noise(step))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,8 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
-	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row)}
+	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row),
+		tokens: make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))}
 	data := env.Inputs.One("data")
 	width := data.Stage.(Tokens).TokenBytes()
 	if l.text, err = readTokens(env, data.Artifacts[trainTokens].Digest, width); err != nil {
