@@ -88,9 +88,6 @@ func FuzzSplitters(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !utf8.ValidString(text) {
-			t.Skip()
-		}
 		for _, split := range []splitter{splitGPT2, splitCL100K} {
 			for rest := text; len(rest) > 0; {
 				n := split(rest)
@@ -99,6 +96,9 @@ func FuzzSplitters(f *testing.F) {
 				}
 				rest = rest[n:]
 			}
+		}
+		if !utf8.ValidString(text) {
+			return // the library has other ways with what is none
 		}
 		got, err := gpt2.encode(nil, text)
 		want, _, err2 := codec.Encode(text)

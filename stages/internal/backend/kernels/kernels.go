@@ -68,22 +68,21 @@ const Version = "1"
 
 var install sync.Once
 
-// Install puts the kernels into the backend's table, once in a process. It
-// reports whether they are there.
-func Install(backend compute.Backend) bool {
+// Install puts the kernels into the backend's table, once in a process, if its
+// structs are as declared here.
+func Install(backend compute.Backend) {
 	install.Do(func() {
-		if !sameLayout(backend) {
-			return
-		}
-		installed = true
-		for op, make := range table {
-			nodeExecutors[op] = make(nodeExecutors[op])
+		if sameLayout(backend) {
+			replaceExecutors()
 		}
 	})
-	return installed
 }
 
-var installed bool
+func replaceExecutors() {
+	for op, wrap := range table {
+		nodeExecutors[op] = wrap(nodeExecutors[op])
+	}
+}
 
 // table makes the executor of an operation, given the one to fall back on.
 var table = map[compute.OpType]func(executor) executor{
