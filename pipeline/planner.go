@@ -203,10 +203,16 @@ func (s *Step) known() bool { return s.node.kind.Definition || s.artifacts != ni
 
 func (s *Step) input() Input {
 	inst := s.node.inst
-	return Input{
+	in := Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors, Labels: inst.Labels,
-		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe, Artifacts: s.artifacts, Failed: s.failed,
+		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe, Failed: s.failed,
 	}
+	// Consumers of a definition do not wait for it, so they see no artifacts
+	// that another worker may be publishing at this moment.
+	if !s.node.kind.Definition {
+		in.Artifacts = s.artifacts
+	}
+	return in
 }
 
 func (p *Planner) class(n *node) string {
