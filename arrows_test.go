@@ -35,6 +35,7 @@ var homes = map[string]string{
 	"gonum.org":                "ablate/stages",
 	"github.com/spf13/cobra":   "ablate/cmd",
 	"github.com/spf13/afero":   "ablate/cache",
+	"modernc.org/sqlite":       "ablate/cmd/ablate/internal/tables",
 }
 
 type goPackage struct {

@@ -36,8 +36,7 @@ type Step struct {
 	ref         Ref
 	ingredients cache.Value
 	artifacts   map[string]cache.Artifact
-	failed      string // root cause, set by a run
-	invalid     bool   // its description failed, or that of something it needs
+	invalid     bool // its description failed, or that of something it needs
 }
 
 // Reason says why a step has its action.

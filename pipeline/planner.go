@@ -30,6 +30,9 @@ type Planner struct {
 	// need. Nil selects all.
 	Select func(*Planner, addr.Instance) bool
 
+	// Frozen is what the study's lock says of analyses, by address.
+	Frozen map[string]Frozen
+
 	shared Shared
 }
 
@@ -180,6 +183,9 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		Class:   p.class(n),
 		Shared:  &p.shared,
 	}
+	if f, ok := p.Frozen[s.Address.String()]; ok {
+		in.Frozen = &f
+	}
 	if len(n.attrs) > 0 {
 		in.Refs = make(map[string][]Input, len(n.attrs))
 	}
@@ -188,7 +194,7 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		for i, dep := range n.deps[attr] {
 			d := plan.byNode[dep]
 			broken = broken || d.invalid
-			if !d.known() && d.failed == "" {
+			if !d.known() {
 				waits = append(waits, d.Address)
 			}
 			refs[i] = d.input()
@@ -205,7 +211,7 @@ func (s *Step) input() Input {
 	inst := s.node.inst
 	in := Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors, Labels: inst.Labels,
-		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe, Failed: s.failed,
+		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe,
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.

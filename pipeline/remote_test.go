@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,12 +86,12 @@ func TestRemoteSources(t *testing.T) {
 
 	// The lock survives being written and read.
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), hcl.FormatLock([]hcl.Pin{s.Pins[hub], s.Pins[plain]}), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), hcl.FormatLock(hcl.Lock{Pins: []hcl.Pin{s.Pins[hub], s.Pins[plain]}}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pins, list := hcl.ReadLock(dir)
-	if err := list.Err(); err != nil || len(pins) != 2 || pins[0] != s.Pins[hub] || pins[1] != s.Pins[plain] {
-		t.Errorf("the lock reads %+v, %v", pins, err)
+	lock, list := hcl.ReadLock(dir)
+	if err := list.Err(); err != nil || !slices.Equal(lock.Pins, []hcl.Pin{s.Pins[hub], s.Pins[plain]}) {
+		t.Errorf("the lock reads %+v, %v", lock, err)
 	}
 
 	// Reading needs no server while the store has the bytes.

@@ -35,7 +35,6 @@ type RequestInput struct {
 	Type      string                    `json:"type"`
 	Spec      json.RawMessage           `json:"spec"`
 	Artifacts map[string]cache.Artifact `json:"artifacts,omitempty"`
-	Failed    string                    `json:"failed,omitempty"`
 }
 
 // request freezes an action that a child is to run.
@@ -57,7 +56,7 @@ func request(a *ActionRun, dir string) (Request, error) {
 			}
 			r.Inputs[attr] = append(r.Inputs[attr], RequestInput{
 				Address: in.Address, Label: in.Label, Factors: in.Factors, Labels: in.Labels,
-				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts, Failed: in.Failed,
+				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts,
 			})
 		}
 	}
@@ -95,7 +94,7 @@ func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
 	input := Input{
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Labels: ri.Labels, Stage: stage,
 		Ref:       newRef(kind, newEncoder(kind.New()).encode(stage)),
-		Artifacts: ri.Artifacts, Failed: ri.Failed,
+		Artifacts: ri.Artifacts,
 	}
 	if kind.Definition {
 		around.Refs = nil

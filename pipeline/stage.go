@@ -93,6 +93,7 @@ type Inputs struct {
 	Refs    map[string][]Input // by attribute path; several for a list of references
 	Class   string             // the numerics class where it is part of keys, else ""
 	Shared  *Shared            // of the plan; nil remembers nothing
+	Frozen  *Frozen            // what the study's lock holds of this instance, if anything
 	Sources Sources
 	Memo    Memo
 }
@@ -117,7 +118,6 @@ type Input struct {
 	Recipe    Recipe        // of a definition only
 	Artifacts map[string]cache.Artifact
 	Labels    map[string]string // display text of each factor's level
-	Failed    string            // root cause, when the instance failed and partial results are allowed
 }
 
 // Ref is the identity of an instance's kind and spec inside another's key.

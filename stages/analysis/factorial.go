@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -21,6 +22,8 @@ type Factorial struct {
 	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
 	Confidence float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
 	Only       []Only                `hcl:"only,block" doc:"Levels of a factor to look at; the trials of others are left out."`
+	Contrasts  []Declared            `hcl:"contrast,block" doc:"Contrasts of your own. Holm's adjustment is then made within them, and within the others."`
+	Freeze     bool                  `hcl:"freeze,optional" doc:"Keep the declared contrasts in the study's lock before the first trial runs, and tell planned from exploratory."`
 	Bootstrap  *Bootstrap            `hcl:"bootstrap,block" doc:"Percentile intervals beside those of t. Below six replicates they claim too much."`
 }
 
@@ -47,7 +50,7 @@ func (f *Factorial) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{"baseline"}, "Replicate as baseline",
 			"%s numbers the replicates, which have no baseline. Remove it from baseline, or name another replicate.", f.Replicate)...)
 	}
-	return list
+	return append(list, f.validateDeclared()...)
 }
 
 // Describe implements pipeline.Stage.
@@ -57,7 +60,7 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		return pipeline.Recipe{}, err
 	}
 	if _, ok := asResults(trials); ok {
-		return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs("interaction", "contrasts")}, nil
+		return f.recipe(in), nil
 	}
 	if len(trials) == 0 || len(trials[0].Factors) == 0 {
 		return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No factors",
@@ -69,7 +72,23 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := f.checkBaseline(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
-	return pipeline.Recipe{Inputs: trialInputs(trials), Outputs: outputs("interaction", "contrasts")}, nil
+	return f.recipe(in), nil
+}
+
+// recipe is the trials, and what the lock holds where that is asked for.
+func (f *Factorial) recipe(in pipeline.Inputs) pipeline.Recipe {
+	inputs := trialInputs(in.Refs["trials"])
+	if f.Freeze && in.Frozen != nil {
+		contrasts := make(map[string]cache.Value, len(in.Frozen.Contrasts))
+		for name, digest := range in.Frozen.Contrasts {
+			contrasts[name] = cache.String(digest)
+		}
+		inputs = cache.Map(map[string]cache.Value{"table": inputs, "frozen": cache.Map(map[string]cache.Value{
+			"time": cache.String(in.Frozen.Time), "known": cache.Int(int64(in.Frozen.Known)),
+			"trials": cache.Int(int64(in.Frozen.Trials)), "contrasts": cache.Map(contrasts),
+		})})
+	}
+	return pipeline.Recipe{Inputs: inputs, Outputs: outputs("interaction", "contrasts")}
 }
 
 // sameFactors refuses trials of matrices with different factors.
@@ -128,7 +147,27 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	asked := *f
 	asked.Replicate = replicate
-	return write(env, asked.analyse(table))
+	if err := asked.checkDeclared(newDesign(table, replicate)).Err(); err != nil {
+		return err
+	}
+	r := asked.analyse(table)
+	if f.Freeze {
+		r.stand(f, env.Inputs.Frozen)
+	}
+	return write(env, r)
+}
+
+// stand marks the declared contrasts that were planned.
+func (r *result) stand(f *Factorial, frozen *pipeline.Frozen) {
+	if frozen == nil {
+		r.Standing = f.standing(nil)
+		return
+	}
+	r.Standing = f.standing(frozen.Contrasts)
+	r.Standing.Time, r.Standing.Known, r.Standing.Trials = frozen.Time, frozen.Known, frozen.Trials
+	for i, c := range r.Contrasts {
+		r.Contrasts[i].Planned = c.Kind == "declared" && !slices.Contains(r.Standing.Changed, c.Name)
+	}
 }
 
 // restrict drops the trials of levels that only leaves out, and checks that all
@@ -178,7 +217,7 @@ func (f *Factorial) analyse(table *trialTable) *result {
 		}
 	}
 	r := &result{
-		Version: 2, Response: f.Response, At: f.At.Text, Replicate: f.Replicate, Confidence: f.Confidence,
+		Version: 3, Response: f.Response, At: f.At.Text, Replicate: f.Replicate, Confidence: f.Confidence,
 		Trials: len(table.trials), Tokens: table.tokens,
 	}
 	for _, x := range d.factors {
@@ -198,8 +237,12 @@ func (f *Factorial) analyse(table *trialTable) *result {
 // answer estimates the family of contrasts and collects the warnings.
 func (r *result) answer(d *design, f *Factorial) {
 	var p []float64
+	family := d.contrasts()
+	for _, c := range f.Contrasts {
+		family = append(family, d.declared(c))
+	}
 	single, unpaired, flat := false, false, false
-	for _, c := range d.contrasts() {
+	for _, c := range family {
 		rc := resultContrast{Kind: c.kind, Name: c.name, Terms: c.terms, At: c.at, Simple: c.kind == "gap" && d.atBaseline(c.at)}
 		if len(c.missing) > 0 {
 			slices.Sort(c.missing)
@@ -221,7 +264,8 @@ func (r *result) answer(d *design, f *Factorial) {
 		r.Contrasts = append(r.Contrasts, rc)
 		p = append(p, e.P)
 	}
-	for i, v := range holm(p) {
+	own := len(p) - len(f.Contrasts) // declared ones are a family of their own
+	for i, v := range append(holm(p[:own]), holm(p[own:])...) {
 		r.Contrasts[i].PHolm = number(v)
 	}
 	var why string

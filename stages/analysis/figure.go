@@ -25,6 +25,28 @@ type figure struct {
 	plot          *plot.Plot
 	width, height vg.Length
 	legend        int // its lines
+
+	panels [][]*plot.Plot // instead of plot: rows of plots beside each other
+	bar    *plot.Plot     // the scale at their right
+}
+
+// paint draws the figure on a canvas.
+func (f figure) paint(c draw.Canvas) {
+	if f.panels == nil {
+		f.plot.Draw(c)
+		return
+	}
+	const barWidth = 1 * vg.Inch
+	f.bar.Draw(draw.Crop(c, c.Max.X-c.Min.X-barWidth, 0, 0, 0))
+	c = draw.Crop(c, 0, -barWidth-vg.Points(12), 0, 0)
+	tiles := draw.Tiles{Rows: len(f.panels), Cols: len(f.panels[0]), PadX: vg.Points(8), PadY: vg.Points(8)}
+	for i, row := range plot.Align(f.panels, tiles, c) {
+		for j, at := range row {
+			if f.panels[i][j] != nil {
+				f.panels[i][j].Draw(at)
+			}
+		}
+	}
 }
 
 // illustrated is a result with figures. Their data are in its CSV.
@@ -48,9 +70,9 @@ func writeFigure(env *pipeline.Env, f figure) error {
 	f.room()
 	margin := vg.Points(12) // for labels at the ends of axes
 	svg := vgsvg.NewWith(vgsvg.UseWH(f.width, f.height))
-	f.plot.Draw(draw.Crop(draw.New(svg), 0, -margin, 0, -margin))
+	f.paint(draw.Crop(draw.New(svg), 0, -margin, 0, -margin))
 	png := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dotsPerInch))}
-	f.plot.Draw(draw.Crop(draw.New(png), 0, -margin, 0, -margin))
+	f.paint(draw.Crop(draw.New(png), 0, -margin, 0, -margin))
 	for ending, write := range map[string]func(*bytes.Buffer) (int64, error){
 		".svg": func(b *bytes.Buffer) (int64, error) { return svg.WriteTo(b) },
 		".png": func(b *bytes.Buffer) (int64, error) { return png.WriteTo(b) },
@@ -73,6 +95,9 @@ func writeFigure(env *pipeline.Env, f figure) error {
 
 // room widens the axes a little, and upwards for the legend where there is one.
 func (f figure) room() {
+	if f.panels != nil {
+		return
+	}
 	x, y := &f.plot.X, &f.plot.Y
 	wide, high := x.Max-x.Min, y.Max-y.Min
 	x.Min, x.Max = x.Min-0.03*wide, x.Max+0.03*wide
@@ -200,7 +225,7 @@ func (r *result) interactionFigure() (figure, bool) {
 		}
 	}
 	p.X.Min, p.X.Max = -0.4, float64(len(r.Factors[across].Levels))-0.6
-	return figure{"interaction", p, 6 * vg.Inch, 4 * vg.Inch, len(r.Factors[lines].Levels)}, drawn
+	return figure{name: "interaction", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Factors[lines].Levels)}, drawn
 }
 
 // forest draws contrasts with their intervals, one below the other.
@@ -231,7 +256,7 @@ func forest(name, axis string, contrasts []resultContrast) (figure, bool) {
 		p.Add(zero)
 	}
 	series(p, 0, "", w, false)
-	return figure{name, p, 7 * vg.Inch, vg.Length(1.2+0.28*float64(len(names))) * vg.Inch, 0}, true
+	return figure{name: name, plot: p, width: 7 * vg.Inch, height: vg.Length(1.2+0.28*float64(len(names))) * vg.Inch}, true
 }
 
 // shortName is a contrast's name for the side of a figure.
@@ -275,5 +300,5 @@ func (r *doseResult) figures() []figure {
 		}
 	}
 	series(p, 1, "", w, true)
-	return []figure{{"dose", p, 6 * vg.Inch, 4 * vg.Inch, 1}}
+	return []figure{{name: "dose", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: 1}}
 }

@@ -11,6 +11,18 @@ import (
 type grid struct {
 	rows  [][]string
 	right []bool // columns of numbers
+	notes map[[2]int]string
+}
+
+// hover adds what a page says of a cell of the last row when it is pointed at.
+func (g *grid) hover(column int, text string) {
+	if text == "" {
+		return
+	}
+	if g.notes == nil {
+		g.notes = make(map[[2]int]string)
+	}
+	g.notes[[2]int{len(g.rows) - 1, column}] = text
 }
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }

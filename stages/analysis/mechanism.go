@@ -59,13 +59,13 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	return pipeline.Recipe{
 		Inputs:  cache.Map(map[string]cache.Value{"trials": cache.List(items...)}),
-		Outputs: outputs("mechanism"),
+		Outputs: outputs("mechanism", "heat"),
 	}, nil
 }
 
 // Run implements pipeline.Stage.
 func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
-	r := &mechanismResult{Version: 1, Quantity: a.Quantity, Site: a.Site}
+	r := &mechanismResult{Version: 2, Quantity: a.Quantity, Site: a.Site}
 	for _, in := range env.Inputs.Refs["trials"] {
 		if err := a.read(env, in, r); err != nil {
 			return err
@@ -214,7 +214,8 @@ func (r *mechanismResult) csv() (string, error) {
 	return csvOf(rows)
 }
 
-// figures draws the last layer, where the paper sees the cells part.
+// figures draws the last layer, where the paper sees the cells part, and all of
+// them as heat maps.
 func (r *mechanismResult) figures() []figure {
 	p := newPlot("step", fmt.Sprintf("%s, layer %d", r.title(), r.Layers-1))
 	for i, c := range r.Cells {
@@ -228,5 +229,9 @@ func (r *mechanismResult) figures() []figure {
 			series(p, i, c.Name, w, true)
 		}
 	}
-	return []figure{{"mechanism", p, 6 * vg.Inch, 4 * vg.Inch, len(r.Cells)}}
+	out := []figure{{name: "mechanism", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Cells)}}
+	if f, ok := r.heat(); ok {
+		out = append(out, f)
+	}
+	return out
 }

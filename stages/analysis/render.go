@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,13 @@ type section struct {
 // sections is the result in reading order, for text and Markdown alike.
 func (r *result) sections() []section {
 	out := []section{{title: "Cell means ± s.d. of " + r.measure(), grid: r.cellGrid(), lines: []string{r.about()}}}
+	if g := r.contrastGrid("declared"); g != nil {
+		s := section{title: "Declared contrasts", grid: g}
+		if r.Standing != nil {
+			s.lines = r.Standing.lines()
+		}
+		out = append(out, s)
+	}
 	for _, part := range []struct{ kind, title string }{
 		{"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
 	} {
@@ -94,6 +102,7 @@ func (r *result) cellGrid() *grid {
 	g.add(append(head, "mean ± s.d.", "n")...)
 	for _, c := range r.Cells {
 		g.add(append(append([]string{}, c.Levels...), c.show(), strconv.Itoa(c.N))...)
+		g.hover(len(c.Levels), c.exact())
 	}
 	return g
 }
@@ -112,29 +121,36 @@ func (r *result) crossGrid() *grid {
 	g.add(head...)
 	for _, l := range down.Levels {
 		line := []string{l}
+		var behind []string
 		for _, m := range across.Levels {
 			levels := []string{l, m}
 			if flipped {
 				levels = []string{m, l}
 			}
-			line = append(line, r.cell(levels))
+			c := r.cell(levels)
+			line, behind = append(line, c.show()), append(behind, c.exact())
 		}
 		g.add(line...)
+		for i, text := range behind {
+			g.hover(i+1, text)
+		}
 	}
 	return g
 }
 
-func (r *result) cell(levels []string) string {
+func (r *result) cell(levels []string) resultCell {
 	for _, c := range r.Cells {
-		if c.Levels[0] == levels[0] && c.Levels[1] == levels[1] {
-			return c.show()
+		if slices.Equal(c.Levels, levels) {
+			return c
 		}
 	}
-	return "no trial"
+	return resultCell{}
 }
 
 func (c resultCell) show() string {
 	switch {
+	case c.N+c.Diverged == 0:
+		return "no trial"
 	case c.Mean == nil:
 		return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+c.N)
 	case c.SD == nil:
@@ -150,6 +166,10 @@ func (r *result) contrastGrid(kind string) *grid {
 	if r.Bootstrap != "" {
 		g.right, head = append(g.right, true), append(head, "bootstrap")
 	}
+	frozen := kind == "declared" && r.Standing != nil && r.Standing.Time != ""
+	if frozen {
+		g.right, head = append(g.right, false), append(head, "")
+	}
 	g.add(head...)
 	for _, c := range r.Contrasts {
 		if c.Kind != kind {
@@ -159,12 +179,47 @@ func (r *result) contrastGrid(kind string) *grid {
 		if r.Bootstrap != "" {
 			line = append(line, c.bootstrap())
 		}
+		if frozen {
+			line = append(line, c.standing())
+		}
 		g.add(line...)
+		g.hover(1, c.exact())
 	}
 	if len(g.rows) == 1 {
 		return nil
 	}
 	return g
+}
+
+// standing is planned or exploratory.
+func (c resultContrast) standing() string {
+	if c.Planned {
+		return "planned"
+	}
+	return "exploratory: changed after the freeze"
+}
+
+// exact is all that is known of a contrast, in full precision.
+func (c resultContrast) exact() string {
+	var parts []string
+	for _, x := range []struct {
+		name  string
+		value *float64
+	}{{"estimate", c.Estimate}, {"low", c.Low}, {"high", c.High}, {"t", c.T}, {"df", c.DF}, {"p", c.P}, {"p (Holm)", c.PHolm}} {
+		if x.value != nil {
+			parts = append(parts, x.name+" "+exact(x.value))
+		}
+	}
+	return join(parts)
+}
+
+// exact is the responses behind a cell, by replicate.
+func (c resultCell) exact() string {
+	var parts []string
+	for i, v := range c.Values {
+		parts = append(parts, strings.TrimSpace(c.Replicates[i]+" "+exact(&v)))
+	}
+	return join(parts)
 }
 
 func (r *result) percent() string { return strconv.FormatFloat(100*r.Confidence, 'g', 4, 64) + " %" }

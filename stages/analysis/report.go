@@ -86,6 +86,8 @@ var captions = map[string]string{
 	"dose":        "Means with intervals by dose; the dotted line is the reference.",
 	"trajectory":  "Gaps by step, with a band that holds at all steps at once.",
 	"mechanism":   "What the probes saw in the last layer, mean of replicates.",
+	"curves":      "The response itself by step: means with intervals.",
+	"heat":        "What the probes saw, layer by step, mean of replicates; one scale for all panels, lighter is more.",
 }
 
 // Run implements pipeline.Stage.
@@ -150,7 +152,7 @@ func readChapter(env *pipeline.Env, a pipeline.Input) (chapter, error) {
 	if json.Unmarshal([]byte(raw), &res) == nil {
 		c.Sentences = res.abstract()
 	}
-	for _, name := range []string{"interaction", "contrasts", "recovery", "dose", "trajectory", "mechanism"} {
+	for _, name := range []string{"interaction", "contrasts", "recovery", "dose", "curves", "trajectory", "mechanism", "heat"} {
 		svg, err := read(name + ".svg")
 		if err != nil {
 			return c, err
@@ -240,11 +242,14 @@ func (g *grid) html() string {
 		}
 		b.WriteString("<tr>")
 		for i, c := range r {
-			class := ""
+			attributes := ""
 			if g.right[i] {
-				class = " class=\"number\""
+				attributes = " class=\"number\""
 			}
-			fmt.Fprintf(&b, "<%s%s>%s</%s>", tag, class, template.HTMLEscapeString(c), tag)
+			if note := g.notes[[2]int{n, i}]; note != "" {
+				attributes += " title=\"" + template.HTMLEscapeString(note) + "\""
+			}
+			fmt.Fprintf(&b, "<%s%s>%s</%s>", tag, attributes, template.HTMLEscapeString(c), tag)
 		}
 		b.WriteString("</tr>\n")
 		if n == 0 {

@@ -27,6 +27,7 @@ type result struct {
 	Anova      []resultAnova    `json:"anova,omitempty"`
 	AnovaBy    string           `json:"anova_method,omitempty"`
 	Bootstrap  string           `json:"bootstrap,omitempty"` // what was drawn again
+	Standing   *standing        `json:"standing,omitempty"`  // where declarations are frozen
 	Warnings   []string         `json:"warnings"`
 }
 
@@ -67,7 +68,8 @@ type resultContrast struct {
 	BootHigh *float64          `json:"bootstrap_high,omitempty"`
 	Terms    []term            `json:"terms"`
 	At       map[string]string `json:"at,omitempty"`
-	Simple   bool              `json:"simple,omitempty"` // a gap at the baseline of all others
+	Simple   bool              `json:"simple,omitempty"`  // a gap at the baseline of all others
+	Planned  bool              `json:"planned,omitempty"` // declared as it was frozen
 }
 
 // newCell sums a cell up. It has no mean when a trial diverged.

@@ -40,7 +40,7 @@ func (a *Trajectory) Validate() diag.List { return validateConfidence(a.Confiden
 
 // Describe implements pipeline.Stage.
 func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, "trajectory")
+	return describeTrials(in, "trajectory", "curves")
 }
 
 // Run implements pipeline.Stage.
@@ -49,7 +49,7 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	r := &trajectoryResult{Version: 1, Response: a.Response, Factor: a.Factor, Baseline: a.Baseline.String(), Confidence: a.Confidence}
+	r := &trajectoryResult{Version: 2, Response: a.Response, Factor: a.Factor, Baseline: a.Baseline.String(), Confidence: a.Confidence}
 	for _, step := range steps {
 		s, err := tables[step].slice(a.Factor, a.Replicate, a.Where)
 		if err != nil {
@@ -61,6 +61,7 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		}
 		r.Baseline = s.cells[i].label
 		for j := range s.cells {
+			r.curve(step, &s.cells[j])
 			if j != i {
 				r.add(step, &s.cells[j], &s.cells[i], len(steps))
 			}
@@ -75,7 +76,7 @@ func readSteps(env *pipeline.Env, response string) ([]int, map[int]*trialTable, 
 	inputs := env.Inputs.Refs["trials"]
 	tables := make(map[int]*trialTable)
 	for _, in := range inputs {
-		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest)
+		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest, response)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
@@ -115,6 +116,7 @@ type trajectoryResult struct {
 	Baseline   string           `json:"baseline"`
 	Confidence float64          `json:"confidence"`
 	Levels     []trajectoryLine `json:"levels"`
+	Curves     []curve          `json:"curves"` // of all levels, the baseline too
 	Warnings   []string         `json:"warnings,omitempty"`
 }
 
@@ -129,6 +131,26 @@ type trajectoryPoint struct {
 	Gap  float64  `json:"gap"`
 	Low  *float64 `json:"low"` // of the band
 	High *float64 `json:"high"`
+}
+
+// curve is the mean response of a level by step.
+type curve struct {
+	Level  string       `json:"level"`
+	Points []curvePoint `json:"points"`
+}
+
+type curvePoint struct {
+	Step int `json:"step"`
+	resultCell
+}
+
+func (r *trajectoryResult) curve(step int, c *sliceCell) {
+	i := slices.IndexFunc(r.Curves, func(x curve) bool { return x.Level == c.label })
+	if i < 0 {
+		i = len(r.Curves)
+		r.Curves = append(r.Curves, curve{Level: c.label})
+	}
+	r.Curves[i].Points = append(r.Curves[i].Points, curvePoint{step, newCell(c.cellData, c.label)})
 }
 
 // add estimates one gap. The band holds at all steps at once, by Bonferroni's
@@ -206,10 +228,15 @@ func (r *trajectoryResult) sections() []section {
 }
 
 func (r *trajectoryResult) csv() (string, error) {
-	rows := [][]string{{"level", "step", "gap", "low", "high"}}
+	rows := [][]string{{"level", "step", "gap", "low", "high", "mean", "sd", "n"}}
 	for _, l := range r.Levels {
 		for _, p := range l.Points {
-			rows = append(rows, []string{l.Level, strconv.Itoa(p.Step), exact(&p.Gap), exact(p.Low), exact(p.High)})
+			rows = append(rows, []string{l.Level, strconv.Itoa(p.Step), exact(&p.Gap), exact(p.Low), exact(p.High), "", "", ""})
+		}
+	}
+	for _, c := range r.Curves {
+		for _, p := range c.Points {
+			rows = append(rows, []string{c.Level, strconv.Itoa(p.Step), "", "", "", exact(p.Mean), exact(p.SD), strconv.Itoa(p.N)})
 		}
 	}
 	return csvOf(rows)
@@ -229,5 +256,18 @@ func (r *trajectoryResult) figures() []figure {
 		}
 		series(p, i+1, l.Level, w, true)
 	}
-	return []figure{{"trajectory", p, 6 * vg.Inch, 4 * vg.Inch, len(r.Levels)}}
+	gap := figure{name: "trajectory", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Levels)}
+	q := newPlot("step", r.Response)
+	for i, c := range r.Curves {
+		var w whiskers
+		for _, x := range c.Points {
+			if x.Mean != nil {
+				half := halfOf(x.resultCell, r.Confidence)
+				w.XYs = append(w.XYs, plotter.XY{X: float64(x.Step), Y: *x.Mean})
+				w.YErrors = append(w.YErrors, struct{ Low, High float64 }{half, half})
+			}
+		}
+		series(q, i, c.Level, w, true)
+	}
+	return []figure{gap, {name: "curves", plot: q, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Curves)}}
 }

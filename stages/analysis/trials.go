@@ -2,11 +2,11 @@ package analysis
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"ablate/cache"
@@ -77,7 +77,7 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 				table.factors = append(table.factors, f.Name)
 			}
 		}
-		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest)
+		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest, metric, "diverged", "val_tokens")
 		if err != nil {
 			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
@@ -107,25 +107,48 @@ func newTrial(in pipeline.Input) (t trial) {
 	return t
 }
 
-func readMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
+// readMetrics reads the rows of some metrics, and of each other metric the last
+// one, so that a message can list them. Most of a log is what nobody asked for:
+// such lines are told by their name and not decoded.
+func readMetrics(env *pipeline.Env, d cache.Digest, names ...string) ([]row, error) {
 	r, err := env.Open(d)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	var out []row
-	dec := json.NewDecoder(bufio.NewReader(r))
-	for {
-		var x row
-		err := dec.Decode(&x)
-		if errors.Is(err, io.EOF) {
-			return out, nil
+	others := make(map[string]row)
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		name := nameOf(lines.Bytes())
+		_, known := others[string(name)]
+		if name != nil && known {
+			continue
 		}
-		if err != nil {
+		var x row
+		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
 			return nil, err
+		}
+		if !slices.Contains(names, x.Name) {
+			others[x.Name] = x
+			continue
 		}
 		out = append(out, x)
 	}
+	for _, name := range sortedKeys(others) {
+		out = append(out, others[name])
+	}
+	return out, lines.Err()
+}
+
+// nameOf finds a row's metric without decoding it; nil where it is not plain.
+func nameOf(line []byte) []byte {
+	_, rest, ok := bytes.Cut(line, []byte(`"name":"`))
+	name, _, closed := bytes.Cut(rest, []byte(`"`))
+	if !ok || !closed || bytes.IndexByte(name, '\\') >= 0 {
+		return nil
+	}
+	return name
 }
 
 // pick finds a metric's value at the last step, at its lowest, or at a step.

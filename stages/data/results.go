@@ -22,7 +22,7 @@ import (
 
 // Results is data "results": finished runs of any program, as tables.
 type Results struct {
-	Source    []string          `hcl:"source" key:"-" doc:"Tables: .csv with a head line, or .jsonl with one object a line, also .gz and .zst. Paths never enter a key, contents do."`
+	Source    []string          `hcl:"source" key:"-" doc:"Tables: .csv with a head line, or .jsonl with one object a line, also .gz and .zst, or .parquet. Paths never enter a key, contents do."`
 	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels."`
 	Replicate string            `hcl:"replicate,optional" doc:"Column that tells the replicates of a cell apart and pairs them across cells. Without it the rows of a cell are replicates of no other's."`
 	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers."`
@@ -157,8 +157,10 @@ func parseTable(name, text string) ([]line, error) {
 		return parseCSV(name, text)
 	case ".jsonl":
 		return parseJSONL(name, text)
+	case ".parquet":
+		return parseParquet(name, text)
 	}
-	return nil, fmt.Errorf("its name ends neither in .csv nor in .jsonl")
+	return nil, fmt.Errorf("its name ends neither in .csv nor in .jsonl nor in .parquet")
 }
 
 func parseCSV(name, text string) ([]line, error) {

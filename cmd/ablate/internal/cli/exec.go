@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
 )
@@ -34,8 +35,11 @@ func (g *globals) execCommand() *cobra.Command {
 			}
 			child := exec.Child{
 				Kinds: g.app.Kinds, Store: store, Memo: store.Memo(digest), Host: pipeline.ThisHost(digest),
-				Sources: func(dir string) (pipeline.Sources, error) { return remoteSources(dir, nil, store) },
-				Log:     slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})),
+				Sources: func(dir string) (pipeline.Sources, error) {
+					lock, list := hcl.ReadLock(dir)
+					return remoteSources(dir, lock, nil, store), list.Err()
+				},
+				Log: slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 			}
 			if err := child.Serve(c.Context(), g.app.Stdin, answers); err != nil {
 				return errors.Join(exitError{ExitError}, fmt.Errorf("told the parent: %w", err))

@@ -93,12 +93,21 @@ func (g *globals) upgrade(ctx context.Context) error {
 		g.view().Text(fmt.Sprintf("%-9s %s  %d bytes  sha256:%s\n", verb, s, pin.Size, pin.SHA256))
 		pins = append(pins, pin)
 	}
-	name := filepath.Join(g.dir, hcl.LockFile)
 	if len(pins) == 0 {
 		g.view().Text("The study has no remote sources.\n")
 		return nil
 	}
-	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(pins)); err != nil {
+	lock, list := hcl.ReadLock(g.dir)
+	if err := list.Err(); err != nil {
+		return err
+	}
+	lock.Pins = pins
+	return g.writeLock(lock)
+}
+
+func (g *globals) writeLock(lock hcl.Lock) error {
+	name := filepath.Join(g.dir, hcl.LockFile)
+	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

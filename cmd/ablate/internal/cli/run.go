@@ -10,6 +10,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
 )
@@ -49,6 +50,9 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 	if err != nil {
 		return err
 	}
+	if plan, err = g.freeze(ctx, w, plan); err != nil {
+		return err
+	}
 	g.view().Diagnostics(plan.Warnings)
 	g.view().PlanObjects(plan)
 	if !g.json && !plan.Clean() && mode != "none" {
@@ -77,6 +81,30 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 		g.view().Note("%s", summaryLine(summary, time.Since(started)))
 	}
 	return err
+}
+
+// freeze writes down the declared contrasts that a study wants frozen before
+// the first trial runs, and plans again with them.
+func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan) (*pipeline.Plan, error) {
+	frozen := w.planner.Freeze(plan, time.Now())
+	if len(frozen) == 0 {
+		return plan, nil
+	}
+	lock, list := hcl.ReadLock(g.dir)
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	lock.Frozen = append(lock.Frozen, frozen...)
+	if err := g.writeLock(lock); err != nil {
+		return nil, err
+	}
+	for _, z := range frozen {
+		w.planner.Frozen[z.Address] = z
+		g.view().Object(map[string]any{"type": "frozen", "address": z.Address, "known": z.Known, "trials": z.Trials})
+		g.view().Note("Froze %s of %s in %s; %d of %d trials had a result by now. Commit it.\n",
+			count(len(z.Contrasts), "contrast"), z.Address, hcl.LockFile, z.Known, z.Trials)
+	}
+	return w.plan(ctx)
 }
 
 // recordRoot writes down what the run needs before it starts, so that nothing

@@ -106,13 +106,9 @@ func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step,
 	for _, a := range s.Entry.Artifacts {
 		fmt.Fprintf(b, "  %-12s %12d bytes  %s\n", a.Name, a.Size, a.Digest)
 	}
-	raw, err := cache.ReadAll(ctx, w.store, s.Entry.Provenance)
+	p, err := provenance(ctx, w.store, s)
 	if err != nil {
-		return fmt.Errorf("reading the provenance: %w", err)
-	}
-	var p pipeline.Provenance
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return fmt.Errorf("reading the provenance: %w", err)
+		return err
 	}
 	o["provenance"] = p
 	fmt.Fprintf(b, "\nComputed in %.1f s on %s, %s", p.Seconds, p.Host.Name, p.Finished.Format("2006-01-02 15:04:05 MST"))
@@ -125,26 +121,11 @@ func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step,
 
 // showMetrics adds the last value of each of a trial's metrics.
 func (g *globals) showMetrics(ctx context.Context, w *workspace, s *pipeline.Step, b *strings.Builder, o map[string]any) error {
-	a, ok := s.Entry.Artifact("metrics")
-	if !ok {
-		return nil
+	rows, err := readMetrics(ctx, w.store, s)
+	if err != nil || rows == nil {
+		return err
 	}
-	raw, err := cache.ReadAll(ctx, w.store, a.Digest)
-	if err != nil {
-		return fmt.Errorf("reading the metrics: %w", err)
-	}
-	last := make(map[string]float64)
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	for dec.More() {
-		var row struct {
-			Name  string
-			Value float64
-		}
-		if err := dec.Decode(&row); err != nil {
-			return fmt.Errorf("reading the metrics: %w", err)
-		}
-		last[row.Name] = row.Value
-	}
+	last := lastMetrics(rows)
 	o["metrics"] = last
 	b.WriteString("\nLast metrics\n\n")
 	for _, name := range slices.Sorted(maps.Keys(last)) {

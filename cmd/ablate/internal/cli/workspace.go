@@ -72,22 +72,29 @@ func (g *globals) open() (*workspace, error) {
 	w.planner = &pipeline.Planner{
 		Graph: graph, Store: store, Memo: w.memo, Select: selects,
 	}
-	w.planner.Sources, err = remoteSources(dir, w.stats, store)
-	return w, err
+	lock, list := hcl.ReadLock(dir)
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	w.planner.Frozen = make(map[string]pipeline.Frozen)
+	for _, z := range lock.Frozen {
+		w.planner.Frozen[z.Address] = z
+	}
+	w.planner.Sources = remoteSources(dir, lock, w.stats, store)
+	return w, nil
 }
 
 // remoteSources reads a study's files, and what its lock pins elsewhere.
-func remoteSources(dir string, stats *cache.StatCache, store cache.Store) (pipeline.RemoteSources, error) {
-	pins, list := hcl.ReadLock(dir)
+func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cache.Store) pipeline.RemoteSources {
 	s := pipeline.RemoteSources{FolderSources: pipeline.FolderSources{Dir: dir}, Store: store,
-		Pins: make(map[string]hcl.Pin, len(pins)), Client: http.DefaultClient}
+		Pins: make(map[string]hcl.Pin, len(lock.Pins)), Client: http.DefaultClient}
 	if stats != nil {
 		s.Cache = stats
 	}
-	for _, p := range pins {
+	for _, p := range lock.Pins {
 		s.Pins[p.Source] = p
 	}
-	return s, list.Err()
+	return s
 }
 
 // plan resolves the study against the store, and keeps what was learnt about

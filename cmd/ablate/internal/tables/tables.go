@@ -1,0 +1,185 @@
+// Package tables writes tables in the formats that other programs read: CSV,
+// JSON lines, Parquet and SQLite.
+package tables
+
+import (
+	"database/sql"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+	_ "modernc.org/sqlite" // the driver; in Go, so that no C compiler is needed
+)
+
+// Table is rows of texts and numbers. A column holds one of both.
+type Table struct {
+	Name    string
+	Columns []string
+	Number  []bool  // parallel to Columns
+	Rows    [][]any // string, float64, or nil for what is not there
+}
+
+// Formats lists what Write takes. SQLite has a function of its own, because it
+// writes into files that are there.
+var Formats = []string{"csv", "jsonl", "parquet", "sqlite"}
+
+// Write writes a table as csv, jsonl or parquet.
+func Write(w io.Writer, t *Table, format string) error {
+	switch format {
+	case "csv":
+		return writeCSV(w, t)
+	case "jsonl":
+		return writeJSONL(w, t)
+	case "parquet":
+		return writeParquet(w, t)
+	}
+	panic("tables: no format " + format)
+}
+
+func writeCSV(w io.Writer, t *Table) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(t.Columns); err != nil {
+		return err
+	}
+	line := make([]string, len(t.Columns))
+	for _, row := range t.Rows {
+		for i, v := range row {
+			line[i] = text(v)
+		}
+		if err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// text prints numbers so that reading gives them back.
+func text(v any) string {
+	switch v := v.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case string:
+		return v
+	}
+	return ""
+}
+
+// writeJSONL keeps the order of the columns. What is no finite number is null.
+func writeJSONL(w io.Writer, t *Table) error {
+	for _, row := range t.Rows {
+		var b strings.Builder
+		b.WriteString("{")
+		for i, v := range row {
+			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+				v = nil
+			}
+			name, err1 := json.Marshal(t.Columns[i])
+			value, err2 := json.Marshal(v)
+			if err1 != nil || err2 != nil {
+				return fmt.Errorf("column %s: %v, %v", t.Columns[i], err1, err2)
+			}
+			if i > 0 {
+				b.WriteString(",")
+			}
+			b.Write(name)
+			b.WriteString(":")
+			b.Write(value)
+		}
+		if _, err := io.WriteString(w, b.String()+"}\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeParquet(w io.Writer, t *Table) error {
+	group := make(parquet.Group, len(t.Columns))
+	for i, c := range t.Columns {
+		node := parquet.String()
+		if t.Number[i] {
+			node = parquet.Leaf(parquet.DoubleType)
+		}
+		group[c] = parquet.Optional(node)
+	}
+	// A group sorts its columns by name.
+	order := slices.Sorted(slices.Values(t.Columns))
+	at := make([]int, len(order))
+	for i, c := range order {
+		at[i] = slices.Index(t.Columns, c)
+	}
+	out := parquet.NewWriter(w, parquet.NewSchema(t.Name, group), parquet.Compression(&parquet.Snappy))
+	for _, row := range t.Rows {
+		line := make(parquet.Row, len(order))
+		for i, from := range at {
+			v := parquet.NullValue()
+			defined := 1
+			switch x := row[from].(type) {
+			case float64:
+				v = parquet.DoubleValue(x)
+			case string:
+				v = parquet.ByteArrayValue([]byte(x))
+			default:
+				defined = 0
+			}
+			line[i] = v.Level(0, defined, i)
+		}
+		if _, err := out.WriteRows([]parquet.Row{line}); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+// WriteSQLite makes the table anew in a database, beside what else it holds.
+func WriteSQLite(path string, t *Table) (err error) {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := db.Close(); err == nil {
+			err = e
+		}
+	}()
+	tx, err := db.Begin()
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	var columns, marks []string
+	for i, c := range t.Columns {
+		kind := "TEXT"
+		if t.Number[i] {
+			kind = "REAL"
+		}
+		columns, marks = append(columns, quote(c)+" "+kind), append(marks, "?")
+	}
+	for _, statement := range []string{
+		"DROP TABLE IF EXISTS " + quote(t.Name),
+		"CREATE TABLE " + quote(t.Name) + " (" + strings.Join(columns, ", ") + ")",
+	} {
+		if _, err := tx.Exec(statement); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+	}
+	insert, err := tx.Prepare("INSERT INTO " + quote(t.Name) + " VALUES (" + strings.Join(marks, ", ") + ")")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer insert.Close()
+	for _, row := range t.Rows {
+		if _, err := insert.Exec(row...); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+	}
+	return tx.Commit()
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -1,0 +1,357 @@
+package analysis
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// Command is analysis "command": a program of the user's own over the trials.
+type Command struct {
+	Trials      []addr.Instance   `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
+	Command     []string          `hcl:"command" doc:"The program and its arguments. It runs in an empty folder that holds trials.csv, metrics.csv and the declared files; what it prints is the analysis's table."`
+	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, copied into that folder under their paths. Their contents are part of the key; what is not declared is not there."`
+	Environment map[string]string `hcl:"environment,optional" doc:"Variables of its environment, beside PATH, HOME and the like."`
+	Outputs     []string          `hcl:"outputs,optional" doc:"Files that it leaves in the folder and that are kept. Pictures are shown in a report."`
+}
+
+// Names that every command analysis makes by itself.
+var commandReserved = []string{"html", "markdown", "table"}
+
+var outputName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// Validate implements pipeline.Stage.
+func (c *Command) Validate() diag.List {
+	var list diag.List
+	if len(c.Command) == 0 || c.Command[0] == "" {
+		list = append(list, diag.Errorf(diag.Path{"command"}, "Nothing to run", "command names no program.")...)
+	}
+	for _, name := range c.Outputs {
+		if !outputName.MatchString(name) || slices.Contains(commandReserved, name) {
+			list = append(list, diag.Errorf(diag.Path{"outputs"}, "Unusable name",
+				"%q cannot be the name of an output: letters, digits, dots, dashes and underscores, and none of %s.", name, join(commandReserved))...)
+		}
+	}
+	for _, name := range c.Files {
+		if !filepath.IsLocal(name) {
+			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not below the study's folder, so it has no place beside the program.", name)...)
+		}
+	}
+	return list
+}
+
+// Describe implements pipeline.Stage.
+func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	trials := in.Refs["trials"]
+	if err := checkSources(trials).Err(); err != nil {
+		return pipeline.Recipe{}, err
+	}
+	files, err := c.expand(in.Sources)
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
+	contents := make(map[string]cache.Value, len(files))
+	for _, path := range files {
+		d, _, err := in.Sources.Digest(path)
+		if err != nil {
+			return pipeline.Recipe{}, fmt.Errorf("reading %s: %w", path, err)
+		}
+		contents[path] = cache.DigestValue(d)
+	}
+	recipe := pipeline.Recipe{
+		Inputs: cache.Map(map[string]cache.Value{"table": trialInputs(trials), "files": cache.Map(contents)}),
+		Outputs: []pipeline.Output{
+			{Name: "html", MediaType: "text/html"}, {Name: "markdown", MediaType: "text/markdown"}, {Name: "table", MediaType: "text/plain"},
+		},
+	}
+	for _, name := range c.Outputs {
+		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: mediaType(name)})
+	}
+	return recipe, nil
+}
+
+// mediaType is by the ending of a name.
+func mediaType(name string) string {
+	types := map[string]string{
+		".csv": "text/csv", ".json": "application/json", ".jsonl": "application/jsonl", ".md": "text/markdown",
+		".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain",
+	}
+	if t := types[filepath.Ext(name)]; t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
+
+// expand lists the declared files, each of which must be there.
+func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
+	var out []string
+	for _, pattern := range c.Files {
+		found, err := sources.Expand(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", pattern, err)
+		}
+		if len(found) == 0 {
+			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s matches no file in the study's folder.", pattern).Err()
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// Run implements pipeline.Stage.
+func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
+	dir, err := os.MkdirTemp("", "ablate-command-")
+	if err != nil {
+		return fmt.Errorf("making the program's folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := c.prepare(env, dir); err != nil {
+		return err
+	}
+	printed, err := c.run(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return c.keep(env, dir, printed)
+}
+
+// prepare puts the tables and the declared files into the folder.
+func (c *Command) prepare(env *pipeline.Env, dir string) error {
+	trials, metrics, err := commandTables(env)
+	if err != nil {
+		return err
+	}
+	for name, rows := range map[string][][]string{"trials.csv": trials, "metrics.csv": metrics} {
+		text, err := csvOf(rows)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	files, err := c.expand(env.Inputs.Sources)
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		if err := copyFile(env.Inputs.Sources, path, filepath.Join(dir, path)); err != nil {
+			return fmt.Errorf("copying %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func copyFile(sources pipeline.Sources, from, to string) error {
+	r, err := sources.Open(from)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700) // a script may be run by its name
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return errors.Join(err, w.Close())
+}
+
+// inherited is what of our environment a program needs to work at all. It is
+// no part of the key.
+var inherited = []string{"PATH", "HOME", "USER", "TMPDIR", "SystemRoot"}
+
+// run starts the program, and returns what it printed.
+func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
+	program := c.Command[0]
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		program = filepath.Join(dir, program)
+	}
+	cmd := exec.CommandContext(ctx, program, c.Command[1:]...)
+	cmd.Dir = dir
+	const grace = 5 * time.Second // for a program whose children keep its output open
+	cmd.WaitDelay = grace
+	for _, name := range inherited {
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "LC_ALL=C.UTF-8")
+	for _, name := range sortedKeys(c.Environment) {
+		cmd.Env = append(cmd.Env, name+"="+c.Environment[name])
+	}
+	var printed, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &complaints
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, diag.Errorf(diag.Path{"command"}, "The program failed", "%s: %v.%s", strings.Join(c.Command, " "), err, lastLines(complaints.String())).Err()
+	}
+	return printed.Bytes(), nil
+}
+
+// lastLines is the end of what a program said.
+func lastLines(text string) string {
+	const most = 8
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) == 1 && lines[0] == "" {
+		return ""
+	}
+	return " It said:\n\n    " + strings.Join(lines[max(0, len(lines)-most):], "\n    ")
+}
+
+// keep stores what was printed and the declared outputs.
+func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
+	text := string(printed)
+	body := ""
+	if text != "" {
+		body = "<pre>" + template.HTMLEscapeString(text) + "</pre>\n"
+	}
+	outputs := make(map[string][]byte)
+	for _, name := range c.Outputs {
+		raw, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return diag.Errorf(diag.Path{"outputs"}, "Output missing", "The program ended well, but left no file %q in its folder.", name).Err()
+		}
+		outputs[name] = raw
+		if t := mediaType(name); strings.HasPrefix(t, "image/") { // as a picture: a script inside would not run
+			body += fmt.Sprintf("<figure class=\"figure\"><img alt=\"%s\" src=\"data:%s;base64,%s\"></figure>\n",
+				template.HTMLEscapeString(name), t, base64.StdEncoding.EncodeToString(raw))
+		}
+	}
+	outputs["table"], outputs["html"] = printed, []byte(body)
+	outputs["markdown"] = []byte("```\n" + strings.TrimRight(text, "\n") + "\n```\n")
+	for _, name := range sortedKeys(outputs) {
+		w, err := env.Create(name)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(outputs[name])
+		if err := errors.Join(err, w.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commandTables are the trials with the last value of each metric, and all that
+// they logged, a value a row. Both begin with the trial's number and its levels.
+func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
+	inputs := env.Inputs.Refs["trials"]
+	if r, ok := asResults(inputs); ok {
+		trials, err = resultsTable(env, inputs[0], r)
+		return trials, [][]string{{"trial", "step", "metric", "value"}}, err
+	}
+	var factors []string
+	for _, in := range inputs {
+		for _, f := range in.Factors {
+			if !slices.Contains(factors, f.Name) {
+				factors = append(factors, f.Name)
+			}
+		}
+	}
+	last := make([]map[string]string, len(inputs))
+	names := make(map[string]bool)
+	ids := make([][]string, len(inputs))
+	metrics = [][]string{slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
+	for i, in := range inputs {
+		ids[i] = []string{strconv.Itoa(i + 1)}
+		for _, f := range factors {
+			ids[i] = append(ids[i], in.Labels[f])
+		}
+		rows, err := allMetrics(env, in.Artifacts[metricsName].Digest)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
+		}
+		last[i] = make(map[string]string)
+		for _, x := range rows {
+			last[i][x.Name], names[x.Name] = exact(&x.Value), true
+			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, exact(&x.Value)))
+		}
+	}
+	columns := sortedKeys(names)
+	trials = [][]string{slices.Concat([]string{"trial"}, factors, columns)}
+	for i := range inputs {
+		line := ids[i]
+		for _, name := range columns {
+			line = append(line, last[i][name])
+		}
+		trials = append(trials, line)
+	}
+	return trials, metrics, nil
+}
+
+func allMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
+	r, err := env.Open(d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var out []row
+	dec := json.NewDecoder(r)
+	for {
+		var x row
+		err := dec.Decode(&x)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+}
+
+// resultsTable is a table of finished runs as it was read.
+func resultsTable(env *pipeline.Env, in pipeline.Input, r results) ([][]string, error) {
+	f, err := env.Open(in.Artifacts[resultsName].Digest)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+	}
+	defer f.Close()
+	var out [][]string
+	dec := json.NewDecoder(f)
+	for n := 1; ; n++ {
+		var x struct {
+			Levels []string           `json:"levels"`
+			Values map[string]float64 `json:"values"`
+		}
+		err := dec.Decode(&x)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+		}
+		if out == nil {
+			out = [][]string{slices.Concat([]string{"trial"}, r.FactorNames(), sortedKeys(x.Values))}
+		}
+		line := append([]string{strconv.Itoa(n)}, x.Levels...)
+		for _, name := range sortedKeys(x.Values) {
+			v := x.Values[name]
+			line = append(line, exact(&v))
+		}
+		out = append(out, line)
+	}
+}

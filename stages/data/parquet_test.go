@@ -1,0 +1,58 @@
+package data
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+type parquetRow struct {
+	Norm string   `parquet:"norm"`
+	Seed int64    `parquet:"seed"`
+	Loss *float64 `parquet:"loss,optional"`
+	Tags []string `parquet:"tags,list"`
+}
+
+func parquetFile(t *testing.T) string {
+	t.Helper()
+	loss := 0.1 + 0.2
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[parquetRow](&b)
+	_, err := w.Write([]parquetRow{{"derf", 42, &loss, []string{"a", "b"}}, {"rms", 43, nil, nil}})
+	if err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestParquet(t *testing.T) {
+	lines, err := parseTable("runs.parquet", parquetFile(t))
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	r := &Results{Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"loss"}}
+	row, err := r.row(lines[0])
+	if err != nil || !slices.Equal(row.Levels, []string{"derf", "42"}) || row.Values["loss"] != 0.1+0.2 {
+		t.Errorf("row %+v, %v", row, err)
+	}
+	if _, err := r.row(lines[1]); err == nil || !strings.Contains(err.Error(), "loss") {
+		t.Errorf("a row without its response: %v", err)
+	}
+}
+
+func FuzzParquet(f *testing.F) {
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []parquetRow{{Norm: "derf"}}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.String())
+	f.Fuzz(func(t *testing.T, text string) {
+		lines, err := parseTable("x.parquet", text)
+		if err == nil && len(lines) > len(text)*1000 {
+			t.Errorf("%d lines out of %d bytes", len(lines), len(text))
+		}
+	})
+}
