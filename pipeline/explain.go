@@ -69,6 +69,13 @@ func (p *Planner) Explain(ctx context.Context, s *Step) (Reason, error) {
 	return x.reason(ctx, s)
 }
 
+// Compare lists what differs between the ingredients of two steps whose keys
+// are known: from the first to the second.
+func (p *Planner) Compare(from, to *Step) []Change {
+	x := explainer{planner: p}
+	return x.changes(pastAction{ingredients: from.ingredients, notes: from.recipe.Notes}, to)
+}
+
 func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	past, err := x.load(ctx, s.node.kind)
 	if err != nil {

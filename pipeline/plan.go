@@ -91,6 +91,31 @@ func (p *Plan) Step(a addr.Instance) *Step {
 	return nil
 }
 
+// Needs lists the steps that a step rests on, directly or not, in the plan's
+// order.
+func (p *Plan) Needs(s *Step) []*Step {
+	set := make(map[*node]bool)
+	var add func(n *node)
+	add = func(n *node) {
+		for _, attr := range n.attrs {
+			for _, dep := range n.deps[attr] {
+				if !set[dep] {
+					set[dep] = true
+					add(dep)
+				}
+			}
+		}
+	}
+	add(s.node)
+	var out []*Step
+	for _, d := range p.Steps {
+		if set[d.node] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // Ingredients returns the description whose hash is the step's key. It is zero
 // while the step is pending.
 func (s *Step) Ingredients() cache.Value { return s.ingredients }

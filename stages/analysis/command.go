@@ -28,7 +28,7 @@ import (
 type Command struct {
 	Trials      []addr.Instance   `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
 	Command     []string          `hcl:"command" doc:"The program and its arguments. It runs in an empty folder that holds trials.csv, metrics.csv and the declared files; what it prints is the analysis's table."`
-	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, copied into that folder under their paths. Their contents are part of the key; what is not declared is not there."`
+	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, one by one, copied into that folder under their paths. Their contents are part of the key; what is not declared is not there."`
 	Environment map[string]string `hcl:"environment,optional" doc:"Variables of its environment, beside PATH, HOME and the like."`
 	Outputs     []string          `hcl:"outputs,optional" doc:"Files that it leaves in the folder and that are kept. Pictures are shown in a report."`
 }
@@ -69,12 +69,12 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		return pipeline.Recipe{}, err
 	}
 	contents := make(map[string]cache.Value, len(files))
-	for _, path := range files {
+	for i, path := range files {
 		d, _, err := in.Sources.Digest(path)
 		if err != nil {
 			return pipeline.Recipe{}, fmt.Errorf("reading %s: %w", path, err)
 		}
-		contents[path] = cache.DigestValue(d)
+		contents[c.Files[i]] = cache.DigestValue(d)
 	}
 	recipe := pipeline.Recipe{
 		Inputs: cache.Map(map[string]cache.Value{"table": trialInputs(trials), "files": cache.Map(contents)}),
@@ -100,18 +100,18 @@ func mediaType(name string) string {
 	return "application/octet-stream"
 }
 
-// expand lists the declared files, each of which must be there.
+// expand says where the declared files are, each of which must be there.
 func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
 	var out []string
-	for _, pattern := range c.Files {
-		found, err := sources.Expand(pattern)
+	for _, name := range c.Files {
+		found, err := sources.Expand(name)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", pattern, err)
+			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
-		if len(found) == 0 {
-			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s matches no file in the study's folder.", pattern).Err()
+		if len(found) != 1 || filepath.Base(found[0]) != filepath.Base(name) {
+			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s is no file in the study's folder. Name files one by one.", name).Err()
 		}
-		out = append(out, found...)
+		out = append(out, found[0])
 	}
 	return out, nil
 }
@@ -152,8 +152,8 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range files {
-		if err := copyFile(env.Inputs.Sources, path, filepath.Join(dir, path)); err != nil {
+	for i, path := range files {
+		if err := copyFile(env.Inputs.Sources, path, filepath.Join(dir, c.Files[i])); err != nil {
 			return fmt.Errorf("copying %s: %w", path, err)
 		}
 	}

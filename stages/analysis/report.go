@@ -164,10 +164,26 @@ func readChapter(env *pipeline.Env, a pipeline.Input) (chapter, error) {
 	return c, nil
 }
 
-// abstract says a factorial's interactions in sentences with their numbers.
+// abstract says a factorial's declared contrasts and interactions in sentences
+// with their numbers.
 func (r *result) abstract() []string {
 	var out []string
 	for _, c := range r.Contrasts {
+		if c.Kind == "declared" && c.Estimate != nil {
+			s := fmt.Sprintf("%s is %s", c.Name, signed(c.Estimate))
+			if c.Low != nil {
+				s += fmt.Sprintf(" (%s interval %s)", r.percent(), c.interval())
+			}
+			switch {
+			case c.Planned && r.Standing.Known == 0:
+				s += ", planned before any of its trials was known"
+			case c.Planned:
+				s += ", planned when some of its results were known"
+			case r.Standing != nil && r.Standing.Time != "":
+				s += ", exploratory: it was changed after the freeze"
+			}
+			out = append(out, s+".")
+		}
 		if c.Kind != "interaction" || len(c.Terms) != 2 || c.Estimate == nil {
 			continue
 		}

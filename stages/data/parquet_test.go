@@ -18,7 +18,7 @@ type parquetRow struct {
 
 func parquetFile(t *testing.T) string {
 	t.Helper()
-	loss := 0.1 + 0.2
+	loss := 0.30000000000000004
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[parquetRow](&b)
 	_, err := w.Write([]parquetRow{{"derf", 42, &loss, []string{"a", "b"}}, {"rms", 43, nil, nil}})
@@ -35,7 +35,7 @@ func TestParquet(t *testing.T) {
 	}
 	r := &Results{Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"loss"}}
 	row, err := r.row(lines[0])
-	if err != nil || !slices.Equal(row.Levels, []string{"derf", "42"}) || row.Values["loss"] != 0.1+0.2 {
+	if err != nil || !slices.Equal(row.Levels, []string{"derf", "42"}) || row.Values["loss"] != 0.30000000000000004 {
 		t.Errorf("row %+v, %v", row, err)
 	}
 	if _, err := r.row(lines[1]); err == nil || !strings.Contains(err.Error(), "loss") {

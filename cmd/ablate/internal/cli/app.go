@@ -120,7 +120,7 @@ func (g *globals) root() *cobra.Command {
 	flags.StringVar(&g.logLevel, "log", "warn", "what to log on stderr: debug, info, warn or error")
 	root.AddCommand(
 		g.initCommand(), g.validateCommand(), g.fmtCommand(), g.planCommand(), g.runCommand(),
-		g.showCommand(), g.explainCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(), g.exportCommand(), g.reportCommand(),
+		g.showCommand(), g.explainCommand(), g.diffCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(), g.exportCommand(), g.reportCommand(),
 		g.cacheCommand(), g.metadataCommand(), g.versionCommand(), g.execCommand(),
 	)
 	return root

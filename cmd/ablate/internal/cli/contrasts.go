@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,7 +19,7 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 		Use:   "contrasts NAME",
 		Short: "Print an analysis's numbers, one a line",
 		Long: "contrasts prints what an analysis estimated, one JSON object a line, with or without --json:\n" +
-			"kind (anova, simple, main, interaction, gap, recovery), name, estimate, low, high, f, df, p,\n" +
+			"kind (anova, simple, main, interaction, gap, recovery, declared), name, estimate, low, high, f, df, p,\n" +
 			"and beside them p_holm, n, method and others that the kind has. NAME is the block's second\n" +
 			"label, or an address. docs/analysis.md says how names are made." + codes(""),
 		Example: "  ablate export contrasts coupling --json",
@@ -32,18 +33,17 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.Cached(); err != nil {
-				return err
-			}
-			a, ok := s.Entry.Artifact(forms["json"])
-			if !ok {
-				return fmt.Errorf("%s has no numbers", s.Address)
-			}
-			raw, err := cache.ReadAll(c.Context(), w.store, a.Digest)
+			r, err := readResult(c.Context(), w.store, s)
 			if err != nil {
 				return err
 			}
-			return g.writeContrasts(raw)
+			enc := json.NewEncoder(g.app.Stdout)
+			for _, l := range r.lines() {
+				if err := enc.Encode(l); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
@@ -91,43 +91,67 @@ type exportedLine struct {
 	PartialEta *float64 `json:"partial_eta2,omitempty"`
 	Omega2     *float64 `json:"omega2,omitempty"`
 	Missing    []string `json:"missing,omitempty"`
+	Planned    bool     `json:"planned,omitempty"`
 }
 
-// writeContrasts turns an analysis's result into lines.
-func (g *globals) writeContrasts(raw []byte) error {
-	var r struct {
-		Anova []struct {
-			Name       string
-			SS         float64
-			DF         float64
-			F, P       *float64
-			Eta2       *float64
-			PartialEta *float64 `json:"partial_eta2"`
-			Omega2     *float64
-		}
-		AnovaBy   string `json:"anova_method"`
-		Contrasts []struct {
-			exportedLine
-			DF     *float64 `json:"df"`
-			Terms  []exportedTerm
-			At     map[string]string
-			Simple bool
-		}
+// analysisResult is what programs may know of an analysis's result.
+type analysisResult struct {
+	Factors []struct{ Name string }
+	Cells   []struct {
+		Levels   []string
+		N        int
+		Mean, SD *float64
+	}
+	Anova []struct {
+		Name       string
+		SS         float64
+		DF         float64
+		F, P       *float64
+		Eta2       *float64
+		PartialEta *float64 `json:"partial_eta2"`
+		Omega2     *float64
+	}
+	AnovaBy   string `json:"anova_method"`
+	Contrasts []struct {
+		exportedLine
+		DF     *float64 `json:"df"`
+		Terms  []exportedTerm
+		At     map[string]string
+		Simple bool
+	}
+
+	digest cache.Digest
+}
+
+func readResult(ctx context.Context, store cache.Store, s *pipeline.Step) (r analysisResult, err error) {
+	if err := s.Cached(); err != nil {
+		return r, err
+	}
+	a, ok := s.Entry.Artifact(forms["json"])
+	if !ok {
+		return r, fmt.Errorf("%s has no numbers", s.Address)
+	}
+	raw, err := cache.ReadAll(ctx, store, a.Digest)
+	if err != nil {
+		return r, err
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return fmt.Errorf("reading the result: %w", err)
+		return r, fmt.Errorf("reading the result of %s: %w", s.Address, err)
 	}
-	enc := json.NewEncoder(g.app.Stdout)
+	r.digest = a.Digest
+	return r, nil
+}
+
+// lines turns a result into lines for programs.
+func (r analysisResult) lines() []exportedLine {
+	var out []exportedLine
 	for _, a := range r.Anova {
-		residual := r.Anova[len(r.Anova)-1].DF
 		l := exportedLine{Kind: "anova", Name: a.Name, F: a.F, DF: []float64{a.DF}, P: a.P, Method: r.AnovaBy,
 			SS: &a.SS, Eta2: a.Eta2, PartialEta: a.PartialEta, Omega2: a.Omega2}
 		if a.Name != "residual" {
-			l.DF = append(l.DF, residual)
+			l.DF = append(l.DF, r.Anova[len(r.Anova)-1].DF)
 		}
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
+		out = append(out, l)
 	}
 	for _, c := range r.Contrasts {
 		l := c.exportedLine
@@ -135,18 +159,16 @@ func (g *globals) writeContrasts(raw []byte) error {
 		if c.DF != nil {
 			l.DF = append(l.DF, *c.DF)
 		}
-		l.Name = contrastName(l.Kind, c.Terms, c.At)
-		if err := enc.Encode(l); err != nil {
-			return err
+		if len(c.Terms) > 0 {
+			l.Name = contrastName(l.Kind, c.Terms, c.At)
 		}
+		out = append(out, l)
 		if c.Simple {
 			l.Kind = "simple"
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
+			out = append(out, l)
 		}
 	}
-	return nil
+	return out
 }
 
 // contrastName is a contrast's name for programs: "norm: derf - rmsnorm @
@@ -159,8 +181,6 @@ func contrastName(kind string, terms []exportedTerm, at map[string]string) strin
 	case len(terms) == 2:
 		return fmt.Sprintf("%s x %s: (%s - %s) x (%s - %s)", terms[0].Factor, terms[1].Factor,
 			terms[0].Level, terms[0].Baseline, terms[1].Level, terms[1].Baseline)
-	case len(terms) == 0:
-		return ""
 	}
 	name := fmt.Sprintf("%s: %s - %s", terms[0].Factor, terms[0].Level, terms[0].Baseline)
 	var where []string

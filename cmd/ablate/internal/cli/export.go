@@ -16,7 +16,7 @@ func (g *globals) exportCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand(), g.exportFiguresCommand(),
+	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand(), g.exportFiguresCommand(), g.exportNumbersCommand(),
 		g.exportTableCommand("trials", "Write one row a trial: its levels and the last value of each metric",
 			"trials writes one row a trial: its levels, the last value of each metric, its key, and who\ncomputed it when.", trialsTable),
 		g.exportTableCommand("metrics", "Write one row a logged value of every trial",

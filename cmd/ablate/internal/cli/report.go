@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"html/template"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,15 +16,20 @@ import (
 
 func (g *globals) reportCommand() *cobra.Command {
 	var to string
+	var checks []string
 	c := &cobra.Command{
 		Use:   "report [NAME]",
 		Short: "Write the study's report as one HTML page and as Markdown",
 		Long: "report writes what an analysis \"report\" made: report.html, one page that needs no network,\n" +
 			"and report.md. NAME is the block's second label, where a study has several. Files that are\n" +
-			"there are replaced." + codes(""),
-		Example: "  ablate report --to out",
+			"there are replaced. With --check nothing is written: the numbers that a paper names are\n" +
+			"compared with the study's (ablate export numbers)." + codes(""),
+		Example: "  ablate report --to out\n  ablate report --check paper.tex",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(checks) > 0 {
+				return g.check(c.Context(), checks)
+			}
 			w, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
@@ -31,10 +38,11 @@ func (g *globals) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.writeArtifacts(c.Context(), w, s, to, map[string]string{"html": "report.html", "markdown": "report.md"})
+			return g.writeReport(c.Context(), w, plan, s, to)
 		},
 	}
 	c.Flags().StringVar(&to, "to", ".", "the folder to write into")
+	c.Flags().StringArrayVar(&checks, "check", nil, "compare a paper's numbers with the study's, in a `file`; may be repeated")
 	return c
 }
 
@@ -87,13 +95,108 @@ func (g *globals) exportFiguresCommand() *cobra.Command {
 	return c
 }
 
+// writeReport writes the page and its Markdown, with an appendix that says who
+// computed what. It is no part of the stored report: the same numbers computed
+// elsewhere have the same report.
+func (g *globals) writeReport(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipeline.Step, to string) error {
+	if err := s.Cached(); err != nil {
+		return err
+	}
+	lines, err := origins(ctx, w, plan, s)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		artifact, file, marker string
+		appendix               func([]origin) (string, error)
+	}{{"html", "report.html", `<template id="provenance"></template>`, htmlAppendix}, {"markdown", "report.md", "", markdownAppendix}} {
+		a, ok := s.Entry.Artifact(f.artifact)
+		if !ok {
+			return fmt.Errorf("%s has no %s", s.Address, f.artifact)
+		}
+		raw, err := cache.ReadAll(ctx, w.store, a.Digest)
+		if err != nil {
+			return err
+		}
+		appendix, err := f.appendix(lines)
+		if err != nil {
+			return err
+		}
+		text := string(raw)
+		if f.marker == "" {
+			text += "\n" + appendix
+		} else {
+			text = strings.Replace(text, f.marker, appendix, 1)
+		}
+		if err := g.writeFile(to, f.file, []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// origin is who computed a result, and how to do it again.
+type origin struct {
+	Address, Key, Result, Host, Finished, Again string
+	Seconds                                     float64
+	Repeats                                     string
+}
+
+// origins lists what a report rests on: its analyses, and their trials.
+func origins(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipeline.Step) ([]origin, error) {
+	var out []origin
+	for _, d := range plan.Needs(s) {
+		if d.Action != pipeline.Hit {
+			continue
+		}
+		p, err := provenance(ctx, w.store, d)
+		if err != nil {
+			return nil, err
+		}
+		o := origin{
+			Address: d.Address.String(), Key: d.Key.String(), Host: p.Host.Name, Seconds: p.Seconds,
+			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Again: "ablate run --target " + shellQuote(d.Address.String()),
+		}
+		for _, name := range []string{forms["json"], "metrics"} {
+			if a, ok := d.Entry.Artifact(name); ok {
+				o.Result = a.Digest.String()
+			}
+		}
+		if o.Repeats, err = repeatText(w.store, d.Key); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+var appendixPage = template.Must(template.New("appendix").Parse(`<section id="provenance">
+<h2>Provenance</h2>
+<p>Every number above is a function of these results. A key is the hash of everything that a result depends on.</p>
+<div class="scroll"><table><thead><tr><th>what</th><th>key</th><th>result</th><th>computed</th><th class="number">seconds</th><th>repeats</th><th>again</th></tr></thead>
+<tbody>{{range .}}<tr><td>{{.Address}}</td><td title="{{.Key}}"><code>{{slice .Key 0 12}}</code></td><td title="{{.Result}}"><code>{{printf "%.19s" .Result}}</code></td><td>{{.Finished}} on {{.Host}}</td><td class="number">{{printf "%.1f" .Seconds}}</td><td>{{.Repeats}}</td><td><code>{{.Again}}</code></td></tr>
+{{end}}</tbody></table></div>
+</section>`))
+
+func htmlAppendix(lines []origin) (string, error) {
+	var b strings.Builder
+	err := appendixPage.Execute(&b, lines)
+	return b.String(), err
+}
+
+func markdownAppendix(lines []origin) (string, error) {
+	var b strings.Builder
+	b.WriteString("## Provenance\n\n| what | key | result | computed | seconds | repeats |\n|---|---|---|---|---:|---|\n")
+	for _, o := range lines {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s on %s | %.1f | %s |\n", o.Address, o.Key, o.Result, o.Finished, o.Host, o.Seconds, o.Repeats)
+	}
+	return b.String(), nil
+}
+
 // writeArtifacts writes a cached step's artifacts as files.
 func (g *globals) writeArtifacts(ctx context.Context, w *workspace, s *pipeline.Step, to string, files map[string]string) error {
 	if err := s.Cached(); err != nil {
 		return err
-	}
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		return fmt.Errorf("making the folder: %w", err)
 	}
 	for _, a := range s.Entry.Artifacts {
 		name, ok := files[a.Name]
@@ -104,12 +207,22 @@ func (g *globals) writeArtifacts(ctx context.Context, w *workspace, s *pipeline.
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(to, name)
-		if err := os.WriteFile(path, raw, 0o644); err != nil { //nolint:gosec // a report is for everybody
-			return fmt.Errorf("writing %s: %w", path, err)
+		if err := g.writeFile(to, name, raw); err != nil {
+			return err
 		}
-		g.view().Object(map[string]string{"type": "exported", "file": path})
-		g.view().Text(path + "\n")
 	}
+	return nil
+}
+
+func (g *globals) writeFile(to, name string, raw []byte) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
+	path := filepath.Join(to, name)
+	if err := os.WriteFile(path, raw, 0o644); err != nil { //nolint:gosec // a report is for everybody
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	g.view().Object(map[string]string{"type": "exported", "file": path})
+	g.view().Text(path + "\n")
 	return nil
 }

@@ -17,13 +17,14 @@ import (
 
 func (g *globals) runCommand() *cobra.Command {
 	var jobs int
-	var progress string
+	var progress, repeat string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Train what is not cached, and print the analyses",
 		Long: "run shows the plan, computes what is not cached, each trial in a process of its own,\n" +
 			"and prints the tables of the analyses. The first Ctrl-C stops cleanly, the second at\n" +
-			"once; nothing that is finished is lost." +
+			"once; nothing that is finished is lost. --repeat computes an instance that is cached once more,\n" +
+			"from its sources, and says what differs: the noise of equal trials." +
 			codes("3 with --keep-going when something failed"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
 		Args:    noArgs,
@@ -34,12 +35,16 @@ func (g *globals) runCommand() *cobra.Command {
 			case progress != "auto" && progress != "plain" && progress != "none":
 				return fmt.Errorf("--progress: %q is none of auto, plain, none", progress)
 			}
+			if repeat != "" {
+				return g.repeat(c.Context(), repeat, jobs, progress)
+			}
 			return g.run(c.Context(), jobs, progress)
 		},
 	}
 	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
 	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
 	c.Flags().StringVar(&progress, "progress", "auto", "auto, plain or none")
+	c.Flags().StringVar(&repeat, "repeat", "", "compute a cached instance again beside the store and keep what differs: an `address`")
 	g.targetFlag(c)
 	return c
 }
@@ -120,15 +125,20 @@ func (w *workspace) recordRoot(plan *pipeline.Plan) error {
 }
 
 func (g *globals) runner(w *workspace, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+	dir, err := g.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	return g.runnerIn(w, dir, jobs, observe)
+}
+
+// runnerIn makes a runner whose children use the store in a folder.
+func (g *globals) runnerIn(w *workspace, dir string, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
 	program, err := executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding the running program: %w", err)
 	}
 	log, err := g.logger(g.app.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := g.storeDir()
 	if err != nil {
 		return nil, err
 	}

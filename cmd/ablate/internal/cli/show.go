@@ -21,10 +21,11 @@ var forms = map[string]string{"text": "table", "markdown": "markdown", "csv": "c
 func (g *globals) showCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use:   "show [ADDRESS]",
+		Use:   "show [ADDRESS|NUMBER]",
 		Short: "Show an instance: an analysis's table, a trial's spec and numbers",
 		Long: "show lists the study's instances with their state. With an address it shows one: the\n" +
-			"table of an analysis, or spec, key, artifacts and last metrics of any other." + codes(""),
+			"table of an analysis, or spec, key, artifacts and last metrics of any other. A number of an\n" +
+			"analysis, as ablate export numbers names it, is shown with where it comes from." + codes(""),
 		Example: "  ablate show analysis.factorial.coupling --format markdown",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -37,6 +38,9 @@ func (g *globals) showCommand() *cobra.Command {
 			}
 			if len(args) == 0 {
 				return g.list(plan)
+			}
+			if strings.Contains(args[0], "/") && !strings.Contains(args[0], "[") {
+				return g.showNumber(c.Context(), w, plan, args[0])
 			}
 			s, err := g.step(plan, args[0])
 			if err != nil {
@@ -116,6 +120,14 @@ func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step,
 		fmt.Fprintf(b, "\nNumerics class: %s", p.Class)
 	}
 	b.WriteString("\n")
+	repeats, err := repeatText(w.store, s.Key)
+	if err != nil {
+		return err
+	}
+	if repeats != "" {
+		o["repeats"] = repeats
+		fmt.Fprintf(b, "Noise floor: %s\n", repeats)
+	}
 	return g.showMetrics(ctx, w, s, b, o)
 }
 

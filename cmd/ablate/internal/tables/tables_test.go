@@ -13,7 +13,7 @@ import (
 
 var sample = &Table{
 	Name: "trials", Columns: []string{"norm", "a \"quoted\" loss", "seed"}, Number: []bool{false, true, false},
-	Rows: [][]any{{"derf, γ", 0.1 + 0.2, "1"}, {"rms", nil, nil}, {"", -1e-300, "2"}},
+	Rows: [][]any{{"derf, γ", 0.30000000000000004, "1"}, {"rms", nil, nil}, {"", -1e-300, "2"}},
 }
 
 func TestText(t *testing.T) {
@@ -49,7 +49,7 @@ func TestParquet(t *testing.T) {
 	}
 	rows := make([]parquet.Row, 4)
 	n, _ := f.RowGroups()[0].Rows().ReadRows(rows)
-	if n != 3 || rows[0][0].Double() != 0.1+0.2 || rows[0][1].String() != "derf, γ" || !rows[1][0].IsNull() || !rows[1][2].IsNull() {
+	if n != 3 || rows[0][0].Double() != 0.30000000000000004 || rows[0][1].String() != "derf, γ" || !rows[1][0].IsNull() || !rows[1][2].IsNull() {
 		t.Errorf("%d rows: %v", n, rows)
 	}
 }
@@ -74,7 +74,7 @@ func TestSQLite(t *testing.T) {
 	var n, missing int
 	var loss float64
 	err = db.QueryRow(`SELECT count(*), sum("a ""quoted"" loss" IS NULL), max("a ""quoted"" loss") FROM trials, (SELECT 1 FROM metrics LIMIT 1)`).Scan(&n, &missing, &loss)
-	if err != nil || n != 3 || missing != 1 || loss != 0.1+0.2 {
+	if err != nil || n != 3 || missing != 1 || loss != 0.30000000000000004 {
 		t.Errorf("%d rows, %d missing, %v, %v", n, missing, loss, err)
 	}
 }
