@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/afero"
@@ -91,7 +92,15 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 	}
 	d := Digest(w.hash.Sum(nil))
 	err = w.store.link(w.tmp.Name(), w.store.blobPath(d, w.suffix))
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) {
+		// Young again, so that no collection takes it before its new entry names
+		// it. Where that fails, or it is taken at this very moment, publishing
+		// notices.
+		now := time.Now()
+		w.store.fs.Chtimes(w.store.blobPath(d, w.suffix), now, now)
+		return d, w.size, nil
+	}
+	if err != nil {
 		return Digest{}, 0, advise(fmt.Errorf("publishing blob %s: %w", d, err))
 	}
 	return d, w.size, nil

@@ -20,7 +20,7 @@ func TestIndexRecordRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := ix.entries[want.Key]
-	if string(encodeEntry(got)) != string(encodeEntry(want)) {
+	if string(EncodeEntry(got)) != string(EncodeEntry(want)) {
 		t.Errorf("record comes back as %+v, want %+v", got, want)
 	}
 }
@@ -40,14 +40,14 @@ func FuzzIndex(f *testing.F) {
 }
 
 func FuzzDecodeEntry(f *testing.F) {
-	f.Add(encodeEntry(sample()))
+	f.Add(EncodeEntry(sample()))
 	f.Add([]byte("ablate entry 1 sha256:00\n{}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := decodeEntry(raw)
+		e, err := DecodeEntry(raw)
 		if err != nil {
 			return
 		}
-		if back, err := decodeEntry(encodeEntry(e)); err != nil || back.Key != e.Key {
+		if back, err := DecodeEntry(EncodeEntry(e)); err != nil || back.Key != e.Key {
 			t.Errorf("an entry that decodes does not survive: %v", err)
 		}
 	})

@@ -109,7 +109,7 @@ func (s *Local) Publish(ctx context.Context, e Entry) (Entry, error) {
 	}
 	slices.SortFunc(e.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
 	name := s.entryPath(e.Key)
-	if err := s.createFile(name, encodeEntry(e)); err != nil {
+	if err := s.createFile(name, EncodeEntry(e)); err != nil {
 		if !errors.Is(err, fs.ErrExist) {
 			return Entry{}, advise(fmt.Errorf("publishing entry %s: %w", e.Key, err))
 		}
@@ -118,7 +118,7 @@ func (s *Local) Publish(ctx context.Context, e Entry) (Entry, error) {
 			return winner, s.remember(winner)
 		}
 		// What is there is damaged or has lost its blobs: replace it.
-		if err := fsys.WriteAtomic(s.fs, name, encodeEntry(e)); err != nil {
+		if err := fsys.WriteAtomic(s.fs, name, EncodeEntry(e)); err != nil {
 			return Entry{}, advise(fmt.Errorf("replacing entry %s: %w", e.Key, err))
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Local) readEntry(k Key) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	e, err := decodeEntry(raw)
+	e, err := DecodeEntry(raw)
 	if err == nil && e.Key != k {
 		err = fmt.Errorf("it is the entry of %s", e.Key)
 	}
@@ -178,8 +178,8 @@ func (s *Local) readEntry(k Key) (Entry, error) {
 // entryHead begins an entry's file; the digest of what follows ends the line.
 const entryHead = "ablate entry 1 "
 
-// encodeEntry writes an entry as JSON behind its own digest.
-func encodeEntry(e Entry) []byte {
+// EncodeEntry writes an entry as JSON behind its own digest.
+func EncodeEntry(e Entry) []byte {
 	body, err := json.Marshal(e)
 	if err != nil {
 		panic("cache: an entry does not marshal: " + err.Error())
@@ -187,7 +187,8 @@ func encodeEntry(e Entry) []byte {
 	return append([]byte(entryHead+DigestOf(body).String()+"\n"), body...)
 }
 
-func decodeEntry(raw []byte) (Entry, error) {
+// DecodeEntry reads what EncodeEntry wrote, and refuses anything else.
+func DecodeEntry(raw []byte) (Entry, error) {
 	head, body, ok := strings.Cut(string(raw), "\n")
 	sum, known := strings.CutPrefix(head, entryHead)
 	if !ok || !known {

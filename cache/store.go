@@ -49,6 +49,7 @@ type Found struct {
 	OK     bool
 	Entry  Entry
 	Absent []string // names of artifacts whose blobs are not here
+	Away   bool     // the entry is on a remote only, and must be pulled first
 }
 
 // Store is a content-addressed cache, safe for many processes at once.

@@ -15,7 +15,8 @@ const (
 	StageWaiting  EventType = "stage_waiting" // another process is computing the same key
 	StageProgress EventType = "stage_progress"
 	StageDone     EventType = "stage_done"
-	StageHit      EventType = "stage_hit" // found in the store once its key was known
+	StageHit      EventType = "stage_hit"    // found in the store once its key was known
+	StagePulled   EventType = "stage_pulled" // brought here from a remote
 	StageFailed   EventType = "stage_failed"
 	StageRetry    EventType = "stage_retry"
 )
@@ -38,6 +39,7 @@ type Event struct {
 type Summary struct {
 	Ran     map[string]int `json:"ran"`
 	Hit     map[string]int `json:"hit"`
+	Pulled  map[string]int `json:"pulled"` // of those hit: brought from a remote
 	Failed  map[string]int `json:"failed"`
 	Skipped map[string]int `json:"skipped"` // not run because something they need failed, or the run was stopped
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type execution struct {
 	left     map[*Step]bool
 	ran      []*Step
 	hit      []*Step
+	pulled   []*Step // of those hit
 	failed   []*Step
 	skipped  []*Step
 	stopping bool
@@ -44,22 +46,26 @@ func newExecution(r *Runner, plan *Plan) *execution {
 		case Hit:
 			x.hit = append(x.hit, s)
 			continue
-		case Pending:
-			x.blocked[s] = x.unknown(s)
 		default:
-			x.ready.push(s)
+			if n := x.waits(s); n > 0 {
+				x.blocked[s] = n
+			} else {
+				x.ready.push(s)
+			}
 		}
 		x.left[s] = true
 	}
 	return x
 }
 
-// unknown counts the dependencies whose content a pending step waits for.
-func (x *execution) unknown(s *Step) int {
+// waits counts the dependencies whose content a step waits for: to be computed,
+// or to be brought here.
+func (x *execution) waits(s *Step) int {
 	n := 0
 	for _, attr := range s.node.attrs {
 		for _, dep := range s.node.deps[attr] {
-			if !x.plan.byNode[dep].known() {
+			d := x.plan.byNode[dep]
+			if !d.known() || d.Action == Pull && !dep.kind.Definition {
 				n++
 			}
 		}
@@ -135,6 +141,9 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 		x.finish(ctx, s, &x.hit)
 		return
 	}
+	if s.Action == Pull && x.pull(ctx, s) {
+		return
+	}
 	x.emit(s, Event{Type: StageStart})
 	started := time.Now()
 	err = x.runner.attempts(ctx, x.plan, s, threads, func(e Event) { x.emit(s, e) })
@@ -147,8 +156,36 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 		x.fail(ctx, s, err, time.Since(started))
 		return
 	}
+	if x.runner.Published != nil {
+		x.runner.Published(s.Entry)
+	}
 	x.emit(s, Event{Type: StageDone, Elapsed: time.Since(started)})
 	x.finish(ctx, s, &x.ran)
+}
+
+// pull brings a step's entry here. What cannot be had is computed instead.
+func (x *execution) pull(ctx context.Context, s *Step) bool {
+	optional := func(name string) bool {
+		return slices.ContainsFunc(s.recipe.Outputs, func(o Output) bool { return o.Name == name && o.Evictable })
+	}
+	err := x.runner.Planner.Store.(Puller).Pull(ctx, s.Entry, optional)
+	found := false
+	if err == nil {
+		found, err = x.settled(ctx, s)
+	}
+	switch {
+	case err != nil:
+		x.emit(s, Event{Type: StageRetry, Err: fmt.Errorf("pulling it failed, so it is computed: %w", err)})
+		return false
+	case !found:
+		return false
+	}
+	x.emit(s, Event{Type: StagePulled})
+	x.mu.Lock()
+	x.pulled = append(x.pulled, s)
+	x.mu.Unlock()
+	x.finish(ctx, s, &x.hit)
+	return true
 }
 
 // settled asks the store again, under the key's lock: another process may have
@@ -314,7 +351,7 @@ func (x *execution) summary() (Summary, []*Step) {
 		x.skipped = append(x.skipped, s)
 	}
 	return Summary{
-		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Failed: byBlock(x.failed), Skipped: byBlock(x.skipped),
+		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Pulled: byBlock(x.pulled), Failed: byBlock(x.failed), Skipped: byBlock(x.skipped),
 	}, x.failed
 }
 

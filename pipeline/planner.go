@@ -20,6 +20,23 @@ type Store interface {
 	TryLock(key cache.Key) (unlock func() error, ok bool, err error)
 }
 
+// Puller is a store that finds entries elsewhere, too.
+type Puller interface {
+	// Pull brings an entry that Lookup found away. Artifacts that are optional
+	// may be missing there.
+	Pull(ctx context.Context, e cache.Entry, optional func(artifact string) bool) error
+	// Near is the store without what is elsewhere.
+	Near() cache.Store
+}
+
+// near is where states are looked for: they are not shared.
+func (p *Planner) near() cache.Store {
+	if t, ok := p.Store.(Puller); ok {
+		return t.Near()
+	}
+	return p.Store
+}
+
 // Planner says what a run would do. It changes nothing.
 type Planner struct {
 	Graph   *Graph
@@ -137,7 +154,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
 		return nil
 	}
 	in, _, _ := p.inputs(plan, s)
-	states := &States{store: p.Store, kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
+	states := &States{store: p.near(), kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
@@ -240,6 +257,9 @@ func (s *Step) settle(f cache.Found) {
 		return
 	}
 	s.Action, s.Entry = Hit, f.Entry
+	if f.Away {
+		s.Action, s.Reason = Pull, Reason{Text: "a remote has it"}
+	}
 	s.artifacts = make(map[string]cache.Artifact, len(f.Entry.Artifacts))
 	for _, a := range f.Entry.Artifacts {
 		s.artifacts[a.Name] = a

@@ -24,9 +24,10 @@ type Runner struct {
 	Launcher  Launcher
 	Host      Host
 	Log       *slog.Logger
-	Jobs      int         // actions at once; 0 means one per core
-	KeepGoing bool        // after a failure, run what does not depend on it
-	Observe   func(Event) // called by one goroutine at a time; may be nil
+	Jobs      int               // actions at once; 0 means one per core
+	KeepGoing bool              // after a failure, run what does not depend on it
+	Observe   func(Event)       // called by one goroutine at a time; may be nil
+	Published func(cache.Entry) // told of each entry that an action made; may be nil
 }
 
 // Run computes what the plan says, and what becomes known on the way. A failed

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
@@ -88,8 +89,10 @@ type globals struct {
 	noColor   bool
 	logLevel  string
 	keepGoing bool // of run
+	offline   bool
 
-	shown *view.View // made on first use
+	shown      *view.View  // made on first use
+	configured *hcl.Config // read on first use
 }
 
 // view returns the invocation's view.
@@ -118,6 +121,7 @@ func (g *globals) root() *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&g.noColor, "no-color", false, "print without colours")
 	flags.StringVar(&g.logLevel, "log", "warn", "what to log on stderr: debug, info, warn or error")
+	flags.BoolVar(&g.offline, "offline", false, "do not ask the remote")
 	root.AddCommand(
 		g.initCommand(), g.validateCommand(), g.fmtCommand(), g.planCommand(), g.runCommand(),
 		g.showCommand(), g.explainCommand(), g.diffCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(), g.exportCommand(), g.reportCommand(),

@@ -13,14 +13,17 @@ import (
 func (g *globals) cacheCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "Look into the store",
+		Short: "Look after the store, and share it",
 		Long: "The store keeps what was computed, by content. It is the folder that ABLATE_CACHE_DIR\n" +
-			"names, or ablate in the user's cache folder." + codes(""),
+			"or a configuration file names, or ablate in the user's cache folder. A remote stands behind\n" +
+			"it where ABLATE_REMOTE or a configuration file names one: a folder (file://), a bucket (s3://)\n" +
+			"or a server of Bazel's HTTP cache protocol (http://)." + codes(""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return errors.Join(errors.New("cache needs a command: ls or du"), c.Usage())
+			return errors.Join(errors.New("cache needs a command"), c.Usage())
 		},
 	}
-	c.AddCommand(g.cacheLsCommand(), g.cacheDuCommand())
+	c.AddCommand(g.cacheLsCommand(), g.cacheDuCommand(), g.cacheVerifyCommand(), g.cacheGCCommand(), g.cachePinCommand(), g.cacheUnpinCommand(),
+		g.cacheDisownCommand(), g.cachePushCommand(), g.cachePullCommand(), g.cacheServeCommand(), g.cacheKeygenCommand())
 	return c
 }
 

@@ -64,7 +64,7 @@ func (g *globals) initCommand() *cobra.Command {
 
 // upgrade pins what the study's remote sources are now.
 func (g *globals) upgrade(ctx context.Context) error {
-	w, err := g.open()
+	w, err := g.open(ctx)
 	if err != nil {
 		return err
 	}

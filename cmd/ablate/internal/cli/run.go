@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/pipeline"
@@ -72,8 +73,13 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 	if err != nil {
 		return err
 	}
+	drain, err := g.pushing(ctx, w, runner)
+	if err != nil {
+		return err
+	}
 	summary, failure := runner.Run(ctx, plan)
 	shown.Close()
+	drain()
 	err = errors.Join(failure, w.save())
 	if err == nil {
 		err = g.showAnalyses(ctx, w, plan)
@@ -110,6 +116,29 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan)
 			count(len(z.Contrasts), "contrast"), z.Address, hcl.LockFile, z.Known, z.Trials)
 	}
 	return w.plan(ctx)
+}
+
+// pushing sends what a run makes to the remote, in the background. The function
+// it returns waits for that, and reports what could not be sent: that is no
+// failure of the run, whose results are here.
+func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Runner) (drain func(), err error) {
+	c, err := g.config()
+	if err != nil || w.remote == nil || !c.Remote.Push {
+		return func() {}, err
+	}
+	p := remote.NewPusher(context.WithoutCancel(ctx), w.store, w.remote)
+	runner.Published = p.Add
+	return func() {
+		pushed, moved, failed := p.Close()
+		g.view().Object(map[string]any{"type": "pushed", "remote": w.remote.URL(), "entries": pushed, "blobs": moved.Blobs, "bytes": moved.Bytes, "failed": len(failed)})
+		if pushed > 0 {
+			g.view().Note("Pushed %s (%s) to %s.\n", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote.URL())
+		}
+		if len(failed) > 0 {
+			g.view().Note("%s not pushed: %v\nThey are in the local store; send them with ablate cache push.\n",
+				counted(len(failed), "entry was", "entries were"), failed[0])
+		}
+	}, nil
 }
 
 // recordRoot writes down what the run needs before it starts, so that nothing
@@ -166,16 +195,22 @@ func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *pipeline
 }
 
 func summaryLine(s pipeline.Summary, elapsed time.Duration) string {
-	line := fmt.Sprintf("%s trained, %d cached, in %s.", count(s.Ran["train"], "trial"), s.Hit["train"], view.Duration(elapsed))
+	cached := fmt.Sprintf("%d cached", s.Hit["train"])
+	if n := pipeline.Total(s.Pulled); n > 0 {
+		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", count(n, "instance"), s.Pulled["train"])
+	}
+	line := fmt.Sprintf("%s trained, %s, in %s.", count(s.Ran["train"], "trial"), cached, view.Duration(elapsed))
 	if n := pipeline.Total(s.Failed); n > 0 {
 		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(pipeline.Total(s.Skipped), "instance"), line)
 	}
 	return line
 }
 
-func count(n int, noun string) string {
+func count(n int, noun string) string { return counted(n, noun, noun+"s") }
+
+func counted(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
+	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
@@ -43,10 +45,11 @@ type workspace struct {
 	stats      *cache.StatCache
 	planner    *pipeline.Planner
 	executable cache.Digest
+	remote     *remote.Remote // nil without one
 }
 
 // open loads the study and opens the store.
-func (g *globals) open() (*workspace, error) {
+func (g *globals) open(ctx context.Context) (*workspace, error) {
 	graph, err := g.loadStudy()
 	if err != nil {
 		return nil, err
@@ -71,6 +74,12 @@ func (g *globals) open() (*workspace, error) {
 	}
 	w.planner = &pipeline.Planner{
 		Graph: graph, Store: store, Memo: w.memo, Select: selects,
+	}
+	if w.remote, err = g.openRemote(ctx); err != nil {
+		return nil, err
+	}
+	if w.remote != nil {
+		w.planner.Store = remote.Tiered{Local: store, Remote: w.remote}
 	}
 	lock, list := hcl.ReadLock(dir)
 	if err := list.Err(); err != nil {
@@ -106,7 +115,7 @@ func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
 
 // planned opens the study and plans it.
 func (g *globals) planned(ctx context.Context) (*workspace, *pipeline.Plan, error) {
-	w, err := g.open()
+	w, err := g.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,10 +135,38 @@ func (g *globals) plannedStep(ctx context.Context, typed string) (*workspace, *p
 
 func (w *workspace) save() error { return errors.Join(w.memo.Save(), w.stats.Save()) }
 
+// config is what the machine and the team say: the user's file, the
+// environment, the study's own file.
+func (g *globals) config() (hcl.Config, error) {
+	if g.configured != nil {
+		return *g.configured, nil
+	}
+	var files []string
+	if dir, err := os.UserConfigDir(); err == nil {
+		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
+	}
+	c, list := hcl.ReadConfig(append(files, filepath.Join(g.dir, ".ablate", "config.hcl"))...)
+	if err := list.Err(); err != nil {
+		return c, err
+	}
+	if dir := g.environ("ABLATE_CACHE_DIR"); dir != "" {
+		c.CacheDir = dir
+	}
+	if url := g.environ("ABLATE_REMOTE"); url != "" {
+		c.Remote.URL = url
+	}
+	g.configured = &c
+	return c, nil
+}
+
 // storeDir is where the store lives.
 func (g *globals) storeDir() (string, error) {
-	if dir := g.environ("ABLATE_CACHE_DIR"); dir != "" {
-		return filepath.Abs(dir)
+	c, err := g.config()
+	if err != nil {
+		return "", err
+	}
+	if c.CacheDir != "" {
+		return filepath.Abs(c.CacheDir)
 	}
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -144,6 +181,24 @@ func (g *globals) openStore() (*cache.Local, error) {
 		return nil, err
 	}
 	return cache.Open(fsys.NewOS(), dir)
+}
+
+// openRemote connects to the remote that stands behind the store; nil where
+// there is none, or none is wanted.
+func (g *globals) openRemote(ctx context.Context) (*remote.Remote, error) {
+	c, err := g.config()
+	if err != nil || c.Remote.URL == "" || g.offline {
+		return nil, err
+	}
+	o := remote.Options{URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Trust: c.Trust}
+	if c.Remote.Sign != "" {
+		raw, err := os.ReadFile(c.Remote.Sign)
+		if err != nil {
+			return nil, fmt.Errorf("reading the key to sign with: %w", err)
+		}
+		o.Sign = strings.TrimSpace(string(raw))
+	}
+	return remote.Open(ctx, o)
 }
 
 // digestExecutable hashes the running program: fingerprints are remembered

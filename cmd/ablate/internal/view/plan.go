@@ -63,6 +63,9 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 	if n := count(pipeline.Resume); n > 0 {
 		line += fmt.Sprintf("%d to resume, ", n)
 	}
+	if n := count(pipeline.Pull); n > 0 {
+		line += fmt.Sprintf("%d to pull, ", n)
+	}
 	line += fmt.Sprintf("%d cached, %d pending", count(pipeline.Hit), count(pipeline.Pending))
 	run, pending := p.Count("train", pipeline.Run)+p.Count("train", pipeline.Resume), p.Count("train", pipeline.Pending)
 	switch {

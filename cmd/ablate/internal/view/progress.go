@@ -68,7 +68,7 @@ func (p *Progress) Observe(e pipeline.Event) {
 			p.running[name] = &runningStep{event: e, started: e.Time}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
-	case pipeline.StageHit:
+	case pipeline.StageHit, pipeline.StagePulled:
 		delete(p.running, name)
 	case pipeline.StageRetry:
 		p.say("%s %s is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)

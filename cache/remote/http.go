@@ -1,0 +1,150 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"ablate/cache"
+)
+
+// bazel is a server of Bazel's HTTP cache protocol: our own, bazel-remote, or
+// a web server with PUT. It has no conditional write.
+type bazel struct {
+	base   string
+	token  string
+	client *retryablehttp.Client
+}
+
+// How often a request is repeated that a server was too busy for.
+const (
+	retries = 4
+	waitMin = 200 * time.Millisecond
+	waitMax = 10 * time.Second
+)
+
+func newHTTP(u *url.URL, token string) *bazel {
+	c := retryablehttp.NewClient() // honours Retry-After
+	c.Logger = nil
+	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, waitMin, waitMax
+	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	return &bazel{base: strings.TrimSuffix(u.String(), "/"), token: token, client: c}
+}
+
+// check asks for the empty blob, which servers of the protocol know or do not,
+// but never answer with a page.
+func (b *bazel) check(ctx context.Context) error {
+	_, err := b.has(ctx, casName(cache.DigestOf(nil)))
+	return err
+}
+
+func (b *bazel) do(ctx context.Context, method, name string, body any, size int64) (*http.Response, error) {
+	req, err := retryablehttp.NewRequestWithContext(ctx, method, b.base+"/"+name, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.ContentLength = size
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
+	if b.token != "" {
+		req.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return nil, b.explain(err)
+	}
+	return resp, nil
+}
+
+// explain says what to do about a connection that fails.
+func (b *bazel) explain(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown), errors.As(err, &name):
+		return fmt.Errorf("%w: the server's certificate is not trusted here; SSL_CERT_FILE names a file of certificates that are", err)
+	case errors.As(err, &record):
+		return fmt.Errorf("%w: the server does not speak TLS; is its address http:// and not https://?", err)
+	}
+	return err
+}
+
+// refuse turns an answer that is no object into an error.
+func (b *bazel) refuse(resp *http.Response) error {
+	page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
+	switch code := resp.StatusCode; {
+	case code == http.StatusNotFound && page:
+		return fmt.Errorf("%s answers with a web page: there is no cache at this address, or a proxy stands before it", b.base)
+	case code == http.StatusNotFound:
+		return errAbsent
+	case code == http.StatusUnauthorized && b.token == "":
+		return fmt.Errorf("%s wants a token (401): set ABLATE_REMOTE_TOKEN", b.base)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return fmt.Errorf("%s refuses us (%d): is ABLATE_REMOTE_TOKEN right, and may it do this?", b.base, code)
+	case code == http.StatusTooManyRequests:
+		return fmt.Errorf("%s is too busy (429), also after %d repetitions: try again later", b.base, retries)
+	case code >= http.StatusInternalServerError:
+		return fmt.Errorf("%s fails (%s), also after %d repetitions", b.base, resp.Status, retries)
+	case code >= http.StatusMultipleChoices:
+		return fmt.Errorf("%s answers %s, which no cache does", b.base, resp.Status)
+	case page:
+		return fmt.Errorf("%s answers with a web page: a proxy or a login page stands before the cache", b.base)
+	}
+	return nil
+}
+
+func (b *bazel) get(ctx context.Context, name string) (io.ReadCloser, error) {
+	resp, err := b.do(ctx, http.MethodGet, name, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.refuse(resp); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+func (b *bazel) has(ctx context.Context, name string) (bool, error) {
+	resp, err := b.do(ctx, http.MethodHead, name, nil, 0)
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	if err := b.refuse(resp); errors.Is(err, errAbsent) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func (b *bazel) put(ctx context.Context, name string, o object) error {
+	body := retryablehttp.ReaderFunc(func() (io.Reader, error) { return o.open() })
+	if o.size == 0 {
+		body = func() (io.Reader, error) { return http.NoBody, nil }
+	}
+	resp, err := b.do(ctx, http.MethodPut, name, body, o.size)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := b.refuse(resp); err != nil {
+		if errors.Is(err, errAbsent) {
+			return fmt.Errorf("%s takes no objects (404): there is no cache at this address", b.base)
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"ablate/cache"
+)
+
+// Tiered is a local store with a remote behind it: what is not here is looked
+// for there.
+type Tiered struct {
+	*cache.Local
+	Remote *Remote
+}
+
+// Near is the store without the remote, for what is never shared.
+func (t Tiered) Near() cache.Store { return t.Local }
+
+// Lookup implements cache.Store. What only the remote has is found with all
+// its artifacts, and must be pulled before it is read.
+func (t Tiered) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
+	found, err := t.Local.Lookup(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	var missing []cache.Key
+	var at []int
+	for i, f := range found {
+		if !f.OK {
+			missing, at = append(missing, keys[i]), append(at, i)
+		}
+	}
+	entries, err := t.Remote.Find(ctx, missing...)
+	if err != nil {
+		return nil, err
+	}
+	for j, e := range entries {
+		if e != nil && !t.Local.Disowned(*e) {
+			found[at[j]] = cache.Found{OK: true, Entry: *e, Away: true}
+		}
+	}
+	return found, nil
+}
+
+// Pull brings an entry that Lookup found away.
+func (t Tiered) Pull(ctx context.Context, e cache.Entry, optional func(artifact string) bool) error {
+	_, err := t.Remote.Pull(ctx, t.Local, e, optional)
+	return err
+}
+
+// Pusher sends entries to a remote while a run goes on. It never holds the run
+// up: what the queue cannot take, and what fails, is reported at the end.
+type Pusher struct {
+	store  *cache.Local
+	remote *Remote
+	queue  chan cache.Entry
+	done   sync.WaitGroup
+
+	mu     sync.Mutex
+	moved  Moved
+	pushed int
+	failed []error
+}
+
+// queued is how many entries wait at most.
+const queued = 1024
+
+// NewPusher starts sending in the background.
+func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
+	p := &Pusher{store: store, remote: r, queue: make(chan cache.Entry, queued)}
+	const senders = 2
+	for range senders {
+		p.done.Go(func() {
+			for e := range p.queue {
+				p.push(ctx, e)
+			}
+		})
+	}
+	return p
+}
+
+func (p *Pusher) push(ctx context.Context, e cache.Entry) {
+	moved, err := PushEntry(ctx, p.store, p.remote, e)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved.Blobs, p.moved.Bytes = p.moved.Blobs+moved.Blobs, p.moved.Bytes+moved.Bytes
+	if err != nil {
+		p.failed = append(p.failed, err)
+		return
+	}
+	p.pushed++
+}
+
+// PushEntry sends an entry as the store has it now: what it has given up is
+// left out.
+func PushEntry(ctx context.Context, store *cache.Local, r *Remote, e cache.Entry) (Moved, error) {
+	found, err := store.Lookup(ctx, e.Key)
+	if err != nil {
+		return Moved{}, err
+	}
+	if !found[0].OK {
+		return Moved{}, fmt.Errorf("entry %s is gone from the store", e.Key)
+	}
+	return r.Push(ctx, store, found[0].Entry, found[0].Absent)
+}
+
+// Add queues an entry; a full queue is a failure of that entry.
+func (p *Pusher) Add(e cache.Entry) {
+	select {
+	case p.queue <- e:
+	default:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.failed = append(p.failed, errors.New("the remote was too slow for the entry "+e.Key.String()))
+	}
+}
+
+// Close waits until everything is sent, and says what was not.
+func (p *Pusher) Close() (pushed int, moved Moved, failed []error) {
+	close(p.queue)
+	p.done.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pushed, p.moved, p.failed
+}

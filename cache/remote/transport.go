@@ -1,0 +1,76 @@
+// Package remote shares entries and blobs with other machines: over a folder,
+// an object store, or HTTP in Bazel's cache protocol.
+//
+// All of them hold the same two things: ac/<key>, a Bazel ActionResult that
+// names an entry's artifacts and carries the entry, and cas/<sha256>, the
+// blobs. What comes from outside is verified by its digest before anybody sees
+// it; an entry only when its signature is trusted, where signatures are asked
+// for.
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"ablate/cache"
+)
+
+// transport moves named objects. A name is ac/ or cas/ and a hash.
+type transport interface {
+	// get opens an object; errAbsent when there is none.
+	get(ctx context.Context, name string) (io.ReadCloser, error)
+	// has reports whether an object is there.
+	has(ctx context.Context, name string) (bool, error)
+	// put stores an object if there is none of the name. Where the transport
+	// cannot promise that, a second writer wins.
+	put(ctx context.Context, name string, o object) error
+	// check reports a transport that is not what it should be: an absent
+	// bucket, a folder that is not mounted, a page instead of a cache.
+	check(ctx context.Context) error
+}
+
+// object is what is stored: its digest, its size, and its bytes, which may be
+// asked for again when a transfer is repeated.
+type object struct {
+	digest cache.Digest
+	size   int64
+	open   func() (io.ReadCloser, error)
+}
+
+// errAbsent says that there is no object of a name.
+var errAbsent = errors.New("it is not there")
+
+// newTransport opens a remote by its address. token is sent as a bearer token
+// over HTTP.
+func newTransport(ctx context.Context, address, token string) (transport, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address: %w", address, err)
+	}
+	switch u.Scheme {
+	case "file":
+		return newFolder(u)
+	case "http", "https":
+		return newHTTP(u, token), nil
+	case "s3":
+		return newS3(ctx, u)
+	}
+	return nil, fmt.Errorf("%q is none of file:///folder, http(s)://host/path, s3://bucket/prefix", address)
+}
+
+func acName(k cache.Key) string     { return "ac/" + k.String() }
+func casName(d cache.Digest) string { return "cas/" + d.Hex() }
+
+// digestOf is the digest in a cas name.
+func digestOf(name string) (cache.Digest, bool) {
+	hex, ok := strings.CutPrefix(name, "cas/")
+	if !ok {
+		return cache.Digest{}, false
+	}
+	d, err := cache.ParseDigest("sha256:" + hex)
+	return d, err == nil
+}

@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// ExitDamage is the code of a check that found damage.
+const ExitDamage = 4
+
+func (g *globals) cacheVerifyCommand() *cobra.Command {
+	var repair bool
+	var sample int
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Read everything in the store and check its digests",
+		Long: "verify reads every entry and every blob that an entry names. What is damaged is moved\n" +
+			"aside, so that it counts as absent and is made again; with --repair it is fetched from the\n" +
+			"remote. What was given up to save room is no damage." + codes("4 damage found"),
+		Example: "  ablate cache verify --sample 100",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.verify(c.Context(), repair, sample)
+		},
+	}
+	c.Flags().BoolVar(&repair, "repair", false, "fetch what is damaged from the remote")
+	c.Flags().IntVar(&sample, "sample", 0, "check so many entries, chosen at random; 0 means all")
+	return c
+}
+
+func (g *globals) verify(ctx context.Context, repair bool, sample int) error {
+	store, err := g.openStore()
+	if err != nil {
+		return err
+	}
+	damaged, err := store.Reindex()
+	if err != nil {
+		return err
+	}
+	if damaged > 0 {
+		g.view().Text(fmt.Sprintf("%s damaged and moved aside\n", counted(damaged, "entry is", "entries are")))
+	}
+	var entries []cache.Entry
+	for e, err := range store.Entries(ctx, "", "") {
+		if err != nil {
+			return err
+		}
+		entries = append(entries, e)
+	}
+	if sample > 0 && sample < len(entries) {
+		rand.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
+		entries = entries[:sample]
+	}
+	var broken []cache.Fault
+	gone := 0
+	checked, err := store.Verify(ctx, entries, func(f cache.Fault) {
+		if f.Gone {
+			gone++
+			return
+		}
+		broken = append(broken, f)
+		g.view().Object(map[string]any{"type": "damage", "key": f.Entry.Key, "artifact": f.Artifact, "digest": f.Digest, "error": f.Err.Error()})
+		g.view().Text(fmt.Sprintf("%s.%s %s, %s: %v\n", f.Entry.Block, f.Entry.Type, f.Entry.Key.String()[:12], f.Artifact, f.Err))
+	})
+	if err != nil {
+		return err
+	}
+	repaired, err := g.repair(ctx, store, broken, repair)
+	if err != nil {
+		return err
+	}
+	g.view().Object(map[string]any{"type": "verified", "entries": len(entries), "blobs": checked, "damaged": len(broken) + damaged, "repaired": repaired, "gone": gone})
+	g.view().Text(fmt.Sprintf("%s with %s read: %d damaged, %d repaired, %d not there (given up, or never pulled).\n",
+		counted(len(entries), "entry", "entries"), count(checked, "blob"), len(broken)+damaged, repaired, gone))
+	if len(broken)+damaged > 0 {
+		return exitError{ExitDamage}
+	}
+	return nil
+}
+
+// repair fetches the entries of damaged blobs from the remote.
+func (g *globals) repair(ctx context.Context, store *cache.Local, broken []cache.Fault, wanted bool) (int, error) {
+	if !wanted || len(broken) == 0 {
+		return 0, nil
+	}
+	r, err := g.openRemote(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if r == nil {
+		return 0, fmt.Errorf("--repair needs a remote: name one with ABLATE_REMOTE")
+	}
+	repaired := 0
+	for _, f := range broken {
+		if _, err := r.Pull(ctx, store, f.Entry, func(name string) bool { return name != f.Artifact }); err != nil {
+			g.view().Text(fmt.Sprintf("not repaired: %v\n", err))
+			continue
+		}
+		repaired++
+	}
+	return repaired, nil
+}
+
+func (g *globals) cacheGCCommand() *cobra.Command {
+	var apply bool
+	var budget string
+	var grace time.Duration
+	c := &cobra.Command{
+		Use:   "gc",
+		Short: "Say what could go from the store, and remove it with --apply",
+		Long: "gc lists blobs that no entry names, artifacts that no recorded run and no pin needs, and\n" +
+			"what crashes left over. With --budget it goes on until the blobs take no more than that:\n" +
+			"checkpoints and states that can be made again, those first that cost the least for their\n" +
+			"size. Entries, metrics and provenance always stay." + codes(""),
+		Example: "  ablate cache gc --budget 50GiB --apply",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			limit := int64(-1)
+			if budget != "" {
+				var err error
+				if limit, err = parseSize(budget); err != nil {
+					return fmt.Errorf("--budget: %w", err)
+				}
+			}
+			return g.collect(c.Context(), limit, grace, apply)
+		},
+	}
+	c.Flags().BoolVar(&apply, "apply", false, "remove it")
+	c.Flags().StringVar(&budget, "budget", "", "how much the blobs may take, for example 50GiB")
+	c.Flags().DurationVar(&grace, "grace", 24*time.Hour, "keep what is younger: an action under way may need it")
+	return c
+}
+
+func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration, apply bool) error {
+	store, err := g.openStore()
+	if err != nil {
+		return err
+	}
+	c, err := store.Collect(ctx, cache.CollectOptions{
+		Budget: budget, Grace: grace, Now: time.Now(), Evictable: g.evictable,
+		Cost: func(ctx context.Context, e cache.Entry) float64 {
+			raw, err := cache.ReadAll(ctx, store, e.Provenance)
+			var p pipeline.Provenance
+			if err != nil || json.Unmarshal(raw, &p) != nil {
+				return 0
+			}
+			return p.Seconds
+		},
+	})
+	if err != nil {
+		return err
+	}
+	byWhy := make(map[string]int)
+	bytes := make(map[string]int64)
+	var order []string
+	for _, x := range c.Items {
+		g.view().Object(map[string]any{"type": "garbage", "path": x.Path, "bytes": x.Bytes, "why": x.Why})
+		if byWhy[x.Why] == 0 {
+			order = append(order, x.Why)
+		}
+		byWhy[x.Why]++
+		bytes[x.Why] += x.Bytes
+	}
+	for _, why := range order {
+		g.view().Text(fmt.Sprintf("%10s in %6d  %s\n", size(bytes[why]), byWhy[why], why))
+	}
+	if !apply {
+		g.view().Text(fmt.Sprintf("%s could go, %s of blobs would stay. Nothing is removed without --apply.\n", size(c.Bytes()), size(c.Kept)))
+		return nil
+	}
+	freed, err := c.Apply(ctx)
+	g.view().Object(map[string]any{"type": "collected", "bytes": freed, "kept": c.Kept})
+	g.view().Text(fmt.Sprintf("%s removed, %s of blobs stay.\n", size(freed), size(c.Kept)))
+	return err
+}
+
+// evictable asks the kinds what can be given up. A checkpoint is; states are
+// known to the store.
+func (g *globals) evictable(block, _, artifact string) bool {
+	return block == "train" && artifact == "checkpoint"
+}
+
+// parseSize reads 50GiB, 20 GB, 1e9.
+func parseSize(s string) (int64, error) {
+	digits := strings.TrimRight(s, "KMGTiBkb ")
+	v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if err != nil || v < 0 {
+		return 0, fmt.Errorf("%q is no amount such as 50GiB", s)
+	}
+	units := map[string]float64{
+		"": 1, "B": 1, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+	}
+	unit, ok := units[strings.TrimSpace(s[len(digits):])]
+	if !ok {
+		return 0, fmt.Errorf("%q is no amount such as 50GiB", s)
+	}
+	return int64(v * unit), nil
+}
+
+func (g *globals) cachePinCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "pin ADDRESS", Short: "Keep an instance's result from being collected",
+		Long:    "pin keeps a cached result whatever gc is asked to do." + codes(""),
+		Example: "  ablate cache pin analysis.factorial.coupling",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, s, err := g.plannedStep(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if err := s.Cached(); err != nil {
+				return err
+			}
+			g.view().Text(fmt.Sprintf("pinned %s  %s\n", s.Key.String()[:12], s.Address))
+			return w.store.AddPin(cache.Pin{Key: s.Key, Address: s.Address.String(), Time: time.Now().UTC()})
+		},
+	}
+}
+
+func (g *globals) cacheUnpinCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "unpin ADDRESS", Short: "Take a pin back",
+		Long:    "unpin lets a result be collected again." + codes(""),
+		Example: "  ablate cache unpin analysis.factorial.coupling",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, s, err := g.plannedStep(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return w.store.RemovePin(s.Key)
+		},
+	}
+}
+
+func (g *globals) cacheDisownCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "disown ADDRESS", Short: "Retract a bad result: it is not used again, wherever it comes from",
+		Long: "disown takes a result out of the store and keeps a tombstone with the reason. The next run\n" +
+			"computes it anew; the same bytes are not taken from a remote again. What rests on it is\n" +
+			"listed: where the new result differs, it runs again, too." + codes(""),
+		Example: "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if reason == "" {
+				return fmt.Errorf("say why with --reason: it is kept for those who ask later")
+			}
+			w, plan, err := g.planned(c.Context())
+			if err != nil {
+				return err
+			}
+			s, err := g.step(plan, args[0])
+			if err != nil {
+				return err
+			}
+			if err := s.Cached(); err != nil {
+				return err
+			}
+			if err := w.store.Disown(s.Entry, reason, time.Now()); err != nil {
+				return err
+			}
+			g.view().Object(map[string]any{"type": "disowned", "address": s.Address.String(), "key": s.Key, "reason": reason})
+			g.view().Text(fmt.Sprintf("disowned %s  %s\n", s.Key.String()[:12], s.Address))
+			for _, x := range plan.Steps {
+				for _, need := range plan.Needs(x) {
+					if need == s {
+						g.view().Object(map[string]any{"type": "rests_on_disowned", "address": x.Address.String()})
+						g.view().Text(fmt.Sprintf("  %s rests on it\n", x.Address))
+					}
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why it is bad")
+	return c
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache/remote"
+	"ablate/pipeline"
+)
+
+// sharing opens the study, its plan and the remote that must be there.
+func (g *globals) sharing(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+	w, plan, err := g.planned(ctx)
+	if err == nil && w.remote == nil {
+		err = errors.New("there is no remote: name one with ABLATE_REMOTE or in a configuration file")
+	}
+	return w, plan, err
+}
+
+func (g *globals) cachePushCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "push", Short: "Send the study's results to the remote",
+		Long: "push sends every cached result of the study, or of what --target selects, that the remote\n" +
+			"lacks. What was cut short goes on where it was: blobs that are there are not sent again." + codes("3 something could not be sent"),
+		Example: "  ablate cache push --target 'norm=derf.*'",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			w, plan, err := g.sharing(ctx)
+			if err != nil {
+				return err
+			}
+			return g.transfer(plan, pipeline.Hit, "pushed", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+				return remote.PushEntry(ctx, w.store, w.remote, s.Entry)
+			})
+		},
+	}
+	g.targetFlag(c)
+	return c
+}
+
+func (g *globals) cachePullCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "pull", Short: "Bring the study's results here from the remote",
+		Long: "pull brings what the remote has of the study, or of what --target selects. run does so by\n" +
+			"itself for what it needs." + codes("3 something could not be brought"),
+		Example: "  ablate cache pull",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			w, plan, err := g.sharing(ctx)
+			if err != nil {
+				return err
+			}
+			return g.transfer(plan, pipeline.Pull, "pulled", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
+			})
+		},
+	}
+	g.targetFlag(c)
+	return c
+}
+
+// transfer moves the steps with an action, and goes on after a failure.
+func (g *globals) transfer(plan *pipeline.Plan, which pipeline.Action, verb, url string, move func(*pipeline.Step) (remote.Moved, error)) error {
+	done, failed := 0, 0
+	var bytes int64
+	for _, s := range plan.Steps {
+		if s.Action != which {
+			continue
+		}
+		moved, err := move(s)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err != nil {
+			failed++
+			g.view().Object(map[string]any{"type": "not_" + verb, "address": s.Address.String(), "error": err.Error()})
+			g.view().Note("%s: %v\n", s.Address, err)
+			continue
+		}
+		done++
+		bytes += moved.Bytes
+		g.view().Object(map[string]any{"type": verb, "address": s.Address.String(), "key": s.Key, "blobs": moved.Blobs, "bytes": moved.Bytes})
+		if moved.Blobs > 0 {
+			g.view().Note("%s %s (%s)\n", verb, s.Address, size(moved.Bytes))
+		}
+	}
+	g.view().Text(fmt.Sprintf("%s %s, %s moved, %d failed: %s\n", counted(done, "entry", "entries"), verb, size(bytes), failed, url))
+	if failed > 0 {
+		return exitError{ExitPartial}
+	}
+	return nil
+}
+
+func (g *globals) cacheServeCommand() *cobra.Command {
+	var listen string
+	var readOnly bool
+	c := &cobra.Command{
+		Use: "serve", Short: "Serve the store to other machines, in Bazel's HTTP cache protocol",
+		Long: "serve makes this machine's store a remote for others, at /ac and /cas. With\n" +
+			"ABLATE_REMOTE_TOKEN set, clients must send it as a bearer token; without it, serve listens on\n" +
+			"this machine only. Put a proxy with TLS before it where the network is not your own." + codes(""),
+		Example: "  ABLATE_REMOTE_TOKEN=$(openssl rand -hex 32) ablate cache serve --listen :8080",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			store, err := g.openStore()
+			if err != nil {
+				return err
+			}
+			s := remote.Server{Store: store, Token: g.environ("ABLATE_REMOTE_TOKEN"), ReadOnly: readOnly}
+			if err := s.CheckListen(listen); err != nil {
+				return err
+			}
+			return g.serve(c.Context(), s, listen)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "the `address` to listen at")
+	c.Flags().BoolVar(&readOnly, "read-only", false, "take nothing from clients")
+	return c
+}
+
+func (g *globals) serve(ctx context.Context, s remote.Server, listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	g.view().Object(map[string]any{"type": "serving", "address": l.Addr().String()})
+	g.view().Note("Serving %s at http://%s\n", s.Store.Dir(), l.Addr())
+	const header, drain = 10 * time.Second, 5 * time.Second
+	server := &http.Server{Handler: s, ReadHeaderTimeout: header}
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		server.Shutdown(end)
+	})
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (g *globals) cacheKeygenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "keygen NAME", Short: "Make a pair of keys for signing results",
+		Long: "keygen writes NAME.key, which signs what is pushed (remote { sign = \"NAME.key\" }), and prints\n" +
+			"the public key for everybody else's trust { keys = [...] }. Where trust names keys, results\n" +
+			"from the remote that none of them signed are refused." + codes(""),
+		Example: "  ablate cache keygen alice@lab",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			private, public, err := remote.Keygen(args[0])
+			if err != nil {
+				return fmt.Errorf("making keys for %q: %w", args[0], err)
+			}
+			f, err := os.OpenFile(args[0]+".key", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString(private + "\n")
+			if err := errors.Join(err, f.Close()); err != nil {
+				return err
+			}
+			g.view().Object(map[string]string{"type": "keys", "private": args[0] + ".key", "public": public})
+			g.view().Text(public + "\n")
+			return nil
+		},
+	}
+}
