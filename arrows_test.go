@@ -29,13 +29,15 @@ var bans = []ban{
 
 // Third-party modules and the only folders that may import them.
 var homes = map[string]string{
-	"github.com/hashicorp/hcl": "ablate/hcl",
-	"github.com/zclconf":       "ablate/hcl",
-	"github.com/gomlx":         "ablate/stages",
-	"gonum.org":                "ablate/stages",
-	"github.com/spf13/cobra":   "ablate/cmd",
-	"github.com/spf13/afero":   "ablate/cache",
-	"modernc.org/sqlite":       "ablate/cmd/ablate/internal/tables",
+	"github.com/hashicorp/hcl":              "ablate/hcl",
+	"github.com/zclconf":                    "ablate/hcl",
+	"github.com/gomlx":                      "ablate/stages",
+	"gonum.org":                             "ablate/stages",
+	"github.com/spf13/cobra":                "ablate/cmd",
+	"github.com/spf13/afero":                "ablate/cache",
+	"github.com/hashicorp/go-retryablehttp": "ablate/cache/remote",
+	"golang.org/x/mod":                      "ablate/cache/remote",
+	"modernc.org/sqlite":                    "ablate/cmd/ablate/internal/tables",
 }
 
 type goPackage struct {

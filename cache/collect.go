@@ -37,7 +37,7 @@ func (s *Local) AddPin(p Pin) error {
 func (s *Local) RemovePin(k Key) error {
 	err := s.fs.Remove(s.path("pins", k.String()+".json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not pinned", k)
+		return nil // another pin's need, taken back with it
 	}
 	return err
 }
@@ -99,6 +99,9 @@ type CollectOptions struct {
 	// Evictable reports whether an artifact can be given up without its entry
 	// becoming a miss.
 	Evictable func(block, typ, artifact string) bool
+	// Measured reports whether an artifact is what an action was done for, small
+	// and not to be had again: it always stays.
+	Measured func(block, typ, artifact string) bool
 	// Cost is how many seconds an entry took; what costs most for its size goes
 	// last. Unknown is 0.
 	Cost func(ctx context.Context, e Entry) float64
@@ -106,7 +109,7 @@ type CollectOptions struct {
 
 // blobUse is what the entries say of a blob.
 type blobUse struct {
-	document  bool // ingredients, provenance, metrics: always kept
+	document  bool // ingredients, provenance, what was measured: always kept
 	rooted    bool // a run or a pin needs it
 	evictable bool // only as something that can be given up
 	perByte   float64
@@ -116,8 +119,7 @@ type blobUse struct {
 // Collect plans a garbage collection: blobs that no entry names, artifacts of
 // entries that no recorded run and no pin needs, leftovers of crashes; and, to
 // keep within a budget, what can be given up at the least cost. Entries,
-// ingredients, provenance and metrics always stay: what was measured is small
-// and cannot be had again.
+// ingredients, provenance and what was measured always stay.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
 	uses, err := s.uses(ctx, o)
 	if err != nil {
@@ -211,7 +213,7 @@ func (s *Local) uses(ctx context.Context, o CollectOptions) (map[Digest]*blobUse
 		for _, a := range e.Artifacts {
 			u := use(a.Digest)
 			u.why = e.Block + "." + e.Type + " " + a.Name
-			u.document = u.document || a.Name == "metrics"
+			u.document = u.document || o.Measured != nil && o.Measured(e.Block, e.Type, a.Name)
 			u.rooted = u.rooted || rooted
 			if e.Block != "state" && rooted {
 				u.evictable = u.evictable && o.Evictable != nil && o.Evictable(e.Block, e.Type, a.Name)

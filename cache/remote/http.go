@@ -74,7 +74,7 @@ func (b *bazel) explain(err error) error {
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &name):
 		return fmt.Errorf("%w: the server's certificate is not trusted here; SSL_CERT_FILE names a file of certificates that are", err)
-	case errors.As(err, &record):
+	case errors.As(err, &record), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: the server does not speak TLS; is its address http:// and not https://?", err)
 	}
 	return err

@@ -62,6 +62,18 @@ func (b *bucket) key(name string) string {
 
 func (b *bucket) check(ctx context.Context) error {
 	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(b.name)})
+	if err == nil {
+		return nil
+	}
+	// An answer to HEAD has no body, and so does not say what is wrong; one to
+	// GET does.
+	r, why := b.open(ctx, b.prefix+"v1/none")
+	switch {
+	case why == nil:
+		r.Close()
+	case !errors.Is(why, errAbsent):
+		return why
+	}
 	return b.explain(err)
 }
 
@@ -82,13 +94,13 @@ func (b *bucket) explain(err error) error {
 	}
 	hint := ""
 	switch {
-	case said == "NoSuchBucket", code == http.StatusNotFound:
+	case said == "NoSuchBucket", code == http.StatusNotFound && (said == "" || said == "NotFound"):
 		hint = "there is no such bucket: check its name, or create it"
 	case said == "PermanentRedirect", said == "AuthorizationHeaderMalformed", said == "IllegalLocationConstraintException", code == http.StatusMovedPermanently:
 		hint = "the bucket is in another region: set AWS_REGION"
 	case said == "ExpiredToken", said == "ExpiredTokenException":
 		hint = "the credentials have expired: log in again"
-	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch":
+	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch", said == "XAdminUserNotFound":
 		hint = "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 	case code == http.StatusForbidden:
 		hint = "we may not do this there: check the credentials and the bucket's policy"

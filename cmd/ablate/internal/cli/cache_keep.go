@@ -121,7 +121,7 @@ func (g *globals) cacheGCCommand() *cobra.Command {
 		Long: "gc lists blobs that no entry names, artifacts that no recorded run and no pin needs, and\n" +
 			"what crashes left over. With --budget it goes on until the blobs take no more than that:\n" +
 			"checkpoints and states that can be made again, those first that cost the least for their\n" +
-			"size. Entries, metrics and provenance always stay." + codes(""),
+			"size. Entries, what trials measured and provenance always stay." + codes(""),
 		Example: "  ablate cache gc --budget 50GiB --apply",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -147,7 +147,9 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 		return err
 	}
 	c, err := store.Collect(ctx, cache.CollectOptions{
-		Budget: budget, Grace: grace, Now: time.Now(), Evictable: g.evictable,
+		Budget: budget, Grace: grace, Now: time.Now(), Evictable: g.evictable, Measured: func(block, typ, artifact string) bool {
+			return block == "train" && !g.evictable(block, typ, artifact)
+		},
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
 			raw, err := cache.ReadAll(ctx, store, e.Provenance)
 			var p pipeline.Provenance
@@ -211,19 +213,17 @@ func parseSize(s string) (int64, error) {
 func (g *globals) cachePinCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "pin ADDRESS", Short: "Keep an instance's result from being collected",
-		Long:    "pin keeps a cached result whatever gc is asked to do." + codes(""),
+		Long:    "pin keeps a cached result and what it rests on, whatever gc is asked to do." + codes(""),
 		Example: "  ablate cache pin analysis.factorial.coupling",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, s, err := g.plannedStep(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if err := s.Cached(); err != nil {
-				return err
-			}
-			g.view().Text(fmt.Sprintf("pinned %s  %s\n", s.Key.String()[:12], s.Address))
-			return w.store.AddPin(cache.Pin{Key: s.Key, Address: s.Address.String(), Time: time.Now().UTC()})
+			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
+				if err := s.Cached(); err != nil {
+					return err
+				}
+				g.view().Text(fmt.Sprintf("pinned %s  %s\n", s.Key.String()[:12], s.Address))
+				return w.store.AddPin(cache.Pin{Key: s.Key, Address: s.Address.String(), Time: time.Now().UTC()})
+			})
 		},
 	}
 }
@@ -231,17 +231,33 @@ func (g *globals) cachePinCommand() *cobra.Command {
 func (g *globals) cacheUnpinCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "unpin ADDRESS", Short: "Take a pin back",
-		Long:    "unpin lets a result be collected again." + codes(""),
+		Long:    "unpin lets a result, and what it rests on, be collected again." + codes(""),
 		Example: "  ablate cache unpin analysis.factorial.coupling",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, s, err := g.plannedStep(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return w.store.RemovePin(s.Key)
+			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
+				return w.store.RemovePin(s.Key)
+			})
 		},
 	}
+}
+
+// eachNeeded calls f for what an instance rests on, and for it.
+func (g *globals) eachNeeded(ctx context.Context, typed string, f func(*workspace, *pipeline.Step) error) error {
+	w, plan, err := g.planned(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := g.step(plan, typed)
+	if err != nil {
+		return err
+	}
+	for _, x := range append(plan.Needs(s), s) {
+		if err := f(w, x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (g *globals) cacheDisownCommand() *cobra.Command {
@@ -249,7 +265,8 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "disown ADDRESS", Short: "Retract a bad result: it is not used again, wherever it comes from",
 		Long: "disown takes a result out of the store and keeps a tombstone with the reason. The next run\n" +
-			"computes it anew; the same bytes are not taken from a remote again. What rests on it is\n" +
+			"computes it anew; the same bytes are not taken from a remote again. States\n" +
+			"that it left on its way go with it. What rests on it is\n" +
 			"listed: where the new result differs, it runs again, too." + codes(""),
 		Example: "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
 		Args:    cobra.ExactArgs(1),
@@ -268,8 +285,15 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 			if err := s.Cached(); err != nil {
 				return err
 			}
-			if err := w.store.Disown(s.Entry, reason, time.Now()); err != nil {
+			states, err := statesOf(c.Context(), w.store, s)
+			if err != nil {
 				return err
+			}
+			// The states first: from them the same result could be put together.
+			for _, e := range append(states, s.Entry) {
+				if err := w.store.Disown(e, reason, time.Now()); err != nil {
+					return err
+				}
 			}
 			g.view().Object(map[string]any{"type": "disowned", "address": s.Address.String(), "key": s.Key, "reason": reason})
 			g.view().Text(fmt.Sprintf("disowned %s  %s\n", s.Key.String()[:12], s.Address))
@@ -286,4 +310,20 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why it is bad")
 	return c
+}
+
+// statesOf lists the states that an instance left behind on its way.
+func statesOf(ctx context.Context, store *cache.Local, s *pipeline.Step) ([]cache.Entry, error) {
+	var out []cache.Entry
+	for e, err := range store.Entries(ctx, pipeline.StateBlock, s.Address.Stage.Type) {
+		if err != nil {
+			return nil, err
+		}
+		raw, err := cache.ReadAll(ctx, store, e.Provenance)
+		var p pipeline.Provenance
+		if err != nil || json.Unmarshal(raw, &p) != nil || p.Address == s.Address { // whose is not known goes, too
+			out = append(out, e)
+		}
+	}
+	return out, nil
 }

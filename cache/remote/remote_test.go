@@ -1,0 +1,561 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"google.golang.org/protobuf/proto"
+
+	"ablate/cache"
+	"ablate/cache/cachetest"
+	"ablate/cache/fsys"
+)
+
+func local(t *testing.T) *cache.Local {
+	t.Helper()
+	s, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// published is a store with one entry under a key of a name.
+func published(t *testing.T, name string) (*cache.Local, cache.Entry) {
+	t.Helper()
+	s := local(t)
+	text := "what " + name + " made"
+	e, err := s.Publish(context.Background(), cachetest.Entry(cachetest.Key(name), cachetest.Put(t, s, text), len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, e
+}
+
+// served is our own server over a store of its own, behind a handler that may
+// spoil its answers.
+func served(t *testing.T, token string, spoil func(http.ResponseWriter, *http.Request, http.Handler)) (string, *cache.Local) {
+	t.Helper()
+	s := local(t)
+	h := Server{Store: s, Token: token}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if spoil != nil {
+			spoil(w, r, h)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL, s
+}
+
+func connect(t *testing.T, o Options) *Remote {
+	t.Helper()
+	r, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// s3Server starts a real S3 server where the machine has one.
+func s3Server(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("versitygw")
+	if err != nil {
+		t.Skip("there is no versitygw on this machine")
+	}
+	dir := t.TempDir()
+	for _, sub := range []string{"data/bucket", "meta"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	cmd := exec.Command(program, "--access", "test", "--secret", "testtest", "--port", address, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data"))
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": "http://" + address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest",
+		"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	for range 100 {
+		if resp, err := http.Get("http://" + address); err == nil {
+			resp.Body.Close()
+			return "s3://bucket/team"
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("the S3 server does not answer: %s", log.String())
+	return ""
+}
+
+// Every transport keeps the same promises.
+func TestRemotes(t *testing.T) {
+	for name, open := range map[string]func(t *testing.T) string{
+		"folder": func(t *testing.T) string { return "file://" + t.TempDir() },
+		"http":   func(t *testing.T) string { url, _ := served(t, "", nil); return url },
+		"s3":     s3Server,
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			address := open(t)
+			r := connect(t, Options{URL: address})
+			from, e := published(t, "k")
+			if found, err := r.Find(ctx, e.Key); err != nil || found[0] != nil {
+				t.Fatalf("Find in an empty remote = %v, %v", found[0], err)
+			}
+			moved, err := r.Push(ctx, from, e, nil)
+			if err != nil || moved.Blobs == 0 {
+				t.Fatalf("Push = %+v, %v", moved, err)
+			}
+			if again, err := r.Push(ctx, from, e, nil); err != nil || again.Blobs != 0 {
+				t.Errorf("pushing again moved %+v, %v, want nothing", again, err)
+			}
+			// Another machine finds and pulls it.
+			to := Tiered{Local: local(t), Remote: connect(t, Options{URL: address})}
+			found, err := to.Lookup(ctx, cachetest.Key("x"), e.Key)
+			if err != nil || found[0].OK || !found[1].OK || !found[1].Away {
+				t.Fatalf("Lookup = %+v, %v, want a miss and one away", found, err)
+			}
+			if err := to.Pull(ctx, found[1].Entry, nil); err != nil {
+				t.Fatal(err)
+			}
+			found, err = to.Lookup(ctx, e.Key)
+			if err != nil || !found[0].OK || found[0].Away || len(found[0].Absent) > 0 {
+				t.Fatalf("after Pull: %+v, %v", found, err)
+			}
+			if got, err := cache.ReadAll(ctx, to, e.Artifacts[0].Digest); err != nil || string(got) != "what k made" {
+				t.Errorf("pulled %q, %v", got, err)
+			}
+			// Who comes second does not replace the first.
+			other := local(t)
+			late, err := other.Publish(ctx, cachetest.Entry(e.Key, cachetest.Put(t, other, "another"), 7))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Push(ctx, other, late, nil); err != nil {
+				t.Fatal(err)
+			}
+			if now, err := r.Find(ctx, e.Key); err != nil || now[0].Artifacts[0].Digest != e.Artifacts[0].Digest {
+				t.Errorf("the first result was replaced: %+v, %v", now[0], err)
+			}
+			// Many writers at once.
+			var wg sync.WaitGroup
+			for i := range 8 {
+				from, e := published(t, fmt.Sprint(i%3))
+				wg.Go(func() {
+					if _, err := r.Push(ctx, from, e, nil); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// A blob larger than a part goes in several, and comes back whole.
+func TestLargeBlobsInS3(t *testing.T) {
+	ctx := context.Background()
+	r := connect(t, Options{URL: s3Server(t)})
+	from, err := cache.Open(fsys.NewOS(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := bytes.Repeat([]byte("0123456789abcdef"), (partSize+partSize/2)/16)
+	w, err := from.Create(ctx, "application/octet-stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(raw)
+	d, size, err := w.Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := cachetest.Put(t, from, "doc")
+	e := cachetest.Entry(cachetest.Key("large"), d, int(size))
+	e.Ingredients, e.Provenance = doc, doc
+	if e, err = from.Publish(ctx, e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Push(ctx, from, e, nil); err != nil {
+		t.Fatal(err)
+	}
+	to := local(t)
+	if _, err := r.Pull(ctx, to, e, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := cache.ReadAll(ctx, to, d)
+	if err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+}
+
+func TestS3Mistakes(t *testing.T) {
+	s3Server(t)
+	for _, c := range []struct{ url, key, want string }{
+		{"s3://nothing", "test", "no such bucket"},
+		{"s3://bucket", "wrong", "check the credentials|credentials are wrong"},
+	} {
+		t.Setenv("AWS_ACCESS_KEY_ID", c.key)
+		_, err := Open(context.Background(), Options{URL: c.url})
+		if err == nil || !oneOf(err.Error(), c.want) {
+			t.Errorf("%s as %s: %v, want %q", c.url, c.key, err, c.want)
+		}
+	}
+}
+
+func oneOf(text, words string) bool {
+	for _, w := range strings.Split(words, "|") {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// The published messages read what we write, and the other way round.
+func TestActionResult(t *testing.T) {
+	d, text := cache.DigestOf([]byte("weights")), []byte("entry")
+	raw := encodeResult([]outputFile{{path: "weights", digest: d, size: 1 << 40}, {path: entryFile, digest: cache.DigestOf(text), size: 5, contents: text}})
+	var m repb.ActionResult
+	if err := proto.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	if f := m.OutputFiles; len(f) != 2 || f[0].Path != "weights" || f[0].Digest.Hash != d.Hex() || f[0].Digest.SizeBytes != 1<<40 || string(f[1].Contents) != "entry" {
+		t.Errorf("the published messages read %v", m.OutputFiles)
+	}
+	m.ExitCode, m.StdoutRaw = 7, []byte("unknown to us")
+	m.ExecutionMetadata = &repb.ExecutedActionMetadata{Worker: "w"}
+	other, err := proto.Marshal(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := entryOf(other); err != nil || string(got) != "entry" {
+		t.Errorf("we read %q, %v", got, err)
+	}
+}
+
+// A peer that lies is named, and nothing of what it says gets in.
+func TestLyingPeers(t *testing.T) {
+	var good, other cache.Entry
+	replace := func(prefix string, body func(real []byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) {
+		return func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+			if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, prefix) {
+				h.ServeHTTP(w, r)
+				return
+			}
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			w.Write(body(rec.Body.Bytes()))
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(http.ResponseWriter, *http.Request, http.Handler)
+		want  string
+	}{
+		"other bytes":   {replace("/cas/", func([]byte) []byte { return []byte("bad") }), "damaged there or on the way"},
+		"one bit":       {replace("/cas/", func(b []byte) []byte { b[0] ^= 1; return b }), "damaged there or on the way"},
+		"cut short":     {replace("/cas/", func(b []byte) []byte { return b[:len(b)/2] }), "damaged there or on the way"},
+		"no result":     {replace("/ac/", func([]byte) []byte { return []byte("bad") }), "no ActionResult"},
+		"bit in result": {replace("/ac/", func(b []byte) []byte { b[len(b)-9] ^= 1; return b }), "does not have its digest"},
+		"another's":     {replace("/ac/", func([]byte) []byte { return sealedResult(other) }), "answers with the entry of"},
+		"broken transfer": {func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+			if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/cas/") {
+				w.Header().Set("Content-Length", "11")
+				w.Write([]byte("what"))
+				panic(http.ErrAbortHandler)
+			}
+			h.ServeHTTP(w, r)
+		}, "EOF"},
+		"a page": {replace("/cas/", func([]byte) []byte { return []byte("<html>please log in</html>") }), "web page"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			var from *cache.Local
+			from, good = published(t, "good")
+			_, other = published(t, "other")
+			url, store := served(t, "", c.spoil)
+			direct := httptest.NewServer(Server{Store: store})
+			defer direct.Close()
+			if _, err := connect(t, Options{URL: direct.URL}).Push(ctx, from, good, nil); err != nil {
+				t.Fatal(err)
+			}
+			to := Tiered{Local: local(t), Remote: connect(t, Options{URL: url})}
+			found, err := to.Lookup(ctx, good.Key)
+			if err == nil && found[0].OK {
+				err = to.Pull(ctx, found[0].Entry, nil)
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if here, _ := to.Local.Lookup(ctx, good.Key); here[0].OK {
+				t.Error("the lie got into the store")
+			}
+		})
+	}
+}
+
+func sealedResult(e cache.Entry) []byte {
+	text := cache.EncodeEntry(e)
+	return encodeResult([]outputFile{{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text}})
+}
+
+// What is wrong with a remote is an error with advice, never a silent miss.
+func TestMisconfigured(t *testing.T) {
+	answer := func(code int, contentType string) string {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(code)
+			io.WriteString(w, "<html></html>")
+		}))
+		t.Cleanup(srv.Close)
+		return srv.URL
+	}
+	tls := httptest.NewTLSServer(http.NotFoundHandler())
+	defer tls.Close()
+	plain, _ := served(t, "secret", nil)
+	u, _ := url.Parse(plain)
+	for name, c := range map[string]struct{ url, token, want string }{
+		"no folder":    {"file:///nowhere/at/all", "", "make it first"},
+		"no scheme":    {"/shared", "", "is none of"},
+		"page":         {answer(404, "text/html"), "", "web page"},
+		"login page":   {answer(200, "text/html; charset=utf-8"), "", "proxy or a login page"},
+		"forbidden":    {answer(403, "text/plain"), "", "refuses us (403)"},
+		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
+		"broken":       {answer(500, "text/plain"), "", "fails (500"},
+		"moved":        {answer(304, "text/plain"), "", "which no cache does"},
+		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
+		"wrong token":  {plain, "guess", "is ABLATE_REMOTE_TOKEN right"},
+		"nobody":       {"http://127.0.0.1:1", "", "refused"},
+		"unknown CA":   {tls.URL, "", "certificate is not trusted"},
+		"TLS to plain": {"https://" + u.Host, "", "does not speak TLS"},
+		"no bucket":    {"s3:///key", "", "names no bucket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Open(context.Background(), Options{URL: c.url, Token: c.token}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBusyServersAreAskedAgain(t *testing.T) {
+	n := 0
+	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		if n++; n <= 2 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	connect(t, Options{URL: url})
+	if n != 3 {
+		t.Errorf("%d requests, want 3", n)
+	}
+}
+
+func TestTrust(t *testing.T) {
+	ctx := context.Background()
+	alice, alicePublic, err := Keygen("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mallory, _, err := Keygen("mallory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		sign, want string
+	}{
+		"signed":      {alice, ""},
+		"unsigned":    {"", "is not signed"},
+		"by somebody": {mallory, "mallory has"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := served(t, "", nil)
+			from, e := published(t, name)
+			if _, err := connect(t, Options{URL: url, Sign: c.sign}).Push(ctx, from, e, nil); err != nil {
+				t.Fatal(err)
+			}
+			found, err := connect(t, Options{URL: url, Trust: []string{alicePublic}}).Find(ctx, e.Key)
+			switch {
+			case c.want == "" && (err != nil || found[0] == nil):
+				t.Errorf("a trusted entry: %v, %v", found, err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	// A signature does not serve another entry.
+	_, a := published(t, "a")
+	_, b := published(t, "b")
+	signer, err := newTrust(alice, []string{alicePublic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, signature, _ := bytes.Cut(signer.seal(a), divide)
+	if _, err := signer.open(bytes.Join([][]byte{cache.EncodeEntry(b), signature}, divide)); err == nil || !strings.Contains(err.Error(), "another entry") {
+		t.Errorf("a moved signature: %v", err)
+	}
+	if _, err := newTrust("nonsense", nil); err == nil {
+		t.Error("nonsense signs")
+	}
+}
+
+func TestServer(t *testing.T) {
+	url, store := served(t, "secret", nil)
+	ask := func(method, path, token, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequest(method, url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		got, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(got)
+	}
+	hello := cache.DigestOf([]byte("hello"))
+	for _, c := range []struct {
+		method, path, token, body string
+		code                      int
+	}{
+		{"GET", "/cas/" + hello.Hex(), "guess", "", 401},
+		{"GET", "/cas/" + hello.Hex(), "secret", "", 404},
+		{"PUT", "/cas/" + hello.Hex(), "secret", "hullo", 400},
+		{"PUT", "/cas/" + hello.Hex(), "secret", "hello", 200},
+		{"GET", "/cas/" + hello.Hex(), "secret", "", 200},
+		{"HEAD", "/cas/" + hello.Hex(), "secret", "", 200},
+		{"PUT", "/ac/" + hello.Hex(), "secret", "nonsense", 400},
+		{"GET", "/ac/" + hello.Hex(), "secret", "", 404},
+		{"DELETE", "/cas/" + hello.Hex(), "secret", "", 405},
+		{"GET", "/cas/..%2f..%2fformat", "secret", "", 404},
+		{"GET", "/cas/" + strings.Repeat("../", 5) + "etc/passwd", "secret", "", 404},
+		{"GET", "/other/" + hello.Hex(), "secret", "", 404},
+	} {
+		if code, body := ask(c.method, c.path, c.token, c.body); code != c.code {
+			t.Errorf("%s %s as %s = %d %q, want %d", c.method, c.path, c.token, code, body, c.code)
+		}
+	}
+	// An entry whose blobs are not there is refused; what the store computed
+	// itself is served.
+	_, e := published(t, "elsewhere")
+	if code, body := ask("PUT", "/ac/"+e.Key.String(), "secret", string(sealedResult(e))); code != 400 || !strings.Contains(body, "not here") {
+		t.Errorf("an entry without its blobs: %d %q", code, body)
+	}
+	own, err := store.Publish(context.Background(), cachetest.Entry(cachetest.Key("own"), cachetest.Put(t, store, "own"), 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := connect(t, Options{URL: url, Token: "secret"}).Find(context.Background(), own.Key)
+	if err != nil || found[0] == nil {
+		t.Errorf("the server's own entry: %v, %v", found, err)
+	}
+	for address, ok := range map[string]bool{"127.0.0.1:0": true, "localhost:0": true, ":8080": false, "0.0.0.0:1": false, "[::1]:1": true, "nonsense": false} {
+		if err := (Server{}).CheckListen(address); (err == nil) != ok {
+			t.Errorf("listening at %s without a token: %v", address, err)
+		}
+	}
+	readOnly := httptest.NewServer(Server{Store: store, ReadOnly: true})
+	defer readOnly.Close()
+	from, e2 := published(t, "late")
+	if _, err := connect(t, Options{URL: readOnly.URL}).Push(context.Background(), from, e2, nil); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("pushing to a read-only cache: %v", err)
+	}
+}
+
+// A remote that dies half way costs the push, not the run.
+func TestPusher(t *testing.T) {
+	n := 0
+	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		if r.Method == http.MethodPut {
+			if n++; n > 2 {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+	from := local(t)
+	p := NewPusher(context.Background(), from, connect(t, Options{URL: url}))
+	for i := range 5 {
+		text := fmt.Sprint("blob ", i)
+		e, err := from.Publish(context.Background(), cachetest.Entry(cachetest.Key(text), cachetest.Put(t, from, text), len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Add(e)
+	}
+	pushed, _, failed := p.Close()
+	if pushed+len(failed) != 5 || len(failed) < 4 {
+		t.Errorf("%d pushed, %d failed", pushed, len(failed))
+	}
+}
+
+func FuzzResult(f *testing.F) {
+	f.Add(encodeResult([]outputFile{{path: entryFile, contents: []byte("x"), size: 1}}))
+	f.Add([]byte{0x12, 0x02, 0x0a})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		files, err := decodeResult(raw)
+		if err != nil {
+			return
+		}
+		again, err := decodeResult(encodeResult(files))
+		if err != nil || len(again) != len(files) || again[0].path != files[0].path {
+			t.Errorf("%v becomes %v, %v", files, again, err)
+		}
+	})
+}
+
+func FuzzSealed(f *testing.F) {
+	private, public, err := Keygen("fuzz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	tr, err := newTrust(private, []string{public})
+	if err != nil {
+		f.Fatal(err)
+	}
+	e := cachetest.Entry(cachetest.Key("k"), cache.DigestOf([]byte("x")), 1)
+	sealed := tr.seal(e)
+	f.Add(sealed)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, err := tr.open(raw)
+		if err == nil && !bytes.Equal(cache.EncodeEntry(got), cache.EncodeEntry(e)) {
+			t.Errorf("an entry that nobody signed is trusted: %q", raw)
+		}
+	})
+}
