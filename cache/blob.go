@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/readahead"
 	"github.com/spf13/afero"
 )
 
@@ -23,6 +24,9 @@ const zstdSuffix = ".zst"
 // verifyFirst is the plain size up to which a blob is verified before its
 // first byte is handed out.
 const verifyFirst = 16 << 20
+
+// worthAside is the size from which a piece is hashed while it is written.
+const worthAside = 64 << 10
 
 // compressible reports whether zstd pays for a media type: it gives 4 to 5 on
 // text, tokens and tables, nothing on raw floats.
@@ -67,8 +71,15 @@ type blobWriter struct {
 
 // Write implements io.Writer.
 func (w *blobWriter) Write(p []byte) (int, error) {
+	hashed := make(chan struct{})
+	hash := func() { w.hash.Write(p); close(hashed) }
+	if len(p) >= worthAside {
+		go hash()
+	} else {
+		hash()
+	}
 	n, err := w.sink.Write(p)
-	w.hash.Write(p[:n])
+	<-hashed // a short write fails, so that its digest does not matter
 	w.size += int64(n)
 	if err != nil {
 		return n, advise(fmt.Errorf("writing a blob: %w", err))
@@ -139,10 +150,14 @@ func (s *Local) Open(_ context.Context, d Digest) (io.ReadCloser, error) {
 // verified wraps a blob's file so that only bytes of the right digest get out.
 func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.ReadCloser, error) {
 	v := &verifier{store: s, want: d, path: path, file: f, plain: f, hash: sha256.New()}
+	if info, err := f.Stat(); err == nil && info.Size() > verifyFirst {
+		v.ahead = readahead.NewReader(f) // the disk and the hash take turns otherwise
+		v.plain = v.ahead
+	}
 	if packed {
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+		z, err := zstd.NewReader(v.plain, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			f.Close()
+			v.Close()
 			return nil, v.damaged(err)
 		}
 		v.zstd, v.plain = z, z
@@ -168,6 +183,7 @@ type verifier struct {
 	want  Digest
 	path  string
 	file  afero.File
+	ahead io.ReadCloser
 	zstd  *zstd.Decoder
 	plain io.Reader
 	hash  hash.Hash
@@ -198,6 +214,9 @@ func (v *verifier) damaged(err error) error {
 func (v *verifier) Close() error {
 	if v.zstd != nil {
 		v.zstd.Close()
+	}
+	if v.ahead != nil {
+		return errors.Join(v.ahead.Close(), v.file.Close())
 	}
 	return v.file.Close()
 }

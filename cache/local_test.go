@@ -38,81 +38,7 @@ func open(t *testing.T, f fsys.FS, dir string) *cache.Local {
 	return s
 }
 
-// faulty fails, or crashes, at a chosen operation that changes something.
-type faulty struct {
-	fsys.FS
-	at    int   // the operation that fails
-	err   error // what it fails with
-	crash bool  // everything after it fails too
-	count int
-}
-
 var errCrash = errors.New("crashed")
-
-func (f *faulty) hit() error {
-	f.count++
-	if f.count == f.at || f.crash && f.count > f.at {
-		return f.err
-	}
-	return nil
-}
-
-func (f *faulty) Link(a, b string) error {
-	if err := f.hit(); err != nil {
-		return err
-	}
-	return f.FS.Link(a, b)
-}
-
-func (f *faulty) SyncDir(name string) error {
-	if err := f.hit(); err != nil {
-		return err
-	}
-	return f.FS.SyncDir(name)
-}
-
-func (f *faulty) MkdirAll(name string, mode os.FileMode) error {
-	if err := f.hit(); err != nil {
-		return err
-	}
-	return f.FS.MkdirAll(name, mode)
-}
-
-func (f *faulty) Rename(a, b string) error {
-	if err := f.hit(); err != nil {
-		return err
-	}
-	return f.FS.Rename(a, b)
-}
-
-func (f *faulty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
-	if err := f.hit(); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.OpenFile(name, flag, mode)
-	return &faultyFile{file, f}, err
-}
-
-type faultyFile struct {
-	afero.File
-	f *faulty
-}
-
-// Write leaves half of the bytes behind when it fails: a torn write.
-func (w *faultyFile) Write(p []byte) (int, error) {
-	if err := w.f.hit(); err != nil {
-		n, _ := w.File.Write(p[:len(p)/2])
-		return n, err
-	}
-	return w.File.Write(p)
-}
-
-func (w *faultyFile) Sync() error {
-	if err := w.f.hit(); err != nil {
-		return err
-	}
-	return w.File.Sync()
-}
 
 // scenario stores a blob and publishes two entries over it.
 func scenario(f fsys.FS) error {
@@ -144,9 +70,9 @@ func TestFaultsAtEveryOperation(t *testing.T) {
 			points := 0
 			for at := 1; ; at++ {
 				memory := fsys.NewMemory()
-				f := &faulty{FS: memory, at: at, err: fault.err, crash: fault.crash}
+				f := &cachetest.Faulty{FS: memory, At: at, Err: fault.err, Crash: fault.crash}
 				err := scenario(f)
-				if f.count < at {
+				if f.Count() < at {
 					break
 				}
 				points++

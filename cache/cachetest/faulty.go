@@ -1,0 +1,102 @@
+package cachetest
+
+import (
+	"os"
+	"sync"
+
+	"github.com/spf13/afero"
+
+	"ablate/cache/fsys"
+)
+
+// Faulty is a file system that fails, or crashes, at a chosen one of the
+// operations that change something.
+type Faulty struct {
+	fsys.FS
+	At    int   // the operation that fails, from 1
+	Err   error // what it fails with
+	Crash bool  // everything after it fails, too
+
+	mu    sync.Mutex
+	count int
+}
+
+// Count is how many operations were asked for.
+func (f *Faulty) Count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count
+}
+
+func (f *Faulty) hit() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	if f.count == f.At || f.Crash && f.count > f.At {
+		return f.Err
+	}
+	return nil
+}
+
+// Link implements fsys.FS.
+func (f *Faulty) Link(a, b string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.Link(a, b)
+}
+
+// SyncDir implements fsys.FS.
+func (f *Faulty) SyncDir(name string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.SyncDir(name)
+}
+
+// MkdirAll implements afero.Fs.
+func (f *Faulty) MkdirAll(name string, mode os.FileMode) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.MkdirAll(name, mode)
+}
+
+// Rename implements afero.Fs.
+func (f *Faulty) Rename(a, b string) error {
+	if err := f.hit(); err != nil {
+		return err
+	}
+	return f.FS.Rename(a, b)
+}
+
+// OpenFile implements afero.Fs.
+func (f *Faulty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
+	if err := f.hit(); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.OpenFile(name, flag, mode)
+	return &faultyFile{file, f}, err
+}
+
+type faultyFile struct {
+	afero.File
+	f *Faulty
+}
+
+// Write leaves half of the bytes behind when it fails: a torn write.
+func (w *faultyFile) Write(p []byte) (int, error) {
+	if err := w.f.hit(); err != nil {
+		n, _ := w.File.Write(p[:len(p)/2])
+		return n, err
+	}
+	return w.File.Write(p)
+}
+
+// Sync implements afero.File.
+func (w *faultyFile) Sync() error {
+	if err := w.f.hit(); err != nil {
+		return err
+	}
+	return w.File.Sync()
+}
