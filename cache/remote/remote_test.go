@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -499,13 +500,11 @@ func TestServer(t *testing.T) {
 
 // A remote that dies half way costs the push, not the run.
 func TestPusher(t *testing.T) {
-	n := 0
+	var puts atomic.Int32 // the pusher sends from several goroutines
 	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
-		if r.Method == http.MethodPut {
-			if n++; n > 2 {
-				w.WriteHeader(http.StatusForbidden)
-				return
-			}
+		if r.Method == http.MethodPut && puts.Add(1) > 2 {
+			w.WriteHeader(http.StatusForbidden)
+			return
 		}
 		h.ServeHTTP(w, r)
 	})
