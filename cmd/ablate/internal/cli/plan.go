@@ -1,18 +1,32 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
 
 func (g *globals) planCommand() *cobra.Command {
-	var detailed bool
+	var detailed, refresh bool
+	var out string
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what a run would do, and why",
 		Long: "plan resolves every instance against the store and says whether it is cached, would\n" +
 			"run, or waits for something whose content is not known yet, each with its reason.\n" +
-			"It changes nothing." + codes("2 with --detailed-exitcode when there is work to do"),
+			"It changes nothing. --refresh first reads and tokenizes the data, and nothing else, so that\n" +
+			"the trials' keys are known; --out keeps the plan, for ablate run to carry out as it is." + codes("2 with --detailed-exitcode when there is work to do"),
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if refresh {
+				if err := g.refresh(c.Context()); err != nil {
+					return err
+				}
+			}
 			_, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
@@ -20,6 +34,11 @@ func (g *globals) planCommand() *cobra.Command {
 			g.view().Diagnostics(plan.Warnings)
 			g.view().PlanObjects(plan)
 			g.view().Text(g.view().Plan(plan))
+			if out != "" {
+				if err := g.savePlan(out, plan); err != nil {
+					return err
+				}
+			}
 			if detailed && !plan.Clean() {
 				return exitError{ExitChanges}
 			}
@@ -27,6 +46,26 @@ func (g *globals) planCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there is work to do")
+	c.Flags().BoolVar(&refresh, "refresh", false, "run the data stages first")
+	c.Flags().StringVar(&out, "out", "", "keep the plan in a `file`")
 	g.targetFlag(c)
 	return c
+}
+
+// refresh runs the data stages of the plan, on which all other keys rest.
+func (g *globals) refresh(ctx context.Context) error {
+	w, plan, err := g.planned(ctx)
+	if err != nil {
+		return err
+	}
+	data := make(map[addr.Instance]bool)
+	for _, s := range plan.Steps {
+		data[s.Address] = s.Block == "data"
+	}
+	w.planner.Select = func(_ *pipeline.Planner, a addr.Instance) bool { return data[a] }
+	if plan, err = w.plan(ctx); err != nil {
+		return err
+	}
+	_, err = g.carryOut(ctx, w, plan, 0, "none")
+	return err
 }

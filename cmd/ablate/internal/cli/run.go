@@ -20,16 +20,17 @@ func (g *globals) runCommand() *cobra.Command {
 	var jobs int
 	var progress, repeat string
 	c := &cobra.Command{
-		Use:   "run",
+		Use:   "run [PLAN]",
 		Short: "Train what is not cached, and print the analyses",
 		Long: "run shows the plan, computes what is not cached, each trial in a process of its own,\n" +
 			"and prints the tables of the analyses. The first Ctrl-C stops cleanly, the second at\n" +
-			"once; nothing that is finished is lost. --repeat computes an instance that is cached once more,\n" +
+			"once; nothing that is finished is lost. PLAN is a file of ablate plan --out: the run does what\n" +
+			"it says, or nothing when an ingredient moved since. --repeat computes an instance that is cached once more,\n" +
 			"from its sources, and says what differs: the noise of equal trials." +
 			codes("3 with --keep-going when something failed"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case jobs < 0:
 				return fmt.Errorf("--jobs: %d is not a number of actions", jobs)
@@ -39,7 +40,14 @@ func (g *globals) runCommand() *cobra.Command {
 			if repeat != "" {
 				return g.repeat(c.Context(), repeat, jobs, progress)
 			}
-			return g.run(c.Context(), jobs, progress)
+			var saved *planFile
+			if len(args) > 0 {
+				var err error
+				if saved, err = g.openPlan(args[0], c.Flags().Changed("chdir")); err != nil {
+					return err
+				}
+			}
+			return g.run(c.Context(), saved, jobs, progress)
 		},
 	}
 	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
@@ -50,11 +58,16 @@ func (g *globals) runCommand() *cobra.Command {
 	return c
 }
 
-func (g *globals) run(ctx context.Context, jobs int, mode string) error {
+func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode string) error {
 	started := time.Now()
 	w, plan, err := g.planned(ctx)
 	if err != nil {
 		return err
+	}
+	if saved != nil {
+		if err := saved.check(plan); err != nil {
+			return err
+		}
 	}
 	if plan, err = g.freeze(ctx, w, plan); err != nil {
 		return err
@@ -64,23 +77,7 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 	if !g.json && !plan.Clean() && mode != "none" {
 		g.view().Note("%s", g.view().Plan(plan))
 	}
-	if err := w.recordRoot(plan); err != nil {
-		return err
-	}
-	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
-	shown := g.view().NewProgress(mode, trials)
-	runner, err := g.runner(w, jobs, shown.Observe)
-	if err != nil {
-		return err
-	}
-	drain, err := g.pushing(ctx, w, runner)
-	if err != nil {
-		return err
-	}
-	summary, failure := runner.Run(ctx, plan)
-	shown.Close()
-	drain()
-	err = errors.Join(failure, w.save())
+	summary, err := g.carryOut(ctx, w, plan, jobs, mode)
 	if err == nil {
 		err = g.showAnalyses(ctx, w, plan)
 	}
@@ -92,6 +89,28 @@ func (g *globals) run(ctx context.Context, jobs int, mode string) error {
 		g.view().Note("%s", summaryLine(summary, time.Since(started)))
 	}
 	return err
+}
+
+// carryOut runs a plan, having written down what it needs, and sends what it
+// makes to the remote.
+func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string) (pipeline.Summary, error) {
+	if err := w.recordRoot(plan); err != nil {
+		return pipeline.Summary{}, err
+	}
+	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
+	shown := g.view().NewProgress(mode, trials)
+	runner, err := g.runner(w, jobs, shown.Observe)
+	if err != nil {
+		return pipeline.Summary{}, err
+	}
+	drain, err := g.pushing(ctx, w, runner)
+	if err != nil {
+		return pipeline.Summary{}, err
+	}
+	summary, failure := runner.Run(ctx, plan)
+	shown.Close()
+	drain()
+	return summary, errors.Join(failure, w.save())
 }
 
 // freeze writes down the declared contrasts that a study wants frozen before

@@ -1,0 +1,94 @@
+package pipeline
+
+import (
+	"strings"
+
+	"ablate/cache"
+)
+
+// SavedStep is a step of a plan that was written down, to be carried out as it
+// is or not at all.
+type SavedStep struct {
+	Address string     `json:"address"`
+	Action  Action     `json:"action"`
+	Key     *cache.Key `json:"key"` // null while pending
+	// What the key is the hash of; of a pending step, its spec alone. Hits are
+	// left out: their ingredients are in the store.
+	Ingredients *cache.Value `json:"ingredients,omitempty"`
+}
+
+// Save writes down what was planned.
+func (p *Plan) Save() []SavedStep {
+	out := make([]SavedStep, len(p.Steps))
+	for i, s := range p.Steps {
+		out[i] = SavedStep{Address: s.Address.String(), Action: s.Action}
+		if !s.Key.IsZero() {
+			key := s.Key
+			out[i].Key = &key
+		}
+		if s.Action != Hit {
+			what := s.described()
+			out[i].Ingredients = &what
+		}
+	}
+	return out
+}
+
+// described is all that is known of what the step rests on.
+func (s *Step) described() cache.Value {
+	if s.Key.IsZero() {
+		return cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
+	}
+	return s.Ingredients()
+}
+
+// Moved is one instance that is no longer what was saved.
+type Moved struct {
+	Address string
+	What    string // the ingredients that differ, or what became of it
+}
+
+// Moved compares the plan with one that was saved. That something is cached by
+// now is no difference.
+func (p *Plan) Moved(saved []SavedStep) []Moved {
+	was := make(map[string]SavedStep, len(saved))
+	for _, s := range saved {
+		was[s.Address] = s
+	}
+	var out []Moved
+	for _, s := range p.Steps {
+		address := s.Address.String()
+		old, ok := was[address]
+		delete(was, address)
+		if !ok {
+			out = append(out, Moved{address, "it is new"})
+		} else if what := s.moved(old); what != "" {
+			out = append(out, Moved{address, what})
+		}
+	}
+	for _, s := range saved {
+		if _, left := was[s.Address]; left {
+			out = append(out, Moved{s.Address, "it is gone"})
+		}
+	}
+	return out
+}
+
+// moved names what differs from the saved step, "" for nothing.
+func (s *Step) moved(old SavedStep) string {
+	switch {
+	case old.Key != nil && *old.Key == s.Key:
+		return ""
+	case old.Ingredients == nil || old.Key != nil && s.Key.IsZero():
+		return "its key is another"
+	}
+	now := s.described()
+	if old.Key == nil { // pending then: only its own spec was known
+		now = cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
+	}
+	var fields []string
+	for _, d := range cache.Diff(*old.Ingredients, now) {
+		fields = append(fields, joinPath(d.Path))
+	}
+	return strings.Join(fields, ", ")
+}
