@@ -60,7 +60,7 @@ func (a *ActionRun) check() (Recipe, error) {
 	if a.Strict {
 		class = classOf(a.Stage)
 	}
-	mine := ingredients(ref, recipe, class)
+	mine := ingredients(ref, recipe, class, len(a.Inputs.Absent))
 	if mine.Key(keyDomain) == a.Key {
 		return recipe, nil
 	}

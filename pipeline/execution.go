@@ -65,6 +65,9 @@ func (x *execution) waits(s *Step) int {
 	for _, attr := range s.node.attrs {
 		for _, dep := range s.node.deps[attr] {
 			d := x.plan.byNode[dep]
+			if !d.known() && s.Action != Pending && x.runner.Planner.partial(s.node, attr) { // it goes without
+				continue
+			}
 			if !d.known() || d.Action == Pull && !dep.kind.Definition {
 				n++
 			}

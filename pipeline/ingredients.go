@@ -13,7 +13,7 @@ const keyDomain = "ablate action v1"
 
 // ingredients is the full description of an action: what its key hashes and
 // what explain compares.
-func ingredients(ref Ref, r Recipe, class string) cache.Value {
+func ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
 	m := map[string]cache.Value{
 		"block":   cache.String(ref.Block),
 		"type":    cache.String(ref.Type),
@@ -24,6 +24,9 @@ func ingredients(ref Ref, r Recipe, class string) cache.Value {
 	}
 	if class != "" {
 		m["class"] = cache.String(class)
+	}
+	if absent > 0 {
+		m["absent"] = cache.Int(int64(absent))
 	}
 	return cache.Map(m)
 }

@@ -30,6 +30,7 @@ type Step struct {
 	Key     cache.Key   // zero while pending
 	Entry   cache.Entry // of a hit
 	Survey  Survey      // of a resume
+	Absent  int         // inputs that a partial answer goes without
 
 	node        *node
 	recipe      Recipe
@@ -89,6 +90,32 @@ func (p *Plan) Step(a addr.Instance) *Step {
 		}
 	}
 	return nil
+}
+
+// Only is the plan without the steps that are not cached and not accepted, and
+// without those that would wait for them.
+func (p *Plan) Only(accept func(*Step) bool) *Plan {
+	only := &Plan{Warnings: p.Warnings, byNode: p.byNode}
+	kept := make(map[*node]bool)
+	for _, s := range p.Steps {
+		if s.Action == Hit || accept(s) && (s.Action != Pending || s.waitsOnly(p, kept)) {
+			only.Steps = append(only.Steps, s)
+			kept[s.node] = true
+		}
+	}
+	return only
+}
+
+// waitsOnly reports whether all that a pending step waits for is in a set.
+func (s *Step) waitsOnly(p *Plan, set map[*node]bool) bool {
+	for _, attr := range s.node.attrs {
+		for _, dep := range s.node.deps[attr] {
+			if !p.byNode[dep].known() && !set[dep] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Needs lists the steps that a step rests on, directly or not, in the plan's

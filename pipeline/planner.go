@@ -49,6 +49,8 @@ type Planner struct {
 
 	// Frozen is what the study's lock says of analyses, by address.
 	Frozen map[string]Frozen
+	// Partial lets stages that can answer from some of their inputs do so.
+	Partial bool
 
 	shared Shared
 }
@@ -183,8 +185,9 @@ func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err 
 	if err != nil {
 		return false, err
 	}
+	s.Absent = len(in.Absent)
 	s.ref = s.node.ref()
-	s.ingredients = ingredients(s.ref, s.recipe, p.class(s.node))
+	s.ingredients = ingredients(s.ref, s.recipe, p.class(s.node), len(in.Absent))
 	s.Key = s.ingredients.Key(keyDomain)
 	return true, nil
 }
@@ -207,19 +210,31 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		in.Refs = make(map[string][]Input, len(n.attrs))
 	}
 	for _, attr := range n.attrs {
-		refs := make([]Input, len(n.deps[attr]))
-		for i, dep := range n.deps[attr] {
+		refs := make([]Input, 0, len(n.deps[attr]))
+		var missing []addr.Instance
+		for _, dep := range n.deps[attr] {
 			d := plan.byNode[dep]
 			broken = broken || d.invalid
 			if !d.known() {
-				waits = append(waits, d.Address)
+				missing = append(missing, d.Address)
+				if p.partial(n, attr) {
+					continue
+				}
 			}
-			refs[i] = d.input()
+			refs = append(refs, d.input())
+		}
+		if p.partial(n, attr) && len(refs) > 0 {
+			in.Absent = missing
+		} else {
+			waits = append(waits, missing...)
 		}
 		in.Refs[attr] = refs
 	}
 	return in, waits, broken
 }
+
+// partial reports whether a stage may go without some members of an attribute.
+func (p *Planner) partial(n *node, attr string) bool { return p.Partial && n.kind.Partial == attr }
 
 // known reports whether consumers of the step can compute their keys.
 func (s *Step) known() bool { return s.node.kind.Definition || s.artifacts != nil }

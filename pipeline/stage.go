@@ -29,6 +29,9 @@ type Kind struct {
 	Definition bool
 	// Child makes instances run in a process of their own (ablate exec).
 	Child bool
+	// Partial names the attribute whose members may be missing when the user
+	// asks for answers from what there is. "" for a stage that needs all.
+	Partial string
 
 	New func() Stage // pre-filled with frozen defaults; always a pointer to a struct
 }
@@ -91,6 +94,7 @@ type StudyInfo struct {
 type Inputs struct {
 	Study   StudyInfo
 	Refs    map[string][]Input // by attribute path; several for a list of references
+	Absent  []addr.Instance    // of a partial plan: what the spec refers to and nobody has computed
 	Class   string             // the numerics class where it is part of keys, else ""
 	Shared  *Shared            // of the plan; nil remembers nothing
 	Frozen  *Frozen            // what the study's lock holds of this instance, if anything

@@ -15,23 +15,23 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 3,
+		{Block: "analysis", Type: "factorial", Version: 3, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "recovery", Version: 2,
+		{Block: "analysis", Type: "recovery", Version: 2, Partial: "trials",
 			Doc: "What share of a gap each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 2,
+		{Block: "analysis", Type: "dose", Version: 2, Partial: "trials",
 			Doc: "A response against a level that is a number.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "trajectory", Version: 2,
+		{Block: "analysis", Type: "trajectory", Version: 2, Partial: "trials",
 			Doc: "A gap against the step, with a band that holds at all steps at once: when would a pilot have seen it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "mechanism", Version: 2,
+		{Block: "analysis", Type: "mechanism", Version: 2, Partial: "trials",
 			Doc: "What the probes saw inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
 		{Block: "analysis", Type: "report", Version: 2,
@@ -40,7 +40,7 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "command", Version: 1,
 			Doc: "A program of your own, in any language, over the table of trials.",
 			New: func() pipeline.Stage { return &Command{} }},
-		{Block: "analysis", Type: "table", Version: 2,
+		{Block: "analysis", Type: "table", Version: 2, Partial: "trials",
 			Doc: "One row for each trial: its levels and its response.",
 			New: func() pipeline.Stage { return &Table{At: finalStep} }},
 	}

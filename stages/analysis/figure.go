@@ -73,6 +73,10 @@ func writeFigure(env *pipeline.Env, f figure) error {
 	f.paint(draw.Crop(draw.New(svg), 0, -margin, 0, -margin))
 	png := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dotsPerInch))}
 	f.paint(draw.Crop(draw.New(png), 0, -margin, 0, -margin))
+	if text := partialText(env); text != "" {
+		stamp(draw.New(svg), "Partial: "+text)
+		stamp(draw.New(png), "Partial: "+text)
+	}
 	for ending, write := range map[string]func(*bytes.Buffer) (int64, error){
 		".svg": func(b *bytes.Buffer) (int64, error) { return svg.WriteTo(b) },
 		".png": func(b *bytes.Buffer) (int64, error) { return png.WriteTo(b) },
@@ -91,6 +95,16 @@ func writeFigure(env *pipeline.Env, f figure) error {
 		}
 	}
 	return nil
+}
+
+// stamp writes along a figure's upper edge.
+func stamp(c draw.Canvas, text string) {
+	const size = 8
+	style := draw.TextStyle{
+		Color: color.RGBA{R: 0xa0, A: 0xff}, Font: font.From(plot.DefaultFont, size), Handler: plot.DefaultTextHandler, YAlign: draw.YTop,
+	}
+	style.Font.Variant = "Sans"
+	c.FillText(style, vg.Point{X: c.Min.X + vg.Points(4), Y: c.Max.Y - vg.Points(2)}, text)
 }
 
 // room widens the axes a little, and upwards for the legend where there is one.

@@ -102,6 +102,15 @@ func number(v float64) *float64 {
 	return &v
 }
 
+// partialText says that trials are missing, "" when none is.
+func partialText(env *pipeline.Env) string {
+	absent, there := len(env.Inputs.Absent), len(env.Inputs.Refs["trials"])
+	if absent == 0 {
+		return ""
+	}
+	return fmt.Sprintf("from %d of %d trials; the others have no result yet", there, there+absent)
+}
+
 // rendered is a result that can be written in every form.
 type rendered interface {
 	sections() []section
@@ -119,6 +128,12 @@ func write(env *pipeline.Env, r rendered) error {
 		return fmt.Errorf("writing the table: %w", err)
 	}
 	sections := r.sections()
+	stamp := partialText(env)
+	if stamp != "" {
+		sections = slices.Insert(sections, 0, section{title: "Partial", lines: []string{"Answered " + stamp + "."}})
+		said, _ := json.Marshal(stamp) // a string marshals
+		raw = slices.Concat([]byte("{\n \"partial\": "), said, []byte(","), raw[1:])
+	}
 	for _, o := range []struct{ name, content string }{
 		{"result", string(raw) + "\n"}, {"table", renderText(sections)}, {"markdown", renderMarkdown(sections)}, {"csv", table},
 		{"html", renderHTML(sections)},

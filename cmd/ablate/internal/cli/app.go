@@ -65,7 +65,7 @@ func (g *globals) exit(ctx context.Context, err error) int {
 		g.view().Note("Interrupted. What is finished is kept; run again to go on.")
 		return ExitInterrupted
 	case errors.As(err, &failed): // each was reported when it happened
-		if g.keepGoing {
+		if g.keepGoing || g.partial {
 			return ExitPartial
 		}
 		return ExitError
@@ -89,6 +89,7 @@ type globals struct {
 	noColor   bool
 	logLevel  string
 	keepGoing bool // of run
+	partial   bool // of run, show and report
 	offline   bool
 
 	shown      *view.View  // made on first use

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -23,14 +24,14 @@ func (g *globals) reportCommand() *cobra.Command {
 		Long: "report writes what an analysis \"report\" made: report.html, one page that needs no network,\n" +
 			"and report.md. NAME is the block's second label, where a study has several. Files that are\n" +
 			"there are replaced. With --check nothing is written: the numbers that a paper names are\n" +
-			"compared with the study's (ablate export numbers)." + codes(""),
+			"compared with the study's (ablate export numbers)." + codes("3 with --partial when trials are missing"),
 		Example: "  ablate report --to out\n  ablate report --check paper.tex",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(checks) > 0 {
 				return g.check(c.Context(), checks)
 			}
-			w, plan, err := g.planned(c.Context())
+			w, plan, err := g.answered(c.Context())
 			if err != nil {
 				return err
 			}
@@ -38,10 +39,11 @@ func (g *globals) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.writeReport(c.Context(), w, plan, s, to)
+			return cmp.Or(g.writeReport(c.Context(), w, plan, s, to), partial(plan.Needs(s)...))
 		},
 	}
 	c.Flags().StringVar(&to, "to", ".", "the folder to write into")
+	g.partialFlag(c)
 	c.Flags().StringArrayVar(&checks, "check", nil, "compare a paper's numbers with the study's, in a `file`; may be repeated")
 	return c
 }

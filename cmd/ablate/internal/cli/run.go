@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (g *globals) runCommand() *cobra.Command {
 			"once; nothing that is finished is lost. PLAN is a file of ablate plan --out: the run does what\n" +
 			"it says, or nothing when an ingredient moved since. --repeat computes an instance that is cached once more,\n" +
 			"from its sources, and says what differs: the noise of equal trials." +
-			codes("3 with --keep-going when something failed"),
+			codes("3 with --keep-going or --partial when something failed or is missing"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -52,6 +53,7 @@ func (g *globals) runCommand() *cobra.Command {
 	}
 	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
 	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
+	c.Flags().BoolVar(&g.partial, "partial", false, "as --keep-going, and let analyses answer from the trials that have a result")
 	c.Flags().StringVar(&progress, "progress", "auto", "auto, plain or none")
 	c.Flags().StringVar(&repeat, "repeat", "", "compute a cached instance again beside the store and keep what differs: an `address`")
 	g.targetFlag(c)
@@ -78,8 +80,12 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 		g.view().Note("%s", g.view().Plan(plan))
 	}
 	summary, err := g.carryOut(ctx, w, plan, jobs, mode)
-	if err == nil {
+	var failed *pipeline.FailedError
+	switch {
+	case err == nil:
 		err = g.showAnalyses(ctx, w, plan)
+	case g.partial && errors.As(err, &failed):
+		err = g.answerPartially(ctx, w)
 	}
 	g.view().Object(struct {
 		Type string `json:"type"`
@@ -111,6 +117,15 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	shown.Close()
 	drain()
 	return summary, errors.Join(failure, w.save())
+}
+
+// answerPartially shows what the analyses say about the trials there are.
+func (g *globals) answerPartially(ctx context.Context, w *workspace) error {
+	plan, err := g.answer(ctx, w)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(g.showAnalyses(ctx, w, plan), error(exitError{ExitPartial}))
 }
 
 // freeze writes down the declared contrasts that a study wants frozen before
@@ -192,7 +207,7 @@ func (g *globals) runnerIn(w *workspace, dir string, jobs int, observe func(pipe
 	}
 	return &pipeline.Runner{
 		Planner: w.planner, Host: pipeline.ThisHost(w.executable), Log: log,
-		Jobs: jobs, KeepGoing: g.keepGoing, Observe: observe,
+		Jobs: jobs, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
 			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,14 +26,14 @@ func (g *globals) showCommand() *cobra.Command {
 		Short: "Show an instance: an analysis's table, a trial's spec and numbers",
 		Long: "show lists the study's instances with their state. With an address it shows one: the\n" +
 			"table of an analysis, or spec, key, artifacts and last metrics of any other. A number of an\n" +
-			"analysis, as ablate export numbers names it, is shown with where it comes from." + codes(""),
+			"analysis, as ablate export numbers names it, is shown with where it comes from." + codes("3 with --partial when trials are missing"),
 		Example: "  ablate show analysis.factorial.coupling --format markdown",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if forms[format] == "" {
 				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(slices.Sorted(maps.Keys(forms)), ", "))
 			}
-			w, plan, err := g.planned(c.Context())
+			w, plan, err := g.answered(c.Context())
 			if err != nil {
 				return err
 			}
@@ -46,10 +47,11 @@ func (g *globals) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.show(c.Context(), w, s, format)
+			return cmp.Or(g.show(c.Context(), w, s, format), partial(s))
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", "of an analysis: text, markdown, csv or json")
+	g.partialFlag(c)
 	return c
 }
 

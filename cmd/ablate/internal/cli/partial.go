@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"ablate/pipeline"
+)
+
+// partialFlag adds --partial to commands that show answers.
+func (g *globals) partialFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&g.partial, "partial", false, "answer from the trials that have a result; nothing is trained")
+}
+
+// answered plans the study; with --partial it has the analyses answer first.
+func (g *globals) answered(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+	if !g.partial {
+		return g.planned(ctx)
+	}
+	w, err := g.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := g.answer(ctx, w)
+	return w, plan, err
+}
+
+// answer runs the analyses over what is cached, and nothing else.
+func (g *globals) answer(ctx context.Context, w *workspace) (*pipeline.Plan, error) {
+	w.planner.Partial = true
+	plan, err := w.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runner, err := g.runner(w, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = runner.Run(ctx, plan.Only(func(s *pipeline.Step) bool {
+		return s.Block == "analysis" || s.Action == pipeline.Pull
+	}))
+	return plan, err
+}
+
+// partial is the outcome of showing something that goes without inputs.
+func partial(steps ...*pipeline.Step) error {
+	for _, s := range steps {
+		if s.Absent > 0 {
+			return exitError{ExitPartial}
+		}
+	}
+	return nil
+}
