@@ -24,6 +24,7 @@ type ActionRun struct {
 	Key     cache.Key   // as planned
 	Frozen  cache.Value // the ingredients as planned
 	Threads int
+	Trace   bool
 	Host    Host
 
 	Store    cache.Store
@@ -85,10 +86,11 @@ func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, e
 	defer out.abort()
 	class := classOf(a.Stage)
 	env := &Env{
-		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads,
+		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads, Trace: a.Trace,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return a.Store.Open(ctx, d) },
 		Create:   out.create,
 		Progress: a.Progress,
+		Warn:     func(text string) { a.Progress(Progress{Warning: text}) },
 		Mixed:    func(class string) { a.mixed = class },
 		States:   &States{store: a.Store, kind: a.Kind, class: class, address: a.Address, host: a.Host, clock: a.Clock},
 	}

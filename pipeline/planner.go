@@ -197,7 +197,7 @@ func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err 
 func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance, broken bool) {
 	n := s.node
 	in = Inputs{
-		Study:   StudyInfo{Seed: p.Graph.Study.Seed},
+		Study:   StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
 		Sources: p.Sources,
 		Memo:    p.Memo,
 		Class:   p.class(n),

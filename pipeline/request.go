@@ -23,6 +23,8 @@ type Request struct {
 	Ingredients cache.Value               `json:"ingredients"`
 	Inputs      map[string][]RequestInput `json:"inputs,omitempty"`
 	Threads     int                       `json:"threads"`
+	Trace       bool                      `json:"trace,omitempty"`
+	Passes      []string                  `json:"passes,omitempty"` // variables of the environment, by name
 }
 
 // RequestInput is one input of a Request.
@@ -46,7 +48,10 @@ func request(a *ActionRun, dir string) (Request, error) {
 	r := Request{
 		Address: a.Address, Block: a.Kind.Block, Type: a.Kind.Type, Spec: spec,
 		Study: a.Inputs.Study, Dir: dir, Strict: a.Strict, Key: a.Key, Ingredients: a.Frozen,
-		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads,
+		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads, Trace: a.Trace,
+	}
+	if p, ok := a.Stage.(Passing); ok {
+		r.Passes = p.Passes()
 	}
 	for attr, refs := range a.Inputs.Refs {
 		for _, in := range refs {
@@ -70,6 +75,7 @@ func (r Request) Open(kinds []Kind, sources Sources, memo Memo) (*ActionRun, err
 	if err != nil {
 		return nil, err
 	}
+	r.Study.Dir = r.Dir
 	in := Inputs{Study: r.Study, Refs: make(map[string][]Input, len(r.Inputs)), Sources: sources, Memo: memo}
 	for attr, refs := range r.Inputs {
 		for _, ri := range refs {
@@ -82,7 +88,7 @@ func (r Request) Open(kinds []Kind, sources Sources, memo Memo) (*ActionRun, err
 	}
 	return &ActionRun{
 		Address: r.Address, Kind: kind, Stage: stage, Inputs: in, Strict: r.Strict,
-		Key: r.Key, Frozen: r.Ingredients, Threads: r.Threads,
+		Key: r.Key, Frozen: r.Ingredients, Threads: r.Threads, Trace: r.Trace,
 	}, nil
 }
 

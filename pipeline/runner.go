@@ -25,6 +25,7 @@ type Runner struct {
 	Host      Host
 	Log       *slog.Logger
 	Jobs      int               // actions at once; 0 means one per core
+	Trace     bool              // let stages say what they read without declaring it
 	KeepGoing bool              // after a failure, run what does not depend on it
 	Observe   func(Event)       // called by one goroutine at a time; may be nil
 	Published func(cache.Entry) // told of each entry that an action made; may be nil
@@ -76,7 +77,7 @@ func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, 
 	a := &ActionRun{
 		Address: s.Address, Kind: n.kind.Kind, Stage: n.stage, Inputs: in,
 		Strict: r.Planner.Graph.Study.Numerics == "strict",
-		Key:    s.Key, Frozen: s.ingredients, Threads: threads, Host: r.Host,
+		Key:    s.Key, Frozen: s.ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
 		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
 	}
 	if !n.kind.Child {

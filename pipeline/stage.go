@@ -84,9 +84,16 @@ type Classed interface {
 	NumericsClass() string
 }
 
+// Passing is a stage that lets variables of the user's environment through to
+// what it runs, by name. Their values are no part of the key.
+type Passing interface {
+	Passes() []string
+}
+
 // StudyInfo is what stages may know of the study as a whole.
 type StudyInfo struct {
-	Seed int64 `json:"seed"` // the study seed of design streams; default 0
+	Seed int64  `json:"seed"` // the study seed of design streams; default 0
+	Dir  string `json:"-"`    // its folder, by which files are named; never part of a key
 }
 
 // Inputs is what Describe and Run may look at: the instances that the spec
@@ -205,7 +212,8 @@ type Env struct {
 	Key     cache.Key
 	Inputs  Inputs
 	Log     *slog.Logger
-	Threads int // cores this action may use
+	Threads int  // cores this action may use
+	Trace   bool // say what is read without being declared
 	States  *States
 
 	// Open reads an artifact of an input.
@@ -214,6 +222,8 @@ type Env struct {
 	Create func(name string) (io.WriteCloser, error)
 	// Mixed records that the result rests on a state of another numerics class.
 	Mixed func(class string)
+	// Warn tells the user of something that is no failure.
+	Warn func(text string)
 	// Progress reports how far the action is. It never blocks for long.
 	Progress func(Progress)
 }
@@ -243,4 +253,5 @@ type Progress struct {
 	Step    int                `json:"step"`
 	Steps   int                `json:"steps"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // loss, tokens_per_second, …
+	Warning string             `json:"warning,omitempty"` // instead of the rest: something that is no failure
 }

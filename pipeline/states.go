@@ -58,6 +58,11 @@ func (s *States) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
 	return cache.ReadAll(ctx, s.store, d)
 }
 
+// Open reads an artifact as a stream, which the caller closes.
+func (s *States) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
+	return s.store.Open(ctx, d)
+}
+
 // Piece is one artifact of a state.
 type Piece struct {
 	Name, MediaType string

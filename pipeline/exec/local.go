@@ -42,7 +42,7 @@ func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(p
 	}
 	defer log.Close()
 	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
-	cmd.Env = childEnvironment(l.Environ, req.Threads)
+	cmd.Env = childEnvironment(l.Environ, req.Threads, req.Passes)
 	cmd.Stderr = log
 	cmd.SysProcAttr = detached()
 	stdin, err := cmd.StdinPipe()
@@ -119,14 +119,14 @@ var passed = []string{
 	"USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "ABLATE_CACHE_DIR", "CUDA_VISIBLE_DEVICES", "PJRT_PLUGIN_LIBRARY_PATH",
 }
 
-func childEnvironment(environ []string, threads int) []string {
+func childEnvironment(environ []string, threads int, passes []string) []string {
 	var out []string
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
 		if runtime.GOOS == "windows" {
 			name = strings.ToUpper(name)
 		}
-		if slices.Contains(passed, name) {
+		if slices.Contains(passed, name) || slices.Contains(passes, name) {
 			out = append(out, kv)
 		}
 	}

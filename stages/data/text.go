@@ -36,6 +36,10 @@ func Kinds() []pipeline.Kind {
 		Block: "data", Type: "tokens", Version: 1, Child: true,
 		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",
 		New: func() pipeline.Stage { return &Binary{DType: "uint16", Split: &Split{Validation: 0.05}} },
+	}, {
+		Block: "data", Type: "command", Version: 1, Child: true,
+		Doc: "Files that a program of your own makes, in any language, for trials that are programs too.",
+		New: func() pipeline.Stage { return &Command{} },
 	}}
 }
 

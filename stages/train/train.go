@@ -20,5 +20,9 @@ func Kinds() []pipeline.Kind {
 				Checkpoint: &Checkpoint{Keep: "final"},
 			}
 		},
+	}, {
+		Block: "train", Type: "command", Version: 1, Child: true,
+		Doc: "A trial in any language: a program that reads its parameters from a file and writes its metrics to another. Each instance is a trial.",
+		New: func() pipeline.Stage { return &Command{} },
 	}}
 }

@@ -90,6 +90,7 @@ type globals struct {
 	logLevel  string
 	keepGoing bool // of run
 	partial   bool // of run, show and report
+	trace     bool // of run
 	offline   bool
 
 	shown      *view.View  // made on first use

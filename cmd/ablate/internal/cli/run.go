@@ -53,6 +53,7 @@ func (g *globals) runCommand() *cobra.Command {
 	}
 	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
 	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
+	c.Flags().BoolVar(&g.trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
 	c.Flags().BoolVar(&g.partial, "partial", false, "as --keep-going, and let analyses answer from the trials that have a result")
 	c.Flags().StringVar(&progress, "progress", "auto", "auto, plain or none")
 	c.Flags().StringVar(&repeat, "repeat", "", "compute a cached instance again beside the store and keep what differs: an `address`")
@@ -207,7 +208,7 @@ func (g *globals) runnerIn(w *workspace, dir string, jobs int, observe func(pipe
 	}
 	return &pipeline.Runner{
 		Planner: w.planner, Host: pipeline.ThisHost(w.executable), Log: log,
-		Jobs: jobs, KeepGoing: g.keepGoing || g.partial, Observe: observe,
+		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
 			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir),

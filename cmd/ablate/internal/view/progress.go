@@ -60,6 +60,10 @@ func (p *Progress) Observe(e pipeline.Event) {
 	case pipeline.StageStart:
 		p.running[name] = &runningStep{event: e, started: e.Time, said: e.Time}
 	case pipeline.StageProgress:
+		if e.Progress.Warning != "" {
+			p.warn(name, e.Progress.Warning)
+			return
+		}
 		p.advance(name, e)
 	case pipeline.StageDone:
 		p.done(name, e)
@@ -108,6 +112,13 @@ func (p *Progress) done(name string, e pipeline.Event) {
 		result = lossText(r.event.Progress)
 	}
 	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, duration(e.Elapsed)))
+}
+
+// warn tells what an action wants known, in every mode.
+func (p *Progress) warn(name, text string) {
+	if !p.v.opts.JSON {
+		p.v.Note("%s %s:\n%s", p.v.paint(yellow, "Warning:"), name, wrap(text, textWidth, "  "))
+	}
 }
 
 // failed shows the root cause once, and where to read more, in every mode.

@@ -1,0 +1,53 @@
+package data
+
+import (
+	"context"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/program"
+)
+
+// Command is data "command": files that a program of the user's own makes. It
+// has the fields of program.Spec.
+type Command struct {
+	Argv        []string              `hcl:"argv" doc:"The program and its arguments. A path with a slash is one of files; a bare name is found on the PATH."`
+	Parameters  map[string]addr.Level `hcl:"parameters,optional" doc:"Numbers, strings and bools by name. The program reads them as the JSON object in the file that ABLATE_PARAMETERS names."`
+	Files       []string              `hcl:"files,optional" key:"-" doc:"Files, folders and globs below the study's folder that the program needs. It finds them under the same paths, and nothing else. Contents and paths are part of the key. Compressed ones (.gz, .zst) are there decompressed, without that ending."`
+	Environment []string              `hcl:"environment,optional" key:"-" doc:"Files that stand for what is installed, as \"uv.lock\": their contents are part of the key, and the program does not see them."`
+	Env         []string              `hcl:"env,optional" doc:"Variables of your environment that the program gets, by name. Their values are no part of the key."`
+	Inputs      []addr.Instance       `hcl:"inputs,optional" ref:"data" doc:"Data stages, whose artifacts are files in the folders 0, 1, … of the folder that ABLATE_INPUTS names."`
+	Outputs     []string              `hcl:"outputs" doc:"Files that it makes in the folder that ABLATE_OUTPUTS names: what the stage is there for. Any other there is an error."`
+	Version     string                `hcl:"version,optional" doc:"Anything; another one runs everything anew."`
+}
+
+func (c *Command) spec() program.Spec { return program.Spec(*c) }
+
+// Passes implements pipeline.Passing.
+func (c *Command) Passes() []string { return c.Env }
+
+// Validate implements pipeline.Stage.
+func (c *Command) Validate() diag.List {
+	list := c.spec().Validate()
+	if len(c.Outputs) == 0 {
+		list = append(list, diag.Errorf(diag.Path{"outputs"}, "No outputs", "A data stage without outputs would make nothing. Name the files that the program leaves.")...)
+	}
+	return list
+}
+
+// Describe implements pipeline.Stage.
+func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	what, err := c.spec().Ingredients(in)
+	return pipeline.Recipe{Inputs: what, Outputs: c.spec().Promises()}, err
+}
+
+// Survey implements pipeline.Resumable.
+func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.States) (pipeline.Survey, error) {
+	return c.spec().Survey(ctx, in, states)
+}
+
+// Run implements pipeline.Stage.
+func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
+	return c.spec().Run(ctx, env, "")
+}

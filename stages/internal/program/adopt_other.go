@@ -1,0 +1,16 @@
+//go:build unix && !linux
+
+package program
+
+import "syscall"
+
+func adopt() {}
+
+// cleanUp kills what is left of a program's process group; a session of its own
+// is out of reach here.
+func cleanUp(leader int) int {
+	if syscall.Kill(-leader, syscall.SIGKILL) != nil {
+		return 0
+	}
+	return 1
+}

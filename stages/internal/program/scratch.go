@@ -1,0 +1,166 @@
+package program
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
+
+// Names in the program's folder.
+const (
+	parametersFile = "parameters.json"
+	metricsFile    = "metrics.jsonl"
+	inputsFolder   = "inputs"
+	outputsFolder  = "outputs"
+	resumeFolder   = "resume"
+	temporary      = "tmp"
+)
+
+// scratch is the folder in which one program runs.
+type scratch struct{ dir string }
+
+func (s scratch) path(names ...string) string {
+	return filepath.Join(append([]string{s.dir}, names...)...)
+}
+
+// makeScratch makes the folder with what was declared. What an earlier attempt
+// at the same action left behind, killed before it could clean up, goes.
+func makeScratch(spec Spec, env *pipeline.Env) (scratch, error) {
+	name := "ablate-" + env.Key.String()[:16] + "-"
+	if old, err := filepath.Glob(filepath.Join(os.TempDir(), name+"*")); err == nil {
+		for _, dir := range old {
+			os.RemoveAll(dir)
+		}
+	}
+	dir, err := os.MkdirTemp("", name)
+	if err != nil {
+		return scratch{}, fmt.Errorf("making the program's folder: %w", err)
+	}
+	s := scratch{dir}
+	if err := s.fill(spec, env); err != nil {
+		return s, errors.Join(err, s.remove())
+	}
+	return s, nil
+}
+
+func (s scratch) remove() error { return os.RemoveAll(s.dir) }
+
+func (s scratch) fill(spec Spec, env *pipeline.Env) error {
+	for _, folder := range []string{outputsFolder, resumeFolder, temporary} {
+		if err := os.Mkdir(s.path(folder), 0o700); err != nil {
+			return fmt.Errorf("making the program's folder: %w", err)
+		}
+	}
+	raw, err := parameters(spec.Parameters)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.path(parametersFile), raw, 0o600); err != nil {
+		return fmt.Errorf("writing the parameters: %w", err)
+	}
+	files, err := expand(env.Inputs, "files", spec.Files)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		r, err := env.Inputs.Sources.Open(f.path)
+		if err == nil {
+			err = CopyTo(s.path(filepath.FromSlash(f.name)), r)
+		}
+		if err != nil {
+			return fmt.Errorf("copying %s: %w", f.name, err)
+		}
+	}
+	return s.fetch(env)
+}
+
+// fetch puts the inputs' artifacts into folders of their own, by number: names
+// of stages enter no key, so a program cannot see them.
+func (s scratch) fetch(env *pipeline.Env) error {
+	for i, in := range env.Inputs.Refs["inputs"] {
+		for name, a := range in.Artifacts {
+			r, err := env.Open(a.Digest)
+			if err == nil {
+				err = CopyTo(s.path(inputsFolder, strconv.Itoa(i), name), r)
+			}
+			if err != nil {
+				return fmt.Errorf("copying %s of %s: %w", name, in.Address, err)
+			}
+		}
+	}
+	return nil
+}
+
+// CopyTo writes a file and its folders from a stream, which it closes. A script
+// may be run by its name.
+func CopyTo(name string, r io.ReadCloser) error {
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	w, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return errors.Join(err, w.Close())
+}
+
+// parameters is the document that a program reads: numbers as they were
+// written, strings and bools.
+func parameters(levels map[string]addr.Level) ([]byte, error) {
+	doc := make(map[string]any, len(levels))
+	for name, l := range levels {
+		switch l.Kind {
+		case "number":
+			doc[name] = json.Number(l.Text)
+		case "bool":
+			doc[name] = l.Text == "true"
+		default:
+			doc[name] = l.Text
+		}
+	}
+	raw, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the parameters: %w", err)
+	}
+	return append(raw, '\n'), nil
+}
+
+// artifact stores one file as an output.
+func artifact(env *pipeline.Env, name, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := env.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, f); err != nil {
+		return fmt.Errorf("storing %s: %w", name, err)
+	}
+	return w.Close()
+}
+
+// digestible is a value for the key of what is kept of an unfinished run.
+func digestible(doc any) (cache.Value, error) {
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return cache.Value{}, fmt.Errorf("writing a spec: %w", err)
+	}
+	return cache.String(string(raw)), nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
