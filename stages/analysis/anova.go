@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"slices"
 	"math/bits"
 	"strings"
 
@@ -258,8 +259,15 @@ func ones(n int) []float64 {
 	return out
 }
 
-// judged tests each line against the residual and adds the effect sizes.
+// judged tests each line against the residual and adds the effect sizes. A
+// factor of one level has no line: it takes no degree of freedom. A residual
+// that rounding has left is none.
 func judged(lines []resultAnova, residual resultAnova, total float64) []resultAnova {
+	const rounding = 1e-13
+	lines = slices.DeleteFunc(lines, func(l resultAnova) bool { return l.DF < 1 })
+	if residual.SS < rounding*total {
+		residual.SS = 0
+	}
 	ms := residual.SS / residual.DF
 	for i := range lines {
 		l := &lines[i]

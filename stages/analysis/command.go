@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/program"
 )
 
 // Command is analysis "command": a program of the user's own over the trials.
@@ -36,26 +36,18 @@ type Command struct {
 // Names that every command analysis makes by itself.
 var commandReserved = []string{"html", "markdown", "table"}
 
-var outputName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
 // Validate implements pipeline.Stage.
 func (c *Command) Validate() diag.List {
 	var list diag.List
 	if len(c.Command) == 0 || c.Command[0] == "" {
 		list = append(list, diag.Errorf(diag.Path{"command"}, "Nothing to run", "command names no program.")...)
 	}
-	for _, name := range c.Outputs {
-		if !outputName.MatchString(name) || slices.Contains(commandReserved, name) {
-			list = append(list, diag.Errorf(diag.Path{"outputs"}, "Unusable name",
-				"%q cannot be the name of an output: letters, digits, dots, dashes and underscores, and none of %s.", name, join(commandReserved))...)
-		}
-	}
 	for _, name := range c.Files {
 		if !filepath.IsLocal(name) {
 			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not below the study's folder, so it has no place beside the program.", name)...)
 		}
 	}
-	return list
+	return append(list, program.ValidateOutputs(c.Outputs, commandReserved...)...)
 }
 
 // Describe implements pipeline.Stage.
@@ -83,21 +75,9 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		},
 	}
 	for _, name := range c.Outputs {
-		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: mediaType(name)})
+		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: program.MediaType(name)})
 	}
 	return recipe, nil
-}
-
-// mediaType is by the ending of a name.
-func mediaType(name string) string {
-	types := map[string]string{
-		".csv": "text/csv", ".json": "application/json", ".jsonl": "application/jsonl", ".md": "text/markdown",
-		".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain",
-	}
-	if t := types[filepath.Ext(name)]; t != "" {
-		return t
-	}
-	return "application/octet-stream"
 }
 
 // expand says where the declared files are, each of which must be there.
@@ -153,45 +133,28 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 		return err
 	}
 	for i, path := range files {
-		if err := copyFile(env.Inputs.Sources, path, filepath.Join(dir, c.Files[i])); err != nil {
+		r, err := env.Inputs.Sources.Open(path)
+		if err == nil {
+			err = program.CopyTo(filepath.Join(dir, c.Files[i]), r)
+		}
+		if err != nil {
 			return fmt.Errorf("copying %s: %w", path, err)
 		}
 	}
 	return nil
 }
 
-func copyFile(sources pipeline.Sources, from, to string) error {
-	r, err := sources.Open(from)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700) // a script may be run by its name
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, r)
-	return errors.Join(err, w.Close())
-}
-
-// inherited is what of our environment a program needs to work at all. It is
-// no part of the key.
-var inherited = []string{"PATH", "HOME", "USER", "TMPDIR", "SystemRoot"}
-
 // run starts the program, and returns what it printed.
 func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
-	program := c.Command[0]
-	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		program = filepath.Join(dir, program)
+	name := c.Command[0]
+	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
 	}
-	cmd := exec.CommandContext(ctx, program, c.Command[1:]...)
+	cmd := exec.CommandContext(ctx, name, c.Command[1:]...)
 	cmd.Dir = dir
 	const grace = 5 * time.Second // for a program whose children keep its output open
 	cmd.WaitDelay = grace
-	for _, name := range inherited {
+	for _, name := range append(slices.Clone(program.Inherited), "TMPDIR") {
 		if v, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
@@ -206,19 +169,9 @@ func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, diag.Errorf(diag.Path{"command"}, "The program failed", "%s: %v.%s", strings.Join(c.Command, " "), err, lastLines(complaints.String())).Err()
+		return nil, diag.Errorf(diag.Path{"command"}, "The program failed", "%s: %v%s", strings.Join(c.Command, " "), err, program.LastLines(complaints.String())).Err()
 	}
 	return printed.Bytes(), nil
-}
-
-// lastLines is the end of what a program said.
-func lastLines(text string) string {
-	const most = 8
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	if len(lines) == 1 && lines[0] == "" {
-		return ""
-	}
-	return " It said:\n\n    " + strings.Join(lines[max(0, len(lines)-most):], "\n    ")
 }
 
 // keep stores what was printed and the declared outputs.
@@ -235,7 +188,7 @@ func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
 			return diag.Errorf(diag.Path{"outputs"}, "Output missing", "The program ended well, but left no file %q in its folder.", name).Err()
 		}
 		outputs[name] = raw
-		if t := mediaType(name); strings.HasPrefix(t, "image/") { // as a picture: a script inside would not run
+		if t := program.MediaType(name); strings.HasPrefix(t, "image/") { // as a picture: a script inside would not run
 			body += fmt.Sprintf("<figure class=\"figure\"><img alt=\"%s\" src=\"data:%s;base64,%s\"></figure>\n",
 				template.HTMLEscapeString(name), t, base64.StdEncoding.EncodeToString(raw))
 		}

@@ -78,7 +78,7 @@ func reads(line string) bool {
 var systemFolders = []string{"/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/proc", "/run", "/sbin", "/sys", "/usr", "/var/lib", "/var/run"}
 
 // installation is the tree that a program belongs to: an interpreter's own
-// library lies beside its bin folder.
+// library lies beside its bin folder, version managers put shims before it.
 func installation(program string) []string {
 	var out []string
 	real, err := filepath.EvalSymlinks(program)
@@ -86,7 +86,8 @@ func installation(program string) []string {
 		real = program
 	}
 	for _, p := range []string{program, real} {
-		if tree := filepath.Dir(filepath.Dir(p)); filepath.Base(filepath.Dir(p)) == "bin" && tree != "/" {
+		folder := filepath.Dir(p)
+		if tree, kind := filepath.Dir(folder), filepath.Base(folder); (kind == "bin" || kind == "shims") && tree != "/" {
 			out = append(out, tree)
 		}
 	}
