@@ -42,13 +42,13 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit, "goldenkeys": goldenKeys},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit, "snippet": snippet, "goldenkeys": goldenKeys},
 	})
 }
 
 // setPaths tells scripts where the examples and a small text are.
 func setPaths(env *testscript.Env) error {
-	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "SCRIPTS": "../../scripts"} {
+	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "SCRIPTS": "../../scripts", "DOCS": "../../docs"} {
 		abs, err := filepath.Abs(rel)
 		if err != nil {
 			return err
@@ -133,6 +133,17 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), args[1], strings.ReplaceAll(args[2], `\n`, "\n"))), 0o600))
+}
+
+// snippet PAGE LANGUAGE FILE takes the first block of a language from a page of
+// the docs, so that what stands there is what runs.
+func snippet(ts *testscript.TestScript, _ bool, args []string) {
+	_, rest, ok := strings.Cut(ts.ReadFile(args[0]), "```"+args[1]+"\n")
+	text, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		ts.Fatalf("%s has no block of %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
 }
 
 // TestReferenceIsCurrent keeps docs/stages.md what the program prints.
