@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 )
@@ -71,8 +70,57 @@ func highestOf(x []float32) float32 {
 	return max(m, a, b, c, d)
 }
 
-// reduce adds, or takes the maximum, along the middle axis, in the order of its
-// elements.
+// inOrder is how many numbers are added one after the other. Longer sums are
+// sums of such, because the rounding of one running float32 sum grows with its
+// length: it cost the norm of a large gradient its fifth digit.
+const inOrder = 1024
+
+// sumOf adds numbers: a few in their order, as the backend does, many by halves.
+func sumOf(x []float32) float32 {
+	if len(x) > inOrder {
+		half := (len(x)/2 + inOrder - 1) / inOrder * inOrder
+		return sumOf(x[:half]) + sumOf(x[half:])
+	}
+	sum := float32(0)
+	for _, v := range x {
+		sum += v
+	}
+	return sum
+}
+
+// sumColumns adds rows of len(out) numbers that lie stride apart in x.
+func sumColumns(out, x []float32, rows, stride int) {
+	if rows > inOrder {
+		half := (rows/2 + inOrder - 1) / inOrder * inOrder
+		sumColumns(out, x, half, stride)
+		rest := make([]float32, len(out))
+		sumColumns(rest, x[half*stride:], rows-half, stride)
+		for c, v := range rest {
+			out[c] += v
+		}
+		return
+	}
+	clear(out)
+	for j := range rows {
+		row := x[j*stride:][:len(out)]
+		for c, v := range row {
+			out[c] += v
+		}
+	}
+}
+
+// highestColumns takes the maximum where sumColumns adds.
+func highestColumns(out, x []float32, rows, stride int) {
+	copy(out, x)
+	for j := range rows {
+		row := x[j*stride:][:len(out)]
+		for c, v := range row {
+			out[c] = max(out[c], v)
+		}
+	}
+}
+
+// reduce adds, or takes the maximum, along the middle axis.
 func reduce(y, x []float32, before, length, after int, highest bool) {
 	if after == 1 {
 		parallel(before, length, func(from, to int) {
@@ -80,40 +128,21 @@ func reduce(y, x []float32, before, length, after int, highest bool) {
 				row := x[i*length : (i+1)*length]
 				if highest {
 					y[i] = highestOf(row)
-					continue
+				} else {
+					y[i] = sumOf(row)
 				}
-				sum := float32(0)
-				for _, v := range row {
-					sum += v
-				}
-				y[i] = sum
 			}
 		})
 		return
 	}
+	columns := sumColumns
+	if highest {
+		columns = highestColumns
+	}
 	// Columns are parts that do not touch each other.
 	parallel(after, before*length, func(from, to int) {
 		for i := range before {
-			out := y[i*after+from : i*after+to]
-			for c := range out {
-				out[c] = 0
-				if highest {
-					out[c] = float32(math.Inf(-1))
-				}
-			}
-			for j := range length {
-				row := x[(i*length+j)*after+from : (i*length+j)*after+to]
-				row = row[:len(out)]
-				if highest {
-					for c := range out {
-						out[c] = max(out[c], row[c])
-					}
-					continue
-				}
-				for c := range out {
-					out[c] += row[c]
-				}
-			}
+			columns(y[i*after+from:i*after+to], x[i*length*after+from:], length, after)
 		}
 	})
 }
