@@ -14,7 +14,7 @@ func sample() Entry {
 }
 
 func TestIndexRecordRoundTrip(t *testing.T) {
-	ix := index{entries: make(map[Key]Entry), words: make(map[string]string)}
+	ix := newIndex(0)
 	want := sample()
 	if err := ix.take(appendRecord(nil, want)); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add(appendRecord(nil, sample()))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		ix := index{entries: make(map[Key]Entry), words: make(map[string]string)}
+		ix := newIndex(0)
 		if ix.take(raw) != nil {
 			return
 		}

@@ -30,6 +30,14 @@ type index struct {
 	offset  int64       // how far the file has been read
 	file    fs.FileInfo // the file that was read, to notice a rebuilt one
 	words   map[string]string
+	rooms   []Artifact // where the artifacts of the next entries go
+}
+
+// recordSize is about what a record takes.
+const recordSize = 300
+
+func newIndex(size int64) index {
+	return index{entries: make(map[Key]Entry, size/recordSize), words: make(map[string]string)}
 }
 
 // Lookup implements Store.
@@ -39,22 +47,22 @@ func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
 	if err := s.refresh(); err != nil {
 		return nil, advise(fmt.Errorf("reading the index: %w", err))
 	}
-	here := s.presence(len(keys))
 	out := make([]Found, len(keys))
 	for i, k := range keys {
 		e, ok := s.index.entries[k]
 		if !ok {
 			e, ok = s.unindexed(k)
 		}
-		if !ok {
-			continue
+		if ok {
+			out[i] = Found{OK: true, Entry: e}
 		}
-		out[i] = Found{OK: true, Entry: e}
-		for _, a := range e.Artifacts {
-			if !here(a.Digest) {
-				out[i].Absent = append(out[i].Absent, a.Name)
-			}
-		}
+	}
+	if len(keys) > few {
+		s.absentees(out)
+		return out, nil
+	}
+	for i := range out {
+		out[i].Absent = s.absentArtifacts(out[i].Entry)
 	}
 	return out, nil
 }
@@ -72,22 +80,38 @@ func (s *Local) unindexed(k Key) (Entry, bool) {
 // of listing all folders.
 const few = 64
 
-// presence answers whether blobs are here.
-func (s *Local) presence(keys int) func(Digest) bool {
-	if keys <= few {
-		return s.hasBlob
+// absentees fills in which artifacts are absent, with one look into each
+// folder of blobs.
+func (s *Local) absentees(all []Found) {
+	type asked struct{ found, artifact int }
+	var byFolder [256][]asked
+	for i, f := range all {
+		for j, a := range f.Entry.Artifacts {
+			byFolder[a.Digest[0]] = append(byFolder[a.Digest[0]], asked{i, j})
+		}
 	}
 	here := make(map[Digest]bool)
-	dirs, _ := readNames(s.fs, s.path("blobs", "sha256")) // unreadable is absent
-	for _, dir := range dirs {
-		names, _ := readNames(s.fs, s.path("blobs", "sha256", dir))
+	for folder, list := range byFolder {
+		if len(list) == 0 {
+			continue
+		}
+		clear(here)
+		names, _ := readNames(s.fs, s.path("blobs", "sha256", fmt.Sprintf("%02x", folder))) // unreadable is absent
 		for _, name := range names {
 			if h, err := parseHash(strings.TrimSuffix(name, zstdSuffix)); err == nil {
 				here[h] = true
 			}
 		}
+		for _, x := range list {
+			f := &all[x.found]
+			if a := f.Entry.Artifacts[x.artifact]; !here[a.Digest] {
+				f.Absent = append(f.Absent, a.Name)
+			}
+		}
 	}
-	return func(d Digest) bool { return here[d] }
+	for i := range all {
+		slices.Sort(all[i].Absent)
+	}
 }
 
 func readNames(f fsys.FS, dir string) ([]string, error) {
@@ -128,7 +152,7 @@ func (s *Local) readIndex() error {
 	}
 	ix := &s.index
 	if ix.file == nil || !os.SameFile(ix.file, info) || info.Size() < ix.offset {
-		*ix = index{entries: make(map[Key]Entry), words: make(map[string]string)}
+		*ix = newIndex(info.Size())
 	}
 	if ix.offset == info.Size() && ix.file != nil {
 		return nil

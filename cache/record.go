@@ -44,7 +44,11 @@ func (ix *index) decode(body []byte) (Entry, error) {
 	if n > uint64(len(r.rest)) { // each artifact takes more than a byte
 		return Entry{}, errIndexDamaged
 	}
-	e.Artifacts = make([]Artifact, n)
+	if uint64(len(ix.rooms)) < n {
+		const block = 256 // one allocation for many entries
+		ix.rooms = make([]Artifact, max(n, block))
+	}
+	e.Artifacts, ix.rooms = ix.rooms[:n:n], ix.rooms[n:]
 	for i := range e.Artifacts {
 		a := &e.Artifacts[i]
 		a.Name, a.MediaType = r.word(), r.word()

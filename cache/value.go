@@ -1,24 +1,31 @@
 package cache
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"math"
 	"slices"
+	"strings"
+	"sync"
 )
 
-// Value is an immutable document: what keys hash and explanations compare. It
-// carries its canonical encoding, so that a document shared by many others is
-// encoded once. Different values have different encodings: every field is
-// typed and length-prefixed, maps are sorted, floats are their exact bits.
+// Value is an immutable document: what keys hash and explanations compare. A
+// document that many others hold is stored once. Different values have
+// different encodings: every field is typed and length-prefixed, maps are
+// sorted, floats are their exact bits.
 //
 // The zero Value means "nothing"; it cannot be put inside another.
 type Value struct {
-	enc  []byte // canonical: a type byte, then the content
-	keys []string
-	subs []Value // of a map, parallel to keys; of a list
+	enc  string  // a type byte; of a scalar, then its content
+	subs []Field // of a map, sorted by name; of a list, without names
+}
+
+// Field is one field of a map.
+type Field struct {
+	Name  string
+	Value Value
 }
 
 // The type bytes of the encoding. They are part of every key: never reuse one.
@@ -34,14 +41,20 @@ const (
 // Bool returns a boolean.
 func Bool(b bool) Value {
 	if b {
-		return Value{enc: []byte{typeBool, 1}}
+		return Value{enc: string(typeBool) + "\x01"}
 	}
-	return Value{enc: []byte{typeBool, 0}}
+	return Value{enc: string(typeBool) + "\x00"}
 }
 
 // Int returns a whole number.
-func Int(i int64) Value {
-	return Value{enc: binary.BigEndian.AppendUint64([]byte{typeInt}, uint64(i))}
+func Int(i int64) Value { return fixed(typeInt, uint64(i)) }
+
+// fixed is a scalar of eight bytes.
+func fixed(kind byte, bits uint64) Value {
+	var b [9]byte
+	b[0] = kind
+	binary.BigEndian.PutUint64(b[1:], bits)
+	return Value{enc: string(b[:])}
 }
 
 // Float returns a number. NaN and infinities are refused: a key must not hang
@@ -53,99 +66,149 @@ func Float(f float64) Value {
 	if f == 0 {
 		f = 0
 	}
-	return Value{enc: binary.BigEndian.AppendUint64([]byte{typeFloat}, math.Float64bits(f))}
+	return fixed(typeFloat, math.Float64bits(f))
 }
 
 // String returns a text.
-func String(s string) Value {
-	enc := make([]byte, 0, 1+binary.MaxVarintLen64+len(s))
-	enc = binary.AppendUvarint(append(enc, typeString), uint64(len(s)))
-	return Value{enc: append(enc, s...)}
-}
+func String(s string) Value { return Value{enc: string(typeString) + s} }
 
 // DigestValue returns a digest as the text that people see of it.
 func DigestValue(d Digest) Value { return String(d.String()) }
 
 // List returns an ordered list.
 func List(vs ...Value) Value {
-	size := 1 + binary.MaxVarintLen64
-	for _, v := range vs {
-		size += len(v.enc)
+	subs := make([]Field, len(vs))
+	for i, v := range vs {
+		subs[i].Value = v.must()
 	}
-	enc := binary.AppendUvarint(append(make([]byte, 0, size), typeList), uint64(len(vs)))
-	for _, v := range vs {
-		enc = append(enc, v.must()...)
-	}
-	return Value{enc: enc, subs: vs}
+	return Value{enc: string(typeList), subs: subs}
 }
 
-// Map returns a map. The argument must not be changed afterwards.
+// Map returns a map.
 func Map(m map[string]Value) Value {
-	keys := make([]string, 0, len(m)) // by hand: this is the hot path of a plan
-	for k := range m {
-		keys = append(keys, k)
+	fields := make([]Field, 0, len(m))
+	for name, v := range m {
+		fields = append(fields, Field{name, v})
 	}
-	slices.Sort(keys)
-	subs := make([]Value, len(keys))
-	size := 1 + binary.MaxVarintLen64
-	for i, k := range keys {
-		subs[i] = m[k]
-		size += binary.MaxVarintLen64 + len(k) + len(subs[i].enc)
-	}
-	enc := binary.AppendUvarint(append(make([]byte, 0, size), typeMap), uint64(len(keys)))
-	for i, k := range keys {
-		enc = binary.AppendUvarint(enc, uint64(len(k)))
-		enc = append(enc, k...)
-		enc = append(enc, subs[i].must()...)
-	}
-	return Value{enc: enc, keys: keys, subs: subs}
+	return Struct(fields...)
 }
 
-func (v Value) must() []byte {
+// Struct returns a map of the given fields, which it sorts in place and keeps.
+// It is for places that make many maps.
+func Struct(fields ...Field) Value {
+	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	for i, f := range fields {
+		f.Value.must()
+		if i > 0 && fields[i-1].Name == f.Name {
+			panic("cache: the field " + f.Name + " stands twice in a document")
+		}
+	}
+	return Value{enc: string(typeMap), subs: fields}
+}
+
+func (v Value) must() Value {
 	if v.IsZero() {
 		panic("cache: nothing inside a document")
 	}
-	return v.enc
+	return v
 }
 
 // IsZero reports whether the value is nothing.
-func (v Value) IsZero() bool { return len(v.enc) == 0 }
+func (v Value) IsZero() bool { return v.enc == "" }
 
 // Equal reports whether two values are the same document.
-func (v Value) Equal(w Value) bool { return bytes.Equal(v.enc, w.enc) }
+func (v Value) Equal(w Value) bool {
+	return v.enc == w.enc && slices.EqualFunc(v.subs, w.subs, func(a, b Field) bool {
+		return a.Name == b.Name && a.Value.Equal(b.Value)
+	})
+}
+
+// encoding is a canonical encoding on its way into a hash.
+type encoding struct {
+	hash hash.Hash
+	buf  []byte
+}
+
+// flushAt is how much is gathered before it is hashed.
+const flushAt = 4 << 10
+
+func (e *encoding) text(s string) {
+	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(s))), s...)
+}
+
+func (e *encoding) add(v Value) {
+	if len(e.buf) > flushAt {
+		e.hash.Write(e.buf)
+		e.buf = e.buf[:0]
+	}
+	e.buf = append(e.buf, v.enc[0])
+	switch v.enc[0] {
+	case typeString:
+		e.text(v.enc[1:])
+	case typeList, typeMap:
+		e.buf = binary.AppendUvarint(e.buf, uint64(len(v.subs)))
+		for _, f := range v.subs {
+			if v.enc[0] == typeMap {
+				e.text(f.Name)
+			}
+			e.add(f.Value)
+		}
+	default:
+		e.buf = append(e.buf, v.enc[1:]...)
+	}
+}
+
+// encodings are kept for the next key.
+var encodings = sync.Pool{New: func() any { return &encoding{hash: sha256.New()} }}
 
 // Key hashes the value within a domain, which keeps hashes made for different
 // purposes apart.
 func (v Value) Key(domain string) Key {
-	h := sha256.New()
-	h.Write(binary.AppendUvarint(nil, uint64(len(domain))))
-	h.Write([]byte(domain))
-	h.Write(v.must())
-	return Key(h.Sum(nil))
+	e := encodings.Get().(*encoding)
+	defer encodings.Put(e)
+	e.hash.Reset()
+	e.buf = e.buf[:0]
+	e.text(domain)
+	e.add(v.must())
+	e.hash.Write(e.buf)
+	var k Key
+	e.hash.Sum(k[:0])
+	return k
 }
 
 // At returns the value at a path of map keys, or nothing.
 func (v Value) At(path ...string) Value {
 	for _, name := range path {
-		i, ok := slices.BinarySearch(v.keys, name)
+		if v.kind() != typeMap {
+			return Value{}
+		}
+		i, ok := slices.BinarySearchFunc(v.subs, name, func(f Field, name string) int { return strings.Compare(f.Name, name) })
 		if !ok {
 			return Value{}
 		}
-		v = v.subs[i]
+		v = v.subs[i].Value
 	}
 	return v
 }
 
 // Keys lists the keys of a map, sorted; of anything else, none.
-func (v Value) Keys() []string { return v.keys }
+func (v Value) Keys() []string {
+	if v.kind() != typeMap {
+		return nil
+	}
+	names := make([]string, len(v.subs))
+	for i, f := range v.subs {
+		names[i] = f.Name
+	}
+	return names
+}
 
 // Text returns the string that the value holds, if it is one.
 func (v Value) Text() (string, bool) {
 	if v.kind() != typeString {
 		return "", false
 	}
-	n, width := binary.Uvarint(v.enc[1:])
-	return string(v.enc[1+width:][:n]), true
+	return v.enc[1:], true
 }
 
 func (v Value) kind() byte {
@@ -177,14 +240,14 @@ func diff(path []string, a, b Value, out *[]Difference) {
 	}
 	switch {
 	case a.kind() == typeMap && b.kind() == typeMap:
-		both := slices.Concat(a.keys, b.keys)
+		both := slices.Concat(a.Keys(), b.Keys())
 		slices.Sort(both)
 		for _, k := range slices.Compact(both) {
 			diff(append(path[:len(path):len(path)], k), a.At(k), b.At(k), out)
 		}
 	case a.kind() == typeList && b.kind() == typeList && len(a.subs) == len(b.subs):
 		for i := range a.subs {
-			diff(append(path[:len(path):len(path)], fmt.Sprint(i)), a.subs[i], b.subs[i], out)
+			diff(append(path[:len(path):len(path)], fmt.Sprint(i)), a.subs[i].Value, b.subs[i].Value, out)
 		}
 	default:
 		*out = append(*out, Difference{Path: path, A: a, B: b})

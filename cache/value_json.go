@@ -23,32 +23,35 @@ func (v Value) appendJSON(b []byte) []byte {
 	case typeBool:
 		return strconv.AppendBool(b, v.enc[1] == 1)
 	case typeInt:
-		return strconv.AppendInt(b, int64(binary.BigEndian.Uint64(v.enc[1:])), 10)
+		return strconv.AppendInt(b, int64(v.bits()), 10)
 	case typeFloat:
-		return appendFloat(b, math.Float64frombits(binary.BigEndian.Uint64(v.enc[1:])))
+		return appendFloat(b, math.Float64frombits(v.bits()))
 	case typeString:
 		s, _ := v.Text()
 		return appendText(b, s)
 	case typeList:
 		b = append(b, '[')
-		for i, sub := range v.subs {
+		for i, f := range v.subs {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = sub.appendJSON(b)
+			b = f.Value.appendJSON(b)
 		}
 		return append(b, ']')
 	}
 	b = append(b, '{')
-	for i, k := range v.keys {
+	for i, f := range v.subs {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendText(b, k), ':')
-		b = v.subs[i].appendJSON(b)
+		b = append(appendText(b, f.Name), ':')
+		b = f.Value.appendJSON(b)
 	}
 	return append(b, '}')
 }
+
+// bits is the content of a scalar of eight bytes.
+func (v Value) bits() uint64 { return binary.BigEndian.Uint64([]byte(v.enc[1:])) }
 
 func appendFloat(b []byte, f float64) []byte {
 	s := strconv.FormatFloat(f, 'g', -1, 64)
