@@ -14,6 +14,7 @@ type cellPlan struct {
 	target reflect.Value // a pointer to the spec, without bound factors
 	model  Instance      // label, runtime, ranges
 	ranges map[string]diag.Range
+	refs   int // how many references a cell has
 	broken bool
 }
 
@@ -52,7 +53,8 @@ func (x *crossing) instance(c cell) {
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
-	inst.Refs = edges(nil, target.Elem(), "")
+	inst.Refs = edges(make([]Edge, 0, plan.refs), target.Elem(), "")
+	plan.refs = len(inst.Refs)
 	x.s.instances = append(x.s.instances, &inst)
 }
 
@@ -95,26 +97,25 @@ func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
 
 // clone copies a spec deeply, so that no two instances share what one of them
 // may resolve differently.
-func clone(v reflect.Value) reflect.Value {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return v
-		}
-		p := reflect.New(v.Type().Elem())
-		p.Elem().Set(clone(v.Elem()))
-		return p
-	case reflect.Struct:
-		out := reflect.New(v.Type()).Elem()
-		out.Set(v)
-		for i := range v.NumField() {
-			if k := v.Field(i).Kind(); k == reflect.Pointer || k == reflect.Struct {
-				if out.Field(i).CanSet() {
-					out.Field(i).Set(clone(v.Field(i)))
-				}
-			}
-		}
-		return out
+func clone(pointer reflect.Value) reflect.Value {
+	p := reflect.New(pointer.Type().Elem())
+	p.Elem().Set(pointer.Elem())
+	detach(p.Elem())
+	return p
+}
+
+// detach replaces the pointers in a struct by pointers to copies.
+func detach(v reflect.Value) {
+	if v.Kind() != reflect.Struct {
+		return
 	}
-	return v
+	for i := range v.NumField() {
+		switch f := v.Field(i); {
+		case !f.CanSet():
+		case f.Kind() == reflect.Pointer && !f.IsNil():
+			f.Set(clone(f))
+		case f.Kind() == reflect.Struct:
+			detach(f)
+		}
+	}
 }

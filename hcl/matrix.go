@@ -20,6 +20,7 @@ type factor struct {
 	at     *diag.Range
 	levels []cty.Value
 	labels []addr.Level
+	texts  []string // display text of each level, made on first use
 }
 
 // crossing is one train stage's matrix on its way to cells.
@@ -122,16 +123,19 @@ func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
 		x.l.fail(at, "Empty factor", "Factor %s has no levels, so there would be no trial. Give it at least one.", f.name)
 		return false
 	}
+	seen := make(map[string]bool, len(items))
 	for _, item := range items {
 		level, ok := asLevel(item)
 		if !ok {
 			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
 			return false
 		}
-		if slices.ContainsFunc(f.labels, func(l addr.Level) bool { return l.String() == level.String() }) {
+		text := level.String()
+		if seen[text] {
 			x.l.fail(at, "Duplicate level", "Factor %s has the level %s twice.", f.name, level)
 			return false
 		}
+		seen[text] = true
 		f.levels, f.labels = append(f.levels, item), append(f.labels, level)
 	}
 	return true
@@ -302,6 +306,10 @@ func (x *crossing) warnUnmatched(r *rule) {
 // include adds cells. A level that is not in the matrix yet is added to its
 // factor, for the cells of this rule only.
 func (x *crossing) include(cells []cell) []cell {
+	blocks := x.s.blocks("include")
+	if len(blocks) == 0 {
+		return cells
+	}
 	have := make(map[string]bool, len(cells))
 	for _, c := range cells {
 		have[x.key(c)] = true
@@ -310,7 +318,7 @@ func (x *crossing) include(cells []cell) []cell {
 	for i, f := range x.factors {
 		spans[i] = len(f.levels)
 	}
-	for _, b := range x.s.blocks("include") {
+	for _, b := range blocks {
 		added := []cell{{}}
 		named, ok := x.includeLevels(b)
 		if !ok {
@@ -403,20 +411,32 @@ func (x *crossing) key(c cell) string { return addr.Key(x.factorsOf(c)) }
 // labels is the display text of each factor's level.
 func (x *crossing) labels(c cell) map[string]string {
 	m := make(map[string]string, len(c))
-	for i, f := range x.factors {
-		level := f.labels[c[i]]
-		m[f.name] = level.String()
+	for i := range x.factors {
+		f := &x.factors[i]
+		if f.texts == nil {
+			f.texts = x.textsOf(f)
+		}
+		m[f.name] = f.texts[c[i]]
+	}
+	return m
+}
+
+// textsOf is the display text of each level, once all levels are known.
+func (x *crossing) textsOf(f *factor) []string {
+	out := make([]string, len(f.labels))
+	for i, level := range f.labels {
 		if level.Kind != "ref" {
-			m[f.name] = level.Text
+			out[i] = level.Text
 			continue
 		}
+		out[i] = level.String()
 		for _, inst := range x.l.stages[level.Ref.Stage].instances {
 			if inst.Address == level.Ref {
-				m[f.name] = inst.Label
+				out[i] = inst.Label
 			}
 		}
 	}
-	return m
+	return out
 }
 
 // signature tells apart the cells that need decodes of their own.
