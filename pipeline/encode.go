@@ -35,8 +35,10 @@ func (e *encoder) encode(s Stage) cache.Value {
 // base; an invalid base leaves nothing out.
 func encodeStruct(v, base reflect.Value) cache.Value {
 	schema := spec.Of(v.Type())
-	m := make(map[string]cache.Value, len(schema.Fields))
-	for _, f := range schema.Fields {
+	var room [32]cache.Field // most fields of most specs are left out
+	fields := room[:0]
+	for i := range schema.Fields {
+		f := &schema.Fields[i]
 		if !f.Keyed || isReference(f.Type) {
 			continue
 		}
@@ -45,10 +47,10 @@ func encodeStruct(v, base reflect.Value) cache.Value {
 			fieldBase = base.Field(f.Index)
 		}
 		if enc := encodeField(v.Field(f.Index), fieldBase); !enc.IsZero() {
-			m[f.Name] = enc
+			fields = append(fields, cache.Field{Name: f.Name, Value: enc})
 		}
 	}
-	return cache.Map(m)
+	return cache.Struct(slices.Clone(fields)...)
 }
 
 func isReference(t reflect.Type) bool { return t == spec.RefType || t == spec.RefsType }

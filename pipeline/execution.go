@@ -62,10 +62,10 @@ func newExecution(r *Runner, plan *Plan) *execution {
 // or to be brought here.
 func (x *execution) waits(s *Step) int {
 	n := 0
-	for _, attr := range s.node.attrs {
-		for _, dep := range s.node.deps[attr] {
+	for _, need := range s.node.needs {
+		for _, dep := range need.on {
 			d := x.plan.byNode[dep]
-			if !d.known() && s.Action != Pending && x.runner.Planner.partial(s.node, attr) { // it goes without
+			if !d.known() && s.Action != Pending && x.runner.Planner.partial(s.node, need.attr) { // it goes without
 				continue
 			}
 			if !d.known() || d.Action == Pull && !dep.kind.Definition {
@@ -169,7 +169,7 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 // pull brings a step's entry here. What cannot be had is computed instead.
 func (x *execution) pull(ctx context.Context, s *Step) bool {
 	optional := func(name string) bool {
-		return slices.ContainsFunc(s.recipe.Outputs, func(o Output) bool { return o.Name == name && o.Evictable })
+		return slices.ContainsFunc(s.Outputs(), func(o Output) bool { return o.Name == name && o.Evictable })
 	}
 	err := x.runner.Planner.Store.(Puller).Pull(ctx, s.Entry, optional)
 	found := false

@@ -71,13 +71,23 @@ func (p *Planner) Explain(ctx context.Context, s *Step) (Reason, error) {
 
 // Compare lists what differs between the ingredients of two steps whose keys
 // are known: from the first to the second.
-func (p *Planner) Compare(from, to *Step) []Change {
+func (p *Planner) Compare(from, to *Step) ([]Change, error) {
 	x := explainer{planner: p}
-	return x.changes(pastAction{ingredients: from.ingredients, notes: from.recipe.Notes}, to)
+	was, notes, err := from.Describe()
+	if err != nil {
+		return nil, err
+	}
+	if err := to.recall(); err != nil {
+		return nil, err
+	}
+	return x.changes(pastAction{ingredients: was, notes: notes}, to), nil
 }
 
 func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	past, err := x.load(ctx, s.node.kind)
+	if err == nil {
+		err = s.recall()
+	}
 	if err != nil {
 		return Reason{}, err
 	}
@@ -150,18 +160,18 @@ func readPast(ctx context.Context, store cache.Store, e cache.Entry) (pastAction
 	return pastAction{key: e.Key, address: address, ingredients: doc.At("ingredients"), notes: doc.At("notes")}, nil
 }
 
-// changes lists what differs, in the order of the paths. Below an input whose
+// changes lists what differs from a described step, in the order of the paths. Below an input whose
 // type changed, the rest follows from that and is left out; so do fingerprints
 // when a spec or an input explains them.
 func (x *explainer) changes(old pastAction, s *Step) []Change {
 	var out, code []Change
 	swapped := make(map[string]bool)
-	for _, d := range cache.Diff(old.ingredients, s.ingredients) {
+	for _, d := range cache.Diff(old.ingredients, s.about.ingredients) {
 		if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
 			swapped[d.Path[1]] = true
 		}
 	}
-	for _, d := range cache.Diff(old.ingredients, s.ingredients) {
+	for _, d := range cache.Diff(old.ingredients, s.about.ingredients) {
 		below := len(d.Path) > 1 && d.Path[0] == "inputs" && swapped[d.Path[1]]
 		switch {
 		case d.Path[0] == "code":
@@ -188,7 +198,7 @@ func (x *explainer) changes(old pastAction, s *Step) []Change {
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Step, other []Change) []string {
 	var parts []string
-	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.recipe.Notes)) {
+	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.about.recipe.Notes)) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(c Change) bool {
 			return c.Path == part || strings.HasPrefix(c.Path, part+".")
@@ -221,9 +231,10 @@ func (x *explainer) fallback(path []string, s *Step) cache.Value {
 	case path[0] == "spec":
 		return s.node.kind.encoder.defaults.At(path[1:]...)
 	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
-		deps := s.node.deps[path[1]]
-		if len(deps) == 1 {
-			return deps[0].kind.encoder.defaults.At(path[3:]...)
+		for _, need := range s.node.needs {
+			if need.attr == path[1] && len(need.on) == 1 {
+				return need.on[0].kind.encoder.defaults.At(path[3:]...)
+			}
 		}
 	}
 	return cache.Value{}

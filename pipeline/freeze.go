@@ -33,13 +33,11 @@ func (p *Planner) Freeze(plan *Plan, now time.Time) []Frozen {
 			continue
 		}
 		z := Frozen{Address: address, Time: now.UTC().Format(time.RFC3339), Contrasts: declared}
-		for _, attr := range s.node.attrs {
-			for _, dep := range s.node.deps[attr] {
-				z.Trials++
-				// A table of results was finished before anything was declared.
-				if plan.byNode[dep].Action == Hit || dep.kind.Block != "train" {
-					z.Known++
-				}
+		for dep := range s.node.deps() {
+			z.Trials++
+			// A table of results was finished before anything was declared.
+			if plan.byNode[dep].Action == Hit || dep.kind.Block != "train" {
+				z.Known++
 			}
 		}
 		out = append(out, z)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"ablate/hcl"
@@ -32,11 +33,29 @@ type node struct {
 	inst  *hcl.Instance
 	kind  *kindInfo
 	stage Stage
-	attrs []string           // attributes with references, in the order of the spec
-	deps  map[string][]*node // by attribute
+	needs []need // in the order of the spec
 	users []*node
 	level int
 	index int // place in Graph.nodes
+}
+
+// need is an attribute with references, and what they refer to.
+type need struct {
+	attr string
+	on   []*node
+}
+
+// deps yields what the node refers to, directly.
+func (n *node) deps() iter.Seq[*node] {
+	return func(yield func(*node) bool) {
+		for _, need := range n.needs {
+			for _, dep := range need.on {
+				if !yield(dep) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // LanguageKinds gives the language its view of the kinds.
@@ -82,20 +101,28 @@ func (g *Graph) kindOf(inst *hcl.Instance) *kindInfo {
 }
 
 func (g *Graph) link(n *node) {
-	if len(n.inst.Refs) == 0 {
-		return
-	}
-	n.deps = make(map[string][]*node)
-	for _, edge := range n.inst.Refs {
+	refs := n.inst.Refs // those of one attribute stand together
+	all := make([]*node, len(refs))
+	attrs := 0
+	for i, edge := range refs {
 		dep := g.byAddr[edge.Target]
 		if dep == nil {
 			panic(fmt.Sprintf("pipeline: %s refers to %s, which the study lacks", n.inst.Address, edge.Target))
 		}
-		if _, seen := n.deps[edge.Path]; !seen {
-			n.attrs = append(n.attrs, edge.Path)
-		}
-		n.deps[edge.Path] = append(n.deps[edge.Path], dep)
+		all[i] = dep
 		dep.users = append(dep.users, n)
+		if i == 0 || refs[i-1].Path != edge.Path {
+			attrs++
+		}
+	}
+	n.needs = make([]need, 0, attrs)
+	for i := 0; i < len(refs); {
+		j := i + 1
+		for j < len(refs) && refs[j].Path == refs[i].Path {
+			j++
+		}
+		n.needs = append(n.needs, need{refs[i].Path, all[i:j:j]})
+		i = j
 	}
 }
 
@@ -109,10 +136,8 @@ func (g *Graph) order(all []*node) {
 			return n.level
 		}
 		done[n] = true
-		for _, attr := range n.attrs {
-			for _, dep := range n.deps[attr] {
-				n.level = max(n.level, visit(dep)+1)
-			}
+		for dep := range n.deps() {
+			n.level = max(n.level, visit(dep)+1)
 		}
 		return n.level
 	}
@@ -144,10 +169,8 @@ type Edge struct{ From, To addr.Instance }
 func (g *Graph) Edges() []Edge {
 	var out []Edge
 	for _, n := range g.nodes {
-		for _, attr := range n.attrs {
-			for _, dep := range n.deps[attr] {
-				out = append(out, Edge{From: dep.inst.Address, To: n.inst.Address})
-			}
+		for dep := range n.deps() {
+			out = append(out, Edge{From: dep.inst.Address, To: n.inst.Address})
 		}
 	}
 	return out

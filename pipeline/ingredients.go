@@ -14,21 +14,21 @@ const keyDomain = "ablate action v1"
 // ingredients is the full description of an action: what its key hashes and
 // what explain compares.
 func ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
-	m := map[string]cache.Value{
-		"block":   cache.String(ref.Block),
-		"type":    cache.String(ref.Type),
-		"version": cache.Int(int64(ref.Version)),
-		"spec":    ref.Spec,
-		"inputs":  orEmpty(r.Inputs),
-		"code":    orEmpty(r.Code),
+	fields := []cache.Field{
+		{Name: "block", Value: cache.String(ref.Block)},
+		{Name: "code", Value: orEmpty(r.Code)},
+		{Name: "inputs", Value: orEmpty(r.Inputs)},
+		{Name: "spec", Value: ref.Spec},
+		{Name: "type", Value: cache.String(ref.Type)},
+		{Name: "version", Value: cache.Int(int64(ref.Version))},
 	}
 	if class != "" {
-		m["class"] = cache.String(class)
+		fields = append(fields, cache.Field{Name: "class", Value: cache.String(class)})
 	}
 	if absent > 0 {
-		m["absent"] = cache.Int(int64(absent))
+		fields = append(fields, cache.Field{Name: "absent", Value: cache.Int(int64(absent))})
 	}
-	return cache.Map(m)
+	return cache.Struct(fields...)
 }
 
 // document is what is stored beside an entry: the ingredients, the notes, and

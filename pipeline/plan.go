@@ -32,12 +32,19 @@ type Step struct {
 	Survey  Survey      // of a resume
 	Absent  int         // inputs that a partial answer goes without
 
-	node        *node
+	plan    *Plan
+	node    *node
+	about   *description // nil while pending; forgotten of cells that are cached
+	self    []Input      // what a lone reference to it gives
+	content bool         // its artifacts are known
+	invalid bool         // its description failed, or that of something it needs
+}
+
+// description is what a step's key was made from.
+type description struct {
 	recipe      Recipe
 	ref         Ref
 	ingredients cache.Value
-	artifacts   map[string]cache.Artifact
-	invalid     bool // its description failed, or that of something it needs
 }
 
 // Reason says why a step has its action.
@@ -64,7 +71,8 @@ type Plan struct {
 	Steps    []*Step
 	Warnings diag.List
 
-	byNode map[*node]*Step
+	planner *Planner
+	byNode  map[*node]*Step
 }
 
 // Count returns how many steps of a block have an action; an empty block
@@ -95,7 +103,7 @@ func (p *Plan) Step(a addr.Instance) *Step {
 // Only is the plan without the steps that are not cached and not accepted, and
 // without those that would wait for them.
 func (p *Plan) Only(accept func(*Step) bool) *Plan {
-	only := &Plan{Warnings: p.Warnings, byNode: p.byNode}
+	only := &Plan{Warnings: p.Warnings, planner: p.planner, byNode: p.byNode}
 	kept := make(map[*node]bool)
 	for _, s := range p.Steps {
 		if s.Action == Hit || accept(s) && (s.Action != Pending || s.waitsOnly(p, kept)) {
@@ -108,11 +116,9 @@ func (p *Plan) Only(accept func(*Step) bool) *Plan {
 
 // waitsOnly reports whether all that a pending step waits for is in a set.
 func (s *Step) waitsOnly(p *Plan, set map[*node]bool) bool {
-	for _, attr := range s.node.attrs {
-		for _, dep := range s.node.deps[attr] {
-			if !p.byNode[dep].known() && !set[dep] {
-				return false
-			}
+	for dep := range s.node.deps() {
+		if !p.byNode[dep].known() && !set[dep] {
+			return false
 		}
 	}
 	return true
@@ -124,12 +130,10 @@ func (p *Plan) Needs(s *Step) []*Step {
 	set := make(map[*node]bool)
 	var add func(n *node)
 	add = func(n *node) {
-		for _, attr := range n.attrs {
-			for _, dep := range n.deps[attr] {
-				if !set[dep] {
-					set[dep] = true
-					add(dep)
-				}
+		for dep := range n.deps() {
+			if !set[dep] {
+				set[dep] = true
+				add(dep)
 			}
 		}
 	}
@@ -143,12 +147,31 @@ func (p *Plan) Needs(s *Step) []*Step {
 	return out
 }
 
-// Ingredients returns the description whose hash is the step's key. It is zero
-// while the step is pending.
-func (s *Step) Ingredients() cache.Value { return s.ingredients }
+// Describe returns the description whose hash is the step's key, and the notes
+// that are stored beside it. Both are zero while the step is pending.
+func (s *Step) Describe() (ingredients, notes cache.Value, err error) {
+	if err := s.recall(); err != nil || s.about == nil {
+		return cache.Value{}, cache.Value{}, err
+	}
+	return s.about.ingredients, s.about.recipe.Notes, nil
+}
 
-// Notes returns what is stored beside the ingredients but not hashed.
-func (s *Step) Notes() cache.Value { return s.recipe.Notes }
+// recall describes a step again whose description was forgotten.
+func (s *Step) recall() error {
+	if s.about != nil || s.Key.IsZero() {
+		return nil
+	}
+	in, _, _ := s.plan.planner.inputs(s.plan, s)
+	about, err := s.plan.planner.about(s.node, in)
+	if err != nil {
+		return fmt.Errorf("describing %s again: %w", s.Address, err)
+	}
+	if about.ingredients.Key(keyDomain) != s.Key {
+		return fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
+	}
+	s.about = about
+	return nil
+}
 
 // Cached says what to do when the step's result is asked for and not there.
 func (s *Step) Cached() error {
@@ -158,14 +181,20 @@ func (s *Step) Cached() error {
 	return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
 }
 
-// Work returns how much there is to compute; ok is false where nobody counts.
+// Work returns how much there is to compute; ok is false where nobody counts,
+// and of cached steps that were not described again.
 func (s *Step) Work() (w Work, ok bool) {
-	if s.recipe.Work == nil {
+	if s.about == nil || s.about.recipe.Work == nil {
 		return Work{}, false
 	}
-	return s.recipe.Work(), true
+	return s.about.recipe.Work(), true
 }
 
 // Outputs lists the artifacts that the step promises. It is empty while the
-// step is pending.
-func (s *Step) Outputs() []Output { return s.recipe.Outputs }
+// step is pending, and once it is cached.
+func (s *Step) Outputs() []Output {
+	if s.about == nil {
+		return nil
+	}
+	return s.about.recipe.Outputs
+}

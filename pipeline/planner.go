@@ -58,7 +58,7 @@ type Planner struct {
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{byNode: make(map[*node]*Step, len(p.Graph.nodes))}
+	plan := &Plan{planner: p, byNode: make(map[*node]*Step, len(p.Graph.nodes))}
 	var found finder
 	selected := p.selected()
 	for _, level := range p.Graph.levels {
@@ -67,7 +67,7 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 			if selected != nil && !selected[n] {
 				continue
 			}
-			s := newStep(n)
+			s := newStep(plan, n)
 			plan.byNode[n] = s
 			steps = append(steps, s)
 		}
@@ -84,9 +84,9 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 	return plan, p.giveReasons(ctx, plan.Steps)
 }
 
-func newStep(n *node) *Step {
+func newStep(plan *Plan, n *node) *Step {
 	a := n.inst.Address
-	return &Step{Address: a, Block: a.Stage.Block, Label: n.inst.Label, node: n}
+	return &Step{Address: a, Block: a.Stage.Block, Label: n.inst.Label, plan: plan, node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
@@ -101,10 +101,8 @@ func (p *Planner) selected() map[*node]bool {
 			return
 		}
 		set[n] = true
-		for _, attr := range n.attrs {
-			for _, dep := range n.deps[attr] {
-				add(dep)
-			}
+		for dep := range n.deps() {
+			add(dep)
 		}
 	}
 	for _, n := range p.Graph.nodes {
@@ -131,6 +129,9 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 		if ready {
 			asked = append(asked, s)
 			keys = append(keys, s.Key)
+			if s.node.inst.Factors != nil {
+				s.about = nil // ten thousand of them are many, and most are cached
+			}
 		}
 	}
 	if len(keys) == 0 {
@@ -141,6 +142,11 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 		return fmt.Errorf("asking the store: %w", err)
 	}
 	for i, s := range asked {
+		if f := answers[i]; !f.OK || f.Away || len(f.Absent) > 0 {
+			if err := s.recall(); err != nil {
+				return err
+			}
+		}
 		s.settle(answers[i])
 		if err := p.survey(ctx, plan, s); err != nil {
 			return fmt.Errorf("looking for parts of %s: %w", s.Address, err)
@@ -176,7 +182,7 @@ func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err 
 		s.Action, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
 		return false, nil
 	}
-	s.recipe, err = s.node.stage.Describe(in)
+	s.about, err = p.about(s.node, in)
 	if list, ok := diag.From(err); ok {
 		found.add(s.node, list)
 		s.invalid = true
@@ -186,10 +192,21 @@ func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err 
 		return false, err
 	}
 	s.Absent = len(in.Absent)
-	s.ref = s.node.ref()
-	s.ingredients = ingredients(s.ref, s.recipe, p.class(s.node), len(in.Absent))
-	s.Key = s.ingredients.Key(keyDomain)
+	s.Key = s.about.ingredients.Key(keyDomain)
+	if s.node.kind.Definition {
+		s.self = []Input{s.input()}
+	}
 	return true, nil
+}
+
+// about describes a node whose inputs are known.
+func (p *Planner) about(n *node, in Inputs) (*description, error) {
+	recipe, err := n.stage.Describe(in)
+	if err != nil {
+		return nil, err
+	}
+	ref := n.ref()
+	return &description{recipe, ref, ingredients(ref, recipe, p.class(n), len(in.Absent))}, nil
 }
 
 // inputs collects what a step refers to. waits lists the addresses whose
@@ -206,29 +223,39 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 	if f, ok := p.Frozen[s.Address.String()]; ok {
 		in.Frozen = &f
 	}
-	if len(n.attrs) > 0 {
-		in.Refs = make(map[string][]Input, len(n.attrs))
+	if len(n.needs) > 0 {
+		in.Refs = make(map[string][]Input, len(n.needs))
 	}
-	for _, attr := range n.attrs {
-		refs := make([]Input, 0, len(n.deps[attr]))
-		var missing []addr.Instance
-		for _, dep := range n.deps[attr] {
+	for _, need := range n.needs {
+		known, missing := 0, []addr.Instance(nil)
+		for _, dep := range need.on {
 			d := plan.byNode[dep]
 			broken = broken || d.invalid
-			if !d.known() {
+			if d.known() {
+				known++
+			} else {
 				missing = append(missing, d.Address)
-				if p.partial(n, attr) {
-					continue
-				}
 			}
-			refs = append(refs, d.input())
 		}
-		if p.partial(n, attr) && len(refs) > 0 {
+		if p.partial(n, need.attr) && known > 0 {
 			in.Absent = missing
 		} else {
 			waits = append(waits, missing...)
 		}
-		in.Refs[attr] = refs
+		if broken || len(waits) > 0 {
+			continue
+		}
+		if one := plan.byNode[need.on[0]]; len(need.on) == 1 && one.self != nil {
+			in.Refs[need.attr] = one.self
+			continue
+		}
+		refs := make([]Input, 0, known)
+		for _, dep := range need.on {
+			if d := plan.byNode[dep]; d.known() {
+				refs = append(refs, d.input())
+			}
+		}
+		in.Refs[need.attr] = refs
 	}
 	return in, waits, broken
 }
@@ -237,18 +264,25 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 func (p *Planner) partial(n *node, attr string) bool { return p.Partial && n.kind.Partial == attr }
 
 // known reports whether consumers of the step can compute their keys.
-func (s *Step) known() bool { return s.node.kind.Definition || s.artifacts != nil }
+func (s *Step) known() bool { return s.node.kind.Definition || s.content }
 
 func (s *Step) input() Input {
-	inst := s.node.inst
+	inst, k := s.node.inst, s.node.kind
 	in := Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors, Labels: inst.Labels,
-		Stage: s.node.stage, Ref: s.ref, Recipe: s.recipe,
+		Stage: s.node.stage, Ref: Ref{Block: k.Block, Type: k.Type, Version: k.Version},
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
-	if !s.node.kind.Definition {
-		in.Artifacts = s.artifacts
+	if k.Definition {
+		if s.about != nil {
+			in.Ref, in.Recipe = s.about.ref, s.about.recipe
+		}
+		return in
+	}
+	in.Artifacts = make(map[string]cache.Artifact, len(s.Entry.Artifacts))
+	for _, a := range s.Entry.Artifacts {
+		in.Artifacts[a.Name] = a
 	}
 	return in
 }
@@ -275,9 +309,9 @@ func (s *Step) settle(f cache.Found) {
 	if f.Away {
 		s.Action, s.Reason = Pull, Reason{Text: "a remote has it"}
 	}
-	s.artifacts = make(map[string]cache.Artifact, len(f.Entry.Artifacts))
-	for _, a := range f.Entry.Artifacts {
-		s.artifacts[a.Name] = a
+	s.content = true
+	if k := s.node.kind; !k.Definition && s.node.inst.Factors == nil {
+		s.self = []Input{s.input()}
 	}
 }
 
@@ -285,7 +319,7 @@ func (s *Step) settle(f cache.Found) {
 func (s *Step) lost(f cache.Found) []string {
 	var out []string
 	for _, name := range f.Absent {
-		for _, o := range s.recipe.Outputs {
+		for _, o := range s.Outputs() {
 			if o.Name == name && !o.Evictable {
 				out = append(out, name)
 			}

@@ -77,7 +77,7 @@ func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, 
 	a := &ActionRun{
 		Address: s.Address, Kind: n.kind.Kind, Stage: n.stage, Inputs: in,
 		Strict: r.Planner.Graph.Study.Numerics == "strict",
-		Key:    s.Key, Frozen: s.ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
+		Key:    s.Key, Frozen: s.about.ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
 		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
 	}
 	if !n.kind.Child {

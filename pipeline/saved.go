@@ -36,10 +36,10 @@ func (p *Plan) Save() []SavedStep {
 
 // described is all that is known of what the step rests on.
 func (s *Step) described() cache.Value {
-	if s.Key.IsZero() {
-		return cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
+	if what, _, err := s.Describe(); err == nil && !what.IsZero() {
+		return what
 	}
-	return s.Ingredients()
+	return cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
 }
 
 // Moved is one instance that is no longer what was saved.

@@ -125,7 +125,7 @@ type Input struct {
 	Label     string        // for people: the label, or a short name
 	Factors   []addr.Factor // of a matrix cell, sorted by name
 	Stage     Stage         // its decoded spec
-	Ref       Ref           // kind, version and encoded spec, as keys see them
+	Ref       Ref           // kind, version and, of a definition, the encoded spec: as keys see them
 	Recipe    Recipe        // of a definition only
 	Artifacts map[string]cache.Artifact
 	Labels    map[string]string // display text of each factor's level

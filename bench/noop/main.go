@@ -147,7 +147,9 @@ func publishAll(dir, storeDir string) {
 }
 
 func publish(ctx context.Context, store *cache.Local, s *pipeline.Step) {
-	doc, err := cache.WriteJSON(ctx, store, map[string]any{"ingredients": s.Ingredients()})
+	ingredients, _, err := s.Describe()
+	must(err)
+	doc, err := cache.WriteJSON(ctx, store, map[string]any{"ingredients": ingredients})
 	must(err)
 	e := cache.Entry{Key: s.Key, Block: s.Block, Type: s.Address.Stage.Type, Ingredients: doc, Provenance: doc, Created: time.Now()}
 	for _, o := range s.Outputs() {

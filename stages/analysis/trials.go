@@ -50,16 +50,25 @@ func trialInputs(in []pipeline.Input) cache.Value {
 			"results": cache.DigestValue(in[0].Artifacts[resultsName].Digest), "replicate": cache.String(r.ReplicateName()),
 		})
 	}
+	type shown struct {
+		level addr.Level
+		label string
+	}
+	levels := make(map[shown]cache.Value) // many trials share one
 	items := make([]cache.Value, len(in))
 	for i, t := range in {
-		factors := make(map[string]cache.Value, len(t.Factors))
-		for _, f := range t.Factors {
-			factors[f.Name] = cache.List(cache.String(f.Level.String()), cache.String(t.Labels[f.Name]))
+		factors := make([]cache.Field, len(t.Factors))
+		for j, f := range t.Factors {
+			x := shown{f.Level, t.Labels[f.Name]}
+			if levels[x].IsZero() {
+				levels[x] = cache.List(cache.String(x.level.String()), cache.String(x.label))
+			}
+			factors[j] = cache.Field{Name: f.Name, Value: levels[x]}
 		}
-		items[i] = cache.Map(map[string]cache.Value{
-			"factors": cache.Map(factors),
-			"metrics": cache.DigestValue(t.Artifacts[metricsName].Digest),
-		})
+		items[i] = cache.Struct(
+			cache.Field{Name: "factors", Value: cache.Struct(factors...)},
+			cache.Field{Name: "metrics", Value: cache.DigestValue(t.Artifacts[metricsName].Digest)},
+		)
 	}
 	return cache.Map(map[string]cache.Value{"trials": cache.List(items...)})
 }

@@ -66,13 +66,13 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: safetensors, Evictable: true, Optional: true})
 	}
 	return pipeline.Recipe{
-		Inputs: cache.Map(map[string]cache.Value{
-			"data":      tokens,
-			"model":     in.One("model").Ref.Value(),
-			"norm":      in.One("norm").Ref.Value(),
-			"optimizer": in.One("optimizer").Ref.Value(),
-			"study":     cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
-		}),
+		Inputs: cache.Struct(
+			cache.Field{Name: "data", Value: tokens},
+			cache.Field{Name: "model", Value: in.One("model").Ref.Value()},
+			cache.Field{Name: "norm", Value: in.One("norm").Ref.Value()},
+			cache.Field{Name: "optimizer", Value: in.One("optimizer").Ref.Value()},
+			cache.Field{Name: "study", Value: cache.Struct(cache.Field{Name: "seed", Value: cache.Int(in.Study.Seed)})},
+		),
 		Code:    code,
 		Notes:   notes,
 		Work:    func() pipeline.Work { return t.work(in) },

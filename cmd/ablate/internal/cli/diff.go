@@ -130,7 +130,10 @@ func (g *globals) diffSteps(ctx context.Context, w *workspace, plan *pipeline.Pl
 	case a.Key == b.Key:
 		out.WriteString("  none: both have the key " + a.Key.String() + "\n")
 	default:
-		changes := w.planner.Compare(a, b)
+		changes, err := w.planner.Compare(a, b)
+		if err != nil {
+			return err
+		}
 		o["changes"] = changes
 		for _, c := range changes {
 			fmt.Fprintf(&out, "  %-28s %s → %s\n", c.Path, c.Was, c.Now)

@@ -72,14 +72,18 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 	if err != nil {
 		return err
 	}
+	ingredients, notes, err := s.Describe()
+	if err != nil {
+		return err
+	}
 	o := map[string]any{
 		"type": "instance", "address": s.Address.String(), "label": inst.Label, "action": s.Action,
-		"file": inst.Range.Filename, "line": inst.Range.Start.Line, "spec": inst.Spec, "notes": s.Notes(),
+		"file": inst.Range.Filename, "line": inst.Range.Start.Line, "spec": inst.Spec, "notes": notes,
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", s.Address, inst.Label, inst.Range, s.Action, s.Reason.Text)
 	if !s.Key.IsZero() {
-		o["key"], o["ingredients"] = s.Key, s.Ingredients()
+		o["key"], o["ingredients"] = s.Key, ingredients
 		fmt.Fprintf(&b, "  key %s\n", s.Key)
 	}
 	fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(string(spec), "\n", "\n  "))
@@ -88,7 +92,7 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		fmt.Fprintf(&b, "\nSize\n\n  %s parameters, %s FLOP a token (forward and backward), %s tokens: %s FLOP\n",
 			view.Quantity(float64(w.Parameters)), view.Quantity(w.FLOPsPerToken), view.Quantity(float64(w.Tokens)), view.Quantity(w.FLOPs()))
 	}
-	if code := s.Ingredients().At("code"); !code.IsZero() && len(code.Keys()) > 0 {
+	if code := ingredients.At("code"); !code.IsZero() && len(code.Keys()) > 0 {
 		b.WriteString("\nFingerprints\n\n")
 		for _, name := range code.Keys() {
 			text, _ := code.At(name).Text()
