@@ -4,7 +4,10 @@
 // other tools on a graph of the same size. It builds the program, publishes
 // entries under the planner's real keys, and times whole processes.
 //
-//	go run ./bench/noop [-nodes 1001,10001] [-runs 5]
+// A last line times the first plan after a rebuild of ours, when no fingerprint
+// is remembered.
+//
+//	go run ./bench/noop [-nodes 1001,10001,100001] [-runs 5] [-peers=false]
 package main
 
 import (
@@ -21,6 +24,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/afero"
+
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/hcl"
@@ -36,6 +41,7 @@ func main() {
 	}
 	nodes := flag.String("nodes", "1001,10001", "sizes, comma between")
 	runs := flag.Int("runs", 5, "timed runs of each; the median counts")
+	beside := flag.Bool("peers", true, "time the other tools, too")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "ablate-noop")
 	if err != nil {
@@ -47,27 +53,36 @@ func main() {
 	for _, n := range strings.Split(*nodes, ",") {
 		size, err := strconv.Atoi(n)
 		must(err)
-		ours := measureOurs(filepath.Join(dir, "ours"+n), binary, size, *runs)
-		fmt.Printf("noop nodes=%d seconds=%.3f rss_mib=%.0f\n", size, ours.seconds, ours.rss)
+		ours := measureOurs(filepath.Join(dir, "ours"+n), binary, study(size-1, 1, 10), *runs, false)
+		fmt.Printf("noop nodes=%d seconds=%.3f cpu=%.3f rss_mib=%.0f\n", size, ours.seconds, ours.cpu, ours.rss)
 		for _, p := range peers {
-			measurePeer(filepath.Join(dir, p.name+n), p, size, *runs, ours)
+			if *beside {
+				measurePeer(filepath.Join(dir, p.name+n), p, size, *runs, ours)
+			}
 		}
 	}
+	const trials, layers, optimizers = 10200, 4, 150
+	first := measureOurs(filepath.Join(dir, "rebuilt"), binary, study(trials, layers, optimizers), *runs, true)
+	fmt.Printf("rebuilt trials=%d steps=%d seconds=%.3f cpu=%.3f rss_mib=%.0f\n", trials, norms*optimizers, first.seconds, first.cpu, first.rss)
 }
 
-// measurement is the median of a process's wall time and its peak memory.
-type measurement struct{ seconds, rss float64 }
+// measurement is the median of a process's wall and processor time, and its
+// peak memory.
+type measurement struct{ seconds, cpu, rss float64 }
+
+// norms is how many norms a study has.
+const norms = 2
 
 // study is a train stage of so many trials with the stages around it: the
 // nodes are the trials, the analysis, and five definitions and data.
-func study(trials int) string {
+func study(trials, layers, optimizers int) string {
 	return fmt.Sprintf(`
 data "text" "corpus" {
   source = ["text.txt"]
 }
 
 model "llama" "tiny" {
-  layers = 1
+  layers = %d
   width  = 8
   heads  = 2
 }
@@ -77,7 +92,7 @@ norm "rmsnorm" "base" {}
 norm "dyt" "tanh" {}
 
 optimizer "adamw" "base" {
-  for_each      = [for i in range(10) : 0.001 * (i + 1)]
+  for_each      = [for i in range(%d) : 0.001 * (i + 1)]
   learning_rate = each.value
 }
 
@@ -103,13 +118,13 @@ train "lm" "main" {
 analysis "factorial" "effects" {
   trials = train.lm.main
 }
-`, trials/20000+1, trials/20)
+`, layers, optimizers, trials/(1000*norms*optimizers)+1, trials/(norms*optimizers))
 }
 
-func measureOurs(dir, binary string, nodes, runs int) measurement {
+func measureOurs(dir, binary, study string, runs int, forget bool) measurement {
 	store := filepath.Join(dir, "store")
 	must(os.MkdirAll(dir, 0o755))
-	must(os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study(nodes-1)), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study), 0o600))
 	must(os.WriteFile(filepath.Join(dir, "text.txt"), []byte(strings.Repeat("the quick brown fox\n", 500)), 0o600))
 	env := append(os.Environ(), "ABLATE_CACHE_DIR="+store)
 	must(run(dir, env, binary, "run", "--progress", "none", "--target", "data.*", "--target", "norm.*", "--target", "model.*", "--target", "optimizer.*"))
@@ -118,13 +133,34 @@ func measureOurs(dir, binary string, nodes, runs int) measurement {
 	if err != nil {
 		log.Fatalf("the plan is not clean: %v\n%s", err, out)
 	}
-	return median(runs, func() *exec.Cmd { return command(dir, env, binary, "plan") })
+	return median(runs, func() *exec.Cmd {
+		if forget {
+			must(os.RemoveAll(filepath.Join(store, "memo")))
+			must(os.Mkdir(filepath.Join(store, "memo"), 0o755))
+		}
+		return command(dir, env, binary, "plan")
+	})
 }
+
+// hasty is the machine's file system without waiting for the disk: the store
+// that is measured need not survive a power cut.
+type hasty struct{ fsys.OS }
+
+func (hasty) SyncDir(string) error { return nil }
+
+func (h hasty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
+	f, err := h.OS.OpenFile(name, flag, mode)
+	return hastyFile{f}, err
+}
+
+type hastyFile struct{ afero.File }
+
+func (hastyFile) Sync() error { return nil }
 
 // publishAll publishes an entry for everything that the planner would run.
 func publishAll(dir, storeDir string) {
 	ctx := context.Background()
-	store, err := cache.Open(fsys.NewOS(), storeDir)
+	store, err := cache.Open(hasty{}, storeDir)
 	must(err)
 	kinds := stages.All()
 	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: pipeline.LanguageKinds(kinds)})
@@ -172,9 +208,9 @@ type peer struct {
 }
 
 var peers = []peer{
-	{"make", 1 << 20, writeMakefile, []string{"make", "-s"}, []string{"make", "-s"}},
-	{"ninja", 1 << 20, writeNinja, []string{"ninja", "--quiet"}, []string{"ninja", "--quiet"}},
-	{"doit", 1 << 20, writeDodo, []string{"doit", "-v0", "--backend", "dbm"}, []string{"doit", "-v0", "--backend", "dbm"}},
+	{"make", 20000, writeMakefile, []string{"make", "-s"}, []string{"make", "-s"}},
+	{"ninja", 20000, writeNinja, []string{"ninja", "--quiet"}, []string{"ninja", "--quiet"}},
+	{"doit", 20000, writeDodo, []string{"doit", "-v0", "--backend", "dbm"}, []string{"doit", "-v0", "--backend", "dbm"}},
 	{"snakemake", 2000, writeSnakefile, []string{"snakemake", "-c2", "-q"}, []string{"snakemake", "-c1", "-n", "-q"}},
 }
 
@@ -262,13 +298,14 @@ func measureOnce(args []string) {
 	if err != nil {
 		log.Fatalf("%v: %v\n%s", args, err, out)
 	}
-	fmt.Println(time.Since(started).Seconds(), float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
+	wall, cpu := time.Since(started), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+	fmt.Println(wall.Seconds(), cpu.Seconds(), float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024)
 }
 
 func median(runs int, make func() *exec.Cmd) measurement {
 	self, err := os.Executable()
 	must(err)
-	var seconds []float64
+	var seconds, cpus []float64
 	rss := 0.0
 	for i := range runs + 1 { // the first warms the page cache
 		inner := make()
@@ -277,15 +314,16 @@ func median(runs int, make func() *exec.Cmd) measurement {
 		if err != nil {
 			log.Fatalf("%v: %v\n%s", inner.Args, err, out)
 		}
-		var s, r float64
-		_, err = fmt.Sscan(string(out), &s, &r)
+		var s, c, r float64
+		_, err = fmt.Sscan(string(out), &s, &c, &r)
 		must(err)
 		if i > 0 {
-			seconds, rss = append(seconds, s), max(rss, r)
+			seconds, cpus, rss = append(seconds, s), append(cpus, c), max(rss, r)
 		}
 	}
 	slices.Sort(seconds)
-	return measurement{seconds[len(seconds)/2], rss}
+	slices.Sort(cpus)
+	return measurement{seconds[len(seconds)/2], cpus[len(cpus)/2], rss}
 }
 
 func command(dir string, env []string, name string, args ...string) *exec.Cmd {
