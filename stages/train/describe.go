@@ -152,12 +152,13 @@ func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 
 // trace takes the fingerprints, or what is remembered of them.
 func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
-	what := cache.Map(map[string]cache.Value{
-		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(), "optimizer": in.One("optimizer").Ref.Digest(),
+	forward := cache.Map(map[string]cache.Value{
+		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-		"accumulate": cache.Int(int64(t.Accumulate)), "clip": cache.Float(t.clip()), "precision": cache.String(t.Precision),
+		"precision": cache.String(t.Precision),
 	})
+	step := cache.List(forward, in.One("optimizer").Ref.Digest(), cache.Int(int64(t.Accumulate)), cache.Float(t.clip()))
 	code := make(map[string]cache.Value)
 	type part struct {
 		name    string
@@ -165,14 +166,14 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 		compute func() (cache.Digest, error)
 	}
 	computed := []part{
-		{"step", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
-		{"evaluate", what, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).evaluate()) }},
-		{"init", what, func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
+		{"step", step, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
+		{"evaluate", forward, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).forward().evaluate()) }},
+		{"init", forward, func() (cache.Digest, error) { return t.recipe(in).forward().initialisation(), nil }},
 		{"schedule", t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil }},
 	}
 	if t.Probe.Every > 0 {
-		computed = append(computed, part{"probe", what, func() (cache.Digest, error) {
-			return ml.Fingerprint((&probe{recipe: t.recipe(in)}).program())
+		computed = append(computed, part{"probe", forward, func() (cache.Digest, error) {
+			return ml.Fingerprint((&probe{recipe: t.recipe(in).forward()}).program())
 		}})
 	}
 	for _, part := range computed {

@@ -52,6 +52,14 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 	return r
 }
 
+// forward is the recipe without what only training needs. What is traced from
+// it cannot depend on the optimizer: there is none.
+func (r *recipe) forward() *recipe {
+	f := *r
+	f.optimizer, f.states, f.accumulate, f.clip = nil, nil, 0, 0
+	return &f
+}
+
 func (r *recipe) inputs(params []ml.Param) []ml.Input {
 	out := make([]ml.Input, len(params))
 	for i, p := range params {
