@@ -172,7 +172,7 @@ func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, err
 		c.Items = append(c.Items, g)
 		c.Kept -= g.Bytes
 	}
-	for _, dir := range []string{"tmp", "trash", "damaged"} {
+	for _, dir := range []string{"tmp", "trash", "damaged", "leases"} {
 		err := s.walk(s.path(dir), func(path string, info fs.FileInfo) {
 			if o.Now.Sub(info.ModTime()) >= o.Grace {
 				c.Items = append(c.Items, Garbage{Path: path, Bytes: info.Size(), Why: "left over in " + dir})
@@ -245,10 +245,13 @@ func (s *Local) needed() (map[Key]bool, error) {
 	for _, p := range pins {
 		needed[p.Key] = true
 	}
-	locks, _ := readNames(s.fs, s.path("locks")) // none yet
-	for _, name := range locks {
-		if k, err := ParseKey(name); err == nil {
-			needed[k] = true
+	for _, dir := range []string{"locks", "leases"} {
+		names, _ := readNames(s.fs, s.path(dir)) // none yet
+		for _, name := range names {
+			key, _, _ := strings.Cut(name, ".")
+			if k, err := ParseKey(key); err == nil {
+				needed[k] = true
+			}
 		}
 	}
 	return needed, nil

@@ -231,10 +231,12 @@ func (s *Local) rebuild() error {
 	return fsys.WriteAtomic(s.fs, s.path("index"), raw)
 }
 
-// lockIndex waits for the index's lock, which is held for moments only.
+// lockIndex waits for the index's lock, which is held for moments only. Where
+// the file system has no locks, two writers may spoil the index, which is
+// rebuilt then.
 func (s *Local) lockIndex() (func() error, error) {
 	for {
-		unlock, ok, err := s.fs.TryLock(s.path("locks", "index"))
+		unlock, ok, _, err := s.lock(s.path("locks", "index"))
 		if ok || err != nil {
 			return unlock, advise(err)
 		}

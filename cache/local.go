@@ -29,11 +29,13 @@ type Local struct {
 
 	mu    sync.Mutex // guards index
 	index index
+
+	leases leases
 }
 
 // Open opens the store in a folder, and makes it if there is none.
 func Open(f fsys.FS, dir string) (*Local, error) {
-	s := &Local{fs: f, dir: dir}
+	s := &Local{fs: f, dir: dir, leases: newLeases()}
 	got, err := afero.ReadFile(f, s.path("format"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -78,25 +80,6 @@ func advise(err error) error {
 		return fmt.Errorf("%w: make the folder writable, or choose another with ABLATE_CACHE_DIR", err)
 	}
 	return err
-}
-
-// TryLock takes a key for this process; ok is false while another has it.
-func (s *Local) TryLock(k Key) (unlock func() error, ok bool, err error) {
-	unlock, ok, err = s.fs.TryLock(s.path("locks", k.String()))
-	return unlock, ok, advise(err)
-}
-
-// Locked reports whether some process is computing the key.
-func (s *Local) Locked(k Key) bool {
-	name := s.path("locks", k.String())
-	if _, err := s.fs.Stat(name); err != nil {
-		return false
-	}
-	unlock, ok, err := s.fs.TryLock(name)
-	if ok {
-		unlock()
-	}
-	return err == nil && !ok
 }
 
 // Publish implements Store.

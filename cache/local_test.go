@@ -384,6 +384,14 @@ func TestMain(m *testing.M) {
 			fmt.Println(ok, lockErr)
 		}
 		time.Sleep(time.Minute)
+	case "lease":
+		s, err := cache.Open(&elsewhere{FS: fsys.NewOS()}, os.Getenv("CACHE_TEST_DIR"))
+		if err == nil {
+			s.SetLeasePeriod(processPeriod)
+			_, ok, lockErr := s.TryLock(cachetest.Key("k"))
+			fmt.Println(ok, lockErr)
+		}
+		time.Sleep(time.Minute)
 	case "publish":
 		if err := publishMany(os.Getenv("CACHE_TEST_DIR")); err != nil {
 			fmt.Println(err)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -15,6 +16,9 @@ import (
 // lockPoll is how often a key that another process computes is looked at
 // again. Long beside a stat, short beside a trial.
 const lockPoll = 300 * time.Millisecond
+
+// errLost stops an action whose key another machine has taken over.
+var errLost = errors.New("another machine has taken this over")
 
 // execution is one run of a plan: a heap of ready steps, workers, one mutex.
 type execution struct {
@@ -149,7 +153,20 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 	}
 	x.emit(s, Event{Type: StageStart})
 	started := time.Now()
-	err = x.runner.attempts(ctx, x.plan, s, threads, func(e Event) { x.emit(s, e) })
+	held, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		select {
+		case <-x.runner.Planner.Store.Lost(s.Key):
+			stop(errLost)
+		case <-held.Done():
+		}
+	}()
+	err = x.runner.attempts(held, x.plan, s, threads, func(e Event) { x.emit(s, e) })
+	if err != nil && errors.Is(context.Cause(held), errLost) { // the other's result will do
+		x.poll(ctx, s)
+		return
+	}
 	if err == nil {
 		if found, err = x.settled(ctx, s); err == nil && !found {
 			err = fmt.Errorf("the action ended, but the store holds no entry of key %s", s.Key)

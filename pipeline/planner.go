@@ -18,6 +18,9 @@ type Store interface {
 	Entries(ctx context.Context, block, typ string) iter.Seq2[cache.Entry, error]
 	// TryLock takes the key for this process; ok is false while another has it.
 	TryLock(key cache.Key) (unlock func() error, ok bool, err error)
+	// Lost is closed when another machine takes a locked key over, believing
+	// this process dead.
+	Lost(key cache.Key) <-chan struct{}
 }
 
 // Puller is a store that finds entries elsewhere, too.

@@ -146,6 +146,9 @@ func WriteAtomic(f FS, name string, content []byte) error {
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
+		err = f.Chmod(tmp.Name(), 0o644)
+	}
+	if err == nil {
 		err = f.Rename(tmp.Name(), name)
 	}
 	if err != nil {
