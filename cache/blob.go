@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -49,14 +50,31 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 	w := &blobWriter{store: s, tmp: tmp, hash: sha256.New(), sink: tmp}
 	if compressible(mediaType) {
 		w.suffix = zstdSuffix
-		w.zstd, err = zstd.NewWriter(tmp, zstd.WithEncoderConcurrency(1))
-		if err != nil {
-			return nil, errors.Join(err, w.Abort())
-		}
+		w.zstd = encoders.Get().(*zstd.Encoder)
+		w.zstd.Reset(tmp)
 		w.sink = w.zstd
 	}
 	return w, nil
 }
+
+// encoders and decoders are kept for the next blob: each has megabytes of
+// tables, and most blobs are small.
+var (
+	encoders = sync.Pool{New: func() any {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			panic("cache: options of zstd that are constants: " + err.Error())
+		}
+		return e
+	}}
+	decoders = sync.Pool{New: func() any {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			panic("cache: options of zstd that are constants: " + err.Error())
+		}
+		return d
+	}}
+)
 
 type blobWriter struct {
 	store  *Local
@@ -97,6 +115,7 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 	var err error
 	if w.zstd != nil {
 		err = w.zstd.Close()
+		w.retire()
 	}
 	if err := errors.Join(err, w.tmp.Sync(), w.tmp.Close()); err != nil {
 		return Digest{}, 0, advise(fmt.Errorf("writing a blob: %w", err))
@@ -124,9 +143,16 @@ func (w *blobWriter) Abort() error {
 	}
 	w.done = true
 	if w.zstd != nil {
-		w.zstd.Close() // what it still writes is thrown away
+		w.retire() // what it has not written is thrown away
 	}
 	return errors.Join(w.tmp.Close(), w.store.fs.Remove(w.tmp.Name()))
+}
+
+// retire puts the encoder back.
+func (w *blobWriter) retire() {
+	w.zstd.Reset(nil)
+	encoders.Put(w.zstd)
+	w.zstd = nil
 }
 
 // Open implements Store.
@@ -155,12 +181,12 @@ func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.R
 		v.plain = v.ahead
 	}
 	if packed {
-		z, err := zstd.NewReader(v.plain, zstd.WithDecoderConcurrency(1))
-		if err != nil {
+		v.zstd = decoders.Get().(*zstd.Decoder)
+		if err := v.zstd.Reset(v.plain); err != nil {
 			v.Close()
 			return nil, v.damaged(err)
 		}
-		v.zstd, v.plain = z, z
+		v.plain = v.zstd
 	}
 	head, err := io.ReadAll(io.LimitReader(v, verifyFirst))
 	if err != nil {
@@ -213,7 +239,9 @@ func (v *verifier) damaged(err error) error {
 // Close implements io.Closer.
 func (v *verifier) Close() error {
 	if v.zstd != nil {
-		v.zstd.Close()
+		v.zstd.Reset(nil)
+		decoders.Put(v.zstd)
+		v.zstd = nil
 	}
 	if v.ahead != nil {
 		return errors.Join(v.ahead.Close(), v.file.Close())
