@@ -28,9 +28,12 @@ type bazel struct {
 // How often a request is repeated that a server was too busy for.
 const (
 	retries = 4
-	waitMin = 200 * time.Millisecond
 	waitMax = 10 * time.Second
 )
+
+// waitMin is how long the first repetition waits, unless the server says.
+// Tests are less patient.
+var waitMin = 200 * time.Millisecond
 
 func newHTTP(u *url.URL, token string) *bazel {
 	c := retryablehttp.NewClient() // honours Retry-After

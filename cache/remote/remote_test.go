@@ -26,6 +26,11 @@ import (
 	"ablate/cache/fsys"
 )
 
+func TestMain(m *testing.M) {
+	waitMin = time.Millisecond
+	os.Exit(m.Run())
+}
+
 func local(t *testing.T) *cache.Local {
 	t.Helper()
 	s, err := cache.Open(fsys.NewMemory(), "/store")
