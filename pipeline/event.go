@@ -30,7 +30,7 @@ type Event struct {
 	Block    string
 	Label    string
 	Progress Progress      // of StageProgress
-	Elapsed  time.Duration // of StageDone and StageFailed
+	Elapsed  time.Duration // of StageDone, StagePulled and StageFailed
 	Err      error         // of StageFailed and StageRetry; may carry a diag.List
 	LogPath  string        // of StageFailed, where there is one
 }

@@ -188,6 +188,7 @@ func (x *execution) pull(ctx context.Context, s *Step) bool {
 	optional := func(name string) bool {
 		return slices.ContainsFunc(s.Outputs(), func(o Output) bool { return o.Name == name && o.Evictable })
 	}
+	started := time.Now()
 	err := x.runner.Planner.Store.(Puller).Pull(ctx, s.Entry, optional)
 	found := false
 	if err == nil {
@@ -200,7 +201,7 @@ func (x *execution) pull(ctx context.Context, s *Step) bool {
 	case !found:
 		return false
 	}
-	x.emit(s, Event{Type: StagePulled})
+	x.emit(s, Event{Type: StagePulled, Elapsed: time.Since(started)})
 	x.mu.Lock()
 	x.pulled = append(x.pulled, s)
 	x.mu.Unlock()

@@ -24,10 +24,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/afero"
-
 	"ablate/cache"
-	"ablate/cache/fsys"
+	"ablate/cache/cachetest"
 	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/stages"
@@ -142,25 +140,10 @@ func measureOurs(dir, binary, study string, runs int, forget bool) measurement {
 	})
 }
 
-// hasty is the machine's file system without waiting for the disk: the store
-// that is measured need not survive a power cut.
-type hasty struct{ fsys.OS }
-
-func (hasty) SyncDir(string) error { return nil }
-
-func (h hasty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
-	f, err := h.OS.OpenFile(name, flag, mode)
-	return hastyFile{f}, err
-}
-
-type hastyFile struct{ afero.File }
-
-func (hastyFile) Sync() error { return nil }
-
 // publishAll publishes an entry for everything that the planner would run.
 func publishAll(dir, storeDir string) {
 	ctx := context.Background()
-	store, err := cache.Open(hasty{}, storeDir)
+	store, err := cache.Open(cachetest.Hasty{}, storeDir)
 	must(err)
 	kinds := stages.All()
 	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: pipeline.LanguageKinds(kinds)})

@@ -151,12 +151,8 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 			return block == "train" && !g.evictable(block, typ, artifact)
 		},
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
-			raw, err := cache.ReadAll(ctx, store, e.Provenance)
-			var p pipeline.Provenance
-			if err != nil || json.Unmarshal(raw, &p) != nil {
-				return 0
-			}
-			return p.Seconds
+			took, _ := pipeline.Took(ctx, store, e)
+			return took
 		},
 	})
 	if err != nil {

@@ -27,13 +27,16 @@ func (g *globals) planCommand() *cobra.Command {
 					return err
 				}
 			}
-			_, plan, err := g.planned(c.Context())
+			w, plan, err := g.planned(c.Context())
 			if err != nil {
 				return err
 			}
 			g.view().Diagnostics(plan.Warnings)
 			g.view().PlanObjects(plan)
 			g.view().Text(g.view().Plan(plan))
+			if line := g.saved(plan.Saved(c.Context(), w.store)); line != "" {
+				g.view().Text(line + "\n")
+			}
 			if out != "" {
 				if err := g.savePlan(out, plan); err != nil {
 					return err

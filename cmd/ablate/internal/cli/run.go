@@ -80,6 +80,7 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	if !g.json && !plan.Clean() && mode != "none" {
 		g.view().Note("%s", g.view().Plan(plan))
 	}
+	spared := plan.Saved(ctx, w.store)
 	summary, err := g.carryOut(ctx, w, plan, jobs, mode)
 	var failed *pipeline.FailedError
 	switch {
@@ -95,6 +96,9 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	if !g.json {
 		g.view().Note("%s", summaryLine(summary, time.Since(started)))
 	}
+	if line := g.saved(spared); line != "" {
+		g.view().Note("%s", line)
+	}
 	return err
 }
 
@@ -106,7 +110,8 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	}
 	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
 	shown := g.view().NewProgress(mode, trials)
-	runner, err := g.runner(w, jobs, shown.Observe)
+	var pulled pulls
+	runner, err := g.runner(w, jobs, pulled.watch(plan, shown.Observe))
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
@@ -117,6 +122,7 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	summary, failure := runner.Run(ctx, plan)
 	shown.Close()
 	drain()
+	pulled.tell(ctx, g, w)
 	return summary, errors.Join(failure, w.save())
 }
 
