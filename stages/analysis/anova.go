@@ -167,7 +167,7 @@ func (d *design) balanced(blocks bool) []resultAnova {
 		residual.SS, residual.DF = residual.SS-b.SS, residual.DF-b.DF
 		lines = append(lines, b)
 	}
-	return judged(lines, residual, total)
+	return d.judged(lines, residual, total)
 }
 
 // typeII compares linear models: a term's sum of squares is what it adds to
@@ -203,7 +203,7 @@ func (d *design) typeII() []resultAnova {
 		ss := rss(without) - rss(func(s uint) bool { return without(s) || s == t })
 		lines = append(lines, resultAnova{Name: d.termName(t), SS: ss, DF: d.termDF(t)})
 	}
-	return judged(lines, resultAnova{Name: "residual", SS: full, DF: float64(len(y) - len(d.cells))}, total)
+	return d.judged(lines, resultAnova{Name: "residual", SS: full, DF: float64(len(y) - len(d.cells))}, total)
 }
 
 // residual is the sum of squares that a model of terms leaves, by least squares
@@ -260,18 +260,34 @@ func ones(n int) []float64 {
 }
 
 // judged tests each line against the residual and adds the effect sizes. A
-// factor of one level has no line: it takes no degree of freedom. A residual
-// that rounding has left is none.
-func judged(lines []resultAnova, residual resultAnova, total float64) []resultAnova {
+// factor of one level has no line: it takes no degree of freedom. Sums of
+// squares that the last bits of the numbers could make are none, and so is a
+// residual that rounding has left.
+func (d *design) judged(lines []resultAnova, residual resultAnova, total float64) []resultAnova {
 	const rounding = 1e-13
 	lines = slices.DeleteFunc(lines, func(l resultAnova) bool { return l.DF < 1 })
-	if residual.SS < rounding*total {
+	size, n := 0.0, 0.0
+	for _, c := range d.cells {
+		for _, v := range c.values {
+			size, n = max(size, math.Abs(v)), n+1
+		}
+	}
+	none := n * math.Pow(1e-14*size, 2)
+	if total <= none {
+		total = 0
+	}
+	for i := range lines {
+		if lines[i].SS <= none {
+			lines[i].SS = 0
+		}
+	}
+	if residual.SS <= max(none, rounding*total) {
 		residual.SS = 0
 	}
 	ms := residual.SS / residual.DF
 	for i := range lines {
 		l := &lines[i]
-		l.Eta2 = number(l.SS / total)
+		l.Eta2 = number(l.SS / total) // null where nothing varies
 		if residual.DF < 1 || ms == 0 {
 			continue
 		}

@@ -41,22 +41,32 @@ func (b *Bootstrap) interval(c contrast, cells []*cellData, confidence float64) 
 			return 0, 0, false
 		}
 	}
+	// What each trial adds to the contrast, a row a cell.
+	parts := make([][]float64, len(involved))
+	for j, i := range involved {
+		order := cells[i].order
+		if b.Resample == "replicates" {
+			order = first
+		}
+		for _, rep := range order {
+			parts[j] = append(parts[j], c.weights[i]*cells[i].values[rep]/float64(len(order)))
+		}
+	}
 	r := rand.New(rand.NewPCG(0x61626c617465, 1))
 	draws := make([]float64, b.Resamples)
 	for k := range draws {
 		if b.Resample == "replicates" {
 			for range first {
-				rep := first[r.IntN(len(first))]
-				for _, i := range involved {
-					draws[k] += c.weights[i] * cells[i].values[rep] / float64(len(first))
+				rep := r.IntN(len(first))
+				for _, part := range parts {
+					draws[k] += part[rep]
 				}
 			}
 			continue
 		}
-		for _, i := range involved {
-			order := cells[i].order
-			for range order {
-				draws[k] += c.weights[i] * cells[i].values[order[r.IntN(len(order))]] / float64(len(order))
+		for _, part := range parts {
+			for range part {
+				draws[k] += part[r.IntN(len(part))]
 			}
 		}
 	}

@@ -106,6 +106,9 @@ func pairedT(e estimate, c contrast, cells []*cellData, replicates []string, con
 	}
 	n := float64(len(each))
 	_, sd := stat.MeanStdDev(each, nil)
+	if sd < rounding(c, cells) {
+		sd = 0
+	}
 	e.N, e.Method = len(each), "paired t"
 	return e.with(sd/math.Sqrt(n), n-1, confidence)
 }
@@ -118,8 +121,23 @@ func welchT(e estimate, c contrast, cells []*cellData, confidence float64) estim
 		variance += v
 		denominator += v * v / float64(n-1)
 	}
+	if variance < math.Pow(rounding(c, cells), 2) {
+		variance = 0
+	}
 	e.Method = "Welch t"
 	return e.with(math.Sqrt(variance), variance*variance/denominator, confidence)
+}
+
+// rounding is the spread that replicates without any show because of the last
+// bits of their numbers. A test of it would be certain of everything.
+func rounding(c contrast, cells []*cellData) float64 {
+	size := 0.0
+	for i, w := range c.weights {
+		for _, v := range cells[i].values {
+			size = max(size, math.Abs(w*v))
+		}
+	}
+	return 1e-14 * size
 }
 
 // with fills the interval and the test from a standard error.
@@ -168,14 +186,17 @@ func holm(p []float64) []float64 {
 	return out
 }
 
+// sameSet compares lists without repetitions.
 func sameSet(a, b []string) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	for _, x := range a {
-		if !slices.Contains(b, x) {
-			return false
-		}
+	if slices.Equal(a, b) {
+		return true
 	}
-	return true
+	known := make(map[string]bool, len(a))
+	for _, x := range a {
+		known[x] = true
+	}
+	return !slices.ContainsFunc(b, func(x string) bool { return !known[x] })
 }
