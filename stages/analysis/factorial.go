@@ -30,7 +30,7 @@ type Factorial struct {
 // Only restricts an analysis to some levels of a factor.
 type Only struct {
 	Factor string   `hcl:"factor" doc:"The factor."`
-	Levels []string `hcl:"levels" doc:"Its levels, as the table of trials names them."`
+	Levels []string `hcl:"levels" doc:"Its levels, as the table of trials names them. One that no trial has is told in a warning."`
 }
 
 // Resolve fills derived defaults.
@@ -187,10 +187,20 @@ func (f *Factorial) restrict(t *trialTable) diag.List {
 	}
 	for _, o := range f.Only {
 		levels := known(o.Factor)
+		if levels == nil {
+			list = append(list, diag.Errorf(diag.Path{"only"}, "Unknown factor", "The trials have no factor %q; they have %s.", o.Factor, join(t.factors))...)
+			continue
+		}
+		there := 0
 		for _, l := range o.Levels {
-			if !slices.Contains(levels, l) {
-				list = append(list, diag.Errorf(diag.Path{"only"}, "Unknown level", "No trial has %s = %s. There is %s.", o.Factor, l, join(levels))...)
+			if slices.Contains(levels, l) {
+				there++
+				continue
 			}
+			t.left = append(t.left, fmt.Sprintf("%s = %s", o.Factor, l))
+		}
+		if there == 0 {
+			list = append(list, diag.Errorf(diag.Path{"only"}, "Unknown levels", "No trial has one of the levels that only names of %s. There is %s.", o.Factor, join(levels))...)
 		}
 		if i := slices.Index(t.factors, o.Factor); i >= 0 {
 			t.trials = slices.DeleteFunc(t.trials, func(x trial) bool { return !slices.Contains(o.Levels, x.levels[i]) })
@@ -231,6 +241,12 @@ func (f *Factorial) analyse(table *trialTable) *result {
 		r.Cells = append(r.Cells, newCell(c, levels...))
 	}
 	r.answer(d, f)
+	if table.unnumbered != "" {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("The table has no column %s, which the study names as its replicate: its rows are unpaired.", table.unnumbered))
+	}
+	if len(table.left) > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("No trial has %s: the analysis is of the other levels that it names.", join(table.left)))
+	}
 	return r
 }
 
@@ -301,7 +317,7 @@ func (r *result) warn(d *design, single, unpaired, flat bool) {
 		}
 	}
 	say(single, "Some cells have one trial: their contrasts have no interval, since nothing tells the effect from the noise of a %s. Add replicates.", d.replicate)
-	say(unpaired, "Some cells do not have the same replicates: their contrasts are unpaired (Welch), which widens the intervals.")
+	say(unpaired && d.blocked, "Some cells do not have the same replicates: their contrasts are unpaired (Welch), which widens the intervals.")
 	say(flat, "Some contrasts are the same in every replicate to the last bit: either the levels compute the same, or the replicate changes nothing.")
 	say(len(d.doubled) > 0, "Two trials of one replicate in %s: only the first counts.", strings.Join(d.doubled, ", "))
 	for _, c := range r.Contrasts {

@@ -60,6 +60,7 @@ func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string)
 		var row struct {
 			Levels []string           `json:"levels"`
 			Values map[string]float64 `json:"values"`
+			None   map[string]string  `json:"none"`
 			Row    string             `json:"row"`
 		}
 		err := dec.Decode(&row)
@@ -70,14 +71,18 @@ func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string)
 			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
 		}
 		value, ok := row.Values[metric]
-		if !ok {
+		_, diverged := row.None[metric]
+		if !ok && !diverged {
 			return nil, diag.Errorf(diag.Path{"response"}, "No such response",
-				"%s has no response %q; it has %s.", in.Address, metric, join(sortedKeys(row.Values))).Err()
+				"%s has no response %q; it has %s.", in.Address, metric, join(append(sortedKeys(row.Values), sortedKeys(row.None)...))).Err()
 		}
-		if t.loose {
+		switch name := r.ReplicateName(); {
+		case name == "":
 			row.Levels = append(row.Levels, row.Row)
+		case row.Levels[len(row.Levels)-1] == row.Row:
+			t.loose, t.unnumbered = true, name
 		}
-		x := trial{levels: row.Levels, response: value}
+		x := trial{levels: row.Levels, response: value, diverged: diverged}
 		for _, l := range row.Levels {
 			x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
 		}

@@ -39,7 +39,14 @@ type trialTable struct {
 	factors []string // sorted, or as a table of results has them
 	loose   bool     // rows of a table without a replicate: no two are paired
 	trials  []trial
-	tokens  int // of the evaluation, 0 when the trials do not say
+
+	// Whether the table has no column for what the study calls its replicate, then its name.
+	unnumbered string
+
+	// left says which levels of "only" no trial has.
+	left []string
+
+	tokens int // of the evaluation, 0 when the trials do not say
 }
 
 // trialInputs is what of the trials enters an analysis's key: display texts,

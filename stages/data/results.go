@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -24,8 +25,8 @@ import (
 type Results struct {
 	Source    []string          `hcl:"source" key:"-" doc:"Tables: .csv with a head line, or .jsonl with one object a line, also .gz and .zst, or .parquet. Paths never enter a key, contents do."`
 	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels."`
-	Replicate string            `hcl:"replicate,optional" doc:"Column that tells the replicates of a cell apart and pairs them across cells. Without it the rows of a cell are replicates of no other's."`
-	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers."`
+	Replicate string            `hcl:"replicate,optional" doc:"Column that tells the replicates of a cell apart and pairs them across cells. Without it, or where the files have no such column and none that is not asked for, the rows of a cell are replicates of no other's."`
+	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers. NaN and infinities are runs that diverged."`
 	Columns   map[string]string `hcl:"columns,optional" doc:"By factor, replicate or response, what its column is called in the files, where it is not the same."`
 }
 
@@ -93,7 +94,8 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 type resultRow struct {
 	Levels []string           `json:"levels"` // parallel to FactorNames
 	Values map[string]float64 `json:"values"`
-	Row    string             `json:"row"` // where it stands, for messages
+	None   map[string]string  `json:"none,omitempty"` // responses that are NaN or infinite: the run diverged
+	Row    string             `json:"row"`            // where it stands; the replicate's level, where the files have no column for it
 }
 
 // Run implements pipeline.Stage.
@@ -102,8 +104,7 @@ func (r *Results) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	var rows []resultRow
-	seen := make(map[string]string)
+	var lines []line
 	for _, f := range files {
 		text, err := readFile(env.Inputs.Sources, f)
 		if err != nil {
@@ -113,22 +114,14 @@ func (r *Results) Run(_ context.Context, env *pipeline.Env) error {
 		if err != nil {
 			return diag.Errorf(diag.Path{"source"}, "Not a table", "%s: %v.", f.path, err).Err()
 		}
-		for _, line := range table {
-			row, err := r.row(line)
-			if err != nil {
-				return diag.Errorf(diag.Path{"source"}, "Unusable row", "%s: %v.", line.where, err).Err()
-			}
-			id := strings.Join(row.Levels, "\x00")
-			if at, twice := seen[id]; twice && r.Replicate != "" {
-				return diag.Errorf(diag.Path{"source"}, "Duplicate row", "%s has the same factors and %s as %s: %s.",
-					line.where, r.Replicate, at, strings.Join(row.Levels, ", ")).Err()
-			}
-			seen[id] = line.where
-			rows = append(rows, row)
-		}
+		lines = append(lines, table...)
 	}
-	if len(rows) == 0 {
+	if len(lines) == 0 {
 		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source hold no row.").Err()
+	}
+	rows, list := r.rows(lines)
+	if len(list) > 0 {
+		return list.Err()
 	}
 	w, err := env.Create(trialsName)
 	if err != nil {
@@ -141,6 +134,78 @@ func (r *Results) Run(_ context.Context, env *pipeline.Env) error {
 		}
 	}
 	return w.Close()
+}
+
+// rows reads all lines, and collects what is wrong with them: a mistake that
+// many lines make is told once, with the first of them.
+func (r *Results) rows(lines []line) ([]resultRow, diag.List) {
+	var rows []resultRow
+	var told []string
+	first, count := make(map[string]string), make(map[string]int)
+	wrong := func(what, where string) {
+		if count[what]++; count[what] == 1 {
+			told, first[what] = append(told, what), where
+		}
+	}
+	numbered := r.numbered(lines)
+	seen := make(map[string]string, len(lines))
+	bad := 0
+	for _, l := range lines {
+		row, mistakes := r.row(l, numbered)
+		id := strings.Join(row.Levels, "\x00")
+		if at, twice := seen[id]; twice && r.Replicate != "" && len(mistakes) == 0 {
+			mistakes = append(mistakes, fmt.Sprintf("it has the same factors and %s as %s: %s", r.Replicate, at, strings.Join(row.Levels, ", ")))
+		} else {
+			seen[id] = l.where
+		}
+		for _, m := range mistakes {
+			wrong(m, l.where)
+		}
+		bad += min(1, len(mistakes))
+		rows = append(rows, row)
+	}
+	var list diag.List
+	for _, what := range told {
+		more := ""
+		if n := count[what] - 1; n > 0 {
+			more = fmt.Sprintf(" So it is in %d more.", n)
+		}
+		list = append(list, diag.Errorf(diag.Path{"source"}, "Unusable row", "%s: %s.%s", first[what], what, more)...)
+	}
+	if len(list) > mostTold {
+		list = append(list[:mostTold], diag.Errorf(diag.Path{"source"}, "Unusable rows", "%d of %d rows cannot be used; the first mistakes stand above.", bad, len(lines))...)
+	}
+	return rows, list
+}
+
+// mostTold is how many mistakes are told one by one.
+const mostTold = 10
+
+// numbered reports whether the files tell replicates apart. A column that no
+// line has, in files where every other column is asked for, is not misspelt: it
+// is not there, and the rows of a cell are replicates of no other's.
+func (r *Results) numbered(lines []line) bool {
+	called := r.called(r.Replicate)
+	asked := make(map[string]bool)
+	for _, name := range slices.Concat(r.Factors, r.Responses) {
+		asked[r.called(name)] = true
+	}
+	for _, l := range lines {
+		for c := range l.fields {
+			if c == called || !asked[c] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// called is the name of a column in the files.
+func (r *Results) called(name string) string {
+	if c := r.Columns[name]; c != "" {
+		return c
+	}
+	return name
 }
 
 // line is one row of a file by column.
@@ -173,6 +238,15 @@ func parseCSV(name, text string) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, h := range head {
+		head[i] = strings.TrimSpace(h)
+		if slices.Contains(head[:i], head[i]) {
+			return nil, fmt.Errorf("two of its columns are called %q", head[i])
+		}
+	}
+	if len(head) == 1 && strings.ContainsAny(head[0], ";\t") {
+		return nil, fmt.Errorf("its head line %q has no comma: columns are separated by commas", head[0])
+	}
 	var out []line
 	for {
 		record, err := r.Read()
@@ -185,7 +259,7 @@ func parseCSV(name, text string) ([]line, error) {
 		at, _ := r.FieldPos(0)
 		l := line{where: fmt.Sprintf("%s:%d", name, at), fields: make(map[string]string, len(head))}
 		for i, h := range head {
-			l.fields[strings.TrimSpace(h)] = strings.TrimSpace(record[i])
+			l.fields[h] = strings.TrimSpace(record[i])
 		}
 		out = append(out, l)
 	}
@@ -210,6 +284,8 @@ func parseJSONL(name, text string) ([]line, error) {
 			switch v := v.(type) {
 			case string, json.Number, bool:
 				l.fields[k] = fmt.Sprint(v)
+			case nil:
+				l.fields[k] = ""
 			}
 		}
 		out = append(out, l)
@@ -217,40 +293,54 @@ func parseJSONL(name, text string) ([]line, error) {
 	return out, scanner.Err()
 }
 
-// row picks the columns of one line.
-func (r *Results) row(l line) (resultRow, error) {
-	out := resultRow{Values: make(map[string]float64), Row: l.where}
-	column := func(name string) (string, error) {
-		called := name
-		if c := r.Columns[name]; c != "" {
-			called = c
+// row picks the columns of one line, and says all that is wrong with them.
+func (r *Results) row(l line, numbered bool) (out resultRow, mistakes []string) {
+	out = resultRow{Values: make(map[string]float64), Row: l.where}
+	wrong := func(detail string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(detail, args...)) }
+	column := func(name string) string {
+		v, ok := l.fields[r.called(name)]
+		switch {
+		case !ok:
+			wrong("there is no column %q; there is %s", r.called(name), strings.Join(slices.Sorted(maps.Keys(l.fields)), ", "))
+		case v == "":
+			wrong("%s is empty", name)
 		}
-		v, ok := l.fields[called]
-		if !ok {
-			return "", fmt.Errorf("there is no column %q", called)
-		}
-		return v, nil
+		return v
 	}
-	for _, name := range r.FactorNames() {
-		v, err := column(name)
-		if err != nil {
-			return out, err
-		}
-		if f, err := strconv.ParseFloat(v, 64); err == nil { // 0.50 and .5 are one level
-			v = strconv.FormatFloat(f, 'g', -1, 64)
-		}
-		out.Levels = append(out.Levels, v)
+	for _, name := range r.Factors {
+		out.Levels = append(out.Levels, level(column(name)))
+	}
+	switch {
+	case r.Replicate != "" && numbered:
+		out.Levels = append(out.Levels, level(column(r.Replicate)))
+	case r.Replicate != "":
+		out.Levels = append(out.Levels, l.where)
 	}
 	for _, name := range r.Responses {
-		v, err := column(name)
-		if err != nil {
-			return out, err
+		v := column(name)
+		if v == "" {
+			continue
 		}
 		f, err := strconv.ParseFloat(v, 64)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			return out, fmt.Errorf("%s is %q, which is no finite number", name, v)
+		switch {
+		case math.IsNaN(f) || math.IsInf(f, 0): // also of a number that is too large
+			if out.None == nil {
+				out.None = make(map[string]string)
+			}
+			out.None[name] = v
+		case err != nil:
+			wrong("%s is %q, which is no number", name, v)
+		default:
+			out.Values[name] = f
 		}
-		out.Values[name] = f
 	}
-	return out, nil
+	return out, mistakes
+}
+
+// level gives 0.50 and .5 one name.
+func level(v string) string {
+	if f, err := strconv.ParseFloat(v, 64); err == nil {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return v
 }
