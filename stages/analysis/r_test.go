@@ -55,7 +55,8 @@ func fromR(t *testing.T, design string, loose bool) *trialTable {
 // script that made both is testdata/r/make.R.
 func TestAgainstR(t *testing.T) {
 	results := make(map[string]*result)
-	for design, loose := range map[string]bool{"blocked": false, "threeway": false, "classical": true, "unbalanced": true, "oneway": true} {
+	for design, loose := range map[string]bool{"blocked": false, "threeway": false, "classical": true, "unbalanced": true, "oneway": true,
+		"smallest": false, "offset": false, "threeway-unbalanced": true, "lopsided": true, "tiny": true} {
 		f := &Factorial{Response: "y", At: finalStep, Replicate: "r", Confidence: 0.95}
 		results[design] = f.analyse(fromR(t, design, loose))
 	}
@@ -72,7 +73,7 @@ func TestAgainstR(t *testing.T) {
 		}
 		compared++
 	}
-	if compared < 100 {
+	if compared < 200 {
 		t.Errorf("only %d numbers were compared", compared)
 	}
 }

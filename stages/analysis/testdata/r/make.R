@@ -96,3 +96,43 @@ d <- expand.grid(a = c("a0", "a1", "a2"), r = 1:7)
 d$y <- rnorm(nrow(d), 2, 0.5) + (d$a == "a2") * 0.7
 d <- save("oneway", d)
 typeII("oneway", d, "a")
+
+# 6. Two by two, the smallest blocked one.
+d <- expand.grid(a = c("a0", "a1"), b = c("b0", "b1"), r = 1:2)
+d$y <- rnorm(nrow(d), 3, 0.2) + (d$a == "a1") * (d$b == "b1") + (d$r == 2)
+d <- save("smallest", d)
+d$r <- factor(d$r)
+typeII("smallest", d, c("a", "b"), "r")
+interval("smallest", "gap", "a1 - a0 at b1", t.test(of(d, a = "a1", b = "b1"), of(d, a = "a0", b = "b1"), paired = TRUE))
+
+# 7. Four by three with blocks, small differences on a large number.
+d <- expand.grid(a = c("a0", "a1", "a2", "a3"), b = c("b0", "b1", "b2"), r = 1:3)
+d$y <- 10000 + rnorm(nrow(d), 0, 0.01) + (d$a == "a3") * (d$b == "b2") * 0.02 + rnorm(3, 0, 0.05)[d$r]
+d <- save("offset", d)
+d$r <- factor(d$r)
+typeII("offset", d, c("a", "b"), "r")
+each <- (of(d, a = "a3", b = "b2") - of(d, a = "a0", b = "b2")) - (of(d, a = "a3", b = "b0") - of(d, a = "a0", b = "b0"))
+interval("offset", "interaction", "a3 - a0 by b2 - b0", t.test(each))
+
+# 8. Three by two by two, unbalanced.
+d <- expand.grid(a = c("a0", "a1", "a2"), b = c("b0", "b1"), c = c("c0", "c1"), r = 1:4)
+d$y <- rnorm(nrow(d), 2, 0.4) + (d$a == "a2") * (d$c == "c1") * 0.8 + (d$b == "b1") * 0.3
+d <- d[-c(14, 15, 20, 26, 29, 33, 38, 40, 41, 47), ]
+d <- save("threeway-unbalanced", d)
+typeII("threeway-unbalanced", d, c("a", "b", "c"))
+
+# 9. Four by two, one cell with a single row and another with most.
+d <- expand.grid(a = c("a0", "a1", "a2", "a3"), b = c("b0", "b1"), r = 1:8)
+d <- d[!(d$a == "a2" & d$b == "b1" & d$r > 1) & !(d$a == "a1" & d$r > 3) & !(d$b == "b0" & d$r > 5), ]
+d$y <- rnorm(nrow(d), 1, 0.3) + (d$a == "a3") * 0.5 - (d$b == "b1") * (d$a == "a1") * 0.4
+d <- save("lopsided", d)
+typeII("lopsided", d, c("a", "b"))
+interval("lopsided", "gap", "a1 - a0 at b1", t.test(of(d, a = "a1", b = "b1"), of(d, a = "a0", b = "b1")))
+
+# 10. One factor of five levels, unbalanced, of tiny numbers and unequal spread.
+d <- expand.grid(a = c("a0", "a1", "a2", "a3", "a4"), r = 1:6)
+d$y <- rnorm(nrow(d), 0, 0.001 * as.integer(d$a)) + (d$a == "a4") * 0.005
+d <- d[-c(5, 8, 10, 19, 26, 27), ]
+d <- save("tiny", d)
+typeII("tiny", d, "a")
+interval("tiny", "gap", "a4 - a0", t.test(of(d, a = "a4"), of(d, a = "a0")))
