@@ -2,8 +2,8 @@ package analysis
 
 import (
 	"math"
-	"slices"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
