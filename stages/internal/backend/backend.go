@@ -52,18 +52,18 @@ func openGo(threads int) (compute.Backend, error) {
 	if !ok {
 		return nil, errors.New("opening the Go backend: its worker pool cannot be configured")
 	}
-	kernels.Install(b)
+	fast := kernels.Install(b)
 	if threads <= 1 {
 		threads = 0 // inline, without a pool
 	}
 	p.SetMaxParallelism(threads)
-	return b, nil
+	return fast, nil
 }
 
 // Class names what may change the last bits of a result: backend, instruction
 // set, toolchain and library versions. Within one class results are identical.
 func Class(name string) string {
-	parts := []string{name, runtime.GOARCH, simdTier(), "kernels=" + kernels.Version, runtime.Version()}
+	parts := []string{name, runtime.GOARCH, simdTier(), "kernels=" + kernels.Class(), runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if strings.HasPrefix(dep.Path, "github.com/gomlx/") {

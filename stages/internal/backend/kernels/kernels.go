@@ -1,6 +1,6 @@
 // Package kernels gives GoMLX's pure-Go backend faster ways to do what training
-// spends its time on: element-wise arithmetic with broadcasting, transposes,
-// sums and maxima along axes, exponentials. Shapes and dtypes that it does not
+// spends its time on: matrix products, element-wise arithmetic with broadcasting,
+// transposes, sums and maxima along axes, exponentials. Shapes and dtypes that it does not
 // know go to the backend's own code.
 //
 // The backend has a table of executors by operation, with a priority for "user
@@ -10,11 +10,13 @@
 // backend's own by reflection, and leaves the backend alone when they differ: a
 // new version of the library can make training slower, never wrong.
 //
-// Results: arithmetic, transposes and short sums have the bits that the
-// backend's own code gives, whatever the number of cores. Sums of more than a
-// thousand numbers are more accurate than its, and exponentials, where they are
-// vectorized, are within two units in the last place; that is part of the
-// numerics class.
+// Graphs are rewritten for them before they are compiled: matrix products read
+// their factors as they lie, and what depends on no input is computed once.
+//
+// Results do not depend on the number of cores. Arithmetic, transposes and sums
+// have the bits that the backend's own code gives. Matrix products add in an
+// order of their own, and exponentials, where they are vectorized, are within two
+// units in the last place; that is part of the numerics class.
 package kernels
 
 import (
@@ -64,25 +66,42 @@ var nodeExecutors [compute.OpTypeLast]executor
 //go:linkname getBuffer github.com/gomlx/compute/internal/gobackend.(*Backend).GetBuffer
 func getBuffer(backend unsafe.Pointer, shape shapes.Shape) (*buffer, error)
 
-// Version is part of the numerics class: it changes when results may.
-const Version = "2"
+// version changes when results may.
+const version = "2"
 
-var install sync.Once
+// Class is the kernels' part of the numerics class.
+func Class() string {
+	if hasTiles {
+		return version + "-fma"
+	}
+	return version
+}
+
+var (
+	install   sync.Once
+	installed bool
+)
 
 // Install puts the kernels into the backend's table, once in a process, if its
-// structs are as declared here.
-func Install(backend compute.Backend) {
+// structs are as declared here, and returns the backend with graphs rewritten
+// for them.
+func Install(backend compute.Backend) compute.Backend {
 	install.Do(func() {
-		if sameLayout(backend) {
+		if installed = sameLayout(backend); installed {
 			replaceExecutors()
 		}
 	})
+	if !installed {
+		return backend
+	}
+	return optimizing{backend}
 }
 
 func replaceExecutors() {
 	for op, wrap := range table {
 		nodeExecutors[op] = wrap(nodeExecutors[op])
 	}
+	nodeExecutors[opProduct] = execProduct
 }
 
 // table makes the executor of an operation, given the one to fall back on.
@@ -96,7 +115,8 @@ var table = map[compute.OpType]func(executor) executor{
 	compute.OpTypeReduceMax: reducing(true),
 }
 
-// sameLayout compares the declarations above with the backend's types.
+// sameLayout compares the declarations above with the backend's types, and looks
+// for what rewriting needs of them.
 func sameLayout(backend compute.Backend) bool {
 	get, ok := reflect.TypeOf(backend).MethodByName("GetBuffer")
 	if !ok || get.Type.NumOut() != 2 || !sameFields(get.Type.Out(0).Elem(), reflect.TypeFor[buffer]()) {
@@ -110,8 +130,19 @@ func sameLayout(backend compute.Backend) bool {
 	if !ok || main.Type.Kind() != reflect.Pointer {
 		return false
 	}
-	nodes, ok := main.Type.Elem().FieldByName("Nodes")
-	return ok && nodes.Type.Kind() == reflect.Slice && sameFields(nodes.Type.Elem().Elem(), reflect.TypeFor[node]())
+	for _, name := range []string{"Nodes", "Outputs"} {
+		nodes, ok := main.Type.Elem().FieldByName(name)
+		if !ok || nodes.Type.Kind() != reflect.Slice || nodes.Type.Elem().Kind() != reflect.Pointer || !sameFields(nodes.Type.Elem().Elem(), reflect.TypeFor[node]()) {
+			return false
+		}
+	}
+	raw, ok := main.Type.Elem().FieldByName("RawBuilder")
+	if !ok || raw.Type != builder {
+		return false
+	}
+	owner, ok := builder.Elem().FieldByName("Backend")
+	sort, sorts := main.Type.MethodByName("DAGSort")
+	return ok && owner.Type == reflect.TypeOf(backend) && sorts && sort.Type.NumIn() == 1
 }
 
 func sameFields(theirs, ours reflect.Type) bool {

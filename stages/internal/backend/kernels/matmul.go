@@ -1,0 +1,131 @@
+package kernels
+
+import "sync"
+
+// A product is computed in tiles of eight rows and 32 columns, each element's
+// terms added in their order within blocks of 256, and block after block. So its
+// bits depend on neither the layout of the factors nor the number of cores.
+const (
+	tileRows   = 8
+	panelWidth = 32
+	blockTerms = 256
+	blockRows  = 256  // of a that stay in the cache while a panel passes
+	blockWide  = 1024 // columns packed at a time
+)
+
+// workspace is what one goroutine packs into.
+type workspace struct {
+	panels []float32 // of b: [panels][terms][32]
+	rows   []float32 // the last rows of a, padded with zeros: [8][terms]
+	tile   []float32 // what reaches over an edge of c
+}
+
+var workspaces = sync.Pool{New: func() any {
+	return &workspace{
+		panels: make([]float32, blockTerms*blockWide),
+		rows:   make([]float32, tileRows*blockTerms),
+		tile:   make([]float32, tileRows*panelWidth),
+	}
+}}
+
+// matrix is a strided view: element (i, j) is x[i*row+j*col].
+type matrix struct {
+	x        []float32
+	row, col int
+}
+
+func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.row, m.col} }
+
+// multiply computes c = a b for a of [m, k] and b of [k, n]; columns of c lie
+// together.
+func multiply(c, a, b matrix, m, n, k int) {
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	for j := 0; j < n; j += blockWide {
+		wide := min(blockWide, n-j)
+		for p := 0; p < k; p += blockTerms {
+			terms := min(blockTerms, k-p)
+			pack(w.panels, b.from(p, j), terms, wide)
+			for i := 0; i < m; i += blockRows {
+				w.block(c.from(i, j), a.from(i, p), min(blockRows, m-i), wide, terms, p > 0)
+			}
+		}
+	}
+}
+
+// block multiplies some rows of a by all packed panels.
+func (w *workspace) block(c, a matrix, m, n, k int, add bool) {
+	whole := m / tileRows * tileRows
+	if whole < m {
+		clear(w.rows)
+		for i := whole; i < m; i++ {
+			row := w.rows[(i-whole)*k:][:k]
+			for p := range row {
+				row[p] = a.x[i*a.row+p*a.col]
+			}
+		}
+	}
+	for j := 0; j < n; j += panelWidth {
+		panel := w.panels[j*k:][:panelWidth*k]
+		width := min(panelWidth, n-j)
+		for i := 0; i < whole; i += tileRows {
+			w.put(c.from(i, j), a.from(i, 0), panel, tileRows, width, k, add)
+		}
+		if whole < m {
+			w.put(c.from(whole, j), matrix{w.rows, k, 1}, panel, m-whole, width, k, add)
+		}
+	}
+}
+
+// put computes a tile, of which c may hold only a part.
+func (w *workspace) put(c, a matrix, panel []float32, rows, width, k int, add bool) {
+	if rows == tileRows && width == panelWidth {
+		tile(c.x, c.row, a.x, a.row, a.col, panel, k, add)
+		return
+	}
+	tile(w.tile, panelWidth, a.x, a.row, a.col, panel, k, false)
+	for i := range rows {
+		to, from := c.x[i*c.row:][:width], w.tile[i*panelWidth:][:width]
+		if !add {
+			copy(to, from)
+			continue
+		}
+		for j, v := range from {
+			to[j] = v + to[j]
+		}
+	}
+}
+
+// pack copies b of [k, n] into panels of 32 columns, the last one padded with
+// zeros.
+func pack(panels []float32, b matrix, k, n int) {
+	for j := 0; j < n; j += panelWidth {
+		panel, width := panels[j*k:][:panelWidth*k], min(panelWidth, n-j)
+		if width < panelWidth {
+			clear(panel)
+		}
+		from := b.x[j*b.col:]
+		switch {
+		case b.col == 1:
+			for p := range k {
+				copy(panel[p*panelWidth:][:width], from[p*b.row:])
+			}
+		case b.row == 1:
+			column := 0
+			for ; column+8 <= width; column += 8 {
+				eightRows(panel[column:], from[column*b.col:], k, panelWidth, b.col)
+			}
+			for ; column < width; column++ {
+				for p, v := range from[column*b.col:][:k] {
+					panel[p*panelWidth+column] = v
+				}
+			}
+		default:
+			for p := range k {
+				for column := range width {
+					panel[p*panelWidth+column] = from[p*b.row+column*b.col]
+				}
+			}
+		}
+	}
+}
