@@ -5,34 +5,17 @@ package kernels
 import (
 	"math"
 	"simd/archsimd"
-	"unsafe"
 
 	"github.com/gomlx/compute"
 )
 
 func init() {
 	if archsimd.X86.AVX2() && archsimd.X86.FMA() {
-		table[compute.OpTypeExp] = unary(exps)
-		table[compute.OpTypeLogistic] = unary(logistics)
-		table[compute.OpTypeTanh] = unary(tanhs)
-	}
-}
-
-func unary(f func(y, x []float32)) func(executor) executor {
-	return func(fallback executor) executor {
-		return func(backend unsafe.Pointer, n *node, inputs []*buffer, owned []bool) (*buffer, error) {
-			x, ok := floats(inputs[0])
-			if !ok || n.Shape.IsDynamic() {
-				return fallback(backend, n, inputs, owned)
-			}
-			out, err := output(backend, n, inputs, owned)
-			if err != nil {
-				return nil, err
-			}
-			y := out.Flat.([]float32)
-			parallel((len(x)+7)/8, 8*4, func(from, to int) { f(y[8*from:min(8*to, len(y))], x[8*from:min(8*to, len(x))]) })
-			return out, nil
-		}
+		unaries[compute.OpTypeExp] = exps
+		unaries[compute.OpTypeLogistic] = logistics
+		unaries[compute.OpTypeTanh] = tanhs
+		unaries[compute.OpTypeErf] = erfs
+		unaries[compute.OpTypeSqrt] = roots
 	}
 }
 
@@ -54,6 +37,8 @@ func eights(y, x []float32, f func(archsimd.Float32x8) archsimd.Float32x8) {
 func exps(y, x []float32)      { eights(y, x, exp8) }
 func logistics(y, x []float32) { eights(y, x, logistic8) }
 func tanhs(y, x []float32)     { eights(y, x, tanh8) }
+func erfs(y, x []float32)      { eights(y, x, erf8) }
+func roots(y, x []float32)     { eights(y, x, archsimd.Float32x8.Sqrt) }
 
 func all(v float32) archsimd.Float32x8 { return archsimd.BroadcastFloat32x8(v) }
 
@@ -105,5 +90,29 @@ func tanh8(x archsimd.Float32x8) archsimd.Float32x8 {
 	}
 	near := p.Mul(s).MulAdd(x, x)
 	y := near.Merge(far, size.Less(all(0.625)))
+	return x.Merge(y, x.NotEqual(x))
+}
+
+// erf8 is x + x P(x²) near 0, and 1 − e^−Q(|x|) elsewhere, by the sign (N. Juffa's
+// polynomials, within one unit in the last place of either).
+func erf8(x archsimd.Float32x8) archsimd.Float32x8 {
+	size := x.Max(all(0).Sub(x))
+	s := x.Mul(x)
+	p := all(-5.96761703e-4)
+	for _, c := range [...]float32{4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1} {
+		p = p.MulAdd(s, all(c))
+	}
+	near := p.MulAdd(x, x)
+	t := size.Min(all(4)) // beyond, it is 1
+	s = t.Mul(t)
+	q := all(-1.72853470e-5).MulAdd(t, all(3.83197126e-4))
+	u := all(-3.88396438e-3).MulAdd(t, all(2.42546219e-2))
+	q = q.MulAdd(s, u)
+	for _, c := range [...]float32{-1.06777877e-1, -6.34846687e-1, -1.28717512e-1} {
+		q = q.MulAdd(t, all(c))
+	}
+	far := all(1).Sub(exp8(q.MulAdd(t, all(0).Sub(t))))
+	far = all(0).Sub(far).Merge(far, x.Less(all(0)))
+	y := near.Merge(far, size.LessEqual(all(0.927734375)))
 	return x.Merge(y, x.NotEqual(x))
 }

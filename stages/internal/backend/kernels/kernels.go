@@ -102,15 +102,12 @@ func replaceExecutors() {
 		nodeExecutors[op] = wrap(nodeExecutors[op])
 	}
 	nodeExecutors[opProduct] = execProduct
+	multiExecutors[opGroup] = execProgram
 }
 
 // table makes the executor of an operation, given the one to fall back on.
 var table = map[compute.OpType]func(executor) executor{
 	compute.OpTypeTranspose: transposing,
-	compute.OpTypeAdd:       binary(&add),
-	compute.OpTypeSub:       binary(&sub),
-	compute.OpTypeMul:       binary(&mul),
-	compute.OpTypeDiv:       binary(&div),
 	compute.OpTypeReduceSum: reducing(false),
 	compute.OpTypeReduceMax: reducing(true),
 }

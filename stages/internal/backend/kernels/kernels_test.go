@@ -75,7 +75,7 @@ var permuted = graph.TransposeAllDims
 
 func f32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
 
-// Arithmetic, transposes and reductions have the backend's own bits, whatever
+// Arithmetic, transposes and sums over first axes have the backend's own bits, whatever
 // the shapes.
 func TestSameBits(t *testing.T) {
 	type build = func(in []*graph.Node) *graph.Node
@@ -90,11 +90,9 @@ func TestSameBits(t *testing.T) {
 		"transpose reversed":    {[]shapes.Shape{f32(5, 7, 3, 9)}, func(in []*graph.Node) *graph.Node { return permuted(in[0], 3, 2, 1, 0) }},
 		"transpose rotated":     {[]shapes.Shape{f32(5, 1, 33, 9)}, func(in []*graph.Node) *graph.Node { return permuted(in[0], 2, 0, 3, 1) }},
 		"transpose nothing":     {[]shapes.Shape{f32(4, 6)}, func(in []*graph.Node) *graph.Node { return permuted(in[0], 0, 1) }},
-		"sum last":              {[]shapes.Shape{f32(70, 129)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], -1) }},
 		"sum first":             {[]shapes.Shape{f32(129, 300)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 0) }},
 		"sum middle":            {[]shapes.Shape{f32(3, 50, 31)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 1) }},
 		"sum ends":              {[]shapes.Shape{f32(9, 5, 11)}, func(in []*graph.Node) *graph.Node { return graph.ReduceSum(in[0], 0, 2) }},
-		"sum all":               {[]shapes.Shape{f32(20, 37)}, func(in []*graph.Node) *graph.Node { return graph.ReduceAllSum(in[0]) }},
 		"max last":              {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], -1) }},
 		"max first":             {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], 0) }},
 	}
@@ -124,6 +122,84 @@ func TestSameBits(t *testing.T) {
 				t.Errorf("the results differ")
 			}
 		})
+	}
+}
+
+// Groups of operations compute what the backend's own code does, one by one. Sums
+// along rows add in another order.
+func TestGroups(t *testing.T) {
+	type nodes = []*graph.Node
+	softmax := func(x *graph.Node) *graph.Node {
+		e := graph.Exp(graph.Sub(x, graph.StopGradient(graph.ReduceAndKeep(x, graph.ReduceMax, -1))))
+		return graph.Div(e, graph.ReduceAndKeep(e, graph.ReduceSum, -1))
+	}
+	rope := func(x, turn *graph.Node) *graph.Node {
+		d := x.Shape().Dimensions
+		half := d[3] / 2
+		a := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, half))
+		z := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(half, d[3]))
+		turn = graph.Reshape(turn, 1, 1, d[2], half)
+		return graph.Concatenate(nodes{graph.Sub(graph.Mul(a, turn), z), graph.Add(graph.Mul(z, turn), a)}, -1)
+	}
+	grad := func(y, x *graph.Node) *graph.Node { return graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), x)[0] }
+	for name, tt := range map[string]struct {
+		in    []shapes.Shape
+		build func(in nodes) *graph.Node
+	}{
+		"sum last":  {[]shapes.Shape{f32(70, 129)}, func(in nodes) *graph.Node { return graph.ReduceSum(in[0], -1) }},
+		"sum all":   {[]shapes.Shape{f32(400, 77)}, func(in nodes) *graph.Node { return graph.ReduceAllSum(in[0]) }},
+		"softmax":   {[]shapes.Shape{f32(3, 41, 53)}, func(in nodes) *graph.Node { return softmax(in[0]) }},
+		"its slope": {[]shapes.Shape{f32(3, 41, 53)}, func(in nodes) *graph.Node { return grad(softmax(in[0]), in[0]) }},
+		"heads": {[]shapes.Shape{f32(2*9, 24), f32(9, 4)}, func(in nodes) *graph.Node {
+			x := permuted(graph.Reshape(graph.MulScalar(in[0], 3), 2, 9, 3, 8), 0, 2, 1, 3)
+			return graph.Reshape(permuted(rope(x, in[1]), 0, 2, 1, 3), 18, 24)
+		}},
+		"slope of heads": {[]shapes.Shape{f32(2*9, 24), f32(9, 4)}, func(in nodes) *graph.Node {
+			x := permuted(graph.Reshape(graph.MulScalar(in[0], 3), 2, 9, 3, 8), 0, 2, 1, 3)
+			return grad(graph.Reshape(permuted(rope(x, in[1]), 0, 2, 1, 3), 18, 24), in[0])
+		}},
+		"transposed and not": {[]shapes.Shape{f32(40, 40)}, func(in nodes) *graph.Node {
+			y := graph.Exp(in[0])
+			return graph.Add(graph.Mul(y, y), graph.Transpose(y, 0, 1))
+		}},
+		"around a product": {[]shapes.Shape{f32(40, 40)}, func(in nodes) *graph.Node {
+			y := graph.Neg(in[0])
+			return graph.Add(graph.Sub(y, graph.MatMul(y, y)), y)
+		}},
+		"columns": {[]shapes.Shape{f32(40, 30), f32(40, 1)}, func(in nodes) *graph.Node {
+			wide := graph.BroadcastToDims(graph.Sqrt(graph.AddScalar(graph.Mul(in[1], in[1]), 1)), 40, 30)
+			return graph.Concatenate(nodes{graph.Div(in[0], graph.Mul(wide, wide)), wide}, 0)
+		}},
+		"one of all": {[]shapes.Shape{f32(64, 64), f32(64)}, func(in nodes) *graph.Node {
+			size := graph.Sqrt(graph.ReduceAllSum(graph.Mul(in[0], in[0])))
+			return graph.Add(graph.Mul(in[0], graph.Min(graph.OnesLike(size), graph.Inverse(size))), graph.Reshape(in[1], 1, 64))
+		}},
+		"names": {[]shapes.Shape{f32(64, 10)}, func(in nodes) *graph.Node {
+			g := in[0].Graph()
+			hit := graph.OneHot(graph.Iota(g, shapes.Make(dtypes.Int32, 64), 0), 10, dtypes.Float32)
+			return graph.ReduceSum(graph.Mul(in[0], hit), -1)
+		}},
+		"in place": {[]shapes.Shape{f32(50, 50), f32(50, 50)}, func(in nodes) *graph.Node {
+			a := graph.MatMul(in[0], in[1])
+			b := graph.Max(graph.MulScalar(a, 0.9), in[0])
+			return graph.Concatenate(nodes{b, graph.Sub(a, graph.Abs(b)), graph.Transpose(graph.Mul(a, a), 0, 1)}, 0)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain, ours, _ := both(t, tt.in, tt.build)
+			near(t, plain, ours, 1e-5)
+		})
+	}
+}
+
+// near fails where numbers are further from those wanted than a share of them.
+func near(t *testing.T, want, got []float32, share float64) {
+	t.Helper()
+	for i := range want {
+		w, g := float64(want[i]), float64(got[i])
+		if d := math.Abs(w - g); !(d <= share*math.Abs(w)+share) {
+			t.Fatalf("element %d is %v, and %v with the backend's own code", i, g, w)
+		}
 	}
 }
 
@@ -170,11 +246,7 @@ func TestProducts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain, ours, _ := both(t, tt.in, tt.build)
-			for i := range plain {
-				if d := math.Abs(float64(plain[i] - ours[i])); d > 1e-3*math.Abs(float64(plain[i]))+1e-3 {
-					t.Fatalf("element %d is %v, and %v with the backend's own code", i, ours[i], plain[i])
-				}
-			}
+			near(t, plain, ours, 1e-3)
 		})
 	}
 }
@@ -191,6 +263,7 @@ func TestExponentials(t *testing.T) {
 		{"exp", graph.Exp, math.Exp},
 		{"logistic", graph.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
 		{"tanh", graph.Tanh, math.Tanh},
+		{"erf", graph.Erf, math.Erf},
 	} {
 		for _, scale := range []float32{0.01, 1, 20} {
 			_, ours, in := both(t, []shapes.Shape{f32(1003)}, func(in []*graph.Node) *graph.Node {

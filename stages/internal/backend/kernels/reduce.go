@@ -55,10 +55,13 @@ func block(dims, axes []int) (before, length, after int, ok bool) {
 }
 
 // highestOf is the maximum, in four lanes: its order does not count.
-func highestOf(x []float32) float32 {
+var highestOf = func(x []float32) float32 {
 	m := x[0]
 	if len(x) < 4 {
-		return slices.Max(x)
+		for _, v := range x {
+			m = max(m, v)
+		}
+		return m
 	}
 	a, b, c, d := x[0], x[1], x[2], x[3]
 	for ; len(x) >= 4; x = x[4:] {

@@ -27,7 +27,9 @@ func (b builder) Compile() (compute.Executable, error) {
 	g := newRewriting(main.Elem())
 	if g != nil {
 		g.fold()
+		g.assemble()
 		g.products()
+		g.group()
 		g.install()
 	}
 	return b.Builder.Compile()
@@ -44,6 +46,7 @@ type rewriting struct {
 	users map[*node][]*node // of live nodes, once for each use
 	fixed map[*node]bool    // results that are in memory as their shapes say
 	out   map[*node]bool    // results of the graph
+	views map[*node]seen    // what was seen since nodes were last replaced
 }
 
 // newRewriting returns nil for a graph that is better left alone: with shapes
@@ -66,7 +69,7 @@ func newRewriting(main reflect.Value) *rewriting {
 
 // refresh finds what the outputs need.
 func (g *rewriting) refresh() {
-	g.users, g.out, g.live = map[*node][]*node{}, map[*node]bool{}, nil
+	g.users, g.out, g.live, g.views = map[*node][]*node{}, map[*node]bool{}, nil, map[*node]seen{}
 	seen := map[*node]bool{}
 	var visit func(n *node)
 	visit = func(n *node) {
@@ -88,6 +91,7 @@ func (g *rewriting) refresh() {
 
 // replace lets the users of one node use another.
 func (g *rewriting) replace(old, fresh *node) {
+	clear(g.views)
 	for _, user := range g.users[old] {
 		user.Inputs = slices.Clone(user.Inputs)
 		for i, in := range user.Inputs {
@@ -166,13 +170,27 @@ func bufferType(function reflect.Value) reflect.Type {
 	return get.Type.Out(0).Elem()
 }
 
-// seen is a node's result as a view of another's, through everything that only
-// rearranges.
+// seen is a node's result as a view of another's.
+type seen struct {
+	base *node
+	view view
+}
+
+// seen looks through everything that only rearranges.
 func (g *rewriting) seen(n *node) (base *node, v view) {
-	if g.fixed[n] {
-		return n, contiguous(n.Shape.Dimensions)
+	if known, ok := g.views[n]; ok {
+		return known.base, known.view
 	}
+	base, v = g.look(n)
+	g.views[n] = seen{base, v}
+	return base, v
+}
+
+func (g *rewriting) look(n *node) (base *node, v view) {
 	dims := n.Shape.Dimensions
+	if g.fixed[n] {
+		return n, contiguous(dims)
+	}
 	switch n.OpType {
 	case compute.OpTypeIdentity:
 		return g.seen(n.Inputs[0])

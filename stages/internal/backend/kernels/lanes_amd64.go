@@ -1,0 +1,136 @@
+package kernels
+
+import "github.com/gomlx/compute"
+
+//go:noescape
+func addBoth(y, a, b *float32, n int)
+
+//go:noescape
+func subBoth(y, a, b *float32, n int)
+
+//go:noescape
+func mulBoth(y, a, b *float32, n int)
+
+//go:noescape
+func divBoth(y, a, b *float32, n int)
+
+//go:noescape
+func addRight(y, a *float32, b float32, n int)
+
+//go:noescape
+func subRight(y, a *float32, b float32, n int)
+
+//go:noescape
+func mulRight(y, a *float32, b float32, n int)
+
+//go:noescape
+func divRight(y, a *float32, b float32, n int)
+
+//go:noescape
+func addLeft(y *float32, a float32, b *float32, n int)
+
+//go:noescape
+func subLeft(y *float32, a float32, b *float32, n int)
+
+//go:noescape
+func mulLeft(y *float32, a float32, b *float32, n int)
+
+//go:noescape
+func divLeft(y *float32, a float32, b *float32, n int)
+
+//go:noescape
+func signsFlipped(y, x *float32, n int)
+
+//go:noescape
+func highest(x *float32, n int) (top float32, odd int32)
+
+//go:noescape
+func sumLanes16(s *[sumLanes]float32, x *float32, n int)
+
+// laneWidth is how many elements those functions take at a time; the loops take
+// what is left over, and give the same bits.
+const laneWidth = 32
+
+func init() {
+	if !hasTiles {
+		return
+	}
+	add = vectorized(add, addBoth, addRight, addLeft)
+	sub = vectorized(sub, subBoth, subRight, subLeft)
+	mul = vectorized(mul, mulBoth, mulRight, mulLeft)
+	div = vectorized(div, divBoth, divRight, divLeft)
+	unaries[compute.OpTypeNeg] = func(y, x []float32) {
+		n := len(x) / laneWidth
+		if n > 0 {
+			_ = y[n*laneWidth-1]
+			signsFlipped(&y[0], &x[0], n)
+		}
+		negatives(y[n*laneWidth:], x[n*laneWidth:])
+	}
+	loop, rest := sum, highestOf
+	sum = func(x []float32) float32 {
+		n := len(x) / sumLanes
+		if n == 0 {
+			return loop(x)
+		}
+		var s [sumLanes]float32
+		sumLanes16(&s, &x[0], n)
+		for j, v := range x[n*sumLanes:] {
+			s[j] += v
+		}
+		return gathered(&s)
+	}
+	highestOf = func(x []float32) float32 {
+		n := len(x) / laneWidth
+		if n == 0 {
+			return rest(x)
+		}
+		top, odd := highest(&x[0], n)
+		switch {
+		case odd != 0:
+			return rest(x)
+		case len(x) > n*laneWidth:
+			return max(top, rest(x[n*laneWidth:]))
+		}
+		return top
+	}
+}
+
+// vectorized lets the functions do what they can.
+func vectorized(rest arithmetic, both func(y, a, b *float32, n int), right func(y, a *float32, b float32, n int), left func(y *float32, a float32, b *float32, n int)) arithmetic {
+	return arithmetic{
+		both: func(y, a, b []float32) {
+			n := len(y) / laneWidth
+			done := n * laneWidth
+			if n > 0 {
+				_, _ = a[done-1], b[done-1]
+				both(&y[0], &a[0], &b[0], n)
+			}
+			if done < len(y) {
+				rest.both(y[done:], a[done:], b[done:])
+			}
+		},
+		right: func(y, a []float32, b float32) {
+			n := len(y) / laneWidth
+			done := n * laneWidth
+			if n > 0 {
+				_ = a[done-1]
+				right(&y[0], &a[0], b, n)
+			}
+			if done < len(y) {
+				rest.right(y[done:], a[done:], b)
+			}
+		},
+		left: func(y []float32, a float32, b []float32) {
+			n := len(y) / laneWidth
+			done := n * laneWidth
+			if n > 0 {
+				_ = b[done-1]
+				left(&y[0], a, &b[0], n)
+			}
+			if done < len(y) {
+				rest.left(y[done:], a, b[done:])
+			}
+		},
+	}
+}
