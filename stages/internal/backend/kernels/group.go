@@ -37,9 +37,12 @@ type operand struct {
 // grouping is the search for groups.
 type grouping struct {
 	*rewriting
-	of      map[*node]*group
-	place   map[*node]int // in the graph's order
-	visited map[*node]int // the search that came by last
+	of map[*node]*group
+
+	// By the nodes' indices, which are their places in the graph's order.
+	reads   [][]*node // what each is computed from, past what only rearranges
+	visited []int     // the search that came by last
+	inside  []int     // the search of whose group it is a member
 	search  int
 }
 
@@ -47,9 +50,13 @@ type grouping struct {
 // rows, to be computed together: those that feed each other, as long as nothing
 // outside needs one member and is needed by another.
 func (g *rewriting) group() {
-	f := &grouping{rewriting: g, of: map[*node]*group{}, place: map[*node]int{}, visited: map[*node]int{}}
+	f := &grouping{rewriting: g, of: map[*node]*group{}, reads: make([][]*node, len(g.live)), visited: make([]int, len(g.live)), inside: make([]int, len(g.live))}
 	for i, n := range g.live {
-		f.place[n] = i
+		n.Index = i
+		for _, in := range n.Inputs {
+			base, _ := g.seen(in)
+			f.reads[i] = append(f.reads[i], base)
+		}
 	}
 	var all []*group
 	for _, n := range g.live {
@@ -61,8 +68,10 @@ func (g *rewriting) group() {
 		}
 	}
 	all = slices.DeleteFunc(all, func(s *group) bool { return f.of[s.members[0]] != s })
+	f.sink()
+	all = slices.DeleteFunc(all, func(s *group) bool { return len(s.members) == 0 })
 	for _, s := range all {
-		slices.SortFunc(s.members, func(a, b *node) int { return f.place[a] - f.place[b] })
+		slices.SortFunc(s.members, func(a, b *node) int { return a.Index - b.Index })
 	}
 	f.programs(all)
 }
@@ -103,8 +112,7 @@ func (f *grouping) joins(n *node) bool {
 		return false
 	}
 	var near []*group
-	for _, in := range n.Inputs {
-		base, _ := f.seen(in)
+	for _, base := range f.reads[n.Index] {
 		if s := f.of[base]; s != nil && !slices.Contains(near, s) {
 			near = append(near, s)
 		}
@@ -124,7 +132,7 @@ func (f *grouping) joins(n *node) bool {
 		return true
 	}
 	slices.SortFunc(near, func(a, b *group) int {
-		return f.place[b.members[len(b.members)-1]] - f.place[a.members[len(a.members)-1]]
+		return b.members[len(b.members)-1].Index - a.members[len(a.members)-1].Index
 	})
 	for _, s := range near {
 		if try(s) {
@@ -167,38 +175,31 @@ func (f *grouping) union(n *node, groups ...*group) (*group, bool) {
 // needed by another. Other groups count as one each.
 func (f *grouping) around(s *group) bool {
 	f.search++
-	var reaches func(n *node) bool
-	into := func(n *node) bool {
-		return slices.ContainsFunc(n.Inputs, func(in *node) bool {
-			base, _ := f.seen(in)
-			return reaches(base)
-		})
+	for _, m := range s.members {
+		f.inside[m.Index] = f.search
 	}
+	var reaches func(n *node) bool
+	into := func(n *node) bool { return slices.ContainsFunc(f.reads[n.Index], reaches) }
 	reaches = func(n *node) bool {
-		if s.forms[n] != 0 {
+		switch {
+		case f.inside[n.Index] == f.search:
 			return true
-		}
-		if f.visited[n] == f.search {
+		case f.visited[n.Index] == f.search:
 			return false
 		}
-		f.visited[n] = f.search
-		if other := f.of[n]; other != nil && s.forms[other.members[0]] == 0 {
-			for _, m := range other.members {
-				f.visited[m] = f.search
-			}
-			return slices.ContainsFunc(other.members, into)
+		f.visited[n.Index] = f.search
+		other := f.of[n]
+		if other == nil {
+			return into(n)
 		}
-		return into(n)
-	}
-	for _, m := range s.members {
-		for _, in := range m.Inputs {
-			base, _ := f.seen(in)
-			if s.forms[base] == 0 && reaches(base) {
-				return true
-			}
+		for _, m := range other.members {
+			f.visited[m.Index] = f.search
 		}
+		return slices.ContainsFunc(other.members, func(m *node) bool { return f.inside[m.Index] != f.search && into(m) })
 	}
-	return false
+	return slices.ContainsFunc(s.members, func(m *node) bool {
+		return slices.ContainsFunc(f.reads[m.Index], func(base *node) bool { return f.inside[base.Index] != f.search && reaches(base) })
+	})
 }
 
 // groupable says whether a node's operation can be in a group at all.

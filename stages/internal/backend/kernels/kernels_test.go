@@ -172,7 +172,7 @@ func TestGroups(t *testing.T) {
 		}},
 		"one of all": {[]shapes.Shape{f32(64, 64), f32(64)}, func(in nodes) *graph.Node {
 			size := graph.Sqrt(graph.ReduceAllSum(graph.Mul(in[0], in[0])))
-			return graph.Add(graph.Mul(in[0], graph.Min(graph.OnesLike(size), graph.Inverse(size))), graph.Reshape(in[1], 1, 64))
+			return graph.Add(graph.Mul(in[0], graph.Min(graph.OnesLike(size), graph.Reciprocal(size))), graph.Reshape(in[1], 1, 64))
 		}},
 		"names": {[]shapes.Shape{f32(64, 10)}, func(in nodes) *graph.Node {
 			g := in[0].Graph()
