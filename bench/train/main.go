@@ -2,14 +2,17 @@
 
 // Command train times training on the CPU beside PyTorch eager, in turn, in
 // processes of their own: the same model, batch, clipping and AdamW. PyTorch
-// gets its best number of threads. Our time of a step is that of a whole run of
+// gets its best numbers of threads. Our time of a step is that of a whole run of
 // many steps less that of a run of few, evaluation and probes at the end
-// included in both.
+// included in both. Beside the time of the wall clock, of which the median of all
+// rounds counts, stands that of the processors, which says more where other work
+// runs on the machine.
 //
 //	go run ./bench/train [-rounds 3] [-python /usr/bin/python3]
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"flag"
@@ -44,8 +47,8 @@ type size struct {
 }
 
 var sizes = []size{
-	{Name: "0.8M", Layers: 4, Width: 128, Heads: 4, FFN: 344, Sequences: 8, Length: 128, Steps: 20},
-	{Name: "4.8M", Layers: 6, Width: 256, Heads: 8, FFN: 688, Sequences: 8, Length: 128, Steps: 8},
+	{Name: "0.8M", Layers: 4, Width: 128, Heads: 4, FFN: 344, Sequences: 8, Length: 128, Steps: 40},
+	{Name: "4.8M", Layers: 6, Width: 256, Heads: 8, FFN: 688, Sequences: 8, Length: 128, Steps: 12},
 }
 
 // flops is the arithmetic of a step: 6 for each weight of a product and token,
@@ -57,7 +60,7 @@ func (s size) flops() float64 {
 
 func main() {
 	log.SetFlags(0)
-	rounds := flag.Int("rounds", 3, "rounds of each; the fastest counts")
+	rounds := flag.Int("rounds", 3, "rounds of each")
 	python := flag.String("python", "/usr/bin/python3", "a Python with torch, if there is one")
 	only := flag.String("size", "", "one size only")
 	flag.Parse()
@@ -82,50 +85,83 @@ func main() {
 		for range *rounds {
 			ours = append(ours, measureOurs(dir, binary, s))
 			if torch {
-				theirs = append(theirs, measureTorch(dir, *python, s))
+				theirs = append(theirs, measureTorch(dir, *python, s)...)
 			}
 		}
-		report(s, fastest(ours), theirs, product)
+		report(s, ours, theirs, product)
 	}
 }
 
 // measurement is the time of a step and the peak memory of the process.
 type measurement struct {
 	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu"` // seconds of all processors
 	MiB     float64 `json:"mib"`
 	Version string  `json:"version"`
-	threads int
+	threads threads
 }
 
-func fastest(ms []measurement) measurement {
-	return slices.MinFunc(ms, func(a, b measurement) int { return int(1e9 * (a.Seconds - b.Seconds)) })
+// threads are PyTorch's own and those of the OpenBLAS below it.
+type threads struct{ torch, blas int }
+
+// median is that of each number.
+func median(ms []measurement) measurement {
+	of := func(number func(measurement) float64) float64 {
+		var all []float64
+		for _, m := range ms {
+			all = append(all, number(m))
+		}
+		slices.Sort(all)
+		return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	}
+	m := ms[0]
+	m.Seconds = of(func(m measurement) float64 { return m.Seconds })
+	m.CPU = of(func(m measurement) float64 { return m.CPU })
+	m.MiB = of(func(m measurement) float64 { return m.MiB })
+	return m
 }
 
-func report(s size, ours measurement, theirs []measurement, product float64) {
-	tokens := float64(s.Sequences * s.Length)
-	fmt.Printf("%s ours: %.1f ms a step, %.0f tokens/s, %.1f GFLOP/s (%.0f %% of the matrix product), %.0f MiB\n",
-		s.Name, 1e3*ours.Seconds, tokens/ours.Seconds, s.flops()/ours.Seconds/1e9, 100*s.flops()/ours.Seconds/product, ours.MiB)
-	if len(theirs) == 0 {
+// best is the median of the threads that are fastest.
+func best(ms []measurement) measurement {
+	by := map[threads][]measurement{}
+	for _, m := range ms {
+		by[m.threads] = append(by[m.threads], m)
+	}
+	var all []measurement
+	for _, same := range by {
+		all = append(all, median(same))
+	}
+	return slices.MinFunc(all, func(a, b measurement) int { return cmp.Compare(a.Seconds, b.Seconds) })
+}
+
+func report(s size, ourRuns, theirRuns []measurement, product float64) {
+	tokens, ours := float64(s.Sequences*s.Length), median(ourRuns)
+	fmt.Printf("%s ours: %.1f ms a step (CPU %.1f ms), %.0f tokens/s, %.1f GFLOP/s (%.0f %% of the matrix product), %.0f MiB\n",
+		s.Name, 1e3*ours.Seconds, 1e3*ours.CPU, tokens/ours.Seconds, s.flops()/ours.Seconds/1e9, 100*s.flops()/ours.Seconds/product, ours.MiB)
+	if len(theirRuns) == 0 {
 		return
 	}
-	t := fastest(theirs)
-	fmt.Printf("%s PyTorch %s, %d threads: %.1f ms a step, %.0f tokens/s, %.0f MiB\n",
-		s.Name, t.Version, t.threads, 1e3*t.Seconds, tokens/t.Seconds, t.MiB)
-	fmt.Printf("%s ours/PyTorch: speed %.2f, memory %.2f\n", s.Name, t.Seconds/ours.Seconds, ours.MiB/t.MiB)
+	theirs := best(theirRuns)
+	fmt.Printf("%s PyTorch %s, %d threads, %d of OpenBLAS: %.1f ms a step (CPU %.1f ms), %.0f tokens/s, %.0f MiB\n",
+		s.Name, theirs.Version, theirs.threads.torch, theirs.threads.blas, 1e3*theirs.Seconds, 1e3*theirs.CPU, tokens/theirs.Seconds, theirs.MiB)
+	fmt.Printf("%s ours/PyTorch: speed %.2f, CPU time %.2f, memory %.2f\n", s.Name, theirs.Seconds/ours.Seconds, ours.CPU/theirs.CPU, ours.MiB/theirs.MiB)
 }
 
-func measureTorch(dir, python string, s size) measurement {
-	var all []measurement
-	for s.Threads = 1; s.Threads <= runtime.NumCPU(); s.Threads *= 2 {
+func measureTorch(dir, python string, s size) []measurement {
+	all, cores := []measurement{}, runtime.NumCPU()
+	for _, t := range slices.Compact([]threads{{1, 1}, {1, cores}, {cores, cores}}) {
+		s.Threads = t.torch
 		arg, err := json.Marshal(s)
 		must(err)
-		out, err := exec.Command(python, filepath.Join(dir, "peer.py"), string(arg)).Output()
+		c := exec.Command(python, filepath.Join(dir, "peer.py"), string(arg))
+		c.Env = append(os.Environ(), fmt.Sprint("OPENBLAS_NUM_THREADS=", t.blas))
+		out, err := c.Output()
 		must(err)
-		m := measurement{threads: s.Threads}
+		m := measurement{threads: t}
 		must(json.Unmarshal(out, &m))
 		all = append(all, m)
 	}
-	return fastest(all)
+	return all
 }
 
 func (s size) study(steps int) string {
@@ -165,32 +201,34 @@ train "lm" "one" {
 }
 
 func measureOurs(dir, binary string, s size) measurement {
-	few, _ := wholeRun(dir, binary, s, 3)
-	many, mib := wholeRun(dir, binary, s, 3+s.Steps)
-	return measurement{Seconds: (many - few) / float64(s.Steps), MiB: mib}
+	few, many := wholeRun(dir, binary, s, 3), wholeRun(dir, binary, s, 3+s.Steps)
+	steps := float64(s.Steps)
+	return measurement{Seconds: (many.Seconds - few.Seconds) / steps, CPU: (many.CPU - few.CPU) / steps, MiB: many.MiB}
 }
 
-// wholeRun trains from nothing and returns the wall time and the peak memory.
-func wholeRun(dir, binary string, s size, steps int) (seconds, mib float64) {
+// wholeRun trains from nothing and returns the times and the peak memory of all.
+func wholeRun(dir, binary string, s size, steps int) measurement {
 	here, err := os.MkdirTemp(dir, "run")
 	must(err)
 	defer os.RemoveAll(here)
 	must(os.WriteFile(filepath.Join(here, "study.hcl"), []byte(s.study(steps)), 0o600))
 	env := append(os.Environ(), "ABLATE_CACHE_DIR="+filepath.Join(here, "store"))
-	run := func(args ...string) time.Duration {
+	run := func(args ...string) (m measurement) {
 		c := exec.Command(binary, append([]string{"run", "--progress", "none", "--chdir", here}, args...)...)
 		c.Env = env
 		begin := time.Now()
 		if out, err := c.CombinedOutput(); err != nil {
 			log.Fatalf("%v\n%s", err, out)
 		}
+		m.Seconds = time.Since(begin).Seconds()
+		m.CPU = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 		if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			mib = max(mib, float64(usage.Maxrss)/1024)
+			m.MiB = float64(usage.Maxrss) / 1024
 		}
-		return time.Since(begin)
+		return m
 	}
 	run("--target", "data.*", "--target", "model.*", "--target", "norm.*", "--target", "optimizer.*")
-	return run().Seconds(), mib
+	return run()
 }
 
 // matrixProduct is the arithmetic a second of one large product on the same
