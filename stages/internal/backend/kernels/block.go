@@ -215,7 +215,7 @@ func (w *worker) equal(y []float32, s *step) {
 	column, row := w.feeds[s.operands[0].index], w.feeds[s.operands[1].index]
 	names := w.ints[row.input][row.at:][:w.width]
 	for i := range w.n {
-		want, out := w.ints[column.input][column.at+w.at+i], y[i*w.width:][:w.width]
+		want, out := w.ints[column.input][column.at+offset(column.rows, w.at+i)], y[i*w.width:][:w.width]
 		for j, name := range names {
 			out[j] = 0
 			if name == want {

@@ -11,8 +11,6 @@ import (
 
 func init() {
 	if archsimd.X86.AVX2() && archsimd.X86.FMA() {
-		unaries[compute.OpTypeExp] = exps
-		unaries[compute.OpTypeLogistic] = logistics
 		unaries[compute.OpTypeTanh] = tanhs
 		unaries[compute.OpTypeErf] = erfs
 		unaries[compute.OpTypeSqrt] = roots
@@ -34,19 +32,16 @@ func eights(y, x []float32, f func(archsimd.Float32x8) archsimd.Float32x8) {
 	}
 }
 
-func exps(y, x []float32)      { eights(y, x, exp8) }
-func logistics(y, x []float32) { eights(y, x, logistic8) }
-func tanhs(y, x []float32)     { eights(y, x, tanh8) }
-func erfs(y, x []float32)      { eights(y, x, erf8) }
-func roots(y, x []float32)     { eights(y, x, archsimd.Float32x8.Sqrt) }
+func tanhs(y, x []float32) { eights(y, x, tanh8) }
+func erfs(y, x []float32)  { eights(y, x, erf8) }
+func roots(y, x []float32) { eights(y, x, archsimd.Float32x8.Sqrt) }
 
 func all(v float32) archsimd.Float32x8 { return archsimd.BroadcastFloat32x8(v) }
 
 var inf = float32(math.Inf(1))
 
-// exp8 is e^x: x = n ln 2 + r with |r| ≤ ln 2 / 2, a polynomial of the sixth
-// degree in r (its coefficients are those of the Cephes library's expf), and n
-// added to the exponent. Above 88.7 it is infinite, below −87.3 zero.
+// exp8 is e^x, as the assembly computes it. Above 88.7 it is infinite, below
+// −87.3 zero.
 func exp8(x archsimd.Float32x8) archsimd.Float32x8 {
 	const high, low = 88.72283, -87.33654
 	clamped := x.Min(all(high)).Max(all(low))
@@ -70,11 +65,6 @@ func exp8(x archsimd.Float32x8) archsimd.Float32x8 {
 // power is 2ᵏ for k of a normal number.
 func power(k archsimd.Int32x8) archsimd.Float32x8 {
 	return k.Add(archsimd.BroadcastInt32x8(127)).ShiftAllLeft(23).AsFloat32x8()
-}
-
-// logistic8 is 1 / (1 + e^−x).
-func logistic8(x archsimd.Float32x8) archsimd.Float32x8 {
-	return all(1).Div(all(1).Add(exp8(all(0).Sub(x))))
 }
 
 // tanh8 is x P(x²) near 0, and 1 − 2 / (e^2x + 1) elsewhere, by the sign (both

@@ -241,7 +241,7 @@ func (f *grouping) fits(n *node, s *group) (form, []operand, bool) {
 	case compute.OpTypeConvertDType:
 		n = n.Inputs[0]
 		operands, ok := f.operands(n, s)
-		if !ok || operands[0].form != column || operands[1].form != full || stride(operands[1].rows) != 0 || stride(operands[0].rows) != 1 {
+		if !ok || operands[0].form != column || operands[1].form != full || stride(operands[1].rows) != 0 {
 			return 0, nil, false
 		}
 		return full, operands, true

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -189,6 +190,30 @@ func TestGroups(t *testing.T) {
 			plain, ours, _ := both(t, tt.in, tt.build)
 			near(t, plain, ours, 1e-5)
 		})
+	}
+}
+
+// The number of cores changes no bit.
+func TestCores(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	var first []float32
+	for _, cores := range []int{1, 2, 3, 8} {
+		runtime.GOMAXPROCS(cores)
+		_, ours, _ := both(t, []shapes.Shape{f32(300, 700), f32(700, 400), f32(1, 400)}, func(in []*graph.Node) *graph.Node {
+			y := graph.Tanh(graph.Mul(graph.MatMul(in[0], in[1]), in[2]))
+			y = graph.Div(y, graph.Sqrt(graph.AddScalar(graph.ReduceAndKeep(graph.Mul(y, y), graph.ReduceMean, -1), 1e-5)))
+			loss := graph.ReduceAllSum(graph.Mul(y, graph.Sigmoid(y)))
+			grads := graph.Gradient(loss, in...)
+			size := graph.ReduceAllSum(graph.Mul(grads[0], grads[0]))
+			return graph.Concatenate([]*graph.Node{graph.Reshape(grads[1], 700*400), graph.Reshape(grads[2], 400), graph.Reshape(size, 1)}, 0)
+		})
+		if first == nil {
+			first = ours
+		}
+		if !reflect.DeepEqual(first, ours) {
+			t.Errorf("with %d cores the results are others than with one", cores)
+		}
 	}
 }
 

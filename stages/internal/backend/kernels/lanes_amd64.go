@@ -45,10 +45,16 @@ func signsFlipped(y, x *float32, n int)
 func highest(x *float32, n int) (top float32, odd int32)
 
 //go:noescape
-func sumLanes16(s *[sumLanes]float32, x *float32, n int)
+func sum16(x *float32, n int) float32
 
-// laneWidth is how many elements those functions take at a time; the loops take
-// what is left over, and give the same bits.
+//go:noescape
+func exps8(y, x *float32, n int)
+
+//go:noescape
+func logistics8(y, x *float32, n int)
+
+// laneWidth is how many elements most of those functions take at a time; the loops
+// take what is left over, and give the same bits.
 const laneWidth = 32
 
 func init() {
@@ -59,6 +65,8 @@ func init() {
 	sub = vectorized(sub, subBoth, subRight, subLeft)
 	mul = vectorized(mul, mulBoth, mulRight, mulLeft)
 	div = vectorized(div, divBoth, divRight, divLeft)
+	unaries[compute.OpTypeExp] = padded(exps8)
+	unaries[compute.OpTypeLogistic] = padded(logistics8)
 	unaries[compute.OpTypeNeg] = func(y, x []float32) {
 		n := len(x) / laneWidth
 		if n > 0 {
@@ -69,16 +77,10 @@ func init() {
 	}
 	loop, rest := sum, highestOf
 	sum = func(x []float32) float32 {
-		n := len(x) / sumLanes
-		if n == 0 {
+		if len(x) == 0 || len(x)%sumLanes != 0 {
 			return loop(x)
 		}
-		var s [sumLanes]float32
-		sumLanes16(&s, &x[0], n)
-		for j, v := range x[n*sumLanes:] {
-			s[j] += v
-		}
-		return gathered(&s)
+		return sum16(&x[0], len(x)/sumLanes)
 	}
 	highestOf = func(x []float32) float32 {
 		n := len(x) / laneWidth
@@ -132,5 +134,23 @@ func vectorized(rest arithmetic, both func(y, a, b *float32, n int), right func(
 				rest.left(y[done:], a, b[done:])
 			}
 		},
+	}
+}
+
+// padded lets a function take eight elements at a time. What is left over goes
+// through a padded block, so that a result does not depend on its place.
+func padded(f func(y, x *float32, n int)) func(y, x []float32) {
+	return func(y, x []float32) {
+		n := len(x) / 8
+		if n > 0 {
+			_ = y[8*n-1]
+			f(&y[0], &x[0], n)
+		}
+		if 8*n < len(x) {
+			var block [8]float32
+			copy(block[:], x[8*n:])
+			f(&block[0], &block[0], 1)
+			copy(y[8*n:], block[:])
+		}
 	}
 }

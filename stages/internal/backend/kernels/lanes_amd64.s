@@ -172,12 +172,11 @@ most:
 	VZEROUPPER
 	RET
 
-// func sumLanes16(s *[16]float32, x *float32, n int)
-// It adds n > 0 groups of 16 elements, lane by lane.
-TEXT ·sumLanes16(SB), NOSPLIT, $0-24
-	MOVQ s+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), CX
+// func sum16(x *float32, n int) float32
+// The sum of n > 0 groups of 16 elements: lane by lane, then the lanes in halves.
+TEXT ·sum16(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 plus:
@@ -186,7 +185,120 @@ plus:
 	ADDQ $64, SI
 	DECQ CX
 	JNZ plus
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
+	VADDPS Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0x4e, X0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0xb1, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSS X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+DATA expTable<>+0(SB)/4, $0x42b17217   // above it is infinite: 88.72283
+DATA expTable<>+4(SB)/4, $0xc2aeac4f   // below it is 0: -87.33654
+DATA expTable<>+8(SB)/4, $0x3fb8aa3b   // 1 / ln 2
+DATA expTable<>+12(SB)/4, $0xbf318000  // -0.693359375
+DATA expTable<>+16(SB)/4, $0x395e8083  // 2.12194440e-4
+DATA expTable<>+20(SB)/4, $0x39506967  // 1.9875691500e-4
+DATA expTable<>+24(SB)/4, $0x3ab743ce  // 1.3981999507e-3
+DATA expTable<>+28(SB)/4, $0x3c088908  // 8.3334519073e-3
+DATA expTable<>+32(SB)/4, $0x3d2aa9c1  // 4.1665795894e-2
+DATA expTable<>+36(SB)/4, $0x3e2aaaaa  // 1.6666665459e-1
+DATA expTable<>+40(SB)/4, $0x3f000000  // 5.0000001201e-1
+DATA expTable<>+44(SB)/4, $0x3f800000  // 1
+DATA expTable<>+48(SB)/4, $127
+DATA expTable<>+52(SB)/4, $0x7f800000  // infinity
+GLOBL expTable<>(SB), RODATA|NOPTR, $56
+
+#define EXPCONSTANTS \
+	VBROADCASTSS expTable<>+8(SB), Y5 \
+	VBROADCASTSS expTable<>+12(SB), Y6 \
+	VBROADCASTSS expTable<>+16(SB), Y7 \
+	VBROADCASTSS expTable<>+20(SB), Y8 \
+	VBROADCASTSS expTable<>+24(SB), Y9 \
+	VBROADCASTSS expTable<>+28(SB), Y10 \
+	VBROADCASTSS expTable<>+32(SB), Y11 \
+	VBROADCASTSS expTable<>+36(SB), Y12 \
+	VBROADCASTSS expTable<>+40(SB), Y13 \
+	VBROADCASTSS expTable<>+44(SB), Y14 \
+	VBROADCASTSS expTable<>+48(SB), Y15
+
+// EXP is e^Y0 in Y3: Y0 = n ln 2 + r with |r| ≤ ln 2 / 2, a polynomial of the
+// sixth degree in r (its coefficients are those of the Cephes library's expf),
+// and n added to the exponent in two halves, since it can be 128.
+#define EXP \
+	VBROADCASTSS expTable<>+0(SB), Y4 \
+	VMINPS Y4, Y0, Y1 \
+	VBROADCASTSS expTable<>+4(SB), Y4 \
+	VMAXPS Y4, Y1, Y1 \
+	VMULPS Y5, Y1, Y2 \
+	VROUNDPS $0, Y2, Y2 \
+	VFMADD231PS Y6, Y2, Y1 \
+	VFMADD231PS Y7, Y2, Y1 \
+	VMOVAPS Y8, Y3 \
+	VFMADD213PS Y9, Y1, Y3 \
+	VFMADD213PS Y10, Y1, Y3 \
+	VFMADD213PS Y11, Y1, Y3 \
+	VFMADD213PS Y12, Y1, Y3 \
+	VFMADD213PS Y13, Y1, Y3 \
+	VMULPS Y1, Y1, Y4 \
+	VFMADD213PS Y1, Y4, Y3 \
+	VADDPS Y14, Y3, Y3 \
+	VCVTPS2DQ Y2, Y2 \
+	VPSRAD $1, Y2, Y1 \
+	VPSUBD Y1, Y2, Y2 \
+	VPADDD Y15, Y1, Y1 \
+	VPSLLD $23, Y1, Y1 \
+	VMULPS Y1, Y3, Y3 \
+	VPADDD Y15, Y2, Y2 \
+	VPSLLD $23, Y2, Y2 \
+	VMULPS Y2, Y3, Y3 \
+	VBROADCASTSS expTable<>+4(SB), Y4 \
+	VCMPPS $1, Y4, Y0, Y1 \
+	VANDNPS Y3, Y1, Y3 \
+	VBROADCASTSS expTable<>+0(SB), Y4 \
+	VCMPPS $14, Y4, Y0, Y1 \
+	VBROADCASTSS expTable<>+52(SB), Y4 \
+	VBLENDVPS Y1, Y4, Y3, Y3 \
+	VCMPPS $3, Y0, Y0, Y1 \
+	VBLENDVPS Y1, Y0, Y3, Y3
+
+// func exps8(y, x *float32, n int)
+TEXT ·exps8(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	EXPCONSTANTS
+power:
+	VMOVUPS (SI), Y0
+	EXP
+	VMOVUPS Y3, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ power
+	VZEROUPPER
+	RET
+
+// func logistics8(y, x *float32, n int)
+// 1 / (1 + e^−x).
+TEXT ·logistics8(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	EXPCONSTANTS
+share:
+	VXORPS Y0, Y0, Y0
+	VSUBPS (SI), Y0, Y0
+	EXP
+	VADDPS Y14, Y3, Y3
+	VDIVPS Y3, Y14, Y3
+	VMOVUPS Y3, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ share
 	VZEROUPPER
 	RET

@@ -106,6 +106,10 @@ func pack(panels []float32, b matrix, k, n int) {
 		}
 		from := b.x[j*b.col:]
 		switch {
+		case b.col == 1 && width == panelWidth:
+			for p := range k {
+				*(*[panelWidth]float32)(panel[p*panelWidth:]) = *(*[panelWidth]float32)(from[p*b.row:])
+			}
 		case b.col == 1:
 			for p := range k {
 				copy(panel[p*panelWidth:][:width], from[p*b.row:])
