@@ -108,10 +108,12 @@ func strides(n *node, views []view, where view) (*product, bool) {
 		}
 	}
 	p.at = [2]int{views[0].at, views[1].at}
-	if p.n > 1 && p.c.col != 1 {
-		if p.m > 1 && p.c.row != 1 {
-			return nil, false
-		}
+	// Columns of the result must lie together, and are padded to more than rows.
+	turns := p.m == 1 || p.c.row == 1
+	switch {
+	case p.n > 1 && p.c.col != 1 && !turns:
+		return nil, false
+	case p.n > 1 && p.c.col != 1, p.n < tileRows && p.m > p.n && turns:
 		p.turn()
 	}
 	return p, true
