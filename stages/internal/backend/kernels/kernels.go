@@ -11,12 +11,14 @@
 // new version of the library can make training slower, never wrong.
 //
 // Graphs are rewritten for them before they are compiled: matrix products read
-// their factors as they lie, and what depends on no input is computed once.
+// their factors and write their results as they lie; element-wise operations and
+// sums along rows that feed each other are computed together, a block of rows at
+// a time; what depends on no input is computed once.
 //
-// Results do not depend on the number of cores. Arithmetic, transposes and sums
-// have the bits that the backend's own code gives. Matrix products add in an
-// order of their own, and exponentials, where they are vectorized, are within two
-// units in the last place; that is part of the numerics class.
+// Results do not depend on the number of cores. Arithmetic and transposes have the
+// bits that the backend's own code gives. Matrix products and sums along rows add
+// in an order of their own, and exponentials are within two units in the last
+// place; that is part of the numerics class.
 package kernels
 
 import (
@@ -67,7 +69,7 @@ var nodeExecutors [compute.OpTypeLast]executor
 func getBuffer(backend unsafe.Pointer, shape shapes.Shape) (*buffer, error)
 
 // version changes when results may.
-const version = "2"
+const version = "3"
 
 // Class is the kernels' part of the numerics class.
 func Class() string {

@@ -276,6 +276,33 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// Long sums keep the digits that one running float32 sum loses.
+func TestLongSums(t *testing.T) {
+	const n = 1_000_003
+	for name, tt := range map[string]struct {
+		in    shapes.Shape
+		build func(x *graph.Node) *graph.Node
+	}{
+		"row":    {f32(n), func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(x) }},
+		"column": {f32(n, 2), func(x *graph.Node) *graph.Node { return graph.ReduceSum(x, 0) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ours, in := both(t, []shapes.Shape{tt.in}, func(in []*graph.Node) *graph.Node {
+				return tt.build(graph.Mul(in[0], in[0]))
+			})
+			for c, got := range ours {
+				want := 0.0
+				for i := c; i < len(in[0]); i += len(ours) {
+					want += float64(in[0][i]) * float64(in[0][i])
+				}
+				if math.Abs(float64(got)-want) > 2e-6*want {
+					t.Errorf("sum %d of %d squares = %v, want %v", c, n, got, want)
+				}
+			}
+		})
+	}
+}
+
 // Exponentials are near the float64 library's, also at the edges.
 func TestExponentials(t *testing.T) {
 	edges := []float32{0, 1, -1, 88.7, 88.8, 1000, -87.3, -87.4, -1000, 1e-8, -1e-8, 0.6249, 0.6251, 9.5, -9.5,

@@ -85,7 +85,18 @@ var minimum = arithmetic{
 // i mod 16. With or without vectors it is the same.
 const sumLanes = 16
 
-var sum = func(x []float32) float32 {
+// sum adds numbers: so many that no lane gets more than inOrder, and more by
+// halves.
+func sum(x []float32) float32 {
+	const most = sumLanes * inOrder
+	if len(x) > most {
+		half := (len(x)/2 + most - 1) / most * most
+		return sum(x[:half]) + sum(x[half:])
+	}
+	return shortSum(x)
+}
+
+var shortSum = func(x []float32) float32 {
 	var s [sumLanes]float32
 	for ; len(x) >= sumLanes; x = x[sumLanes:] {
 		for j := range s {

@@ -75,8 +75,8 @@ func init() {
 		}
 		negatives(y[n*laneWidth:], x[n*laneWidth:])
 	}
-	loop, rest := sum, highestOf
-	sum = func(x []float32) float32 {
+	loop, rest := shortSum, highestOf
+	shortSum = func(x []float32) float32 {
 		if len(x) == 0 || len(x)%sumLanes != 0 {
 			return loop(x)
 		}

@@ -78,19 +78,6 @@ var highestOf = func(x []float32) float32 {
 // length: it cost the norm of a large gradient its fifth digit.
 const inOrder = 1024
 
-// sumOf adds numbers: a few in their order, as the backend does, many by halves.
-func sumOf(x []float32) float32 {
-	if len(x) > inOrder {
-		half := (len(x)/2 + inOrder - 1) / inOrder * inOrder
-		return sumOf(x[:half]) + sumOf(x[half:])
-	}
-	sum := float32(0)
-	for _, v := range x {
-		sum += v
-	}
-	return sum
-}
-
 // sumColumns adds rows of len(out) numbers that lie stride apart in x.
 func sumColumns(out, x []float32, rows, stride int) {
 	if rows > inOrder {
@@ -132,7 +119,7 @@ func reduce(y, x []float32, before, length, after int, highest bool) {
 				if highest {
 					y[i] = highestOf(row)
 				} else {
-					y[i] = sumOf(row)
+					y[i] = sum(row)
 				}
 			}
 		})
