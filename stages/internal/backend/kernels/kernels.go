@@ -25,6 +25,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/gomlx/compute"
@@ -169,19 +170,36 @@ func floats(b *buffer) ([]float32, bool) {
 // grain is how many elements make it worth to start a goroutine.
 const grain = 1 << 14
 
+// partsEach is how many parts each core gets on average: a core that comes late, or
+// is taken away for other work, then keeps the others waiting for one part only.
+const partsEach = 4
+
 // parallel calls f on parts of 0..n-1, on all cores when there are enough
 // elements. What f computes must not depend on the parts.
-func parallel(n, each int, f func(from, to int)) {
-	workers := min(runtime.GOMAXPROCS(0), n*each/grain)
-	if workers < 2 || n < 2 {
+func parallel(n, each int, f func(from, to int)) { shared(n, each, partsEach, f) }
+
+// shared is parallel with at most so many parts for each core.
+func shared(n, each, most int, f func(from, to int)) {
+	workers := min(runtime.GOMAXPROCS(0), n*each/grain, n)
+	if workers < 2 {
 		f(0, n)
 		return
 	}
-	workers = min(workers, n)
-	var wait sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wait.Go(func() { f(n*w/workers, n*(w+1)/workers) })
+	parts := min(workers*most, n)
+	var next atomic.Int64
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= parts {
+				return
+			}
+			f(n*i/parts, n*(i+1)/parts)
+		}
 	}
-	f(0, n/workers)
+	var wait sync.WaitGroup
+	for range workers - 1 {
+		wait.Go(work)
+	}
+	work()
 	wait.Wait()
 }

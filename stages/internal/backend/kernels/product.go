@@ -202,7 +202,7 @@ func (p *product) run(c, a, b []float32) {
 		a, b, c := one(i)
 		if p.m >= 4*blockRows || p.n <= panelWidth {
 			strips := (p.m + tileRows - 1) / tileRows
-			parallel(strips, each/strips, func(from, to int) {
+			shared(strips, each/strips, 1, func(from, to int) {
 				first, end := from*tileRows, min(to*tileRows, p.m)
 				multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.n, p.k)
 			})
