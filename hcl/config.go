@@ -15,11 +15,13 @@ import (
 )
 
 // Config is what the machine and the team say, not the study: where the store
-// is, which remote stands behind it, whom to trust.
+// is, which remote stands behind it, whom to trust, where actions can run.
 type Config struct {
 	CacheDir string
 	Remote   RemoteConfig
 	Trust    []string // public keys; nil takes what is not signed
+
+	Executors map[string]Executor // by label
 }
 
 // RemoteConfig is a remote block.
@@ -29,7 +31,8 @@ type RemoteConfig struct {
 	Sign string // a file with a private key
 }
 
-var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"}}}
+var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"},
+	{Type: "executor", LabelNames: []string{"type", "label"}}}}
 
 // ReadConfig reads configuration files, the later ones over the earlier. A file
 // that is not there says nothing. Paths in a file are relative to it.
@@ -57,6 +60,10 @@ func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
 	}
 	content, diags := file.Body.Content(configSchema)
 	for _, b := range content.Blocks {
+		if b.Type == "executor" {
+			diags = append(diags, c.readExecutor(b)...)
+			continue
+		}
 		into := map[string]map[string]any{
 			"cache":  {"dir": &c.CacheDir},
 			"remote": {"url": &c.Remote.URL, "push": &c.Remote.Push, "sign": &c.Remote.Sign},

@@ -348,8 +348,8 @@ func resolve(target reflect.Value) {
 func shortForm(a addr.Instance) string { return addr.Level{Kind: "ref", Ref: a}.String() }
 
 var runtimeSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{
-	{Name: "timeout"}, {Name: "retries"}, {Name: "executor"}, {Name: "resources"},
-}}
+	{Name: "timeout"}, {Name: "retries"}, {Name: "executor"},
+}, Blocks: []hclv2.BlockHeaderSchema{{Type: "resources"}}}
 
 // meta decodes what every stage may say about itself beside its spec.
 func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
@@ -361,12 +361,15 @@ func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
 			return
 		}
 		rc, diags := b.Body.Content(runtimeSchema)
-		d.l.upstream(renameUnknown(diags, nil, []string{"timeout", "retries", "executor", "resources"}))
+		d.l.upstream(renameUnknown(diags, []string{"resources"}, []string{"timeout", "retries", "executor"}))
 		var timeout string
 		d.plain(rc.Attributes["timeout"], &timeout)
 		d.plain(rc.Attributes["retries"], &inst.Runtime.Retries)
-		d.plain(rc.Attributes["executor"], &inst.Runtime.Executor)
-		d.plain(rc.Attributes["resources"], &inst.Runtime.Resources)
+		if attr := rc.Attributes["executor"]; attr != nil {
+			d.plain(attr, &inst.Runtime.Executor)
+			inst.Runtime.executorAt = *rangeOf(attr.Expr.Range())
+		}
+		d.resources(rc.Blocks, &inst.Runtime)
 		d.runtime(rc, timeout, inst)
 	}
 }

@@ -70,8 +70,10 @@ type Edge struct {
 type Runtime struct {
 	Timeout   time.Duration
 	Retries   int
-	Executor  string             // a label of the user's configuration
-	Resources map[string]float64 // what a scheduler is asked for
+	Executor  string // a label of the user's configuration; "" is this machine
+	Resources Resources
+
+	executorAt diag.Range // where Executor stands
 }
 
 // At returns the range of an attribute or block inside the instance's stage,

@@ -1,0 +1,165 @@
+package hcl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+
+	"ablate/hcl/diag"
+)
+
+// LocalExecutor is the label of this machine. It needs no configuration.
+const LocalExecutor = "local"
+
+// Executor is an executor block: a place where actions can run. What its type
+// does not know is zero.
+type Executor struct {
+	Type, Label string
+	Jobs        int    // actions at once; of ssh, for each host
+	Program     string // ablate's path there; "" is where it is here
+	Store       string // the store's folder there; "" is where it is here
+	Shared      bool   // the store's folder is seen there; without it results travel by the remote
+
+	Partition     string // of slurm, as all that follows
+	Time          string
+	Arguments     []string // further arguments of sbatch
+	PerAllocation int
+	OnInterrupt   string        // "cancel" or "leave"
+	Poll          time.Duration // how often the queue is asked
+
+	Hosts []string // of ssh, as what follows
+	GPUs  int      // of each host
+}
+
+// fields lists what a block of this type may say.
+func (e *Executor) fields(poll *string) map[string]any {
+	common := map[string]any{"jobs": &e.Jobs, "program": &e.Program, "store": &e.Store, "shared": &e.Shared}
+	switch e.Type {
+	case "slurm":
+		common["partition"], common["time"], common["arguments"] = &e.Partition, &e.Time, &e.Arguments
+		common["per_allocation"], common["on_interrupt"], common["poll"] = &e.PerAllocation, &e.OnInterrupt, poll
+	case "ssh":
+		common["hosts"], common["gpus"] = &e.Hosts, &e.GPUs
+	default:
+		return nil
+	}
+	return common
+}
+
+// readExecutor reads one executor block; a later file's replaces an earlier's.
+func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
+	const defaultJobs, defaultPoll = 100, 5 * time.Second
+	wrong := func(summary, detail string, args ...any) hclv2.Diagnostics {
+		return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: b.DefRange.Ptr()}}
+	}
+	e := Executor{Type: b.Labels[0], Label: b.Labels[1], Shared: true, PerAllocation: 1, OnInterrupt: "cancel", Poll: defaultPoll}
+	if e.Type == "slurm" {
+		e.Jobs = defaultJobs
+	}
+	var poll string
+	into := e.fields(&poll)
+	if into == nil {
+		return wrong("Unknown executor type", "There is no executor of type %q.%s", e.Type, suggest(e.Type, []string{"slurm", "ssh"}))
+	}
+	diags := readFields(b, into)
+	if diags.HasErrors() {
+		return diags
+	}
+	if poll != "" {
+		d, err := time.ParseDuration(poll)
+		if err != nil || d <= 0 {
+			return wrong("Invalid value", "poll = %q is not a duration: write it like \"5s\".", poll)
+		}
+		e.Poll = d
+	}
+	switch {
+	case e.Label == LocalExecutor:
+		return wrong("Label taken", "%q is this machine, which needs no configuration: choose another label.", e.Label)
+	case e.Type == "ssh" && len(e.Hosts) == 0:
+		return wrong("Missing hosts", "An executor of type \"ssh\" needs hosts = [...], names that ssh knows.")
+	case e.Jobs < 0 || e.GPUs < 0 || e.PerAllocation < 1:
+		return wrong("Invalid value", "jobs, gpus and per_allocation count, so they cannot be negative, and per_allocation is at least 1.")
+	case e.OnInterrupt != "cancel" && e.OnInterrupt != "leave":
+		return wrong("Invalid value", "on_interrupt is \"cancel\" or \"leave\", not %q.", e.OnInterrupt)
+	}
+	if c.Executors == nil {
+		c.Executors = make(map[string]Executor)
+	}
+	c.Executors[e.Label] = e
+	return diags
+}
+
+// Unknown reports instances that ask for an executor which the configuration
+// does not have: once for each place in the study.
+func (c Config) Unknown(s *Study) diag.List {
+	var list diag.List
+	seen := make(map[diag.Range]bool)
+	for _, inst := range s.Instances {
+		label, at := inst.Runtime.Executor, inst.Runtime.executorAt
+		if _, ok := c.Executors[label]; ok || label == "" || label == LocalExecutor || seen[at] {
+			continue
+		}
+		seen[at] = true
+		list = append(list, diag.Diagnostic{
+			Severity: diag.Error, Summary: "Unknown executor", Range: &at,
+			Detail: fmt.Sprintf("No configuration file has an executor %q.%s Executors are declared in ablate/config.hcl of the user's configuration folder, or in the study's .ablate/config.hcl.",
+				label, suggest(label, append(sortedKeys(c.Executors), LocalExecutor))),
+		})
+	}
+	return list
+}
+
+// Resources is what an instance asks for. Zero is: not said.
+type Resources struct {
+	CPUs   int   `json:"cpus,omitempty"`
+	GPUs   int   `json:"gpus,omitempty"`
+	Memory int64 `json:"memory,omitempty"` // bytes
+}
+
+var resourcesSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{{Name: "cpus"}, {Name: "gpus"}, {Name: "memory"}}}
+
+// resources decodes the block of that name inside runtime.
+func (d *decoder) resources(blocks hclv2.Blocks, r *Runtime) {
+	for i, b := range blocks {
+		if i > 0 {
+			d.l.fail(rangeOf(b.DefRange), "Block given twice", "A runtime block has one resources block.")
+			return
+		}
+		content, diags := b.Body.Content(resourcesSchema)
+		d.l.upstream(renameUnknown(diags, nil, []string{"cpus", "gpus", "memory"}))
+		var memory string
+		d.plain(content.Attributes["cpus"], &r.Resources.CPUs)
+		d.plain(content.Attributes["gpus"], &r.Resources.GPUs)
+		d.plain(content.Attributes["memory"], &memory)
+		for _, name := range []string{"cpus", "gpus"} {
+			if n := map[string]int{"cpus": r.Resources.CPUs, "gpus": r.Resources.GPUs}[name]; n < 0 {
+				d.l.fail(rangeOf(content.Attributes[name].Expr.Range()), "Invalid value", "%s counts, so it cannot be negative.", name)
+			}
+		}
+		if memory == "" {
+			continue
+		}
+		bytes, ok := parseMemory(memory)
+		if !ok {
+			d.l.fail(rangeOf(content.Attributes["memory"].Expr.Range()), "Invalid value", "%q is not an amount of memory: write it like \"16G\" or \"500M\".", memory)
+		}
+		r.Resources.Memory = bytes
+	}
+}
+
+// parseMemory reads 500M, 16G or 1T, in powers of 1024 as schedulers count.
+func parseMemory(s string) (int64, bool) {
+	var n int64
+	var unit string
+	s = strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(s)), "B"), "I")
+	if _, err := fmt.Sscanf(s, "%d%s", &n, &unit); err != nil || n <= 0 {
+		return 0, false
+	}
+	shift, ok := map[string]int{"M": 20, "G": 30, "T": 40}[unit]
+	if !ok || n > 1<<(62-shift) {
+		return 0, false
+	}
+	return n << shift, true
+}
