@@ -19,6 +19,7 @@ const (
 	StagePulled   EventType = "stage_pulled" // brought here from a remote
 	StageFailed   EventType = "stage_failed"
 	StageRetry    EventType = "stage_retry"
+	StageLeft     EventType = "stage_left" // its executor computes it without us
 )
 
 // Event is one thing that happened during a run. Progress is data; views draw
@@ -41,7 +42,8 @@ type Summary struct {
 	Hit     map[string]int `json:"hit"`
 	Pulled  map[string]int `json:"pulled"` // of those hit: brought from a remote
 	Failed  map[string]int `json:"failed"`
-	Skipped map[string]int `json:"skipped"` // not run because something they need failed, or the run was stopped
+	Left    map[string]int `json:"left,omitempty"` // handed to an executor that computes them without us
+	Skipped map[string]int `json:"skipped"`        // not run because something they need failed, or the run was stopped
 }
 
 // Total adds a count over all blocks.

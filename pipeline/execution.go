@@ -20,7 +20,7 @@ const lockPoll = 300 * time.Millisecond
 // errLost stops an action whose key another machine has taken over.
 var errLost = errors.New("another machine has taken this over")
 
-// execution is one run of a plan: a heap of ready steps, workers, one mutex.
+// execution is one run of a plan: a lane for each executor, one mutex.
 type execution struct {
 	runner  *Runner
 	plan    *Plan
@@ -29,22 +29,34 @@ type execution struct {
 	events sync.Mutex // serialises Observe; never held together with mu
 
 	mu       sync.Mutex
-	changed  *sync.Cond // signalled whenever the fields below change
-	ready    stepHeap
-	running  int
-	blocked  map[*Step]int // how many unknown dependencies a pending step has
-	left     map[*Step]bool
+	changed  *sync.Cond       // signalled whenever the fields below change
+	lanes    map[string]*lane // by the label of the executor; "" is this machine
+	blocked  map[*Step]int    // how many unknown dependencies a pending step has
+	todo     map[*Step]bool
 	ran      []*Step
 	hit      []*Step
 	pulled   []*Step // of those hit
 	failed   []*Step
 	skipped  []*Step
+	left     []*Step
 	stopping bool
 }
 
+// lane is what one executor has to do: a heap of ready steps for as many
+// workers as it has slots.
+type lane struct {
+	slots   int
+	ready   stepHeap
+	running int
+}
+
 func newExecution(r *Runner, plan *Plan) *execution {
-	x := &execution{runner: r, plan: plan, blocked: make(map[*Step]int), left: make(map[*Step]bool)}
+	x := &execution{runner: r, plan: plan, blocked: make(map[*Step]int), todo: make(map[*Step]bool)}
 	x.changed = sync.NewCond(&x.mu)
+	x.lanes = map[string]*lane{"": {slots: r.jobs()}}
+	for label, e := range r.Executors {
+		x.lanes[label] = &lane{slots: e.Slots}
+	}
 	for _, s := range plan.Steps {
 		switch s.Action {
 		case Hit:
@@ -54,12 +66,20 @@ func newExecution(r *Runner, plan *Plan) *execution {
 			if n := x.waits(s); n > 0 {
 				x.blocked[s] = n
 			} else {
-				x.ready.push(s)
+				x.lane(s).ready.push(s)
 			}
 		}
-		x.left[s] = true
+		x.todo[s] = true
 	}
 	return x
+}
+
+// lane is where a step runs. What no executor is known for runs here.
+func (x *execution) lane(s *Step) *lane {
+	if l, ok := x.lanes[s.Executor()]; ok {
+		return l
+	}
+	return x.lanes[""]
 }
 
 // waits counts the dependencies whose content a step waits for: to be computed,
@@ -81,16 +101,18 @@ func (x *execution) waits(s *Step) int {
 }
 
 func (x *execution) start(ctx context.Context) {
-	for range x.runner.jobs() {
-		x.workers.Go(func() {
-			for {
-				s, threads := x.next(ctx)
-				if s == nil {
-					return
+	for label, l := range x.lanes {
+		for range l.slots {
+			x.workers.Go(func() {
+				for {
+					s, threads := x.next(ctx, label)
+					if s == nil {
+						return
+					}
+					x.work(ctx, s, threads)
 				}
-				x.work(ctx, s, threads)
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -100,28 +122,33 @@ func (x *execution) wake() {
 	x.changed.Broadcast()
 }
 
-// next waits for a ready step; nil means that this worker is done.
-func (x *execution) next(ctx context.Context) (*Step, int) {
+// next waits for a ready step of a lane; nil means that this worker is done.
+func (x *execution) next(ctx context.Context, label string) (*Step, int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	l := x.lanes[label]
 	for {
-		if ctx.Err() != nil || x.stopping || len(x.left) == 0 {
+		if ctx.Err() != nil || x.stopping || len(x.todo) == 0 {
 			x.changed.Broadcast()
 			return nil, 0
 		}
-		if len(x.ready) > 0 {
-			s := heap.Pop(&x.ready).(*Step)
-			x.running++
-			return s, x.threads()
+		if len(l.ready) > 0 {
+			s := heap.Pop(&l.ready).(*Step)
+			l.running++
+			return s, l.threads(label, s)
 		}
 		x.changed.Wait()
 	}
 }
 
-// threads shares the cores among the actions that can run beside this one.
-// Results do not depend on it.
-func (x *execution) threads() int {
-	beside := min(x.runner.jobs(), x.running+len(x.ready))
+// threads is what a step asks for. Without a word it is a share of this
+// machine's cores among the actions that can run beside it, or 0 elsewhere: what
+// there is. Results do not depend on it.
+func (l *lane) threads(label string, s *Step) int {
+	if n := s.node.inst.Runtime.Resources.CPUs; n > 0 || label != "" {
+		return n
+	}
+	beside := min(l.slots, l.running+len(l.ready))
 	return max(1, runtime.NumCPU()/max(1, beside))
 }
 
@@ -171,6 +198,10 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 		if found, err = x.settled(ctx, s); err == nil && !found {
 			err = fmt.Errorf("the action ended, but the store holds no entry of key %s", s.Key)
 		}
+	}
+	if errors.Is(err, ErrLeft) {
+		x.leave(s)
+		return
 	}
 	if err != nil {
 		x.fail(ctx, s, err, time.Since(started))
@@ -224,7 +255,7 @@ func (x *execution) settled(ctx context.Context, s *Step) (bool, error) {
 func (x *execution) poll(ctx context.Context, s *Step) {
 	x.emit(s, Event{Type: StageWaiting})
 	x.mu.Lock()
-	x.running--
+	x.lane(s).running--
 	x.mu.Unlock()
 	x.workers.Go(func() {
 		select {
@@ -233,7 +264,7 @@ func (x *execution) poll(ctx context.Context, s *Step) {
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.ready.push(s)
+		x.lane(s).ready.push(s)
 		x.changed.Broadcast()
 	})
 }
@@ -241,7 +272,7 @@ func (x *execution) poll(ctx context.Context, s *Step) {
 // finish records a step's end and frees those that waited for it.
 func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 	x.mu.Lock()
-	delete(x.left, s)
+	delete(x.todo, s)
 	*list = append(*list, s)
 	free := x.release(s)
 	x.mu.Unlock()
@@ -250,14 +281,14 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 	err := x.runner.Planner.resolve(ctx, x.plan, free, &found)
 
 	x.mu.Lock()
-	x.running--
+	x.lane(s).running--
 	var broken []*Step
 	for _, f := range free {
 		switch {
 		case err != nil || f.invalid:
 			broken = append(broken, f)
 		default:
-			x.ready.push(f)
+			x.lane(f).ready.push(f)
 		}
 	}
 	x.changed.Broadcast()
@@ -271,7 +302,7 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 			continue
 		}
 		x.mu.Lock()
-		x.running++
+		x.lane(f).running++
 		x.mu.Unlock()
 		x.fail(ctx, f, err, 0)
 	}
@@ -301,7 +332,7 @@ func (x *execution) release(s *Step) []*Step {
 func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.Duration) {
 	if ctx.Err() != nil { // stopped, not failed
 		x.mu.Lock()
-		x.running--
+		x.lane(s).running--
 		x.changed.Broadcast()
 		x.mu.Unlock()
 		return
@@ -313,13 +344,13 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 	}
 	e := Event{Type: StageFailed, Err: err, Elapsed: elapsed}
 	if s.node.kind.Child {
-		e.LogPath = x.runner.Launcher.LogPath(s.Key)
+		e.LogPath = x.runner.launcher(s).LogPath(s.Key)
 	}
 	x.emit(s, e)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.running--
-	delete(x.left, s)
+	x.lane(s).running--
+	delete(x.todo, s)
 	x.failed = append(x.failed, s)
 	x.skipUsers(s)
 	if !x.runner.KeepGoing {
@@ -328,10 +359,22 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 	x.changed.Broadcast()
 }
 
+// leave gives a step to its executor, with what depends on it.
+func (x *execution) leave(s *Step) {
+	x.emit(s, Event{Type: StageLeft})
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.lane(s).running--
+	delete(x.todo, s)
+	x.left = append(x.left, s)
+	x.skipUsers(s)
+	x.changed.Broadcast()
+}
+
 func (x *execution) skip(s *Step) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.left, s)
+	delete(x.todo, s)
 	x.skipped = append(x.skipped, s)
 	x.skipUsers(s)
 	x.changed.Broadcast()
@@ -341,14 +384,14 @@ func (x *execution) skip(s *Step) {
 func (x *execution) skipUsers(s *Step) {
 	for _, u := range s.node.users {
 		user := x.plan.byNode[u]
-		if user == nil || !x.left[user] {
+		if user == nil || !x.todo[user] {
 			continue
 		}
 		if _, waits := x.blocked[user]; !waits {
 			continue
 		}
 		delete(x.blocked, user)
-		delete(x.left, user)
+		delete(x.todo, user)
 		x.skipped = append(x.skipped, user)
 		x.skipUsers(user)
 	}
@@ -368,11 +411,11 @@ func (x *execution) emit(s *Step, e Event) {
 func (x *execution) summary() (Summary, []*Step) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for s := range x.left {
+	for s := range x.todo {
 		x.skipped = append(x.skipped, s)
 	}
 	return Summary{
-		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Pulled: byBlock(x.pulled), Failed: byBlock(x.failed), Skipped: byBlock(x.skipped),
+		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Pulled: byBlock(x.pulled), Failed: byBlock(x.failed), Left: byBlock(x.left), Skipped: byBlock(x.skipped),
 	}, x.failed
 }
 

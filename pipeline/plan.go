@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ablate/cache"
+	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 )
@@ -145,6 +146,15 @@ func (p *Plan) Needs(s *Step) []*Step {
 		}
 	}
 	return out
+}
+
+// Executor is the label of where the step runs; "" is this machine. What needs
+// no process of its own runs in this one.
+func (s *Step) Executor() string {
+	if !s.node.kind.Child || s.node.inst.Runtime.Executor == hcl.LocalExecutor {
+		return ""
+	}
+	return s.node.inst.Runtime.Executor
 }
 
 // Describe returns the description whose hash is the step's key, and the notes

@@ -3,8 +3,10 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"ablate/cache"
+	"ablate/hcl"
 	"ablate/hcl/addr"
 )
 
@@ -25,6 +27,9 @@ type Request struct {
 	Threads     int                       `json:"threads"`
 	Trace       bool                      `json:"trace,omitempty"`
 	Passes      []string                  `json:"passes,omitempty"` // variables of the environment, by name
+	Resources   hcl.Resources             `json:"resources,omitzero"`
+	Timeout     time.Duration             `json:"timeout,omitempty"` // the child's to keep
+	Program     string                    `json:"program,omitempty"` // the version of ablate that asks; "" lets any answer
 }
 
 // RequestInput is one input of a Request.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -13,9 +14,23 @@ import (
 // Launcher runs an action in a process of its own. When it returns nil the
 // entry is published.
 type Launcher interface {
+	// Launch returns ErrLeft when the action goes on without this process.
 	Launch(ctx context.Context, r Request, progress func(Progress)) error
 	// LogPath is where the action's log is kept.
 	LogPath(k cache.Key) string
+}
+
+// ErrLeft says that an action was handed to an executor that computes it
+// without us, and that nobody here waits for it.
+var ErrLeft = errors.New("left to its executor")
+
+// Executor is a place beyond this process where actions run.
+type Executor struct {
+	Launcher Launcher
+	Slots    int // actions at once
+	// Queued says that an action may wait there for long before it starts, so
+	// that only the child knows when its timeout has passed.
+	Queued bool
 }
 
 // Runner carries out plans.
@@ -24,11 +39,12 @@ type Runner struct {
 	Launcher  Launcher
 	Host      Host
 	Log       *slog.Logger
-	Jobs      int               // actions at once; 0 means one per core
-	Trace     bool              // let stages say what they read without declaring it
-	KeepGoing bool              // after a failure, run what does not depend on it
-	Observe   func(Event)       // called by one goroutine at a time; may be nil
-	Published func(cache.Entry) // told of each entry that an action made; may be nil
+	Jobs      int                 // actions at once on this machine; 0 means one per core
+	Executors map[string]Executor // by label, beside this machine
+	Trace     bool                // let stages say what they read without declaring it
+	KeepGoing bool                // after a failure, run what does not depend on it
+	Observe   func(Event)         // called by one goroutine at a time; may be nil
+	Published func(cache.Entry)   // told of each entry that an action made; may be nil
 }
 
 // Run computes what the plan says, and what becomes known on the way. A failed
@@ -45,6 +61,8 @@ func (r *Runner) Run(ctx context.Context, plan *Plan) (Summary, error) {
 		return summary, context.Cause(ctx)
 	case len(failed) > 0:
 		return summary, &FailedError{Failed: failed, Skipped: Total(summary.Skipped)}
+	case len(summary.Left) > 0:
+		return summary, ErrLeft
 	}
 	return summary, nil
 }
@@ -62,7 +80,7 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("%d instances failed", len(e.Failed))
 }
 
-// jobs is the number of workers.
+// jobs is the number of workers on this machine.
 func (r *Runner) jobs() int {
 	if r.Jobs > 0 {
 		return r.Jobs
@@ -88,19 +106,38 @@ func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, 
 	if err != nil {
 		return err
 	}
-	return r.Launcher.Launch(ctx, req, progress)
+	req.Resources = n.inst.Runtime.Resources
+	if r.queued(s) {
+		req.Timeout = n.inst.Runtime.Timeout
+	}
+	return r.launcher(s).Launch(ctx, req, progress)
 }
+
+// launcher is where a step runs, when it needs a process of its own.
+func (r *Runner) launcher(s *Step) Launcher {
+	if e, ok := r.Executors[s.Executor()]; ok {
+		return e.Launcher
+	}
+	return r.Launcher
+}
+
+// queued reports whether a step may wait for long at its executor.
+func (r *Runner) queued(s *Step) bool { return r.Executors[s.Executor()].Queued }
 
 // attempts runs a step under its timeout, again after machine failures.
 func (r *Runner) attempts(ctx context.Context, plan *Plan, s *Step, threads int, emit func(Event)) error {
 	rt := s.node.inst.Runtime
+	timeout := rt.Timeout
+	if r.queued(s) {
+		timeout = 0
+	}
 	for try := 0; ; try++ {
-		err := r.attempt(ctx, rt.Timeout, func(ctx context.Context) error {
+		err := r.attempt(ctx, timeout, func(ctx context.Context) error {
 			return r.compute(ctx, plan, s, threads, func(p Progress) {
 				emit(Event{Type: StageProgress, Progress: p})
 			})
 		})
-		if err == nil || ctx.Err() != nil || try >= rt.Retries || isUserMistake(err) {
+		if err == nil || ctx.Err() != nil || try >= rt.Retries || isUserMistake(err) || errors.Is(err, ErrLeft) {
 			return err
 		}
 		emit(Event{Type: StageRetry, Err: err})

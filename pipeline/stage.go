@@ -254,4 +254,5 @@ type Progress struct {
 	Steps   int                `json:"steps"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // loss, tokens_per_second, …
 	Warning string             `json:"warning,omitempty"` // instead of the rest: something that is no failure
+	Waits   string             `json:"waits,omitempty"`   // what the action waits for, before it starts
 }
