@@ -22,9 +22,9 @@ type Executor struct {
 	Store       string // the store's folder there; "" is where it is here
 	Shared      bool   // the store's folder is seen there; without it results travel by the remote
 
-	Partition     string // of slurm, as all that follows
-	Time          string
-	Arguments     []string // further arguments of sbatch
+	Partition     string        // of slurm, as all that follows
+	Time          time.Duration // of one allocation; 0 is the partition's
+	Arguments     []string      // further arguments of sbatch
 	PerAllocation int
 	OnInterrupt   string        // "cancel" or "leave"
 	Poll          time.Duration // how often the queue is asked
@@ -34,11 +34,11 @@ type Executor struct {
 }
 
 // fields lists what a block of this type may say.
-func (e *Executor) fields(poll *string) map[string]any {
+func (e *Executor) fields(limit, poll *string) map[string]any {
 	common := map[string]any{"jobs": &e.Jobs, "program": &e.Program, "store": &e.Store, "shared": &e.Shared}
 	switch e.Type {
 	case "slurm":
-		common["partition"], common["time"], common["arguments"] = &e.Partition, &e.Time, &e.Arguments
+		common["partition"], common["time"], common["arguments"] = &e.Partition, limit, &e.Arguments
 		common["per_allocation"], common["on_interrupt"], common["poll"] = &e.PerAllocation, &e.OnInterrupt, poll
 	case "ssh":
 		common["hosts"], common["gpus"] = &e.Hosts, &e.GPUs
@@ -58,8 +58,8 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 	if e.Type == "slurm" {
 		e.Jobs = defaultJobs
 	}
-	var poll string
-	into := e.fields(&poll)
+	var limit, poll string
+	into := e.fields(&limit, &poll)
 	if into == nil {
 		return wrong("Unknown executor type", "There is no executor of type %q.%s", e.Type, suggest(e.Type, []string{"slurm", "ssh"}))
 	}
@@ -67,14 +67,22 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 	if diags.HasErrors() {
 		return diags
 	}
-	if poll != "" {
-		d, err := time.ParseDuration(poll)
-		if err != nil || d <= 0 {
-			return wrong("Invalid value", "poll = %q is not a duration: write it like \"5s\".", poll)
+	for _, f := range []struct {
+		text string
+		into *time.Duration
+	}{{limit, &e.Time}, {poll, &e.Poll}} {
+		if f.text == "" {
+			continue
 		}
-		e.Poll = d
+		d, err := time.ParseDuration(f.text)
+		if err != nil || d <= 0 {
+			return wrong("Invalid value", "%q is not a duration: write it like \"5s\", \"90m\" or \"12h\".", f.text)
+		}
+		*f.into = d
 	}
 	switch {
+	case e.Time > 0 && e.Time < time.Minute:
+		return wrong("Invalid value", "time is at least a minute: Slurm counts in minutes.")
 	case e.Label == LocalExecutor:
 		return wrong("Label taken", "%q is this machine, which needs no configuration: choose another label.", e.Label)
 	case e.Type == "ssh" && len(e.Hosts) == 0:

@@ -27,7 +27,7 @@ func TestExecutors(t *testing.T) {
 executor "slurm" "a100" {
   partition      = "gpu"
   arguments      = ["--account=lab"]
-  time           = "12:00:00"
+  time           = "12h"
   per_allocation = 4
   poll           = "1s"
   on_interrupt   = "leave"
@@ -39,7 +39,7 @@ executor "ssh" "lab" {
 }
 `)
 	want := map[string]hcl.Executor{
-		"a100": {Type: "slurm", Label: "a100", Jobs: 100, Shared: true, Partition: "gpu", Time: "12:00:00",
+		"a100": {Type: "slurm", Label: "a100", Jobs: 100, Shared: true, Partition: "gpu", Time: 12 * time.Hour,
 			Arguments: []string{"--account=lab"}, PerAllocation: 4, OnInterrupt: "leave", Poll: time.Second},
 		"lab": {Type: "ssh", Label: "lab", Shared: true, Hosts: []string{"n1", "n2"}, GPUs: 2, Program: "/opt/ablate",
 			PerAllocation: 1, OnInterrupt: "cancel", Poll: 5 * time.Second},

@@ -148,7 +148,14 @@ func (r *Runner) attempt(ctx context.Context, timeout time.Duration, run func(co
 	if timeout <= 0 {
 		return run(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the timeout of %s in its runtime block passed", timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, TimeoutError(timeout))
 	defer cancel()
 	return run(ctx)
+}
+
+// TimeoutError says that an instance took longer than its runtime block allows.
+type TimeoutError time.Duration
+
+func (e TimeoutError) Error() string {
+	return fmt.Sprintf("the timeout of %s in its runtime block passed", time.Duration(e))
 }

@@ -26,6 +26,8 @@ type Local struct {
 	Command []string // the program and its arguments, for example {"/usr/bin/ablate", "exec"}
 	Environ []string // the parent's environment; only allowlisted names pass
 	Logs    string   // folder for the children's logs
+	Append  bool     // go on with a log that is there
+	Machine *Machine // what actions may take of this machine; nil takes no care
 }
 
 // LogPath implements pipeline.Launcher.
@@ -36,13 +38,23 @@ func (l Local) LogPath(k cache.Key) string {
 
 // Launch implements pipeline.Launcher.
 func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
-	log, err := l.openLog(req)
+	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) })
+	if err != nil {
+		return err
+	}
+	defer share.release()
+	log, err := openLog(l.LogPath(req.Key), l.Append)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
-	cmd.Env = childEnvironment(l.Environ, req.Threads, req.Passes)
+	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes), share.environment()...)
+	return talk(ctx, cmd, req, log, progress)
+}
+
+// talk starts a child that speaks the protocol, and follows it to its end.
+func talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
 	cmd.Stderr = log
 	cmd.SysProcAttr = detached()
 	stdin, err := cmd.StdinPipe()
@@ -68,7 +80,7 @@ func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(p
 // converse sends the request, follows the answer and reaps the child.
 func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin io.WriteCloser,
 	stdout io.Reader, log io.Writer, progress func(pipeline.Progress)) error {
-	var done bool
+	var done, stopped bool
 	var failed *failure
 	sent := json.NewEncoder(stdin).Encode(req)
 	read := readMessages(stdout, func(m message) {
@@ -77,6 +89,8 @@ func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin 
 			progress(*m.Progress)
 		case m.Done != nil:
 			done = true
+		case m.Stopped != nil:
+			stopped = true
 		case m.Failed != nil:
 			failed = m.Failed
 		}
@@ -91,6 +105,8 @@ func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin 
 		return failed.err()
 	case done:
 		return nil
+	case stopped:
+		return errStopped
 	}
 	err := errors.Join(sent, read, waited)
 	if err == nil {
@@ -100,12 +116,16 @@ func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin 
 	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
 }
 
-func (l Local) openLog(req pipeline.Request) (*os.File, error) {
-	path := l.LogPath(req.Key)
+// openLog makes an action's log, or goes on with the one that is there.
+func openLog(path string, more bool) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("making the log folder: %w", err)
 	}
-	f, err := os.Create(path)
+	how := os.O_TRUNC
+	if more {
+		how = os.O_APPEND
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}

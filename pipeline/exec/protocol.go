@@ -1,6 +1,10 @@
 // Package exec runs actions in processes of their own: ablate exec on this
-// machine now, on others later. A crash, an out-of-memory kill or a native
-// fault takes down one action, not the study.
+// machine, over ssh, or in the allocations of a Slurm cluster. A crash, an
+// out-of-memory kill or a native fault takes down one action, not the study.
+//
+// The truth about an action is its published entry, never what a queue says.
+// Publishing is create-if-absent, so a process that was given up and comes back
+// cannot change a result.
 //
 // The protocol: the parent writes the request to the child's stdin as one line
 // of JSON and keeps the pipe open. The child answers on stdout, one JSON
@@ -22,8 +26,12 @@ import (
 type message struct {
 	Progress *pipeline.Progress `json:"progress,omitempty"`
 	Done     *struct{}          `json:"done,omitempty"`
+	Stopped  *struct{}          `json:"stopped,omitempty"` // it was asked to, and kept what it had reached
 	Failed   *failure           `json:"failed,omitempty"`
 }
+
+// errStopped is why an action ended early, neither done nor failed.
+var errStopped = errors.New("stopped before its end; what it had reached is kept")
 
 // failure is an error on its way to the parent.
 type failure struct {

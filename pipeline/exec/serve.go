@@ -15,8 +15,8 @@ import (
 	"ablate/pipeline"
 )
 
-// errStopped is why a child ends early: its parent asked, or is gone.
-var errStopped = errors.New("stopped: the parent process closed the connection")
+// errClosed is why a child ends early: its parent asked, or is gone.
+var errClosed = errors.New("stopped: the parent process closed the connection")
 
 // Child is what ablate exec needs to serve one request.
 type Child struct {
@@ -26,6 +26,7 @@ type Child struct {
 	Sources func(dir string) (pipeline.Sources, error)
 	Host    pipeline.Host
 	Log     *slog.Logger
+	Program string // this program's version
 }
 
 // Serve reads one request from in, computes it and answers on out. The
@@ -41,9 +42,14 @@ func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	go func() { // ends with the process or when stdin does
 		io.Copy(io.Discard, stream)
-		cancel(errStopped)
+		cancel(errClosed)
 	}()
 	if err := c.compute(ctx, line, answer); err != nil {
+		if ctx.Err() != nil {
+			c.Log.Info("stopped", "cause", context.Cause(ctx))
+			answer.send(message{Stopped: &struct{}{}})
+			return err
+		}
 		c.Log.Error("failed", "error", err)
 		answer.send(message{Failed: newFailure(err)})
 		return err
@@ -56,6 +62,15 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) error
 	var req pipeline.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return fmt.Errorf("reading the request: %w", err)
+	}
+	if req.Program != "" && req.Program != c.Program {
+		return fmt.Errorf("%s runs ablate %s, and this run was planned by ablate %s: install the same version there, or name it with program = \"…\" in the executor block",
+			c.Host.Name, c.Program, req.Program)
+	}
+	if req.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, pipeline.TimeoutError(req.Timeout))
+		defer cancel()
 	}
 	sources, err := c.Sources(req.Dir)
 	if err != nil {

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
@@ -95,6 +97,9 @@ type globals struct {
 
 	shown      *view.View  // made on first use
 	configured *hcl.Config // read on first use
+
+	asked time.Time            // when logs last asked Slurm's queue
+	jobs  map[cache.Key]string // what it answered
 }
 
 // view returns the invocation's view.

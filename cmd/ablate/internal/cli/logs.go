@@ -11,11 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/pipeline/exec"
 )
 
 // followEvery is how often a followed log is looked at.
 const followEvery = 200 * time.Millisecond
+
+// queueEvery is how often Slurm's queue is asked about a followed log.
+const queueEvery = 5 * time.Second
 
 func (g *globals) logsCommand() *cobra.Command {
 	var follow bool
@@ -42,11 +46,22 @@ func (g *globals) logsCommand() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			return g.copyLog(c.Context(), f, func() bool { return follow && w.store.Locked(s.Key) })
+			return g.copyLog(c.Context(), f, func() bool { return follow && g.computing(w, s.Key) })
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on while the instance is being computed")
 	return c
+}
+
+// computing reports whether a process here or a job of Slurm's is at a key.
+func (g *globals) computing(w *workspace, k cache.Key) bool {
+	if w.store.Locked(k) {
+		return true
+	}
+	if time.Since(g.asked) >= queueEvery {
+		g.asked, g.jobs = time.Now(), g.live(w)
+	}
+	return g.jobs[k] != ""
 }
 
 // copyLog prints a log, and what is added while more says so.

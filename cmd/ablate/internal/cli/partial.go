@@ -33,7 +33,7 @@ func (g *globals) answer(ctx context.Context, w *workspace) (*pipeline.Plan, err
 	if err != nil {
 		return nil, err
 	}
-	runner, err := g.runner(w, 0, nil)
+	runner, err := g.runner(ctx, w, 0, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func (g *globals) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			g.unknownExecutors(w.graph.Study)
 			g.view().Diagnostics(plan.Warnings)
 			g.view().PlanObjects(plan)
 			g.view().Text(g.view().Plan(plan))
@@ -69,6 +70,6 @@ func (g *globals) refresh(ctx context.Context) error {
 	if plan, err = w.plan(ctx); err != nil {
 		return err
 	}
-	_, err = g.carryOut(ctx, w, plan, 0, "none")
+	_, err = g.carryOut(ctx, w, plan, 0, "none", false)
 	return err
 }

@@ -75,7 +75,7 @@ func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a
 		return nil, err
 	}
 	shown := g.view().NewProgress(mode, plan.Count("train", pipeline.Run)+plan.Count("train", pipeline.Pending))
-	runner, err := g.runnerIn(&there, store.Dir(), jobs, shown.Observe)
+	runner, err := g.runnerIn(ctx, &there, store.Dir(), jobs, shown.Observe)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 
 func (g *globals) runCommand() *cobra.Command {
 	var jobs int
+	var detach bool
 	var progress, repeat string
 	c := &cobra.Command{
 		Use:   "run [PLAN]",
@@ -27,7 +28,9 @@ func (g *globals) runCommand() *cobra.Command {
 			"and prints the tables of the analyses. The first Ctrl-C stops cleanly, the second at\n" +
 			"once; nothing that is finished is lost. PLAN is a file of ablate plan --out: the run does what\n" +
 			"it says, or nothing when an ingredient moved since. --repeat computes an instance that is cached once more,\n" +
-			"from its sources, and says what differs: the noise of equal trials." +
+			"from its sources, and says what differs: the noise of equal trials.\n\n" +
+			"--detach submits what Slurm is to compute and leaves: ablate status shows the jobs, and the next\n" +
+			"run adopts them. What runs on this machine is waited for." +
 			codes("3 with --keep-going or --partial when something failed or is missing"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
 		Args:    cobra.MaximumNArgs(1),
@@ -39,6 +42,9 @@ func (g *globals) runCommand() *cobra.Command {
 				return fmt.Errorf("--progress: %q is none of auto, plain, none", progress)
 			}
 			if repeat != "" {
+				if detach {
+					return errors.New("--detach does not go with --repeat, which compares when it is done")
+				}
 				return g.repeat(c.Context(), repeat, jobs, progress)
 			}
 			var saved *planFile
@@ -48,10 +54,11 @@ func (g *globals) runCommand() *cobra.Command {
 					return err
 				}
 			}
-			return g.run(c.Context(), saved, jobs, progress)
+			return g.run(c.Context(), saved, jobs, progress, detach)
 		},
 	}
-	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once; 0 means one for each core")
+	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once on this machine; 0 means one for each core")
+	c.Flags().BoolVar(&detach, "detach", false, "leave trials to their Slurm jobs once they are submitted")
 	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
 	c.Flags().BoolVar(&g.trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
 	c.Flags().BoolVar(&g.partial, "partial", false, "as --keep-going, and let analyses answer from the trials that have a result")
@@ -61,7 +68,7 @@ func (g *globals) runCommand() *cobra.Command {
 	return c
 }
 
-func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode string) error {
+func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode string, detach bool) error {
 	started := time.Now()
 	w, plan, err := g.planned(ctx)
 	if err != nil {
@@ -81,10 +88,13 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 		g.view().Note("%s", g.view().Plan(plan))
 	}
 	spared := plan.Saved(ctx, w.store)
-	summary, err := g.carryOut(ctx, w, plan, jobs, mode)
+	summary, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
+	if errors.Is(err, pipeline.ErrLeft) {
+		err = nil
+	}
 	var failed *pipeline.FailedError
 	switch {
-	case err == nil:
+	case err == nil && len(summary.Left) == 0:
 		err = g.showAnalyses(ctx, w, plan)
 	case g.partial && errors.As(err, &failed):
 		err = g.answerPartially(ctx, w)
@@ -104,16 +114,25 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 
 // carryOut runs a plan, having written down what it needs, and sends what it
 // makes to the remote.
-func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string) (pipeline.Summary, error) {
+func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (pipeline.Summary, error) {
 	if err := w.recordRoot(plan); err != nil {
 		return pipeline.Summary{}, err
 	}
 	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
 	shown := g.view().NewProgress(mode, trials)
 	var pulled pulls
-	runner, err := g.runner(w, jobs, pulled.watch(plan, shown.Observe))
+	runner, err := g.runner(ctx, w, jobs, pulled.watch(plan, shown.Observe))
 	if err != nil {
 		return pipeline.Summary{}, err
+	}
+	var cluster *exec.Cluster
+	if runner.Executors, cluster, err = g.executors(w, detach); err != nil {
+		return pipeline.Summary{}, err
+	}
+	if detach {
+		if err := checkDetach(runner.Executors); err != nil {
+			return pipeline.Summary{}, err
+		}
 	}
 	drain, err := g.pushing(ctx, w, runner)
 	if err != nil {
@@ -121,6 +140,9 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	}
 	summary, failure := runner.Run(ctx, plan)
 	shown.Close()
+	if cluster != nil && cluster.Left() > 0 {
+		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.\n", counted(cluster.Left(), "trial goes on", "trials go on"))
+	}
 	drain()
 	pulled.tell(ctx, g, w)
 	return summary, errors.Join(failure, w.save())
@@ -194,16 +216,16 @@ func (w *workspace) recordRoot(plan *pipeline.Plan) error {
 	return w.store.PutRoot(root)
 }
 
-func (g *globals) runner(w *workspace, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+func (g *globals) runner(ctx context.Context, w *workspace, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
 	dir, err := g.storeDir()
 	if err != nil {
 		return nil, err
 	}
-	return g.runnerIn(w, dir, jobs, observe)
+	return g.runnerIn(ctx, w, dir, jobs, observe)
 }
 
 // runnerIn makes a runner whose children use the store in a folder.
-func (g *globals) runnerIn(w *workspace, dir string, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
 	program, err := executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding the running program: %w", err)
@@ -217,7 +239,7 @@ func (g *globals) runnerIn(w *workspace, dir string, jobs int, observe func(pipe
 		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
-			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir),
+			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir), Machine: g.machine(ctx, w),
 		},
 	}, nil
 }

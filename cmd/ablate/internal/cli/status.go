@@ -15,8 +15,8 @@ func (g *globals) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say what is cached, running and left, also while a run is under way",
-		Long: "status looks at the store: which instances are cached, which some process on this\n" +
-			"machine is computing right now, which are left." + codes(""),
+		Long: "status looks at the store and at Slurm's queue: which instances are cached, which some\n" +
+			"process on this machine is computing right now, which wait or run in the cluster, which are left." + codes(""),
 		Example: "  watch ablate status",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -32,7 +32,8 @@ func (g *globals) statusCommand() *cobra.Command {
 
 func (g *globals) status(w *workspace, plan *pipeline.Plan) {
 	logs := exec.Local{Logs: w.store.LogDir()}
-	states := []string{"cached", "running", "left", "waiting"}
+	states := []string{"cached", "running", "submitted", "left", "waiting"}
+	jobs := g.live(w)
 	counts := make(map[string]int)
 	var b strings.Builder
 	for _, s := range plan.Steps {
@@ -42,11 +43,17 @@ func (g *globals) status(w *workspace, plan *pipeline.Plan) {
 			state = "cached"
 		case s.Action == pipeline.Pending:
 			state = "waiting"
+		case jobs[s.Key] != "":
+			state = "submitted"
 		case w.store.Locked(s.Key):
 			state = "running"
 		}
 		counts[state]++
 		o := map[string]any{"type": "status", "address": s.Address.String(), "block": s.Block, "state": state}
+		if state == "submitted" {
+			o["job"] = jobs[s.Key]
+			fmt.Fprintf(&b, "  submitted  %s\n           %s\n", s.Address, jobs[s.Key])
+		}
 		if state == "running" {
 			line := lastLine(logs.LogPath(s.Key))
 			o["log"] = line
@@ -56,6 +63,9 @@ func (g *globals) status(w *workspace, plan *pipeline.Plan) {
 	}
 	var parts []string
 	for _, state := range states {
+		if state == "submitted" && counts[state] == 0 {
+			continue
+		}
 		parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 	}
 	g.view().Text(b.String() + strings.Join(parts, ", ") + "\n")

@@ -15,6 +15,7 @@ func (g *globals) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			g.unknownExecutors(graph.Study)
 			n := len(graph.Addresses())
 			g.view().Object(map[string]any{"type": "valid", "study": graph.Study.Name, "instances": n})
 			g.view().Text("The study " + graph.Study.Name + " is valid: " + count(n, "instance") + ".\n")

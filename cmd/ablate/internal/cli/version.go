@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"ablate/cache"
 )
 
 // libraries whose versions decide what a binary computes.
@@ -43,4 +45,18 @@ func (g *globals) versionCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// programVersion tells this program from others: by its version, or where it
+// has none that says all, by the digest of its executable.
+func programVersion(digest cache.Digest) string {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	if version == "(devel)" || strings.HasSuffix(version, "+dirty") {
+		const enough = 12
+		version += " sha256:" + digest.Hex()[:enough]
+	}
+	return version
 }

@@ -72,7 +72,7 @@ func (p *Progress) Observe(e pipeline.Event) {
 			p.running[name] = &runningStep{event: e, started: e.Time}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
-	case pipeline.StageHit, pipeline.StagePulled:
+	case pipeline.StageHit, pipeline.StagePulled, pipeline.StageLeft:
 		delete(p.running, name)
 	case pipeline.StageRetry:
 		p.say("%s %s is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)
@@ -93,6 +93,10 @@ func (p *Progress) advance(name string, e pipeline.Event) {
 		merged := maps.Clone(metrics)
 		maps.Copy(merged, e.Progress.Metrics)
 		r.event.Progress.Metrics = merged
+	}
+	if p.mode == "plain" && e.Progress.Waits != "" {
+		p.say("  %s %s", name, e.Progress.Waits)
+		return
 	}
 	if p.mode == "plain" && e.Time.Sub(r.said) >= sayEvery {
 		r.said = e.Time
@@ -187,6 +191,9 @@ func (p *Progress) state(r *runningStep) string {
 	if r.event.Type == pipeline.StageWaiting {
 		return "waits for another process"
 	}
+	if pr.Waits != "" {
+		return pr.Waits
+	}
 	if pr.Steps == 0 {
 		return "starting"
 	}
@@ -258,6 +265,7 @@ type eventLine struct {
 	Steps   int                `json:"steps,omitempty"`
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	Seconds float64            `json:"seconds,omitempty"`
+	Waits   string             `json:"waits,omitempty"`
 	Error   string             `json:"error,omitempty"`
 	Log     string             `json:"log,omitempty"`
 }
@@ -265,7 +273,7 @@ type eventLine struct {
 func eventObject(e pipeline.Event) eventLine {
 	o := eventLine{
 		Type: e.Type, Address: e.Address.String(), Block: e.Block, Step: e.Progress.Step, Steps: e.Progress.Steps,
-		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath,
+		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath, Waits: e.Progress.Waits,
 	}
 	if e.Err != nil {
 		o.Error = e.Err.Error()

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/pipeline/exec"
+)
+
+// executors makes the launchers that a study asks for. The cluster is nil when
+// none of them is Slurm's.
+func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Executor, *exec.Cluster, error) {
+	c, err := g.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.Unknown(w.graph.Study).Err(); err != nil {
+		return nil, nil, err
+	}
+	program, err := executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding the running program: %w", err)
+	}
+	var cluster *exec.Cluster
+	out := make(map[string]pipeline.Executor)
+	for _, label := range w.labels() {
+		e := c.Executors[label]
+		switch e.Type {
+		case "slurm":
+			if cluster == nil {
+				if cluster, err = g.cluster(w); err != nil {
+					return nil, nil, err
+				}
+			}
+			slots := e.Jobs
+			if detach { // nobody waits: the array's limit holds them back
+				slots = max(slots, len(w.graph.Study.Instances))
+			}
+			out[label] = pipeline.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
+		case "ssh":
+			s := &exec.SSH{Config: e, Program: program, Store: thereOr(e.Store, w.store.Dir()), Logs: w.store.LogDir(),
+				Version: programVersion(w.executable), Lease: w.lease}
+			out[label] = pipeline.Executor{Launcher: s, Slots: s.Slots()}
+		}
+	}
+	return out, cluster, nil
+}
+
+// labels are those of the executors that the study asks for.
+func (w *workspace) labels() []string {
+	seen := make(map[string]bool)
+	var out []string
+	for _, inst := range w.graph.Study.Instances {
+		if label := inst.Runtime.Executor; label != "" && !seen[label] {
+			seen[label] = true
+			out = append(out, label)
+		}
+	}
+	return out
+}
+
+func thereOr(there, here string) string {
+	if there != "" {
+		return there
+	}
+	return here
+}
+
+// cluster follows this user's jobs in Slurm.
+func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
+	program, err := executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the running program: %w", err)
+	}
+	log, err := g.logger(g.app.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(w.store.Dir())
+	if err != nil {
+		return nil, fmt.Errorf("finding the store: %w", err)
+	}
+	return &exec.Cluster{
+		Store: dir, Logs: w.store.LogDir(), Program: program, Version: programVersion(w.executable), Log: log,
+		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
+			found, err := w.store.Lookup(ctx, keys...)
+			out := make([]bool, len(found))
+			for i, f := range found {
+				out[i] = f.OK && len(f.Absent) == 0
+			}
+			return out, err
+		},
+		Say: func(format string, args ...any) { g.view().Note(format+"\n", args...) },
+	}, nil
+}
+
+// lease takes a name among all processes that use this store.
+func (w *workspace) lease(name string) (release func() error, ok bool, err error) {
+	return w.store.TryLock(cache.String(name).Key("ablate slot v1"))
+}
+
+// machine is what actions may take of this machine.
+func (g *globals) machine(ctx context.Context, w *workspace) *exec.Machine {
+	named := false
+	for _, kv := range g.app.Environ {
+		named = named || strings.HasPrefix(kv, "CUDA_VISIBLE_DEVICES=")
+	}
+	m := &exec.Machine{Memory: exec.FreeMemory, Lease: w.lease}
+	for _, inst := range w.graph.Study.Instances {
+		if inst.Runtime.Resources.GPUs > 0 { // nobody else needs to know
+			m.GPUs = exec.GPUs(ctx, g.environ("CUDA_VISIBLE_DEVICES"), named)
+			break
+		}
+	}
+	return m
+}
+
+// live finds jobs in Slurm's queue. A machine without Slurm has none.
+func (g *globals) live(w *workspace) map[cache.Key]string {
+	if _, err := os.Stat(filepath.Join(w.store.Dir(), "spool")); err != nil {
+		return nil
+	}
+	c, err := g.cluster(w)
+	if err != nil {
+		return nil
+	}
+	jobs, err := c.Live()
+	if err != nil {
+		g.view().Note("Slurm's queue is not known: %v\n", err)
+	}
+	return jobs
+}
+
+// checkDetach refuses to detach from a run that nobody would go on with.
+func checkDetach(executors map[string]pipeline.Executor) error {
+	for _, e := range executors {
+		if _, ok := e.Launcher.(exec.Slurm); ok {
+			return nil
+		}
+	}
+	return errors.New("--detach leaves trials to a slurm executor, and this study asks for none: what runs on this machine or over ssh needs this process. Start it with nohup, setsid or tmux instead")
+}
+
+// unknownExecutors warns where run would refuse.
+func (g *globals) unknownExecutors(s *hcl.Study) {
+	c, err := g.config()
+	if err != nil {
+		return // somebody else reports it
+	}
+	list := c.Unknown(s)
+	for i := range list {
+		list[i].Severity = diag.Warning
+	}
+	g.view().Diagnostics(list)
+}

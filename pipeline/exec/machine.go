@@ -1,0 +1,189 @@
+package exec
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"ablate/hcl"
+)
+
+// Machine is what actions on this machine share: its GPUs and its memory. An
+// action that asks for more than is free waits until it is.
+type Machine struct {
+	GPUs   []string              // as CUDA_VISIBLE_DEVICES names them
+	Memory func() (int64, error) // bytes that are free now
+	// Lease takes a name among all processes that use one store; ok is false
+	// while another has it.
+	Lease func(name string) (release func() error, ok bool, err error)
+
+	mu       sync.Mutex
+	taken    map[string]bool // GPUs
+	promised int64           // memory that running actions asked for
+	base     int64           // what was free before the first of them started
+}
+
+// machineAgain is how often a waiting action looks at the machine again.
+const machineAgain = 200 * time.Millisecond
+
+// share is what one action has of the machine.
+type share struct {
+	machine  *Machine
+	gpus     []string
+	memory   int64
+	pinned   bool
+	releases []func() error
+}
+
+// take waits until what an action asks for is free. It says what it waits for.
+func (m *Machine) take(ctx context.Context, r hcl.Resources, waits func(string)) (*share, error) {
+	if m == nil || r.GPUs == 0 && r.Memory == 0 {
+		return &share{}, nil
+	}
+	if r.GPUs > len(m.GPUs) {
+		return nil, fmt.Errorf("it asks for %d GPUs, and this machine has %d (%s): ask for less, or choose an executor that has them",
+			r.GPUs, len(m.GPUs), strings.Join(m.GPUs, ", "))
+	}
+	said := ""
+	for {
+		s, why, err := m.try(r)
+		if s != nil || err != nil {
+			return s, err
+		}
+		if why != said {
+			waits(why)
+			said = why
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(machineAgain):
+		}
+	}
+}
+
+// try takes everything or nothing; why says what is not free.
+func (m *Machine) try(r hcl.Resources) (s *share, why string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.Memory > 0 {
+		free, err := m.Memory()
+		if err != nil {
+			return nil, "", fmt.Errorf("asking for the free memory: %w", err)
+		}
+		if m.promised == 0 {
+			m.base = free
+		}
+		// What runs may not have touched yet what it was promised: both count.
+		if free = min(free, m.base-m.promised); free < r.Memory {
+			if m.promised == 0 {
+				return nil, "", fmt.Errorf("it asks for %s of memory, and %s are free: close something, ask for less, or choose another executor",
+					memory(r.Memory), memory(free))
+			}
+			return nil, fmt.Sprintf("waits for %s of memory; %s are free", memory(r.Memory), memory(free)), nil
+		}
+	}
+	s = &share{machine: m, pinned: r.GPUs > 0}
+	for _, gpu := range m.GPUs {
+		if len(s.gpus) == r.GPUs || m.taken[gpu] {
+			continue
+		}
+		release, ok, err := m.Lease("gpu " + gpu)
+		if err != nil {
+			s.free()
+			return nil, "", fmt.Errorf("leasing GPU %s: %w", gpu, err)
+		}
+		if !ok {
+			continue
+		}
+		s.gpus, s.releases = append(s.gpus, gpu), append(s.releases, release)
+	}
+	if len(s.gpus) < r.GPUs {
+		s.free()
+		return nil, fmt.Sprintf("waits for %d of %d GPUs", r.GPUs, len(m.GPUs)), nil
+	}
+	if m.taken == nil {
+		m.taken = make(map[string]bool)
+	}
+	for _, gpu := range s.gpus {
+		m.taken[gpu] = true
+	}
+	s.memory = r.Memory
+	m.promised += r.Memory
+	return s, "", nil
+}
+
+// environment pins the child to its GPUs.
+func (s *share) environment() []string {
+	if !s.pinned {
+		return nil
+	}
+	return []string{"CUDA_VISIBLE_DEVICES=" + strings.Join(s.gpus, ",")}
+}
+
+func (s *share) free() {
+	for _, release := range s.releases {
+		release() // a lease that cannot be given back ends with this process
+	}
+}
+
+func (s *share) release() {
+	if s.machine == nil {
+		return
+	}
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	for _, gpu := range s.gpus {
+		delete(s.machine.taken, gpu)
+	}
+	s.machine.promised -= s.memory
+	s.free()
+}
+
+// memory writes an amount as people do.
+func memory(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+
+// GPUs finds the devices that this process may use: what the environment
+// names, or else what the driver lists. A machine without a driver has none.
+func GPUs(ctx context.Context, visible string, named bool) []string {
+	if named {
+		return fields(visible, ",")
+	}
+	out, err := osexec.CommandContext(ctx, "nvidia-smi", "--query-gpu=index", "--format=csv,noheader").Output()
+	if err != nil {
+		return nil
+	}
+	return fields(string(out), "\n")
+}
+
+func fields(s, separator string) []string {
+	var out []string
+	for _, f := range strings.Split(s, separator) {
+		if f = strings.TrimSpace(f); f != "" && f != "-1" && f != "NoDevFiles" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// FreeMemory asks the system how much memory can be had without swapping.
+func FreeMemory() (int64, error) {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0, fmt.Errorf("this system does not say how much memory is free (%w): leave resources.memory out", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var kib int64
+		if _, err := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kib); err == nil {
+			return kib << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("/proc/meminfo does not say how much memory is free: leave resources.memory out")
+}

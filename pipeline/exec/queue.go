@@ -1,0 +1,166 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	osexec "os/exec"
+	"os/user"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// job is what the queue says of one task of an array.
+type job struct {
+	array string // the array's number
+	task  int
+	name  string
+	state string
+	why   string // why it waits
+	nodes string
+}
+
+func (j job) String() string {
+	id := fmt.Sprintf("job %s_%d", j.array, j.task)
+	switch {
+	case j.state == "RUNNING" || j.state == "COMPLETING":
+		return fmt.Sprintf("%s runs on %s", id, j.nodes)
+	case j.why != "" && j.why != "None":
+		return fmt.Sprintf("%s is %s (%s)", id, strings.ToLower(j.state), j.why)
+	}
+	return fmt.Sprintf("%s is %s", id, strings.ToLower(j.state))
+}
+
+// slurmTimeout bounds one command of Slurm's. Its own commands try for long when
+// the controller is away.
+const slurmTimeout = 2 * time.Minute
+
+// run executes one of Slurm's commands.
+func runSlurm(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), slurmTimeout)
+	defer cancel()
+	cmd := osexec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = detached() // Ctrl-C is for us
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	err := cmd.Run()
+	if errors.Is(err, osexec.ErrNotFound) {
+		return "", fmt.Errorf("there is no %s on this machine: run ablate where Slurm's commands are, as on the cluster's login node, or choose another executor", name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(cleanUp(complaint.String())+" ("+err.Error()+")"))
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// cleanUp joins Slurm's complaint into one line.
+func cleanUp(s string) string {
+	s = regexp.MustCompile(`(?m)^\w+: error: `).ReplaceAllString(strings.TrimSpace(s), "")
+	return strings.ReplaceAll(s, "\n", "; ")
+}
+
+// queue asks for all jobs of this user at once.
+func queue() ([]job, error) {
+	who, err := user.Current()
+	if err != nil {
+		return nil, fmt.Errorf("asking for the user's name: %w", err)
+	}
+	out, err := runSlurm("squeue", "--noheader", "--array", "--user="+who.Username, "--format=%F|%K|%T|%N|%j|%r")
+	if err != nil {
+		return nil, err
+	}
+	var jobs []job
+	for _, line := range strings.Split(out, "\n") {
+		f := strings.SplitN(line, "|", 6)
+		if len(f) < 6 || !strings.HasPrefix(f[4], "ablate-") {
+			continue
+		}
+		task, err := strconv.Atoi(f[1])
+		if err != nil {
+			continue
+		}
+		jobs = append(jobs, job{array: f[0], task: task, state: f[2], nodes: f[3], name: f[4], why: f[5]})
+	}
+	return jobs, nil
+}
+
+// ending is what Slurm still knows of a job that has left the queue; a zero
+// ending where it knows nothing.
+type ending struct{ state, code, why, nodes string }
+
+var jobField = regexp.MustCompile(`(?:^|\s)(JobState|ExitCode|Reason|NodeList|ArrayTaskId|BatchHost)=(\S*)`)
+
+// endingOf asks how a task ended, which Slurm remembers for some minutes.
+func endingOf(array string, task int) ending {
+	out, err := runSlurm("scontrol", "--oneliner", "show", "job", fmt.Sprintf("%s_%d", array, task))
+	if err != nil {
+		return ending{}
+	}
+	var e ending
+	for _, line := range strings.Split(out, "\n") {
+		for _, m := range jobField.FindAllStringSubmatch(line, -1) {
+			switch m[1] {
+			case "JobState":
+				e.state = m[2]
+			case "ExitCode":
+				e.code = m[2]
+			case "Reason":
+				e.why = m[2]
+			case "NodeList":
+				e.nodes = m[2]
+			}
+		}
+	}
+	return e
+}
+
+// explainSubmission adds the next step to a complaint of sbatch's.
+func explainSubmission(label string, err error) error {
+	text := err.Error()
+	for _, c := range []struct{ has, then string }{
+		{"invalid partition", "name one that sinfo lists, with partition = \"…\""},
+		{"Invalid partition", "name one that sinfo lists, with partition = \"…\""},
+		{"gres", "ask for what sinfo --format='%P %G' lists, in resources { gpus } or arguments"},
+		{"node configuration is not available", "no node of the partition has what resources asks for: ask for less"},
+		{"Memory specification", "no node of the partition has that much memory: ask for less"},
+		{"account", "name one of yours, with arguments = [\"--account=…\"]"},
+		{"QOS", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
+		{"Limit", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
+		{"limit", "that is a limit of the cluster: lower jobs or time in the executor block, or wait until earlier jobs have ended"},
+		{"on this machine", ""},
+		{"Unable to contact", "Slurm's controller does not answer: ask sinfo, and run again when it does"},
+	} {
+		if strings.Contains(text, c.has) && c.then == "" {
+			return fmt.Errorf("executor %q: %w", label, err)
+		}
+		if strings.Contains(text, c.has) {
+			return fmt.Errorf("executor %q: Slurm takes no job: %w: %s", label, err, c.then)
+		}
+	}
+	return fmt.Errorf("executor %q: Slurm takes no job: %w", label, err)
+}
+
+// explainEnding says why a job is gone without a result. again is true for
+// what may go well the next time.
+func explainEnding(name string, e ending, tail string) (err error, again bool) {
+	where := ""
+	if e.nodes != "" && e.nodes != "(null)" {
+		where = " on " + e.nodes
+	}
+	switch {
+	case e.state == "":
+		return fmt.Errorf("%s is gone from the queue and left no result%s", name, tail), true
+	case e.code == fmt.Sprintf("%d:0", ExitUnseen), e.code == "0:53": // 53: the output file cannot be opened
+		return fmt.Errorf("%s could not see the store%s: put the store into a folder that all nodes see, and name it with cache { dir } or ABLATE_CACHE_DIR%s", name, where, tail), false
+	case e.code == "127:0", e.code == "126:0":
+		return fmt.Errorf("%s found no ablate%s: install it there, and name it with program = \"…\" in the executor block%s", name, where, tail), false
+	case e.state == "CANCELLED":
+		return fmt.Errorf("%s was cancelled; what it had reached is kept: run again to go on", name), false
+	case e.state == "OUT_OF_MEMORY":
+		return fmt.Errorf("%s ran out of memory%s: ask for more in resources { memory }", name, where), false
+	}
+	return fmt.Errorf("%s ended as %s%s (exit code %s, %s) and left no result%s", name, e.state, where, e.code, e.why, tail), true
+}

@@ -1,0 +1,111 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl"
+	"ablate/pipeline"
+)
+
+// Slurm launches actions in the allocations of a cluster, as one executor block
+// says. Those of one cluster share a Cluster.
+type Slurm struct {
+	Cluster *Cluster
+	Config  hcl.Executor
+	Detach  bool // leave actions once they are submitted
+}
+
+// LogPath implements pipeline.Launcher.
+func (s Slurm) LogPath(k cache.Key) string { return Local{Logs: s.Cluster.Logs}.LogPath(k) }
+
+// Launch implements pipeline.Launcher. It adopts the job of an earlier
+// coordinator where there is one.
+func (s Slurm) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+	if !s.Config.Shared {
+		return fmt.Errorf("executor %q has shared = false, which slurm cannot do yet: put the store into a folder that the nodes see", s.Config.Label)
+	}
+	w := &watch{slurm: s, request: req, progress: progress, ended: make(chan error, 1)}
+	s.Cluster.add(w)
+	select {
+	case err := <-w.ended:
+		return err
+	case <-ctx.Done():
+		s.Cluster.stop(w, s.Config.OnInterrupt == "cancel")
+		<-w.ended
+		return context.Cause(ctx)
+	}
+}
+
+// notice is how long before its time limit a job is told.
+const notice = 120 * time.Second
+
+// submission is the command that submits a batch, but for its tasks.
+func (s Slurm) submission(b *batch, spool string) []string {
+	c := s.Config
+	args := []string{
+		"--parsable", "--job-name=" + b.name(), "--comment=" + b.comment(),
+		"--kill-on-invalid-dep=yes", "--requeue", "--open-mode=append",
+		"--nodes=1", "--ntasks=1", "--chdir=/",
+		fmt.Sprintf("--array=0-%d%%%d", len(b.Tasks)-1, max(1, c.Jobs/c.PerAllocation)),
+		"--output=" + filepath.Join(s.there(spool), "task-%a.out"),
+	}
+	before := notice
+	if c.Time > 0 {
+		before = min(notice, c.Time/4)
+		args = append(args, fmt.Sprintf("--time=%d", max(1, int(c.Time/time.Minute))))
+	}
+	args = append(args, fmt.Sprintf("--signal=B:USR1@%d", int(before/time.Second)))
+	if c.Partition != "" {
+		args = append(args, "--partition="+c.Partition)
+	}
+	if n := b.Resources.CPUs; n > 0 {
+		args = append(args, "--cpus-per-task="+strconv.Itoa(n))
+	}
+	if n := b.Resources.GPUs; n > 0 {
+		args = append(args, "--gres=gpu:"+strconv.Itoa(n))
+	}
+	if n := b.Resources.Memory; n > 0 {
+		args = append(args, fmt.Sprintf("--mem=%dM", n>>20))
+	}
+	args = append(args, c.Arguments...)
+	return append(args, "--wrap", s.wrap(spool))
+}
+
+// wrap is the batch script. With exec, the signals that Slurm sends to the
+// batch process reach ablate.
+func (s Slurm) wrap(spool string) string {
+	program, store := s.Cluster.Program, s.there(s.Cluster.Store)
+	if s.Config.Program != "" {
+		program = s.Config.Program
+	}
+	words := []string{"exec", "env", "ABLATE_CACHE_DIR=" + store, program, "exec", "--spool", s.there(spool)}
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// there is a path in the store's folder as the nodes see it.
+func (s Slurm) there(path string) string {
+	rest, ok := strings.CutPrefix(path, s.Cluster.Store)
+	if s.Config.Store == "" || !ok {
+		return path
+	}
+	return s.Config.Store + rest
+}
+
+// quote makes a word safe for a shell.
+func quote(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
