@@ -1,0 +1,437 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// slurm is a real cluster of two nodes on this machine, with a program to run
+// there.
+type slurm struct {
+	dir, program string
+	environ      []string
+}
+
+func newSlurm(t *testing.T) *slurm {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a cluster is not for short tests")
+	}
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
+	for _, name := range []string{"slurmctld", "slurmd", "sbatch"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("Slurm is not installed here (%s): apt-get install slurmctld slurmd slurm-client", name)
+		}
+	}
+	c := &slurm{dir: t.TempDir()}
+	c.program = filepath.Join(c.dir, "ablate")
+	c.environ = append(os.Environ(), "SLURM_CONF="+filepath.Join(c.dir, "c", "etc", "slurm.conf"), "NO_COLOR=1",
+		"XDG_CONFIG_HOME="+filepath.Join(c.dir, "config"), fmt.Sprintf("SLURM_TEST_PORT=%d", freePort(t)), "ABLATE_REMOTE=")
+	c.must(t, "go", "build", "-o", c.program, ".")
+	c.must(t, "../../scripts/slurm-cluster", "up", filepath.Join(c.dir, "c"))
+	t.Cleanup(func() {
+		c.run("../../scripts/slurm-cluster", "down", filepath.Join(c.dir, "c"))
+		if t.Failed() {
+			t.Log(c.run("squeue", "--all"))
+		}
+	})
+	return c
+}
+
+// freePort finds a port whose neighbours are likely free, too.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (c *slurm) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Env = c.environ
+	return cmd
+}
+
+func (c *slurm) run(name string, args ...string) string {
+	out, _ := c.command(name, args...).CombinedOutput()
+	return string(out)
+}
+
+func (c *slurm) must(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := c.command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// lab is a study with a store of its own.
+type lab struct {
+	*slurm
+	dir string
+}
+
+// newLab writes a study of so many trials and steps. The configuration comes
+// after the label of the executor.
+func (c *slurm) newLab(t *testing.T, seeds, steps int, config string) *lab {
+	t.Helper()
+	l := &lab{slurm: c, dir: t.TempDir()}
+	raw, err := os.ReadFile("testdata/study.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for i := range seeds {
+		list = append(list, fmt.Sprint(i+1))
+	}
+	study := strings.NewReplacer(
+		"seed      = [1, 2]", "seed      = ["+strings.Join(list, ", ")+"]",
+		"[norm.rmsnorm.base, norm.dyt.tanh]", "[norm.dyt.tanh]",
+		"[optimizer.adamw.base, optimizer.muon.base]", "[optimizer.adamw.base]",
+		"steps = 3", fmt.Sprintf("steps = %d", steps),
+		"every   = 2", fmt.Sprintf("every   = %d", steps),
+		"  batch {", "  checkpoint {\n    every = 500\n  }\n  runtime {\n    executor = \"main\"\n    resources {\n      gpus = 1\n    }\n  }\n  batch {",
+	).Replace(string(raw))
+	l.write(t, "study.hcl", study)
+	l.write(t, "text.txt", strings.Repeat("the quick brown fox jumps over the lazy dog\n", 500))
+	l.write(t, ".ablate/config.hcl", "executor \"slurm\" \"main\" {\n  partition = \"main\"\n  poll      = \"300ms\"\n"+config+"}\n")
+	return l
+}
+
+func (l *lab) write(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(l.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs ablate on the study, its output in the buffer.
+func (l *lab) start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := l.command(l.program, append(args, "--chdir", l.dir)...)
+	cmd.Env = append(slices.Clone(cmd.Env), "ABLATE_CACHE_DIR="+filepath.Join(l.dir, "store"))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, &out
+}
+
+// ablate runs ablate and checks its exit code.
+func (l *lab) ablate(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd, out := l.start(t, args...)
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("ablate %v exits with %d, want %d:\n%s\n%s", args, got, code, out, l.outputs())
+	}
+	return out.String()
+}
+
+func (l *lab) glob(pattern string) []string {
+	names, _ := filepath.Glob(filepath.Join(l.dir, "store", pattern))
+	return names
+}
+
+// outputs is what the jobs printed.
+func (l *lab) outputs() string {
+	var b strings.Builder
+	for _, name := range l.glob("spool/*/task-*.out") {
+		raw, _ := os.ReadFile(name)
+		fmt.Fprintf(&b, "%s:\n%s", filepath.Base(name), raw)
+	}
+	return b.String()
+}
+
+var artifact = regexp.MustCompile(`\S+ .*sha256:\S+`)
+
+// bytes is what the only trial has made.
+func (l *lab) bytes(t *testing.T) []string {
+	t.Helper()
+	out := artifact.FindAllString(l.ablate(t, 0, "show", `train.lm.main["norm=dyt.tanh,optimizer=adamw.base,seed=1"]`), -1)
+	if len(out) < 2 {
+		t.Fatalf("the trial shows %q, want metrics and a checkpoint", out)
+	}
+	return out
+}
+
+// straight computes the trial on this machine, undisturbed.
+func (l *lab) straight(t *testing.T) []string {
+	t.Helper()
+	here := &lab{slurm: l.slurm, dir: t.TempDir()}
+	for _, name := range []string{"study.hcl", "text.txt"} {
+		raw, err := os.ReadFile(filepath.Join(l.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(raw), `executor = "main"`, `executor = "local"`, 1)
+		here.write(t, name, strings.Replace(text, "gpus = 1", "cpus = 1", 1))
+	}
+	here.ablate(t, 0, "run", "--progress", "none")
+	return here.bytes(t)
+}
+
+// until waits for something that must come.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	const long = 3 * time.Minute
+	for end := time.Now().Add(long); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %s there is still not: %s", long, what)
+		}
+	}
+}
+
+// trains waits until the trial of a lab is under way in an attempt.
+func (l *lab) trains(t *testing.T, attempt int) {
+	t.Helper()
+	until(t, fmt.Sprintf("progress of attempt %d", attempt), func() bool {
+		for _, name := range l.glob(fmt.Sprintf("spool/*/*.%06d.jsonl", attempt)) {
+			raw, _ := os.ReadFile(name)
+			if bytes.Contains(raw, []byte(`"step":`)) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// job is the job that computes the trial, and its node.
+func (l *lab) job(t *testing.T) (id, node string) {
+	t.Helper()
+	raw, err := os.ReadFile(l.glob("spool/*/job")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	id = string(raw)
+	return id, strings.TrimSpace(l.must(t, "squeue", "--noheader", "--format=%N", "--jobs="+id))
+}
+
+func (l *lab) batches(t *testing.T, want int) {
+	t.Helper()
+	if got := l.glob("spool/*/batch.json"); len(got) != want {
+		t.Errorf("there are %d submissions, want %d", len(got), want)
+	}
+}
+
+func (l *lab) same(t *testing.T) {
+	t.Helper()
+	if got, want := l.bytes(t), l.straight(t); !slices.Equal(got, want) {
+		t.Errorf("the disturbed trial made\n%q\nan undisturbed one\n%q", got, want)
+	}
+}
+
+// resumed checks that the last attempt did not begin at the beginning.
+func (l *lab) resumed(t *testing.T, steps int) {
+	t.Helper()
+	log := l.ablate(t, 0, "logs", `train.lm.main["norm=dyt.tanh,optimizer=adamw.base,seed=1"]`)
+	m := regexp.MustCompile(`msg=trained steps=\d+ computed=(\d+)`).FindAllStringSubmatch(log, -1)
+	if len(m) == 0 || m[len(m)-1][1] == fmt.Sprint(steps) {
+		t.Errorf("the trial was not resumed:\n%s", log)
+	}
+}
+
+func TestSlurm(t *testing.T) {
+	c := newSlurm(t)
+
+	// An allocation's time limit is a minute at least, so this goes on beside
+	// all that follows.
+	const long = 20000
+	limited := c.newLab(t, 1, long, "  time      = \"1m\"\n")
+	chain, chained := limited.start(t, "run", "--progress", "plain")
+	defer chain.Process.Kill()
+
+	t.Run("each trial once", func(t *testing.T) {
+		l := c.newLab(t, 24, 3, "")
+		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "24 trials trained, 0 cached") {
+			t.Errorf("the run says\n%s", out)
+		}
+		if n := strings.Count(l.outputs(), "msg=start"); n != 24 {
+			t.Errorf("%d trials were started, want 24:\n%s", n, l.outputs())
+		}
+		l.batches(t, 1)
+		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "0 trials trained, 24 cached") {
+			t.Errorf("the second run says\n%s", out)
+		}
+		l.batches(t, 1)
+	})
+
+	t.Run("several in an allocation", func(t *testing.T) {
+		l := c.newLab(t, 6, 3, "  per_allocation = 3\n")
+		l.ablate(t, 0, "run", "--progress", "none")
+		if names := l.glob("spool/*/task-*.out"); len(names) != 2 || strings.Count(l.outputs(), "msg=start") != 6 {
+			t.Errorf("there were %d allocations, want 2 for 6 trials:\n%s", len(names), l.outputs())
+		}
+	})
+
+	const steps = 3000
+	t.Run("preempted", func(t *testing.T) {
+		l := c.newLab(t, 1, steps, "")
+		run, out := l.start(t, "run", "--progress", "none")
+		l.trains(t, 0)
+		id, node := l.job(t)
+		c.must(t, "sbatch", "--partition=urgent", "--exclusive", "--nodelist="+node, "--output=/dev/null", "--wrap=sleep 1")
+		until(t, "a second attempt", func() bool { return len(l.glob("spool/*/*.000001.jsonl")) > 0 })
+		if err := run.Wait(); err != nil {
+			t.Fatalf("the run ends with %v:\n%s\n%s", err, out, l.outputs())
+		}
+		if again, _ := os.ReadFile(l.glob("spool/*/job")[0]); string(again) != id {
+			t.Errorf("the job was %s and is %s", id, again)
+		}
+		l.batches(t, 1)
+		l.resumed(t, steps)
+		l.same(t)
+	})
+
+	t.Run("node lost", func(t *testing.T) {
+		l := c.newLab(t, 1, steps, "")
+		run, out := l.start(t, "run", "--progress", "none")
+		l.trains(t, 0)
+		_, node := l.job(t)
+		// The node is gone for Slurm, and yet its process lives on: both
+		// attempts end, and the result is the same.
+		c.must(t, "pkill", "-9", "-f", "slurmd .*"+c.dir+".* -N "+node+"$")
+		c.run("pkill", "-9", "-f", "slurmstepd: .*"+node)
+		if err := run.Wait(); err != nil {
+			t.Fatalf("the run ends with %v:\n%s\n%s", err, out, l.outputs())
+		}
+		c.must(t, "../../scripts/slurm-cluster", "node", filepath.Join(c.dir, "c"), node)
+		l.batches(t, 1)
+		l.same(t)
+	})
+
+	t.Run("coordinator killed", func(t *testing.T) {
+		l := c.newLab(t, 2, steps, "")
+		run, _ := l.start(t, "run", "--progress", "none")
+		l.trains(t, 0)
+		run.Process.Signal(syscall.SIGKILL)
+		run.Wait()
+		if out := l.ablate(t, 0, "status"); !strings.Contains(out, "submitted") || !strings.Contains(out, "main: job ") {
+			t.Errorf("status says\n%s", out)
+		}
+		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "Adopted 2 of Slurm's jobs") {
+			t.Errorf("the next run says\n%s", out)
+		}
+		l.batches(t, 1)
+		if n := strings.Count(l.outputs(), "msg=start"); n != 2 {
+			t.Errorf("%d trials were started, want 2:\n%s", n, l.outputs())
+		}
+	})
+
+	t.Run("detached", func(t *testing.T) {
+		l := c.newLab(t, 2, 3, "")
+		if out := l.ablate(t, 0, "run", "--detach", "--progress", "none"); !strings.Contains(out, "2 trials go on in Slurm") {
+			t.Errorf("the run says\n%s", out)
+		}
+		until(t, "two results", func() bool {
+			out := l.ablate(t, 0, "status")
+			return strings.Contains(out, " 0 left") && !strings.Contains(out, "submitted")
+		})
+		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "0 trials trained, 2 cached") {
+			t.Errorf("the next run says\n%s", out)
+		}
+	})
+
+	t.Run("interrupted", func(t *testing.T) {
+		for how, left := range map[string]bool{"cancel": false, "leave": true} {
+			l := c.newLab(t, 1, steps, "  on_interrupt = \""+how+"\"\n")
+			run, out := l.start(t, "run", "--progress", "none")
+			l.trains(t, 0)
+			run.Process.Signal(os.Interrupt)
+			run.Wait()
+			if code := run.ProcessState.ExitCode(); code != 130 {
+				t.Fatalf("%s: exit code %d, want 130:\n%s", how, code, out)
+			}
+			if got := strings.Contains(out.String(), "1 trial goes on in Slurm"); got != left {
+				t.Errorf("%s: it says\n%s", how, out)
+			}
+			out2 := l.ablate(t, 0, "run", "--progress", "none")
+			if got := strings.Contains(out2, "Adopted 1 of Slurm's jobs"); got != left {
+				t.Errorf("%s: the next run says\n%s", how, out2)
+			}
+			if !left {
+				l.resumed(t, steps)
+			}
+		}
+	})
+
+	t.Run("refused", func(t *testing.T) { refused(t, c) })
+
+	if err := chain.Wait(); err != nil {
+		t.Fatalf("the run under a time limit ends with %v:\n%s\n%s", err, chained, limited.outputs())
+	}
+	limited.batches(t, 1)
+	if n := len(limited.glob("spool/*/*.jsonl")); n < 2 {
+		t.Log("this machine is so quick that the trial never met its time limit")
+		return
+	}
+	limited.resumed(t, long)
+}
+
+// refused checks that each thing that can be wrong with a cluster is said, and
+// what to do.
+func refused(t *testing.T, c *slurm) {
+	unseen := "#!/bin/sh\nwhile [ \"$1\" != --spool ]; do shift; done\nexec " + c.program + " exec --spool /nowhere\n"
+	for _, tt := range []struct {
+		name, config, program, want string
+	}{
+		{"partition", "  arguments = [\"--partition=nope\"]\n", "", "name one that sinfo lists"},
+		{"gres", "  arguments = [\"--gres=tpu:1\"]\n", "", "ask for what sinfo"},
+		{"rejected", "  arguments = [\"--mem=900G\"]\n", "", "ask for less"},
+		{"argument", "  arguments = [\"--nonsense\"]\n", "", "unrecognized option"},
+		{"no program", "  program   = \"/nowhere/ablate\"\n", "", "found no ablate on n"},
+		{"another version", "", "../../cmd/ablate", "and this run was planned by ablate"},
+		{"store not visible", "", unseen, "could not see the store on n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			config := tt.config
+			if tt.program != "" {
+				other := filepath.Join(t.TempDir(), "other")
+				if tt.program == unseen {
+					if err := os.WriteFile(other, []byte(unseen), 0o700); err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					c.must(t, "go", "build", "-buildvcs=false", "-ldflags=-s", "-o", other, tt.program)
+				}
+				config += "  program   = \"" + other + "\"\n"
+			}
+			l := c.newLab(t, 1, 3, config)
+			if out := strings.Join(strings.Fields(l.ablate(t, 1, "run", "--progress", "none")), " "); !strings.Contains(out, tt.want) {
+				t.Errorf("it says\n%s\nwant %q", out, tt.want)
+			}
+			l.write(t, ".ablate/config.hcl", "executor \"slurm\" \"main\" {\n  poll = \"300ms\"\n}\n")
+			l.ablate(t, 0, "run", "--progress", "none")
+		})
+	}
+	t.Run("no Slurm", func(t *testing.T) {
+		l := c.newLab(t, 1, 3, "")
+		there := *l.slurm
+		l.slurm = &there
+		there.environ = append(slices.Clone(c.environ), "PATH="+t.TempDir())
+		if out := l.ablate(t, 1, "run", "--progress", "none"); !strings.Contains(out, "there is no squeue on this machine") {
+			t.Errorf("it says\n%s", out)
+		}
+	})
+}
