@@ -1,0 +1,134 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSSH runs trials over a stand-in for ssh that runs the command here, and
+// notes the host.
+func TestSSH(t *testing.T) {
+	c := newElsewhere(t)
+	fake := `#!/bin/sh
+while [ "$1" = -o ]; do shift 2; done
+host=$1; shift
+[ $host = down ] && { echo "ssh: connect to host down port 22: Connection refused" >&2; exit 255; }
+echo "$host $*" >>` + c.dir + `/hosts
+exec sh -c "$*"
+`
+	if err := os.WriteFile(filepath.Join(c.dir, "ssh"), []byte(fake), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := func(body string) string { return "executor \"ssh\" \"main\" {\n" + body + "}\n" }
+
+	t.Run("trials", func(t *testing.T) {
+		l := c.newLab(t, 6, 3, "")
+		l.write(t, ".ablate/config.hcl", config("  hosts = [\"down\", \"n1\", \"n2\"]\n  gpus  = 2\n"))
+		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "6 trials trained, 0 cached") {
+			t.Errorf("the run says\n%s", out)
+		}
+		raw, err := os.ReadFile(filepath.Join(c.dir, "hosts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+		if len(lines) != 6 {
+			t.Errorf("%d trials were sent, want 6:\n%s", len(lines), raw)
+		}
+		for _, line := range lines {
+			if !strings.Contains(line, "CUDA_VISIBLE_DEVICES=0 ") && !strings.Contains(line, "CUDA_VISIBLE_DEVICES=1 ") {
+				t.Errorf("not pinned to one GPU: %s", line)
+			}
+		}
+	})
+
+	for name, tt := range map[string]struct{ body, want string }{
+		"no host":    {"  hosts = [\"down\"]\n  gpus  = 1\n", "Connection refused"},
+		"no program": {"  hosts   = [\"n1\"]\n  gpus    = 1\n  program = \"/nowhere/ablate\"\n", "n1 has no ablate at /nowhere/ablate"},
+		"no GPU":     {"  hosts = [\"n1\"]\n", "asks for 1 GPUs, and executor \"main\" says gpus = 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := c.newLab(t, 1, 3, "")
+			l.write(t, ".ablate/config.hcl", config(tt.body))
+			if out := strings.Join(strings.Fields(l.ablate(t, 1, "run", "--progress", "none")), " "); !strings.Contains(out, tt.want) {
+				t.Errorf("it says\n%s\nwant %q", out, tt.want)
+			}
+		})
+	}
+
+	t.Run("stopped", func(t *testing.T) {
+		l := c.newLab(t, 1, 3000, "")
+		l.write(t, ".ablate/config.hcl", config("  hosts = [\"n1\"]\n  gpus  = 1\n"))
+		run, out := l.start(t, "run", "--progress", "none")
+		until(t, "a trial in training", func() bool {
+			return len(l.glob("entries/*/*")) > 7 // the definitions, the data, and a state
+		})
+		run.Process.Signal(os.Interrupt)
+		run.Wait()
+		if code := run.ProcessState.ExitCode(); code != 130 {
+			t.Fatalf("exit code %d, want 130:\n%s", code, out)
+		}
+		l.ablate(t, 0, "run", "--progress", "none")
+		l.resumed(t, 3000)
+		l.same(t)
+	})
+}
+
+// TestRealSSH runs a trial over a real sshd on this machine.
+func TestRealSSH(t *testing.T) {
+	const sshd = "/usr/sbin/sshd"
+	if _, err := os.Stat(sshd); err != nil {
+		t.Skip("there is no sshd here: apt-get install openssh-server")
+	}
+	for _, name := range []string{"ssh", "ssh-keygen"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("there is no %s here: apt-get install openssh-client", name)
+		}
+	}
+	c := newElsewhere(t)
+	in := func(name string) string { return filepath.Join(c.dir, name) }
+	for _, key := range []string{"host", "user"} {
+		c.must(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", in(key))
+	}
+	public, err := os.ReadFile(in("user.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	real, _ := exec.LookPath("ssh")
+	for name, text := range map[string]string{
+		"authorized": string(public),
+		"sshd_config": fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nStrictModes no\nUsePAM no\n",
+			port, in("host"), in("authorized")),
+		"ssh_config": fmt.Sprintf("Host n1\n  HostName 127.0.0.1\n  Port %d\n  IdentityFile %s\n  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile %s\n  LogLevel ERROR\n",
+			port, in("user"), in("known")),
+		"ssh": "#!/bin/sh\nexec " + real + " -F " + in("ssh_config") + " \"$@\"\n",
+	} {
+		if err := os.WriteFile(in(name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.MkdirAll("/run/sshd", 0o755) // where it separates privileges, as root
+	server := c.command(sshd, "-D", "-e", "-f", in("sshd_config"))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Process.Kill()
+	for end := time.Now().Add(30 * time.Second); c.command(in("ssh"), "n1", "true").Run() != nil; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Skipf("the sshd does not take us: %s", c.run(in("ssh"), "n1", "true"))
+		}
+	}
+	l := c.newLab(t, 2, 3, "")
+	l.write(t, ".ablate/config.hcl", "executor \"ssh\" \"main\" {\n  hosts = [\"n1\"]\n  gpus  = 2\n}\n")
+	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "2 trials trained, 0 cached") {
+		t.Errorf("the run says\n%s", out)
+	}
+}
