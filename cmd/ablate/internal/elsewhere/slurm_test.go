@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package elsewhere
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 	c.program = filepath.Join(c.dir, "ablate")
 	c.environ = append(os.Environ(), "NO_COLOR=1", "XDG_CONFIG_HOME="+filepath.Join(c.dir, "config"), "ABLATE_REMOTE=",
 		"PATH="+c.dir+":"+os.Getenv("PATH"))
-	c.must(t, "go", "build", "-o", c.program, ".")
+	c.must(t, "go", "build", "-o", c.program, "ablate/cmd/ablate")
 	return c
 }
 
@@ -48,9 +48,9 @@ func newSlurm(t *testing.T) *elsewhere {
 	}
 	c := newElsewhere(t)
 	c.environ = append(c.environ, "SLURM_CONF="+filepath.Join(c.dir, "c", "etc", "slurm.conf"), fmt.Sprintf("SLURM_TEST_PORT=%d", freePort(t)))
-	c.must(t, "../../scripts/slurm-cluster", "up", filepath.Join(c.dir, "c"))
+	c.must(t, "../../../../scripts/slurm-cluster", "up", filepath.Join(c.dir, "c"))
 	t.Cleanup(func() {
-		c.run("../../scripts/slurm-cluster", "down", filepath.Join(c.dir, "c"))
+		c.run("../../../../scripts/slurm-cluster", "down", filepath.Join(c.dir, "c"))
 		if t.Failed() {
 			t.Log(c.run("squeue", "--all"))
 		}
@@ -100,7 +100,7 @@ type lab struct {
 func (c *elsewhere) newLab(t *testing.T, seeds, steps int, config string) *lab {
 	t.Helper()
 	l := &lab{elsewhere: c, dir: t.TempDir()}
-	raw, err := os.ReadFile("testdata/study.hcl")
+	raw, err := os.ReadFile("../../testdata/study.hcl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestSlurm(t *testing.T) {
 		if err := run.Wait(); err != nil {
 			t.Fatalf("the run ends with %v:\n%s\n%s", err, out, l.outputs())
 		}
-		c.must(t, "../../scripts/slurm-cluster", "node", filepath.Join(c.dir, "c"), node)
+		c.must(t, "../../../../scripts/slurm-cluster", "node", filepath.Join(c.dir, "c"), node)
 		l.batches(t, 1)
 		l.same(t)
 	})
@@ -406,7 +406,7 @@ func refused(t *testing.T, c *elsewhere) {
 		{"rejected", "  arguments = [\"--mem=900G\"]\n", "", "ask for less"},
 		{"argument", "  arguments = [\"--nonsense\"]\n", "", "unrecognized option"},
 		{"no program", "  program   = \"/nowhere/ablate\"\n", "", "found no ablate on n"},
-		{"another version", "", "../../cmd/ablate", "and this run was planned by ablate"},
+		{"another version", "", "ablate/cmd/ablate", "and this run was planned by ablate"},
 		{"store not visible", "", unseen, "could not see the store on n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
