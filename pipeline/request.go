@@ -3,6 +3,8 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"ablate/cache"
@@ -42,6 +44,20 @@ type RequestInput struct {
 	Type      string                    `json:"type"`
 	Spec      json.RawMessage           `json:"spec"`
 	Artifacts map[string]cache.Artifact `json:"artifacts,omitempty"`
+	Key       cache.Key                 `json:"key,omitzero"`
+}
+
+// InputKeys lists the actions whose artifacts the request needs.
+func (r Request) InputKeys() []cache.Key {
+	var out []cache.Key
+	for _, attr := range slices.Sorted(maps.Keys(r.Inputs)) {
+		for _, in := range r.Inputs[attr] {
+			if !in.Key.IsZero() && !slices.Contains(out, in.Key) {
+				out = append(out, in.Key)
+			}
+		}
+	}
+	return out
 }
 
 // request freezes an action that a child is to run.
@@ -66,7 +82,7 @@ func request(a *ActionRun, dir string) (Request, error) {
 			}
 			r.Inputs[attr] = append(r.Inputs[attr], RequestInput{
 				Address: in.Address, Label: in.Label, Factors: in.Factors, Labels: in.Labels,
-				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts,
+				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts, Key: in.Key,
 			})
 		}
 	}

@@ -127,6 +127,7 @@ type Input struct {
 	Stage     Stage         // its decoded spec
 	Ref       Ref           // kind, version and, of a definition, the encoded spec: as keys see them
 	Recipe    Recipe        // of a definition only
+	Key       cache.Key     // of what made the artifacts; zero for a definition
 	Artifacts map[string]cache.Artifact
 	Labels    map[string]string // display text of each factor's level
 }

@@ -23,10 +23,13 @@ type Cluster struct {
 	Logs    string
 	Program string // ablate's path on the nodes
 	Version string // of this ablate
+	Remote  string // through which nodes work that do not see the store
 	Log     *slog.Logger
 	// Published says which keys have an entry: the only proof of success.
 	Published func(context.Context, ...cache.Key) ([]bool, error)
-	Say       func(format string, args ...any) // tells the user
+	// Afar asks the remote, for nodes that do not see the store.
+	Afar func(context.Context, ...cache.Key) ([]bool, error)
+	Say  func(format string, args ...any) // tells the user
 
 	mu      sync.Mutex
 	fresh   []*watch                // not yet placed
@@ -367,10 +370,14 @@ func (c *Cluster) submitBatch(list []*watch) {
 		keys = append(keys, w.request.Key)
 	}
 	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
+	parcel := ""
 	err := c.spool().write(b, requests)
+	if err == nil && !s.Config.Shared {
+		parcel, err = pack(b, requests)
+	}
 	if err == nil {
 		var out string
-		out, err = runSlurm("sbatch", s.submission(b, c.spool().dir(b))...)
+		out, err = runSlurmWith(s.script(c.spool().dir(b), parcel), "sbatch", s.submission(b, c.spool().dir(b))...)
 		if err != nil {
 			err = explainSubmission(s.Config.Label, err)
 			os.RemoveAll(c.spool().dir(b))
@@ -391,13 +398,16 @@ func (c *Cluster) submitBatch(list []*watch) {
 // poll asks the queue and the store about everything that is waited for.
 func (c *Cluster) poll() {
 	c.mu.Lock()
-	var list []*watch
-	var keys []cache.Key
-	for k, w := range c.watched {
-		list, keys = append(list, w), append(keys, k)
+	var list, apart []*watch
+	for _, w := range c.watched {
+		if w.slurm.Config.Shared {
+			list = append(list, w)
+		} else {
+			apart = append(apart, w)
+		}
 	}
 	c.mu.Unlock()
-	if len(list) == 0 {
+	if len(list)+len(apart) == 0 {
 		return
 	}
 	queued, err := queue()
@@ -406,7 +416,20 @@ func (c *Cluster) poll() {
 	}
 	there, unanswered := byPlace(queued), err != nil
 	// After the queue: what has left it has published before.
-	published, err := c.Published(context.Background(), keys...)
+	c.judge(list, c.Published, there, unanswered)
+	c.judge(apart, c.Afar, there, unanswered)
+}
+
+// judge looks at actions whose entries one store has.
+func (c *Cluster) judge(list []*watch, ask func(context.Context, ...cache.Key) ([]bool, error), there map[string]job, unanswered bool) {
+	if len(list) == 0 {
+		return
+	}
+	var keys []cache.Key
+	for _, w := range list {
+		keys = append(keys, w.request.Key)
+	}
+	published, err := ask(context.Background(), keys...)
 	if err != nil {
 		c.Log.Warn("asking the store", "error", err)
 		return
@@ -448,7 +471,7 @@ func (c *Cluster) look(w *watch, j job, there, unanswered bool) {
 	case there:
 		w.misses = 0
 		now := last.progress
-		if j.state != "RUNNING" || len(tries) == 0 {
+		if j.state != "RUNNING" || now.Steps == 0 {
 			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
 		}
 		w.tell(now)
@@ -476,8 +499,9 @@ func (c *Cluster) lost(w *watch, last attempt) {
 	b := w.place.batch
 	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
 	e := endingOf(b.job, w.place.task)
-	if !last.stopped || e.state == "CANCELLED" {
-		err, again := explainEnding(name, e, c.tail(w.place))
+	stopped := last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	if !stopped || e.state == "CANCELLED" {
+		err, again := explainEnding(name, e, c.tail(w))
 		if w.losses++; !again || w.losses >= lossesToFail {
 			c.finish(w, err)
 			return
@@ -496,7 +520,11 @@ func (c *Cluster) lost(w *watch, last attempt) {
 }
 
 // tail is the end of what a job printed, for a message.
-func (c *Cluster) tail(p place) string {
+func (c *Cluster) tail(w *watch) string {
+	p := w.place
+	if !w.slurm.Config.Shared {
+		return fmt.Sprintf("\nWhat it printed is on that node in %s%d", w.slurm.apartLog(p.batch), p.task)
+	}
 	raw, err := os.ReadFile(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)))
 	text := strings.TrimSpace(string(raw))
 	if err != nil || text == "" {

@@ -27,6 +27,7 @@ type Local struct {
 	Environ []string // the parent's environment; only allowlisted names pass
 	Logs    string   // folder for the children's logs
 	Append  bool     // go on with a log that is there
+	Through bool     // the child needs what opens the remote
 	Machine *Machine // what actions may take of this machine; nil takes no care
 }
 
@@ -49,7 +50,7 @@ func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(p
 	}
 	defer log.Close()
 	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
-	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes), share.environment()...)
+	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes, l.Through), share.environment()...)
 	return talk(ctx, cmd, req, log, progress)
 }
 
@@ -139,14 +140,18 @@ var passed = []string{
 	"USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "ABLATE_CACHE_DIR", "CUDA_VISIBLE_DEVICES", "PJRT_PLUGIN_LIBRARY_PATH",
 }
 
-func childEnvironment(environ []string, threads int, passes []string) []string {
+// passedThrough are the prefixes of what opens a remote.
+var passedThrough = []string{"ABLATE_REMOTE", "AWS_"}
+
+func childEnvironment(environ []string, threads int, passes []string, through bool) []string {
 	var out []string
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
 		if runtime.GOOS == "windows" {
 			name = strings.ToUpper(name)
 		}
-		if slices.Contains(passed, name) || slices.Contains(passes, name) {
+		opens := func(prefix string) bool { return through && strings.HasPrefix(name, prefix) }
+		if slices.Contains(passed, name) || slices.Contains(passes, name) || slices.ContainsFunc(passedThrough, opens) {
 			out = append(out, kv)
 		}
 	}

@@ -35,7 +35,7 @@ var ErrTimeLimit = errors.New("the allocation's time is almost over")
 // Node computes the actions of one task of a batch, one after another, on a
 // node of the cluster.
 type Node struct {
-	Spool     string // the batch's folder
+	Spool     string // the batch's folder; Unpack makes it where the coordinator's is not seen
 	Environ   []string
 	Local     Local
 	Published func(context.Context, cache.Key) (bool, error)

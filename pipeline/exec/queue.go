@@ -38,12 +38,16 @@ func (j job) String() string {
 // the controller is away.
 const slurmTimeout = 2 * time.Minute
 
-// run executes one of Slurm's commands.
-func runSlurm(name string, args ...string) (string, error) {
+// runSlurm executes one of Slurm's commands.
+func runSlurm(name string, args ...string) (string, error) { return runSlurmWith("", name, args...) }
+
+// runSlurmWith executes one that reads.
+func runSlurmWith(input, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), slurmTimeout)
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = detached() // Ctrl-C is for us
+	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()

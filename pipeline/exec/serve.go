@@ -72,6 +72,9 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) error
 		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, pipeline.TimeoutError(req.Timeout))
 		defer cancel()
 	}
+	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // a store apart brings them here
+		return fmt.Errorf("looking for the inputs: %w", err)
+	}
 	sources, err := c.Sources(req.Dir)
 	if err != nil {
 		return err

@@ -27,9 +27,6 @@ func (s Slurm) LogPath(k cache.Key) string { return Local{Logs: s.Cluster.Logs}.
 // Launch implements pipeline.Launcher. It adopts the job of an earlier
 // coordinator where there is one.
 func (s Slurm) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
-	if !s.Config.Shared {
-		return fmt.Errorf("executor %q has shared = false, which slurm cannot do yet: put the store into a folder that the nodes see", s.Config.Label)
-	}
 	w := &watch{slurm: s, request: req, progress: progress, ended: make(chan error, 1)}
 	s.Cluster.add(w)
 	select {
@@ -53,7 +50,11 @@ func (s Slurm) submission(b *batch, spool string) []string {
 		"--kill-on-invalid-dep=yes", "--requeue", "--open-mode=append",
 		"--nodes=1", "--ntasks=1", "--chdir=/",
 		fmt.Sprintf("--array=0-%d%%%d", len(b.Tasks)-1, max(1, c.Jobs/c.PerAllocation)),
-		"--output=" + filepath.Join(s.there(spool), "task-%a.out"),
+	}
+	if c.Shared {
+		args = append(args, "--output="+filepath.Join(s.there(spool), "task-%a.out"))
+	} else {
+		args = append(args, "--output="+s.apartLog(b)+"%a")
 	}
 	before := notice
 	if c.Time > 0 {
@@ -73,22 +74,39 @@ func (s Slurm) submission(b *batch, spool string) []string {
 	if n := b.Resources.Memory; n > 0 {
 		args = append(args, fmt.Sprintf("--mem=%dM", n>>20))
 	}
-	args = append(args, c.Arguments...)
-	return append(args, "--wrap", s.wrap(spool))
+	return append(args, c.Arguments...)
 }
 
-// wrap is the batch script. With exec, the signals that Slurm sends to the
-// batch process reach ablate.
-func (s Slurm) wrap(spool string) string {
-	program, store := s.Cluster.Program, s.there(s.Cluster.Store)
+// apartLog is where a job prints on a node that does not see the store.
+func (s Slurm) apartLog(b *batch) string { return "/tmp/" + b.name() + "-" }
+
+// script is the batch script. With exec, the signals that Slurm sends to the
+// batch process reach ablate. Where the store is not seen, the requests travel
+// in the script.
+func (s Slurm) script(spool, parcel string) string {
+	program := s.Cluster.Program
 	if s.Config.Program != "" {
 		program = s.Config.Program
 	}
-	words := []string{"exec", "env", "ABLATE_CACHE_DIR=" + store, program, "exec", "--spool", s.there(spool)}
+	words := []string{"exec", "env"}
+	switch {
+	case s.Config.Shared:
+		words = append(words, "ABLATE_CACHE_DIR="+s.there(s.Cluster.Store), program, "exec", "--spool", s.there(spool))
+	default:
+		words = append(words, "ABLATE_REMOTE="+s.Cluster.Remote)
+		if s.Config.Store != "" {
+			words = append(words, "ABLATE_CACHE_DIR="+s.Config.Store)
+		}
+		words = append(words, program, "exec", "--through", "--spool", "-")
+	}
 	for i, w := range words {
 		words[i] = quote(w)
 	}
-	return strings.Join(words, " ")
+	text := "#!/bin/sh\n" + strings.Join(words, " ")
+	if !s.Config.Shared {
+		text += " <<'END'\n" + parcel + "\nEND"
+	}
+	return text + "\n"
 }
 
 // there is a path in the store's folder as the nodes see it.

@@ -2,11 +2,14 @@ package exec
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,6 +93,52 @@ func (s spool) write(b *batch, requests map[cache.Key]pipeline.Request) error {
 		}
 	}
 	return writeJSON(filepath.Join(s.dir(b), batchFile), b)
+}
+
+// parcel is a batch as the text of a batch script.
+type parcel struct {
+	ID    string               `json:"id"`
+	Tasks [][]pipeline.Request `json:"tasks"`
+}
+
+// pack puts a batch into text that a shell passes on unchanged.
+func pack(b *batch, requests map[cache.Key]pipeline.Request) (string, error) {
+	p := parcel{ID: b.ID}
+	for _, keys := range b.Tasks {
+		var list []pipeline.Request
+		for _, k := range keys {
+			list = append(list, requests[k])
+		}
+		p.Tasks = append(p.Tasks, list)
+	}
+	var out bytes.Buffer
+	text := base64.NewEncoder(base64.StdEncoding, &out)
+	small := gzip.NewWriter(text)
+	err := errors.Join(json.NewEncoder(small).Encode(p), small.Close(), text.Close())
+	return out.String(), err
+}
+
+// Unpack makes a batch's folder in the spool of a store apart from its
+// batch script, and returns the folder.
+func Unpack(r io.Reader, store string) (dir string, err error) {
+	small, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, r))
+	if err != nil {
+		return "", fmt.Errorf("unpacking the requests: %w", err)
+	}
+	var p parcel
+	if err := json.NewDecoder(small).Decode(&p); err != nil {
+		return "", fmt.Errorf("unpacking the requests: %w", err)
+	}
+	dir = filepath.Join(store, "spool", filepath.Base(p.ID))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making the spool folder: %w", err)
+	}
+	for i, list := range p.Tasks { // other tasks may be at it on this node: they write the same
+		if err := writeJSON(filepath.Join(dir, taskFile(i)), list); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
 }
 
 // writeJob notes the number that Slurm gave a batch.
@@ -180,8 +229,7 @@ func writeJSON(path string, v any) error {
 
 // writeFile makes a whole file or none.
 func writeFile(path string, raw []byte) error {
-	tmp := path + ".tmp"
-	f, err := os.Create(tmp)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
 	if err != nil {
 		return fmt.Errorf("writing the spool: %w", err)
 	}
@@ -189,5 +237,5 @@ func writeFile(path string, raw []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("writing the spool: %w", err)
 	}
-	return os.Rename(tmp, path)
+	return os.Rename(f.Name(), path)
 }

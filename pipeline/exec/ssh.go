@@ -21,7 +21,8 @@ import (
 type SSH struct {
 	Config  hcl.Executor
 	Program string // ablate's path there
-	Store   string // the store's folder there
+	Store   string // the store's folder there; "" is the one that is configured there
+	Remote  string // through which hosts work that do not see the store
 	Logs    string
 	Version string
 	Lease   func(name string) (release func() error, ok bool, err error)
@@ -53,9 +54,6 @@ const unreachable = 255
 // Launch implements pipeline.Launcher. A host that does not answer is passed
 // over.
 func (s *SSH) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
-	if !s.Config.Shared {
-		return fmt.Errorf("executor %q has shared = false, which ssh cannot do yet: put the store into a folder that the hosts see", s.Config.Label)
-	}
 	if n := req.Resources.GPUs; n > s.Config.GPUs {
 		return fmt.Errorf("it asks for %d GPUs, and executor %q says gpus = %d", n, s.Config.Label, s.Config.GPUs)
 	}
@@ -111,14 +109,24 @@ func (s *SSH) program() string {
 // remote is the command for the host's shell. The environment starts empty, as
 // every child's, but for what a process needs to live.
 func (s *SSH) remote(at *sshSlot, threads int) string {
-	words := []string{"exec", "env", "-i", `HOME="$HOME"`, `PATH="$PATH"`, `USER="$USER"`, quote("ABLATE_CACHE_DIR=" + s.Store)}
+	words := []string{"exec", "env", "-i", `HOME="$HOME"`, `PATH="$PATH"`, `USER="$USER"`}
+	if s.Store != "" {
+		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
+	}
+	if !s.Config.Shared {
+		words = append(words, quote("ABLATE_REMOTE="+s.Remote))
+	}
 	if at.pinned {
 		words = append(words, "CUDA_VISIBLE_DEVICES="+strings.Join(at.gpus, ","))
 	}
 	if threads > 0 {
 		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", threads))
 	}
-	return strings.Join(append(words, quote(s.program()), "exec"), " ")
+	words = append(words, quote(s.program()), "exec")
+	if !s.Config.Shared {
+		words = append(words, "--through")
+	}
+	return strings.Join(words, " ")
 }
 
 // sshSlot is a place on a host, with its GPUs.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -46,9 +47,22 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 			}
 			out[label] = pipeline.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
 		case "ssh":
-			s := &exec.SSH{Config: e, Program: program, Store: thereOr(e.Store, w.store.Dir()), Logs: w.store.LogDir(),
+			s := &exec.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
 				Version: programVersion(w.executable), Lease: w.lease}
+			if s.Store == "" && e.Shared {
+				s.Store = w.store.Dir()
+			}
+			if w.remote != nil {
+				s.Remote = w.remote.URL()
+			}
 			out[label] = pipeline.Executor{Launcher: s, Slots: s.Slots()}
+		}
+		if !e.Shared {
+			x := out[label]
+			if x.Launcher, err = w.apart(label, x.Launcher); err != nil {
+				return nil, nil, err
+			}
+			out[label] = x
 		}
 	}
 	return out, cluster, nil
@@ -67,11 +81,27 @@ func (w *workspace) labels() []string {
 	return out
 }
 
-func thereOr(there, here string) string {
-	if there != "" {
-		return there
+// apart lets a launcher work through the remote.
+func (w *workspace) apart(label string, l pipeline.Launcher) (pipeline.Launcher, error) {
+	if w.remote == nil {
+		return nil, fmt.Errorf("executor %q has shared = false, so its results travel by a remote, and there is none: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
-	return here
+	return exec.Apart{
+		Launcher: l,
+		Send: func(ctx context.Context, keys ...cache.Key) error {
+			found, err := w.store.Lookup(ctx, keys...)
+			for _, f := range found {
+				if err == nil && f.OK {
+					_, err = remote.PushEntry(ctx, w.store, w.remote, f.Entry)
+				}
+			}
+			return err
+		},
+		Bring: func(ctx context.Context, k cache.Key) error {
+			_, err := remote.Through{Tiered: remote.Tiered{Local: w.store, Remote: w.remote}}.Lookup(ctx, k)
+			return err
+		},
+	}, nil
 }
 
 // cluster follows this user's jobs in Slurm.
@@ -88,7 +118,7 @@ func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the store: %w", err)
 	}
-	return &exec.Cluster{
+	c := &exec.Cluster{
 		Store: dir, Logs: w.store.LogDir(), Program: program, Version: programVersion(w.executable), Log: log,
 		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			found, err := w.store.Lookup(ctx, keys...)
@@ -99,7 +129,19 @@ func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
 			return out, err
 		},
 		Say: func(format string, args ...any) { g.view().Note(format+"\n", args...) },
-	}, nil
+	}
+	if w.remote != nil {
+		c.Remote = w.remote.URL()
+		c.Afar = func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
+			entries, err := w.remote.Find(ctx, keys...)
+			out := make([]bool, len(keys))
+			for i, e := range entries {
+				out[i] = e != nil
+			}
+			return out, err
+		}
+	}
+	return c, nil
 }
 
 // lease takes a name among all processes that use this store.
@@ -142,7 +184,7 @@ func (g *globals) live(w *workspace) map[cache.Key]string {
 // checkDetach refuses to detach from a run that nobody would go on with.
 func checkDetach(executors map[string]pipeline.Executor) error {
 	for _, e := range executors {
-		if _, ok := e.Launcher.(exec.Slurm); ok {
+		if e.Queued {
 			return nil
 		}
 	}

@@ -293,6 +293,10 @@ func TestSlurm(t *testing.T) {
 		}
 	})
 
+	t.Run("no shared folder", func(t *testing.T) {
+		apart(t, c.newLab(t, 4, 3, ""), "slurm", "  partition = \"main\"\n  poll      = \"300ms\"\n")
+	})
+
 	const steps = 3000
 	t.Run("preempted", func(t *testing.T) {
 		l := c.newLab(t, 1, steps, "")
@@ -392,6 +396,27 @@ func TestSlurm(t *testing.T) {
 		return
 	}
 	limited.resumed(t, long)
+}
+
+// apart runs trials where the store's folder is not seen: inputs, states and
+// results travel by a remote.
+func apart(t *testing.T, l *lab, typ, body string) {
+	t.Helper()
+	there := t.TempDir()
+	l.write(t, ".ablate/config.hcl", "executor \""+typ+"\" \"main\" {\n"+body+"  shared = false\n  store  = \""+there+"\"\n}\n")
+	if out := strings.Join(strings.Fields(l.ablate(t, 1, "run", "--progress", "none")), " "); !strings.Contains(out, "results travel by a remote, and there is none") {
+		t.Errorf("without a remote it says\n%s", out)
+	}
+	world := *l.elsewhere
+	world.environ = append(slices.Clone(world.environ), "ABLATE_REMOTE=file://"+t.TempDir())
+	l.elsewhere = &world
+	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "4 trials trained, 0 cached") {
+		t.Errorf("the run says\n%s", out)
+	}
+	if logs, _ := filepath.Glob(filepath.Join(there, "entries", "*", "*")); len(logs) < 4 {
+		t.Errorf("%d entries were made in the store there, want 4 trials at least", len(logs))
+	}
+	l.same(t)
 }
 
 // refused checks that each thing that can be wrong with a cluster is said, and

@@ -49,6 +49,8 @@ exec sh -c "$*"
 		}
 	})
 
+	t.Run("no shared folder", func(t *testing.T) { apart(t, c.newLab(t, 4, 3, ""), "ssh", "  hosts = [\"n1\"]\n  gpus = 2\n") })
+
 	for name, tt := range map[string]struct{ body, want string }{
 		"no host":    {"  hosts = [\"down\"]\n  gpus  = 1\n", "Connection refused"},
 		"no program": {"  hosts   = [\"n1\"]\n  gpus    = 1\n  program = \"/nowhere/ablate\"\n", "n1 has no ablate at /nowhere/ablate"},
