@@ -25,6 +25,7 @@ type SSH struct {
 	Remote  string // through which hosts work that do not see the store
 	Logs    string
 	Version string
+	Environ []string // from which a stage's declared variables are passed
 	Lease   func(name string) (release func() error, ok bool, err error)
 
 	mu   sync.Mutex
@@ -85,7 +86,7 @@ func (s *SSH) Launch(ctx context.Context, req pipeline.Request, progress func(pi
 // on computes an action on one host.
 func (s *SSH) on(ctx context.Context, at *sshSlot, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
 	const alive = 15
-	cmd := osexec.CommandContext(context.WithoutCancel(ctx), "ssh", "-o", "BatchMode=yes", "-o", fmt.Sprintf("ServerAliveInterval=%d", alive), at.host, s.remote(at, req.Threads))
+	cmd := osexec.CommandContext(context.WithoutCancel(ctx), "ssh", "-o", "BatchMode=yes", "-o", fmt.Sprintf("ServerAliveInterval=%d", alive), at.host, s.remote(at, req))
 	tail := &lastWords{to: log}
 	err := talk(ctx, cmd, req, tail, progress)
 	at.complaint = tail.text()
@@ -108,7 +109,7 @@ func (s *SSH) program() string {
 
 // remote is the command for the host's shell. The environment starts empty, as
 // every child's, but for what a process needs to live.
-func (s *SSH) remote(at *sshSlot, threads int) string {
+func (s *SSH) remote(at *sshSlot, req pipeline.Request) string {
 	words := []string{"exec", "env", "-i", `HOME="$HOME"`, `PATH="$PATH"`, `USER="$USER"`}
 	if s.Store != "" {
 		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
@@ -119,8 +120,13 @@ func (s *SSH) remote(at *sshSlot, threads int) string {
 	if at.pinned {
 		words = append(words, "CUDA_VISIBLE_DEVICES="+strings.Join(at.gpus, ","))
 	}
-	if threads > 0 {
-		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", threads))
+	if req.Threads > 0 {
+		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", req.Threads))
+	}
+	for _, kv := range s.Environ {
+		if name, _, _ := strings.Cut(kv, "="); slices.Contains(req.Passes, name) {
+			words = append(words, quote(kv))
+		}
 	}
 	words = append(words, quote(s.program()), "exec")
 	if !s.Config.Shared {

@@ -48,7 +48,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 			out[label] = pipeline.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
 		case "ssh":
 			s := &exec.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
-				Version: programVersion(w.executable), Lease: w.lease}
+				Version: programVersion(w.executable), Environ: g.app.Environ, Lease: w.lease}
 			if s.Store == "" && e.Shared {
 				s.Store = w.store.Dir()
 			}
