@@ -8,10 +8,14 @@ endif
 # it quick. Any file, folder or glob will do.
 CORPUS ?= $(shell go env GOROOT)/src/net
 
-.PHONY: build test quickstart reference
+.PHONY: build build-xla test quickstart reference
 
 build:
 	go build -o bin/ablate ./cmd/ablate
+
+# With the backends "xla:cpu" and "xla:cuda"; needs Linux and a C compiler.
+build-xla:
+	go build -tags xla -o bin/ablate ./cmd/ablate
 
 quickstart: build
 	bin/ablate run --chdir examples/coupling --var corpus="$(CORPUS)"

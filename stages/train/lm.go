@@ -96,6 +96,15 @@ func (t *LM) Validate() diag.List {
 // NumericsClass implements pipeline.Classed.
 func (t *LM) NumericsClass() string { return backend.Class(t.Backend) }
 
+// Passes implements pipeline.Passing: what the search for XLA's plugin goes by
+// must be the same in the process of the trial.
+func (t *LM) Passes() []string {
+	if t.Backend == "go" {
+		return nil
+	}
+	return []string{"VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH"}
+}
+
 // tokensPerStep is how many tokens one step predicts.
 func (t *LM) tokensPerStep() int { return t.Accumulate * t.Batch.Sequences * t.Batch.Length }
 

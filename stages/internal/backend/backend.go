@@ -1,5 +1,7 @@
 // Package backend opens the machines that programs run on: the pure-Go backend
-// always, others where the binary was built with them.
+// always, XLA's where the binary was built with the tag xla, which needs cgo and
+// Linux. What does not need XLA itself, such as finding its plugins, is in every
+// binary, so that every binary can say what is missing.
 package backend
 
 import (
@@ -27,10 +29,13 @@ func Open(name string, threads int) (compute.Backend, error) {
 	case "go":
 		return openGo(threads)
 	case "xla:cpu", "xla:cuda":
-		return nil, fmt.Errorf("this binary was built without XLA, so it has no backend %q: set backend = \"go\"", name)
+		return openXLA(name)
 	}
 	return nil, fmt.Errorf("there is no backend %q", name)
 }
+
+// errWithoutXLA is the answer of binaries that were built without the tag.
+var errWithoutXLA = errors.New("this binary was built without XLA: make build-xla")
 
 // pool is what the Go backend's worker pool lets us set.
 type pool interface{ SetMaxParallelism(int) }
@@ -63,10 +68,17 @@ func openGo(threads int) (compute.Backend, error) {
 // Class names what may change the last bits of a result: backend, instruction
 // set, toolchain and library versions. Within one class results are identical.
 func Class(name string) string {
-	parts := []string{name, runtime.GOARCH, simdTier(), "kernels=" + kernels.Class(), runtime.Version()}
+	parts := []string{name, runtime.GOARCH}
+	xla := name != "go"
+	if xla {
+		parts = append(parts, xlaClass(name)...)
+	} else {
+		parts = append(parts, simdTier(), "kernels="+kernels.Class())
+	}
+	parts = append(parts, runtime.Version())
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
-			if strings.HasPrefix(dep.Path, "github.com/gomlx/") {
+			if strings.HasPrefix(dep.Path, "github.com/gomlx/") && (xla || !strings.HasSuffix(dep.Path, "/go-xla")) {
 				parts = append(parts, strings.TrimPrefix(dep.Path, "github.com/gomlx/")+"@"+dep.Version)
 			}
 		}

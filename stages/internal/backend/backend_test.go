@@ -65,11 +65,9 @@ func TestParallelProductsDoNotDeadlock(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatIsMissing(t *testing.T) {
-	for name, want := range map[string]string{"xla:cuda": "built without XLA", "tpu": `no backend "tpu"`} {
-		if _, err := backend.Open(name, 1); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Open(%s) = %v, want %q", name, err, want)
-		}
+func TestOpenKnowsItsNames(t *testing.T) {
+	if _, err := backend.Open("tpu", 1); err == nil || !strings.Contains(err.Error(), `no backend "tpu"`) {
+		t.Errorf("Open(tpu) = %v", err)
 	}
 }
 

@@ -1,0 +1,61 @@
+package backend
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// Device is what trials can run on beside the CPU.
+type Device struct {
+	Name   string `json:"name"`
+	Memory int64  `json:"memory"` // bytes in all
+	Driver string `json:"driver"`
+}
+
+// errNoDriver is for machines without NVIDIA's driver.
+var errNoDriver = errors.New("there is no NVIDIA driver on this machine: nvidia-smi does not answer, and /proc/driver/nvidia is missing")
+
+// cudaDevices asks the driver for its devices. Without nvidia-smi, as in some
+// containers, a driver is known but its devices are not.
+func cudaDevices() ([]Device, error) {
+	out, err := exec.Command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits").Output()
+	if err != nil {
+		if _, err := os.Stat("/proc/driver/nvidia/version"); err != nil {
+			return nil, errNoDriver
+		}
+		return nil, nil
+	}
+	var devices []Device
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSpace(line), ", ")
+		if len(fields) != 3 {
+			continue
+		}
+		mebibytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 for unknown
+		devices = append(devices, Device{Name: fields[0], Memory: mebibytes << 20, Driver: fields[2]})
+	}
+	if len(devices) == 0 {
+		return nil, errors.New("the NVIDIA driver lists no devices")
+	}
+	return devices, nil
+}
+
+// Memory is how many bytes the smallest device of a backend has, or 0 where
+// that is not known.
+func Memory(name string) int64 {
+	if name != "xla:cuda" {
+		return 0
+	}
+	devices, err := machine().devices, machine().driver
+	if err != nil || len(devices) == 0 {
+		return 0
+	}
+	least := devices[0].Memory
+	for _, d := range devices {
+		least = min(least, d.Memory)
+	}
+	return least
+}

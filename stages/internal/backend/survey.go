@@ -1,0 +1,116 @@
+package backend
+
+import (
+	"os"
+	"strings"
+	"sync"
+)
+
+// Status is what a backend needs and whether it is here.
+type Status struct {
+	Name    string   `json:"backend"`
+	Usable  bool     `json:"usable"`
+	Problem string   `json:"problem,omitempty"` // why it is not usable
+	API     string   `json:"api,omitempty"`     // version of the plugin's interface, where this binary could load it
+	Plugin  *Plugin  `json:"plugin,omitempty"`
+	Devices []Device `json:"devices,omitempty"`
+	Class   string   `json:"class"`
+}
+
+// Survey looks at all backends. Problems do not hide one another: a plugin is
+// reported also where the binary cannot use it.
+func Survey() []Status {
+	var out []Status
+	for _, name := range Names() {
+		s := Status{Name: name, Class: Class(name)}
+		if name == "go" {
+			s.Usable = true
+			out = append(out, s)
+			continue
+		}
+		here := machine()
+		var problems []string
+		note := func(err error) {
+			if err != nil {
+				problems = append(problems, err.Error())
+			}
+		}
+		note(builtWithXLA())
+		if name == "xla:cuda" {
+			s.Devices = here.devices
+			note(here.driver)
+		}
+		if p := here.plugins[name]; p.err != nil {
+			note(p.err)
+		} else {
+			s.Plugin = &p.plugin
+			api, err := loadPlugin(p.plugin.Path)
+			if err != errWithoutXLA {
+				note(err)
+			}
+			s.API = api
+		}
+		s.Usable, s.Problem = len(problems) == 0, strings.Join(problems, "; ")
+		out = append(out, s)
+	}
+	return out
+}
+
+// surroundings are what does not change while the process lives.
+type surroundings struct {
+	devices []Device
+	driver  error
+	plugins map[string]search
+}
+
+type search struct {
+	plugin Plugin
+	err    error
+}
+
+var (
+	surroundingsMu sync.Mutex
+	looked         = make(map[string]*surroundings) // by environment
+)
+
+// machine looks around once: asking the driver and Python takes long enough
+// that it must not happen for every trial of a plan.
+func machine() *surroundings {
+	var env strings.Builder
+	for _, name := range pluginEnvironment {
+		env.WriteString(os.Getenv(name) + "\x00")
+	}
+	surroundingsMu.Lock()
+	defer surroundingsMu.Unlock()
+	if s := looked[env.String()]; s != nil {
+		return s
+	}
+	s := &surroundings{plugins: make(map[string]search)}
+	s.devices, s.driver = cudaDevices()
+	for _, name := range Names()[1:] {
+		p, err := FindPlugin(name)
+		s.plugins[name] = search{p, err}
+	}
+	looked[env.String()] = s
+	return s
+}
+
+// xlaClass names what may change the bits of XLA's results: the plugin with
+// the libraries it came with, and for a GPU its model and driver.
+func xlaClass(name string) []string {
+	var parts []string
+	here := machine()
+	if p := here.plugins[name]; p.err == nil {
+		parts = append(parts, versionList(p.plugin.Versions)...)
+	}
+	if name == "xla:cuda" {
+		seen := make(map[string]bool)
+		for _, d := range here.devices {
+			if text := "device=" + d.Name + " driver=" + d.Driver; !seen[text] {
+				seen[text] = true
+				parts = append(parts, text)
+			}
+		}
+	}
+	return parts
+}
