@@ -2,9 +2,6 @@ package ml
 
 import "testing"
 
-// FingerprintOver is Fingerprint over any backend, for tests.
-var FingerprintOver = fingerprint
-
 func TestWhatCannotBeHashedIsAnError(t *testing.T) {
 	op := begin("x")
 	op.attribute(struct{ f func() }{})

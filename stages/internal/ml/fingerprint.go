@@ -18,10 +18,13 @@ import (
 // graph is built over the pure-Go backend's shapes but neither compiled nor
 // run, with every fused operation hidden, so that all backends agree on it.
 func Fingerprint(p Program) (cache.Digest, error) {
-	return fingerprint(gobackend.GetBackend(), p)
+	return FingerprintOver(gobackend.GetBackend(), p)
 }
 
-func fingerprint(over compute.Backend, p Program) (cache.Digest, error) {
+// FingerprintOver is Fingerprint with the shapes and capabilities of any
+// backend, which must not change it. Tests hold backends against each other by
+// it.
+func FingerprintOver(over compute.Backend, p Program) (cache.Digest, error) {
 	var root cache.Digest
 	g, err := build(recordingBackend{over, &root}, p)
 	if err != nil {
