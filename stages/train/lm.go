@@ -12,22 +12,23 @@ import (
 
 // LM is train "lm": one trial of a language model.
 type LM struct {
-	Data       addr.Instance `hcl:"data" ref:"data" doc:"The tokens."`
-	Model      addr.Instance `hcl:"model" ref:"model" doc:"The network."`
-	Norm       addr.Instance `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
-	Optimizer  addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
-	Seed       int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
-	Steps      int           `hcl:"steps" doc:"Optimizer steps."`
-	ClipNorm   *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
-	Accumulate int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
-	Precision  string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
-	Backend    string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
-	Batch      Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
-	Schedule   *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
-	Evaluate   *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
-	Probe      *Probe        `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
-	Checkpoint *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
-	Diverge    float64       `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
+	Data          addr.Instance `hcl:"data" ref:"data" doc:"The tokens."`
+	Model         addr.Instance `hcl:"model" ref:"model" doc:"The network."`
+	Norm          addr.Instance `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
+	Optimizer     addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
+	Seed          int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
+	Steps         int           `hcl:"steps" doc:"Optimizer steps."`
+	ClipNorm      *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
+	Accumulate    int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
+	Precision     string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
+	Backend       string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
+	Deterministic bool          `hcl:"deterministic,optional" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
+	Batch         Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
+	Schedule      *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
+	Evaluate      *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
+	Probe         *Probe        `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
+	Checkpoint    *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
+	Diverge       float64       `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
 }
 
 // Batch is the size of a micro-batch.

@@ -45,6 +45,11 @@ type row struct {
 }
 
 func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
+	if t.Deterministic {
+		if err := backend.MakeDeterministic(); err != nil {
+			return nil, err
+		}
+	}
 	b, err := backend.Open(t.Backend, env.Threads)
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -32,6 +33,21 @@ func Open(name string, threads int) (compute.Backend, error) {
 		return openXLA(name)
 	}
 	return nil, fmt.Errorf("there is no backend %q", name)
+}
+
+// MakeDeterministic tells XLA, which reads its flags when a backend opens for
+// the first time, to use only what repeats its bits. It holds for the whole
+// process.
+func MakeDeterministic() error {
+	const variable, flag = "XLA_FLAGS", "--xla_gpu_deterministic_ops=true"
+	flags := strings.Fields(os.Getenv(variable))
+	if slices.Contains(flags, flag) {
+		return nil
+	}
+	if err := os.Setenv(variable, strings.Join(append(flags, flag), " ")); err != nil {
+		return fmt.Errorf("setting %s: %w", variable, err)
+	}
+	return nil
 }
 
 // errWithoutXLA is the answer of binaries that were built without the tag.

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,18 @@ func TestClassNamesWhatChangesBits(t *testing.T) {
 	for _, want := range []string{"go ", "go1."} {
 		if !strings.Contains(class, want) {
 			t.Errorf("Class = %q, want it to hold %q", class, want)
+		}
+	}
+}
+
+func TestMakeDeterministic(t *testing.T) {
+	t.Setenv("XLA_FLAGS", "--xla_dump_to=/tmp/x")
+	for range 2 { // once is enough
+		if err := backend.MakeDeterministic(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := os.Getenv("XLA_FLAGS"), "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"; got != want {
+			t.Errorf("XLA_FLAGS = %q, want %q", got, want)
 		}
 	}
 }
