@@ -50,11 +50,10 @@ type watch struct {
 	progress func(pipeline.Progress)
 	ended    chan error // has room for the answer
 
-	place    place
-	misses   int
-	losses   int
-	attempts int
-	told     pipeline.Progress
+	place  place
+	misses int
+	losses int
+	told   pipeline.Progress
 }
 
 const (
