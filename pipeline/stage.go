@@ -64,7 +64,28 @@ type Work struct {
 	Parameters    int64   `json:"parameters"`
 	Tokens        int64   `json:"tokens"`
 	FLOPsPerToken float64 `json:"flops_per_token"`
+	Memory        Memory  `json:"memory"`
+	Device        int64   `json:"device_memory,omitempty"` // bytes of what it runs on; 0 for not known
 }
+
+// Memory is what an action needs at a time, in bytes.
+type Memory struct {
+	Parameters  int64 `json:"parameters"`
+	State       int64 `json:"state"` // of the optimizer
+	Gradients   int64 `json:"gradients"`
+	Logits      int64 `json:"logits"`      // estimated
+	Activations int64 `json:"activations"` // estimated
+}
+
+// Least is what it needs whatever the program makes of the rest.
+func (m Memory) Least() int64 { return m.Parameters + m.State + m.Gradients }
+
+// Total is the estimate of all.
+func (m Memory) Total() int64 { return m.Least() + m.Logits + m.Activations }
+
+// Fits reports whether the action may fit its device. What is only estimated
+// does not count against it.
+func (w Work) Fits() bool { return w.Device == 0 || w.Memory.Least() <= w.Device }
 
 // FLOPs is the arithmetic of the whole action, in operations.
 func (w Work) FLOPs() float64 { return w.FLOPsPerToken * float64(w.Tokens) }

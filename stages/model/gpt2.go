@@ -64,7 +64,7 @@ func (m *GPT2) Resolve() {
 
 // Traits implements Model.
 func (m *GPT2) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Longest: m.Positions, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Longest: m.Positions, Noisy: m.Dropout > 0}
 }
 
 // Params implements Model.

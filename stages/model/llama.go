@@ -70,7 +70,7 @@ func (m *Llama) Resolve() {
 
 // Traits implements Model.
 func (m *Llama) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Noisy: m.Dropout > 0}
 }
 
 // Params implements Model.

@@ -25,9 +25,9 @@ type Model interface {
 
 // Traits are facts about a model.
 type Traits struct {
-	Layers, Width int
-	Longest       int  // positions of the longest sequence; 0 for no limit
-	Noisy         bool // draws noise in training
+	Layers, Width, Heads int
+	Longest              int  // positions of the longest sequence; 0 for no limit
+	Noisy                bool // draws noise in training
 }
 
 // Kinds lists the stages of block model.

@@ -6,6 +6,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
@@ -117,10 +118,14 @@ func tracedParts(in pipeline.Inputs) cache.Value {
 // work counts the model's parameters and the arithmetic of the trial.
 func (t *LM) work(in pipeline.Inputs) pipeline.Work {
 	m := in.One("model").Stage.(model.Model)
-	params := m.Params(in.One("norm").Stage.(norm.Norm), in.One("data").Stage.(Tokens).Vocabulary())
+	r := t.recipe(in)
+	params := r.params
 	tokens := int64(t.tokensPerStep()) * int64(t.Steps)
 	each := model.FLOPs(m, params, t.Batch.Length)
-	return pipeline.Work{Parameters: model.Parameters(params), Tokens: tokens, FLOPsPerToken: each}
+	return pipeline.Work{
+		Parameters: model.Parameters(params), Tokens: tokens, FLOPsPerToken: each,
+		Memory: memory(params, r.states, m.Traits(), r.vocabulary, t.Accumulate, t.Batch), Device: backend.Memory(t.Backend),
+	}
 }
 
 // computation is what a trial's fingerprints follow from: stages by identity,

@@ -43,6 +43,9 @@ func (g *globals) planCommand() *cobra.Command {
 					return err
 				}
 			}
+			if err := w.fits(plan).Err(); err != nil {
+				return err
+			}
 			if detailed && !plan.Clean() {
 				return exitError{ExitChanges}
 			}

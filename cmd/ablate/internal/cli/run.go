@@ -87,6 +87,9 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	if !g.json && !plan.Clean() && mode != "none" {
 		g.view().Note("%s", g.view().Plan(plan))
 	}
+	if err := w.fits(plan).Err(); err != nil {
+		return err
+	}
 	spared := plan.Saved(ctx, w.store)
 	summary, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
 	if errors.Is(err, pipeline.ErrLeft) {

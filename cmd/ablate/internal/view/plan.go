@@ -81,7 +81,7 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 
 // workText says how large the trials are that a run would train.
 func (v *View) workText(p *pipeline.Plan) string {
-	var least, most int64
+	var least, most, memory int64
 	var flops float64
 	for _, s := range p.Steps {
 		if s.Action != pipeline.Run && s.Action != pipeline.Resume {
@@ -95,6 +95,7 @@ func (v *View) workText(p *pipeline.Plan) string {
 			least = w.Parameters
 		}
 		most = max(most, w.Parameters)
+		memory = max(memory, w.Memory.Total())
 		flops += w.FLOPs()
 	}
 	if most == 0 {
@@ -104,7 +105,7 @@ func (v *View) workText(p *pipeline.Plan) string {
 	if small := Quantity(float64(least)); small != size {
 		size = small + " to " + size
 	}
-	return fmt.Sprintf(", of %s parameters, %s FLOP in all", size, Quantity(flops))
+	return fmt.Sprintf(", of %s parameters and about %sB of memory, %s FLOP in all", size, Quantity(float64(memory)), Quantity(flops))
 }
 
 // Quantity prints a large number with three digits and a prefix.

@@ -1,0 +1,49 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ablate/pipeline"
+)
+
+func TestMemory(t *testing.T) {
+	spec := &LM{Steps: 10, Accumulate: 2, Backend: "go", Batch: Batch{8, 64}, Probe: &Probe{}}
+	m := exampleModel() // 3 layers, width 64, 2 heads, a vocabulary of 256
+	m.Resolve()
+	w := spec.work(exampleInputs())
+	n := w.Parameters
+	want := pipeline.Memory{
+		Parameters: 4 * n, State: 8 * n, Gradients: 4 * n, // AdamW keeps two averages
+		Logits:      4 * 2 * (2 * 8 * 64) * 256,
+		Activations: 4 * (2 * 8 * 64) * 3 * (17*64 + 2*2*64),
+	}
+	if w.Memory != want {
+		t.Errorf("memory = %+v, want %+v", w.Memory, want)
+	}
+	if total := w.Memory.Total(); total != want.Parameters+want.State+want.Gradients+want.Logits+want.Activations {
+		t.Errorf("total = %d", total)
+	}
+	if w.Device != 0 {
+		t.Errorf("the Go backend has a device of %d bytes", w.Device)
+	}
+}
+
+// A device of one MiB, as the driver's tool says, cannot hold the example.
+func TestDeviceThatCannotHoldATrial(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "nvidia-smi"), []byte("#!/bin/sh\necho 'Toy, 1, 1.0'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	spec := &LM{Steps: 10, Accumulate: 1, Backend: "xla:cuda", Batch: Batch{8, 64}, Probe: &Probe{}}
+	w := spec.work(exampleInputs())
+	if w.Device != 1<<20 || w.Fits() {
+		t.Errorf("a device of %d bytes holds at least %d", w.Device, w.Memory.Least())
+	}
+	spec.Backend = "go"
+	if w := spec.work(exampleInputs()); !w.Fits() {
+		t.Error("a trial does not fit where no size is known")
+	}
+}
