@@ -53,6 +53,7 @@ type watch struct {
 	place  place
 	misses int
 	losses int
+	alive  bool // its job was seen waiting or running
 	told   pipeline.Progress
 }
 
@@ -343,7 +344,7 @@ func (c *Cluster) adopt(w *watch, jobs map[string]job) bool {
 func (c *Cluster) follow(w *watch, p place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w.place, w.misses = p, 0
+	w.place, w.misses, w.alive = p, 0, false
 	c.places[w.request.Key] = p
 	if w.slurm.Detach {
 		c.left++
@@ -469,6 +470,7 @@ func (c *Cluster) look(w *watch, j job, there, unanswered bool) {
 		return
 	case there:
 		w.misses = 0
+		w.alive = w.alive || j.state != "COMPLETING" && j.state != "CANCELLED"
 		now := last.progress
 		if j.state != "RUNNING" || now.Steps == 0 {
 			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
@@ -498,8 +500,10 @@ func (c *Cluster) lost(w *watch, last attempt) {
 	b := w.place.batch
 	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
 	e := endingOf(b.job, w.place.task)
-	stopped := last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
-	if !stopped || e.state == "CANCELLED" {
+	// Of a job that an earlier coordinator cancelled we see the end only.
+	cancelled := e.state == "CANCELLED" && w.alive
+	stopped := e.state == "CANCELLED" && !w.alive || last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	if !stopped || cancelled {
 		err, again := explainEnding(name, e, c.tail(w))
 		if w.losses++; !again || w.losses >= lossesToFail {
 			c.finish(w, err)

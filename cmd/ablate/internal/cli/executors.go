@@ -68,12 +68,12 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 	return out, cluster, nil
 }
 
-// labels are those of the executors that the study asks for.
+// labels are those of the executors that the study asks for, beside this machine.
 func (w *workspace) labels() []string {
 	seen := make(map[string]bool)
 	var out []string
 	for _, inst := range w.graph.Study.Instances {
-		if label := inst.Runtime.Executor; label != "" && !seen[label] {
+		if label := inst.Runtime.Executor; label != "" && label != hcl.LocalExecutor && !seen[label] {
 			seen[label] = true
 			out = append(out, label)
 		}
