@@ -17,8 +17,9 @@ import (
 // again. Long beside a stat, short beside a trial.
 const lockPoll = 300 * time.Millisecond
 
-// errLost stops an action whose key another machine has taken over.
-var errLost = errors.New("another machine has taken this over")
+// ErrLost is the cause that stops an action whose key another machine has taken
+// over. What runs elsewhere is then the other machine's, too.
+var ErrLost = errors.New("another machine has taken this over")
 
 // execution is one run of a plan: a lane for each executor, one mutex.
 type execution struct {
@@ -185,12 +186,12 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 	go func() {
 		select {
 		case <-x.runner.Planner.Store.Lost(s.Key):
-			stop(errLost)
+			stop(ErrLost)
 		case <-held.Done():
 		}
 	}()
 	err = x.runner.attempts(held, x.plan, s, threads, func(e Event) { x.emit(s, e) })
-	if err != nil && errors.Is(context.Cause(held), errLost) { // the other's result will do
+	if err != nil && errors.Is(context.Cause(held), ErrLost) { // the other's result will do
 		x.poll(ctx, s)
 		return
 	}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -33,7 +34,8 @@ func (s Slurm) Launch(ctx context.Context, req pipeline.Request, progress func(p
 	case err := <-w.ended:
 		return err
 	case <-ctx.Done():
-		s.Cluster.stop(w, s.Config.OnInterrupt == "cancel")
+		taken := errors.Is(context.Cause(ctx), pipeline.ErrLost) // with its job
+		s.Cluster.stop(w, s.Config.OnInterrupt == "cancel" && !taken)
 		<-w.ended
 		return context.Cause(ctx)
 	}
