@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -134,16 +135,51 @@ func (l *lab) write(t *testing.T, name, text string) {
 }
 
 // start runs ablate on the study, its output in the buffer.
-func (l *lab) start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+func (l *lab) start(t *testing.T, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	cmd := l.command(l.program, append(args, "--chdir", l.dir)...)
 	cmd.Env = append(slices.Clone(cmd.Env), "ABLATE_CACHE_DIR="+filepath.Join(l.dir, "store"))
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := new(output)
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, &out
+	return cmd, out
+}
+
+// output is what a process has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// String is all of it.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// freeze stops the processes that train for this lab where they stand; thaw
+// lets them go on.
+func (l *lab) freeze(t *testing.T) (thaw func()) {
+	t.Helper()
+	nodes := strings.Fields(l.must(t, "pgrep", "-f", "exec --spool "+l.dir))
+	for _, pid := range nodes {
+		l.must(t, "pkill", "-STOP", "-P", pid)
+	}
+	var pids []string
+	for _, pid := range nodes {
+		pids = append(pids, strings.Fields(l.must(t, "pgrep", "-P", pid))...)
+	}
+	return func() { l.must(t, "kill", append([]string{"-CONT"}, pids...)...) }
 }
 
 // ablate runs ablate and checks its exit code.
@@ -265,7 +301,7 @@ func TestSlurm(t *testing.T) {
 
 	// An allocation's time limit is a minute at least, so this goes on beside
 	// all that follows.
-	const long = 20000
+	const long = 40000
 	limited := c.newLab(t, 1, long, "  time      = \"1m\"\n")
 	chain, chained := limited.start(t, "run", "--progress", "plain")
 	defer chain.Process.Kill()
@@ -297,7 +333,25 @@ func TestSlurm(t *testing.T) {
 		apart(t, c.newLab(t, 4, 3, ""), "slurm", "  partition = \"main\"\n  poll      = \"300ms\"\n")
 	})
 
-	const steps = 3000
+	const steps = 10000
+	t.Run("warned of the time limit", func(t *testing.T) {
+		l := c.newLab(t, 1, steps, "")
+		run, out := l.start(t, "run", "--progress", "none")
+		for i := range 2 {
+			l.trains(t, i)
+			id, _ := l.job(t)
+			c.must(t, "scancel", "--batch", "--signal=USR1", id)
+		}
+		if err := run.Wait(); err != nil {
+			t.Fatalf("the run ends with %v:\n%s\n%s", err, out, l.outputs())
+		}
+		if n := len(l.glob("spool/*/*.jsonl")); n != 3 {
+			t.Errorf("it took %d allocations, want 3", n)
+		}
+		l.batches(t, 1)
+		l.resumed(t, steps)
+	})
+
 	t.Run("preempted", func(t *testing.T) {
 		l := c.newLab(t, 1, steps, "")
 		run, out := l.start(t, "run", "--progress", "none")
@@ -321,10 +375,13 @@ func TestSlurm(t *testing.T) {
 		run, out := l.start(t, "run", "--progress", "none")
 		l.trains(t, 0)
 		_, node := l.job(t)
-		// The node is gone for Slurm, and yet its process lives on: both
-		// attempts end, and the result is the same.
+		// The node is gone for Slurm, and its process comes back when another
+		// is at the same trial: both end, and the result is the same.
+		thaw := l.freeze(t)
 		c.must(t, "pkill", "-9", "-f", "slurmd .*"+c.dir+".* -N "+node+"$")
 		c.run("pkill", "-9", "-f", "slurmstepd: .*"+node)
+		l.trains(t, 1)
+		thaw()
 		if err := run.Wait(); err != nil {
 			t.Fatalf("the run ends with %v:\n%s\n%s", err, out, l.outputs())
 		}
@@ -337,13 +394,18 @@ func TestSlurm(t *testing.T) {
 		l := c.newLab(t, 2, steps, "")
 		run, _ := l.start(t, "run", "--progress", "none")
 		l.trains(t, 0)
+		until(t, "a trial beside it", func() bool { return strings.Count(l.outputs(), "msg=start") == 2 })
+		thaw := l.freeze(t)
 		run.Process.Signal(syscall.SIGKILL)
 		run.Wait()
 		if out := l.ablate(t, 0, "status"); !strings.Contains(out, "submitted") || !strings.Contains(out, "main: job ") {
 			t.Errorf("status says\n%s", out)
 		}
-		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "Adopted 2 of Slurm's jobs") {
-			t.Errorf("the next run says\n%s", out)
+		again, out := l.start(t, "run", "--progress", "none")
+		until(t, "adoption", func() bool { return strings.Contains(out.String(), "Adopted 2 of Slurm's jobs") })
+		thaw()
+		if err := again.Wait(); err != nil {
+			t.Errorf("the next run ends with %v:\n%s", err, out)
 		}
 		l.batches(t, 1)
 		if n := strings.Count(l.outputs(), "msg=start"); n != 2 {
@@ -367,6 +429,10 @@ func TestSlurm(t *testing.T) {
 			l := c.newLab(t, 1, steps, "  on_interrupt = \""+how+"\"\n")
 			run, out := l.start(t, "run", "--progress", "none")
 			l.trains(t, 0)
+			thaw := func() {}
+			if left {
+				thaw = l.freeze(t)
+			}
 			run.Process.Signal(os.Interrupt)
 			run.Wait()
 			if code := run.ProcessState.ExitCode(); code != 130 {
@@ -375,9 +441,13 @@ func TestSlurm(t *testing.T) {
 			if got := strings.Contains(out.String(), "1 trial goes on in Slurm"); got != left {
 				t.Errorf("%s: it says\n%s", how, out)
 			}
-			out2 := l.ablate(t, 0, "run", "--progress", "none")
-			if got := strings.Contains(out2, "Adopted 1 of Slurm's jobs"); got != left {
-				t.Errorf("%s: the next run says\n%s", how, out2)
+			again, next := l.start(t, "run", "--progress", "none")
+			if left {
+				until(t, "adoption", func() bool { return strings.Contains(next.String(), "Adopted 1 of Slurm's jobs") })
+			}
+			thaw()
+			if err := again.Wait(); err != nil {
+				t.Errorf("%s: the next run ends with %v:\n%s", how, err, next)
 			}
 			if !left {
 				l.resumed(t, steps)
