@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,13 +43,13 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit, "snippet": snippet, "goldenkeys": goldenKeys},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "corpus": corpus, "edit": edit, "snippet": snippet, "goldenkeys": goldenKeys, "goldenoutputs": goldenOutputs},
 	})
 }
 
 // setPaths tells scripts where the examples and a small text are.
 func setPaths(env *testscript.Env) error {
-	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "SCRIPTS": "../../scripts", "DOCS": "../../docs"} {
+	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "GOLDEN": "testdata", "SCRIPTS": "../../scripts", "DOCS": "../../docs"} {
 		abs, err := filepath.Abs(rel)
 		if err != nil {
 			return err
@@ -58,7 +59,7 @@ func setPaths(env *testscript.Env) error {
 	return nil
 }
 
-var update = flag.Bool("update-keys", false, "rewrite the golden keys of the examples")
+var update = flag.Bool("update-golden", false, "rewrite the golden keys and outputs of the examples")
 
 // goldenKeys FILE compares the keys in the output of plan --json with a file. A
 // difference means: this change invalidates users' caches.
@@ -72,15 +73,43 @@ func goldenKeys(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintf(&b, "%s %s %s\n", step.Address, step.Action, step.Key)
 		}
 	}
-	path := ts.MkAbs(args[0])
+	golden(ts, args[0], b.String(), "keys changed, which invalidates users' caches")
+}
+
+// goldenOutputs FILE compares what entries hold, in the output of cache ls
+// --json, with a file. A digest that differs under the same key means: this
+// change serves stale results, until the kind's Version goes up.
+func goldenOutputs(ts *testscript.TestScript, _ bool, args []string) {
+	var lines []string
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	for dec.More() {
+		var line struct {
+			Type  string
+			Entry struct {
+				Key, Block, Type string
+				Artifacts        []struct{ Name, Digest string }
+			}
+		}
+		ts.Check(dec.Decode(&line))
+		for _, a := range line.Entry.Artifacts {
+			lines = append(lines, fmt.Sprintf("%s.%s %s %s %s\n", line.Entry.Block, line.Entry.Type, line.Entry.Key, a.Name, a.Digest))
+		}
+	}
+	slices.Sort(lines)
+	golden(ts, args[0], strings.Join(lines, ""), "outputs changed; where the key is the same, the kind's Version must go up")
+}
+
+// golden compares text with a file, and says what a difference means.
+func golden(ts *testscript.TestScript, name, got, meaning string) {
+	path := ts.MkAbs(name)
 	if *update {
-		ts.Check(os.WriteFile(path, []byte(b.String()), 0o600))
+		ts.Check(os.WriteFile(path, []byte(got), 0o600))
 		return
 	}
 	want, err := os.ReadFile(path)
 	ts.Check(err)
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		ts.Fatalf("keys changed, which invalidates users' caches; if that is meant, run the test with -update-keys (-want +got):\n%s", diff)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		ts.Fatalf("%s; if that is meant, run the test with -update-golden (-want +got):\n%s", meaning, diff)
 	}
 }
 

@@ -15,20 +15,20 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 3, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 4, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "recovery", Version: 2, Partial: "trials",
+		{Block: "analysis", Type: "recovery", Version: 3, Partial: "trials",
 			Doc: "What share of a gap each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 2, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 3, Partial: "trials",
 			Doc: "A response against a level that is a number.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "trajectory", Version: 2, Partial: "trials",
+		{Block: "analysis", Type: "trajectory", Version: 3, Partial: "trials",
 			Doc: "A gap against the step, with a band that holds at all steps at once: when would a pilot have seen it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "mechanism", Version: 2, Partial: "trials",

@@ -3,6 +3,7 @@ package analysis
 import (
 	"encoding/csv"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -98,14 +99,24 @@ func csvOf(rows [][]string) (string, error) {
 }
 
 // decimals prints a number with four.
-func decimals(v float64) string { return strings.Replace(fmt.Sprintf("%.4f", v), "-", "−", 1) }
+func decimals(v float64) string { return typeset("%.4f", v) }
 
 // signed prints a number with its sign.
 func signed(v *float64) string {
 	if v == nil {
 		return ""
 	}
-	return strings.Replace(fmt.Sprintf("%+.4f", *v), "-", "−", 1)
+	return typeset("%+.4f", *v)
+}
+
+// typeset prints a number with a typographer's minus, and with none when it
+// rounds to zero.
+func typeset(format string, v float64) string {
+	s := fmt.Sprintf(format, v)
+	if !strings.ContainsAny(s, "123456789") && !math.IsInf(v, 0) && !math.IsNaN(v) {
+		s = fmt.Sprintf(format, 0.0)
+	}
+	return strings.Replace(s, "-", "−", 1)
 }
 
 // probability prints a p-value.

@@ -167,7 +167,7 @@ func (r *recoveryResult) sections() []section {
 		if v == nil {
 			return ""
 		}
-		return fmt.Sprintf("%.1f %%", 100**v)
+		return typeset("%.1f %%", 100**v)
 	}
 	for _, c := range r.Cells {
 		line := []string{c.Levels[0], c.show(), "", ""}

@@ -56,7 +56,7 @@ func (r *result) anovaGrid() *grid {
 		if v == nil {
 			return ""
 		}
-		return strings.Replace(fmt.Sprintf(format, *v), "-", "−", 1)
+		return typeset(format, *v)
 	}
 	for _, l := range r.Anova {
 		g.add(l.Name, fmt.Sprintf("%.6f", l.SS), fmt.Sprintf("%g", l.DF), show(l.F, "%.3f"), probability(l.P), show(l.Eta2, "%.4f"), show(l.Omega2, "%.4f"))

@@ -203,7 +203,8 @@ func (r *trajectoryResult) sections() []section {
 		g.right = append(g.right, true, true)
 	}
 	g.add(head...)
-	for k := range r.Levels[0].Points {
+	rows := r.rows()
+	for _, k := range rows {
 		line := []string{strconv.Itoa(r.Levels[0].Points[k].Step)}
 		for _, l := range r.Levels {
 			p, band := l.Points[k], ""
@@ -215,6 +216,9 @@ func (r *trajectoryResult) sections() []section {
 		g.add(line...)
 	}
 	var lines []string
+	if all := len(r.Levels[0].Points); len(rows) < all {
+		lines = append(lines, fmt.Sprintf("%d of %d steps are shown; CSV has them all.", len(rows), all))
+	}
 	for _, l := range r.Levels {
 		switch {
 		case l.Seen != nil:
@@ -225,6 +229,24 @@ func (r *trajectoryResult) sections() []section {
 	}
 	out := []section{{title: fmt.Sprintf("Gap of %s to %s by step, with a band for all steps at once", r.Response, r.Baseline), grid: g, lines: lines}}
 	return warned(out, r.Warnings)
+}
+
+// tableRows is how many steps a table has room for; a curve has room for all.
+const tableRows = 20
+
+// rows are the points of a table: the last of every so many, the first, and
+// the steps from which on a gap is seen.
+func (r *trajectoryResult) rows() []int {
+	points := r.Levels[0].Points
+	stride := (len(points) + tableRows - 1) / tableRows
+	var out []int
+	for k, p := range points {
+		seen := slices.ContainsFunc(r.Levels, func(l trajectoryLine) bool { return l.Seen != nil && *l.Seen == p.Step })
+		if k == 0 || seen || (len(points)-1-k)%stride == 0 {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func (r *trajectoryResult) csv() (string, error) {
