@@ -31,7 +31,7 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "trajectory", Version: 3, Partial: "trials",
 			Doc: "A gap against the step, with a band that holds at all steps at once: when would a pilot have seen it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "mechanism", Version: 2, Partial: "trials",
+		{Block: "analysis", Type: "mechanism", Version: 3, Partial: "trials",
 			Doc: "What the probes saw inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
 		{Block: "analysis", Type: "report", Version: 2,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 	"gonum.org/v1/plot"
@@ -30,13 +31,15 @@ type figure struct {
 	bar    *plot.Plot     // the scale at their right
 }
 
+// barWidth is the room for the scale of panels, its title and its numbers.
+const barWidth = 1.25 * vg.Inch
+
 // paint draws the figure on a canvas.
 func (f figure) paint(c draw.Canvas) {
 	if f.panels == nil {
 		f.plot.Draw(c)
 		return
 	}
-	const barWidth = 1 * vg.Inch
 	f.bar.Draw(draw.Crop(c, c.Max.X-c.Min.X-barWidth, 0, 0, 0))
 	c = draw.Crop(c, 0, -barWidth-vg.Points(12), 0, 0)
 	tiles := draw.Tiles{Rows: len(f.panels), Cols: len(f.panels[0]), PadX: vg.Points(8), PadY: vg.Points(8)}
@@ -107,15 +110,20 @@ func stamp(c draw.Canvas, text string) {
 	c.FillText(style, vg.Point{X: c.Min.X + vg.Points(4), Y: c.Max.Y - vg.Points(2)}, text)
 }
 
-// room widens the axes a little, and upwards for the legend where there is one.
-func (f figure) room() {
+// room widens the axes a little, and upwards for the legend where there is one;
+// a long legend makes the figure higher.
+func (f *figure) room() {
 	if f.panels != nil {
 		return
 	}
+	const line, below = 16, 50 // of the legend, and what the x axis takes, in points
+	legend := float64(line * f.legend)
+	f.height = max(f.height, vg.Points(2*legend+below))
+	share := legend / (f.height.Points() - below)
 	x, y := &f.plot.X, &f.plot.Y
 	wide, high := x.Max-x.Min, y.Max-y.Min
 	x.Min, x.Max = x.Min-0.03*wide, x.Max+0.03*wide
-	y.Min, y.Max = y.Min-0.03*high, y.Max+(0.03+0.075*float64(f.legend))*high
+	y.Min, y.Max = y.Min-0.03*high, y.Max+(0.03+1.06*share/(1-share))*high
 }
 
 // inks are Okabe and Ito's colours for all eyes, dark ones first; with shapes
@@ -184,6 +192,57 @@ func series(p *plot.Plot, i int, name string, points whiskers, connected bool) {
 	if name != "" {
 		p.Legend.Add(name, thumbs...)
 	}
+}
+
+// crowded is from how many points on a line has room for a band and a few
+// marks, not for an interval at every point.
+const crowded = 24
+
+// course draws one line of points by step, the interval of each as a band.
+func course(p *plot.Plot, i int, name string, points whiskers) {
+	if len(points.XYs) < crowded {
+		series(p, i, name, points, true)
+		return
+	}
+	ink := inks[i%len(inks)]
+	if points.YErrors != nil {
+		band(p, ink, points)
+	}
+	line, err := plotter.NewLine(points.XYs)
+	if err != nil {
+		return // without a finite point there is nothing to draw
+	}
+	line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(1.2), Dashes: dashes[i%len(dashes)]}
+	p.Add(line)
+	// Marks of different lines are kept apart, so that all are seen.
+	var few plotter.XYs
+	for k, every := i%8*len(points.XYs)/64, len(points.XYs)/8; k < len(points.XYs); k += every {
+		few = append(few, points.XYs[k])
+	}
+	marks, err := plotter.NewScatter(few)
+	if err != nil {
+		return
+	}
+	marks.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: shapes[i%len(shapes)]}
+	p.Add(marks)
+	p.Legend.Add(name, marks, line)
+}
+
+// band fills what the intervals of a line enclose.
+func band(p *plot.Plot, ink color.RGBA, points whiskers) {
+	var upper, lower plotter.XYs
+	for k, at := range points.XYs {
+		upper = append(upper, plotter.XY{X: at.X, Y: at.Y + points.YErrors[k].High})
+		lower = append(lower, plotter.XY{X: at.X, Y: at.Y - points.YErrors[k].Low})
+	}
+	slices.Reverse(lower)
+	area, err := plotter.NewPolygon(append(upper, lower...))
+	if err != nil {
+		return
+	}
+	area.LineStyle.Width = 0
+	area.Color = color.NRGBA{R: ink.R, G: ink.G, B: ink.B, A: 40}
+	p.Add(area)
 }
 
 // halfOf is half the width of a mean's t interval, 0 for a single trial.

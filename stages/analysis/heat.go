@@ -75,14 +75,32 @@ func (r *mechanismResult) heat() (figure, bool) {
 		panels[len(panels)-1][i%columns] = p
 	}
 	bar := newPlot("", r.title())
-	bar.Add(&plotter.ColorBar{ColorMap: colours, Vertical: true})
+	scale := plotter.NewHeatMap(scaleGrid{low, high}, colours.Palette(shades))
+	scale.Min, scale.Max = low, high
+	bar.Add(scale)
 	bar.HideX()
 	bar.X.Padding, bar.Y.Padding = 0, 0
 	return figure{
 		name: "heat", panels: panels, bar: bar,
-		width: vg.Length(float64(columns)*2.6+1.2) * vg.Inch, height: vg.Length(float64(len(panels))*2.2) * vg.Inch,
+		width: vg.Length(float64(columns)*2.6)*vg.Inch + barWidth, height: vg.Length(float64(len(panels))*2.2) * vg.Inch,
 	}, true
 }
+
+// scaleGrid is a range of values as a grid, each row one of them. It is drawn
+// as areas, since browsers keep the proportions of a picture in SVG.
+type scaleGrid struct{ low, high float64 }
+
+// Dims implements plotter.GridXYZ.
+func (scaleGrid) Dims() (c, r int) { return 2, 48 }
+
+// X implements plotter.GridXYZ.
+func (scaleGrid) X(c int) float64 { return float64(c) }
+
+// Y implements plotter.GridXYZ.
+func (g scaleGrid) Y(r int) float64 { return g.low + (g.high-g.low)*float64(r)/47 }
+
+// Z implements plotter.GridXYZ.
+func (g scaleGrid) Z(_, r int) float64 { return g.Y(r) }
 
 func newHeatGrid(c mechanismCell, layers int) heatGrid {
 	g := heatGrid{layers: layers, values: make(map[[2]int]float64)}

@@ -226,7 +226,7 @@ func (r *mechanismResult) figures() []figure {
 			}
 		}
 		if len(w.XYs) > 0 {
-			series(p, i, c.Name, w, true)
+			course(p, i, c.Name, w)
 		}
 	}
 	out := []figure{{name: "mechanism", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Cells)}}

@@ -276,7 +276,7 @@ func (r *trajectoryResult) figures() []figure {
 			}
 			w.YErrors = append(w.YErrors, e)
 		}
-		series(p, i+1, l.Level, w, true)
+		course(p, i+1, l.Level, w)
 	}
 	gap := figure{name: "trajectory", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Levels)}
 	q := newPlot("step", r.Response)
@@ -289,7 +289,7 @@ func (r *trajectoryResult) figures() []figure {
 				w.YErrors = append(w.YErrors, struct{ Low, High float64 }{half, half})
 			}
 		}
-		series(q, i, c.Level, w, true)
+		course(q, i, c.Level, w)
 	}
 	return []figure{gap, {name: "curves", plot: q, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Curves)}}
 }
