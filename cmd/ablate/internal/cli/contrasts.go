@@ -96,8 +96,7 @@ type exportedLine struct {
 
 // analysisResult is what programs may know of an analysis's result.
 type analysisResult struct {
-	Factors []struct{ Name string }
-	Cells   []struct {
+	Cells []struct {
 		Levels   []string
 		N        int
 		Mean, SD *float64

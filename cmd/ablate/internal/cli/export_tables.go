@@ -61,9 +61,12 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 		Use: name + " [STAGE]", Short: short,
 		Long: long + " STAGE is a train block's second label\nor its address; without it all are taken. A file that is there is replaced; in a SQLite\n" +
 			"database only the table is." + codes("3 when some trials have no result yet"),
-		Example: "  ablate export " + name + " --format parquet --to " + name + ".parquet",
+		Example: "  ablate export " + name + " --to " + name + ".parquet",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if format == "" {
+				format = tables.FormatOf(to)
+			}
 			if !slices.Contains(tables.Formats, format) {
 				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(tables.Formats, ", "))
 			}
@@ -92,7 +95,7 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "csv", strings.Join(tables.Formats, ", "))
+	c.Flags().StringVar(&format, "format", "", strings.Join(tables.Formats, ", ")+" (default: what the file's ending says, or csv)")
 	c.Flags().StringVar(&to, "to", "", "the `file` to write; standard output without it")
 	g.targetFlag(c)
 	return c

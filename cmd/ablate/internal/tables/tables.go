@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,20 @@ type Table struct {
 // Formats lists what Write takes. SQLite has a function of its own, because it
 // writes into files that are there.
 var Formats = []string{"csv", "jsonl", "parquet", "sqlite"}
+
+// FormatOf is the format that a file's ending stands for: csv where it says
+// nothing.
+func FormatOf(file string) string {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".jsonl", ".ndjson":
+		return "jsonl"
+	case ".parquet":
+		return "parquet"
+	case ".db", ".sqlite", ".sqlite3":
+		return "sqlite"
+	}
+	return "csv"
+}
 
 // Write writes a table as csv, jsonl or parquet.
 func Write(w io.Writer, t *Table, format string) error {
