@@ -96,6 +96,35 @@ type lab struct {
 	dir string
 }
 
+// documented runs the study and the configuration that docs/slurm.md shows, with
+// fewer steps, and with this cluster's partition.
+func documented(t *testing.T, l *lab) {
+	page, err := os.ReadFile("../../../../docs/slurm.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := func(from, to string) string {
+		_, rest, ok := strings.Cut(string(page), from)
+		text, _, closed := strings.Cut(rest, to)
+		if !ok || !closed {
+			t.Fatalf("the page has nothing between %q and %q", from, to)
+		}
+		return text
+	}
+	l.write(t, "corpus.txt", strings.Repeat("the quick brown fox jumps over the lazy dog\n", 500))
+	l.write(t, "study.hcl", strings.Replace(between("```hcl\n", "```"), "steps     = 200", "steps     = 3", 1))
+	config := between("executor \"slurm\" \"a100\" {\n", "\n    }")
+	l.write(t, ".ablate/config.hcl", "executor \"slurm\" \"a100\" {\n"+strings.NewReplacer(
+		`"gpu"`, `"main"`, `"--account=lab", "--constraint=a100"`, `"--nice=0"`,
+	).Replace(config)+"\n  poll = \"300ms\"\n}\n")
+	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "6 trials trained, 0 cached") {
+		t.Errorf("the run says\n%s", out)
+	}
+	if n := strings.Count(l.outputs(), "msg=start"); n != 6 {
+		t.Errorf("%d trials were started on the cluster, want 6:\n%s", n, l.outputs())
+	}
+}
+
 // newLab writes a study of so many trials and steps. The configuration comes
 // after the label of the executor.
 func (c *elsewhere) newLab(t *testing.T, seeds, steps int, config string) *lab {
@@ -328,6 +357,8 @@ func TestSlurm(t *testing.T) {
 			t.Errorf("there were %d allocations, want 2 for 6 trials:\n%s", len(names), l.outputs())
 		}
 	})
+
+	t.Run("the documentation's study", func(t *testing.T) { documented(t, c.newLab(t, 1, 3, "")) })
 
 	t.Run("no shared folder", func(t *testing.T) {
 		apart(t, c.newLab(t, 4, 3, ""), "slurm", "  partition = \"main\"\n  poll      = \"300ms\"\n")
