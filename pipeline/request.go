@@ -31,6 +31,8 @@ type Request struct {
 	Passes      []string                  `json:"passes,omitempty"` // variables of the environment, by name
 	Resources   hcl.Resources             `json:"resources,omitzero"`
 	Timeout     time.Duration             `json:"timeout,omitempty"` // the child's to keep
+	Again       bool                      `json:"again,omitempty"`   // the child may be sent another request afterwards
+	Log         string                    `json:"log,omitempty"`     // where it logs from now on; "" leaves stderr as it is
 	Program     string                    `json:"program,omitempty"` // the version of ablate that asks; "" lets any answer
 }
 
@@ -70,6 +72,7 @@ func request(a *ActionRun, dir string) (Request, error) {
 		Address: a.Address, Block: a.Kind.Block, Type: a.Kind.Type, Spec: spec,
 		Study: a.Inputs.Study, Dir: dir, Strict: a.Strict, Key: a.Key, Ingredients: a.Frozen,
 		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads, Trace: a.Trace,
+		Again: a.Kind.Program,
 	}
 	if p, ok := a.Stage.(Passing); ok {
 		r.Passes = p.Passes()

@@ -29,6 +29,10 @@ type Kind struct {
 	Definition bool
 	// Child makes instances run in a process of their own (ablate exec).
 	Child bool
+	// Program says that the work is done by a program of the user's, in a
+	// process of its own once more: the child only looks after it, and may look
+	// after another one's afterwards.
+	Program bool
 	// Partial names the attribute whose members may be missing when the user
 	// asks for answers from what there is. "" for a stage that needs all.
 	Partial string

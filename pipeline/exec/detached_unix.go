@@ -2,8 +2,31 @@
 
 package exec
 
-import "syscall"
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // detached puts the child in a process group of its own, so that Ctrl-C in a
 // terminal reaches the parent alone, which then stops its children in order.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// canRedirect says whether a process can change where its stderr goes, with all
+// that the runtime and its own children write there.
+const canRedirect = true
+
+// redirect makes a file the process's stderr.
+func redirect(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	defer f.Close()
+	if err := unix.Dup2(int(f.Fd()), int(os.Stderr.Fd())); err != nil {
+		return fmt.Errorf("changing to the log %s: %w", path, err)
+	}
+	return nil
+}

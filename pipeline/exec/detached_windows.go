@@ -2,10 +2,18 @@
 
 package exec
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 // detached puts the child in a process group of its own, so that Ctrl-C in a
 // console reaches the parent alone, which then stops its children in order.
 func detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
+
+// canRedirect says whether a process can change where its stderr goes.
+const canRedirect = false
+
+func redirect(string) error { return errors.New("the log of a process cannot be changed here") }

@@ -2,24 +2,17 @@ package exec
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"ablate/cache"
 	"ablate/pipeline"
 )
-
-// grace is how long a child may take to stop cleanly once it was asked to.
-const grace = 20 * time.Second
 
 // Local launches children on this machine.
 type Local struct {
@@ -29,6 +22,7 @@ type Local struct {
 	Append  bool     // go on with a log that is there
 	Through bool     // the child needs what opens the remote
 	Machine *Machine // what actions may take of this machine; nil takes no care
+	Idle    *Idle    // keeps children that may take another action; nil starts each anew
 }
 
 // LogPath implements pipeline.Launcher.
@@ -51,70 +45,10 @@ func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(p
 	defer log.Close()
 	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
 	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes, l.Through), share.environment()...)
+	if l.Idle != nil && req.Again {
+		return l.Idle.talk(ctx, cmd, req, log, progress)
+	}
 	return talk(ctx, cmd, req, log, progress)
-}
-
-// talk starts a child that speaks the protocol, and follows it to its end.
-func talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
-	cmd.Stderr = log
-	cmd.SysProcAttr = detached()
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("piping to the child: %w", err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("piping from the child: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting a child process: %w", err)
-	}
-	// Stopping is closing stdin; what does not stop within the grace is killed.
-	stop := context.AfterFunc(ctx, func() {
-		stdin.Close()
-		time.AfterFunc(grace, func() { cmd.Process.Kill() })
-	})
-	defer stop()
-	return converse(ctx, cmd, req, stdin, stdout, log, progress)
-}
-
-// converse sends the request, follows the answer and reaps the child.
-func converse(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, stdin io.WriteCloser,
-	stdout io.Reader, log io.Writer, progress func(pipeline.Progress)) error {
-	var done, stopped bool
-	var failed *failure
-	sent := json.NewEncoder(stdin).Encode(req)
-	read := readMessages(stdout, func(m message) {
-		switch {
-		case m.Progress != nil:
-			progress(*m.Progress)
-		case m.Done != nil:
-			done = true
-		case m.Stopped != nil:
-			stopped = true
-		case m.Failed != nil:
-			failed = m.Failed
-		}
-	})
-	stdin.Close()
-	io.Copy(io.Discard, stdout)
-	waited := cmd.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case failed != nil:
-		return failed.err()
-	case done:
-		return nil
-	case stopped:
-		return errStopped
-	}
-	err := errors.Join(sent, read, waited)
-	if err == nil {
-		err = errors.New("it ended without an answer")
-	}
-	fmt.Fprintln(log, "the process ended early:", err)
-	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
 }
 
 // openLog makes an action's log, or goes on with the one that is there.

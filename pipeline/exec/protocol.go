@@ -8,8 +8,9 @@
 //
 // The protocol: the parent writes the request to the child's stdin as one line
 // of JSON and keeps the pipe open. The child answers on stdout, one JSON
-// message a line, and logs to stderr. When stdin ends, because the parent
-// closes it or dies, the child stops cleanly.
+// message a line, and logs to stderr. After an action of a program of the
+// user's, another request may follow. When stdin ends, because the parent closes
+// it or dies, the child stops cleanly.
 package exec
 
 import (

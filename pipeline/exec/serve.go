@@ -29,40 +29,73 @@ type Child struct {
 	Program string // this program's version
 }
 
-// Serve reads one request from in, computes it and answers on out. The
-// returned error has been told to the parent already.
+// Serve reads a request from in, computes it and answers on out; then the next
+// one, if the last may be followed by another. The returned error has been told
+// to the parent already.
 func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	answer := &answerer{enc: json.NewEncoder(out)}
-	stream := bufio.NewReader(in)
-	line, err := stream.ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("reading the request: %w", err)
+	requests := requestLines(in, cancel)
+	line, ok := <-requests
+	if !ok {
+		return errors.New("reading the request: there is none")
 	}
-	go func() { // ends with the process or when stdin does
-		io.Copy(io.Discard, stream)
-		cancel(errClosed)
-	}()
-	if err := c.compute(ctx, line, answer); err != nil {
-		if ctx.Err() != nil {
-			c.Log.Info("stopped", "cause", context.Cause(ctx))
-			answer.send(message{Stopped: &struct{}{}})
+	for ok {
+		again, err := c.compute(ctx, line, answer)
+		if err != nil {
+			if ctx.Err() != nil {
+				c.Log.Info("stopped", "cause", context.Cause(ctx))
+				answer.send(message{Stopped: &struct{}{}})
+				return err
+			}
+			c.Log.Error("failed", "error", err)
+			answer.send(message{Failed: newFailure(err)})
 			return err
 		}
-		c.Log.Error("failed", "error", err)
-		answer.send(message{Failed: newFailure(err)})
-		return err
+		answer.send(message{Done: &struct{}{}})
+		if !again {
+			break
+		}
+		line, ok = <-requests
 	}
-	answer.send(message{Done: &struct{}{}})
 	return nil
 }
 
-func (c Child) compute(ctx context.Context, line []byte, answer *answerer) error {
+// requestLines reads lines until the parent closes the stream or dies, and then
+// cancels.
+func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
+	lines := make(chan []byte)
+	go func() { // ends with the process or when stdin does
+		defer close(lines)
+		defer cancel(errClosed)
+		stream := bufio.NewReader(in)
+		for {
+			line, err := stream.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			lines <- line
+		}
+	}()
+	return lines
+}
+
+// compute does what one line asks for, and says whether another may follow.
+func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (again bool, err error) {
 	var req pipeline.Request
 	if err := json.Unmarshal(line, &req); err != nil {
-		return fmt.Errorf("reading the request: %w", err)
+		return false, fmt.Errorf("reading the request: %w", err)
 	}
+	if req.Log != "" {
+		if err := redirect(req.Log); err != nil {
+			return false, err
+		}
+	}
+	return req.Again, c.do(ctx, req, answer)
+}
+
+func (c Child) do(ctx context.Context, req pipeline.Request, answer *answerer) error {
 	if req.Program != "" && req.Program != c.Program {
 		return fmt.Errorf("%s runs ablate %s, and this run was planned by ablate %s: install the same version there, or name it with program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)

@@ -37,7 +37,7 @@ func Kinds() []pipeline.Kind {
 		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",
 		New: func() pipeline.Stage { return &Binary{DType: "uint16", Split: &Split{Validation: 0.05}} },
 	}, {
-		Block: "data", Type: "command", Version: 1, Child: true,
+		Block: "data", Type: "command", Version: 1, Child: true, Program: true,
 		Doc: "Files that a program of your own makes, in any language, for trials that are programs too.",
 		New: func() pipeline.Stage { return &Command{} },
 	}}

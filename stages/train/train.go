@@ -21,7 +21,7 @@ func Kinds() []pipeline.Kind {
 			}
 		},
 	}, {
-		Block: "train", Type: "command", Version: 1, Child: true,
+		Block: "train", Type: "command", Version: 1, Child: true, Program: true,
 		Doc: "A trial in any language: a program that reads its parameters from a file and writes its metrics to another. Each instance is a trial.",
 		New: func() pipeline.Stage { return &Command{} },
 	}}

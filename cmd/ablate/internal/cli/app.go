@@ -17,6 +17,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/exec"
 )
 
 // Exit codes, as every command's help lists them.
@@ -45,6 +46,7 @@ func (e exitError) Error() string { return "" }
 // Run executes a command line and returns the exit code.
 func (a App) Run(ctx context.Context, args []string) int {
 	g := &globals{app: a}
+	defer g.idle.Close()
 	root := g.root()
 	root.SetArgs(args)
 	root.SetIn(a.Stdin)
@@ -97,6 +99,8 @@ type globals struct {
 
 	shown      *view.View  // made on first use
 	configured *hcl.Config // read on first use
+
+	idle exec.Idle // children of run
 
 	asked time.Time            // when logs last asked Slurm's queue
 	jobs  map[cache.Key]string // what it answered

@@ -242,7 +242,7 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
-			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir), Machine: g.machine(ctx, w),
+			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir), Machine: g.machine(ctx, w), Idle: &g.idle,
 		},
 	}, nil
 }

@@ -1,0 +1,103 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	osexec "os/exec"
+	"time"
+
+	"ablate/pipeline"
+)
+
+// grace is how long a child may take to stop cleanly once it was asked to.
+const grace = 20 * time.Second
+
+// conversation is a child that speaks the protocol.
+type conversation struct {
+	cmd     *osexec.Cmd
+	stdin   io.WriteCloser
+	stdout  io.Reader
+	answers *json.Decoder // of stdout
+}
+
+// start starts a child.
+func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
+	cmd.Stderr = log
+	cmd.SysProcAttr = detached()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("piping to the child: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("piping from the child: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a child process: %w", err)
+	}
+	return &conversation{cmd: cmd, stdin: stdin, stdout: stdout, answers: json.NewDecoder(stdout)}, nil
+}
+
+// talk starts a child for one action, and follows it to its end.
+func talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
+	c, err := start(cmd, log)
+	if err != nil {
+		return err
+	}
+	last, err := c.ask(ctx, req, progress)
+	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
+}
+
+// ask sends a request and follows the answer to its last message; a child that
+// dies has none. When the context ends, the child's stdin is closed, and what
+// does not stop within the grace is killed.
+func (c *conversation) ask(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) (*message, error) {
+	stop := context.AfterFunc(ctx, func() {
+		c.stdin.Close()
+		time.AfterFunc(grace, func() { c.cmd.Process.Kill() })
+	})
+	defer stop()
+	sent := json.NewEncoder(c.stdin).Encode(req)
+	for {
+		var m message
+		switch err := c.answers.Decode(&m); {
+		case errors.Is(err, io.EOF):
+			return nil, sent
+		case err != nil:
+			return nil, errors.Join(sent, fmt.Errorf("reading the child's answer: %w", err))
+		case m.Progress != nil:
+			progress(*m.Progress)
+		default:
+			return &m, nil
+		}
+	}
+}
+
+// end lets the child end, and reaps it.
+func (c *conversation) end() error {
+	c.stdin.Close()
+	io.Copy(io.Discard, c.stdout)
+	return c.cmd.Wait()
+}
+
+// outcome is what an action came to: by the child's last message, or by how the
+// child ended where it sent none.
+func outcome(ctx context.Context, req pipeline.Request, log io.Writer, last *message, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case last != nil && last.Failed != nil:
+		return last.Failed.err()
+	case last != nil && last.Done != nil:
+		return nil
+	case last != nil && last.Stopped != nil:
+		return errStopped
+	case err == nil:
+		err = errors.New("it ended without an answer")
+	}
+	fmt.Fprintln(log, "the process ended early:", err)
+	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
+}

@@ -1,0 +1,77 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"os"
+	osexec "os/exec"
+	"strings"
+	"sync"
+
+	"ablate/pipeline"
+)
+
+// Idle keeps children that have done an action of the user's program, and could
+// look after the next one: starting a process of this size takes longer than a
+// trivial program does. A child is kept after a success only, and takes only
+// actions that have the same environment. The zero value is ready.
+type Idle struct {
+	mu       sync.Mutex
+	children map[string][]*conversation // by environment
+}
+
+// talk has an action done by an idle child, or starts one.
+func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log *os.File, progress func(pipeline.Progress)) error {
+	environment := strings.Join(cmd.Env, "\x00")
+	if c := i.take(environment); c != nil {
+		again := req
+		again.Log = log.Name()
+		if last, err := c.ask(ctx, again, progress); last != nil || ctx.Err() != nil {
+			return i.finish(ctx, environment, c, req, log, last, err)
+		}
+		c.end() // it died while it waited, which is not the action's failure
+	}
+	c, err := start(cmd, log)
+	if err != nil {
+		return err
+	}
+	last, err := c.ask(ctx, req, progress)
+	return i.finish(ctx, environment, c, req, log, last, err)
+}
+
+// finish keeps the child after a success, and ends it otherwise.
+func (i *Idle) finish(ctx context.Context, environment string, c *conversation, req pipeline.Request, log *os.File, last *message, err error) error {
+	if err == nil && canRedirect && ctx.Err() == nil && last != nil && last.Done != nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.children == nil {
+			i.children = make(map[string][]*conversation)
+		}
+		i.children[environment] = append(i.children[environment], c)
+		return nil
+	}
+	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
+}
+
+func (i *Idle) take(environment string) *conversation {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	list := i.children[environment]
+	if len(list) == 0 {
+		return nil
+	}
+	i.children[environment] = list[:len(list)-1]
+	return list[len(list)-1]
+}
+
+// Close ends the children.
+func (i *Idle) Close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, list := range i.children {
+		for _, c := range list {
+			c.end()
+		}
+	}
+	i.children = nil
+}
