@@ -44,9 +44,10 @@ func main() {
 		return command("", []string{"ABLATE_METRICS=" + filepath.Join(dir, strconv.Itoa(i))}, "/bin/sh", "-c", script)
 	})
 	start := perTrial(*trials, *jobs, func(int) *exec.Cmd { return command("", nil, binary, "version") })
+	start *= float64(*jobs) / float64(*trials) // a slot's process looks after one trial after another
 	disk := whole(*trials, func() *exec.Cmd { return run(binary, study, filepath.Join(dir, "store"), *jobs) })
 	fmt.Printf("command trials=%d jobs=%d ms_per_trial=%.1f beyond_bare=%.1f bare=%.1f\n", *trials, *jobs, disk, disk-bare, bare)
-	fmt.Printf("command share=process_start ms=%.1f (starting our program once more, for each trial)\n", start)
+	fmt.Printf("command share=process_start ms=%.2f (starting our program once for each slot)\n", start)
 	memory := "/dev/shm"
 	if _, err := os.Stat(memory); err != nil {
 		fmt.Println("command share=durability skipped: there is no", memory)
