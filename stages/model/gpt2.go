@@ -18,7 +18,7 @@ import (
 // Weights are [out, in]; those of the fused matrix are stacked query, key,
 // value.
 type GPT2 struct {
-	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest, all after nanoGPT: \"nano-char\" (its character model, with dropout 0.2) and \"124m\"."`
+	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest, all after nanoGPT: \"nano-char\" (its character model, with dropout 0.2), \"124m\" and \"350m\"."`
 	Layers        int      `hcl:"layers" doc:"Number of transformer blocks."`
 	Width         int      `hcl:"width" doc:"Width of the residual stream."`
 	Heads         int      `hcl:"heads" doc:"Heads; width must be a multiple."`
@@ -39,6 +39,7 @@ var gpt2Presets = map[string]func(*GPT2){
 		m.Layers, m.Width, m.Heads, m.Positions, m.Bias, m.Dropout = 6, 384, 6, 256, false, 0.2
 	},
 	"124m": func(m *GPT2) { m.Layers, m.Width, m.Heads, m.Bias = 12, 768, 12, false },
+	"350m": func(m *GPT2) { m.Layers, m.Width, m.Heads, m.Bias = 24, 1024, 16, false },
 }
 
 // SetPreset implements spec.Presetter.
@@ -53,7 +54,7 @@ func (m *GPT2) SetPreset(name string) bool {
 }
 
 // Presets implements spec.Presetter.
-func (m *GPT2) Presets() []string { return []string{"nano-char", "124m"} }
+func (m *GPT2) Presets() []string { return []string{"nano-char", "124m", "350m"} }
 
 // Resolve fills derived defaults.
 func (m *GPT2) Resolve() {

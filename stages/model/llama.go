@@ -18,7 +18,7 @@ import (
 
 // Llama is model "llama". Weights are [out, in].
 type Llama struct {
-	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest: \"tiny\", \"1b-paper\" (arXiv 2604.01563; its base of the rotary frequencies is Llama 3's, which the paper does not name), \"llama-3.2-1b\"."`
+	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest: \"tiny\", \"124m\" and \"350m\" (GPT-2's depths, widths and heads; that many parameters with its tokens), \"1b-paper\" (arXiv 2604.01563; its base of the rotary frequencies is Llama 3's, which the paper does not name), \"llama-3.2-1b\"."`
 	Layers        int      `hcl:"layers" doc:"Number of transformer blocks."`
 	Width         int      `hcl:"width" doc:"Width of the residual stream."`
 	Heads         int      `hcl:"heads" doc:"Query heads; width must be a multiple, and each head's width even."`
@@ -36,6 +36,8 @@ func newLlama() *Llama { return &Llama{RopeTheta: 10000, Tied: true, InitStd: 0.
 
 var llamaPresets = map[string]func(*Llama){
 	"tiny": func(m *Llama) { m.Layers, m.Width, m.Heads = 4, 128, 4 },
+	"124m": func(m *Llama) { m.Layers, m.Width, m.Heads = 12, 768, 12 },
+	"350m": func(m *Llama) { m.Layers, m.Width, m.Heads = 24, 1024, 16 },
 	"1b-paper": func(m *Llama) {
 		m.Layers, m.Width, m.Heads, m.KVHeads, m.FFN, m.RopeTheta = 16, 2048, 32, 8, 5632, 5e5
 	},
@@ -56,7 +58,7 @@ func (m *Llama) SetPreset(name string) bool {
 }
 
 // Presets implements spec.Presetter.
-func (m *Llama) Presets() []string { return []string{"tiny", "1b-paper", "llama-3.2-1b"} }
+func (m *Llama) Presets() []string { return []string{"tiny", "124m", "350m", "1b-paper", "llama-3.2-1b"} }
 
 // Resolve fills derived defaults.
 func (m *Llama) Resolve() {

@@ -22,9 +22,9 @@ func TestParameters(t *testing.T) {
 		m.Resolve()
 		return m
 	}
-	gpt2 := func(bias bool) Model {
+	gpt2 := func(preset string, bias bool) Model {
 		m := &GPT2{}
-		m.SetPreset("124m")
+		m.SetPreset(preset)
 		m.Bias = bias
 		m.Resolve()
 		return m
@@ -37,9 +37,14 @@ func TestParameters(t *testing.T) {
 		want       int64
 	}{
 		// Hugging Face's gpt2: 124,439,808.
-		{"gpt2", gpt2(true), &norm.LayerNorm{Eps: 1e-5, Bias: true}, 50257, 124439808},
+		{"gpt2", gpt2("124m", true), &norm.LayerNorm{Eps: 1e-5, Bias: true}, 50257, 124439808},
+		// Hugging Face's gpt2-medium: 354,823,168.
+		{"gpt2-medium", gpt2("350m", true), &norm.LayerNorm{Eps: 1e-5, Bias: true}, 50257, 354823168},
 		// nanoGPT prints 123.59M without the 1024 positions for its 50304 tokens without bias.
-		{"nanogpt", gpt2(false), &norm.LayerNorm{Eps: 1e-5}, 50304, 123587328 + 1024*768},
+		{"nanogpt", gpt2("124m", false), &norm.LayerNorm{Eps: 1e-5}, 50304, 123587328 + 1024*768},
+		// Matrices of attention and feed-forward layer, their norms, embedding and the last norm.
+		{"llama 124m", llama("124m"), &norm.RMSNorm{Eps: 1e-5}, 50257, 12*(4*768*768+3*768*2048+2*768) + 50257*768 + 768},
+		{"llama 350m", llama("350m"), &norm.RMSNorm{Eps: 1e-5}, 50257, 24*(4*1024*1024+3*1024*2736+2*1024) + 50257*1024 + 1024},
 		// Hugging Face's Llama-3.2-1B: 1,235,814,400.
 		{"llama-3.2-1b", llama("llama-3.2-1b"), &norm.RMSNorm{Eps: 1e-5}, 128256, 1235814400},
 		// arXiv 2604.01563: 45.09M a layer, 262.7M of embeddings.
@@ -49,7 +54,7 @@ func TestParameters(t *testing.T) {
 			t.Errorf("%s: %d parameters, want %d", tt.name, got, tt.want)
 		}
 	}
-	m := gpt2(false)
+	m := gpt2("124m", false)
 	// PaLM's formula for GPT-2 at 1024 positions: 6 · 123.55M + 12 · 12 · 768 · 1024.
 	want := 6*float64(12*12*768*768+50257*768) + 12*12*768*1024
 	if got := FLOPs(m, m.Params(&norm.None{}, 50257), 1024); math.Abs(got/want-1) > 1e-12 {
