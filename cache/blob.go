@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -274,9 +275,10 @@ func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
 	return nil
 }
 
-// absent lists everything that an entry names and the store lacks.
-func (s *Local) absent(e Entry) []string {
-	lost := s.absentArtifacts(e)
+// absent lists everything that an entry names and the store lacks, but for
+// some artifacts.
+func (s *Local) absent(e Entry, but []string) []string {
+	lost := s.absentArtifacts(e, but)
 	if !s.hasBlob(e.Ingredients) {
 		lost = append(lost, "ingredients")
 	}
@@ -286,10 +288,10 @@ func (s *Local) absent(e Entry) []string {
 	return lost
 }
 
-func (s *Local) absentArtifacts(e Entry) []string {
+func (s *Local) absentArtifacts(e Entry, but []string) []string {
 	var lost []string
 	for _, a := range e.Artifacts {
-		if !s.hasBlob(a.Digest) {
+		if !slices.Contains(but, a.Name) && !s.hasBlob(a.Digest) {
 			lost = append(lost, a.Name)
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
 		return out, nil
 	}
 	for i := range out {
-		out[i].Absent = s.absentArtifacts(out[i].Entry)
+		out[i].Absent = s.absentArtifacts(out[i].Entry, nil)
 	}
 	return out, nil
 }

@@ -83,11 +83,11 @@ func advise(err error) error {
 }
 
 // Publish implements Store.
-func (s *Local) Publish(ctx context.Context, e Entry) (Entry, error) {
+func (s *Local) Publish(ctx context.Context, e Entry, evicted ...string) (Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return Entry{}, context.Cause(ctx)
 	}
-	if lost := s.absent(e); len(lost) > 0 {
+	if lost := s.absent(e, evicted); len(lost) > 0 {
 		return Entry{}, fmt.Errorf("entry %s names blobs that are not here: %s", e.Key, strings.Join(lost, ", "))
 	}
 	slices.SortFunc(e.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
@@ -97,7 +97,7 @@ func (s *Local) Publish(ctx context.Context, e Entry) (Entry, error) {
 			return Entry{}, advise(fmt.Errorf("publishing entry %s: %w", e.Key, err))
 		}
 		winner, err := s.readEntry(e.Key)
-		if err == nil && len(s.absentArtifacts(winner)) == 0 {
+		if err == nil && len(s.absentArtifacts(winner, evicted)) == 0 {
 			return winner, s.remember(winner)
 		}
 		// What is there is damaged or has lost its blobs: replace it.

@@ -57,9 +57,10 @@ type Store interface {
 	// Lookup answers for each key, in order. It reads the index once, not an
 	// entry a key.
 	Lookup(ctx context.Context, keys ...Key) ([]Found, error)
-	// Publish records an entry if its key has none. All its blobs must be here.
-	// Losing the race is no error: the entry that won is returned.
-	Publish(ctx context.Context, e Entry) (Entry, error)
+	// Publish records an entry if its key has none. All its blobs must be here
+	// but for the artifacts named, which count as evicted. Losing the race is no
+	// error: the entry that won is returned.
+	Publish(ctx context.Context, e Entry, evicted ...string) (Entry, error)
 	// Open returns the plain bytes of a blob. Bytes that do not match the
 	// digest surface as a *DamagedError, never as content: small blobs are
 	// verified before Open returns, large ones by the time Read returns EOF.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -98,6 +99,15 @@ func testEntries(t *testing.T, s cache.Store) {
 	}
 	if _, err := s.Publish(ctx, Entry(k, cache.DigestOf([]byte("nowhere")), 1)); err == nil {
 		t.Error("an entry whose blobs are missing is published")
+	}
+	lacking := Entry(Key("lacking"), d, 5)
+	lacking.Artifacts[0].Digest = cache.DigestOf([]byte("nowhere"))
+	name := lacking.Artifacts[0].Name
+	if _, err := s.Publish(ctx, lacking, name); err != nil {
+		t.Errorf("an entry whose artifact is said to be evicted: %v", err)
+	}
+	if found, err := s.Lookup(ctx, lacking.Key); err != nil || !found[0].OK || !slices.Equal(found[0].Absent, []string{name}) {
+		t.Errorf("Lookup of it = %+v, %v, want a hit without %s", found, err, name)
 	}
 	first := Entry(k, d, 5)
 	if got, err := s.Publish(ctx, first); err != nil || got.Artifacts[0].Digest != d {

@@ -135,23 +135,25 @@ func blobsOf(e cache.Entry) []cache.Artifact {
 }
 
 // Pull brings an entry's blobs here and publishes it. Optional says which
-// artifacts may be missing there.
+// artifacts may be missing there: they count as evicted here.
 func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, optional func(name string) bool) (Moved, error) {
 	var mu sync.Mutex
 	var moved Moved
+	var evicted []string
 	g, ctx2 := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, a := range blobsOf(e) {
 		g.Go(func() error {
 			n, err := r.fetch(ctx2, to, a)
+			mu.Lock()
+			defer mu.Unlock()
 			if errors.Is(err, errAbsent) && optional != nil && optional(a.Name) {
+				evicted = append(evicted, a.Name)
 				return nil
 			}
 			if err != nil {
 				return fmt.Errorf("fetching %s of %s from %s: %w", a.Name, e.Key, r.url, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
 			moved.add(n)
 			return nil
 		})
@@ -159,7 +161,7 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 	if err := g.Wait(); err != nil {
 		return moved, err
 	}
-	_, err := to.Publish(ctx, e)
+	_, err := to.Publish(ctx, e, evicted...)
 	return moved, err
 }
 

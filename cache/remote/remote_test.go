@@ -159,6 +159,21 @@ func TestRemotes(t *testing.T) {
 			if got, err := cache.ReadAll(ctx, to, e.Artifacts[0].Digest); err != nil || string(got) != "what k made" {
 				t.Errorf("pulled %q, %v", got, err)
 			}
+			// What was not sent is not missed by who can do without.
+			partly := cachetest.Entry(cachetest.Key("partly"), cachetest.Put(t, from, "few"), 3)
+			partly.Artifacts = append(partly.Artifacts, cache.Artifact{Name: "weights", Digest: cachetest.Put(t, from, "many"), Size: 4})
+			if _, err := r.Push(ctx, from, partly, []string{"weights"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := to.Pull(ctx, partly, nil); err == nil {
+				t.Error("an entry without its artifact is pulled")
+			}
+			if err := to.Pull(ctx, partly, func(string) bool { return true }); err != nil {
+				t.Error(err)
+			}
+			if found, err := to.Lookup(ctx, partly.Key); err != nil || !found[0].OK || found[0].Away || len(found[0].Absent) != 1 {
+				t.Errorf("after Pull: %+v, %v, want a hit without its artifact", found, err)
+			}
 			// Who comes second does not replace the first.
 			other := local(t)
 			late, err := other.Publish(ctx, cachetest.Entry(e.Key, cachetest.Put(t, other, "another"), 7))

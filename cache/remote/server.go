@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -163,13 +164,18 @@ func (s Server) putBlob(r *http.Request, want cache.Digest) error {
 	return err
 }
 
-// putResult takes an entry whose blobs are here. The first one stays.
+// putResult takes an entry whose blobs are here, but for artifacts that the
+// client says it has not sent: they count as evicted. The first one stays.
 func (s Server) putResult(r *http.Request, k cache.Key) error {
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxResult+1))
 	if err != nil {
 		return err
 	}
 	text, _, err := entryOf(raw)
+	if err != nil {
+		return refusedError{err}
+	}
+	sent, err := decodeResult(raw)
 	if err != nil {
 		return refusedError{err}
 	}
@@ -180,7 +186,13 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 	case e.Key != k:
 		return refusedError{fmt.Errorf("the entry is that of %s", e.Key)}
 	}
-	won, err := s.Store.Publish(r.Context(), e)
+	var evicted []string
+	for _, a := range e.Artifacts {
+		if !slices.ContainsFunc(sent, func(f outputFile) bool { return f.path == a.Name }) {
+			evicted = append(evicted, a.Name)
+		}
+	}
+	won, err := s.Store.Publish(r.Context(), e, evicted...)
 	if err != nil {
 		return refusedError{err}
 	}

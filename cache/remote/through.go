@@ -35,8 +35,8 @@ func (t Through) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, 
 }
 
 // Publish implements cache.Store.
-func (t Through) Publish(ctx context.Context, e cache.Entry) (cache.Entry, error) {
-	e, err := t.Local.Publish(ctx, e)
+func (t Through) Publish(ctx context.Context, e cache.Entry, evicted ...string) (cache.Entry, error) {
+	e, err := t.Local.Publish(ctx, e, evicted...)
 	if err != nil {
 		return e, err
 	}

@@ -95,8 +95,8 @@ func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 }
 
 // PushEntry sends an entry as the store has it now: what it has given up is
-// left out.
-func PushEntry(ctx context.Context, store *cache.Local, r *Remote, e cache.Entry) (Moved, error) {
+// left out, and so are the artifacts named.
+func PushEntry(ctx context.Context, store *cache.Local, r *Remote, e cache.Entry, without ...string) (Moved, error) {
 	found, err := store.Lookup(ctx, e.Key)
 	if err != nil {
 		return Moved{}, err
@@ -104,7 +104,7 @@ func PushEntry(ctx context.Context, store *cache.Local, r *Remote, e cache.Entry
 	if !found[0].OK {
 		return Moved{}, fmt.Errorf("entry %s is gone from the store", e.Key)
 	}
-	return r.Push(ctx, store, found[0].Entry, found[0].Absent)
+	return r.Push(ctx, store, found[0].Entry, append(without, found[0].Absent...))
 }
 
 // Add queues an entry; a full queue is a failure of that entry.

@@ -25,11 +25,14 @@ func (g *globals) sharing(ctx context.Context) (*workspace, *pipeline.Plan, erro
 }
 
 func (g *globals) cachePushCommand() *cobra.Command {
+	var results bool
 	c := &cobra.Command{
 		Use: "push", Short: "Send the study's results to the remote",
 		Long: "push sends every cached result of the study, or of what --target selects, that the remote\n" +
-			"lacks. What was cut short goes on where it was: blobs that are there are not sent again." + codes("3 something could not be sent"),
-		Example: "  ablate cache push --target 'norm=derf.*'",
+			"lacks. What was cut short goes on where it was: blobs that are there are not sent again.\n" +
+			"With --results only what was measured and concluded is sent. Who pulls it has every number\n" +
+			"without training, and prepares the data anew from its sources." + codes("3 something could not be sent"),
+		Example: "  ablate cache push --target 'norm=derf.*'\n  ABLATE_REMOTE=file:///tmp/bundle ablate cache push --results",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
@@ -37,11 +40,19 @@ func (g *globals) cachePushCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.transfer(plan, pipeline.Hit, "pushed", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
-				return remote.PushEntry(ctx, w.store, w.remote, s.Entry)
+			sent := func(s *pipeline.Step) bool { return s.Action == pipeline.Hit && !(results && s.Block == "data") }
+			return g.transfer(plan, sent, "pushed", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+				var without []string
+				for _, a := range s.Entry.Artifacts {
+					if results && g.evictable(s.Block, "", a.Name) {
+						without = append(without, a.Name)
+					}
+				}
+				return remote.PushEntry(ctx, w.store, w.remote, s.Entry, without...)
 			})
 		},
 	}
+	c.Flags().BoolVar(&results, "results", false, "leave out checkpoints and prepared data")
 	g.targetFlag(c)
 	return c
 }
@@ -59,7 +70,8 @@ func (g *globals) cachePullCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.transfer(plan, pipeline.Pull, "pulled", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+			away := func(s *pipeline.Step) bool { return s.Action == pipeline.Pull }
+			return g.transfer(plan, away, "pulled", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
 				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
 			})
 		},
@@ -68,12 +80,12 @@ func (g *globals) cachePullCommand() *cobra.Command {
 	return c
 }
 
-// transfer moves the steps with an action, and goes on after a failure.
-func (g *globals) transfer(plan *pipeline.Plan, which pipeline.Action, verb, url string, move func(*pipeline.Step) (remote.Moved, error)) error {
+// transfer moves some of the plan's steps, and goes on after a failure.
+func (g *globals) transfer(plan *pipeline.Plan, which func(*pipeline.Step) bool, verb, url string, move func(*pipeline.Step) (remote.Moved, error)) error {
 	done, failed := 0, 0
 	var bytes int64
 	for _, s := range plan.Steps {
-		if s.Action != which {
+		if !which(s) {
 			continue
 		}
 		moved, err := move(s)
