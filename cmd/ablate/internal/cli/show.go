@@ -170,18 +170,18 @@ func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *pipeline.St
 		return err
 	}
 	if g.json {
-		result, ok := s.Entry.Artifact(forms["json"])
-		if !ok {
-			return fmt.Errorf("%s has no json form", s.Address)
-		}
-		if raw, err = cache.ReadAll(ctx, w.store, result.Digest); err != nil {
-			return err
-		}
-		g.view().Object(struct {
+		o := struct {
 			Type    string          `json:"type"`
 			Address string          `json:"address"`
-			Result  json.RawMessage `json:"result"`
-		}{"analysis", s.Address.String(), raw})
+			Result  json.RawMessage `json:"result,omitempty"`
+			Text    string          `json:"text,omitempty"` // of a report, which has no numbers of its own
+		}{Type: "analysis", Address: s.Address.String()}
+		if result, ok := s.Entry.Artifact(forms["json"]); !ok {
+			o.Text = string(raw)
+		} else if o.Result, err = cache.ReadAll(ctx, w.store, result.Digest); err != nil {
+			return err
+		}
+		g.view().Object(o)
 		return nil
 	}
 	if format == "text" {
