@@ -65,12 +65,9 @@ func (d *decoder) assignScalar(val cty.Value, to reflect.Value, name string, at 
 	case to.Kind() == reflect.String && t == cty.String:
 		to.SetString(val.AsString())
 	case to.Kind() == reflect.Float64 && t == cty.Number:
-		x, _ := val.AsBigFloat().Float64()
-		if math.IsInf(x, 0) {
-			d.fail(at, "Number out of range", "%s is larger than any number we can compute with.", name)
-			return
+		if x, ok := d.float(val, name, at); ok {
+			to.SetFloat(x)
 		}
-		to.SetFloat(x)
 	case (to.Kind() == reflect.Int || to.Kind() == reflect.Int64) && t == cty.Number:
 		i, acc := val.AsBigFloat().Int64()
 		if acc != big.Exact {
@@ -81,6 +78,21 @@ func (d *decoder) assignScalar(val cty.Value, to reflect.Value, name string, at 
 	default:
 		d.wrong(val, to.Type(), name, at)
 	}
+}
+
+// float takes a number that stays one when it is rounded to 32 bits, in which
+// stages compute: what became infinite or 0 there would be another study.
+func (d *decoder) float(val cty.Value, name string, at *diag.Range) (float64, bool) {
+	x, _ := val.AsBigFloat().Float64()
+	switch single := float64(float32(x)); {
+	case math.IsInf(single, 0):
+		d.fail(at, "Number out of range", "%s is larger than any number we can compute with: at most %.2g.", name, math.MaxFloat32)
+	case single == 0 && val.AsBigFloat().Sign() != 0:
+		d.fail(at, "Number out of range", "%s is closer to 0 than any number we can compute with: at least %.2g, or 0.", name, math.SmallestNonzeroFloat32)
+	default:
+		return x, true
+	}
+	return 0, false
 }
 
 func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {
@@ -170,12 +182,9 @@ func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name 
 // where the type takes one. Attributes that are left out keep their defaults.
 func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at *diag.Range) {
 	if val.Type() == cty.Number && spec.TakesNumber(to.Type()) {
-		x, _ := val.AsBigFloat().Float64()
-		if math.IsInf(x, 0) {
-			d.fail(at, "Number out of range", "%s is larger than any number we can compute with.", name)
-			return
+		if x, ok := d.float(val, name, at); ok {
+			to.Addr().Interface().(spec.NumberSetter).SetNumber(x)
 		}
-		to.Addr().Interface().(spec.NumberSetter).SetNumber(x)
 		return
 	}
 	_, isRef := asRef(val)

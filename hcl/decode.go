@@ -57,8 +57,8 @@ func (d *decoder) preset(content *hclv2.BodyContent, target reflect.Value, path 
 	name := field.String()
 	p := target.Addr().Interface().(spec.Presetter)
 	if name != "" && !p.SetPreset(name) {
-		d.fail(rangeOf(content.Attributes[f.Name].Expr.Range()), "Unknown "+f.Name, "There is no %s %q, only %s.%s",
-			f.Name, name, strings.Join(p.Presets(), ", "), suggest(name, p.Presets()))
+		d.fail(rangeOf(content.Attributes[f.Name].Expr.Range()), "Unknown "+f.Name, "There is no %s %q.%s",
+			f.Name, name, suggest(name, p.Presets()))
 	}
 	return true
 }

@@ -152,16 +152,17 @@ func corpus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
-// edit FILE OLD NEW replaces every OLD, of which there must be one; \n in NEW
-// is a line break.
+// edit FILE OLD NEW replaces every OLD, of which there must be one; \n is a line
+// break.
 func edit(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	raw, err := os.ReadFile(path)
 	ts.Check(err)
-	if !strings.Contains(string(raw), args[1]) {
-		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	from, to := strings.ReplaceAll(args[1], `\n`, "\n"), strings.ReplaceAll(args[2], `\n`, "\n")
+	if !strings.Contains(string(raw), from) {
+		ts.Fatalf("%s does not hold %q", args[0], from)
 	}
-	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), args[1], strings.ReplaceAll(args[2], `\n`, "\n"))), 0o600))
+	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), from, to)), 0o600))
 }
 
 // snippet PAGE LANGUAGE FILE takes the first block of a language from a page of

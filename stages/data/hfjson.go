@@ -14,7 +14,7 @@ type tokenizerFile struct {
 	PreTokenizer preTokenizer    `json:"pre_tokenizer"`
 	Model        struct {
 		Type         string            `json:"type"`
-		Vocab        map[string]uint32 `json:"vocab"`
+		Vocab        json.RawMessage   `json:"vocab"`
 		Merges       []json.RawMessage `json:"merges"`
 		IgnoreMerges bool              `json:"ignore_merges"`
 		ByteFallback bool              `json:"byte_fallback"`
@@ -50,8 +50,12 @@ func openTokenizerFile(raw []byte) (e encoder, highest uint32, err error) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, 0, fmt.Errorf("it is no tokenizer.json: %w", err)
 	}
-	if f.Model.Type != "BPE" || len(f.Model.Vocab) == 0 {
-		return nil, 0, fmt.Errorf("its model is %q with %d tokens, and only byte-level BPE can be read", f.Model.Type, len(f.Model.Vocab))
+	if f.Model.Type != "BPE" {
+		return nil, 0, fmt.Errorf("its model is %q, and only byte-level BPE can be read", f.Model.Type)
+	}
+	var vocab map[string]uint32
+	if err := json.Unmarshal(f.Model.Vocab, &vocab); err != nil || len(vocab) == 0 {
+		return nil, 0, errors.New("its vocabulary is no table of tokens and their numbers")
 	}
 	if n := string(f.Normalizer); n != "" && n != "null" {
 		return nil, 0, errors.New("it normalizes its text, which is not supported")
@@ -60,12 +64,12 @@ func openTokenizerFile(raw []byte) (e encoder, highest uint32, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	m, err := f.merger()
+	m, err := f.merger(vocab)
 	if err != nil {
 		return nil, 0, err
 	}
 	w := &wordEncoder{split: split, slow: m.encode, memo: make(map[string][]uint32)}
-	for _, id := range f.Model.Vocab {
+	for _, id := range vocab {
 		highest = max(highest, id)
 	}
 	for _, t := range f.AddedTokens {
@@ -108,8 +112,8 @@ type merger struct {
 	letter [256]string
 }
 
-func (f *tokenizerFile) merger() (*merger, error) {
-	m := &merger{vocab: f.Model.Vocab, rank: make(map[[2]string]int, len(f.Model.Merges)), whole: f.Model.IgnoreMerges, letter: byteLetters()}
+func (f *tokenizerFile) merger(vocab map[string]uint32) (*merger, error) {
+	m := &merger{vocab: vocab, rank: make(map[[2]string]int, len(f.Model.Merges)), whole: f.Model.IgnoreMerges, letter: byteLetters()}
 	for i, raw := range f.Model.Merges {
 		var pair [2]string
 		var line string

@@ -113,7 +113,7 @@ func (t *Text) checkTokenizer() diag.List {
 		return diag.Errorf(diag.Path{"tokenizer"}, "Missing vocabulary",
 			"Say how many tokens %s has: vocabulary = …. It is needed before the file is read.", t.Tokenizer)
 	case isTokenizerFile(t.Tokenizer):
-		return nil
+		return checkVocabulary(t.Size)
 	case t.Tokenizer == "bytes":
 		least = 256
 	case !known:
@@ -123,7 +123,18 @@ func (t *Text) checkTokenizer() diag.List {
 	if t.Size != 0 && t.Size < least {
 		return diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at least the %d tokens of %s, not %d.", least, t.Tokenizer, t.Size)
 	}
-	return nil
+	return checkVocabulary(t.Size)
+}
+
+// mostTokens is how many tokens a model can tell apart: it takes them as
+// numbers of 32 bits with a sign.
+const mostTokens = 1 << 31
+
+func checkVocabulary(size int) diag.List {
+	if size <= mostTokens {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at most %d, not %d.", mostTokens, size)
 }
 
 func (s *Split) validate() diag.List {
@@ -226,7 +237,7 @@ func expand(sources pipeline.Sources, patterns []string) ([]source, error) {
 		}
 	}
 	if total == 0 {
-		return nil, diag.Errorf(at, "Empty source", "The %d files of source hold no text at all. Name files with text in them.", len(files)).Err()
+		return nil, diag.Errorf(at, "Empty source", "The files of source (%d) hold nothing at all. Name files with text in them.", len(files)).Err()
 	}
 	return files, nil
 }

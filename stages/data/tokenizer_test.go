@@ -185,6 +185,7 @@ func TestBadTokenizers(t *testing.T) {
 	for want, file := range map[string]string{
 		"it is no tokenizer.json":          "not json at all",
 		`its model is "Unigram"`:           toyTokenizer(t, set("model", "type", "Unigram")),
+		"its vocabulary is no table":       toyTokenizer(t, set("model", "vocab", map[string]any{"a": -1})),
 		"it normalizes its text":           toyTokenizer(t, set("normalizer", map[string]any{"type": "NFC"})),
 		`its pre-tokenizer "Whitespace"`:   toyTokenizer(t, set("pre_tokenizer", map[string]any{"type": "Whitespace"})),
 		"its merge 0 is no pair":           toyTokenizer(t, set("model", "merges", []any{"ab"})),
@@ -212,11 +213,12 @@ func TestBinaryTokens(t *testing.T) {
 		t.Errorf("tokens %v", got)
 	}
 	for want, change := range map[string]func(*Binary){
-		"Number 2 of":                       func(b *Binary) { b.Size = 511 },
-		"is no whole number of uint16":      func(b *Binary) { b.Source = []string{"odd.bin"} },
-		"vocabulary must be at most 256":    func(b *Binary) { b.DType = "uint8" },
-		"dtype is \"uint8\", \"uint16\" or": func(b *Binary) { b.DType = "float" },
-		"vocabulary must be at least 2":     func(b *Binary) { b.Size = 0 },
+		"Number 2 of":                                           func(b *Binary) { b.Size = 511 },
+		"is no whole number of uint16":                          func(b *Binary) { b.Source = []string{"odd.bin"} },
+		"vocabulary must be at most 256":                        func(b *Binary) { b.DType = "uint8" },
+		"vocabulary must be at most 2147483648, not 4294967296": func(b *Binary) { b.DType, b.Size = "uint32", 1<<32 },
+		"dtype is \"uint8\", \"uint16\" or":                     func(b *Binary) { b.DType = "float" },
+		"vocabulary must be at least 2":                         func(b *Binary) { b.Size = 0 },
 	} {
 		b := *good
 		change(&b)

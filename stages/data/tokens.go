@@ -41,9 +41,11 @@ func (b *Binary) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{"dtype"}, "Unknown dtype", "dtype is \"uint8\", \"uint16\" or \"uint32\", not %q.", b.DType)...)
 	case b.Size < 2:
 		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at least 2, not %d.", b.Size)...)
-	case b.Size > 1<<(8*width):
+	case width < 4 && b.Size > 1<<(8*width):
 		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range",
 			"vocabulary must be at most %d, which is what a %s can count to, not %d.", 1<<(8*width), b.DType, b.Size)...)
+	default:
+		list = append(list, checkVocabulary(b.Size)...)
 	}
 	list = append(list, checkSchemes(b.Source)...)
 	return append(list, b.Split.validate()...)

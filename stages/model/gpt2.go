@@ -153,11 +153,13 @@ func gelu(x *Node) *Node {
 // Validate implements pipeline.Stage.
 func (m *GPT2) Validate() diag.List {
 	var c checks
-	c.atLeastOne("layers", m.Layers)
-	c.atLeastOne("width", m.Width)
-	c.atLeastOne("heads", m.Heads)
-	c.atLeastOne("ffn", m.FFN)
-	c.atLeastOne("positions", m.Positions)
+	c.size("layers", m.Layers, mostLayers)
+	c.size("width", m.Width, mostWide)
+	if len(c.list) == 0 { // else it follows from what is wrong
+		c.size("ffn", m.FFN, mostFFN)
+	}
+	c.size("heads", m.Heads, mostWide)
+	c.size("positions", m.Positions, mostWide)
 	c.shared(m.InitStd, m.Dropout, m.ResidualScale)
 	if len(c.list) == 0 {
 		c.heads(m.Width, m.Heads)

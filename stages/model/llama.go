@@ -159,11 +159,13 @@ func (m *Llama) share(x_BKTd *Node) *Node {
 // Validate implements pipeline.Stage.
 func (m *Llama) Validate() diag.List {
 	var c checks
-	c.atLeastOne("layers", m.Layers)
-	c.atLeastOne("width", m.Width)
-	c.atLeastOne("heads", m.Heads)
-	c.atLeastOne("kv_heads", m.KVHeads)
-	c.atLeastOne("ffn", m.FFN)
+	c.size("layers", m.Layers, mostLayers)
+	c.size("width", m.Width, mostWide)
+	c.size("heads", m.Heads, mostWide)
+	if len(c.list) == 0 { // else these follow from what is wrong
+		c.size("kv_heads", m.KVHeads, mostWide)
+		c.size("ffn", m.FFN, mostFFN)
+	}
 	if m.RopeTheta <= 0 {
 		c.wrong("rope_theta", "rope_theta must be above 0, not %v.", m.RopeTheta)
 	}

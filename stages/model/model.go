@@ -153,9 +153,21 @@ func (c *checks) wrong(name, detail string, args ...any) {
 	c.list = append(c.list, diag.Errorf(diag.Path{name}, "Out of range", detail, args...)...)
 }
 
-func (c *checks) atLeastOne(name string, v int) {
-	if v < 1 {
+// The largest models that are worth describing: far beyond what anyone trains,
+// and small enough that sizes can be counted and plans be made at once.
+const (
+	mostLayers = 10_000
+	mostWide   = 1 << 20
+	mostFFN    = 4 * mostWide
+)
+
+// size checks a dimension of a model.
+func (c *checks) size(name string, v, most int) {
+	switch {
+	case v < 1:
 		c.wrong(name, "%s must be at least 1, not %d.", name, v)
+	case v > most:
+		c.wrong(name, "%s must be at most %d, not %d.", name, most, v)
 	}
 }
 

@@ -64,6 +64,15 @@ func TestParameters(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, m := range map[string]interface{ check() error }{
+		"layers must be at least 1, not 0":                  checkLlama(func(m *Llama) { m.Layers = 0 }),
+		"layers must be at most 10000, not 1000000000":      checkLlama(func(m *Llama) { m.Layers = 1e9 }),
+		"width must be at most 1048576":                     checkLlama(func(m *Llama) { m.Width = 1 << 40 }),
+		"width 128 cannot be divided among 3 heads":         checkLlama(func(m *Llama) { m.Heads = 3 }),
+		"128 heads of width 128 are 1 wide each":            checkLlama(func(m *Llama) { m.Heads = 128 }),
+		"4 heads cannot share 3 key and value heads":        checkLlama(func(m *Llama) { m.KVHeads = 3 }),
+		"4 heads cannot share 8 key and value heads":        checkLlama(func(m *Llama) { m.KVHeads = 8 }),
+		"rope_theta must be above 0, not 0":                 checkLlama(func(m *Llama) { m.RopeTheta = 0 }),
+		"init_std must be above 0":                          checkLlama(func(m *Llama) { m.InitStd = 0 }),
 		"dropout is a share, at least 0 and below 1, not 1": checkGPT2(func(m *GPT2) { m.Dropout = 1 }),
 		"positions must be at least 1, not -3":              checkGPT2(func(m *GPT2) { m.Positions = -3 }),
 		"width 384 cannot be divided among 7 heads":         checkGPT2(func(m *GPT2) { m.Heads = 7 }),
@@ -73,6 +82,16 @@ func TestValidate(t *testing.T) {
 			t.Errorf("Validate() = %v, want %q", err, want)
 		}
 	}
+}
+
+type checkLlama func(*Llama)
+
+func (f checkLlama) check() error {
+	m := &Llama{}
+	m.SetPreset("tiny")
+	m.Resolve()
+	f(m)
+	return m.Validate().Err()
 }
 
 type checkGPT2 func(*GPT2)

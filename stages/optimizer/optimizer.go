@@ -137,7 +137,7 @@ func (c *checks) among(got, name string, known ...string) {
 		quoted[i] = strconv.Quote(k)
 	}
 	last := len(quoted) - 1
-	c.that(slices.Contains(known, got), name, strings.Join(quoted[:last], ", ")+" or "+quoted[last], got)
+	c.that(slices.Contains(known, got), name, strings.Join(quoted[:last], ", ")+" or "+quoted[last], strconv.Quote(got))
 }
 
 // within adds the errors of a nested block.

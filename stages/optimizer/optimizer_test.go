@@ -153,13 +153,13 @@ func TestValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Muon){
-		"learning_rate must be above 0, not -1":                          func(m *Muon) { m.LearningRate = -1 },
-		"momentum must be at least 0 and below 1, not 1":                 func(m *Muon) { m.Momentum = 1 },
-		"iterations must be at least 1, not 0":                           func(m *Muon) { m.Iterations = 0 },
-		`scale must be "jordan", "moonlight", "max" or "none", not adam`: func(m *Muon) { m.Scale = "adam" },
-		"beta2 must be at least 0 and below 1, not 1":                    func(m *Muon) { m.AdamW.Beta2 = 1 },
-		"eps must be above 0, not 0":                                     func(m *Muon) { m.AdamW.Eps = 0 },
-		"weight_decay must be at least 0, not -0.1":                      func(m *Muon) { m.WeightDecay = -0.1 },
+		"learning_rate must be above 0, not -1":                            func(m *Muon) { m.LearningRate = -1 },
+		"momentum must be at least 0 and below 1, not 1":                   func(m *Muon) { m.Momentum = 1 },
+		"iterations must be at least 1, not 0":                             func(m *Muon) { m.Iterations = 0 },
+		`scale must be "jordan", "moonlight", "max" or "none", not "adam"`: func(m *Muon) { m.Scale = "adam" },
+		"beta2 must be at least 0 and below 1, not 1":                      func(m *Muon) { m.AdamW.Beta2 = 1 },
+		"eps must be above 0, not 0":                                       func(m *Muon) { m.AdamW.Eps = 0 },
+		"weight_decay must be at least 0, not -0.1":                        func(m *Muon) { m.WeightDecay = -0.1 },
 	} {
 		m := good()
 		change(m)

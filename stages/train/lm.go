@@ -63,6 +63,14 @@ func (t *LM) clip() float64 {
 	return *t.ClipNorm
 }
 
+// The most that a trial can be asked for. States have a key at every step, so
+// steps cost memory before they are run; and the tokens of a step are counted
+// in an int.
+const (
+	mostSteps = 10_000_000
+	mostBatch = 1 << 20 // sequences, the length of one, and micro-batches
+)
+
 // Validate implements pipeline.Stage.
 func (t *LM) Validate() diag.List {
 	var list diag.List
@@ -71,11 +79,16 @@ func (t *LM) Validate() diag.List {
 			list = append(list, diag.Errorf(path, "Out of range", detail, args...)...)
 		}
 	}
-	that(t.Steps >= 1, diag.Path{"steps"}, "steps must be at least 1, not %d.", t.Steps)
+	count := func(v, most int, path ...string) {
+		name := path[len(path)-1]
+		that(v >= 1, path, "%s must be at least 1, not %d.", name, v)
+		that(v <= most, path, "%s must be at most %d, not %d.", name, most, v)
+	}
+	count(t.Steps, mostSteps, "steps")
+	count(t.Accumulate, mostBatch, "accumulate")
+	count(t.Batch.Sequences, mostBatch, "batch", "sequences")
+	count(t.Batch.Length, mostBatch, "batch", "length")
 	that(t.clip() >= 0, diag.Path{"clip_norm"}, "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
-	that(t.Accumulate >= 1, diag.Path{"accumulate"}, "accumulate must be at least 1, not %d.", t.Accumulate)
-	that(t.Batch.Sequences >= 1, diag.Path{"batch", "sequences"}, "sequences must be at least 1, not %d.", t.Batch.Sequences)
-	that(t.Batch.Length >= 1, diag.Path{"batch", "length"}, "length must be at least 1, not %d.", t.Batch.Length)
 	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
 	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
 	that(t.Probe.Every >= 0, diag.Path{"probe", "every"}, "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)
@@ -88,7 +101,7 @@ func (t *LM) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{"backend"}, "Unknown backend", "There is no backend %q. There is %s.",
 			t.Backend, strings.Join(backend.Names(), ", "))...)
 	}
-	if t.Steps >= 1 {
+	if t.Steps >= 1 && t.Steps <= mostSteps {
 		list = append(list, t.Schedule.validate(t.Steps)...)
 	}
 	return list
