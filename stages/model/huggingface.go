@@ -7,7 +7,12 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// HuggingFaceConfig is config.json for transformers' LlamaForCausalLM.
+// HuggingFaceMetadata is what the header of a file of weights must say for
+// transformers to load it: many of its versions fail without.
+func HuggingFaceMetadata() map[string]string { return map[string]string{"format": "pt"} }
+
+// HuggingFaceConfig is config.json for transformers' LlamaForCausalLM. It
+// says that no token begins or ends a text, where the class would assume 1 and 2.
 func (m *Llama) HuggingFaceConfig(vocabulary, length int, eps float64) map[string]any {
 	return map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": "float32",
@@ -15,6 +20,7 @@ func (m *Llama) HuggingFaceConfig(vocabulary, length int, eps float64) map[strin
 		"num_attention_heads": m.Heads, "num_key_value_heads": m.KVHeads, "head_dim": m.Width / m.Heads,
 		"vocab_size": vocabulary, "max_position_embeddings": length, "rms_norm_eps": eps, "rope_theta": m.RopeTheta,
 		"hidden_act": "silu", "attention_bias": false, "mlp_bias": false, "attention_dropout": m.Dropout,
+		"bos_token_id": nil, "eos_token_id": nil,
 		"tie_word_embeddings": m.Tied && !m.EmbedScale,
 	}
 }

@@ -156,7 +156,7 @@ func (c *checks) wrong(name, detail string, args ...any) {
 // The largest models that are worth describing: far beyond what anyone trains,
 // and small enough that sizes can be counted and plans be made at once.
 const (
-	mostLayers = 10_000
+	mostLayers = 1000
 	mostWide   = 1 << 20
 	mostFFN    = 4 * mostWide
 )

@@ -65,7 +65,7 @@ func TestParameters(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for want, m := range map[string]interface{ check() error }{
 		"layers must be at least 1, not 0":                  checkLlama(func(m *Llama) { m.Layers = 0 }),
-		"layers must be at most 10000, not 1000000000":      checkLlama(func(m *Llama) { m.Layers = 1e9 }),
+		"layers must be at most 1000, not 1000000000":       checkLlama(func(m *Llama) { m.Layers = 1e9 }),
 		"width must be at most 1048576":                     checkLlama(func(m *Llama) { m.Width = 1 << 40 }),
 		"width 128 cannot be divided among 3 heads":         checkLlama(func(m *Llama) { m.Heads = 3 }),
 		"128 heads of width 128 are 1 wide each":            checkLlama(func(m *Llama) { m.Heads = 128 }),

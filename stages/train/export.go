@@ -65,5 +65,7 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return put(x, "model.safetensors", func(w io.Writer) error { return ml.WriteSafetensors(w, m.HuggingFaceTensors(tensors)) })
+	return put(x, "model.safetensors", func(w io.Writer) error {
+		return ml.WriteSafetensors(w, model.HuggingFaceMetadata(), m.HuggingFaceTensors(tensors))
+	})
 }

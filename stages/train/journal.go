@@ -237,7 +237,7 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	}}}
 	tensors := func(name string, ts []ml.Tensor) {
 		pieces = append(pieces, pipeline.Piece{Name: name, MediaType: safetensors, Write: func(w io.Writer) error {
-			return ml.WriteSafetensors(w, ts)
+			return ml.WriteSafetensors(w, nil, ts)
 		}})
 	}
 	key := j.keys[n.Step]

@@ -343,7 +343,7 @@ func (l *loop) pass(ctx context.Context, s *saved) error {
 // digestOf is the digest of a state as one safetensors file.
 func digestOf(params, moments []ml.Tensor) cache.Digest {
 	h := sha256.New()
-	if err := ml.WriteSafetensors(h, slices.Concat(params, moments)); err != nil {
+	if err := ml.WriteSafetensors(h, nil, slices.Concat(params, moments)); err != nil {
 		panic("train: hashing a state: " + err.Error()) // a hash takes all bytes
 	}
 	return cache.Digest(h.Sum(nil))

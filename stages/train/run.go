@@ -212,5 +212,5 @@ func (l *loop) writeCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.writeTo(checkpointName, func(w io.Writer) error { return ml.WriteSafetensors(w, params) })
+	return l.writeTo(checkpointName, func(w io.Writer) error { return ml.WriteSafetensors(w, nil, params) })
 }

@@ -25,6 +25,9 @@ type Tensor struct {
 // library does.
 const maxHeader = 100 << 20
 
+// metadata is the name in a header that is no tensor's.
+const metadata = "__metadata__"
+
 type tensorHeader struct {
 	DType   string    `json:"dtype"`
 	Shape   []int     `json:"shape"`
@@ -32,11 +35,15 @@ type tensorHeader struct {
 }
 
 // WriteSafetensors writes tensors in the safetensors format, sorted by name,
-// with deterministic bytes.
-func WriteSafetensors(w io.Writer, tensors []Tensor) error {
+// with deterministic bytes. about is what the header says beside them, nil for
+// nothing.
+func WriteSafetensors(w io.Writer, about map[string]string, tensors []Tensor) error {
 	tensors = slices.Clone(tensors)
 	slices.SortFunc(tensors, func(a, b Tensor) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
-	header := make(map[string]tensorHeader, len(tensors))
+	header := make(map[string]any, len(tensors)+1)
+	if about != nil {
+		header[metadata] = about
+	}
 	offset := uint64(0)
 	for _, t := range tensors {
 		h := tensorHeader{DType: "F32", Shape: t.Shape, Offsets: [2]uint64{offset, offset + 4*uint64(len(t.F32)+len(t.I32))}}
@@ -98,7 +105,7 @@ func ReadSafetensors(b []byte) ([]Tensor, error) {
 	var out []Tensor
 	used := uint64(0)
 	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if name == "__metadata__" {
+		if name == metadata {
 			continue
 		}
 		t, size, err := readTensor(name, header[name], data)

@@ -22,7 +22,7 @@ func sampleTensors() []Tensor {
 func written(t testing.TB, tensors []Tensor) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteSafetensors(&b, tensors); err != nil {
+	if err := WriteSafetensors(&b, nil, tensors); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -37,6 +37,13 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	s := sampleTensors()
 	if diff := cmp.Diff([]Tensor{s[1], s[0], s[2]}, got); diff != "" {
 		t.Errorf("tensors (-want +got):\n%s", diff)
+	}
+	var told bytes.Buffer
+	if err := WriteSafetensors(&told, map[string]string{"format": "pt"}, s); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ReadSafetensors(told.Bytes()); err != nil || !cmp.Equal(got, again) {
+		t.Errorf("with metadata: %v, %v", again, err)
 	}
 	s[0], s[1] = s[1], s[0]
 	if !bytes.Equal(raw, written(t, s)) {

@@ -44,10 +44,10 @@ func (g *globals) exportCheckpointCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := os.MkdirAll(to, 0o755); err != nil {
-				return fmt.Errorf("making the folder: %w", err)
-			}
 			return w.planner.Export(c.Context(), plan, s, format, func(name string) (io.WriteCloser, error) {
+				if err := os.MkdirAll(to, 0o755); err != nil {
+					return nil, fmt.Errorf("making the folder: %w", err)
+				}
 				path := filepath.Join(to, name)
 				g.view().Object(map[string]string{"type": "exported", "file": path})
 				g.view().Text(path + "\n")
