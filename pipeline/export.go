@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"ablate/cache"
+	"ablate/hcl/addr"
 )
 
 // Exporter is a stage whose result can be written for other programs.
@@ -16,10 +17,11 @@ type Exporter interface {
 
 // Export is what an Exporter works with.
 type Export struct {
-	Inputs Inputs
-	Entry  cache.Entry
-	Read   func(d cache.Digest) ([]byte, error)
-	Create func(name string) (io.WriteCloser, error)
+	Address addr.Instance
+	Inputs  Inputs
+	Entry   cache.Entry
+	Read    func(d cache.Digest) ([]byte, error)
+	Create  func(name string) (io.WriteCloser, error)
 }
 
 // Export writes the result of a cached step.
@@ -33,7 +35,7 @@ func (p *Planner) Export(ctx context.Context, plan *Plan, s *Step, format string
 	}
 	in, _, _ := p.inputs(plan, s)
 	return e.Export(ctx, format, Export{
-		Inputs: in, Entry: s.Entry, Create: create,
+		Address: s.Address, Inputs: in, Entry: s.Entry, Create: create,
 		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },
 	})
 }

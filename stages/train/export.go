@@ -1,11 +1,13 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
@@ -16,13 +18,9 @@ import (
 // Export implements pipeline.Exporter: "safetensors" is the checkpoint as it
 // is, "hf" a folder that transformers' Llama loads.
 func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
-	a, ok := x.Entry.Artifact(checkpointName)
-	if !ok {
-		return errors.New("the trial kept no checkpoint, or diverged: set checkpoint { keep = \"final\" } and run again")
-	}
-	raw, err := x.Read(a.Digest)
+	raw, err := weights(x)
 	if err != nil {
-		return fmt.Errorf("reading the checkpoint: %w", err)
+		return err
 	}
 	switch format {
 	case "safetensors":
@@ -31,6 +29,27 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 		return t.exportHF(x, raw)
 	}
 	return fmt.Errorf("there is no format %q, only safetensors and hf", format)
+}
+
+// weights reads the checkpoint, or says why there is none and what brings it.
+func weights(x pipeline.Export) ([]byte, error) {
+	if a, ok := x.Entry.Artifact(checkpointName); ok {
+		raw, err := x.Read(a.Digest)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the checkpoint was collected from the store. This computes it again:\n\n    ablate run --repeat '%s'", x.Address)
+		}
+		return raw, err
+	}
+	a, _ := x.Entry.Artifact(metricsName)
+	metrics, err := x.Read(a.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Contains(metrics, []byte(`"name":"diverged"`)) {
+		return nil, errors.New("the trial diverged, so that it has no checkpoint")
+	}
+	return nil, fmt.Errorf("the trial ran with keep = \"none\". Set it to \"final\", retract what is cached, and run again:\n\n"+
+		"    ablate cache disown '%s' --reason \"no checkpoint\"", x.Address)
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

@@ -255,6 +255,8 @@ func TestHorizon(t *testing.T) {
 			study(40, "schedule \"wsd\" {\n decay = 10\n}\n"), 30, "steps 1-10 of 40 are cached: trains steps 11-40"},
 		{"other boundaries", study(20, "checkpoint {\n every = 3\n}"), study(20, "evaluate {\n batches = 3\n}\ncheckpoint {\n every = 8\n}"), 0,
 			"steps 1-20 of 20 are cached: trains nothing"},
+		{"more at the states that are there", study(20, keepAll), study(20, "evaluate {\n every = 10\n batches = 3\n}\n"+keepAll), 0,
+			"steps 1-20 of 20 are cached: trains nothing, looks at the states after steps 10, 20"},
 		{"more evaluations", study(20, keepAll), study(20, "evaluate {\n every = 6\n}\n"+keepAll), 8,
 			"steps 1-20 of 20 are cached: replays steps 1-6, 11-18 to see what was not looked at or kept"},
 		{"evaluations without states", study(20, ""), study(20, "evaluate {\n every = 6\n}"), 18,

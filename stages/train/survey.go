@@ -56,12 +56,14 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.St
 	if spine == nil {
 		return pipeline.Survey{}, nil
 	}
-	var replayed []string
+	var replayed, seen []string
 	var todo, again int
 	for _, s := range j.spans(spine, -1, t.Checkpoint.Keep != "none") {
 		todo += s.to - s.from
-		if s.from < spine.step {
-			to := min(s.to, spine.step)
+		switch to := min(s.to, spine.step); {
+		case s.from == s.to:
+			seen = append(seen, fmt.Sprint(to))
+		case s.from < to:
 			again += to - s.from
 			replayed = append(replayed, fmt.Sprintf("%d-%d", s.from+1, to))
 		}
@@ -75,6 +77,9 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.St
 	}
 	if todo == 0 {
 		parts = append(parts, "trains nothing")
+	}
+	if seen != nil {
+		parts = append(parts, "looks at the states after steps "+strings.Join(seen, ", "))
 	}
 	return pipeline.Survey{Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", "))}, nil
 }

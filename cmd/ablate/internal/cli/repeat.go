@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -19,7 +20,8 @@ import (
 
 // repeat computes a cached instance again, from its sources and in a store of
 // its own, and keeps beside the entry what differs: the noise floor of equal
-// trials.
+// trials. What a collection took from the store and comes out the same is put
+// back.
 func (g *globals) repeat(ctx context.Context, typed string, jobs int, mode string) error {
 	w, plan, err := g.planned(ctx)
 	if err != nil {
@@ -48,6 +50,9 @@ func (g *globals) repeat(ctx context.Context, typed string, jobs int, mode strin
 	e, err := compare(ctx, w.store, s, scratch, again)
 	if err != nil {
 		return err
+	}
+	if err := restore(ctx, w.store, s, scratch, again); err != nil {
+		return fmt.Errorf("bringing back what was collected: %w", err)
 	}
 	e.Executable, e.Host, e.Time = w.executable, pipeline.ThisHost(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
 	if err := w.store.AddEvidence(s.Key, e); err != nil {
@@ -82,6 +87,42 @@ func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a
 	_, err = runner.Run(ctx, plan)
 	shown.Close()
 	return plan.Step(a), err
+}
+
+// restore puts artifacts that the store has lost back, where the repetition made
+// the same.
+func restore(ctx context.Context, store cache.Store, s *pipeline.Step, scratch cache.Store, again *pipeline.Step) error {
+	found, err := store.Lookup(ctx, s.Key)
+	if err != nil {
+		return err
+	}
+	for _, name := range found[0].Absent {
+		lost, _ := s.Entry.Artifact(name)
+		if a, ok := again.Entry.Artifact(name); !ok || a.Digest != lost.Digest {
+			continue
+		}
+		if err := copyBlob(ctx, store, scratch, lost); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyBlob(ctx context.Context, to, from cache.Store, a cache.Artifact) error {
+	r, err := from.Open(ctx, a.Digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w, err := to.Create(ctx, a.MediaType)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	_, _, err = w.Commit()
+	return err
 }
 
 // compare finds what differs between an entry and its repetition.
