@@ -85,6 +85,7 @@ type blobWriter struct {
 	hash   hash.Hash
 	size   int64
 	suffix string
+	failed error // of a write: what is there is not what was asked for
 	done   bool
 }
 
@@ -101,15 +102,19 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 	<-hashed // a short write fails, so that its digest does not matter
 	w.size += int64(n)
 	if err != nil {
-		return n, advise(fmt.Errorf("writing a blob: %w", err))
+		w.failed = advise(fmt.Errorf("writing a blob: %w", err))
 	}
-	return n, nil
+	return n, w.failed
 }
 
-// Commit implements Writer.
+// Commit implements Writer. After a write that failed it fails, too: not every
+// caller stops at the first.
 func (w *blobWriter) Commit() (Digest, int64, error) {
-	if w.done {
+	switch {
+	case w.done:
 		return Digest{}, 0, errors.New("the blob is finished already")
+	case w.failed != nil:
+		return Digest{}, 0, errors.Join(w.failed, w.Abort())
 	}
 	w.done = true
 	defer w.store.fs.Remove(w.tmp.Name())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -40,7 +41,8 @@ func open(t *testing.T, f fsys.FS, dir string) *cache.Local {
 
 var errCrash = errors.New("crashed")
 
-// scenario stores a blob and publishes two entries over it.
+// scenario stores a blob, a second one without looking at what Write says, and
+// publishes two entries over the first.
 func scenario(f fsys.FS) error {
 	s, err := cache.Open(f, "/store")
 	if err != nil {
@@ -48,6 +50,14 @@ func scenario(f fsys.FS) error {
 	}
 	d, err := cachetest.TryPut(s, "hello")
 	if err != nil {
+		return err
+	}
+	w, err := s.Create(context.Background(), "application/octet-stream")
+	if err != nil {
+		return err
+	}
+	io.WriteString(w, "careless")
+	if _, _, err := w.Commit(); err != nil {
 		return err
 	}
 	for _, name := range []string{"one", "two"} {
@@ -111,6 +121,12 @@ func honest(t *testing.T, f fsys.FS, complete bool) bool {
 		return !complete // a store that never came to be claims nothing
 	}
 	ctx := context.Background()
+	for _, text := range []string{"hello", "careless"} { // a torn blob is never under the name of the whole
+		var damaged *cache.DamagedError
+		if _, err := cache.ReadAll(ctx, s, cache.DigestOf([]byte(text))); errors.As(err, &damaged) {
+			return false
+		}
+	}
 	found, err := s.Lookup(ctx, cachetest.Key("one"), cachetest.Key("two"))
 	if err != nil {
 		t.Fatal(err)
