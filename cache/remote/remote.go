@@ -22,13 +22,33 @@ type Options struct {
 	Sign  string // a private key of Keygen's: entries are signed when they are pushed
 	Trust []string
 	// Trust holds public keys: entries without a signature of one are refused.
+
+	// Refused is told of answers that are not taken, which then count as misses:
+	// damaged ones, and those that nobody trusted has signed. Without it they are
+	// errors. It may be called by several goroutines at once.
+	Refused func(error)
 }
+
+// RefusedError says that what a remote has for a key is not taken.
+type RefusedError struct {
+	Remote string
+	Key    cache.Key
+	Err    error
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("what %s has for %s is refused: %v", e.Remote, e.Key, e.Err)
+}
+
+// Unwrap returns what is wrong with it.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Remote is a store elsewhere.
 type Remote struct {
-	url   string
-	t     transport
-	trust *trust
+	url     string
+	t       transport
+	trust   *trust
+	refused func(error)
 }
 
 // Open connects to a remote, and refuses one that is not what it should be.
@@ -44,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the remote %s cannot be used: %w", o.URL, err)
 	}
-	return &Remote{url: o.URL, t: t, trust: trust}, nil
+	return &Remote{url: o.URL, t: t, trust: trust, refused: o.Refused}, nil
 }
 
 // URL is the remote's address.
@@ -64,6 +84,14 @@ func (r *Remote) Find(ctx context.Context, keys ...cache.Key) ([]*cache.Entry, e
 	for i, k := range keys {
 		g.Go(func() error {
 			e, err := r.find(ctx, k)
+			var refused *RefusedError
+			if errors.As(err, &refused) {
+				if r.refused == nil {
+					return err
+				}
+				r.refused(err)
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("asking %s for %s: %w", r.url, k, err)
 			}
@@ -82,24 +110,30 @@ func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	refuse := func(err error) (*cache.Entry, error) {
+		return nil, &RefusedError{Remote: r.url, Key: k, Err: err}
+	}
 	text, digest, err := entryOf(raw)
 	if err != nil {
-		return nil, err
+		return refuse(err)
 	}
 	if len(text) == 0 {
-		if text, err = r.small(ctx, casName(digest)); err != nil {
+		text, err = r.small(ctx, casName(digest))
+		switch {
+		case errors.Is(err, errAbsent):
+			return refuse(errors.New("it names an entry that is not there"))
+		case err != nil:
 			return nil, fmt.Errorf("reading its entry: %w", err)
-		}
-		if cache.DigestOf(text) != digest {
-			return nil, errors.New("its entry is damaged on the way or there")
+		case cache.DigestOf(text) != digest:
+			return refuse(errors.New("its entry is damaged on the way or there"))
 		}
 	}
 	e, err := r.trust.open(text)
 	if err != nil {
-		return nil, err
+		return refuse(err)
 	}
 	if e.Key != k {
-		return nil, fmt.Errorf("it answers with the entry of %s", e.Key)
+		return refuse(fmt.Errorf("it answers with the entry of %s", e.Key))
 	}
 	return &e, nil
 }

@@ -544,6 +544,64 @@ func TestPusher(t *testing.T) {
 	}
 }
 
+// Work under way survives a remote that dies: it is asked no more, and said so.
+func TestOutage(t *testing.T) {
+	ctx := context.Background()
+	var dead atomic.Bool
+	var asked atomic.Int32
+	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		asked.Add(1)
+		if dead.Load() {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	here, e := published(t, "k")
+	var outage Outage
+	strict := Tiered{Local: here, Remote: connect(t, Options{URL: url})}
+	lenient := strict
+	lenient.Outage = &outage
+	if found, err := lenient.Lookup(ctx, cachetest.Key("far"), e.Key); err != nil || found[0].OK || !found[1].OK || outage.Err() != nil {
+		t.Fatalf("while it lives: %+v, %v, %v", found, err, outage.Err())
+	}
+	dead.Store(true)
+	if _, err := strict.Lookup(ctx, cachetest.Key("far")); err == nil {
+		t.Error("a plan takes a dead remote for an empty one")
+	}
+	found, err := lenient.Lookup(ctx, cachetest.Key("far"), e.Key)
+	if err != nil || found[0].OK || !found[1].OK || outage.Err() == nil {
+		t.Fatalf("after its death: %+v, %v, %v", found, err, outage.Err())
+	}
+	before := asked.Load()
+	if _, err := lenient.Lookup(ctx, cachetest.Key("far")); err != nil || asked.Load() != before {
+		t.Errorf("the dead is asked again: %v", err)
+	}
+	if err := lenient.Pull(ctx, e, nil); err == nil || asked.Load() != before {
+		t.Errorf("pulling from the dead: %v", err)
+	}
+}
+
+// What is refused is told, and is not there.
+func TestRefused(t *testing.T) {
+	ctx := context.Background()
+	from, e := published(t, "k")
+	url, _ := served(t, "", nil)
+	if _, err := connect(t, Options{URL: url}).Push(ctx, from, e, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, public, err := Keygen("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []error
+	r := connect(t, Options{URL: url, Trust: []string{public}, Refused: func(err error) { told = append(told, err) }})
+	found, err := r.Find(ctx, e.Key)
+	if err != nil || found[0] != nil || len(told) != 1 || !strings.Contains(told[0].Error(), e.Key.String()) {
+		t.Errorf("Find = %v, %v; told %v", found, err, told)
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	f.Add(encodeResult([]outputFile{{path: entryFile, contents: []byte("x"), size: 1}}))
 	f.Add([]byte{0x12, 0x02, 0x0a})

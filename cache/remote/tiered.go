@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,30 @@ import (
 type Tiered struct {
 	*cache.Local
 	Remote *Remote
+	Outage *Outage // nil: a remote that fails is an error
+}
+
+// Outage lets work that is under way go on without a remote that fails: from
+// its first failure on the remote is not asked again.
+type Outage struct {
+	mu  sync.Mutex
+	err error
+}
+
+// Err is the failure, once there is one.
+func (o *Outage) Err() error {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+func (o *Outage) begin(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = cmp.Or(o.err, err)
 }
 
 // Near is the store without the remote, for what is never shared.
@@ -33,9 +58,16 @@ func (t Tiered) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, e
 			missing, at = append(missing, keys[i]), append(at, i)
 		}
 	}
+	if t.Outage.Err() != nil {
+		return found, nil
+	}
 	entries, err := t.Remote.Find(ctx, missing...)
 	if err != nil {
-		return nil, err
+		if t.Outage == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		t.Outage.begin(err)
+		return found, nil
 	}
 	for j, e := range entries {
 		if e != nil && !t.Local.Disowned(*e) {
@@ -47,6 +79,9 @@ func (t Tiered) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, e
 
 // Pull brings an entry that Lookup found away.
 func (t Tiered) Pull(ctx context.Context, e cache.Entry, optional func(artifact string) bool) error {
+	if err := t.Outage.Err(); err != nil {
+		return err
+	}
 	_, err := t.Remote.Pull(ctx, t.Local, e, optional)
 	return err
 }
@@ -63,10 +98,15 @@ type Pusher struct {
 	moved  Moved
 	pushed int
 	failed []error
+	inARow int // failures
 }
 
 // queued is how many entries wait at most.
 const queued = 1024
+
+// patience is after how many failures in a row the rest is not tried: each of
+// them has been repeated and waited for by the transport.
+const patience = 4
 
 // NewPusher starts sending in the background.
 func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
@@ -83,15 +123,24 @@ func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
 }
 
 func (p *Pusher) push(ctx context.Context, e cache.Entry) {
+	p.mu.Lock()
+	if p.inARow >= patience {
+		p.failed = append(p.failed, errors.New("the remote had failed before the entry "+e.Key.String()))
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
 	moved, err := PushEntry(ctx, p.store, p.remote, e)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.moved.Blobs, p.moved.Bytes = p.moved.Blobs+moved.Blobs, p.moved.Bytes+moved.Bytes
 	if err != nil {
 		p.failed = append(p.failed, err)
+		p.inARow++
 		return
 	}
 	p.pushed++
+	p.inARow = 0
 }
 
 // PushEntry sends an entry as the store has it now: what it has given up is

@@ -9,8 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/cli"
 	"ablate/stages"
 )
@@ -56,5 +60,51 @@ func TestRemoteSource(t *testing.T) {
 	}
 	if _, after := ablate("show", "data.text.far", "--json"); after == before {
 		t.Error("the upgrade did not move the key")
+	}
+}
+
+// A remote that dies while a run goes on costs what it was good for, not the
+// run; one that is dead before is an error.
+func TestRemoteThatDies(t *testing.T) {
+	dir := t.TempDir()
+	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	const norms = 6
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/ac/") && asked.Add(1) > norms { // the plan was the last to be served
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		remote.Server{Store: store}.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	var study strings.Builder // of instances that need no child process
+	for i := range norms {
+		fmt.Fprintf(&study, "norm \"dyt\" \"n%d\" {\n  alpha = 0.%d\n}\n", i, i+1)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ablate := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All(),
+			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+		return app.Run(t.Context(), append(args, "--chdir", dir)), out.String()
+	}
+	code, out := ablate("run", "--progress", "none", "--jobs", "1")
+	if code != 0 || !strings.Contains(out, "The remote failed") || !strings.Contains(out, "6 entries were not pushed") {
+		t.Errorf("the run exits with %d:\n%s", code, out)
+	}
+	if code, out := ablate("plan", "--offline"); code != 0 || !strings.Contains(out, "all 6 instances are cached") {
+		t.Errorf("the plan afterwards exits with %d:\n%s", code, out)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "here")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := ablate("plan"); code != 1 || !strings.Contains(out, "refuses us (403)") {
+		t.Errorf("a plan with a dead remote exits with %d:\n%s", code, out)
 	}
 }

@@ -93,7 +93,7 @@ func (g *globals) repair(ctx context.Context, store *cache.Local, broken []cache
 	if !wanted || len(broken) == 0 {
 		return 0, nil
 	}
-	r, err := g.openRemote(ctx)
+	r, err := g.openRemote(ctx, nil)
 	if err != nil {
 		return 0, err
 	}

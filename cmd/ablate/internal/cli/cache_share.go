@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"ablate/cache/remote"
 	"ablate/pipeline"
@@ -41,7 +43,7 @@ func (g *globals) cachePushCommand() *cobra.Command {
 				return err
 			}
 			sent := func(s *pipeline.Step) bool { return s.Action == pipeline.Hit && !(results && s.Block == "data") }
-			return g.transfer(plan, sent, "pushed", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, sent, "pushed", w.remote.URL(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {
 					if results && g.evictable(s.Block, "", a.Name) {
@@ -71,7 +73,7 @@ func (g *globals) cachePullCommand() *cobra.Command {
 				return err
 			}
 			away := func(s *pipeline.Step) bool { return s.Action == pipeline.Pull }
-			return g.transfer(plan, away, "pulled", w.remote.URL(), func(s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, away, "pulled", w.remote.URL(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
 			})
 		},
@@ -80,30 +82,50 @@ func (g *globals) cachePullCommand() *cobra.Command {
 	return c
 }
 
+// transfers is how many entries are under way at a time, each with its blobs.
+const transfers = 8
+
 // transfer moves some of the plan's steps, and goes on after a failure.
-func (g *globals) transfer(plan *pipeline.Plan, which func(*pipeline.Step) bool, verb, url string, move func(*pipeline.Step) (remote.Moved, error)) error {
+func (g *globals) transfer(ctx context.Context, plan *pipeline.Plan, which func(*pipeline.Step) bool, verb, url string, move func(context.Context, *pipeline.Step) (remote.Moved, error)) error {
+	var steps []*pipeline.Step
+	for _, s := range plan.Steps {
+		if which(s) {
+			steps = append(steps, s)
+		}
+	}
+	var mu sync.Mutex // guards what follows, and keeps lines apart
 	done, failed := 0, 0
 	var bytes int64
-	for _, s := range plan.Steps {
-		if !which(s) {
-			continue
-		}
-		moved, err := move(s)
-		if errors.Is(err, context.Canceled) {
-			return err
-		}
-		if err != nil {
-			failed++
-			g.view().Object(map[string]any{"type": "not_" + verb, "address": s.Address.String(), "error": err.Error()})
-			g.view().Note("%s: %v\n", s.Address, err)
-			continue
-		}
-		done++
-		bytes += moved.Bytes
-		g.view().Object(map[string]any{"type": verb, "address": s.Address.String(), "key": s.Key, "blobs": moved.Blobs, "bytes": moved.Bytes})
-		if moved.Blobs > 0 {
-			g.view().Note("%s %s (%s)\n", verb, s.Address, size(moved.Bytes))
-		}
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(transfers)
+	for _, s := range steps {
+		work.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			moved, err := move(ctx, s)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			bytes += moved.Bytes
+			if err != nil {
+				failed++
+				g.view().Object(map[string]any{"type": "not_" + verb, "address": s.Address.String(), "error": err.Error()})
+				g.view().Note("%s: %v", s.Address, err)
+				return nil
+			}
+			done++
+			g.view().Object(map[string]any{"type": verb, "address": s.Address.String(), "key": s.Key, "blobs": moved.Blobs, "bytes": moved.Bytes})
+			if moved.Blobs > 0 {
+				g.view().Note("%d/%d %s %s (%s)", done+failed, len(steps), verb, s.Address, size(moved.Bytes))
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
 	}
 	g.view().Text(fmt.Sprintf("%s %s, %s moved, %d failed: %s\n", counted(done, "entry", "entries"), verb, size(bytes), failed, url))
 	if failed > 0 {
@@ -145,7 +167,7 @@ func (g *globals) serve(ctx context.Context, s remote.Server, listen string) err
 		return fmt.Errorf("listening: %w", err)
 	}
 	g.view().Object(map[string]any{"type": "serving", "address": l.Addr().String()})
-	g.view().Note("Serving %s at http://%s\n", s.Store.Dir(), l.Addr())
+	g.view().Note("Serving %s at http://%s", s.Store.Dir(), l.Addr())
 	const header, drain = 10 * time.Second, 5 * time.Second
 	server := &http.Server{Handler: s, ReadHeaderTimeout: header}
 	stop := context.AfterFunc(ctx, func() {

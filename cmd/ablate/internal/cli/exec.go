@@ -70,7 +70,7 @@ func (g *globals) through(ctx context.Context, store *cache.Local, through bool)
 	if !through {
 		return store, nil
 	}
-	r, err := g.openRemote(ctx)
+	r, err := g.openRemote(ctx, nil)
 	if err == nil && r == nil {
 		err = errors.New("there is no remote to work through")
 	}

@@ -13,6 +13,7 @@ import (
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
 )
@@ -141,8 +142,16 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
+	var outage remote.Outage
+	if w.remote != nil {
+		w.planner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
+	}
 	summary, failure := runner.Run(ctx, plan)
 	shown.Close()
+	g.view().Diagnostics(w.refused.warnings())
+	if err := outage.Err(); err != nil {
+		g.view().Diagnostics(diag.Warningf(nil, "The remote failed", "%v. From then on the run went on without it.", err))
+	}
 	if cluster != nil && cluster.Left() > 0 {
 		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.\n", counted(cluster.Left(), "trial goes on", "trials go on"))
 	}

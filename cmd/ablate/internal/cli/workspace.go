@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/addr"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -46,6 +48,7 @@ type workspace struct {
 	planner    *pipeline.Planner
 	executable cache.Digest
 	remote     *remote.Remote // nil without one
+	refused    *refusals
 }
 
 // open loads the study and opens the store.
@@ -58,7 +61,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{graph: graph, store: store, stats: store.StatCache()}
+	w := &workspace{graph: graph, store: store, stats: store.StatCache(), refused: &refusals{}}
 	if w.executable, err = digestExecutable(w.stats); err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	w.planner = &pipeline.Planner{
 		Graph: graph, Store: store, Memo: w.memo, Select: selects,
 	}
-	if w.remote, err = g.openRemote(ctx); err != nil {
+	if w.remote, err = g.openRemote(ctx, w.refused.add); err != nil {
 		return nil, err
 	}
 	if w.remote != nil {
@@ -110,7 +113,39 @@ func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cach
 // files and fingerprints.
 func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
 	plan, err := w.planner.Plan(ctx)
+	if err == nil {
+		plan.Warnings = append(plan.Warnings, w.refused.warnings()...)
+	}
 	return plan, errors.Join(err, w.save())
+}
+
+// refusals are what was not taken from the remote since the last warning.
+type refusals struct {
+	mu   sync.Mutex
+	list []error
+}
+
+func (r *refusals) add(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, err)
+}
+
+// warnings names the first few refusals, and forgets all.
+func (r *refusals) warnings() diag.List {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	const named = 3
+	var out diag.List
+	for i, err := range r.list {
+		if i == named {
+			out = append(out, diag.Warningf(nil, "Refused", "%s more that the remote has are refused likewise.", count(len(r.list)-named, "result"))...)
+			break
+		}
+		out = append(out, diag.Warningf(nil, "Refused", "%v. It counts as not there, and is computed here.", err)...)
+	}
+	r.list = nil
+	return out
 }
 
 // planned opens the study and plans it.
@@ -184,13 +219,14 @@ func (g *globals) openStore() (*cache.Local, error) {
 }
 
 // openRemote connects to the remote that stands behind the store; nil where
-// there is none, or none is wanted.
-func (g *globals) openRemote(ctx context.Context) (*remote.Remote, error) {
+// there is none, or none is wanted. refused is told of what is not taken from it;
+// without it, that is an error.
+func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.Remote, error) {
 	c, err := g.config()
 	if err != nil || c.Remote.URL == "" || g.offline {
 		return nil, err
 	}
-	o := remote.Options{URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Trust: c.Trust}
+	o := remote.Options{URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Trust: c.Trust, Refused: refused}
 	if c.Remote.Sign != "" {
 		raw, err := os.ReadFile(c.Remote.Sign)
 		if err != nil {
