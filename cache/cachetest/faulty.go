@@ -13,9 +13,11 @@ import (
 // operations that change something.
 type Faulty struct {
 	fsys.FS
-	At    int   // the operation that fails, from 1
-	Err   error // what it fails with
-	Crash bool  // everything after it fails, too
+	At    int        // the operation that fails, from 1
+	Err   error      // what it fails with
+	Crash bool       // everything after it fails, too
+	Next  func() int // numbers the operations, where several processes share them; nil counts here
+	Kill  func()     // instead of failing, ends the process
 
 	mu    sync.Mutex
 	count int
@@ -28,19 +30,30 @@ func (f *Faulty) Count() int {
 	return f.count
 }
 
-func (f *Faulty) hit() error {
+// hit numbers an operation and says how it fails. torn is what it leaves behind
+// then.
+func (f *Faulty) hit(torn func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count++
-	if f.count == f.At || f.Crash && f.count > f.At {
-		return f.Err
+	if f.Next != nil {
+		f.count = f.Next()
 	}
-	return nil
+	if f.count != f.At && !(f.Crash && f.count > f.At) {
+		return nil
+	}
+	if torn != nil {
+		torn()
+	}
+	if f.Kill != nil {
+		f.Kill()
+	}
+	return f.Err
 }
 
 // Link implements fsys.FS.
 func (f *Faulty) Link(a, b string) error {
-	if err := f.hit(); err != nil {
+	if err := f.hit(nil); err != nil {
 		return err
 	}
 	return f.FS.Link(a, b)
@@ -48,7 +61,7 @@ func (f *Faulty) Link(a, b string) error {
 
 // SyncDir implements fsys.FS.
 func (f *Faulty) SyncDir(name string) error {
-	if err := f.hit(); err != nil {
+	if err := f.hit(nil); err != nil {
 		return err
 	}
 	return f.FS.SyncDir(name)
@@ -56,7 +69,7 @@ func (f *Faulty) SyncDir(name string) error {
 
 // MkdirAll implements afero.Fs.
 func (f *Faulty) MkdirAll(name string, mode os.FileMode) error {
-	if err := f.hit(); err != nil {
+	if err := f.hit(nil); err != nil {
 		return err
 	}
 	return f.FS.MkdirAll(name, mode)
@@ -64,19 +77,38 @@ func (f *Faulty) MkdirAll(name string, mode os.FileMode) error {
 
 // Rename implements afero.Fs.
 func (f *Faulty) Rename(a, b string) error {
-	if err := f.hit(); err != nil {
+	if err := f.hit(nil); err != nil {
 		return err
 	}
 	return f.FS.Rename(a, b)
 }
 
+// Remove implements afero.Fs.
+func (f *Faulty) Remove(name string) error {
+	if err := f.hit(nil); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+// Chmod implements afero.Fs.
+func (f *Faulty) Chmod(name string, mode os.FileMode) error {
+	if err := f.hit(nil); err != nil {
+		return err
+	}
+	return f.FS.Chmod(name, mode)
+}
+
 // OpenFile implements afero.Fs.
 func (f *Faulty) OpenFile(name string, flag int, mode os.FileMode) (afero.File, error) {
-	if err := f.hit(); err != nil {
+	if err := f.hit(nil); err != nil {
 		return nil, err
 	}
 	file, err := f.FS.OpenFile(name, flag, mode)
-	return &faultyFile{file, f}, err
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{file, f}, nil
 }
 
 type faultyFile struct {
@@ -85,17 +117,19 @@ type faultyFile struct {
 }
 
 // Write leaves half of the bytes behind when it fails: a torn write.
-func (w *faultyFile) Write(p []byte) (int, error) {
-	if err := w.f.hit(); err != nil {
-		n, _ := w.File.Write(p[:len(p)/2])
+func (w *faultyFile) Write(p []byte) (n int, err error) {
+	if err := w.f.hit(func() { n, _ = w.File.Write(p[:len(p)/2]) }); err != nil {
 		return n, err
 	}
 	return w.File.Write(p)
 }
 
+// WriteString implements afero.File.
+func (w *faultyFile) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
 // Sync implements afero.File.
 func (w *faultyFile) Sync() error {
-	if err := w.f.hit(); err != nil {
+	if err := w.f.hit(nil); err != nil {
 		return err
 	}
 	return w.File.Sync()

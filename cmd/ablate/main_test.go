@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ablate": main})
+	testscript.Main(m, map[string]func(){"ablate": main, "ablate-crashing": crashing})
 }
 
 // TestScripts runs the program as a user would, in testdata/script.

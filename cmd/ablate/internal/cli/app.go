@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
@@ -36,6 +37,7 @@ type App struct {
 	Stderr  io.Writer
 	Environ []string
 	Kinds   []pipeline.Kind
+	Files   fsys.FS // on which the store lives; nil is the machine's own
 }
 
 // exitError is an outcome that is no failure but has an exit code of its own.

@@ -215,7 +215,11 @@ func (g *globals) openStore() (*cache.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cache.Open(fsys.NewOS(), dir)
+	files := g.app.Files
+	if files == nil {
+		files = fsys.NewOS()
+	}
+	return cache.Open(files, dir)
 }
 
 // openRemote connects to the remote that stands behind the store; nil where
