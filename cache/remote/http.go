@@ -2,8 +2,6 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -43,11 +41,19 @@ func newHTTP(u *url.URL, token string) *bazel {
 	return &bazel{base: strings.TrimSuffix(u.String(), "/"), token: token, client: c}
 }
 
-// check asks for the empty blob, which servers of the protocol know or do not,
-// but never answer with a page.
+// check asks for the empty blob, which most servers of the protocol always have.
+// One that lacks it must take it: whatever answers "not found" to everything is
+// no empty cache.
 func (b *bazel) check(ctx context.Context) error {
-	_, err := b.has(ctx, casName(cache.DigestOf(nil)))
-	return err
+	empty := casName(cache.DigestOf(nil))
+	there, err := b.has(ctx, empty)
+	if there || err != nil {
+		return err
+	}
+	if err := b.put(ctx, empty, bytesObject(nil)); err != nil {
+		return fmt.Errorf("it has not even the empty blob, and does not take it, so that there seems to be no cache at this address: %w", err)
+	}
+	return nil
 }
 
 func (b *bazel) do(ctx context.Context, method, name string, body any, size int64) (*http.Response, error) {
@@ -64,23 +70,12 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	}
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return nil, b.explain(err)
+		if hint := adviseConnection(err); hint != "" {
+			return nil, fmt.Errorf("%w: %s", err, hint)
+		}
+		return nil, err
 	}
 	return resp, nil
-}
-
-// explain says what to do about a connection that fails.
-func (b *bazel) explain(err error) error {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.As(err, &unknown), errors.As(err, &name):
-		return fmt.Errorf("%w: the server's certificate is not trusted here; SSL_CERT_FILE names a file of certificates that are", err)
-	case errors.As(err, &record), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return fmt.Errorf("%w: the server does not speak TLS; is its address http:// and not https://?", err)
-	}
-	return err
 }
 
 // refuse turns an answer that is no object into an error.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -252,6 +253,65 @@ func TestS3Mistakes(t *testing.T) {
 	}
 }
 
+// Whatever an object store answers, the message says what to do.
+func TestS3Answers(t *testing.T) {
+	var code int
+	var said string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(code)
+		if r.Method != http.MethodHead && said != "" {
+			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", said)
+		}
+	}))
+	defer srv.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	plain, _ := url.Parse(srv.URL)
+	for _, c := range []struct {
+		name     string
+		code     int
+		said     string
+		endpoint string
+		unset    string
+		want     string
+	}{
+		{"no bucket", 404, "NoSuchBucket", srv.URL, "", "no such bucket"},
+		{"bad name", 400, "InvalidBucketName", srv.URL, "", "no bucket can have this name"},
+		{"region", 400, "AuthorizationHeaderMalformed", srv.URL, "", "set AWS_REGION"},
+		{"expired", 400, "ExpiredToken", srv.URL, "", "have expired"},
+		{"unknown key", 403, "InvalidAccessKeyId", srv.URL, "", "credentials are wrong"},
+		{"forbidden", 403, "AccessDenied", srv.URL, "", "we may not do this there"},
+		{"clock", 403, "RequestTimeTooSkewed", srv.URL, "", "clocks"},
+		{"busy", 503, "SlowDown", srv.URL, "", "too busy"},
+		{"too many", 429, "", srv.URL, "", "too busy"},
+		{"broken", 500, "InternalError", srv.URL, "", "object store fails"},
+		{"nobody", 0, "", "http://127.0.0.1:1", "", "nothing listens"},
+		{"TLS", 0, "", secure.URL, "", "certificate is not trusted"},
+		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not speak TLS"},
+		{"no credentials", 403, "", srv.URL, "AWS_ACCESS_KEY_ID", "there are no credentials"},
+		{"no region", 403, "", srv.URL, "AWS_REGION", "no region is known"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, said = c.code, c.said
+			t.Setenv("AWS_ENDPOINT_URL_S3", c.endpoint)
+			if c.unset != "" {
+				t.Setenv(c.unset, "")
+			}
+			if _, err := Open(context.Background(), Options{URL: "s3://bucket/team"}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func oneOf(text, words string) bool {
 	for _, w := range strings.Split(words, "|") {
 		if strings.Contains(text, w) {
@@ -375,7 +435,10 @@ func TestMisconfigured(t *testing.T) {
 		"moved":        {answer(304, "text/plain"), "", "which no cache does"},
 		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
 		"wrong token":  {plain, "guess", "is ABLATE_REMOTE_TOKEN right"},
-		"nobody":       {"http://127.0.0.1:1", "", "refused"},
+		"nobody":       {"http://127.0.0.1:1", "", "nothing listens"},
+		"no such host": {"http://no.such.host.invalid", "", "check the address"},
+		"other path":   {plain + "/team", "secret", "no cache at this address"},
+		"not found":    {answer(404, "text/plain"), "", "no cache at this address"},
 		"unknown CA":   {tls.URL, "", "certificate is not trusted"},
 		"TLS to plain": {"https://" + u.Host, "", "does not speak TLS"},
 		"no bucket":    {"s3:///key", "", "names no bucket"},

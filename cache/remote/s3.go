@@ -39,7 +39,7 @@ func newS3(ctx context.Context, u *url.URL) (*bucket, error) {
 	if u.Host == "" {
 		return nil, fmt.Errorf("%s names no bucket: write s3://bucket/prefix", u)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // what it would say, an error says
 	if err != nil {
 		return nil, fmt.Errorf("reading AWS's settings: %w", err)
 	}
@@ -92,22 +92,33 @@ func (b *bucket) explain(err error) error {
 	if errors.As(err, &api) {
 		said = api.ErrorCode()
 	}
+	text := err.Error()
 	hint := ""
 	switch {
+	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
+		hint = "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	case strings.Contains(text, "Missing Region"), strings.Contains(text, "missing AWS region"), strings.Contains(text, "Invalid region"), strings.Contains(text, "region must be set"):
+		hint = "no region is known: set AWS_REGION"
 	case said == "NoSuchBucket", code == http.StatusNotFound && (said == "" || said == "NotFound"):
 		hint = "there is no such bucket: check its name, or create it"
+	case said == "InvalidBucketName":
+		hint = "no bucket can have this name: check it"
 	case said == "PermanentRedirect", said == "AuthorizationHeaderMalformed", said == "IllegalLocationConstraintException", code == http.StatusMovedPermanently:
 		hint = "the bucket is in another region: set AWS_REGION"
-	case said == "ExpiredToken", said == "ExpiredTokenException":
+	case said == "ExpiredToken", said == "ExpiredTokenException", said == "TokenRefreshRequired":
 		hint = "the credentials have expired: log in again"
-	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch", said == "XAdminUserNotFound":
+	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch", said == "InvalidToken", said == "XAdminUserNotFound":
 		hint = "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-	case code == http.StatusForbidden:
+	case said == "RequestTimeTooSkewed":
+		hint = "the clocks of the server and of this machine differ: set this machine's"
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		hint = "we may not do this there: check the credentials and the bucket's policy"
-	case strings.Contains(err.Error(), "failed to refresh cached credentials"), strings.Contains(err.Error(), "no EC2 IMDS role"):
-		hint = "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-	case strings.Contains(err.Error(), "Missing Region"), strings.Contains(err.Error(), "missing AWS region"), strings.Contains(err.Error(), "Invalid region"):
-		hint = "no region is known: set AWS_REGION"
+	case code == http.StatusTooManyRequests, said == "SlowDown", code == http.StatusServiceUnavailable:
+		hint = "the object store is too busy, also when asked again: try later"
+	case code >= http.StatusInternalServerError:
+		hint = "the object store fails, also when asked again: try later"
+	default:
+		hint = adviseConnection(err)
 	}
 	if hint != "" {
 		return fmt.Errorf("s3://%s: %s (%w)", b.name, hint, err)

@@ -10,11 +10,15 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"ablate/cache"
 )
@@ -73,4 +77,24 @@ func digestOf(name string) (cache.Digest, bool) {
 	}
 	d, err := cache.ParseDigest("sha256:" + hex)
 	return d, err == nil
+}
+
+// adviseConnection says what to do about a connection that fails; "" where there
+// is nothing to say.
+func adviseConnection(err error) string {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var record tls.RecordHeaderError
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &authority), errors.As(err, &host):
+		return "the server's certificate is not trusted here; SSL_CERT_FILE names a file of certificates that are"
+	case errors.As(err, &record), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		return "the server does not speak TLS; is its address http:// and not https://?"
+	case errors.As(err, &name):
+		return "no machine of this name is known: check the address"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens at this address: check it, or start the server"
+	}
+	return ""
 }

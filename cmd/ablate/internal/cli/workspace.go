@@ -238,7 +238,11 @@ func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.
 		}
 		o.Sign = strings.TrimSpace(string(raw))
 	}
-	return remote.Open(ctx, o)
+	r, err := remote.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n--offline works without it", err)
+	}
+	return r, nil
 }
 
 // digestExecutable hashes the running program: fingerprints are remembered
