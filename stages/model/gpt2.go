@@ -104,8 +104,11 @@ func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
 	return params
 }
 
-// Logits implements Model.
-func (m *GPT2) Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+// Head implements Model.
+func (m *GPT2) Head() string { return head(m.Tied) }
+
+// Rows implements Model.
+func (m *GPT2) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 	dims := tokens_BT.Shape().Dimensions
 	b, t := dims[0], dims[1]
 	x_BTD := Reshape(Gather(vars.At("embedding"), Reshape(tokens_BT, b*t, 1)), b, t, m.Width)
@@ -124,7 +127,7 @@ func (m *GPT2) Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
 		x_ND = residual.add(x_ND, m.linear(gelu(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
 	}
-	return project(n.Apply(x_ND, "norm.final", vars), b, t, m.Tied, vars)
+	return n.Apply(x_ND, "norm.final", vars)
 }
 
 // attention is causal softmax attention with as many key and value heads as

@@ -107,8 +107,11 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 	return params
 }
 
-// Logits implements Model.
-func (m *Llama) Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+// Head implements Model.
+func (m *Llama) Head() string { return head(m.Tied) }
+
+// Rows implements Model.
+func (m *Llama) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 	dims := tokens_BT.Shape().Dimensions
 	b, t := dims[0], dims[1]
 	x_ND := Gather(vars.At("embedding"), Reshape(tokens_BT, b*t, 1))
@@ -126,7 +129,7 @@ func (m *Llama) Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
 		x_ND = residual.add(x_ND, swiglu(y_ND, at+"ffn.", vars), at, "ffn")
 	}
-	return project(n.Apply(x_ND, "norm.final", vars), b, t, m.Tied, vars)
+	return n.Apply(x_ND, "norm.final", vars)
 }
 
 // swiglu is down(silu(gate x) · up x).

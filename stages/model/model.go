@@ -17,8 +17,11 @@ import (
 type Model interface {
 	// Params declares all parameters for a norm and a vocabulary.
 	Params(n norm.Norm, vocabulary int) []ml.Param
-	// Logits maps tokens [B, T], int32, to scores [B, T, vocabulary], float32.
-	Logits(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node
+	// Rows maps tokens [B, T], int32, to what the output projection takes, rows
+	// [B·T, width] of float32.
+	Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node
+	// Head is the path of the output projection, [vocabulary, width].
+	Head() string
 	// Traits says what a trainer must know beside the graph.
 	Traits() Traits
 }
@@ -112,13 +115,18 @@ func (r residual) add(x_ND, y_ND *Node, at, sublayer string) *Node {
 	return Add(x_ND, y_ND)
 }
 
-// project maps rows [B·T, D] to scores [B, T, V].
-func project(x_ND *Node, b, t int, tied bool, vars ml.Vars) *Node {
-	path := "head"
+// Logits maps tokens [B, T], int32, to scores [B, T, vocabulary], float32.
+func Logits(m Model, tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+	dims, path := tokens_BT.Shape().Dimensions, m.Head()
+	return Reshape(vars.Linear(m.Rows(tokens_BT, n, vars), path), dims[0], dims[1], vars.At(path).Shape().Dimensions[0])
+}
+
+// head is the path of the output projection.
+func head(tied bool) string {
 	if tied {
-		path = "embedding"
+		return "embedding"
 	}
-	return Reshape(vars.Linear(x_ND, path), b, t, vars.At(path).Shape().Dimensions[0])
+	return "head"
 }
 
 // describe is Describe for all models.
@@ -141,7 +149,7 @@ func alone(m Model) ml.Program {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
 	}
 	p.Build = func(in []*Node) []*Node {
-		return []*Node{m.Logits(in[0], n, ml.NewVars(params, in[2:]).Noisy(in[1]))}
+		return []*Node{Logits(m, in[0], n, ml.NewVars(params, in[2:]).Noisy(in[1]))}
 	}
 	return p
 }

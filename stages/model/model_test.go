@@ -136,7 +136,7 @@ func logits(t *testing.T, m Model, tokens []int32, noise []uint32, dot dtypes.DT
 		if noise != nil {
 			vars = vars.Noisy(in[len(in)-1])
 		}
-		return []*Node{m.Logits(in[0], n, vars)}
+		return []*Node{Logits(m, in[0], n, vars)}
 	}
 	e, err := ml.Compile(b, p)
 	if err != nil {

@@ -124,7 +124,7 @@ func (t *LM) work(in pipeline.Inputs) pipeline.Work {
 	each := model.FLOPs(m, params, t.Batch.Length)
 	return pipeline.Work{
 		Parameters: model.Parameters(params), Tokens: tokens, FLOPsPerToken: each,
-		Memory: memory(params, r.states, m.Traits(), r.vocabulary, t.Accumulate, t.Batch), Device: backend.Memory(t.Backend),
+		Memory: r.memory(), Device: backend.Memory(t.Backend),
 	}
 }
 
@@ -138,6 +138,7 @@ type computation struct {
 	batch                  Batch
 	clip                   float64
 	precision              string
+	lossChunk              int
 	shape                  shape
 	probed                 bool
 }
@@ -146,7 +147,7 @@ func (t *LM) computation(in pipeline.Inputs) computation {
 	return computation{
 		model: in.One("model").Stage, norm: in.One("norm").Stage, optimizer: in.One("optimizer").Stage,
 		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
-		clip: t.clip(), precision: t.Precision, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
+		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
 	}
 }
 
@@ -161,7 +162,7 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-		"precision": cache.String(t.Precision),
+		"precision": cache.String(t.Precision), "loss_chunk": cache.Int(int64(t.LossChunk)),
 	})
 	step := cache.List(forward, in.One("optimizer").Ref.Digest(), cache.Int(int64(t.Accumulate)), cache.Float(t.clip()))
 	code := make(map[string]cache.Value)

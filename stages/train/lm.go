@@ -20,6 +20,7 @@ type LM struct {
 	Steps         int           `hcl:"steps" doc:"Optimizer steps."`
 	ClipNorm      *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
 	Accumulate    int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
+	LossChunk     int           `hcl:"loss_chunk,optional" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
 	Precision     string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
 	Backend       string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
 	Deterministic bool          `hcl:"deterministic,optional" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
@@ -89,6 +90,7 @@ func (t *LM) Validate() diag.List {
 	count(t.Batch.Sequences, mostBatch, "batch", "sequences")
 	count(t.Batch.Length, mostBatch, "batch", "length")
 	that(t.clip() >= 0, diag.Path{"clip_norm"}, "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
+	that(t.LossChunk >= 0, diag.Path{"loss_chunk"}, "loss_chunk is a number of tokens, or 0 for all of a micro-batch, not %d.", t.LossChunk)
 	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
 	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
 	that(t.Probe.Every >= 0, diag.Path{"probe", "every"}, "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)

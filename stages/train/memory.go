@@ -11,19 +11,28 @@ import (
 const float = 4
 
 // memory is what a trial's step needs at a time. The first three parts are
-// exact. Logits are two arrays, themselves and their gradient. Activations are
-// an estimate: what the backward pass takes from the forward pass, at 17
-// numbers of the model's width for each token and layer, as arXiv 2205.05198
-// counts them, and attention's scores before and after the softmax, which are
-// not recomputed. All micro-batches are in one program, and so count.
-func memory(params, states []ml.Param, t model.Traits, vocabulary, accumulate int, b Batch) pipeline.Memory {
-	tokens := int64(accumulate) * int64(b.Sequences) * int64(b.Length)
-	layer := 17*int64(t.Width) + 2*int64(t.Heads)*int64(b.Length)
+// exact. Logits are two arrays, themselves and their gradient; in chunks they
+// are those of one chunk, and beside them what the chunks leave for the backward
+// pass: the gradients of the rows, and of the projection for each micro-batch
+// but one, which is among the gradients. Activations are an estimate: what the
+// backward pass takes from the forward pass, at 17 numbers of the model's width
+// for each token and layer, as arXiv 2205.05198 counts them, and attention's
+// scores before and after the softmax, which are not recomputed. All
+// micro-batches are in one program, and so count.
+func (r *recipe) memory() pipeline.Memory {
+	t, vocabulary := r.model.Traits(), int64(r.vocabulary)
+	micro := int64(r.batch.Sequences) * int64(r.batch.Length)
+	tokens := int64(r.accumulate) * micro
+	layer := 17*int64(t.Width) + 2*int64(t.Heads)*int64(r.batch.Length)
+	logits := 2 * tokens * vocabulary
+	if r.chunk > 0 {
+		logits = 2*min(int64(r.chunk), micro)*vocabulary + int64(t.Width)*(tokens+int64(r.accumulate-1)*vocabulary)
+	}
 	return pipeline.Memory{
-		Parameters:  float * elements(params),
-		State:       float * elements(states),
-		Gradients:   float * model.Parameters(params),
-		Logits:      float * 2 * tokens * int64(vocabulary),
+		Parameters:  float * elements(r.params),
+		State:       float * elements(r.states),
+		Gradients:   float * model.Parameters(r.params),
+		Logits:      float * logits,
 		Activations: float * tokens * int64(t.Layers) * layer,
 	}
 }

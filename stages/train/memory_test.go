@@ -25,6 +25,11 @@ func TestMemory(t *testing.T) {
 	if total := w.Memory.Total(); total != want.Parameters+want.State+want.Gradients+want.Logits+want.Activations {
 		t.Errorf("total = %d", total)
 	}
+	spec.LossChunk = 100
+	want.Logits = 4 * (2*100*256 + 64*(2*8*64) + 64*256) // a chunk, rows' gradient, the second micro-batch's of the projection
+	if got := spec.work(exampleInputs()).Memory; got != want {
+		t.Errorf("in chunks, memory = %+v, want %+v", got, want)
+	}
 	if w.Device != 0 {
 		t.Errorf("the Go backend has a device of %d bytes", w.Device)
 	}

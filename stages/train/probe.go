@@ -48,7 +48,7 @@ func (p *probe) program() ml.Program {
 		p.readings = nil
 		params, tokens_BL := in[:len(in)-1], in[len(in)-1]
 		seen := make(taps)
-		loss := r.loss(tokens_BL, r.vars(params).Watched(seen.add))
+		loss := r.loss(tokens_BL, r.vars(params).Watched(seen.add), true)
 		var values []*Node
 		take := func(path, quantity string, v *Node) {
 			p.readings = append(p.readings, reading{path, quantity})

@@ -26,6 +26,7 @@ type recipe struct {
 	batch      Batch
 	accumulate int
 	clip       float64 // 0 for none
+	chunk      int     // rows whose scores exist at a time; 0 for all
 	dot        dtypes.DType
 
 	params []ml.Param
@@ -35,7 +36,7 @@ type recipe struct {
 func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
 	r := &recipe{
 		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
-		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), dot: dtypes.Float32,
+		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, dot: dtypes.Float32,
 	}
 	if t.Precision == "bf16" {
 		r.dot = dtypes.BFloat16
@@ -129,52 +130,28 @@ func (r *recipe) trained(params []*Node) []*Node {
 
 // meanLoss averages the loss over the micro-batches of tokens_ABL.
 func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
-	var sum *Node
+	var total *Node
 	for a := range r.accumulate {
 		micro_BL := Squeeze(SliceAxis(tokens_ABL, 0, AxisElem(a)), 0)
 		if noise_A2 != nil {
 			vars = vars.Noisy(Squeeze(SliceAxis(noise_A2, 0, AxisElem(a)), 0))
 		}
-		loss := r.loss(micro_BL, vars)
-		if sum == nil {
-			sum = loss
-		} else {
-			sum = Add(sum, loss)
-		}
+		total = sum(total, r.loss(micro_BL, vars, true))
 	}
 	if r.accumulate > 1 {
-		sum = DivScalar(sum, float64(r.accumulate))
+		total = DivScalar(total, float64(r.accumulate))
 	}
-	return sum
-}
-
-// loss is the mean cross-entropy, in nats, of predicting each next token.
-func (r *recipe) loss(tokens_BL *Node, vars ml.Vars) *Node {
-	b, l := tokens_BL.Shape().Dimensions[0], tokens_BL.Shape().Dimensions[1]
-	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
-	targets_BT := SliceAxis(tokens_BL, 1, AxisRange(1, l))
-	logits_NV := Reshape(r.model.Logits(inputs_BT, r.norm, vars), b*(l-1), r.vocabulary)
-	top_N1 := StopGradient(ReduceAndKeep(logits_NV, ReduceMax, -1))
-	shifted_NV := Sub(logits_NV, top_N1)
-	logSum_N := Log(ReduceSum(Exp(shifted_NV), -1))
-	hit_NV := OneHot(Reshape(targets_BT, b*(l-1)), r.vocabulary, dtypes.Float32)
-	target_N := ReduceSum(Mul(shifted_NV, hit_NV), -1)
-	return ReduceAllMean(Sub(logSum_N, target_N))
+	return total
 }
 
 // clipGlobal scales gradients so that their global norm is at most limit, as
 // torch.nn.utils.clip_grad_norm_ does, and returns the norm before.
 func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
-	var sum *Node
+	var squares *Node
 	for _, g := range grads {
-		s := ReduceAllSum(Mul(g, g))
-		if sum == nil {
-			sum = s
-		} else {
-			sum = Add(sum, s)
-		}
+		squares = sum(squares, ReduceAllSum(Mul(g, g)))
 	}
-	size := Sqrt(sum)
+	size := Sqrt(squares)
 	if limit == 0 {
 		return size, grads
 	}
@@ -210,7 +187,7 @@ func (r *recipe) evaluate() ml.Program {
 		ml.Input{Name: "tokens", Shape: []int{r.batch.Sequences, r.batch.Length + 1}, DType: dtypes.Int32})
 	build := func(in []*Node) []*Node {
 		last := len(in) - 1
-		return []*Node{r.loss(in[last], r.vars(in[:last]))}
+		return []*Node{r.loss(in[last], r.vars(in[:last]), false)}
 	}
 	return ml.Program{Name: "evaluate", Inputs: inputs, Build: build}
 }

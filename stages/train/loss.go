@@ -1,0 +1,80 @@
+package train
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/ml"
+	"ablate/stages/model"
+)
+
+// loss is the mean cross-entropy, in nats, of predicting each next token. When
+// it is made in chunks it has a gradient only where it is sloped.
+func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
+	b, l := tokens_BL.Shape().Dimensions[0], tokens_BL.Shape().Dimensions[1]
+	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
+	targets_N := Reshape(SliceAxis(tokens_BL, 1, AxisRange(1, l)), b*(l-1))
+	if r.chunk > 0 {
+		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norm, vars), targets_N, vars, sloped)
+	}
+	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norm, vars), b*(l-1), r.vocabulary)
+	return ReduceAllMean(crossEntropy(logits_NV, targets_N))
+}
+
+// crossEntropy is −log softmax at each row's target, [N].
+func crossEntropy(logits_NV, targets_N *Node) *Node {
+	top_N1 := StopGradient(ReduceAndKeep(logits_NV, ReduceMax, -1))
+	shifted_NV := Sub(logits_NV, top_N1)
+	logSum_N := Log(ReduceSum(Exp(shifted_NV), -1))
+	hit_NV := OneHot(targets_N, logits_NV.Shape().Dimensions[1], dtypes.Float32)
+	target_N := ReduceSum(Mul(shifted_NV, hit_NV), -1)
+	return Sub(logSum_N, target_N)
+}
+
+// chunkedLoss is the mean of crossEntropy without all scores at a time. Those of
+// a chunk of rows give its share of the loss and, since a loss is a scalar, of
+// the gradient at once, so nothing is kept for the backward pass or computed
+// again; each chunk waits for the one before. The gradient is then attached as
+// the loss's first-order term, whose value is 0.
+func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *Node {
+	n := x_ND.Shape().Dimensions[0]
+	weight_VD := vars.At(r.model.Head())
+	cut_ND, cut_VD := StopGradient(x_ND), Identity(weight_VD)
+	var loss, slope_VD *Node
+	var slopes_CD, done []*Node // done: what the next chunk waits for
+	for from := 0; from < n; from += r.chunk {
+		rows := AxisRange(from, min(from+r.chunk, n))
+		x_CD := SliceAxis(cut_ND, 0, rows)
+		if from > 0 {
+			x_CD = SchedulingBarrier(x_CD, done...)
+		}
+		logits_CV := vars.Dot(x_CD, []int{1}, nil, cut_VD, []int{1}, nil)
+		part := DivScalar(ReduceAllSum(crossEntropy(logits_CV, SliceAxis(targets_N, 0, rows))), float64(n))
+		done = []*Node{part}
+		if sloped {
+			slopes := Gradient(part, x_CD, cut_VD)
+			slopes_CD = append(slopes_CD, slopes[0])
+			slope_VD = sum(slope_VD, slopes[1])
+			done = []*Node{slopes[0], slope_VD}
+		}
+		loss = sum(loss, part)
+	}
+	loss = StopGradient(loss)
+	if !sloped {
+		return loss
+	}
+	return Add(loss, Add(firstOrder(x_ND, Concatenate(slopes_CD, 0)), firstOrder(weight_VD, slope_VD)))
+}
+
+// firstOrder is 0, with a gradient with respect to x.
+func firstOrder(x, gradient *Node) *Node {
+	return ReduceAllSum(Mul(Sub(x, StopGradient(x)), StopGradient(gradient)))
+}
+
+// sum adds to what may be nothing yet.
+func sum(a, b *Node) *Node {
+	if a == nil {
+		return b
+	}
+	return Add(a, b)
+}
