@@ -122,12 +122,13 @@ func (m *GPT2) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 	residual := residual{scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
 	for i := range m.Layers {
 		at := fmt.Sprintf("layers.%d.", i)
+		x_ND = vars.Enter(x_ND)
 		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
 		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", mask_TT, vars), at, "attention")
 		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
 		x_ND = residual.add(x_ND, m.linear(gelu(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
 	}
-	return n.Apply(x_ND, "norm.final", vars)
+	return n.Apply(vars.Leave(x_ND), "norm.final", vars)
 }
 
 // attention is causal softmax attention with as many key and value heads as

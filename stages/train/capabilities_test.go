@@ -65,7 +65,7 @@ func TestFingerprintsAreEqualOnAllBackends(t *testing.T) {
 			for rule, o := range map[string]optimizer.Optimizer{"adamw": adamw, "muon": muon} {
 				spec := &LM{Steps: 160, ClipNorm: &clip, Accumulate: 1, Precision: precision, Batch: Batch{8, 64}, Schedule: &Schedule{Constant: &Constant{}}}
 				if rule == "muon" {
-					spec.LossChunk = 200
+					spec.LossChunk, spec.Checkpointing = 200, true
 				}
 				m := exampleModel()
 				m.Resolve()

@@ -21,6 +21,7 @@ type LM struct {
 	ClipNorm      *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
 	Accumulate    int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
 	LossChunk     int           `hcl:"loss_chunk,optional" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
+	Checkpointing bool          `hcl:"gradient_checkpointing,optional" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
 	Precision     string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
 	Backend       string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
 	Deterministic bool          `hcl:"deterministic,optional" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`

@@ -17,13 +17,17 @@ const float = 4
 // but one, which is among the gradients. Activations are an estimate: what the
 // backward pass takes from the forward pass, at 17 numbers of the model's width
 // for each token and layer, as arXiv 2205.05198 counts them, and attention's
-// scores before and after the softmax, which are not recomputed. All
-// micro-batches are in one program, and so count.
+// scores before and after the softmax. With gradient checkpointing they are what
+// enters each layer, and all of one layer. All micro-batches are in one program, and so count.
 func (r *recipe) memory() pipeline.Memory {
 	t, vocabulary := r.model.Traits(), int64(r.vocabulary)
 	micro := int64(r.batch.Sequences) * int64(r.batch.Length)
 	tokens := int64(r.accumulate) * micro
 	layer := 17*int64(t.Width) + 2*int64(t.Heads)*int64(r.batch.Length)
+	activations := int64(t.Layers) * layer
+	if r.again {
+		activations = int64(t.Layers)*int64(t.Width) + layer
+	}
 	logits := 2 * tokens * vocabulary
 	if r.chunk > 0 {
 		logits = 2*min(int64(r.chunk), micro)*vocabulary + int64(t.Width)*(tokens+int64(r.accumulate-1)*vocabulary)
@@ -33,7 +37,7 @@ func (r *recipe) memory() pipeline.Memory {
 		State:       float * elements(r.states),
 		Gradients:   float * model.Parameters(r.params),
 		Logits:      float * logits,
-		Activations: float * tokens * int64(t.Layers) * layer,
+		Activations: float * tokens * activations,
 	}
 }
 

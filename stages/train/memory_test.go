@@ -30,6 +30,11 @@ func TestMemory(t *testing.T) {
 	if got := spec.work(exampleInputs()).Memory; got != want {
 		t.Errorf("in chunks, memory = %+v, want %+v", got, want)
 	}
+	spec.Checkpointing = true
+	want.Activations = 4 * (2 * 8 * 64) * (3*64 + 17*64 + 2*2*64)
+	if got := spec.work(exampleInputs()).Memory; got != want {
+		t.Errorf("with checkpointing, memory = %+v, want %+v", got, want)
+	}
 	if w.Device != 0 {
 		t.Errorf("the Go backend has a device of %d bytes", w.Device)
 	}

@@ -27,6 +27,7 @@ type recipe struct {
 	accumulate int
 	clip       float64 // 0 for none
 	chunk      int     // rows whose scores exist at a time; 0 for all
+	again      bool    // layers are computed again for the backward pass
 	dot        dtypes.DType
 
 	params []ml.Param
@@ -36,7 +37,7 @@ type recipe struct {
 func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
 	r := &recipe{
 		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
-		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, dot: dtypes.Float32,
+		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, again: t.Checkpointing, dot: dtypes.Float32,
 	}
 	if t.Precision == "bf16" {
 		r.dot = dtypes.BFloat16
@@ -57,7 +58,7 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 // it cannot depend on the optimizer: there is none.
 func (r *recipe) forward() *recipe {
 	f := *r
-	f.optimizer, f.states, f.accumulate, f.clip = nil, nil, 0, 0
+	f.optimizer, f.states, f.accumulate, f.clip, f.again = nil, nil, 0, 0, false
 	return &f
 }
 
@@ -93,7 +94,11 @@ func (r *recipe) step() ml.Program {
 		}
 		clock := optimizer.Clock{Step: in[np+ns], Multiplier: in[np+ns+1]}
 		seen := make(taps)
-		loss := r.meanLoss(in[np+ns+2], noise_A2, r.vars(params).Watched(seen.add))
+		vars := r.vars(params).Watched(seen.add)
+		if r.again {
+			vars = vars.Recomputing()
+		}
+		loss := r.meanLoss(in[np+ns+2], noise_A2, vars)
 		grads := Gradient(loss, r.trained(params)...)
 		size, grads := clipGlobal(grads, r.clip)
 		newParams, newStates := r.update(params, grads, states, clock, seen)

@@ -16,6 +16,7 @@ type Vars struct {
 	watch func(path string, x *graph.Node)
 	noise *graph.Node  // [2], uint32; nil where nothing is dropped
 	dot   dtypes.DType // of the factors of matrix products
+	again bool         // what is within a layer is computed again for the backward pass
 }
 
 // NewVars binds parameters to their nodes, one by one.
@@ -71,6 +72,30 @@ func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContra
 // Linear multiplies rows [N, in] by a weight [out, in].
 func (v Vars) Linear(x_NI *graph.Node, path string) *graph.Node {
 	return v.Dot(x_NI, []int{1}, nil, v.At(path), []int{1}, nil)
+}
+
+// Recomputing returns the same parameters for a forward pass of which only what
+// enters each layer is kept for the backward pass.
+func (v Vars) Recomputing() Vars {
+	v.again = true
+	return v
+}
+
+// Enter marks what enters a layer. GoMLX's barriers keep a compiler from
+// taking what is computed again for what was there already.
+func (v Vars) Enter(x *graph.Node) *graph.Node {
+	if v.again {
+		return x.Checkpoint()
+	}
+	return x
+}
+
+// Leave marks what leaves the last layer.
+func (v Vars) Leave(x *graph.Node) *graph.Node {
+	if v.again {
+		return x.StopCheckpoint()
+	}
+	return x
 }
 
 // Noisy returns the same parameters in training, with a key [2], uint32, of
