@@ -58,7 +58,9 @@ func (m *Llama) SetPreset(name string) bool {
 }
 
 // Presets implements spec.Presetter.
-func (m *Llama) Presets() []string { return []string{"tiny", "124m", "350m", "1b-paper", "llama-3.2-1b"} }
+func (m *Llama) Presets() []string {
+	return []string{"tiny", "124m", "350m", "1b-paper", "llama-3.2-1b"}
+}
 
 // Resolve fills derived defaults.
 func (m *Llama) Resolve() {
