@@ -79,13 +79,14 @@ type Memory struct {
 	Gradients   int64 `json:"gradients"`
 	Logits      int64 `json:"logits"`      // estimated
 	Activations int64 `json:"activations"` // estimated
+	Update      int64 `json:"update"`      // estimated: what the optimizer works with, when logits and activations are gone
 }
 
 // Least is what it needs whatever the program makes of the rest.
 func (m Memory) Least() int64 { return m.Parameters + m.State + m.Gradients }
 
 // Total is the estimate of all.
-func (m Memory) Total() int64 { return m.Least() + m.Logits + m.Activations }
+func (m Memory) Total() int64 { return m.Least() + max(m.Logits+m.Activations, m.Update) }
 
 // Fits reports whether the action may fit its device. What is only estimated
 // does not count against it.

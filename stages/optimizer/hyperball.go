@@ -55,7 +55,7 @@ func (h *Hyperball) direction(p ml.Param, grad *Node, state []*Node, at Clock) (
 		return h.AdamW.direction(grad, state, at)
 	}
 	d, next := momentum{decay: h.Momentum, nesterov: h.Nesterov}.apply(grad, state[0])
-	return byParts(d, p.Parts, func(x *Node) *Node { return NewtonSchulz(x, h.Iterations, "quintic") }), []*Node{next}
+	return joined(newtonSchulz{iterations: h.Iterations, coefficients: "quintic"}.each(split(d, p.Parts))), []*Node{next}
 }
 
 // Validate implements pipeline.Stage.

@@ -21,6 +21,8 @@ type Muon struct {
 	Iterations   int     `hcl:"iterations,optional" doc:"Newton-Schulz iterations."`
 	Coefficients string  `hcl:"coefficients,optional" doc:"Of the iterations: \"quintic\", the same in each, or \"polar-express\" (arXiv 2505.16932)."`
 	Scale        string  `hcl:"scale,optional" doc:"Factor of the update by the matrix's shape [out, in]: \"jordan\" √max(1, out/in), \"moonlight\" 0.2 √max(out, in), \"max\" √max(out, in), \"none\" 1."`
+	Batched      bool    `hcl:"batched,optional" doc:"Whether matrices of equal shape, or of one transposed, are orthogonalized together, in products of stacks: fewer and larger products for a GPU."`
+	Precision    string  `hcl:"precision,optional" doc:"Of the matrices in the iterations: \"fp32\" or \"bf16\". The momentum, its norm and the update stay fp32."`
 	SplitQKV     bool    `hcl:"split_qkv,optional" doc:"Whether the query, key and value parts of a fused matrix are orthogonalized one by one."`
 	WeightDecay  float64 `hcl:"weight_decay,optional" doc:"λ of the hidden matrices."`
 	AdamW        *AdamW  `hcl:"adamw,block" doc:"The rule for embeddings, output projection, vectors and scalars."`
@@ -28,7 +30,7 @@ type Muon struct {
 
 func newMuon() *Muon {
 	return &Muon{LearningRate: 0.02, Momentum: 0.95, MomentumForm: "ema", Nesterov: true, Iterations: 5,
-		Coefficients: "quintic", Scale: "jordan", SplitQKV: true, AdamW: newAdamW()}
+		Coefficients: "quintic", Precision: "fp32", Scale: "jordan", SplitQKV: true, AdamW: newAdamW()}
 }
 
 // muonVariants change the defaults into those of other programs. torch's clamps
@@ -74,18 +76,68 @@ func (m *Muon) State(p ml.Param) []string {
 
 // Update implements Optimizer.
 func (m *Muon) Update(p ml.Param, value, grad *Node, state []*Node, at Clock) (*Node, []*Node) {
-	if p.Role != ml.RoleMatrix {
-		return m.AdamW.Update(p, value, grad, state, at)
+	values, states := m.UpdateAll([]ml.Param{p}, []*Node{value}, []*Node{grad}, [][]*Node{state}, at)
+	return values[0], states[0]
+}
+
+// UpdateAll implements Joint.
+func (m *Muon) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*Node, at Clock) ([]*Node, [][]*Node) {
+	newValues, newStates := make([]*Node, len(params)), make([][]*Node, len(params))
+	var directions []*Node
+	for i, p := range params {
+		if p.Role != ml.RoleMatrix {
+			newValues[i], newStates[i] = m.AdamW.Update(p, values[i], grads[i], states[i], at)
+			continue
+		}
+		direction, average := momentum{m.Momentum, m.MomentumForm == "heavy_ball", m.Nesterov}.apply(grads[i], states[i][0])
+		newStates[i] = []*Node{average}
+		directions = append(directions, split(direction, m.parts(p))...)
 	}
-	direction, average := momentum{m.Momentum, m.MomentumForm == "heavy_ball", m.Nesterov}.apply(grad, state[0])
-	rate := at.rate(p, m.LearningRate)
-	parts := 1
+	directions = newtonSchulz{m.Iterations, m.Coefficients, m.Precision == "bf16", m.Batched}.each(directions)
+	for i, p := range params {
+		if p.Role != ml.RoleMatrix {
+			continue
+		}
+		parts := m.parts(p)
+		rate := at.rate(p, m.LearningRate)
+		size := single(MulScalar(rate, shapeFactor(m.Scale, p.Shape[0]/parts, p.Shape[1])))
+		newValues[i] = Sub(decayed(p, values[i], rate, m.WeightDecay), Mul(joined(directions[:parts]), size))
+		directions = directions[parts:]
+	}
+	return newValues, newStates
+}
+
+// Scratch implements Working: of the largest stack, or matrix, the direction, X
+// before and after an iteration, A and its polynomial.
+func (m *Muon) Scratch(params []ml.Param) int64 {
+	type shape struct{ short, long int64 }
+	stacks, most := make(map[shape]int64), int64(0)
+	element := int64(4)
+	if m.Precision == "bf16" {
+		element = 2
+	}
+	for _, p := range params {
+		if p.Role != ml.RoleMatrix {
+			continue
+		}
+		parts := m.parts(p)
+		rows, cols := int64(p.Shape[0]/parts), int64(p.Shape[1])
+		s, count := shape{min(rows, cols), max(rows, cols)}, int64(1)
+		if m.Batched {
+			stacks[s] += int64(parts)
+			count = stacks[s]
+		}
+		most = max(most, count*s.short*(4*s.long+element*2*(s.long+s.short)))
+	}
+	return most
+}
+
+// parts is how many matrices are orthogonalized in the place of one.
+func (m *Muon) parts(p ml.Param) int {
 	if m.SplitQKV {
-		parts = p.Parts
+		return max(p.Parts, 1)
 	}
-	update := byParts(direction, parts, func(x *Node) *Node { return NewtonSchulz(x, m.Iterations, m.Coefficients) })
-	size := single(MulScalar(rate, shapeFactor(m.Scale, p.Shape[0]/max(parts, 1), p.Shape[1])))
-	return Sub(decayed(p, value, rate, m.WeightDecay), Mul(update, size)), []*Node{average}
+	return 1
 }
 
 // Validate implements pipeline.Stage.
@@ -97,6 +149,7 @@ func (m *Muon) Validate() diag.List {
 	c.that(m.WeightDecay >= 0, "weight_decay", "at least 0", m.WeightDecay)
 	c.among(m.MomentumForm, "momentum_form", "ema", "heavy_ball")
 	c.among(m.Coefficients, "coefficients", "quintic", "polar-express")
+	c.among(m.Precision, "precision", "fp32", "bf16")
 	c.among(m.Scale, "scale", "jordan", "moonlight", "max", "none")
 	c.within("adamw", m.AdamW.Validate())
 	return c.list

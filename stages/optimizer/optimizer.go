@@ -27,6 +27,31 @@ type Optimizer interface {
 	Update(p ml.Param, value, grad *graph.Node, state []*graph.Node, at Clock) (*graph.Node, []*graph.Node)
 }
 
+// Joint is an Optimizer that works on parameters together.
+type Joint interface {
+	// UpdateAll is Update of many parameters.
+	UpdateAll(params []ml.Param, values, grads []*graph.Node, states [][]*graph.Node, at Clock) ([]*graph.Node, [][]*graph.Node)
+}
+
+// Working is an Optimizer whose update needs memory of its own.
+type Working interface {
+	// Scratch is about how many bytes it needs at a time, beside gradients and
+	// state.
+	Scratch(params []ml.Param) int64
+}
+
+// UpdateAll applies a rule to the parameters of a step.
+func UpdateAll(o Optimizer, params []ml.Param, values, grads []*graph.Node, states [][]*graph.Node, at Clock) ([]*graph.Node, [][]*graph.Node) {
+	if j, ok := o.(Joint); ok {
+		return j.UpdateAll(params, values, grads, states, at)
+	}
+	newValues, newStates := make([]*graph.Node, len(params)), make([][]*graph.Node, len(params))
+	for i, p := range params {
+		newValues[i], newStates[i] = o.Update(p, values[i], grads[i], states[i], at)
+	}
+	return newValues, newStates
+}
+
 // Clock is the place of a step in the run.
 type Clock struct {
 	Step       *graph.Node // int32 scalar, from 0
@@ -105,12 +130,17 @@ func alone(o Optimizer) ml.Program {
 	}
 	p.Build = func(in []*graph.Node) []*graph.Node {
 		at, rest := Clock{in[0], in[1]}, in[2:]
-		var out []*graph.Node
+		var values, grads []*graph.Node
+		var states [][]*graph.Node
 		for _, q := range params {
 			n := len(o.State(q))
-			value, state := o.Update(q, rest[0], rest[1], rest[2:2+n], at)
-			out = append(append(out, value), state...)
+			values, grads, states = append(values, rest[0]), append(grads, rest[1]), append(states, rest[2:2+n])
 			rest = rest[2+n:]
+		}
+		var out []*graph.Node
+		values, states = UpdateAll(o, params, values, grads, states, at)
+		for i := range params {
+			out = append(append(out, values[i]), states[i]...)
 		}
 		return out
 	}

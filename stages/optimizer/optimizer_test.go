@@ -64,7 +64,9 @@ func TestNewtonSchulz(t *testing.T) {
 		}, []float32{.8826, .1575, .3692, .0714, .0445, .6226, .0836, .7259}},
 	} {
 		p := ml.Program{Name: "ns", Inputs: []ml.Input{{Name: "g", Shape: tt.shape, DType: dtypes.Float32}},
-			Build: func(in []*graph.Node) []*graph.Node { return []*graph.Node{NewtonSchulz(in[0], 5, "quintic")} }}
+			Build: func(in []*graph.Node) []*graph.Node {
+				return []*graph.Node{newtonSchulz{iterations: 5, coefficients: "quintic"}.apply(in[0])}
+			}}
 		got := execute(t, p, tt.in)[0]
 		for i := range got {
 			if math.Abs(float64(got[i]-tt.want[i])) > 0.6e-4 {
@@ -156,6 +158,7 @@ func TestValidate(t *testing.T) {
 		"learning_rate must be above 0, not -1":                            func(m *Muon) { m.LearningRate = -1 },
 		"momentum must be at least 0 and below 1, not 1":                   func(m *Muon) { m.Momentum = 1 },
 		"iterations must be at least 1, not 0":                             func(m *Muon) { m.Iterations = 0 },
+		`precision must be "fp32" or "bf16", not "fp8"`:                    func(m *Muon) { m.Precision = "fp8" },
 		`scale must be "jordan", "moonlight", "max" or "none", not "adam"`: func(m *Muon) { m.Scale = "adam" },
 		"beta2 must be at least 0 and below 1, not 1":                      func(m *Muon) { m.AdamW.Beta2 = 1 },
 		"eps must be above 0, not 0":                                       func(m *Muon) { m.AdamW.Eps = 0 },

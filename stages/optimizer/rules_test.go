@@ -130,7 +130,9 @@ func TestSingularValues(t *testing.T) {
 	through := func(s float64, coefficients string) float64 {
 		// A second, large singular value fixes the norm near 1.
 		p := ml.Program{Name: "ns", Inputs: []ml.Input{{Name: "g", Shape: []int{2, 2}, DType: dtypes.Float32}},
-			Build: func(in []*graph.Node) []*graph.Node { return []*graph.Node{NewtonSchulz(in[0], 5, coefficients)} }}
+			Build: func(in []*graph.Node) []*graph.Node {
+				return []*graph.Node{newtonSchulz{iterations: 5, coefficients: coefficients}.apply(in[0])}
+			}}
 		return float64(execute(t, p, []float32{float32(s), 0, 0, float32(math.Sqrt(1 - s*s))})[0][0])
 	}
 	for s, want := range map[float64]float64{.001: .4705, .01: .6989, .05: .7581, .1: .7121, .3: 1.0796, .5: .7654, .7: 1.1203} {

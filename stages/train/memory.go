@@ -4,6 +4,7 @@ import (
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
+	"ablate/stages/optimizer"
 )
 
 // float is the size of a number in memory: everything that lives from one
@@ -32,12 +33,17 @@ func (r *recipe) memory() pipeline.Memory {
 	if r.chunk > 0 {
 		logits = 2*min(int64(r.chunk), micro)*vocabulary + int64(t.Width)*(tokens+int64(r.accumulate-1)*vocabulary)
 	}
+	var update int64
+	if o, ok := r.optimizer.(optimizer.Working); ok {
+		update = o.Scratch(r.params)
+	}
 	return pipeline.Memory{
 		Parameters:  float * elements(r.params),
 		State:       float * elements(r.states),
 		Gradients:   float * model.Parameters(r.params),
 		Logits:      float * logits,
 		Activations: float * tokens * activations,
+		Update:      update,
 	}
 }
 

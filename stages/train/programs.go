@@ -172,17 +172,21 @@ func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
 // update applies the rule to everything that has a gradient, and refreshes the
 // running statistics from what the forward passes saw.
 func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, seen taps) (newParams, newStates []*Node) {
+	trained := r.trainedParams()
+	perParam := make([][]*Node, len(trained))
+	for i, p := range trained {
+		n := len(r.optimizer.State(p))
+		perParam[i], states = states[:n], states[n:]
+	}
+	values, perParam := optimizer.UpdateAll(r.optimizer, trained, r.trained(params), grads, perParam, clock)
 	for i, p := range r.params {
 		if p.Role == ml.RoleBuffer {
 			newParams = append(newParams, r.norm.(norm.Running).Refresh(params[i], seen[norm.InputOf(p)]))
 			continue
 		}
-		n := len(r.optimizer.State(p))
-		value, state := r.optimizer.Update(p, params[i], grads[0], states[:n], clock)
-		newParams, newStates = append(newParams, value), append(newStates, state...)
-		grads, states = grads[1:], states[n:]
+		newParams, values = append(newParams, values[0]), values[1:]
 	}
-	return newParams, newStates
+	return newParams, slices.Concat(perParam...)
 }
 
 // evaluate is the mean loss of one batch of validation text. Inputs:

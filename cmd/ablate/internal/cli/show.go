@@ -92,9 +92,9 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		fmt.Fprintf(&b, "\nSize\n\n  %s parameters, %s FLOP a token (forward and backward), %s tokens: %s FLOP\n",
 			view.Quantity(float64(w.Parameters)), view.Quantity(w.FLOPsPerToken), view.Quantity(float64(w.Tokens)), view.Quantity(w.FLOPs()))
 		m := w.Memory
-		fmt.Fprintf(&b, "  memory: about %sB; %sB parameters, %sB optimizer, %sB gradients, and by estimate %sB logits, %sB activations\n",
+		fmt.Fprintf(&b, "  memory: about %sB; %sB parameters, %sB optimizer, %sB gradients, and by estimate %sB logits and %sB activations, then %sB in the update\n",
 			view.Quantity(float64(m.Total())), view.Quantity(float64(m.Parameters)), view.Quantity(float64(m.State)),
-			view.Quantity(float64(m.Gradients)), view.Quantity(float64(m.Logits)), view.Quantity(float64(m.Activations)))
+			view.Quantity(float64(m.Gradients)), view.Quantity(float64(m.Logits)), view.Quantity(float64(m.Activations)), view.Quantity(float64(m.Update)))
 	}
 	if code := ingredients.At("code"); !code.IsZero() && len(code.Keys()) > 0 {
 		b.WriteString("\nFingerprints\n\n")
