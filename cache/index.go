@@ -132,13 +132,21 @@ func (s *Local) refresh() error {
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errIndexDamaged) {
 		return err
 	}
+	if errors.Is(err, errIndexDamaged) && !errors.Is(err, errIndexTorn) {
+		s.healed(fmt.Errorf("the index %s is damaged; it is made again from the entries", s.path("index")))
+	}
 	if err := s.rebuild(); err != nil {
 		return err
 	}
 	return s.readIndex()
 }
 
-var errIndexDamaged = errors.New("the index is damaged")
+// errIndexDamaged is any index that cannot be read whole; errIndexTorn, one that
+// ends in the middle of a record, as a crash leaves it, or a writer for a moment.
+var (
+	errIndexDamaged = errors.New("the index is damaged")
+	errIndexTorn    = fmt.Errorf("%w: its last record is cut short", errIndexDamaged)
+)
 
 func (s *Local) readIndex() error {
 	f, err := s.fs.Open(s.path("index"))
@@ -177,7 +185,7 @@ func (ix *index) take(raw []byte) error {
 	for len(raw) > 0 {
 		size, n := binary.Uvarint(raw)
 		if n <= 0 || uint64(len(raw)-n) < size+4 || size > 1<<30 {
-			return errIndexDamaged
+			return errIndexTorn
 		}
 		sum := binary.BigEndian.Uint32(raw[n:])
 		body := raw[n+4:][:size]
@@ -271,6 +279,7 @@ func (s *Local) readOrQuarantine(k Key) (Entry, bool) {
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
 		s.quarantine(damaged.Path)
+		s.healed(err)
 	}
 	return e, err == nil
 }

@@ -24,8 +24,9 @@ const format = "ablate store 1\n"
 
 // Local is a store in a folder. Many processes may use one folder at once.
 type Local struct {
-	fs  fsys.FS
-	dir string
+	fs     fsys.FS
+	dir    string
+	healed func(error) // told of damage that heals without an error; never nil
 
 	mu    sync.Mutex // guards index
 	index index
@@ -35,7 +36,7 @@ type Local struct {
 
 // Open opens the store in a folder, and makes it if there is none.
 func Open(f fsys.FS, dir string) (*Local, error) {
-	s := &Local{fs: f, dir: dir, leases: newLeases()}
+	s := &Local{fs: f, dir: dir, healed: func(error) {}, leases: newLeases()}
 	got, err := afero.ReadFile(f, s.path("format"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -58,6 +59,11 @@ func (s *Local) init() error {
 	}
 	return fsys.WriteAtomic(s.fs, s.path("format"), []byte(format))
 }
+
+// OnHealed says who is told of damage that is no error to anybody: an entry that
+// was moved aside and so is a miss, an index that is written anew. It is set
+// before the store is used, and must not use the store itself.
+func (s *Local) OnHealed(f func(error)) { s.healed = f }
 
 // Dir is the store's folder.
 func (s *Local) Dir() string { return s.dir }
@@ -195,7 +201,7 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s is damaged (%s): %v", e.What, e.Path, e.Err)
+	return fmt.Sprintf("%s is damaged (%s): %v; it is moved aside, and made again when it is needed", e.What, e.Path, e.Err)
 }
 
 // Unwrap returns what was found.

@@ -196,14 +196,15 @@ func TestDamage(t *testing.T) {
 		name, pattern string
 		harm          func(*testing.T) func(string, []byte)
 		stillHit      bool
+		told          string // what heals without an error
 	}{
-		{"a flipped bit in a blob", "blobs/sha256/*/*", flip, false},
-		{"a truncated blob", "blobs/sha256/*/*", cut, false},
-		{"a deleted blob", "blobs/sha256/*/*", remove, false},
-		{"a flipped bit in the index", "index", flip, true},
-		{"a torn index", "index", cut, true},
-		{"a deleted index", "index", remove, true},
-		{"a flipped bit in an entry, index gone", "entries/*/*", flip, false},
+		{"a flipped bit in a blob", "blobs/sha256/*/*", flip, false, ""},
+		{"a truncated blob", "blobs/sha256/*/*", cut, false, ""},
+		{"a deleted blob", "blobs/sha256/*/*", remove, false, ""},
+		{"a flipped bit in the index", "index", flip, true, "the index"},
+		{"a torn index", "index", cut, true, ""},
+		{"a deleted index", "index", remove, true, ""},
+		{"a flipped bit in an entry, index gone", "entries/*/*", flip, false, "entry " + cachetest.Key("k").String()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -221,6 +222,8 @@ func TestDamage(t *testing.T) {
 				damage(t, dir, "index", remove(t))
 			}
 			s = open(t, fsys.NewOS(), dir)
+			told := ""
+			s.OnHealed(func(err error) { told += err.Error() })
 			got, err := cache.ReadAll(ctx, s, d)
 			if err == nil && string(got) != "hello" {
 				t.Fatalf("wrong bytes got out: %q", got)
@@ -235,6 +238,9 @@ func TestDamage(t *testing.T) {
 			}
 			if hit := found[0].OK && len(found[0].Absent) == 0; hit != tt.stillHit {
 				t.Errorf("hit = %v, want %v", hit, tt.stillHit)
+			}
+			if !strings.HasPrefix(told, tt.told) || tt.told == "" && told != "" {
+				t.Errorf("told %q, want %q", told, tt.told)
 			}
 			if cachetest.Put(t, s, "hello") != d {
 				t.Fatal("another digest")

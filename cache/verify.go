@@ -16,6 +16,12 @@ type Fault struct {
 	Gone     bool // it is not there, which is no damage: it will be made again
 }
 
+// Document reports whether it is one of the entry's documents, which no store
+// gives up, and no artifact.
+func (f Fault) Document() bool {
+	return f.Digest == f.Entry.Ingredients || f.Digest == f.Entry.Provenance
+}
+
 // Verify reads every blob that the given entries name and calls f for what is
 // damaged or gone. Damaged blobs are moved aside on the way.
 func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (checked int, err error) {

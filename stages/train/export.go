@@ -36,7 +36,7 @@ func weights(x pipeline.Export) ([]byte, error) {
 	if a, ok := x.Entry.Artifact(checkpointName); ok {
 		raw, err := x.Read(a.Digest)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the checkpoint was collected from the store. This computes it again:\n\n    ablate run --repeat '%s'", x.Address)
+			return nil, fmt.Errorf("the checkpoint is not in the store: it was collected, or left out when the entry was pulled. This computes it again:\n\n    ablate run --repeat '%s'", x.Address)
 		}
 		return raw, err
 	}

@@ -64,7 +64,7 @@ func (g *globals) verify(ctx context.Context, repair bool, sample int) error {
 	var broken []cache.Fault
 	gone := 0
 	checked, err := store.Verify(ctx, entries, func(f cache.Fault) {
-		if f.Gone {
+		if f.Gone && !f.Document() { // a document is never given up
 			gone++
 			return
 		}

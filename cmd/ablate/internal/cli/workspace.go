@@ -219,7 +219,14 @@ func (g *globals) openStore() (*cache.Local, error) {
 	if files == nil {
 		files = fsys.NewOS()
 	}
-	return cache.Open(files, dir)
+	store, err := cache.Open(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	store.OnHealed(func(err error) {
+		g.view().Diagnostics(diag.Warningf(nil, "Damage in the store", "%v.", err))
+	})
+	return store, nil
 }
 
 // openRemote connects to the remote that stands behind the store; nil where
