@@ -9,9 +9,27 @@ import (
 	"ablate/stages/internal/ml"
 )
 
+// How attention is computed.
+const (
+	plain    = "plain"
+	inBlocks = "flash"
+)
+
+// block is how many positions have scores at a time, 0 for all.
+func block(attention string) int {
+	if attention == inBlocks {
+		return flashBlock
+	}
+	return 0
+}
+
 // Scores is what a block's attention taps, below its prefix: q·k/√d, [B, H, T, T],
 // before the mask.
 const Scores = ".scores"
+
+// TopScore is what attention in blocks taps instead: the largest |score| that no
+// mask hides, a scalar.
+const TopScore = ".score_max"
 
 // splitHeads turns rows [B·T, n·d] into heads [B, n, T, d].
 func splitHeads(x_ND *Node, b, t, n int) *Node {
@@ -19,16 +37,38 @@ func splitHeads(x_ND *Node, b, t, n int) *Node {
 	return TransposeAllDims(Reshape(x_ND, b, t, n, head), 0, 2, 1, 3)
 }
 
-// attend is causal softmax attention of H query heads over as many key and
-// value heads, [B, H, T, d] each. The result is rows [B·T, H·d].
-func attend(q, k, v, mask_TT *Node, dropout float64, at string, vars ml.Vars) *Node {
+// attend is causal softmax attention of H query heads, [B, H, T, d], over key and
+// value heads, [B, K, T, d], each shared by H / K of them. The result is rows
+// [B·T, H·d].
+func attend(how string, q, k, v, mask_TT *Node, dropout float64, at string, vars ml.Vars) *Node {
+	if how == inBlocks {
+		return mergeHeads(flash{flashBlock, dropout, at, vars}.attend(q, k, v))
+	}
+	k, v = share(k, q), share(v, q)
 	d := q.Shape().Dimensions
 	scores_BHTT := vars.Dot(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
 	scores_BHTT = MulScalar(scores_BHTT, 1/math.Sqrt(float64(d[3])))
 	vars.Tap(at+Scores, scores_BHTT)
 	weights_BHTT := vars.Dropout(causalSoftmax(scores_BHTT, mask_TT), dropout, at+".weights")
 	out_BHTd := vars.Dot(weights_BHTT, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})
-	return Reshape(TransposeAllDims(out_BHTd, 0, 2, 1, 3), d[0]*d[2], d[1]*d[3])
+	return mergeHeads(out_BHTd)
+}
+
+// share repeats each key or value head for the query heads that use it.
+func share(x_BKTd, q_BHTd *Node) *Node {
+	d, heads := x_BKTd.Shape().Dimensions, q_BHTd.Shape().Dimensions[1]
+	group := heads / d[1]
+	if group == 1 {
+		return x_BKTd
+	}
+	wide := BroadcastToDims(ExpandAxes(x_BKTd, 2), d[0], d[1], group, d[2], d[3])
+	return Reshape(wide, d[0], heads, d[2], d[3])
+}
+
+// mergeHeads is the inverse of splitHeads.
+func mergeHeads(x_BHTd *Node) *Node {
+	d := x_BHTd.Shape().Dimensions
+	return Reshape(TransposeAllDims(x_BHTd, 0, 2, 1, 3), d[0]*d[2], d[1]*d[3])
 }
 
 // hidden is added to scores of positions that lie ahead: far enough below any

@@ -29,10 +29,13 @@ type GPT2 struct {
 	EmbedScale    bool     `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
 	InitStd       float64  `hcl:"init_std,optional" doc:"Standard deviation of the initial weights; of those that write into the residual stream it is divided by √(2 layers)."`
 	ResidualScale *float64 `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
+	Attention     string   `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
 	Dropout       float64  `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
 }
 
-func newGPT2() *GPT2 { return &GPT2{Positions: 1024, Bias: true, Tied: true, InitStd: 0.02} }
+func newGPT2() *GPT2 {
+	return &GPT2{Attention: plain, Positions: 1024, Bias: true, Tied: true, InitStd: 0.02}
+}
 
 var gpt2Presets = map[string]func(*GPT2){
 	"nano-char": func(m *GPT2) {
@@ -65,7 +68,7 @@ func (m *GPT2) Resolve() {
 
 // Traits implements Model.
 func (m *GPT2) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Longest: m.Positions, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Longest: m.Positions, Block: block(m.Attention), Noisy: m.Dropout > 0}
 }
 
 // Params implements Model.
@@ -138,7 +141,7 @@ func (m *GPT2) attention(x_ND *Node, b, t int, at string, mask_TT *Node, vars ml
 	part := func(i int) *Node {
 		return splitHeads(Slice(fused_NE, AxisRange(), AxisRange(i*m.Width, (i+1)*m.Width)), b, t, m.Heads)
 	}
-	return m.linear(attend(part(0), part(1), part(2), mask_TT, m.Dropout, at, vars), at+".o", vars)
+	return m.linear(attend(m.Attention, part(0), part(1), part(2), mask_TT, m.Dropout, at, vars), at+".o", vars)
 }
 
 func (m *GPT2) linear(x_NI *Node, path string, vars ml.Vars) *Node {
@@ -164,7 +167,7 @@ func (m *GPT2) Validate() diag.List {
 	}
 	c.size("heads", m.Heads, mostWide)
 	c.size("positions", m.Positions, mostWide)
-	c.shared(m.InitStd, m.Dropout, m.ResidualScale)
+	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
 	if len(c.list) == 0 {
 		c.heads(m.Width, m.Heads)
 	}

@@ -29,10 +29,11 @@ type Llama struct {
 	EmbedScale    bool     `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
 	InitStd       float64  `hcl:"init_std,optional" doc:"Standard deviation of the initial weights."`
 	ResidualScale *float64 `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
+	Attention     string   `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
 	Dropout       float64  `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
 }
 
-func newLlama() *Llama { return &Llama{RopeTheta: 10000, Tied: true, InitStd: 0.02} }
+func newLlama() *Llama { return &Llama{Attention: plain, RopeTheta: 10000, Tied: true, InitStd: 0.02} }
 
 var llamaPresets = map[string]func(*Llama){
 	"tiny": func(m *Llama) { m.Layers, m.Width, m.Heads = 4, 128, 4 },
@@ -74,7 +75,7 @@ func (m *Llama) Resolve() {
 
 // Traits implements Model.
 func (m *Llama) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Block: block(m.Attention), Noisy: m.Dropout > 0}
 }
 
 // Params implements Model.
@@ -147,19 +148,8 @@ func (m *Llama) attention(x_ND *Node, b, t int, at string, rope rope, mask_TT *N
 	q_BHTd := rope.rotate(splitHeads(vars.Linear(x_ND, at+".q"), b, t, m.Heads))
 	k_BKTd := rope.rotate(splitHeads(vars.Linear(x_ND, at+".k"), b, t, m.KVHeads))
 	v_BKTd := splitHeads(vars.Linear(x_ND, at+".v"), b, t, m.KVHeads)
-	out_ND := attend(q_BHTd, m.share(k_BKTd), m.share(v_BKTd), mask_TT, m.Dropout, at, vars)
+	out_ND := attend(m.Attention, q_BHTd, k_BKTd, v_BKTd, mask_TT, m.Dropout, at, vars)
 	return vars.Linear(out_ND, at+".o")
-}
-
-// share repeats each key or value head for the query heads that use it.
-func (m *Llama) share(x_BKTd *Node) *Node {
-	group := m.Heads / m.KVHeads
-	if group == 1 {
-		return x_BKTd
-	}
-	d := x_BKTd.Shape().Dimensions
-	wide := BroadcastToDims(ExpandAxes(x_BKTd, 2), d[0], d[1], group, d[2], d[3])
-	return Reshape(wide, d[0], d[1]*group, d[2], d[3])
 }
 
 // Validate implements pipeline.Stage.
@@ -175,7 +165,7 @@ func (m *Llama) Validate() diag.List {
 	if m.RopeTheta <= 0 {
 		c.wrong("rope_theta", "rope_theta must be above 0, not %v.", m.RopeTheta)
 	}
-	c.shared(m.InitStd, m.Dropout, m.ResidualScale)
+	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
 	if len(c.list) > 0 {
 		return c.list
 	}

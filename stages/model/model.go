@@ -30,6 +30,7 @@ type Model interface {
 type Traits struct {
 	Layers, Width, Heads int
 	Longest              int  // positions of the longest sequence; 0 for no limit
+	Block                int  // positions whose attention scores exist at a time; 0 for all
 	Noisy                bool // draws noise in training
 }
 
@@ -180,7 +181,10 @@ func (c *checks) size(name string, v, most int) {
 }
 
 // shared checks what all models have.
-func (c *checks) shared(std, dropout float64, scale *float64) {
+func (c *checks) shared(std, dropout float64, scale *float64, attention string) {
+	if attention != plain && attention != inBlocks {
+		c.wrong("attention", "attention is %q or %q, not %q.", plain, inBlocks, attention)
+	}
 	if std <= 0 {
 		c.wrong("init_std", "init_std must be above 0, not %v: equal weights would never part.", std)
 	}

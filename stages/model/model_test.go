@@ -76,6 +76,7 @@ func TestValidate(t *testing.T) {
 		"dropout is a share, at least 0 and below 1, not 1": checkGPT2(func(m *GPT2) { m.Dropout = 1 }),
 		"positions must be at least 1, not -3":              checkGPT2(func(m *GPT2) { m.Positions = -3 }),
 		"width 384 cannot be divided among 7 heads":         checkGPT2(func(m *GPT2) { m.Heads = 7 }),
+		`attention is "plain" or "flash", not "linear"`:     checkGPT2(func(m *GPT2) { m.Attention = "linear" }),
 		"residual_scale must not be 0":                      checkGPT2(func(m *GPT2) { m.ResidualScale = new(float64) }),
 	} {
 		if err := m.check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -8,13 +9,13 @@ import (
 
 	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
+	"ablate/stages/model"
 	"ablate/stages/norm"
 	"ablate/stages/optimizer"
 )
 
-// trained runs the steps of a small trial: all losses and gradient norms, the
-// evaluation at the end, and the state.
-func trained(t *testing.T, r *recipe, steps int) (rows []float64, state [][]float32) {
+// started is a machine at step 0.
+func started(t *testing.T, r *recipe) *machine {
 	t.Helper()
 	b, err := backend.Open("go", 1)
 	if err != nil {
@@ -24,6 +25,14 @@ func trained(t *testing.T, r *recipe, steps int) (rows []float64, state [][]floa
 	if err != nil {
 		t.Fatal(err)
 	}
+	return machine
+}
+
+// trained runs the steps of a small trial: all losses and gradient norms, the
+// evaluation at the end, and the state.
+func trained(t *testing.T, r *recipe, steps int) (rows []float64, state [][]float32) {
+	t.Helper()
+	machine := started(t, r)
 	tokens := smallTokens(r)
 	for step := range steps {
 		var noise []uint32
@@ -72,6 +81,48 @@ func TestCheckpointing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A model's gradients, evaluation and largest scores are those of attention as
+// a whole, in sequences of more than one block.
+func TestFlashAttention(t *testing.T) {
+	run := func(how string, again bool) (*recipe, map[string][]float32) {
+		m := &model.Llama{Layers: 2, Width: 16, Heads: 4, KVHeads: 2, RopeTheta: 10000, Tied: true, InitStd: 0.3, Attention: how}
+		m.Resolve()
+		spec := &LM{Accumulate: 1, Batch: Batch{1, 530}, Checkpointing: again}
+		r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, smallAdamW(), 19, spec)
+		return r, gradients(t, r)
+	}
+	whole, want := run("plain", false)
+	wantReadings := readings(t, whole)
+	for _, again := range []bool{false, true} {
+		r, got := run("flash", again)
+		agree(t, got, want, 2e-5)
+		seen := readings(t, r)
+		for name, w := range wantReadings {
+			if g := seen[name]; math.Abs(g-w) > 1e-4*math.Abs(w) {
+				t.Errorf("%s = %v, want %v", name, g, w)
+			}
+		}
+	}
+}
+
+// readings are the probe's, and the evaluation without a name.
+func readings(t *testing.T, r *recipe) map[string]float64 {
+	t.Helper()
+	machine := started(t, r)
+	names, values, err := machine.probe(smallTokens(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string]float64)
+	for i, n := range names {
+		out[n.name()] = float64(values[i])
+	}
+	if out[""], err = machine.evaluate(smallTokens(r)); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // The backward pass starts from what enters each layer: what the graph has

@@ -25,7 +25,9 @@ func smallModels() map[string]model.Model {
 	}
 	gpt2 := &model.GPT2{Layers: 2, Width: 16, Heads: 2, Positions: 16, Bias: true, Tied: true, InitStd: 0.1, Dropout: 0.2}
 	gpt2.Resolve()
-	return map[string]model.Model{"llama tied": llama(true), "llama": llama(false), "gpt2 tied": gpt2}
+	inBlocks := *gpt2
+	inBlocks.Attention = "flash"
+	return map[string]model.Model{"llama tied": llama(true), "llama": llama(false), "gpt2 tied": gpt2, "gpt2 flash": &inBlocks}
 }
 
 // smallRecipe composes a trial of 2 micro-batches of 2 sequences.

@@ -18,13 +18,20 @@ const float = 4
 // but one, which is among the gradients. Activations are an estimate: what the
 // backward pass takes from the forward pass, at 17 numbers of the model's width
 // for each token and layer, as arXiv 2205.05198 counts them, and attention's
-// scores before and after the softmax. With gradient checkpointing they are what
-// enters each layer, and all of one layer. All micro-batches are in one program, and so count.
+// scores before and after the softmax; in blocks, a number for each row, and one
+// block's scores. With gradient checkpointing they are what enters each layer,
+// and all of one layer. All micro-batches are in one program, and so count.
 func (r *recipe) memory() pipeline.Memory {
 	t, vocabulary := r.model.Traits(), int64(r.vocabulary)
 	micro := int64(r.batch.Sequences) * int64(r.batch.Length)
 	tokens := int64(r.accumulate) * micro
 	layer := 17*int64(t.Width) + 2*int64(t.Heads)*int64(r.batch.Length)
+	var block int64
+	if t.Block > 0 {
+		positions := int64(min(t.Block, r.batch.Length))
+		layer = 17*int64(t.Width) + int64(t.Heads)
+		block = 2 * int64(r.batch.Sequences) * int64(t.Heads) * positions * positions
+	}
 	activations := int64(t.Layers) * layer
 	if r.again {
 		activations = int64(t.Layers)*int64(t.Width) + layer
@@ -42,7 +49,7 @@ func (r *recipe) memory() pipeline.Memory {
 		State:       float * elements(r.states),
 		Gradients:   float * model.Parameters(r.params),
 		Logits:      float * logits,
-		Activations: float * tokens * activations,
+		Activations: float * (tokens*activations + block),
 		Update:      update,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ablate/pipeline"
+	"ablate/stages/norm"
 )
 
 func TestMemory(t *testing.T) {
@@ -34,6 +35,12 @@ func TestMemory(t *testing.T) {
 	want.Activations = 4 * (2 * 8 * 64) * (3*64 + 17*64 + 2*2*64)
 	if got := spec.work(exampleInputs()).Memory; got != want {
 		t.Errorf("with checkpointing, memory = %+v, want %+v", got, want)
+	}
+	m.Attention = "flash"
+	r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, smallAdamW(), 256, &LM{Accumulate: 2, Batch: Batch{8, 600}})
+	want.Activations = 4 * ((2*8*600)*3*(17*64+2) + 2*8*2*512*512)
+	if got := r.memory().Activations; got != want.Activations {
+		t.Errorf("in blocks, activations = %d, want %d", got, want.Activations)
 	}
 	if w.Device != 0 {
 		t.Errorf("the Go backend has a device of %d bytes", w.Device)

@@ -102,6 +102,8 @@ func (p *probe) activations(take func(path, quantity string, v *Node), seen taps
 			}
 		case norm.Output:
 			take(site, "output_variance", variance(x))
+		case model.TopScore:
+			take(site, "score_max", x)
 		case model.Scores:
 			mask_TT := LowerTriangular(x.Graph(), x.Shape().Dimensions[2])
 			t := x.Shape().Dimensions[2]

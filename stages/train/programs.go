@@ -94,11 +94,7 @@ func (r *recipe) step() ml.Program {
 		}
 		clock := optimizer.Clock{Step: in[np+ns], Multiplier: in[np+ns+1]}
 		seen := make(taps)
-		vars := r.vars(params).Watched(seen.add)
-		if r.again {
-			vars = vars.Recomputing()
-		}
-		loss := r.meanLoss(in[np+ns+2], noise_A2, vars)
+		loss := r.meanLoss(in[np+ns+2], noise_A2, r.vars(params).Watched(seen.add))
 		grads := Gradient(loss, r.trained(params)...)
 		size, grads := clipGlobal(grads, r.clip)
 		newParams, newStates := r.update(params, grads, states, clock, seen)
@@ -133,8 +129,12 @@ func (r *recipe) trained(params []*Node) []*Node {
 	return out
 }
 
-// meanLoss averages the loss over the micro-batches of tokens_ABL.
+// meanLoss averages the loss over the micro-batches of tokens_ABL, to be
+// differentiated.
 func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
+	if r.again {
+		vars = vars.Recomputing()
+	}
 	var total *Node
 	for a := range r.accumulate {
 		micro_BL := Squeeze(SliceAxis(tokens_ABL, 0, AxisElem(a)), 0)
