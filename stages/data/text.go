@@ -190,6 +190,8 @@ func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		inputs["tokenizer"] = cache.DigestValue(d)
 	case t.Tokenizer != "bytes":
 		inputs["tokenizer"] = cache.String(t.Tokenizer)
+	case t.TokenBytes() != 1: // such tokens were once written one byte wide, which nothing could read
+		inputs["token_bytes"] = cache.Int(int64(t.TokenBytes()))
 	}
 	return pipeline.Recipe{Inputs: cache.Map(inputs), Outputs: tokenOutputs()}, nil
 }
@@ -260,6 +262,10 @@ type summary struct {
 	Sources          int    `json:"sources"`
 }
 
+func newSummary(vocabulary int, total, held int64, sources int) summary {
+	return summary{vocabulary, fmt.Sprintf("uint%d", 8*widthFor(vocabulary)), total - held, held, sources}
+}
+
 // Run implements pipeline.Stage. It reads every file once more and refuses
 // when one is not what it was when the key was made.
 func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
@@ -267,7 +273,7 @@ func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	if t.Tokenizer != "bytes" || t.Separator != "" {
+	if t.Tokenizer != "bytes" || t.Separator != "" || t.TokenBytes() != 1 {
 		return t.encode(ctx, env, files)
 	}
 	return t.copyBytes(ctx, env, files)
@@ -301,7 +307,7 @@ func (t *Text) copyBytes(ctx context.Context, env *pipeline.Env, files []source)
 	if err := w.close(); err != nil {
 		return err
 	}
-	return env.WriteJSON(meta, summary{t.Vocabulary(), "uint8", total - held, held, len(files)})
+	return env.WriteJSON(meta, newSummary(t.Vocabulary(), total, held, len(files)))
 }
 
 // encode turns documents into tokens.
@@ -409,7 +415,7 @@ func writeTokens(env *pipeline.Env, ids []uint32, vocabulary int, split *Split, 
 	if err := w.close(); err != nil {
 		return err
 	}
-	return env.WriteJSON(meta, summary{vocabulary, fmt.Sprintf("uint%d", 8*width), total - held, held, sources})
+	return env.WriteJSON(meta, newSummary(vocabulary, total, held, sources))
 }
 
 func copyFile(w io.Writer, sources pipeline.Sources, f source) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,5 +128,17 @@ func TestValidate(t *testing.T) {
 		if err := tt.text.Validate().Err(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Validate() = %v, want %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+// Bytes in a vocabulary that is larger than theirs are as wide as it asks for.
+func TestBytesOfALargerVocabulary(t *testing.T) {
+	dir := folder(t, map[string]string{"a.txt": "hello"})
+	out, err := runText(t, dir, &Text{Source: []string{"a.txt"}, Tokenizer: "bytes", Size: 300, Split: &Split{Validation: 0.2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := uint16s(out[TrainTokens].Bytes()); !slices.Equal(got, []uint16{'h', 'e', 'l', 'l'}) {
+		t.Errorf("tokens %v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -225,6 +226,35 @@ func TestBinaryTokens(t *testing.T) {
 		if _, err := runText(t, dir, &b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+// Numbers become as wide as the vocabulary asks for, wherever the reads of their
+// files happen to end.
+func TestBinaryTokensOfAnotherWidth(t *testing.T) {
+	var long []byte
+	var want []byte
+	for i := range 100_001 {
+		long = binary.LittleEndian.AppendUint32(long, uint32(i%251))
+		want = append(want, byte(i%251))
+	}
+	dir := folder(t, map[string]string{"a.bin": "\x07\x00\x00\x00", "b.bin": string(long)})
+	out, err := runText(t, dir, &Binary{Source: []string{"*.bin"}, DType: "uint32", Size: 256, Split: &Split{Validation: 0.25}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Concat(out[TrainTokens].Bytes(), out[ValidationTokens].Bytes())
+	if !slices.Equal(got, append([]byte{7}, want...)) || out[ValidationTokens].Len() != 25_000 {
+		t.Errorf("%d and %d tokens, not those of the files", out[TrainTokens].Len(), out[ValidationTokens].Len())
+	}
+	r := &recoder{to: io.Discard, from: 4, width: 1, vocabulary: 5}
+	for i, b := range []byte{4, 0, 0, 0, 9, 0, 0} {
+		if _, err := r.Write([]byte{b}); err != nil {
+			t.Fatalf("byte %d: %v", i, err)
+		}
+	}
+	if _, err := r.Write([]byte{0}); err == nil || !strings.Contains(err.Error(), "Number 1 of") {
+		t.Errorf("a number in pieces: %v", err)
 	}
 }
 

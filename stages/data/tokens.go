@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"encoding/binary"
+	"io"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -73,35 +74,62 @@ func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
 		return err
 	}
 	width := dtypeBytes[b.DType]
-	var ids []uint32
+	total := int64(0)
+	for _, f := range files {
+		total += f.size / int64(width)
+	}
+	held := int64(float64(total) * b.Split.Validation)
+	w, err := openSplit(env, (total-held)*int64(b.TokenBytes()))
+	if err != nil {
+		return err
+	}
 	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		raw, err := readFile(env.Inputs.Sources, f)
-		if err != nil {
-			return err
-		}
-		from := len(ids)
-		var number [4]byte
-		for at := 0; at < len(raw); at += width {
-			copy(number[:], raw[at:at+width])
-			ids = append(ids, binary.LittleEndian.Uint32(number[:]))
-		}
-		if err := b.check(f, ids[from:]); err != nil {
+		if err := copyFile(&recoder{to: w, file: f, from: width, width: b.TokenBytes(), vocabulary: b.Size}, env.Inputs.Sources, f); err != nil {
 			return err
 		}
 		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
 	}
-	return writeTokens(env, ids, b.Size, b.Split, len(files))
+	if err := w.close(); err != nil {
+		return err
+	}
+	return env.WriteJSON(meta, newSummary(b.Size, total, held, len(files)))
 }
 
-func (b *Binary) check(f source, ids []uint32) error {
-	for at, id := range ids {
-		if int(id) >= b.Size {
-			return diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
-				"Number %d of %s is %d, and the vocabulary ends at %d. Is the dtype right?", at, f.path, id, b.Size-1).Err()
-		}
+// recoder writes a file's numbers on in another width, and refuses one beyond
+// the vocabulary.
+type recoder struct {
+	to          io.Writer
+	file        source
+	from, width int
+	vocabulary  int
+	seen        int    // numbers so far
+	rest        []byte // of a number that is not complete
+	out         []byte
+}
+
+// Write implements io.Writer.
+func (r *recoder) Write(p []byte) (int, error) {
+	raw := p
+	if len(r.rest) > 0 {
+		raw = append(r.rest, p...)
 	}
-	return nil
+	r.out = r.out[:0]
+	var number [4]byte
+	for ; len(raw) >= r.from; raw = raw[r.from:] {
+		copy(number[:], raw[:r.from])
+		if id := binary.LittleEndian.Uint32(number[:]); int64(id) >= int64(r.vocabulary) {
+			return 0, diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
+				"Number %d of %s is %d, and the vocabulary ends at %d. Is the dtype right?", r.seen, r.file.path, id, r.vocabulary-1).Err()
+		}
+		r.out = append(r.out, number[:r.width]...)
+		r.seen++
+	}
+	r.rest = append([]byte(nil), raw...)
+	if _, err := r.to.Write(r.out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
