@@ -2,6 +2,7 @@ package train
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,10 +59,10 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 		tokens: make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))}
 	data := env.Inputs.One("data")
 	width := data.Stage.(Tokens).TokenBytes()
-	if l.text, err = readTokens(env, data.Artifacts[trainTokens].Digest, width); err != nil {
+	if l.text, err = readTokens(env, data.Artifacts[trainTokens], width); err != nil {
 		return nil, err
 	}
-	validation, err := readTokens(env, data.Artifacts[validationTokens].Digest, width)
+	validation, err := readTokens(env, data.Artifacts[validationTokens], width)
 	if err != nil {
 		return nil, err
 	}
@@ -78,17 +79,18 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 	return l, err
 }
 
-func readTokens(env *pipeline.Env, d cache.Digest, width int) (corpus, error) {
-	r, err := env.Open(d)
+// readTokens takes the memory that the tokens need, and no more while they grow.
+func readTokens(env *pipeline.Env, a cache.Artifact, width int) (corpus, error) {
+	r, err := env.Open(a.Digest)
 	if err != nil {
 		return corpus{}, fmt.Errorf("opening tokens: %w", err)
 	}
 	defer r.Close()
-	raw, err := io.ReadAll(r)
-	if err != nil {
+	raw := bytes.NewBuffer(make([]byte, 0, a.Size+bytes.MinRead))
+	if _, err := raw.ReadFrom(r); err != nil {
 		return corpus{}, fmt.Errorf("reading tokens: %w", err)
 	}
-	return corpus{raw, width}, nil
+	return corpus{raw.Bytes(), width}, nil
 }
 
 // initialise draws the start of every parameter from a stream of its own.
