@@ -29,7 +29,7 @@ func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, 
 		if last, err := c.ask(ctx, again, progress); last != nil || ctx.Err() != nil {
 			return i.finish(ctx, environment, c, req, log, last, err)
 		}
-		c.end() // it died while it waited, which is not the action's failure
+		c.end() // it died, most likely while it waited: a fresh one says whether the action is at fault
 	}
 	c, err := start(cmd, log)
 	if err != nil {

@@ -100,11 +100,11 @@ func (f flash) backward(q, k, v, out, logSum, slope *Node) (dq, dk, dv *Node) {
 			q_BKRd, slope_BKRd := part(q, i), part(slope, i)
 			masked, _ := f.masked(f.scores(q_BKRd, k_BKjd), i == j)
 			p_BKRj := Exp(Sub(masked, part(logSum, i)))
-			dvs[j] = plus(dvs[j], f.vars.Dot(f.drop(p_BKRj, i, j), []int{2}, []int{0, 1}, slope_BKRd, []int{2}, []int{0, 1}))
+			dvs[j] = ml.Plus(dvs[j], f.vars.Dot(f.drop(p_BKRj, i, j), []int{2}, []int{0, 1}, slope_BKRd, []int{2}, []int{0, 1}))
 			dp_BKRj := f.drop(f.vars.Dot(slope_BKRd, []int{3}, []int{0, 1}, v_BKjd, []int{3}, []int{0, 1}), i, j)
 			ds_BKRj := MulScalar(Mul(p_BKRj, Sub(dp_BKRj, part(dot, i))), f.scale(q))
-			dqs[i] = plus(dqs[i], f.vars.Dot(ds_BKRj, []int{3}, []int{0, 1}, k_BKjd, []int{2}, []int{0, 1}))
-			dks[j] = plus(dks[j], f.vars.Dot(ds_BKRj, []int{2}, []int{0, 1}, q_BKRd, []int{2}, []int{0, 1}))
+			dqs[i] = ml.Plus(dqs[i], f.vars.Dot(ds_BKRj, []int{3}, []int{0, 1}, k_BKjd, []int{2}, []int{0, 1}))
+			dks[j] = ml.Plus(dks[j], f.vars.Dot(ds_BKRj, []int{2}, []int{0, 1}, q_BKRd, []int{2}, []int{0, 1}))
 		}
 	}
 	for i := range dqs {
@@ -163,14 +163,6 @@ func grouped(x *Node, shared int) *Node {
 func ungrouped(x *Node, heads int) *Node {
 	d := x.Shape().Dimensions
 	return Reshape(x, d[0], heads, d[1]*d[2]/heads, d[3])
-}
-
-// plus adds to what may be nothing yet.
-func plus(a, b *Node) *Node {
-	if a == nil {
-		return b
-	}
-	return Add(a, b)
 }
 
 // largest is the larger of b and what may be nothing yet.

@@ -54,10 +54,10 @@ func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *
 		if sloped {
 			slopes := Gradient(part, x_CD, cut_VD)
 			slopes_CD = append(slopes_CD, slopes[0])
-			slope_VD = sum(slope_VD, slopes[1])
+			slope_VD = ml.Plus(slope_VD, slopes[1])
 			done = []*Node{slopes[0], slope_VD}
 		}
-		loss = sum(loss, part)
+		loss = ml.Plus(loss, part)
 	}
 	loss = StopGradient(loss)
 	if !sloped {
@@ -69,12 +69,4 @@ func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *
 // firstOrder is 0, with a gradient with respect to x.
 func firstOrder(x, gradient *Node) *Node {
 	return ReduceAllSum(Mul(Sub(x, StopGradient(x)), StopGradient(gradient)))
-}
-
-// sum adds to what may be nothing yet.
-func sum(a, b *Node) *Node {
-	if a == nil {
-		return b
-	}
-	return Add(a, b)
 }

@@ -141,7 +141,7 @@ func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
 		if noise_A2 != nil {
 			vars = vars.Noisy(Squeeze(SliceAxis(noise_A2, 0, AxisElem(a)), 0))
 		}
-		total = sum(total, r.loss(micro_BL, vars, true))
+		total = ml.Plus(total, r.loss(micro_BL, vars, true))
 	}
 	if r.accumulate > 1 {
 		total = DivScalar(total, float64(r.accumulate))
@@ -154,7 +154,7 @@ func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
 func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
 	var squares *Node
 	for _, g := range grads {
-		squares = sum(squares, ReduceAllSum(Mul(g, g)))
+		squares = ml.Plus(squares, ReduceAllSum(Mul(g, g)))
 	}
 	size := Sqrt(squares)
 	if limit == 0 {

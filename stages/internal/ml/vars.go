@@ -139,3 +139,11 @@ func mix32(x *graph.Node) *graph.Node {
 	x = graph.Mul(fold(x, 15), graph.Const(g, uint32(0x846ca68b)))
 	return fold(x, 16)
 }
+
+// Plus adds to what may be nothing yet.
+func Plus(a, b *graph.Node) *graph.Node {
+	if a == nil {
+		return b
+	}
+	return graph.Add(a, b)
+}
