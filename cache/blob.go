@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,11 +29,15 @@ const verifyFirst = 16 << 20
 // worthAside is the size from which a piece is hashed while it is written.
 const worthAside = 64 << 10
 
-// compressible reports whether zstd pays for a media type: it gives 4 to 5 on
-// text, tokens and tables, nothing on raw floats.
+// compressible reports whether blobs of a media type are compressed: zstd gives
+// 4 to 5 on text and tables, nothing on raw floats. Tokens stay raw, too, so
+// that they can be mapped.
 func compressible(mediaType string) bool {
-	return mediaType != "application/x-safetensors" && !strings.HasPrefix(mediaType, "image/png") &&
-		mediaType != "application/octet-stream"
+	switch mediaType {
+	case "application/x-safetensors", "application/x-ablate-tokens", "application/octet-stream", "image/png":
+		return false
+	}
+	return true
 }
 
 func (s *Local) blobPath(d Digest, suffix string) string {

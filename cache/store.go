@@ -65,6 +65,10 @@ type Store interface {
 	// digest surface as a *DamagedError, never as content: small blobs are
 	// verified before Open returns, large ones by the time Read returns EOF.
 	Open(ctx context.Context, d Digest) (io.ReadCloser, error)
+	// Map returns all plain bytes of a blob, verified. Where the blob lies raw on
+	// a disk they are its file's pages, which processes share and the kernel
+	// drops and reads again as it likes; elsewhere they are a copy.
+	Map(ctx context.Context, d Digest) (*Mapped, error)
 	// Evict drops blobs that can be made again. Entries that name them stay,
 	// and Lookup says from then on that they are absent.
 	Evict(ctx context.Context, ds ...Digest) error

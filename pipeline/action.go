@@ -88,6 +88,7 @@ func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, e
 	env := &Env{
 		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads, Trace: a.Trace,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return a.Store.Open(ctx, d) },
+		Map:      func(d cache.Digest) (*cache.Mapped, error) { return a.Store.Map(ctx, d) },
 		Create:   out.create,
 		Progress: a.Progress,
 		Warn:     func(text string) { a.Progress(Progress{Warning: text}) },

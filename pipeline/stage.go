@@ -245,6 +245,8 @@ type Env struct {
 
 	// Open reads an artifact of an input.
 	Open func(d cache.Digest) (io.ReadCloser, error)
+	// Map shows an artifact of an input whole, to be read in any order.
+	Map func(d cache.Digest) (*cache.Mapped, error)
 	// Create begins the named output; Close commits it.
 	Create func(name string) (io.WriteCloser, error)
 	// Mixed records that the result rests on a state of another numerics class.

@@ -6,7 +6,7 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// corpus is a text of tokens in memory.
+// corpus is a text of tokens.
 type corpus struct {
 	raw   []byte
 	width int // bytes of a token

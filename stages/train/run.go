@@ -2,7 +2,6 @@ package train
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +18,12 @@ import (
 
 // Run implements pipeline.Stage.
 func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
-	l, err := t.newLoop(ctx, env)
+	text, err := t.tokens(env, trainTokens)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	l, err := t.newLoop(ctx, env, corpus{text.Bytes, t.tokenBytes(env)})
 	if err != nil {
 		return err
 	}
@@ -45,7 +49,7 @@ type row struct {
 	Value float64 `json:"value"`
 }
 
-func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
+func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop, error) {
 	if t.Deterministic {
 		if err := backend.MakeDeterministic(); err != nil {
 			return nil, err
@@ -55,21 +59,17 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
-	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row),
+	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), text: text, at: -1, rows: make(map[int][]row),
 		tokens: make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))}
-	data := env.Inputs.One("data")
-	width := data.Stage.(Tokens).TokenBytes()
-	if l.text, err = readTokens(env, data.Artifacts[trainTokens], width); err != nil {
-		return nil, err
-	}
-	validation, err := readTokens(env, data.Artifacts[validationTokens], width)
+	validation, err := t.tokens(env, validationTokens)
 	if err != nil {
 		return nil, err
 	}
+	defer validation.Close()
 	seed, replicate := env.Inputs.Study.Seed, fmt.Sprint(t.Seed)
 	l.order = ml.NewStream(seed, "order", replicate)
 	l.dropout = ml.NewStream(seed, "dropout", replicate)
-	l.checks = evaluationBatches(validation, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
+	l.checks = evaluationBatches(corpus{validation.Bytes, text.width}, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
 	l.init = func() [][]float32 { return initialise(l.recipe.params, ml.NewStream(seed, "init", replicate)) }
 	if l.journal, err = openJournal(ctx, t, env.Inputs, env.States); err != nil {
 		return nil, err
@@ -79,18 +79,18 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env) (*loop, error) {
 	return l, err
 }
 
-// readTokens takes the memory that the tokens need, and no more while they grow.
-func readTokens(env *pipeline.Env, a cache.Artifact, width int) (corpus, error) {
-	r, err := env.Open(a.Digest)
+// tokens shows a text of the trial's data. Corpora are larger than memory, and
+// trials side by side read the same one.
+func (t *LM) tokens(env *pipeline.Env, name string) (*cache.Mapped, error) {
+	m, err := env.Map(env.Inputs.One("data").Artifacts[name].Digest)
 	if err != nil {
-		return corpus{}, fmt.Errorf("opening tokens: %w", err)
+		return nil, fmt.Errorf("opening tokens: %w", err)
 	}
-	defer r.Close()
-	raw := bytes.NewBuffer(make([]byte, 0, a.Size+bytes.MinRead))
-	if _, err := raw.ReadFrom(r); err != nil {
-		return corpus{}, fmt.Errorf("reading tokens: %w", err)
-	}
-	return corpus{raw.Bytes(), width}, nil
+	return m, nil
+}
+
+func (t *LM) tokenBytes(env *pipeline.Env) int {
+	return env.Inputs.One("data").Stage.(Tokens).TokenBytes()
 }
 
 // initialise draws the start of every parameter from a stream of its own.

@@ -1,0 +1,64 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"ablate/cache/fsys"
+)
+
+// Mapped is a blob's plain bytes. They must not be written to, nor used after
+// Close.
+type Mapped struct {
+	Bytes []byte
+	unmap func() error
+}
+
+// Close gives the bytes back.
+func (m *Mapped) Close() error {
+	m.Bytes = nil
+	return m.unmap()
+}
+
+// Map implements Store. The bytes are verified here, once: what the kernel
+// drops and reads again later is what the disk has then.
+func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
+	path := s.blobPath(d, "")
+	f, err := s.fs.Open(path)
+	if errors.Is(err, fs.ErrNotExist) { // compressed, or not here
+		return s.copied(ctx, d)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening blob %s: %w", d, err)
+	}
+	b, unmap, err := fsys.Map(f)
+	f.Close() // a mapping lives on without it
+	if err != nil {
+		return s.copied(ctx, d)
+	}
+	if got := Digest(sha256.Sum256(b)); got != d {
+		s.quarantine(path)
+		err := fmt.Errorf("its bytes have the digest %s", got)
+		return nil, errors.Join(&DamagedError{What: "blob " + d.String(), Path: path, Err: err}, unmap())
+	}
+	return &Mapped{b, unmap}, nil
+}
+
+// copied reads a blob that cannot be mapped.
+func (s *Local) copied(ctx context.Context, d Digest) (*Mapped, error) {
+	r, err := s.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, r); err != nil {
+		return nil, err
+	}
+	return &Mapped{b.Bytes(), func() error { return nil }}, nil
+}
