@@ -49,7 +49,7 @@ func (x *crossing) instance(c cell) {
 	factors := x.factorsOf(c)
 	inst := plan.model
 	inst.Address = addr.Instance{Stage: x.s.addr, Key: addr.Key(factors)}
-	inst.Spec, inst.Factors, inst.Labels = target.Interface(), factors, x.labels(c)
+	inst.Spec, inst.Factors = target.Interface(), factors
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}

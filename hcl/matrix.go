@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type factor struct {
 	at     *diag.Range
 	levels []cty.Value
 	labels []addr.Level
-	texts  []string // display text of each level, made on first use
+	shown  []*addr.Factor // the factor at each level, made on first use
 }
 
 // crossing is one train stage's matrix on its way to cells.
@@ -312,7 +313,7 @@ func (x *crossing) include(cells []cell) []cell {
 	}
 	have := make(map[string]bool, len(cells))
 	for _, c := range cells {
-		have[x.key(c)] = true
+		have[fmt.Sprint(c)] = true
 	}
 	spans := make([]int, len(x.factors)) // levels before any include
 	for i, f := range x.factors {
@@ -341,7 +342,7 @@ func (x *crossing) include(cells []cell) []cell {
 			added = next
 		}
 		for _, c := range added {
-			if k := x.key(c); !have[k] {
+			if k := fmt.Sprint(c); !have[k] {
 				have[k] = true
 				cells = append(cells, c)
 			}
@@ -398,45 +399,38 @@ func (f *factor) add(level addr.Level, val cty.Value) int {
 	return len(f.levels) - 1
 }
 
-func (x *crossing) factorsOf(c cell) []addr.Factor {
-	out := make([]addr.Factor, len(c))
-	for i, f := range x.factors {
-		out[i] = addr.Factor{Name: f.name, Level: f.labels[c[i]]}
-	}
-	return out
-}
-
-func (x *crossing) key(c cell) string { return addr.Key(x.factorsOf(c)) }
-
-// labels is the display text of each factor's level.
-func (x *crossing) labels(c cell) map[string]string {
-	m := make(map[string]string, len(c))
+// factorsOf is a cell's address and what it shows, once all levels are known.
+func (x *crossing) factorsOf(c cell) []*addr.Factor {
+	out := make([]*addr.Factor, len(c))
 	for i := range x.factors {
 		f := &x.factors[i]
-		if f.texts == nil {
-			f.texts = x.textsOf(f)
+		if f.shown == nil {
+			f.shown = x.show(f)
 		}
-		m[f.name] = f.texts[c[i]]
-	}
-	return m
-}
-
-// textsOf is the display text of each level, once all levels are known.
-func (x *crossing) textsOf(f *factor) []string {
-	out := make([]string, len(f.labels))
-	for i, level := range f.labels {
-		if level.Kind != "ref" {
-			out[i] = level.Text
-			continue
-		}
-		out[i] = level.String()
-		for _, inst := range x.l.stages[level.Ref.Stage].instances {
-			if inst.Address == level.Ref {
-				out[i] = inst.Label
-			}
-		}
+		out[i] = f.shown[c[i]]
 	}
 	return out
+}
+
+// show gives each level of a factor its display text.
+func (x *crossing) show(f *factor) []*addr.Factor {
+	out := make([]*addr.Factor, len(f.labels))
+	for i, level := range f.labels {
+		out[i] = &addr.Factor{Name: f.name, Level: level, Label: x.textOf(level)}
+	}
+	return out
+}
+
+func (x *crossing) textOf(level addr.Level) string {
+	if level.Kind != "ref" {
+		return level.Text
+	}
+	for _, inst := range x.l.stages[level.Ref.Stage].instances {
+		if inst.Address == level.Ref {
+			return inst.Label
+		}
+	}
+	return level.String()
 }
 
 // signature tells apart the cells that need decodes of their own.

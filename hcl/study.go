@@ -50,10 +50,9 @@ type Instance struct {
 	Address     addr.Instance
 	Label       string // from the block, or the address's short form
 	Description string
-	Spec        any               // what Kind.New made, decoded, resolved; never changed afterwards
-	Factors     []addr.Factor     // of a matrix cell, sorted by name
-	Labels      map[string]string // display text of each factor's level
-	Refs        []Edge            // in the order of the spec's fields
+	Spec        any            // what Kind.New made, decoded, resolved; never changed afterwards
+	Factors     []*addr.Factor // of a matrix cell, sorted by name
+	Refs        []Edge         // in the order of the spec's fields
 	Runtime     Runtime
 	Range       diag.Range // of the block's header
 

@@ -272,7 +272,7 @@ func (s *Step) known() bool { return s.node.kind.Definition || s.content }
 func (s *Step) input() Input {
 	inst, k := s.node.inst, s.node.kind
 	in := Input{
-		Address: s.Address, Label: inst.Label, Factors: inst.Factors, Labels: inst.Labels,
+		Address: s.Address, Label: inst.Label, Factors: inst.Factors,
 		Stage: s.node.stage, Ref: Ref{Block: k.Block, Type: k.Type, Version: k.Version},
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts

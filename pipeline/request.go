@@ -40,8 +40,7 @@ type Request struct {
 type RequestInput struct {
 	Address   addr.Instance             `json:"address"`
 	Label     string                    `json:"label,omitempty"`
-	Factors   []addr.Factor             `json:"factors,omitempty"`
-	Labels    map[string]string         `json:"labels,omitempty"`
+	Factors   []*addr.Factor            `json:"factors,omitempty"`
 	Block     string                    `json:"block"`
 	Type      string                    `json:"type"`
 	Spec      json.RawMessage           `json:"spec"`
@@ -84,7 +83,7 @@ func request(a *ActionRun, dir string) (Request, error) {
 				return Request{}, fmt.Errorf("writing the spec of %s: %w", in.Address, err)
 			}
 			r.Inputs[attr] = append(r.Inputs[attr], RequestInput{
-				Address: in.Address, Label: in.Label, Factors: in.Factors, Labels: in.Labels,
+				Address: in.Address, Label: in.Label, Factors: in.Factors,
 				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts, Key: in.Key,
 			})
 		}
@@ -122,7 +121,7 @@ func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
 		return Input{}, err
 	}
 	input := Input{
-		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Labels: ri.Labels, Stage: stage,
+		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Stage: stage,
 		Ref:       newRef(kind, newEncoder(kind.New()).encode(stage)),
 		Artifacts: ri.Artifacts,
 	}

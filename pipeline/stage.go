@@ -148,14 +148,13 @@ func (in Inputs) One(attr string) Input {
 // Input is one instance that a stage refers to.
 type Input struct {
 	Address   addr.Instance
-	Label     string        // for people: the label, or a short name
-	Factors   []addr.Factor // of a matrix cell, sorted by name
-	Stage     Stage         // its decoded spec
-	Ref       Ref           // kind, version and, of a definition, the encoded spec: as keys see them
-	Recipe    Recipe        // of a definition only
-	Key       cache.Key     // of what made the artifacts; zero for a definition
+	Label     string         // for people: the label, or a short name
+	Factors   []*addr.Factor // of a matrix cell, sorted by name
+	Stage     Stage          // its decoded spec
+	Ref       Ref            // kind, version and, of a definition, the encoded spec: as keys see them
+	Recipe    Recipe         // of a definition only
+	Key       cache.Key      // of what made the artifacts; zero for a definition
 	Artifacts map[string]cache.Artifact
-	Labels    map[string]string // display text of each factor's level
 }
 
 // Ref is the identity of an instance's kind and spec inside another's key.

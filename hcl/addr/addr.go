@@ -85,14 +85,26 @@ func (l Level) String() string {
 	return QuoteLevel(s)
 }
 
-// Factor is a factor's name with one of its levels.
+// Factor is a factor's name with one of its levels. All cells of that level may
+// share one.
 type Factor struct {
 	Name  string
 	Level Level
+	Label string // display text of the level
+}
+
+// FactorNamed finds a factor; nil where there is none of that name.
+func FactorNamed(factors []*Factor, name string) *Factor {
+	for _, f := range factors {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
 }
 
 // Key renders the factors of one matrix cell, sorted by name, for Instance.Key.
-func Key(factors []Factor) string {
+func Key(factors []*Factor) string {
 	var b strings.Builder
 	for i, f := range factors {
 		if i > 0 {

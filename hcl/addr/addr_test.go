@@ -6,7 +6,7 @@ import (
 	"ablate/hcl/addr"
 )
 
-func trial(factors ...addr.Factor) addr.Instance {
+func trial(factors ...*addr.Factor) addr.Instance {
 	return addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}, Key: addr.Key(factors)}
 }
 
@@ -15,8 +15,8 @@ func TestAddressesReadBack(t *testing.T) {
 	for _, in := range []addr.Instance{
 		{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "paper"}},
 		{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "alpha"}, Key: "0.1"},
-		trial(addr.Factor{Name: "seed", Level: addr.Level{Kind: "number", Text: "42"}}),
-		trial(addr.Factor{Name: "norm", Level: ref}, addr.Factor{Name: "word", Level: addr.Level{Kind: "string", Text: `a "b", c=d\`}}),
+		trial(&addr.Factor{Name: "seed", Level: addr.Level{Kind: "number", Text: "42"}}),
+		trial(&addr.Factor{Name: "norm", Level: ref}, &addr.Factor{Name: "word", Level: addr.Level{Kind: "string", Text: `a "b", c=d\`}}),
 	} {
 		back, err := addr.Parse(in.String())
 		if err != nil || back != in {
@@ -32,8 +32,8 @@ func TestAddressesReadBack(t *testing.T) {
 
 func TestLevelsThatCouldBeConfused(t *testing.T) {
 	text := func(s string) addr.Level { return addr.Level{Kind: "string", Text: s} }
-	a := trial(addr.Factor{Name: "a", Level: text("x,b=y")})
-	b := trial(addr.Factor{Name: "a", Level: text("x")}, addr.Factor{Name: "b", Level: text("y")})
+	a := trial(&addr.Factor{Name: "a", Level: text("x,b=y")})
+	b := trial(&addr.Factor{Name: "a", Level: text("x")}, &addr.Factor{Name: "b", Level: text("y")})
 	if a.Key == b.Key {
 		t.Errorf("two different cells share the key %s", a.Key)
 	}
@@ -45,8 +45,8 @@ func TestLevelsThatCouldBeConfused(t *testing.T) {
 
 func TestPatterns(t *testing.T) {
 	in := trial(
-		addr.Factor{Name: "norm", Level: addr.Level{Kind: "ref", Ref: addr.Instance{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "paper"}}}},
-		addr.Factor{Name: "seed", Level: addr.Level{Kind: "number", Text: "42"}})
+		&addr.Factor{Name: "norm", Level: addr.Level{Kind: "ref", Ref: addr.Instance{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "paper"}}}},
+		&addr.Factor{Name: "seed", Level: addr.Level{Kind: "number", Text: "42"}})
 	for pattern, want := range map[string]bool{
 		"train": true, "train.*": true, "train.lm.main": true, "*.lm": true, "data.*": false, "train.lm.other": false,
 		"norm=derf.*": true, "norm=*,seed=42": true, "seed=4": false, "seed=4*": true, "optimizer=*": false,

@@ -231,7 +231,11 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 	for i, in := range inputs {
 		ids[i] = []string{strconv.Itoa(i + 1)}
 		for _, f := range factors {
-			ids[i] = append(ids[i], in.Labels[f])
+			label := ""
+			if x := addr.FactorNamed(in.Factors, f); x != nil {
+				label = x.Label
+			}
+			ids[i] = append(ids[i], label)
 		}
 		rows, err := allMetrics(env, in.Artifacts[metricsName].Digest)
 		if err != nil {

@@ -53,7 +53,7 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		}
 		labels := make(map[string]cache.Value)
 		for _, f := range t.Factors {
-			labels[f.Name] = cache.List(cache.String(f.Level.String()), cache.String(t.Labels[f.Name]))
+			labels[f.Name] = cache.List(cache.String(f.Level.String()), cache.String(f.Label))
 		}
 		items[i] = cache.Map(map[string]cache.Value{"factors": cache.Map(labels), "probes": cache.DigestValue(p.Digest)})
 	}
@@ -90,7 +90,7 @@ func (a *Mechanism) read(env *pipeline.Env, in pipeline.Input, r *mechanismResul
 	var levels []string
 	for _, x := range in.Factors {
 		if x.Name != a.Replicate {
-			levels = append(levels, in.Labels[x.Name])
+			levels = append(levels, x.Label)
 		}
 	}
 	cell := strings.Join(levels, " + ")

@@ -43,14 +43,13 @@ func BenchmarkFactorial10000(b *testing.B) {
 		}
 		in := pipeline.Input{
 			Artifacts: map[string]cache.Artifact{metricsName: {Name: metricsName, Digest: digest, Size: size}},
-			Labels:    make(map[string]string),
 		}
 		for _, f := range []struct {
 			name  string
 			level int
 		}{{"norm", norm}, {"optimizer", opt}, {"seed", seed}} {
-			in.Factors = append(in.Factors, addr.Factor{Name: f.name, Level: addr.Level{Kind: "number", Text: strconv.Itoa(f.level)}})
-			in.Labels[f.name] = strconv.Itoa(f.level)
+			level := strconv.Itoa(f.level)
+			in.Factors = append(in.Factors, &addr.Factor{Name: f.name, Level: addr.Level{Kind: "number", Text: level}, Label: level})
 		}
 		inputs = append(inputs, in)
 	}

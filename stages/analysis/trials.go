@@ -66,7 +66,7 @@ func trialInputs(in []pipeline.Input) cache.Value {
 	for i, t := range in {
 		factors := make([]cache.Field, len(t.Factors))
 		for j, f := range t.Factors {
-			x := shown{f.Level, t.Labels[f.Name]}
+			x := shown{f.Level, f.Label}
 			if levels[x].IsZero() {
 				levels[x] = cache.List(cache.String(x.level.String()), cache.String(x.label))
 			}
@@ -118,7 +118,7 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 // newTrial is an instance's levels, without a response.
 func newTrial(in pipeline.Input) (t trial) {
 	for _, f := range in.Factors {
-		t.levels, t.ids = append(t.levels, in.Labels[f.Name]), append(t.ids, f.Level)
+		t.levels, t.ids = append(t.levels, f.Label), append(t.ids, f.Level)
 	}
 	return t
 }

@@ -14,6 +14,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/tables"
+	"ablate/hcl/addr"
 	"ablate/pipeline"
 )
 
@@ -172,10 +173,10 @@ func factorColumns(w *workspace, steps []*pipeline.Step) []string {
 // identity is the columns that tell trials apart.
 func identity(w *workspace, s *pipeline.Step, factors []string) []any {
 	row := []any{s.Address.String()}
-	labels := w.graph.Instance(s.Address).Labels
-	for _, f := range factors {
-		if l, ok := labels[f]; ok {
-			row = append(row, l)
+	have := w.graph.Instance(s.Address).Factors
+	for _, name := range factors {
+		if f := addr.FactorNamed(have, name); f != nil {
+			row = append(row, f.Label)
 		} else {
 			row = append(row, nil)
 		}
