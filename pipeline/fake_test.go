@@ -97,7 +97,7 @@ func (j *job) Validate() diag.List { return nil }
 func (j *job) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	return pipeline.Recipe{
 		Inputs: cache.Map(map[string]cache.Value{
-			"data": cache.DigestValue(in.One("data").Artifacts["out"].Digest), "rule": in.One("rule").Ref.Value(),
+			"data": cache.DigestValue(in.One("data").Digest("out")), "rule": in.One("rule").Ref.Value(),
 		}),
 		Code:    cache.Map(map[string]cache.Value{"step": cache.String(j.w.code)}),
 		Notes:   cache.Map(map[string]cache.Value{"rule": in.One("rule").Recipe.Code}),
@@ -130,7 +130,7 @@ func (r *report) Validate() diag.List { return nil }
 func (r *report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	var items []cache.Value
 	for _, t := range in.Refs["trials"] {
-		items = append(items, cache.DigestValue(t.Artifacts["metrics"].Digest))
+		items = append(items, cache.DigestValue(t.Digest("metrics")))
 	}
 	return pipeline.Recipe{
 		Inputs:  cache.Map(map[string]cache.Value{"trials": cache.List(items...)}),
@@ -141,7 +141,7 @@ func (r *report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 func (r *report) Run(_ context.Context, env *pipeline.Env) error {
 	r.w.count(env)
 	for _, t := range env.Inputs.Refs["trials"] {
-		f, err := env.Open(t.Artifacts["metrics"].Digest)
+		f, err := env.Open(t.Digest("metrics"))
 		if err != nil {
 			return err
 		}

@@ -283,10 +283,7 @@ func (s *Step) input() Input {
 		}
 		return in
 	}
-	in.Key, in.Artifacts = s.Key, make(map[string]cache.Artifact, len(s.Entry.Artifacts))
-	for _, a := range s.Entry.Artifacts {
-		in.Artifacts[a.Name] = a
-	}
+	in.Key, in.Artifacts = s.Key, s.Entry.Artifacts
 	return in
 }
 

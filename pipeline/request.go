@@ -38,14 +38,14 @@ type Request struct {
 
 // RequestInput is one input of a Request.
 type RequestInput struct {
-	Address   addr.Instance             `json:"address"`
-	Label     string                    `json:"label,omitempty"`
-	Factors   []*addr.Factor            `json:"factors,omitempty"`
-	Block     string                    `json:"block"`
-	Type      string                    `json:"type"`
-	Spec      json.RawMessage           `json:"spec"`
-	Artifacts map[string]cache.Artifact `json:"artifacts,omitempty"`
-	Key       cache.Key                 `json:"key,omitzero"`
+	Address   addr.Instance    `json:"address"`
+	Label     string           `json:"label,omitempty"`
+	Factors   []*addr.Factor   `json:"factors,omitempty"`
+	Block     string           `json:"block"`
+	Type      string           `json:"type"`
+	Spec      json.RawMessage  `json:"spec"`
+	Artifacts []cache.Artifact `json:"artifacts,omitempty"`
+	Key       cache.Key        `json:"key,omitzero"`
 }
 
 // InputKeys lists the actions whose artifacts the request needs.

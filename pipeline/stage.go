@@ -148,13 +148,24 @@ func (in Inputs) One(attr string) Input {
 // Input is one instance that a stage refers to.
 type Input struct {
 	Address   addr.Instance
-	Label     string         // for people: the label, or a short name
-	Factors   []*addr.Factor // of a matrix cell, sorted by name
-	Stage     Stage          // its decoded spec
-	Ref       Ref            // kind, version and, of a definition, the encoded spec: as keys see them
-	Recipe    Recipe         // of a definition only
-	Key       cache.Key      // of what made the artifacts; zero for a definition
-	Artifacts map[string]cache.Artifact
+	Label     string           // for people: the label, or a short name
+	Factors   []*addr.Factor   // of a matrix cell, sorted by name
+	Stage     Stage            // its decoded spec
+	Ref       Ref              // kind, version and, of a definition, the encoded spec: as keys see them
+	Recipe    Recipe           // of a definition only
+	Key       cache.Key        // of what made the artifacts; zero for a definition
+	Artifacts []cache.Artifact // sorted by name
+}
+
+// Artifact returns the artifact of that name.
+func (in Input) Artifact(name string) (a cache.Artifact, ok bool) {
+	return cache.Entry{Artifacts: in.Artifacts}.Artifact(name)
+}
+
+// Digest is that of the named artifact, or zero where there is none.
+func (in Input) Digest(name string) cache.Digest {
+	a, _ := in.Artifact(name)
+	return a.Digest
 }
 
 // Ref is the identity of an instance's kind and spec inside another's key.

@@ -237,7 +237,7 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 			}
 			ids[i] = append(ids[i], label)
 		}
-		rows, err := allMetrics(env, in.Artifacts[metricsName].Digest)
+		rows, err := allMetrics(env, in.Digest(metricsName))
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
@@ -282,7 +282,7 @@ func allMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
 
 // resultsTable is a table of finished runs as it was read.
 func resultsTable(env *pipeline.Env, in pipeline.Input, r results) ([][]string, error) {
-	f, err := env.Open(in.Artifacts[resultsName].Digest)
+	f, err := env.Open(in.Digest(resultsName))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
 	}

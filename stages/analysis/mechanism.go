@@ -47,7 +47,7 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	items := make([]cache.Value, len(trials))
 	for i, t := range trials {
-		p, ok := t.Artifacts[probesName]
+		p, ok := t.Artifact(probesName)
 		if !ok {
 			return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No probes", "%s took no probes: give its train stage probe { every = … }.", t.Address).Err()
 		}
@@ -82,7 +82,7 @@ func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
 var layerPath = regexp.MustCompile(`^layers\.(\d+)\.(?:norm\.)?(.+)$`)
 
 func (a *Mechanism) read(env *pipeline.Env, in pipeline.Input, r *mechanismResult) error {
-	f, err := env.Open(in.Artifacts[probesName].Digest)
+	f, err := env.Open(in.Digest(probesName))
 	if err != nil {
 		return fmt.Errorf("reading the probes of %s: %w", in.Address, err)
 	}

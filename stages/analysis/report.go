@@ -42,8 +42,8 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	var parts []cache.Value
 	for _, a := range in.Refs["analyses"] {
 		artifacts := make(map[string]cache.Value)
-		for name, x := range a.Artifacts {
-			artifacts[name] = cache.DigestValue(x.Digest)
+		for _, x := range a.Artifacts {
+			artifacts[x.Name] = cache.DigestValue(x.Digest)
 		}
 		parts = append(parts, cache.Map(map[string]cache.Value{
 			"label": cache.String(a.Label), "address": cache.String(a.Address.String()), "artifacts": cache.Map(artifacts),
@@ -127,9 +127,9 @@ func (r *Report) Run(_ context.Context, env *pipeline.Env) error {
 }
 
 func readChapter(env *pipeline.Env, a pipeline.Input) (chapter, error) {
-	c := chapter{Label: a.Label, Address: a.Address.String(), Digest: a.Artifacts["result"].Digest.String()}
+	c := chapter{Label: a.Label, Address: a.Address.String(), Digest: a.Digest("result").String()}
 	read := func(name string) (string, error) {
-		x, ok := a.Artifacts[name]
+		x, ok := a.Artifact(name)
 		if !ok {
 			return "", nil
 		}

@@ -46,7 +46,7 @@ func checkSources(in []pipeline.Input) diag.List {
 
 // readResults builds the trial table from a table of finished runs.
 func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string) (*trialTable, error) {
-	f, err := env.Open(in.Artifacts[resultsName].Digest)
+	f, err := env.Open(in.Digest(resultsName))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
 	}

@@ -42,7 +42,7 @@ func BenchmarkFactorial10000(b *testing.B) {
 			b.Fatal(err)
 		}
 		in := pipeline.Input{
-			Artifacts: map[string]cache.Artifact{metricsName: {Name: metricsName, Digest: digest, Size: size}},
+			Artifacts: []cache.Artifact{{Name: metricsName, Digest: digest, Size: size}},
 		}
 		for _, f := range []struct {
 			name  string

@@ -76,7 +76,7 @@ func readSteps(env *pipeline.Env, response string) ([]int, map[int]*trialTable, 
 	inputs := env.Inputs.Refs["trials"]
 	tables := make(map[int]*trialTable)
 	for _, in := range inputs {
-		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest, response)
+		rows, err := readMetrics(env, in.Digest(metricsName), response)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}

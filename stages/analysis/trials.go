@@ -54,7 +54,7 @@ type trialTable struct {
 func trialInputs(in []pipeline.Input) cache.Value {
 	if r, ok := asResults(in); ok {
 		return cache.Map(map[string]cache.Value{
-			"results": cache.DigestValue(in[0].Artifacts[resultsName].Digest), "replicate": cache.String(r.ReplicateName()),
+			"results": cache.DigestValue(in[0].Digest(resultsName)), "replicate": cache.String(r.ReplicateName()),
 		})
 	}
 	type shown struct {
@@ -74,7 +74,7 @@ func trialInputs(in []pipeline.Input) cache.Value {
 		}
 		items[i] = cache.Struct(
 			cache.Field{Name: "factors", Value: cache.Struct(factors...)},
-			cache.Field{Name: "metrics", Value: cache.DigestValue(t.Artifacts[metricsName].Digest)},
+			cache.Field{Name: "metrics", Value: cache.DigestValue(t.Digest(metricsName))},
 		)
 	}
 	return cache.Map(map[string]cache.Value{"trials": cache.List(items...)})
@@ -93,7 +93,7 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 				table.factors = append(table.factors, f.Name)
 			}
 		}
-		rows, err := readMetrics(env, in.Artifacts[metricsName].Digest, metric, "diverged", "val_tokens")
+		rows, err := readMetrics(env, in.Digest(metricsName), metric, "diverged", "val_tokens")
 		if err != nil {
 			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}

@@ -89,8 +89,8 @@ func tokensValue(in pipeline.Inputs) (cache.Value, error) {
 	data := in.One("data")
 	return in.Shared.Value(tokensOf{data.Stage}, func() (cache.Value, error) {
 		return cache.Map(map[string]cache.Value{
-			"train":      cache.DigestValue(data.Artifacts[trainTokens].Digest),
-			"validation": cache.DigestValue(data.Artifacts[validationTokens].Digest),
+			"train":      cache.DigestValue(data.Digest(trainTokens)),
+			"validation": cache.DigestValue(data.Digest(validationTokens)),
 			"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
 		}), nil
 	})
@@ -205,7 +205,10 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
 			"length must be at most the %d positions of %s, not %d.", most, in.One("model").Address, t.Batch.Length)...)
 	}
-	count := func(name string) int { return int(data.Artifacts[name].Size) / tokens.TokenBytes() }
+	count := func(name string) int {
+		a, _ := data.Artifact(name)
+		return int(a.Size) / tokens.TokenBytes()
+	}
 	need := t.Accumulate * t.Batch.Sequences * windowFor(t.Batch.Length)
 	if n := count(trainTokens); n < need {
 		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little text",

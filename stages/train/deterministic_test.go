@@ -20,7 +20,7 @@ func exampleInputs() pipeline.Inputs {
 	m := exampleModel()
 	m.Resolve()
 	return pipeline.Inputs{Refs: map[string][]pipeline.Input{
-		"data":      {{Stage: bytesTokens{}, Artifacts: map[string]cache.Artifact{trainTokens: {}, validationTokens: {}}}},
+		"data":      {{Stage: bytesTokens{}, Artifacts: []cache.Artifact{{Name: trainTokens}, {Name: validationTokens}}}},
 		"model":     {{Stage: m}},
 		"norm":      {{Stage: &norm.RMSNorm{Eps: 1e-5}}},
 		"optimizer": {{Stage: &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8}}},

@@ -82,7 +82,7 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop
 // tokens shows a text of the trial's data. Corpora are larger than memory, and
 // trials side by side read the same one.
 func (t *LM) tokens(env *pipeline.Env, name string) (*cache.Mapped, error) {
-	m, err := env.Map(env.Inputs.One("data").Artifacts[name].Digest)
+	m, err := env.Map(env.Inputs.One("data").Digest(name))
 	if err != nil {
 		return nil, fmt.Errorf("opening tokens: %w", err)
 	}

@@ -27,7 +27,7 @@ func (t *LM) base(in pipeline.Inputs) (cache.Value, error) {
 	m := map[string]cache.Value{
 		"init": code.At("init"), "step": code.At("step"),
 		"replicate": cache.Int(t.Seed), "study_seed": cache.Int(in.Study.Seed),
-		"data":      cache.DigestValue(in.One("data").Artifacts[trainTokens].Digest),
+		"data":      cache.DigestValue(in.One("data").Digest(trainTokens)),
 		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 		"accumulate": cache.Int(int64(t.Accumulate)), "backend": cache.String(t.Backend),
 	}
@@ -99,7 +99,7 @@ func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 	id := func(name string, batches int) cache.Value {
 		return cache.Map(map[string]cache.Value{
 			"observer": cache.String(name), "code": code.At(name), "batches": cache.Int(int64(batches)),
-			"data":      cache.DigestValue(in.One("data").Artifacts[validationTokens].Digest),
+			"data":      cache.DigestValue(in.One("data").Digest(validationTokens)),
 			"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 			"study_seed": cache.Int(in.Study.Seed), "backend": cache.String(t.Backend),
 		})

@@ -128,8 +128,8 @@ func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
 	inputs := make([]cache.Value, 0, len(in.Refs["inputs"]))
 	for _, i := range in.Refs["inputs"] {
 		artifacts := make(map[string]cache.Value, len(i.Artifacts))
-		for name, a := range i.Artifacts {
-			artifacts[name] = cache.DigestValue(a.Digest)
+		for _, a := range i.Artifacts {
+			artifacts[a.Name] = cache.DigestValue(a.Digest)
 		}
 		inputs = append(inputs, cache.Map(artifacts))
 	}

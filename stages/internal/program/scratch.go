@@ -88,13 +88,13 @@ func (s scratch) fill(spec Spec, env *pipeline.Env) error {
 // of stages enter no key, so a program cannot see them.
 func (s scratch) fetch(env *pipeline.Env) error {
 	for i, in := range env.Inputs.Refs["inputs"] {
-		for name, a := range in.Artifacts {
+		for _, a := range in.Artifacts {
 			r, err := env.Open(a.Digest)
 			if err == nil {
-				err = CopyTo(s.path(inputsFolder, strconv.Itoa(i), name), r)
+				err = CopyTo(s.path(inputsFolder, strconv.Itoa(i), a.Name), r)
 			}
 			if err != nil {
-				return fmt.Errorf("copying %s of %s: %w", name, in.Address, err)
+				return fmt.Errorf("copying %s of %s: %w", a.Name, in.Address, err)
 			}
 		}
 	}
