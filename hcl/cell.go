@@ -14,7 +14,6 @@ type cellPlan struct {
 	target reflect.Value // a pointer to the spec, without bound factors
 	model  Instance      // label, runtime, ranges
 	ranges map[string]diag.Range
-	refs   int // how many references a cell has
 	broken bool
 }
 
@@ -53,8 +52,6 @@ func (x *crossing) instance(c cell) {
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
-	inst.Refs = edges(make([]Edge, 0, plan.refs), target.Elem(), "")
-	plan.refs = len(inst.Refs)
 	x.s.instances = append(x.s.instances, &inst)
 }
 
@@ -71,7 +68,7 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 		d.merge = true
 		d.body(x.rules[i].content, target.Elem(), nil, nil)
 	}
-	plan := &cellPlan{target: target, ranges: d.ranges, model: Instance{Range: *rangeOf(x.s.block.DefRange)}}
+	plan := &cellPlan{target: target, ranges: d.ranges, model: Instance{Range: *rangeOf(x.s.block.DefRange), Runtime: new(Runtime)}}
 	for _, f := range x.factors {
 		if f.bound {
 			d.ranges[f.name] = *f.at

@@ -200,12 +200,6 @@ func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 	d.assign(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
 }
 
-// finish collects the instance's edges and its way back to the source.
-func (d *decoder) finish(inst *Instance) {
-	inst.Refs = edges(nil, reflect.ValueOf(inst.Spec).Elem(), "")
-	inst.locate = locator(d.ranges, inst.Range)
-}
-
 // locator finds a path's range, or that of what encloses it.
 func locator(ranges map[string]diag.Range, whole diag.Range) func(diag.Path) diag.Range {
 	return func(p diag.Path) diag.Range {

@@ -290,7 +290,7 @@ func essence(study *hcl.Study) string {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Fprintf(&b, "%s %s %s %v\n", inst.Address, inst.Label, raw, inst.Refs)
+		fmt.Fprintf(&b, "%s %s %s %v\n", inst.Address, inst.Label, raw, inst.Refs())
 	}
 	return b.String()
 }

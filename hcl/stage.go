@@ -332,9 +332,9 @@ func (l *loader) single(s *stage, key string, sc scope) {
 		return
 	}
 	resolve(target)
-	inst := &Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange)}
+	inst := &Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(Runtime)}
 	d.meta(s.content, inst)
-	d.finish(inst)
+	inst.locate = locator(d.ranges, inst.Range)
 	s.instances = append(s.instances, inst)
 }
 
@@ -369,7 +369,7 @@ func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
 			d.plain(attr, &inst.Runtime.Executor)
 			inst.Runtime.executorAt = *rangeOf(attr.Expr.Range())
 		}
-		d.resources(rc.Blocks, &inst.Runtime)
+		d.resources(rc.Blocks, inst.Runtime)
 		d.runtime(rc, timeout, inst)
 	}
 }

@@ -7,6 +7,7 @@
 package hcl
 
 import (
+	"reflect"
 	"time"
 
 	"ablate/hcl/addr"
@@ -52,9 +53,8 @@ type Instance struct {
 	Description string
 	Spec        any            // what Kind.New made, decoded, resolved; never changed afterwards
 	Factors     []*addr.Factor // of a matrix cell, sorted by name
-	Refs        []Edge         // in the order of the spec's fields
-	Runtime     Runtime
-	Range       diag.Range // of the block's header
+	Runtime     *Runtime       // never nil; cells of a matrix share theirs
+	Range       diag.Range     // of the block's header
 
 	locate func(diag.Path) diag.Range
 }
@@ -74,6 +74,9 @@ type Runtime struct {
 
 	executorAt diag.Range // where Executor stands
 }
+
+// Refs lists the spec's references, in the order of its fields.
+func (i *Instance) Refs() []Edge { return edges(nil, reflect.ValueOf(i.Spec).Elem(), "") }
 
 // At returns the range of an attribute or block inside the instance's stage,
 // or of the nearest enclosing thing that stands in the file.

@@ -101,7 +101,7 @@ func (g *Graph) kindOf(inst *hcl.Instance) *kindInfo {
 }
 
 func (g *Graph) link(n *node) {
-	refs := n.inst.Refs // those of one attribute stand together
+	refs := n.inst.Refs() // those of one attribute stand together
 	all := make([]*node, len(refs))
 	attrs := 0
 	for i, edge := range refs {
