@@ -16,6 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/readahead"
 	"github.com/spf13/afero"
+
+	"ablate/cache/fsys"
 )
 
 // zstdSuffix marks blobs that are compressed at rest. Their name is the digest
@@ -28,6 +30,10 @@ const verifyFirst = 16 << 20
 
 // worthAside is the size from which a piece is hashed while it is written.
 const worthAside = 64 << 10
+
+// worthOut is how much of a raw blob is written before the disk gets it: large
+// blobs are hashed, written and synced at the same time.
+const worthOut = 16 << 20
 
 // compressible reports whether blobs of a media type are compressed: zstd gives
 // 4 to 5 on text and tables, nothing on raw floats. Tokens stay raw, too, so
@@ -87,6 +93,8 @@ type blobWriter struct {
 	sink   io.Writer
 	hash   hash.Hash
 	size   int64
+	out    int64          // of size, what the disk is getting
+	outs   sync.WaitGroup // hints under way
 	suffix string
 	failed error // of a write: what is there is not what was asked for
 	done   bool
@@ -107,6 +115,11 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 	if err != nil {
 		w.failed = advise(fmt.Errorf("writing a blob: %w", err))
 	}
+	if size := w.size - w.out; w.zstd == nil && size >= worthOut {
+		from := w.out
+		w.out = w.size
+		w.outs.Go(func() { fsys.WriteOut(w.tmp, from, size) })
+	}
 	return n, w.failed
 }
 
@@ -120,6 +133,7 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 		return Digest{}, 0, errors.Join(w.failed, w.Abort())
 	}
 	w.done = true
+	w.outs.Wait()
 	defer w.store.fs.Remove(w.tmp.Name())
 	var err error
 	if w.zstd != nil {
@@ -151,6 +165,7 @@ func (w *blobWriter) Abort() error {
 		return nil
 	}
 	w.done = true
+	w.outs.Wait()
 	if w.zstd != nil {
 		w.retire() // what it has not written is thrown away
 	}
