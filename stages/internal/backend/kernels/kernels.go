@@ -23,9 +23,7 @@ package kernels
 
 import (
 	"reflect"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/gomlx/compute"
@@ -165,41 +163,4 @@ func floats(b *buffer) ([]float32, bool) {
 	}
 	x, ok := b.Flat.([]float32)
 	return x, ok
-}
-
-// grain is how many elements make it worth to start a goroutine.
-const grain = 1 << 14
-
-// partsEach is how many parts each core gets on average: a core that comes late, or
-// is taken away for other work, then keeps the others waiting for one part only.
-const partsEach = 4
-
-// parallel calls f on parts of 0..n-1, on all cores when there are enough
-// elements. What f computes must not depend on the parts.
-func parallel(n, each int, f func(from, to int)) { shared(n, each, partsEach, f) }
-
-// shared is parallel with at most so many parts for each core.
-func shared(n, each, most int, f func(from, to int)) {
-	workers := min(runtime.GOMAXPROCS(0), n*each/grain, n)
-	if workers < 2 {
-		f(0, n)
-		return
-	}
-	parts := min(workers*most, n)
-	var next atomic.Int64
-	work := func() {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= parts {
-				return
-			}
-			f(n*i/parts, n*(i+1)/parts)
-		}
-	}
-	var wait sync.WaitGroup
-	for range workers - 1 {
-		wait.Go(work)
-	}
-	work()
-	wait.Wait()
 }
