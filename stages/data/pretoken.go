@@ -1,7 +1,7 @@
 package data
 
 import (
-	"strings"
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
@@ -10,7 +10,12 @@ import (
 // Words are what byte-pair encoders never merge across. These two are the
 // regular expressions of GPT-2 and of cl100k (which Llama 3 shares), by hand: a
 // backtracking engine takes nine tenths of the time of encoding.
-type splitter func(text string) int
+//
+// Where a word ends, and whether it is one, may depend on what follows it, but
+// on no more than the word that comes next when the text is cut: the rest of its
+// own run of whitespace, or the second letter of a contraction. So all words of
+// the beginning of a text but the last two are words of the text.
+type splitter func(text []byte) int
 
 // class is what the expressions tell runes apart by.
 type class byte
@@ -43,16 +48,16 @@ func slowClass(r rune) class {
 }
 
 // first returns the class and the length of a text's first rune.
-func first(text string) (class, int) {
+func first(text []byte) (class, int) {
 	if c := text[0]; c < utf8.RuneSelf {
 		return asciiClass[c], 1
 	}
-	r, n := utf8.DecodeRuneInString(text)
+	r, n := utf8.DecodeRune(text)
 	return slowClass(r), n
 }
 
 // run is the length of the runes of a class at the start of a text.
-func run(text string, c class) int {
+func run(text []byte, c class) int {
 	n := 0
 	for n < len(text) {
 		got, width := first(text[n:])
@@ -66,16 +71,16 @@ func run(text string, c class) int {
 
 // contraction is the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of a
 // text, 0 for none.
-func contraction(text string, fold bool) int {
+func contraction(text []byte, fold bool) int {
 	if text[0] != '\'' {
 		return 0
 	}
 	head := text[1:min(len(text), 3)]
 	if fold {
-		head = strings.ToLower(head)
+		head = bytes.ToLower(head)
 	}
 	for _, s := range []string{"s", "t", "m", "d", "re", "ve", "ll"} {
-		if strings.HasPrefix(head, s) {
+		if bytes.HasPrefix(head, []byte(s)) {
 			return 1 + len(s)
 		}
 	}
@@ -85,12 +90,12 @@ func contraction(text string, fold bool) int {
 // spaces is the length of the word that a run of whitespace begins with: all of
 // it before the end of the text, else all but its last rune, which may belong
 // to what follows.
-func spaces(text string) int {
+func spaces(text []byte) int {
 	n := run(text, space)
 	if n == len(text) {
 		return n
 	}
-	_, last := utf8.DecodeLastRuneInString(text[:n])
+	_, last := utf8.DecodeLastRune(text[:n])
 	if n > last {
 		return n - last
 	}
@@ -98,7 +103,7 @@ func spaces(text string) int {
 }
 
 // splitGPT2 is 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-func splitGPT2(text string) int {
+func splitGPT2(text []byte) int {
 	if n := contraction(text, false); n > 0 {
 		return n
 	}
@@ -114,7 +119,7 @@ func splitGPT2(text string) int {
 
 // splitCL100K is (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
 // ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-func splitCL100K(text string) int {
+func splitCL100K(text []byte) int {
 	if n := contraction(text, true); n > 0 {
 		return n
 	}
@@ -140,14 +145,14 @@ func splitCL100K(text string) int {
 		}
 		return n
 	}
-	if breaks := strings.LastIndexAny(text[:run(text, space)], "\r\n"); breaks >= 0 {
+	if breaks := bytes.LastIndexAny(text[:run(text, space)], "\r\n"); breaks >= 0 {
 		return breaks + 1
 	}
 	return spaces(text)
 }
 
 // digits is the length of up to three numbers.
-func digits(text string) int {
+func digits(text []byte) int {
 	n := 0
 	for range 3 {
 		if n == len(text) {

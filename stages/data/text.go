@@ -8,7 +8,6 @@ package data
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -310,47 +309,6 @@ func (t *Text) copyBytes(ctx context.Context, env *pipeline.Env, files []source)
 	return env.WriteJSON(meta, newSummary(t.Vocabulary(), total, held, len(files)))
 }
 
-// encode turns documents into tokens.
-func (t *Text) encode(ctx context.Context, env *pipeline.Env, files []source) error {
-	e, err := t.encoder(env.Inputs.Sources)
-	if err != nil {
-		return err
-	}
-	var ids []uint32
-	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		text, err := readFile(env.Inputs.Sources, f)
-		if err != nil {
-			return err
-		}
-		for j, doc := range t.documents(text) {
-			if end, ok := e.between(); ok && i+j > 0 {
-				ids = append(ids, end)
-			}
-			if ids, err = e.encode(ids, doc); err != nil {
-				return fmt.Errorf("%s: %w", f.path, err)
-			}
-		}
-		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
-	}
-	return writeTokens(env, ids, t.Vocabulary(), t.Split, len(files))
-}
-
-// documents splits a file's text. The empty end that a final separator leaves
-// is none.
-func (t *Text) documents(text string) []string {
-	if t.Separator == "" {
-		return []string{text}
-	}
-	docs := strings.Split(text, t.Separator)
-	if last := len(docs) - 1; last > 0 && docs[last] == "" {
-		docs = docs[:last]
-	}
-	return docs
-}
-
 func (t *Text) encoder(sources pipeline.Sources) (encoder, error) {
 	if t.Tokenizer == "bytes" {
 		return byteEncoder{}, nil
@@ -389,33 +347,6 @@ func readFile(sources pipeline.Sources, f source) (string, error) {
 		return "", err
 	}
 	return b.String(), nil
-}
-
-// writeTokens makes the outputs from tokens, of which none may lie beyond the
-// vocabulary.
-func writeTokens(env *pipeline.Env, ids []uint32, vocabulary int, split *Split, sources int) error {
-	width := widthFor(vocabulary)
-	total := int64(len(ids))
-	held := int64(float64(total) * split.Validation)
-	w, err := openSplit(env, (total-held)*int64(width))
-	if err != nil {
-		return err
-	}
-	var b []byte
-	for at, id := range ids {
-		if int(id) >= vocabulary {
-			return diag.Errorf(diag.Path{"vocabulary"}, "Token beyond the vocabulary",
-				"Token %d of the text is %d, and the vocabulary ends at %d.", at, id, vocabulary-1).Err()
-		}
-		b = binary.LittleEndian.AppendUint32(b[:0], id)
-		if _, err := w.Write(b[:width]); err != nil {
-			return err
-		}
-	}
-	if err := w.close(); err != nil {
-		return err
-	}
-	return env.WriteJSON(meta, newSummary(vocabulary, total, held, sources))
 }
 
 func copyFile(w io.Writer, sources pipeline.Sources, f source) error {

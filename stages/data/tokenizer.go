@@ -3,16 +3,16 @@ package data
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/tiktoken-go/tokenizer"
 )
 
 // encoder turns text into tokens.
 type encoder interface {
-	// encode appends the tokens of a document. Text that is no UTF-8 is encoded
-	// with U+FFFD in place of what is none.
-	encode(to []uint32, text string) ([]uint32, error)
+	// encode appends the tokens of the next piece of a document. Those that more
+	// text could change are kept back until the piece that is the document's last.
+	// Text that is no UTF-8 is encoded with U+FFFD in place of what is none.
+	encode(to []uint32, piece []byte, last bool) ([]uint32, error)
 	// between is the token that stands between two documents; ok is false for
 	// none.
 	between() (token uint32, ok bool)
@@ -52,9 +52,12 @@ func publishedEncoder(name string) (encoder, error) {
 	return &wordEncoder{split: p.split, slow: slow, end: &end, memo: make(map[string][]uint32)}, nil
 }
 
-// rememberedWords bounds the memory of a wordEncoder. Few words make up most
-// of any text.
-const rememberedWords = 1 << 19
+// rememberedWords and rememberedBytes, of one word, bound the memory of a
+// wordEncoder. Few words make up most of any text, and they are short.
+const (
+	rememberedWords = 1 << 19
+	rememberedBytes = 64
+)
 
 // wordEncoder encodes word by word and remembers what it has seen.
 type wordEncoder struct {
@@ -62,6 +65,9 @@ type wordEncoder struct {
 	slow  func(word string) ([]uint32, error)
 	end   *uint32
 	memo  map[string][]uint32
+
+	text utf8Text // of the document, without the words encoded so far
+	kept int      // bytes of it that were there when the last piece was encoded
 }
 
 func (e *wordEncoder) between() (uint32, bool) {
@@ -71,32 +77,59 @@ func (e *wordEncoder) between() (uint32, bool) {
 	return *e.end, true
 }
 
-func (e *wordEncoder) encode(to []uint32, text string) ([]uint32, error) {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	for len(text) > 0 {
-		n := e.split(text)
-		ids, ok := e.memo[text[:n]]
-		if !ok {
-			var err error
-			if ids, err = e.slow(text[:n]); err != nil {
-				return nil, fmt.Errorf("encoding %q: %w", text[:n], err)
-			}
-			if len(e.memo) < rememberedWords {
-				e.memo[strings.Clone(text[:n])] = ids
-			}
-		}
-		to = append(to, ids...)
-		text = text[n:]
+func (e *wordEncoder) encode(to []uint32, piece []byte, last bool) ([]uint32, error) {
+	e.text.add(piece, last)
+	if !last && len(e.text.valid) < 2*e.kept { // so that a word of any length is split in linear time
+		return to, nil
 	}
+	text := e.text.valid
+	word, next := 0, 0
+	for next < len(text) {
+		end := next + e.split(text[next:])
+		if end == len(text) && !last {
+			break
+		}
+		var err error
+		if to, err = e.encodeWord(to, text[word:next]); err != nil {
+			return nil, err
+		}
+		word, next = next, end
+	}
+	if last {
+		e.text.valid, e.kept = e.text.valid[:0], 0
+		return e.encodeWord(to, text[word:])
+	}
+	e.text.valid = append(e.text.valid[:0], text[word:]...)
+	e.kept = len(e.text.valid)
 	return to, nil
+}
+
+func (e *wordEncoder) encodeWord(to []uint32, word []byte) ([]uint32, error) {
+	ids, err := e.lookUp(word)
+	return append(to, ids...), err
+}
+
+func (e *wordEncoder) lookUp(word []byte) ([]uint32, error) {
+	ids, ok := e.memo[string(word)]
+	if ok || len(word) == 0 {
+		return ids, nil
+	}
+	ids, err := e.slow(string(word))
+	if err != nil {
+		return nil, fmt.Errorf("encoding %q: %w", word, err)
+	}
+	if len(e.memo) < rememberedWords && len(word) <= rememberedBytes {
+		e.memo[string(word)] = ids
+	}
+	return ids, nil
 }
 
 // byteEncoder makes each byte a token.
 type byteEncoder struct{}
 
-func (byteEncoder) encode(to []uint32, text string) ([]uint32, error) {
-	for i := range len(text) {
-		to = append(to, uint32(text[i]))
+func (byteEncoder) encode(to []uint32, piece []byte, _ bool) ([]uint32, error) {
+	for _, b := range piece {
+		to = append(to, uint32(b))
 	}
 	return to, nil
 }

@@ -48,7 +48,7 @@ func TestPublishedEncoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range texts {
-			got, err := e.encode(nil, text)
+			got, err := e.encode(nil, []byte(text), true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +70,7 @@ func TestKnownTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := e.encode(nil, "Hello, world!"); err != nil || !slices.Equal(got, want) {
+		if got, err := e.encode(nil, []byte("Hello, world!"), true); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s = %v, %v, want %v", name, got, err, want)
 		}
 	}
@@ -90,7 +90,7 @@ func FuzzSplitters(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, split := range []splitter{splitGPT2, splitCL100K} {
-			for rest := text; len(rest) > 0; {
+			for rest := []byte(text); len(rest) > 0; {
 				n := split(rest)
 				if n <= 0 || n > len(rest) {
 					t.Fatalf("the first word of %q has %d bytes", rest, n)
@@ -101,7 +101,7 @@ func FuzzSplitters(f *testing.F) {
 		if !utf8.ValidString(text) {
 			return // the library has other ways with what is none
 		}
-		got, err := gpt2.encode(nil, text)
+		got, err := gpt2.encode(nil, []byte(text), true)
 		want, _, err2 := codec.Encode(text)
 		if err != nil || err2 != nil || !slices.EqualFunc(got, want, func(a uint32, b uint) bool { return a == uint32(b) }) {
 			t.Fatalf("%q = %v, want %v (%v, %v)", text, got, want, err, err2)
@@ -283,8 +283,10 @@ func BenchmarkEncode(b *testing.B) {
 			b.SetBytes(int64(text.Len()))
 			var ids []uint32
 			for b.Loop() {
-				if ids, err = e.encode(ids[:0], text.String()); err != nil {
-					b.Fatal(err)
+				for piece := range slices.Chunk([]byte(text.String()), 32<<10) {
+					if ids, err = e.encode(ids[:0], piece, false); err != nil {
+						b.Fatal(err)
+					}
 				}
 			}
 		})
