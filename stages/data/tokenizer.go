@@ -1,7 +1,9 @@
 package data
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"path/filepath"
 
 	"github.com/tiktoken-go/tokenizer"
@@ -65,6 +67,7 @@ type wordEncoder struct {
 	slow  func(word string) ([]uint32, error)
 	end   *uint32
 	memo  map[string][]uint32
+	often [oftenWords]oftenWord
 
 	text utf8Text // of the document, without the words encoded so far
 	kept int      // bytes of it that were there when the last piece was encoded
@@ -105,7 +108,19 @@ func (e *wordEncoder) encode(to []uint32, piece []byte, last bool) ([]uint32, er
 }
 
 func (e *wordEncoder) encodeWord(to []uint32, word []byte) ([]uint32, error) {
+	if len(word) > 16 {
+		ids, err := e.lookUp(word)
+		return append(to, ids...), err
+	}
+	w := newShortWord(word)
+	o := &e.often[w.slot()]
+	if o.word == w {
+		return append(to, o.ids[:o.n]...), nil
+	}
 	ids, err := e.lookUp(word)
+	if err == nil && len(ids) <= len(o.ids) {
+		o.word, o.n = w, uint8(copy(o.ids[:], ids))
+	}
 	return append(to, ids...), err
 }
 
@@ -122,6 +137,44 @@ func (e *wordEncoder) lookUp(word []byte) ([]uint32, error) {
 		e.memo[string(word)] = ids
 	}
 	return ids, nil
+}
+
+// oftenWords is how many words fit the processor's cache. The whole memory of a
+// wordEncoder does not, and looking a word up there takes longer than all else.
+const oftenWords = 1 << 16
+
+// oftenWord is a word seen of late, and its tokens: half a line of the cache.
+type oftenWord struct {
+	word shortWord
+	n    uint8
+	ids  [3]uint32
+}
+
+// shortWord is a word of at most 16 bytes as numbers, so that no loop compares
+// it. The zero value is the empty word, which has no tokens.
+type shortWord struct {
+	head, tail uint64
+	size       uint8
+}
+
+func newShortWord(word []byte) shortWord {
+	n := len(word)
+	w := shortWord{size: uint8(n)}
+	switch {
+	case n >= 8:
+		w.head, w.tail = binary.LittleEndian.Uint64(word), binary.LittleEndian.Uint64(word[n-8:])
+	case n >= 4:
+		w.head, w.tail = uint64(binary.LittleEndian.Uint32(word)), uint64(binary.LittleEndian.Uint32(word[n-4:]))
+	case n > 0:
+		w.head, w.tail = uint64(word[0]), uint64(word[n/2])<<8|uint64(word[n-1])
+	}
+	return w
+}
+
+// slot spreads words over oftenWords places.
+func (w shortWord) slot() uint64 {
+	high, low := bits.Mul64(w.head^0x9e3779b97f4a7c15, w.tail^0xd6e8feb86659fd93)
+	return (high ^ low) % oftenWords
 }
 
 // byteEncoder makes each byte a token.
