@@ -131,7 +131,7 @@ func (s RemoteSources) get(ctx context.Context, source, url string) (body io.Rea
 	if err != nil {
 		return nil, "", err
 	}
-	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()) {
+	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()+"/") {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	req.Header.Set("Accept-Encoding", "identity")

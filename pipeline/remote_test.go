@@ -149,3 +149,22 @@ func TestDamagedLock(t *testing.T) {
 		}
 	}
 }
+
+// The token goes to Hugging Face alone, not to who has a name that begins alike.
+func TestTokenStaysWithItsServer(t *testing.T) {
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
+	defer server.Close()
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HF_TOKEN", "secret")
+	s := pipeline.RemoteSources{Store: store, Client: server.Client()}
+	for endpoint, want := range map[string]string{server.URL: "Bearer secret", server.URL[:len(server.URL)-1]: ""} {
+		t.Setenv("HF_ENDPOINT", endpoint)
+		if _, err := s.Fetch(t.Context(), server.URL+"/o/n/resolve/main/text.txt"); err != nil || got != want {
+			t.Errorf("with the endpoint %s, %s gets %q, %v", endpoint, server.URL, got, err)
+		}
+	}
+}
