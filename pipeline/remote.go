@@ -32,6 +32,29 @@ type RemoteSources struct {
 	Pins   map[string]hcl.Pin // by source
 	Store  cache.Store
 	Client *http.Client
+
+	Offline bool // what the store lacks is not there
+}
+
+// bring fetches what a stage reads from other machines and the store lacks. The
+// process that computes it finds it there, and needs neither a network nor the
+// user's credentials.
+func bring(ctx context.Context, stage Stage, sources Sources) error {
+	far, ok := stage.(Remote)
+	from, has := sources.(RemoteSources)
+	if !ok || !has {
+		return nil
+	}
+	for _, source := range far.Remotes() {
+		r, err := from.open(ctx, source)
+		if err != nil {
+			return err
+		}
+		if err := r.Close(); err != nil {
+			return fmt.Errorf("fetching %s: %w", source, err)
+		}
+	}
+	return nil
 }
 
 // Expand implements Sources.
@@ -63,7 +86,10 @@ func (s RemoteSources) Open(path string) (io.ReadCloser, error) {
 	if !IsRemote(path) {
 		return s.FolderSources.Open(path)
 	}
-	ctx := context.Background()
+	return s.open(context.Background(), path)
+}
+
+func (s RemoteSources) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	d, _, err := s.Digest(path)
 	if err != nil {
 		return nil, err
@@ -94,6 +120,9 @@ func (s RemoteSources) Fetch(ctx context.Context, source string) (hcl.Pin, error
 
 // fetch downloads from an address into the store.
 func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
+	if s.Offline {
+		return hcl.Pin{}, fmt.Errorf("%s is not in the store, and --offline fetches nothing", source)
+	}
 	body, at, err := s.get(ctx, source, url)
 	if err != nil {
 		return hcl.Pin{}, err
@@ -141,7 +170,11 @@ func (s RemoteSources) get(ctx context.Context, source, url string) (body io.Rea
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, "", fmt.Errorf("fetching %s: %s answers %s", source, req.URL.Host, resp.Status)
+		hint := ""
+		if resp.StatusCode == http.StatusUnauthorized && strings.HasPrefix(source, "hf://") {
+			hint = "; what is not public needs your token in HF_TOKEN"
+		}
+		return nil, "", fmt.Errorf("fetching %s: %s answers %s%s", source, req.URL.Host, resp.Status, hint)
 	}
 	return resp.Body, pinned(url, revisionOf(resp)), nil
 }

@@ -32,6 +32,7 @@ func openS3(ctx context.Context, source string) (body io.ReadCloser, pinned stri
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// Servers other than AWS's own rarely have a name for each bucket.
 		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // else its absence is logged; there is the pin
 	})
 	in := &s3.GetObjectInput{Bucket: aws.String(u.Host), Key: aws.String(key)}
 	if v := u.Query().Get("versionId"); v != "" {

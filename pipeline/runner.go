@@ -102,6 +102,9 @@ func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, 
 		_, err := a.Do(ctx)
 		return err
 	}
+	if err := bring(ctx, a.Stage, in.Sources); err != nil {
+		return err
+	}
 	req, err := request(a, r.Planner.Graph.Study.Dir)
 	if err != nil {
 		return err

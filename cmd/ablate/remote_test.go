@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -60,6 +61,47 @@ func TestRemoteSource(t *testing.T) {
 	}
 	if _, after := ablate("show", "data.text.far", "--json"); after == before {
 		t.Error("the upgrade did not move the key")
+	}
+}
+
+// What a study pins and this machine's store lacks is fetched by run, with the
+// user's own token: the process that makes the tokens has none. --offline asks
+// nobody.
+func TestPinnedSourceOnAnotherMachine(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("X-Repo-Commit", "c0ffee")
+		io.WriteString(w, strings.Repeat("the quick brown fox\n", 100))
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	study := "data \"text\" \"far\" {\n  source = [\"hf://datasets/o/n/text.txt\"]\n}\n"
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		store, token string
+		args         []string
+		output       string // "" where it succeeds
+	}{
+		{"one", "", []string{"init", "--upgrade"}, "needs your token in HF_TOKEN"},
+		{"one", "secret", []string{"init", "--upgrade", "--offline"}, "--offline fetches nothing"},
+		{"one", "secret", []string{"init", "--upgrade"}, ""},
+		{"two", "secret", []string{"run", "--offline"}, "--offline fetches nothing"},
+		{"two", "", []string{"run"}, "needs your token in HF_TOKEN"},
+		{"two", "secret", []string{"run"}, ""},
+		{"one", "", []string{"run", "--offline"}, ""},
+	} {
+		cmd := exec.CommandContext(t.Context(), "ablate", append(step.args, "--chdir", dir)...)
+		cmd.Env = append(os.Environ(), "ABLATE_CACHE_DIR="+filepath.Join(dir, step.store), "HF_ENDPOINT="+server.URL, "HF_TOKEN="+step.token, "NO_COLOR=1")
+		out, err := cmd.CombinedOutput()
+		said := strings.Join(strings.Fields(string(out)), " ") // whatever the width
+		if (err == nil) != (step.output == "") || !strings.Contains(said, step.output) {
+			t.Fatalf("%v with token %q and store %s: %v\n%s", step.args, step.token, step.store, err, out)
+		}
 	}
 }
 

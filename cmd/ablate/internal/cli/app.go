@@ -134,7 +134,7 @@ func (g *globals) root() *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&g.noColor, "no-color", false, "print without colours")
 	flags.StringVar(&g.logLevel, "log", "warn", "what to log on stderr: debug, info, warn or error")
-	flags.BoolVar(&g.offline, "offline", false, "do not ask the remote")
+	flags.BoolVar(&g.offline, "offline", false, "ask neither the remote nor the servers of sources")
 	root.AddCommand(
 		g.initCommand(), g.validateCommand(), g.fmtCommand(), g.planCommand(), g.runCommand(),
 		g.showCommand(), g.explainCommand(), g.diffCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(), g.exportCommand(), g.reportCommand(),

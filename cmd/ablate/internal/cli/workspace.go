@@ -92,7 +92,9 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	for _, z := range lock.Frozen {
 		w.planner.Frozen[z.Address] = z
 	}
-	w.planner.Sources = remoteSources(dir, lock, w.stats, store)
+	sources := remoteSources(dir, lock, w.stats, store)
+	sources.Offline = g.offline
+	w.planner.Sources = sources
 	return w, nil
 }
 
