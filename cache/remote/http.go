@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,25 @@ func newHTTP(u *url.URL, token string) *bazel {
 	c.Logger = nil
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, waitMin, waitMax
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if resp != nil && retryAfter(resp) > waitMax {
+			return false, nil
+		}
+		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+	}
 	return &bazel{base: strings.TrimSuffix(u.String(), "/"), token: token, client: c}
+}
+
+// retryAfter is how long a server wants to be left alone.
+func retryAfter(resp *http.Response) time.Duration {
+	said := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(said); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(said); err == nil {
+		return time.Until(at)
+	}
+	return 0
 }
 
 // check asks for the empty blob, which most servers of the protocol always have.
@@ -90,6 +109,8 @@ func (b *bazel) refuse(resp *http.Response) error {
 		return fmt.Errorf("%s wants a token (401): set ABLATE_REMOTE_TOKEN", b.base)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fmt.Errorf("%s refuses us (%d): is ABLATE_REMOTE_TOKEN right, and may it do this?", b.base, code)
+	case code >= http.StatusBadRequest && retryAfter(resp) > waitMax:
+		return fmt.Errorf("%s is too busy (%d), and wants to be left alone for %v: try again then", b.base, code, retryAfter(resp).Round(time.Second))
 	case code == http.StatusTooManyRequests:
 		return fmt.Errorf("%s is too busy (429), also after %d repetitions: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,13 +53,17 @@ type Remote struct {
 }
 
 // Open connects to a remote, and refuses one that is not what it should be.
-func Open(ctx context.Context, o Options) (*Remote, error) {
+func Open(ctx context.Context, o Options) (*Remote, error) { return open(ctx, o, patience) }
+
+// open is Open with a limit for how long the remote may hang.
+func open(ctx context.Context, o Options, limit time.Duration) (*Remote, error) {
 	trust, err := newTrust(o.Sign, o.Trust)
 	if err != nil {
 		return nil, err
 	}
 	t, err := newTransport(ctx, o.URL, o.Token)
 	if err == nil {
+		t = watched{t, limit}
 		err = t.check(ctx)
 	}
 	if err != nil {

@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,32 +28,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func local(t *testing.T) *cache.Local {
-	t.Helper()
-	s, err := cache.Open(fsys.NewMemory(), "/store")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// published is a store with one entry under a key of a name.
-func published(t *testing.T, name string) (*cache.Local, cache.Entry) {
-	t.Helper()
-	s := local(t)
-	text := "what " + name + " made"
-	e, err := s.Publish(context.Background(), cachetest.Entry(cachetest.Key(name), cachetest.Put(t, s, text), len(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, e
-}
-
 // served is our own server over a store of its own, behind a handler that may
 // spoil its answers.
 func served(t *testing.T, token string, spoil func(http.ResponseWriter, *http.Request, http.Handler)) (string, *cache.Local) {
 	t.Helper()
-	s := local(t)
+	s := cachetest.Memory(t)
 	h := Server{Store: s, Token: token}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if spoil != nil {
@@ -77,129 +52,6 @@ func connect(t *testing.T, o Options) *Remote {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// s3Server starts a real S3 server where the machine has one.
-func s3Server(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
-		t.Skip("there is no versitygw on this machine")
-	}
-	dir := t.TempDir()
-	for _, sub := range []string{"data/bucket", "meta"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	cmd := exec.Command(program, "--access", "test", "--secret", "testtest", "--port", address, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data"))
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_S3": "http://" + address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest",
-		"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-	} {
-		t.Setenv(name, value)
-	}
-	for range 100 {
-		if resp, err := http.Get("http://" + address); err == nil {
-			resp.Body.Close()
-			return "s3://bucket/team"
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("the S3 server does not answer: %s", log.String())
-	return ""
-}
-
-// Every transport keeps the same promises.
-func TestRemotes(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) string{
-		"folder": func(t *testing.T) string { return "file://" + t.TempDir() },
-		"http":   func(t *testing.T) string { url, _ := served(t, "", nil); return url },
-		"s3":     s3Server,
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx := context.Background()
-			address := open(t)
-			r := connect(t, Options{URL: address})
-			from, e := published(t, "k")
-			if found, err := r.Find(ctx, e.Key); err != nil || found[0] != nil {
-				t.Fatalf("Find in an empty remote = %v, %v", found[0], err)
-			}
-			moved, err := r.Push(ctx, from, e, nil)
-			if err != nil || moved.Blobs == 0 {
-				t.Fatalf("Push = %+v, %v", moved, err)
-			}
-			if again, err := r.Push(ctx, from, e, nil); err != nil || again.Blobs != 0 {
-				t.Errorf("pushing again moved %+v, %v, want nothing", again, err)
-			}
-			// Another machine finds and pulls it.
-			to := Tiered{Local: local(t), Remote: connect(t, Options{URL: address})}
-			found, err := to.Lookup(ctx, cachetest.Key("x"), e.Key)
-			if err != nil || found[0].OK || !found[1].OK || !found[1].Away {
-				t.Fatalf("Lookup = %+v, %v, want a miss and one away", found, err)
-			}
-			if err := to.Pull(ctx, found[1].Entry, nil); err != nil {
-				t.Fatal(err)
-			}
-			found, err = to.Lookup(ctx, e.Key)
-			if err != nil || !found[0].OK || found[0].Away || len(found[0].Absent) > 0 {
-				t.Fatalf("after Pull: %+v, %v", found, err)
-			}
-			if got, err := cache.ReadAll(ctx, to, e.Artifacts[0].Digest); err != nil || string(got) != "what k made" {
-				t.Errorf("pulled %q, %v", got, err)
-			}
-			// What was not sent is not missed by who can do without.
-			partly := cachetest.Entry(cachetest.Key("partly"), cachetest.Put(t, from, "few"), 3)
-			partly.Artifacts = append(partly.Artifacts, cache.Artifact{Name: "weights", Digest: cachetest.Put(t, from, "many"), Size: 4})
-			if _, err := r.Push(ctx, from, partly, []string{"weights"}); err != nil {
-				t.Fatal(err)
-			}
-			if err := to.Pull(ctx, partly, nil); err == nil {
-				t.Error("an entry without its artifact is pulled")
-			}
-			if err := to.Pull(ctx, partly, func(string) bool { return true }); err != nil {
-				t.Error(err)
-			}
-			if found, err := to.Lookup(ctx, partly.Key); err != nil || !found[0].OK || found[0].Away || len(found[0].Absent) != 1 {
-				t.Errorf("after Pull: %+v, %v, want a hit without its artifact", found, err)
-			}
-			// Who comes second does not replace the first.
-			other := local(t)
-			late, err := other.Publish(ctx, cachetest.Entry(e.Key, cachetest.Put(t, other, "another"), 7))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := r.Push(ctx, other, late, nil); err != nil {
-				t.Fatal(err)
-			}
-			if now, err := r.Find(ctx, e.Key); err != nil || now[0].Artifacts[0].Digest != e.Artifacts[0].Digest {
-				t.Errorf("the first result was replaced: %+v, %v", now[0], err)
-			}
-			// Many writers at once.
-			var wg sync.WaitGroup
-			for i := range 8 {
-				from, e := published(t, fmt.Sprint(i%3))
-				wg.Go(func() {
-					if _, err := r.Push(ctx, from, e, nil); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-		})
-	}
 }
 
 // A blob larger than a part goes in several, and comes back whole.
@@ -229,7 +81,7 @@ func TestLargeBlobsInS3(t *testing.T) {
 	if _, err := r.Push(ctx, from, e, nil); err != nil {
 		t.Fatal(err)
 	}
-	to := local(t)
+	to := cachetest.Memory(t)
 	if _, err := r.Pull(ctx, to, e, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -243,11 +95,11 @@ func TestS3Mistakes(t *testing.T) {
 	s3Server(t)
 	for _, c := range []struct{ url, key, want string }{
 		{"s3://nothing", "test", "no such bucket"},
-		{"s3://bucket", "wrong", "check the credentials|credentials are wrong"},
+		{"s3://bucket", "wrong", "credentials"},
 	} {
 		t.Setenv("AWS_ACCESS_KEY_ID", c.key)
 		_, err := Open(context.Background(), Options{URL: c.url})
-		if err == nil || !oneOf(err.Error(), c.want) {
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s as %s: %v, want %q", c.url, c.key, err, c.want)
 		}
 	}
@@ -312,15 +164,6 @@ func TestS3Answers(t *testing.T) {
 	}
 }
 
-func oneOf(text, words string) bool {
-	for _, w := range strings.Split(words, "|") {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
-}
-
 // The published messages read what we write, and the other way round.
 func TestActionResult(t *testing.T) {
 	d, text := cache.DigestOf([]byte("weights")), []byte("entry")
@@ -343,66 +186,6 @@ func TestActionResult(t *testing.T) {
 	}
 }
 
-// A peer that lies is named, and nothing of what it says gets in.
-func TestLyingPeers(t *testing.T) {
-	var good, other cache.Entry
-	replace := func(prefix string, body func(real []byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) {
-		return func(w http.ResponseWriter, r *http.Request, h http.Handler) {
-			if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, prefix) {
-				h.ServeHTTP(w, r)
-				return
-			}
-			rec := httptest.NewRecorder()
-			h.ServeHTTP(rec, r)
-			w.Write(body(rec.Body.Bytes()))
-		}
-	}
-	for name, c := range map[string]struct {
-		spoil func(http.ResponseWriter, *http.Request, http.Handler)
-		want  string
-	}{
-		"other bytes":   {replace("/cas/", func([]byte) []byte { return []byte("bad") }), "damaged there or on the way"},
-		"one bit":       {replace("/cas/", func(b []byte) []byte { b[0] ^= 1; return b }), "damaged there or on the way"},
-		"cut short":     {replace("/cas/", func(b []byte) []byte { return b[:len(b)/2] }), "damaged there or on the way"},
-		"no result":     {replace("/ac/", func([]byte) []byte { return []byte("bad") }), "no ActionResult"},
-		"bit in result": {replace("/ac/", func(b []byte) []byte { b[len(b)-9] ^= 1; return b }), "does not have its digest"},
-		"another's":     {replace("/ac/", func([]byte) []byte { return sealedResult(other) }), "answers with the entry of"},
-		"broken transfer": {func(w http.ResponseWriter, r *http.Request, h http.Handler) {
-			if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/cas/") {
-				w.Header().Set("Content-Length", "11")
-				w.Write([]byte("what"))
-				panic(http.ErrAbortHandler)
-			}
-			h.ServeHTTP(w, r)
-		}, "EOF"},
-		"a page": {replace("/cas/", func([]byte) []byte { return []byte("<html>please log in</html>") }), "web page"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx := context.Background()
-			var from *cache.Local
-			from, good = published(t, "good")
-			_, other = published(t, "other")
-			url, store := served(t, "", c.spoil)
-			direct := httptest.NewServer(Server{Store: store})
-			defer direct.Close()
-			if _, err := connect(t, Options{URL: direct.URL}).Push(ctx, from, good, nil); err != nil {
-				t.Fatal(err)
-			}
-			to := Tiered{Local: local(t), Remote: connect(t, Options{URL: url})}
-			found, err := to.Lookup(ctx, good.Key)
-			if err == nil && found[0].OK {
-				err = to.Pull(ctx, found[0].Entry, nil)
-			}
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-			if here, _ := to.Local.Lookup(ctx, good.Key); here[0].OK {
-				t.Error("the lie got into the store")
-			}
-		})
-	}
-}
-
 func sealedResult(e cache.Entry) []byte {
 	text := cache.EncodeEntry(e)
 	return encodeResult([]outputFile{{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text}})
@@ -410,10 +193,10 @@ func sealedResult(e cache.Entry) []byte {
 
 // What is wrong with a remote is an error with advice, never a silent miss.
 func TestMisconfigured(t *testing.T) {
-	answer := func(code int, contentType string) string {
+	answer := func(code int, contentType string, retryAfter ...string) string {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
-			w.Header().Set("Retry-After", "0")
+			w.Header().Set("Retry-After", strings.Join(append(retryAfter, "0")[:1], ""))
 			w.WriteHeader(code)
 			io.WriteString(w, "<html></html>")
 		}))
@@ -432,6 +215,7 @@ func TestMisconfigured(t *testing.T) {
 		"forbidden":    {answer(403, "text/plain"), "", "refuses us (403)"},
 		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
 		"broken":       {answer(500, "text/plain"), "", "fails (500"},
+		"in an hour":   {answer(429, "text/plain", "3600"), "", "wants to be left alone for 1h0m0s"},
 		"moved":        {answer(304, "text/plain"), "", "which no cache does"},
 		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
 		"wrong token":  {plain, "guess", "is ABLATE_REMOTE_TOKEN right"},
@@ -448,22 +232,6 @@ func TestMisconfigured(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
-	}
-}
-
-func TestBusyServersAreAskedAgain(t *testing.T) {
-	n := 0
-	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
-		if n++; n <= 2 {
-			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(http.StatusTooManyRequests)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-	connect(t, Options{URL: url})
-	if n != 3 {
-		t.Errorf("%d requests, want 3", n)
 	}
 }
 
@@ -486,7 +254,7 @@ func TestTrust(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := served(t, "", nil)
-			from, e := published(t, name)
+			from, e := cachetest.Published(t, name)
 			if _, err := connect(t, Options{URL: url, Sign: c.sign}).Push(ctx, from, e, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -500,8 +268,8 @@ func TestTrust(t *testing.T) {
 		})
 	}
 	// A signature does not serve another entry.
-	_, a := published(t, "a")
-	_, b := published(t, "b")
+	_, a := cachetest.Published(t, "a")
+	_, b := cachetest.Published(t, "b")
 	signer, err := newTrust(alice, []string{alicePublic})
 	if err != nil {
 		t.Fatal(err)
@@ -556,7 +324,7 @@ func TestServer(t *testing.T) {
 	}
 	// An entry whose blobs are not there is refused; what the store computed
 	// itself is served.
-	_, e := published(t, "elsewhere")
+	_, e := cachetest.Published(t, "elsewhere")
 	if code, body := ask("PUT", "/ac/"+e.Key.String(), "secret", string(sealedResult(e))); code != 400 || !strings.Contains(body, "not here") {
 		t.Errorf("an entry without its blobs: %d %q", code, body)
 	}
@@ -575,7 +343,7 @@ func TestServer(t *testing.T) {
 	}
 	readOnly := httptest.NewServer(Server{Store: store, ReadOnly: true})
 	defer readOnly.Close()
-	from, e2 := published(t, "late")
+	from, e2 := cachetest.Published(t, "late")
 	if _, err := connect(t, Options{URL: readOnly.URL}).Push(context.Background(), from, e2, nil); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("pushing to a read-only cache: %v", err)
 	}
@@ -591,7 +359,7 @@ func TestPusher(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	})
-	from := local(t)
+	from := cachetest.Memory(t)
 	p := NewPusher(context.Background(), from, connect(t, Options{URL: url}))
 	for i := range 5 {
 		text := fmt.Sprint("blob ", i)
@@ -607,28 +375,39 @@ func TestPusher(t *testing.T) {
 	}
 }
 
-// Work under way survives a remote that dies: it is asked no more, and said so.
+// Work under way survives a remote that dies, or hangs: it is asked no more, and
+// said so.
 func TestOutage(t *testing.T) {
+	for name, fault := range map[string]cachetest.Fault{"dies": cachetest.Refuse(http.StatusForbidden, -1, ""), "hangs": cachetest.Hang} {
+		t.Run(name, func(t *testing.T) { testOutage(t, fault) })
+	}
+}
+
+func testOutage(t *testing.T, fault cachetest.Fault) {
 	ctx := context.Background()
-	var dead atomic.Bool
+	var wire cachetest.Wire
 	var asked atomic.Int32
-	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	server := wire.To(Server{Store: cachetest.Memory(t)})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		if dead.Load() {
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-	here, e := published(t, "k")
+		server.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	defer wire.Break(nil)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	r, err := open(ctx, Options{URL: srv.URL}, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, e := cachetest.Published(t, "k")
 	var outage Outage
-	strict := Tiered{Local: here, Remote: connect(t, Options{URL: url})}
+	strict := Tiered{Local: here, Remote: r}
 	lenient := strict
 	lenient.Outage = &outage
 	if found, err := lenient.Lookup(ctx, cachetest.Key("far"), e.Key); err != nil || found[0].OK || !found[1].OK || outage.Err() != nil {
 		t.Fatalf("while it lives: %+v, %v, %v", found, err, outage.Err())
 	}
-	dead.Store(true)
+	wire.Break(fault)
 	if _, err := strict.Lookup(ctx, cachetest.Key("far")); err == nil {
 		t.Error("a plan takes a dead remote for an empty one")
 	}
@@ -643,12 +422,17 @@ func TestOutage(t *testing.T) {
 	if err := lenient.Pull(ctx, e, nil); err == nil || asked.Load() != before {
 		t.Errorf("pulling from the dead: %v", err)
 	}
+	p := NewPusher(ctx, here, r)
+	p.Add(e)
+	if pushed, _, failed := p.Close(); pushed != 0 || len(failed) != 1 {
+		t.Errorf("pushing to the dead: %d pushed, %v", pushed, failed)
+	}
 }
 
 // What is refused is told, and is not there.
 func TestRefused(t *testing.T) {
 	ctx := context.Background()
-	from, e := published(t, "k")
+	from, e := cachetest.Published(t, "k")
 	url, _ := served(t, "", nil)
 	if _, err := connect(t, Options{URL: url}).Push(ctx, from, e, nil); err != nil {
 		t.Fatal(err)

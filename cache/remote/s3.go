@@ -46,6 +46,7 @@ func newS3(ctx context.Context, u *url.URL) (*bucket, error) {
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
 		o.Logger = logging.Nop{}
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // who asked verifies the digest
 	})
 	prefix := strings.Trim(u.Path, "/")
 	if prefix != "" {
@@ -62,15 +63,13 @@ func (b *bucket) key(name string) string {
 
 func (b *bucket) check(ctx context.Context) error {
 	_, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(b.name)})
-	if err == nil {
-		return nil
-	}
 	// An answer to HEAD has no body, and so does not say what is wrong; one to
 	// GET does.
 	r, why := b.open(ctx, b.prefix+"v1/none")
 	switch {
 	case why == nil:
 		r.Close()
+		return fmt.Errorf("s3://%s: %w", b.name, errPage)
 	case !errors.Is(why, errAbsent):
 		return why
 	}
@@ -278,7 +277,7 @@ func (b *bucket) put(ctx context.Context, name string, o object) error {
 func (b *bucket) create(ctx context.Context, key string, raw []byte) error {
 	sum := sha256.Sum256(raw)
 	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: aws.String(b.name), Key: aws.String(key), Body: bytes.NewReader(raw), ContentLength: aws.Int64(int64(len(raw))),
+		Bucket: aws.String(b.name), Key: aws.String(key), Body: moving(ctx, bytes.NewReader(raw)), ContentLength: aws.Int64(int64(len(raw))),
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
 	var response interface{ HTTPStatusCode() int }

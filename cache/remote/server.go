@@ -164,6 +164,15 @@ func (s Server) putBlob(r *http.Request, want cache.Digest) error {
 	return err
 }
 
+func (s Server) putEmpty(r *http.Request) error {
+	w, err := s.Store.Create(r.Context(), "application/octet-stream")
+	if err != nil {
+		return err
+	}
+	_, _, err = w.Commit()
+	return err
+}
+
 // putResult takes an entry whose blobs are here, but for artifacts that the
 // client says it has not sent: they count as evicted. The first one stays.
 func (s Server) putResult(r *http.Request, k cache.Key) error {
@@ -187,6 +196,13 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 		return refusedError{fmt.Errorf("the entry is that of %s", e.Key)}
 	}
 	var evicted []string
+	for _, a := range blobsOf(e) {
+		if a.Digest == cache.DigestOf(nil) { // always said to be there, so nobody sends it
+			if err := s.putEmpty(r); err != nil {
+				return err
+			}
+		}
+	}
 	for _, a := range e.Artifacts {
 		if !slices.ContainsFunc(sent, func(f outputFile) bool { return f.path == a.Name }) {
 			evicted = append(evicted, a.Name)

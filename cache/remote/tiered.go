@@ -104,9 +104,9 @@ type Pusher struct {
 // queued is how many entries wait at most.
 const queued = 1024
 
-// patience is after how many failures in a row the rest is not tried: each of
+// enduring is after how many failures in a row the rest is not tried: each of
 // them has been repeated and waited for by the transport.
-const patience = 4
+const enduring = 4
 
 // NewPusher starts sending in the background.
 func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
@@ -124,7 +124,7 @@ func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
 
 func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 	p.mu.Lock()
-	if p.inARow >= patience {
+	if p.inARow >= enduring {
 		p.failed = append(p.failed, errors.New("the remote had failed before the entry "+e.Key.String()))
 		p.mu.Unlock()
 		return

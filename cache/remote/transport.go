@@ -48,6 +48,9 @@ type object struct {
 // errAbsent says that there is no object of a name.
 var errAbsent = errors.New("it is not there")
 
+// errPage says that something answers, and that it is no store.
+var errPage = errors.New("it has an object that nobody made: a proxy or a login page, which is a web page for everything, stands before the store")
+
 // newTransport opens a remote by its address. token is sent as a bearer token
 // over HTTP.
 func newTransport(ctx context.Context, address, token string) (transport, error) {

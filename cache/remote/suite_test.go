@@ -1,0 +1,167 @@
+package remote
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"io/fs"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ablate/cache"
+	"ablate/cache/cachetest"
+)
+
+// Every kind of remote keeps the same promises.
+func TestRemotes(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) cachetest.Peer{
+		"folder": startFolder, "http": startHTTP, "s3": startS3,
+	} {
+		t.Run(name, func(t *testing.T) { cachetest.TestRemote(t, start) })
+	}
+}
+
+// suited is a remote as the suite sees it.
+type suited struct{ *Remote }
+
+func (s suited) Pull(ctx context.Context, to cache.Store, e cache.Entry, optional func(string) bool) error {
+	_, err := s.Remote.Pull(ctx, to, e, optional)
+	return err
+}
+
+func (s suited) Push(ctx context.Context, from cache.Store, e cache.Entry, absent []string) (int, error) {
+	moved, err := s.Remote.Push(ctx, from, e, absent)
+	return moved.Blobs, err
+}
+
+func connecting(address string) func(time.Duration) (cachetest.Remote, error) {
+	return func(limit time.Duration) (cachetest.Remote, error) {
+		r, err := open(context.Background(), Options{URL: address}, cmp.Or(limit, patience))
+		return suited{r}, err
+	}
+}
+
+func startFolder(t *testing.T) cachetest.Peer {
+	dir := t.TempDir()
+	return cachetest.Peer{Connect: connecting("file://" + dir), Spoil: func(t testing.TB, change func(string, []byte) []byte) {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			sub, hash := filepath.Split(path)
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if raw = change(filepath.Base(filepath.Dir(filepath.Clean(sub)))+"/"+hash, raw); raw == nil {
+				return os.Remove(path)
+			}
+			return os.WriteFile(path, raw, 0o600)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}}
+}
+
+func startHTTP(t *testing.T) cachetest.Peer {
+	return wired(t, Server{Store: cachetest.Memory(t)}, func(url string) string { return url })
+}
+
+func startS3(t *testing.T) cachetest.Peer {
+	address := s3Server(t)
+	to, err := url.Parse(os.Getenv("AWS_ENDPOINT_URL_S3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wired(t, forward(to), func(url string) string {
+		t.Setenv("AWS_ENDPOINT_URL_S3", url)
+		return address
+	})
+}
+
+// forward is a server that stands elsewhere. It sees the name that the client
+// asked for, which signatures cover.
+func forward(to *url.URL) http.Handler {
+	return &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+	}}
+}
+
+// wired is a server behind a wire. address makes a remote's address of the
+// URL at which the wire begins.
+func wired(t *testing.T, server http.Handler, address func(url string) string) cachetest.Peer {
+	var wire cachetest.Wire
+	srv := httptest.NewServer(wire.To(server))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { wire.Break(nil) })
+	return cachetest.Peer{Connect: connecting(address(srv.URL)), Wire: &wire,
+		Spoil: func(_ testing.TB, change func(string, []byte) []byte) { wire.Break(cachetest.Spoil(change)) }}
+}
+
+// listening starts a server of another program, and waits until it answers.
+// arguments gets an address that is free.
+func listening(t *testing.T, program string, arguments func(address string) []string) (address string) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("there is no %s on this machine", program)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = free.Addr().String()
+	free.Close()
+	cmd := exec.Command(path, arguments(address)...)
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for range 200 {
+		if resp, err := http.Get("http://" + address); err == nil {
+			resp.Body.Close()
+			return address
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	t.Fatalf("%s does not answer: %s", program, log.String())
+	return ""
+}
+
+// s3Server starts a real S3 server where the machine has one.
+func s3Server(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, sub := range []string{"data/bucket", "meta"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := listening(t, "versitygw", func(address string) []string {
+		return []string{"--access", "test", "--secret", "testtest", "--port", address, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data")}
+	})
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": "http://" + address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest",
+		"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	return "s3://bucket/team"
+}

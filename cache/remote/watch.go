@@ -1,0 +1,172 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// A peer that hangs, or sends a byte now and then, must hold nobody up: what
+// moves less than enough in the time of patience is given up.
+const (
+	patience = time.Minute
+	enough   = 64 << 10
+)
+
+// FailedError says that a remote failed as such: not that it lacks something,
+// and not that what it has is wrong.
+type FailedError struct{ Err error }
+
+func (e *FailedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns how it failed.
+func (e *FailedError) Unwrap() error { return e.Err }
+
+func failed(err error) error {
+	if err == nil || errors.Is(err, errAbsent) {
+		return err
+	}
+	return &FailedError{err}
+}
+
+// watched is a transport whose operations end, whatever the peer does.
+type watched struct {
+	transport
+	limit time.Duration
+}
+
+func (w watched) get(ctx context.Context, name string) (io.ReadCloser, error) {
+	ctx, d := w.watch(ctx)
+	r, err := w.transport.get(ctx, name)
+	if err != nil {
+		return nil, d.end(err)
+	}
+	return &watchedBody{r, d}, nil
+}
+
+func (w watched) has(ctx context.Context, name string) (bool, error) {
+	ctx, d := w.watch(ctx)
+	ok, err := w.transport.has(ctx, name)
+	return ok, d.end(err)
+}
+
+func (w watched) put(ctx context.Context, name string, o object) error {
+	ctx, d := w.watch(ctx)
+	open := o.open
+	o.open = func() (io.ReadCloser, error) {
+		r, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{moving(ctx, r), r}, nil
+	}
+	return d.end(w.transport.put(ctx, name, o))
+}
+
+func (w watched) check(ctx context.Context) error {
+	ctx, d := w.watch(ctx)
+	return d.end(w.transport.check(ctx))
+}
+
+// watchdog ends one operation.
+type watchdog struct {
+	ctx    context.Context
+	limit  time.Duration
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+
+	mu    sync.Mutex
+	bytes int // since the timer began
+}
+
+type watchdogKey struct{}
+
+func (w watched) watch(ctx context.Context) (context.Context, *watchdog) {
+	d := &watchdog{limit: w.limit}
+	ctx, d.cancel = context.WithCancelCause(ctx)
+	d.ctx = context.WithValue(ctx, watchdogKey{}, d)
+	d.timer = time.AfterFunc(w.limit, func() { d.cancel(errStalled) })
+	return d.ctx, d
+}
+
+var errStalled = errors.New("nothing moves")
+
+// moved tells of bytes that came or went.
+func (d *watchdog) moved(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bytes += n; d.bytes >= enough {
+		d.bytes = 0
+		d.timer.Reset(d.limit)
+	}
+}
+
+// explain says of an operation that failed whether it was given up.
+func (d *watchdog) explain(err error) error {
+	if err != nil && errors.Is(context.Cause(d.ctx), errStalled) {
+		err = fmt.Errorf("it hangs: for %v nothing, or next to nothing, has moved. The server or the network is down, or much too slow", d.limit)
+	}
+	return failed(err)
+}
+
+func (d *watchdog) end(err error) error {
+	err = d.explain(err)
+	d.timer.Stop()
+	d.cancel(nil)
+	return err
+}
+
+// watchedBody is an answer that is being read.
+type watchedBody struct {
+	io.ReadCloser
+	d *watchdog
+}
+
+// Read implements io.Reader.
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.d.moved(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = b.d.explain(err)
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *watchedBody) Close() error { return b.d.end(b.ReadCloser.Close()) }
+
+// moving tells the watchdog of an operation what is read from r.
+func moving(ctx context.Context, r io.Reader) io.Reader {
+	d, ok := ctx.Value(watchdogKey{}).(*watchdog)
+	if !ok {
+		return r
+	}
+	if s, ok := r.(io.ReadSeeker); ok {
+		return movingSeeker{movingReader{r, d}, s}
+	}
+	return movingReader{r, d}
+}
+
+type movingReader struct {
+	io.Reader
+	d *watchdog
+}
+
+// Read implements io.Reader.
+func (m movingReader) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.d.moved(n)
+	return n, err
+}
+
+// movingSeeker can be read again, when a transfer is repeated.
+type movingSeeker struct {
+	movingReader
+	io.Seeker
+}
