@@ -116,3 +116,19 @@ func packages(t *testing.T) []goPackage {
 		}
 	}
 }
+
+// What serves two kinds of remotes, at the price of many modules, is linked only
+// where a build asks for it.
+func TestDefaultBuildIsSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./cmd/ablate").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		for _, module := range []string{"gocloud.dev", "cloud.google.com", "github.com/Azure", "google.golang.org/grpc"} {
+			if under(p, module) {
+				t.Errorf("a default build links %s", p)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package cachetest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -66,9 +67,7 @@ func Spoil(change func(name string, raw []byte) []byte) Fault {
 				return
 			}
 		}
-		for name, values := range rec.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), rec.Header())
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 		w.WriteHeader(rec.Code)
 		w.Write(raw)
@@ -115,10 +114,13 @@ func Hang(_ http.ResponseWriter, r *http.Request, _ http.Handler, mended <-chan 
 	panic(http.ErrAbortHandler)
 }
 
-// Dribble answers, a byte now and then.
-func Dribble(w http.ResponseWriter, r *http.Request, _ http.Handler, mended <-chan struct{}) {
-	io.Copy(io.Discard, r.Body)
+// Dribble begins every answer, and goes on a byte now and then.
+func Dribble(w http.ResponseWriter, r *http.Request, server http.Handler, mended <-chan struct{}) {
+	rec := httptest.NewRecorder()
+	server.ServeHTTP(rec, r)
+	maps.Copy(w.Header(), rec.Header())
 	w.Header().Set("Content-Length", "1000000")
+	w.WriteHeader(rec.Code)
 	for {
 		select {
 		case <-r.Context().Done():
@@ -140,9 +142,7 @@ func BreakOff(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-c
 	}
 	rec := httptest.NewRecorder()
 	server.ServeHTTP(rec, r)
-	for name, values := range rec.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), rec.Header())
 	w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
 	w.WriteHeader(rec.Code)
 	w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])

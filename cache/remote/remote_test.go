@@ -55,9 +55,11 @@ func connect(t *testing.T, o Options) *Remote {
 }
 
 // A blob larger than a part goes in several, and comes back whole.
-func TestLargeBlobsInS3(t *testing.T) {
+func TestLargeBlobsInS3(t *testing.T) { testLargeBlobs(t, s3Server(t)) }
+
+func testLargeBlobs(t *testing.T, address string) {
 	ctx := context.Background()
-	r := connect(t, Options{URL: s3Server(t)})
+	r := connect(t, Options{URL: address})
 	from, err := cache.Open(fsys.NewOS(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -208,8 +210,9 @@ func TestMisconfigured(t *testing.T) {
 	plain, _ := served(t, "secret", nil)
 	u, _ := url.Parse(plain)
 	for name, c := range map[string]struct{ url, token, want string }{
-		"no folder":    {"file:///nowhere/at/all", "", "make it first"},
-		"no scheme":    {"/shared", "", "is none of"},
+		"no folder": {"file:///nowhere/at/all", "", "make it first"},
+		"no scheme": {"/shared", "", "is none of"},
+
 		"page":         {answer(404, "text/html"), "", "web page"},
 		"login page":   {answer(200, "text/html; charset=utf-8"), "", "proxy or a login page"},
 		"forbidden":    {answer(403, "text/plain"), "", "refuses us (403)"},

@@ -84,18 +84,20 @@ func startS3(t *testing.T) cachetest.Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wired(t, forward(to), func(url string) string {
+	return wired(t, forward(to, true), func(url string) string {
 		t.Setenv("AWS_ENDPOINT_URL_S3", url)
 		return address
 	})
 }
 
-// forward is a server that stands elsewhere. It sees the name that the client
-// asked for, which signatures cover.
-func forward(to *url.URL) http.Handler {
+// forward is a server that stands elsewhere. Signatures may cover the name that
+// the client asked for.
+func forward(to *url.URL, named bool) http.Handler {
 	return &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
-		r.Out.Host = r.In.Host
+		if named {
+			r.Out.Host = r.In.Host
+		}
 	}}
 }
 

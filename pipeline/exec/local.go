@@ -75,7 +75,7 @@ var passed = []string{
 }
 
 // passedThrough are the prefixes of what opens a remote.
-var passedThrough = []string{"ABLATE_REMOTE", "AWS_"}
+var passedThrough = []string{"ABLATE_REMOTE", "AWS_", "GOOGLE_", "AZURE_"}
 
 func childEnvironment(environ []string, threads int, passes []string, through bool) []string {
 	var out []string
