@@ -2,6 +2,7 @@ package optimizer
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -63,7 +64,7 @@ func (h *Hyperball) Validate() diag.List {
 	var c checks
 	c.that(h.LearningRate > 0 && h.LearningRate < 1, "learning_rate", "above 0 and below 1, a share of the norm", h.LearningRate)
 	c.that(h.Momentum >= 0 && h.Momentum < 1, "momentum", "at least 0 and below 1", h.Momentum)
-	c.that(h.Iterations >= 1, "iterations", "at least 1", h.Iterations)
+	c.that(h.Iterations >= 1 && h.Iterations <= mostIterations, "iterations", fmt.Sprintf("between 1 and %d", mostIterations), h.Iterations)
 	c.among(h.Direction, "direction", "muon", "adam")
 	c.within("adamw", h.AdamW.Validate())
 	return c.list

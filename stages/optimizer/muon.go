@@ -2,6 +2,7 @@ package optimizer
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -145,7 +146,7 @@ func (m *Muon) Validate() diag.List {
 	var c checks
 	c.that(m.LearningRate > 0, "learning_rate", "above 0", m.LearningRate)
 	c.that(m.Momentum >= 0 && m.Momentum < 1, "momentum", "at least 0 and below 1", m.Momentum)
-	c.that(m.Iterations >= 1, "iterations", "at least 1", m.Iterations)
+	c.that(m.Iterations >= 1 && m.Iterations <= mostIterations, "iterations", fmt.Sprintf("between 1 and %d", mostIterations), m.Iterations)
 	c.that(m.WeightDecay >= 0, "weight_decay", "at least 0", m.WeightDecay)
 	c.among(m.MomentumForm, "momentum_form", "ema", "heavy_ball")
 	c.among(m.Coefficients, "coefficients", "quintic", "polar-express")

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"ablate/pipeline"
 	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
 )
@@ -157,7 +158,8 @@ func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Muon){
 		"learning_rate must be above 0, not -1":                            func(m *Muon) { m.LearningRate = -1 },
 		"momentum must be at least 0 and below 1, not 1":                   func(m *Muon) { m.Momentum = 1 },
-		"iterations must be at least 1, not 0":                             func(m *Muon) { m.Iterations = 0 },
+		"iterations must be between 1 and 100, not 0":                      func(m *Muon) { m.Iterations = 0 },
+		"iterations must be between 1 and 100, not 101":                    func(m *Muon) { m.Iterations = 101 },
 		`precision must be "fp32" or "bf16", not "fp8"`:                    func(m *Muon) { m.Precision = "fp8" },
 		`scale must be "jordan", "moonlight", "max" or "none", not "adam"`: func(m *Muon) { m.Scale = "adam" },
 		"beta2 must be at least 0 and below 1, not 1":                      func(m *Muon) { m.AdamW.Beta2 = 1 },
@@ -168,6 +170,36 @@ func TestValidate(t *testing.T) {
 		change(m)
 		if err := m.Validate().Err(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate() = %v, want %q", err, want)
+		}
+	}
+}
+
+// The other rules name field and limit as well.
+func TestValidateOthers(t *testing.T) {
+	hyperball := func(change func(*Hyperball)) pipeline.Stage { h := newHyperball(); change(h); return h }
+	lion := Lion{LearningRate: 1, Beta1: 0.9, Beta2: 0.99}
+	signum, sgd := Signum{LearningRate: 1, Momentum: 0.9}, SGD{LearningRate: 1, Momentum: 0.9}
+	for want, o := range map[string]pipeline.Stage{
+		"": &lion,
+		"beta1 must be at least 0 and below 1, not 1":      &Lion{LearningRate: 1, Beta1: 1},
+		"beta2 must be at least 0 and below 1, not -1":     &Lion{LearningRate: 1, Beta2: -1},
+		"learning_rate must be above 0, not 0":             &Signum{},
+		"momentum must be at least 0 and below 1, not 1":   &Signum{LearningRate: 1, Momentum: 1},
+		"momentum must be at least 0 and below 1, not -1":  &SGD{LearningRate: 1, Momentum: -1},
+		"weight_decay must be at least 0, not -2":          &SGD{LearningRate: 1, WeightDecay: -2},
+		"above 0 and below 1, a share of the norm, not 1":  hyperball(func(h *Hyperball) { h.LearningRate = 1 }),
+		`direction must be "muon" or "adam", not "sgd"`:    hyperball(func(h *Hyperball) { h.Direction = "sgd" }),
+		"iterations must be between 1 and 100, not 100000": hyperball(func(h *Hyperball) { h.Iterations = 100_000 }),
+		"learning_rate must be above 0, not -3":            hyperball(func(h *Hyperball) { h.AdamW.LearningRate = -3 }),
+	} {
+		err := o.Validate().Err()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate() of %T = %v, want %q", o, err, want)
+		}
+	}
+	for _, o := range []pipeline.Stage{&signum, &sgd, newHyperball()} {
+		if err := o.Validate().Err(); err != nil {
+			t.Errorf("Validate() of %T = %v", o, err)
 		}
 	}
 }

@@ -25,6 +25,9 @@ var polarExpress = [][3]float64{
 // polarMargin keeps the singular values below 1 where Polar Express starts.
 const polarMargin = 1.02
 
+// mostIterations is far more than any use has, and few enough for the graph.
+const mostIterations = 100
+
 // newtonSchulz is how directions are orthogonalized.
 type newtonSchulz struct {
 	iterations   int
