@@ -51,8 +51,8 @@ type cell []int
 func (l *loader) cross(s *stage, matrix *hclv2.Block, trail []string) {
 	x := &crossing{l: l, s: s, sc: scope{specs: true, trail: trail}, plans: make(map[string]*cellPlan)}
 	before := len(l.diags)
-	x.readFactors(matrix)
-	if l.diags[before:].HasErrors() {
+	if !x.readFactors(matrix) {
+		s.failed = true
 		return
 	}
 	x.readRules("override")
@@ -78,7 +78,10 @@ func (l *loader) cross(s *stage, matrix *hclv2.Block, trail []string) {
 	}
 }
 
-func (x *crossing) readFactors(matrix *hclv2.Block) {
+// readFactors reports whether all factors could be read. One whose levels are
+// wrong elsewhere is reported there.
+func (x *crossing) readFactors(matrix *hclv2.Block) bool {
+	before, known := len(x.l.diags), true
 	attrs, diags := matrix.Body.JustAttributes()
 	x.l.upstream(diags)
 	if len(attrs) == 0 && !diags.HasErrors() {
@@ -89,6 +92,7 @@ func (x *crossing) readFactors(matrix *hclv2.Block) {
 		attr := attrs[name]
 		val, ok := x.l.eval(attr.Expr, x.sc)
 		if !ok {
+			known = false
 			continue
 		}
 		field, bound := schema.Field(name)
@@ -101,6 +105,7 @@ func (x *crossing) readFactors(matrix *hclv2.Block) {
 			x.factors = append(x.factors, f)
 		}
 	}
+	return known && !x.l.diags[before:].HasErrors()
 }
 
 func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
