@@ -2,8 +2,10 @@ package hcl
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -19,16 +21,19 @@ import (
 type Config struct {
 	CacheDir string
 	Remote   RemoteConfig
-	Trust    []string // public keys; nil takes what is not signed
+	Trust    []string            // public keys; without any, also in TrustIn, what is not signed is taken
+	TrustIn  map[string][]string // public keys that count in one namespace only
 
 	Executors map[string]Executor // by label
 }
 
 // RemoteConfig is a remote block.
 type RemoteConfig struct {
-	URL  string
-	Push bool
-	Sign string // a file with a private key
+	URL       string
+	Push      bool
+	Sign      string   // a file with a private key
+	Namespace string   // where results are written, and looked for first
+	Read      []string // namespaces that are looked into after it, in order
 }
 
 var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"},
@@ -60,16 +65,22 @@ func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
 	}
 	content, diags := file.Body.Content(configSchema)
 	for _, b := range content.Blocks {
-		if b.Type == "executor" {
+		switch b.Type {
+		case "executor":
 			diags = append(diags, c.readExecutor(b)...)
+			continue
+		case "trust":
+			diags = append(diags, c.readTrust(b)...)
 			continue
 		}
 		into := map[string]map[string]any{
 			"cache":  {"dir": &c.CacheDir},
-			"remote": {"url": &c.Remote.URL, "push": &c.Remote.Push, "sign": &c.Remote.Sign},
-			"trust":  {"keys": &c.Trust},
+			"remote": {"url": &c.Remote.URL, "push": &c.Remote.Push, "sign": &c.Remote.Sign, "namespace": &c.Remote.Namespace, "read": &c.Remote.Read},
 		}[b.Type]
 		diags = append(diags, readFields(b, into)...)
+		for _, ns := range append(c.Remote.Read, c.Remote.Namespace) {
+			diags = append(diags, badNamespace(ns, b.DefRange)...)
+		}
 		for _, path := range []*string{&c.CacheDir, &c.Remote.Sign} {
 			if *path != "" && !filepath.IsAbs(*path) {
 				*path = filepath.Join(filepath.Dir(name), *path)
@@ -77,6 +88,51 @@ func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
 		}
 	}
 	return diags
+}
+
+// readTrust reads keys, and those of single namespaces, which a later file
+// replaces one by one.
+func (c *Config) readTrust(b *hclv2.Block) hclv2.Diagnostics {
+	content, rest, diags := b.Body.PartialContent(&hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "namespace", LabelNames: []string{"name"}}}})
+	own := *b
+	own.Body = rest
+	diags = append(diags, readFields(&own, map[string]any{"keys": &c.Trust})...)
+	here := make(map[string][]string)
+	for _, in := range content.Blocks {
+		name := in.Labels[0]
+		diags = append(diags, badNamespace(name, in.LabelRanges[0])...)
+		if _, again := here[name]; again {
+			diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Duplicate namespace",
+				Detail: fmt.Sprintf("The keys of namespace %q stand above already: put them all into one block.", name), Subject: in.LabelRanges[0].Ptr()})
+		}
+		var keys []string
+		diags = append(diags, readFields(in, map[string]any{"keys": &keys})...)
+		here[name] = keys
+	}
+	if c.TrustIn == nil {
+		c.TrustIn = make(map[string][]string)
+	}
+	maps.Copy(c.TrustIn, here)
+	return diags
+}
+
+var namespaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+/-]{0,99}$`)
+
+// CheckNamespace says what is wrong with a namespace's name. "" is the default
+// one's.
+func CheckNamespace(name string) error {
+	if name == "" || namespaceName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("%q is no name of a namespace: it has up to 100 letters, digits and . _ @ + / -, and begins with a letter or a digit", name)
+}
+
+func badNamespace(name string, at hclv2.Range) hclv2.Diagnostics {
+	err := CheckNamespace(name)
+	if err == nil {
+		return nil
+	}
+	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Wrong name of a namespace", Detail: err.Error() + ".", Subject: &at}}
 }
 
 // readFields reads optional attributes of constant values.

@@ -106,6 +106,9 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 			others++
 		}
 		changes := x.changes(old, s)
+		if len(changes) == 0 { // the same action, which a remote's namespace keeps here
+			continue
+		}
 		w := 2 * weight(changes)
 		if old.address != own { // of equals, the instance's own past
 			w++

@@ -27,7 +27,7 @@ func TestCloudRemotes(t *testing.T) {
 		return cachetest.Peer{
 			Connect: func(limit time.Duration) (cachetest.Remote, error) {
 				t := watched{objects, cmp.Or(limit, patience)}
-				return suited{&Remote{url: "mem://", t: t, trust: &trust{}}}, t.check(context.Background())
+				return suited{&Remote{url: "mem://", t: t, trust: &trust{}, namespaces: []string{""}}}, t.check(context.Background())
 			},
 			Spoil: func(t testing.TB, change func(string, []byte) []byte) { spoilBucket(t, b, change) },
 		}

@@ -21,8 +21,16 @@ type Options struct {
 	URL   string
 	Token string // a bearer token, over HTTP
 	Sign  string // a private key of Keygen's: entries are signed when they are pushed
-	Trust []string
-	// Trust holds public keys: entries without a signature of one are refused.
+
+	// Namespace is where entries are written, and looked for first; then those of
+	// Read are looked into, in order. "" is the default one. Blobs are shared.
+	Namespace string
+	Read      []string
+
+	// Trust holds public keys, TrustIn those that count in one namespace only.
+	// Where there are any, entries that none of them signed are refused.
+	Trust   []string
+	TrustIn map[string][]string
 
 	// Refused is told of answers that are not taken, which then count as misses:
 	// damaged ones, and those that nobody trusted has signed. Without it they are
@@ -32,13 +40,18 @@ type Options struct {
 
 // RefusedError says that what a remote has for a key is not taken.
 type RefusedError struct {
-	Remote string
-	Key    cache.Key
-	Err    error
+	Remote    string
+	Namespace string
+	Key       cache.Key
+	Err       error
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("what %s has for %s is refused: %v", e.Remote, e.Key, e.Err)
+	in := ""
+	if e.Namespace != "" {
+		in = " in " + inNamespace(e.Namespace)
+	}
+	return fmt.Sprintf("what %s has for %s%s is refused: %v", e.Remote, e.Key, in, e.Err)
 }
 
 // Unwrap returns what is wrong with it.
@@ -46,10 +59,11 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Remote is a store elsewhere.
 type Remote struct {
-	url     string
-	t       transport
-	trust   *trust
-	refused func(error)
+	url        string
+	t          transport
+	trust      *trust
+	namespaces []string // the first is written to
+	refused    func(error)
 }
 
 // Open connects to a remote, and refuses one that is not what it should be.
@@ -57,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Remote, error) { return open(ctx, o,
 
 // open is Open with a limit for how long the remote may hang.
 func open(ctx context.Context, o Options, limit time.Duration) (*Remote, error) {
-	trust, err := newTrust(o.Sign, o.Trust)
+	trust, err := newTrust(o.Sign, o.Trust, o.TrustIn)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +83,22 @@ func open(ctx context.Context, o Options, limit time.Duration) (*Remote, error) 
 	if err != nil {
 		return nil, fmt.Errorf("the remote %s cannot be used: %w", o.URL, err)
 	}
-	return &Remote{url: o.URL, t: t, trust: trust, refused: o.Refused}, nil
+	return &Remote{url: o.URL, t: t, trust: trust, namespaces: append([]string{o.Namespace}, o.Read...), refused: o.Refused}, nil
 }
 
 // URL is the remote's address.
 func (r *Remote) URL() string { return r.url }
+
+// Namespace is the one that entries are written to.
+func (r *Remote) Namespace() string { return r.namespaces[0] }
+
+// String names the remote, and the namespace that is written to.
+func (r *Remote) String() string {
+	if ns := r.Namespace(); ns != "" {
+		return r.url + ", " + inNamespace(ns)
+	}
+	return r.url
+}
 
 // atOnce is how many objects are under way at a time.
 const atOnce = 16
@@ -89,14 +114,6 @@ func (r *Remote) Find(ctx context.Context, keys ...cache.Key) ([]*cache.Entry, e
 	for i, k := range keys {
 		g.Go(func() error {
 			e, err := r.find(ctx, k)
-			var refused *RefusedError
-			if errors.As(err, &refused) {
-				if r.refused == nil {
-					return err
-				}
-				r.refused(err)
-				return nil
-			}
 			if err != nil {
 				return fmt.Errorf("asking %s for %s: %w", r.url, k, err)
 			}
@@ -107,8 +124,25 @@ func (r *Remote) Find(ctx context.Context, keys ...cache.Key) ([]*cache.Entry, e
 	return out, g.Wait()
 }
 
+// find looks into one namespace after the other. What is refused in one may be
+// had from the next.
 func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
-	raw, err := r.small(ctx, acName(k))
+	for _, ns := range r.namespaces {
+		e, err := r.findIn(ctx, ns, k)
+		var refused *RefusedError
+		if errors.As(err, &refused) && r.refused != nil {
+			r.refused(err)
+			continue
+		}
+		if e != nil || err != nil {
+			return e, err
+		}
+	}
+	return nil, nil
+}
+
+func (r *Remote) findIn(ctx context.Context, ns string, k cache.Key) (*cache.Entry, error) {
+	raw, err := r.small(ctx, acName(ns, k))
 	if errors.Is(err, errAbsent) {
 		return nil, nil
 	}
@@ -116,7 +150,7 @@ func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
 		return nil, err
 	}
 	refuse := func(err error) (*cache.Entry, error) {
-		return nil, &RefusedError{Remote: r.url, Key: k, Err: err}
+		return nil, &RefusedError{Remote: r.url, Namespace: ns, Key: k, Err: err}
 	}
 	text, digest, err := entryOf(raw)
 	if err != nil {
@@ -133,7 +167,7 @@ func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
 			return refuse(errors.New("its entry is damaged on the way or there"))
 		}
 	}
-	e, err := r.trust.open(text)
+	e, err := r.trust.open(ns, text)
 	if err != nil {
 		return refuse(err)
 	}
@@ -261,12 +295,12 @@ func (r *Remote) Push(ctx context.Context, from cache.Store, e cache.Entry, abse
 		return moved, err
 	}
 	slices.SortFunc(files, func(a, b outputFile) int { return strings.Compare(a.path, b.path) })
-	text := r.trust.seal(e)
+	text := r.trust.seal(r.Namespace(), e)
 	entry := outputFile{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text}
 	if err := r.t.put(ctx, casName(entry.digest), bytesObject(text)); err != nil {
 		return moved, fmt.Errorf("sending the entry %s to %s: %w", e.Key, r.url, err)
 	}
-	if err := r.t.put(ctx, acName(e.Key), bytesObject(encodeResult(append(files, entry)))); err != nil {
+	if err := r.t.put(ctx, acName(r.Namespace(), e.Key), bytesObject(encodeResult(append(files, entry)))); err != nil {
 		return moved, fmt.Errorf("sending the result %s to %s: %w", e.Key, r.url, err)
 	}
 	return moved, nil

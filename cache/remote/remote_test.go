@@ -273,15 +273,15 @@ func TestTrust(t *testing.T) {
 	// A signature does not serve another entry.
 	_, a := cachetest.Published(t, "a")
 	_, b := cachetest.Published(t, "b")
-	signer, err := newTrust(alice, []string{alicePublic})
+	signer, err := newTrust(alice, []string{alicePublic}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, signature, _ := bytes.Cut(signer.seal(a), divide)
-	if _, err := signer.open(bytes.Join([][]byte{cache.EncodeEntry(b), signature}, divide)); err == nil || !strings.Contains(err.Error(), "another entry") {
+	_, signature, _ := bytes.Cut(signer.seal("", a), divide)
+	if _, err := signer.open("", bytes.Join([][]byte{cache.EncodeEntry(b), signature}, divide)); err == nil || !strings.Contains(err.Error(), "another entry") {
 		t.Errorf("a moved signature: %v", err)
 	}
-	if _, err := newTrust("nonsense", nil); err == nil {
+	if _, err := newTrust("nonsense", nil, nil); err == nil {
 		t.Error("nonsense signs")
 	}
 }
@@ -472,17 +472,19 @@ func FuzzSealed(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	tr, err := newTrust(private, []string{public})
+	tr, err := newTrust(private, []string{public}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	e := cachetest.Entry(cachetest.Key("k"), cache.DigestOf([]byte("x")), 1)
-	sealed := tr.seal(e)
-	f.Add(sealed)
+	f.Add(tr.seal("", e))
+	f.Add(tr.seal("main", e))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := tr.open(raw)
-		if err == nil && !bytes.Equal(cache.EncodeEntry(got), cache.EncodeEntry(e)) {
-			t.Errorf("an entry that nobody signed is trusted: %q", raw)
+		for _, ns := range []string{"", "main"} {
+			got, err := tr.open(ns, raw)
+			if err == nil && !bytes.Equal(cache.EncodeEntry(got), cache.EncodeEntry(e)) {
+				t.Errorf("an entry that nobody signed is trusted: %q", raw)
+			}
 		}
 	})
 }

@@ -188,13 +188,15 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 	if err != nil {
 		return refusedError{err}
 	}
-	e, err := (&trust{}).open(text)
+	given, err := unseal(text)
 	switch {
 	case err != nil:
 		return refusedError{err}
-	case e.Key != k:
-		return refusedError{fmt.Errorf("the entry is that of %s", e.Key)}
+	case placeOf(given.namespace, given.entry.Key) != k:
+		return refusedError{fmt.Errorf("the entry is that of %s in %s", given.entry.Key, inNamespace(given.namespace))}
 	}
+	e := given.entry
+	e.Key = k // else the store would take a namespace's result for its own
 	var evicted []string
 	for _, a := range blobsOf(e) {
 		if a.Digest == cache.DigestOf(nil) { // always said to be there, so nobody sends it

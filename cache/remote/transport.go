@@ -78,8 +78,17 @@ func builtWithout(scheme, tag string) error {
 	return fmt.Errorf("this program was built without %s. Build one that has it from ablate's source:\n\n    go build -tags %s ./cmd/ablate\n", scheme, tag)
 }
 
-func acName(k cache.Key) string     { return "ac/" + k.String() }
-func casName(d cache.Digest) string { return "cas/" + d.Hex() }
+func acName(ns string, k cache.Key) string { return "ac/" + placeOf(ns, k).String() }
+func casName(d cache.Digest) string        { return "cas/" + d.Hex() }
+
+// placeOf is under which name a namespace has an entry: every protocol has room
+// for a hash, and few for more.
+func placeOf(ns string, k cache.Key) cache.Key {
+	if ns == "" {
+		return k
+	}
+	return cache.List(cache.String(ns), cache.String(k.String())).Key("ablate namespace v1")
+}
 
 // digestOf is the digest in a cas name.
 func digestOf(name string) (cache.Digest, bool) {

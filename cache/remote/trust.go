@@ -5,6 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -12,10 +16,12 @@ import (
 )
 
 // trust signs entries and checks signatures: Go's signed notes (ed25519) over
-// an entry's key and the digest of the entry.
+// an entry's key, the digest of the entry, and the namespace it is meant for.
 type trust struct {
-	signer    note.Signer
-	verifiers note.Verifiers // nil: everything is taken
+	signer   note.Signer
+	asked    bool            // only what is signed is taken
+	anywhere []note.Verifier // trusted in every namespace
+	within   map[string][]note.Verifier
 }
 
 // Keygen makes a pair of keys for signing entries.
@@ -23,8 +29,8 @@ func Keygen(name string) (private, public string, err error) {
 	return note.GenerateKey(rand.Reader, name)
 }
 
-func newTrust(sign string, keys []string) (*trust, error) {
-	t := &trust{}
+func newTrust(sign string, keys []string, within map[string][]string) (*trust, error) {
+	t := &trust{asked: len(keys) > 0 || len(within) > 0, within: make(map[string][]note.Verifier)}
 	if sign != "" {
 		s, err := note.NewSigner(sign)
 		if err != nil {
@@ -32,6 +38,19 @@ func newTrust(sign string, keys []string) (*trust, error) {
 		}
 		t.signer = s
 	}
+	var err error
+	if t.anywhere, err = verifiers(keys); err != nil {
+		return nil, err
+	}
+	for _, ns := range slices.Sorted(maps.Keys(within)) {
+		if t.within[ns], err = verifiers(within[ns]); err != nil {
+			return nil, fmt.Errorf("%s: %w", inNamespace(ns), err)
+		}
+	}
+	return t, nil
+}
+
+func verifiers(keys []string) ([]note.Verifier, error) {
 	var list []note.Verifier
 	for _, k := range keys {
 		v, err := note.NewVerifier(k)
@@ -40,61 +59,139 @@ func newTrust(sign string, keys []string) (*trust, error) {
 		}
 		list = append(list, v)
 	}
-	if list != nil {
-		t.verifiers = note.VerifierList(list...)
+	return list, nil
+}
+
+// trustedIn is what is trusted in a namespace.
+type trustedIn struct {
+	*trust
+	namespace string
+}
+
+// Verifier implements note.Verifiers.
+func (t trustedIn) Verifier(name string, hash uint32) (note.Verifier, error) {
+	for _, list := range [][]note.Verifier{t.anywhere, t.within[t.namespace]} {
+		for _, v := range list {
+			if v.Name() == name && v.KeyHash() == hash {
+				return v, nil
+			}
+		}
 	}
-	return t, nil
+	return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
 }
 
 // divide stands between an entry and its note.
 var divide = []byte("\n\nablate note 1\n")
 
-func noteText(e cache.Entry, text []byte) string {
-	return fmt.Sprintf("ablate entry\n%s\n%s\n", e.Key, cache.DigestOf(text))
+func noteText(namespace string, key cache.Key, text []byte) string {
+	out := fmt.Sprintf("ablate entry\n%s\n%s\n", key, cache.DigestOf(text))
+	if namespace != "" {
+		out += fmt.Sprintf("namespace %q\n", namespace)
+	}
+	return out
 }
 
-// seal writes an entry, signed where there is a key.
-func (t *trust) seal(e cache.Entry) []byte {
+// seal writes an entry for a namespace, signed where there is a key.
+func (t *trust) seal(namespace string, e cache.Entry) []byte {
 	text := cache.EncodeEntry(e)
-	if t.signer == nil {
+	if t.signer == nil && namespace == "" {
 		return text
 	}
-	signed, err := note.Sign(&note.Note{Text: noteText(e, text)}, t.signer)
-	if err != nil {
-		panic("remote: signing with a key of our own: " + err.Error())
+	about := []byte(noteText(namespace, e.Key, text))
+	if t.signer != nil {
+		var err error
+		if about, err = note.Sign(&note.Note{Text: string(about)}, t.signer); err != nil {
+			panic("remote: signing with a key of our own: " + err.Error())
+		}
 	}
-	return bytes.Join([][]byte{text, signed}, divide)
+	return bytes.Join([][]byte{text, about}, divide)
 }
 
-// open reads an entry, and refuses one that nobody trusted has signed.
-func (t *trust) open(sealed []byte) (cache.Entry, error) {
-	text, signed, isSigned := bytes.Cut(sealed, divide)
-	e, err := cache.DecodeEntry(text)
+// sealed is an entry with what is written beside it.
+type sealed struct {
+	entry     cache.Entry
+	text      []byte // of the entry
+	namespace string // for which it was written
+	note      []byte // nil when it is not signed
+}
+
+// unseal takes an entry apart, and trusts nothing of it.
+func unseal(raw []byte) (sealed, error) {
+	var s sealed
+	var about []byte
+	var err error
+	s.text, about, _ = bytes.Cut(raw, divide)
+	if s.entry, err = cache.DecodeEntry(s.text); err != nil {
+		return s, fmt.Errorf("its entry is damaged: %w", err)
+	}
+	if bytes.Contains(about, []byte("\n\n\u2014 ")) {
+		s.note = about
+	}
+	const line, lines = 3, 5
+	if said := strings.SplitN(string(about), "\n", lines); len(said) > line && said[line] != "" {
+		quoted, ok := strings.CutPrefix(said[line], "namespace ")
+		if s.namespace, err = strconv.Unquote(quoted); !ok || err != nil {
+			return s, errors.New("its entry is damaged: it does not say for which namespace it was written")
+		}
+	}
+	return s, nil
+}
+
+// open reads the entry that stands in a namespace, and refuses one that was
+// written for another, or that nobody trusted there has signed.
+func (t *trust) open(namespace string, raw []byte) (cache.Entry, error) {
+	s, err := unseal(raw)
 	if err != nil {
-		return e, fmt.Errorf("its entry is damaged: %w", err)
+		return s.entry, err
 	}
-	if t.verifiers == nil {
-		return e, nil
+	if s.namespace != namespace {
+		return s.entry, fmt.Errorf("it was written for %s, and somebody has moved it", inNamespace(s.namespace))
 	}
-	if !isSigned {
-		return e, errors.New("the entry is not signed, and only signed ones are trusted here")
+	if !t.asked {
+		return s.entry, nil
 	}
-	n, err := note.Open(signed, t.verifiers)
+	if s.note == nil {
+		return s.entry, errors.New("the entry is not signed, and only signed ones are trusted here")
+	}
+	n, err := note.Open(s.note, trustedIn{t, namespace})
 	var unverified *note.UnverifiedNoteError
 	switch {
 	case errors.As(err, &unverified):
-		return e, fmt.Errorf("nobody who is trusted here has signed the entry (%s has)", signers(unverified.Note))
+		return s.entry, fmt.Errorf("nobody who is trusted %s has signed the entry (%s)", t.where(namespace), t.signers(unverified.Note))
 	case err != nil:
-		return e, fmt.Errorf("the entry's signature is wrong: %w", err)
-	case n.Text != noteText(e, text):
-		return e, errors.New("the entry's signature is that of another entry")
+		return s.entry, fmt.Errorf("the entry's signature is wrong: %w", err)
+	case n.Text != noteText(namespace, s.entry.Key, s.text):
+		return s.entry, errors.New("the entry's signature is that of another entry")
 	}
-	return e, nil
+	return s.entry, nil
 }
 
-func signers(n *note.Note) string {
-	if len(n.UnverifiedSigs) == 0 {
-		return "nobody"
+// where says where somebody is not trusted.
+func (t *trust) where(namespace string) string {
+	if namespace == "" && len(t.within) == 0 {
+		return "here"
 	}
-	return n.UnverifiedSigs[0].Name
+	return "in " + inNamespace(namespace)
+}
+
+// signers names who signed, and where else they are trusted.
+func (t *trust) signers(n *note.Note) string {
+	if len(n.UnverifiedSigs) == 0 {
+		return "nobody has"
+	}
+	by := n.UnverifiedSigs[0]
+	for _, ns := range slices.Sorted(maps.Keys(t.within)) {
+		if _, err := (trustedIn{t, ns}).Verifier(by.Name, by.Hash); err == nil {
+			return fmt.Sprintf("%s has, who is trusted in %s", by.Name, inNamespace(ns))
+		}
+	}
+	return by.Name + " has"
+}
+
+// inNamespace names a namespace in messages.
+func inNamespace(namespace string) string {
+	if namespace == "" {
+		return "the default namespace"
+	}
+	return fmt.Sprintf("namespace %q", namespace)
 }

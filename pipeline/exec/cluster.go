@@ -19,12 +19,13 @@ import (
 // Cluster follows the jobs of one coordinator in a Slurm cluster. One
 // goroutine submits, asks the queue once for all jobs, and looks for results.
 type Cluster struct {
-	Store   string // the store's folder
-	Logs    string
-	Program string // ablate's path on the nodes
-	Version string // of this ablate
-	Remote  string // through which nodes work that do not see the store
-	Log     *slog.Logger
+	Store     string // the store's folder
+	Logs      string
+	Program   string // ablate's path on the nodes
+	Version   string // of this ablate
+	Remote    string // through which nodes work that do not see the store
+	Namespace string // of the remote
+	Log       *slog.Logger
 	// Published says which keys have an entry: the only proof of success.
 	Published func(context.Context, ...cache.Key) ([]bool, error)
 	// Afar asks the remote, for nodes that do not see the store.

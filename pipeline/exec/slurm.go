@@ -95,7 +95,7 @@ func (s Slurm) script(spool, parcel string) string {
 	case s.Config.Shared:
 		words = append(words, "ABLATE_CACHE_DIR="+s.there(s.Cluster.Store), program, "exec", "--spool", s.there(spool))
 	default:
-		words = append(words, "ABLATE_REMOTE="+s.Cluster.Remote)
+		words = append(words, "ABLATE_REMOTE="+s.Cluster.Remote, "ABLATE_REMOTE_NAMESPACE="+s.Cluster.Namespace)
 		if s.Config.Store != "" {
 			words = append(words, "ABLATE_CACHE_DIR="+s.Config.Store)
 		}

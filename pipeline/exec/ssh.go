@@ -19,14 +19,15 @@ import (
 // SSH launches actions on a list of hosts, with the system's ssh: its
 // configuration, its keys. A child there speaks the protocol of Local's.
 type SSH struct {
-	Config  hcl.Executor
-	Program string // ablate's path there
-	Store   string // the store's folder there; "" is the one that is configured there
-	Remote  string // through which hosts work that do not see the store
-	Logs    string
-	Version string
-	Environ []string // from which a stage's declared variables are passed
-	Lease   func(name string) (release func() error, ok bool, err error)
+	Config    hcl.Executor
+	Program   string // ablate's path there
+	Store     string // the store's folder there; "" is the one that is configured there
+	Remote    string // through which hosts work that do not see the store
+	Namespace string // of the remote
+	Logs      string
+	Version   string
+	Environ   []string // from which a stage's declared variables are passed
+	Lease     func(name string) (release func() error, ok bool, err error)
 
 	mu   sync.Mutex
 	busy map[string]bool // slots that this process has
@@ -115,7 +116,7 @@ func (s *SSH) remote(at *sshSlot, req pipeline.Request) string {
 		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
 	}
 	if !s.Config.Shared {
-		words = append(words, quote("ABLATE_REMOTE="+s.Remote))
+		words = append(words, quote("ABLATE_REMOTE="+s.Remote), quote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
 	}
 	if at.pinned {
 		words = append(words, "CUDA_VISIBLE_DEVICES="+strings.Join(at.gpus, ","))

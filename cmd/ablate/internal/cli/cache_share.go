@@ -43,7 +43,7 @@ func (g *globals) cachePushCommand() *cobra.Command {
 				return err
 			}
 			sent := func(s *pipeline.Step) bool { return s.Action == pipeline.Hit && !(results && s.Block == "data") }
-			return g.transfer(ctx, plan, sent, "pushed", w.remote.URL(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, sent, "pushed", w.remote.String(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {
 					if results && g.evictable(s.Block, "", a.Name) {
@@ -73,7 +73,7 @@ func (g *globals) cachePullCommand() *cobra.Command {
 				return err
 			}
 			away := func(s *pipeline.Step) bool { return s.Action == pipeline.Pull }
-			return g.transfer(ctx, plan, away, "pulled", w.remote.URL(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, away, "pulled", w.remote.String(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
 			})
 		},

@@ -53,7 +53,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 				s.Store = w.store.Dir()
 			}
 			if w.remote != nil {
-				s.Remote = w.remote.URL()
+				s.Remote, s.Namespace = w.remote.URL(), w.remote.Namespace()
 			}
 			out[label] = pipeline.Executor{Launcher: s, Slots: s.Slots()}
 		}
@@ -131,7 +131,7 @@ func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
 		Say: func(format string, args ...any) { g.view().Note(format+"\n", args...) },
 	}
 	if w.remote != nil {
-		c.Remote = w.remote.URL()
+		c.Remote, c.Namespace = w.remote.URL(), w.remote.Namespace()
 		c.Afar = func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			entries, err := w.remote.Find(ctx, keys...)
 			out := make([]bool, len(keys))

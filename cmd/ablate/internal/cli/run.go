@@ -207,7 +207,7 @@ func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Ru
 		pushed, moved, failed := p.Close()
 		g.view().Object(map[string]any{"type": "pushed", "remote": w.remote.URL(), "entries": pushed, "blobs": moved.Blobs, "bytes": moved.Bytes, "failed": len(failed)})
 		if pushed > 0 {
-			g.view().Note("Pushed %s (%s) to %s.\n", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote.URL())
+			g.view().Note("Pushed %s (%s) to %s.\n", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote)
 		}
 		if len(failed) > 0 {
 			g.view().Note("%s not pushed: %v\nThey are in the local store; send them with ablate cache push.\n",

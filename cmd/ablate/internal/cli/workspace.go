@@ -144,7 +144,7 @@ func (r *refusals) warnings() diag.List {
 			out = append(out, diag.Warningf(nil, "Refused", "%s more that the remote has are refused likewise.", count(len(r.list)-named, "result"))...)
 			break
 		}
-		out = append(out, diag.Warningf(nil, "Refused", "%v. It counts as not there, and is computed here.", err)...)
+		out = append(out, diag.Warningf(nil, "Refused", "%v. It counts as not there.", err)...)
 	}
 	r.list = nil
 	return out
@@ -191,6 +191,12 @@ func (g *globals) config() (hcl.Config, error) {
 	}
 	if url := g.environ("ABLATE_REMOTE"); url != "" {
 		c.Remote.URL = url
+	}
+	if ns := g.environ("ABLATE_REMOTE_NAMESPACE"); ns != "" {
+		if err := hcl.CheckNamespace(ns); err != nil {
+			return c, fmt.Errorf("ABLATE_REMOTE_NAMESPACE: %w", err)
+		}
+		c.Remote.Namespace = ns
 	}
 	g.configured = &c
 	return c, nil
@@ -239,7 +245,10 @@ func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.
 	if err != nil || c.Remote.URL == "" || g.offline {
 		return nil, err
 	}
-	o := remote.Options{URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Trust: c.Trust, Refused: refused}
+	o := remote.Options{
+		URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
+		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused,
+	}
 	if c.Remote.Sign != "" {
 		raw, err := os.ReadFile(c.Remote.Sign)
 		if err != nil {

@@ -509,7 +509,7 @@ func apart(t *testing.T, l *lab, typ, body string) {
 		t.Errorf("without a remote it says\n%s", out)
 	}
 	world := *l.elsewhere
-	world.environ = append(slices.Clone(world.environ), "ABLATE_REMOTE=file://"+t.TempDir())
+	world.environ = append(slices.Clone(world.environ), "ABLATE_REMOTE=file://"+t.TempDir(), "ABLATE_REMOTE_NAMESPACE=lab")
 	l.elsewhere = &world
 	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "4 trials trained, 0 cached") {
 		t.Errorf("the run says\n%s", out)
