@@ -98,15 +98,15 @@ type Pusher struct {
 	moved  Moved
 	pushed int
 	failed []error
-	inARow int // failures
+	inARow int // failures of the remote
 }
 
 // queued is how many entries wait at most.
 const queued = 1024
 
-// enduring is after how many failures in a row the rest is not tried: each of
-// them has been repeated and waited for by the transport.
-const enduring = 4
+// Enduring is how many failures of a remote in a row are enough to leave the
+// rest alone: each has been repeated and waited for already.
+const Enduring = 4
 
 // NewPusher starts sending in the background.
 func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
@@ -124,7 +124,7 @@ func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
 
 func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 	p.mu.Lock()
-	if p.inARow >= enduring {
+	if p.inARow >= Enduring {
 		p.failed = append(p.failed, errors.New("the remote had failed before the entry "+e.Key.String()))
 		p.mu.Unlock()
 		return
@@ -134,9 +134,12 @@ func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.moved.Blobs, p.moved.Bytes = p.moved.Blobs+moved.Blobs, p.moved.Bytes+moved.Bytes
+	var down *FailedError
+	if errors.As(err, &down) {
+		p.inARow++
+	}
 	if err != nil {
 		p.failed = append(p.failed, err)
-		p.inARow++
 		return
 	}
 	p.pushed++

@@ -55,18 +55,56 @@ func (w watched) has(ctx context.Context, name string) (bool, error) {
 
 func (w watched) put(ctx context.Context, name string, o object) error {
 	ctx, d := w.watch(ctx)
-	open := o.open
+	from := &source{open: o.open}
 	o.open = func() (io.ReadCloser, error) {
-		r, err := open()
+		r, err := from.open()
 		if err != nil {
+			from.note(err)
 			return nil, err
 		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{moving(ctx, r), r}, nil
+		return &sourceBody{moving(ctx, r), r, from}, nil
 	}
-	return d.end(w.transport.put(ctx, name, o))
+	err := d.end(w.transport.put(ctx, name, o))
+	if broken := from.failure(); err != nil && broken != nil {
+		return broken // which is no fault of the remote's
+	}
+	return err
+}
+
+// source is where the bytes of a transfer come from, and how that failed.
+type source struct {
+	open func() (io.ReadCloser, error)
+
+	mu  sync.Mutex
+	err error
+}
+
+func (s *source) note(err error) {
+	if err == nil || errors.Is(err, io.EOF) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *source) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+type sourceBody struct {
+	io.Reader
+	io.Closer
+	from *source
+}
+
+// Read implements io.Reader.
+func (b *sourceBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.from.note(err)
+	return n, err
 }
 
 func (w watched) check(ctx context.Context) error {

@@ -150,3 +150,60 @@ func TestRemoteThatDies(t *testing.T) {
 		t.Errorf("a plan with a dead remote exits with %d:\n%s", code, out)
 	}
 }
+
+// A push stops when the remote is down, says once how much is left, and goes on
+// from there when it is asked again.
+func TestPushToADeadRemote(t *testing.T) {
+	dir := t.TempDir()
+	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const norms, lives = 40, 5
+	var results atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/ac/") {
+			results.Add(1)
+		}
+		if n := results.Load(); n > lives && n < 1000 {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		remote.Server{Store: store}.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	var study strings.Builder
+	for i := range norms {
+		fmt.Fprintf(&study, "norm \"dyt\" \"n%d\" {\n  alpha = %d\n}\n", i, i+1)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ablate := func(args ...string) (int, string, string) {
+		var out, notes bytes.Buffer
+		app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &notes, Kinds: stages.All(),
+			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+		return app.Run(t.Context(), append(args, "--chdir", dir)), out.String(), notes.String()
+	}
+	if code, _, notes := ablate("run", "--progress", "none", "--offline"); code != 0 {
+		t.Fatalf("the run exits with %d:\n%s", code, notes)
+	}
+	code, out, notes := ablate("cache", "push")
+	left := fmt.Sprintf("%d entries were not pushed", norms-lives)
+	if code != 3 || strings.Count(notes, "refuses us (403)") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "goes on where it was") {
+		t.Errorf("the push exits with %d, want 3, once why, and %q:\n%s", code, left, notes)
+	}
+	if !strings.Contains(out, fmt.Sprintf("%d entries pushed", lives)) {
+		t.Errorf("the push says %q", out)
+	}
+	if tried := results.Load(); tried > norms/2 {
+		t.Errorf("%d entries were tried", tried)
+	}
+	if strings.Contains(notes, "\n\n") {
+		t.Errorf("there are empty lines:\n%q", notes)
+	}
+	results.Store(1000)
+	if code, out, notes := ablate("cache", "push"); code != 0 || !strings.Contains(out, fmt.Sprintf("%d entries pushed", norms)) {
+		t.Errorf("pushing again exits with %d: %s%s", code, out, notes)
+	}
+}

@@ -16,8 +16,8 @@ func (g *globals) cacheCommand() *cobra.Command {
 		Short: "Look after the store, and share it",
 		Long: "The store keeps what was computed, by content. It is the folder that ABLATE_CACHE_DIR\n" +
 			"or a configuration file names, or ablate in the user's cache folder. A remote stands behind\n" +
-			"it where ABLATE_REMOTE or a configuration file names one: a folder (file://), a bucket (s3://)\n" +
-			"or a server of Bazel's HTTP cache protocol (http://)." + codes(""),
+			"it where ABLATE_REMOTE or a configuration file names one: a folder (file://), a bucket (s3://,\n" +
+			"gs:// and azblob:// in programs built with them) or a server of Bazel's HTTP cache protocol (http://)." + codes(""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return errors.Join(errors.New("cache needs a command"), c.Usage())
 		},

@@ -43,7 +43,7 @@ func (g *globals) cachePushCommand() *cobra.Command {
 				return err
 			}
 			sent := func(s *pipeline.Step) bool { return s.Action == pipeline.Hit && !(results && s.Block == "data") }
-			return g.transfer(ctx, plan, sent, "pushed", w.remote.String(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, sent, "pushed", w.remote, func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {
 					if results && g.evictable(s.Block, "", a.Name) {
@@ -73,7 +73,7 @@ func (g *globals) cachePullCommand() *cobra.Command {
 				return err
 			}
 			away := func(s *pipeline.Step) bool { return s.Action == pipeline.Pull }
-			return g.transfer(ctx, plan, away, "pulled", w.remote.String(), func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			return g.transfer(ctx, plan, away, "pulled", w.remote, func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
 				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
 			})
 		},
@@ -85,53 +85,118 @@ func (g *globals) cachePullCommand() *cobra.Command {
 // transfers is how many entries are under way at a time, each with its blobs.
 const transfers = 8
 
-// transfer moves some of the plan's steps, and goes on after a failure.
-func (g *globals) transfer(ctx context.Context, plan *pipeline.Plan, which func(*pipeline.Step) bool, verb, url string, move func(context.Context, *pipeline.Step) (remote.Moved, error)) error {
-	var steps []*pipeline.Step
+// transfer moves some of the plan's steps, and goes on after a failure, unless
+// the remote is down.
+func (g *globals) transfer(ctx context.Context, plan *pipeline.Plan, which func(*pipeline.Step) bool, verb string, r *remote.Remote, move func(context.Context, *pipeline.Step) (remote.Moved, error)) error {
+	t := transfer{g: g, verb: verb}
 	for _, s := range plan.Steps {
 		if which(s) {
-			steps = append(steps, s)
+			t.steps = append(t.steps, s)
 		}
 	}
-	var mu sync.Mutex // guards what follows, and keeps lines apart
-	done, failed := 0, 0
-	var bytes int64
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(transfers)
-	for _, s := range steps {
+	for _, s := range t.steps {
 		work.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
+			}
+			if t.isDown() {
+				return nil
 			}
 			moved, err := move(ctx, s)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			bytes += moved.Bytes
-			if err != nil {
-				failed++
-				g.view().Object(map[string]any{"type": "not_" + verb, "address": s.Address.String(), "error": err.Error()})
-				g.view().Note("%s: %v", s.Address, err)
-				return nil
-			}
-			done++
-			g.view().Object(map[string]any{"type": verb, "address": s.Address.String(), "key": s.Key, "blobs": moved.Blobs, "bytes": moved.Bytes})
-			if moved.Blobs > 0 {
-				g.view().Note("%d/%d %s %s (%s)", done+failed, len(steps), verb, s.Address, size(moved.Bytes))
-			}
+			t.ended(s, moved, err)
 			return nil
 		})
 	}
 	if err := work.Wait(); err != nil {
 		return err
 	}
-	g.view().Text(fmt.Sprintf("%s %s, %s moved, %d failed: %s\n", counted(done, "entry", "entries"), verb, size(bytes), failed, url))
-	if failed > 0 {
+	t.settle(r)
+	left := len(t.steps) - t.done
+	g.view().Text(fmt.Sprintf("%s %s, %s moved, %d failed: %s\n", counted(t.done, "entry", "entries"), verb, size(t.bytes), left, r))
+	if left > 0 {
 		return exitError{ExitPartial}
 	}
 	return nil
+}
+
+// transfer is one under way. What the remote refuses as such is told when
+// something else goes well: until then it may be down, and one message is enough.
+type transfer struct {
+	g     *globals
+	verb  string
+	steps []*pipeline.Step
+
+	mu     sync.Mutex // guards what follows, and keeps lines apart
+	done   int
+	told   int // failures that have been told
+	bytes  int64
+	inARow []failure // of the remote
+}
+
+type failure struct {
+	step *pipeline.Step
+	err  error
+}
+
+func (t *transfer) isDown() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.inARow) >= remote.Enduring
+}
+
+func (t *transfer) ended(s *pipeline.Step, moved remote.Moved, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bytes += moved.Bytes
+	var down *remote.FailedError
+	switch {
+	case errors.As(err, &down):
+		t.inARow = append(t.inARow, failure{s, err})
+		return
+	case err != nil:
+		t.tell(failure{s, err})
+		return
+	}
+	if len(t.inARow) < remote.Enduring { // else what was under way has still come through
+		for _, f := range t.inARow {
+			t.tell(f)
+		}
+		t.inARow = nil
+	}
+	t.done++
+	t.g.view().Object(map[string]any{"type": t.verb, "address": s.Address.String(), "key": s.Key, "blobs": moved.Blobs, "bytes": moved.Bytes})
+	if moved.Blobs > 0 {
+		t.g.view().Note("%d/%d %s %s (%s)", t.done+t.told, len(t.steps), t.verb, s.Address, size(moved.Bytes))
+	}
+}
+
+func (t *transfer) tell(f failure) {
+	t.told++
+	t.g.view().Object(map[string]any{"type": "not_" + t.verb, "address": f.step.Address.String(), "error": f.err.Error()})
+	t.g.view().Note("%s: %v", f.step.Address, f.err)
+}
+
+// settle tells at the end of failures of the remote: that it is down, where
+// nothing has come through since.
+func (t *transfer) settle(r *remote.Remote) {
+	if len(t.inARow) == 0 {
+		return
+	}
+	if len(t.inARow) < remote.Enduring && t.done > 0 {
+		for _, f := range t.inARow {
+			t.tell(f)
+		}
+		return
+	}
+	left := len(t.steps) - t.done - t.told
+	t.g.view().Object(map[string]any{"type": "remote_failed", "remote": r.URL(), "left": left, "error": t.inARow[0].err.Error()})
+	t.g.view().Note("The remote failed %s in a row, so the rest was not tried: %v\n%s not %s. Once it works again, the same command goes on where it was.",
+		count(len(t.inARow), "time"), t.inARow[0].err, counted(left, "entry was", "entries were"), t.verb)
 }
 
 func (g *globals) cacheServeCommand() *cobra.Command {

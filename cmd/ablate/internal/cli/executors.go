@@ -176,7 +176,7 @@ func (g *globals) live(w *workspace) map[cache.Key]string {
 	}
 	jobs, err := c.Live()
 	if err != nil {
-		g.view().Note("Slurm's queue is not known: %v\n", err)
+		g.view().Note("Slurm's queue is not known: %v", err)
 	}
 	return jobs
 }

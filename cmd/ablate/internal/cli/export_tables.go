@@ -90,7 +90,7 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 				return err
 			}
 			if lacking > 0 {
-				g.view().Note("%s of %d without a result left out: run the study for the rest.\n", count(lacking, "trial"), lacking+len(steps))
+				g.view().Note("%s of %d without a result left out: run the study for the rest.", count(lacking, "trial"), lacking+len(steps))
 				return exitError{ExitPartial}
 			}
 			return nil
@@ -153,7 +153,7 @@ func (g *globals) writeTable(t *tables.Table, format, to string) error {
 		}
 	}
 	g.view().Object(map[string]any{"type": "exported", "file": to, "rows": len(t.Rows)})
-	g.view().Note("%s: %s.\n", to, count(len(t.Rows), "row"))
+	g.view().Note("%s: %s.", to, count(len(t.Rows), "row"))
 	return nil
 }
 

@@ -117,7 +117,7 @@ func (g *globals) exportNumbersCommand() *cobra.Command {
 				return err
 			}
 			g.view().Object(map[string]any{"type": "exported", "file": to, "rows": len(list)})
-			g.view().Note("%s: %s.\n", to, count(len(list), "number"))
+			g.view().Note("%s: %s.", to, count(len(list), "number"))
 			return nil
 		},
 	}

@@ -153,7 +153,7 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 		g.view().Diagnostics(diag.Warningf(nil, "The remote failed", "%v. From then on the run went on without it.", err))
 	}
 	if cluster != nil && cluster.Left() > 0 {
-		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.\n", counted(cluster.Left(), "trial goes on", "trials go on"))
+		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.", counted(cluster.Left(), "trial goes on", "trials go on"))
 	}
 	drain()
 	pulled.tell(ctx, g, w)
@@ -187,7 +187,7 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan)
 	for _, z := range frozen {
 		w.planner.Frozen[z.Address] = z
 		g.view().Object(map[string]any{"type": "frozen", "address": z.Address, "known": z.Known, "trials": z.Trials})
-		g.view().Note("Froze %s of %s in %s; %d of %d trials had a result by now. Commit it.\n",
+		g.view().Note("Froze %s of %s in %s; %d of %d trials had a result by now. Commit it.",
 			count(len(z.Contrasts), "contrast"), z.Address, hcl.LockFile, z.Known, z.Trials)
 	}
 	return w.plan(ctx)
@@ -207,10 +207,10 @@ func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Ru
 		pushed, moved, failed := p.Close()
 		g.view().Object(map[string]any{"type": "pushed", "remote": w.remote.URL(), "entries": pushed, "blobs": moved.Blobs, "bytes": moved.Bytes, "failed": len(failed)})
 		if pushed > 0 {
-			g.view().Note("Pushed %s (%s) to %s.\n", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote)
+			g.view().Note("Pushed %s (%s) to %s.", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote)
 		}
 		if len(failed) > 0 {
-			g.view().Note("%s not pushed: %v\nThey are in the local store; send them with ablate cache push.\n",
+			g.view().Note("%s not pushed: %v\nThey are in the local store; send them with ablate cache push.",
 				counted(len(failed), "entry was", "entries were"), failed[0])
 		}
 	}, nil
