@@ -25,9 +25,7 @@ type loop struct {
 	spec    *LM
 	env     *pipeline.Env
 	recipe  *recipe
-	text    corpus
-	tokens  []int32 // of a step, written anew each time
-	order   ml.Stream
+	feed    *feed
 	dropout ml.Stream
 	checks  [][]int32 // the evaluation's batches
 	init    func() [][]float32
@@ -60,6 +58,7 @@ func (d *divergence) Error() string {
 // follow computes what the journal lacks. A state that cannot be read is
 // forgotten, and the work planned anew.
 func (l *loop) follow(ctx context.Context) error {
+	defer l.feed.wait()
 	l.started, l.written = time.Now(), time.Now()
 	if err := l.recall(ctx); err != nil {
 		return err
@@ -186,9 +185,9 @@ func (l *loop) stop(ctx context.Context) error {
 // advance does one step and what follows from it.
 func (l *loop) advance(ctx context.Context) error {
 	t, step := l.spec, l.at
-	trainBatch(l.tokens, l.text, l.order, t.Batch.Length, step)
+	tokens := l.feed.batch(step)
 	l.at = -1
-	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), l.tokens, l.noise(step))
+	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens, l.noise(step))
 	if err != nil {
 		return err
 	}

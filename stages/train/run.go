@@ -59,15 +59,17 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
-	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), text: text, at: -1, rows: make(map[int][]row),
-		tokens: make([]int32, t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1))}
+	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row)}
 	validation, err := t.tokens(env, validationTokens)
 	if err != nil {
 		return nil, err
 	}
 	defer validation.Close()
 	seed, replicate := env.Inputs.Study.Seed, fmt.Sprint(t.Seed)
-	l.order = ml.NewStream(seed, "order", replicate)
+	order := ml.NewStream(seed, "order", replicate)
+	l.feed = newFeed(t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1), func(dst []int32, step int) {
+		trainBatch(dst, text, order, t.Batch.Length, step)
+	})
 	l.dropout = ml.NewStream(seed, "dropout", replicate)
 	l.checks = evaluationBatches(corpus{validation.Bytes, text.width}, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
 	l.init = func() [][]float32 { return initialise(l.recipe.params, ml.NewStream(seed, "init", replicate)) }

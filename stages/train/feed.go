@@ -1,0 +1,29 @@
+package train
+
+import "sync"
+
+// feed makes the batch of the next step while a step runs.
+type feed struct {
+	fill      func(dst []int32, step int)
+	now, next []int32
+	ahead     int            // the step whose batch next holds
+	making    sync.WaitGroup // owns next
+}
+
+func newFeed(tokens int, fill func(dst []int32, step int)) *feed {
+	return &feed{fill: fill, now: make([]int32, tokens), next: make([]int32, tokens), ahead: -1}
+}
+
+// batch returns a step's tokens, which stay until the next call.
+func (f *feed) batch(step int) []int32 {
+	f.making.Wait()
+	if f.ahead != step { // the first, or the trial went elsewhere
+		f.fill(f.next, step)
+	}
+	f.now, f.next, f.ahead = f.next, f.now, step+1
+	f.making.Go(func() { f.fill(f.next, f.ahead) })
+	return f.now
+}
+
+// wait returns when the feed no longer reads the text.
+func (f *feed) wait() { f.making.Wait() }
