@@ -57,7 +57,7 @@ type journal struct {
 
 	saved map[bool]map[int]*saved // by kept, by step
 	seen  map[sighting]cache.Entry
-	known bool // the mark is there
+	known bool // the mark is there; owned by whoever writes
 }
 
 // openJournal asks the store for everything that belongs to the run.
@@ -227,7 +227,8 @@ func (j *journal) tensors(ctx context.Context, s *saved) ([]ml.Tensor, error) {
 	return out, nil
 }
 
-// keep writes a state down: params and moments are its two halves.
+// keep writes a state down: params and moments are its two halves. It returns
+// what the store holds afterwards, its note read, and does not yet rely on it.
 func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments []ml.Tensor) (*saved, error) {
 	if err := j.mark(ctx); err != nil {
 		return nil, err
@@ -253,8 +254,8 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 		return nil, err
 	}
 	s := &saved{step: n.Step, kept: kept, entry: e, loadable: true}
-	j.saved[kept][n.Step] = s
-	return s, nil
+	_, err = j.note(ctx, s)
+	return s, err
 }
 
 // what describes a state for people.
@@ -272,20 +273,16 @@ func (j *journal) mark(ctx context.Context) error {
 }
 
 // observed writes an observation down.
-func (j *journal) observed(ctx context.Context, at sighting, rows []row) error {
+func (j *journal) observed(ctx context.Context, at sighting, rows []row) (cache.Entry, error) {
 	if err := j.mark(ctx); err != nil {
-		return err
+		return cache.Entry{}, err
 	}
 	o := j.observers[at.observer]
 	what := cache.Map(map[string]cache.Value{"state": cache.String(j.keys[at.step].String()), "observer": o.id})
-	e, err := j.states.Keep(ctx, o.key(j.keys[at.step]), what, pipeline.Piece{
+	return j.states.Keep(ctx, o.key(j.keys[at.step]), what, pipeline.Piece{
 		Name: rowsName, MediaType: "application/json",
 		Write: func(w io.Writer) error { return json.NewEncoder(w).Encode(rows) },
 	})
-	if err == nil {
-		j.seen[at] = e
-	}
-	return err
 }
 
 // observation reads rows that were written down.

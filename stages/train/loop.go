@@ -39,6 +39,10 @@ type loop struct {
 	doubt    *divergence   // seen once, to be confirmed
 	diverged *divergence
 
+	// All that is written down on the way, in order, each when what it rests on
+	// is there. The trial waits for it where it asks the journal, and at its end.
+	background background
+
 	written time.Time // when a state was last written down
 	shown   time.Time
 	started time.Time
@@ -67,10 +71,15 @@ func (l *loop) follow(ctx context.Context) error {
 	for len(work) > 0 {
 		err := l.cover(ctx, work[0])
 		var d *divergence
+		var o overtaken
 		switch {
 		case err == nil:
 			work = work[1:]
 			continue
+		case errors.As(err, &o):
+			if err := l.adopt(ctx, o); err != nil {
+				return err
+			}
 		case errors.Is(err, errLost):
 			if err := l.recall(ctx); err != nil {
 				return err
@@ -95,6 +104,14 @@ func (l *loop) follow(ctx context.Context) error {
 
 // errLost says that a state turned out to be unusable.
 var errLost = errors.New("a state is lost")
+
+// overtaken says that another process was first with the state after some
+// steps, and with other bits.
+type overtaken struct{ step int }
+
+func (o overtaken) Error() string {
+	return fmt.Sprintf("another process has written the state after %d steps, with other bits", o.step)
+}
 
 // work lists what is to be computed from here on.
 func (l *loop) work() []span {
@@ -165,18 +182,25 @@ func (l *loop) cover(ctx context.Context, s span) error {
 	if ctx.Err() != nil {
 		return l.stop(ctx)
 	}
+	// Whatever came of the steps since a state, it rests on that state.
+	if lost := l.background.settle(); lost != nil {
+		return lost
+	}
 	return err
 }
 
 // stop writes the state down before giving in.
 func (l *loop) stop(ctx context.Context) error {
 	cause := context.Cause(ctx)
+	if err := l.background.settle(); err != nil {
+		l.env.Log.Warn("what was reached could not be saved", "error", err)
+	}
 	if l.at <= 0 || l.parent != nil && l.parent.step == l.at || l.spine != nil && l.at <= l.spine.step {
 		return cause
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 	defer cancel()
-	if err := l.write(late, false); err != nil {
+	if err := l.writeNow(late, false); err != nil {
 		l.env.Log.Warn("the state could not be saved", "step", l.at, "error", err)
 	}
 	return cause
@@ -184,6 +208,11 @@ func (l *loop) stop(ctx context.Context) error {
 
 // advance does one step and what follows from it.
 func (l *loop) advance(ctx context.Context) error {
+	if !l.background.busy() {
+		if err := l.background.settle(); err != nil {
+			return err
+		}
+	}
 	t, step := l.spec, l.at
 	tokens := l.feed.batch(step)
 	l.at = -1
@@ -203,6 +232,9 @@ func (l *loop) advance(ctx context.Context) error {
 		return err
 	}
 	l.report(loss)
+	if ctx.Err() != nil { // whoever looks can do so later, at the state that is written now
+		return nil
+	}
 	if err := l.observe(ctx); err != nil {
 		return err
 	}
@@ -263,9 +295,14 @@ func (l *loop) observe(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := l.journal.observed(ctx, at, rows); err != nil {
+		if err := l.background.settle(); err != nil {
 			return err
 		}
+		ctx := context.WithoutCancel(ctx) // a stop waits
+		l.background.start(func() (func() error, error) {
+			e, err := l.journal.observed(ctx, at, rows)
+			return func() error { l.journal.seen[at] = e; return nil }, err
+		})
 	}
 	return nil
 }
@@ -309,15 +346,18 @@ func (l *loop) probe() ([]row, error) {
 func (l *loop) save(ctx context.Context) error {
 	c := l.spec.Checkpoint
 	last := l.at == l.spec.Steps
-	boundary := c.Every > 0 && l.at%c.Every == 0 || c.Every == 0 && time.Since(l.written) >= saveEvery
+	boundary := c.Every > 0 && l.at%c.Every == 0 || c.Every == 0 && !l.background.busy() && time.Since(l.written) >= saveEvery
 	kept := c.Keep == "all" && (boundary || last) || c.Keep == "final" && last
 	if !kept && !boundary {
 		return nil
 	}
+	if err := l.background.settle(); err != nil {
+		return err
+	}
 	if s := l.journal.saved[kept][l.at]; s != nil && s.loadable {
 		return l.pass(ctx, s)
 	}
-	return l.write(ctx, kept)
+	return l.write(context.WithoutCancel(ctx), kept) // a stop waits
 }
 
 // pass checks that the machine stands where it stood when the state was
@@ -348,47 +388,79 @@ func digestOf(params, moments []ml.Tensor) cache.Digest {
 	return cache.Digest(h.Sum(nil))
 }
 
-// write publishes the machine's state. If another process was first with a
-// state of other bits, that one is adopted.
+// write begins to publish a copy of the machine's state.
 func (l *loop) write(ctx context.Context, kept bool) error {
 	params, moments, err := l.machine.save()
 	if err != nil {
 		return err
 	}
-	n := note{Step: l.at, State: digestOf(params, moments)}
+	n, err := l.note(ctx)
+	if err != nil {
+		return err
+	}
+	l.background.start(func() (func() error, error) {
+		if n.State.IsZero() {
+			n.State = digestOf(params, moments)
+		}
+		s, err := l.journal.keep(ctx, n, kept, params, moments)
+		return func() error { return l.wrote(s, n.State) }, err
+	})
+	return nil
+}
+
+// note says what the machine's state follows from. It lacks the state's digest,
+// unless the state is there in another form.
+func (l *loop) note(ctx context.Context) (note, error) {
+	n := note{Step: l.at}
 	if l.parent != nil {
 		was, err := l.journal.note(ctx, l.parent)
-		if err != nil {
-			return err
+		if err != nil || was.Step == l.at {
+			return was, err
 		}
 		n.Parent, n.ParentKept, n.ParentState = l.parent.step, l.parent.kept, was.State
-		if l.parent.step == l.at { // the same state in another form
-			n = was
-		}
 	}
-	for step := n.Parent + 1; step <= l.at && (l.parent == nil || l.parent.step != l.at); step++ {
+	for step := n.Parent + 1; step <= l.at; step++ {
 		n.Rows = append(n.Rows, l.rows[step]...)
 	}
-	s, err := l.journal.keep(ctx, n, kept, params, moments)
-	if err != nil {
-		return err
-	}
+	return n, nil
+}
+
+// wrote goes on from a state that was written, unless another process was first
+// with one of other bits: then the machine has left the trial's path.
+func (l *loop) wrote(s *saved, mine cache.Digest) error {
+	l.journal.saved[s.kept][s.step] = s
 	l.written = time.Now()
-	won, err := l.journal.note(ctx, s)
-	if err != nil {
+	if s.told.State != mine {
+		l.at = -1
+		return overtaken{s.step}
+	}
+	l.parent = s
+	return nil
+}
+
+// writeNow publishes the machine's state.
+func (l *loop) writeNow(ctx context.Context, kept bool) error {
+	if err := l.write(ctx, kept); err != nil {
 		return err
 	}
-	if won.State == n.State {
-		l.parent = s
-		return nil
+	return l.background.settle()
+}
+
+// adopt goes on from the state that another process has written, whose past may
+// be its own, too.
+func (l *loop) adopt(ctx context.Context, o overtaken) error {
+	l.env.Log.Warn("adopting another process's state", "step", o.step, "class", l.journal.at(o.step).entry.Class)
+	if err := l.journal.findStates(ctx); err != nil {
+		return err
 	}
-	l.env.Log.Warn("adopting another process's state", "step", l.at, "class", s.entry.Class)
 	if err := l.recall(ctx); err != nil {
 		return err
 	}
-	step := l.at
-	l.at = -1
-	return l.goTo(ctx, step)
+	if l.journal.at(o.step) == nil {
+		return fmt.Errorf("%w, and its past cannot be read", o)
+	}
+	l.at, l.doubt = -1, nil
+	return l.goTo(ctx, o.step)
 }
 
 func (l *loop) report(loss float64) {

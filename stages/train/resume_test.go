@@ -29,8 +29,27 @@ type lab struct {
 	fs    *fsys.Memory
 	store *cache.Local
 
+	meddle func(cache.Entry) error // with what is published on the way; nil for not
+	seen   func(pipeline.Progress) // nil for nobody looks
+
 	mu       sync.Mutex
 	computed int // steps, of the last run
+}
+
+// meddler lets a lab have a hand in what is published.
+type meddler struct {
+	*cache.Local
+	lab *lab
+}
+
+// Publish implements cache.Store.
+func (m meddler) Publish(ctx context.Context, e cache.Entry, evicted ...string) (cache.Entry, error) {
+	if m.lab.meddle != nil && e.Block == pipeline.StateBlock {
+		if err := m.lab.meddle(e); err != nil {
+			return cache.Entry{}, err
+		}
+	}
+	return m.Local.Publish(ctx, e, evicted...)
 }
 
 func newLab(t *testing.T) *lab {
@@ -124,7 +143,7 @@ func (l *lab) planner(text string) *pipeline.Planner {
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return &pipeline.Planner{Graph: graph, Store: l.store, Sources: pipeline.FolderSources{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
+	return &pipeline.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: pipeline.FolderSources{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
 }
 
 func (l *lab) plan(text string) *pipeline.Step {
@@ -157,6 +176,9 @@ func (l *lab) run(text string, stopAt int) error {
 	r := &pipeline.Runner{Planner: p, Jobs: 1, Log: slog.New(l), Observe: func(e pipeline.Event) {
 		if e.Type == pipeline.StageFailed {
 			cause = e.Err
+		}
+		if l.seen != nil && e.Type == pipeline.StageProgress {
+			l.seen(e.Progress)
 		}
 		if stopAt > 0 && e.Block == "train" && e.Progress.Step >= stopAt {
 			cancel(errStop)

@@ -208,7 +208,12 @@ func (l *loop) writeCheckpoint(ctx context.Context) error {
 		return err
 	}
 	if s := l.journal.saved[true][last]; s == nil || !s.loadable {
-		if err := l.write(ctx, true); err != nil {
+		err := l.writeNow(ctx, true)
+		var o overtaken
+		if errors.As(err, &o) {
+			err = l.adopt(ctx, o)
+		}
+		if err != nil {
 			return err
 		}
 	}
