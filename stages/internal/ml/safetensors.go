@@ -75,16 +75,31 @@ func WriteSafetensors(w io.Writer, about map[string]string, tensors []Tensor) er
 	return nil
 }
 
+// piece is how many numbers are encoded at a time: a large tensor is not there
+// twice while it is written.
+const piece = 1 << 18
+
 func writeNumbers(w io.Writer, t Tensor) error {
-	b := make([]byte, 0, 4*(len(t.F32)+len(t.I32)))
-	for _, f := range t.F32 {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+	b := make([]byte, 0, 4*min(piece, len(t.F32)+len(t.I32)))
+	for part := range slices.Chunk(t.F32, piece) {
+		b = b[:0]
+		for _, f := range part {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
 	}
-	for _, i := range t.I32 {
-		b = binary.LittleEndian.AppendUint32(b, uint32(i))
+	for part := range slices.Chunk(t.I32, piece) {
+		b = b[:0]
+		for _, i := range part {
+			b = binary.LittleEndian.AppendUint32(b, uint32(i))
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
 	}
-	_, err := w.Write(b)
-	return err
+	return nil
 }
 
 // ReadSafetensors reads what is in the format, of the dtypes F32 and I32,

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -48,6 +49,38 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	s[0], s[1] = s[1], s[0]
 	if !bytes.Equal(raw, written(t, s)) {
 		t.Error("the order of the tensors changes the bytes")
+	}
+}
+
+// largest remembers the largest write.
+type largest struct {
+	bytes.Buffer
+	size int
+}
+
+func (l *largest) Write(p []byte) (int, error) {
+	l.size = max(l.size, len(p))
+	return l.Buffer.Write(p)
+}
+
+// A tensor that does not divide into pieces is whole when read, and was never
+// encoded all at once.
+func TestLargeTensorsAreWrittenInPieces(t *testing.T) {
+	const n = 2*piece + 5
+	want := []Tensor{{Name: "f", Shape: []int{n}, F32: make([]float32, n)}, {Name: "i", Shape: []int{n}, I32: make([]int32, n)}}
+	for i := range n {
+		want[0].F32[i], want[1].I32[i] = float32(i), int32(-i)
+	}
+	var w largest
+	if err := WriteSafetensors(&w, nil, want); err != nil {
+		t.Fatal(err)
+	}
+	if w.size > 4*piece {
+		t.Errorf("%d bytes are written at a time, more than %d", w.size, 4*piece)
+	}
+	got, err := ReadSafetensors(w.Bytes())
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("other numbers are read: %v", err)
 	}
 }
 
