@@ -20,7 +20,9 @@ const float = 4
 // for each token and layer, as arXiv 2205.05198 counts them, and attention's
 // scores before and after the softmax; in blocks, a number for each row, and one
 // block's scores. With gradient checkpointing they are what enters each layer,
-// and all of one layer. All micro-batches are in one program, and so count.
+// and all of one layer. All micro-batches are in one program, and so count. The
+// copy of parameters and the optimizer's part that is there while a state is
+// written lies on the host, whatever the backend, and does not count.
 func (r *recipe) memory() pipeline.Memory {
 	t, vocabulary := r.model.Traits(), int64(r.vocabulary)
 	micro := int64(r.batch.Sequences) * int64(r.batch.Length)
