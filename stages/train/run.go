@@ -30,13 +30,13 @@ func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
 	if err := l.follow(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(l.writeMetrics(ctx), l.writeProbes(ctx)); err != nil {
-		return err
-	}
 	if t.Checkpoint.Keep != "none" && l.diverged == nil {
-		if err := l.writeCheckpoint(ctx); err != nil {
+		if err := l.writeCheckpoint(ctx); err != nil { // first: it may adopt another lineage, with other rows
 			return err
 		}
+	}
+	if err := errors.Join(l.writeMetrics(ctx), l.writeProbes(ctx)); err != nil {
+		return err
 	}
 	env.Log.Info("trained", "steps", t.Steps, "computed", l.done)
 	return l.journal.sweep(ctx)
