@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,35 +29,84 @@ func (g *globals) cacheCommand() *cobra.Command {
 }
 
 func (g *globals) cacheLsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "ls",
-		Short:   "List the entries, newest first",
-		Long:    "ls lists what the store holds, whichever study it came from." + codes(""),
-		Example: "  ablate cache ls",
+	var study string
+	c := &cobra.Command{
+		Use:   "ls",
+		Short: "List the entries, newest first",
+		Long: "ls lists what the store holds, whichever study it came from. With --study it lists what the\n" +
+			"last run of a study planned; states, which whoever comes next may use, belong to none." + codes(""),
+		Example: "  ablate cache ls\n  ablate cache ls --study coupling\n  ablate cache ls --study .",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			store, err := g.openStore()
 			if err != nil {
 				return err
 			}
+			ours := func(cache.Key) bool { return true }
+			if c.Flags().Changed("study") {
+				if ours, err = plannedBy(store, study); err != nil {
+					return err
+				}
+			}
 			for e, err := range store.Entries(c.Context(), "", "") {
 				if err != nil {
 					return err
 				}
-				g.view().Object(struct {
-					Kind  string      `json:"type"`
-					Entry cache.Entry `json:"entry"`
-				}{"entry", e})
-				var names []string
-				for _, a := range e.Artifacts {
-					names = append(names, a.Name)
+				if ours(e.Key) {
+					g.listEntry(e)
 				}
-				g.view().Text(fmt.Sprintf("%s  %s  %-22s %s\n", e.Key.String()[:12],
-					e.Created.Local().Format("2006-01-02 15:04:05"), e.Block+"."+e.Type, strings.Join(names, ", ")))
 			}
 			return nil
 		},
 	}
+	c.Flags().StringVar(&study, "study", "", "list one study's entries: its `name`, or its folder")
+	return c
+}
+
+func (g *globals) listEntry(e cache.Entry) {
+	g.view().Object(struct {
+		Kind  string      `json:"type"`
+		Entry cache.Entry `json:"entry"`
+	}{"entry", e})
+	var names []string
+	for _, a := range e.Artifacts {
+		names = append(names, a.Name)
+	}
+	g.view().Text(fmt.Sprintf("%s  %s  %-22s %s\n", e.Key.String()[:12],
+		e.Created.Local().Format("2006-01-02 15:04:05"), e.Block+"."+e.Type, strings.Join(names, ", ")))
+}
+
+// plannedBy reports of keys whether the last run of a study planned them. Runs
+// in several folders may go by one name.
+func plannedBy(store *cache.Local, study string) (func(cache.Key) bool, error) {
+	roots, err := store.Roots()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(study)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[cache.Key]bool)
+	known := false
+	var names strings.Builder
+	for _, r := range roots {
+		fmt.Fprintf(&names, "\n    %s  in %s, %s", r.Study, r.Dir, r.Time.Local().Format("2006-01-02 15:04:05"))
+		if r.Study != study && r.Dir != dir {
+			continue
+		}
+		known = true
+		for _, k := range r.Keys {
+			keys[k] = true
+		}
+	}
+	switch {
+	case known:
+		return func(k cache.Key) bool { return keys[k] }, nil
+	case len(roots) == 0:
+		return nil, fmt.Errorf("--study: the store knows of no run of %q, nor of any other", study)
+	}
+	return nil, fmt.Errorf("--study: the store knows of no run of %q. It knows of\n%s", study, names.String())
 }
 
 func (g *globals) cacheDuCommand() *cobra.Command {

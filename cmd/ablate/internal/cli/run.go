@@ -157,7 +157,7 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	}
 	drain()
 	pulled.tell(ctx, g, w)
-	return summary, errors.Join(failure, w.save())
+	return summary, errors.Join(failure, w.recordRoot(plan), w.save()) // once more: keys became known on the way
 }
 
 // answerPartially shows what the analyses say about the trials there are.
