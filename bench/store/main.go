@@ -1,5 +1,6 @@
 // Command store measures the store: one large blob in and out beside what the
-// disk and SHA-256 can do, 10,000 small entries, and a remote over a folder.
+// disk and SHA-256 can do, 10,000 small entries, and remotes: a folder, and S3
+// where versitygw is installed.
 //
 //	go run ./bench/store
 //
@@ -20,7 +21,6 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/fsys"
-	"ablate/cache/remote"
 )
 
 func main() {
@@ -159,7 +159,14 @@ func entries(ctx context.Context, dir string, store *cache.Local) error {
 		return err
 	}
 	fmt.Printf("store lookup entries=%d seconds=%.3f\n", small, time.Since(started).Seconds())
-	return share(ctx, dir, store, keys[:1000])
+	shared := filepath.Join(dir, "shared")
+	if err := os.Mkdir(shared, 0o755); err != nil {
+		return err
+	}
+	if err := share(ctx, dir, "folder", "file://"+shared, store, keys[:1000]); err != nil {
+		return err
+	}
+	return overS3(ctx, dir, store, keys[:1000])
 }
 
 func entry(ctx context.Context, store *cache.Local, i int) (cache.Entry, error) {
@@ -171,42 +178,4 @@ func entry(ctx context.Context, store *cache.Local, i int) (cache.Entry, error) 
 		Key: cache.Int(int64(i)).Key("bench"), Block: "train", Type: "lm", Ingredients: d, Provenance: d, Created: time.Now(),
 		Artifacts: []cache.Artifact{{Name: "metrics", MediaType: "application/octet-stream", Digest: d, Size: 1}},
 	})
-}
-
-func share(ctx context.Context, dir string, store *cache.Local, keys []cache.Key) error {
-	shared := filepath.Join(dir, "shared")
-	if err := os.Mkdir(shared, 0o755); err != nil {
-		return err
-	}
-	r, err := remote.Open(ctx, remote.Options{URL: "file://" + shared})
-	if err != nil {
-		return err
-	}
-	found, err := store.Lookup(ctx, keys...)
-	if err != nil {
-		return err
-	}
-	started := time.Now()
-	for _, f := range found {
-		if _, err := r.Push(ctx, store, f.Entry, nil); err != nil {
-			return err
-		}
-	}
-	fmt.Printf("store push remote=folder entries=%d per_s=%.0f\n", len(keys), float64(len(keys))/time.Since(started).Seconds())
-	other, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "other"))
-	if err != nil {
-		return err
-	}
-	started = time.Now()
-	there, err := r.Find(ctx, keys...)
-	if err != nil {
-		return err
-	}
-	for _, e := range there {
-		if _, err := r.Pull(ctx, other, *e, nil); err != nil {
-			return err
-		}
-	}
-	fmt.Printf("store pull remote=folder entries=%d per_s=%.0f\n", len(keys), float64(len(keys))/time.Since(started).Seconds())
-	return nil
 }
