@@ -114,8 +114,8 @@ func (m *Memory) TryLock(name string) (func() error, bool, error) {
 	}, true, nil
 }
 
-// Link implements FS by a copy: nothing in a store is written to after it has
-// its final name.
+// Link implements FS by a copy, which gets its name when it is whole: nothing in
+// a store is written to after that.
 func (m *Memory) Link(oldname, newname string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,7 +126,11 @@ func (m *Memory) Link(oldname, newname string) error {
 	if err != nil {
 		return err
 	}
-	return afero.WriteFile(m.Fs, newname, b, 0o444)
+	tmp := filepath.Join(filepath.Dir(newname), ".link-"+filepath.Base(newname))
+	if err := afero.WriteFile(m.Fs, tmp, b, 0o444); err != nil {
+		return err
+	}
+	return m.Rename(tmp, newname)
 }
 
 // SyncDir implements FS: memory has nothing to sync.

@@ -73,11 +73,6 @@ func newTransport(ctx context.Context, address, token string) (transport, error)
 	return nil, fmt.Errorf("%q is none of file:///folder, http(s)://host/path, s3://bucket/prefix, gs://bucket/prefix, azblob://container/prefix", address)
 }
 
-// builtWithout is the error of a program that lacks a kind of remote.
-func builtWithout(scheme, tag string) error {
-	return fmt.Errorf("this program was built without %s. Build one that has it from ablate's source:\n\n    go build -tags %s ./cmd/ablate\n", scheme, tag)
-}
-
 func acName(ns string, k cache.Key) string { return "ac/" + placeOf(ns, k).String() }
 func casName(d cache.Digest) string        { return "cas/" + d.Hex() }
 
