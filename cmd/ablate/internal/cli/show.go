@@ -68,7 +68,7 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		return g.showAnalysis(ctx, w, s, format)
 	}
 	inst := w.graph.Instance(s.Address)
-	spec, err := json.MarshalIndent(inst.Spec, "", "  ")
+	spec, err := view.SpecText(inst.Spec)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,9 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		o["key"], o["ingredients"] = s.Key, ingredients
 		fmt.Fprintf(&b, "  key %s\n", s.Key)
 	}
-	fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(string(spec), "\n", "\n  "))
+	if spec != "" {
+		fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(strings.TrimSuffix(spec, "\n"), "\n", "\n  "))
+	}
 	if w, ok := s.Work(); ok {
 		o["work"] = w
 		fmt.Fprintf(&b, "\nSize\n\n  %s parameters, %s FLOP a token (forward and backward), %s tokens: %s FLOP\n",
