@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -345,7 +346,9 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 	}
 	e := Event{Type: StageFailed, Err: err, Elapsed: elapsed}
 	if s.node.kind.Child {
-		e.LogPath = x.runner.launcher(s).LogPath(s.Key)
+		if path := x.runner.launcher(s).LogPath(s.Key); isFile(path) { // not where it never came to a child
+			e.LogPath = path
+		}
 	}
 	x.emit(s, e)
 	x.mu.Lock()
@@ -358,6 +361,11 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 		x.stopping = true
 	}
 	x.changed.Broadcast()
+}
+
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // leave gives a step to its executor, with what depends on it.

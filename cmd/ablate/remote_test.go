@@ -102,6 +102,9 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		if (err == nil) != (step.output == "") || !strings.Contains(said, step.output) {
 			t.Fatalf("%v with token %q and store %s: %v\n%s", step.args, step.token, step.store, err, out)
 		}
+		if strings.Contains(said, "Its log is") { // there was no process that could have one
+			t.Errorf("%v names a log:\n%s", step.args, out)
+		}
 	}
 }
 
