@@ -15,7 +15,7 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 4, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 5, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}

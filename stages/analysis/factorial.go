@@ -228,7 +228,13 @@ func (f *Factorial) analyse(table *trialTable) *result {
 	}
 	r := &result{
 		Version: 3, Response: f.Response, At: f.At.Text, Replicate: f.Replicate, Confidence: f.Confidence,
-		Trials: len(table.trials), Tokens: table.tokens,
+		Trials: len(table.trials),
+	}
+	if table.fewest == table.tokens {
+		r.Tokens = table.tokens
+	} else {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("Some trials were evaluated on %d tokens and some on %d, so part of a difference may be the text's. "+
+			"Where batches differ in size, choose evaluate.batches so that all trials see as many sequences.", table.fewest, table.tokens))
 	}
 	for _, x := range d.factors {
 		r.Factors = append(r.Factors, resultFactor{x.name, x.levels, x.levels[x.baseline]})

@@ -249,11 +249,23 @@ func TestUnpairedSaysSo(t *testing.T) {
 	}
 }
 
+// Losses on different amounts of text are not called the same.
+func TestUnequalEvaluations(t *testing.T) {
+	table := published(t, "rmsnorm", "derf")
+	table.sized(1024)
+	table.sized(4096)
+	table.sized(2048)
+	text := strings.Join(strings.Fields(renderText(analysed(t, table).sections())), " ")
+	if !strings.Contains(text, "evaluated on 1024 tokens and some on 4096") || strings.Contains(text, "the same for every trial") {
+		t.Errorf("the analysis says:\n%s", text)
+	}
+}
+
 // TestRendering keeps the bytes of every form: an analysis is cached under its
 // version, so a change here needs a bump of it.
 func TestRendering(t *testing.T) {
 	table := published(t, "rmsnorm", "derf", "dyt")
-	table.tokens = 16384
+	table.sized(16384)
 	r := analysed(t, table)
 	rows, err := r.csv()
 	if err != nil {

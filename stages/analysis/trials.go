@@ -46,7 +46,8 @@ type trialTable struct {
 	// left says which levels of "only" no trial has.
 	left []string
 
-	tokens int // of the evaluation, 0 when the trials do not say
+	tokens int // of the largest evaluation, 0 when the trials do not say
+	fewest int // of the smallest
 }
 
 // trialInputs is what of the trials enters an analysis's key: display texts,
@@ -109,10 +110,18 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 		}
 		table.trials = append(table.trials, t)
 		if size, err := pick(rows, "val_tokens", finalStep); err == nil {
-			table.tokens = int(size.Value)
+			table.sized(int(size.Value))
 		}
 	}
 	return table, nil
+}
+
+// sized notes on how many tokens a trial was evaluated.
+func (t *trialTable) sized(tokens int) {
+	if t.tokens == 0 {
+		t.fewest = tokens
+	}
+	t.tokens, t.fewest = max(t.tokens, tokens), min(t.fewest, tokens)
 }
 
 // newTrial is an instance's levels, without a response.

@@ -42,7 +42,7 @@ type Batch struct {
 // Evaluate says when and on how much text the validation loss is taken.
 type Evaluate struct {
 	Every   int `hcl:"every,optional" doc:"Steps between evaluations."`
-	Batches int `hcl:"batches,optional" doc:"Batches of validation text, the same for every trial of the study."`
+	Batches int `hcl:"batches,optional" doc:"Batches of validation text, the same for every trial of the study whose batches are of one size."`
 }
 
 // SetDefaults fills an evaluate block.
