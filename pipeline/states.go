@@ -24,7 +24,8 @@ type Resumable interface {
 
 // Survey is how much of an action's work is cached.
 type Survey struct {
-	Text string // what is there and what remains; "" when nothing is there
+	Text string  // what is there and what remains; "" when nothing is there
+	Done float64 // the share of the work that is not to be done again, 1 for all of it
 }
 
 // States is where long work keeps what it has reached: entries of their own in

@@ -81,5 +81,8 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.St
 	if seen != nil {
 		parts = append(parts, "looks at the states after steps "+strings.Join(seen, ", "))
 	}
-	return pipeline.Survey{Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", "))}, nil
+	return pipeline.Survey{
+		Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", ")),
+		Done: 1 - float64(todo)/float64(t.Steps),
+	}, nil
 }

@@ -67,7 +67,7 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
 	line += fmt.Sprintf("%d cached, %d pending", count(pipeline.Hit), count(pipeline.Pending))
-	run, pending := p.Count("train", pipeline.Run)+p.Count("train", pipeline.Resume), p.Count("train", pipeline.Pending)
+	run, pending := p.Count("train", pipeline.Run)+p.Count("train", pipeline.Resume)-onlyLooks(p), p.Count("train", pipeline.Pending)
 	switch {
 	case run+pending == 0:
 		line += "; no trial is trained"
@@ -79,6 +79,17 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 	return line + v.workText(p) + "."
 }
 
+// onlyLooks is how many trials have states for all of their steps, and want
+// something read from them.
+func onlyLooks(p *pipeline.Plan) (n int) {
+	for _, s := range p.Steps {
+		if s.Block == "train" && s.Action == pipeline.Resume && s.Survey.Done == 1 {
+			n++
+		}
+	}
+	return n
+}
+
 // workText says how large the trials are that a run would train.
 func (v *View) workText(p *pipeline.Plan) string {
 	var least, most, memory int64
@@ -88,7 +99,7 @@ func (v *View) workText(p *pipeline.Plan) string {
 			continue
 		}
 		w, ok := s.Work()
-		if !ok {
+		if !ok || s.Survey.Done == 1 {
 			continue
 		}
 		if least == 0 || w.Parameters < least {
@@ -96,7 +107,7 @@ func (v *View) workText(p *pipeline.Plan) string {
 		}
 		most = max(most, w.Parameters)
 		memory = max(memory, w.Memory.Total())
-		flops += w.FLOPs()
+		flops += w.FLOPs() * (1 - s.Survey.Done)
 	}
 	if most == 0 {
 		return ""
