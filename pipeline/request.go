@@ -28,7 +28,8 @@ type Request struct {
 	Inputs      map[string][]RequestInput `json:"inputs,omitempty"`
 	Threads     int                       `json:"threads"`
 	Trace       bool                      `json:"trace,omitempty"`
-	Passes      []string                  `json:"passes,omitempty"` // variables of the environment, by name
+	Passes      []string                  `json:"passes,omitempty"`  // variables of the environment, by name
+	Environ     []string                  `json:"environ,omitempty"` // those of them that the child has to set itself
 	Resources   hcl.Resources             `json:"resources,omitzero"`
 	Timeout     time.Duration             `json:"timeout,omitempty"` // the child's to keep
 	Again       bool                      `json:"again,omitempty"`   // the child may be sent another request afterwards

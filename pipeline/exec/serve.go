@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -90,6 +92,12 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (agai
 	if req.Log != "" {
 		if err := redirect(req.Log); err != nil {
 			return false, err
+		}
+	}
+	for _, kv := range req.Environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return false, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
 	return req.Again, c.do(ctx, req, answer)

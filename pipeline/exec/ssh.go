@@ -60,6 +60,11 @@ func (s *SSH) Launch(ctx context.Context, req pipeline.Request, progress func(pi
 		return fmt.Errorf("it asks for %d GPUs, and executor %q says gpus = %d", n, s.Config.Label, s.Config.GPUs)
 	}
 	req.Program = s.Version
+	for _, kv := range s.Environ { // not on the command line, which others on the host can read
+		if name, _, _ := strings.Cut(kv, "="); slices.Contains(req.Passes, name) {
+			req.Environ = append(req.Environ, kv)
+		}
+	}
 	log, err := openLog(s.LogPath(req.Key), false)
 	if err != nil {
 		return err
@@ -123,11 +128,6 @@ func (s *SSH) remote(at *sshSlot, req pipeline.Request) string {
 	}
 	if req.Threads > 0 {
 		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", req.Threads))
-	}
-	for _, kv := range s.Environ {
-		if name, _, _ := strings.Cut(kv, "="); slices.Contains(req.Passes, name) {
-			words = append(words, quote(kv))
-		}
 	}
 	words = append(words, quote(s.program()), "exec")
 	if !s.Config.Shared {

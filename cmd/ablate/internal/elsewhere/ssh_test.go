@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"ablate/cache"
 )
 
 // TestSSH runs trials over a stand-in for ssh that runs the command here, and
@@ -46,6 +49,32 @@ exec sh -c "$*"
 			if !strings.Contains(line, "CUDA_VISIBLE_DEVICES=0 ") && !strings.Contains(line, "CUDA_VISIBLE_DEVICES=1 ") {
 				t.Errorf("not pinned to one GPU: %s", line)
 			}
+		}
+	})
+
+	t.Run("secrets", func(t *testing.T) {
+		l := &lab{elsewhere: c, dir: t.TempDir()}
+		l.write(t, "study.hcl", `
+data "command" "d" {
+  argv    = ["sh", "-c", "printf %s \"$PASSPHRASE\" > \"$ABLATE_OUTPUTS/said\""]
+  env     = ["PASSPHRASE"]
+  outputs = ["said"]
+  runtime {
+    executor = "main"
+  }
+}
+`)
+		l.write(t, ".ablate/config.hcl", config("  hosts = [\"n1\"]\n"))
+		before := c.environ
+		c.environ = append(slices.Clone(before), "PASSPHRASE=open sesame")
+		defer func() { c.environ = before }()
+		l.ablate(t, 0, "run", "--progress", "none")
+		if out := l.ablate(t, 0, "show", "data.command.d"); !strings.Contains(out, cache.DigestOf([]byte("open sesame")).String()) {
+			t.Errorf("the program was not told:\n%s", out)
+		}
+		raw, err := os.ReadFile(filepath.Join(c.dir, "hosts"))
+		if err != nil || strings.Contains(string(raw), "sesame") {
+			t.Errorf("the command line tells everybody: %v\n%s", err, raw)
 		}
 	})
 
