@@ -28,9 +28,6 @@ const zstdSuffix = ".zst"
 // first byte is handed out.
 const verifyFirst = 16 << 20
 
-// worthAside is the size from which a piece is hashed while it is written.
-const worthAside = 64 << 10
-
 // worthOut is how much of a raw blob is written before the disk gets it: large
 // blobs are hashed, written and synced at the same time.
 const worthOut = 16 << 20
@@ -57,7 +54,7 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("creating a blob: %w", err))
 	}
-	w := &blobWriter{store: s, tmp: tmp, hash: sha256.New(), sink: tmp}
+	w := &blobWriter{store: s, tmp: tmp, hash: newAside(), sink: tmp}
 	if compressible(mediaType) {
 		w.suffix = zstdSuffix
 		w.zstd = encoders.Get().(*zstd.Encoder)
@@ -91,7 +88,7 @@ type blobWriter struct {
 	tmp    afero.File
 	zstd   *zstd.Encoder // nil for raw blobs
 	sink   io.Writer
-	hash   hash.Hash
+	hash   *aside
 	size   int64
 	out    int64          // of size, what the disk is getting
 	outs   sync.WaitGroup // hints under way
@@ -102,25 +99,24 @@ type blobWriter struct {
 
 // Write implements io.Writer.
 func (w *blobWriter) Write(p []byte) (int, error) {
-	hashed := make(chan struct{})
-	hash := func() { w.hash.Write(p); close(hashed) }
-	if len(p) >= worthAside {
-		go hash()
-	} else {
-		hash()
+	written := 0
+	for len(p) > 0 && w.failed == nil {
+		piece := p[:min(len(p), mostAside)]
+		w.hash.write(piece)
+		n, err := w.sink.Write(piece) // a short one fails, so that its digest does not matter
+		written += n
+		if err != nil {
+			w.failed = advise(fmt.Errorf("writing a blob: %w", err))
+		}
+		p = p[len(piece):]
 	}
-	n, err := w.sink.Write(p)
-	<-hashed // a short write fails, so that its digest does not matter
-	w.size += int64(n)
-	if err != nil {
-		w.failed = advise(fmt.Errorf("writing a blob: %w", err))
-	}
+	w.size += int64(written)
 	if size := w.size - w.out; w.zstd == nil && size >= worthOut {
 		from := w.out
 		w.out = w.size
 		w.outs.Go(func() { fsys.WriteOut(w.tmp, from, size) })
 	}
-	return n, w.failed
+	return written, w.failed
 }
 
 // Commit implements Writer. After a write that failed it fails, too: not every
@@ -140,10 +136,11 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 		err = w.zstd.Close()
 		w.retire()
 	}
-	if err := errors.Join(err, w.tmp.Sync(), w.tmp.Close()); err != nil {
+	err = errors.Join(err, w.tmp.Sync(), w.tmp.Close())
+	d := w.hash.end()
+	if err != nil {
 		return Digest{}, 0, advise(fmt.Errorf("writing a blob: %w", err))
 	}
-	d := Digest(w.hash.Sum(nil))
 	err = w.store.link(w.tmp.Name(), w.store.blobPath(d, w.suffix))
 	if errors.Is(err, fs.ErrExist) {
 		// Young again, so that no collection takes it before its new entry names
@@ -165,6 +162,7 @@ func (w *blobWriter) Abort() error {
 		return nil
 	}
 	w.done = true
+	w.hash.end()
 	w.outs.Wait()
 	if w.zstd != nil {
 		w.retire() // what it has not written is thrown away
