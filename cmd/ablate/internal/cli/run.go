@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,13 +219,27 @@ func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Ru
 }
 
 // recordRoot writes down what the run needs before it starts, so that nothing
-// of it can be collected meanwhile.
+// of it can be collected meanwhile. A run of a part of the study gives up
+// nothing of the rest.
 func (w *workspace) recordRoot(plan *pipeline.Plan) error {
 	root := cache.Root{Study: w.graph.Study.Name, Dir: w.graph.Study.Dir, Time: time.Now().UTC()}
 	for _, s := range plan.Steps {
 		if !s.Key.IsZero() {
 			root.Keys = append(root.Keys, s.Key)
 		}
+	}
+	if w.planner.Select != nil {
+		before, err := w.store.Roots()
+		if err != nil {
+			return fmt.Errorf("reading what earlier runs need: %w", err)
+		}
+		for _, r := range before {
+			if r.Study == root.Study && r.Dir == root.Dir {
+				root.Keys = append(root.Keys, r.Keys...)
+			}
+		}
+		slices.SortFunc(root.Keys, func(a, b cache.Key) int { return bytes.Compare(a[:], b[:]) })
+		root.Keys = slices.Compact(root.Keys)
 	}
 	return w.store.PutRoot(root)
 }
