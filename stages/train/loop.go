@@ -168,8 +168,12 @@ func (l *loop) goTo(ctx context.Context, step int) error {
 // cover computes a span.
 func (l *loop) cover(ctx context.Context, s span) error {
 	if err := l.goTo(ctx, s.from); err != nil {
-		if ctx.Err() != nil {
+		var device *ml.DeviceError
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.As(err, &device): // the state may be as good as ever
+			return err
 		}
 		l.env.Log.Warn("a state cannot be loaded", "steps", s.from, "error", err)
 		l.journal.at(s.from).loadable = false

@@ -49,7 +49,7 @@ func (m *machine) start(params [][]float32) error {
 func (m *machine) fill(values [][]float32) error {
 	for _, buf := range m.state {
 		if err := buf.Finalize(); err != nil {
-			return fmt.Errorf("freeing a state: %w", err)
+			return &ml.DeviceError{Err: fmt.Errorf("freeing a state: %w", err)}
 		}
 	}
 	m.state = m.state[:0:0]

@@ -18,6 +18,10 @@ import (
 
 // Run implements pipeline.Stage.
 func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
+	return t.explain(env.Inputs, t.run(ctx, env))
+}
+
+func (t *LM) run(ctx context.Context, env *pipeline.Env) error {
 	text, err := t.tokens(env, trainTokens)
 	if err != nil {
 		return err

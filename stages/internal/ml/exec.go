@@ -20,7 +20,7 @@ type Exec struct {
 func Compile(b compute.Backend, p Program) (*Exec, error) {
 	g, err := build(b, p)
 	if err != nil {
-		return nil, err
+		return nil, &DeviceError{err}
 	}
 	return &Exec{program: p, backend: b, graph: g}, nil
 }
@@ -37,7 +37,7 @@ func (e *Exec) Run(in []compute.Buffer, donate []bool) ([]compute.Buffer, error)
 	}
 	out, err := e.graph.Executable().Execute(in, donate, 0)
 	if err != nil {
-		return nil, fmt.Errorf("running %s: %w", e.program.Name, err)
+		return nil, &DeviceError{fmt.Errorf("running %s: %w", e.program.Name, err)}
 	}
 	return out, nil
 }
@@ -49,7 +49,7 @@ func (e *Exec) Finalize() { e.graph.Finalize() }
 func NewBuffer[T float32 | int32 | uint32](b compute.Backend, shape []int, values []T) (compute.Buffer, error) {
 	buf, err := b.BufferFromFlatData(0, values, shapes.Make(dtypes.FromGenericsType[T](), shape...))
 	if err != nil {
-		return nil, fmt.Errorf("copying %v values to the backend: %w", shape, err)
+		return nil, &DeviceError{fmt.Errorf("copying %v values to the backend: %w", shape, err)}
 	}
 	return buf, nil
 }
@@ -63,11 +63,11 @@ func Scalar(b compute.Backend, v float32) (compute.Buffer, error) {
 func Float32s(buf compute.Buffer) ([]float32, error) {
 	shape, err := buf.Shape()
 	if err != nil {
-		return nil, fmt.Errorf("reading a buffer: %w", err)
+		return nil, &DeviceError{fmt.Errorf("reading a buffer: %w", err)}
 	}
 	out := make([]float32, shape.Size())
 	if err := buf.ToFlatData(out); err != nil {
-		return nil, fmt.Errorf("reading a buffer of shape %s: %w", shape, err)
+		return nil, &DeviceError{fmt.Errorf("reading a buffer of shape %s: %w", shape, err)}
 	}
 	return out, nil
 }

@@ -1,0 +1,29 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"ablate/pipeline"
+	"ablate/stages/internal/ml"
+)
+
+// explain says what to do where a trial's device failed. The trial's result is
+// not published, and the states it wrote are kept, so nothing is lost.
+func (t *LM) explain(in pipeline.Inputs, err error) error {
+	var device *ml.DeviceError
+	if t.Backend == "go" || !errors.As(err, &device) {
+		return err
+	}
+	said, _, _ := strings.Cut(err.Error(), "\n") // the rest is the other side's trace
+	if !device.OutOfMemory() {
+		return fmt.Errorf("%s failed: %s. What the trial had saved is kept: once the device works, the same command goes on from there", t.Backend, said)
+	}
+	m := t.recipe(in).memory()
+	return fmt.Errorf("%s has too little free memory: this trial needs about %s (parameters %s, optimizer %s, gradients %s, logits %s, activations %s, the update %s). "+
+		"Another process may hold some of the device's (nvidia-smi). Smaller batch.sequences with a larger accumulate, loss_chunk, gradient_checkpointing, or a model's attention = \"flash\" take less. It said: %s",
+		t.Backend, gib(m.Total()), gib(m.Parameters), gib(m.State), gib(m.Gradients), gib(m.Logits), gib(m.Activations), gib(m.Update), said)
+}
+
+func gib(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }

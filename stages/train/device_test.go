@@ -1,0 +1,87 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
+
+	"ablate/pipeline"
+	"ablate/stages/internal/backend"
+	"ablate/stages/internal/ml"
+)
+
+// full is a backend whose memory is full from some moment on.
+type full struct {
+	compute.Backend
+	now bool
+}
+
+const tooMuch = "PJRT error (code=8): Out of memory while trying to allocate 17179869184 bytes.\nframe 1"
+
+// BufferFromFlatData implements compute.Backend.
+func (f *full) BufferFromFlatData(device compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
+	if f.now {
+		return nil, errors.New(tooMuch)
+	}
+	return f.Backend.BufferFromFlatData(device, flat, shape)
+}
+
+// A device that fails while a state is loaded, or the start, takes no state away.
+func TestAFullDeviceLosesNoState(t *testing.T) {
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &LM{Steps: 10, Accumulate: 1, Batch: Batch{2, 8}, Schedule: &Schedule{Constant: &Constant{}}, Backend: "xla:cuda"}
+	in := exampleInputs()
+	r := spec.recipe(in)
+	start := func() [][]float32 { return initialise(r.params, ml.NewStream(0, "init", "1")) }
+	device := &full{Backend: b}
+	m, err := newMachine(device, r, start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	device.now = true
+	l := &loop{spec: spec, env: &pipeline.Env{Log: slog.New(slog.DiscardHandler)}, recipe: r, machine: m, init: start, at: -1,
+		journal: &journal{saved: map[bool]map[int]*saved{false: {}, true: {}}}}
+	err = l.cover(t.Context(), span{0, 10})
+	var failed *ml.DeviceError
+	if !errors.As(err, &failed) || !failed.OutOfMemory() {
+		t.Errorf("from the start: %v, want that memory lacks", err)
+	}
+	said := spec.explain(in, err).Error()
+	for _, want := range []string{"xla:cuda has too little free memory", "needs about 0.0", "nvidia-smi", "allocate 17179869184 bytes"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the message says\n%s\nand not %q", said, want)
+		}
+	}
+	if strings.Contains(said, "frame") {
+		t.Errorf("the message has the device's trace:\n%s", said)
+	}
+}
+
+func TestWhatADeviceSays(t *testing.T) {
+	in, spec := exampleInputs(), &LM{Accumulate: 1, Batch: Batch{2, 8}, Backend: "xla:cuda"}
+	for said, full := range map[string]bool{
+		tooMuch:                         true,
+		"RESOURCE_EXHAUSTED: allocator": true,
+		"CUDA_ERROR_OUT_OF_MEMORY: out of memory":               true,
+		"PJRT error (code=13): CUDA_ERROR_ILLEGAL_ADDRESS: x":   false,
+		"PJRT error (code=14): the device has fallen off a bus": false,
+	} {
+		err := fmt.Errorf("running step: %w", &ml.DeviceError{Err: errors.New(said)})
+		got := spec.explain(in, err).Error()
+		if strings.Contains(got, "too little free memory") != full || strings.Contains(got, "is kept") == full {
+			t.Errorf("of %q it says\n%s", said, got)
+		}
+	}
+	other := errors.New("the disk is full")
+	if got := spec.explain(in, other); got != other || spec.explain(in, nil) != nil {
+		t.Errorf("what is not the device's fault becomes %v", got)
+	}
+}
