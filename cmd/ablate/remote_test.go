@@ -192,8 +192,11 @@ func TestPushToADeadRemote(t *testing.T) {
 		t.Fatalf("the run exits with %d:\n%s", code, notes)
 	}
 	code, out, notes := ablate("cache", "push")
-	left := fmt.Sprintf("%d entries were not pushed", norms-lives)
-	if code != 3 || strings.Count(notes, "refuses us (403)") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "goes on where it was") {
+	// What failed before the last success is told one by one: with several
+	// entries under way at a time, a few may.
+	alone := strings.Count(notes, "refuses us (403)") - 1
+	left := fmt.Sprintf("%d entries were not pushed", norms-lives-alone)
+	if code != 3 || alone < 0 || alone > lives || strings.Count(notes, "The remote failed") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "goes on where it was") {
 		t.Errorf("the push exits with %d, want 3, once why, and %q:\n%s", code, left, notes)
 	}
 	if !strings.Contains(out, fmt.Sprintf("%d entries pushed", lives)) {
