@@ -1,12 +1,9 @@
 package cache
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"ablate/cache/fsys"
@@ -41,7 +38,7 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 	if err != nil {
 		return s.copied(ctx, d)
 	}
-	if got := Digest(sha256.Sum256(b)); got != d {
+	if got := DigestOf(b); got != d {
 		s.quarantine(path)
 		err := fmt.Errorf("its bytes have the digest %s", got)
 		return nil, errors.Join(&DamagedError{What: "blob " + d.String(), Path: path, Err: err}, unmap())
@@ -51,14 +48,9 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 
 // copied reads a blob that cannot be mapped.
 func (s *Local) copied(ctx context.Context, d Digest) (*Mapped, error) {
-	r, err := s.Open(ctx, d)
+	b, err := ReadAll(ctx, s, d)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	var b bytes.Buffer
-	if _, err := io.Copy(&b, r); err != nil {
-		return nil, err
-	}
-	return &Mapped{b.Bytes(), func() error { return nil }}, nil
+	return &Mapped{b, func() error { return nil }}, nil
 }
