@@ -4,6 +4,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -115,19 +116,8 @@ func (c *cloud) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	hint := c.advise(err)
 	code, said := c.answer(err)
-	switch {
-	case hint != "":
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		hint = "we may not do this there: check the credentials and the bucket's policy"
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		hint = "the object store is too busy, also when asked again: try later"
-	case code >= http.StatusInternalServerError:
-		hint = "the object store fails, also when asked again: try later"
-	default:
-		hint = adviseConnection(err)
-	}
+	hint := cmp.Or(c.advise(err), adviseStatus(code, err))
 	switch {
 	case hint != "" && code != 0:
 		return fmt.Errorf("%s: %s (%d %s)", c.name, hint, code, said)

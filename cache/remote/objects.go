@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -67,6 +68,20 @@ func (s objectStore) check(ctx context.Context) error {
 		return why
 	}
 	return err
+}
+
+// adviseStatus says what to do about what any object store answers, or about
+// the way there; "" where there is nothing to say. code is 0 without an answer.
+func adviseStatus(code int, err error) string {
+	switch {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return "we may not do this there: check the credentials and the bucket's policy"
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
+		return "the object store is too busy, also when asked again: try later"
+	case code >= http.StatusInternalServerError:
+		return "the object store fails, also when asked again: try later"
+	}
+	return adviseConnection(err)
 }
 
 // parts lists the objects of a large blob, in order.

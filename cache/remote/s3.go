@@ -82,14 +82,10 @@ func (b *bucket) explain(err error) error {
 		hint = "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 	case said == "RequestTimeTooSkewed":
 		hint = "the clocks of the server and of this machine differ: set this machine's"
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		hint = "we may not do this there: check the credentials and the bucket's policy"
-	case code == http.StatusTooManyRequests, said == "SlowDown", code == http.StatusServiceUnavailable:
-		hint = "the object store is too busy, also when asked again: try later"
-	case code >= http.StatusInternalServerError:
-		hint = "the object store fails, also when asked again: try later"
+	case said == "SlowDown":
+		hint = adviseStatus(http.StatusServiceUnavailable, err)
 	default:
-		hint = adviseConnection(err)
+		hint = adviseStatus(code, err)
 	}
 	if hint != "" {
 		return fmt.Errorf("s3://%s: %s (%w)", b.name, hint, err)
