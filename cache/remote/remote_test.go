@@ -107,6 +107,42 @@ func TestS3Mistakes(t *testing.T) {
 	}
 }
 
+// Who comes second returns when the first's object is there; when the first
+// fails, the object is written after all.
+func TestS3Contested(t *testing.T) {
+	ctx := context.Background()
+	p := startS3(t)
+	for _, code := range []int{http.StatusConflict, http.StatusPreconditionFailed} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			r, err := p.Connect(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var refusals atomic.Int32
+			p.Wire.Break(func(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-chan struct{}) {
+				if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/ac/") && refusals.Add(1) <= 3 {
+					io.Copy(io.Discard, r.Body)
+					w.WriteHeader(code)
+					return
+				}
+				server.ServeHTTP(w, r)
+			})
+			from := cachetest.Memory(t)
+			e := cachetest.Entry(cachetest.Key(fmt.Sprint(code)), cachetest.Put(t, from, "result"), 6)
+			e.Ingredients, e.Provenance = cachetest.Put(t, from, "doc"), cachetest.Put(t, from, "doc")
+			if e, err = from.Publish(ctx, e); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Push(ctx, from, e, nil); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := r.Find(ctx, e.Key); err != nil || found[0] == nil || refusals.Load() != 4 {
+				t.Errorf("Find after Push = %v, %v, and %d writes, want 4", found, err, refusals.Load())
+			}
+		})
+	}
+}
+
 // Whatever an object store answers, the message says what to do.
 func TestS3Answers(t *testing.T) {
 	var code int

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -114,18 +115,45 @@ func (b *bucket) exists(ctx context.Context, key string) (bool, error) {
 	return err == nil, b.explain(err)
 }
 
+// create waits for who was first: its object is there when we return, so that
+// everybody who published a result reads the same one. S3 answers a conflict
+// while another request for the key runs, and that one may still fail; servers
+// that speak like S3 may even say that an object exists shortly before it does.
 func (b *bucket) create(ctx context.Context, key string, raw []byte) error {
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		taken, err := b.put(ctx, key, raw)
+		if !taken {
+			return b.explain(err)
+		}
+		if there, err := b.exists(ctx, key); there || err != nil {
+			return err
+		}
+		if wait > settling {
+			return fmt.Errorf("s3://%s: the server says that %s is there already, and that it is not: check the server (%w)", b.name, key, err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// settling is about half of the time that a server has to decide whether an
+// object is there.
+const settling = 2 * time.Second
+
+// put reports taken when the key is, or is being, somebody else's.
+func (b *bucket) put(ctx context.Context, key string, raw []byte) (taken bool, err error) {
 	sum := sha256.Sum256(raw)
-	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+	_, err = b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(b.name), Key: aws.String(key), Body: moving(ctx, bytes.NewReader(raw)), ContentLength: aws.Int64(int64(len(raw))),
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
 	var response interface{ HTTPStatusCode() int }
 	if errors.As(err, &response) {
-		switch response.HTTPStatusCode() {
-		case http.StatusPreconditionFailed, http.StatusConflict: // somebody else was first, or is being
-			return nil
-		}
+		code := response.HTTPStatusCode()
+		taken = code == http.StatusPreconditionFailed || code == http.StatusConflict
 	}
-	return b.explain(err)
+	return taken, err
 }
