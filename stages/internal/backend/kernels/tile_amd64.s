@@ -10,6 +10,22 @@
 	VFMADD231PS Z16, r, lo \
 	VFMADD231PS Z17, r, hi
 
+// One term of all 8 x 32 elements.
+#define TERM \
+	VMOVUPS (DX), Z16 \
+	VMOVUPS 64(DX), Z17 \
+	ROW((AX), Z18, Z0, Z1) \
+	ROW((AX)(BX*1), Z19, Z2, Z3) \
+	ROW((AX)(BX*2), Z20, Z4, Z5) \
+	ROW((AX)(R9*1), Z21, Z6, Z7) \
+	ROW((R10), Z22, Z8, Z9) \
+	ROW((R10)(BX*1), Z23, Z10, Z11) \
+	ROW((R10)(BX*2), Z24, Z12, Z13) \
+	ROW((R10)(R9*1), Z25, Z14, Z15) \
+	ADDQ CX, AX \
+	ADDQ CX, R10 \
+	ADDQ $128, DX
+
 #define ADDROW(lo, hi) \
 	VADDPS (R11), lo, lo \
 	VADDPS 64(R11), hi, hi \
@@ -65,23 +81,48 @@ TEXT ·tile8x32(SB), NOSPLIT, $0-64
 	NEARROW
 	NEARROW
 
-terms:
-	VMOVUPS (DX), Z16
-	VMOVUPS 64(DX), Z17
-	ROW((AX), Z18, Z0, Z1)
-	ROW((AX)(BX*1), Z19, Z2, Z3)
-	ROW((AX)(BX*2), Z20, Z4, Z5)
-	ROW((AX)(R9*1), Z21, Z6, Z7)
-	ROW((R10), Z22, Z8, Z9)
-	ROW((R10)(BX*1), Z23, Z10, Z11)
-	ROW((R10)(BX*2), Z24, Z12, Z13)
-	ROW((R10)(R9*1), Z25, Z14, Z15)
-	ADDQ CX, AX
-	ADDQ CX, R10
-	ADDQ $128, DX
-	DECQ R8
-	JNZ terms
+	// So do, with every eight terms, eight lines of the next rows of a: lines of
+	// eight rows, or of eight columns where rows lie together.
+	LEAQ (AX)(BX*8), R12
+	MOVQ BX, R13
+	CMPQ BX, $4
+	CMOVQEQ CX, R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R13*4), R15
 
+eight:
+	SUBQ $8, R8
+	JLT few
+	TERM
+	PREFETCHT0 (R12)
+	TERM
+	PREFETCHT0 (R12)(R13*1)
+	TERM
+	PREFETCHT0 (R12)(R13*2)
+	TERM
+	PREFETCHT0 (R12)(R14*1)
+	TERM
+	PREFETCHT0 (R15)
+	TERM
+	PREFETCHT0 (R15)(R13*1)
+	TERM
+	PREFETCHT0 (R15)(R13*2)
+	TERM
+	PREFETCHT0 (R15)(R14*1)
+	LEAQ (R12)(CX*8), R12
+	LEAQ (R15)(CX*8), R15
+	JMP eight
+
+few:
+	ADDQ $8, R8
+	JEQ summed
+
+term:
+	TERM
+	DECQ R8
+	JNZ term
+
+summed:
 	CMPQ add+56(FP), $0
 	JEQ store
 	ADDROW(Z0, Z1)
