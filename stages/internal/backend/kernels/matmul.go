@@ -18,6 +18,7 @@ type workspace struct {
 	panels []float32 // of b: [panels][terms][32]
 	rows   []float32 // the last rows of a, padded with zeros: [8][terms]
 	tile   []float32 // what reaches over an edge of c
+	packed *float32  // the first element of the b that panels hold whole
 }
 
 var workspaces = sync.Pool{New: func() any {
@@ -28,6 +29,14 @@ var workspaces = sync.Pool{New: func() any {
 	}
 }}
 
+// working calls f with a workspace. Factors must keep their values meanwhile.
+func working(f func(w *workspace)) {
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	w.packed = nil
+	f(w)
+}
+
 // matrix is a strided view: element (i, j) is x[i*row+j*col].
 type matrix struct {
 	x        []float32
@@ -37,19 +46,25 @@ type matrix struct {
 func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.row, m.col} }
 
 // multiply computes c = a b for a of [m, k] and b of [k, n]; columns of c lie
-// together.
-func multiply(c, a, b matrix, m, n, k int) {
-	w := workspaces.Get().(*workspace)
-	defer workspaces.Put(w)
+// together. A b that is packed whole stays so for the next product with it.
+func (w *workspace) multiply(c, a, b matrix, m, n, k int) {
+	first := &b.x[0]
+	packed := w.packed == first
+	w.packed = nil
 	for j := 0; j < n; j += blockWide {
 		wide := min(blockWide, n-j)
 		for p := 0; p < k; p += blockTerms {
 			terms := min(blockTerms, k-p)
-			pack(w.panels, b.from(p, j), terms, wide)
+			if !packed {
+				pack(w.panels, b.from(p, j), terms, wide)
+			}
 			for i := 0; i < m; i += blockRows {
 				w.block(c.from(i, j), a.from(i, p), min(blockRows, m-i), wide, terms, p > 0)
 			}
 		}
+	}
+	if n <= blockWide && k <= blockTerms {
+		w.packed = first
 	}
 }
 

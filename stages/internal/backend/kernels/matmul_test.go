@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -56,7 +57,7 @@ func TestMultiply(t *testing.T) {
 			}
 			for _, wideTiles = range wide {
 				c := make([]float32, m*(n+3))
-				multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k)
+				working(func(w *workspace) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
 				if first == nil {
 					first = c
 				}
@@ -98,9 +99,33 @@ func BenchmarkMultiply(b *testing.B) {
 				mx = matrix{x, 1, s.m}
 			}
 			for b.Loop() {
-				multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k)
+				working(func(w *workspace) { w.multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k) })
 			}
 			b.ReportMetric(2*float64(s.m*s.n*s.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
 	}
+}
+
+// What is packed serves the next product with the same factor, and no other.
+func TestMultiplyAgain(t *testing.T) {
+	if !hasTiles {
+		t.Skip("no tiles on this machine")
+	}
+	const m, n, k = 9, 40, 24
+	b1, b2, long := random(k*n), random(k*n), random(2*blockTerms*n)
+	working(func(w *workspace) {
+		for i, use := range []struct {
+			b []float32
+			k int
+		}{{b1, k}, {b1, k}, {b2, k}, {long, 2 * blockTerms}, {long, 2 * blockTerms}, {b1, k}, {b1, k}} {
+			a, got, want := random(m*use.k), make([]float32, m*n), make([]float32, m*n)
+			w.multiply(matrix{got, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
+			working(func(w *workspace) {
+				w.multiply(matrix{want, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("product %d differs from the same in a workspace of its own", i)
+			}
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"cmp"
 	"reflect"
 	"runtime"
 	"slices"
@@ -116,6 +117,8 @@ func strides(n *node, views []view, where view) (*product, bool) {
 	case p.n > 1 && p.c.col != 1, p.n < tileRows && p.m > p.n && turns:
 		p.turn()
 	}
+	// The same b one time after the other is packed once.
+	slices.SortStableFunc(p.batch, func(x, y loop) int { return cmp.Compare(min(y.b, 1), min(x.b, 1)) })
 	return p, true
 }
 
@@ -191,10 +194,12 @@ func (p *product) run(c, a, b []float32) {
 	}
 	if count >= 2*runtime.GOMAXPROCS(0) {
 		parallel(count, each, func(from, to int) {
-			for i := from; i < to; i++ {
-				a, b, c := one(i)
-				multiply(c, a, b, p.m, p.n, p.k)
-			}
+			working(func(w *workspace) {
+				for i := from; i < to; i++ {
+					a, b, c := one(i)
+					w.multiply(c, a, b, p.m, p.n, p.k)
+				}
+			})
 		})
 		return
 	}
@@ -204,14 +209,14 @@ func (p *product) run(c, a, b []float32) {
 			strips := (p.m + tileRows - 1) / tileRows
 			shared(strips, each/strips, 1, func(from, to int) {
 				first, end := from*tileRows, min(to*tileRows, p.m)
-				multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.n, p.k)
+				working(func(w *workspace) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.n, p.k) })
 			})
 			continue
 		}
 		strips := (p.n + panelWidth - 1) / panelWidth
 		parallel(strips, each/strips, func(from, to int) {
 			first, end := from*panelWidth, min(to*panelWidth, p.n)
-			multiply(c.from(0, first), a, b.from(0, first), p.m, end-first, p.k)
+			working(func(w *workspace) { w.multiply(c.from(0, first), a, b.from(0, first), p.m, end-first, p.k) })
 		})
 	}
 }
