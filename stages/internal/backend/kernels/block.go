@@ -116,20 +116,50 @@ func offset(rows []part, i int) int {
 	return at
 }
 
+// runs calls f for rows that lie evenly: the first of them, where it begins, how
+// many they are, and how far apart.
+func runs(rows []part, first, n int, f func(i, at, count, step int)) {
+	if len(rows) == 0 {
+		f(0, 0, n, 0)
+		return
+	}
+	last := rows[len(rows)-1]
+	for i := 0; i < n; {
+		count := min(n-i, last.size-(first+i)%last.size)
+		f(i, offset(rows, first+i), count, last.stride)
+		i += count
+	}
+}
+
+// move copies one row.
+func move(to, from []float32, width int) {
+	if width == 16 { // half of a small head, whose embedding turns by halves
+		*(*[16]float32)(to) = *(*[16]float32)(from)
+		return
+	}
+	copy(to[:width], from)
+}
+
 // load copies the rows of a feed to its register.
 func (w *worker) load(f feed) {
-	x := w.inputs[f.input]
+	x := w.inputs[f.input][f.at:]
 	switch f.form {
 	case full:
 		to := w.full(f.to)
-		for i := range w.n {
-			copy(to[i*w.width:(i+1)*w.width], x[f.at+offset(f.rows, w.at+i):])
-		}
+		runs(f.rows, w.at, w.n, func(i, at, count, step int) {
+			for range count {
+				move(to[i*w.width:], x[at:], w.width)
+				i, at = i+1, at+step
+			}
+		})
 	case column:
 		to := w.column(f.to)
-		for i := range w.n {
-			to[i] = x[f.at+offset(f.rows, w.at+i)]
-		}
+		runs(f.rows, w.at, w.n, func(i, at, count, step int) {
+			for range count {
+				to[i] = x[at]
+				i, at = i+1, at+step
+			}
+		})
 	}
 }
 
@@ -170,10 +200,13 @@ func (w *worker) step(s *step) {
 	switch s.to.form {
 	case pieces:
 		for j, target := range w.program.results[s.to.index].pieces {
-			from := w.values(s.operands[j])
-			for i := range w.n {
-				copy(w.results[s.to.index][target.at+offset(target.rows, w.at+i):][:w.width], from[i*w.width:])
-			}
+			from, to := w.values(s.operands[j]), w.results[s.to.index][target.at:]
+			runs(target.rows, w.at, w.n, func(i, at, count, step int) {
+				for range count {
+					move(to[at:], from[i*w.width:], w.width)
+					i, at = i+1, at+step
+				}
+			})
 		}
 		return
 	case total:
