@@ -170,9 +170,8 @@ func execProduct(backend unsafe.Pointer, n *node, inputs []*buffer, _ []bool) (*
 	return out, nil
 }
 
-// run shares the work by whole products where there are enough, by rows of a
-// where there are many, since each core packs all of b then, and by columns of b
-// otherwise.
+// run shares the work by whole products where there are enough, and else one
+// product by columns of b or rows of a.
 func (p *product) run(c, a, b []float32) {
 	count := 1
 	for _, l := range p.batch {
@@ -205,18 +204,31 @@ func (p *product) run(c, a, b []float32) {
 	}
 	for i := range count {
 		a, b, c := one(i)
-		if p.m >= 4*blockRows || p.n <= panelWidth {
-			strips := (p.m + tileRows - 1) / tileRows
-			shared(strips, each/strips, 1, func(from, to int) {
-				first, end := from*tileRows, min(to*tileRows, p.m)
-				working(func(w *workspace) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.n, p.k) })
-			})
-			continue
-		}
-		strips := (p.n + panelWidth - 1) / panelWidth
-		parallel(strips, each/strips, func(from, to int) {
-			first, end := from*panelWidth, min(to*panelWidth, p.n)
-			working(func(w *workspace) { w.multiply(c.from(0, first), a, b.from(0, first), p.m, end-first, p.k) })
-		})
+		p.share(a, b, c, each)
 	}
+}
+
+// share shares a product among the cores. Equal parts of many columns are best:
+// each core packs its own part of b, and reads all of a. With rows of a, of which
+// there must be many, each core packs all of b. What is neither is shared by few
+// columns at a time, for the sake of balance.
+func (p *product) share(a, b, c matrix, each int) {
+	panels, cores := (p.n+panelWidth-1)/panelWidth, runtime.GOMAXPROCS(0)
+	equal := panels%cores == 0 || panels >= 16*cores
+	most := partsEach
+	switch {
+	case equal && panels >= 4*cores:
+		most = 1
+	case p.m >= 4*blockRows, panels == 1:
+		strips := (p.m + tileRows - 1) / tileRows
+		shared(strips, each/strips, 1, func(from, to int) {
+			first, end := from*tileRows, min(to*tileRows, p.m)
+			working(func(w *workspace) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.n, p.k) })
+		})
+		return
+	}
+	shared(panels, each/panels, most, func(from, to int) {
+		first, end := from*panelWidth, min(to*panelWidth, p.n)
+		working(func(w *workspace) { w.multiply(c.from(0, first), a, b.from(0, first), p.m, end-first, p.k) })
+	})
 }
