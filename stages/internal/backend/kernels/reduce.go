@@ -85,17 +85,12 @@ func sumColumns(out, x []float32, rows, stride int) {
 		sumColumns(out, x, half, stride)
 		rest := make([]float32, len(out))
 		sumColumns(rest, x[half*stride:], rows-half, stride)
-		for c, v := range rest {
-			out[c] += v
-		}
+		add.both(out, out, rest)
 		return
 	}
 	clear(out)
 	for j := range rows {
-		row := x[j*stride:][:len(out)]
-		for c, v := range row {
-			out[c] += v
-		}
+		add.both(out, out, x[j*stride:][:len(out)])
 	}
 }
 
@@ -129,8 +124,8 @@ func reduce(y, x []float32, before, length, after int, highest bool) {
 	if highest {
 		columns = highestColumns
 	}
-	// Columns are parts that do not touch each other.
-	parallel(after, before*length, func(from, to int) {
+	// Columns are parts that do not touch each other. They are as wide as can be.
+	shared(after, before*length, 1, func(from, to int) {
 		for i := range before {
 			columns(y[i*after+from:i*after+to], x[i*length*after+from:], length, after)
 		}
