@@ -1,6 +1,6 @@
 // Package kernels gives GoMLX's pure-Go backend faster ways to do what training
 // spends its time on: matrix products, element-wise arithmetic with broadcasting,
-// transposes, sums and maxima along axes, exponentials. Shapes and dtypes that it does not
+// transposes, sums and maxima along axes, rows of tables, exponentials. Shapes and dtypes that it does not
 // know go to the backend's own code.
 //
 // The backend has a table of executors by operation, with a priority for "user
@@ -108,9 +108,11 @@ func replaceExecutors() {
 
 // table makes the executor of an operation, given the one to fall back on.
 var table = map[compute.OpType]func(executor) executor{
-	compute.OpTypeTranspose: transposing,
-	compute.OpTypeReduceSum: reducing(false),
-	compute.OpTypeReduceMax: reducing(true),
+	compute.OpTypeTranspose:  transposing,
+	compute.OpTypeReduceSum:  reducing(false),
+	compute.OpTypeReduceMax:  reducing(true),
+	compute.OpTypeGather:     gathering,
+	compute.OpTypeScatterSum: scattering,
 }
 
 // sameLayout compares the declarations above with the backend's types, and looks

@@ -97,6 +97,36 @@ func TestSameBits(t *testing.T) {
 		"max last":              {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], -1) }},
 		"max first":             {[]shapes.Shape{f32(64, 65)}, func(in []*graph.Node) *graph.Node { return graph.ReduceMax(in[0], 0) }},
 	}
+	names := func(x *graph.Node) *graph.Node { // some more than once, some beyond the table
+		return graph.ExpandAxes(graph.ConvertDType(graph.MulScalar(x, 30), dtypes.Int32), -1)
+	}
+	inside := func(x *graph.Node) *graph.Node {
+		return graph.ExpandAxes(graph.ConvertDType(graph.ClipScalar(graph.MulScalar(x, 30), 0, 49), dtypes.Int32), -1)
+	}
+	for name, shape := range map[string][]int{"rows": {300}, "rows of two axes": {7, 30}, "one row": {1}} {
+		tests["gather "+name] = struct {
+			in    []shapes.Shape
+			build build
+		}{[]shapes.Shape{f32(50, 70), f32(shape...)}, func(in []*graph.Node) *graph.Node { return graph.Gather(in[0], names(in[1])) }}
+		tests["scatter "+name] = struct {
+			in    []shapes.Shape
+			build build
+		}{[]shapes.Shape{f32(50, 70), f32(shape...), f32(append(shape, 70)...)}, func(in []*graph.Node) *graph.Node {
+			return graph.ScatterSum(in[0], inside(in[1]), in[2], false, false)
+		}}
+	}
+	tests["gather columns"] = struct {
+		in    []shapes.Shape
+		build build
+	}{[]shapes.Shape{f32(50, 70), f32(9)}, func(in []*graph.Node) *graph.Node {
+		return graph.GatherSlices(in[0], []int{1}, inside(in[1]), []int{1}, false)
+	}}
+	tests["gather slope"] = struct {
+		in    []shapes.Shape
+		build build
+	}{[]shapes.Shape{f32(50, 70), f32(300), f32(300, 70)}, func(in []*graph.Node) *graph.Node {
+		return graph.Gradient(graph.ReduceAllSum(graph.Mul(graph.Gather(in[0], inside(in[1])), in[2])), in[0])[0]
+	}}
 	for name, op := range map[string]func(a, b *graph.Node) *graph.Node{"add": graph.Add, "sub": graph.Sub, "mul": graph.Mul, "div": graph.Div} {
 		for shape, in := range map[string][]shapes.Shape{
 			"same":          {f32(300, 200), f32(300, 200)},
