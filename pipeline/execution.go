@@ -340,6 +340,10 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 		return
 	}
 	var found finder
+	var unfetched *FetchError // no user's mistake before it was tried again
+	if errors.As(err, &unfetched) {
+		err = unfetched.Findings(s.node.inst).Err()
+	}
 	if list, ok := diag.From(err); ok {
 		found.add(s.node, list)
 		err = found.list.Err()

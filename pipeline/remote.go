@@ -14,6 +14,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl"
+	"ablate/hcl/diag"
 )
 
 // Remote is a stage whose sources may lie on other machines.
@@ -34,6 +35,24 @@ type RemoteSources struct {
 	Client *http.Client
 
 	Offline bool // what the store lacks is not there
+}
+
+// FetchError says that a source on another machine cannot be had.
+type FetchError struct {
+	Source string // as the study names it
+	Err    error
+}
+
+func (e *FetchError) Error() string { return fmt.Sprintf("%q cannot be fetched: %v", e.Source, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Findings is the error as one about an instance that names the source.
+func (e *FetchError) Findings(inst *hcl.Instance) diag.List {
+	path := diag.Path{"source"}
+	at := inst.At(path)
+	return diag.List{{Summary: "Unreachable source", Detail: e.Error() + ".", Path: path, Range: &at, Address: inst.Address.String()}}
 }
 
 // bring fetches what a stage reads from other machines and the store lacks. The
@@ -103,17 +122,18 @@ func (s RemoteSources) open(ctx context.Context, path string) (io.ReadCloser, er
 		return nil, err
 	}
 	if got.SHA256 != pin.SHA256 || got.Content != pin.Content {
-		return nil, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
-			pin.URL, got.SHA256, hcl.LockFile, pin.SHA256)
+		return nil, &FetchError{path, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
+			pin.URL, got.SHA256, hcl.LockFile, pin.SHA256)}
 	}
 	return s.Store.Open(ctx, d)
 }
 
-// Fetch downloads a source into the store and says what it is now.
+// Fetch downloads a source into the store and says what it is now. What it
+// cannot have is a FetchError.
 func (s RemoteSources) Fetch(ctx context.Context, source string) (hcl.Pin, error) {
 	url, err := address(source)
 	if err != nil {
-		return hcl.Pin{}, err
+		return hcl.Pin{}, &FetchError{source, err}
 	}
 	return s.fetch(ctx, source, url)
 }
@@ -121,18 +141,18 @@ func (s RemoteSources) Fetch(ctx context.Context, source string) (hcl.Pin, error
 // fetch downloads from an address into the store.
 func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
 	if s.Offline {
-		return hcl.Pin{}, fmt.Errorf("%s is not in the store, and --offline fetches nothing", source)
+		return hcl.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
 	}
 	body, at, err := s.get(ctx, source, url)
 	if err != nil {
-		return hcl.Pin{}, err
+		return hcl.Pin{}, &FetchError{source, err}
 	}
 	defer body.Close()
 	pin := hcl.Pin{Source: source, URL: at}
 	raw := sha256.New()
 	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
 	if err != nil {
-		return hcl.Pin{}, fmt.Errorf("fetching %s: %w", source, err)
+		return hcl.Pin{}, &FetchError{source, err}
 	}
 	defer plain.Close()
 	w, err := s.Store.Create(ctx, "text/plain")
@@ -144,7 +164,7 @@ func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, 
 		_, err = io.Copy(raw, body) // what follows the last compressed frame
 	}
 	if err != nil {
-		return hcl.Pin{}, errors.Join(fmt.Errorf("fetching %s: %w", source, err), w.Abort())
+		return hcl.Pin{}, errors.Join(&FetchError{source, err}, w.Abort())
 	}
 	d, size, err := w.Commit()
 	pin.SHA256, pin.Content, pin.Size = hex.EncodeToString(raw.Sum(nil)), d.Hex(), size
@@ -166,7 +186,7 @@ func (s RemoteSources) get(ctx context.Context, source, url string) (body io.Rea
 	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := s.Client.Do(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("fetching %s: %w", source, err)
+		return nil, "", err
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
@@ -174,7 +194,7 @@ func (s RemoteSources) get(ctx context.Context, source, url string) (body io.Rea
 		if resp.StatusCode == http.StatusUnauthorized && strings.HasPrefix(source, "hf://") {
 			hint = "; what is not public needs your token in HF_TOKEN"
 		}
-		return nil, "", fmt.Errorf("fetching %s: %s answers %s%s", source, req.URL.Host, resp.Status, hint)
+		return nil, "", fmt.Errorf("%s answers %s%s", req.URL.Host, resp.Status, hint)
 	}
 	return resp.Body, pinned(url, revisionOf(resp)), nil
 }
@@ -197,7 +217,7 @@ func address(source string) (string, error) {
 	kind, rest := cutKind(rest)
 	parts := strings.SplitN(rest, "/", 3)
 	if len(parts) < 3 || parts[2] == "" {
-		return "", fmt.Errorf("%s names no file: write hf://datasets/owner/name/path or hf://owner/name/path", source)
+		return "", errors.New("it names no file: write hf://datasets/owner/name/path or hf://owner/name/path")
 	}
 	name, revision, ok := strings.Cut(parts[1], "@")
 	if !ok {

@@ -2,20 +2,19 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
-	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"ablate/cache/remote"
+	"ablate/hcl"
 )
 
 // openS3 reads an object: s3://bucket/key, with ?versionId=… for one version.
-// Credentials, region and endpoint are those of AWS's own tools. pinned names
-// the version that was read, where the bucket keeps versions.
+// pinned names the version that it reads, where the bucket keeps versions.
 func openS3(ctx context.Context, source string) (body io.ReadCloser, pinned string, err error) {
 	u, err := url.Parse(source)
 	key := ""
@@ -23,27 +22,20 @@ func openS3(ctx context.Context, source string) (body io.ReadCloser, pinned stri
 		key = strings.TrimPrefix(u.Path, "/")
 	}
 	if err != nil || u.Host == "" || key == "" {
-		return nil, "", fmt.Errorf("%s names no object: write s3://bucket/key", source)
+		return nil, "", errors.New("it names no object: write s3://bucket/key")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading AWS's settings: %w", err)
+	version := u.Query().Get("versionId")
+	body, at, err := remote.OpenS3(ctx, u.Host, key, version)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && version != "":
+		return nil, "", fmt.Errorf("the bucket has lost the version %s of it that %s pins. If the newest will do, pin it with ablate init --upgrade", version, hcl.LockFile)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "", errors.New("the bucket has no such object: check its name")
+	case err != nil:
+		return nil, "", err
 	}
-	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Servers other than AWS's own rarely have a name for each bucket.
-		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // else its absence is logged; there is the pin
-	})
-	in := &s3.GetObjectInput{Bucket: aws.String(u.Host), Key: aws.String(key)}
-	if v := u.Query().Get("versionId"); v != "" {
-		in.VersionId = aws.String(v)
+	if at != "" {
+		u.RawQuery = url.Values{"versionId": {at}}.Encode()
 	}
-	out, err := objects.GetObject(ctx, in)
-	if err != nil {
-		return nil, "", fmt.Errorf("fetching %s: %w", source, err)
-	}
-	if v := aws.ToString(out.VersionId); v != "" && v != "null" {
-		u.RawQuery = url.Values{"versionId": {v}}.Encode()
-	}
-	return out.Body, u.String(), nil
+	return body, u.String(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +40,8 @@ func TestRemoteSources(t *testing.T) {
 			io.WriteString(w, text)
 		case "/bucket/folder/text.txt":
 			if v := r.URL.Query().Get("versionId"); v != "" && v != "v7" {
-				http.NotFound(w, r)
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, "<Error><Code>NoSuchVersion</Code></Error>")
 				return
 			}
 			if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
@@ -48,6 +50,9 @@ func TestRemoteSources(t *testing.T) {
 			}
 			w.Header().Set("x-amz-version-id", "v7")
 			io.WriteString(w, text)
+		case "/bucket/gone":
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
 		default:
 			http.NotFound(w, r)
 		}
@@ -130,9 +135,12 @@ func TestRemoteSources(t *testing.T) {
 		t.Errorf("a changed source: %v", err)
 	}
 	for source, want := range map[string]string{
-		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file", "s3://bucket": "names no object", "s3://bucket/gone": "404",
+		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file", "s3://bucket": "names no object",
+		"s3://bucket/gone": "no such object", object + "?versionId=v1": "lost the version v1",
 	} {
-		if _, err := s.Fetch(ctx, source); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := s.Fetch(ctx, source)
+		var unfetched *pipeline.FetchError
+		if !errors.As(err, &unfetched) || unfetched.Source != source || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", source, err, want)
 		}
 	}

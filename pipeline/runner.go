@@ -98,11 +98,11 @@ func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, 
 		Key:    s.Key, Frozen: s.about.ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
 		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
 	}
-	if !n.kind.Child {
-		_, err := a.Do(ctx)
+	if err := bring(ctx, a.Stage, in.Sources); err != nil {
 		return err
 	}
-	if err := bring(ctx, a.Stage, in.Sources); err != nil {
+	if !n.kind.Child {
+		_, err := a.Do(ctx)
 		return err
 	}
 	req, err := request(a, r.Planner.Graph.Study.Dir)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/protobuf/proto"
 
@@ -143,7 +147,68 @@ func TestS3Contested(t *testing.T) {
 	}
 }
 
-// Whatever an object store answers, the message says what to do.
+// Other objects than those of a store are read as they are now, or were.
+func TestOpenS3(t *testing.T) {
+	s3Server(t)
+	ctx := context.Background()
+	client, err := newS3Client(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bucket", "versions"} {
+		if name == "versions" {
+			if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
+				t.Fatal(err)
+			}
+			on := &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}
+			if _, err := client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String(name), VersioningConfiguration: on}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var first string
+		for i, text := range []string{"first", "second"} {
+			if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: aws.String("a/text"), Body: strings.NewReader(text)}); err != nil {
+				t.Fatal(err)
+			}
+			body, at, err := OpenS3(ctx, name, "a/text", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(body)
+			body.Close()
+			if string(got) != text || err != nil || (at != "") != (name == "versions") {
+				t.Errorf("in %s: %q at %q, %v, want %q", name, got, at, err, text)
+			}
+			if i == 0 {
+				first = at
+			}
+		}
+		if first == "" {
+			continue
+		}
+		body, at, err := OpenS3(ctx, name, "a/text", first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(body); string(got) != "first" || at != first || err != nil {
+			t.Errorf("the first version: %q at %q, %v", got, at, err)
+		}
+		body.Close()
+	}
+	for _, c := range []struct{ bucket, key, access, want string }{
+		{"bucket", "gone", "test", fs.ErrNotExist.Error()},
+		{"nothing", "a/text", "test", "no such bucket"},
+		{"bucket", "a/text", "wrong", "credentials are wrong"},
+	} {
+		t.Setenv("AWS_ACCESS_KEY_ID", c.access)
+		if _, _, err := OpenS3(ctx, c.bucket, c.key, ""); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %s as %s: %v, want %q", c.key, c.bucket, c.access, err, c.want)
+		}
+	}
+}
+
+// Whatever an object store answers, the message says what to do, and not how
+// AWS's library failed.
 func TestS3Answers(t *testing.T) {
 	var code int
 	var said string
@@ -183,6 +248,7 @@ func TestS3Answers(t *testing.T) {
 		{"busy", 503, "SlowDown", srv.URL, "", "too busy"},
 		{"too many", 429, "", srv.URL, "", "too busy"},
 		{"broken", 500, "InternalError", srv.URL, "", "object store fails"},
+		{"refused", 400, "InvalidArgument", srv.URL, "", "the server answers 400 InvalidArgument: no"},
 		{"nobody", 0, "", "http://127.0.0.1:1", "", "nothing listens"},
 		{"TLS", 0, "", secure.URL, "", "certificate is not trusted"},
 		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not speak TLS"},
@@ -195,8 +261,12 @@ func TestS3Answers(t *testing.T) {
 			if c.unset != "" {
 				t.Setenv(c.unset, "")
 			}
-			if _, err := Open(context.Background(), Options{URL: "s3://bucket/team"}); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
+			_, asStore := Open(context.Background(), Options{URL: "s3://bucket/team"})
+			_, _, alone := OpenS3(context.Background(), "bucket", "text", "")
+			for _, err := range []error{asStore, alone} {
+				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "RequestID") {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
 			}
 		})
 	}

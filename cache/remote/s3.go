@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,16 +33,51 @@ func newS3(ctx context.Context, u *url.URL) (transport, error) {
 	if u.Host == "" {
 		return nil, fmt.Errorf("%s names no bucket: write s3://bucket/prefix", u)
 	}
+	client, err := newS3Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return underPrefix(&bucket{client: client, name: u.Host}, u), nil
+}
+
+// newS3Client has the credentials, region and endpoint of AWS's own tools.
+func newS3Client(ctx context.Context) (*s3.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // what it would say, an error says
 	if err != nil {
 		return nil, fmt.Errorf("reading AWS's settings: %w", err)
 	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Servers other than AWS's own rarely have a name for each bucket.
 		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
 		o.Logger = logging.Nop{}
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // who asked verifies the digest
-	})
-	return underPrefix(&bucket{client: client, name: u.Host}, u), nil
+	}), nil
+}
+
+// OpenS3 reads an object that is no part of a store, such as a text to train
+// on: the newest where version is "". at names the version that it reads, where
+// the bucket keeps versions. The error is fs.ErrNotExist where the bucket has no
+// such object or version.
+func OpenS3(ctx context.Context, name, key, version string) (body io.ReadCloser, at string, err error) {
+	client, err := newS3Client(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	in := &s3.GetObjectInput{Bucket: aws.String(name), Key: aws.String(key)}
+	if version != "" {
+		in.VersionId = aws.String(version)
+	}
+	out, err := client.GetObject(ctx, in)
+	if err != nil {
+		if absentInS3(err) {
+			return nil, "", fs.ErrNotExist
+		}
+		return nil, "", explainS3(err)
+	}
+	if at = aws.ToString(out.VersionId); at == "null" { // was written before the bucket kept versions
+		at = ""
+	}
+	return out.Body, at, nil
 }
 
 func (b *bucket) accessible(ctx context.Context) error {
@@ -49,49 +85,78 @@ func (b *bucket) accessible(ctx context.Context) error {
 	return b.explain(err)
 }
 
-// explain says what to do about an error of the object store.
 func (b *bucket) explain(err error) error {
 	if err == nil {
 		return nil
 	}
+	return fmt.Errorf("s3://%s: %w", b.name, explainS3(err))
+}
+
+// explainS3 says what to do about an error of the object store, and of what
+// AWS's library says only what is wrong.
+func explainS3(err error) error {
+	code, said := answerOfS3(err)
+	hint := adviseS3(code, said, err)
 	var api smithy.APIError
-	code := 0
+	var request *url.Error
+	switch {
+	case hint != "" && code != 0:
+		return fmt.Errorf("%s (%s)", hint, strings.TrimSpace(fmt.Sprint(code, " ", said)))
+	case errors.As(err, &api):
+		return fmt.Errorf("the server answers %d %s: %s", code, said, api.ErrorMessage())
+	case errors.As(err, &request):
+		err = request
+	}
+	if hint != "" {
+		return fmt.Errorf("%s (%w)", hint, err)
+	}
+	return err
+}
+
+// answerOfS3 is what the server said in an error: its status, 0 where it said
+// nothing, and in a word what is wrong.
+func answerOfS3(err error) (code int, said string) {
 	var response interface{ HTTPStatusCode() int }
 	if errors.As(err, &response) {
 		code = response.HTTPStatusCode()
 	}
-	said := ""
+	var api smithy.APIError
 	if errors.As(err, &api) {
 		said = api.ErrorCode()
 	}
+	return code, said
+}
+
+// absentInS3 reports that a bucket has no such object, or no such version of it.
+func absentInS3(err error) bool {
+	_, said := answerOfS3(err)
+	return said == "NoSuchKey" || said == "NotFound" || said == "NoSuchVersion"
+}
+
+// adviseS3 is "" where there is nothing to say.
+func adviseS3(code int, said string, err error) string {
 	text := err.Error()
-	hint := ""
 	switch {
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
-		hint = "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		return "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again"
 	case strings.Contains(text, "Missing Region"), strings.Contains(text, "missing AWS region"), strings.Contains(text, "Invalid region"), strings.Contains(text, "region must be set"):
-		hint = "no region is known: set AWS_REGION"
+		return "no region is known: set AWS_REGION"
 	case said == "NoSuchBucket", code == http.StatusNotFound && (said == "" || said == "NotFound"):
-		hint = "there is no such bucket: check its name, or create it"
+		return "there is no such bucket: check its name, or create it"
 	case said == "InvalidBucketName":
-		hint = "no bucket can have this name: check it"
+		return "no bucket can have this name: check it"
 	case said == "PermanentRedirect", said == "AuthorizationHeaderMalformed", said == "IllegalLocationConstraintException", code == http.StatusMovedPermanently:
-		hint = "the bucket is in another region: set AWS_REGION"
+		return "the bucket is in another region: set AWS_REGION"
 	case said == "ExpiredToken", said == "ExpiredTokenException", said == "TokenRefreshRequired":
-		hint = "the credentials have expired: log in again"
+		return "the credentials have expired: log in again"
 	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch", said == "InvalidToken", said == "XAdminUserNotFound":
-		hint = "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+		return "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 	case said == "RequestTimeTooSkewed":
-		hint = "the clocks of the server and of this machine differ: set this machine's"
+		return "the clocks of the server and of this machine differ: set this machine's"
 	case said == "SlowDown":
-		hint = adviseStatus(http.StatusServiceUnavailable, err)
-	default:
-		hint = adviseStatus(code, err)
+		return adviseStatus(http.StatusServiceUnavailable, err)
 	}
-	if hint != "" {
-		return fmt.Errorf("s3://%s: %s (%w)", b.name, hint, err)
-	}
-	return fmt.Errorf("s3://%s: %w", b.name, err)
+	return adviseStatus(code, err)
 }
 
 func (b *bucket) open(ctx context.Context, key string) (io.ReadCloser, error) {
@@ -99,8 +164,7 @@ func (b *bucket) open(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err == nil {
 		return out.Body, nil
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) && (api.ErrorCode() == "NoSuchKey" || api.ErrorCode() == "NotFound") {
+	if absentInS3(err) {
 		return nil, errAbsent
 	}
 	return nil, b.explain(err)
@@ -108,8 +172,7 @@ func (b *bucket) open(ctx context.Context, key string) (io.ReadCloser, error) {
 
 func (b *bucket) exists(ctx context.Context, key string) (bool, error) {
 	_, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(b.name), Key: aws.String(key)})
-	var response interface{ HTTPStatusCode() int }
-	if errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound {
+	if code, _ := answerOfS3(err); code == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, b.explain(err)
@@ -150,10 +213,6 @@ func (b *bucket) put(ctx context.Context, key string, raw []byte) (taken bool, e
 		Bucket: aws.String(b.name), Key: aws.String(key), Body: moving(ctx, bytes.NewReader(raw)), ContentLength: aws.Int64(int64(len(raw))),
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
-	var response interface{ HTTPStatusCode() int }
-	if errors.As(err, &response) {
-		code := response.HTTPStatusCode()
-		taken = code == http.StatusPreconditionFailed || code == http.StatusConflict
-	}
-	return taken, err
+	code, _ := answerOfS3(err)
+	return code == http.StatusPreconditionFailed || code == http.StatusConflict, err
 }

@@ -151,13 +151,14 @@ func listening(t *testing.T, program string, arguments func(address string) []st
 func s3Server(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, sub := range []string{"data/bucket", "meta"} {
+	for _, sub := range []string{"data/bucket", "meta", "versions"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	address := listening(t, "versitygw", func(address string) []string {
-		return []string{"--access", "test", "--secret", "testtest", "--port", address, "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "data")}
+		return []string{"--access", "test", "--secret", "testtest", "--port", address, "posix", "--sidecar", filepath.Join(dir, "meta"),
+			"--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data")}
 	})
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL_S3": "http://" + address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest",

@@ -17,6 +17,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/cli"
+	"ablate/hcl"
 	"ablate/stages"
 )
 
@@ -104,6 +105,43 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		}
 		if strings.Contains(said, "Its log is") { // there was no process that could have one
 			t.Errorf("%v names a log:\n%s", step.args, out)
+		}
+	}
+}
+
+// Where a source cannot be fetched, the message says which line names it, and
+// what to do.
+func TestUnreachableSource(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, "<Error><Code>AccessDenied</Code></Error>")
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_S3": server.URL, "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": ""} {
+		t.Setenv(name, value)
+	}
+	for source, want := range map[string]string{
+		"s3://bucket/text.txt":   "we may not do this there: check the credentials and the bucket's policy (403 AccessDenied)",
+		server.URL + "/text.txt": "answers 403 Forbidden",
+	} {
+		dir := t.TempDir()
+		study := fmt.Sprintf("data \"text\" \"far\" {\n  source = [%q]\n}\n", source)
+		lock := hcl.FormatLock(hcl.Lock{Pins: []hcl.Pin{{Source: source, URL: source, SHA256: strings.Repeat("0", 64), Content: strings.Repeat("0", 64), Size: 1}}})
+		for name, content := range map[string][]byte{"study.hcl": []byte(study), hcl.LockFile: lock} {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, args := range [][]string{{"init", "--upgrade"}, {"run", "--progress", "none"}} {
+			var out bytes.Buffer
+			app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All(),
+				Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "store"), "NO_COLOR=1"}}
+			code := app.Run(t.Context(), append(args, "--chdir", dir))
+			said := strings.Join(strings.Fields(out.String()), " ") // whatever the width
+			if code != 1 || !strings.Contains(said, "study.hcl:2,3") || !strings.Contains(said, fmt.Sprintf("%q cannot be fetched: ", source)) || !strings.Contains(said, want) {
+				t.Errorf("%v exits with %d, want 1, the line, and %q:\n%s", args, code, want, out.String())
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -69,17 +70,21 @@ func (g *globals) upgrade(ctx context.Context) error {
 		return err
 	}
 	sources := w.planner.Sources.(pipeline.RemoteSources)
-	wanted := make(map[string]bool)
+	wanted := make(map[string]*hcl.Instance) // one that names it
 	for _, inst := range w.graph.Study.Instances {
 		if r, ok := inst.Spec.(pipeline.Remote); ok {
 			for _, s := range r.Remotes() {
-				wanted[s] = true
+				wanted[s] = inst
 			}
 		}
 	}
 	var pins []hcl.Pin
 	for _, s := range slices.Sorted(maps.Keys(wanted)) {
 		pin, err := sources.Fetch(ctx, s)
+		var unfetched *pipeline.FetchError
+		if errors.As(err, &unfetched) {
+			return unfetched.Findings(wanted[s]).Err()
+		}
 		if err != nil {
 			return err
 		}
