@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -137,26 +138,51 @@ func badNamespace(name string, at hclv2.Range) hclv2.Diagnostics {
 
 // readFields reads optional attributes of constant values.
 func readFields(b *hclv2.Block, into map[string]any) hclv2.Diagnostics {
+	return readBlock(b, into, false)
+}
+
+// readRequired reads attributes of constant values that must all be there.
+func readRequired(b *hclv2.Block, into map[string]any) hclv2.Diagnostics {
+	return readBlock(b, into, true)
+}
+
+func readBlock(b *hclv2.Block, into map[string]any, required bool) hclv2.Diagnostics {
 	schema := &hclv2.BodySchema{}
-	for name := range into {
-		schema.Attributes = append(schema.Attributes, hclv2.AttributeSchema{Name: name})
+	names := slices.Sorted(maps.Keys(into))
+	for _, name := range names {
+		schema.Attributes = append(schema.Attributes, hclv2.AttributeSchema{Name: name, Required: required})
 	}
 	content, diags := b.Body.Content(schema)
-	for name, attr := range content.Attributes {
+	for _, name := range names {
+		attr := content.Attributes[name]
+		if attr == nil {
+			continue
+		}
 		v, more := attr.Expr.Value(nil)
 		diags = append(diags, more...)
 		if more.HasErrors() {
 			continue
 		}
-		if v.Type().IsTupleType() {
-			if list, err := convert.Convert(v, cty.List(cty.String)); err == nil {
-				v = list
-			}
-		}
-		if err := gocty.FromCtyValue(v, into[name]); err != nil {
+		if err := gocty.FromCtyValue(uniform(v), into[name]); err != nil {
 			diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Wrong type",
 				Detail: fmt.Sprintf("%s: %v.", name, err), Subject: attr.Range.Ptr()})
 		}
 	}
 	return diags
+}
+
+// uniform makes a list of a tuple and a map of an object, where all that they
+// hold is text.
+func uniform(v cty.Value) cty.Value {
+	want := v.Type()
+	switch {
+	case want.IsTupleType():
+		want = cty.List(cty.String)
+	case want.IsObjectType():
+		want = cty.Map(cty.String)
+	}
+	if out, err := convert.Convert(v, want); err == nil {
+		return out
+	}
+	return v
 }

@@ -1,17 +1,17 @@
 package hcl
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
-	"github.com/zclconf/go-cty/cty/gocty"
 
 	"ablate/hcl/diag"
 )
@@ -43,88 +43,155 @@ type Frozen struct {
 type Lock struct {
 	Pins   []Pin
 	Frozen []Frozen
+
+	Damaged diag.List // what is wrong with pins that are left out; ablate init --upgrade writes them anew
+	Text    []byte    // the file, for diagnostics to quote from
 }
 
 var lockSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{
 	{Type: "source", LabelNames: []string{"name"}}, {Type: "frozen", LabelNames: []string{"address"}},
 }}
 
-var pinSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{
-	{Name: "url", Required: true}, {Name: "sha256", Required: true}, {Name: "content", Required: true}, {Name: "size", Required: true},
-}}
+// What to do about a damaged lock. Nothing can write anew what was frozen.
+const (
+	repin   = "Restore it, or pin what the source is now with ablate init --upgrade."
+	restore = "Restore " + LockFile + " from your version control. Without it, ablate init --upgrade pins what the sources are now, " +
+		"but what analyses had declared before their trials were known is lost."
+	newer = "A newer ablate may have written it: use that one. Else remove it."
+)
 
 // ReadLock reads the lock of a study's folder; it is empty where there is none.
 func ReadLock(dir string) (Lock, diag.List) {
 	raw, err := os.ReadFile(filepath.Join(dir, LockFile))
-	switch {
-	case os.IsNotExist(err):
+	if os.IsNotExist(err) {
 		return Lock{}, nil
-	case err != nil:
-		return Lock{}, diag.Errorf(nil, "Unreadable lock", "%s cannot be read: %v.", LockFile, err)
+	}
+	lock := Lock{Text: raw}
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return lock, lockError(hclv2.Range{Filename: LockFile}, "Unreadable lock", "%s cannot be read: %v. It must be a file that you may read: put that right, or move away what is there.", LockFile, err)
+	}
+	if list := mergeLeft(raw); list != nil {
+		return lock, list
 	}
 	file, diags := hclsyntax.ParseConfig(raw, LockFile, hclv2.InitialPos)
-	var lock Lock
-	if !diags.HasErrors() {
-		content, more := file.Body.Content(lockSchema)
-		diags = append(diags, more...)
-		for _, b := range content.Blocks {
-			if b.Type == "frozen" {
-				frozen, more := readFrozen(b)
-				diags = append(diags, more...)
-				lock.Frozen = append(lock.Frozen, frozen)
-				continue
-			}
-			pin, more := readPin(b)
-			diags = append(diags, more...)
-			lock.Pins = append(lock.Pins, pin)
-		}
-	}
 	if diags.HasErrors() {
-		return Lock{}, diag.Errorf(nil, "Damaged lock", "%s cannot be used: %v. Restore it, or write it anew with ablate init --upgrade.", LockFile, diags)
+		return lock, advise(diags[:1], restore) // more would follow from the first
 	}
-	return lock, nil
+	content, diags := file.Body.Content(lockSchema)
+	list := advise(diags, restore)
+	seen := make(map[[2]string]bool)
+	for _, b := range content.Blocks {
+		id := [2]string{b.Type, b.Labels[0]}
+		again := seen[id]
+		seen[id] = true
+		switch {
+		case again && b.Type == "source":
+			lock.Damaged = append(lock.Damaged, lockError(b.DefRange, "Pinned twice", "%q is pinned above already. Keep one of the two, or pin what the source is now with ablate init --upgrade.", id[1])...)
+		case again:
+			list = append(list, lockError(b.DefRange, "Frozen twice", "What %s had declared stands above already. Keep the older of the two.", id[1])...)
+		case b.Type == "source":
+			list = append(list, lock.readPin(b)...)
+		default:
+			list = append(list, lock.readFrozen(b)...)
+		}
+	}
+	return lock, list
 }
 
-func readPin(b *hclv2.Block) (Pin, hclv2.Diagnostics) {
+// mergeLeft reports what git leaves where two sides do not go together.
+func mergeLeft(raw []byte) diag.List {
+	number := 0
+	for line := range strings.Lines(string(raw)) {
+		number++
+		if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, "=======") || strings.HasPrefix(line, ">>>>>>>") {
+			at := hclv2.Range{Filename: LockFile, Start: hclv2.Pos{Line: number, Column: 1}, End: hclv2.Pos{Line: number, Column: 8}}
+			return lockError(at, "Unfinished merge", "Two versions of %s were merged, and here they differ. Remove the lines of marks, and of blocks with the same label keep one: "+
+				"of source the one that you want, of frozen the older.", LockFile)
+		}
+	}
+	return nil
+}
+
+func lockError(at hclv2.Range, summary, detail string, args ...any) diag.List {
+	list := diag.Errorf(nil, summary, detail, args...)
+	list[0].Range = rangeOf(at)
+	return list
+}
+
+// advise adds what to do next.
+func advise(diags hclv2.Diagnostics, next string) diag.List {
+	list := translate(diags)
+	for i, d := range list {
+		step := next
+		if isUnknown(d) {
+			step = newer
+		}
+		list[i].Detail = d.Detail + " " + step
+	}
+	return list
+}
+
+func isUnknown(d diag.Diagnostic) bool {
+	return d.Summary == "Unknown attribute" || d.Summary == "Unknown block"
+}
+
+var hexDigest = regexp.MustCompile("^[0-9a-f]{64}$")
+
+// readPin returns what a newer program may have written; what else is wrong can
+// be written anew.
+func (l *Lock) readPin(b *hclv2.Block) (unknown diag.List) {
 	pin := Pin{Source: b.Labels[0]}
-	diags := readAttributes(b, pinSchema, map[string]any{
+	damaged := advise(readRequired(b, map[string]any{
 		"url": &pin.URL, "sha256": &pin.SHA256, "content": &pin.Content, "size": &pin.Size,
-	})
-	return pin, diags
-}
-
-var frozenSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{
-	{Name: "time", Required: true}, {Name: "known", Required: true}, {Name: "trials", Required: true}, {Name: "contrasts", Required: true},
-}}
-
-func readFrozen(b *hclv2.Block) (Frozen, hclv2.Diagnostics) {
-	frozen := Frozen{Address: b.Labels[0]}
-	diags := readAttributes(b, frozenSchema, map[string]any{
-		"time": &frozen.Time, "known": &frozen.Known, "trials": &frozen.Trials, "contrasts": &frozen.Contrasts,
-	})
-	return frozen, diags
-}
-
-func readAttributes(b *hclv2.Block, schema *hclv2.BodySchema, into map[string]any) hclv2.Diagnostics {
-	content, diags := b.Body.Content(schema)
-	for name, to := range into {
-		attr := content.Attributes[name]
-		if attr == nil {
-			continue
-		}
-		v, more := attr.Expr.Value(nil)
-		diags = append(diags, more...)
-		if v.Type().IsObjectType() {
-			if m, err := convert.Convert(v, cty.Map(cty.String)); err == nil {
-				v = m
-			}
-		}
-		if err := gocty.FromCtyValue(v, to); err != nil {
-			diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Wrong type",
-				Detail: fmt.Sprintf("%s: %v.", name, err), Subject: attr.Range.Ptr()})
+	}), repin)
+	if len(damaged) == 0 {
+		damaged = pin.check(b)
+	}
+	if len(damaged) == 0 {
+		l.Pins = append(l.Pins, pin)
+		return nil
+	}
+	for _, d := range damaged {
+		if isUnknown(d) {
+			unknown = append(unknown, d)
+		} else {
+			l.Damaged = append(l.Damaged, d)
 		}
 	}
-	return diags
+	return unknown
+}
+
+// check refuses values that nobody has written.
+func (p Pin) check(b *hclv2.Block) (list diag.List) {
+	attrs, _ := b.Body.JustAttributes()
+	for _, d := range []struct{ name, hex string }{{"sha256", p.SHA256}, {"content", p.Content}} {
+		if !hexDigest.MatchString(d.hex) {
+			list = append(list, lockError(attrs[d.name].Range, "Damaged pin", "%s of %q is not the 64 lower-case hexadecimal digits of a SHA-256. "+repin, d.name, p.Source)...)
+		}
+	}
+	if p.Size < 0 {
+		list = append(list, lockError(attrs["size"].Range, "Damaged pin", "size of %q is below 0. "+repin, p.Source)...)
+	}
+	return list
+}
+
+func (l *Lock) readFrozen(b *hclv2.Block) diag.List {
+	frozen := Frozen{Address: b.Labels[0]}
+	list := advise(readRequired(b, map[string]any{
+		"time": &frozen.Time, "known": &frozen.Known, "trials": &frozen.Trials, "contrasts": &frozen.Contrasts,
+	}), restore)
+	for _, name := range sortedKeys(frozen.Contrasts) {
+		if attrs, _ := b.Body.JustAttributes(); !hexDigest.MatchString(frozen.Contrasts[name]) {
+			list = append(list, lockError(attrs["contrasts"].Range, "Damaged declaration",
+				"What contrasts says of %q is not the 64 lower-case hexadecimal digits of a SHA-256. "+restore, name)...)
+		}
+	}
+	l.Frozen = append(l.Frozen, frozen)
+	return list
 }
 
 // FormatLock writes a lock.

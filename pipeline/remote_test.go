@@ -146,18 +146,6 @@ func TestRemoteSources(t *testing.T) {
 	}
 }
 
-func TestDamagedLock(t *testing.T) {
-	for _, text := range []string{"source {", "source \"x\" {\n}\n", "source \"x\" {\n url = 1\n sha256 = \"\"\n content = \"\"\n size = \"many\"\n}\n"} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, list := hcl.ReadLock(dir); list.Err() == nil || !strings.Contains(list.Err().Error(), "init --upgrade") {
-			t.Errorf("%q: %v", text, list.Err())
-		}
-	}
-}
-
 // The token goes to Hugging Face alone, not to who has a name that begins alike.
 func TestTokenStaysWithItsServer(t *testing.T) {
 	var got string

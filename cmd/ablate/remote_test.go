@@ -47,7 +47,15 @@ func TestRemoteSource(t *testing.T) {
 		{[]string{"init", "--upgrade"}, 0, "pinned"},
 		{[]string{"plan"}, 0, "1 to run"},
 		{[]string{"init", "--upgrade"}, 0, "unchanged"},
+		{[]string{"damage"}, 0, ""},
+		{[]string{"plan"}, 1, "on study.lock.hcl:7,3\n  7 │   content = \"x"},
+		{[]string{"init", "--upgrade"}, 0, "pinned"},
+		{[]string{"plan"}, 0, "1 to run"},
 	} {
+		if step.args[0] == "damage" {
+			damage(t, filepath.Join(dir, hcl.LockFile), `content = "`, `content = "x`)
+			continue
+		}
 		if code, out := ablate(step.args...); code != step.code || !strings.Contains(out, step.output) {
 			t.Fatalf("%v exits with %d and says %q, want %d and %q", step.args, code, out, step.code, step.output)
 		}
@@ -106,6 +114,18 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		if strings.Contains(said, "Its log is") { // there was no process that could have one
 			t.Errorf("%v names a log:\n%s", step.args, out)
 		}
+	}
+}
+
+// damage replaces what stands in a file.
+func damage(t *testing.T, name, old, by string) {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, bytes.Replace(raw, []byte(old), []byte(by), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -49,7 +49,7 @@ func (g *globals) execCommand() *cobra.Command {
 				Kinds: g.app.Kinds, Store: seen, Memo: store.Memo(digest), Host: pipeline.ThisHost(digest), Program: programVersion(digest),
 				Sources: func(dir string) (pipeline.Sources, error) {
 					lock, list := hcl.ReadLock(dir)
-					return remoteSources(dir, lock, nil, store), list.Err()
+					return remoteSources(dir, lock, nil, store), append(list, lock.Damaged...).Err()
 				},
 				Log: slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 			}

@@ -14,6 +14,7 @@ import (
 
 	"ablate/cache/fsys"
 	"ablate/hcl"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -65,13 +66,22 @@ func (g *globals) initCommand() *cobra.Command {
 
 // upgrade pins what the study's remote sources are now.
 func (g *globals) upgrade(ctx context.Context) error {
-	w, err := g.open(ctx)
+	graph, err := g.loadStudy()
 	if err != nil {
 		return err
 	}
-	sources := w.planner.Sources.(pipeline.RemoteSources)
+	store, err := g.openStore()
+	if err != nil {
+		return err
+	}
+	lock, list := g.readLock() // damaged pins are written anew
+	if err := list.Err(); err != nil {
+		return err
+	}
+	sources := remoteSources(g.dir, lock, nil, store)
+	sources.Offline = g.offline
 	wanted := make(map[string]*hcl.Instance) // one that names it
-	for _, inst := range w.graph.Study.Instances {
+	for _, inst := range graph.Study.Instances {
 		if r, ok := inst.Spec.(pipeline.Remote); ok {
 			for _, s := range r.Remotes() {
 				wanted[s] = inst
@@ -100,14 +110,19 @@ func (g *globals) upgrade(ctx context.Context) error {
 	}
 	if len(pins) == 0 {
 		g.view().Text("The study has no remote sources.\n")
-		return nil
 	}
-	lock, list := hcl.ReadLock(g.dir)
-	if err := list.Err(); err != nil {
-		return err
+	if len(pins) == 0 && lock.Text == nil {
+		return nil
 	}
 	lock.Pins = pins
 	return g.writeLock(lock)
+}
+
+// readLock reads the study's lock, and lets diagnostics quote from it.
+func (g *globals) readLock() (hcl.Lock, diag.List) {
+	lock, list := hcl.ReadLock(g.dir)
+	g.view().Sources(map[string][]byte{hcl.LockFile: lock.Text})
+	return lock, list
 }
 
 func (g *globals) writeLock(lock hcl.Lock) error {

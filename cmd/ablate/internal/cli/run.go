@@ -178,7 +178,7 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan)
 	if len(frozen) == 0 {
 		return plan, nil
 	}
-	lock, list := hcl.ReadLock(g.dir)
+	lock, list := g.readLock()
 	if err := list.Err(); err != nil {
 		return nil, err
 	}

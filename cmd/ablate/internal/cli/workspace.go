@@ -84,8 +84,8 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	if w.remote != nil {
 		w.planner.Store = remote.Tiered{Local: store, Remote: w.remote}
 	}
-	lock, list := hcl.ReadLock(dir)
-	if err := list.Err(); err != nil {
+	lock, list := g.readLock()
+	if err := append(list, lock.Damaged...).Err(); err != nil {
 		return nil, err
 	}
 	w.planner.Frozen = make(map[string]pipeline.Frozen)
