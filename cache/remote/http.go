@@ -115,6 +115,10 @@ func (b *bazel) refuse(resp *http.Response) error {
 		return fmt.Errorf("%s is too busy (429), also after %d repetitions: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:
 		return fmt.Errorf("%s fails (%s), also after %d repetitions", b.base, resp.Status, retries)
+	case code == http.StatusBadRequest:
+		const most = 500
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, most))
+		return fmt.Errorf("%s refuses this (400): %q", b.base, strings.TrimSpace(string(said)))
 	case code >= http.StatusMultipleChoices:
 		return fmt.Errorf("%s answers %s, which no cache does", b.base, resp.Status)
 	case page:

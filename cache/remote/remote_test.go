@@ -392,6 +392,46 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// A server that is told whom to trust takes nothing into its own store that
+// others have signed, or nobody.
+func TestServerTrusts(t *testing.T) {
+	ctx := context.Background()
+	alice, public, err := Keygen("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mallory, _, err := Keygen("mallory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := cachetest.Memory(t)
+	server := Server{Store: store}
+	if err := server.Trust([]string{public}, nil); err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(server)
+	defer srv.Close()
+	for _, c := range []struct{ name, sign, namespace, want string }{
+		{"unsigned", "", "", "is not signed"},
+		{"by somebody", mallory, "", "mallory has"},
+		{"by somebody, for a namespace", mallory, "mallory", ""},
+		{"by who is trusted", alice, "", ""},
+	} {
+		from, e := cachetest.Published(t, c.name)
+		_, err := connect(t, Options{URL: srv.URL, Sign: c.sign, Namespace: c.namespace}).Push(ctx, from, e, nil)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		own, err := store.Lookup(ctx, e.Key)
+		if err != nil || own[0].OK != (c.want == "" && c.namespace == "") {
+			t.Errorf("%s: the store has %+v, %v", c.name, own, err)
+		}
+	}
+	if err := server.Trust([]string{"nonsense"}, nil); err == nil || !strings.Contains(err.Error(), "cache keygen") {
+		t.Errorf("trusting nonsense: %v", err)
+	}
+}
+
 func TestServer(t *testing.T) {
 	url, store := served(t, "secret", nil)
 	ask := func(method, path, token, body string) (int, string) {

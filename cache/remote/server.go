@@ -19,6 +19,17 @@ type Server struct {
 	Store    *cache.Local
 	Token    string // empty: everybody may
 	ReadOnly bool
+
+	trust *trust // nil: nobody is asked for a signature
+}
+
+// Trust makes the server refuse results that none of these keys has signed: who
+// uses the store on this machine takes what is in it, and asks for no signature.
+// That does not hold for namespaces other than the default one: results there
+// are read through a remote, which asks.
+func (s *Server) Trust(keys []string, within map[string][]string) (err error) {
+	s.trust, err = newTrust("", keys, within)
+	return err
 }
 
 // CheckListen refuses an address beyond this machine without a token.
@@ -194,6 +205,11 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 		return refusedError{err}
 	case placeOf(given.namespace, given.entry.Key) != k:
 		return refusedError{fmt.Errorf("the entry is that of %s in %s", given.entry.Key, inNamespace(given.namespace))}
+	}
+	if s.trust != nil && given.namespace == "" {
+		if _, err := s.trust.open("", text); err != nil {
+			return refusedError{err}
+		}
 	}
 	e := given.entry
 	e.Key = k // else the store would take a namespace's result for its own

@@ -19,6 +19,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
+	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/cli"
 	"ablate/stages"
 )
@@ -144,6 +145,21 @@ func TestServeToCurl(t *testing.T) {
 	if status, _ := curl(t, "", other+"/cas/"+cache.DigestOf(nil).Hex()); status != http.StatusOK {
 		t.Errorf("the empty blob: %d", status)
 	}
+
+	// Where this machine trusts somebody, nobody else's results become its own.
+	wary := t.TempDir()
+	_, key, err := remote.Keygen("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(wary, ".ablate"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(wary, ".ablate", "config.hcl"), []byte("trust {\n  keys = [\""+key+"\"]\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trusting := serving(t, elsewhere, "", "--chdir", wary)
+	put(trusting, "/ac/"+e.Key.String(), raw, http.StatusBadRequest)
 
 	// What must not work.
 	readOnly := serving(t, elsewhere, "", "--read-only")

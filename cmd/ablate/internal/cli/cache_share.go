@@ -206,16 +206,22 @@ func (g *globals) cacheServeCommand() *cobra.Command {
 		Use: "serve", Short: "Serve the store to other machines, in Bazel's HTTP cache protocol",
 		Long: "serve makes this machine's store a remote for others, at /ac and /cas. With\n" +
 			"ABLATE_REMOTE_TOKEN set, clients must send it as a bearer token; without it, serve listens on\n" +
-			"this machine only. Put a proxy with TLS before it where the network is not your own." + codes(""),
+			"this machine only. Put a proxy with TLS before it where the network is not your own. What is\n" +
+			"written there counts as this machine's own, so where trust names keys, results that none of\n" +
+			"them signed are refused." + codes(""),
 		Example: "  ABLATE_REMOTE_TOKEN=$(openssl rand -hex 32) ablate cache serve --listen :8080",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			said, err := g.config()
+			if err != nil {
+				return err
+			}
 			store, err := g.openStore()
 			if err != nil {
 				return err
 			}
 			s := remote.Server{Store: store, Token: g.environ("ABLATE_REMOTE_TOKEN"), ReadOnly: readOnly}
-			if err := s.CheckListen(listen); err != nil {
+			if err := errors.Join(s.Trust(said.Trust, said.TrustIn), s.CheckListen(listen)); err != nil {
 				return err
 			}
 			return g.serve(c.Context(), s, listen)
