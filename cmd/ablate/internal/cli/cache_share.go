@@ -19,7 +19,14 @@ import (
 
 // sharing opens the study, its plan and the remote that must be there.
 func (g *globals) sharing(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+	if g.offline {
+		return nil, nil, errors.New("--offline asks no remote, and that is all that push and pull do: leave it out")
+	}
 	w, plan, err := g.planned(ctx)
+	var unusable unusableError
+	if errors.As(err, &unusable) {
+		err = unusable.error
+	}
 	if err == nil && w.remote == nil {
 		err = errors.New("there is no remote: name one with ABLATE_REMOTE or in a configuration file")
 	}

@@ -258,10 +258,17 @@ func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.
 	}
 	r, err := remote.Open(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n--offline works without it", err)
+		return nil, unusableError{err}
 	}
 	return r, nil
 }
+
+// unusableError says that the remote cannot be used. Most commands can do
+// without.
+type unusableError struct{ error }
+
+// Error implements error.
+func (e unusableError) Error() string { return e.error.Error() + "\n--offline works without it" }
 
 // digestExecutable hashes the running program: fingerprints are remembered
 // under it.
