@@ -252,6 +252,7 @@ func TestS3Answers(t *testing.T) {
 		{"nobody", 0, "", "http://127.0.0.1:1", "", "nothing listens"},
 		{"TLS", 0, "", secure.URL, "", "certificate is not trusted"},
 		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not speak TLS"},
+		{"no address", 0, "", plain.Host, "", "no address such as http://"},
 		{"no credentials", 403, "", srv.URL, "AWS_ACCESS_KEY_ID", "there are no credentials"},
 		{"no region", 403, "", srv.URL, "AWS_REGION", "no region is known"},
 	} {
@@ -318,6 +319,8 @@ func TestMisconfigured(t *testing.T) {
 	for name, c := range map[string]struct{ url, token, want string }{
 		"no folder": {"file:///nowhere/at/all", "", "make it first"},
 		"no scheme": {"/shared", "", "is none of"},
+		"no http":   {"127.0.0.1:8080", "", "is none of"},
+		"no port":   {"http://127.0.0.1:x", "", "invalid port"},
 
 		"page":         {answer(404, "text/html"), "", "web page"},
 		"login page":   {answer(200, "text/html; charset=utf-8"), "", "proxy or a login page"},
@@ -389,6 +392,9 @@ func TestTrust(t *testing.T) {
 	}
 	if _, err := newTrust("nonsense", nil, nil); err == nil {
 		t.Error("nonsense signs")
+	}
+	if _, err := newTrust("", []string{alice}, nil); err == nil || strings.Contains(err.Error(), alice) {
+		t.Errorf("a private key is trusted, or told to whoever reads messages: %v", err)
 	}
 }
 

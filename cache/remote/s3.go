@@ -141,6 +141,8 @@ func adviseS3(code int, said string, err error) string {
 		return "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again"
 	case strings.Contains(text, "Missing Region"), strings.Contains(text, "missing AWS region"), strings.Contains(text, "Invalid region"), strings.Contains(text, "region must be set"):
 		return "no region is known: set AWS_REGION"
+	case strings.Contains(text, "Custom endpoint"):
+		return "AWS_ENDPOINT_URL_S3, or AWS_ENDPOINT_URL, is no address such as http://host:port: check it"
 	case said == "NoSuchBucket", code == http.StatusNotFound && (said == "" || said == "NotFound"):
 		return "there is no such bucket: check its name, or create it"
 	case said == "InvalidBucketName":

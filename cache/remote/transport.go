@@ -55,8 +55,11 @@ var errPage = errors.New("it has an object that nobody made: a proxy or a login 
 // over HTTP.
 func newTransport(ctx context.Context, address, token string) (transport, error) {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil && strings.Contains(address, "://") {
 		return nil, fmt.Errorf("%q is no address: %w", address, err)
+	}
+	if err != nil { // as of host:port
+		u = &url.URL{}
 	}
 	switch u.Scheme {
 	case "file":

@@ -34,7 +34,7 @@ func newTrust(sign string, keys []string, within map[string][]string) (*trust, e
 	if sign != "" {
 		s, err := note.NewSigner(sign)
 		if err != nil {
-			return nil, fmt.Errorf("the key to sign with is none of ablate cache keygen: %w", err)
+			return nil, fmt.Errorf("the key to sign with is no private key of ablate cache keygen: %w", err)
 		}
 		t.signer = s
 	}
@@ -54,6 +54,9 @@ func verifiers(keys []string) ([]note.Verifier, error) {
 	var list []note.Verifier
 	for _, k := range keys {
 		v, err := note.NewVerifier(k)
+		if strings.HasPrefix(k, "PRIVATE+KEY+") { // is not repeated here
+			return nil, errors.New("a private key is trusted, which belongs to its owner alone: name the public key that ablate cache keygen printed")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the trusted key %q is none of ablate cache keygen: %w", k, err)
 		}
