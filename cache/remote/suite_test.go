@@ -114,37 +114,57 @@ func wired(t *testing.T, server http.Handler, address func(url string) string) c
 }
 
 // listening starts a server of another program, and waits until it answers.
-// arguments gets an address that is free.
+// arguments gets an address that was free: if somebody else has taken it since,
+// the program ends, and is started at another.
 func listening(t *testing.T, program string, arguments func(address string) []string) (address string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
 		t.Skipf("there is no %s on this machine", program)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = free.Addr().String()
-	free.Close()
-	cmd := exec.Command(path, arguments(address)...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 200 {
-		if resp, err := http.Get("http://" + address); err == nil {
-			resp.Body.Close()
+	said := ""
+	for range 3 {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = free.Addr().String()
+		free.Close()
+		var log bytes.Buffer
+		cmd := exec.Command(path, arguments(address)...)
+		cmd.Stdout, cmd.Stderr = &log, &log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { cmd.Wait(); close(ended) }()
+		t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+		if answers(address, ended) {
 			return address
 		}
-		time.Sleep(50 * time.Millisecond)
+		cmd.Process.Kill()
+		<-ended
+		said = log.String()
 	}
-	cmd.Process.Kill()
-	cmd.Wait()
-	t.Fatalf("%s does not answer: %s", program, log.String())
+	t.Fatalf("%s does not answer: %s", program, said)
 	return ""
+}
+
+// answers waits for a server that speaks HTTP, or has ended.
+func answers(address string, ended <-chan struct{}) bool {
+	const patient = 2 * time.Minute // a busy machine starts slowly, and a server that fails ends
+	for begun := time.Now(); time.Since(begun) < patient; {
+		if resp, err := http.Get("http://" + address); err == nil {
+			resp.Body.Close()
+			return true
+		}
+		select {
+		case <-ended:
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // s3Server starts a real S3 server where the machine has one.

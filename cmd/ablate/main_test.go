@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,12 +32,6 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ABLATE_CACHE_DIR", filepath.Join(env.WorkDir, "store"))
 			env.Setenv("NO_COLOR", "1")
-			free, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
-			}
-			env.Setenv("ADDRESS", free.Addr().String()) // for a script that serves
-			free.Close()
 			if err := setPaths(env); err != nil {
 				return err
 			}
