@@ -515,7 +515,7 @@ func TestPusher(t *testing.T) {
 		h.ServeHTTP(w, r)
 	})
 	from := cachetest.Memory(t)
-	p := NewPusher(context.Background(), from, connect(t, Options{URL: url}))
+	p := NewPusher(context.Background(), from, connect(t, Options{URL: url}), nil)
 	for i := range 5 {
 		text := fmt.Sprint("blob ", i)
 		e, err := from.Publish(context.Background(), cachetest.Entry(cachetest.Key(text), cachetest.Put(t, from, text), len(text)))
@@ -577,10 +577,13 @@ func testOutage(t *testing.T, fault cachetest.Fault) {
 	if err := lenient.Pull(ctx, e, nil); err == nil || asked.Load() != before {
 		t.Errorf("pulling from the dead: %v", err)
 	}
-	p := NewPusher(ctx, here, r)
-	p.Add(e)
-	if pushed, _, failed := p.Close(); pushed != 0 || len(failed) != 1 {
-		t.Errorf("pushing to the dead: %d pushed, %v", pushed, failed)
+	for _, known := range []*Outage{nil, &outage} {
+		before := asked.Load()
+		p := NewPusher(ctx, here, r, known)
+		p.Add(e)
+		if pushed, _, failed := p.Close(); pushed != 0 || len(failed) != 1 || (asked.Load() == before) != (known != nil) {
+			t.Errorf("pushing to the dead, when it is known to be (%t): %d pushed, %v", known != nil, pushed, failed)
+		}
 	}
 }
 

@@ -91,6 +91,7 @@ func (t Tiered) Pull(ctx context.Context, e cache.Entry, optional func(artifact 
 type Pusher struct {
 	store  *cache.Local
 	remote *Remote
+	outage *Outage
 	queue  chan cache.Entry
 	done   sync.WaitGroup
 
@@ -108,9 +109,10 @@ const queued = 1024
 // rest alone: each has been repeated and waited for already.
 const Enduring = 4
 
-// NewPusher starts sending in the background.
-func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
-	p := &Pusher{store: store, remote: r, queue: make(chan cache.Entry, queued)}
+// NewPusher starts sending in the background. Once there is an outage, nothing
+// more is tried.
+func NewPusher(ctx context.Context, store *cache.Local, r *Remote, outage *Outage) *Pusher {
+	p := &Pusher{store: store, remote: r, outage: outage, queue: make(chan cache.Entry, queued)}
 	const senders = 2
 	for range senders {
 		p.done.Go(func() {
@@ -124,7 +126,7 @@ func NewPusher(ctx context.Context, store *cache.Local, r *Remote) *Pusher {
 
 func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 	p.mu.Lock()
-	if p.inARow >= Enduring {
+	if p.inARow >= Enduring || p.outage.Err() != nil || ctx.Err() != nil {
 		p.failed = append(p.failed, errors.New("the remote had failed before the entry "+e.Key.String()))
 		p.mu.Unlock()
 		return

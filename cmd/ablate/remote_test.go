@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -210,6 +212,61 @@ func TestRemoteThatDies(t *testing.T) {
 	if code, out := ablate("plan"); code != 1 || !strings.Contains(out, "refuses us (403)") {
 		t.Errorf("a plan with a dead remote exits with %d:\n%s", code, out)
 	}
+}
+
+// Whoever waits for what a run still sends is told so, and may interrupt it.
+func TestRemoteThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			io.Copy(io.Discard, r.Body) // else nobody notices who goes away
+			<-r.Context().Done()
+			return
+		}
+		remote.Server{Store: store}.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte("norm \"dyt\" \"a\" {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	notes := &waiting{text: "still being sent", then: cancel}
+	app := cli.App{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: notes, Kinds: stages.All(),
+		Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+	code := app.Run(ctx, []string{"run", "--progress", "none", "--chdir", dir})
+	if said := notes.String(); code != 0 || !strings.Contains(said, "1 entry was not pushed") || !strings.Contains(said, "ablate cache push") {
+		t.Errorf("the run exits with %d:\n%s", code, said)
+	}
+}
+
+// waiting does something as soon as a text was written.
+type waiting struct {
+	text string
+	then func()
+
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+// Write implements io.Writer.
+func (w *waiting) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.b.Write(p)
+	if strings.Contains(w.b.String(), w.text) {
+		w.then()
+	}
+	return len(p), nil
+}
+
+func (w *waiting) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
 }
 
 // A push stops when the remote is down, says once how much is left, and goes on

@@ -140,11 +140,11 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 			return pipeline.Summary{}, err
 		}
 	}
-	drain, err := g.pushing(ctx, w, runner)
+	var outage remote.Outage
+	drain, err := g.pushing(ctx, w, runner, &outage)
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
-	var outage remote.Outage
 	if w.remote != nil {
 		w.planner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
 	}
@@ -196,16 +196,25 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan)
 }
 
 // pushing sends what a run makes to the remote, in the background. The function
-// it returns waits for that, and reports what could not be sent: that is no
-// failure of the run, whose results are here.
-func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Runner) (drain func(), err error) {
+// it returns waits for that, unless the user interrupts it then, and reports what
+// could not be sent: that is no failure of the run, whose results are here.
+func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Runner, outage *remote.Outage) (drain func(), err error) {
 	c, err := g.config()
 	if err != nil || w.remote == nil || !c.Remote.Push {
 		return func() {}, err
 	}
-	p := remote.NewPusher(context.WithoutCancel(ctx), w.store, w.remote)
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := remote.NewPusher(sending, w.store, w.remote, outage)
 	runner.Published = p.Add
 	return func() {
+		defer stop()
+		if ctx.Err() == nil {
+			defer context.AfterFunc(ctx, stop)()
+		}
+		const silent = 2 * time.Second
+		defer time.AfterFunc(silent, func() {
+			g.view().Note("Results are still being sent to %s. Interrupt this to leave it to ablate cache push.", w.remote)
+		}).Stop()
 		pushed, moved, failed := p.Close()
 		g.view().Object(map[string]any{"type": "pushed", "remote": w.remote.URL(), "entries": pushed, "blobs": moved.Blobs, "bytes": moved.Bytes, "failed": len(failed)})
 		if pushed > 0 {
