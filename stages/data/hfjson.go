@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // tokenizerFile is what we read of Hugging Face's tokenizer.json: byte-level
@@ -104,37 +105,72 @@ func (p preTokenizer) splitter() (splitter, error) {
 	return nil, unsupported
 }
 
-// merger applies the merges of a byte-pair encoder, best first.
-type merger struct {
-	vocab  map[string]uint32
-	rank   map[[2]string]int
-	whole  bool // a word that is a token is taken as it is
-	letter [256]string
-}
-
+// merger takes the tokens and merges for the bytes that they stand for. Those
+// with a character that stands for none cannot come about, and are left out.
 func (f *tokenizerFile) merger(vocab map[string]uint32) (*merger, error) {
-	m := &merger{vocab: vocab, rank: make(map[[2]string]int, len(f.Model.Merges)), whole: f.Model.IgnoreMerges, letter: byteLetters()}
-	for i, raw := range f.Model.Merges {
-		var pair [2]string
-		var line string
-		if json.Unmarshal(raw, &pair) != nil { // older files write "a b"
-			a, b, ok := "", "", false
-			if json.Unmarshal(raw, &line) == nil {
-				a, b, ok = strings.Cut(line, " ")
-			}
-			if !ok {
-				return nil, fmt.Errorf("its merge %d is no pair", i)
-			}
-			pair = [2]string{a, b}
+	m := &merger{vocab: make(map[string]uint32, len(vocab)), whole: f.Model.IgnoreMerges}
+	letters := byteLetters()
+	of := bytesOf(letters)
+	for token, id := range vocab {
+		if raw, ok := of(token); ok {
+			m.vocab[raw] = id
 		}
-		m.rank[pair] = i
 	}
-	for b, s := range m.letter {
-		if _, ok := m.vocab[s]; !ok {
+	ranks := make(map[[2]string]uint32, len(f.Model.Merges))
+	for i, raw := range f.Model.Merges {
+		a, b, ok := mergeOf(raw)
+		if !ok {
+			return nil, fmt.Errorf("its merge %d is no pair", i)
+		}
+		left, ok1 := of(a)
+		right, ok2 := of(b)
+		if ok1 && ok2 {
+			ranks[[2]string{left, right}] = uint32(i)
+		}
+	}
+	m.rank = func(pair string, cut int) (uint32, bool) {
+		rank, ok := ranks[[2]string{pair[:cut], pair[cut:]}]
+		return rank, ok
+	}
+	for b := range letters {
+		if _, ok := m.vocab[string([]byte{byte(b)})]; !ok {
 			return nil, fmt.Errorf("it has no token for the byte %#02x, so it is not byte-level", b)
 		}
 	}
 	return m, nil
+}
+
+// mergeOf reads a merge: ["a", "b"], or "a b" in older files.
+func mergeOf(raw json.RawMessage) (a, b string, ok bool) {
+	var pair [2]string
+	if json.Unmarshal(raw, &pair) == nil {
+		return pair[0], pair[1], true
+	}
+	var line string
+	if json.Unmarshal(raw, &line) != nil {
+		return "", "", false
+	}
+	return strings.Cut(line, " ")
+}
+
+// bytesOf turns the letters of a token back into the bytes that they stand for.
+func bytesOf(letters [256]string) func(token string) (string, bool) {
+	bytes := make(map[rune]byte, len(letters))
+	for b, s := range letters {
+		r, _ := utf8.DecodeRuneInString(s)
+		bytes[r] = byte(b)
+	}
+	return func(token string) (string, bool) {
+		raw := make([]byte, 0, len(token))
+		for _, r := range token {
+			b, ok := bytes[r]
+			if !ok {
+				return "", false
+			}
+			raw = append(raw, b)
+		}
+		return string(raw), true
+	}
 }
 
 // byteLetters is GPT-2's table of printable characters that stand for bytes.
@@ -149,38 +185,4 @@ func byteLetters() (out [256]string) {
 		out[b] = string(r)
 	}
 	return out
-}
-
-func (m *merger) encode(word string) ([]uint32, error) {
-	parts := make([]string, len(word))
-	for i := range len(word) {
-		parts[i] = m.letter[word[i]]
-	}
-	if m.whole {
-		if id, ok := m.vocab[strings.Join(parts, "")]; ok {
-			return []uint32{id}, nil
-		}
-	}
-	for {
-		best, at := len(m.rank), -1
-		for i := range len(parts) - 1 {
-			if r, ok := m.rank[[2]string{parts[i], parts[i+1]}]; ok && r < best {
-				best, at = r, i
-			}
-		}
-		if at < 0 {
-			break
-		}
-		parts[at] += parts[at+1]
-		parts = append(parts[:at+1], parts[at+2:]...)
-	}
-	out := make([]uint32, len(parts))
-	for i, p := range parts {
-		id, ok := m.vocab[p]
-		if !ok {
-			return nil, fmt.Errorf("the vocabulary has no token %q", p)
-		}
-		out[i] = id
-	}
-	return out, nil
 }

@@ -77,6 +77,9 @@ func contraction(text []byte, fold bool) int {
 	}
 	head := text[1:min(len(text), 3)]
 	if fold {
+		if bytes.HasPrefix(head, []byte("ſ")) { // in expressions, the case of s too
+			return 1 + len("ſ")
+		}
 		head = bytes.ToLower(head)
 	}
 	for _, s := range []string{"s", "t", "m", "d", "re", "ve", "ll"} {

@@ -165,6 +165,11 @@ func checkSchemes(sources []string) diag.List {
 	return list
 }
 
+// encoderVersion is bumped when some text would now become other tokens. The
+// first lost the character 0x7f, cut cl100k's words at line breaks among spaces,
+// and knew no 'ſ.
+const encoderVersion = 2
+
 // source is one file as it was when the stage was described.
 type source struct {
 	path   string
@@ -191,6 +196,9 @@ func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		inputs["tokenizer"] = cache.String(t.Tokenizer)
 	case t.TokenBytes() != 1: // such tokens were once written one byte wide, which nothing could read
 		inputs["token_bytes"] = cache.Int(int64(t.TokenBytes()))
+	}
+	if t.Tokenizer != "bytes" {
+		inputs["encoder"] = cache.Int(encoderVersion)
 	}
 	return pipeline.Recipe{Inputs: cache.Map(inputs), Outputs: tokenOutputs()}, nil
 }

@@ -2,18 +2,20 @@ package data
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
+	"github.com/dlclark/regexp2/v2"
 	"github.com/tiktoken-go/tokenizer"
 
 	"ablate/pipeline"
@@ -26,9 +28,94 @@ var samples = []string{
 	"    def f(x):\n        return x\n\n\nclass A:\n\tpass", "$%^&*() ''s 's", "‘curly’ “quotes”", "\u0085next line\u2028ls", "ﬁ ligature Ⅷ roman",
 }
 
-// The words and the memory give the same tokens as the library alone.
+// expressions are those of the models' authors. In parentheses, so that the
+// library's compiled form of them, in which one is wrong, is not taken.
+var expressions = map[string]*regexp2.Regexp{
+	"gpt2":   regexp2.MustCompile(`(?:'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)`, regexp2.None),
+	"cl100k": regexp2.MustCompile(`(?:(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)`, regexp2.None),
+}
+
+// broken is where the library splits otherwise than OpenAI: whitespace with line
+// breaks apart from each other, and a control character that it drops.
+var broken = map[string]*regexp2.Regexp{
+	"gpt2":   regexp2.MustCompile(`\x7f`, regexp2.None),
+	"cl100k": regexp2.MustCompile(`[\r\n][^\S\r\n]+[\r\n]|\x7f`, regexp2.None),
+}
+
+// reference encodes as the definition says: word by word, and of all pairs the
+// leftmost of the lowest rank each time.
+type reference struct {
+	name  string
+	codec tokenizer.Codec
+	rank  map[string]uint32
+}
+
+func newReference(t testing.TB, name string) *reference {
+	codec, err := tokenizer.Get(published[name].encoding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rank := make(map[string]uint32)
+	for id := range published[name].vocabulary {
+		if token, err := codec.Decode([]uint{uint(id)}); err == nil {
+			rank[token] = uint32(id)
+		}
+	}
+	return &reference{name, codec, rank}
+}
+
+func (r *reference) encode(t testing.TB, text string) (ids []uint32) {
+	t.Helper()
+	match, err := expressions[r.name].FindStringMatch(text)
+	for ; match != nil; match, err = expressions[r.name].FindNextMatch(match) {
+		ids = append(ids, r.word(match.String())...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if odd, err := broken[r.name].MatchString(text); err != nil || odd {
+		return ids
+	}
+	library, _, err := r.codec.Encode(text)
+	if err != nil || !slices.EqualFunc(ids, library, func(a uint32, b uint) bool { return a == uint32(b) }) {
+		t.Fatalf("%s: the library has %v, %v of %q, the definition %v", r.name, library, err, text, ids)
+	}
+	return ids
+}
+
+func (r *reference) word(word string) (ids []uint32) {
+	if id, ok := r.rank[word]; ok {
+		return []uint32{id}
+	}
+	var parts []string
+	for i := range len(word) {
+		parts = append(parts, word[i:i+1])
+	}
+	for {
+		best, at := uint32(math.MaxUint32), -1
+		for i := range len(parts) - 1 {
+			if rank, ok := r.rank[parts[i]+parts[i+1]]; ok && rank < best {
+				best, at = rank, i
+			}
+		}
+		if at < 0 {
+			break
+		}
+		parts = slices.Replace(parts, at, at+2, parts[at]+parts[at+1])
+	}
+	for _, p := range parts {
+		ids = append(ids, r.rank[p])
+	}
+	return ids
+}
+
+// units make text without a break, or with odd ones, when they are repeated.
+var units = []string{" ", "a", "\n", " \n", "\r\n", "\t\n ", "=", "-=", "ab", "aA", "1", "\u00a0", "东京", "🙂", "e\u0301", "' ", "'s", "'ſ", "x'LL", " a", "\x7f"}
+
+// The words, the merges and the memory give what the definition does, and the
+// library wherever it keeps to it.
 func TestPublishedEncoders(t *testing.T) {
-	alphabet := []rune("ab Zé\n\r\t1½'sLLve.!-東🙂\u00a0 ")
+	alphabet := []rune("ab Zé\n\r\t1½'sſLLve.!-東🙂\u00a0 ")
 	texts := slices.Clone(samples)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 400 {
@@ -38,26 +125,52 @@ func TestPublishedEncoders(t *testing.T) {
 		}
 		texts = append(texts, b.String())
 	}
-	for name, p := range published {
+	for _, unit := range units {
+		texts = append(texts, strings.Repeat(unit, 2+r.IntN(200)), strings.Repeat(unit, 2+r.IntN(200))+"x")
+	}
+	for range 20 {
+		raw := make([]byte, 300)
+		for i := range raw {
+			raw[i] = byte(r.Uint32())
+		}
+		texts = append(texts, base64.StdEncoding.EncodeToString(raw), strings.ToLower(base64.RawURLEncoding.EncodeToString(raw)))
+	}
+	for name := range published {
 		e, err := publishedEncoder(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		codec, err := tokenizer.Get(p.encoding)
+		ref := newReference(t, name)
+		for _, text := range texts {
+			got, err := e.encode(nil, []byte(text), true)
+			if want := ref.encode(t, text); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%s of %q = %v, %v, want %v", name, text, got, err, want)
+			}
+		}
+	}
+}
+
+// Text without a break, of any length, takes a time that hardly grows faster
+// than it: at the square of it, this test would take hours.
+func TestWordsWithoutEnd(t *testing.T) {
+	encoders := make(map[string]encoder)
+	for name := range published {
+		e, err := publishedEncoder(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range texts {
-			got, err := e.encode(nil, []byte(text), true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, _, err := codec.Encode(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !slices.EqualFunc(got, want, func(a uint32, b uint) bool { return a == uint32(b) }) {
-				t.Fatalf("%s of %q = %v, want %v", name, text, got, want)
+		encoders[name] = e
+	}
+	var err error
+	if encoders["tokenizer.json"], _, err = openTokenizerFile([]byte(toyTokenizer(t, nil))); err != nil {
+		t.Fatal(err)
+	}
+	const size = 1 << 19
+	for name, e := range encoders {
+		for _, unit := range []string{" ", "a", " \n", "hello"} {
+			ids, err := e.encode(nil, []byte(strings.Repeat(unit, size/len(unit))), true)
+			if err != nil || len(ids) == 0 {
+				t.Errorf("%s of %q: %d tokens, %v", name, unit, len(ids), err)
 			}
 		}
 	}
@@ -65,46 +178,52 @@ func TestPublishedEncoders(t *testing.T) {
 
 // Known encodings, from the models' own documentation.
 func TestKnownTokens(t *testing.T) {
-	for name, want := range map[string][]uint32{"gpt2": {15496, 11, 995, 0}, "cl100k": {9906, 11, 1917, 0}} {
-		e, err := publishedEncoder(name)
+	for _, test := range []struct {
+		name, text string
+		want       []uint32
+	}{
+		{"gpt2", "Hello, world!", []uint32{15496, 11, 995, 0}},
+		{"cl100k", "Hello, world!", []uint32{9906, 11, 1917, 0}},
+		{"cl100k", " \n \n", []uint32{33006}}, // a token of OpenAI's, which only a whole word can become
+		{"gpt2", "\x7f", []uint32{221}},
+		{"cl100k", "\x7f", []uint32{221}},
+		{"cl100k", "x\n    \ny", []uint32{87, 7361, 88}},
+	} {
+		e, err := publishedEncoder(test.name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := e.encode(nil, []byte("Hello, world!"), true); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s = %v, %v, want %v", name, got, err, want)
+		if got, err := e.encode(nil, []byte(test.text), true); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s of %q = %v, %v, want %v", test.name, test.text, got, err, test.want)
 		}
 	}
 }
 
-func FuzzSplitters(f *testing.F) {
+func FuzzEncoders(f *testing.F) {
 	for _, s := range samples {
 		f.Add(s)
 	}
-	gpt2, err := publishedEncoder("gpt2")
-	if err != nil {
-		f.Fatal(err)
+	for _, unit := range units {
+		f.Add(strings.Repeat(unit, 150))
 	}
-	codec, err := tokenizer.Get(tokenizer.R50kBase)
-	if err != nil {
-		f.Fatal(err)
+	encoders, references := make(map[string]encoder), make(map[string]*reference)
+	for name := range published {
+		e, err := publishedEncoder(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		encoders[name], references[name] = e, newReference(f, name)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, split := range []splitter{splitGPT2, splitCL100K} {
-			for rest := []byte(text); len(rest) > 0; {
-				n := split(rest)
-				if n <= 0 || n > len(rest) {
-					t.Fatalf("the first word of %q has %d bytes", rest, n)
-				}
-				rest = rest[n:]
+		for name, e := range encoders {
+			got, err := e.encode(nil, []byte(text), true)
+			if err != nil {
+				t.Fatalf("%s of %q: %v", name, text, err)
 			}
-		}
-		if !utf8.ValidString(text) {
-			return // the library has other ways with what is none
-		}
-		got, err := gpt2.encode(nil, []byte(text), true)
-		want, _, err2 := codec.Encode(text)
-		if err != nil || err2 != nil || !slices.EqualFunc(got, want, func(a uint32, b uint) bool { return a == uint32(b) }) {
-			t.Fatalf("%q = %v, want %v (%v, %v)", text, got, want, err, err2)
+			valid := strings.ToValidUTF8(text, "\uFFFD")
+			if want := references[name].encode(t, valid); !slices.Equal(got, want) {
+				t.Fatalf("%s of %q = %v, want %v", name, text, got, want)
+			}
 		}
 	})
 }
