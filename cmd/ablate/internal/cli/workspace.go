@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -71,7 +72,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
 	graph.Study.Dir = dir
-	selects, err := g.selection()
+	selects, err := g.selection(graph.Study.Instances)
 	if err != nil {
 		return nil, err
 	}
@@ -297,8 +298,9 @@ func hashReader(r io.Reader) (cache.Digest, int64, error) {
 	return h.Digest(), n, err
 }
 
-// selection turns --target into what the planner asks.
-func (g *globals) selection() (func(*pipeline.Planner, addr.Instance) bool, error) {
+// selection turns --target into what the planner asks. A target that selects
+// nothing is a slip of the pen.
+func (g *globals) selection(all []*hcl.Instance) (func(*pipeline.Planner, addr.Instance) bool, error) {
 	if len(g.targets) == 0 {
 		return nil, nil
 	}
@@ -307,6 +309,9 @@ func (g *globals) selection() (func(*pipeline.Planner, addr.Instance) bool, erro
 		p, err := addr.ParsePattern(t)
 		if err != nil {
 			return nil, fmt.Errorf("--target: %w", err)
+		}
+		if !slices.ContainsFunc(all, func(i *hcl.Instance) bool { return p.Match(i.Address) }) {
+			return nil, fmt.Errorf("--target: no instance of the study is %s; ablate show lists what it has", t)
 		}
 		patterns = append(patterns, p)
 	}
