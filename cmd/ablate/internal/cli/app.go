@@ -55,7 +55,12 @@ func (a App) Run(ctx context.Context, args []string) int {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	err := root.ExecuteContext(ctx)
-	return g.exit(ctx, err)
+	code := g.exit(ctx, err)
+	if lost := g.view().Lost(); lost != nil {
+		g.view().Note("Error: the result could not be written out: %v", lost)
+		return ExitError
+	}
+	return code
 }
 
 // exit reports an error, once, and maps it to a code.
@@ -113,7 +118,7 @@ func (g *globals) view() *view.View {
 	if g.shown == nil {
 		g.shown = view.New(view.Options{
 			Stdout: g.app.Stdout, Stderr: g.app.Stderr, JSON: g.json,
-			Color: !g.noColor && view.ColorWanted(g.app.Environ, g.app.Stderr),
+			Color: !g.noColor && view.ColorWanted(g.app.Environ, g.app.Stderr), ColorResults: view.IsTerminal(g.app.Stdout),
 		})
 	}
 	return g.shown

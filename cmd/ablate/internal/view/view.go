@@ -4,11 +4,13 @@
 package view
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -19,7 +21,8 @@ import (
 type Options struct {
 	Stdout, Stderr io.Writer
 	JSON           bool
-	Color          bool
+	Color          bool // of what goes to stderr
+	ColorResults   bool // where Color, also of what goes to stdout
 }
 
 // View draws one invocation. It is safe for several goroutines.
@@ -27,8 +30,9 @@ type View struct {
 	opts    Options
 	sources map[string][]byte
 
-	mu    sync.Mutex // guards started and the streams
+	mu    sync.Mutex // guards the streams and what follows
 	begun bool       // the version line is out
+	lost  error      // why a result could not be written, the first time
 }
 
 // New returns a view.
@@ -72,9 +76,21 @@ func (v *View) Text(s string) {
 	if v.opts.JSON {
 		return
 	}
+	if !v.opts.ColorResults {
+		s = painted.ReplaceAllString(s, "")
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	io.WriteString(v.opts.Stdout, s)
+	_, err := io.WriteString(v.opts.Stdout, s)
+	v.lost = cmp.Or(v.lost, err)
+}
+
+// Lost is why a result could not be written, as on a disk that is full; nil
+// when all were.
+func (v *View) Lost() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.lost
 }
 
 // Object prints a result for programs; in text mode nothing. The first object
@@ -89,12 +105,12 @@ func (v *View) Object(o any) {
 	enc.SetEscapeHTML(false)
 	if !v.begun {
 		v.begun = true
-		enc.Encode(struct {
+		v.lost = cmp.Or(v.lost, enc.Encode(struct {
 			Type string `json:"type"`
 			UI   string `json:"ui"`
-		}{"version", "1.0"})
+		}{"version", "1.0"}))
 	}
-	enc.Encode(o)
+	v.lost = cmp.Or(v.lost, enc.Encode(o))
 }
 
 // Note prints a remark for people on stderr.
@@ -121,6 +137,9 @@ const (
 	bold   = "1"
 	dim    = "2"
 )
+
+// painted is what paint adds.
+var painted = regexp.MustCompile("\x1b\\[[0-9]*m")
 
 func (v *View) paint(code, s string) string {
 	if !v.opts.Color {
