@@ -26,6 +26,10 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 		return
 	case spec.LevelType:
 		l, ok := asLevel(val)
+		if refs, several := asRefs(val); !ok && several {
+			d.fail(at, "Several instances", "%s: %s", name, many(refs[0].Stage, len(refs)))
+			return
+		}
 		if !ok {
 			d.wrong(val, to.Type(), name, at)
 			return
@@ -51,7 +55,11 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 
 func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Range) {
 	hint := ""
-	if describe(val) == "string" && (t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool) {
+	switch {
+	case describe(val) != "string":
+	case t == spec.RefType:
+		hint = " Write a stage's address, without quotes."
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool:
 		hint = " Remove the quotes."
 	}
 	d.fail(at, "Wrong type", "%s must be %s, not %s.%s", name, article(spec.TypeName(t)), article(describe(val)), hint)

@@ -35,8 +35,7 @@ func Load(opts Options) (*Study, diag.List) {
 	l.evalStudy()
 	l.checkLocals()
 	l.expandStages()
-	sortList(l.diags)
-	return l.study, l.diags
+	return l.study, sortList(l.diags)
 }
 
 // loader is the state of one Load. It is used by one goroutine.

@@ -138,7 +138,7 @@ func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
 		}
 		text := level.String()
 		if seen[text] {
-			x.l.fail(at, "Duplicate level", "Factor %s has the level %s twice.", f.name, level)
+			x.l.fail(at, "Duplicate level", "Factor %s has the level %s twice. Name it once.", f.name, level)
 			return false
 		}
 		seen[text] = true

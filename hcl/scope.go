@@ -32,7 +32,7 @@ func (l *loader) collectLocals(b *hclv2.Block) {
 	l.upstream(diags)
 	for _, name := range sortedKeys(attrs) {
 		if first := l.locals[name]; first != nil {
-			l.fail(rangeOf(attrs[name].NameRange), "Duplicate name", "The local %q is set at %s already.", name, rangeOf(first.attr.NameRange))
+			l.fail(rangeOf(attrs[name].NameRange), "Duplicate name", "The local %q is set at %s already. Give one of the two another name.", name, rangeOf(first.attr.NameRange))
 			continue
 		}
 		l.locals[name] = &local{name: name, attr: attrs[name]}

@@ -99,6 +99,8 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 	d.Summary = "Wrong number of labels"
 	switch {
+	case nested && strings.HasPrefix(d.Detail, "No labels"):
+		d.Detail = fmt.Sprintf("A %s block here has no label: %s {.", block, block)
 	case nested:
 		d.Detail = fmt.Sprintf("A %s block here has one label, its type: %s \"type\" {.", block, block)
 	case block == "study" || block == "variable":
@@ -139,12 +141,16 @@ func rangeOf(r hclv2.Range) *diag.Range {
 }
 
 // sortList puts diagnostics in the order of the source, whatever order the
-// files and blocks were read in.
-func sortList(list diag.List) {
+// files and blocks were read in, and drops the repeats that the instances of one
+// block make.
+func sortList(list diag.List) diag.List {
 	slices.SortStableFunc(list, func(a, b diag.Diagnostic) int {
 		ra, rb := place(a), place(b)
 		return cmp.Or(strings.Compare(ra.Filename, rb.Filename), cmp.Compare(ra.Start.Byte, rb.Start.Byte),
 			strings.Compare(a.Summary, b.Summary), strings.Compare(a.Detail, b.Detail))
+	})
+	return slices.CompactFunc(list, func(a, b diag.Diagnostic) bool {
+		return place(a) == place(b) && a.Severity == b.Severity && a.Summary == b.Summary && a.Detail == b.Detail
 	})
 }
 

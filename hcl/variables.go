@@ -39,7 +39,7 @@ var validationSchema = &hclv2.BodySchema{
 func (l *loader) collectVariable(b *hclv2.Block) {
 	name := b.Labels[0]
 	if first := l.variables[name]; first != nil {
-		l.fail(rangeOf(b.DefRange), "Duplicate name", "The variable %q is declared at %s already.", name, rangeOf(first.at))
+		l.fail(rangeOf(b.DefRange), "Duplicate name", "The variable %q is declared at %s already. Give one of the two another name.", name, rangeOf(first.at))
 		return
 	}
 	v := &variable{name: name, typ: cty.DynamicPseudoType, at: b.DefRange}
@@ -177,11 +177,24 @@ func (l *loader) setFromText(v *variable, text, source string) {
 			return
 		}
 		v.broken = true
-		l.fail(nil, "Unreadable value", "%s: %q is not a value of type %s. Write it as in a file, for example --var '%s=[1, 2]'.",
-			source, text, v.typ.FriendlyName(), v.name)
+		l.fail(nil, "Unreadable value", "%s: %q is not a value of type %s. Write it as in a file, for example --var '%s=%s'.",
+			source, text, v.typ.FriendlyName(), v.name, exampleOf(v.typ))
 		return
 	}
 	l.set(v, val, nil, source)
+}
+
+// exampleOf is how a value of a type is written.
+func exampleOf(t cty.Type) string {
+	switch {
+	case t == cty.Number:
+		return "1e-3"
+	case t == cty.Bool:
+		return "true"
+	case t.IsMapType() || t.IsObjectType():
+		return "{ a = 1 }"
+	}
+	return "[1, 2]"
 }
 
 func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) {
