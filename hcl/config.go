@@ -26,6 +26,8 @@ type Config struct {
 	TrustIn  map[string][]string // public keys that count in one namespace only
 
 	Executors map[string]Executor // by label
+
+	Sources map[string][]byte // the files' text, for whoever quotes it
 }
 
 // RemoteConfig is a remote block.
@@ -43,7 +45,7 @@ var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "c
 // ReadConfig reads configuration files, the later ones over the earlier. A file
 // that is not there says nothing. Paths in a file are relative to it.
 func ReadConfig(names ...string) (Config, diag.List) {
-	c := Config{Remote: RemoteConfig{Push: true}}
+	c := Config{Remote: RemoteConfig{Push: true}, Sources: make(map[string][]byte)}
 	for _, name := range names {
 		raw, err := os.ReadFile(name)
 		if os.IsNotExist(err) {
@@ -52,6 +54,7 @@ func ReadConfig(names ...string) (Config, diag.List) {
 		if err != nil {
 			return c, diag.Errorf(nil, "Unreadable configuration", "%s cannot be read: %v.", name, err)
 		}
+		c.Sources[name] = raw
 		if diags := c.read(name, raw); diags.HasErrors() {
 			return c, translate(diags)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -354,6 +355,9 @@ var runtimeSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{
 // meta decodes what every stage may say about itself beside its spec.
 func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
 	d.plain(content.Attributes["label"], &inst.Label)
+	if strings.ContainsFunc(inst.Label, unicode.IsControl) {
+		d.fail(rangeOf(content.Attributes["label"].Range), "Invalid label", "A label is one line of text, and %q has a control character in it. Remove it.", inst.Label)
+	}
 	d.plain(content.Attributes["description"], &inst.Description)
 	for i, b := range content.Blocks.OfType("runtime") {
 		if i > 0 {

@@ -184,6 +184,7 @@ func (g *globals) config() (hcl.Config, error) {
 		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
 	}
 	c, list := hcl.ReadConfig(append(files, filepath.Join(g.dir, ".ablate", "config.hcl"))...)
+	g.view().Sources(c.Sources)
 	if err := list.Err(); err != nil {
 		return c, err
 	}

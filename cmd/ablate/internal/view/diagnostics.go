@@ -2,7 +2,9 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"ablate/hcl/diag"
 )
@@ -71,20 +73,54 @@ func (v *View) snippet(r diag.Range, colour string) string {
 	if r.Start.Line == 0 {
 		return place
 	}
-	lines := strings.Split(string(v.sources[r.Filename]), "\n")
-	if r.Start.Line > len(lines) {
+	source, known := v.sources[r.Filename]
+	lines := strings.Split(string(source), "\n")
+	if !known || r.Start.Line > len(lines) {
 		return place
 	}
-	line := strings.TrimRight(lines[r.Start.Line-1], "\r")
+	line := []rune(strings.Map(printable, strings.TrimRight(lines[r.Start.Line-1], "\r")))
 	number := fmt.Sprint(r.Start.Line)
-	lead := []rune(line)[:min(r.Start.Column-1, len([]rune(line)))]
-	width := len([]rune(line)) - len(lead)
+	at := min(r.Start.Column-1, len(line))
+	width := len(line) - at
 	if r.End.Line == r.Start.Line {
 		width = r.End.Column - r.Start.Column
 	}
+	line, at, width = excerpt(line, at, width)
 	gap := strings.Repeat(" ", len(number))
-	return place + fmt.Sprintf("  %s %s %s\n  %s %s %s%s\n", number, v.paint(dim, "│"), strings.ReplaceAll(line, "\t", " "),
-		gap, v.paint(dim, "│"), strings.Repeat(" ", len(lead)), v.paint(colour, strings.Repeat("^", max(1, width))))
+	return place + fmt.Sprintf("  %s %s %s\n  %s %s %s%s\n", number, v.paint(dim, "│"), string(line),
+		gap, v.paint(dim, "│"), strings.Repeat(" ", at), v.paint(colour, strings.Repeat("^", max(1, width))))
+}
+
+// longestLine is how much of a line is quoted.
+const longestLine = 160
+
+// excerpt cuts a long line to what stands around a place in it.
+func excerpt(line []rune, at, width int) ([]rune, int, int) {
+	if len(line) <= longestLine {
+		return line, at, width
+	}
+	const before = 40
+	from := max(0, min(at-before, len(line)-longestLine))
+	to := min(len(line), from+longestLine)
+	cut := slices.Clone(line[from:to])
+	if from > 0 {
+		cut[0] = '…'
+	}
+	if to < len(line) {
+		cut[len(cut)-1] = '…'
+	}
+	return cut, at - from, min(width, to-at)
+}
+
+// printable keeps what a terminal would obey out of what is quoted.
+func printable(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case unicode.IsControl(r):
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // wrap breaks text at spaces; lines that begin with four spaces are commands

@@ -3,10 +3,12 @@ package view_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -19,6 +21,32 @@ func TestResultsWithoutColours(t *testing.T) {
 		v.Text(v.Plan(plan))
 		if got := strings.Contains(out.String(), "\x1b["); got != want {
 			t.Errorf("colours in %q: %v, want %v", out.String(), got, want)
+		}
+	}
+}
+
+// Of a long line what stands around the place is quoted, and nothing that a
+// terminal would obey.
+func TestQuotes(t *testing.T) {
+	line := strings.Repeat("x", 100_000)
+	for _, tt := range []struct {
+		text   string
+		column int
+		want   string
+	}{
+		{"here\x1b[31m\x00b\tc\r\n", 1, "  1 │ here\uFFFD[31m\uFFFDb c\n    │ ^^^^\n"},
+		{"here" + line, 1, "  1 │ here" + line[:155] + "…\n    │ ^^^^\n"},
+		{line + "here" + line, 100_001, "  1 │ …" + line[:39] + "here" + line[:115] + "…\n    │ " + strings.Repeat(" ", 40) + "^^^^\n"},
+		{line + "here", 100_001, "  1 │ …" + line[:155] + "here\n    │ " + strings.Repeat(" ", 156) + "^^^^\n"},
+	} {
+		var out bytes.Buffer
+		v := view.New(view.Options{Stderr: &out})
+		v.Sources(map[string][]byte{"a.hcl": []byte(tt.text)})
+		at := diag.Range{Filename: "a.hcl", Start: diag.Pos{Line: 1, Column: tt.column}, End: diag.Pos{Line: 1, Column: tt.column + 4}}
+		v.Diagnostics(diag.List{{Summary: "Wrong", Detail: "It is.", Range: &at}})
+		want := fmt.Sprintf("Error: Wrong\n\n  on a.hcl:1,%d\n%s\n  It is.\n\n", tt.column, tt.want)
+		if got := out.String(); got != want {
+			t.Errorf("quoted\n%s\nwant\n%s", got, want)
 		}
 	}
 }
