@@ -281,39 +281,58 @@ func changeText(changes []Change) string {
 }
 
 // siblings renders changes of specs and inputs, folding fields of one parent
-// that changed alike: norm.alpha (attention, ffn, final) 0.5 → 0.4.
+// that changed alike: norm.alpha (attention, ffn, final) 0.5 → 0.4. So are the
+// elements of a list: trials.*.factors.norm.1 DyT → Tanh (6 times).
 func siblings(changes []Change) []string {
 	type group struct {
-		parent, was, now string
-		names            []string
+		path, parent, was, now string // path: of the first
+		names                  []string
+		elements               int
 	}
 	var groups []*group
 	for _, c := range changes {
 		if c.Code {
 			continue
 		}
-		parent, name := "", c.Path
-		if i := strings.LastIndexByte(c.Path, '.'); i >= 0 {
-			parent, name = c.Path[:i+1], c.Path[i+1:]
+		path := anyElement(c.Path)
+		parent, name := "", path
+		if i := strings.LastIndexByte(path, '.'); i >= 0 {
+			parent, name = path[:i+1], path[i+1:]
 		}
 		i := slices.IndexFunc(groups, func(g *group) bool {
 			return parent != "" && g.parent == parent && g.was == c.Was && g.now == c.Now
 		})
-		if i >= 0 {
+		switch {
+		case i < 0:
+			groups = append(groups, &group{c.Path, parent, c.Was, c.Now, []string{name}, 1})
+		case slices.Contains(groups[i].names, name):
+			groups[i].elements++
+		default:
 			groups[i].names = append(groups[i].names, name)
-			continue
 		}
-		groups = append(groups, &group{parent, c.Was, c.Now, []string{name}})
 	}
 	var out []string
 	for _, g := range groups {
-		path := g.parent + g.names[0]
+		path, times := g.path, ""
 		if len(g.names) > 1 {
 			path = strings.TrimSuffix(g.parent, ".") + " (" + strings.Join(g.names, ", ") + ")"
 		}
-		out = append(out, fmt.Sprintf("%s %s → %s", path, g.was, g.now))
+		if g.elements > 1 {
+			path, times = anyElement(path), fmt.Sprintf(" (%d times)", g.elements)
+		}
+		out = append(out, fmt.Sprintf("%s %s → %s%s", path, g.was, g.now, times))
 	}
 	return out
+}
+
+// anyElement is the path of something within a list's element, whichever it is.
+func anyElement(path string) string {
+	parts := strings.Split(path, ".")
+	if len(parts) < 3 || strings.Trim(parts[1], "0123456789") != "" {
+		return path
+	}
+	parts[1] = "*"
+	return strings.Join(parts, ".")
 }
 
 // codeText says which fingerprints changed, and where.
@@ -354,12 +373,19 @@ func text(v cache.Value) string {
 	if json.Unmarshal(raw, &plain) == nil {
 		s = plain
 	}
+	if s == "" {
+		return `""`
+	}
 	const digestShown = len("sha256:") + 12
 	if strings.HasPrefix(s, "sha256:") && len(s) > digestShown {
 		return s[:digestShown] + "…"
 	}
 	const most = 60
 	if r := []rune(s); len(r) > most {
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) == nil { // long ones that differ, differ in length
+			return fmt.Sprintf("a list of %d", len(list))
+		}
 		return string(r[:most]) + "…"
 	}
 	return s

@@ -144,8 +144,8 @@ func TestTwinsAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	twins := plan.plan(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"))
-	if len(twins.Warnings) != 2 || twins.Warnings[0].Summary != "Two trials are one" {
-		t.Errorf("warnings = %v, want two about twins", twins.Warnings)
+	if len(twins.Warnings) != 1 || twins.Warnings[0].Summary != "Two trials are one" || !strings.Contains(twins.Warnings[0].Detail, "So it is with 1 more of the stage") {
+		t.Errorf("warnings = %v, want one about two pairs of twins", twins.Warnings)
 	}
 }
 

@@ -188,7 +188,7 @@ func (s *Step) Cached() error {
 	if s.Action == Hit {
 		return nil
 	}
-	return fmt.Errorf("%s has no result yet: it %s; run the study first", s.Address, s.Reason.Text)
+	return fmt.Errorf("%s has no result yet (%s): run the study first", s.Address, s.Reason.Text)
 }
 
 // Work returns how much there is to compute; ok is false where nobody counts,

@@ -4,30 +4,46 @@ import (
 	"fmt"
 
 	"ablate/cache"
+	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 )
 
 // twins warns of trials that share a key: they are one result under several
-// names, and an analysis must not count them as independent.
+// names, and an analysis must not count them as independent. Of a stage's, one
+// pair is named.
 func (p *Plan) twins() diag.List {
+	type pair struct {
+		one, other *Step
+		more       int
+	}
 	first := make(map[cache.Key]*Step, len(p.Steps))
-	var list diag.List
+	of := make(map[addr.Stage]*pair)
+	var pairs []*pair
 	for _, s := range p.Steps {
 		if s.Key.IsZero() || s.node.inst.Factors == nil {
 			continue
 		}
-		other, seen := first[s.Key]
-		if !seen {
+		one, seen := first[s.Key]
+		switch stage := s.Address.Stage; {
+		case !seen:
 			first[s.Key] = s
-			continue
+		case of[stage] != nil:
+			of[stage].more++
+		default:
+			of[stage] = &pair{one: one, other: s}
+			pairs = append(pairs, of[stage])
 		}
-		at := s.node.inst.Range
+	}
+	var list diag.List
+	for _, w := range pairs {
+		detail := fmt.Sprintf("%s and %s have the same key: nothing that counts differs between them. ", w.one.Address, w.other.Address)
+		if w.more > 0 {
+			detail += fmt.Sprintf("So it is with %d more of the stage. ", w.more)
+		}
+		at := w.other.node.inst.Range
 		list = append(list, diag.Diagnostic{
-			Severity: diag.Warning, Range: &at, Address: s.Address.String(),
-			Summary: "Two trials are one",
-			Detail: fmt.Sprintf("%s and %s have the same key: nothing that counts differs between them. "+
-				"They share one result, and an analysis counts it once. Exclude one of them, or let a level change something.",
-				other.Address, s.Address),
+			Severity: diag.Warning, Range: &at, Address: w.other.Address.String(), Summary: "Two trials are one",
+			Detail: detail + "They share one result, and an analysis counts it once. Exclude one of them, or let a level change something.",
 		})
 	}
 	return list

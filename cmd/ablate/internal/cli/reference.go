@@ -11,7 +11,7 @@ import (
 func reference(kinds []pipeline.Kind) string {
 	var b strings.Builder
 	b.WriteString("# Stages\n\nEvery stage that a study can hold, with its fields. This page is printed by\n`ablate metadata --markdown`; a test keeps it current.\n\n" +
-		"Each stage also takes `label` (for people), `description`, `for_each`, and a block\n`runtime` (`timeout`, `retries`, `executor`, `resources`); none of them enters a key.\n")
+		"Each stage also takes `label` (for people), `description`, `for_each`, and a block\n`runtime` (`timeout`, `retries`, `executor`, `resources`); none of them enters a key, but for the labels that an analysis shows.\n")
 	block := ""
 	for _, k := range kinds {
 		if k.Block != block {
