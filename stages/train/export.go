@@ -65,10 +65,10 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	n, isRMS := x.Inputs.One("norm").Stage.(*norm.RMSNorm)
 	switch {
 	case !isLlama || !isRMS:
-		return fmt.Errorf("transformers has a class for Llama with RMSNorm, not for %s with %s: export safetensors",
+		return fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, not of %s with %s: leave --format out for safetensors",
 			x.Inputs.One("model").Ref.Type, x.Inputs.One("norm").Ref.Type)
 	case m.ResidualScale != nil:
-		return errors.New("transformers' Llama has no residual_scale: export safetensors")
+		return errors.New("transformers' Llama has no residual_scale: leave --format out for safetensors")
 	}
 	tensors, err := ml.ReadSafetensors(raw)
 	if err != nil {
