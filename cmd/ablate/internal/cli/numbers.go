@@ -61,6 +61,9 @@ func (r analysisResult) numbers(s *pipeline.Step) []namedNumber {
 		out = append(out, namedNumber{Name: name, Value: *v, What: kind + " " + what + ", " + field, Step: s, Result: r.digest})
 	}
 	for _, c := range r.Cells {
+		if len(c.Levels) == 0 { // of a mechanism, whose cells are by step and layer
+			continue
+		}
 		n := float64(c.N)
 		what := strings.Join(c.Levels, " ")
 		add("cell", what, "mean", c.Mean)
