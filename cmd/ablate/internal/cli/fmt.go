@@ -69,14 +69,13 @@ func (g *globals) format(files []string, check bool) error {
 			continue
 		}
 		changed++
+		if !check {
+			if err := replaceFile(file, out); err != nil {
+				return fmt.Errorf("rewriting %s: %w: make its folder writable", name, err)
+			}
+		}
 		g.view().Object(map[string]string{"type": "formatted", "file": name})
 		g.view().Text(name + "\n")
-		if check {
-			continue
-		}
-		if err := replaceFile(file, out); err != nil {
-			return err
-		}
 	}
 	if err := found.Err(); err != nil {
 		return err
@@ -94,8 +93,12 @@ func replaceFile(name string, content []byte) error {
 		return err
 	}
 	tmp := name + ".tmp"
-	if err := os.WriteFile(tmp, content, info.Mode().Perm()); err != nil {
-		return err
+	err = os.WriteFile(tmp, content, info.Mode().Perm())
+	if err == nil {
+		err = os.Rename(tmp, name)
 	}
-	return os.Rename(tmp, name)
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
 }

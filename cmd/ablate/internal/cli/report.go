@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"os"
@@ -49,9 +50,13 @@ func (g *globals) reportCommand() *cobra.Command {
 }
 
 func findReport(plan *pipeline.Plan, args []string) (*pipeline.Step, error) {
-	var found *pipeline.Step
+	var found, other *pipeline.Step
 	for _, s := range plan.Steps {
-		if s.Address.Stage.Type != "report" || s.Block != "analysis" || len(args) == 1 && s.Address.Stage.Name != args[0] {
+		if s.Address.Stage.Type != "report" || s.Block != "analysis" {
+			continue
+		}
+		if len(args) == 1 && s.Address.Stage.Name != args[0] {
+			other = s
 			continue
 		}
 		if found != nil {
@@ -59,8 +64,11 @@ func findReport(plan *pipeline.Plan, args []string) (*pipeline.Step, error) {
 		}
 		found = s
 	}
-	if found == nil {
-		return nil, fmt.Errorf("the study has no such report: add analysis \"report\" \"NAME\" { analyses = [...] }")
+	switch {
+	case found == nil && other != nil:
+		return nil, fmt.Errorf("the study has no report %q; there is %s", args[0], other.Address.Stage.Name)
+	case found == nil:
+		return nil, errors.New("the study has no report: add analysis \"report\" \"NAME\" { analyses = [...] }")
 	}
 	return found, nil
 }
