@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
@@ -119,7 +121,11 @@ func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
 	if err == nil {
 		plan.Warnings = append(plan.Warnings, w.refused.warnings()...)
 	}
-	return plan, errors.Join(err, w.save())
+	saved := w.save()
+	if errors.Is(saved, fs.ErrPermission) || errors.Is(saved, syscall.EROFS) {
+		saved = nil // a store that may only be read answers too; whoever writes results will fail
+	}
+	return plan, errors.Join(err, saved)
 }
 
 // refusals are what was not taken from the remote since the last warning.
