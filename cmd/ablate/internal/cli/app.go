@@ -6,8 +6,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -140,6 +142,9 @@ func (g *globals) root() *cobra.Command {
 	flags.BoolVar(&g.noColor, "no-color", false, "print without colours")
 	flags.StringVar(&g.logLevel, "log", "warn", "what to log on stderr: debug, info, warn or error")
 	flags.BoolVar(&g.offline, "offline", false, "ask neither the remote nor the servers of sources")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists what there is", err, c.CommandPath())
+	})
 	root.AddCommand(
 		g.initCommand(), g.validateCommand(), g.fmtCommand(), g.planCommand(), g.runCommand(),
 		g.showCommand(), g.explainCommand(), g.diffCommand(), g.graphCommand(), g.statusCommand(), g.logsCommand(), g.exportCommand(), g.reportCommand(),
@@ -168,6 +173,29 @@ func noArgs(_ *cobra.Command, args []string) error {
 		return errors.New("unexpected argument " + args[0] + ": a study is chosen with --chdir, instances with --target")
 	}
 	return nil
+}
+
+// arguments refuses more or fewer, and shows how the command is written.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) >= least && len(args) <= most {
+			return nil
+		}
+		return fmt.Errorf("%s given: write\n\n    %s", count(len(args), "argument"), c.UseLine())
+	}
+}
+
+// commandOf refuses what is no command of a group.
+func commandOf(c *cobra.Command, args []string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	there := fmt.Sprintf("%s has %s", c.CommandPath(), strings.Join(names, ", "))
+	if len(args) == 0 {
+		return errors.New("a command is missing: " + there)
+	}
+	return fmt.Errorf("unknown command %q: %s", args[0], there)
 }
 
 // environ finds a variable in the invocation's environment.

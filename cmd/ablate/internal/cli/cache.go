@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -19,9 +18,7 @@ func (g *globals) cacheCommand() *cobra.Command {
 			"or a configuration file names, or ablate in the user's cache folder. A remote stands behind\n" +
 			"it where ABLATE_REMOTE or a configuration file names one: a folder (file://), a bucket (s3://,\n" +
 			"gs:// and azblob:// in programs built with them) or a server of Bazel's HTTP cache protocol (http://)." + codes(""),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return errors.Join(errors.New("cache needs a command"), c.Usage())
-		},
+		RunE: commandOf,
 	}
 	c.AddCommand(g.cacheLsCommand(), g.cacheDuCommand(), g.cacheVerifyCommand(), g.cacheGCCommand(), g.cachePinCommand(), g.cacheUnpinCommand(),
 		g.cacheDisownCommand(), g.cachePushCommand(), g.cachePullCommand(), g.cacheServeCommand(), g.cacheKeygenCommand())

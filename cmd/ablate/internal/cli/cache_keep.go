@@ -211,7 +211,7 @@ func (g *globals) cachePinCommand() *cobra.Command {
 		Use: "pin ADDRESS", Short: "Keep an instance's result from being collected",
 		Long:    "pin keeps a cached result and what it rests on, whatever gc is asked to do." + codes(""),
 		Example: "  ablate cache pin analysis.factorial.coupling",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
 				if err := s.Cached(); err != nil {
@@ -229,7 +229,7 @@ func (g *globals) cacheUnpinCommand() *cobra.Command {
 		Use: "unpin ADDRESS", Short: "Take a pin back",
 		Long:    "unpin lets a result, and what it rests on, be collected again." + codes(""),
 		Example: "  ablate cache unpin analysis.factorial.coupling",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
 				return w.store.RemovePin(s.Key)
@@ -265,7 +265,7 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 			"that it left on its way go with it. What rests on it is\n" +
 			"listed: where the new result differs, it runs again, too." + codes(""),
 		Example: "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if reason == "" {
 				return fmt.Errorf("say why with --reason: it is kept for those who ask later")

@@ -267,7 +267,7 @@ func (g *globals) cacheKeygenCommand() *cobra.Command {
 			"the public key for everybody else's trust { keys = [...] }. Where trust names keys, results\n" +
 			"from the remote that none of them signed are refused." + codes(""),
 		Example: "  ablate cache keygen alice@lab",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			private, public, err := remote.Keygen(args[0])
 			if err != nil {

@@ -23,7 +23,7 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 			"and beside them p_holm, n, method and others that the kind has. NAME is the block's second\n" +
 			"label, or an address. docs/analysis.md says how names are made." + codes(""),
 		Example: "  ablate export contrasts coupling --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, plan, err := g.planned(c.Context())
 			if err != nil {

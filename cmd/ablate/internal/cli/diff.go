@@ -23,10 +23,10 @@ func (g *globals) diffCommand() *cobra.Command {
 		Short: "Compare two instances, two cells or two plans",
 		Long: "diff says what differs between two things. Two addresses: their ingredients and numbers.\n" +
 			"Two selections of trials, as --target takes them (norm=derf.*,optimizer=muon.*): the mean of\n" +
-			"each metric. Two files written by ablate plan --json: the instances that came, went or\n" +
-			"have another key or action." + codes(""),
+			"each metric. Two files of ablate plan --out or --json: the instances that came, went or have\n" +
+			"another key or action." + codes(""),
 		Example: "  ablate diff norm=rmsnorm.*,optimizer=muon.* norm=derf.*,optimizer=muon.*",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if isFile(args[0]) && isFile(args[1]) {
 				return g.diffPlans(args[0], args[1])
@@ -54,6 +54,7 @@ func isFile(name string) bool {
 type plannedLine struct {
 	Type, Address, Action string
 	Key                   *string
+	Steps                 []plannedLine // of a plan that --out wrote, all in one line
 }
 
 func readPlan(name string) (map[string]plannedLine, error) {
@@ -66,14 +67,17 @@ func readPlan(name string) (map[string]plannedLine, error) {
 	for dec.More() {
 		var l plannedLine
 		if err := dec.Decode(&l); err != nil {
-			return nil, fmt.Errorf("%s is no plan of ablate plan --json: %w", name, err)
+			return nil, fmt.Errorf("%s is no plan of ablate plan --out or --json: %w", name, err)
+		}
+		for _, s := range l.Steps {
+			out[s.Address] = s
 		}
 		if l.Type == "plan_step" {
 			out[l.Address] = l
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no plan; write one with ablate plan --json > %s", name, name)
+		return nil, fmt.Errorf("%s holds no plan; write one with ablate plan --out %s", name, name)
 	}
 	return out, nil
 }

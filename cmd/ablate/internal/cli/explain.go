@@ -16,7 +16,7 @@ func (g *globals) explainCommand() *cobra.Command {
 		Long: "explain compares what goes into an instance's key with the nearest cached entry and\n" +
 			"names every field, input or fingerprint that differs." + codes(""),
 		Example: "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, s, err := g.plannedStep(c.Context(), args[0])
 			if err != nil {

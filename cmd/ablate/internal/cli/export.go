@@ -13,8 +13,7 @@ func (g *globals) exportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write results for other programs",
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:  commandOf,
 	}
 	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand(), g.exportFiguresCommand(), g.exportNumbersCommand(),
 		g.exportTableCommand("trials", "Write one row a trial: its levels and the last value of each metric",
@@ -34,7 +33,7 @@ func (g *globals) exportCheckpointCommand() *cobra.Command {
 			"as it is in the store; --format hf gives a folder with config.json and the names that\n" +
 			"transformers' Llama has. Files that are there are not overwritten." + codes(""),
 		Example: "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, plan, err := g.planned(c.Context())
 			if err != nil {

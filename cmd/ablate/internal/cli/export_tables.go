@@ -63,7 +63,7 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 		Long: long + " STAGE is a train block's second label\nor its address; without it all are taken. A file that is there is replaced; in a SQLite\n" +
 			"database only the table is." + codes("3 when some trials have no result yet"),
 		Example: "  ablate export " + name + " --to " + name + ".parquet",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if format == "" {
 				format = tables.FormatOf(to)

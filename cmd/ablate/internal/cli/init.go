@@ -31,7 +31,7 @@ func (g *globals) initCommand() *cobra.Command {
 			"init --upgrade fetches the remote sources of a study that is there, and writes what they\n" +
 			"are now into " + hcl.LockFile + ". Nothing else moves a pin." + codes(""),
 		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --upgrade --chdir my-study",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if upgrade {
 				return g.upgrade(c.Context())
@@ -55,7 +55,7 @@ func (g *globals) initCommand() *cobra.Command {
 				}
 			}
 			g.view().Object(map[string]string{"type": "created", "folder": dir})
-			g.view().Text(fmt.Sprintf("Wrote %s. Train it on any text of 1 MB or more:\n\n    ablate run --chdir %s --var corpus=FILE\n",
+			g.view().Text(fmt.Sprintf("Wrote %s. Train it on any text of 1 MB or more:\n\n    ablate run --chdir %s --var corpus=$PWD/FILE\n",
 				filepath.Join(dir, "study.hcl"), dir))
 			return nil
 		},

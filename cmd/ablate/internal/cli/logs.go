@@ -29,7 +29,7 @@ func (g *globals) logsCommand() *cobra.Command {
 		Long: "logs prints the log of the last time that the instance, as the study now stands, was\n" +
 			"computed on this store." + codes(""),
 		Example: "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, s, err := g.plannedStep(c.Context(), args[0])
 			if err != nil {

@@ -27,7 +27,7 @@ func (g *globals) reportCommand() *cobra.Command {
 			"there are replaced. With --check nothing is written: the numbers that a paper names are\n" +
 			"compared with the study's (ablate export numbers)." + codes("3 with --partial when trials are missing"),
 		Example: "  ablate report --to out\n  ablate report --check paper.tex",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(checks) > 0 {
 				return g.check(c.Context(), checks)
@@ -81,7 +81,7 @@ func (g *globals) exportFiguresCommand() *cobra.Command {
 		Short:   "Write an analysis's figures as SVG and PNG, and their data as CSV",
 		Long:    "figures writes what an analysis drew. Files that are there are replaced." + codes(""),
 		Example: "  ablate export figures coupling --to figures",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, plan, err := g.planned(c.Context())
 			if err != nil {

@@ -36,7 +36,7 @@ func (g *globals) runCommand() *cobra.Command {
 			"run adopts them. What runs on this machine is waited for." +
 			codes("3 with --keep-going or --partial when something failed or is missing"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case jobs < 0:

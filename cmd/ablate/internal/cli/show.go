@@ -28,7 +28,7 @@ func (g *globals) showCommand() *cobra.Command {
 			"table of an analysis, or spec, key, artifacts and last metrics of any other. A number of an\n" +
 			"analysis, as ablate export numbers names it, is shown with where it comes from." + codes("3 with --partial when trials are missing"),
 		Example: "  ablate show analysis.factorial.coupling --format markdown",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if forms[format] == "" {
 				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(slices.Sorted(maps.Keys(forms)), ", "))
