@@ -93,21 +93,22 @@ func (f *Factorial) recipe(in pipeline.Inputs) pipeline.Recipe {
 
 // sameFactors refuses trials of matrices with different factors.
 func sameFactors(trials []pipeline.Input) diag.List {
-	names := func(in pipeline.Input) (out []string) {
-		for _, f := range in.Factors {
-			out = append(out, f.Name)
-		}
-		return out
-	}
-	want := names(trials[0])
+	want := factorNames(trials[0])
 	for _, t := range trials[1:] {
-		if got := names(t); !slices.Equal(got, want) {
+		if got := factorNames(t); !slices.Equal(got, want) {
 			return diag.Errorf(diag.Path{"trials"}, "Different factors",
 				"%s has the factors %s, and %s has %s: one analysis compares trials of the same factors.",
 				trials[0].Address, join(want), t.Address, join(got))
 		}
 	}
 	return nil
+}
+
+func factorNames(trial pipeline.Input) (out []string) {
+	for _, f := range trial.Factors {
+		out = append(out, f.Name)
+	}
+	return out
 }
 
 // checkBaseline refuses factors and levels that no trial has.
@@ -127,7 +128,7 @@ func (f *Factorial) checkBaseline(trials []pipeline.Input) diag.List {
 		switch {
 		case known == nil:
 			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown factor",
-				"The trials have no factor %q.", name)...)
+				"The trials have no factor %q; they have %s.", name, join(factorNames(trials[0])))...)
 		case !seen[f.Baseline[name]]:
 			list = append(list, diag.Errorf(diag.Path{"baseline"}, "Unknown level",
 				"No trial has %s = %s. There is %s.", name, f.Baseline[name], join(known))...)
