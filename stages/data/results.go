@@ -212,6 +212,7 @@ func (r *Results) called(name string) string {
 type line struct {
 	where  string
 	fields map[string]string
+	broken string // why it has none
 }
 
 // parseTable reads a table by the ending of its name.
@@ -230,7 +231,7 @@ func parseTable(name, text string) ([]line, error) {
 
 func parseCSV(name, text string) ([]line, error) {
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\uFEFF")))
-	r.TrimLeadingSpace = true
+	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1
 	head, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("it is empty")
@@ -258,8 +259,12 @@ func parseCSV(name, text string) ([]line, error) {
 		}
 		at, _ := r.FieldPos(0)
 		l := line{where: fmt.Sprintf("%s:%d", name, at), fields: make(map[string]string, len(head))}
-		for i, h := range head {
-			l.fields[h] = strings.TrimSpace(record[i])
+		if len(record) != len(head) {
+			l.broken = fmt.Sprintf("it has %d fields, and the head line %d", len(record), len(head))
+			record = nil
+		}
+		for i, field := range record {
+			l.fields[head[i]] = strings.TrimSpace(field)
 		}
 		out = append(out, l)
 	}
@@ -296,6 +301,9 @@ func parseJSONL(name, text string) ([]line, error) {
 // row picks the columns of one line, and says all that is wrong with them.
 func (r *Results) row(l line, numbered bool) (out resultRow, mistakes []string) {
 	out = resultRow{Values: make(map[string]float64), Row: l.where}
+	if l.broken != "" {
+		return out, []string{l.broken}
+	}
 	wrong := func(detail string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(detail, args...)) }
 	column := func(name string) string {
 		v, ok := l.fields[r.called(name)]
