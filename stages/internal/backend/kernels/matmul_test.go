@@ -1,7 +1,9 @@
 package kernels
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -128,4 +130,32 @@ func TestMultiplyAgain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Every instruction set computes a product in the same order, with one rounding
+// a term: so all have the same bits.
+func TestMultiplyBits(t *testing.T) {
+	if !hasTiles {
+		t.Skip("no tiles on this machine")
+	}
+	numbers := func(n int) []float32 { // the same everywhere
+		x, state := make([]float32, n), uint32(1)
+		for i := range x {
+			state = state*1664525 + 1013904223
+			x[i] = float32(int32(state)>>8) / (1 << 23)
+		}
+		return x
+	}
+	const m, n, k = 19, 45, 600
+	sum := crc32.NewIEEE()
+	c := make([]float32, m*n)
+	working(func(w *workspace) {
+		w.multiply(matrix{c, n, 1}, matrix{numbers(m * k), k, 1}, matrix{numbers(k * n), n, 1}, m, n, k)
+	})
+	for _, v := range c {
+		sum.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+	}
+	if got := sum.Sum32(); got != 0xc6aba122 {
+		t.Errorf("the bits of a product have the checksum %#08x", got)
+	}
 }

@@ -16,9 +16,6 @@ var wideTiles = cpu.X86.HasAVX512F
 //go:noescape
 func tile8x32(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
 
-//go:noescape
-func tile4x16(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
-
 // tile multiplies eight rows of a, whose elements lie am and ak apart, by a
 // packed panel, over k > 0 terms, into eight rows of c, ldc apart.
 func tile(c []float32, ldc int, a []float32, am, ak int, panel []float32, k int, add bool) {
@@ -32,9 +29,5 @@ func tile(c []float32, ldc int, a []float32, am, ak int, panel []float32, k int,
 		tile8x32(pc, dc, pa, dm, dk, pb, k, plus)
 		return
 	}
-	for row := uintptr(0); row < 8; row += 4 {
-		for column := uintptr(0); column < 128; column += 64 {
-			tile4x16(unsafe.Add(pc, row*dc+column), dc, unsafe.Add(pa, row*dm), dm, dk, unsafe.Add(pb, column), k, plus)
-		}
-	}
+	narrow(pc, dc, pa, dm, dk, pb, k, plus)
 }
