@@ -30,6 +30,9 @@ func (g *globals) sharing(ctx context.Context) (*workspace, *pipeline.Plan, erro
 	if err == nil && w.remote == nil {
 		err = errors.New("there is no remote: name one with ABLATE_REMOTE or in a configuration file")
 	}
+	if err == nil {
+		g.view().Diagnostics(plan.Warnings) // such as what is refused, and so is not pulled
+	}
 	return w, plan, err
 }
 

@@ -64,7 +64,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{graph: graph, store: store, stats: store.StatCache(), refused: &refusals{}}
+	w := &workspace{graph: graph, store: store, stats: store.StatCache(), refused: &refusals{told: make(map[string]bool)}}
 	if w.executable, err = digestExecutable(w.stats); err != nil {
 		return nil, err
 	}
@@ -132,15 +132,20 @@ func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
 type refusals struct {
 	mu   sync.Mutex
 	list []error
+	told map[string]bool // also before: a run asks for most things more than once
 }
 
 func (r *refusals) add(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.told[err.Error()] {
+		return
+	}
+	r.told[err.Error()] = true
 	r.list = append(r.list, err)
 }
 
-// warnings names the first few refusals, and forgets all.
+// warnings names the first few refusals, and tells none again.
 func (r *refusals) warnings() diag.List {
 	r.mu.Lock()
 	defer r.mu.Unlock()
