@@ -70,12 +70,9 @@ func (v *View) diagnostic(d diag.Diagnostic) string {
 // snippet quotes the first line of a range and points at what is meant.
 func (v *View) snippet(r diag.Range, colour string) string {
 	place := fmt.Sprintf("  %s %s\n", v.paint(dim, "on"), r.String())
-	if r.Start.Line == 0 {
-		return place
-	}
 	source, known := v.sources[r.Filename]
 	lines := strings.Split(string(source), "\n")
-	if !known || r.Start.Line > len(lines) {
+	if !known || r.Start.Line == 0 || r.Start.Line > len(lines) {
 		return place
 	}
 	line := []rune(strings.Map(printable, strings.TrimRight(lines[r.Start.Line-1], "\r")))
