@@ -390,6 +390,11 @@ func TestTrust(t *testing.T) {
 	if _, err := signer.open("", bytes.Join([][]byte{cache.EncodeEntry(b), signature}, divide)); err == nil || !strings.Contains(err.Error(), "another entry") {
 		t.Errorf("a moved signature: %v", err)
 	}
+	for _, name := range []string{"", "a b", "a+b"} {
+		if _, _, err := Keygen(name); err == nil {
+			t.Errorf("there are keys of %q", name)
+		}
+	}
 	if _, err := newTrust("nonsense", nil, nil); err == nil {
 		t.Error("nonsense signs")
 	}

@@ -26,7 +26,13 @@ type trust struct {
 
 // Keygen makes a pair of keys for signing entries.
 func Keygen(name string) (private, public string, err error) {
-	return note.GenerateKey(rand.Reader, name)
+	if private, public, err = note.GenerateKey(rand.Reader, name); err != nil {
+		return "", "", err
+	}
+	if _, err := note.NewSigner(private); err != nil {
+		return "", "", errors.New("a name has no spaces and no +, and is not empty")
+	}
+	return private, public, nil
 }
 
 func newTrust(sign string, keys []string, within map[string][]string) (*trust, error) {

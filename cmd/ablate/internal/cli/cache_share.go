@@ -277,6 +277,9 @@ func (g *globals) cacheKeygenCommand() *cobra.Command {
 				return fmt.Errorf("making keys for %q: %w", args[0], err)
 			}
 			f, err := os.OpenFile(args[0]+".key", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if os.IsExist(err) {
+				return fmt.Errorf("%s.key exists already, and keygen overwrites nothing: choose another name", args[0])
+			}
 			if err != nil {
 				return err
 			}

@@ -265,7 +265,7 @@ func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.
 	if c.Remote.Sign != "" {
 		raw, err := os.ReadFile(c.Remote.Sign)
 		if err != nil {
-			return nil, fmt.Errorf("reading the key to sign with: %w", err)
+			return nil, fmt.Errorf("reading the key that sign names in a remote block: %w: ablate cache keygen makes keys", err)
 		}
 		o.Sign = strings.TrimSpace(string(raw))
 	}
