@@ -73,6 +73,7 @@ func (g *globals) refresh(ctx context.Context) error {
 	if plan, err = w.plan(ctx); err != nil {
 		return err
 	}
-	_, err = g.carryOut(ctx, w, plan, 0, "none", false)
+	_, drain, err := g.carryOut(ctx, w, plan, 0, "none", false)
+	drain()
 	return err
 }

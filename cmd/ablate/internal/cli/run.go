@@ -94,7 +94,8 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 		return err
 	}
 	spared := plan.Saved(ctx, w.store)
-	summary, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
+	summary, drain, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
+	defer drain() // once the user has the answer
 	if errors.Is(err, pipeline.ErrLeft) {
 		err = nil
 	}
@@ -118,32 +119,32 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	return err
 }
 
-// carryOut runs a plan, having written down what it needs, and sends what it
-// makes to the remote.
-func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (pipeline.Summary, error) {
+// carryOut runs a plan, having written down what it needs. What it makes is sent
+// to the remote meanwhile; drain waits for the rest.
+func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (summary pipeline.Summary, drain func(), err error) {
+	drain = func() {}
 	if err := w.recordRoot(plan); err != nil {
-		return pipeline.Summary{}, err
+		return summary, drain, err
 	}
 	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
 	shown := g.view().NewProgress(mode, trials)
 	var pulled pulls
 	runner, err := g.runner(ctx, w, jobs, pulled.watch(plan, shown.Observe))
 	if err != nil {
-		return pipeline.Summary{}, err
+		return summary, drain, err
 	}
 	var cluster *exec.Cluster
 	if runner.Executors, cluster, err = g.executors(w, detach); err != nil {
-		return pipeline.Summary{}, err
+		return summary, drain, err
 	}
 	if detach {
 		if err := checkDetach(runner.Executors); err != nil {
-			return pipeline.Summary{}, err
+			return summary, drain, err
 		}
 	}
 	var outage remote.Outage
-	drain, err := g.pushing(ctx, w, runner, &outage)
-	if err != nil {
-		return pipeline.Summary{}, err
+	if drain, err = g.pushing(ctx, w, runner, &outage); err != nil {
+		return summary, drain, err
 	}
 	if w.remote != nil {
 		w.planner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
@@ -157,9 +158,8 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Pla
 	if cluster != nil && cluster.Left() > 0 {
 		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.", counted(cluster.Left(), "trial goes on", "trials go on"))
 	}
-	drain()
 	pulled.tell(ctx, g, w)
-	return summary, errors.Join(failure, w.recordRoot(plan), w.save()) // once more: keys became known on the way
+	return summary, drain, errors.Join(failure, w.recordRoot(plan), w.save()) // once more: keys became known on the way
 }
 
 // answerPartially shows what the analyses say about the trials there are.
