@@ -272,8 +272,10 @@ func (x *crossing) scopeOf(c cell) scope {
 
 // holds evaluates a rule's condition in a cell.
 func (x *crossing) holds(r *rule, c cell) (bool, bool) {
+	told := len(x.l.diags)
 	val, ok := x.l.eval(r.when, x.scopeOf(c))
 	if !ok {
+		x.blameCell(x.l.diags[told:], c)
 		return false, false
 	}
 	yes, err := truth(val)
@@ -283,6 +285,20 @@ func (x *crossing) holds(r *rule, c cell) (bool, bool) {
 	}
 	r.matched = r.matched || yes
 	return yes, true
+}
+
+// blameCell says in which cell a condition reads what is not there, since the
+// levels of a factor may be stages of several types.
+func (x *crossing) blameCell(list diag.List, c cell) {
+	var levels []string
+	for i, f := range x.factors {
+		levels = append(levels, f.name+"="+f.labels[c[i]].String())
+	}
+	for i := range list {
+		if list[i].Summary == "Unknown attribute" {
+			list[i].Detail += fmt.Sprintf(" So it is in the cell %s: try(…, false) passes over what has none.", strings.Join(levels, ","))
+		}
+	}
 }
 
 func (x *crossing) exclude(cells []cell) []cell {
@@ -305,7 +321,7 @@ func (x *crossing) exclude(cells []cell) []cell {
 
 func (x *crossing) warnUnmatched(r *rule) {
 	if !r.matched {
-		x.l.warn(rangeOf(r.when.Range()), "Rule without effect", "This condition holds in no cell of the matrix.")
+		x.l.warn(rangeOf(r.when.Range()), "Rule without effect", "This condition holds in no cell of the matrix. Remove it, or correct the levels that it names: those that are stages stand without quotes.")
 	}
 }
 
@@ -346,11 +362,15 @@ func (x *crossing) include(cells []cell) []cell {
 			}
 			added = next
 		}
+		before := len(cells)
 		for _, c := range added {
 			if k := fmt.Sprint(c); !have[k] {
 				have[k] = true
 				cells = append(cells, c)
 			}
+		}
+		if len(cells) == before {
+			x.l.warn(rangeOf(b.DefRange), "Rule without effect", "The matrix has every cell that this include adds already. Remove it, or name another level.")
 		}
 	}
 	return cells
