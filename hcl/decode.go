@@ -244,7 +244,7 @@ func (d *decoder) checkBlocks(a addr.Instance, f spec.Field, at *diag.Range) boo
 	if len(f.Blocks) == 0 || slices.Contains(f.Blocks, a.Stage.Block) {
 		return true
 	}
-	d.fail(at, "Wrong kind of stage", "%s takes a %s stage, and %s is none.", f.Name, strings.Join(f.Blocks, " or "), a.Stage)
+	d.fail(at, "Wrong kind of stage", "%s takes %s stage, and %s is none.", f.Name, article(strings.Join(f.Blocks, " or ")), a.Stage)
 	return false
 }
 
