@@ -35,6 +35,8 @@ func openTable(env *pipeline.Env, response string, at addr.Level, replicate stri
 		if name := r.ReplicateName(); name != "" {
 			replicate = name
 		}
+	} else if replicate != "seed" && !slices.Contains(table.factors, replicate) { // which need not be a factor
+		return nil, "", diag.Errorf(diag.Path{"replicate"}, "Unknown factor", "The trials have no factor %q; they have %s.", replicate, join(table.factors)).Err()
 	}
 	return table, replicate, nil
 }
