@@ -35,8 +35,10 @@ func (s FolderSources) Expand(pattern string) ([]string, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return filesBelow(full)
-	case err == nil:
+	case err == nil && info.Mode().IsRegular():
 		return []string{full}, nil
+	case err == nil:
+		return nil, errors.New("it is a pipe or a device, and files are read more than once")
 	case !os.IsNotExist(err):
 		return nil, err
 	}
@@ -55,7 +57,9 @@ func glob(pattern string) ([]string, error) {
 			return nil, err
 		}
 		if !info.IsDir() {
-			out = append(out, m)
+			if info.Mode().IsRegular() {
+				out = append(out, m)
+			}
 			continue
 		}
 		files, err := filesBelow(m)

@@ -57,7 +57,11 @@ func (v *View) Plan(p *pipeline.Plan) string {
 func (v *View) PlanLine(p *pipeline.Plan) string {
 	count := func(a pipeline.Action) int { return p.Count("", a) }
 	if p.Clean() {
-		return fmt.Sprintf("Nothing to do: all %d instances are cached (%s).", len(p.Steps), plural(p.Count("train", pipeline.Hit), "trial"))
+		all := fmt.Sprintf("all %d instances are", len(p.Steps))
+		if len(p.Steps) == 1 {
+			all = "the instance is"
+		}
+		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.Count("train", pipeline.Hit), "trial"))
 	}
 	line := fmt.Sprintf("Plan: %d to run, ", count(pipeline.Run))
 	if n := count(pipeline.Resume); n > 0 {
