@@ -230,15 +230,32 @@ func TestRemoteThatHangs(t *testing.T) {
 		remote.Server{Store: store}.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte("norm \"dyt\" \"a\" {}\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		"study.hcl": `data "results" "r" {
+  source    = ["r.csv"]
+  factors   = ["norm"]
+  replicate = "seed"
+}
+analysis "factorial" "f" {
+  trials = data.results.r
+}
+`,
+		"r.csv": "norm,seed,val_loss\na,1,1\na,2,2\nb,1,3\nb,2,5\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	var answer strings.Builder
 	notes := &waiting{text: "still being sent", then: cancel}
-	app := cli.App{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: notes, Kinds: stages.All(),
+	app := cli.App{Stdin: strings.NewReader(""), Stdout: &answer, Stderr: notes, Kinds: stages.All(),
 		Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
 	code := app.Run(ctx, []string{"run", "--progress", "none", "--chdir", dir})
-	if said := notes.String(); code != 0 || !strings.Contains(said, "1 entry was not pushed") || !strings.Contains(said, "ablate cache push") {
+	if !strings.Contains(answer.String(), "Cell means") {
+		t.Errorf("the answer is %q", answer.String())
+	}
+	if said := notes.String(); code != 0 || !strings.Contains(said, "2 entries were not pushed") || !strings.Contains(said, "ablate cache push") {
 		t.Errorf("the run exits with %d:\n%s", code, said)
 	}
 }
