@@ -80,7 +80,7 @@ func (p *Planner) Compare(from, to *Step) ([]Change, error) {
 	if err := to.recall(); err != nil {
 		return nil, err
 	}
-	return x.changes(pastAction{ingredients: was, notes: notes}, to), nil
+	return x.tell(differences(pastAction{ingredients: was, notes: notes}, to), to), nil
 }
 
 func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
@@ -91,7 +91,7 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	if err != nil {
 		return Reason{}, err
 	}
-	var best []Change
+	var best []difference
 	var nearest cache.Key
 	least, others := 0, 0
 	own := s.Address.String()
@@ -105,7 +105,7 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 			}
 			others++
 		}
-		changes := x.changes(old, s)
+		changes := differences(old, s)
 		if len(changes) == 0 { // the same action, which a remote's namespace keeps here
 			continue
 		}
@@ -120,7 +120,8 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	if nearest.IsZero() {
 		return Reason{Text: "nothing like it is cached yet"}, nil
 	}
-	return Reason{Text: changeText(best), Nearest: nearest, Changes: best}, nil
+	changes := x.tell(best, s)
+	return Reason{Text: changeText(changes), Nearest: nearest, Changes: changes}, nil
 }
 
 func (x *explainer) load(ctx context.Context, kind *kindInfo) ([]pastAction, error) {
@@ -163,25 +164,34 @@ func readPast(ctx context.Context, store cache.Store, e cache.Entry) (pastAction
 	return pastAction{key: e.Key, address: address, ingredients: doc.At("ingredients"), notes: doc.At("notes")}, nil
 }
 
-// changes lists what differs from a described step, in the order of the paths. Below an input whose
-// type changed, the rest follows from that and is left out; so do fingerprints
-// when a spec or an input explains them.
-func (x *explainer) changes(old pastAction, s *Step) []Change {
-	var out, code []Change
+// difference is a change before it is put into words, which only the nearest
+// entry's are.
+type difference struct {
+	cache.Difference
+	code bool   // a fingerprint
+	part string // that explains it
+	swap bool   // an input of another type
+}
+
+// differences lists what differs from a described step, in the order of the
+// paths. Below an input whose type changed, the rest follows from that and is
+// left out; so do fingerprints when a spec or an input explains them.
+func differences(old pastAction, s *Step) []difference {
+	all := cache.Diff(old.ingredients, s.about.ingredients)
 	swapped := make(map[string]bool)
-	for _, d := range cache.Diff(old.ingredients, s.about.ingredients) {
-		if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
+	for _, d := range all {
+		if isSwap(d.Path) {
 			swapped[d.Path[1]] = true
 		}
 	}
-	for _, d := range cache.Diff(old.ingredients, s.about.ingredients) {
+	var out, code []difference
+	for _, d := range all {
 		below := len(d.Path) > 1 && d.Path[0] == "inputs" && swapped[d.Path[1]]
-		switch {
+		switch swap := isSwap(d.Path); {
 		case d.Path[0] == "code":
-			code = append(code, x.change(d, s))
-		case below && (len(d.Path) != 3 || d.Path[2] != "type"):
-		default:
-			out = append(out, x.change(d, s))
+			code = append(code, difference{Difference: d, code: true})
+		case !below || swap:
+			out = append(out, difference{Difference: d, swap: swap})
 		}
 	}
 	if len(code) == 0 {
@@ -192,19 +202,23 @@ func (x *explainer) changes(old pastAction, s *Step) []Change {
 		return out
 	}
 	for i := range code {
-		code[i].Code, code[i].Part = true, strings.Join(parts, ", ")
+		code[i].part = strings.Join(parts, ", ")
 	}
 	return append(out, code...)
 }
 
+// isSwap reports that a path is the type of an input.
+func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" && path[2] == "type" }
+
 // changedParts names the parts of a composed computation whose own fingerprint
 // differs although nothing in their spec does: the program changed there.
-func changedParts(old pastAction, s *Step, other []Change) []string {
+func changedParts(old pastAction, s *Step, other []difference) []string {
 	var parts []string
 	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.about.recipe.Notes)) {
 		part := d.Path[0]
-		explained := slices.ContainsFunc(other, func(c Change) bool {
-			return c.Path == part || strings.HasPrefix(c.Path, part+".")
+		explained := slices.ContainsFunc(other, func(d difference) bool {
+			path := d.told()
+			return path == part || strings.HasPrefix(path, part+".")
 		})
 		if !explained && !slices.Contains(parts, part) {
 			parts = append(parts, part)
@@ -213,19 +227,28 @@ func changedParts(old pastAction, s *Step, other []Change) []string {
 	return parts
 }
 
-func (x *explainer) change(d cache.Difference, s *Step) Change {
-	was, now := d.A, d.B
-	if was.IsZero() {
-		was = x.fallback(d.Path, s)
+// told is a path as users read it; an input's type stands for the input.
+func (d difference) told() string {
+	if d.swap {
+		return d.Path[1]
 	}
-	if now.IsZero() {
-		now = x.fallback(d.Path, s)
+	return joinPath(d.Path)
+}
+
+// tell puts what differs into words.
+func (x *explainer) tell(list []difference, s *Step) []Change {
+	var out []Change
+	for _, d := range list {
+		was, now := d.A, d.B
+		if was.IsZero() {
+			was = x.fallback(d.Path, s)
+		}
+		if now.IsZero() {
+			now = x.fallback(d.Path, s)
+		}
+		out = append(out, Change{Path: d.told(), Was: text(was), Now: text(now), Code: d.code, Part: d.part})
 	}
-	c := Change{Path: joinPath(d.Path), Was: text(was), Now: text(now)}
-	if len(d.Path) == 3 && d.Path[0] == "inputs" && d.Path[2] == "type" {
-		c.Path, c.swap = d.Path[1], true
-	}
-	return c
+	return out
 }
 
 // fallback is the default of an elided field.
@@ -246,14 +269,14 @@ func (x *explainer) fallback(path []string, s *Step) cache.Value {
 // weight orders candidates: the fewest differing things win, where an input
 // counts once however much of it differs, as does the program, and an input of
 // another type is further away than one with another spec.
-func weight(changes []Change) int {
+func weight(changes []difference) int {
 	const thing, swapped = 1000, 100
 	sum := len(changes)
 	seen := make(map[string]bool)
 	for _, c := range changes {
-		head, _, _ := strings.Cut(c.Path, ".")
-		if c.Code {
-			head = "code"
+		head := c.Path[0]
+		if !c.code && len(c.Path) > 1 { // below spec or inputs
+			head = c.Path[1]
 		}
 		if !seen[head] {
 			sum += thing

@@ -63,8 +63,6 @@ type Change struct {
 	Now  string `json:"now"`
 	Code bool   `json:"code,omitempty"` // a fingerprint of this program's computation
 	Part string `json:"part,omitempty"` // of a fingerprint: the part that explains it
-
-	swap bool // an input of another type
 }
 
 // Plan is what a run would do, instance by instance, in dependency order.
