@@ -84,23 +84,26 @@ func (w *workspace) block(c, a matrix, m, n, k int, add bool) {
 		panel := w.panels[j*k:][:panelWidth*k]
 		width := min(panelWidth, n-j)
 		for i := 0; i < whole; i += tileRows {
-			w.put(c.from(i, j), a.from(i, 0), panel, tileRows, width, k, add)
+			// A matrix would be handed over in memory, and reading it there waits
+			// for all that the last tile has stored.
+			to, from := c.x[i*c.row+j*c.col:], a.x[i*a.row:]
+			if width == panelWidth {
+				tile(to, c.row, from, a.row, a.col, panel, k, add)
+			} else {
+				w.edge(to, c.row, from, a.row, a.col, panel, tileRows, width, k, add)
+			}
 		}
 		if whole < m {
-			w.put(c.from(whole, j), matrix{w.rows, k, 1}, panel, m-whole, width, k, add)
+			w.edge(c.x[whole*c.row+j*c.col:], c.row, w.rows, k, 1, panel, m-whole, width, k, add)
 		}
 	}
 }
 
-// put computes a tile, of which c may hold only a part.
-func (w *workspace) put(c, a matrix, panel []float32, rows, width, k int, add bool) {
-	if rows == tileRows && width == panelWidth {
-		tile(c.x, c.row, a.x, a.row, a.col, panel, k, add)
-		return
-	}
-	tile(w.tile, panelWidth, a.x, a.row, a.col, panel, k, false)
+// edge computes a tile of which c holds only a part.
+func (w *workspace) edge(c []float32, ldc int, a []float32, am, ak int, panel []float32, rows, width, k int, add bool) {
+	tile(w.tile, panelWidth, a, am, ak, panel, k, false)
 	for i := range rows {
-		to, from := c.x[i*c.row:][:width], w.tile[i*panelWidth:][:width]
+		to, from := c[i*ldc:][:width], w.tile[i*panelWidth:][:width]
 		if !add {
 			copy(to, from)
 			continue
