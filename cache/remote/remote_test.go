@@ -417,7 +417,7 @@ func TestServerTrusts(t *testing.T) {
 	}
 	store := cachetest.Memory(t)
 	server := Server{Store: store}
-	if err := server.Trust([]string{public}, nil); err != nil {
+	if err := server.Trust("", []string{public}, nil); err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(server)
@@ -438,8 +438,33 @@ func TestServerTrusts(t *testing.T) {
 			t.Errorf("%s: the store has %+v, %v", c.name, own, err)
 		}
 	}
-	if err := server.Trust([]string{"nonsense"}, nil); err == nil || !strings.Contains(err.Error(), "cache keygen") {
+	if err := server.Trust("", []string{"nonsense"}, nil); err == nil || !strings.Contains(err.Error(), "cache keygen") {
 		t.Errorf("trusting nonsense: %v", err)
+	}
+}
+
+// A server signs what its own machine has computed, so that others who trust it
+// take that.
+func TestServerSigns(t *testing.T) {
+	ctx := context.Background()
+	private, public, err := Keygen("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, e := cachetest.Published(t, "own")
+	server := Server{Store: store}
+	for _, sign := range []string{"", private} {
+		if err := server.Trust(sign, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(server)
+		defer srv.Close()
+		var refused error
+		r := connect(t, Options{URL: srv.URL, Trust: []string{public}, Refused: func(err error) { refused = err }})
+		found, err := r.Find(ctx, e.Key)
+		if err != nil || (found[0] != nil) != (sign != "") || (refused != nil) != (sign == "") {
+			t.Errorf("signed %v: found %v, %v, refused %v", sign != "", found[0], err, refused)
+		}
 	}
 }
 

@@ -20,15 +20,19 @@ type Server struct {
 	Token    string // empty: everybody may
 	ReadOnly bool
 
-	trust *trust // nil: nobody is asked for a signature
+	trust trust // none: nobody is asked for a signature, and none is given
 }
 
-// Trust makes the server refuse results that none of these keys has signed: who
+// Trust makes the server sign the results of its own machine, where it is given
+// a private key, and refuse results that none of the other keys has signed: who
 // uses the store on this machine takes what is in it, and asks for no signature.
 // That does not hold for namespaces other than the default one: results there
 // are read through a remote, which asks.
-func (s *Server) Trust(keys []string, within map[string][]string) (err error) {
-	s.trust, err = newTrust("", keys, within)
+func (s *Server) Trust(sign string, keys []string, within map[string][]string) error {
+	t, err := newTrust(sign, keys, within)
+	if err == nil {
+		s.trust = *t
+	}
 	return err
 }
 
@@ -148,7 +152,7 @@ func (s Server) result(r *http.Request, k cache.Key) ([]byte, error) {
 		}
 		files = append(files, outputFile{path: a.Name, digest: a.Digest, size: a.Size})
 	}
-	text := cache.EncodeEntry(e)
+	text := s.trust.seal("", e)
 	return encodeResult(append(files, outputFile{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text})), nil
 }
 
@@ -206,7 +210,7 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 	case placeOf(given.namespace, given.entry.Key) != k:
 		return refusedError{fmt.Errorf("the entry is that of %s in %s", given.entry.Key, inNamespace(given.namespace))}
 	}
-	if s.trust != nil && given.namespace == "" {
+	if s.trust.asked && given.namespace == "" {
 		if _, err := s.trust.open("", text); err != nil {
 			return refusedError{err}
 		}

@@ -218,7 +218,8 @@ func (g *globals) cacheServeCommand() *cobra.Command {
 			"ABLATE_REMOTE_TOKEN set, clients must send it as a bearer token; without it, serve listens on\n" +
 			"this machine only. Put a proxy with TLS before it where the network is not your own. What is\n" +
 			"written there counts as this machine's own, so where trust names keys, results that none of\n" +
-			"them signed are refused." + codes(""),
+			"them signed are refused; and this machine's own are signed where remote names a key to sign\n" +
+			"with." + codes(""),
 		Example: "  ABLATE_REMOTE_TOKEN=$(openssl rand -hex 32) ablate cache serve --listen :8080",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -230,8 +231,12 @@ func (g *globals) cacheServeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			key, err := signingKey(said)
+			if err != nil {
+				return err
+			}
 			s := remote.Server{Store: store, Token: g.environ("ABLATE_REMOTE_TOKEN"), ReadOnly: readOnly}
-			if err := errors.Join(s.Trust(said.Trust, said.TrustIn), s.CheckListen(listen)); err != nil {
+			if err := errors.Join(s.Trust(key, said.Trust, said.TrustIn), s.CheckListen(listen)); err != nil {
 				return err
 			}
 			return g.serve(c.Context(), s, listen)

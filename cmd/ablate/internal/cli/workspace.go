@@ -262,18 +262,27 @@ func (g *globals) openRemote(ctx context.Context, refused func(error)) (*remote.
 		URL: c.Remote.URL, Token: g.environ("ABLATE_REMOTE_TOKEN"), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
 		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused,
 	}
-	if c.Remote.Sign != "" {
-		raw, err := os.ReadFile(c.Remote.Sign)
-		if err != nil {
-			return nil, fmt.Errorf("reading the key that sign names in a remote block: %w: ablate cache keygen makes keys", err)
-		}
-		o.Sign = strings.TrimSpace(string(raw))
+	if o.Sign, err = signingKey(c); err != nil {
+		return nil, err
 	}
 	r, err := remote.Open(ctx, o)
 	if err != nil {
 		return nil, unusableError{err}
 	}
 	return r, nil
+}
+
+// signingKey is the private key that a configuration names, "" where it names
+// none.
+func signingKey(c hcl.Config) (string, error) {
+	if c.Remote.Sign == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(c.Remote.Sign)
+	if err != nil {
+		return "", fmt.Errorf("reading the key that sign names in a remote block: %w: ablate cache keygen makes keys", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
 }
 
 // unusableError says that the remote cannot be used. Most commands can do
