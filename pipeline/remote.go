@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,8 +12,10 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"ablate/cache"
+	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/diag"
 )
@@ -35,6 +38,8 @@ type RemoteSources struct {
 	Client *http.Client
 
 	Offline bool // what the store lacks is not there
+
+	Patience time.Duration // how long a server may hang; 0 means remote.Patience
 }
 
 // FetchError says that a source on another machine cannot be had.
@@ -143,12 +148,15 @@ func (s RemoteSources) fetch(ctx context.Context, source, url string) (hcl.Pin, 
 	if s.Offline {
 		return hcl.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
 	}
-	body, at, err := s.get(ctx, source, url)
+	pin := hcl.Pin{Source: source}
+	body, err := remote.Watch(ctx, cmp.Or(s.Patience, remote.Patience), func(ctx context.Context) (body io.ReadCloser, err error) {
+		body, pin.URL, err = s.get(ctx, source, url)
+		return body, err
+	})
 	if err != nil {
 		return hcl.Pin{}, &FetchError{source, err}
 	}
 	defer body.Close()
-	pin := hcl.Pin{Source: source, URL: at}
 	raw := sha256.New()
 	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
 	if err != nil {

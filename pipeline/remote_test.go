@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
@@ -147,6 +148,30 @@ func TestRemoteSources(t *testing.T) {
 }
 
 // The token goes to Hugging Face alone, not to who has a name that begins alike.
+// A server that hangs is given up, before its answer or within.
+func TestSourceThatHangs(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/within" {
+			w.Write([]byte("the beginning"))
+			w.(http.Flusher).Flush()
+		}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := pipeline.RemoteSources{Store: store, Client: server.Client(), Patience: 100 * time.Millisecond}
+	for _, path := range []string{"/before", "/within"} {
+		_, err := s.Fetch(t.Context(), server.URL+path)
+		var unfetched *pipeline.FetchError
+		if !errors.As(err, &unfetched) || !strings.Contains(err.Error(), "it hangs") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestTokenStaysWithItsServer(t *testing.T) {
 	var got string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))

@@ -26,7 +26,7 @@ func TestCloudRemotes(t *testing.T) {
 		objects := objectStore{&cloud{bucket: b, name: "mem://", answer: func(error) (int, string) { return 0, "" }, advise: func(error) string { return "" }}, "team/"}
 		return cachetest.Peer{
 			Connect: func(limit time.Duration) (cachetest.Remote, error) {
-				t := watched{objects, cmp.Or(limit, patience)}
+				t := watched{objects, cmp.Or(limit, Patience)}
 				return suited{&Remote{url: "mem://", t: t, trust: &trust{}, namespaces: []string{""}}}, t.check(context.Background())
 			},
 			Spoil: func(t testing.TB, change func(string, []byte) []byte) { spoilBucket(t, b, change) },

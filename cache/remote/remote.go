@@ -67,7 +67,7 @@ type Remote struct {
 }
 
 // Open connects to a remote, and refuses one that is not what it should be.
-func Open(ctx context.Context, o Options) (*Remote, error) { return open(ctx, o, patience) }
+func Open(ctx context.Context, o Options) (*Remote, error) { return open(ctx, o, Patience) }
 
 // open is Open with a limit for how long the remote may hang.
 func open(ctx context.Context, o Options, limit time.Duration) (*Remote, error) {

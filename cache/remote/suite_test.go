@@ -46,7 +46,7 @@ func (s suited) Push(ctx context.Context, from cache.Store, e cache.Entry, absen
 
 func connecting(address string) func(time.Duration) (cachetest.Remote, error) {
 	return func(limit time.Duration) (cachetest.Remote, error) {
-		r, err := open(context.Background(), Options{URL: address}, cmp.Or(limit, patience))
+		r, err := open(context.Background(), Options{URL: address}, cmp.Or(limit, Patience))
 		return suited{r}, err
 	}
 }

@@ -9,12 +9,22 @@ import (
 	"time"
 )
 
-// A peer that hangs, or sends a byte now and then, must hold nobody up: what
-// moves less than enough in the time of patience is given up.
-const (
-	patience = time.Minute
-	enough   = 64 << 10
-)
+// Patience is how long a peer may hang. One that sends a byte now and then must
+// hold nobody up either: what moves less than enough in that time is given up.
+const Patience = time.Minute
+
+const enough = 64 << 10
+
+// Watch opens what another machine sends, and gives it up, while it is opened or
+// read, as remotes are given up: when it hangs for the limit.
+func Watch(ctx context.Context, limit time.Duration, open func(context.Context) (io.ReadCloser, error)) (io.ReadCloser, error) {
+	ctx, d := watch(ctx, limit)
+	r, err := open(ctx)
+	if err != nil {
+		return nil, d.end(err)
+	}
+	return &watchedBody{r, d}, nil
+}
 
 // FailedError says that a remote failed as such: not that it lacks something,
 // and not that what it has is wrong.
@@ -39,22 +49,17 @@ type watched struct {
 }
 
 func (w watched) get(ctx context.Context, name string) (io.ReadCloser, error) {
-	ctx, d := w.watch(ctx)
-	r, err := w.transport.get(ctx, name)
-	if err != nil {
-		return nil, d.end(err)
-	}
-	return &watchedBody{r, d}, nil
+	return Watch(ctx, w.limit, func(ctx context.Context) (io.ReadCloser, error) { return w.transport.get(ctx, name) })
 }
 
 func (w watched) has(ctx context.Context, name string) (bool, error) {
-	ctx, d := w.watch(ctx)
+	ctx, d := watch(ctx, w.limit)
 	ok, err := w.transport.has(ctx, name)
 	return ok, d.end(err)
 }
 
 func (w watched) put(ctx context.Context, name string, o object) error {
-	ctx, d := w.watch(ctx)
+	ctx, d := watch(ctx, w.limit)
 	from := &source{open: o.open}
 	o.open = func() (io.ReadCloser, error) {
 		r, err := from.open()
@@ -108,7 +113,7 @@ func (b *sourceBody) Read(p []byte) (int, error) {
 }
 
 func (w watched) check(ctx context.Context) error {
-	ctx, d := w.watch(ctx)
+	ctx, d := watch(ctx, w.limit)
 	return d.end(w.transport.check(ctx))
 }
 
@@ -125,11 +130,11 @@ type watchdog struct {
 
 type watchdogKey struct{}
 
-func (w watched) watch(ctx context.Context) (context.Context, *watchdog) {
-	d := &watchdog{limit: w.limit}
+func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
+	d := &watchdog{limit: limit}
 	ctx, d.cancel = context.WithCancelCause(ctx)
 	d.ctx = context.WithValue(ctx, watchdogKey{}, d)
-	d.timer = time.AfterFunc(w.limit, func() { d.cancel(errStalled) })
+	d.timer = time.AfterFunc(limit, func() { d.cancel(errStalled) })
 	return d.ctx, d
 }
 
