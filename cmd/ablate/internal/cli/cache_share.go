@@ -205,7 +205,7 @@ func (t *transfer) settle(r *remote.Remote) {
 	}
 	left := len(t.steps) - t.done - t.told
 	t.g.view().Object(map[string]any{"type": "remote_failed", "remote": r.URL(), "left": left, "error": t.inARow[0].err.Error()})
-	t.g.view().Note("The remote failed %s in a row, so the rest was not tried: %v\n%s not %s. Once it works again, the same command goes on where it was.",
+	t.g.view().Note("The remote failed %s in a row, so the rest was not tried: %v\n%s not %s. Once that is put right, the same command goes on where it was.",
 		count(len(t.inARow), "time"), t.inARow[0].err, counted(left, "entry was", "entries were"), t.verb)
 }
 
