@@ -131,12 +131,7 @@ func TestS3Contested(t *testing.T) {
 				}
 				server.ServeHTTP(w, r)
 			})
-			from := cachetest.Memory(t)
-			e := cachetest.Entry(cachetest.Key(fmt.Sprint(code)), cachetest.Put(t, from, "result"), 6)
-			e.Ingredients, e.Provenance = cachetest.Put(t, from, "doc"), cachetest.Put(t, from, "doc")
-			if e, err = from.Publish(ctx, e); err != nil {
-				t.Fatal(err)
-			}
+			from, e := cachetest.Published(t, fmt.Sprint(code))
 			if _, err := r.Push(ctx, from, e, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -39,9 +39,9 @@ func scattering(fallback executor) executor {
 		rows, ok2 := floats(inputs[2])
 		names, width := namesOf(inputs[0], inputs[1])
 		want := map[string][]int{"updateWindowAxes": {inputs[2].RawShape.Rank() - 1}, "insertedWindowAxes": {0}, "scatterAxesToOperandAxes": {0}}
-		within := func(name int32) bool { return int(name) >= 0 && int(name) < len(table)/max(width, 1) }
+		beyond := func(name int32) bool { return name < 0 || int(name) >= len(table)/width }
 		if !ok1 || !ok2 || n.Shape.IsDynamic() || width == 0 || len(rows) != len(names)*width || !has(n.Data, want) ||
-			slices.ContainsFunc(names, func(name int32) bool { return !within(name) }) {
+			slices.ContainsFunc(names, beyond) {
 			return fallback(backend, n, inputs, owned)
 		}
 		out := inputs[0]
