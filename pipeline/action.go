@@ -56,7 +56,7 @@ func (a *ActionRun) check() (Recipe, error) {
 	if err != nil {
 		return Recipe{}, err
 	}
-	ref := newRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
+	ref := NewRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
 	class := ""
 	if a.Strict {
 		class = classOf(a.Stage)
@@ -93,7 +93,7 @@ func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, e
 		Progress: a.Progress,
 		Warn:     func(text string) { a.Progress(Progress{Warning: text}) },
 		Mixed:    func(class string) { a.mixed = class },
-		States:   &States{store: a.Store, kind: a.Kind, class: class, address: a.Address, host: a.Host, clock: a.Clock},
+		States:   &stateStore{store: a.Store, kind: a.Kind, class: class, address: a.Address, host: a.Host, clock: a.Clock},
 	}
 	if a.Strict {
 		env.Inputs.Class = class

@@ -91,7 +91,7 @@ func (x *execution) waits(s *Step) int {
 	for _, need := range s.node.needs {
 		for _, dep := range need.on {
 			d := x.plan.byNode[dep]
-			if !d.known() && s.Action != Pending && x.runner.Planner.partial(s.node, need.attr) { // it goes without
+			if !d.known() && s.Action != Pending && x.runner.Planner.goesWithout(s.node, need.attr) { // it goes without
 				continue
 			}
 			if !d.known() || d.Action == Pull && !dep.kind.Definition {

@@ -48,7 +48,7 @@ func orEmpty(v cache.Value) cache.Value {
 
 // ref encodes the node's own spec.
 func (n *node) ref() Ref {
-	return newRef(n.kind.Kind, n.kind.encoder.encode(n.stage))
+	return NewRef(n.kind.Kind, n.kind.encoder.encode(n.stage))
 }
 
 // joinPath renders a path into ingredients for people: "spec" and the like are

@@ -165,7 +165,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
 		return nil
 	}
 	in, _, _ := p.inputs(plan, s)
-	states := &States{store: p.near(), kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
+	states := &stateStore{store: p.near(), kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
@@ -240,7 +240,7 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 				missing = append(missing, d.Address)
 			}
 		}
-		if p.partial(n, need.attr) && known > 0 {
+		if p.goesWithout(n, need.attr) && known > 0 {
 			in.Absent = missing
 		} else {
 			waits = append(waits, missing...)
@@ -263,8 +263,8 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 	return in, waits, broken
 }
 
-// partial reports whether a stage may go without some members of an attribute.
-func (p *Planner) partial(n *node, attr string) bool { return p.Partial && n.kind.Partial == attr }
+// goesWithout reports whether a stage may go without some members of an attribute.
+func (p *Planner) goesWithout(n *node, attr string) bool { return p.Partial && n.kind.Partial == attr }
 
 // known reports whether consumers of the step can compute their keys.
 func (s *Step) known() bool { return s.node.kind.Definition || s.content }

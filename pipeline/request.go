@@ -123,7 +123,7 @@ func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
 	}
 	input := Input{
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Stage: stage,
-		Ref:       newRef(kind, newEncoder(kind.New()).encode(stage)),
+		Ref:       NewRef(kind, newEncoder(kind.New()).encode(stage)),
 		Artifacts: ri.Artifacts,
 	}
 	if kind.Definition {

@@ -179,7 +179,8 @@ type Ref struct {
 	digest cache.Value
 }
 
-func newRef(k Kind, spec cache.Value) Ref {
+// NewRef is the identity of a kind with an encoded spec.
+func NewRef(k Kind, spec cache.Value) Ref {
 	r := Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec}
 	if k.Definition {
 		r.value = cache.Map(map[string]cache.Value{
@@ -251,7 +252,7 @@ type Env struct {
 	Log     *slog.Logger
 	Threads int  // cores this action may use
 	Trace   bool // say what is read without being declared
-	States  *States
+	States  States
 
 	// Open reads an artifact of an input.
 	Open func(d cache.Digest) (io.ReadCloser, error)

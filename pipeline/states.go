@@ -19,7 +19,7 @@ const StateBlock = "state"
 type Resumable interface {
 	// Survey says how much of the work the store holds. It is asked when the
 	// instance as a whole is not cached.
-	Survey(ctx context.Context, in Inputs, states *States) (Survey, error)
+	Survey(ctx context.Context, in Inputs, states States) (Survey, error)
 }
 
 // Survey is how much of an action's work is cached.
@@ -30,7 +30,24 @@ type Survey struct {
 
 // States is where long work keeps what it has reached: entries of their own in
 // the same store, under keys that the stage makes.
-type States struct {
+type States interface {
+	// Class is the numerics class of what is kept here.
+	Class() string
+	// Find looks entries up, in order.
+	Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error)
+	// Read returns an artifact's bytes.
+	Read(ctx context.Context, d cache.Digest) ([]byte, error)
+	// Open reads an artifact as a stream, which the caller closes.
+	Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error)
+	// Keep publishes a state. what is the description that the key is the hash
+	// of. Losing the race is no error: the entry that won is returned.
+	Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...Piece) (cache.Entry, error)
+	// Drop gives up artifacts that can be computed again.
+	Drop(ctx context.Context, ds ...cache.Digest) error
+}
+
+// stateStore keeps states as entries of a store.
+type stateStore struct {
 	store   cache.Store
 	kind    Kind
 	class   string
@@ -40,10 +57,10 @@ type States struct {
 }
 
 // Class is the numerics class of what is kept here.
-func (s *States) Class() string { return s.class }
+func (s *stateStore) Class() string { return s.class }
 
 // Find looks entries up, in order.
-func (s *States) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
+func (s *stateStore) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -55,12 +72,12 @@ func (s *States) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, er
 }
 
 // Read returns an artifact's bytes.
-func (s *States) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
+func (s *stateStore) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
 	return cache.ReadAll(ctx, s.store, d)
 }
 
 // Open reads an artifact as a stream, which the caller closes.
-func (s *States) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
+func (s *stateStore) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
 	return s.store.Open(ctx, d)
 }
 
@@ -72,7 +89,7 @@ type Piece struct {
 
 // Keep publishes a state. what is the description that the key is the hash of.
 // Losing the race is no error: the entry that won is returned.
-func (s *States) Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...Piece) (cache.Entry, error) {
+func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...Piece) (cache.Entry, error) {
 	e := cache.Entry{Key: key, Block: StateBlock, Type: s.kind.Type, Class: s.class, Created: s.clock().UTC()}
 	for _, p := range pieces {
 		a, err := s.write(ctx, p)
@@ -95,7 +112,7 @@ func (s *States) Keep(ctx context.Context, key cache.Key, what cache.Value, piec
 	return e, nil
 }
 
-func (s *States) write(ctx context.Context, p Piece) (cache.Artifact, error) {
+func (s *stateStore) write(ctx context.Context, p Piece) (cache.Artifact, error) {
 	w, err := s.store.Create(ctx, p.MediaType)
 	if err != nil {
 		return cache.Artifact{}, err
@@ -108,6 +125,6 @@ func (s *States) write(ctx context.Context, p Piece) (cache.Artifact, error) {
 }
 
 // Drop gives up artifacts that can be computed again.
-func (s *States) Drop(ctx context.Context, ds ...cache.Digest) error {
+func (s *stateStore) Drop(ctx context.Context, ds ...cache.Digest) error {
 	return s.store.Evict(ctx, ds...)
 }

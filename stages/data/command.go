@@ -43,7 +43,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Survey implements pipeline.Resumable.
-func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.States) (pipeline.Survey, error) {
+func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
 	return c.spec().Survey(ctx, in, states)
 }
 

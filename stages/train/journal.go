@@ -50,7 +50,7 @@ type sighting struct {
 // journal is what the store holds of a run, and where more is written down.
 type journal struct {
 	spec      *LM
-	states    *pipeline.States
+	states    pipeline.States
 	base      cache.Value
 	keys      []cache.Key // by steps done
 	observers []observer
@@ -61,7 +61,7 @@ type journal struct {
 }
 
 // openJournal asks the store for everything that belongs to the run.
-func openJournal(ctx context.Context, t *LM, in pipeline.Inputs, states *pipeline.States) (*journal, error) {
+func openJournal(ctx context.Context, t *LM, in pipeline.Inputs, states pipeline.States) (*journal, error) {
 	j := &journal{spec: t, states: states, seen: make(map[sighting]cache.Entry),
 		saved: map[bool]map[int]*saved{false: {}, true: {}}}
 	var err error

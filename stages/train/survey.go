@@ -47,7 +47,7 @@ func (j *journal) spans(spine *saved, at int, needLast bool) []span {
 }
 
 // Survey implements pipeline.Resumable.
-func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.States) (pipeline.Survey, error) {
+func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
 	j, err := openJournal(ctx, t, in, states)
 	if err != nil {
 		return pipeline.Survey{}, err

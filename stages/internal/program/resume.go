@@ -31,14 +31,14 @@ const batch = 64
 // checkpoints keeps what a program committed, numbered, so that another
 // process, here or elsewhere, can go on from the last.
 type checkpoints struct {
-	states *pipeline.States
+	states pipeline.States
 	base   cache.Value
 	last   int // number of the newest, 0 for none
 	entry  cache.Entry
 }
 
 // openCheckpoints finds the newest one that is still there.
-func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states *pipeline.States) (*checkpoints, error) {
+func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states pipeline.States) (*checkpoints, error) {
 	what, err := spec.Ingredients(in)
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func (s Spec) Run(ctx context.Context, env *pipeline.Env, metrics string) error 
 }
 
 // Survey says whether there is a checkpoint to go on from.
-func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states *pipeline.States) (pipeline.Survey, error) {
+func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
 	kept, err := openCheckpoints(ctx, s, in, states)
 	if err != nil || kept.last == 0 {
 		return pipeline.Survey{}, err
