@@ -84,7 +84,7 @@ func (p *Planner) Compare(from, to *Step) ([]Change, error) {
 }
 
 func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
-	past, err := x.load(ctx, s.node.kind)
+	past, err := x.load(ctx, s.Node.Kind)
 	if err == nil {
 		err = s.recall()
 	}
@@ -177,7 +177,7 @@ type difference struct {
 // paths. Below an input whose type changed, the rest follows from that and is
 // left out; so do fingerprints when a spec or an input explains them.
 func differences(old pastAction, s *Step) []difference {
-	all := cache.Diff(old.ingredients, s.about.ingredients)
+	all := cache.Diff(old.ingredients, s.About.Ingredients)
 	swapped := make(map[string]bool)
 	for _, d := range all {
 		if isSwap(d.Path) {
@@ -214,7 +214,7 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Step, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.about.recipe.Notes)) {
+	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.About.recipe.Notes)) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.told()
@@ -255,11 +255,11 @@ func (x *explainer) tell(list []difference, s *Step) []Change {
 func (x *explainer) fallback(path []string, s *Step) cache.Value {
 	switch {
 	case path[0] == "spec":
-		return s.node.kind.encoder.defaults.At(path[1:]...)
+		return s.Node.Kind.encoder.defaults.At(path[1:]...)
 	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
-		for _, need := range s.node.needs {
-			if need.attr == path[1] && len(need.on) == 1 {
-				return need.on[0].kind.encoder.defaults.At(path[3:]...)
+		for _, need := range s.Node.Needs {
+			if need.Attr == path[1] && len(need.On) == 1 {
+				return need.On[0].Kind.encoder.defaults.At(path[3:]...)
 			}
 		}
 	}

@@ -22,7 +22,7 @@ type Freezer interface {
 func (p *Planner) Freeze(plan *Plan, now time.Time) []Frozen {
 	var out []Frozen
 	for _, s := range plan.Steps {
-		f, ok := s.node.stage.(Freezer)
+		f, ok := s.Node.Stage.(Freezer)
 		if !ok {
 			continue
 		}
@@ -33,10 +33,10 @@ func (p *Planner) Freeze(plan *Plan, now time.Time) []Frozen {
 			continue
 		}
 		z := Frozen{Address: address, Time: now.UTC().Format(time.RFC3339), Contrasts: declared}
-		for dep := range s.node.deps() {
+		for dep := range s.Node.deps() {
 			z.Trials++
 			// A table of results was finished before anything was declared.
-			if plan.byNode[dep].Action == Hit || dep.kind.Block != "train" {
+			if plan.ByNode[dep].Action == Hit || dep.Kind.Block != "train" {
 				z.Known++
 			}
 		}

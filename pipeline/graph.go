@@ -14,9 +14,9 @@ import (
 type Graph struct {
 	Study *hcl.Study
 
-	nodes  []*node // a topological order: by level, then in the study's order
-	levels [][]*node
-	byAddr map[addr.Instance]*node
+	nodes  []*Node // a topological order: by level, then in the study's order
+	levels [][]*Node
+	byAddr map[addr.Instance]*Node
 	kinds  map[kindName]*kindInfo
 }
 
@@ -29,27 +29,27 @@ type kindInfo struct {
 }
 
 // node is one instance with its place in the graph. Set once by Build.
-type node struct {
-	inst  *hcl.Instance
-	kind  *kindInfo
-	stage Stage
-	needs []need // in the order of the spec
-	users []*node
-	level int
-	index int // place in Graph.nodes
+type Node struct {
+	Instance *hcl.Instance
+	Kind     *kindInfo
+	Stage    Stage
+	Needs    []Need // in the order of the spec
+	Users    []*Node
+	level    int
+	Index    int // place in Graph.nodes
 }
 
 // need is an attribute with references, and what they refer to.
-type need struct {
-	attr string
-	on   []*node
+type Need struct {
+	Attr string
+	On   []*Node
 }
 
 // deps yields what the node refers to, directly.
-func (n *node) deps() iter.Seq[*node] {
-	return func(yield func(*node) bool) {
-		for _, need := range n.needs {
-			for _, dep := range need.on {
+func (n *Node) deps() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for _, need := range n.Needs {
+			for _, dep := range need.On {
 				if !yield(dep) {
 					return
 				}
@@ -72,15 +72,15 @@ func LanguageKinds(kinds []Kind) []hcl.Kind {
 func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
 	g := &Graph{
 		Study:  study,
-		byAddr: make(map[addr.Instance]*node, len(study.Instances)),
+		byAddr: make(map[addr.Instance]*Node, len(study.Instances)),
 		kinds:  make(map[kindName]*kindInfo, len(kinds)),
 	}
 	for _, k := range kinds {
 		g.kinds[kindName{k.Block, k.Type}] = &kindInfo{Kind: k, encoder: newEncoder(k.New())}
 	}
-	all := make([]*node, len(study.Instances))
+	all := make([]*Node, len(study.Instances))
 	for i, inst := range study.Instances {
-		n := &node{inst: inst, kind: g.kindOf(inst), stage: inst.Spec.(Stage)}
+		n := &Node{Instance: inst, Kind: g.kindOf(inst), Stage: inst.Spec.(Stage)}
 		all[i] = n
 		g.byAddr[inst.Address] = n
 	}
@@ -100,38 +100,38 @@ func (g *Graph) kindOf(inst *hcl.Instance) *kindInfo {
 	return k
 }
 
-func (g *Graph) link(n *node) {
-	refs := n.inst.Refs() // those of one attribute stand together
-	all := make([]*node, len(refs))
+func (g *Graph) link(n *Node) {
+	refs := n.Instance.Refs() // those of one attribute stand together
+	all := make([]*Node, len(refs))
 	attrs := 0
 	for i, edge := range refs {
 		dep := g.byAddr[edge.Target]
 		if dep == nil {
-			panic(fmt.Sprintf("pipeline: %s refers to %s, which the study lacks", n.inst.Address, edge.Target))
+			panic(fmt.Sprintf("pipeline: %s refers to %s, which the study lacks", n.Instance.Address, edge.Target))
 		}
 		all[i] = dep
-		dep.users = append(dep.users, n)
+		dep.Users = append(dep.Users, n)
 		if i == 0 || refs[i-1].Path != edge.Path {
 			attrs++
 		}
 	}
-	n.needs = make([]need, 0, attrs)
+	n.Needs = make([]Need, 0, attrs)
 	for i := 0; i < len(refs); {
 		j := i + 1
 		for j < len(refs) && refs[j].Path == refs[i].Path {
 			j++
 		}
-		n.needs = append(n.needs, need{refs[i].Path, all[i:j:j]})
+		n.Needs = append(n.Needs, Need{refs[i].Path, all[i:j:j]})
 		i = j
 	}
 }
 
 // order assigns levels (1 + the deepest dependency) and the topological order.
 // The language has refused cycles.
-func (g *Graph) order(all []*node) {
-	done := make(map[*node]bool, len(all))
-	var visit func(n *node) int
-	visit = func(n *node) int {
+func (g *Graph) order(all []*Node) {
+	done := make(map[*Node]bool, len(all))
+	var visit func(n *Node) int
+	visit = func(n *Node) int {
 		if done[n] {
 			return n.level
 		}
@@ -150,16 +150,16 @@ func (g *Graph) order(all []*node) {
 	}
 	g.nodes = slices.Concat(g.levels...)
 	for i, n := range g.nodes {
-		n.index = i
+		n.Index = i
 	}
 }
 
 func (g *Graph) validate() diag.List {
-	var found finder
+	var found Findings
 	for _, n := range g.nodes {
-		found.add(n, n.stage.Validate())
+		found.Add(n, n.Stage.Validate())
 	}
-	return found.list
+	return found.List
 }
 
 // Edge is one arrow of the graph, for drawing.
@@ -170,7 +170,7 @@ func (g *Graph) Edges() []Edge {
 	var out []Edge
 	for _, n := range g.nodes {
 		for dep := range n.deps() {
-			out = append(out, Edge{From: dep.inst.Address, To: n.inst.Address})
+			out = append(out, Edge{From: dep.Instance.Address, To: n.Instance.Address})
 		}
 	}
 	return out
@@ -179,7 +179,7 @@ func (g *Graph) Edges() []Edge {
 // Instance returns the instance at an address, or nil.
 func (g *Graph) Instance(a addr.Instance) *hcl.Instance {
 	if n := g.byAddr[a]; n != nil {
-		return n.inst
+		return n.Instance
 	}
 	return nil
 }
@@ -188,15 +188,15 @@ func (g *Graph) Instance(a addr.Instance) *hcl.Instance {
 func (g *Graph) Addresses() []addr.Instance {
 	out := make([]addr.Instance, len(g.nodes))
 	for i, n := range g.nodes {
-		out[i] = n.inst.Address
+		out[i] = n.Instance.Address
 	}
 	return out
 }
 
 // finder collects diagnostics of instances: it places them in the source and
 // drops the repeats that the cells of one matrix make.
-type finder struct {
-	list diag.List
+type Findings struct {
+	List diag.List
 	seen map[finding]bool
 }
 
@@ -205,14 +205,14 @@ type finding struct {
 	at              diag.Range
 }
 
-func (f *finder) add(n *node, list diag.List) {
+func (f *Findings) Add(n *Node, list diag.List) {
 	for _, d := range list {
 		if d.Range == nil {
-			at := n.inst.At(d.Path)
+			at := n.Instance.At(d.Path)
 			d.Range = &at
 		}
 		if d.Address == "" {
-			d.Address = n.inst.Address.String()
+			d.Address = n.Instance.Address.String()
 		}
 		id := finding{d.Summary, d.Detail, *d.Range}
 		if f.seen[id] {
@@ -222,6 +222,6 @@ func (f *finder) add(n *node, list diag.List) {
 			f.seen = make(map[finding]bool)
 		}
 		f.seen[id] = true
-		f.list = append(f.list, d)
+		f.List = append(f.List, d)
 	}
 }

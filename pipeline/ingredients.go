@@ -47,8 +47,8 @@ func orEmpty(v cache.Value) cache.Value {
 }
 
 // ref encodes the node's own spec.
-func (n *node) ref() Ref {
-	return NewRef(n.kind.Kind, n.kind.encoder.encode(n.stage))
+func (n *Node) ref() Ref {
+	return NewRef(n.Kind.Kind, n.Kind.encoder.encode(n.Stage))
 }
 
 // joinPath renders a path into ingredients for people: "spec" and the like are

@@ -34,18 +34,18 @@ type Step struct {
 	Absent  int         // inputs that a partial answer goes without
 
 	plan    *Plan
-	node    *node
-	about   *description // nil while pending; forgotten of cells that are cached
+	Node    *Node
+	About   *Description // nil while pending; forgotten of cells that are cached
 	self    []Input      // what a lone reference to it gives
 	content bool         // its artifacts are known
-	invalid bool         // its description failed, or that of something it needs
+	Invalid bool         // its description failed, or that of something it needs
 }
 
 // description is what a step's key was made from.
-type description struct {
+type Description struct {
 	recipe      Recipe
 	ref         Ref
-	ingredients cache.Value
+	Ingredients cache.Value
 }
 
 // Reason says why a step has its action.
@@ -71,7 +71,7 @@ type Plan struct {
 	Warnings diag.List
 
 	planner *Planner
-	byNode  map[*node]*Step
+	ByNode  map[*Node]*Step
 }
 
 // Count returns how many steps of a block have an action; an empty block
@@ -102,21 +102,21 @@ func (p *Plan) Step(a addr.Instance) *Step {
 // Only is the plan without the steps that are not cached and not accepted, and
 // without those that would wait for them.
 func (p *Plan) Only(accept func(*Step) bool) *Plan {
-	only := &Plan{Warnings: p.Warnings, planner: p.planner, byNode: p.byNode}
-	kept := make(map[*node]bool)
+	only := &Plan{Warnings: p.Warnings, planner: p.planner, ByNode: p.ByNode}
+	kept := make(map[*Node]bool)
 	for _, s := range p.Steps {
 		if s.Action == Hit || accept(s) && (s.Action != Pending || s.waitsOnly(p, kept)) {
 			only.Steps = append(only.Steps, s)
-			kept[s.node] = true
+			kept[s.Node] = true
 		}
 	}
 	return only
 }
 
 // waitsOnly reports whether all that a pending step waits for is in a set.
-func (s *Step) waitsOnly(p *Plan, set map[*node]bool) bool {
-	for dep := range s.node.deps() {
-		if !p.byNode[dep].known() && !set[dep] {
+func (s *Step) waitsOnly(p *Plan, set map[*Node]bool) bool {
+	for dep := range s.Node.deps() {
+		if !p.ByNode[dep].Known() && !set[dep] {
 			return false
 		}
 	}
@@ -126,9 +126,9 @@ func (s *Step) waitsOnly(p *Plan, set map[*node]bool) bool {
 // Needs lists the steps that a step rests on, directly or not, in the plan's
 // order.
 func (p *Plan) Needs(s *Step) []*Step {
-	set := make(map[*node]bool)
-	var add func(n *node)
-	add = func(n *node) {
+	set := make(map[*Node]bool)
+	var add func(n *Node)
+	add = func(n *Node) {
 		for dep := range n.deps() {
 			if !set[dep] {
 				set[dep] = true
@@ -136,10 +136,10 @@ func (p *Plan) Needs(s *Step) []*Step {
 			}
 		}
 	}
-	add(s.node)
+	add(s.Node)
 	var out []*Step
 	for _, d := range p.Steps {
-		if set[d.node] {
+		if set[d.Node] {
 			out = append(out, d)
 		}
 	}
@@ -149,35 +149,35 @@ func (p *Plan) Needs(s *Step) []*Step {
 // Executor is the label of where the step runs; "" is this machine. What needs
 // no process of its own runs in this one.
 func (s *Step) Executor() string {
-	if !s.node.kind.Child || s.node.inst.Runtime.Executor == hcl.LocalExecutor {
+	if !s.Node.Kind.Child || s.Node.Instance.Runtime.Executor == hcl.LocalExecutor {
 		return ""
 	}
-	return s.node.inst.Runtime.Executor
+	return s.Node.Instance.Runtime.Executor
 }
 
 // Describe returns the description whose hash is the step's key, and the notes
 // that are stored beside it. Both are zero while the step is pending.
 func (s *Step) Describe() (ingredients, notes cache.Value, err error) {
-	if err := s.recall(); err != nil || s.about == nil {
+	if err := s.recall(); err != nil || s.About == nil {
 		return cache.Value{}, cache.Value{}, err
 	}
-	return s.about.ingredients, s.about.recipe.Notes, nil
+	return s.About.Ingredients, s.About.recipe.Notes, nil
 }
 
 // recall describes a step again whose description was forgotten.
 func (s *Step) recall() error {
-	if s.about != nil || s.Key.IsZero() {
+	if s.About != nil || s.Key.IsZero() {
 		return nil
 	}
-	in, _, _ := s.plan.planner.inputs(s.plan, s)
-	about, err := s.plan.planner.about(s.node, in)
+	in, _, _ := s.plan.planner.Inputs(s.plan, s)
+	about, err := s.plan.planner.about(s.Node, in)
 	if err != nil {
 		return fmt.Errorf("describing %s again: %w", s.Address, err)
 	}
-	if about.ingredients.Key(keyDomain) != s.Key {
+	if about.Ingredients.Key(keyDomain) != s.Key {
 		return fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
 	}
-	s.about = about
+	s.About = about
 	return nil
 }
 
@@ -192,17 +192,17 @@ func (s *Step) Cached() error {
 // Work returns how much there is to compute; ok is false where nobody counts,
 // and of cached steps that were not described again.
 func (s *Step) Work() (w Work, ok bool) {
-	if s.about == nil || s.about.recipe.Work == nil {
+	if s.About == nil || s.About.recipe.Work == nil {
 		return Work{}, false
 	}
-	return s.about.recipe.Work(), true
+	return s.About.recipe.Work(), true
 }
 
 // Outputs lists the artifacts that the step promises. It is empty while the
 // step is pending, and once it is cached.
 func (s *Step) Outputs() []Output {
-	if s.about == nil {
+	if s.About == nil {
 		return nil
 	}
-	return s.about.recipe.Outputs
+	return s.About.recipe.Outputs
 }

@@ -61,8 +61,8 @@ type Planner struct {
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, byNode: make(map[*node]*Step, len(p.Graph.nodes))}
-	var found finder
+	plan := &Plan{planner: p, ByNode: make(map[*Node]*Step, len(p.Graph.nodes))}
+	var found Findings
 	selected := p.selected()
 	for _, level := range p.Graph.levels {
 		var steps []*Step
@@ -71,35 +71,35 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 				continue
 			}
 			s := newStep(plan, n)
-			plan.byNode[n] = s
+			plan.ByNode[n] = s
 			steps = append(steps, s)
 		}
-		if err := p.resolve(ctx, plan, steps, &found); err != nil {
+		if err := p.Resolve(ctx, plan, steps, &found); err != nil {
 			return nil, err
 		}
 		plan.Steps = append(plan.Steps, steps...)
 	}
-	if err := found.list.Err(); err != nil {
+	if err := found.List.Err(); err != nil {
 		return nil, err
 	}
-	plan.Warnings = append(found.list, plan.twins()...)
+	plan.Warnings = append(found.List, plan.twins()...)
 	plan.Warnings = append(plan.Warnings, plan.mixedClasses()...)
 	return plan, p.giveReasons(ctx, plan.Steps)
 }
 
-func newStep(plan *Plan, n *node) *Step {
-	a := n.inst.Address
-	return &Step{Address: a, Block: a.Stage.Block, Label: n.inst.Label, plan: plan, node: n}
+func newStep(plan *Plan, n *Node) *Step {
+	a := n.Instance.Address
+	return &Step{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, Node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
-func (p *Planner) selected() map[*node]bool {
+func (p *Planner) selected() map[*Node]bool {
 	if p.Select == nil {
 		return nil
 	}
-	set := make(map[*node]bool)
-	var add func(n *node)
-	add = func(n *node) {
+	set := make(map[*Node]bool)
+	var add func(n *Node)
+	add = func(n *Node) {
 		if set[n] {
 			return
 		}
@@ -109,7 +109,7 @@ func (p *Planner) selected() map[*node]bool {
 		}
 	}
 	for _, n := range p.Graph.nodes {
-		if p.Select(p, n.inst.Address) {
+		if p.Select(p, n.Instance.Address) {
 			add(n)
 		}
 	}
@@ -118,7 +118,7 @@ func (p *Planner) selected() map[*node]bool {
 
 // resolve settles steps whose dependencies have been resolved before: pending,
 // hit or run. One Lookup serves them all.
-func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found *finder) error {
+func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Step, found *Findings) error {
 	var asked []*Step
 	var keys []cache.Key
 	for _, s := range steps {
@@ -132,8 +132,8 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 		if ready {
 			asked = append(asked, s)
 			keys = append(keys, s.Key)
-			if s.node.inst.Factors != nil {
-				s.about = nil // ten thousand of them are many, and most are cached
+			if s.Node.Instance.Factors != nil {
+				s.About = nil // ten thousand of them are many, and most are cached
 			}
 		}
 	}
@@ -150,7 +150,7 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 				return err
 			}
 		}
-		s.settle(answers[i])
+		s.Settle(answers[i])
 		if err := p.survey(ctx, plan, s); err != nil {
 			return fmt.Errorf("looking for parts of %s: %w", s.Address, err)
 		}
@@ -160,12 +160,12 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 
 // survey turns a run into a resume where a part of it is cached.
 func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
-	stage, ok := s.node.stage.(Resumable)
+	stage, ok := s.Node.Stage.(Resumable)
 	if !ok || s.Action != Run {
 		return nil
 	}
-	in, _, _ := p.inputs(plan, s)
-	states := &stateStore{store: p.near(), kind: s.node.kind.Kind, class: classOf(s.node.stage), address: s.Address}
+	in, _, _ := p.Inputs(plan, s)
+	states := &stateStore{store: p.near(), kind: s.Node.Kind.Kind, class: classOf(s.Node.Stage), address: s.Address}
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
@@ -175,72 +175,72 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
 }
 
 // describe computes a step's key if all it depends on is known.
-func (p *Planner) describe(plan *Plan, s *Step, found *finder) (ready bool, err error) {
-	in, waits, broken := p.inputs(plan, s)
+func (p *Planner) describe(plan *Plan, s *Step, found *Findings) (ready bool, err error) {
+	in, waits, broken := p.Inputs(plan, s)
 	if broken {
-		s.invalid = true
+		s.Invalid = true
 		return false, nil
 	}
 	if len(waits) > 0 {
 		s.Action, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
 		return false, nil
 	}
-	s.about, err = p.about(s.node, in)
+	s.About, err = p.about(s.Node, in)
 	if list, ok := diag.From(err); ok {
-		found.add(s.node, list)
-		s.invalid = true
+		found.Add(s.Node, list)
+		s.Invalid = true
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	s.Absent = len(in.Absent)
-	s.Key = s.about.ingredients.Key(keyDomain)
-	if s.node.kind.Definition {
+	s.Key = s.About.Ingredients.Key(keyDomain)
+	if s.Node.Kind.Definition {
 		s.self = []Input{s.input()}
 	}
 	return true, nil
 }
 
 // about describes a node whose inputs are known.
-func (p *Planner) about(n *node, in Inputs) (*description, error) {
-	recipe, err := n.stage.Describe(in)
+func (p *Planner) about(n *Node, in Inputs) (*Description, error) {
+	recipe, err := n.Stage.Describe(in)
 	if err != nil {
 		return nil, err
 	}
 	ref := n.ref()
-	return &description{recipe, ref, ingredients(ref, recipe, p.class(n), len(in.Absent))}, nil
+	return &Description{recipe, ref, ingredients(ref, recipe, p.NumericsClass(n), len(in.Absent))}, nil
 }
 
 // inputs collects what a step refers to. waits lists the addresses whose
 // content is not known yet; broken means that one of them cannot be described.
-func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance, broken bool) {
-	n := s.node
+func (p *Planner) Inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance, broken bool) {
+	n := s.Node
 	in = Inputs{
 		Study:   StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
 		Sources: p.Sources,
 		Memo:    p.Memo,
-		Class:   p.class(n),
+		Class:   p.NumericsClass(n),
 		Shared:  &p.shared,
 	}
 	if f, ok := p.Frozen[s.Address.String()]; ok {
 		in.Frozen = &f
 	}
-	if len(n.needs) > 0 {
-		in.Refs = make(map[string][]Input, len(n.needs))
+	if len(n.Needs) > 0 {
+		in.Refs = make(map[string][]Input, len(n.Needs))
 	}
-	for _, need := range n.needs {
+	for _, need := range n.Needs {
 		known, missing := 0, []addr.Instance(nil)
-		for _, dep := range need.on {
-			d := plan.byNode[dep]
-			broken = broken || d.invalid
-			if d.known() {
+		for _, dep := range need.On {
+			d := plan.ByNode[dep]
+			broken = broken || d.Invalid
+			if d.Known() {
 				known++
 			} else {
 				missing = append(missing, d.Address)
 			}
 		}
-		if p.goesWithout(n, need.attr) && known > 0 {
+		if p.GoesWithout(n, need.Attr) && known > 0 {
 			in.Absent = missing
 		} else {
 			waits = append(waits, missing...)
@@ -248,38 +248,38 @@ func (p *Planner) inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		if broken || len(waits) > 0 {
 			continue
 		}
-		if one := plan.byNode[need.on[0]]; len(need.on) == 1 && one.self != nil {
-			in.Refs[need.attr] = one.self
+		if one := plan.ByNode[need.On[0]]; len(need.On) == 1 && one.self != nil {
+			in.Refs[need.Attr] = one.self
 			continue
 		}
 		refs := make([]Input, 0, known)
-		for _, dep := range need.on {
-			if d := plan.byNode[dep]; d.known() {
+		for _, dep := range need.On {
+			if d := plan.ByNode[dep]; d.Known() {
 				refs = append(refs, d.input())
 			}
 		}
-		in.Refs[need.attr] = refs
+		in.Refs[need.Attr] = refs
 	}
 	return in, waits, broken
 }
 
 // goesWithout reports whether a stage may go without some members of an attribute.
-func (p *Planner) goesWithout(n *node, attr string) bool { return p.Partial && n.kind.Partial == attr }
+func (p *Planner) GoesWithout(n *Node, attr string) bool { return p.Partial && n.Kind.Partial == attr }
 
 // known reports whether consumers of the step can compute their keys.
-func (s *Step) known() bool { return s.node.kind.Definition || s.content }
+func (s *Step) Known() bool { return s.Node.Kind.Definition || s.content }
 
 func (s *Step) input() Input {
-	inst, k := s.node.inst, s.node.kind
+	inst, k := s.Node.Instance, s.Node.Kind
 	in := Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors,
-		Stage: s.node.stage, Ref: Ref{Block: k.Block, Type: k.Type, Version: k.Version},
+		Stage: s.Node.Stage, Ref: Ref{Block: k.Block, Type: k.Type, Version: k.Version},
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
 	if k.Definition {
-		if s.about != nil {
-			in.Ref, in.Recipe = s.about.ref, s.about.recipe
+		if s.About != nil {
+			in.Ref, in.Recipe = s.About.ref, s.About.recipe
 		}
 		return in
 	}
@@ -287,8 +287,8 @@ func (s *Step) input() Input {
 	return in
 }
 
-func (p *Planner) class(n *node) string {
-	if c, ok := n.stage.(Classed); ok && p.Graph.Study.Numerics == "strict" {
+func (p *Planner) NumericsClass(n *Node) string {
+	if c, ok := n.Stage.(Classed); ok && p.Graph.Study.Numerics == "strict" {
 		return c.NumericsClass()
 	}
 	return ""
@@ -296,7 +296,7 @@ func (p *Planner) class(n *node) string {
 
 // settle turns the store's answer into an action. Artifacts that may be
 // evicted do not count as missing.
-func (s *Step) settle(f cache.Found) {
+func (s *Step) Settle(f cache.Found) {
 	s.Action = Run
 	if !f.OK {
 		return
@@ -310,7 +310,7 @@ func (s *Step) settle(f cache.Found) {
 		s.Action, s.Reason = Pull, Reason{Text: "a remote has it"}
 	}
 	s.content = true
-	if k := s.node.kind; !k.Definition && s.node.inst.Factors == nil {
+	if k := s.Node.Kind; !k.Definition && s.Node.Instance.Factors == nil {
 		s.self = []Input{s.input()}
 	}
 }

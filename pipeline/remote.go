@@ -60,27 +60,6 @@ func (e *FetchError) Findings(inst *hcl.Instance) diag.List {
 	return diag.List{{Summary: "Unreachable source", Detail: e.Error() + ".", Path: path, Range: &at, Address: inst.Address.String()}}
 }
 
-// bring fetches what a stage reads from other machines and the store lacks. The
-// process that computes it finds it there, and needs neither a network nor the
-// user's credentials.
-func bring(ctx context.Context, stage Stage, sources Sources) error {
-	far, ok := stage.(Remote)
-	from, has := sources.(RemoteSources)
-	if !ok || !has {
-		return nil
-	}
-	for _, source := range far.Remotes() {
-		r, err := from.open(ctx, source)
-		if err != nil {
-			return err
-		}
-		if err := r.Close(); err != nil {
-			return fmt.Errorf("fetching %s: %w", source, err)
-		}
-	}
-	return nil
-}
-
 // Expand implements Sources.
 func (s RemoteSources) Expand(pattern string) ([]string, error) {
 	if !IsRemote(pattern) {
@@ -110,10 +89,10 @@ func (s RemoteSources) Open(path string) (io.ReadCloser, error) {
 	if !IsRemote(path) {
 		return s.FolderSources.Open(path)
 	}
-	return s.open(context.Background(), path)
+	return s.OpenContext(context.Background(), path)
 }
 
-func (s RemoteSources) open(ctx context.Context, path string) (io.ReadCloser, error) {
+func (s RemoteSources) OpenContext(ctx context.Context, path string) (io.ReadCloser, error) {
 	d, _, err := s.Digest(path)
 	if err != nil {
 		return nil, err

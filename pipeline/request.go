@@ -63,7 +63,7 @@ func (r Request) InputKeys() []cache.Key {
 }
 
 // request freezes an action that a child is to run.
-func request(a *ActionRun, dir string) (Request, error) {
+func NewRequest(a *ActionRun, dir string) (Request, error) {
 	spec, err := json.Marshal(a.Stage)
 	if err != nil {
 		return Request{}, fmt.Errorf("writing the spec of %s: %w", a.Address, err)

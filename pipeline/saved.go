@@ -39,7 +39,7 @@ func (s *Step) described() cache.Value {
 	if what, _, err := s.Describe(); err == nil && !what.IsZero() {
 		return what
 	}
-	return cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
+	return cache.Map(map[string]cache.Value{"spec": s.Node.ref().Spec})
 }
 
 // Moved is one instance that is no longer what was saved.
@@ -84,7 +84,7 @@ func (s *Step) moved(old SavedStep) string {
 	}
 	now := s.described()
 	if old.Key == nil { // pending then: only its own spec was known
-		now = cache.Map(map[string]cache.Value{"spec": s.node.ref().Spec})
+		now = cache.Map(map[string]cache.Value{"spec": s.Node.ref().Spec})
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {

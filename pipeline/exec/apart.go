@@ -6,12 +6,13 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // Apart launches where the store's folder is not seen: inputs are sent to the
 // remote before, and the result is brought from there afterwards.
 type Apart struct {
-	pipeline.Launcher
+	run.Launcher
 	Send  func(context.Context, ...cache.Key) error
 	Bring func(context.Context, cache.Key) error
 }

@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // Cluster follows the jobs of one coordinator in a Slurm cluster. One
@@ -349,7 +350,7 @@ func (c *Cluster) follow(w *watch, p place) {
 	c.places[w.request.Key] = p
 	if w.slurm.Detach {
 		c.left++
-		w.end(pipeline.ErrLeft)
+		w.end(run.ErrLeft)
 		return
 	}
 	c.watched[w.request.Key] = w

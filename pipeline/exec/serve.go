@@ -15,6 +15,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // errClosed is why a child ends early: its parent asked, or is gone.
@@ -110,7 +111,7 @@ func (c Child) do(ctx context.Context, req pipeline.Request, answer *answerer) e
 	}
 	if req.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, pipeline.TimeoutError(req.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, run.TimeoutError(req.Timeout))
 		defer cancel()
 	}
 	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // a store apart brings them here

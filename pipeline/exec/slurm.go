@@ -12,6 +12,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // Slurm launches actions in the allocations of a cluster, as one executor block
@@ -34,7 +35,7 @@ func (s Slurm) Launch(ctx context.Context, req pipeline.Request, progress func(p
 	case err := <-w.ended:
 		return err
 	case <-ctx.Done():
-		taken := errors.Is(context.Cause(ctx), pipeline.ErrLost) // with its job
+		taken := errors.Is(context.Cause(ctx), run.ErrLost) // with its job
 		s.Cluster.stop(w, s.Config.OnInterrupt == "cancel" && !taken)
 		<-w.ended
 		return context.Cause(ctx)

@@ -20,6 +20,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 	"ablate/stages"
 )
 
@@ -174,11 +175,11 @@ func (l *lab) run(text string, stopAt int) error {
 	}
 	l.computed = 0
 	var cause error
-	r := &pipeline.Runner{Planner: p, Jobs: 1, Log: slog.New(l), Observe: func(e pipeline.Event) {
-		if e.Type == pipeline.StageFailed {
+	r := &run.Runner{Planner: p, Jobs: 1, Log: slog.New(l), Observe: func(e run.Event) {
+		if e.Type == run.StageFailed {
 			cause = e.Err
 		}
-		if l.seen != nil && e.Type == pipeline.StageProgress {
+		if l.seen != nil && e.Type == run.StageProgress {
 			l.seen(e.Progress)
 		}
 		if stopAt > 0 && e.Block == "train" && e.Progress.Step >= stopAt {

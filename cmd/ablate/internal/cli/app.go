@@ -21,6 +21,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/run"
 )
 
 // Exit codes, as every command's help lists them.
@@ -68,7 +69,7 @@ func (a App) Run(ctx context.Context, args []string) int {
 // exit reports an error, once, and maps it to a code.
 func (g *globals) exit(ctx context.Context, err error) int {
 	var with exitError
-	var failed *pipeline.FailedError
+	var failed *run.FailedError
 	switch {
 	case err == nil:
 		return ExitDone

@@ -12,13 +12,13 @@ import (
 	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/diag"
-	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/run"
 )
 
 // executors makes the launchers that a study asks for. The cluster is nil when
 // none of them is Slurm's.
-func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Executor, *exec.Cluster, error) {
+func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor, *exec.Cluster, error) {
 	c, err := g.config()
 	if err != nil {
 		return nil, nil, err
@@ -31,7 +31,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 		return nil, nil, fmt.Errorf("finding the running program: %w", err)
 	}
 	var cluster *exec.Cluster
-	out := make(map[string]pipeline.Executor)
+	out := make(map[string]run.Executor)
 	for _, label := range w.labels() {
 		e := c.Executors[label]
 		switch e.Type {
@@ -45,7 +45,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 			if detach { // nobody waits: the array's limit holds them back
 				slots = max(slots, len(w.graph.Study.Instances))
 			}
-			out[label] = pipeline.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
+			out[label] = run.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
 		case "ssh":
 			s := &exec.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
 				Version: programVersion(w.executable), Environ: g.app.Environ, Lease: w.lease}
@@ -55,7 +55,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]pipeline.Exec
 			if w.remote != nil {
 				s.Remote, s.Namespace = w.remote.URL(), w.remote.Namespace()
 			}
-			out[label] = pipeline.Executor{Launcher: s, Slots: s.Slots()}
+			out[label] = run.Executor{Launcher: s, Slots: s.Slots()}
 		}
 		if !e.Shared {
 			x := out[label]
@@ -82,7 +82,7 @@ func (w *workspace) labels() []string {
 }
 
 // apart lets a launcher work through the remote.
-func (w *workspace) apart(label string, l pipeline.Launcher) (pipeline.Launcher, error) {
+func (w *workspace) apart(label string, l run.Launcher) (run.Launcher, error) {
 	if w.remote == nil {
 		return nil, fmt.Errorf("executor %q has shared = false, so its results travel by a remote, and there is none: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
@@ -182,7 +182,7 @@ func (g *globals) live(w *workspace) map[cache.Key]string {
 }
 
 // checkDetach refuses to detach from a run that nobody would go on with.
-func checkDetach(executors map[string]pipeline.Executor) error {
+func checkDetach(executors map[string]run.Executor) error {
 	for _, e := range executors {
 		if e.Queued {
 			return nil

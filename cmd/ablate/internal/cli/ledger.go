@@ -7,6 +7,7 @@ import (
 
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // saved says what the cache spares.
@@ -34,9 +35,9 @@ type pulls struct {
 }
 
 // watch passes events on, and counts the pulls among them.
-func (p *pulls) watch(plan *pipeline.Plan, on func(pipeline.Event)) func(pipeline.Event) {
-	return func(e pipeline.Event) {
-		if e.Type == pipeline.StagePulled {
+func (p *pulls) watch(plan *pipeline.Plan, on func(run.Event)) func(run.Event) {
+	return func(e run.Event) {
+		if e.Type == run.StagePulled {
 			p.steps = append(p.steps, plan.Step(e.Address))
 			p.elapsed += e.Elapsed
 		}

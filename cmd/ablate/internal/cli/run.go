@@ -18,6 +18,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/run"
 )
 
 func (g *globals) runCommand() *cobra.Command {
@@ -96,10 +97,10 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	spared := plan.Saved(ctx, w.store)
 	summary, drain, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
 	defer drain() // once the user has the answer
-	if errors.Is(err, pipeline.ErrLeft) {
+	if errors.Is(err, run.ErrLeft) {
 		err = nil
 	}
-	var failed *pipeline.FailedError
+	var failed *run.FailedError
 	switch {
 	case err == nil && len(summary.Left) == 0:
 		err = g.showAnalyses(ctx, w, plan)
@@ -108,7 +109,7 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	}
 	g.view().Object(struct {
 		Type string `json:"type"`
-		pipeline.Summary
+		run.Summary
 	}{"summary", summary})
 	if !g.json {
 		g.view().Note("%s", summaryLine(summary, time.Since(started)))
@@ -121,7 +122,7 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 
 // carryOut runs a plan, having written down what it needs. What it makes is sent
 // to the remote meanwhile; drain waits for the rest.
-func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (summary pipeline.Summary, drain func(), err error) {
+func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (summary run.Summary, drain func(), err error) {
 	drain = func() {}
 	if err := w.recordRoot(plan); err != nil {
 		return summary, drain, err
@@ -198,7 +199,7 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan)
 // pushing sends what a run makes to the remote, in the background. The function
 // it returns waits for that, unless the user interrupts it then, and reports what
 // could not be sent: that is no failure of the run, whose results are here.
-func (g *globals) pushing(ctx context.Context, w *workspace, runner *pipeline.Runner, outage *remote.Outage) (drain func(), err error) {
+func (g *globals) pushing(ctx context.Context, w *workspace, runner *run.Runner, outage *remote.Outage) (drain func(), err error) {
 	c, err := g.config()
 	if err != nil || w.remote == nil || !c.Remote.Push {
 		return func() {}, err
@@ -253,7 +254,7 @@ func (w *workspace) recordRoot(plan *pipeline.Plan) error {
 	return w.store.PutRoot(root)
 }
 
-func (g *globals) runner(ctx context.Context, w *workspace, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+func (g *globals) runner(ctx context.Context, w *workspace, jobs int, observe func(run.Event)) (*run.Runner, error) {
 	dir, err := g.storeDir()
 	if err != nil {
 		return nil, err
@@ -262,7 +263,7 @@ func (g *globals) runner(ctx context.Context, w *workspace, jobs int, observe fu
 }
 
 // runnerIn makes a runner whose children use the store in a folder.
-func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs int, observe func(pipeline.Event)) (*pipeline.Runner, error) {
+func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs int, observe func(run.Event)) (*run.Runner, error) {
 	program, err := executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding the running program: %w", err)
@@ -271,7 +272,7 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Runner{
+	return &run.Runner{
 		Planner: w.planner, Host: pipeline.ThisHost(w.executable), Log: log,
 		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
@@ -294,14 +295,14 @@ func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *pipeline
 	return nil
 }
 
-func summaryLine(s pipeline.Summary, elapsed time.Duration) string {
+func summaryLine(s run.Summary, elapsed time.Duration) string {
 	cached := fmt.Sprintf("%d cached", s.Hit["train"])
-	if n := pipeline.Total(s.Pulled); n > 0 {
+	if n := run.Total(s.Pulled); n > 0 {
 		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", count(n, "instance"), s.Pulled["train"])
 	}
 	line := fmt.Sprintf("%s trained, %s, in %s.", count(s.Ran["train"], "trial"), cached, view.Duration(elapsed))
-	if n := pipeline.Total(s.Failed); n > 0 {
-		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(pipeline.Total(s.Skipped), "instance"), line)
+	if n := run.Total(s.Failed); n > 0 {
+		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(run.Total(s.Skipped), "instance"), line)
 	}
 	return line
 }

@@ -11,6 +11,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // Progress follows a run: a redrawn block on a terminal, plain lines
@@ -28,7 +29,7 @@ type Progress struct {
 }
 
 type runningStep struct {
-	event   pipeline.Event
+	event   run.Event
 	started time.Time
 	said    time.Time
 }
@@ -49,7 +50,7 @@ func (v *View) NewProgress(mode string, trials int) *Progress {
 }
 
 // Observe takes one event of the run.
-func (p *Progress) Observe(e pipeline.Event) {
+func (p *Progress) Observe(e run.Event) {
 	p.v.Object(eventObject(e))
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,32 +58,32 @@ func (p *Progress) Observe(e pipeline.Event) {
 	defer p.draw()
 	name := e.Address.String()
 	switch e.Type {
-	case pipeline.StageStart:
+	case run.StageStart:
 		p.running[name] = &runningStep{event: e, started: e.Time, said: e.Time}
-	case pipeline.StageProgress:
+	case run.StageProgress:
 		if e.Progress.Warning != "" {
 			p.warn(name, e.Progress.Warning)
 			return
 		}
 		p.advance(name, e)
-	case pipeline.StageDone:
+	case run.StageDone:
 		p.done(name, e)
-	case pipeline.StageWaiting:
+	case run.StageWaiting:
 		if p.running[name] == nil {
 			p.running[name] = &runningStep{event: e, started: e.Time}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
-	case pipeline.StageHit, pipeline.StagePulled, pipeline.StageLeft:
+	case run.StageHit, run.StagePulled, run.StageLeft:
 		delete(p.running, name)
-	case pipeline.StageRetry:
+	case run.StageRetry:
 		p.say("%s %s is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)
-	case pipeline.StageFailed:
+	case run.StageFailed:
 		delete(p.running, name)
 		p.failed(name, e)
 	}
 }
 
-func (p *Progress) advance(name string, e pipeline.Event) {
+func (p *Progress) advance(name string, e run.Event) {
 	r := p.running[name]
 	if r == nil {
 		return
@@ -104,7 +105,7 @@ func (p *Progress) advance(name string, e pipeline.Event) {
 	}
 }
 
-func (p *Progress) done(name string, e pipeline.Event) {
+func (p *Progress) done(name string, e run.Event) {
 	r := p.running[name]
 	delete(p.running, name)
 	if e.Block != "train" {
@@ -126,7 +127,7 @@ func (p *Progress) warn(name, text string) {
 }
 
 // failed shows the root cause once, and where to read more, in every mode.
-func (p *Progress) failed(name string, e pipeline.Event) {
+func (p *Progress) failed(name string, e run.Event) {
 	if p.v.opts.JSON {
 		return
 	}
@@ -188,7 +189,7 @@ func (p *Progress) draw() {
 // state is a running step in a few words: bar, step, loss, speed, time left.
 func (p *Progress) state(r *runningStep) string {
 	pr := r.event.Progress
-	if r.event.Type == pipeline.StageWaiting {
+	if r.event.Type == run.StageWaiting {
 		return "waits for another process"
 	}
 	if pr.Waits != "" {
@@ -258,7 +259,7 @@ func Duration(d time.Duration) string { return duration(d) }
 
 // eventLine is an event for programs.
 type eventLine struct {
-	Type    pipeline.EventType `json:"type"`
+	Type    run.EventType      `json:"type"`
 	Address string             `json:"address"`
 	Block   string             `json:"block"`
 	Step    int                `json:"step,omitempty"`
@@ -270,7 +271,7 @@ type eventLine struct {
 	Log     string             `json:"log,omitempty"`
 }
 
-func eventObject(e pipeline.Event) eventLine {
+func eventObject(e run.Event) eventLine {
 	o := eventLine{
 		Type: e.Type, Address: e.Address.String(), Block: e.Block, Step: e.Progress.Step, Steps: e.Progress.Steps,
 		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath, Waits: e.Progress.Waits,

@@ -1,4 +1,4 @@
-package pipeline_test
+package run_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // world is a study of the fake kinds below with a store in memory.
@@ -231,7 +232,7 @@ func (w *world) plan(text string) *pipeline.Plan {
 }
 
 // run plans and runs a study, and returns what ran by block.
-func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[string]int, pipeline.Summary, error) {
+func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[string]int, run.Summary, error) {
 	w.t.Helper()
 	planner, _ := w.load(text)
 	plan, err := planner.Plan(ctx)
@@ -239,7 +240,7 @@ func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[strin
 		w.t.Fatal(err)
 	}
 	w.ran = make(map[string]int)
-	runner := &pipeline.Runner{Planner: planner, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
+	runner := &run.Runner{Planner: planner, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
 	summary, err := runner.Run(ctx, plan)
 	return w.ran, summary, err
 }

@@ -1,4 +1,4 @@
-package pipeline_test
+package run_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
-	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // attempt runs the fake study over a file system, one action at a time.
@@ -26,7 +26,7 @@ func (w *world) attempt(f fsys.FS) error {
 	if err != nil {
 		return err
 	}
-	runner := &pipeline.Runner{Planner: planner, Jobs: 1, Log: slog.New(slog.DiscardHandler)}
+	runner := &run.Runner{Planner: planner, Jobs: 1, Log: slog.New(slog.DiscardHandler)}
 	_, err = runner.Run(context.Background(), plan)
 	return err
 }

@@ -1,4 +1,4 @@
-package pipeline_test
+package run_test
 
 import (
 	"bytes"

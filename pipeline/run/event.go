@@ -1,9 +1,10 @@
-package pipeline
+package run
 
 import (
 	"time"
 
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 )
 
 // EventType names what happened.
@@ -30,10 +31,10 @@ type Event struct {
 	Address  addr.Instance
 	Block    string
 	Label    string
-	Progress Progress      // of StageProgress
-	Elapsed  time.Duration // of StageDone, StagePulled and StageFailed
-	Err      error         // of StageFailed and StageRetry; may carry a diag.List
-	LogPath  string        // of StageFailed, where there is one
+	Progress pipeline.Progress // of StageProgress
+	Elapsed  time.Duration     // of StageDone, StagePulled and StageFailed
+	Err      error             // of StageFailed and StageRetry; may carry a diag.List
+	LogPath  string            // of StageFailed, where there is one
 }
 
 // Summary counts by block how a run ended.

@@ -1,4 +1,4 @@
-package pipeline_test
+package run_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 func actions(p *pipeline.Plan) map[string]string {
@@ -101,7 +102,7 @@ func TestFailureSkipsDependents(t *testing.T) {
 	failing := strings.ReplaceAll(fakeStudy, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")
 	w := newWorld(t)
 	_, summary, err := w.run(context.Background(), failing, true)
-	var failed *pipeline.FailedError
+	var failed *run.FailedError
 	if !errors.As(err, &failed) || len(failed.Failed) != 2 {
 		t.Fatalf("run = %v, want two failures", err)
 	}
@@ -124,8 +125,8 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := errors.New("enough")
-	runner := &pipeline.Runner{Planner: planner, Jobs: 1, Observe: func(e pipeline.Event) {
-		if e.Type == pipeline.StageDone && e.Block == "train" {
+	runner := &run.Runner{Planner: planner, Jobs: 1, Observe: func(e run.Event) {
+		if e.Type == run.StageDone && e.Block == "train" {
 			cancel(stop)
 		}
 	}}

@@ -1,4 +1,6 @@
-package pipeline
+// Package run carries out plans: it schedules the tasks over lanes, retries,
+// pulls, and publishes what it computes. It renders nothing.
+package run
 
 import (
 	"context"
@@ -9,13 +11,14 @@ import (
 	"time"
 
 	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // Launcher runs an action in a process of its own. When it returns nil the
 // entry is published.
 type Launcher interface {
 	// Launch returns ErrLeft when the action goes on without this process.
-	Launch(ctx context.Context, r Request, progress func(Progress)) error
+	Launch(ctx context.Context, r pipeline.Request, progress func(pipeline.Progress)) error
 	// LogPath is where the action's log is kept.
 	LogPath(k cache.Key) string
 }
@@ -35,9 +38,9 @@ type Executor struct {
 
 // Runner carries out plans.
 type Runner struct {
-	Planner   *Planner
+	Planner   *pipeline.Planner
 	Launcher  Launcher
-	Host      Host
+	Host      pipeline.Host
 	Log       *slog.Logger
 	Jobs      int                 // actions at once on this machine; 0 means one per core
 	Executors map[string]Executor // by label, beside this machine
@@ -50,7 +53,7 @@ type Runner struct {
 // Run computes what the plan says, and what becomes known on the way. A failed
 // step is reported as an event and counted; the error is a *FailedError then.
 // Cancelling the context stops the running steps cleanly.
-func (r *Runner) Run(ctx context.Context, plan *Plan) (Summary, error) {
+func (r *Runner) Run(ctx context.Context, plan *pipeline.Plan) (Summary, error) {
 	x := newExecution(r, plan)
 	defer context.AfterFunc(ctx, x.wake)()
 	x.start(ctx)
@@ -69,7 +72,7 @@ func (r *Runner) Run(ctx context.Context, plan *Plan) (Summary, error) {
 
 // FailedError says that steps of a run failed. Each was reported as an event.
 type FailedError struct {
-	Failed  []*Step
+	Failed  []*pipeline.Step
 	Skipped int // steps that were not run because of them
 }
 
@@ -89,35 +92,35 @@ func (r *Runner) jobs() int {
 }
 
 // compute runs one step whose key this process has locked.
-func (r *Runner) compute(ctx context.Context, plan *Plan, s *Step, threads int, progress func(Progress)) error {
-	n := s.node
-	in, _, _ := r.Planner.inputs(plan, s)
-	a := &ActionRun{
-		Address: s.Address, Kind: n.kind.Kind, Stage: n.stage, Inputs: in,
+func (r *Runner) compute(ctx context.Context, plan *pipeline.Plan, s *pipeline.Step, threads int, progress func(pipeline.Progress)) error {
+	n := s.Node
+	in, _, _ := r.Planner.Inputs(plan, s)
+	a := &pipeline.ActionRun{
+		Address: s.Address, Kind: n.Kind.Kind, Stage: n.Stage, Inputs: in,
 		Strict: r.Planner.Graph.Study.Numerics == "strict",
-		Key:    s.Key, Frozen: s.about.ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
+		Key:    s.Key, Frozen: s.About.Ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
 		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
 	}
 	if err := bring(ctx, a.Stage, in.Sources); err != nil {
 		return err
 	}
-	if !n.kind.Child {
+	if !n.Kind.Child {
 		_, err := a.Do(ctx)
 		return err
 	}
-	req, err := request(a, r.Planner.Graph.Study.Dir)
+	req, err := pipeline.NewRequest(a, r.Planner.Graph.Study.Dir)
 	if err != nil {
 		return err
 	}
-	req.Resources = n.inst.Runtime.Resources
+	req.Resources = n.Instance.Runtime.Resources
 	if r.queued(s) {
-		req.Timeout = n.inst.Runtime.Timeout
+		req.Timeout = n.Instance.Runtime.Timeout
 	}
 	return r.launcher(s).Launch(ctx, req, progress)
 }
 
 // launcher is where a step runs, when it needs a process of its own.
-func (r *Runner) launcher(s *Step) Launcher {
+func (r *Runner) launcher(s *pipeline.Step) Launcher {
 	if e, ok := r.Executors[s.Executor()]; ok {
 		return e.Launcher
 	}
@@ -125,18 +128,18 @@ func (r *Runner) launcher(s *Step) Launcher {
 }
 
 // queued reports whether a step may wait for long at its executor.
-func (r *Runner) queued(s *Step) bool { return r.Executors[s.Executor()].Queued }
+func (r *Runner) queued(s *pipeline.Step) bool { return r.Executors[s.Executor()].Queued }
 
 // attempts runs a step under its timeout, again after machine failures.
-func (r *Runner) attempts(ctx context.Context, plan *Plan, s *Step, threads int, emit func(Event)) error {
-	rt := s.node.inst.Runtime
+func (r *Runner) attempts(ctx context.Context, plan *pipeline.Plan, s *pipeline.Step, threads int, emit func(Event)) error {
+	rt := s.Node.Instance.Runtime
 	timeout := rt.Timeout
 	if r.queued(s) {
 		timeout = 0
 	}
 	for try := 0; ; try++ {
 		err := r.attempt(ctx, timeout, func(ctx context.Context) error {
-			return r.compute(ctx, plan, s, threads, func(p Progress) {
+			return r.compute(ctx, plan, s, threads, func(p pipeline.Progress) {
 				emit(Event{Type: StageProgress, Progress: p})
 			})
 		})

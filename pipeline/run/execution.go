@@ -1,4 +1,4 @@
-package pipeline
+package run
 
 import (
 	"container/heap"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // lockPoll is how often a key that another process computes is looked at
@@ -25,22 +26,22 @@ var ErrLost = errors.New("another machine has taken this over")
 // execution is one run of a plan: a lane for each executor, one mutex.
 type execution struct {
 	runner  *Runner
-	plan    *Plan
+	plan    *pipeline.Plan
 	workers sync.WaitGroup
 
 	events sync.Mutex // serialises Observe; never held together with mu
 
 	mu       sync.Mutex
-	changed  *sync.Cond       // signalled whenever the fields below change
-	lanes    map[string]*lane // by the label of the executor; "" is this machine
-	blocked  map[*Step]int    // how many unknown dependencies a pending step has
-	todo     map[*Step]bool
-	ran      []*Step
-	hit      []*Step
-	pulled   []*Step // of those hit
-	failed   []*Step
-	skipped  []*Step
-	left     []*Step
+	changed  *sync.Cond             // signalled whenever the fields below change
+	lanes    map[string]*lane       // by the label of the executor; "" is this machine
+	blocked  map[*pipeline.Step]int // how many unknown dependencies a pending step has
+	todo     map[*pipeline.Step]bool
+	ran      []*pipeline.Step
+	hit      []*pipeline.Step
+	pulled   []*pipeline.Step // of those hit
+	failed   []*pipeline.Step
+	skipped  []*pipeline.Step
+	left     []*pipeline.Step
 	stopping bool
 }
 
@@ -52,8 +53,8 @@ type lane struct {
 	running int
 }
 
-func newExecution(r *Runner, plan *Plan) *execution {
-	x := &execution{runner: r, plan: plan, blocked: make(map[*Step]int), todo: make(map[*Step]bool)}
+func newExecution(r *Runner, plan *pipeline.Plan) *execution {
+	x := &execution{runner: r, plan: plan, blocked: make(map[*pipeline.Step]int), todo: make(map[*pipeline.Step]bool)}
 	x.changed = sync.NewCond(&x.mu)
 	x.lanes = map[string]*lane{"": {slots: r.jobs()}}
 	for label, e := range r.Executors {
@@ -61,7 +62,7 @@ func newExecution(r *Runner, plan *Plan) *execution {
 	}
 	for _, s := range plan.Steps {
 		switch s.Action {
-		case Hit:
+		case pipeline.Hit:
 			x.hit = append(x.hit, s)
 			continue
 		default:
@@ -77,7 +78,7 @@ func newExecution(r *Runner, plan *Plan) *execution {
 }
 
 // lane is where a step runs. What no executor is known for runs here.
-func (x *execution) lane(s *Step) *lane {
+func (x *execution) lane(s *pipeline.Step) *lane {
 	if l, ok := x.lanes[s.Executor()]; ok {
 		return l
 	}
@@ -86,15 +87,15 @@ func (x *execution) lane(s *Step) *lane {
 
 // waits counts the dependencies whose content a step waits for: to be computed,
 // or to be brought here.
-func (x *execution) waits(s *Step) int {
+func (x *execution) waits(s *pipeline.Step) int {
 	n := 0
-	for _, need := range s.node.needs {
-		for _, dep := range need.on {
-			d := x.plan.byNode[dep]
-			if !d.known() && s.Action != Pending && x.runner.Planner.goesWithout(s.node, need.attr) { // it goes without
+	for _, need := range s.Node.Needs {
+		for _, dep := range need.On {
+			d := x.plan.ByNode[dep]
+			if !d.Known() && s.Action != pipeline.Pending && x.runner.Planner.GoesWithout(s.Node, need.Attr) { // it goes without
 				continue
 			}
-			if !d.known() || d.Action == Pull && !dep.kind.Definition {
+			if !d.Known() || d.Action == pipeline.Pull && !dep.Kind.Definition {
 				n++
 			}
 		}
@@ -125,7 +126,7 @@ func (x *execution) wake() {
 }
 
 // next waits for a ready step of a lane; nil means that this worker is done.
-func (x *execution) next(ctx context.Context, label string) (*Step, int) {
+func (x *execution) next(ctx context.Context, label string) (*pipeline.Step, int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l := x.lanes[label]
@@ -135,7 +136,7 @@ func (x *execution) next(ctx context.Context, label string) (*Step, int) {
 			return nil, 0
 		}
 		if len(l.ready) > 0 {
-			s := heap.Pop(&l.ready).(*Step)
+			s := heap.Pop(&l.ready).(*pipeline.Step)
 			l.running++
 			return s, l.threads(label, s)
 		}
@@ -146,8 +147,8 @@ func (x *execution) next(ctx context.Context, label string) (*Step, int) {
 // threads is what a step asks for. Without a word it is a share of this
 // machine's cores among the actions that can run beside it, or 0 elsewhere: what
 // there is. Results do not depend on it.
-func (l *lane) threads(label string, s *Step) int {
-	if n := s.node.inst.Runtime.Resources.CPUs; n > 0 || label != "" {
+func (l *lane) threads(label string, s *pipeline.Step) int {
+	if n := s.Node.Instance.Runtime.Resources.CPUs; n > 0 || label != "" {
 		return n
 	}
 	beside := min(l.slots, l.running+len(l.ready))
@@ -156,7 +157,7 @@ func (l *lane) threads(label string, s *Step) int {
 
 // work takes one step to its end, or back to the heap when another process is
 // computing the same key.
-func (x *execution) work(ctx context.Context, s *Step, threads int) {
+func (x *execution) work(ctx context.Context, s *pipeline.Step, threads int) {
 	unlock, ok, err := x.runner.Planner.Store.TryLock(s.Key)
 	switch {
 	case err != nil:
@@ -177,7 +178,7 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 		x.finish(ctx, s, &x.hit)
 		return
 	}
-	if s.Action == Pull && x.pull(ctx, s) {
+	if s.Action == pipeline.Pull && x.pull(ctx, s) {
 		return
 	}
 	x.emit(s, Event{Type: StageStart})
@@ -217,12 +218,12 @@ func (x *execution) work(ctx context.Context, s *Step, threads int) {
 }
 
 // pull brings a step's entry here. What cannot be had is computed instead.
-func (x *execution) pull(ctx context.Context, s *Step) bool {
+func (x *execution) pull(ctx context.Context, s *pipeline.Step) bool {
 	optional := func(name string) bool {
-		return slices.ContainsFunc(s.Outputs(), func(o Output) bool { return o.Name == name && o.Evictable })
+		return slices.ContainsFunc(s.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Evictable })
 	}
 	started := time.Now()
-	err := x.runner.Planner.Store.(Puller).Pull(ctx, s.Entry, optional)
+	err := x.runner.Planner.Store.(pipeline.Puller).Pull(ctx, s.Entry, optional)
 	found := false
 	if err == nil {
 		found, err = x.settled(ctx, s)
@@ -244,17 +245,17 @@ func (x *execution) pull(ctx context.Context, s *Step) bool {
 
 // settled asks the store again, under the key's lock: another process may have
 // published since.
-func (x *execution) settled(ctx context.Context, s *Step) (bool, error) {
+func (x *execution) settled(ctx context.Context, s *pipeline.Step) (bool, error) {
 	found, err := x.runner.Planner.Store.Lookup(ctx, s.Key)
 	if err != nil {
 		return false, fmt.Errorf("asking the store: %w", err)
 	}
-	s.settle(found[0])
-	return s.Action == Hit, nil
+	s.Settle(found[0])
+	return s.Action == pipeline.Hit, nil
 }
 
 // poll puts a step that another process is computing back, a little later.
-func (x *execution) poll(ctx context.Context, s *Step) {
+func (x *execution) poll(ctx context.Context, s *pipeline.Step) {
 	x.emit(s, Event{Type: StageWaiting})
 	x.mu.Lock()
 	x.lane(s).running--
@@ -272,22 +273,22 @@ func (x *execution) poll(ctx context.Context, s *Step) {
 }
 
 // finish records a step's end and frees those that waited for it.
-func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
+func (x *execution) finish(ctx context.Context, s *pipeline.Step, list *[]*pipeline.Step) {
 	x.mu.Lock()
 	delete(x.todo, s)
 	*list = append(*list, s)
 	free := x.release(s)
 	x.mu.Unlock()
 
-	var found finder
-	err := x.runner.Planner.resolve(ctx, x.plan, free, &found)
+	var found pipeline.Findings
+	err := x.runner.Planner.Resolve(ctx, x.plan, free, &found)
 
 	x.mu.Lock()
 	x.lane(s).running--
-	var broken []*Step
+	var broken []*pipeline.Step
 	for _, f := range free {
 		switch {
-		case err != nil || f.invalid:
+		case err != nil || f.Invalid:
 			broken = append(broken, f)
 		default:
 			x.lane(f).ready.push(f)
@@ -296,7 +297,7 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 	x.changed.Broadcast()
 	x.mu.Unlock()
 	if err == nil {
-		err = found.list.Err()
+		err = found.List.Err()
 	}
 	for i, f := range broken {
 		if i > 0 { // one cause is told once
@@ -312,11 +313,11 @@ func (x *execution) finish(ctx context.Context, s *Step, list *[]*Step) {
 
 // release counts a finished step off the pending ones and returns those that
 // wait for nothing more. Called with mu held.
-func (x *execution) release(s *Step) []*Step {
-	var free []*Step
-	for _, u := range s.node.users {
-		user := x.plan.byNode[u]
-		if user == nil || s.node.kind.Definition {
+func (x *execution) release(s *pipeline.Step) []*pipeline.Step {
+	var free []*pipeline.Step
+	for _, u := range s.Node.Users {
+		user := x.plan.ByNode[u]
+		if user == nil || s.Node.Kind.Definition {
 			continue
 		}
 		if _, waits := x.blocked[user]; !waits {
@@ -331,7 +332,7 @@ func (x *execution) release(s *Step) []*Step {
 	return free
 }
 
-func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.Duration) {
+func (x *execution) fail(ctx context.Context, s *pipeline.Step, err error, elapsed time.Duration) {
 	if ctx.Err() != nil { // stopped, not failed
 		x.mu.Lock()
 		x.lane(s).running--
@@ -339,17 +340,17 @@ func (x *execution) fail(ctx context.Context, s *Step, err error, elapsed time.D
 		x.mu.Unlock()
 		return
 	}
-	var found finder
-	var unfetched *FetchError // no user's mistake before it was tried again
+	var found pipeline.Findings
+	var unfetched *pipeline.FetchError // no user's mistake before it was tried again
 	if errors.As(err, &unfetched) {
-		err = unfetched.Findings(s.node.inst).Err()
+		err = unfetched.Findings(s.Node.Instance).Err()
 	}
 	if list, ok := diag.From(err); ok {
-		found.add(s.node, list)
-		err = found.list.Err()
+		found.Add(s.Node, list)
+		err = found.List.Err()
 	}
 	e := Event{Type: StageFailed, Err: err, Elapsed: elapsed}
-	if s.node.kind.Child {
+	if s.Node.Kind.Child {
 		if path := x.runner.launcher(s).LogPath(s.Key); isFile(path) { // not where it never came to a child
 			e.LogPath = path
 		}
@@ -373,7 +374,7 @@ func isFile(path string) bool {
 }
 
 // leave gives a step to its executor, with what depends on it.
-func (x *execution) leave(s *Step) {
+func (x *execution) leave(s *pipeline.Step) {
 	x.emit(s, Event{Type: StageLeft})
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -384,7 +385,7 @@ func (x *execution) leave(s *Step) {
 	x.changed.Broadcast()
 }
 
-func (x *execution) skip(s *Step) {
+func (x *execution) skip(s *pipeline.Step) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.todo, s)
@@ -394,9 +395,9 @@ func (x *execution) skip(s *Step) {
 }
 
 // skipUsers gives up what depends on a failed step. Called with mu held.
-func (x *execution) skipUsers(s *Step) {
-	for _, u := range s.node.users {
-		user := x.plan.byNode[u]
+func (x *execution) skipUsers(s *pipeline.Step) {
+	for _, u := range s.Node.Users {
+		user := x.plan.ByNode[u]
 		if user == nil || !x.todo[user] {
 			continue
 		}
@@ -410,7 +411,7 @@ func (x *execution) skipUsers(s *Step) {
 	}
 }
 
-func (x *execution) emit(s *Step, e Event) {
+func (x *execution) emit(s *pipeline.Step, e Event) {
 	if x.runner.Observe == nil {
 		return
 	}
@@ -421,7 +422,7 @@ func (x *execution) emit(s *Step, e Event) {
 }
 
 // summary counts how the run ended; what is left was stopped.
-func (x *execution) summary() (Summary, []*Step) {
+func (x *execution) summary() (Summary, []*pipeline.Step) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for s := range x.todo {
@@ -432,7 +433,7 @@ func (x *execution) summary() (Summary, []*Step) {
 	}, x.failed
 }
 
-func byBlock(steps []*Step) map[string]int {
+func byBlock(steps []*pipeline.Step) map[string]int {
 	counts := make(map[string]int)
 	for _, s := range steps {
 		counts[s.Block]++
@@ -446,14 +447,16 @@ func isUserMistake(err error) bool {
 }
 
 // stepHeap orders ready steps as the plan does.
-type stepHeap []*Step
+type stepHeap []*pipeline.Step
 
-func (h stepHeap) Len() int           { return len(h) }
-func (h stepHeap) Less(i, j int) bool { return h[i].node.index < h[j].node.index }
-func (h stepHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h stepHeap) Len() int { return len(h) }
+
+func (h stepHeap) Less(i, j int) bool { return h[i].Node.Index < h[j].Node.Index }
+
+func (h stepHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.
-func (h *stepHeap) Push(s any) { *h = append(*h, s.(*Step)) }
+func (h *stepHeap) Push(s any) { *h = append(*h, s.(*pipeline.Step)) }
 
 // Pop implements heap.Interface.
 func (h *stepHeap) Pop() any {
@@ -463,4 +466,4 @@ func (h *stepHeap) Pop() any {
 	return s
 }
 
-func (h *stepHeap) push(s *Step) { heap.Push(h, s) }
+func (h *stepHeap) push(s *pipeline.Step) { heap.Push(h, s) }
