@@ -206,14 +206,7 @@ type finding struct {
 }
 
 func (f *Findings) Add(n *Node, list diag.List) {
-	for _, d := range list {
-		if d.Range == nil {
-			at := n.Instance.At(d.Path)
-			d.Range = &at
-		}
-		if d.Address == "" {
-			d.Address = n.Instance.Address.String()
-		}
+	for _, d := range Place(n.Instance, list) {
 		id := finding{d.Summary, d.Detail, *d.Range}
 		if f.seen[id] {
 			continue
@@ -224,4 +217,20 @@ func (f *Findings) Add(n *Node, list diag.List) {
 		f.seen[id] = true
 		f.List = append(f.List, d)
 	}
+}
+
+// Place says of diagnostics where in the source they are, and of which instance.
+func Place(inst *hcl.Instance, list diag.List) diag.List {
+	out := slices.Clone(list)
+	for i := range out {
+		d := &out[i]
+		if d.Range == nil {
+			at := inst.At(d.Path)
+			d.Range = &at
+		}
+		if d.Address == "" {
+			d.Address = inst.Address.String()
+		}
+	}
+	return out
 }

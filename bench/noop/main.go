@@ -28,6 +28,7 @@ import (
 	"ablate/cache/cachetest"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 	"ablate/stages"
 )
 
@@ -150,7 +151,7 @@ func publishAll(dir, storeDir string) {
 	must(diags.Err())
 	graph, more := pipeline.Build(loaded, kinds)
 	must(more.Err())
-	planner := &pipeline.Planner{Graph: graph, Store: store, Sources: pipeline.FolderSources{Dir: dir}, Memo: store.Memo(cache.Digest{})}
+	planner := &pipeline.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: dir}, Memo: store.Memo(cache.Digest{})}
 	for {
 		plan, err := planner.Plan(ctx)
 		must(err)

@@ -17,6 +17,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/source"
 )
 
 // The test binary stands in for a child that misbehaves.
@@ -98,7 +99,7 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 	child := exec.Child{
 		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, New: func() pipeline.Stage { return &note{} }}},
 		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
-		Sources: func(string) (pipeline.Sources, error) { return pipeline.FolderSources{}, nil },
+		Sources: func(string) (pipeline.Sources, error) { return source.Folder{}, nil },
 	}
 	ingredients := cache.Map(map[string]cache.Value{
 		"block": cache.String("data"), "type": cache.String("note"), "version": cache.Int(1),

@@ -341,11 +341,7 @@ func (x *execution) fail(ctx context.Context, s *pipeline.Step, err error, elaps
 		return
 	}
 	var found pipeline.Findings
-	var unfetched *pipeline.FetchError // no user's mistake before it was tried again
-	if errors.As(err, &unfetched) {
-		err = unfetched.Findings(s.Node.Instance).Err()
-	}
-	if list, ok := diag.From(err); ok {
+	if list, ok := diagnostics(err); ok {
 		found.Add(s.Node, list)
 		err = found.List.Err()
 	}

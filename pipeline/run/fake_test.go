@@ -17,6 +17,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/run"
+	"ablate/pipeline/source"
 )
 
 // world is a study of the fake kinds below with a store in memory.
@@ -41,20 +42,20 @@ func newWorld(t *testing.T) *world {
 	return &world{t: t, dir: t.TempDir(), fs: fs, store: store, code: "v1", ran: make(map[string]int)}
 }
 
-// source is a fake data stage: its output is its text, upper or lower case.
-type source struct {
+// text is a fake data stage: its output is its text, upper or lower case.
+type text struct {
 	Text string `hcl:"text"`
 	Note string `hcl:"note,optional" key:"-"`
 	w    *world
 }
 
-func (s *source) Validate() diag.List { return nil }
+func (s *text) Validate() diag.List { return nil }
 
-func (s *source) Describe(pipeline.Inputs) (pipeline.Recipe, error) {
+func (s *text) Describe(pipeline.Inputs) (pipeline.Recipe, error) {
 	return pipeline.Recipe{Outputs: []pipeline.Output{{Name: "out", MediaType: "text/plain"}}}, nil
 }
 
-func (s *source) Run(_ context.Context, env *pipeline.Env) error {
+func (s *text) Run(_ context.Context, env *pipeline.Env) error {
 	s.w.count(env)
 	return put(env, "out", s.Text[:1]) // only the first letter counts
 }
@@ -173,7 +174,7 @@ func (w *world) kinds() []pipeline.Kind {
 		return pipeline.Kind{Block: block, Type: typ, Version: 1, Definition: definition, New: fresh}
 	}
 	return []pipeline.Kind{
-		kind("data", "fake", false, func() pipeline.Stage { return &source{w: w} }),
+		kind("data", "fake", false, func() pipeline.Stage { return &text{w: w} }),
 		kind("norm", "fake", true, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
 		kind("train", "fake", false, func() pipeline.Stage { return &job{w: w} }),
 		kind("analysis", "fake", false, func() pipeline.Stage { return &report{w: w} }),
@@ -215,7 +216,7 @@ func (w *world) load(text string) (*pipeline.Planner, diag.List) {
 		w.t.Fatalf("loading: %v", diags.Err())
 	}
 	graph, more := pipeline.Build(study, w.kinds())
-	return &pipeline.Planner{Graph: graph, Store: w.store, Sources: pipeline.FolderSources{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
+	return &pipeline.Planner{Graph: graph, Store: w.store, Sources: source.Folder{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
 }
 
 func (w *world) plan(text string) *pipeline.Plan {

@@ -101,7 +101,7 @@ func (r *Runner) compute(ctx context.Context, plan *pipeline.Plan, s *pipeline.S
 		Key:    s.Key, Frozen: s.About.Ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
 		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
 	}
-	if err := bring(ctx, a.Stage, in.Sources); err != nil {
+	if err := prefetch(ctx, a.Stage, in.Sources); err != nil {
 		return err
 	}
 	if !n.Kind.Child {

@@ -45,7 +45,7 @@ func (r *Results) FactorNames() []string {
 // ReplicateName is the factor that numbers replicates, "" for none.
 func (r *Results) ReplicateName() string { return r.Replicate }
 
-// Remotes implements pipeline.Remote.
+// Remotes implements pipeline.RemoteReader.
 func (r *Results) Remotes() []string { return remotes(r.Source) }
 
 // Validate implements pipeline.Stage.

@@ -144,7 +144,7 @@ func (s *Split) validate() diag.List {
 		"validation is the share of the text kept for validation: between 0 and 1, both excluded, not %v.", s.Validation)
 }
 
-// Remotes implements pipeline.Remote.
+// Remotes implements pipeline.RemoteReader.
 func (t *Text) Remotes() []string { return remotes(t.Source) }
 
 func remotes(sources []string) []string {

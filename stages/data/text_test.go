@@ -14,6 +14,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	files "ablate/pipeline/source"
 )
 
 // memoryOutputs collects what a stage creates.
@@ -45,7 +46,7 @@ func folder(t *testing.T, files map[string]string) string {
 }
 
 func inputs(dir string) pipeline.Inputs {
-	return pipeline.Inputs{Sources: pipeline.FolderSources{Dir: dir}}
+	return pipeline.Inputs{Sources: files.Folder{Dir: dir}}
 }
 
 func TestRunSplitsTheWhole(t *testing.T) {

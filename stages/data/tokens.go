@@ -27,7 +27,7 @@ func (b *Binary) Vocabulary() int { return b.Size }
 // TokenBytes is the size of a token in the artifacts, in bytes.
 func (b *Binary) TokenBytes() int { return widthFor(b.Size) }
 
-// Remotes implements pipeline.Remote.
+// Remotes implements pipeline.RemoteReader.
 func (b *Binary) Remotes() []string { return remotes(b.Source) }
 
 // Validate implements pipeline.Stage.

@@ -21,6 +21,7 @@ import (
 	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/run"
+	files "ablate/pipeline/source"
 	"ablate/stages"
 )
 
@@ -145,7 +146,7 @@ func (l *lab) planner(text string) *pipeline.Planner {
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return &pipeline.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: pipeline.FolderSources{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
+	return &pipeline.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: files.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
 }
 
 func (l *lab) plan(text string) *pipeline.Step {

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 )
 
 //go:embed starter.hcl
@@ -82,7 +83,7 @@ func (g *globals) upgrade(ctx context.Context) error {
 	sources.Offline = g.offline
 	wanted := make(map[string]*hcl.Instance) // one that names it
 	for _, inst := range graph.Study.Instances {
-		if r, ok := inst.Spec.(pipeline.Remote); ok {
+		if r, ok := inst.Spec.(pipeline.RemoteReader); ok {
 			for _, s := range r.Remotes() {
 				wanted[s] = inst
 			}
@@ -91,9 +92,9 @@ func (g *globals) upgrade(ctx context.Context) error {
 	var pins []hcl.Pin
 	for _, s := range slices.Sorted(maps.Keys(wanted)) {
 		pin, err := sources.Fetch(ctx, s)
-		var unfetched *pipeline.FetchError
+		var unfetched *source.FetchError
 		if errors.As(err, &unfetched) {
-			return unfetched.Findings(wanted[s]).Err()
+			return pipeline.Place(wanted[s], unfetched.Diagnostics()).Err()
 		}
 		if err != nil {
 			return err

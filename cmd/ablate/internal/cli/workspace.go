@@ -22,6 +22,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 )
 
 // loadStudy reads and links the study of the invocation. Warnings are shown;
@@ -102,8 +103,8 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 }
 
 // remoteSources reads a study's files, and what its lock pins elsewhere.
-func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cache.Store) pipeline.RemoteSources {
-	s := pipeline.RemoteSources{FolderSources: pipeline.FolderSources{Dir: dir}, Store: store,
+func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cache.Store) source.Pinned {
+	s := source.Pinned{Folder: source.Folder{Dir: dir}, Store: store,
 		Pins: make(map[string]hcl.Pin, len(lock.Pins)), Client: http.DefaultClient}
 	if stats != nil {
 		s.Cache = stats

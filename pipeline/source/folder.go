@@ -1,4 +1,6 @@
-package pipeline
+// Package source reads what a study's data stages name: files of its folder, and
+// files on other machines that its lock pins: https, hf, s3.
+package source
 
 import (
 	"compress/gzip"
@@ -22,14 +24,14 @@ type DigestCache interface {
 }
 
 // FolderSources reads the user's files relative to a study's folder.
-type FolderSources struct {
+type Folder struct {
 	Dir   string
 	Cache DigestCache // nil digests every time
 }
 
 // Expand implements Sources. Hidden files and folders inside a named folder
 // are left out; a hidden file that is named is taken.
-func (s FolderSources) Expand(pattern string) ([]string, error) {
+func (s Folder) Expand(pattern string) ([]string, error) {
 	full := s.resolve(pattern)
 	info, err := os.Stat(full)
 	switch {
@@ -96,7 +98,7 @@ func filesBelow(dir string) ([]string, error) {
 }
 
 // Digest implements Sources.
-func (s FolderSources) Digest(path string) (cache.Digest, int64, error) {
+func (s Folder) Digest(path string) (cache.Digest, int64, error) {
 	full := s.resolve(path)
 	compute := func() (cache.Digest, int64, error) {
 		r, err := s.Open(full)
@@ -118,7 +120,7 @@ func (s FolderSources) Digest(path string) (cache.Digest, int64, error) {
 }
 
 // Open implements Sources.
-func (s FolderSources) Open(path string) (io.ReadCloser, error) {
+func (s Folder) Open(path string) (io.ReadCloser, error) {
 	f, err := os.Open(s.resolve(path))
 	if err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (s FolderSources) Open(path string) (io.ReadCloser, error) {
 	return r, nil
 }
 
-func (s FolderSources) resolve(path string) string {
+func (s Folder) resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}

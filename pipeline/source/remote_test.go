@@ -1,4 +1,4 @@
-package run_test
+package source_test
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/hcl"
-	"ablate/pipeline"
+	"ablate/pipeline/source"
 )
 
 // What a server sends is pinned, kept, and refused once it changed.
@@ -69,7 +69,7 @@ func TestRemoteSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	s := pipeline.RemoteSources{Store: store, Client: server.Client(), Pins: map[string]hcl.Pin{}}
+	s := source.Pinned{Store: store, Client: server.Client(), Pins: map[string]hcl.Pin{}}
 	plain, packed, hub := server.URL+"/plain.txt", server.URL+"/packed.txt.gz", "hf://datasets/o/n/a/b.txt"
 	object := "s3://bucket/folder/text.txt"
 	if _, err := s.Expand(plain); err == nil || !strings.Contains(err.Error(), "ablate init --upgrade") {
@@ -135,14 +135,14 @@ func TestRemoteSources(t *testing.T) {
 	if _, err := read(plain); err == nil || !strings.Contains(err.Error(), "is not what was pinned") {
 		t.Errorf("a changed source: %v", err)
 	}
-	for source, want := range map[string]string{
+	for name, want := range map[string]string{
 		server.URL + "/gone": "404 Not Found", "hf://datasets/o/n": "names no file", "s3://bucket": "names no object",
 		"s3://bucket/gone": "no such object", object + "?versionId=v1": "lost the version v1",
 	} {
-		_, err := s.Fetch(ctx, source)
-		var unfetched *pipeline.FetchError
-		if !errors.As(err, &unfetched) || unfetched.Source != source || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", source, err, want)
+		_, err := s.Fetch(ctx, name)
+		var unfetched *source.FetchError
+		if !errors.As(err, &unfetched) || unfetched.Source != name || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
 }
@@ -162,10 +162,10 @@ func TestSourceThatHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := pipeline.RemoteSources{Store: store, Client: server.Client(), Patience: 100 * time.Millisecond}
+	s := source.Pinned{Store: store, Client: server.Client(), Patience: 100 * time.Millisecond}
 	for _, path := range []string{"/before", "/within"} {
 		_, err := s.Fetch(t.Context(), server.URL+path)
-		var unfetched *pipeline.FetchError
+		var unfetched *source.FetchError
 		if !errors.As(err, &unfetched) || !strings.Contains(err.Error(), "it hangs") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -181,7 +181,7 @@ func TestTokenStaysWithItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("HF_TOKEN", "secret")
-	s := pipeline.RemoteSources{Store: store, Client: server.Client()}
+	s := source.Pinned{Store: store, Client: server.Client()}
 	for endpoint, want := range map[string]string{server.URL: "Bearer secret", server.URL[:len(server.URL)-1]: ""} {
 		t.Setenv("HF_ENDPOINT", endpoint)
 		if _, err := s.Fetch(t.Context(), server.URL+"/o/n/resolve/main/text.txt"); err != nil || got != want {

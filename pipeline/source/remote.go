@@ -1,0 +1,189 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"ablate/cache"
+	"ablate/cache/remote"
+	"ablate/hcl"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// RemoteSources adds pinned remote sources to those of a folder. Their bytes
+// are fetched once and kept in the store.
+type Pinned struct {
+	Folder
+	Pins   map[string]hcl.Pin // by source
+	Store  cache.Store
+	Client *http.Client
+
+	Offline bool // what the store lacks is not there
+
+	Patience time.Duration // how long a server may hang; 0 means remote.Patience
+}
+
+// FetchError says that a source on another machine cannot be had.
+type FetchError struct {
+	Source string // as the study names it
+	Err    error
+}
+
+func (e *FetchError) Error() string { return fmt.Sprintf("%q cannot be fetched: %v", e.Source, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Diagnostics is the error as one about the attribute that names the source.
+func (e *FetchError) Diagnostics() diag.List {
+	return diag.List{{Summary: "Unreachable source", Detail: e.Error() + ".", Path: diag.Path{"source"}}}
+}
+
+// Prefetch brings a remote source into the store, unless it is there.
+func (s Pinned) Prefetch(ctx context.Context, source string) error {
+	r, err := s.openContext(ctx, source)
+	if err != nil {
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return fmt.Errorf("fetching %s: %w", source, err)
+	}
+	return nil
+}
+
+// Expand implements Sources.
+func (s Pinned) Expand(pattern string) ([]string, error) {
+	if !pipeline.IsRemote(pattern) {
+		return s.Folder.Expand(pattern)
+	}
+	if _, ok := s.Pins[pattern]; !ok {
+		return nil, fmt.Errorf("it is not pinned in %s; fetch and pin it with ablate init --upgrade", hcl.LockFile)
+	}
+	return []string{pattern}, nil
+}
+
+// Digest implements Sources.
+func (s Pinned) Digest(path string) (cache.Digest, int64, error) {
+	if !pipeline.IsRemote(path) {
+		return s.Folder.Digest(path)
+	}
+	pin, ok := s.Pins[path]
+	if !ok {
+		return cache.Digest{}, 0, fmt.Errorf("it is not pinned in %s", hcl.LockFile)
+	}
+	d, err := cache.ParseDigest("sha256:" + pin.Content)
+	return d, pin.Size, err
+}
+
+// Open implements Sources.
+func (s Pinned) Open(path string) (io.ReadCloser, error) {
+	if !pipeline.IsRemote(path) {
+		return s.Folder.Open(path)
+	}
+	return s.openContext(context.Background(), path)
+}
+
+func (s Pinned) openContext(ctx context.Context, path string) (io.ReadCloser, error) {
+	d, _, err := s.Digest(path)
+	if err != nil {
+		return nil, err
+	}
+	if r, err := s.Store.Open(ctx, d); err == nil {
+		return r, nil
+	}
+	pin := s.Pins[path]
+	got, err := s.fetch(ctx, path, pin.URL)
+	if err != nil {
+		return nil, err
+	}
+	if got.SHA256 != pin.SHA256 || got.Content != pin.Content {
+		return nil, &FetchError{path, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
+			pin.URL, got.SHA256, hcl.LockFile, pin.SHA256)}
+	}
+	return s.Store.Open(ctx, d)
+}
+
+// Fetch downloads a source into the store and says what it is now. What it
+// cannot have is a FetchError.
+func (s Pinned) Fetch(ctx context.Context, source string) (hcl.Pin, error) {
+	url, err := address(source)
+	if err != nil {
+		return hcl.Pin{}, &FetchError{source, err}
+	}
+	return s.fetch(ctx, source, url)
+}
+
+// fetch downloads from an address into the store.
+func (s Pinned) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
+	if s.Offline {
+		return hcl.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
+	}
+	pin := hcl.Pin{Source: source}
+	body, err := remote.Watch(ctx, cmp.Or(s.Patience, remote.Patience), func(ctx context.Context) (body io.ReadCloser, err error) {
+		body, pin.URL, err = s.get(ctx, source, url)
+		return body, err
+	})
+	if err != nil {
+		return hcl.Pin{}, &FetchError{source, err}
+	}
+	defer body.Close()
+	raw := sha256.New()
+	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
+	if err != nil {
+		return hcl.Pin{}, &FetchError{source, err}
+	}
+	defer plain.Close()
+	w, err := s.Store.Create(ctx, "text/plain")
+	if err != nil {
+		return hcl.Pin{}, err
+	}
+	_, err = io.Copy(w, plain)
+	if err == nil {
+		_, err = io.Copy(raw, body) // what follows the last compressed frame
+	}
+	if err != nil {
+		return hcl.Pin{}, errors.Join(&FetchError{source, err}, w.Abort())
+	}
+	d, size, err := w.Commit()
+	pin.SHA256, pin.Content, pin.Size = hex.EncodeToString(raw.Sum(nil)), d.Hex(), size
+	return pin, err
+}
+
+// get opens an address, and names the very version that it opened.
+func (s Pinned) get(ctx context.Context, source, url string) (body io.ReadCloser, at string, err error) {
+	if strings.HasPrefix(url, "s3://") {
+		return openS3(ctx, url)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()+"/") {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := s.Client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		hint := ""
+		if resp.StatusCode == http.StatusUnauthorized && strings.HasPrefix(source, "hf://") {
+			hint = "; what is not public needs your token in HF_TOKEN"
+		}
+		return nil, "", fmt.Errorf("%s answers %s%s", req.URL.Host, resp.Status, hint)
+	}
+	return resp.Body, pinned(url, revisionOf(resp)), nil
+}
