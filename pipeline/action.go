@@ -59,10 +59,10 @@ func (a *ActionRun) check() (Recipe, error) {
 	ref := NewRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
 	class := ""
 	if a.Strict {
-		class = classOf(a.Stage)
+		class = ClassOf(a.Stage)
 	}
-	mine := ingredients(ref, recipe, class, len(a.Inputs.Absent))
-	if mine.Key(keyDomain) == a.Key {
+	mine := Ingredients(ref, recipe, class, len(a.Inputs.Absent))
+	if mine.Key(KeyDomain) == a.Key {
 		return recipe, nil
 	}
 	var fields []string
@@ -73,7 +73,7 @@ func (a *ActionRun) check() (Recipe, error) {
 		a.Address, strings.Join(fields, ", "))
 }
 
-func classOf(s Stage) string {
+func ClassOf(s Stage) string {
 	if c, ok := s.(Classed); ok {
 		return c.NumericsClass()
 	}
@@ -84,7 +84,7 @@ func classOf(s Stage) string {
 func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, error) {
 	out := &outputs{ctx: ctx, store: a.Store, promised: recipe.Outputs}
 	defer out.abort()
-	class := classOf(a.Stage)
+	class := ClassOf(a.Stage)
 	env := &Env{
 		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads, Trace: a.Trace,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return a.Store.Open(ctx, d) },
@@ -113,7 +113,7 @@ func (a *ActionRun) publish(ctx context.Context, r Recipe, made []cache.Artifact
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
 	}
 	finished := a.Clock()
-	class := classOf(a.Stage)
+	class := ClassOf(a.Stage)
 	if a.mixed != "" {
 		class += " after " + a.mixed
 	}

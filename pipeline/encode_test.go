@@ -41,8 +41,10 @@ type arms struct {
 	Right *object `hcl:"right"`
 }
 
-func (*everything) Validate() diag.List             { return nil }
+func (*everything) Validate() diag.List { return nil }
+
 func (*everything) Describe(Inputs) (Recipe, error) { return Recipe{}, nil }
+
 func (*everything) Run(context.Context, *Env) error { return nil }
 
 func pristine() *everything {
@@ -116,7 +118,7 @@ func TestWhatIsLeftOut(t *testing.T) {
 	if base.At("list").IsZero() {
 		t.Error("the length of a list is left out")
 	}
-	if enc.defaults.At("rate").IsZero() {
+	if enc.Defaults.At("rate").IsZero() {
 		t.Error("the defaults are not known for explanations")
 	}
 }

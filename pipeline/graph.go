@@ -14,24 +14,24 @@ import (
 type Graph struct {
 	Study *hcl.Study
 
-	nodes  []*Node // a topological order: by level, then in the study's order
-	levels [][]*Node
+	Nodes  []*Node // a topological order: by level, then in the study's order
+	Levels [][]*Node
 	byAddr map[addr.Instance]*Node
-	kinds  map[kindName]*kindInfo
+	kinds  map[kindName]*KindInfo
 }
 
 type kindName struct{ block, typ string }
 
 // kindInfo is a kind with what keys need of its defaults.
-type kindInfo struct {
+type KindInfo struct {
 	Kind
-	encoder *encoder
+	Encoder *encoder
 }
 
 // node is one instance with its place in the graph. Set once by Build.
 type Node struct {
 	Instance *hcl.Instance
-	Kind     *kindInfo
+	Kind     *KindInfo
 	Stage    Stage
 	Needs    []Need // in the order of the spec
 	Users    []*Node
@@ -46,7 +46,7 @@ type Need struct {
 }
 
 // deps yields what the node refers to, directly.
-func (n *Node) deps() iter.Seq[*Node] {
+func (n *Node) Deps() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		for _, need := range n.Needs {
 			for _, dep := range need.On {
@@ -73,10 +73,10 @@ func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
 	g := &Graph{
 		Study:  study,
 		byAddr: make(map[addr.Instance]*Node, len(study.Instances)),
-		kinds:  make(map[kindName]*kindInfo, len(kinds)),
+		kinds:  make(map[kindName]*KindInfo, len(kinds)),
 	}
 	for _, k := range kinds {
-		g.kinds[kindName{k.Block, k.Type}] = &kindInfo{Kind: k, encoder: newEncoder(k.New())}
+		g.kinds[kindName{k.Block, k.Type}] = &KindInfo{Kind: k, Encoder: newEncoder(k.New())}
 	}
 	all := make([]*Node, len(study.Instances))
 	for i, inst := range study.Instances {
@@ -91,7 +91,7 @@ func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
 	return g, g.validate()
 }
 
-func (g *Graph) kindOf(inst *hcl.Instance) *kindInfo {
+func (g *Graph) kindOf(inst *hcl.Instance) *KindInfo {
 	s := inst.Address.Stage
 	k := g.kinds[kindName{s.Block, s.Type}]
 	if k == nil {
@@ -136,27 +136,27 @@ func (g *Graph) order(all []*Node) {
 			return n.level
 		}
 		done[n] = true
-		for dep := range n.deps() {
+		for dep := range n.Deps() {
 			n.level = max(n.level, visit(dep)+1)
 		}
 		return n.level
 	}
 	for _, n := range all {
 		level := visit(n)
-		for len(g.levels) <= level {
-			g.levels = append(g.levels, nil)
+		for len(g.Levels) <= level {
+			g.Levels = append(g.Levels, nil)
 		}
-		g.levels[level] = append(g.levels[level], n)
+		g.Levels[level] = append(g.Levels[level], n)
 	}
-	g.nodes = slices.Concat(g.levels...)
-	for i, n := range g.nodes {
+	g.Nodes = slices.Concat(g.Levels...)
+	for i, n := range g.Nodes {
 		n.Index = i
 	}
 }
 
 func (g *Graph) validate() diag.List {
 	var found Findings
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes {
 		found.Add(n, n.Stage.Validate())
 	}
 	return found.List
@@ -168,8 +168,8 @@ type Edge struct{ From, To addr.Instance }
 // Edges lists what depends on what, in the graph's order.
 func (g *Graph) Edges() []Edge {
 	var out []Edge
-	for _, n := range g.nodes {
-		for dep := range n.deps() {
+	for _, n := range g.Nodes {
+		for dep := range n.Deps() {
 			out = append(out, Edge{From: dep.Instance.Address, To: n.Instance.Address})
 		}
 	}
@@ -186,8 +186,8 @@ func (g *Graph) Instance(a addr.Instance) *hcl.Instance {
 
 // Addresses lists every instance in dependency order.
 func (g *Graph) Addresses() []addr.Instance {
-	out := make([]addr.Instance, len(g.nodes))
-	for i, n := range g.nodes {
+	out := make([]addr.Instance, len(g.Nodes))
+	for i, n := range g.Nodes {
 		out[i] = n.Instance.Address
 	}
 	return out

@@ -9,15 +9,15 @@ import (
 
 // keyDomain separates keys of actions from every other hash, and carries the
 // version of the layout below.
-const keyDomain = "ablate action v1"
+const KeyDomain = "ablate action v1"
 
 // ingredients is the full description of an action: what its key hashes and
 // what explain compares.
-func ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
+func Ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
 		{Name: "block", Value: cache.String(ref.Block)},
-		{Name: "code", Value: orEmpty(r.Code)},
-		{Name: "inputs", Value: orEmpty(r.Inputs)},
+		{Name: "code", Value: OrEmpty(r.Code)},
+		{Name: "inputs", Value: OrEmpty(r.Inputs)},
 		{Name: "spec", Value: ref.Spec},
 		{Name: "type", Value: cache.String(ref.Type)},
 		{Name: "version", Value: cache.Int(int64(ref.Version))},
@@ -35,11 +35,11 @@ func ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
 // the address, by which an explanation prefers an instance's own past.
 func document(ingredients, notes cache.Value, address addr.Instance) cache.Value {
 	return cache.Map(map[string]cache.Value{
-		"ingredients": ingredients, "notes": orEmpty(notes), "address": cache.String(address.String()),
+		"ingredients": ingredients, "notes": OrEmpty(notes), "address": cache.String(address.String()),
 	})
 }
 
-func orEmpty(v cache.Value) cache.Value {
+func OrEmpty(v cache.Value) cache.Value {
 	if v.IsZero() {
 		return cache.Map(nil)
 	}
@@ -47,13 +47,13 @@ func orEmpty(v cache.Value) cache.Value {
 }
 
 // ref encodes the node's own spec.
-func (n *Node) ref() Ref {
-	return NewRef(n.Kind.Kind, n.Kind.encoder.encode(n.Stage))
+func (n *Node) Ref() Ref {
+	return NewRef(n.Kind.Kind, n.Kind.Encoder.encode(n.Stage))
 }
 
 // joinPath renders a path into ingredients for people: "spec" and the like are
 // the machine's words and are left out.
-func joinPath(path []string) string {
+func JoinPath(path []string) string {
 	var keep []string
 	for i, p := range path {
 		if i == 0 && (p == "spec" || p == "inputs" || p == "code") {

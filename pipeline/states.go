@@ -128,3 +128,9 @@ func (s *stateStore) write(ctx context.Context, p Piece) (cache.Artifact, error)
 func (s *stateStore) Drop(ctx context.Context, ds ...cache.Digest) error {
 	return s.store.Evict(ctx, ds...)
 }
+
+// StatesOf finds the states of an instance. It keeps none: whoever computes
+// does.
+func StatesOf(store cache.Store, kind Kind, class string, at addr.Instance) States {
+	return &stateStore{store: store, kind: kind, class: class, address: at}
+}

@@ -28,6 +28,7 @@ import (
 	"ablate/cache/cachetest"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/source"
 	"ablate/stages"
 )
@@ -151,22 +152,22 @@ func publishAll(dir, storeDir string) {
 	must(diags.Err())
 	graph, more := pipeline.Build(loaded, kinds)
 	must(more.Err())
-	planner := &pipeline.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: dir}, Memo: store.Memo(cache.Digest{})}
+	p := &planner.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: dir}, Memo: store.Memo(cache.Digest{})}
 	for {
-		plan, err := planner.Plan(ctx)
+		plan, err := p.Plan(ctx)
 		must(err)
 		if plan.Clean() {
 			return
 		}
-		for _, s := range plan.Steps {
-			if s.Action == pipeline.Run {
+		for _, s := range plan.Tasks {
+			if s.Status == planner.Run {
 				publish(ctx, store, s)
 			}
 		}
 	}
 }
 
-func publish(ctx context.Context, store *cache.Local, s *pipeline.Step) {
+func publish(ctx context.Context, store *cache.Local, s *planner.Task) {
 	ingredients, _, err := s.Describe()
 	must(err)
 	doc, err := cache.WriteJSON(ctx, store, map[string]any{"ingredients": ingredients})

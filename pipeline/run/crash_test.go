@@ -34,7 +34,7 @@ func (w *world) attempt(f fsys.FS) error {
 // outputs is every artifact of a finished study by address and name.
 func (w *world) outputs() map[string]cache.Digest {
 	out := make(map[string]cache.Digest)
-	for _, s := range w.plan(fakeStudy).Steps {
+	for _, s := range w.plan(fakeStudy).Tasks {
 		for _, a := range s.Entry.Artifacts {
 			if _, err := cache.ReadAll(context.Background(), w.store, a.Digest); err == nil {
 				out[s.Address.String()+" "+a.Name] = a.Digest

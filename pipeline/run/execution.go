@@ -13,6 +13,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // lockPoll is how often a key that another process computes is looked at
@@ -26,22 +27,22 @@ var ErrLost = errors.New("another machine has taken this over")
 // execution is one run of a plan: a lane for each executor, one mutex.
 type execution struct {
 	runner  *Runner
-	plan    *pipeline.Plan
+	plan    *planner.Plan
 	workers sync.WaitGroup
 
 	events sync.Mutex // serialises Observe; never held together with mu
 
 	mu       sync.Mutex
-	changed  *sync.Cond             // signalled whenever the fields below change
-	lanes    map[string]*lane       // by the label of the executor; "" is this machine
-	blocked  map[*pipeline.Step]int // how many unknown dependencies a pending step has
-	todo     map[*pipeline.Step]bool
-	ran      []*pipeline.Step
-	hit      []*pipeline.Step
-	pulled   []*pipeline.Step // of those hit
-	failed   []*pipeline.Step
-	skipped  []*pipeline.Step
-	left     []*pipeline.Step
+	changed  *sync.Cond            // signalled whenever the fields below change
+	lanes    map[string]*lane      // by the label of the executor; "" is this machine
+	blocked  map[*planner.Task]int // how many unknown dependencies a pending step has
+	todo     map[*planner.Task]bool
+	ran      []*planner.Task
+	hit      []*planner.Task
+	pulled   []*planner.Task // of those hit
+	failed   []*planner.Task
+	skipped  []*planner.Task
+	left     []*planner.Task
 	stopping bool
 }
 
@@ -53,16 +54,16 @@ type lane struct {
 	running int
 }
 
-func newExecution(r *Runner, plan *pipeline.Plan) *execution {
-	x := &execution{runner: r, plan: plan, blocked: make(map[*pipeline.Step]int), todo: make(map[*pipeline.Step]bool)}
+func newExecution(r *Runner, plan *planner.Plan) *execution {
+	x := &execution{runner: r, plan: plan, blocked: make(map[*planner.Task]int), todo: make(map[*planner.Task]bool)}
 	x.changed = sync.NewCond(&x.mu)
 	x.lanes = map[string]*lane{"": {slots: r.jobs()}}
 	for label, e := range r.Executors {
 		x.lanes[label] = &lane{slots: e.Slots}
 	}
-	for _, s := range plan.Steps {
-		switch s.Action {
-		case pipeline.Hit:
+	for _, s := range plan.Tasks {
+		switch s.Status {
+		case planner.Hit:
 			x.hit = append(x.hit, s)
 			continue
 		default:
@@ -78,7 +79,7 @@ func newExecution(r *Runner, plan *pipeline.Plan) *execution {
 }
 
 // lane is where a step runs. What no executor is known for runs here.
-func (x *execution) lane(s *pipeline.Step) *lane {
+func (x *execution) lane(s *planner.Task) *lane {
 	if l, ok := x.lanes[s.Executor()]; ok {
 		return l
 	}
@@ -87,15 +88,15 @@ func (x *execution) lane(s *pipeline.Step) *lane {
 
 // waits counts the dependencies whose content a step waits for: to be computed,
 // or to be brought here.
-func (x *execution) waits(s *pipeline.Step) int {
+func (x *execution) waits(s *planner.Task) int {
 	n := 0
 	for _, need := range s.Node.Needs {
 		for _, dep := range need.On {
-			d := x.plan.ByNode[dep]
-			if !d.Known() && s.Action != pipeline.Pending && x.runner.Planner.GoesWithout(s.Node, need.Attr) { // it goes without
+			d := x.plan.Of[dep]
+			if !d.Known() && s.Status != planner.Pending && x.runner.Planner.GoesWithout(s.Node, need.Attr) { // it goes without
 				continue
 			}
-			if !d.Known() || d.Action == pipeline.Pull && !dep.Kind.Definition {
+			if !d.Known() || d.Status == planner.Pull && !dep.Kind.Definition {
 				n++
 			}
 		}
@@ -126,7 +127,7 @@ func (x *execution) wake() {
 }
 
 // next waits for a ready step of a lane; nil means that this worker is done.
-func (x *execution) next(ctx context.Context, label string) (*pipeline.Step, int) {
+func (x *execution) next(ctx context.Context, label string) (*planner.Task, int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l := x.lanes[label]
@@ -136,7 +137,7 @@ func (x *execution) next(ctx context.Context, label string) (*pipeline.Step, int
 			return nil, 0
 		}
 		if len(l.ready) > 0 {
-			s := heap.Pop(&l.ready).(*pipeline.Step)
+			s := heap.Pop(&l.ready).(*planner.Task)
 			l.running++
 			return s, l.threads(label, s)
 		}
@@ -147,7 +148,7 @@ func (x *execution) next(ctx context.Context, label string) (*pipeline.Step, int
 // threads is what a step asks for. Without a word it is a share of this
 // machine's cores among the actions that can run beside it, or 0 elsewhere: what
 // there is. Results do not depend on it.
-func (l *lane) threads(label string, s *pipeline.Step) int {
+func (l *lane) threads(label string, s *planner.Task) int {
 	if n := s.Node.Instance.Runtime.Resources.CPUs; n > 0 || label != "" {
 		return n
 	}
@@ -157,7 +158,7 @@ func (l *lane) threads(label string, s *pipeline.Step) int {
 
 // work takes one step to its end, or back to the heap when another process is
 // computing the same key.
-func (x *execution) work(ctx context.Context, s *pipeline.Step, threads int) {
+func (x *execution) work(ctx context.Context, s *planner.Task, threads int) {
 	unlock, ok, err := x.runner.Planner.Store.TryLock(s.Key)
 	switch {
 	case err != nil:
@@ -178,7 +179,7 @@ func (x *execution) work(ctx context.Context, s *pipeline.Step, threads int) {
 		x.finish(ctx, s, &x.hit)
 		return
 	}
-	if s.Action == pipeline.Pull && x.pull(ctx, s) {
+	if s.Status == planner.Pull && x.pull(ctx, s) {
 		return
 	}
 	x.emit(s, Event{Type: StageStart})
@@ -218,12 +219,12 @@ func (x *execution) work(ctx context.Context, s *pipeline.Step, threads int) {
 }
 
 // pull brings a step's entry here. What cannot be had is computed instead.
-func (x *execution) pull(ctx context.Context, s *pipeline.Step) bool {
+func (x *execution) pull(ctx context.Context, s *planner.Task) bool {
 	optional := func(name string) bool {
 		return slices.ContainsFunc(s.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Evictable })
 	}
 	started := time.Now()
-	err := x.runner.Planner.Store.(pipeline.Puller).Pull(ctx, s.Entry, optional)
+	err := x.runner.Planner.Store.(planner.Puller).Pull(ctx, s.Entry, optional)
 	found := false
 	if err == nil {
 		found, err = x.settled(ctx, s)
@@ -245,17 +246,17 @@ func (x *execution) pull(ctx context.Context, s *pipeline.Step) bool {
 
 // settled asks the store again, under the key's lock: another process may have
 // published since.
-func (x *execution) settled(ctx context.Context, s *pipeline.Step) (bool, error) {
+func (x *execution) settled(ctx context.Context, s *planner.Task) (bool, error) {
 	found, err := x.runner.Planner.Store.Lookup(ctx, s.Key)
 	if err != nil {
 		return false, fmt.Errorf("asking the store: %w", err)
 	}
 	s.Settle(found[0])
-	return s.Action == pipeline.Hit, nil
+	return s.Status == planner.Hit, nil
 }
 
 // poll puts a step that another process is computing back, a little later.
-func (x *execution) poll(ctx context.Context, s *pipeline.Step) {
+func (x *execution) poll(ctx context.Context, s *planner.Task) {
 	x.emit(s, Event{Type: StageWaiting})
 	x.mu.Lock()
 	x.lane(s).running--
@@ -273,7 +274,7 @@ func (x *execution) poll(ctx context.Context, s *pipeline.Step) {
 }
 
 // finish records a step's end and frees those that waited for it.
-func (x *execution) finish(ctx context.Context, s *pipeline.Step, list *[]*pipeline.Step) {
+func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planner.Task) {
 	x.mu.Lock()
 	delete(x.todo, s)
 	*list = append(*list, s)
@@ -285,7 +286,7 @@ func (x *execution) finish(ctx context.Context, s *pipeline.Step, list *[]*pipel
 
 	x.mu.Lock()
 	x.lane(s).running--
-	var broken []*pipeline.Step
+	var broken []*planner.Task
 	for _, f := range free {
 		switch {
 		case err != nil || f.Invalid:
@@ -313,10 +314,10 @@ func (x *execution) finish(ctx context.Context, s *pipeline.Step, list *[]*pipel
 
 // release counts a finished step off the pending ones and returns those that
 // wait for nothing more. Called with mu held.
-func (x *execution) release(s *pipeline.Step) []*pipeline.Step {
-	var free []*pipeline.Step
+func (x *execution) release(s *planner.Task) []*planner.Task {
+	var free []*planner.Task
 	for _, u := range s.Node.Users {
-		user := x.plan.ByNode[u]
+		user := x.plan.Of[u]
 		if user == nil || s.Node.Kind.Definition {
 			continue
 		}
@@ -332,7 +333,7 @@ func (x *execution) release(s *pipeline.Step) []*pipeline.Step {
 	return free
 }
 
-func (x *execution) fail(ctx context.Context, s *pipeline.Step, err error, elapsed time.Duration) {
+func (x *execution) fail(ctx context.Context, s *planner.Task, err error, elapsed time.Duration) {
 	if ctx.Err() != nil { // stopped, not failed
 		x.mu.Lock()
 		x.lane(s).running--
@@ -370,7 +371,7 @@ func isFile(path string) bool {
 }
 
 // leave gives a step to its executor, with what depends on it.
-func (x *execution) leave(s *pipeline.Step) {
+func (x *execution) leave(s *planner.Task) {
 	x.emit(s, Event{Type: StageLeft})
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -381,7 +382,7 @@ func (x *execution) leave(s *pipeline.Step) {
 	x.changed.Broadcast()
 }
 
-func (x *execution) skip(s *pipeline.Step) {
+func (x *execution) skip(s *planner.Task) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.todo, s)
@@ -391,9 +392,9 @@ func (x *execution) skip(s *pipeline.Step) {
 }
 
 // skipUsers gives up what depends on a failed step. Called with mu held.
-func (x *execution) skipUsers(s *pipeline.Step) {
+func (x *execution) skipUsers(s *planner.Task) {
 	for _, u := range s.Node.Users {
-		user := x.plan.ByNode[u]
+		user := x.plan.Of[u]
 		if user == nil || !x.todo[user] {
 			continue
 		}
@@ -407,7 +408,7 @@ func (x *execution) skipUsers(s *pipeline.Step) {
 	}
 }
 
-func (x *execution) emit(s *pipeline.Step, e Event) {
+func (x *execution) emit(s *planner.Task, e Event) {
 	if x.runner.Observe == nil {
 		return
 	}
@@ -418,7 +419,7 @@ func (x *execution) emit(s *pipeline.Step, e Event) {
 }
 
 // summary counts how the run ended; what is left was stopped.
-func (x *execution) summary() (Summary, []*pipeline.Step) {
+func (x *execution) summary() (Summary, []*planner.Task) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for s := range x.todo {
@@ -429,7 +430,7 @@ func (x *execution) summary() (Summary, []*pipeline.Step) {
 	}, x.failed
 }
 
-func byBlock(steps []*pipeline.Step) map[string]int {
+func byBlock(steps []*planner.Task) map[string]int {
 	counts := make(map[string]int)
 	for _, s := range steps {
 		counts[s.Block]++
@@ -443,7 +444,7 @@ func isUserMistake(err error) bool {
 }
 
 // stepHeap orders ready steps as the plan does.
-type stepHeap []*pipeline.Step
+type stepHeap []*planner.Task
 
 func (h stepHeap) Len() int { return len(h) }
 
@@ -452,7 +453,7 @@ func (h stepHeap) Less(i, j int) bool { return h[i].Node.Index < h[j].Node.Index
 func (h stepHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.
-func (h *stepHeap) Push(s any) { *h = append(*h, s.(*pipeline.Step)) }
+func (h *stepHeap) Push(s any) { *h = append(*h, s.(*planner.Task)) }
 
 // Pop implements heap.Interface.
 func (h *stepHeap) Pop() any {
@@ -462,4 +463,4 @@ func (h *stepHeap) Pop() any {
 	return s
 }
 
-func (h *stepHeap) push(s *pipeline.Step) { heap.Push(h, s) }
+func (h *stepHeap) push(s *planner.Task) { heap.Push(h, s) }

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 	"ablate/pipeline/source"
 )
@@ -206,7 +207,7 @@ analysis "fake" "all" {
 `
 
 // load builds a planner for a study's text.
-func (w *world) load(text string) (*pipeline.Planner, diag.List) {
+func (w *world) load(text string) (*planner.Planner, diag.List) {
 	w.t.Helper()
 	if err := os.WriteFile(filepath.Join(w.dir, "study.hcl"), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -216,10 +217,10 @@ func (w *world) load(text string) (*pipeline.Planner, diag.List) {
 		w.t.Fatalf("loading: %v", diags.Err())
 	}
 	graph, more := pipeline.Build(study, w.kinds())
-	return &pipeline.Planner{Graph: graph, Store: w.store, Sources: source.Folder{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
+	return &planner.Planner{Graph: graph, Store: w.store, Sources: source.Folder{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
 }
 
-func (w *world) plan(text string) *pipeline.Plan {
+func (w *world) plan(text string) *planner.Plan {
 	w.t.Helper()
 	planner, diags := w.load(text)
 	if err := diags.Err(); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // Launcher runs an action in a process of its own. When it returns nil the
@@ -38,7 +39,7 @@ type Executor struct {
 
 // Runner carries out plans.
 type Runner struct {
-	Planner   *pipeline.Planner
+	Planner   *planner.Planner
 	Launcher  Launcher
 	Host      pipeline.Host
 	Log       *slog.Logger
@@ -53,7 +54,7 @@ type Runner struct {
 // Run computes what the plan says, and what becomes known on the way. A failed
 // step is reported as an event and counted; the error is a *FailedError then.
 // Cancelling the context stops the running steps cleanly.
-func (r *Runner) Run(ctx context.Context, plan *pipeline.Plan) (Summary, error) {
+func (r *Runner) Run(ctx context.Context, plan *planner.Plan) (Summary, error) {
 	x := newExecution(r, plan)
 	defer context.AfterFunc(ctx, x.wake)()
 	x.start(ctx)
@@ -72,7 +73,7 @@ func (r *Runner) Run(ctx context.Context, plan *pipeline.Plan) (Summary, error) 
 
 // FailedError says that steps of a run failed. Each was reported as an event.
 type FailedError struct {
-	Failed  []*pipeline.Step
+	Failed  []*planner.Task
 	Skipped int // steps that were not run because of them
 }
 
@@ -92,7 +93,7 @@ func (r *Runner) jobs() int {
 }
 
 // compute runs one step whose key this process has locked.
-func (r *Runner) compute(ctx context.Context, plan *pipeline.Plan, s *pipeline.Step, threads int, progress func(pipeline.Progress)) error {
+func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, progress func(pipeline.Progress)) error {
 	n := s.Node
 	in, _, _ := r.Planner.Inputs(plan, s)
 	a := &pipeline.ActionRun{
@@ -120,7 +121,7 @@ func (r *Runner) compute(ctx context.Context, plan *pipeline.Plan, s *pipeline.S
 }
 
 // launcher is where a step runs, when it needs a process of its own.
-func (r *Runner) launcher(s *pipeline.Step) Launcher {
+func (r *Runner) launcher(s *planner.Task) Launcher {
 	if e, ok := r.Executors[s.Executor()]; ok {
 		return e.Launcher
 	}
@@ -128,10 +129,10 @@ func (r *Runner) launcher(s *pipeline.Step) Launcher {
 }
 
 // queued reports whether a step may wait for long at its executor.
-func (r *Runner) queued(s *pipeline.Step) bool { return r.Executors[s.Executor()].Queued }
+func (r *Runner) queued(s *planner.Task) bool { return r.Executors[s.Executor()].Queued }
 
 // attempts runs a step under its timeout, again after machine failures.
-func (r *Runner) attempts(ctx context.Context, plan *pipeline.Plan, s *pipeline.Step, threads int, emit func(Event)) error {
+func (r *Runner) attempts(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, emit func(Event)) error {
 	rt := s.Node.Instance.Runtime
 	timeout := rt.Timeout
 	if r.queued(s) {

@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ablate/hcl/diag"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
-func actions(p *pipeline.Plan) map[string]string {
+func actions(p *planner.Plan) map[string]string {
 	out := make(map[string]string)
-	for _, s := range p.Steps {
-		out[s.Address.String()] = string(s.Action) + ": " + s.Reason.Text
+	for _, s := range p.Tasks {
+		out[s.Address.String()] = string(s.Status) + ": " + s.Reason.Text
 	}
 	return out
 }
@@ -80,7 +80,7 @@ func TestReasons(t *testing.T) {
 	}
 	reason := func(text string, address string) string {
 		t.Helper()
-		for _, s := range w.plan(text).Steps {
+		for _, s := range w.plan(text).Tasks {
 			if s.Address.String() == address {
 				return s.Reason.Text
 			}
@@ -162,16 +162,16 @@ func TestEvictedArtifacts(t *testing.T) {
 	if _, _, err := w.run(context.Background(), fakeStudy, false); err != nil {
 		t.Fatal(err)
 	}
-	step := w.plan(fakeStudy).Steps[3]
+	step := w.plan(fakeStudy).Tasks[3]
 	weights, _ := step.Entry.Artifact("weights")
 	metrics, _ := step.Entry.Artifact("metrics")
 	w.remove(weights.Digest)
-	if got := w.plan(fakeStudy).Steps[3].Action; got != pipeline.Hit {
+	if got := w.plan(fakeStudy).Tasks[3].Status; got != planner.Hit {
 		t.Errorf("without weights, which may be evicted: %s, want hit", got)
 	}
 	w.remove(metrics.Digest)
-	if s := w.plan(fakeStudy).Steps[3]; s.Action != pipeline.Run || !strings.Contains(s.Reason.Text, "metrics is gone") {
-		t.Errorf("without metrics: %s (%s), want run, because they are gone", s.Action, s.Reason.Text)
+	if s := w.plan(fakeStudy).Tasks[3]; s.Status != planner.Run || !strings.Contains(s.Reason.Text, "metrics is gone") {
+		t.Errorf("without metrics: %s (%s), want run, because they are gone", s.Status, s.Reason.Text)
 	}
 	if ran, _, err := w.run(context.Background(), fakeStudy, false); err != nil || ran["train"] == 0 {
 		t.Errorf("running again: %v, %v, want the trial to heal", ran, err)

@@ -15,6 +15,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/stages/internal/ml"
 )
 
@@ -270,7 +271,7 @@ func TestWhatCannotBeWritten(t *testing.T) {
 			if err := l.run(text, 0); !errors.Is(err, full) {
 				t.Fatalf("the run ends with %v", err)
 			}
-			if s := l.plan(text); s.Action == pipeline.Hit {
+			if s := l.plan(text); s.Status == planner.Hit {
 				t.Error("the trial is cached all the same")
 			}
 			l.meddle = nil

@@ -20,6 +20,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 	files "ablate/pipeline/source"
 	"ablate/stages"
@@ -129,7 +130,7 @@ func (l *lab) WithAttrs([]slog.Attr) slog.Handler { return l }
 // WithGroup implements slog.Handler.
 func (l *lab) WithGroup(string) slog.Handler { return l }
 
-func (l *lab) planner(text string) *pipeline.Planner {
+func (l *lab) planner(text string) *planner.Planner {
 	l.t.Helper()
 	if err := os.WriteFile(filepath.Join(l.dir, "study.hcl"), []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
@@ -146,16 +147,16 @@ func (l *lab) planner(text string) *pipeline.Planner {
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return &pipeline.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: files.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
+	return &planner.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: source.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
 }
 
-func (l *lab) plan(text string) *pipeline.Step {
+func (l *lab) plan(text string) *planner.Task {
 	l.t.Helper()
 	plan, err := l.planner(text).Plan(context.Background())
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	for _, s := range plan.Steps {
+	for _, s := range plan.Tasks {
 		if s.Block == "train" {
 			return s
 		}
@@ -198,8 +199,8 @@ var errStop = errors.New("stopped by the test")
 func (l *lab) result(text string) (metrics, checkpoint string) {
 	l.t.Helper()
 	s := l.plan(text)
-	if s.Action != pipeline.Hit {
-		l.t.Fatalf("the trial is %s (%s), not cached", s.Action, s.Reason.Text)
+	if s.Status != planner.Hit {
+		l.t.Fatalf("the trial is %s (%s), not cached", s.Status, s.Reason.Text)
 	}
 	for _, name := range []string{"metrics", "probes"} {
 		a, ok := s.Entry.Artifact(name)
@@ -249,8 +250,8 @@ func TestResume(t *testing.T) {
 			if err := l.run(text, stop); !errors.Is(err, errStop) {
 				t.Fatalf("stopping at %d: %v", stop, err)
 			}
-			if s := l.plan(text); s.Action != pipeline.Resume {
-				t.Fatalf("after step %d the plan says %s: %s", stop, s.Action, s.Reason.Text)
+			if s := l.plan(text); s.Status != planner.Resume {
+				t.Fatalf("after step %d the plan says %s: %s", stop, s.Status, s.Reason.Text)
 			}
 			reached = stop
 		}
@@ -293,12 +294,12 @@ func TestHorizon(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := l.plan(tt.second)
-			if tt.plan != "" && (s.Action != pipeline.Resume || !strings.HasPrefix(s.Reason.Text, tt.plan)) {
-				t.Errorf("plan: %s %q, want resume %q", s.Action, s.Reason.Text, tt.plan)
+			if tt.plan != "" && (s.Status != planner.Resume || !strings.HasPrefix(s.Reason.Text, tt.plan)) {
+				t.Errorf("plan: %s %q, want resume %q", s.Status, s.Reason.Text, tt.plan)
 			}
 			var upTo, steps int
 			fmt.Sscanf(tt.plan, "steps 1-%d of %d", &upTo, &steps)
-			if left := math.Round(float64(steps) * (1 - s.Survey.Done)); s.Action == pipeline.Resume && left != float64(tt.computed) {
+			if left := math.Round(float64(steps) * (1 - s.Survey.Done)); s.Status == planner.Resume && left != float64(tt.computed) {
 				t.Errorf("the plan takes it for %v steps of work, want %d", left, tt.computed)
 			}
 			if err := l.run(tt.second, 0); err != nil {
@@ -337,8 +338,8 @@ func TestRetention(t *testing.T) {
 		if loadable != want {
 			t.Errorf("keep %s left %d states, want %d", keep, loadable, want)
 		}
-		if s := l.plan(text); s.Action != pipeline.Hit {
-			t.Errorf("keep %s: the plan says %s: %s", keep, s.Action, s.Reason.Text)
+		if s := l.plan(text); s.Status != planner.Hit {
+			t.Errorf("keep %s: the plan says %s: %s", keep, s.Status, s.Reason.Text)
 		}
 	}
 }

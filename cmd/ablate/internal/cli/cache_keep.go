@@ -13,6 +13,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // ExitDamage is the code of a check that found damage.
@@ -151,7 +152,7 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 			return block == "train" && !g.evictable(block, typ, artifact)
 		},
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
-			took, _ := pipeline.Took(ctx, store, e)
+			took, _ := planner.Took(ctx, store, e)
 			return took
 		},
 	})
@@ -213,7 +214,7 @@ func (g *globals) cachePinCommand() *cobra.Command {
 		Example: "  ablate cache pin analysis.factorial.coupling",
 		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
+			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *planner.Task) error {
 				if err := s.Cached(); err != nil {
 					return err
 				}
@@ -231,7 +232,7 @@ func (g *globals) cacheUnpinCommand() *cobra.Command {
 		Example: "  ablate cache unpin analysis.factorial.coupling",
 		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *pipeline.Step) error {
+			return g.eachNeeded(c.Context(), args[0], func(w *workspace, s *planner.Task) error {
 				return w.store.RemovePin(s.Key)
 			})
 		},
@@ -239,7 +240,7 @@ func (g *globals) cacheUnpinCommand() *cobra.Command {
 }
 
 // eachNeeded calls f for what an instance rests on, and for it.
-func (g *globals) eachNeeded(ctx context.Context, typed string, f func(*workspace, *pipeline.Step) error) error {
+func (g *globals) eachNeeded(ctx context.Context, typed string, f func(*workspace, *planner.Task) error) error {
 	w, plan, err := g.planned(ctx)
 	if err != nil {
 		return err
@@ -293,7 +294,7 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 			}
 			g.view().Object(map[string]any{"type": "disowned", "address": s.Address.String(), "key": s.Key, "reason": reason})
 			g.view().Text(fmt.Sprintf("disowned %s  %s\n", s.Key.String()[:12], s.Address))
-			for _, x := range plan.Steps {
+			for _, x := range plan.Tasks {
 				for _, need := range plan.Needs(x) {
 					if need == s {
 						g.view().Object(map[string]any{"type": "rests_on_disowned", "address": x.Address.String()})
@@ -309,7 +310,7 @@ func (g *globals) cacheDisownCommand() *cobra.Command {
 }
 
 // statesOf lists the states that an instance left behind on its way.
-func statesOf(ctx context.Context, store *cache.Local, s *pipeline.Step) ([]cache.Entry, error) {
+func statesOf(ctx context.Context, store *cache.Local, s *planner.Task) ([]cache.Entry, error) {
 	var out []cache.Entry
 	for e, err := range store.Entries(ctx, pipeline.StateBlock, s.Address.Stage.Type) {
 		if err != nil {

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ablate/cache/remote"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // sharing opens the study, its plan and the remote that must be there.
-func (g *globals) sharing(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+func (g *globals) sharing(ctx context.Context) (*workspace, *planner.Plan, error) {
 	if g.offline {
 		return nil, nil, errors.New("--offline asks no remote, and that is all that push and pull do: leave it out")
 	}
@@ -52,8 +52,8 @@ func (g *globals) cachePushCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sent := func(s *pipeline.Step) bool { return s.Action == pipeline.Hit && !(results && s.Block == "data") }
-			return g.transfer(ctx, plan, sent, "pushed", w.remote, func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			sent := func(s *planner.Task) bool { return s.Status == planner.Hit && !(results && s.Block == "data") }
+			return g.transfer(ctx, plan, sent, "pushed", w.remote, func(ctx context.Context, s *planner.Task) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {
 					if results && g.evictable(s.Block, "", a.Name) {
@@ -82,8 +82,8 @@ func (g *globals) cachePullCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			away := func(s *pipeline.Step) bool { return s.Action == pipeline.Pull }
-			return g.transfer(ctx, plan, away, "pulled", w.remote, func(ctx context.Context, s *pipeline.Step) (remote.Moved, error) {
+			away := func(s *planner.Task) bool { return s.Status == planner.Pull }
+			return g.transfer(ctx, plan, away, "pulled", w.remote, func(ctx context.Context, s *planner.Task) (remote.Moved, error) {
 				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
 			})
 		},
@@ -97,9 +97,9 @@ const transfers = 8
 
 // transfer moves some of the plan's steps, and goes on after a failure, unless
 // the remote is down.
-func (g *globals) transfer(ctx context.Context, plan *pipeline.Plan, which func(*pipeline.Step) bool, verb string, r *remote.Remote, move func(context.Context, *pipeline.Step) (remote.Moved, error)) error {
+func (g *globals) transfer(ctx context.Context, plan *planner.Plan, which func(*planner.Task) bool, verb string, r *remote.Remote, move func(context.Context, *planner.Task) (remote.Moved, error)) error {
 	t := transfer{g: g, verb: verb}
-	for _, s := range plan.Steps {
+	for _, s := range plan.Tasks {
 		if which(s) {
 			t.steps = append(t.steps, s)
 		}
@@ -139,7 +139,7 @@ func (g *globals) transfer(ctx context.Context, plan *pipeline.Plan, which func(
 type transfer struct {
 	g     *globals
 	verb  string
-	steps []*pipeline.Step
+	steps []*planner.Task
 
 	mu     sync.Mutex // guards what follows, and keeps lines apart
 	done   int
@@ -149,7 +149,7 @@ type transfer struct {
 }
 
 type failure struct {
-	step *pipeline.Step
+	step *planner.Task
 	err  error
 }
 
@@ -159,7 +159,7 @@ func (t *transfer) isDown() bool {
 	return len(t.inARow) >= remote.Enduring
 }
 
-func (t *transfer) ended(s *pipeline.Step, moved remote.Moved, err error) {
+func (t *transfer) ended(s *planner.Task, moved remote.Moved, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.bytes += moved.Bytes

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) exportContrastsCommand() *cobra.Command {
@@ -48,9 +48,9 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 	}
 }
 
-func findAnalysis(plan *pipeline.Plan, name string) (*pipeline.Step, error) {
-	var found []*pipeline.Step
-	for _, s := range plan.Steps {
+func findAnalysis(plan *planner.Plan, name string) (*planner.Task, error) {
+	var found []*planner.Task
+	for _, s := range plan.Tasks {
 		if s.Block == "analysis" && (s.Address.Stage.Name == name || s.Address.String() == name) {
 			found = append(found, s)
 		}
@@ -122,7 +122,7 @@ type analysisResult struct {
 	digest cache.Digest
 }
 
-func readResult(ctx context.Context, store cache.Store, s *pipeline.Step) (r analysisResult, err error) {
+func readResult(ctx context.Context, store cache.Store, s *planner.Task) (r analysisResult, err error) {
 	if err := s.Cached(); err != nil {
 		return r, err
 	}

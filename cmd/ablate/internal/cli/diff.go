@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/hcl/addr"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) diffCommand() *cobra.Command {
@@ -124,7 +124,7 @@ func keyText(l plannedLine) string {
 	return (*l.Key)[:12]
 }
 
-func (g *globals) diffSteps(ctx context.Context, w *workspace, plan *pipeline.Plan, a, b *pipeline.Step) error {
+func (g *globals) diffSteps(ctx context.Context, w *workspace, plan *planner.Plan, a, b *planner.Task) error {
 	o := map[string]any{"type": "difference", "a": a.Address.String(), "b": b.Address.String()}
 	var out strings.Builder
 	fmt.Fprintf(&out, "A  %s\nB  %s\n\nIngredients\n\n", a.Address, b.Address)
@@ -159,9 +159,9 @@ func (g *globals) diffSteps(ctx context.Context, w *workspace, plan *pipeline.Pl
 
 // stepNumbers is a trial's last metrics or an analysis's numbers, as samples of
 // one.
-func stepNumbers(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipeline.Step) (map[string][]float64, error) {
+func stepNumbers(ctx context.Context, w *workspace, plan *planner.Plan, s *planner.Task) (map[string][]float64, error) {
 	out := make(map[string][]float64)
-	if s.Action != pipeline.Hit {
+	if s.Status != planner.Hit {
 		return out, nil
 	}
 	if s.Block == "analysis" {
@@ -188,7 +188,7 @@ func stepNumbers(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipe
 }
 
 // diffCells compares the means of two selections of trials.
-func (g *globals) diffCells(ctx context.Context, w *workspace, plan *pipeline.Plan, args []string) error {
+func (g *globals) diffCells(ctx context.Context, w *workspace, plan *planner.Plan, args []string) error {
 	var sides [2]map[string][]float64
 	var counts [2]int
 	for i, typed := range args {
@@ -198,7 +198,7 @@ func (g *globals) diffCells(ctx context.Context, w *workspace, plan *pipeline.Pl
 		}
 		sides[i] = make(map[string][]float64)
 		matched := 0
-		for _, s := range plan.Steps {
+		for _, s := range plan.Tasks {
 			if s.Block != "train" || !p.Match(s.Address) {
 				continue
 			}

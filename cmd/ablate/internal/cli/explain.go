@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) explainCommand() *cobra.Command {
@@ -34,10 +34,10 @@ func (g *globals) explainCommand() *cobra.Command {
 	}
 }
 
-func (g *globals) explain(s *pipeline.Step, nearest pipeline.Reason) {
-	o := map[string]any{"type": "explanation", "address": s.Address.String(), "action": s.Action, "reason": s.Reason.Text, "changes": nearest.Changes}
+func (g *globals) explain(s *planner.Task, nearest planner.Reason) {
+	o := map[string]any{"type": "explanation", "address": s.Address.String(), "action": s.Status, "reason": s.Reason.Text, "changes": nearest.Changes}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  %s: %s\n", s.Address, s.Action, s.Reason.Text)
+	fmt.Fprintf(&b, "%s\n  %s: %s\n", s.Address, s.Status, s.Reason.Text)
 	if s.Key.IsZero() {
 		g.view().Object(o)
 		g.view().Text(b.String())

@@ -16,6 +16,7 @@ import (
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // metric is one line of a trial's log.
@@ -26,7 +27,7 @@ type metric struct {
 }
 
 // readMetrics reads a trial's log; a step that keeps none has none.
-func readMetrics(ctx context.Context, store cache.Store, s *pipeline.Step) ([]metric, error) {
+func readMetrics(ctx context.Context, store cache.Store, s *planner.Task) ([]metric, error) {
 	a, ok := s.Entry.Artifact("metrics")
 	if !ok {
 		return nil, nil
@@ -56,7 +57,7 @@ func lastMetrics(rows []metric) map[string]float64 {
 	return out
 }
 
-func (g *globals) exportTableCommand(name, short, long string, build func(context.Context, *workspace, []*pipeline.Step) (*tables.Table, error)) *cobra.Command {
+func (g *globals) exportTableCommand(name, short, long string, build func(context.Context, *workspace, []*planner.Task) (*tables.Table, error)) *cobra.Command {
 	var format, to string
 	c := &cobra.Command{
 		Use: name + " [STAGE]", Short: short,
@@ -103,11 +104,11 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 }
 
 // trialSteps lists the cached trials, and counts those that are not.
-func trialSteps(plan *pipeline.Plan, args []string) (steps []*pipeline.Step, lacking int, err error) {
-	for _, s := range plan.Steps {
+func trialSteps(plan *planner.Plan, args []string) (steps []*planner.Task, lacking int, err error) {
+	for _, s := range plan.Tasks {
 		switch {
 		case s.Block != "train" || len(args) == 1 && s.Address.Stage.Name != args[0] && s.Address.Stage.String() != args[0]:
-		case s.Action == pipeline.Hit:
+		case s.Status == planner.Hit:
 			steps = append(steps, s)
 		default:
 			lacking++
@@ -158,7 +159,7 @@ func (g *globals) writeTable(t *tables.Table, format, to string) error {
 }
 
 // factorColumns lists the factors of all trials, in order of first appearance.
-func factorColumns(w *workspace, steps []*pipeline.Step) []string {
+func factorColumns(w *workspace, steps []*planner.Task) []string {
 	var out []string
 	for _, s := range steps {
 		for _, f := range w.graph.Instance(s.Address).Factors {
@@ -171,7 +172,7 @@ func factorColumns(w *workspace, steps []*pipeline.Step) []string {
 }
 
 // identity is the columns that tell trials apart.
-func identity(w *workspace, s *pipeline.Step, factors []string) []any {
+func identity(w *workspace, s *planner.Task, factors []string) []any {
 	row := []any{s.Address.String()}
 	have := w.graph.Instance(s.Address).Factors
 	for _, name := range factors {
@@ -185,7 +186,7 @@ func identity(w *workspace, s *pipeline.Step, factors []string) []any {
 }
 
 // trialsTable has one row a trial, with the last value of each metric.
-func trialsTable(ctx context.Context, w *workspace, steps []*pipeline.Step) (*tables.Table, error) {
+func trialsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, steps)
 	last := make([]map[string]float64, len(steps))
 	names := make(map[string]bool)
@@ -225,7 +226,7 @@ func trialsTable(ctx context.Context, w *workspace, steps []*pipeline.Step) (*ta
 }
 
 // metricsTable has one row a value that was logged.
-func metricsTable(ctx context.Context, w *workspace, steps []*pipeline.Step) (*tables.Table, error) {
+func metricsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, steps)
 	t := &tables.Table{Name: "metrics", Columns: slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
 	t.Number = make([]bool, len(t.Columns))
@@ -244,7 +245,7 @@ func metricsTable(ctx context.Context, w *workspace, steps []*pipeline.Step) (*t
 }
 
 // provenance reads who computed a cached step.
-func provenance(ctx context.Context, store cache.Store, s *pipeline.Step) (p pipeline.Provenance, err error) {
+func provenance(ctx context.Context, store cache.Store, s *planner.Task) (p pipeline.Provenance, err error) {
 	raw, err := cache.ReadAll(ctx, store, s.Entry.Provenance)
 	if err == nil {
 		err = json.Unmarshal(raw, &p)

@@ -6,17 +6,17 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // fits refuses trials whose parameters, optimizer and gradients alone are more
 // than this machine's device holds, one for each stage. Of other executors'
 // devices nothing is known here.
-func (w *workspace) fits(plan *pipeline.Plan) diag.List {
+func (w *workspace) fits(plan *planner.Plan) diag.List {
 	var list diag.List
 	said := make(map[addr.Stage]bool)
-	for _, s := range plan.Steps {
-		todo := s.Action == pipeline.Run || s.Action == pipeline.Resume
+	for _, s := range plan.Tasks {
+		todo := s.Status == planner.Run || s.Status == planner.Resume
 		if !todo || s.Executor() != "" || said[s.Address.Stage] {
 			continue
 		}

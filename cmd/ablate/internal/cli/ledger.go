@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"ablate/cmd/ablate/internal/view"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
 // saved says what the cache spares.
-func (g *globals) saved(s pipeline.Saved) string {
+func (g *globals) saved(s planner.Savings) string {
 	if s.Trials == 0 || s.Seconds <= 0 {
 		return ""
 	}
 	g.view().Object(struct {
 		Type string `json:"type"`
-		pipeline.Saved
+		planner.Savings
 	}{"saved", s})
 	about := ""
 	if s.Estimated {
@@ -30,15 +30,15 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // pulls sums up what a run's pulls took. Its events come one at a time.
 type pulls struct {
-	steps   []*pipeline.Step
+	steps   []*planner.Task
 	elapsed time.Duration
 }
 
 // watch passes events on, and counts the pulls among them.
-func (p *pulls) watch(plan *pipeline.Plan, on func(run.Event)) func(run.Event) {
+func (p *pulls) watch(plan *planner.Plan, on func(run.Event)) func(run.Event) {
 	return func(e run.Event) {
 		if e.Type == run.StagePulled {
-			p.steps = append(p.steps, plan.Step(e.Address))
+			p.steps = append(p.steps, plan.Task(e.Address))
 			p.elapsed += e.Elapsed
 		}
 		on(e)
@@ -53,7 +53,7 @@ func (p *pulls) tell(ctx context.Context, g *globals, w *workspace) {
 	}
 	computed := 0.0
 	for _, s := range p.steps {
-		took, _ := pipeline.Took(ctx, w.store, s.Entry)
+		took, _ := planner.Took(ctx, w.store, s.Entry)
 		computed += took
 	}
 	g.view().Object(map[string]any{"type": "pulls", "instances": len(p.steps), "seconds": p.elapsed.Seconds(), "computing_took": computed})

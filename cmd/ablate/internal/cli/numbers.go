@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // namedNumber is one number of an analysis, under a name that a paper can use.
@@ -22,7 +22,7 @@ type namedNumber struct {
 	Name   string
 	Value  float64
 	What   string // the contrast or cell in words
-	Step   *pipeline.Step
+	Step   *planner.Task
 	Result cache.Digest
 }
 
@@ -34,10 +34,10 @@ func slug(s string) string {
 }
 
 // numbers lists the numbers of the plan's cached analyses, by name.
-func numbers(ctx context.Context, w *workspace, plan *pipeline.Plan) ([]namedNumber, error) {
+func numbers(ctx context.Context, w *workspace, plan *planner.Plan) ([]namedNumber, error) {
 	var out []namedNumber
-	for _, s := range plan.Steps {
-		if _, has := s.Entry.Artifact(forms["json"]); s.Block != "analysis" || s.Action != pipeline.Hit || !has {
+	for _, s := range plan.Tasks {
+		if _, has := s.Entry.Artifact(forms["json"]); s.Block != "analysis" || s.Status != planner.Hit || !has {
 			continue
 		}
 		r, err := readResult(ctx, w.store, s)
@@ -49,7 +49,7 @@ func numbers(ctx context.Context, w *workspace, plan *pipeline.Plan) ([]namedNum
 	return out, nil
 }
 
-func (r analysisResult) numbers(s *pipeline.Step) []namedNumber {
+func (r analysisResult) numbers(s *planner.Task) []namedNumber {
 	var out []namedNumber
 	taken := make(map[string]bool)
 	add := func(kind, what, field string, v *float64) {
@@ -288,7 +288,7 @@ func (g *globals) check(ctx context.Context, files []string) error {
 }
 
 // showNumber says where a number comes from.
-func (g *globals) showNumber(ctx context.Context, w *workspace, plan *pipeline.Plan, name string) error {
+func (g *globals) showNumber(ctx context.Context, w *workspace, plan *planner.Plan, name string) error {
 	list, err := numbers(ctx, w, plan)
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // partialFlag adds --partial to commands that show answers.
@@ -14,7 +14,7 @@ func (g *globals) partialFlag(c *cobra.Command) {
 }
 
 // answered plans the study; with --partial it has the analyses answer first.
-func (g *globals) answered(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+func (g *globals) answered(ctx context.Context) (*workspace, *planner.Plan, error) {
 	if !g.partial {
 		return g.planned(ctx)
 	}
@@ -27,7 +27,7 @@ func (g *globals) answered(ctx context.Context) (*workspace, *pipeline.Plan, err
 }
 
 // answer runs the analyses over what is cached, and nothing else.
-func (g *globals) answer(ctx context.Context, w *workspace) (*pipeline.Plan, error) {
+func (g *globals) answer(ctx context.Context, w *workspace) (*planner.Plan, error) {
 	w.planner.Partial = true
 	plan, err := w.plan(ctx)
 	if err != nil {
@@ -37,14 +37,14 @@ func (g *globals) answer(ctx context.Context, w *workspace) (*pipeline.Plan, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = runner.Run(ctx, plan.Only(func(s *pipeline.Step) bool {
-		return s.Block == "analysis" || s.Action == pipeline.Pull
+	_, err = runner.Run(ctx, plan.Only(func(s *planner.Task) bool {
+		return s.Block == "analysis" || s.Status == planner.Pull
 	}))
 	return plan, err
 }
 
 // partial is the outcome of showing something that goes without inputs.
-func partial(steps ...*pipeline.Step) error {
+func partial(steps ...*planner.Task) error {
 	for _, s := range steps {
 		if s.Absent > 0 {
 			return exitError{ExitPartial}

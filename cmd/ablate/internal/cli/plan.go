@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/hcl/addr"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) planCommand() *cobra.Command {
@@ -35,7 +35,7 @@ func (g *globals) planCommand() *cobra.Command {
 			g.view().Diagnostics(plan.Warnings)
 			g.view().PlanObjects(plan)
 			g.view().Text(g.view().Plan(plan))
-			if line := g.saved(plan.Saved(c.Context(), w.store)); line != "" {
+			if line := g.saved(plan.Savings(c.Context(), w.store)); line != "" {
 				g.view().Text(line + "\n")
 			}
 			if out != "" {
@@ -66,10 +66,10 @@ func (g *globals) refresh(ctx context.Context) error {
 		return err
 	}
 	data := make(map[addr.Instance]bool)
-	for _, s := range plan.Steps {
+	for _, s := range plan.Tasks {
 		data[s.Address] = s.Block == "data"
 	}
-	w.planner.Select = func(_ *pipeline.Planner, a addr.Instance) bool { return data[a] }
+	w.planner.Select = func(_ *planner.Planner, a addr.Instance) bool { return data[a] }
 	if plan, err = w.plan(ctx); err != nil {
 		return err
 	}

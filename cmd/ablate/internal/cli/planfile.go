@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // planFormat is the version of saved plans.
@@ -16,16 +16,16 @@ const planFormat = 1
 
 // planFile is a plan on disk: how it was asked for, and what it said.
 type planFile struct {
-	Type    string               `json:"type"`
-	Format  int                  `json:"format"`
-	Dir     string               `json:"dir"`
-	Vars    []variableFlag       `json:"vars,omitempty"`
-	Targets []string             `json:"targets,omitempty"`
-	Steps   []pipeline.SavedStep `json:"steps"`
+	Type    string              `json:"type"`
+	Format  int                 `json:"format"`
+	Dir     string              `json:"dir"`
+	Vars    []variableFlag      `json:"vars,omitempty"`
+	Targets []string            `json:"targets,omitempty"`
+	Steps   []planner.SavedTask `json:"steps"`
 }
 
 // savePlan writes a plan for a later run.
-func (g *globals) savePlan(name string, plan *pipeline.Plan) error {
+func (g *globals) savePlan(name string, plan *planner.Plan) error {
 	dir, err := filepath.Abs(g.dir)
 	if err != nil {
 		return fmt.Errorf("finding the study's folder: %w", err)
@@ -67,7 +67,7 @@ func (g *globals) openPlan(name string, moved bool) (*planFile, error) {
 }
 
 // check refuses to go on when an ingredient moved since a plan was saved.
-func (f *planFile) check(plan *pipeline.Plan) error {
+func (f *planFile) check(plan *planner.Plan) error {
 	moved := plan.Moved(f.Steps)
 	if len(moved) == 0 {
 		return nil

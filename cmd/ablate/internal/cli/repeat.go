@@ -16,6 +16,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // repeat computes a cached instance again, from its sources and in a store of
@@ -68,30 +69,30 @@ func (g *globals) repeat(ctx context.Context, typed string, jobs int, mode strin
 }
 
 // runIn computes one instance and what it needs in another store.
-func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a addr.Instance, jobs int, mode string) (*pipeline.Step, error) {
-	planner := &pipeline.Planner{
+func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a addr.Instance, jobs int, mode string) (*planner.Task, error) {
+	p := &planner.Planner{
 		Graph: w.graph, Store: store, Memo: w.memo, Sources: w.planner.Sources, Frozen: w.planner.Frozen,
-		Select: func(_ *pipeline.Planner, x addr.Instance) bool { return x == a },
+		Select: func(_ *planner.Planner, x addr.Instance) bool { return x == a },
 	}
 	there := *w
-	there.planner, there.store = planner, store
-	plan, err := planner.Plan(ctx)
+	there.planner, there.store = p, store
+	plan, err := p.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown := g.view().NewProgress(mode, plan.Count("train", pipeline.Run)+plan.Count("train", pipeline.Pending))
+	shown := g.view().NewProgress(mode, plan.Count("train", planner.Run)+plan.Count("train", planner.Pending))
 	runner, err := g.runnerIn(ctx, &there, store.Dir(), jobs, shown.Observe)
 	if err != nil {
 		return nil, err
 	}
 	_, err = runner.Run(ctx, plan)
 	shown.Close()
-	return plan.Step(a), err
+	return plan.Task(a), err
 }
 
 // restore puts artifacts that the store has lost back, where the repetition made
 // the same.
-func restore(ctx context.Context, store cache.Store, s *pipeline.Step, scratch cache.Store, again *pipeline.Step) error {
+func restore(ctx context.Context, store cache.Store, s *planner.Task, scratch cache.Store, again *planner.Task) error {
 	found, err := store.Lookup(ctx, s.Key)
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func copyBlob(ctx context.Context, to, from cache.Store, a cache.Artifact) error
 }
 
 // compare finds what differs between an entry and its repetition.
-func compare(ctx context.Context, store cache.Store, s *pipeline.Step, scratch cache.Store, again *pipeline.Step) (cache.Evidence, error) {
+func compare(ctx context.Context, store cache.Store, s *planner.Task, scratch cache.Store, again *planner.Task) (cache.Evidence, error) {
 	e := cache.Evidence{Largest: make(map[string]float64)}
 	if again.Key != s.Key {
 		return e, errors.New("the repetition came to another key: a source changed meanwhile; run the study first")

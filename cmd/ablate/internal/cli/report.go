@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) reportCommand() *cobra.Command {
@@ -49,9 +49,9 @@ func (g *globals) reportCommand() *cobra.Command {
 	return c
 }
 
-func findReport(plan *pipeline.Plan, args []string) (*pipeline.Step, error) {
-	var found, other *pipeline.Step
-	for _, s := range plan.Steps {
+func findReport(plan *planner.Plan, args []string) (*planner.Task, error) {
+	var found, other *planner.Task
+	for _, s := range plan.Tasks {
 		if s.Address.Stage.Type != "report" || s.Block != "analysis" {
 			continue
 		}
@@ -108,7 +108,7 @@ func (g *globals) exportFiguresCommand() *cobra.Command {
 // writeReport writes the page and its Markdown, with an appendix that says who
 // computed what. It is no part of the stored report: the same numbers computed
 // elsewhere have the same report.
-func (g *globals) writeReport(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipeline.Step, to string) error {
+func (g *globals) writeReport(ctx context.Context, w *workspace, plan *planner.Plan, s *planner.Task, to string) error {
 	if err := s.Cached(); err != nil {
 		return err
 	}
@@ -153,10 +153,10 @@ type origin struct {
 }
 
 // origins lists what a report rests on: its analyses, and their trials.
-func origins(ctx context.Context, w *workspace, plan *pipeline.Plan, s *pipeline.Step) ([]origin, error) {
+func origins(ctx context.Context, w *workspace, plan *planner.Plan, s *planner.Task) ([]origin, error) {
 	var out []origin
 	for _, d := range plan.Needs(s) {
-		if d.Action != pipeline.Hit {
+		if d.Status != planner.Hit {
 			continue
 		}
 		p, err := provenance(ctx, w.store, d)
@@ -204,7 +204,7 @@ func markdownAppendix(lines []origin) (string, error) {
 }
 
 // writeArtifacts writes a cached step's artifacts as files.
-func (g *globals) writeArtifacts(ctx context.Context, w *workspace, s *pipeline.Step, to string, files map[string]string) error {
+func (g *globals) writeArtifacts(ctx context.Context, w *workspace, s *planner.Task, to string, files map[string]string) error {
 	if err := s.Cached(); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
@@ -94,7 +95,7 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 	if err := w.fits(plan).Err(); err != nil {
 		return err
 	}
-	spared := plan.Saved(ctx, w.store)
+	spared := plan.Savings(ctx, w.store)
 	summary, drain, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
 	defer drain() // once the user has the answer
 	if errors.Is(err, run.ErrLeft) {
@@ -122,12 +123,12 @@ func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode strin
 
 // carryOut runs a plan, having written down what it needs. What it makes is sent
 // to the remote meanwhile; drain waits for the rest.
-func (g *globals) carryOut(ctx context.Context, w *workspace, plan *pipeline.Plan, jobs int, mode string, detach bool) (summary run.Summary, drain func(), err error) {
+func (g *globals) carryOut(ctx context.Context, w *workspace, plan *planner.Plan, jobs int, mode string, detach bool) (summary run.Summary, drain func(), err error) {
 	drain = func() {}
 	if err := w.recordRoot(plan); err != nil {
 		return summary, drain, err
 	}
-	trials := plan.Count("train", pipeline.Run) + plan.Count("train", pipeline.Resume) + plan.Count("train", pipeline.Pending)
+	trials := plan.Count("train", planner.Run) + plan.Count("train", planner.Resume) + plan.Count("train", planner.Pending)
 	shown := g.view().NewProgress(mode, trials)
 	var pulled pulls
 	runner, err := g.runner(ctx, w, jobs, pulled.watch(plan, shown.Observe))
@@ -174,7 +175,7 @@ func (g *globals) answerPartially(ctx context.Context, w *workspace) error {
 
 // freeze writes down the declared contrasts that a study wants frozen before
 // the first trial runs, and plans again with them.
-func (g *globals) freeze(ctx context.Context, w *workspace, plan *pipeline.Plan) (*pipeline.Plan, error) {
+func (g *globals) freeze(ctx context.Context, w *workspace, plan *planner.Plan) (*planner.Plan, error) {
 	frozen := w.planner.Freeze(plan, time.Now())
 	if len(frozen) == 0 {
 		return plan, nil
@@ -231,9 +232,9 @@ func (g *globals) pushing(ctx context.Context, w *workspace, runner *run.Runner,
 // recordRoot writes down what the run needs before it starts, so that nothing
 // of it can be collected meanwhile. A run of a part of the study gives up
 // nothing of the rest.
-func (w *workspace) recordRoot(plan *pipeline.Plan) error {
+func (w *workspace) recordRoot(plan *planner.Plan) error {
 	root := cache.Root{Study: w.graph.Study.Name, Dir: w.graph.Study.Dir, Time: time.Now().UTC()}
-	for _, s := range plan.Steps {
+	for _, s := range plan.Tasks {
 		if !s.Key.IsZero() {
 			root.Keys = append(root.Keys, s.Key)
 		}
@@ -283,9 +284,9 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 }
 
 // showAnalyses prints the table of every analysis of the plan.
-func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *pipeline.Plan) error {
-	for _, s := range plan.Steps {
-		if s.Block != "analysis" || s.Action != pipeline.Hit {
+func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *planner.Plan) error {
+	for _, s := range plan.Tasks {
+		if s.Block != "analysis" || s.Status != planner.Hit {
 			continue
 		}
 		if err := g.showAnalysis(ctx, w, s, "text"); err != nil {

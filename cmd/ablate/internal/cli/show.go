@@ -13,7 +13,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // forms are the renderings of an analysis, and the artifacts that hold them.
@@ -55,15 +55,15 @@ func (g *globals) showCommand() *cobra.Command {
 	return c
 }
 
-func (g *globals) list(plan *pipeline.Plan) error {
+func (g *globals) list(plan *planner.Plan) error {
 	g.view().PlanObjects(plan)
-	for _, s := range plan.Steps {
-		g.view().Text(fmt.Sprintf("%-8s %s\n", s.Action, s.Address))
+	for _, s := range plan.Tasks {
+		g.view().Text(fmt.Sprintf("%-8s %s\n", s.Status, s.Address))
 	}
 	return nil
 }
 
-func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, format string) error {
+func (g *globals) show(ctx context.Context, w *workspace, s *planner.Task, format string) error {
 	if s.Block == "analysis" {
 		return g.showAnalysis(ctx, w, s, format)
 	}
@@ -77,11 +77,11 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 		return err
 	}
 	o := map[string]any{
-		"type": "instance", "address": s.Address.String(), "label": inst.Label, "action": s.Action,
+		"type": "instance", "address": s.Address.String(), "label": inst.Label, "action": s.Status,
 		"file": inst.Range.Filename, "line": inst.Range.Start.Line, "spec": inst.Spec, "notes": notes,
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", s.Address, inst.Label, inst.Range, s.Action, s.Reason.Text)
+	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", s.Address, inst.Label, inst.Range, s.Status, s.Reason.Text)
 	if !s.Key.IsZero() {
 		o["key"], o["ingredients"] = s.Key, ingredients
 		fmt.Fprintf(&b, "  key %s\n", s.Key)
@@ -105,7 +105,7 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 			fmt.Fprintf(&b, "  %-10s %s\n", name, text)
 		}
 	}
-	if s.Action == pipeline.Hit {
+	if s.Status == planner.Hit {
 		if err := g.showEntry(ctx, w, s, &b, o); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (g *globals) show(ctx context.Context, w *workspace, s *pipeline.Step, form
 }
 
 // showEntry adds what an entry holds and who made it.
-func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step, b *strings.Builder, o map[string]any) error {
+func (g *globals) showEntry(ctx context.Context, w *workspace, s *planner.Task, b *strings.Builder, o map[string]any) error {
 	o["artifacts"] = s.Entry.Artifacts
 	b.WriteString("\nArtifacts\n\n")
 	for _, a := range s.Entry.Artifacts {
@@ -144,7 +144,7 @@ func (g *globals) showEntry(ctx context.Context, w *workspace, s *pipeline.Step,
 }
 
 // showMetrics adds the last value of each of a trial's metrics.
-func (g *globals) showMetrics(ctx context.Context, w *workspace, s *pipeline.Step, b *strings.Builder, o map[string]any) error {
+func (g *globals) showMetrics(ctx context.Context, w *workspace, s *planner.Task, b *strings.Builder, o map[string]any) error {
 	rows, err := readMetrics(ctx, w.store, s)
 	if err != nil || rows == nil {
 		return err
@@ -159,7 +159,7 @@ func (g *globals) showMetrics(ctx context.Context, w *workspace, s *pipeline.Ste
 }
 
 // showAnalysis prints an analysis in one of its forms.
-func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *pipeline.Step, format string) error {
+func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *planner.Task, format string) error {
 	if err := s.Cached(); err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/pipeline"
 	"ablate/pipeline/exec"
+	"ablate/pipeline/planner"
 )
 
 func (g *globals) statusCommand() *cobra.Command {
@@ -30,18 +30,18 @@ func (g *globals) statusCommand() *cobra.Command {
 	}
 }
 
-func (g *globals) status(w *workspace, plan *pipeline.Plan) {
+func (g *globals) status(w *workspace, plan *planner.Plan) {
 	logs := exec.Local{Logs: w.store.LogDir()}
 	states := []string{"cached", "running", "submitted", "left", "waiting"}
 	jobs := g.live(w)
 	counts := make(map[string]int)
 	var b strings.Builder
-	for _, s := range plan.Steps {
+	for _, s := range plan.Tasks {
 		state := "left"
 		switch {
-		case s.Action == pipeline.Hit:
+		case s.Status == planner.Hit:
 			state = "cached"
-		case s.Action == pipeline.Pending:
+		case s.Status == planner.Pending:
 			state = "waiting"
 		case jobs[s.Key] != "":
 			state = "submitted"

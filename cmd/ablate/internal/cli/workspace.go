@@ -22,6 +22,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/source"
 )
 
@@ -49,7 +50,7 @@ type workspace struct {
 	store      *cache.Local
 	memo       *cache.Memo
 	stats      *cache.StatCache
-	planner    *pipeline.Planner
+	planner    *planner.Planner
 	executable cache.Digest
 	remote     *remote.Remote // nil without one
 	refused    *refusals
@@ -79,7 +80,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.planner = &pipeline.Planner{
+	w.planner = &planner.Planner{
 		Graph: graph, Store: store, Memo: w.memo, Select: selects,
 	}
 	if w.remote, err = g.openRemote(ctx, w.refused.add); err != nil {
@@ -117,7 +118,7 @@ func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cach
 
 // plan resolves the study against the store, and keeps what was learnt about
 // files and fingerprints.
-func (w *workspace) plan(ctx context.Context) (*pipeline.Plan, error) {
+func (w *workspace) plan(ctx context.Context) (*planner.Plan, error) {
 	plan, err := w.planner.Plan(ctx)
 	if err == nil {
 		plan.Warnings = append(plan.Warnings, w.refused.warnings()...)
@@ -164,7 +165,7 @@ func (r *refusals) warnings() diag.List {
 }
 
 // planned opens the study and plans it.
-func (g *globals) planned(ctx context.Context) (*workspace, *pipeline.Plan, error) {
+func (g *globals) planned(ctx context.Context) (*workspace, *planner.Plan, error) {
 	w, err := g.open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -174,7 +175,7 @@ func (g *globals) planned(ctx context.Context) (*workspace, *pipeline.Plan, erro
 }
 
 // plannedStep plans the study and finds one instance of it.
-func (g *globals) plannedStep(ctx context.Context, typed string) (*workspace, *pipeline.Step, error) {
+func (g *globals) plannedStep(ctx context.Context, typed string) (*workspace, *planner.Task, error) {
 	w, plan, err := g.planned(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -322,7 +323,7 @@ func hashReader(r io.Reader) (cache.Digest, int64, error) {
 
 // selection turns --target into what the planner asks. A target that selects
 // nothing is a slip of the pen.
-func (g *globals) selection(all []*hcl.Instance) (func(*pipeline.Planner, addr.Instance) bool, error) {
+func (g *globals) selection(all []*hcl.Instance) (func(*planner.Planner, addr.Instance) bool, error) {
 	if len(g.targets) == 0 {
 		return nil, nil
 	}
@@ -337,7 +338,7 @@ func (g *globals) selection(all []*hcl.Instance) (func(*pipeline.Planner, addr.I
 		}
 		patterns = append(patterns, p)
 	}
-	return func(_ *pipeline.Planner, a addr.Instance) bool {
+	return func(_ *planner.Planner, a addr.Instance) bool {
 		for _, p := range patterns {
 			if p.Match(a) {
 				return true
@@ -348,16 +349,16 @@ func (g *globals) selection(all []*hcl.Instance) (func(*pipeline.Planner, addr.I
 }
 
 // step finds one instance of a plan by the address that the user typed.
-func (g *globals) step(plan *pipeline.Plan, typed string) (*pipeline.Step, error) {
+func (g *globals) step(plan *planner.Plan, typed string) (*planner.Task, error) {
 	a, err := addr.Parse(typed)
 	if err != nil {
 		return nil, err
 	}
-	if s := plan.Step(a); s != nil {
+	if s := plan.Task(a); s != nil {
 		return s, nil
 	}
-	var several []*pipeline.Step
-	for _, s := range plan.Steps {
+	var several []*planner.Task
+	for _, s := range plan.Tasks {
 		if s.Address.Stage == a.Stage {
 			several = append(several, s)
 		}

@@ -4,27 +4,27 @@ import (
 	"fmt"
 	"strings"
 
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // planStep is one instance of a plan for programs. Its fields are fixed.
 type planStep struct {
-	Type    string            `json:"type"`
-	Address string            `json:"address"`
-	Block   string            `json:"block"`
-	Action  pipeline.Action   `json:"action"`
-	Reason  string            `json:"reason"`
-	Key     *string           `json:"key"` // null while pending
-	Changes []pipeline.Change `json:"changes,omitempty"`
+	Type    string           `json:"type"`
+	Address string           `json:"address"`
+	Block   string           `json:"block"`
+	Action  planner.Status   `json:"action"`
+	Reason  string           `json:"reason"`
+	Key     *string          `json:"key"` // null while pending
+	Changes []planner.Change `json:"changes,omitempty"`
 }
 
 // PlanObjects prints a plan for programs.
-func (v *View) PlanObjects(p *pipeline.Plan) {
+func (v *View) PlanObjects(p *planner.Plan) {
 	if !v.opts.JSON {
 		return
 	}
-	for _, s := range p.Steps {
-		o := planStep{Type: "plan_step", Address: s.Address.String(), Block: s.Block, Action: s.Action, Reason: s.Reason.Text, Changes: s.Reason.Changes}
+	for _, s := range p.Tasks {
+		o := planStep{Type: "plan_step", Address: s.Address.String(), Block: s.Block, Action: s.Status, Reason: s.Reason.Text, Changes: s.Reason.Changes}
 		if !s.Key.IsZero() {
 			k := s.Key.String()
 			o.Key = &k
@@ -39,14 +39,14 @@ const foldAbove = 3
 
 // Plan draws a plan, stage by stage. What alike instances have in common is
 // said once.
-func (v *View) Plan(p *pipeline.Plan) string {
+func (v *View) Plan(p *planner.Plan) string {
 	var b strings.Builder
-	for i := 0; i < len(p.Steps); {
+	for i := 0; i < len(p.Tasks); {
 		j := i
-		for j < len(p.Steps) && p.Steps[j].Address.Stage == p.Steps[i].Address.Stage {
+		for j < len(p.Tasks) && p.Tasks[j].Address.Stage == p.Tasks[i].Address.Stage {
 			j++
 		}
-		v.stage(&b, p.Steps[i:j])
+		v.stage(&b, p.Tasks[i:j])
 		i = j
 	}
 	b.WriteString("\n" + v.PlanLine(p) + "\n")
@@ -54,24 +54,24 @@ func (v *View) Plan(p *pipeline.Plan) string {
 }
 
 // PlanLine sums a plan up in one line.
-func (v *View) PlanLine(p *pipeline.Plan) string {
-	count := func(a pipeline.Action) int { return p.Count("", a) }
+func (v *View) PlanLine(p *planner.Plan) string {
+	count := func(a planner.Status) int { return p.Count("", a) }
 	if p.Clean() {
-		all := fmt.Sprintf("all %d instances are", len(p.Steps))
-		if len(p.Steps) == 1 {
+		all := fmt.Sprintf("all %d instances are", len(p.Tasks))
+		if len(p.Tasks) == 1 {
 			all = "the instance is"
 		}
-		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.Count("train", pipeline.Hit), "trial"))
+		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.Count("train", planner.Hit), "trial"))
 	}
-	line := fmt.Sprintf("Plan: %d to run, ", count(pipeline.Run))
-	if n := count(pipeline.Resume); n > 0 {
+	line := fmt.Sprintf("Plan: %d to run, ", count(planner.Run))
+	if n := count(planner.Resume); n > 0 {
 		line += fmt.Sprintf("%d to resume, ", n)
 	}
-	if n := count(pipeline.Pull); n > 0 {
+	if n := count(planner.Pull); n > 0 {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
-	line += fmt.Sprintf("%d cached, %d pending", count(pipeline.Hit), count(pipeline.Pending))
-	run, pending := p.Count("train", pipeline.Run)+p.Count("train", pipeline.Resume)-onlyLooks(p), p.Count("train", pipeline.Pending)
+	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
+	run, pending := p.Count("train", planner.Run)+p.Count("train", planner.Resume)-onlyLooks(p), p.Count("train", planner.Pending)
 	switch {
 	case run+pending == 0:
 		line += "; no trial is trained"
@@ -85,9 +85,9 @@ func (v *View) PlanLine(p *pipeline.Plan) string {
 
 // onlyLooks is how many trials have states for all of their steps, and want
 // something read from them.
-func onlyLooks(p *pipeline.Plan) (n int) {
-	for _, s := range p.Steps {
-		if s.Block == "train" && s.Action == pipeline.Resume && s.Survey.Done == 1 {
+func onlyLooks(p *planner.Plan) (n int) {
+	for _, s := range p.Tasks {
+		if s.Block == "train" && s.Status == planner.Resume && s.Survey.Done == 1 {
 			n++
 		}
 	}
@@ -95,11 +95,11 @@ func onlyLooks(p *pipeline.Plan) (n int) {
 }
 
 // workText says how large the trials are that a run would train.
-func (v *View) workText(p *pipeline.Plan) string {
+func (v *View) workText(p *planner.Plan) string {
 	var least, most, memory int64
 	var flops float64
-	for _, s := range p.Steps {
-		if s.Action != pipeline.Run && s.Action != pipeline.Resume {
+	for _, s := range p.Tasks {
+		if s.Status != planner.Run && s.Status != planner.Resume {
 			continue
 		}
 		w, ok := s.Work()
@@ -136,14 +136,14 @@ func Quantity(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
-func (v *View) stage(b *strings.Builder, steps []*pipeline.Step) {
+func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
 	type group struct {
-		steps []*pipeline.Step
+		steps []*planner.Task
 	}
 	var order []string
 	groups := make(map[string]*group)
 	for _, s := range steps {
-		id := string(s.Action) + "\x00" + s.Reason.Text
+		id := string(s.Status) + "\x00" + s.Reason.Text
 		if groups[id] == nil {
 			groups[id] = &group{}
 			order = append(order, id)
@@ -163,15 +163,15 @@ func (v *View) stage(b *strings.Builder, steps []*pipeline.Step) {
 }
 
 // symbols stand for actions in any colour, or none.
-var symbols = map[pipeline.Action]struct{ mark, colour string }{
-	pipeline.Hit: {"=", dim}, pipeline.Pull: {"↓", blue}, pipeline.Resume: {"»", blue},
-	pipeline.Run: {"+", green}, pipeline.Pending: {"?", yellow},
+var symbols = map[planner.Status]struct{ mark, colour string }{
+	planner.Hit: {"=", dim}, planner.Pull: {"↓", blue}, planner.Resume: {"»", blue},
+	planner.Run: {"+", green}, planner.Pending: {"?", yellow},
 }
 
-func (v *View) line(s *pipeline.Step, name string) string {
-	sym := symbols[s.Action]
-	head := v.paint(sym.colour, fmt.Sprintf("%s %-7s", sym.mark, s.Action))
-	if s.Action == pipeline.Hit {
+func (v *View) line(s *planner.Task, name string) string {
+	sym := symbols[s.Status]
+	head := v.paint(sym.colour, fmt.Sprintf("%s %-7s", sym.mark, s.Status))
+	if s.Status == planner.Hit {
 		return fmt.Sprintf("  %s %s\n", head, name)
 	}
 	return fmt.Sprintf("  %s %s\n            %s\n", head, name, v.paint(dim, s.Reason.Text))

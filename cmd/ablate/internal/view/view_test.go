@@ -9,12 +9,12 @@ import (
 
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
-	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 // A terminal on stderr puts no colours into a result that goes elsewhere.
 func TestResultsWithoutColours(t *testing.T) {
-	plan := &pipeline.Plan{Steps: []*pipeline.Step{{Action: pipeline.Run}}}
+	plan := &planner.Plan{Tasks: []*planner.Task{{Status: planner.Run}}}
 	for _, want := range []bool{false, true} {
 		var out bytes.Buffer
 		v := view.New(view.Options{Stdout: &out, Color: true, ColorResults: want})

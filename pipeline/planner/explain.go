@@ -1,4 +1,4 @@
-package pipeline
+package planner
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // candidates is how many of a kind's newest entries an explanation looks at.
@@ -22,7 +23,7 @@ const comparisons = 20000
 // explainer finds the cached entry nearest to a step and names what differs.
 type explainer struct {
 	planner *Planner
-	past    map[kindName][]pastAction
+	past    map[*pipeline.KindInfo][]pastAction
 	limit   int // how many of others' pasts each step is compared with
 }
 
@@ -35,20 +36,20 @@ type pastAction struct {
 }
 
 // giveReasons fills in why each step has its action.
-func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
-	x := explainer{planner: p, past: make(map[kindName][]pastAction)}
+func (p *Planner) giveReasons(ctx context.Context, steps []*Task) error {
+	x := explainer{planner: p, past: make(map[*pipeline.KindInfo][]pastAction)}
 	unexplained := 1
 	for _, s := range steps {
-		if s.Action == Run || s.Action == Resume {
+		if s.Status == Run || s.Status == Resume {
 			unexplained++
 		}
 	}
 	x.limit = max(4, comparisons/unexplained)
 	for _, s := range steps {
-		if s.Action == Hit {
+		if s.Status == Hit {
 			s.Reason.Text = "cached"
 		}
-		if s.Action != Run && s.Action != Resume || s.Reason.Text != "" {
+		if s.Status != Run && s.Status != Resume || s.Reason.Text != "" {
 			continue
 		}
 		reason, err := x.reason(ctx, s)
@@ -56,7 +57,7 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 			return fmt.Errorf("explaining %s: %w", s.Address, err)
 		}
 		s.Reason = reason
-		if s.Action == Resume {
+		if s.Status == Resume {
 			s.Reason.Text = s.Survey.Text + " (" + reason.Text + ")"
 		}
 	}
@@ -64,14 +65,14 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Step) error {
 }
 
 // Explain compares a step with the nearest entry that is not its own.
-func (p *Planner) Explain(ctx context.Context, s *Step) (Reason, error) {
-	x := explainer{planner: p, past: make(map[kindName][]pastAction), limit: candidates}
+func (p *Planner) Explain(ctx context.Context, s *Task) (Reason, error) {
+	x := explainer{planner: p, past: make(map[*pipeline.KindInfo][]pastAction), limit: candidates}
 	return x.reason(ctx, s)
 }
 
 // Compare lists what differs between the ingredients of two steps whose keys
 // are known: from the first to the second.
-func (p *Planner) Compare(from, to *Step) ([]Change, error) {
+func (p *Planner) Compare(from, to *Task) ([]Change, error) {
 	x := explainer{planner: p}
 	was, notes, err := from.Describe()
 	if err != nil {
@@ -83,7 +84,7 @@ func (p *Planner) Compare(from, to *Step) ([]Change, error) {
 	return x.tell(differences(pastAction{ingredients: was, notes: notes}, to), to), nil
 }
 
-func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
+func (x *explainer) reason(ctx context.Context, s *Task) (Reason, error) {
 	past, err := x.load(ctx, s.Node.Kind)
 	if err == nil {
 		err = s.recall()
@@ -124,9 +125,8 @@ func (x *explainer) reason(ctx context.Context, s *Step) (Reason, error) {
 	return Reason{Text: changeText(changes), Nearest: nearest, Changes: changes}, nil
 }
 
-func (x *explainer) load(ctx context.Context, kind *kindInfo) ([]pastAction, error) {
-	name := kindName{kind.Block, kind.Type}
-	if past, ok := x.past[name]; ok {
+func (x *explainer) load(ctx context.Context, kind *pipeline.KindInfo) ([]pastAction, error) {
+	if past, ok := x.past[kind]; ok {
 		return past, nil
 	}
 	var past []pastAction
@@ -142,7 +142,7 @@ func (x *explainer) load(ctx context.Context, kind *kindInfo) ([]pastAction, err
 			break
 		}
 	}
-	x.past[name] = past
+	x.past[kind] = past
 	return past, nil
 }
 
@@ -176,7 +176,7 @@ type difference struct {
 // differences lists what differs from a described step, in the order of the
 // paths. Below an input whose type changed, the rest follows from that and is
 // left out; so do fingerprints when a spec or an input explains them.
-func differences(old pastAction, s *Step) []difference {
+func differences(old pastAction, s *Task) []difference {
 	all := cache.Diff(old.ingredients, s.About.Ingredients)
 	swapped := make(map[string]bool)
 	for _, d := range all {
@@ -212,9 +212,9 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 
 // changedParts names the parts of a composed computation whose own fingerprint
 // differs although nothing in their spec does: the program changed there.
-func changedParts(old pastAction, s *Step, other []difference) []string {
+func changedParts(old pastAction, s *Task, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(orEmpty(old.notes), orEmpty(s.About.recipe.Notes)) {
+	for _, d := range cache.Diff(pipeline.OrEmpty(old.notes), pipeline.OrEmpty(s.About.recipe.Notes)) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.told()
@@ -232,11 +232,11 @@ func (d difference) told() string {
 	if d.swap {
 		return d.Path[1]
 	}
-	return joinPath(d.Path)
+	return pipeline.JoinPath(d.Path)
 }
 
 // tell puts what differs into words.
-func (x *explainer) tell(list []difference, s *Step) []Change {
+func (x *explainer) tell(list []difference, s *Task) []Change {
 	var out []Change
 	for _, d := range list {
 		was, now := d.A, d.B
@@ -252,14 +252,14 @@ func (x *explainer) tell(list []difference, s *Step) []Change {
 }
 
 // fallback is the default of an elided field.
-func (x *explainer) fallback(path []string, s *Step) cache.Value {
+func (x *explainer) fallback(path []string, s *Task) cache.Value {
 	switch {
 	case path[0] == "spec":
-		return s.Node.Kind.encoder.defaults.At(path[1:]...)
+		return s.Node.Kind.Encoder.Defaults.At(path[1:]...)
 	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
 		for _, need := range s.Node.Needs {
 			if need.Attr == path[1] && len(need.On) == 1 {
-				return need.On[0].Kind.encoder.defaults.At(path[3:]...)
+				return need.On[0].Kind.Encoder.Defaults.At(path[3:]...)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package planner
 
 import (
 	"fmt"
@@ -13,13 +13,13 @@ import (
 // pair is named.
 func (p *Plan) twins() diag.List {
 	type pair struct {
-		one, other *Step
+		one, other *Task
 		more       int
 	}
-	first := make(map[cache.Key]*Step, len(p.Steps))
+	first := make(map[cache.Key]*Task, len(p.Tasks))
 	of := make(map[addr.Stage]*pair)
 	var pairs []*pair
-	for _, s := range p.Steps {
+	for _, s := range p.Tasks {
 		if s.Key.IsZero() || s.Node.Instance.Factors == nil {
 			continue
 		}
@@ -58,9 +58,9 @@ func (p *Plan) mixedClasses() diag.List {
 	}
 	groups := make(map[string]*group)
 	var list diag.List
-	for _, s := range p.Steps {
+	for _, s := range p.Tasks {
 		class := s.Entry.Class
-		if s.Action != Hit || class == "" {
+		if s.Status != Hit || class == "" {
 			continue
 		}
 		stage := s.Address.Stage.String()

@@ -1,16 +1,17 @@
-package pipeline
+package planner
 
 import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // SavedStep is a step of a plan that was written down, to be carried out as it
 // is or not at all.
-type SavedStep struct {
+type SavedTask struct {
 	Address string     `json:"address"`
-	Action  Action     `json:"action"`
+	Status  Status     `json:"action"`
 	Key     *cache.Key `json:"key"` // null while pending
 	// What the key is the hash of; of a pending step, its spec alone. Hits are
 	// left out: their ingredients are in the store.
@@ -18,15 +19,15 @@ type SavedStep struct {
 }
 
 // Save writes down what was planned.
-func (p *Plan) Save() []SavedStep {
-	out := make([]SavedStep, len(p.Steps))
-	for i, s := range p.Steps {
-		out[i] = SavedStep{Address: s.Address.String(), Action: s.Action}
+func (p *Plan) Save() []SavedTask {
+	out := make([]SavedTask, len(p.Tasks))
+	for i, s := range p.Tasks {
+		out[i] = SavedTask{Address: s.Address.String(), Status: s.Status}
 		if !s.Key.IsZero() {
 			key := s.Key
 			out[i].Key = &key
 		}
-		if s.Action != Hit {
+		if s.Status != Hit {
 			what := s.described()
 			out[i].Ingredients = &what
 		}
@@ -35,11 +36,11 @@ func (p *Plan) Save() []SavedStep {
 }
 
 // described is all that is known of what the step rests on.
-func (s *Step) described() cache.Value {
+func (s *Task) described() cache.Value {
 	if what, _, err := s.Describe(); err == nil && !what.IsZero() {
 		return what
 	}
-	return cache.Map(map[string]cache.Value{"spec": s.Node.ref().Spec})
+	return cache.Map(map[string]cache.Value{"spec": s.Node.Ref().Spec})
 }
 
 // Moved is one instance that is no longer what was saved.
@@ -50,13 +51,13 @@ type Moved struct {
 
 // Moved compares the plan with one that was saved. That something is cached by
 // now is no difference.
-func (p *Plan) Moved(saved []SavedStep) []Moved {
-	was := make(map[string]SavedStep, len(saved))
+func (p *Plan) Moved(saved []SavedTask) []Moved {
+	was := make(map[string]SavedTask, len(saved))
 	for _, s := range saved {
 		was[s.Address] = s
 	}
 	var out []Moved
-	for _, s := range p.Steps {
+	for _, s := range p.Tasks {
 		address := s.Address.String()
 		old, ok := was[address]
 		delete(was, address)
@@ -75,7 +76,7 @@ func (p *Plan) Moved(saved []SavedStep) []Moved {
 }
 
 // moved names what differs from the saved step, "" for nothing.
-func (s *Step) moved(old SavedStep) string {
+func (s *Task) moved(old SavedTask) string {
 	switch {
 	case old.Key != nil && *old.Key == s.Key:
 		return ""
@@ -84,11 +85,11 @@ func (s *Step) moved(old SavedStep) string {
 	}
 	now := s.described()
 	if old.Key == nil { // pending then: only its own spec was known
-		now = cache.Map(map[string]cache.Value{"spec": s.Node.ref().Spec})
+		now = cache.Map(map[string]cache.Value{"spec": s.Node.Ref().Spec})
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {
-		fields = append(fields, joinPath(d.Path))
+		fields = append(fields, pipeline.JoinPath(d.Path))
 	}
 	return strings.Join(fields, ", ")
 }

@@ -1,4 +1,4 @@
-package pipeline
+package planner
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // Store is what planning and running need of the cache.
@@ -42,73 +43,73 @@ func (p *Planner) near() cache.Store {
 
 // Planner says what a run would do. It changes nothing.
 type Planner struct {
-	Graph   *Graph
+	Graph   *pipeline.Graph
 	Store   Store
-	Sources Sources
-	Memo    Memo
+	Sources pipeline.Sources
+	Memo    pipeline.Memo
 	// Select restricts the plan to the instances it accepts and what they
 	// need. Nil selects all.
 	Select func(*Planner, addr.Instance) bool
 
 	// Frozen is what the study's lock says of analyses, by address.
-	Frozen map[string]Frozen
+	Frozen map[string]pipeline.Frozen
 	// Partial lets stages that can answer from some of their inputs do so.
 	Partial bool
 
-	shared Shared
+	shared pipeline.Shared
 }
 
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, ByNode: make(map[*Node]*Step, len(p.Graph.nodes))}
-	var found Findings
+	plan := &Plan{planner: p, Of: make(map[*pipeline.Node]*Task, len(p.Graph.Nodes))}
+	var found pipeline.Findings
 	selected := p.selected()
-	for _, level := range p.Graph.levels {
-		var steps []*Step
+	for _, level := range p.Graph.Levels {
+		var steps []*Task
 		for _, n := range level {
 			if selected != nil && !selected[n] {
 				continue
 			}
 			s := newStep(plan, n)
-			plan.ByNode[n] = s
+			plan.Of[n] = s
 			steps = append(steps, s)
 		}
 		if err := p.Resolve(ctx, plan, steps, &found); err != nil {
 			return nil, err
 		}
-		plan.Steps = append(plan.Steps, steps...)
+		plan.Tasks = append(plan.Tasks, steps...)
 	}
 	if err := found.List.Err(); err != nil {
 		return nil, err
 	}
 	plan.Warnings = append(found.List, plan.twins()...)
 	plan.Warnings = append(plan.Warnings, plan.mixedClasses()...)
-	return plan, p.giveReasons(ctx, plan.Steps)
+	return plan, p.giveReasons(ctx, plan.Tasks)
 }
 
-func newStep(plan *Plan, n *Node) *Step {
+func newStep(plan *Plan, n *pipeline.Node) *Task {
 	a := n.Instance.Address
-	return &Step{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, Node: n}
+	return &Task{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, Node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
-func (p *Planner) selected() map[*Node]bool {
+func (p *Planner) selected() map[*pipeline.Node]bool {
 	if p.Select == nil {
 		return nil
 	}
-	set := make(map[*Node]bool)
-	var add func(n *Node)
-	add = func(n *Node) {
+	set := make(map[*pipeline.Node]bool)
+	var add func(n *pipeline.Node)
+	add = func(n *pipeline.Node) {
 		if set[n] {
 			return
 		}
 		set[n] = true
-		for dep := range n.deps() {
+		for dep := range n.Deps() {
 			add(dep)
 		}
 	}
-	for _, n := range p.Graph.nodes {
+	for _, n := range p.Graph.Nodes {
 		if p.Select(p, n.Instance.Address) {
 			add(n)
 		}
@@ -118,8 +119,8 @@ func (p *Planner) selected() map[*Node]bool {
 
 // resolve settles steps whose dependencies have been resolved before: pending,
 // hit or run. One Lookup serves them all.
-func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Step, found *Findings) error {
-	var asked []*Step
+func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found *pipeline.Findings) error {
+	var asked []*Task
 	var keys []cache.Key
 	for _, s := range steps {
 		if err := ctx.Err(); err != nil {
@@ -159,30 +160,30 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Step, found 
 }
 
 // survey turns a run into a resume where a part of it is cached.
-func (p *Planner) survey(ctx context.Context, plan *Plan, s *Step) error {
-	stage, ok := s.Node.Stage.(Resumable)
-	if !ok || s.Action != Run {
+func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
+	stage, ok := s.Node.Stage.(pipeline.Resumable)
+	if !ok || s.Status != Run {
 		return nil
 	}
 	in, _, _ := p.Inputs(plan, s)
-	states := &stateStore{store: p.near(), kind: s.Node.Kind.Kind, class: classOf(s.Node.Stage), address: s.Address}
+	states := pipeline.StatesOf(p.near(), s.Node.Kind.Kind, pipeline.ClassOf(s.Node.Stage), s.Address)
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
 	}
-	s.Action, s.Survey = Resume, found
+	s.Status, s.Survey = Resume, found
 	return nil
 }
 
 // describe computes a step's key if all it depends on is known.
-func (p *Planner) describe(plan *Plan, s *Step, found *Findings) (ready bool, err error) {
+func (p *Planner) describe(plan *Plan, s *Task, found *pipeline.Findings) (ready bool, err error) {
 	in, waits, broken := p.Inputs(plan, s)
 	if broken {
 		s.Invalid = true
 		return false, nil
 	}
 	if len(waits) > 0 {
-		s.Action, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
+		s.Status, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
 		return false, nil
 	}
 	s.About, err = p.about(s.Node, in)
@@ -195,44 +196,44 @@ func (p *Planner) describe(plan *Plan, s *Step, found *Findings) (ready bool, er
 		return false, err
 	}
 	s.Absent = len(in.Absent)
-	s.Key = s.About.Ingredients.Key(keyDomain)
+	s.Key = s.About.Ingredients.Key(pipeline.KeyDomain)
 	if s.Node.Kind.Definition {
-		s.self = []Input{s.input()}
+		s.self = []pipeline.Input{s.input()}
 	}
 	return true, nil
 }
 
 // about describes a node whose inputs are known.
-func (p *Planner) about(n *Node, in Inputs) (*Description, error) {
+func (p *Planner) about(n *pipeline.Node, in pipeline.Inputs) (*Description, error) {
 	recipe, err := n.Stage.Describe(in)
 	if err != nil {
 		return nil, err
 	}
-	ref := n.ref()
-	return &Description{recipe, ref, ingredients(ref, recipe, p.NumericsClass(n), len(in.Absent))}, nil
+	ref := n.Ref()
+	return &Description{recipe, ref, pipeline.Ingredients(ref, recipe, p.numericsClass(n), len(in.Absent))}, nil
 }
 
 // inputs collects what a step refers to. waits lists the addresses whose
 // content is not known yet; broken means that one of them cannot be described.
-func (p *Planner) Inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance, broken bool) {
+func (p *Planner) Inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.Instance, broken bool) {
 	n := s.Node
-	in = Inputs{
-		Study:   StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
+	in = pipeline.Inputs{
+		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
 		Sources: p.Sources,
 		Memo:    p.Memo,
-		Class:   p.NumericsClass(n),
+		Class:   p.numericsClass(n),
 		Shared:  &p.shared,
 	}
 	if f, ok := p.Frozen[s.Address.String()]; ok {
 		in.Frozen = &f
 	}
 	if len(n.Needs) > 0 {
-		in.Refs = make(map[string][]Input, len(n.Needs))
+		in.Refs = make(map[string][]pipeline.Input, len(n.Needs))
 	}
 	for _, need := range n.Needs {
 		known, missing := 0, []addr.Instance(nil)
 		for _, dep := range need.On {
-			d := plan.ByNode[dep]
+			d := plan.Of[dep]
 			broken = broken || d.Invalid
 			if d.Known() {
 				known++
@@ -248,13 +249,13 @@ func (p *Planner) Inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 		if broken || len(waits) > 0 {
 			continue
 		}
-		if one := plan.ByNode[need.On[0]]; len(need.On) == 1 && one.self != nil {
+		if one := plan.Of[need.On[0]]; len(need.On) == 1 && one.self != nil {
 			in.Refs[need.Attr] = one.self
 			continue
 		}
-		refs := make([]Input, 0, known)
+		refs := make([]pipeline.Input, 0, known)
 		for _, dep := range need.On {
-			if d := plan.ByNode[dep]; d.Known() {
+			if d := plan.Of[dep]; d.Known() {
 				refs = append(refs, d.input())
 			}
 		}
@@ -264,16 +265,18 @@ func (p *Planner) Inputs(plan *Plan, s *Step) (in Inputs, waits []addr.Instance,
 }
 
 // goesWithout reports whether a stage may go without some members of an attribute.
-func (p *Planner) GoesWithout(n *Node, attr string) bool { return p.Partial && n.Kind.Partial == attr }
+func (p *Planner) GoesWithout(n *pipeline.Node, attr string) bool {
+	return p.Partial && n.Kind.Partial == attr
+}
 
 // known reports whether consumers of the step can compute their keys.
-func (s *Step) Known() bool { return s.Node.Kind.Definition || s.content }
+func (s *Task) Known() bool { return s.Node.Kind.Definition || s.content }
 
-func (s *Step) input() Input {
+func (s *Task) input() pipeline.Input {
 	inst, k := s.Node.Instance, s.Node.Kind
-	in := Input{
+	in := pipeline.Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors,
-		Stage: s.Node.Stage, Ref: Ref{Block: k.Block, Type: k.Type, Version: k.Version},
+		Stage: s.Node.Stage, Ref: pipeline.Ref{Block: k.Block, Type: k.Type, Version: k.Version},
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
@@ -287,8 +290,8 @@ func (s *Step) input() Input {
 	return in
 }
 
-func (p *Planner) NumericsClass(n *Node) string {
-	if c, ok := n.Stage.(Classed); ok && p.Graph.Study.Numerics == "strict" {
+func (p *Planner) numericsClass(n *pipeline.Node) string {
+	if c, ok := n.Stage.(pipeline.Classed); ok && p.Graph.Study.Numerics == "strict" {
 		return c.NumericsClass()
 	}
 	return ""
@@ -296,8 +299,8 @@ func (p *Planner) NumericsClass(n *Node) string {
 
 // settle turns the store's answer into an action. Artifacts that may be
 // evicted do not count as missing.
-func (s *Step) Settle(f cache.Found) {
-	s.Action = Run
+func (s *Task) Settle(f cache.Found) {
+	s.Status = Run
 	if !f.OK {
 		return
 	}
@@ -305,18 +308,18 @@ func (s *Step) Settle(f cache.Found) {
 		s.Reason = Reason{Text: "cached, but its " + strings.Join(lost, " and ") + " is gone from the store"}
 		return
 	}
-	s.Action, s.Entry = Hit, f.Entry
+	s.Status, s.Entry = Hit, f.Entry
 	if f.Away {
-		s.Action, s.Reason = Pull, Reason{Text: "a remote has it"}
+		s.Status, s.Reason = Pull, Reason{Text: "a remote has it"}
 	}
 	s.content = true
 	if k := s.Node.Kind; !k.Definition && s.Node.Instance.Factors == nil {
-		s.self = []Input{s.input()}
+		s.self = []pipeline.Input{s.input()}
 	}
 }
 
 // lost lists the outputs that consumers rely on and the store has not got.
-func (s *Step) lost(f cache.Found) []string {
+func (s *Task) lost(f cache.Found) []string {
 	var out []string
 	for _, name := range f.Absent {
 		for _, o := range s.Outputs() {

@@ -1,14 +1,15 @@
-package pipeline
+package planner
 
 import (
 	"context"
 	"encoding/json"
 
 	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // Saved is what cached trials spare a run, as their provenance has it.
-type Saved struct {
+type Savings struct {
 	Trials    int     `json:"trials"` // results, each key counted once
 	Seconds   float64 `json:"seconds"`
 	Estimated bool    `json:"estimated,omitempty"` // from a part of them
@@ -19,16 +20,16 @@ type Saved struct {
 const asked = 200
 
 // Saved sums up what the plan's cached trials took to compute.
-func (p *Plan) Saved(ctx context.Context, store cache.Store) Saved {
+func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 	var entries []cache.Entry
 	seen := make(map[cache.Key]bool)
-	for _, s := range p.Steps {
-		if s.Action == Hit && s.Block == "train" && !seen[s.Key] {
+	for _, s := range p.Tasks {
+		if s.Status == Hit && s.Block == "train" && !seen[s.Key] {
 			seen[s.Key] = true
 			entries = append(entries, s.Entry)
 		}
 	}
-	out := Saved{Trials: len(entries), Estimated: len(entries) > asked}
+	out := Savings{Trials: len(entries), Estimated: len(entries) > asked}
 	stride := max(1, len(entries)/asked)
 	known := 0
 	for i := 0; i < len(entries); i += stride {
@@ -47,7 +48,7 @@ func (p *Plan) Saved(ctx context.Context, store cache.Store) Saved {
 // provenance is not here.
 func Took(ctx context.Context, store cache.Store, e cache.Entry) (seconds float64, ok bool) {
 	raw, err := cache.ReadAll(ctx, store, e.Provenance)
-	var p Provenance
+	var p pipeline.Provenance
 	if err != nil || json.Unmarshal(raw, &p) != nil {
 		return 0, false
 	}

@@ -1,4 +1,6 @@
-package pipeline
+// Package planner says what a run would do, and why: which results are cached, which
+// a remote has, which must be computed. It changes nothing.
+package planner
 
 import (
 	"fmt"
@@ -7,44 +9,45 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // Action is what a run would do with an instance.
-type Action string
+type Status string
 
 // The actions of a plan.
 const (
-	Hit     Action = "hit"     // the store has it
-	Pull    Action = "pull"    // a remote has it
-	Resume  Action = "resume"  // a part of it is cached
-	Run     Action = "run"     // it will be computed
-	Pending Action = "pending" // its key depends on something that must run first
+	Hit     Status = "hit"     // the store has it
+	Pull    Status = "pull"    // a remote has it
+	Resume  Status = "resume"  // a part of it is cached
+	Run     Status = "run"     // it will be computed
+	Pending Status = "pending" // its key depends on something that must run first
 )
 
 // Step is the plan for one instance.
-type Step struct {
+type Task struct {
 	Address addr.Instance
 	Block   string
 	Label   string
-	Action  Action
+	Status  Status
 	Reason  Reason
-	Key     cache.Key   // zero while pending
-	Entry   cache.Entry // of a hit
-	Survey  Survey      // of a resume
-	Absent  int         // inputs that a partial answer goes without
+	Key     cache.Key       // zero while pending
+	Entry   cache.Entry     // of a hit
+	Survey  pipeline.Survey // of a resume
+	Absent  int             // inputs that a partial answer goes without
 
 	plan    *Plan
-	Node    *Node
-	About   *Description // nil while pending; forgotten of cells that are cached
-	self    []Input      // what a lone reference to it gives
-	content bool         // its artifacts are known
-	Invalid bool         // its description failed, or that of something it needs
+	Node    *pipeline.Node
+	About   *Description     // nil while pending; forgotten of cells that are cached
+	self    []pipeline.Input // what a lone reference to it gives
+	content bool             // its artifacts are known
+	Invalid bool             // its description failed, or that of something it needs
 }
 
 // description is what a step's key was made from.
 type Description struct {
-	recipe      Recipe
-	ref         Ref
+	recipe      pipeline.Recipe
+	ref         pipeline.Ref
 	Ingredients cache.Value
 }
 
@@ -67,19 +70,19 @@ type Change struct {
 
 // Plan is what a run would do, instance by instance, in dependency order.
 type Plan struct {
-	Steps    []*Step
+	Tasks    []*Task
 	Warnings diag.List
 
 	planner *Planner
-	ByNode  map[*Node]*Step
+	Of      map[*pipeline.Node]*Task
 }
 
 // Count returns how many steps of a block have an action; an empty block
 // counts all.
-func (p *Plan) Count(block string, a Action) int {
+func (p *Plan) Count(block string, a Status) int {
 	n := 0
-	for _, s := range p.Steps {
-		if s.Action == a && (block == "" || s.Block == block) {
+	for _, s := range p.Tasks {
+		if s.Status == a && (block == "" || s.Block == block) {
 			n++
 		}
 	}
@@ -87,11 +90,11 @@ func (p *Plan) Count(block string, a Action) int {
 }
 
 // Clean reports whether a run would have nothing to do.
-func (p *Plan) Clean() bool { return p.Count("", Hit) == len(p.Steps) }
+func (p *Plan) Clean() bool { return p.Count("", Hit) == len(p.Tasks) }
 
 // Step returns the step at an address, or nil.
-func (p *Plan) Step(a addr.Instance) *Step {
-	for _, s := range p.Steps {
+func (p *Plan) Task(a addr.Instance) *Task {
+	for _, s := range p.Tasks {
 		if s.Address == a {
 			return s
 		}
@@ -101,12 +104,12 @@ func (p *Plan) Step(a addr.Instance) *Step {
 
 // Only is the plan without the steps that are not cached and not accepted, and
 // without those that would wait for them.
-func (p *Plan) Only(accept func(*Step) bool) *Plan {
-	only := &Plan{Warnings: p.Warnings, planner: p.planner, ByNode: p.ByNode}
-	kept := make(map[*Node]bool)
-	for _, s := range p.Steps {
-		if s.Action == Hit || accept(s) && (s.Action != Pending || s.waitsOnly(p, kept)) {
-			only.Steps = append(only.Steps, s)
+func (p *Plan) Only(accept func(*Task) bool) *Plan {
+	only := &Plan{Warnings: p.Warnings, planner: p.planner, Of: p.Of}
+	kept := make(map[*pipeline.Node]bool)
+	for _, s := range p.Tasks {
+		if s.Status == Hit || accept(s) && (s.Status != Pending || s.waitsOnly(p, kept)) {
+			only.Tasks = append(only.Tasks, s)
 			kept[s.Node] = true
 		}
 	}
@@ -114,9 +117,9 @@ func (p *Plan) Only(accept func(*Step) bool) *Plan {
 }
 
 // waitsOnly reports whether all that a pending step waits for is in a set.
-func (s *Step) waitsOnly(p *Plan, set map[*Node]bool) bool {
-	for dep := range s.Node.deps() {
-		if !p.ByNode[dep].Known() && !set[dep] {
+func (s *Task) waitsOnly(p *Plan, set map[*pipeline.Node]bool) bool {
+	for dep := range s.Node.Deps() {
+		if !p.Of[dep].Known() && !set[dep] {
 			return false
 		}
 	}
@@ -125,11 +128,11 @@ func (s *Step) waitsOnly(p *Plan, set map[*Node]bool) bool {
 
 // Needs lists the steps that a step rests on, directly or not, in the plan's
 // order.
-func (p *Plan) Needs(s *Step) []*Step {
-	set := make(map[*Node]bool)
-	var add func(n *Node)
-	add = func(n *Node) {
-		for dep := range n.deps() {
+func (p *Plan) Needs(s *Task) []*Task {
+	set := make(map[*pipeline.Node]bool)
+	var add func(n *pipeline.Node)
+	add = func(n *pipeline.Node) {
+		for dep := range n.Deps() {
 			if !set[dep] {
 				set[dep] = true
 				add(dep)
@@ -137,8 +140,8 @@ func (p *Plan) Needs(s *Step) []*Step {
 		}
 	}
 	add(s.Node)
-	var out []*Step
-	for _, d := range p.Steps {
+	var out []*Task
+	for _, d := range p.Tasks {
 		if set[d.Node] {
 			out = append(out, d)
 		}
@@ -148,7 +151,7 @@ func (p *Plan) Needs(s *Step) []*Step {
 
 // Executor is the label of where the step runs; "" is this machine. What needs
 // no process of its own runs in this one.
-func (s *Step) Executor() string {
+func (s *Task) Executor() string {
 	if !s.Node.Kind.Child || s.Node.Instance.Runtime.Executor == hcl.LocalExecutor {
 		return ""
 	}
@@ -157,7 +160,7 @@ func (s *Step) Executor() string {
 
 // Describe returns the description whose hash is the step's key, and the notes
 // that are stored beside it. Both are zero while the step is pending.
-func (s *Step) Describe() (ingredients, notes cache.Value, err error) {
+func (s *Task) Describe() (ingredients, notes cache.Value, err error) {
 	if err := s.recall(); err != nil || s.About == nil {
 		return cache.Value{}, cache.Value{}, err
 	}
@@ -165,7 +168,7 @@ func (s *Step) Describe() (ingredients, notes cache.Value, err error) {
 }
 
 // recall describes a step again whose description was forgotten.
-func (s *Step) recall() error {
+func (s *Task) recall() error {
 	if s.About != nil || s.Key.IsZero() {
 		return nil
 	}
@@ -174,7 +177,7 @@ func (s *Step) recall() error {
 	if err != nil {
 		return fmt.Errorf("describing %s again: %w", s.Address, err)
 	}
-	if about.Ingredients.Key(keyDomain) != s.Key {
+	if about.Ingredients.Key(pipeline.KeyDomain) != s.Key {
 		return fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
 	}
 	s.About = about
@@ -182,8 +185,8 @@ func (s *Step) recall() error {
 }
 
 // Cached says what to do when the step's result is asked for and not there.
-func (s *Step) Cached() error {
-	if s.Action == Hit {
+func (s *Task) Cached() error {
+	if s.Status == Hit {
 		return nil
 	}
 	return fmt.Errorf("%s has no result yet (%s): run the study first", s.Address, s.Reason.Text)
@@ -191,16 +194,16 @@ func (s *Step) Cached() error {
 
 // Work returns how much there is to compute; ok is false where nobody counts,
 // and of cached steps that were not described again.
-func (s *Step) Work() (w Work, ok bool) {
+func (s *Task) Work() (w pipeline.Work, ok bool) {
 	if s.About == nil || s.About.recipe.Work == nil {
-		return Work{}, false
+		return pipeline.Work{}, false
 	}
 	return s.About.recipe.Work(), true
 }
 
 // Outputs lists the artifacts that the step promises. It is empty while the
 // step is pending, and once it is cached.
-func (s *Step) Outputs() []Output {
+func (s *Task) Outputs() []pipeline.Output {
 	if s.About == nil {
 		return nil
 	}
