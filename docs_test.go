@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"ablate/hcl"
-	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/stages"
 )
 
@@ -58,12 +58,12 @@ func checkStudy(t *testing.T, page, text string) {
 	if strings.Contains(text, `variable "corpus"`) {
 		vars = append(vars, hcl.Var{Name: "corpus", Value: "corpus.txt"})
 	}
-	study, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: pipeline.LanguageKinds(stages.All()), Vars: vars})
+	study, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(stages.All()), Vars: vars})
 	if err := diags.Err(); err != nil {
 		t.Errorf("%s: %v", page, err)
 		return
 	}
-	_, diags = pipeline.Build(study, stages.All())
+	_, diags = graph.Build(study, stages.All())
 	if err := diags.Err(); err != nil {
 		t.Errorf("%s: %v", page, err)
 	}

@@ -19,12 +19,12 @@ import (
 // are left out: what they stand for enters the key as content.
 type encoder struct {
 	pristine reflect.Value // the struct with its frozen defaults
-	Defaults cache.Value   // the same, encoded with nothing left out
+	defaults cache.Value   // the same, encoded with nothing left out
 }
 
 func newEncoder(pristine Stage) *encoder {
 	v := reflect.ValueOf(pristine).Elem()
-	return &encoder{pristine: v, Defaults: encodeStruct(v, reflect.Value{})}
+	return &encoder{pristine: v, defaults: encodeStruct(v, reflect.Value{})}
 }
 
 func (e *encoder) encode(s Stage) cache.Value {

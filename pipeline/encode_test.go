@@ -34,7 +34,7 @@ type object struct {
 	B int     `hcl:"b,optional"`
 }
 
-func (o *object) SetDefaults() { o.B = 7 }
+func (o *object) Setdefaults() { o.B = 7 }
 
 type arms struct {
 	Left  *object `hcl:"left"`
@@ -118,7 +118,7 @@ func TestWhatIsLeftOut(t *testing.T) {
 	if base.At("list").IsZero() {
 		t.Error("the length of a list is left out")
 	}
-	if enc.Defaults.At("rate").IsZero() {
+	if enc.defaults.At("rate").IsZero() {
 		t.Error("the defaults are not known for explanations")
 	}
 }

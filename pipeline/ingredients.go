@@ -46,11 +46,6 @@ func OrEmpty(v cache.Value) cache.Value {
 	return v
 }
 
-// ref encodes the node's own spec.
-func (n *Node) Ref() Ref {
-	return NewRef(n.Kind.Kind, n.Kind.Encoder.encode(n.Stage))
-}
-
 // joinPath renders a path into ingredients for people: "spec" and the like are
 // the machine's words and are left out.
 func JoinPath(path []string) string {

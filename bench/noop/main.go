@@ -27,7 +27,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/hcl"
-	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/source"
 	"ablate/stages"
@@ -148,9 +148,9 @@ func publishAll(dir, storeDir string) {
 	store, err := cache.Open(cachetest.Hasty{}, storeDir)
 	must(err)
 	kinds := stages.All()
-	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: pipeline.LanguageKinds(kinds)})
+	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(kinds)})
 	must(diags.Err())
-	graph, more := pipeline.Build(loaded, kinds)
+	graph, more := graph.Build(loaded, kinds)
 	must(more.Err())
 	p := &planner.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: dir}, Memo: store.Memo(cache.Digest{})}
 	for {

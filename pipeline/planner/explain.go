@@ -255,11 +255,11 @@ func (x *explainer) tell(list []difference, s *Task) []Change {
 func (x *explainer) fallback(path []string, s *Task) cache.Value {
 	switch {
 	case path[0] == "spec":
-		return s.Node.Kind.Encoder.Defaults.At(path[1:]...)
+		return s.Node.Kind.Default(path[1:]...)
 	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
 		for _, need := range s.Node.Needs {
 			if need.Attr == path[1] && len(need.On) == 1 {
-				return need.On[0].Kind.Encoder.Defaults.At(path[3:]...)
+				return need.On[0].Kind.Default(path[3:]...)
 			}
 		}
 	}

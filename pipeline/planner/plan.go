@@ -10,6 +10,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 )
 
 // Action is what a run would do with an instance.
@@ -37,7 +38,7 @@ type Task struct {
 	Absent  int             // inputs that a partial answer goes without
 
 	plan    *Plan
-	Node    *pipeline.Node
+	Node    *graph.Node
 	About   *Description     // nil while pending; forgotten of cells that are cached
 	self    []pipeline.Input // what a lone reference to it gives
 	content bool             // its artifacts are known
@@ -74,7 +75,7 @@ type Plan struct {
 	Warnings diag.List
 
 	planner *Planner
-	Of      map[*pipeline.Node]*Task
+	Of      map[*graph.Node]*Task
 }
 
 // Count returns how many steps of a block have an action; an empty block
@@ -106,7 +107,7 @@ func (p *Plan) Task(a addr.Instance) *Task {
 // without those that would wait for them.
 func (p *Plan) Only(accept func(*Task) bool) *Plan {
 	only := &Plan{Warnings: p.Warnings, planner: p.planner, Of: p.Of}
-	kept := make(map[*pipeline.Node]bool)
+	kept := make(map[*graph.Node]bool)
 	for _, s := range p.Tasks {
 		if s.Status == Hit || accept(s) && (s.Status != Pending || s.waitsOnly(p, kept)) {
 			only.Tasks = append(only.Tasks, s)
@@ -117,7 +118,7 @@ func (p *Plan) Only(accept func(*Task) bool) *Plan {
 }
 
 // waitsOnly reports whether all that a pending step waits for is in a set.
-func (s *Task) waitsOnly(p *Plan, set map[*pipeline.Node]bool) bool {
+func (s *Task) waitsOnly(p *Plan, set map[*graph.Node]bool) bool {
 	for dep := range s.Node.Deps() {
 		if !p.Of[dep].Known() && !set[dep] {
 			return false
@@ -129,9 +130,9 @@ func (s *Task) waitsOnly(p *Plan, set map[*pipeline.Node]bool) bool {
 // Needs lists the steps that a step rests on, directly or not, in the plan's
 // order.
 func (p *Plan) Needs(s *Task) []*Task {
-	set := make(map[*pipeline.Node]bool)
-	var add func(n *pipeline.Node)
-	add = func(n *pipeline.Node) {
+	set := make(map[*graph.Node]bool)
+	var add func(n *graph.Node)
+	add = func(n *graph.Node) {
 		for dep := range n.Deps() {
 			if !set[dep] {
 				set[dep] = true

@@ -10,6 +10,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 )
 
 // Store is what planning and running need of the cache.
@@ -43,7 +44,7 @@ func (p *Planner) near() cache.Store {
 
 // Planner says what a run would do. It changes nothing.
 type Planner struct {
-	Graph   *pipeline.Graph
+	Graph   *graph.Graph
 	Store   Store
 	Sources pipeline.Sources
 	Memo    pipeline.Memo
@@ -62,8 +63,8 @@ type Planner struct {
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, Of: make(map[*pipeline.Node]*Task, len(p.Graph.Nodes))}
-	var found pipeline.Findings
+	plan := &Plan{planner: p, Of: make(map[*graph.Node]*Task, len(p.Graph.Nodes))}
+	var found graph.Findings
 	selected := p.selected()
 	for _, level := range p.Graph.Levels {
 		var steps []*Task
@@ -88,19 +89,19 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 	return plan, p.giveReasons(ctx, plan.Tasks)
 }
 
-func newStep(plan *Plan, n *pipeline.Node) *Task {
+func newStep(plan *Plan, n *graph.Node) *Task {
 	a := n.Instance.Address
 	return &Task{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, Node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
-func (p *Planner) selected() map[*pipeline.Node]bool {
+func (p *Planner) selected() map[*graph.Node]bool {
 	if p.Select == nil {
 		return nil
 	}
-	set := make(map[*pipeline.Node]bool)
-	var add func(n *pipeline.Node)
-	add = func(n *pipeline.Node) {
+	set := make(map[*graph.Node]bool)
+	var add func(n *graph.Node)
+	add = func(n *graph.Node) {
 		if set[n] {
 			return
 		}
@@ -119,7 +120,7 @@ func (p *Planner) selected() map[*pipeline.Node]bool {
 
 // resolve settles steps whose dependencies have been resolved before: pending,
 // hit or run. One Lookup serves them all.
-func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found *pipeline.Findings) error {
+func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found *graph.Findings) error {
 	var asked []*Task
 	var keys []cache.Key
 	for _, s := range steps {
@@ -176,7 +177,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
 }
 
 // describe computes a step's key if all it depends on is known.
-func (p *Planner) describe(plan *Plan, s *Task, found *pipeline.Findings) (ready bool, err error) {
+func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bool, err error) {
 	in, waits, broken := p.Inputs(plan, s)
 	if broken {
 		s.Invalid = true
@@ -204,12 +205,12 @@ func (p *Planner) describe(plan *Plan, s *Task, found *pipeline.Findings) (ready
 }
 
 // about describes a node whose inputs are known.
-func (p *Planner) about(n *pipeline.Node, in pipeline.Inputs) (*Description, error) {
+func (p *Planner) about(n *graph.Node, in pipeline.Inputs) (*Description, error) {
 	recipe, err := n.Stage.Describe(in)
 	if err != nil {
 		return nil, err
 	}
-	ref := n.Ref()
+	ref := n.Kind.Ref(n.Stage)
 	return &Description{recipe, ref, pipeline.Ingredients(ref, recipe, p.numericsClass(n), len(in.Absent))}, nil
 }
 
@@ -265,7 +266,7 @@ func (p *Planner) Inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.
 }
 
 // goesWithout reports whether a stage may go without some members of an attribute.
-func (p *Planner) GoesWithout(n *pipeline.Node, attr string) bool {
+func (p *Planner) GoesWithout(n *graph.Node, attr string) bool {
 	return p.Partial && n.Kind.Partial == attr
 }
 
@@ -290,7 +291,7 @@ func (s *Task) input() pipeline.Input {
 	return in
 }
 
-func (p *Planner) numericsClass(n *pipeline.Node) string {
+func (p *Planner) numericsClass(n *graph.Node) string {
 	if c, ok := n.Stage.(pipeline.Classed); ok && p.Graph.Study.Numerics == "strict" {
 		return c.NumericsClass()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 )
 
@@ -281,7 +282,7 @@ func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planne
 	free := x.release(s)
 	x.mu.Unlock()
 
-	var found pipeline.Findings
+	var found graph.Findings
 	err := x.runner.Planner.Resolve(ctx, x.plan, free, &found)
 
 	x.mu.Lock()
@@ -341,7 +342,7 @@ func (x *execution) fail(ctx context.Context, s *planner.Task, err error, elapse
 		x.mu.Unlock()
 		return
 	}
-	var found pipeline.Findings
+	var found graph.Findings
 	if list, ok := diagnostics(err); ok {
 		found.Add(s.Node, list)
 		err = found.List.Err()

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 	"ablate/pipeline/source"
@@ -212,11 +213,11 @@ func (w *world) load(text string) (*planner.Planner, diag.List) {
 	if err := os.WriteFile(filepath.Join(w.dir, "study.hcl"), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	study, diags := hcl.Load(hcl.Options{Dir: w.dir, Kinds: pipeline.LanguageKinds(w.kinds())})
+	study, diags := hcl.Load(hcl.Options{Dir: w.dir, Kinds: graph.LanguageKinds(w.kinds())})
 	if diags.HasErrors() {
 		w.t.Fatalf("loading: %v", diags.Err())
 	}
-	graph, more := pipeline.Build(study, w.kinds())
+	graph, more := graph.Build(study, w.kinds())
 	return &planner.Planner{Graph: graph, Store: w.store, Sources: source.Folder{Dir: w.dir}, Memo: w.store.Memo(cache.Digest{})}, more
 }
 

@@ -20,6 +20,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 	files "ablate/pipeline/source"
@@ -139,15 +140,15 @@ func (l *lab) planner(text string) *planner.Planner {
 	for i := range kinds {
 		kinds[i].Child = false
 	}
-	s, diags := hcl.Load(hcl.Options{Dir: l.dir, Kinds: pipeline.LanguageKinds(kinds)})
+	s, diags := hcl.Load(hcl.Options{Dir: l.dir, Kinds: graph.LanguageKinds(kinds)})
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	graph, diags := pipeline.Build(s, kinds)
+	graph, diags := graph.Build(s, kinds)
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return &planner.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: source.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
+	return &planner.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: files.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
 }
 
 func (l *lab) plan(text string) *planner.Task {

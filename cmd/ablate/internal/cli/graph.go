@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/hcl/addr"
-	"ablate/pipeline"
+	"ablate/pipeline/graph"
 )
 
 func (g *globals) graphCommand() *cobra.Command {
@@ -39,7 +39,7 @@ type stageGraph struct {
 	deps   map[addr.Stage][]addr.Stage
 }
 
-func newStageGraph(graph *pipeline.Graph) stageGraph {
+func newStageGraph(graph *graph.Graph) stageGraph {
 	s := stageGraph{counts: make(map[addr.Stage]int), deps: make(map[addr.Stage][]addr.Stage)}
 	for _, a := range graph.Addresses() {
 		if s.counts[a.Stage] == 0 {

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/source"
 )
 
@@ -67,7 +68,7 @@ func (g *globals) initCommand() *cobra.Command {
 
 // upgrade pins what the study's remote sources are now.
 func (g *globals) upgrade(ctx context.Context) error {
-	graph, err := g.loadStudy()
+	loaded, err := g.loadStudy()
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (g *globals) upgrade(ctx context.Context) error {
 	sources := remoteSources(g.dir, lock, nil, store)
 	sources.Offline = g.offline
 	wanted := make(map[string]*hcl.Instance) // one that names it
-	for _, inst := range graph.Study.Instances {
+	for _, inst := range loaded.Study.Instances {
 		if r, ok := inst.Spec.(pipeline.RemoteReader); ok {
 			for _, s := range r.Remotes() {
 				wanted[s] = inst
@@ -94,7 +95,7 @@ func (g *globals) upgrade(ctx context.Context) error {
 		pin, err := sources.Fetch(ctx, s)
 		var unfetched *source.FetchError
 		if errors.As(err, &unfetched) {
-			return pipeline.Place(wanted[s], unfetched.Diagnostics()).Err()
+			return graph.Place(wanted[s], unfetched.Diagnostics()).Err()
 		}
 		if err != nil {
 			return err

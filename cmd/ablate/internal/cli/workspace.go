@@ -22,21 +22,22 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/source"
 )
 
 // loadStudy reads and links the study of the invocation. Warnings are shown;
 // errors come back as diagnostics.
-func (g *globals) loadStudy() (*pipeline.Graph, error) {
+func (g *globals) loadStudy() (*graph.Graph, error) {
 	study, diags := hcl.Load(hcl.Options{
-		Dir: g.dir, Kinds: pipeline.LanguageKinds(g.app.Kinds), Environ: g.app.Environ, Vars: g.vars,
+		Dir: g.dir, Kinds: graph.LanguageKinds(g.app.Kinds), Environ: g.app.Environ, Vars: g.vars,
 	})
 	g.view().Sources(study.Sources)
 	if err := diags.Err(); err != nil {
 		return nil, err
 	}
-	graph, more := pipeline.Build(study, g.app.Kinds)
+	graph, more := graph.Build(study, g.app.Kinds)
 	if err := more.Err(); err != nil {
 		return nil, append(diags, more...).Err()
 	}
@@ -46,7 +47,7 @@ func (g *globals) loadStudy() (*pipeline.Graph, error) {
 
 // workspace is a study with its store.
 type workspace struct {
-	graph      *pipeline.Graph
+	graph      *graph.Graph
 	store      *cache.Local
 	memo       *cache.Memo
 	stats      *cache.StatCache

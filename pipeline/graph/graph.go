@@ -1,4 +1,6 @@
-package pipeline
+// Package graph links a loaded study into a graph of instances, each with its kind
+// and its decoded spec. Nothing of it changes once it is built.
+package graph
 
 import (
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // Graph is a study's instances in dependency order, each with its kind.
@@ -17,22 +20,16 @@ type Graph struct {
 	Nodes  []*Node // a topological order: by level, then in the study's order
 	Levels [][]*Node
 	byAddr map[addr.Instance]*Node
-	kinds  map[kindName]*KindInfo
+	kinds  map[kindName]*pipeline.KindInfo
 }
 
 type kindName struct{ block, typ string }
 
-// kindInfo is a kind with what keys need of its defaults.
-type KindInfo struct {
-	Kind
-	Encoder *encoder
-}
-
 // node is one instance with its place in the graph. Set once by Build.
 type Node struct {
 	Instance *hcl.Instance
-	Kind     *KindInfo
-	Stage    Stage
+	Kind     *pipeline.KindInfo
+	Stage    pipeline.Stage
 	Needs    []Need // in the order of the spec
 	Users    []*Node
 	level    int
@@ -59,7 +56,7 @@ func (n *Node) Deps() iter.Seq[*Node] {
 }
 
 // LanguageKinds gives the language its view of the kinds.
-func LanguageKinds(kinds []Kind) []hcl.Kind {
+func LanguageKinds(kinds []pipeline.Kind) []hcl.Kind {
 	out := make([]hcl.Kind, len(kinds))
 	for i, k := range kinds {
 		out[i] = hcl.Kind{Block: k.Block, Type: k.Type, New: func() any { return k.New() }}
@@ -69,18 +66,18 @@ func LanguageKinds(kinds []Kind) []hcl.Kind {
 
 // Build links a loaded study into a graph and validates every spec. The study
 // must have been loaded with the same kinds and without errors.
-func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
+func Build(study *hcl.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	g := &Graph{
 		Study:  study,
 		byAddr: make(map[addr.Instance]*Node, len(study.Instances)),
-		kinds:  make(map[kindName]*KindInfo, len(kinds)),
+		kinds:  make(map[kindName]*pipeline.KindInfo, len(kinds)),
 	}
 	for _, k := range kinds {
-		g.kinds[kindName{k.Block, k.Type}] = &KindInfo{Kind: k, Encoder: newEncoder(k.New())}
+		g.kinds[kindName{k.Block, k.Type}] = pipeline.NewKind(k)
 	}
 	all := make([]*Node, len(study.Instances))
 	for i, inst := range study.Instances {
-		n := &Node{Instance: inst, Kind: g.kindOf(inst), Stage: inst.Spec.(Stage)}
+		n := &Node{Instance: inst, Kind: g.kindOf(inst), Stage: inst.Spec.(pipeline.Stage)}
 		all[i] = n
 		g.byAddr[inst.Address] = n
 	}
@@ -91,7 +88,7 @@ func Build(study *hcl.Study, kinds []Kind) (*Graph, diag.List) {
 	return g, g.validate()
 }
 
-func (g *Graph) kindOf(inst *hcl.Instance) *KindInfo {
+func (g *Graph) kindOf(inst *hcl.Instance) *pipeline.KindInfo {
 	s := inst.Address.Stage
 	k := g.kinds[kindName{s.Block, s.Type}]
 	if k == nil {
@@ -189,48 +186,6 @@ func (g *Graph) Addresses() []addr.Instance {
 	out := make([]addr.Instance, len(g.Nodes))
 	for i, n := range g.Nodes {
 		out[i] = n.Instance.Address
-	}
-	return out
-}
-
-// finder collects diagnostics of instances: it places them in the source and
-// drops the repeats that the cells of one matrix make.
-type Findings struct {
-	List diag.List
-	seen map[finding]bool
-}
-
-type finding struct {
-	summary, detail string
-	at              diag.Range
-}
-
-func (f *Findings) Add(n *Node, list diag.List) {
-	for _, d := range Place(n.Instance, list) {
-		id := finding{d.Summary, d.Detail, *d.Range}
-		if f.seen[id] {
-			continue
-		}
-		if f.seen == nil {
-			f.seen = make(map[finding]bool)
-		}
-		f.seen[id] = true
-		f.List = append(f.List, d)
-	}
-}
-
-// Place says of diagnostics where in the source they are, and of which instance.
-func Place(inst *hcl.Instance, list diag.List) diag.List {
-	out := slices.Clone(list)
-	for i := range out {
-		d := &out[i]
-		if d.Range == nil {
-			at := inst.At(d.Path)
-			d.Range = &at
-		}
-		if d.Address == "" {
-			d.Address = inst.Address.String()
-		}
 	}
 	return out
 }

@@ -1,0 +1,50 @@
+package graph
+
+import (
+	"slices"
+
+	"ablate/hcl"
+	"ablate/hcl/diag"
+)
+
+// finder collects diagnostics of instances: it places them in the source and
+// drops the repeats that the cells of one matrix make.
+type Findings struct {
+	List diag.List
+	seen map[finding]bool
+}
+
+type finding struct {
+	summary, detail string
+	at              diag.Range
+}
+
+func (f *Findings) Add(n *Node, list diag.List) {
+	for _, d := range Place(n.Instance, list) {
+		id := finding{d.Summary, d.Detail, *d.Range}
+		if f.seen[id] {
+			continue
+		}
+		if f.seen == nil {
+			f.seen = make(map[finding]bool)
+		}
+		f.seen[id] = true
+		f.List = append(f.List, d)
+	}
+}
+
+// Place says of diagnostics where in the source they are, and of which instance.
+func Place(inst *hcl.Instance, list diag.List) diag.List {
+	out := slices.Clone(list)
+	for i := range out {
+		d := &out[i]
+		if d.Range == nil {
+			at := inst.At(d.Path)
+			d.Range = &at
+		}
+		if d.Address == "" {
+			d.Address = inst.Address.String()
+		}
+	}
+	return out
+}
