@@ -6,6 +6,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
 
@@ -18,7 +19,7 @@ type Apart struct {
 }
 
 // Launch implements pipeline.Launcher.
-func (a Apart) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+func (a Apart) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	if err := a.Send(ctx, req.InputKeys()...); err != nil {
 		return fmt.Errorf("sending the inputs: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
 
@@ -48,7 +49,7 @@ type Cluster struct {
 // what is set once.
 type watch struct {
 	slurm    Slurm
-	request  pipeline.Request
+	request  action.Request
 	progress func(pipeline.Progress)
 	ended    chan error // has room for the answer
 
@@ -365,7 +366,7 @@ func (c *Cluster) note(b *batch, job string) {
 // submitBatch makes one array of actions that want the same.
 func (c *Cluster) submitBatch(list []*watch) {
 	s := list[0].slurm
-	requests := make(map[cache.Key]pipeline.Request, len(list))
+	requests := make(map[cache.Key]action.Request, len(list))
 	var keys []cache.Key
 	for _, w := range list {
 		requests[w.request.Key] = w.request

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // grace is how long a child may take to stop cleanly once it was asked to.
@@ -42,7 +43,7 @@ func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 }
 
 // talk starts a child for one action, and follows it to its end.
-func talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
+func talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log io.Writer, progress func(pipeline.Progress)) error {
 	c, err := start(cmd, log)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log io.Wri
 // ask sends a request and follows the answer to its last message; a child that
 // dies has none. When the context ends, the child's stdin is closed, and what
 // does not stop within the grace is killed.
-func (c *conversation) ask(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) (*message, error) {
+func (c *conversation) ask(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*message, error) {
 	stop := context.AfterFunc(ctx, func() {
 		c.stdin.Close()
 		time.AfterFunc(grace, func() { c.cmd.Process.Kill() })
@@ -85,7 +86,7 @@ func (c *conversation) end() error {
 
 // outcome is what an action came to: by the child's last message, or by how the
 // child ended where it sent none.
-func outcome(ctx context.Context, req pipeline.Request, log io.Writer, last *message, err error) error {
+func outcome(ctx context.Context, req action.Request, log io.Writer, last *message, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/exec"
 	"ablate/pipeline/source"
 )
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 func launch(ctx context.Context, t *testing.T, role string) (exec.Local, error) {
 	t.Helper()
 	l := exec.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=" + role, "GODEBUG=secret"}, Logs: t.TempDir()}
-	return l, l.Launch(ctx, pipeline.Request{Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}, func(pipeline.Progress) {})
+	return l, l.Launch(ctx, action.Request{Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}, func(pipeline.Progress) {})
 }
 
 func TestChildrenThatDieAreReported(t *testing.T) {
@@ -105,7 +106,7 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 		"block": cache.String("data"), "type": cache.String("note"), "version": cache.Int(1),
 		"spec": cache.Map(map[string]cache.Value{"text": cache.String(key)}), "inputs": cache.Map(nil), "code": cache.Map(nil),
 	})
-	raw, err := json.Marshal(pipeline.Request{
+	raw, err := json.Marshal(action.Request{
 		Block: "data", Type: "note", Spec: json.RawMessage(`{"Text":"` + spec + `"}`),
 		Ingredients: ingredients, Key: ingredients.Key("ablate action v1"),
 	})

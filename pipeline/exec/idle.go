@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // Idle keeps children that have done an action of the user's program, and could
@@ -21,7 +22,7 @@ type Idle struct {
 }
 
 // talk has an action done by an idle child, or starts one.
-func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, log *os.File, progress func(pipeline.Progress)) error {
+func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log *os.File, progress func(pipeline.Progress)) error {
 	environment := strings.Join(cmd.Env, "\x00")
 	if c := i.take(environment); c != nil {
 		again := req
@@ -40,7 +41,7 @@ func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req pipeline.Request, 
 }
 
 // finish keeps the child after a success, and ends it otherwise.
-func (i *Idle) finish(ctx context.Context, environment string, c *conversation, req pipeline.Request, log *os.File, last *message, err error) error {
+func (i *Idle) finish(ctx context.Context, environment string, c *conversation, req action.Request, log *os.File, last *message, err error) error {
 	if err == nil && canRedirect && ctx.Err() == nil && last != nil && last.Done != nil {
 		i.mu.Lock()
 		defer i.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // Local launches children on this machine.
@@ -32,7 +33,7 @@ func (l Local) LogPath(k cache.Key) string {
 }
 
 // Launch implements pipeline.Launcher.
-func (l Local) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+func (l Local) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) })
 	if err != nil {
 		return err

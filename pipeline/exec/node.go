@@ -14,6 +14,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // Exit codes of ablate exec in an allocation. Slurm requeues on ExitStopped
@@ -51,7 +52,7 @@ func (n Node) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
-	var requests []pipeline.Request
+	var requests []action.Request
 	if err := json.Unmarshal(raw, &requests); err != nil {
 		return fmt.Errorf("reading the requests of a task: %w", err)
 	}
@@ -73,7 +74,7 @@ func (n Node) Run(ctx context.Context) error {
 }
 
 // compute runs one action and writes what it answers into this attempt's file.
-func (n Node) compute(ctx context.Context, req pipeline.Request, number int) error {
+func (n Node) compute(ctx context.Context, req action.Request, number int) error {
 	if ok, err := n.Published(ctx, req.Key); ok || err != nil {
 		return err
 	}

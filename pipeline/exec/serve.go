@@ -15,6 +15,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
 
@@ -27,7 +28,7 @@ type Child struct {
 	Store   cache.Store
 	Memo    pipeline.Memo
 	Sources func(dir string) (pipeline.Sources, error)
-	Host    pipeline.Host
+	Host    action.Host
 	Log     *slog.Logger
 	Program string // this program's version
 }
@@ -86,7 +87,7 @@ func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 
 // compute does what one line asks for, and says whether another may follow.
 func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (again bool, err error) {
-	var req pipeline.Request
+	var req action.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return false, fmt.Errorf("reading the request: %w", err)
 	}
@@ -104,7 +105,7 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (agai
 	return req.Again, c.do(ctx, req, answer)
 }
 
-func (c Child) do(ctx context.Context, req pipeline.Request, answer *answerer) error {
+func (c Child) do(ctx context.Context, req action.Request, answer *answerer) error {
 	if req.Program != "" && req.Program != c.Program {
 		return fmt.Errorf("%s runs ablate %s, and this run was planned by ablate %s: install the same version there, or name it with program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)

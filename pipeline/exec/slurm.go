@@ -12,6 +12,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
 
@@ -28,7 +29,7 @@ func (s Slurm) LogPath(k cache.Key) string { return Local{Logs: s.Cluster.Logs}.
 
 // Launch implements pipeline.Launcher. It adopts the job of an earlier
 // coordinator where there is one.
-func (s Slurm) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+func (s Slurm) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	w := &watch{slurm: s, request: req, progress: progress, ended: make(chan error, 1)}
 	s.Cluster.add(w)
 	select {

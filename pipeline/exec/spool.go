@@ -20,6 +20,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // batch is one submission: an array of tasks, each with one or more actions.
@@ -79,12 +80,12 @@ func (s spool) dir(b *batch) string { return filepath.Join(string(s), b.ID) }
 func taskFile(task int) string { return fmt.Sprintf("task-%d.json", task) }
 
 // write makes a batch's folder, its description last.
-func (s spool) write(b *batch, requests map[cache.Key]pipeline.Request) error {
+func (s spool) write(b *batch, requests map[cache.Key]action.Request) error {
 	if err := os.MkdirAll(s.dir(b), 0o755); err != nil {
 		return fmt.Errorf("making the spool folder: %w", err)
 	}
 	for i, keys := range b.Tasks {
-		var list []pipeline.Request
+		var list []action.Request
 		for _, k := range keys {
 			list = append(list, requests[k])
 		}
@@ -97,15 +98,15 @@ func (s spool) write(b *batch, requests map[cache.Key]pipeline.Request) error {
 
 // parcel is a batch as the text of a batch script.
 type parcel struct {
-	ID    string               `json:"id"`
-	Tasks [][]pipeline.Request `json:"tasks"`
+	ID    string             `json:"id"`
+	Tasks [][]action.Request `json:"tasks"`
 }
 
 // pack puts a batch into text that a shell passes on unchanged.
-func pack(b *batch, requests map[cache.Key]pipeline.Request) (string, error) {
+func pack(b *batch, requests map[cache.Key]action.Request) (string, error) {
 	p := parcel{ID: b.ID}
 	for _, keys := range b.Tasks {
-		var list []pipeline.Request
+		var list []action.Request
 		for _, k := range keys {
 			list = append(list, requests[k])
 		}

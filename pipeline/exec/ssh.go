@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // SSH launches actions on a list of hosts, with the system's ssh: its
@@ -55,7 +56,7 @@ const unreachable = 255
 
 // Launch implements pipeline.Launcher. A host that does not answer is passed
 // over.
-func (s *SSH) Launch(ctx context.Context, req pipeline.Request, progress func(pipeline.Progress)) error {
+func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	if n := req.Resources.GPUs; n > s.Config.GPUs {
 		return fmt.Errorf("it asks for %d GPUs, and executor %q says gpus = %d", n, s.Config.Label, s.Config.GPUs)
 	}
@@ -90,7 +91,7 @@ func (s *SSH) Launch(ctx context.Context, req pipeline.Request, progress func(pi
 }
 
 // on computes an action on one host.
-func (s *SSH) on(ctx context.Context, at *sshSlot, req pipeline.Request, log io.Writer, progress func(pipeline.Progress)) error {
+func (s *SSH) on(ctx context.Context, at *sshSlot, req action.Request, log io.Writer, progress func(pipeline.Progress)) error {
 	const alive = 15
 	cmd := osexec.CommandContext(context.WithoutCancel(ctx), "ssh", "-o", "BatchMode=yes", "-o", fmt.Sprintf("ServerAliveInterval=%d", alive), at.host, s.remote(at, req))
 	tail := &lastWords{to: log}
@@ -115,7 +116,7 @@ func (s *SSH) program() string {
 
 // remote is the command for the host's shell. The environment starts empty, as
 // every child's, but for what a process needs to live.
-func (s *SSH) remote(at *sshSlot, req pipeline.Request) string {
+func (s *SSH) remote(at *sshSlot, req action.Request) string {
 	words := []string{"exec", "env", "-i", `HOME="$HOME"`, `PATH="$PATH"`, `USER="$USER"`}
 	if s.Store != "" {
 		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))

@@ -11,6 +11,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // Graph is a study's instances in dependency order, each with its kind.
@@ -20,7 +21,7 @@ type Graph struct {
 	Nodes  []*Node // a topological order: by level, then in the study's order
 	Levels [][]*Node
 	byAddr map[addr.Instance]*Node
-	kinds  map[kindName]*pipeline.KindInfo
+	kinds  map[kindName]*action.Kind
 }
 
 type kindName struct{ block, typ string }
@@ -28,7 +29,7 @@ type kindName struct{ block, typ string }
 // node is one instance with its place in the graph. Set once by Build.
 type Node struct {
 	Instance *hcl.Instance
-	Kind     *pipeline.KindInfo
+	Kind     *action.Kind
 	Stage    pipeline.Stage
 	Needs    []Need // in the order of the spec
 	Users    []*Node
@@ -70,10 +71,10 @@ func Build(study *hcl.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	g := &Graph{
 		Study:  study,
 		byAddr: make(map[addr.Instance]*Node, len(study.Instances)),
-		kinds:  make(map[kindName]*pipeline.KindInfo, len(kinds)),
+		kinds:  make(map[kindName]*action.Kind, len(kinds)),
 	}
 	for _, k := range kinds {
-		g.kinds[kindName{k.Block, k.Type}] = pipeline.NewKind(k)
+		g.kinds[kindName{k.Block, k.Type}] = action.NewKind(k)
 	}
 	all := make([]*Node, len(study.Instances))
 	for i, inst := range study.Instances {
@@ -88,7 +89,7 @@ func Build(study *hcl.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	return g, g.validate()
 }
 
-func (g *Graph) kindOf(inst *hcl.Instance) *pipeline.KindInfo {
+func (g *Graph) kindOf(inst *hcl.Instance) *action.Kind {
 	s := inst.Address.Stage
 	k := g.kinds[kindName{s.Block, s.Type}]
 	if k == nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // candidates is how many of a kind's newest entries an explanation looks at.
@@ -23,7 +23,7 @@ const comparisons = 20000
 // explainer finds the cached entry nearest to a step and names what differs.
 type explainer struct {
 	planner *Planner
-	past    map[*pipeline.KindInfo][]pastAction
+	past    map[*action.Kind][]pastAction
 	limit   int // how many of others' pasts each step is compared with
 }
 
@@ -37,7 +37,7 @@ type pastAction struct {
 
 // giveReasons fills in why each step has its action.
 func (p *Planner) giveReasons(ctx context.Context, steps []*Task) error {
-	x := explainer{planner: p, past: make(map[*pipeline.KindInfo][]pastAction)}
+	x := explainer{planner: p, past: make(map[*action.Kind][]pastAction)}
 	unexplained := 1
 	for _, s := range steps {
 		if s.Status == Run || s.Status == Resume {
@@ -66,7 +66,7 @@ func (p *Planner) giveReasons(ctx context.Context, steps []*Task) error {
 
 // Explain compares a step with the nearest entry that is not its own.
 func (p *Planner) Explain(ctx context.Context, s *Task) (Reason, error) {
-	x := explainer{planner: p, past: make(map[*pipeline.KindInfo][]pastAction), limit: candidates}
+	x := explainer{planner: p, past: make(map[*action.Kind][]pastAction), limit: candidates}
 	return x.reason(ctx, s)
 }
 
@@ -125,7 +125,7 @@ func (x *explainer) reason(ctx context.Context, s *Task) (Reason, error) {
 	return Reason{Text: changeText(changes), Nearest: nearest, Changes: changes}, nil
 }
 
-func (x *explainer) load(ctx context.Context, kind *pipeline.KindInfo) ([]pastAction, error) {
+func (x *explainer) load(ctx context.Context, kind *action.Kind) ([]pastAction, error) {
 	if past, ok := x.past[kind]; ok {
 		return past, nil
 	}
@@ -214,7 +214,7 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Task, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(pipeline.OrEmpty(old.notes), pipeline.OrEmpty(s.About.recipe.Notes)) {
+	for _, d := range cache.Diff(action.OrEmpty(old.notes), action.OrEmpty(s.About.recipe.Notes)) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.told()
@@ -232,7 +232,7 @@ func (d difference) told() string {
 	if d.swap {
 		return d.Path[1]
 	}
-	return pipeline.JoinPath(d.Path)
+	return action.JoinPath(d.Path)
 }
 
 // tell puts what differs into words.

@@ -10,6 +10,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 )
 
@@ -178,7 +179,7 @@ func (s *Task) recall() error {
 	if err != nil {
 		return fmt.Errorf("describing %s again: %w", s.Address, err)
 	}
-	if about.Ingredients.Key(pipeline.KeyDomain) != s.Key {
+	if about.Ingredients.Key(action.KeyDomain) != s.Key {
 		return fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
 	}
 	s.About = about

@@ -10,6 +10,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 )
 
@@ -167,7 +168,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
 		return nil
 	}
 	in, _, _ := p.Inputs(plan, s)
-	states := pipeline.StatesOf(p.near(), s.Node.Kind.Kind, pipeline.ClassOf(s.Node.Stage), s.Address)
+	states := action.StatesOf(p.near(), s.Node.Kind.Kind, action.ClassOf(s.Node.Stage), s.Address)
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
@@ -197,7 +198,7 @@ func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bo
 		return false, err
 	}
 	s.Absent = len(in.Absent)
-	s.Key = s.About.Ingredients.Key(pipeline.KeyDomain)
+	s.Key = s.About.Ingredients.Key(action.KeyDomain)
 	if s.Node.Kind.Definition {
 		s.self = []pipeline.Input{s.input()}
 	}
@@ -211,7 +212,7 @@ func (p *Planner) about(n *graph.Node, in pipeline.Inputs) (*Description, error)
 		return nil, err
 	}
 	ref := n.Kind.Ref(n.Stage)
-	return &Description{recipe, ref, pipeline.Ingredients(ref, recipe, p.numericsClass(n), len(in.Absent))}, nil
+	return &Description{recipe, ref, action.Ingredients(ref, recipe, p.numericsClass(n), len(in.Absent))}, nil
 }
 
 // inputs collects what a step refers to. waits lists the addresses whose

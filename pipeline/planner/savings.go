@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // Saved is what cached trials spare a run, as their provenance has it.
@@ -48,7 +48,7 @@ func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 // provenance is not here.
 func Took(ctx context.Context, store cache.Store, e cache.Entry) (seconds float64, ok bool) {
 	raw, err := cache.ReadAll(ctx, store, e.Provenance)
-	var p pipeline.Provenance
+	var p action.Provenance
 	if err != nil || json.Unmarshal(raw, &p) != nil {
 		return 0, false
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"ablate/cache"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 )
 
 // SavedStep is a step of a plan that was written down, to be carried out as it
@@ -89,7 +89,7 @@ func (s *Task) moved(old SavedTask) string {
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {
-		fields = append(fields, pipeline.JoinPath(d.Path))
+		fields = append(fields, action.JoinPath(d.Path))
 	}
 	return strings.Join(fields, ", ")
 }

@@ -12,6 +12,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -19,7 +20,7 @@ import (
 // entry is published.
 type Launcher interface {
 	// Launch returns ErrLeft when the action goes on without this process.
-	Launch(ctx context.Context, r pipeline.Request, progress func(pipeline.Progress)) error
+	Launch(ctx context.Context, r action.Request, progress func(pipeline.Progress)) error
 	// LogPath is where the action's log is kept.
 	LogPath(k cache.Key) string
 }
@@ -41,7 +42,7 @@ type Executor struct {
 type Runner struct {
 	Planner   *planner.Planner
 	Launcher  Launcher
-	Host      pipeline.Host
+	Host      action.Host
 	Log       *slog.Logger
 	Jobs      int                 // actions at once on this machine; 0 means one per core
 	Executors map[string]Executor // by label, beside this machine
@@ -96,7 +97,7 @@ func (r *Runner) jobs() int {
 func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, progress func(pipeline.Progress)) error {
 	n := s.Node
 	in, _, _ := r.Planner.Inputs(plan, s)
-	a := &pipeline.ActionRun{
+	a := &action.Execution{
 		Address: s.Address, Kind: n.Kind.Kind, Stage: n.Stage, Inputs: in,
 		Strict: r.Planner.Graph.Study.Numerics == "strict",
 		Key:    s.Key, Frozen: s.About.Ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
@@ -109,7 +110,7 @@ func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Tas
 		_, err := a.Do(ctx)
 		return err
 	}
-	req, err := pipeline.NewRequest(a, r.Planner.Graph.Study.Dir)
+	req, err := action.NewRequest(a, r.Planner.Graph.Study.Dir)
 	if err != nil {
 		return err
 	}

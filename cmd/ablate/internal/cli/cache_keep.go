@@ -13,6 +13,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -317,7 +318,7 @@ func statesOf(ctx context.Context, store *cache.Local, s *planner.Task) ([]cache
 			return nil, err
 		}
 		raw, err := cache.ReadAll(ctx, store, e.Provenance)
-		var p pipeline.Provenance
+		var p action.Provenance
 		if err != nil || json.Unmarshal(raw, &p) != nil || p.Address == s.Address { // whose is not known goes, too
 			out = append(out, e)
 		}

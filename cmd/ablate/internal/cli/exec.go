@@ -14,6 +14,7 @@ import (
 	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/exec"
 )
 
@@ -46,7 +47,7 @@ func (g *globals) execCommand() *cobra.Command {
 				os.Stdout = os.Stderr // what a library prints belongs into the log
 			}
 			child := exec.Child{
-				Kinds: g.app.Kinds, Store: seen, Memo: store.Memo(digest), Host: pipeline.ThisHost(digest), Program: programVersion(digest),
+				Kinds: g.app.Kinds, Store: seen, Memo: store.Memo(digest), Host: action.ThisHost(digest), Program: programVersion(digest),
 				Sources: func(dir string) (pipeline.Sources, error) {
 					lock, list := hcl.ReadLock(dir)
 					return remoteSources(dir, lock, nil, store), append(list, lock.Damaged...).Err()

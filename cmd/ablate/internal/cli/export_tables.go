@@ -15,7 +15,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/hcl/addr"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -245,7 +245,7 @@ func metricsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*ta
 }
 
 // provenance reads who computed a cached step.
-func provenance(ctx context.Context, store cache.Store, s *planner.Task) (p pipeline.Provenance, err error) {
+func provenance(ctx context.Context, store cache.Store, s *planner.Task) (p action.Provenance, err error) {
 	raw, err := cache.ReadAll(ctx, store, s.Entry.Provenance)
 	if err == nil {
 		err = json.Unmarshal(raw, &p)

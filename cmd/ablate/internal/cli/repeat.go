@@ -15,7 +15,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/hcl/addr"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -55,7 +55,7 @@ func (g *globals) repeat(ctx context.Context, typed string, jobs int, mode strin
 	if err := restore(ctx, w.store, s, scratch, again); err != nil {
 		return fmt.Errorf("bringing back what was collected: %w", err)
 	}
-	e.Executable, e.Host, e.Time = w.executable, pipeline.ThisHost(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
+	e.Executable, e.Host, e.Time = w.executable, action.ThisHost(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
 	if err := w.store.AddEvidence(s.Key, e); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
-	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/exec"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
@@ -274,7 +274,7 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 		return nil, err
 	}
 	return &run.Runner{
-		Planner: w.planner, Host: pipeline.ThisHost(w.executable), Log: log,
+		Planner: w.planner, Host: action.ThisHost(w.executable), Log: log,
 		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
 		Launcher: exec.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),

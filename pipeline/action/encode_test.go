@@ -1,4 +1,4 @@
-package pipeline
+package action
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // everything is a spec with a field of each form.
@@ -43,9 +44,9 @@ type arms struct {
 
 func (*everything) Validate() diag.List { return nil }
 
-func (*everything) Describe(Inputs) (Recipe, error) { return Recipe{}, nil }
+func (*everything) Describe(pipeline.Inputs) (pipeline.Recipe, error) { return pipeline.Recipe{}, nil }
 
-func (*everything) Run(context.Context, *Env) error { return nil }
+func (*everything) Run(context.Context, *pipeline.Env) error { return nil }
 
 func pristine() *everything {
 	one := 1.0

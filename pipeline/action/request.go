@@ -1,4 +1,4 @@
-package pipeline
+package action
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl"
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 )
 
 // Request is an action as a document: what a child process or another machine
@@ -20,7 +21,7 @@ type Request struct {
 	Block       string                    `json:"block"`
 	Type        string                    `json:"type"`
 	Spec        json.RawMessage           `json:"spec"`
-	Study       StudyInfo                 `json:"study"`
+	Study       pipeline.StudyInfo        `json:"study"`
 	Dir         string                    `json:"dir"`
 	Strict      bool                      `json:"strict,omitempty"`
 	Key         cache.Key                 `json:"key"`
@@ -63,7 +64,7 @@ func (r Request) InputKeys() []cache.Key {
 }
 
 // request freezes an action that a child is to run.
-func NewRequest(a *ActionRun, dir string) (Request, error) {
+func NewRequest(a *Execution, dir string) (Request, error) {
 	spec, err := json.Marshal(a.Stage)
 	if err != nil {
 		return Request{}, fmt.Errorf("writing the spec of %s: %w", a.Address, err)
@@ -74,7 +75,7 @@ func NewRequest(a *ActionRun, dir string) (Request, error) {
 		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads, Trace: a.Trace,
 		Again: a.Kind.Program,
 	}
-	if p, ok := a.Stage.(Passing); ok {
+	if p, ok := a.Stage.(pipeline.Passing); ok {
 		r.Passes = p.Passes()
 	}
 	for attr, refs := range a.Inputs.Refs {
@@ -94,13 +95,13 @@ func NewRequest(a *ActionRun, dir string) (Request, error) {
 
 // Open rebuilds the action from its document with this program's kinds. The
 // caller adds store, log, progress and clock.
-func (r Request) Open(kinds []Kind, sources Sources, memo Memo) (*ActionRun, error) {
+func (r Request) Open(kinds []pipeline.Kind, sources pipeline.Sources, memo pipeline.Memo) (*Execution, error) {
 	kind, stage, err := revive(kinds, r.Block, r.Type, r.Spec)
 	if err != nil {
 		return nil, err
 	}
 	r.Study.Dir = r.Dir
-	in := Inputs{Study: r.Study, Refs: make(map[string][]Input, len(r.Inputs)), Sources: sources, Memo: memo}
+	in := pipeline.Inputs{Study: r.Study, Refs: make(map[string][]pipeline.Input, len(r.Inputs)), Sources: sources, Memo: memo}
 	for attr, refs := range r.Inputs {
 		for _, ri := range refs {
 			input, err := ri.open(kinds, in)
@@ -110,41 +111,41 @@ func (r Request) Open(kinds []Kind, sources Sources, memo Memo) (*ActionRun, err
 			in.Refs[attr] = append(in.Refs[attr], input)
 		}
 	}
-	return &ActionRun{
+	return &Execution{
 		Address: r.Address, Kind: kind, Stage: stage, Inputs: in, Strict: r.Strict,
 		Key: r.Key, Frozen: r.Ingredients, Threads: r.Threads, Trace: r.Trace,
 	}, nil
 }
 
-func (ri RequestInput) open(kinds []Kind, around Inputs) (Input, error) {
+func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipeline.Input, error) {
 	kind, stage, err := revive(kinds, ri.Block, ri.Type, ri.Spec)
 	if err != nil {
-		return Input{}, err
+		return pipeline.Input{}, err
 	}
-	input := Input{
+	input := pipeline.Input{
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Stage: stage,
-		Ref:       NewRef(kind, newEncoder(kind.New()).encode(stage)),
+		Ref:       pipeline.NewRef(kind, newEncoder(kind.New()).encode(stage)),
 		Artifacts: ri.Artifacts,
 	}
 	if kind.Definition {
 		around.Refs = nil
 		if input.Recipe, err = stage.Describe(around); err != nil {
-			return Input{}, fmt.Errorf("describing %s: %w", ri.Address, err)
+			return pipeline.Input{}, fmt.Errorf("describing %s: %w", ri.Address, err)
 		}
 	}
 	return input, nil
 }
 
-func revive(kinds []Kind, block, typ string, spec json.RawMessage) (Kind, Stage, error) {
+func revive(kinds []pipeline.Kind, block, typ string, spec json.RawMessage) (pipeline.Kind, pipeline.Stage, error) {
 	for _, k := range kinds {
 		if k.Block != block || k.Type != typ {
 			continue
 		}
 		stage := k.New()
 		if err := json.Unmarshal(spec, stage); err != nil {
-			return Kind{}, nil, fmt.Errorf("reading the spec of a %s %q stage: %w", block, typ, err)
+			return pipeline.Kind{}, nil, fmt.Errorf("reading the spec of a %s %q stage: %w", block, typ, err)
 		}
 		return k, stage, nil
 	}
-	return Kind{}, nil, fmt.Errorf("this program has no %s stage of type %q", block, typ)
+	return pipeline.Kind{}, nil, fmt.Errorf("this program has no %s stage of type %q", block, typ)
 }

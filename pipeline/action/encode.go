@@ -1,4 +1,4 @@
-package pipeline
+package action
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/spec"
+	"ablate/pipeline"
 )
 
 // encoder turns specs of one kind into values for keys.
@@ -22,12 +23,12 @@ type encoder struct {
 	defaults cache.Value   // the same, encoded with nothing left out
 }
 
-func newEncoder(pristine Stage) *encoder {
+func newEncoder(pristine pipeline.Stage) *encoder {
 	v := reflect.ValueOf(pristine).Elem()
 	return &encoder{pristine: v, defaults: encodeStruct(v, reflect.Value{})}
 }
 
-func (e *encoder) encode(s Stage) cache.Value {
+func (e *encoder) encode(s pipeline.Stage) cache.Value {
 	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine)
 }
 

@@ -1,10 +1,11 @@
-package pipeline
+package action
 
 import (
 	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 )
 
 // keyDomain separates keys of actions from every other hash, and carries the
@@ -13,7 +14,7 @@ const KeyDomain = "ablate action v1"
 
 // ingredients is the full description of an action: what its key hashes and
 // what explain compares.
-func Ingredients(ref Ref, r Recipe, class string, absent int) cache.Value {
+func Ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
 		{Name: "block", Value: cache.String(ref.Block)},
 		{Name: "code", Value: OrEmpty(r.Code)},

@@ -1,25 +1,25 @@
-package pipeline
+package action
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 )
 
 // ActionRun computes one instance and publishes its entry. The same code runs
 // in the coordinator, for light instances, and in a child process.
-type ActionRun struct {
+type Execution struct {
 	Address addr.Instance
-	Kind    Kind
-	Stage   Stage
-	Inputs  Inputs
+	Kind    pipeline.Kind
+	Stage   pipeline.Stage
+	Inputs  pipeline.Inputs
 	Strict  bool        // the numerics class is part of the key
 	Key     cache.Key   // as planned
 	Frozen  cache.Value // the ingredients as planned
@@ -29,7 +29,7 @@ type ActionRun struct {
 
 	Store    cache.Store
 	Log      *slog.Logger
-	Progress func(Progress)
+	Progress func(pipeline.Progress)
 	Clock    func() time.Time
 
 	mixed string // another numerics class that the result rests on
@@ -37,7 +37,7 @@ type ActionRun struct {
 
 // Do recomputes the key with its own code, runs the stage, and publishes. It
 // returns the entry that the store holds afterwards.
-func (a *ActionRun) Do(ctx context.Context) (cache.Entry, error) {
+func (a *Execution) Do(ctx context.Context) (cache.Entry, error) {
 	recipe, err := a.check()
 	if err != nil {
 		return cache.Entry{}, err
@@ -51,12 +51,12 @@ func (a *ActionRun) Do(ctx context.Context) (cache.Entry, error) {
 }
 
 // check refuses to compute under a key that this program would not give.
-func (a *ActionRun) check() (Recipe, error) {
+func (a *Execution) check() (pipeline.Recipe, error) {
 	recipe, err := a.Stage.Describe(a.Inputs)
 	if err != nil {
-		return Recipe{}, err
+		return pipeline.Recipe{}, err
 	}
-	ref := NewRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
+	ref := pipeline.NewRef(a.Kind, newEncoder(a.Kind.New()).encode(a.Stage))
 	class := ""
 	if a.Strict {
 		class = ClassOf(a.Stage)
@@ -69,29 +69,29 @@ func (a *ActionRun) check() (Recipe, error) {
 	for _, d := range cache.Diff(a.Frozen, mine) {
 		fields = append(fields, strings.Join(d.Path, "."))
 	}
-	return Recipe{}, fmt.Errorf("%s changed between planning and running (%s): plan and run again",
+	return pipeline.Recipe{}, fmt.Errorf("%s changed between planning and running (%s): plan and run again",
 		a.Address, strings.Join(fields, ", "))
 }
 
-func ClassOf(s Stage) string {
-	if c, ok := s.(Classed); ok {
+func ClassOf(s pipeline.Stage) string {
+	if c, ok := s.(pipeline.Classed); ok {
 		return c.NumericsClass()
 	}
 	return ""
 }
 
 // run executes the stage and checks that it made what it promised.
-func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, error) {
+func (a *Execution) run(ctx context.Context, recipe pipeline.Recipe) ([]cache.Artifact, error) {
 	out := &outputs{ctx: ctx, store: a.Store, promised: recipe.Outputs}
 	defer out.abort()
 	class := ClassOf(a.Stage)
-	env := &Env{
+	env := &pipeline.Env{
 		Address: a.Address, Key: a.Key, Inputs: a.Inputs, Log: a.Log, Threads: a.Threads, Trace: a.Trace,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return a.Store.Open(ctx, d) },
 		Map:      func(d cache.Digest) (*cache.Mapped, error) { return a.Store.Map(ctx, d) },
 		Create:   out.create,
 		Progress: a.Progress,
-		Warn:     func(text string) { a.Progress(Progress{Warning: text}) },
+		Warn:     func(text string) { a.Progress(pipeline.Progress{Warning: text}) },
 		Mixed:    func(class string) { a.mixed = class },
 		States:   &stateStore{store: a.Store, kind: a.Kind, class: class, address: a.Address, host: a.Host, clock: a.Clock},
 	}
@@ -107,7 +107,7 @@ func (a *ActionRun) run(ctx context.Context, recipe Recipe) ([]cache.Artifact, e
 	return out.finish()
 }
 
-func (a *ActionRun) publish(ctx context.Context, r Recipe, made []cache.Artifact, started time.Time) (cache.Entry, error) {
+func (a *Execution) publish(ctx context.Context, r pipeline.Recipe, made []cache.Artifact, started time.Time) (cache.Entry, error) {
 	doc, err := cache.WriteJSON(ctx, a.Store, document(a.Frozen, r.Notes, a.Address))
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
@@ -133,71 +133,4 @@ func (a *ActionRun) publish(ctx context.Context, r Recipe, made []cache.Artifact
 		return cache.Entry{}, fmt.Errorf("publishing the entry: %w", err)
 	}
 	return entry, nil
-}
-
-// outputs are the artifacts that a stage creates. Used by one goroutine.
-type outputs struct {
-	ctx      context.Context
-	store    cache.Store
-	promised []Output
-	made     []cache.Artifact
-	open     []*outputWriter
-}
-
-type outputWriter struct {
-	cache.Writer
-	name string
-	to   *outputs
-	done bool
-}
-
-func (o *outputs) create(name string) (io.WriteCloser, error) {
-	i := slices.IndexFunc(o.promised, func(p Output) bool { return p.Name == name })
-	if i < 0 {
-		panic("pipeline: stage creates " + name + ", which it did not promise")
-	}
-	w, err := o.store.Create(o.ctx, o.promised[i].MediaType)
-	if err != nil {
-		return nil, err
-	}
-	ow := &outputWriter{Writer: w, name: name, to: o}
-	o.open = append(o.open, ow)
-	return ow, nil
-}
-
-// Close commits the blob.
-func (w *outputWriter) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	digest, size, err := w.Commit()
-	if err != nil {
-		return fmt.Errorf("storing %s: %w", w.name, err)
-	}
-	i := slices.IndexFunc(w.to.promised, func(p Output) bool { return p.Name == w.name })
-	w.to.made = append(w.to.made, cache.Artifact{
-		Name: w.name, MediaType: w.to.promised[i].MediaType, Digest: digest, Size: size,
-	})
-	return nil
-}
-
-// finish returns the artifacts sorted by name; a promised one that is missing
-// is a bug of the stage.
-func (o *outputs) finish() ([]cache.Artifact, error) {
-	slices.SortFunc(o.made, func(a, b cache.Artifact) int { return strings.Compare(a.Name, b.Name) })
-	for _, p := range o.promised {
-		if !p.Optional && !slices.ContainsFunc(o.made, func(a cache.Artifact) bool { return a.Name == p.Name }) {
-			return nil, fmt.Errorf("the stage ended without its output %q", p.Name)
-		}
-	}
-	return o.made, nil
-}
-
-func (o *outputs) abort() {
-	for _, w := range o.open {
-		if !w.done {
-			w.Abort()
-		}
-	}
 }

@@ -1,0 +1,96 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
+
+// stateStore keeps states as entries of a store.
+type stateStore struct {
+	store   cache.Store
+	kind    pipeline.Kind
+	class   string
+	address addr.Instance
+	host    Host
+	clock   func() time.Time
+}
+
+// Class is the numerics class of what is kept here.
+func (s *stateStore) Class() string { return s.class }
+
+// Find looks entries up, in order.
+func (s *stateStore) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	found, err := s.store.Lookup(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("looking for states: %w", err)
+	}
+	return found, nil
+}
+
+// Read returns an artifact's bytes.
+func (s *stateStore) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
+	return cache.ReadAll(ctx, s.store, d)
+}
+
+// Open reads an artifact as a stream, which the caller closes.
+func (s *stateStore) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
+	return s.store.Open(ctx, d)
+}
+
+// Keep publishes a state. what is the description that the key is the hash of.
+// Losing the race is no error: the entry that won is returned.
+func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...pipeline.Piece) (cache.Entry, error) {
+	e := cache.Entry{Key: key, Block: pipeline.StateBlock, Type: s.kind.Type, Class: s.class, Created: s.clock().UTC()}
+	for _, p := range pieces {
+		a, err := s.write(ctx, p)
+		if err != nil {
+			return cache.Entry{}, fmt.Errorf("storing %s: %w", p.Name, err)
+		}
+		e.Artifacts = append(e.Artifacts, a)
+	}
+	var err error
+	if e.Ingredients, err = cache.WriteJSON(ctx, s.store, document(what, cache.Value{}, s.address)); err != nil {
+		return cache.Entry{}, fmt.Errorf("storing a state's description: %w", err)
+	}
+	e.Provenance, err = cache.WriteJSON(ctx, s.store, Provenance{Address: s.address, Host: s.host, Class: s.class, Finished: e.Created})
+	if err != nil {
+		return cache.Entry{}, fmt.Errorf("storing a state's provenance: %w", err)
+	}
+	if e, err = s.store.Publish(ctx, e); err != nil {
+		return cache.Entry{}, fmt.Errorf("publishing a state: %w", err)
+	}
+	return e, nil
+}
+
+func (s *stateStore) write(ctx context.Context, p pipeline.Piece) (cache.Artifact, error) {
+	w, err := s.store.Create(ctx, p.MediaType)
+	if err != nil {
+		return cache.Artifact{}, err
+	}
+	if err := p.Write(w); err != nil {
+		return cache.Artifact{}, errors.Join(err, w.Abort())
+	}
+	d, size, err := w.Commit()
+	return cache.Artifact{Name: p.Name, MediaType: p.MediaType, Digest: d, Size: size}, err
+}
+
+// Drop gives up artifacts that can be computed again.
+func (s *stateStore) Drop(ctx context.Context, ds ...cache.Digest) error {
+	return s.store.Evict(ctx, ds...)
+}
+
+// StatesOf finds the states of an instance. It keeps none: whoever computes
+// does.
+func StatesOf(store cache.Store, kind pipeline.Kind, class string, at addr.Instance) pipeline.States {
+	return &stateStore{store: store, kind: kind, class: class, address: at}
+}
