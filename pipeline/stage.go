@@ -1,7 +1,8 @@
-// Package pipeline turns a loaded study into a plan and a plan into artifacts.
+// Package pipeline is the contract between stages and the machinery below it in
+// this folder, which turns a loaded study into a plan and a plan into artifacts.
 //
-// It knows stages only through the contract in this file: main hands it the
-// list of kinds. It never imports stages, GoMLX or gonum.
+// It imports none of that machinery, and neither do stages: main hands the list
+// of kinds to package graph.
 package pipeline
 
 import (

@@ -20,7 +20,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 	"ablate/pipeline/run"
 )
 
@@ -110,7 +110,7 @@ type globals struct {
 	shown      *view.View  // made on first use
 	configured *hcl.Config // read on first use
 
-	idle exec.Idle // children of run
+	idle launch.Idle // children of run
 
 	asked time.Time            // when logs last asked Slurm's queue
 	jobs  map[cache.Key]string // what it answered

@@ -15,7 +15,7 @@ import (
 	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 )
 
 // execCommand is the child process of a run. It is hidden: its input is a
@@ -46,7 +46,7 @@ func (g *globals) execCommand() *cobra.Command {
 			if answers == os.Stdout {
 				os.Stdout = os.Stderr // what a library prints belongs into the log
 			}
-			child := exec.Child{
+			child := launch.Child{
 				Kinds: g.app.Kinds, Store: seen, Memo: store.Memo(digest), Host: action.ThisHost(digest), Program: programVersion(digest),
 				Sources: func(dir string) (pipeline.Sources, error) {
 					lock, list := hcl.ReadLock(dir)
@@ -86,18 +86,18 @@ func (g *globals) through(ctx context.Context, store *cache.Local, through bool)
 func (g *globals) serveAllocation(ctx context.Context, spool string, through bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer onTimeLimit(func() { cancel(exec.ErrTimeLimit) })()
+	defer onTimeLimit(func() { cancel(launch.ErrTimeLimit) })()
 	log := slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime}))
 	err := g.serveBatch(ctx, spool, through, log)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, exec.ErrStopped):
+	case errors.Is(err, launch.ErrStopped):
 		log.Info("stopped", "error", err)
-		return exitError{exec.ExitStopped}
-	case errors.Is(err, exec.ErrUnseen):
+		return exitError{launch.ExitStopped}
+	case errors.Is(err, launch.ErrUnseen):
 		log.Error("the store is not visible here", "error", err)
-		return exitError{exec.ExitUnseen}
+		return exitError{launch.ExitUnseen}
 	}
 	log.Error("failed", "error", err)
 	return exitError{ExitError}
@@ -105,7 +105,7 @@ func (g *globals) serveAllocation(ctx context.Context, spool string, through boo
 
 func (g *globals) serveBatch(ctx context.Context, spool string, through bool, log *slog.Logger) error {
 	if _, err := os.Stat(spool); !through && err != nil { // before a store is made where none should be
-		return fmt.Errorf("%w: %w", exec.ErrUnseen, err)
+		return fmt.Errorf("%w: %w", launch.ErrUnseen, err)
 	}
 	store, err := g.openStore()
 	if err != nil {
@@ -118,7 +118,7 @@ func (g *globals) serveBatch(ctx context.Context, spool string, through bool, lo
 	command := []string{program, "exec"}
 	if through {
 		command = append(command, "--through")
-		if spool, err = exec.Unpack(g.app.Stdin, store.Dir()); err != nil {
+		if spool, err = launch.Unpack(g.app.Stdin, store.Dir()); err != nil {
 			return err
 		}
 	}
@@ -126,9 +126,9 @@ func (g *globals) serveBatch(ctx context.Context, spool string, through bool, lo
 	if err != nil {
 		return err
 	}
-	return exec.Node{
+	return launch.Node{
 		Spool: spool, Environ: g.app.Environ, Log: log,
-		Local: exec.Local{Command: command, Environ: g.app.Environ, Logs: store.LogDir(), Through: through},
+		Local: launch.Local{Command: command, Environ: g.app.Environ, Logs: store.LogDir(), Through: through},
 		Published: func(ctx context.Context, k cache.Key) (bool, error) {
 			found, err := seen.Lookup(ctx, k)
 			return err == nil && found[0].OK && len(found[0].Absent) == 0, err

@@ -12,13 +12,13 @@ import (
 	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/hcl/diag"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 	"ablate/pipeline/run"
 )
 
 // executors makes the launchers that a study asks for. The cluster is nil when
 // none of them is Slurm's.
-func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor, *exec.Cluster, error) {
+func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor, *launch.Cluster, error) {
 	c, err := g.config()
 	if err != nil {
 		return nil, nil, err
@@ -30,7 +30,7 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor,
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the running program: %w", err)
 	}
-	var cluster *exec.Cluster
+	var cluster *launch.Cluster
 	out := make(map[string]run.Executor)
 	for _, label := range w.labels() {
 		e := c.Executors[label]
@@ -45,9 +45,9 @@ func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor,
 			if detach { // nobody waits: the array's limit holds them back
 				slots = max(slots, len(w.graph.Study.Instances))
 			}
-			out[label] = run.Executor{Launcher: exec.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
+			out[label] = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
 		case "ssh":
-			s := &exec.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
+			s := &launch.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
 				Version: programVersion(w.executable), Environ: g.app.Environ, Lease: w.lease}
 			if s.Store == "" && e.Shared {
 				s.Store = w.store.Dir()
@@ -86,7 +86,7 @@ func (w *workspace) apart(label string, l run.Launcher) (run.Launcher, error) {
 	if w.remote == nil {
 		return nil, fmt.Errorf("executor %q has shared = false, so its results travel by a remote, and there is none: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
-	return exec.Apart{
+	return launch.Apart{
 		Launcher: l,
 		Send: func(ctx context.Context, keys ...cache.Key) error {
 			found, err := w.store.Lookup(ctx, keys...)
@@ -105,7 +105,7 @@ func (w *workspace) apart(label string, l run.Launcher) (run.Launcher, error) {
 }
 
 // cluster follows this user's jobs in Slurm.
-func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
+func (g *globals) cluster(w *workspace) (*launch.Cluster, error) {
 	program, err := executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding the running program: %w", err)
@@ -118,7 +118,7 @@ func (g *globals) cluster(w *workspace) (*exec.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the store: %w", err)
 	}
-	c := &exec.Cluster{
+	c := &launch.Cluster{
 		Store: dir, Logs: w.store.LogDir(), Program: program, Version: programVersion(w.executable), Log: log,
 		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			found, err := w.store.Lookup(ctx, keys...)
@@ -150,15 +150,15 @@ func (w *workspace) lease(name string) (release func() error, ok bool, err error
 }
 
 // machine is what actions may take of this machine.
-func (g *globals) machine(ctx context.Context, w *workspace) *exec.Machine {
+func (g *globals) machine(ctx context.Context, w *workspace) *launch.Machine {
 	named := false
 	for _, kv := range g.app.Environ {
 		named = named || strings.HasPrefix(kv, "CUDA_VISIBLE_DEVICES=")
 	}
-	m := &exec.Machine{Memory: exec.FreeMemory, Lease: w.lease}
+	m := &launch.Machine{Memory: launch.FreeMemory, Lease: w.lease}
 	for _, inst := range w.graph.Study.Instances {
 		if inst.Runtime.Resources.GPUs > 0 { // nobody else needs to know
-			m.GPUs = exec.GPUs(ctx, g.environ("CUDA_VISIBLE_DEVICES"), named)
+			m.GPUs = launch.GPUs(ctx, g.environ("CUDA_VISIBLE_DEVICES"), named)
 			break
 		}
 	}

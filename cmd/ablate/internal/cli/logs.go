@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 )
 
 // followEvery is how often a followed log is looked at.
@@ -38,7 +38,7 @@ func (g *globals) logsCommand() *cobra.Command {
 			if s.Key.IsZero() {
 				return fmt.Errorf("%s has no log yet: it %s", s.Address, s.Reason.Text)
 			}
-			f, err := os.Open(exec.Local{Logs: w.store.LogDir()}.LogPath(s.Key))
+			f, err := os.Open(launch.Local{Logs: w.store.LogDir()}.LogPath(s.Key))
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s has no log: it was not computed on this store, or not in a process of its own", s.Address)
 			}

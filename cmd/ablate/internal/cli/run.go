@@ -17,7 +17,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/pipeline/action"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
@@ -135,7 +135,7 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *planner.Plan
 	if err != nil {
 		return summary, drain, err
 	}
-	var cluster *exec.Cluster
+	var cluster *launch.Cluster
 	if runner.Executors, cluster, err = g.executors(w, detach); err != nil {
 		return summary, drain, err
 	}
@@ -276,7 +276,7 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 	return &run.Runner{
 		Planner: w.planner, Host: action.ThisHost(w.executable), Log: log,
 		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
-		Launcher: exec.Local{
+		Launcher: launch.Local{
 			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
 			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir), Machine: g.machine(ctx, w), Idle: &g.idle,
 		},

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 )
 
@@ -31,7 +31,7 @@ func (g *globals) statusCommand() *cobra.Command {
 }
 
 func (g *globals) status(w *workspace, plan *planner.Plan) {
-	logs := exec.Local{Logs: w.store.LogDir()}
+	logs := launch.Local{Logs: w.store.LogDir()}
 	states := []string{"cached", "running", "submitted", "left", "waiting"}
 	jobs := g.live(w)
 	counts := make(map[string]int)

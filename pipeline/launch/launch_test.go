@@ -1,4 +1,4 @@
-package exec_test
+package launch_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
-	"ablate/pipeline/exec"
+	"ablate/pipeline/launch"
 	"ablate/pipeline/source"
 )
 
@@ -38,9 +38,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func launch(ctx context.Context, t *testing.T, role string) (exec.Local, error) {
+func launched(ctx context.Context, t *testing.T, role string) (launch.Local, error) {
 	t.Helper()
-	l := exec.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=" + role, "GODEBUG=secret"}, Logs: t.TempDir()}
+	l := launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=" + role, "GODEBUG=secret"}, Logs: t.TempDir()}
 	return l, l.Launch(ctx, action.Request{Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}, func(pipeline.Progress) {})
 }
 
@@ -48,7 +48,7 @@ func TestChildrenThatDieAreReported(t *testing.T) {
 	for role, want := range map[string]string{
 		"/silent": "ended without an answer", "/crash": "exit status 7", "/noise": "reading the child's answer",
 	} {
-		l, err := launch(context.Background(), t, role)
+		l, err := launched(context.Background(), t, role)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "train.lm.x") {
 			t.Errorf("%s: %v, want %q and the address", role, err, want)
 		}
@@ -63,7 +63,7 @@ func TestStoppingClosesStdin(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(200*time.Millisecond, cancel)
 	started := time.Now()
-	if _, err := launch(ctx, t, "/hang"); err == nil || time.Since(started) > 10*time.Second {
+	if _, err := launched(ctx, t, "/hang"); err == nil || time.Since(started) > 10*time.Second {
 		t.Errorf("a stopped child ends with %v after %s", err, time.Since(started))
 	}
 }
@@ -97,7 +97,7 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Child{
+	child := launch.Child{
 		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, New: func() pipeline.Stage { return &note{} }}},
 		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
 		Sources: func(string) (pipeline.Sources, error) { return source.Folder{}, nil },

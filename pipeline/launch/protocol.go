@@ -1,4 +1,4 @@
-// Package exec runs actions in processes of their own: ablate exec on this
+// Package launch runs actions in processes of their own: ablate exec on this
 // machine, over ssh, or in the allocations of a Slurm cluster. A crash, an
 // out-of-memory kill or a native fault takes down one action, not the study.
 //
@@ -11,7 +11,7 @@
 // message a line, and logs to stderr. After an action of a program of the
 // user's, another request may follow. When stdin ends, because the parent closes
 // it or dies, the child stops cleanly.
-package exec
+package launch
 
 import (
 	"encoding/json"
