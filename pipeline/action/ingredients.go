@@ -10,11 +10,11 @@ import (
 
 // keyDomain separates keys of actions from every other hash, and carries the
 // version of the layout below.
-const KeyDomain = "ablate action v1"
+const keyDomain = "ablate action v1"
 
 // ingredients is the full description of an action: what its key hashes and
 // what explain compares.
-func Ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) cache.Value {
+func ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
 		{Name: "block", Value: cache.String(ref.Block)},
 		{Name: "code", Value: OrEmpty(r.Code)},
@@ -40,6 +40,7 @@ func document(ingredients, notes cache.Value, address addr.Instance) cache.Value
 	})
 }
 
+// OrEmpty is a map where there is nothing.
 func OrEmpty(v cache.Value) cache.Value {
 	if v.IsZero() {
 		return cache.Map(nil)
@@ -47,7 +48,7 @@ func OrEmpty(v cache.Value) cache.Value {
 	return v
 }
 
-// joinPath renders a path into ingredients for people: "spec" and the like are
+// JoinPath renders a path into ingredients for people: "spec" and the like are
 // the machine's words and are left out.
 func JoinPath(path []string) string {
 	var keep []string

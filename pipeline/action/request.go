@@ -63,22 +63,24 @@ func (r Request) InputKeys() []cache.Key {
 	return out
 }
 
-// request freezes an action that a child is to run.
-func NewRequest(a *Execution, dir string) (Request, error) {
-	spec, err := json.Marshal(a.Stage)
+// Request is the action as a document. The caller adds what the machine that
+// computes it has to know.
+func (a *Action) Request() (Request, error) {
+	of := a.subject
+	spec, err := json.Marshal(of.Spec)
 	if err != nil {
-		return Request{}, fmt.Errorf("writing the spec of %s: %w", a.Address, err)
+		return Request{}, fmt.Errorf("writing the spec of %s: %w", of.Address, err)
 	}
 	r := Request{
-		Address: a.Address, Block: a.Kind.Block, Type: a.Kind.Type, Spec: spec,
-		Study: a.Inputs.Study, Dir: dir, Strict: a.Strict, Key: a.Key, Ingredients: a.Frozen,
-		Inputs: make(map[string][]RequestInput, len(a.Inputs.Refs)), Threads: a.Threads, Trace: a.Trace,
-		Again: a.Kind.Program,
+		Address: of.Address, Block: of.Kind.Block, Type: of.Kind.Type, Spec: spec,
+		Study: of.Inputs.Study, Dir: of.Inputs.Study.Dir, Strict: of.Strict, Key: a.key, Ingredients: a.ingredients,
+		Inputs: make(map[string][]RequestInput, len(of.Inputs.Refs)),
+		Again:  of.Kind.Program,
 	}
-	if p, ok := a.Stage.(pipeline.Passing); ok {
+	if p, ok := of.Spec.(pipeline.Passing); ok {
 		r.Passes = p.Passes()
 	}
-	for attr, refs := range a.Inputs.Refs {
+	for attr, refs := range of.Inputs.Refs {
 		for _, in := range refs {
 			spec, err := json.Marshal(in.Stage)
 			if err != nil {
@@ -93,9 +95,9 @@ func NewRequest(a *Execution, dir string) (Request, error) {
 	return r, nil
 }
 
-// Open rebuilds the action from its document with this program's kinds. The
-// caller adds store, log, progress and clock.
-func (r Request) Open(kinds []pipeline.Kind, sources pipeline.Sources, memo pipeline.Memo) (*Execution, error) {
+// Action rebuilds the action from its document with this program's kinds, and
+// refuses one to which this program would not give the same key.
+func (r Request) Action(kinds []pipeline.Kind, sources pipeline.Sources, memo pipeline.Memo) (*Action, error) {
 	kind, stage, err := revive(kinds, r.Block, r.Type, r.Spec)
 	if err != nil {
 		return nil, err
@@ -111,10 +113,11 @@ func (r Request) Open(kinds []pipeline.Kind, sources pipeline.Sources, memo pipe
 			in.Refs[attr] = append(in.Refs[attr], input)
 		}
 	}
-	return &Execution{
-		Address: r.Address, Kind: kind, Stage: stage, Inputs: in, Strict: r.Strict,
-		Key: r.Key, Frozen: r.Ingredients, Threads: r.Threads, Trace: r.Trace,
-	}, nil
+	a, err := Describe(Subject{Address: r.Address, Kind: kind, Spec: stage, Inputs: in, Strict: r.Strict})
+	if err != nil {
+		return nil, err
+	}
+	return a, a.is(r.Key, r.Ingredients)
 }
 
 func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipeline.Input, error) {
@@ -124,8 +127,7 @@ func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipe
 	}
 	input := pipeline.Input{
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Stage: stage,
-		Ref:       pipeline.NewRef(kind, newEncoder(kind.New()).encode(stage)),
-		Artifacts: ri.Artifacts,
+		Ref: kind.Ref(stage), Artifacts: ri.Artifacts,
 	}
 	if kind.Definition {
 		around.Refs = nil
@@ -136,16 +138,16 @@ func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipe
 	return input, nil
 }
 
-func revive(kinds []pipeline.Kind, block, typ string, spec json.RawMessage) (pipeline.Kind, pipeline.Stage, error) {
+func revive(kinds []pipeline.Kind, block, typ string, spec json.RawMessage) (*Kind, pipeline.Stage, error) {
 	for _, k := range kinds {
 		if k.Block != block || k.Type != typ {
 			continue
 		}
 		stage := k.New()
 		if err := json.Unmarshal(spec, stage); err != nil {
-			return pipeline.Kind{}, nil, fmt.Errorf("reading the spec of a %s %q stage: %w", block, typ, err)
+			return nil, nil, fmt.Errorf("reading the spec of a %s %q stage: %w", block, typ, err)
 		}
-		return k, stage, nil
+		return NewKind(k), stage, nil
 	}
-	return pipeline.Kind{}, nil, fmt.Errorf("this program has no %s stage of type %q", block, typ)
+	return nil, nil, fmt.Errorf("this program has no %s stage of type %q", block, typ)
 }

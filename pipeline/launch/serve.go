@@ -122,14 +122,14 @@ func (c Child) do(ctx context.Context, req action.Request, answer *answerer) err
 	if err != nil {
 		return err
 	}
-	action, err := req.Open(c.Kinds, sources, c.Memo)
+	asked, err := req.Action(c.Kinds, sources, c.Memo)
 	if err != nil {
 		return err
 	}
-	action.Store, action.Log, action.Clock, action.Host = c.Store, c.Log, time.Now, c.Host
-	action.Progress = func(p pipeline.Progress) { answer.send(message{Progress: &p}) }
+	w := action.Worker{Store: c.Store, Host: c.Host, Threads: req.Threads, Trace: req.Trace, Log: c.Log, Clock: time.Now,
+		Progress: func(p pipeline.Progress) { answer.send(message{Progress: &p}) }}
 	c.Log.Info("start", "address", req.Address.String(), "key", req.Key.String(), "threads", req.Threads)
-	entry, err := action.Do(ctx)
+	entry, err := w.Compute(ctx, asked)
 	if err != nil {
 		return err
 	}

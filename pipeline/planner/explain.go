@@ -78,7 +78,7 @@ func (p *Planner) Compare(from, to *Task) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := to.recall(); err != nil {
+	if _, err := to.Action(); err != nil {
 		return nil, err
 	}
 	return x.tell(differences(pastAction{ingredients: was, notes: notes}, to), to), nil
@@ -87,7 +87,7 @@ func (p *Planner) Compare(from, to *Task) ([]Change, error) {
 func (x *explainer) reason(ctx context.Context, s *Task) (Reason, error) {
 	past, err := x.load(ctx, s.Node.Kind)
 	if err == nil {
-		err = s.recall()
+		_, err = s.Action()
 	}
 	if err != nil {
 		return Reason{}, err
@@ -177,7 +177,7 @@ type difference struct {
 // paths. Below an input whose type changed, the rest follows from that and is
 // left out; so do fingerprints when a spec or an input explains them.
 func differences(old pastAction, s *Task) []difference {
-	all := cache.Diff(old.ingredients, s.About.Ingredients)
+	all := cache.Diff(old.ingredients, s.action.Ingredients())
 	swapped := make(map[string]bool)
 	for _, d := range all {
 		if isSwap(d.Path) {
@@ -214,7 +214,7 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Task, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(action.OrEmpty(old.notes), action.OrEmpty(s.About.recipe.Notes)) {
+	for _, d := range cache.Diff(action.OrEmpty(old.notes), action.OrEmpty(s.action.Notes())) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.told()

@@ -18,7 +18,7 @@ func (p *Planner) Export(ctx context.Context, plan *Plan, s *Task, format string
 	if err := s.Cached(); err != nil {
 		return err
 	}
-	in, _, _ := p.Inputs(plan, s)
+	in, _, _ := p.inputs(plan, s)
 	return e.Export(ctx, format, pipeline.Export{
 		Address: s.Address, Inputs: in, Entry: s.Entry, Create: create,
 		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },

@@ -40,17 +40,10 @@ type Task struct {
 
 	plan    *Plan
 	Node    *graph.Node
-	About   *Description     // nil while pending; forgotten of cells that are cached
+	action  *action.Action   // nil while pending; forgotten of cells that are cached
 	self    []pipeline.Input // what a lone reference to it gives
 	content bool             // its artifacts are known
 	Invalid bool             // its description failed, or that of something it needs
-}
-
-// description is what a step's key was made from.
-type Description struct {
-	recipe      pipeline.Recipe
-	ref         pipeline.Ref
-	Ingredients cache.Value
 }
 
 // Reason says why a step has its action.
@@ -160,30 +153,32 @@ func (s *Task) Executor() string {
 	return s.Node.Instance.Runtime.Executor
 }
 
-// Describe returns the description whose hash is the step's key, and the notes
-// that are stored beside it. Both are zero while the step is pending.
+// Describe returns the description whose hash is the task's key, and the notes
+// that are stored beside it. Both are zero while the task is pending.
 func (s *Task) Describe() (ingredients, notes cache.Value, err error) {
-	if err := s.recall(); err != nil || s.About == nil {
+	a, err := s.Action()
+	if err != nil || a == nil {
 		return cache.Value{}, cache.Value{}, err
 	}
-	return s.About.Ingredients, s.About.recipe.Notes, nil
+	return a.Ingredients(), a.Notes(), nil
 }
 
-// recall describes a step again whose description was forgotten.
-func (s *Task) recall() error {
-	if s.About != nil || s.Key.IsZero() {
-		return nil
+// Action is what the task is about; nil while it is pending. One that was
+// forgotten is described again.
+func (s *Task) Action() (*action.Action, error) {
+	if s.action != nil || s.Key.IsZero() {
+		return s.action, nil
 	}
-	in, _, _ := s.plan.planner.Inputs(s.plan, s)
-	about, err := s.plan.planner.about(s.Node, in)
+	in, _, _ := s.plan.planner.inputs(s.plan, s)
+	a, err := s.plan.planner.describeNode(s.Node, in)
 	if err != nil {
-		return fmt.Errorf("describing %s again: %w", s.Address, err)
+		return nil, fmt.Errorf("describing %s again: %w", s.Address, err)
 	}
-	if about.Ingredients.Key(action.KeyDomain) != s.Key {
-		return fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
+	if a.Key() != s.Key {
+		return nil, fmt.Errorf("the description of %s has changed since it was planned: plan again", s.Address)
 	}
-	s.About = about
-	return nil
+	s.action = a
+	return a, nil
 }
 
 // Cached says what to do when the step's result is asked for and not there.
@@ -195,19 +190,19 @@ func (s *Task) Cached() error {
 }
 
 // Work returns how much there is to compute; ok is false where nobody counts,
-// and of cached steps that were not described again.
+// and of cached tasks that were not described again.
 func (s *Task) Work() (w pipeline.Work, ok bool) {
-	if s.About == nil || s.About.recipe.Work == nil {
+	if s.action == nil {
 		return pipeline.Work{}, false
 	}
-	return s.About.recipe.Work(), true
+	return s.action.Work()
 }
 
-// Outputs lists the artifacts that the step promises. It is empty while the
-// step is pending, and once it is cached.
+// Outputs lists the artifacts that the task promises. It is empty while the
+// task is pending, and once it is cached.
 func (s *Task) Outputs() []pipeline.Output {
-	if s.About == nil {
+	if s.action == nil {
 		return nil
 	}
-	return s.About.recipe.Outputs
+	return s.action.Outputs()
 }

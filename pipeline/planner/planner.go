@@ -136,7 +136,7 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 			asked = append(asked, s)
 			keys = append(keys, s.Key)
 			if s.Node.Instance.Factors != nil {
-				s.About = nil // ten thousand of them are many, and most are cached
+				s.action = nil // ten thousand of them are many, and most are cached
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 	}
 	for i, s := range asked {
 		if f := answers[i]; !f.OK || f.Away || len(f.Absent) > 0 {
-			if err := s.recall(); err != nil {
+			if _, err := s.Action(); err != nil {
 				return err
 			}
 		}
@@ -167,7 +167,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
 	if !ok || s.Status != Run {
 		return nil
 	}
-	in, _, _ := p.Inputs(plan, s)
+	in, _, _ := p.inputs(plan, s)
 	states := action.StatesOf(p.near(), s.Node.Kind.Kind, action.ClassOf(s.Node.Stage), s.Address)
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
@@ -179,7 +179,7 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
 
 // describe computes a step's key if all it depends on is known.
 func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bool, err error) {
-	in, waits, broken := p.Inputs(plan, s)
+	in, waits, broken := p.inputs(plan, s)
 	if broken {
 		s.Invalid = true
 		return false, nil
@@ -188,7 +188,7 @@ func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bo
 		s.Status, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
 		return false, nil
 	}
-	s.About, err = p.about(s.Node, in)
+	s.action, err = p.describeNode(s.Node, in)
 	if list, ok := diag.From(err); ok {
 		found.Add(s.Node, list)
 		s.Invalid = true
@@ -198,26 +198,23 @@ func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bo
 		return false, err
 	}
 	s.Absent = len(in.Absent)
-	s.Key = s.About.Ingredients.Key(action.KeyDomain)
+	s.Key = s.action.Key()
 	if s.Node.Kind.Definition {
 		s.self = []pipeline.Input{s.input()}
 	}
 	return true, nil
 }
 
-// about describes a node whose inputs are known.
-func (p *Planner) about(n *graph.Node, in pipeline.Inputs) (*Description, error) {
-	recipe, err := n.Stage.Describe(in)
-	if err != nil {
-		return nil, err
-	}
-	ref := n.Kind.Ref(n.Stage)
-	return &Description{recipe, ref, action.Ingredients(ref, recipe, p.numericsClass(n), len(in.Absent))}, nil
+// describeNode makes the action of a node whose inputs are known.
+func (p *Planner) describeNode(n *graph.Node, in pipeline.Inputs) (*action.Action, error) {
+	return action.Describe(action.Subject{
+		Address: n.Instance.Address, Kind: n.Kind, Spec: n.Stage, Inputs: in, Strict: p.Graph.Study.Numerics == "strict",
+	})
 }
 
 // inputs collects what a step refers to. waits lists the addresses whose
 // content is not known yet; broken means that one of them cannot be described.
-func (p *Planner) Inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.Instance, broken bool) {
+func (p *Planner) inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.Instance, broken bool) {
 	n := s.Node
 	in = pipeline.Inputs{
 		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
@@ -283,8 +280,8 @@ func (s *Task) input() pipeline.Input {
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
 	if k.Definition {
-		if s.About != nil {
-			in.Ref, in.Recipe = s.About.ref, s.About.recipe
+		if s.action != nil {
+			in.Ref, in.Recipe = s.action.AsDefinition()
 		}
 		return in
 	}

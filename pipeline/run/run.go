@@ -96,25 +96,27 @@ func (r *Runner) jobs() int {
 // compute runs one step whose key this process has locked.
 func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, progress func(pipeline.Progress)) error {
 	n := s.Node
-	in, _, _ := r.Planner.Inputs(plan, s)
-	a := &action.Execution{
-		Address: s.Address, Kind: n.Kind.Kind, Stage: n.Stage, Inputs: in,
-		Strict: r.Planner.Graph.Study.Numerics == "strict",
-		Key:    s.Key, Frozen: s.About.Ingredients, Threads: threads, Trace: r.Trace, Host: r.Host,
-		Store: r.Planner.Store, Log: r.Log, Progress: progress, Clock: time.Now,
-	}
-	if err := prefetch(ctx, a.Stage, in.Sources); err != nil {
-		return err
-	}
-	if !n.Kind.Child {
-		_, err := a.Do(ctx)
-		return err
-	}
-	req, err := action.NewRequest(a, r.Planner.Graph.Study.Dir)
+	planned, err := s.Action()
 	if err != nil {
 		return err
 	}
-	req.Resources = n.Instance.Runtime.Resources
+	if err := prefetch(ctx, n.Stage, r.Planner.Sources); err != nil {
+		return err
+	}
+	if !n.Kind.Child {
+		now, err := planned.Again()
+		if err != nil {
+			return err
+		}
+		w := action.Worker{Store: r.Planner.Store, Host: r.Host, Threads: threads, Trace: r.Trace, Log: r.Log, Progress: progress, Clock: time.Now}
+		_, err = w.Compute(ctx, now)
+		return err
+	}
+	req, err := planned.Request()
+	if err != nil {
+		return err
+	}
+	req.Threads, req.Trace, req.Resources = threads, r.Trace, n.Instance.Runtime.Resources
 	if r.queued(s) {
 		req.Timeout = n.Instance.Runtime.Timeout
 	}

@@ -1,0 +1,104 @@
+package action
+
+import (
+	"fmt"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+)
+
+// Subject is an instance whose inputs are known, before it has a key.
+type Subject struct {
+	Address addr.Instance
+	Kind    *Kind
+	Spec    pipeline.Stage
+	Inputs  pipeline.Inputs
+	Strict  bool // the numerics class is part of the key
+}
+
+// Action is one instance as something to compute, with all that its result
+// depends on. It is what is hashed, looked up, explained, saved, sent and
+// computed. Describe makes it, and nothing changes it afterwards.
+type Action struct {
+	subject     Subject
+	recipe      pipeline.Recipe
+	ref         pipeline.Ref
+	ingredients cache.Value
+	key         cache.Key
+}
+
+// Describe asks the stage what its result depends on, and hashes that. It is the
+// one place where the key of an action is made.
+func Describe(s Subject) (*Action, error) {
+	s.Inputs.Class = ""
+	if s.Strict {
+		s.Inputs.Class = ClassOf(s.Spec)
+	}
+	recipe, err := s.Spec.Describe(s.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	a := &Action{subject: s, recipe: recipe, ref: s.Kind.Ref(s.Spec)}
+	a.ingredients = ingredients(a.ref, recipe, s.Inputs.Class, len(s.Inputs.Absent))
+	a.key = a.ingredients.Key(keyDomain)
+	return a, nil
+}
+
+// Key is the hash of the ingredients.
+func (a *Action) Key() cache.Key { return a.key }
+
+// Address names the instance.
+func (a *Action) Address() addr.Instance { return a.subject.Address }
+
+// Ingredients is what the key is the hash of.
+func (a *Action) Ingredients() cache.Value { return a.ingredients }
+
+// Notes explain the ingredients, and are no part of the key.
+func (a *Action) Notes() cache.Value { return a.recipe.Notes }
+
+// Outputs lists the artifacts that computing it makes.
+func (a *Action) Outputs() []pipeline.Output { return a.recipe.Outputs }
+
+// Work is how much there is to compute; ok is false where nobody counts.
+func (a *Action) Work() (w pipeline.Work, ok bool) {
+	if a.recipe.Work == nil {
+		return pipeline.Work{}, false
+	}
+	return a.recipe.Work(), true
+}
+
+// AsDefinition is the action as its consumers see it, of a kind that only
+// describes.
+func (a *Action) AsDefinition() (pipeline.Ref, pipeline.Recipe) { return a.ref, a.recipe }
+
+// Again describes the same subject once more, and refuses another key: a source
+// or the program changed since.
+func (a *Action) Again() (*Action, error) {
+	now, err := Describe(a.subject)
+	if err != nil {
+		return nil, err
+	}
+	return now, now.is(a.key, a.ingredients)
+}
+
+func (a *Action) is(key cache.Key, planned cache.Value) error {
+	if a.key == key {
+		return nil
+	}
+	var fields []string
+	for _, d := range cache.Diff(planned, a.ingredients) {
+		fields = append(fields, strings.Join(d.Path, "."))
+	}
+	return fmt.Errorf("%s changed between planning and running (%s): plan and run again", a.subject.Address, strings.Join(fields, ", "))
+}
+
+// ClassOf is the numerics class of a stage, "" where its bits depend on no
+// machine.
+func ClassOf(s pipeline.Stage) string {
+	if c, ok := s.(pipeline.Classed); ok {
+		return c.NumericsClass()
+	}
+	return ""
+}
