@@ -22,6 +22,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/program"
+	"ablate/stages/record"
 )
 
 // Command is analysis "command": a program of the user's own over the trials.
@@ -237,7 +238,7 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 			}
 			ids[i] = append(ids[i], label)
 		}
-		rows, err := allMetrics(env, in.Digest(metricsName))
+		rows, err := allMetrics(env, in.Digest(record.Metrics))
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
@@ -259,16 +260,16 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 	return trials, metrics, nil
 }
 
-func allMetrics(env *pipeline.Env, d cache.Digest) ([]row, error) {
+func allMetrics(env *pipeline.Env, d cache.Digest) ([]record.Row, error) {
 	r, err := env.Open(d)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	var out []row
+	var out []record.Row
 	dec := json.NewDecoder(r)
 	for {
-		var x row
+		var x record.Row
 		err := dec.Decode(&x)
 		if errors.Is(err, io.EOF) {
 			return out, nil

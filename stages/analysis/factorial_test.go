@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ablate/hcl/addr"
+	"ablate/stages/record"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -296,19 +297,19 @@ func TestRendering(t *testing.T) {
 }
 
 func TestPick(t *testing.T) {
-	rows := []row{{50, "val_loss", 3}, {100, "val_loss", 2}, {150, "val_loss", 2.5}, {150, "train_loss", 1}}
+	rows := []record.Row{{50, "val_loss", 3}, {100, "val_loss", 2}, {150, "val_loss", 2.5}, {150, "train_loss", 1}}
 	at := func(kind, text string) addr.Level { return addr.Level{Kind: kind, Text: text} }
 	for _, tt := range []struct {
 		metric string
 		at     addr.Level
-		want   row
+		want   record.Row
 		err    string
 	}{
-		{"val_loss", finalStep, row{150, "val_loss", 2.5}, ""},
-		{"val_loss", at("string", "best"), row{100, "val_loss", 2}, ""},
-		{"val_loss", at("number", "50"), row{50, "val_loss", 3}, ""},
-		{"val_loss", at("number", "60"), row{}, "was not taken at step 60"},
-		{"accuracy", finalStep, row{}, "it has train_loss, val_loss"},
+		{"val_loss", finalStep, record.Row{150, "val_loss", 2.5}, ""},
+		{"val_loss", at("string", "best"), record.Row{100, "val_loss", 2}, ""},
+		{"val_loss", at("number", "50"), record.Row{50, "val_loss", 3}, ""},
+		{"val_loss", at("number", "60"), record.Row{}, "was not taken at step 60"},
+		{"accuracy", finalStep, record.Row{}, "it has train_loss, val_loss"},
 	} {
 		got, err := pick(rows, tt.metric, tt.at)
 		if tt.err != "" {

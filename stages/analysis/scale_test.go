@@ -12,6 +12,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
 // BenchmarkFactorial10000 reads 10,000 trials with 200 logged steps each from a
@@ -42,7 +43,7 @@ func BenchmarkFactorial10000(b *testing.B) {
 			b.Fatal(err)
 		}
 		in := pipeline.Input{
-			Artifacts: []cache.Artifact{{Name: metricsName, Digest: digest, Size: size}},
+			Artifacts: []cache.Artifact{{Name: record.Metrics, Digest: digest, Size: size}},
 		}
 		for _, f := range []struct {
 			name  string

@@ -15,6 +15,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
 // Trajectory is analysis "trajectory": a gap against the step.
@@ -76,7 +77,7 @@ func readSteps(env *pipeline.Env, response string) ([]int, map[int]*trialTable, 
 	inputs := env.Inputs.Refs["trials"]
 	tables := make(map[int]*trialTable)
 	for _, in := range inputs {
-		rows, err := readMetrics(env, in.Digest(metricsName), response)
+		rows, err := readMetrics(env, in.Digest(record.Metrics), response)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}

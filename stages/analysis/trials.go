@@ -1,9 +1,6 @@
 package analysis
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -13,17 +10,8 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
-
-// metricsName is the artifact of a trial that an analysis reads.
-const metricsName = "metrics"
-
-// row is one line of a trial's metrics.
-type row struct {
-	Step  int     `json:"step"`
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-}
 
 // trial is one line of the trial table.
 type trial struct {
@@ -75,7 +63,7 @@ func trialInputs(in []pipeline.Input) cache.Value {
 		}
 		items[i] = cache.Struct(
 			cache.Field{Name: "factors", Value: cache.Struct(factors...)},
-			cache.Field{Name: "metrics", Value: cache.DigestValue(t.Digest(metricsName))},
+			cache.Field{Name: "metrics", Value: cache.DigestValue(t.Digest(record.Metrics))},
 		)
 	}
 	return cache.Map(map[string]cache.Value{"trials": cache.List(items...)})
@@ -94,12 +82,12 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 				table.factors = append(table.factors, f.Name)
 			}
 		}
-		rows, err := readMetrics(env, in.Digest(metricsName), metric, "diverged", "val_tokens")
+		rows, err := readMetrics(env, in.Digest(record.Metrics), metric, record.Diverged, record.EvaluationTokens)
 		if err != nil {
 			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
 		t := newTrial(in)
-		if end, err := pick(rows, "diverged", finalStep); err == nil {
+		if end, err := pick(rows, record.Diverged, finalStep); err == nil {
 			t.step, t.diverged = end.Step, true
 		} else {
 			found, err := pick(rows, metric, at)
@@ -109,7 +97,7 @@ func readTrials(env *pipeline.Env, metric string, at addr.Level) (*trialTable, e
 			t.response, t.step = found.Value, found.Step
 		}
 		table.trials = append(table.trials, t)
-		if size, err := pick(rows, "val_tokens", finalStep); err == nil {
+		if size, err := pick(rows, record.EvaluationTokens, finalStep); err == nil {
 			table.sized(int(size.Value))
 		}
 	}
@@ -135,23 +123,17 @@ func newTrial(in pipeline.Input) (t trial) {
 // readMetrics reads the rows of some metrics, and of each other metric the last
 // one, so that a message can list them. Most of a log is what nobody asked for:
 // such lines are told by their name and not decoded.
-func readMetrics(env *pipeline.Env, d cache.Digest, names ...string) ([]row, error) {
+func readMetrics(env *pipeline.Env, d cache.Digest, names ...string) ([]record.Row, error) {
 	r, err := env.Open(d)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	var out []row
-	others := make(map[string]row)
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		name := nameOf(lines.Bytes())
-		_, known := others[string(name)]
-		if name != nil && known {
-			continue
-		}
-		var x row
-		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
+	var out []record.Row
+	others := make(map[string]record.Row)
+	known := func(name []byte) bool { _, ok := others[string(name)]; return ok }
+	for x, err := range record.Read(r, known) {
+		if err != nil {
 			return nil, err
 		}
 		if !slices.Contains(names, x.Name) {
@@ -163,22 +145,12 @@ func readMetrics(env *pipeline.Env, d cache.Digest, names ...string) ([]row, err
 	for _, name := range sortedKeys(others) {
 		out = append(out, others[name])
 	}
-	return out, lines.Err()
-}
-
-// nameOf finds a row's metric without decoding it; nil where it is not plain.
-func nameOf(line []byte) []byte {
-	_, rest, ok := bytes.Cut(line, []byte(`"name":"`))
-	name, _, closed := bytes.Cut(rest, []byte(`"`))
-	if !ok || !closed || bytes.IndexByte(name, '\\') >= 0 {
-		return nil
-	}
-	return name
+	return out, nil
 }
 
 // pick finds a metric's value at the last step, at its lowest, or at a step.
-func pick(rows []row, metric string, at addr.Level) (row, error) {
-	var found *row
+func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
+	var found *record.Row
 	names := make(map[string]bool)
 	for i, r := range rows {
 		names[r.Name] = true
@@ -198,9 +170,9 @@ func pick(rows []row, metric string, at addr.Level) (row, error) {
 	case found != nil && !math.IsNaN(found.Value):
 		return *found, nil
 	case names[metric]:
-		return row{}, fmt.Errorf("its metric %q was not taken at step %s; evaluate there, or choose another step", metric, at.Text)
+		return record.Row{}, fmt.Errorf("its metric %q was not taken at step %s; evaluate there, or choose another step", metric, at.Text)
 	}
-	return row{}, fmt.Errorf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))
+	return record.Row{}, fmt.Errorf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))
 }
 
 // validateAt checks where a response is to be read.

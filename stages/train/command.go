@@ -7,6 +7,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/program"
+	"ablate/stages/record"
 )
 
 // Command is train "command": a trial in any language. It has the fields of
@@ -28,7 +29,7 @@ func (c *Command) spec() program.Spec { return program.Spec(*c) }
 func (c *Command) Passes() []string { return c.Env }
 
 // Validate implements pipeline.Stage.
-func (c *Command) Validate() diag.List { return c.spec().Validate(metricsName) }
+func (c *Command) Validate() diag.List { return c.spec().Validate(record.Metrics) }
 
 // Describe implements pipeline.Stage.
 func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
@@ -36,7 +37,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	outputs := append(c.spec().Promises(), pipeline.Output{Name: metricsName, MediaType: "application/jsonl"})
+	outputs := append(c.spec().Promises(), pipeline.Output{Name: record.Metrics, MediaType: "application/jsonl"})
 	return pipeline.Recipe{Inputs: what, Outputs: outputs}, nil
 }
 
@@ -47,5 +48,5 @@ func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states pipelin
 
 // Run implements pipeline.Stage.
 func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
-	return c.spec().Run(ctx, env, metricsName)
+	return c.spec().Run(ctx, env, record.Metrics)
 }

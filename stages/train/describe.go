@@ -11,6 +11,7 @@ import (
 	"ablate/stages/model"
 	"ablate/stages/norm"
 	"ablate/stages/optimizer"
+	"ablate/stages/record"
 )
 
 // Tokens is what a data stage must be for a language model to train on it.
@@ -23,13 +24,6 @@ type Tokens interface {
 const (
 	trainTokens      = "train"
 	validationTokens = "validation"
-)
-
-// Names of the artifacts that a trial makes.
-const (
-	metricsName    = "metrics"
-	checkpointName = "checkpoint"
-	probesName     = "probes"
 )
 
 const safetensors = "application/x-safetensors"
@@ -59,12 +53,12 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	outputs := []pipeline.Output{{Name: metricsName, MediaType: "application/jsonl"}}
+	outputs := []pipeline.Output{{Name: record.Metrics, MediaType: "application/jsonl"}}
 	if t.Probe.Every > 0 {
-		outputs = append(outputs, pipeline.Output{Name: probesName, MediaType: "text/csv"})
+		outputs = append(outputs, pipeline.Output{Name: record.Probes, MediaType: "text/csv"})
 	}
 	if t.Checkpoint.Keep != "none" {
-		outputs = append(outputs, pipeline.Output{Name: checkpointName, MediaType: safetensors, Evictable: true, Optional: true})
+		outputs = append(outputs, pipeline.Output{Name: record.Checkpoint, MediaType: safetensors, Evictable: true, Optional: true})
 	}
 	return pipeline.Recipe{
 		Inputs: cache.Struct(

@@ -13,6 +13,7 @@ import (
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
+	"ablate/stages/record"
 )
 
 // Export implements pipeline.Exporter: "safetensors" is the checkpoint as it
@@ -33,14 +34,14 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 
 // weights reads the checkpoint, or says why there is none and what brings it.
 func weights(x pipeline.Export) ([]byte, error) {
-	if a, ok := x.Entry.Artifact(checkpointName); ok {
+	if a, ok := x.Entry.Artifact(record.Checkpoint); ok {
 		raw, err := x.Read(a.Digest)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the checkpoint is not in the store: it was collected, or left out when the entry was pulled. This computes it again:\n\n    ablate run --repeat '%s'", x.Address)
 		}
 		return raw, err
 	}
-	a, _ := x.Entry.Artifact(metricsName)
+	a, _ := x.Entry.Artifact(record.Metrics)
 	metrics, err := x.Read(a.Digest)
 	if err != nil {
 		return nil, err

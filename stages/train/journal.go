@@ -11,6 +11,7 @@ import (
 	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
+	"ablate/stages/record"
 )
 
 // Names of the artifacts of a state.
@@ -29,7 +30,7 @@ type note struct {
 	Parent      int          `json:"parent"`
 	ParentKept  bool         `json:"parent_kept,omitempty"`
 	ParentState cache.Digest `json:"parent_state,omitzero"`
-	Rows        []row        `json:"rows"`
+	Rows        []record.Row `json:"rows"`
 }
 
 // saved is a state in the store.
@@ -159,8 +160,8 @@ func (j *journal) loadBefore(step int, spine *saved) int {
 }
 
 // past reads the rows of all steps up to a saved state along its lineage.
-func (j *journal) past(ctx context.Context, s *saved) (map[int][]row, error) {
-	rows := make(map[int][]row)
+func (j *journal) past(ctx context.Context, s *saved) (map[int][]record.Row, error) {
+	rows := make(map[int][]record.Row)
 	var want cache.Digest
 	for s != nil {
 		n, err := j.note(ctx, s)
@@ -209,7 +210,7 @@ func (j *journal) forget(s *saved) { delete(j.saved[s.kept], s.step) }
 // tensors reads a state's numbers.
 func (j *journal) tensors(ctx context.Context, s *saved) ([]ml.Tensor, error) {
 	var out []ml.Tensor
-	for _, name := range []string{stateName, checkpointName, momentsName} {
+	for _, name := range []string{stateName, record.Checkpoint, momentsName} {
 		a, ok := s.entry.Artifact(name)
 		if !ok {
 			continue
@@ -244,7 +245,7 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	key := j.keys[n.Step]
 	if kept {
 		key = keptKey(key)
-		tensors(checkpointName, params)
+		tensors(record.Checkpoint, params)
 		tensors(momentsName, moments)
 	} else {
 		tensors(stateName, slices.Concat(params, moments))
@@ -273,7 +274,7 @@ func (j *journal) mark(ctx context.Context) error {
 }
 
 // observed writes an observation down.
-func (j *journal) observed(ctx context.Context, at sighting, rows []row) (cache.Entry, error) {
+func (j *journal) observed(ctx context.Context, at sighting, rows []record.Row) (cache.Entry, error) {
 	if err := j.mark(ctx); err != nil {
 		return cache.Entry{}, err
 	}
@@ -286,11 +287,11 @@ func (j *journal) observed(ctx context.Context, at sighting, rows []row) (cache.
 }
 
 // observation reads rows that were written down.
-func (j *journal) observation(ctx context.Context, at sighting) ([]row, error) {
+func (j *journal) observation(ctx context.Context, at sighting) ([]record.Row, error) {
 	e := j.seen[at]
 	a, _ := e.Artifact(rowsName)
 	raw, err := j.states.Read(ctx, a.Digest)
-	var rows []row
+	var rows []record.Row
 	if err == nil {
 		err = json.Unmarshal(raw, &rows)
 	}

@@ -12,6 +12,7 @@ import (
 	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
+	"ablate/stages/record"
 )
 
 const (
@@ -34,9 +35,9 @@ type loop struct {
 	machine  *machine
 	at       int // steps that the machine has done, −1 when it holds no state
 	spine    *saved
-	parent   *saved        // the last written state that the machine passed, nil for the start
-	rows     map[int][]row // of training, by step
-	doubt    *divergence   // seen once, to be confirmed
+	parent   *saved               // the last written state that the machine passed, nil for the start
+	rows     map[int][]record.Row // of training, by step
+	doubt    *divergence          // seen once, to be confirmed
 	diverged *divergence
 
 	// All that is written down on the way, in order, each when what it rests on
@@ -232,7 +233,7 @@ func (l *loop) advance(ctx context.Context) error {
 	if math.IsNaN(size) || math.IsInf(size, 0) {
 		return &divergence{l.at, size}
 	}
-	if err := l.record([]row{{l.at, "train_loss", loss}, {l.at, "grad_norm", size}}); err != nil {
+	if err := l.record([]record.Row{{l.at, "train_loss", loss}, {l.at, "grad_norm", size}}); err != nil {
 		return err
 	}
 	l.report(loss)
@@ -258,7 +259,7 @@ func (l *loop) check(loss float64) error {
 }
 
 // record keeps a step's rows, or compares them with those that are known.
-func (l *loop) record(rows []row) error {
+func (l *loop) record(rows []record.Row) error {
 	known := l.rows[l.at]
 	if l.spine == nil || l.at > l.spine.step {
 		l.rows[l.at] = rows
@@ -312,7 +313,7 @@ func (l *loop) observe(ctx context.Context) error {
 }
 
 // evaluate takes the loss on validation text.
-func (l *loop) evaluate() ([]row, error) {
+func (l *loop) evaluate() ([]record.Row, error) {
 	sum := 0.0
 	for _, batch := range l.checks {
 		loss, err := l.machine.evaluate(batch)
@@ -327,20 +328,20 @@ func (l *loop) evaluate() ([]row, error) {
 	}
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
-	return []row{{l.at, "val_loss", mean}}, nil
+	return []record.Row{{l.at, "val_loss", mean}}, nil
 }
 
 // probe looks inside the model. What is no number is left out: a diverging
 // trial ends elsewhere.
-func (l *loop) probe() ([]row, error) {
+func (l *loop) probe() ([]record.Row, error) {
 	readings, values, err := l.machine.probe(l.checks[0])
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]row, 0, len(values))
+	rows := make([]record.Row, 0, len(values))
 	for i, v := range values {
 		if v := float64(v); !math.IsNaN(v) && !math.IsInf(v, 0) {
-			rows = append(rows, row{l.at, readings[i].name(), v})
+			rows = append(rows, record.Row{l.at, readings[i].name(), v})
 		}
 	}
 	return rows, nil

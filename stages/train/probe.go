@@ -13,6 +13,7 @@ import (
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
+	"ablate/stages/record"
 )
 
 // Probe says when the inside of the model is looked at.
@@ -148,7 +149,7 @@ func spectral(w *Node) *Node {
 }
 
 // probeRows writes readings as lines of CSV.
-func probeRows(rows []row) []string {
+func probeRows(rows []record.Row) []string {
 	out := make([]string, len(rows))
 	for i, r := range rows {
 		path, quantity, _ := strings.Cut(r.Name, " ")

@@ -14,6 +14,7 @@ import (
 	"ablate/pipeline"
 	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
+	"ablate/stages/record"
 )
 
 // Run implements pipeline.Stage.
@@ -46,13 +47,6 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env) error {
 	return l.journal.sweep(ctx)
 }
 
-// row is one line of the metrics.
-type row struct {
-	Step  int     `json:"step"` // steps done
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-}
-
 func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop, error) {
 	if t.Deterministic {
 		if err := backend.MakeDeterministic(); err != nil {
@@ -63,7 +57,7 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
-	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]row)}
+	l := &loop{spec: t, env: env, recipe: t.recipe(env.Inputs), at: -1, rows: make(map[int][]record.Row)}
 	validation, err := t.tokens(env, validationTokens)
 	if err != nil {
 		return nil, err
@@ -125,7 +119,7 @@ func (l *loop) last() int {
 
 // observations calls take with the rows of all observers of an output, in the
 // order of their steps.
-func (l *loop) observations(ctx context.Context, step int, output string, take func([]row) error) error {
+func (l *loop) observations(ctx context.Context, step int, output string, take func([]record.Row) error) error {
 	for i, o := range l.journal.observers {
 		if _, ok := l.journal.seen[sighting{i, step}]; !ok || o.output != output || !o.due(step, l.spec.Steps) {
 			continue
@@ -144,9 +138,9 @@ func (l *loop) observations(ctx context.Context, step int, output string, take f
 // writeMetrics puts all rows in the order of their steps, wherever they come
 // from: this run, the lineage of the state it went on from, or observations.
 func (l *loop) writeMetrics(ctx context.Context) error {
-	return l.writeTo(metricsName, func(w io.Writer) error {
+	return l.writeTo(record.Metrics, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
-		write := func(rows []row) error {
+		write := func(rows []record.Row) error {
 			for _, r := range rows {
 				if err := enc.Encode(r); err != nil {
 					return err
@@ -159,13 +153,13 @@ func (l *loop) writeMetrics(ctx context.Context) error {
 			if err := write(l.rows[step]); err != nil {
 				return err
 			}
-			if err := l.observations(ctx, step, metricsName, write); err != nil {
+			if err := l.observations(ctx, step, record.Metrics, write); err != nil {
 				return err
 			}
 		}
-		tail := []row{{last, "val_tokens", float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
+		tail := []record.Row{{last, record.EvaluationTokens, float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
 		if l.diverged != nil {
-			tail = append(tail, row{last, "diverged", 1})
+			tail = append(tail, record.Row{last, record.Diverged, 1})
 		}
 		return write(tail)
 	})
@@ -176,12 +170,12 @@ func (l *loop) writeProbes(ctx context.Context) error {
 	if l.spec.Probe.Every == 0 {
 		return nil
 	}
-	return l.writeTo(probesName, func(w io.Writer) error {
+	return l.writeTo(record.Probes, func(w io.Writer) error {
 		if _, err := io.WriteString(w, "step,path,quantity,value\n"); err != nil {
 			return err
 		}
 		for step := 1; step <= l.last(); step++ {
-			err := l.observations(ctx, step, probesName, func(rows []row) error {
+			err := l.observations(ctx, step, record.Probes, func(rows []record.Row) error {
 				_, err := io.WriteString(w, strings.Join(probeRows(rows), ""))
 				return err
 			})
@@ -225,5 +219,5 @@ func (l *loop) writeCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.writeTo(checkpointName, func(w io.Writer) error { return ml.WriteSafetensors(w, nil, params) })
+	return l.writeTo(record.Checkpoint, func(w io.Writer) error { return ml.WriteSafetensors(w, nil, params) })
 }

@@ -7,6 +7,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
 // A state is parameters, running statistics and the optimizer's averages after
@@ -79,7 +80,7 @@ type observer struct {
 	every  int
 	id     cache.Value // all that its rows follow from, beside the state
 	output string      // the artifact that its rows go to
-	look   func(*loop) ([]row, error)
+	look   func(*loop) ([]record.Row, error)
 }
 
 // due reports whether the observer looks after a number of steps.
@@ -104,9 +105,9 @@ func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 			"study_seed": cache.Int(in.Study.Seed), "backend": cache.String(t.Backend),
 		})
 	}
-	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: metricsName, look: (*loop).evaluate}}
+	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: record.Metrics, look: (*loop).evaluate}}
 	if t.Probe.Every > 0 {
-		out = append(out, observer{every: t.Probe.Every, id: id("probe", 1), output: probesName, look: (*loop).probe})
+		out = append(out, observer{every: t.Probe.Every, id: id("probe", 1), output: record.Probes, look: (*loop).probe})
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"regexp"
@@ -13,14 +12,8 @@ import (
 	"strings"
 
 	"ablate/hcl/diag"
+	"ablate/stages/record"
 )
-
-// Row is one value that a program logged.
-type Row struct {
-	Step  int     `json:"step"`
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-}
 
 // rowText is a row as programs write it: Python's json writes NaN and Infinity,
 // which are no JSON.
@@ -34,12 +27,12 @@ type rowText struct {
 var notNumber = regexp.MustCompile(`:\s*(-?)(?i:(nan)|(?:inf|infinity))\s*([,}])`)
 
 // parseRow reads one line.
-func parseRow(line []byte) (Row, error) {
+func parseRow(line []byte) (record.Row, error) {
 	var t rowText
 	if err := json.Unmarshal(line, &t); err != nil {
 		m := notNumber.FindSubmatch(line)
 		if m == nil || json.Unmarshal(notNumber.ReplaceAll(line, []byte(":null$3")), &t) != nil {
-			return Row{}, err
+			return record.Row{}, err
 		}
 		t.Value = ptr(math.NaN())
 		if len(m[2]) == 0 {
@@ -48,20 +41,20 @@ func parseRow(line []byte) (Row, error) {
 	}
 	switch {
 	case t.Step == nil || t.Name == nil || t.Value == nil:
-		return Row{}, errors.New("it lacks one of step, name and value")
+		return record.Row{}, errors.New("it lacks one of step, name and value")
 	case *t.Step < 0:
-		return Row{}, fmt.Errorf("its step is %d", *t.Step)
+		return record.Row{}, fmt.Errorf("its step is %d", *t.Step)
 	case *t.Name == "":
-		return Row{}, errors.New("its name is empty")
+		return record.Row{}, errors.New("its name is empty")
 	}
-	return Row{*t.Step, *t.Name, *t.Value}, nil
+	return record.Row{*t.Step, *t.Name, *t.Value}, nil
 }
 
 func ptr(v float64) *float64 { return &v }
 
 // readRows reads a file of metrics. Of rows with one step and name, which a
 // program writes again after it went on from a checkpoint, the last counts.
-func readRows(path string) ([]Row, error) {
+func readRows(path string) ([]record.Row, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -71,7 +64,7 @@ func readRows(path string) ([]Row, error) {
 		name string
 	}
 	at := make(map[id]int)
-	var rows []Row
+	var rows []record.Row
 	for n, line := range bytes.Split(raw, []byte("\n")) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
@@ -89,7 +82,7 @@ func readRows(path string) ([]Row, error) {
 		at[id{r.Step, r.Name}] = len(rows)
 		rows = append(rows, r)
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return a.Step - b.Step })
+	slices.SortStableFunc(rows, func(a, b record.Row) int { return a.Step - b.Step })
 	return rows, nil
 }
 
@@ -107,9 +100,9 @@ func excerpt(line []byte) string {
 
 // settle leaves out what is no number. A metric that ends with one has
 // diverged there, and the trial with it.
-func settle(rows []Row) []Row {
-	last := make(map[string]Row)
-	var out []Row
+func settle(rows []record.Row) []record.Row {
+	last := make(map[string]record.Row)
+	var out []record.Row
 	for _, r := range rows {
 		last[r.Name] = r
 		if !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) {
@@ -122,19 +115,8 @@ func settle(rows []Row) []Row {
 			diverged = r.Step
 		}
 	}
-	if _, said := last["diverged"]; diverged >= 0 && !said {
-		out = append(out, Row{diverged, "diverged", 1})
+	if _, said := last[record.Diverged]; diverged >= 0 && !said {
+		out = append(out, record.Row{diverged, record.Diverged, 1})
 	}
 	return out
-}
-
-// WriteMetrics writes rows as the artifact that analyses read.
-func WriteMetrics(w io.Writer, rows []Row) error {
-	enc := json.NewEncoder(w)
-	for _, r := range rows {
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
-	}
-	return nil
 }

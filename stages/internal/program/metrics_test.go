@@ -9,9 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"ablate/stages/record"
 )
 
-func readText(t *testing.T, text string) ([]Row, error) {
+func readText(t *testing.T, text string) ([]record.Row, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "metrics")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -24,16 +26,16 @@ func TestRows(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, c := range []struct {
 		name, text string
-		want, kept []Row
+		want, kept []record.Row
 	}{
 		{"plain", `{"step":1,"name":"a","value":2.5}` + "\n\n" + `{"name":"a","value":-1e-3,"step":2,"more":1}` + "\n",
-			[]Row{{1, "a", 2.5}, {2, "a", -1e-3}}, []Row{{1, "a", 2.5}, {2, "a", -1e-3}}},
+			[]record.Row{{1, "a", 2.5}, {2, "a", -1e-3}}, []record.Row{{1, "a", 2.5}, {2, "a", -1e-3}}},
 		{"written again after a checkpoint", "{\"step\":2,\"name\":\"a\",\"value\":1}\n{\"step\":1,\"name\":\"a\",\"value\":3}\n{\"step\":2,\"name\":\"a\",\"value\":4}",
-			[]Row{{1, "a", 3}, {2, "a", 4}}, []Row{{1, "a", 3}, {2, "a", 4}}},
+			[]record.Row{{1, "a", 3}, {2, "a", 4}}, []record.Row{{1, "a", 3}, {2, "a", 4}}},
 		{"no number on the way", "{\"step\":1,\"name\":\"a\",\"value\": NaN}\n{\"step\":2,\"name\":\"a\",\"value\":1}",
-			[]Row{{1, "a", nan}, {2, "a", 1}}, []Row{{2, "a", 1}}},
+			[]record.Row{{1, "a", nan}, {2, "a", 1}}, []record.Row{{2, "a", 1}}},
 		{"no number at the end", "{\"step\":1,\"name\":\"a\",\"value\":1}\n{\"step\":2,\"value\":-Infinity,\"name\":\"a\"}\n{\"step\":2,\"name\":\"b\",\"value\":inf}",
-			[]Row{{1, "a", 1}, {2, "a", -inf}, {2, "b", inf}}, []Row{{1, "a", 1}, {2, "diverged", 1}}},
+			[]record.Row{{1, "a", 1}, {2, "a", -inf}, {2, "b", inf}}, []record.Row{{1, "a", 1}, {2, "diverged", 1}}},
 	} {
 		got, err := readText(t, c.text)
 		if err != nil {

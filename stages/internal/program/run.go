@@ -15,6 +15,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
 const (
@@ -264,7 +265,7 @@ func collectMetrics(env *pipeline.Env, dir scratch, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteMetrics(w, settle(rows)); err != nil {
+	if err := record.Write(w, settle(rows)); err != nil {
 		return fmt.Errorf("storing the metrics: %w", err)
 	}
 	return w.Close()

@@ -15,6 +15,7 @@ import (
 
 	"ablate/hcl/addr"
 	"ablate/pipeline/planner"
+	"ablate/stages/record"
 )
 
 func (g *globals) diffCommand() *cobra.Command {
@@ -181,7 +182,7 @@ func stepNumbers(ctx context.Context, w *workspace, plan *planner.Plan, s *plann
 	if err != nil {
 		return nil, err
 	}
-	for name, v := range lastMetrics(rows) {
+	for name, v := range record.Last(rows) {
 		out[name] = []float64{v}
 	}
 	return out, nil

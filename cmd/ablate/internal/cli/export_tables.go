@@ -17,44 +17,24 @@ import (
 	"ablate/hcl/addr"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
+	"ablate/stages/record"
 )
 
-// metric is one line of a trial's log.
-type metric struct {
-	Step  int     `json:"step"`
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-}
-
 // readMetrics reads a trial's log; a step that keeps none has none.
-func readMetrics(ctx context.Context, store cache.Store, s *planner.Task) ([]metric, error) {
-	a, ok := s.Entry.Artifact("metrics")
+func readMetrics(ctx context.Context, store cache.Store, s *planner.Task) ([]record.Row, error) {
+	a, ok := s.Entry.Artifact(record.Metrics)
 	if !ok {
 		return nil, nil
 	}
-	raw, err := cache.ReadAll(ctx, store, a.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("reading the metrics of %s: %w", s.Address, err)
-	}
-	var out []metric
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	for dec.More() {
-		var m metric
-		if err := dec.Decode(&m); err != nil {
-			return nil, fmt.Errorf("reading the metrics of %s: %w", s.Address, err)
+	r, err := store.Open(ctx, a.Digest)
+	if err == nil {
+		defer r.Close()
+		var rows []record.Row
+		if rows, err = record.ReadAll(r); err == nil {
+			return rows, nil
 		}
-		out = append(out, m)
 	}
-	return out, nil
-}
-
-// lastMetrics is the last value of each metric.
-func lastMetrics(rows []metric) map[string]float64 {
-	out := make(map[string]float64)
-	for _, m := range rows {
-		out[m.Name] = m.Value
-	}
-	return out
+	return nil, fmt.Errorf("reading the metrics of %s: %w", s.Address, err)
 }
 
 func (g *globals) exportTableCommand(name, short, long string, build func(context.Context, *workspace, []*planner.Task) (*tables.Table, error)) *cobra.Command {
@@ -195,7 +175,7 @@ func trialsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tab
 		if err != nil {
 			return nil, err
 		}
-		last[i] = lastMetrics(rows)
+		last[i] = record.Last(rows)
 		for name := range last[i] {
 			names[name] = true
 		}

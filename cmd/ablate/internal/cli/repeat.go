@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
+	"ablate/stages/record"
 )
 
 // repeat computes a cached instance again, from its sources and in a store of
@@ -128,7 +128,7 @@ func copyBlob(ctx context.Context, to, from cache.Store, a cache.Artifact) error
 
 // compare finds what differs between an entry and its repetition.
 func compare(ctx context.Context, store cache.Store, s *planner.Task, scratch cache.Store, again *planner.Task) (cache.Evidence, error) {
-	e := cache.Evidence{Largest: make(map[string]float64)}
+	e := cache.Evidence{}
 	if again.Key != s.Key {
 		return e, errors.New("the repetition came to another key: a source changed meanwhile; run the study first")
 	}
@@ -143,19 +143,7 @@ func compare(ctx context.Context, store cache.Store, s *planner.Task, scratch ca
 	if err := errors.Join(err1, err2); err != nil {
 		return e, err
 	}
-	type at struct {
-		step int
-		name string
-	}
-	values := make(map[at]float64, len(first))
-	for _, m := range first {
-		values[at{m.Step, m.Name}] = m.Value
-	}
-	for _, m := range second {
-		if v, ok := values[at{m.Step, m.Name}]; ok {
-			e.Largest[m.Name] = max(e.Largest[m.Name], math.Abs(v-m.Value))
-		}
-	}
+	e.Largest = record.Differences(first, second)
 	return e, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/planner"
+	"ablate/stages/record"
 )
 
 // forms are the renderings of an analysis, and the artifacts that hold them.
@@ -149,7 +150,7 @@ func (g *globals) showMetrics(ctx context.Context, w *workspace, s *planner.Task
 	if err != nil || rows == nil {
 		return err
 	}
-	last := lastMetrics(rows)
+	last := record.Last(rows)
 	o["metrics"] = last
 	b.WriteString("\nLast metrics\n\n")
 	for _, name := range slices.Sorted(maps.Keys(last)) {
