@@ -297,7 +297,7 @@ func TestRendering(t *testing.T) {
 }
 
 func TestPick(t *testing.T) {
-	rows := []record.Row{{50, "val_loss", 3}, {100, "val_loss", 2}, {150, "val_loss", 2.5}, {150, "train_loss", 1}}
+	rows := []record.Row{{Step: 50, Name: "val_loss", Value: 3}, {Step: 100, Name: "val_loss", Value: 2}, {Step: 150, Name: "val_loss", Value: 2.5}, {Step: 150, Name: "train_loss", Value: 1}}
 	at := func(kind, text string) addr.Level { return addr.Level{Kind: kind, Text: text} }
 	for _, tt := range []struct {
 		metric string
@@ -305,9 +305,9 @@ func TestPick(t *testing.T) {
 		want   record.Row
 		err    string
 	}{
-		{"val_loss", finalStep, record.Row{150, "val_loss", 2.5}, ""},
-		{"val_loss", at("string", "best"), record.Row{100, "val_loss", 2}, ""},
-		{"val_loss", at("number", "50"), record.Row{50, "val_loss", 3}, ""},
+		{"val_loss", finalStep, record.Row{Step: 150, Name: "val_loss", Value: 2.5}, ""},
+		{"val_loss", at("string", "best"), record.Row{Step: 100, Name: "val_loss", Value: 2}, ""},
+		{"val_loss", at("number", "50"), record.Row{Step: 50, Name: "val_loss", Value: 3}, ""},
 		{"val_loss", at("number", "60"), record.Row{}, "was not taken at step 60"},
 		{"accuracy", finalStep, record.Row{}, "it has train_loss, val_loss"},
 	} {

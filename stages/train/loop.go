@@ -233,7 +233,7 @@ func (l *loop) advance(ctx context.Context) error {
 	if math.IsNaN(size) || math.IsInf(size, 0) {
 		return &divergence{l.at, size}
 	}
-	if err := l.record([]record.Row{{l.at, "train_loss", loss}, {l.at, "grad_norm", size}}); err != nil {
+	if err := l.record([]record.Row{{Step: l.at, Name: "train_loss", Value: loss}, {Step: l.at, Name: "grad_norm", Value: size}}); err != nil {
 		return err
 	}
 	l.report(loss)
@@ -328,7 +328,7 @@ func (l *loop) evaluate() ([]record.Row, error) {
 	}
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
-	return []record.Row{{l.at, "val_loss", mean}}, nil
+	return []record.Row{{Step: l.at, Name: "val_loss", Value: mean}}, nil
 }
 
 // probe looks inside the model. What is no number is left out: a diverging
@@ -341,7 +341,7 @@ func (l *loop) probe() ([]record.Row, error) {
 	rows := make([]record.Row, 0, len(values))
 	for i, v := range values {
 		if v := float64(v); !math.IsNaN(v) && !math.IsInf(v, 0) {
-			rows = append(rows, record.Row{l.at, readings[i].name(), v})
+			rows = append(rows, record.Row{Step: l.at, Name: readings[i].name(), Value: v})
 		}
 	}
 	return rows, nil

@@ -157,9 +157,9 @@ func (l *loop) writeMetrics(ctx context.Context) error {
 				return err
 			}
 		}
-		tail := []record.Row{{last, record.EvaluationTokens, float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
+		tail := []record.Row{{Step: last, Name: record.EvaluationTokens, Value: float64(len(l.checks) * l.spec.Batch.Sequences * l.spec.Batch.Length)}}
 		if l.diverged != nil {
-			tail = append(tail, record.Row{last, record.Diverged, 1})
+			tail = append(tail, record.Row{Step: last, Name: record.Diverged, Value: 1})
 		}
 		return write(tail)
 	})
