@@ -148,7 +148,7 @@ func (l *lab) planner(text string) *planner.Planner {
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	return &planner.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: source.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
+	return &planner.Planner{Graph: graph, Store: meddler{l.store, l}, Sources: files.Folder{Dir: l.dir}, Memo: l.store.Memo(cache.Digest{})}
 }
 
 func (l *lab) plan(text string) *planner.Task {

@@ -6,9 +6,6 @@ import (
 	"github.com/gomlx/compute"
 )
 
-//go:linkname multiExecutors github.com/gomlx/compute/internal/gobackend.MultiOutputsNodeExecutors
-var multiExecutors [compute.OpTypeLast]func(backend unsafe.Pointer, n *node, inputs []*buffer, owned []bool) ([]*buffer, error)
-
 // execProgram runs a group. Its blocks are the same whatever the number of
 // cores, and what adds up over blocks is added in their order.
 func execProgram(backend unsafe.Pointer, n *node, inputs []*buffer, owned []bool) ([]*buffer, error) {
