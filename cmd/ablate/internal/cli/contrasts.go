@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
 )
 
 func (g *globals) exportContrastsCommand() *cobra.Command {
@@ -38,7 +36,7 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 				return err
 			}
 			enc := json.NewEncoder(g.app.Stdout)
-			for _, l := range r.lines() {
+			for _, l := range r.Lines() {
 				if err := enc.Encode(l); err != nil {
 					return err
 				}
@@ -64,65 +62,7 @@ func findAnalysis(plan *planner.Plan, name string) (*planner.Task, error) {
 	return nil, fmt.Errorf("the study has several analyses %q: name one by its address, for example\n\n    %s", name, shellQuote(found[0].Address.String()))
 }
 
-// exportedTerm is one level against another.
-type exportedTerm struct{ Factor, Level, Baseline string }
-
-// exportedLine is one number of an analysis for other programs. Absent numbers
-// are null.
-type exportedLine struct {
-	Kind     string    `json:"kind"`
-	Name     string    `json:"name"`
-	Estimate *float64  `json:"estimate"`
-	Low      *float64  `json:"low"`
-	High     *float64  `json:"high"`
-	F        *float64  `json:"f"`
-	DF       []float64 `json:"df"`
-	P        *float64  `json:"p"`
-
-	PHolm      *float64 `json:"p_holm,omitempty"`
-	N          int      `json:"n,omitempty"`
-	Method     string   `json:"method,omitempty"`
-	HalfWidth  *float64 `json:"half_width,omitempty"`
-	Detectable *float64 `json:"detectable,omitempty"`
-	BootLow    *float64 `json:"bootstrap_low,omitempty"`
-	BootHigh   *float64 `json:"bootstrap_high,omitempty"`
-	SS         *float64 `json:"ss,omitempty"`
-	Eta2       *float64 `json:"eta2,omitempty"`
-	PartialEta *float64 `json:"partial_eta2,omitempty"`
-	Omega2     *float64 `json:"omega2,omitempty"`
-	Missing    []string `json:"missing,omitempty"`
-	Planned    bool     `json:"planned,omitempty"`
-}
-
-// analysisResult is what programs may know of an analysis's result.
-type analysisResult struct {
-	Cells []struct {
-		Levels   []string
-		N        int
-		Mean, SD *float64
-	}
-	Anova []struct {
-		Name       string
-		SS         float64
-		DF         float64
-		F, P       *float64
-		Eta2       *float64
-		PartialEta *float64 `json:"partial_eta2"`
-		Omega2     *float64
-	}
-	AnovaBy   string `json:"anova_method"`
-	Contrasts []struct {
-		exportedLine
-		DF     *float64 `json:"df"`
-		Terms  []exportedTerm
-		At     map[string]string
-		Simple bool
-	}
-
-	digest cache.Digest
-}
-
-func readResult(ctx context.Context, store cache.Store, s *planner.Task) (r analysisResult, err error) {
+func readResult(ctx context.Context, store cache.Store, s *planner.Task) (r answer.Result, err error) {
 	if err := s.Cached(); err != nil {
 		return r, err
 	}
@@ -134,60 +74,8 @@ func readResult(ctx context.Context, store cache.Store, s *planner.Task) (r anal
 	if err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(raw, &r); err != nil {
+	if r, err = answer.Parse(raw, a.Digest); err != nil {
 		return r, fmt.Errorf("reading the result of %s: %w", s.Address, err)
 	}
-	r.digest = a.Digest
 	return r, nil
-}
-
-// lines turns a result into lines for programs.
-func (r analysisResult) lines() []exportedLine {
-	var out []exportedLine
-	for _, a := range r.Anova {
-		l := exportedLine{Kind: "anova", Name: a.Name, F: a.F, DF: []float64{a.DF}, P: a.P, Method: r.AnovaBy,
-			SS: &a.SS, Eta2: a.Eta2, PartialEta: a.PartialEta, Omega2: a.Omega2}
-		if a.Name != "residual" {
-			l.DF = append(l.DF, r.Anova[len(r.Anova)-1].DF)
-		}
-		out = append(out, l)
-	}
-	for _, c := range r.Contrasts {
-		l := c.exportedLine
-		l.DF = []float64{}
-		if c.DF != nil {
-			l.DF = append(l.DF, *c.DF)
-		}
-		if len(c.Terms) > 0 {
-			l.Name = contrastName(l.Kind, c.Terms, c.At)
-		}
-		out = append(out, l)
-		if c.Simple {
-			l.Kind = "simple"
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-// contrastName is a contrast's name for programs: "norm: derf - rmsnorm @
-// optimizer=muon", "norm x optimizer: (derf - rmsnorm) x (muon - adamw)", "norm:
-// ema of derf - rmsnorm".
-func contrastName(kind string, terms []exportedTerm, at map[string]string) string {
-	switch {
-	case kind == "recovery" && len(terms) == 2:
-		return fmt.Sprintf("%s: %s of %s - %s", terms[0].Factor, terms[0].Level, terms[1].Baseline, terms[1].Level)
-	case len(terms) == 2:
-		return fmt.Sprintf("%s x %s: (%s - %s) x (%s - %s)", terms[0].Factor, terms[1].Factor,
-			terms[0].Level, terms[0].Baseline, terms[1].Level, terms[1].Baseline)
-	}
-	name := fmt.Sprintf("%s: %s - %s", terms[0].Factor, terms[0].Level, terms[0].Baseline)
-	var where []string
-	for _, f := range slices.Sorted(maps.Keys(at)) {
-		where = append(where, f+"="+at[f])
-	}
-	if len(where) > 0 {
-		name += " @ " + strings.Join(where, ", ")
-	}
-	return name
 }

@@ -171,7 +171,7 @@ func stepNumbers(ctx context.Context, w *workspace, plan *planner.Plan, s *plann
 			return nil, err
 		}
 		for _, n := range list {
-			if n.Step == s {
+			if n.Address == s.Address {
 				_, name, _ := strings.Cut(n.Name, "/")
 				out[name] = []float64{n.Value}
 			}
