@@ -96,12 +96,9 @@ type CollectOptions struct {
 	// Grace protects what is younger: it may belong to an action under way.
 	Grace time.Duration
 	Now   time.Time
-	// Evictable reports whether an artifact can be given up without its entry
-	// becoming a miss.
-	Evictable func(block, typ, artifact string) bool
-	// Measured reports whether an artifact is what an action was done for, small
-	// and not to be had again: it always stays.
-	Measured func(block, typ, artifact string) bool
+	// Untold is the retention of artifacts of entries that were published before
+	// entries said so; nil for none.
+	Untold func(e Entry, artifact string) Retention
 	// Cost is how many seconds an entry took; what costs most for its size goes
 	// last. Unknown is 0.
 	Cost func(ctx context.Context, e Entry) float64
@@ -213,10 +210,14 @@ func (s *Local) uses(ctx context.Context, o CollectOptions) (map[Digest]*blobUse
 		for _, a := range e.Artifacts {
 			u := use(a.Digest)
 			u.why = e.Block + "." + e.Type + " " + a.Name
-			u.document = u.document || o.Measured != nil && o.Measured(e.Block, e.Type, a.Name)
+			retention := a.Retention
+			if retention == "" && o.Untold != nil {
+				retention = o.Untold(e, a.Name)
+			}
+			u.document = u.document || retention == Keep
 			u.rooted = u.rooted || rooted
 			if e.Block != "state" && rooted {
-				u.evictable = u.evictable && o.Evictable != nil && o.Evictable(e.Block, e.Type, a.Name)
+				u.evictable = u.evictable && retention == Evict
 			}
 			if a.Size > 0 {
 				u.perByte = max(u.perByte, seconds/float64(a.Size))

@@ -9,7 +9,7 @@ func sample() Entry {
 	d := DigestOf([]byte("x"))
 	return Entry{
 		Key: Key(d), Block: "train", Type: "lm", Class: "go amd64", Ingredients: d, Provenance: d, Created: time.Unix(1, 2).UTC(),
-		Artifacts: []Artifact{{"metrics", "application/jsonl", d, 5}, {"checkpoint", "application/x-safetensors", d, 1 << 40}},
+		Artifacts: []Artifact{{"metrics", "application/jsonl", d, 5, Keep}, {"checkpoint", "application/x-safetensors", d, 1 << 40, Evict}},
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // 10,000 keys reads one file. It can be rebuilt from the entries at any time,
 // and is when it is missing, old or damaged. A record is its length, a
 // checksum, and the entry; of several records for a key the last counts.
-const indexHead = "ablate index 1\n"
+const indexHead = "ablate index 2\n"
 
 // index is what this process has read of the index file.
 type index struct {

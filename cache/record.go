@@ -21,6 +21,7 @@ func appendRecord(b []byte, e Entry) []byte {
 		body = appendWord(appendWord(body, a.Name), a.MediaType)
 		body = append(body, a.Digest[:]...)
 		body = binary.AppendVarint(body, a.Size)
+		body = appendWord(body, string(a.Retention))
 	}
 	b = binary.AppendUvarint(b, uint64(len(body)))
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(body))
@@ -54,6 +55,7 @@ func (ix *index) decode(body []byte) (Entry, error) {
 		a.Name, a.MediaType = r.word(), r.word()
 		r.hash((*[32]byte)(&a.Digest))
 		a.Size = r.varint()
+		a.Retention = Retention(r.word())
 	}
 	if r.bad || len(r.rest) > 0 {
 		return Entry{}, errIndexDamaged

@@ -20,7 +20,20 @@ type Artifact struct {
 	MediaType string `json:"media_type"`
 	Digest    Digest `json:"digest"` // of the plain bytes
 	Size      int64  `json:"size"`   // of the plain bytes
+
+	// Retention is what the kind declared when it made the artifact; "" is kept
+	// as long as a recorded run or a pin needs it.
+	Retention Retention `json:"retention,omitempty"`
 }
+
+// Retention says how long an artifact is kept.
+type Retention string
+
+// What a kind may declare of an artifact.
+const (
+	Keep  Retention = "keep"  // measured, small and not to be had again: always stays
+	Evict Retention = "evict" // large, and can be made again: may go while its entry stays a hit
+)
 
 // Entry is what the action of a key produced.
 type Entry struct {

@@ -100,8 +100,8 @@ func (w Work) FLOPs() float64 { return w.FLOPsPerToken * float64(w.Tokens) }
 type Output struct {
 	Name      string
 	MediaType string
-	Evictable bool // its absence from the store alone does not make a hit a miss
-	Optional  bool // an outcome may lack it
+	Retention cache.Retention // of an output to evict, its absence from the store alone does not make a hit a miss
+	Optional  bool            // an outcome may lack it
 }
 
 // Classed is a stage whose bits depend on the machine that computes them. The

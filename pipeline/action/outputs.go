@@ -53,7 +53,7 @@ func (w *outputWriter) Close() error {
 	}
 	i := slices.IndexFunc(w.to.promised, func(p pipeline.Output) bool { return p.Name == w.name })
 	w.to.made = append(w.to.made, cache.Artifact{
-		Name: w.name, MediaType: w.to.promised[i].MediaType, Digest: digest, Size: size,
+		Name: w.name, MediaType: w.to.promised[i].MediaType, Digest: digest, Size: size, Retention: w.to.promised[i].Retention,
 	})
 	return nil
 }

@@ -322,7 +322,7 @@ func (s *Task) lost(f cache.Found) []string {
 	var out []string
 	for _, name := range f.Absent {
 		for _, o := range s.Outputs() {
-			if o.Name == name && !o.Evictable {
+			if o.Name == name && o.Retention != cache.Evict {
 				out = append(out, name)
 			}
 		}

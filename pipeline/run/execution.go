@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
@@ -222,7 +223,7 @@ func (x *execution) work(ctx context.Context, s *planner.Task, threads int) {
 // pull brings a step's entry here. What cannot be had is computed instead.
 func (x *execution) pull(ctx context.Context, s *planner.Task) bool {
 	optional := func(name string) bool {
-		return slices.ContainsFunc(s.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Evictable })
+		return slices.ContainsFunc(s.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Retention == cache.Evict })
 	}
 	started := time.Now()
 	err := x.runner.Planner.Store.(planner.Puller).Pull(ctx, s.Entry, optional)

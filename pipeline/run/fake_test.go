@@ -105,7 +105,7 @@ func (j *job) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		}),
 		Code:    cache.Map(map[string]cache.Value{"step": cache.String(j.w.code)}),
 		Notes:   cache.Map(map[string]cache.Value{"rule": in.One("rule").Recipe.Code}),
-		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}, {Name: "weights", MediaType: "text/plain", Evictable: true}},
+		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}, {Name: "weights", MediaType: "text/plain", Retention: cache.Evict}},
 	}, nil
 }
 

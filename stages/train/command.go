@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -37,7 +38,10 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	outputs := append(c.spec().Promises(), pipeline.Output{Name: record.Metrics, MediaType: "application/jsonl"})
+	outputs := append(c.spec().Promises(), pipeline.Output{Name: record.Metrics, MediaType: record.MetricsType})
+	for i := range outputs { // whatever it is called, nobody but the program can make it again
+		outputs[i].Retention = cache.Keep
+	}
 	return pipeline.Recipe{Inputs: what, Outputs: outputs}, nil
 }
 

@@ -53,12 +53,12 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	outputs := []pipeline.Output{{Name: record.Metrics, MediaType: "application/jsonl"}}
+	outputs := []pipeline.Output{{Name: record.Metrics, MediaType: record.MetricsType, Retention: cache.Keep}}
 	if t.Probe.Every > 0 {
-		outputs = append(outputs, pipeline.Output{Name: record.Probes, MediaType: "text/csv"})
+		outputs = append(outputs, pipeline.Output{Name: record.Probes, MediaType: "text/csv", Retention: cache.Keep})
 	}
 	if t.Checkpoint.Keep != "none" {
-		outputs = append(outputs, pipeline.Output{Name: record.Checkpoint, MediaType: safetensors, Evictable: true, Optional: true})
+		outputs = append(outputs, pipeline.Output{Name: record.Checkpoint, MediaType: safetensors, Retention: cache.Evict, Optional: true})
 	}
 	return pipeline.Recipe{
 		Inputs: cache.Struct(

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
+	"ablate/stages/record"
 )
 
 // ExitDamage is the code of a check that found damage.
@@ -149,9 +151,7 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 		return err
 	}
 	c, err := store.Collect(ctx, cache.CollectOptions{
-		Budget: budget, Grace: grace, Now: time.Now(), Evictable: g.evictable, Measured: func(block, typ, artifact string) bool {
-			return block == "train" && !g.evictable(block, typ, artifact)
-		},
+		Budget: budget, Grace: grace, Now: time.Now(), Untold: untold,
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
 			took, _ := planner.Took(ctx, store, e)
 			return took
@@ -184,10 +184,21 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 	return err
 }
 
-// evictable asks the kinds what can be given up. A checkpoint is; states are
-// known to the store.
-func (g *globals) evictable(block, _, artifact string) bool {
-	return block == "train" && artifact == "checkpoint"
+// untold is the retention of what was published before entries said so.
+func untold(e cache.Entry, artifact string) cache.Retention {
+	switch {
+	case e.Block != "train":
+		return ""
+	case e.Type == "lm" && artifact == record.Checkpoint:
+		return cache.Evict
+	}
+	return cache.Keep
+}
+
+// evictable reports whether an artifact of an entry may be left out or given up.
+func evictable(e cache.Entry, artifact string) bool {
+	a, _ := e.Artifact(artifact)
+	return cmp.Or(a.Retention, untold(e, artifact)) == cache.Evict
 }
 
 // parseSize reads 50GiB, 20 GB, 1e9.

@@ -56,7 +56,7 @@ func (g *globals) cachePushCommand() *cobra.Command {
 			return g.transfer(ctx, plan, sent, "pushed", w.remote, func(ctx context.Context, s *planner.Task) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {
-					if results && g.evictable(s.Block, "", a.Name) {
+					if results && evictable(s.Entry, a.Name) {
 						without = append(without, a.Name)
 					}
 				}
@@ -84,7 +84,7 @@ func (g *globals) cachePullCommand() *cobra.Command {
 			}
 			away := func(s *planner.Task) bool { return s.Status == planner.Pull }
 			return g.transfer(ctx, plan, away, "pulled", w.remote, func(ctx context.Context, s *planner.Task) (remote.Moved, error) {
-				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return g.evictable(s.Block, "", name) })
+				return w.remote.Pull(ctx, w.store, s.Entry, func(name string) bool { return evictable(s.Entry, name) })
 			})
 		},
 	}
