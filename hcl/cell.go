@@ -6,13 +6,14 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/hcl/spec"
+	"ablate/hcl/study"
 )
 
 // cellPlan is a decoded body that many cells share: only the bound factors
 // differ between them.
 type cellPlan struct {
-	target reflect.Value // a pointer to the spec, without bound factors
-	model  Instance      // label, runtime, ranges
+	target reflect.Value  // a pointer to the spec, without bound factors
+	model  study.Instance // label, runtime, ranges
 	ranges map[string]diag.Range
 	broken bool
 }
@@ -68,14 +69,14 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 		d.merge = true
 		d.body(x.rules[i].content, target.Elem(), nil, nil)
 	}
-	plan := &cellPlan{target: target, ranges: d.ranges, model: Instance{Range: *rangeOf(x.s.block.DefRange), Runtime: new(Runtime)}}
+	plan := &cellPlan{target: target, ranges: d.ranges, model: study.Instance{Range: *rangeOf(x.s.block.DefRange), Runtime: new(study.Runtime)}}
 	for _, f := range x.factors {
 		if f.bound {
 			d.ranges[f.name] = *f.at
 		}
 	}
 	d.meta(x.s.content, &plan.model)
-	plan.model.locate = locator(d.ranges, plan.model.Range)
+	plan.model.Locate = locator(d.ranges, plan.model.Range)
 	plan.broken = d.broken
 	return plan
 }

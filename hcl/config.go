@@ -15,6 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty/gocty"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 // Config is what the machine and the team say, not the study: where the store
@@ -25,7 +26,7 @@ type Config struct {
 	Trust    []string            // public keys; without any, also in TrustIn, what is not signed is taken
 	TrustIn  map[string][]string // public keys that count in one namespace only
 
-	Executors map[string]Executor // by label
+	Executors map[string]study.Executor // by label
 
 	Sources map[string][]byte // the files' text, for whoever quotes it
 }

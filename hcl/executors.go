@@ -8,33 +8,11 @@ import (
 	hclv2 "github.com/hashicorp/hcl/v2"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
-// LocalExecutor is the label of this machine. It needs no configuration.
-const LocalExecutor = "local"
-
-// Executor is an executor block: a place where actions can run. What its type
-// does not know is zero.
-type Executor struct {
-	Type, Label string
-	Jobs        int    // actions at once; of ssh, for each host
-	Program     string // ablate's path there; "" is where it is here
-	Store       string // the store's folder there; "" is where it is here
-	Shared      bool   // the store's folder is seen there; without it results travel by the remote
-
-	Partition     string        // of slurm, as all that follows
-	Time          time.Duration // of one allocation; 0 is the partition's
-	Arguments     []string      // further arguments of sbatch
-	PerAllocation int
-	OnInterrupt   string        // "cancel" or "leave"
-	Poll          time.Duration // how often the queue is asked
-
-	Hosts []string // of ssh, as what follows
-	GPUs  int      // of each host
-}
-
-// fields lists what a block of this type may say.
-func (e *Executor) fields(limit, poll *string) map[string]any {
+// executorFields lists what a block of this type may say.
+func executorFields(e *study.Executor, limit, poll *string) map[string]any {
 	common := map[string]any{"jobs": &e.Jobs, "program": &e.Program, "store": &e.Store, "shared": &e.Shared}
 	switch e.Type {
 	case "slurm":
@@ -54,12 +32,12 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 	wrong := func(summary, detail string, args ...any) hclv2.Diagnostics {
 		return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: b.DefRange.Ptr()}}
 	}
-	e := Executor{Type: b.Labels[0], Label: b.Labels[1], Shared: true, PerAllocation: 1, OnInterrupt: "cancel", Poll: defaultPoll}
+	e := study.Executor{Type: b.Labels[0], Label: b.Labels[1], Shared: true, PerAllocation: 1, OnInterrupt: "cancel", Poll: defaultPoll}
 	if e.Type == "slurm" {
 		e.Jobs = defaultJobs
 	}
 	var limit, poll string
-	into := e.fields(&limit, &poll)
+	into := executorFields(&e, &limit, &poll)
 	if into == nil {
 		return wrong("Unknown executor type", "There is no executor of type %q.%s", e.Type, suggest(e.Type, []string{"slurm", "ssh"}))
 	}
@@ -83,7 +61,7 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 	switch {
 	case e.Time > 0 && e.Time < time.Minute:
 		return wrong("Invalid value", "time is at least a minute: Slurm counts in minutes.")
-	case e.Label == LocalExecutor:
+	case e.Label == study.LocalExecutor:
 		return wrong("Label taken", "%q is this machine, which needs no configuration: choose another label.", e.Label)
 	case e.Type == "ssh" && len(e.Hosts) == 0:
 		return wrong("Missing hosts", "An executor of type \"ssh\" needs hosts = [...], names that ssh knows.")
@@ -93,7 +71,7 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 		return wrong("Invalid value", "on_interrupt is \"cancel\" or \"leave\", not %q.", e.OnInterrupt)
 	}
 	if c.Executors == nil {
-		c.Executors = make(map[string]Executor)
+		c.Executors = make(map[string]study.Executor)
 	}
 	c.Executors[e.Label] = e
 	return diags
@@ -101,35 +79,28 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 
 // Unknown reports instances that ask for an executor which the configuration
 // does not have: once for each place in the study.
-func (c Config) Unknown(s *Study) diag.List {
+func (c Config) Unknown(s *study.Study) diag.List {
 	var list diag.List
 	seen := make(map[diag.Range]bool)
 	for _, inst := range s.Instances {
-		label, at := inst.Runtime.Executor, inst.Runtime.executorAt
-		if _, ok := c.Executors[label]; ok || label == "" || label == LocalExecutor || seen[at] {
+		label, at := inst.Runtime.Executor, inst.Runtime.ExecutorAt
+		if _, ok := c.Executors[label]; ok || label == "" || label == study.LocalExecutor || seen[at] {
 			continue
 		}
 		seen[at] = true
 		list = append(list, diag.Diagnostic{
 			Severity: diag.Error, Summary: "Unknown executor", Range: &at,
 			Detail: fmt.Sprintf("No configuration file has an executor %q.%s Executors are declared in ablate/config.hcl of the user's configuration folder, or in the study's .ablate/config.hcl.",
-				label, suggest(label, append(sortedKeys(c.Executors), LocalExecutor))),
+				label, suggest(label, append(sortedKeys(c.Executors), study.LocalExecutor))),
 		})
 	}
 	return list
 }
 
-// Resources is what an instance asks for. Zero is: not said.
-type Resources struct {
-	CPUs   int   `json:"cpus,omitempty"`
-	GPUs   int   `json:"gpus,omitempty"`
-	Memory int64 `json:"memory,omitempty"` // bytes
-}
-
 var resourcesSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{{Name: "cpus"}, {Name: "gpus"}, {Name: "memory"}}}
 
 // resources decodes the block of that name inside runtime.
-func (d *decoder) resources(blocks hclv2.Blocks, r *Runtime) {
+func (d *decoder) resources(blocks hclv2.Blocks, r *study.Runtime) {
 	for i, b := range blocks {
 		if i > 0 {
 			d.l.fail(rangeOf(b.DefRange), "Block given twice", "A runtime block has one resources block.")

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ablate/hcl"
+	loaded "ablate/hcl/study"
 )
 
 func readConfig(t *testing.T, text string) (hcl.Config, string) {
@@ -38,7 +39,7 @@ executor "ssh" "lab" {
   program = "/opt/ablate"
 }
 `)
-	want := map[string]hcl.Executor{
+	want := map[string]loaded.Executor{
 		"a100": {Type: "slurm", Label: "a100", Jobs: 100, Shared: true, Partition: "gpu", Time: 12 * time.Hour,
 			Arguments: []string{"--account=lab"}, PerAllocation: 4, OnInterrupt: "leave", Poll: time.Second},
 		"lab": {Type: "ssh", Label: "lab", Shared: true, Hosts: []string{"n1", "n2"}, GPUs: 2, Program: "/opt/ablate",
@@ -81,7 +82,7 @@ norm "rmsnorm" "a" {
 		t.Fatal(render(diags))
 	}
 	for _, inst := range study.Instances {
-		if want := (hcl.Resources{CPUs: 4, Memory: 2 << 30}); inst.Runtime.Executor != "" && inst.Runtime.Resources != want {
+		if want := (loaded.Resources{CPUs: 4, Memory: 2 << 30}); inst.Runtime.Executor != "" && inst.Runtime.Resources != want {
 			t.Errorf("resources are %+v, want %+v", inst.Runtime.Resources, want)
 		}
 	}

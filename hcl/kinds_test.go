@@ -1,8 +1,8 @@
 package hcl_test
 
 import (
-	"ablate/hcl"
 	"ablate/hcl/addr"
+	"ablate/hcl/study"
 )
 
 // The kinds of the tests: shaped like the real ones, but the language's own.
@@ -105,11 +105,11 @@ type factorial struct {
 	Baseline map[string]addr.Level `hcl:"baseline,optional"`
 }
 
-func testKinds() []hcl.Kind {
-	kind := func(block, typ string, fresh func() any) hcl.Kind {
-		return hcl.Kind{Block: block, Type: typ, New: fresh}
+func testKinds() []study.Kind {
+	kind := func(block, typ string, fresh func() any) study.Kind {
+		return study.Kind{Block: block, Type: typ, New: fresh}
 	}
-	return []hcl.Kind{
+	return []study.Kind{
 		kind("norm", "derf", func() any { return &derf{Alpha: sites{0.5, 0.5, 0.5}} }),
 		kind("norm", "rmsnorm", func() any { return &rmsnorm{Eps: 1e-5} }),
 		kind("model", "llama", func() any { return &llama{} }),

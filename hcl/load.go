@@ -13,20 +13,21 @@ import (
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 // Load reads a folder as a study. The study is returned together with what was
 // found wrong; its instances are complete only when no error was found.
-func Load(opts Options) (*Study, diag.List) {
+func Load(opts Options) (*study.Study, diag.List) {
 	l := &loader{
 		opts:   opts,
-		kinds:  make(map[string]map[string]Kind),
+		kinds:  make(map[string]map[string]study.Kind),
 		stages: make(map[addr.Stage]*stage),
-		study:  &Study{Dir: opts.Dir, Numerics: "record", Sources: make(map[string][]byte)},
+		study:  &study.Study{Dir: opts.Dir, Numerics: "record", Sources: make(map[string][]byte)},
 	}
 	for _, k := range opts.Kinds {
 		if l.kinds[k.Block] == nil {
-			l.kinds[k.Block] = make(map[string]Kind)
+			l.kinds[k.Block] = make(map[string]study.Kind)
 		}
 		l.kinds[k.Block][k.Type] = k
 	}
@@ -41,8 +42,8 @@ func Load(opts Options) (*Study, diag.List) {
 // loader is the state of one Load. It is used by one goroutine.
 type loader struct {
 	opts  Options
-	kinds map[string]map[string]Kind // by block, then type
-	study *Study
+	kinds map[string]map[string]study.Kind // by block, then type
+	study *study.Study
 	diags diag.List
 
 	studyBlock *hclv2.Block
@@ -88,8 +89,8 @@ func studyFiles(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		n := e.Name()
-		study := strings.HasSuffix(n, nativeExt) || strings.HasSuffix(n, jsonExt)
-		if study && !e.IsDir() && !strings.HasPrefix(n, ".") && n != LockFile {
+		ours := strings.HasSuffix(n, nativeExt) || strings.HasSuffix(n, jsonExt)
+		if ours && !e.IsDir() && !strings.HasPrefix(n, ".") && n != study.LockFile {
 			names = append(names, n)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 // header declares one stage of each kind, for studies that are about train.
@@ -62,7 +63,7 @@ const trainBody = `
   }
 `
 
-func load(t *testing.T, files map[string]string, vars ...hcl.Var) (*hcl.Study, diag.List) {
+func load(t *testing.T, files map[string]string, vars ...hcl.Var) (*study.Study, diag.List) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -73,7 +74,7 @@ func load(t *testing.T, files map[string]string, vars ...hcl.Var) (*hcl.Study, d
 	return hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds(), Vars: vars})
 }
 
-func mustLoad(t *testing.T, text string, vars ...hcl.Var) *hcl.Study {
+func mustLoad(t *testing.T, text string, vars ...hcl.Var) *study.Study {
 	t.Helper()
 	study, diags := load(t, map[string]string{"study.hcl": text}, vars...)
 	if diags.HasErrors() {
@@ -95,7 +96,7 @@ func render(list diag.List) string {
 }
 
 // addresses lists the keys of a stage's instances in order.
-func keys(study *hcl.Study, stage string) []string {
+func keys(study *study.Study, stage string) []string {
 	var out []string
 	for _, inst := range study.Instances {
 		if inst.Address.Stage.String() == stage {
@@ -105,7 +106,7 @@ func keys(study *hcl.Study, stage string) []string {
 	return out
 }
 
-func find(t *testing.T, study *hcl.Study, address string) *hcl.Instance {
+func find(t *testing.T, study *study.Study, address string) *study.Instance {
 	t.Helper()
 	for _, inst := range study.Instances {
 		if inst.Address.String() == address {
@@ -283,7 +284,7 @@ norm "derf" "ema" {
 }
 
 // The values that matter of a study, for comparing two ways to write it.
-func essence(study *hcl.Study) string {
+func essence(study *study.Study) string {
 	var b strings.Builder
 	for _, inst := range study.Instances {
 		raw, err := json.Marshal(inst.Spec)

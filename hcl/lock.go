@@ -14,35 +14,13 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
-
-// LockFile pins the remote sources of a study, and what was declared before
-// its trials were known. It is committed with it.
-const LockFile = "study.lock.hcl"
-
-// Pin is what a remote source was when it was pinned.
-type Pin struct {
-	Source  string // as the study names it
-	URL     string // where it is fetched from, with its revision
-	SHA256  string // hex, of the bytes that are sent
-	Content string // hex, of the bytes decompressed
-	Size    int64  // of the bytes decompressed
-}
-
-// Frozen is what an analysis had declared when its first trials were still to
-// come.
-type Frozen struct {
-	Address   string
-	Time      string            // RFC 3339
-	Known     int               // trials that had a result by then
-	Trials    int               // of so many
-	Contrasts map[string]string // by name, the digest of the declaration
-}
 
 // Lock is the content of a lock file.
 type Lock struct {
-	Pins   []Pin
-	Frozen []Frozen
+	Pins   []study.Pin
+	Frozen []study.Frozen
 
 	Damaged diag.List // what is wrong with pins that are left out; ablate init --upgrade writes them anew
 	Text    []byte    // the file, for diagnostics to quote from
@@ -55,14 +33,14 @@ var lockSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{
 // What to do about a damaged lock. Nothing can write anew what was frozen.
 const (
 	repin   = "Restore it, or pin what the source is now with ablate init --upgrade."
-	restore = "Restore " + LockFile + " from your version control. Without it, ablate init --upgrade pins what the sources are now, " +
+	restore = "Restore " + study.LockFile + " from your version control. Without it, ablate init --upgrade pins what the sources are now, " +
 		"but what analyses had declared before their trials were known is lost."
 	newer = "A newer ablate may have written it: use that one. Else remove it."
 )
 
 // ReadLock reads the lock of a study's folder; it is empty where there is none.
 func ReadLock(dir string) (Lock, diag.List) {
-	raw, err := os.ReadFile(filepath.Join(dir, LockFile))
+	raw, err := os.ReadFile(filepath.Join(dir, study.LockFile))
 	if os.IsNotExist(err) {
 		return Lock{}, nil
 	}
@@ -72,12 +50,12 @@ func ReadLock(dir string) (Lock, diag.List) {
 		if errors.As(err, &path) {
 			err = path.Err
 		}
-		return lock, lockError(hclv2.Range{Filename: LockFile}, "Unreadable lock", "%s cannot be read: %v. It must be a file that you may read: put that right, or move away what is there.", LockFile, err)
+		return lock, lockError(hclv2.Range{Filename: study.LockFile}, "Unreadable lock", "%s cannot be read: %v. It must be a file that you may read: put that right, or move away what is there.", study.LockFile, err)
 	}
 	if list := mergeLeft(raw); list != nil {
 		return lock, list
 	}
-	file, diags := hclsyntax.ParseConfig(raw, LockFile, hclv2.InitialPos)
+	file, diags := hclsyntax.ParseConfig(raw, study.LockFile, hclv2.InitialPos)
 	if diags.HasErrors() {
 		return lock, advise(diags[:1], restore) // more would follow from the first
 	}
@@ -108,9 +86,9 @@ func mergeLeft(raw []byte) diag.List {
 	for line := range strings.Lines(string(raw)) {
 		number++
 		if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, "=======") || strings.HasPrefix(line, ">>>>>>>") {
-			at := hclv2.Range{Filename: LockFile, Start: hclv2.Pos{Line: number, Column: 1}, End: hclv2.Pos{Line: number, Column: 8}}
+			at := hclv2.Range{Filename: study.LockFile, Start: hclv2.Pos{Line: number, Column: 1}, End: hclv2.Pos{Line: number, Column: 8}}
 			return lockError(at, "Unfinished merge", "Two versions of %s were merged, and here they differ. Remove the lines of marks, and of blocks with the same label keep one: "+
-				"of source the one that you want, of frozen the older.", LockFile)
+				"of source the one that you want, of frozen the older.", study.LockFile)
 		}
 	}
 	return nil
@@ -144,12 +122,12 @@ var hexDigest = regexp.MustCompile("^[0-9a-f]{64}$")
 // readPin returns what a newer program may have written; what else is wrong can
 // be written anew.
 func (l *Lock) readPin(b *hclv2.Block) (unknown diag.List) {
-	pin := Pin{Source: b.Labels[0]}
+	pin := study.Pin{Source: b.Labels[0]}
 	damaged := advise(readRequired(b, map[string]any{
 		"url": &pin.URL, "sha256": &pin.SHA256, "content": &pin.Content, "size": &pin.Size,
 	}), repin)
 	if len(damaged) == 0 {
-		damaged = pin.check(b)
+		damaged = checkPin(pin, b)
 	}
 	if len(damaged) == 0 {
 		l.Pins = append(l.Pins, pin)
@@ -165,8 +143,8 @@ func (l *Lock) readPin(b *hclv2.Block) (unknown diag.List) {
 	return unknown
 }
 
-// check refuses values that nobody has written.
-func (p Pin) check(b *hclv2.Block) (list diag.List) {
+// checkPin refuses values that nobody has written.
+func checkPin(p study.Pin, b *hclv2.Block) (list diag.List) {
 	attrs, _ := b.Body.JustAttributes()
 	for _, d := range []struct{ name, hex string }{{"sha256", p.SHA256}, {"content", p.Content}} {
 		if !hexDigest.MatchString(d.hex) {
@@ -180,7 +158,7 @@ func (p Pin) check(b *hclv2.Block) (list diag.List) {
 }
 
 func (l *Lock) readFrozen(b *hclv2.Block) diag.List {
-	frozen := Frozen{Address: b.Labels[0]}
+	frozen := study.Frozen{Address: b.Labels[0]}
 	list := advise(readRequired(b, map[string]any{
 		"time": &frozen.Time, "known": &frozen.Known, "trials": &frozen.Trials, "contrasts": &frozen.Contrasts,
 	}), restore)

@@ -11,20 +11,21 @@ import (
 
 	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 func readLock(t testing.TB, text string) (hcl.Lock, diag.List) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, study.LockFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return hcl.ReadLock(dir)
 }
 
 var aLock = hcl.Lock{
-	Pins: []hcl.Pin{{Source: "s3://b/a", URL: "s3://b/a?versionId=1", SHA256: strings.Repeat("0", 64), Content: strings.Repeat("a", 64), Size: 3}},
-	Frozen: []hcl.Frozen{{Address: "analysis.factorial.a", Time: "2026-01-02T03:04:05Z", Known: 1, Trials: 4,
+	Pins: []study.Pin{{Source: "s3://b/a", URL: "s3://b/a?versionId=1", SHA256: strings.Repeat("0", 64), Content: strings.Repeat("a", 64), Size: 3}},
+	Frozen: []study.Frozen{{Address: "analysis.factorial.a", Time: "2026-01-02T03:04:05Z", Known: 1, Trials: 4,
 		Contrasts: map[string]string{"one": strings.Repeat("1", 64), "two": strings.Repeat("2", 64)}}},
 }
 
@@ -78,7 +79,7 @@ func TestDamagedLock(t *testing.T) {
 				t.Fatalf("ReadLock = %v, and %v of pins", list, lock.Damaged)
 			}
 			all := append(list, lock.Damaged...)
-			if len(all) != 1 || all[0].Range == nil || all[0].Range.Filename != hcl.LockFile || all[0].Range.Start.Line != c.line {
+			if len(all) != 1 || all[0].Range == nil || all[0].Range.Filename != study.LockFile || all[0].Range.Start.Line != c.line {
 				t.Fatalf("got %+v, want one error in line %d", all, c.line)
 			}
 			for _, want := range []string{c.want, c.step} {
@@ -89,7 +90,7 @@ func TestDamagedLock(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, hcl.LockFile), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, study.LockFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, list := hcl.ReadLock(dir); list.Err() == nil || !strings.Contains(list.Err().Error(), "must be a file") {

@@ -14,12 +14,13 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/hcl/spec"
+	"ablate/hcl/study"
 )
 
 // stage is one block on its way to instances.
 type stage struct {
 	addr   addr.Stage
-	kind   Kind
+	kind   study.Kind
 	block  *hclv2.Block
 	state  visit
 	failed bool // reported already: what depends on it stays silent
@@ -27,7 +28,7 @@ type stage struct {
 	content   *hclv2.BodyContent
 	keyState  visit
 	members   []member // of for_each, sorted by key; nil without
-	instances []*Instance
+	instances []*study.Instance
 	specs     map[string]map[string]cty.Value // by instance key: for matrix.x.attribute
 }
 
@@ -333,9 +334,9 @@ func (l *loader) single(s *stage, key string, sc scope) {
 		return
 	}
 	resolve(target)
-	inst := &Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(Runtime)}
+	inst := &study.Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(study.Runtime)}
 	d.meta(s.content, inst)
-	inst.locate = locator(d.ranges, inst.Range)
+	inst.Locate = locator(d.ranges, inst.Range)
 	s.instances = append(s.instances, inst)
 }
 
@@ -353,7 +354,7 @@ var runtimeSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{
 }, Blocks: []hclv2.BlockHeaderSchema{{Type: "resources"}}}
 
 // meta decodes what every stage may say about itself beside its spec.
-func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
+func (d *decoder) meta(content *hclv2.BodyContent, inst *study.Instance) {
 	d.plain(content.Attributes["label"], &inst.Label)
 	if strings.ContainsFunc(inst.Label, unicode.IsControl) {
 		d.fail(rangeOf(content.Attributes["label"].Range), "Invalid label", "A label is one line of text, and %q has a control character in it. Remove it.", inst.Label)
@@ -371,14 +372,14 @@ func (d *decoder) meta(content *hclv2.BodyContent, inst *Instance) {
 		d.plain(rc.Attributes["retries"], &inst.Runtime.Retries)
 		if attr := rc.Attributes["executor"]; attr != nil {
 			d.plain(attr, &inst.Runtime.Executor)
-			inst.Runtime.executorAt = *rangeOf(attr.Expr.Range())
+			inst.Runtime.ExecutorAt = *rangeOf(attr.Expr.Range())
 		}
 		d.resources(rc.Blocks, inst.Runtime)
 		d.runtime(rc, timeout, inst)
 	}
 }
 
-func (d *decoder) runtime(rc *hclv2.BodyContent, timeout string, inst *Instance) {
+func (d *decoder) runtime(rc *hclv2.BodyContent, timeout string, inst *study.Instance) {
 	if inst.Runtime.Retries < 0 {
 		d.l.fail(rangeOf(rc.Attributes["retries"].Expr.Range()), "Invalid value", "retries counts further attempts, so it cannot be negative.")
 	}

@@ -1,12 +1,12 @@
 package pipeline
 
 import (
-	"ablate/hcl"
+	"ablate/hcl/study"
 )
 
 // Frozen is what an analysis had declared when its first trials were still to
 // come.
-type Frozen = hcl.Frozen
+type Frozen = study.Frozen
 
 // Freezer is a stage whose declarations can be frozen.
 type Freezer interface {

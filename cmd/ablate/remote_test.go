@@ -20,6 +20,7 @@ import (
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/cli"
 	"ablate/hcl"
+	loaded "ablate/hcl/study"
 	"ablate/stages"
 )
 
@@ -55,7 +56,7 @@ func TestRemoteSource(t *testing.T) {
 		{[]string{"plan"}, 0, "1 to run"},
 	} {
 		if step.args[0] == "damage" {
-			damage(t, filepath.Join(dir, hcl.LockFile), `content = "`, `content = "x`)
+			damage(t, filepath.Join(dir, loaded.LockFile), `content = "`, `content = "x`)
 			continue
 		}
 		if code, out := ablate(step.args...); code != step.code || !strings.Contains(out, step.output) {
@@ -149,8 +150,8 @@ func TestUnreachableSource(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		study := fmt.Sprintf("data \"text\" \"far\" {\n  source = [%q]\n}\n", source)
-		lock := hcl.FormatLock(hcl.Lock{Pins: []hcl.Pin{{Source: source, URL: source, SHA256: strings.Repeat("0", 64), Content: strings.Repeat("0", 64), Size: 1}}})
-		for name, content := range map[string][]byte{"study.hcl": []byte(study), hcl.LockFile: lock} {
+		lock := hcl.FormatLock(hcl.Lock{Pins: []loaded.Pin{{Source: source, URL: source, SHA256: strings.Repeat("0", 64), Content: strings.Repeat("0", 64), Size: 1}}})
+		for name, content := range map[string][]byte{"study.hcl": []byte(study), loaded.LockFile: lock} {
 			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"ablate/cache"
-	"ablate/hcl"
 	"ablate/hcl/addr"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 )
 
@@ -31,7 +31,7 @@ type Request struct {
 	Trace       bool                      `json:"trace,omitempty"`
 	Passes      []string                  `json:"passes,omitempty"`  // variables of the environment, by name
 	Environ     []string                  `json:"environ,omitempty"` // those of them that the child has to set itself
-	Resources   hcl.Resources             `json:"resources,omitzero"`
+	Resources   study.Resources           `json:"resources,omitzero"`
 	Timeout     time.Duration             `json:"timeout,omitempty"` // the child's to keep
 	Again       bool                      `json:"again,omitempty"`   // the child may be sent another request afterwards
 	Log         string                    `json:"log,omitempty"`     // where it logs from now on; "" leaves stderr as it is

@@ -3,8 +3,8 @@ package graph
 import (
 	"slices"
 
-	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 // finder collects diagnostics of instances: it places them in the source and
@@ -34,7 +34,7 @@ func (f *Findings) Add(n *Node, list diag.List) {
 }
 
 // Place says of diagnostics where in the source they are, and of which instance.
-func Place(inst *hcl.Instance, list diag.List) diag.List {
+func Place(inst *study.Instance, list diag.List) diag.List {
 	out := slices.Clone(list)
 	for i := range out {
 		d := &out[i]

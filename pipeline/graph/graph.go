@@ -7,16 +7,16 @@ import (
 	"iter"
 	"slices"
 
-	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
 
 // Graph is a study's instances in dependency order, each with its kind.
 type Graph struct {
-	Study *hcl.Study
+	Study *study.Study
 
 	Nodes  []*Node // a topological order: by level, then in the study's order
 	Levels [][]*Node
@@ -28,7 +28,7 @@ type kindName struct{ block, typ string }
 
 // node is one instance with its place in the graph. Set once by Build.
 type Node struct {
-	Instance *hcl.Instance
+	Instance *study.Instance
 	Kind     *action.Kind
 	Stage    pipeline.Stage
 	Needs    []Need // in the order of the spec
@@ -57,17 +57,17 @@ func (n *Node) Deps() iter.Seq[*Node] {
 }
 
 // LanguageKinds gives the language its view of the kinds.
-func LanguageKinds(kinds []pipeline.Kind) []hcl.Kind {
-	out := make([]hcl.Kind, len(kinds))
+func LanguageKinds(kinds []pipeline.Kind) []study.Kind {
+	out := make([]study.Kind, len(kinds))
 	for i, k := range kinds {
-		out[i] = hcl.Kind{Block: k.Block, Type: k.Type, New: func() any { return k.New() }}
+		out[i] = study.Kind{Block: k.Block, Type: k.Type, New: func() any { return k.New() }}
 	}
 	return out
 }
 
 // Build links a loaded study into a graph and validates every spec. The study
 // must have been loaded with the same kinds and without errors.
-func Build(study *hcl.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
+func Build(study *study.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	g := &Graph{
 		Study:  study,
 		byAddr: make(map[addr.Instance]*Node, len(study.Instances)),
@@ -89,7 +89,7 @@ func Build(study *hcl.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	return g, g.validate()
 }
 
-func (g *Graph) kindOf(inst *hcl.Instance) *action.Kind {
+func (g *Graph) kindOf(inst *study.Instance) *action.Kind {
 	s := inst.Address.Stage
 	k := g.kinds[kindName{s.Block, s.Type}]
 	if k == nil {
@@ -175,7 +175,7 @@ func (g *Graph) Edges() []Edge {
 }
 
 // Instance returns the instance at an address, or nil.
-func (g *Graph) Instance(a addr.Instance) *hcl.Instance {
+func (g *Graph) Instance(a addr.Instance) *study.Instance {
 	if n := g.byAddr[a]; n != nil {
 		return n.Instance
 	}

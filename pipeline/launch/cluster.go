@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"ablate/cache"
-	"ablate/hcl"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/run"
@@ -271,7 +271,7 @@ func (c *Cluster) submit(fresh []*watch) {
 // group is what one array has in common.
 type group struct {
 	label     string
-	resources hcl.Resources
+	resources study.Resources
 }
 
 // known reads the spool and the queue once, before the first submission.

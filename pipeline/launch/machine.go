@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"ablate/hcl"
+	"ablate/hcl/study"
 )
 
 // Machine is what actions on this machine share: its GPUs and its memory. An
@@ -41,7 +41,7 @@ type share struct {
 }
 
 // take waits until what an action asks for is free. It says what it waits for.
-func (m *Machine) take(ctx context.Context, r hcl.Resources, waits func(string)) (*share, error) {
+func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string)) (*share, error) {
 	if m == nil || r.GPUs == 0 && r.Memory == 0 {
 		return &share{}, nil
 	}
@@ -68,7 +68,7 @@ func (m *Machine) take(ctx context.Context, r hcl.Resources, waits func(string))
 }
 
 // try takes everything or nothing; why says what is not free.
-func (m *Machine) try(r hcl.Resources) (s *share, why string, err error) {
+func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r.Memory > 0 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"ablate/hcl"
+	"ablate/hcl/study"
 )
 
 // leases are taken by name, as among processes.
@@ -39,7 +39,7 @@ func TestGPUsArePinned(t *testing.T) {
 	var l leases
 	m := &Machine{GPUs: []string{"2", "5"}, Lease: l.take}
 	other := &Machine{GPUs: []string{"2", "5"}, Lease: l.take} // another process
-	one := hcl.Resources{GPUs: 1}
+	one := study.Resources{GPUs: 1}
 	a, err := m.take(t.Context(), one, nil)
 	if err != nil || strings.Join(a.environment(), " ") != "CUDA_VISIBLE_DEVICES=2" {
 		t.Fatalf("the first has %v, %v, want GPU 2", a.environment(), err)
@@ -51,7 +51,7 @@ func TestGPUsArePinned(t *testing.T) {
 	said := make(chan string, 1)
 	got := make(chan *share)
 	go func() {
-		s, _ := m.take(t.Context(), hcl.Resources{GPUs: 2}, func(why string) { said <- why })
+		s, _ := m.take(t.Context(), study.Resources{GPUs: 2}, func(why string) { said <- why })
 		got <- s
 	}()
 	if why := <-said; why != "waits for 2 of 2 GPUs" {
@@ -62,7 +62,7 @@ func TestGPUsArePinned(t *testing.T) {
 	if s := <-got; strings.Join(s.environment(), " ") != "CUDA_VISIBLE_DEVICES=2,5" {
 		t.Errorf("the third has %v, want both", s.environment())
 	}
-	if _, err := m.take(t.Context(), hcl.Resources{GPUs: 3}, nil); err == nil || !strings.Contains(err.Error(), "this machine has 2") {
+	if _, err := m.take(t.Context(), study.Resources{GPUs: 3}, nil); err == nil || !strings.Contains(err.Error(), "this machine has 2") {
 		t.Errorf("three of two GPUs: %v", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	var mu sync.Mutex
 	free := int64(10 << 30)
 	m := &Machine{Memory: func() (int64, error) { mu.Lock(); defer mu.Unlock(); return free, nil }}
-	six := hcl.Resources{Memory: 6 << 30}
+	six := study.Resources{Memory: 6 << 30}
 	a, err := m.take(t.Context(), six, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	}
 	a.release()
 	// Once touched it is not counted twice.
-	a, _ = m.take(t.Context(), hcl.Resources{Memory: 4 << 30}, nil)
+	a, _ = m.take(t.Context(), study.Resources{Memory: 4 << 30}, nil)
 	mu.Lock()
 	free -= 4 << 30
 	mu.Unlock()
@@ -95,7 +95,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	}
 	a.release()
 	b.release()
-	if _, err := m.take(t.Context(), hcl.Resources{Memory: 7 << 30}, nil); err == nil || !strings.Contains(err.Error(), "6.0 GiB are free") {
+	if _, err := m.take(t.Context(), study.Resources{Memory: 7 << 30}, nil); err == nil || !strings.Contains(err.Error(), "6.0 GiB are free") {
 		t.Errorf("more than there is: %v", err)
 	}
 }

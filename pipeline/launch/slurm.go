@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"ablate/cache"
-	"ablate/hcl"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/run"
@@ -20,7 +20,7 @@ import (
 // says. Those of one cluster share a Cluster.
 type Slurm struct {
 	Cluster *Cluster
-	Config  hcl.Executor
+	Config  study.Executor
 	Detach  bool // leave actions once they are submitted
 }
 

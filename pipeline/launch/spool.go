@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"ablate/cache"
-	"ablate/hcl"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
@@ -28,11 +28,11 @@ import (
 // task, and the answers of every attempt. The description is there before
 // Slurm hears of the batch, so that a job is never without an owner.
 type batch struct {
-	ID        string        `json:"id"`
-	Label     string        `json:"executor"`
-	Tasks     [][]cache.Key `json:"tasks"`
-	Resources hcl.Resources `json:"resources"`
-	Created   time.Time     `json:"created"`
+	ID        string          `json:"id"`
+	Label     string          `json:"executor"`
+	Tasks     [][]cache.Key   `json:"tasks"`
+	Resources study.Resources `json:"resources"`
+	Created   time.Time       `json:"created"`
 
 	job string // the array's job; "" until Slurm has said it
 }
@@ -48,7 +48,7 @@ const (
 	jobFile   = "job"
 )
 
-func newBatch(label string, r hcl.Resources, tasks [][]cache.Key) *batch {
+func newBatch(label string, r study.Resources, tasks [][]cache.Key) *batch {
 	var nonce [4]byte
 	rand.Read(nonce[:]) // never fails
 	id := fmt.Sprintf("%s-%s", tasks[0][0].String()[:16], hex.EncodeToString(nonce[:]))

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"ablate/cache"
-	"ablate/hcl"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
@@ -20,7 +20,7 @@ import (
 // SSH launches actions on a list of hosts, with the system's ssh: its
 // configuration, its keys. A child there speaks the protocol of Local's.
 type SSH struct {
-	Config    hcl.Executor
+	Config    study.Executor
 	Program   string // ablate's path there
 	Store     string // the store's folder there; "" is the one that is configured there
 	Remote    string // through which hosts work that do not see the store

@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"ablate/cache"
-	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
@@ -147,7 +147,7 @@ func (p *Plan) Needs(s *Task) []*Task {
 // Executor is the label of where the step runs; "" is this machine. What needs
 // no process of its own runs in this one.
 func (s *Task) Executor() string {
-	if !s.Node.Kind.Child || s.Node.Instance.Runtime.Executor == hcl.LocalExecutor {
+	if !s.Node.Kind.Child || s.Node.Instance.Runtime.Executor == study.LocalExecutor {
 		return ""
 	}
 	return s.Node.Instance.Runtime.Executor

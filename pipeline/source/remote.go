@@ -16,8 +16,8 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/remote"
-	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 )
 
@@ -25,7 +25,7 @@ import (
 // are fetched once and kept in the store.
 type Pinned struct {
 	Folder
-	Pins   map[string]hcl.Pin // by source
+	Pins   map[string]study.Pin // by source
 	Store  cache.Store
 	Client *http.Client
 
@@ -68,7 +68,7 @@ func (s Pinned) Expand(pattern string) ([]string, error) {
 		return s.Folder.Expand(pattern)
 	}
 	if _, ok := s.Pins[pattern]; !ok {
-		return nil, fmt.Errorf("it is not pinned in %s; fetch and pin it with ablate init --upgrade", hcl.LockFile)
+		return nil, fmt.Errorf("it is not pinned in %s; fetch and pin it with ablate init --upgrade", study.LockFile)
 	}
 	return []string{pattern}, nil
 }
@@ -80,7 +80,7 @@ func (s Pinned) Digest(path string) (cache.Digest, int64, error) {
 	}
 	pin, ok := s.Pins[path]
 	if !ok {
-		return cache.Digest{}, 0, fmt.Errorf("it is not pinned in %s", hcl.LockFile)
+		return cache.Digest{}, 0, fmt.Errorf("it is not pinned in %s", study.LockFile)
 	}
 	d, err := cache.ParseDigest("sha256:" + pin.Content)
 	return d, pin.Size, err
@@ -109,51 +109,51 @@ func (s Pinned) openContext(ctx context.Context, path string) (io.ReadCloser, er
 	}
 	if got.SHA256 != pin.SHA256 || got.Content != pin.Content {
 		return nil, &FetchError{path, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
-			pin.URL, got.SHA256, hcl.LockFile, pin.SHA256)}
+			pin.URL, got.SHA256, study.LockFile, pin.SHA256)}
 	}
 	return s.Store.Open(ctx, d)
 }
 
 // Fetch downloads a source into the store and says what it is now. What it
 // cannot have is a FetchError.
-func (s Pinned) Fetch(ctx context.Context, source string) (hcl.Pin, error) {
+func (s Pinned) Fetch(ctx context.Context, source string) (study.Pin, error) {
 	url, err := address(source)
 	if err != nil {
-		return hcl.Pin{}, &FetchError{source, err}
+		return study.Pin{}, &FetchError{source, err}
 	}
 	return s.fetch(ctx, source, url)
 }
 
 // fetch downloads from an address into the store.
-func (s Pinned) fetch(ctx context.Context, source, url string) (hcl.Pin, error) {
+func (s Pinned) fetch(ctx context.Context, source, url string) (study.Pin, error) {
 	if s.Offline {
-		return hcl.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
+		return study.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
 	}
-	pin := hcl.Pin{Source: source}
+	pin := study.Pin{Source: source}
 	body, err := remote.Watch(ctx, cmp.Or(s.Patience, remote.Patience), func(ctx context.Context) (body io.ReadCloser, err error) {
 		body, pin.URL, err = s.get(ctx, source, url)
 		return body, err
 	})
 	if err != nil {
-		return hcl.Pin{}, &FetchError{source, err}
+		return study.Pin{}, &FetchError{source, err}
 	}
 	defer body.Close()
 	raw := sha256.New()
 	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
 	if err != nil {
-		return hcl.Pin{}, &FetchError{source, err}
+		return study.Pin{}, &FetchError{source, err}
 	}
 	defer plain.Close()
 	w, err := s.Store.Create(ctx, "text/plain")
 	if err != nil {
-		return hcl.Pin{}, err
+		return study.Pin{}, err
 	}
 	_, err = io.Copy(w, plain)
 	if err == nil {
 		_, err = io.Copy(raw, body) // what follows the last compressed frame
 	}
 	if err != nil {
-		return hcl.Pin{}, errors.Join(&FetchError{source, err}, w.Abort())
+		return study.Pin{}, errors.Join(&FetchError{source, err}, w.Abort())
 	}
 	d, size, err := w.Commit()
 	pin.SHA256, pin.Content, pin.Size = hex.EncodeToString(raw.Sum(nil)), d.Hex(), size

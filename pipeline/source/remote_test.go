@@ -18,6 +18,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/hcl"
+	"ablate/hcl/study"
 	"ablate/pipeline/source"
 )
 
@@ -69,7 +70,7 @@ func TestRemoteSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	s := source.Pinned{Store: store, Client: server.Client(), Pins: map[string]hcl.Pin{}}
+	s := source.Pinned{Store: store, Client: server.Client(), Pins: map[string]study.Pin{}}
 	plain, packed, hub := server.URL+"/plain.txt", server.URL+"/packed.txt.gz", "hf://datasets/o/n/a/b.txt"
 	object := "s3://bucket/folder/text.txt"
 	if _, err := s.Expand(plain); err == nil || !strings.Contains(err.Error(), "ablate init --upgrade") {
@@ -92,11 +93,11 @@ func TestRemoteSources(t *testing.T) {
 
 	// The lock survives being written and read.
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, hcl.LockFile), hcl.FormatLock(hcl.Lock{Pins: []hcl.Pin{s.Pins[hub], s.Pins[plain]}}), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, study.LockFile), hcl.FormatLock(hcl.Lock{Pins: []study.Pin{s.Pins[hub], s.Pins[plain]}}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	lock, list := hcl.ReadLock(dir)
-	if err := list.Err(); err != nil || !slices.Equal(lock.Pins, []hcl.Pin{s.Pins[hub], s.Pins[plain]}) {
+	if err := list.Err(); err != nil || !slices.Equal(lock.Pins, []study.Pin{s.Pins[hub], s.Pins[plain]}) {
 		t.Errorf("the lock reads %+v, %v", lock, err)
 	}
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"ablate/cache/remote"
-	"ablate/hcl"
+	"ablate/hcl/study"
 )
 
 // openS3 reads an object: s3://bucket/key, with ?versionId=… for one version.
@@ -28,7 +28,7 @@ func openS3(ctx context.Context, source string) (body io.ReadCloser, pinned stri
 	body, at, err := remote.OpenS3(ctx, u.Host, key, version)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && version != "":
-		return nil, "", fmt.Errorf("the bucket has lost the version %s of it that %s pins. If the newest will do, pin it with ablate init --upgrade", version, hcl.LockFile)
+		return nil, "", fmt.Errorf("the bucket has lost the version %s of it that %s pins. If the newest will do, pin it with ablate init --upgrade", version, study.LockFile)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "", errors.New("the bucket has no such object: check its name")
 	case err != nil:

@@ -47,7 +47,7 @@ func parseRow(line []byte) (record.Row, error) {
 	case *t.Name == "":
 		return record.Row{}, errors.New("its name is empty")
 	}
-	return record.Row{*t.Step, *t.Name, *t.Value}, nil
+	return record.Row{Step: *t.Step, Name: *t.Name, Value: *t.Value}, nil
 }
 
 func ptr(v float64) *float64 { return &v }
@@ -116,7 +116,7 @@ func settle(rows []record.Row) []record.Row {
 		}
 	}
 	if _, said := last[record.Diverged]; diverged >= 0 && !said {
-		out = append(out, record.Row{diverged, record.Diverged, 1})
+		out = append(out, record.Row{Step: diverged, Name: record.Diverged, Value: 1})
 	}
 	return out
 }

@@ -29,13 +29,13 @@ func TestRows(t *testing.T) {
 		want, kept []record.Row
 	}{
 		{"plain", `{"step":1,"name":"a","value":2.5}` + "\n\n" + `{"name":"a","value":-1e-3,"step":2,"more":1}` + "\n",
-			[]record.Row{{1, "a", 2.5}, {2, "a", -1e-3}}, []record.Row{{1, "a", 2.5}, {2, "a", -1e-3}}},
+			[]record.Row{{Step: 1, Name: "a", Value: 2.5}, {Step: 2, Name: "a", Value: -1e-3}}, []record.Row{{Step: 1, Name: "a", Value: 2.5}, {Step: 2, Name: "a", Value: -1e-3}}},
 		{"written again after a checkpoint", "{\"step\":2,\"name\":\"a\",\"value\":1}\n{\"step\":1,\"name\":\"a\",\"value\":3}\n{\"step\":2,\"name\":\"a\",\"value\":4}",
-			[]record.Row{{1, "a", 3}, {2, "a", 4}}, []record.Row{{1, "a", 3}, {2, "a", 4}}},
+			[]record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 2, Name: "a", Value: 4}}, []record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 2, Name: "a", Value: 4}}},
 		{"no number on the way", "{\"step\":1,\"name\":\"a\",\"value\": NaN}\n{\"step\":2,\"name\":\"a\",\"value\":1}",
-			[]record.Row{{1, "a", nan}, {2, "a", 1}}, []record.Row{{2, "a", 1}}},
+			[]record.Row{{Step: 1, Name: "a", Value: nan}, {Step: 2, Name: "a", Value: 1}}, []record.Row{{Step: 2, Name: "a", Value: 1}}},
 		{"no number at the end", "{\"step\":1,\"name\":\"a\",\"value\":1}\n{\"step\":2,\"value\":-Infinity,\"name\":\"a\"}\n{\"step\":2,\"name\":\"b\",\"value\":inf}",
-			[]record.Row{{1, "a", 1}, {2, "a", -inf}, {2, "b", inf}}, []record.Row{{1, "a", 1}, {2, "diverged", 1}}},
+			[]record.Row{{Step: 1, Name: "a", Value: 1}, {Step: 2, Name: "a", Value: -inf}, {Step: 2, Name: "b", Value: inf}}, []record.Row{{Step: 1, Name: "a", Value: 1}, {Step: 2, Name: "diverged", Value: 1}}},
 	} {
 		got, err := readText(t, c.text)
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/remote"
-	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/run"
 )
@@ -73,7 +73,7 @@ func (w *workspace) labels() []string {
 	seen := make(map[string]bool)
 	var out []string
 	for _, inst := range w.graph.Study.Instances {
-		if label := inst.Runtime.Executor; label != "" && label != hcl.LocalExecutor && !seen[label] {
+		if label := inst.Runtime.Executor; label != "" && label != study.LocalExecutor && !seen[label] {
 			seen[label] = true
 			out = append(out, label)
 		}
@@ -192,7 +192,7 @@ func checkDetach(executors map[string]run.Executor) error {
 }
 
 // unknownExecutors warns where run would refuse.
-func (g *globals) unknownExecutors(s *hcl.Study) {
+func (g *globals) unknownExecutors(s *study.Study) {
 	c, err := g.config()
 	if err != nil {
 		return // somebody else reports it

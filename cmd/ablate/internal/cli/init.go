@@ -15,6 +15,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
 	"ablate/pipeline/source"
@@ -31,7 +32,7 @@ func (g *globals) initCommand() *cobra.Command {
 		Long: "init writes a study of two norms, two optimizers and two seeds, small enough to train\n" +
 			"in a minute or two on two cores. It overwrites nothing.\n\n" +
 			"init --upgrade fetches the remote sources of a study that is there, and writes what they\n" +
-			"are now into " + hcl.LockFile + ". Nothing else moves a pin." + codes(""),
+			"are now into " + study.LockFile + ". Nothing else moves a pin." + codes(""),
 		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --upgrade --chdir my-study",
 		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -82,7 +83,7 @@ func (g *globals) upgrade(ctx context.Context) error {
 	}
 	sources := remoteSources(g.dir, lock, nil, store)
 	sources.Offline = g.offline
-	wanted := make(map[string]*hcl.Instance) // one that names it
+	wanted := make(map[string]*study.Instance) // one that names it
 	for _, inst := range loaded.Study.Instances {
 		if r, ok := inst.Spec.(pipeline.RemoteReader); ok {
 			for _, s := range r.Remotes() {
@@ -90,7 +91,7 @@ func (g *globals) upgrade(ctx context.Context) error {
 			}
 		}
 	}
-	var pins []hcl.Pin
+	var pins []study.Pin
 	for _, s := range slices.Sorted(maps.Keys(wanted)) {
 		pin, err := sources.Fetch(ctx, s)
 		var unfetched *source.FetchError
@@ -123,12 +124,12 @@ func (g *globals) upgrade(ctx context.Context) error {
 // readLock reads the study's lock, and lets diagnostics quote from it.
 func (g *globals) readLock() (hcl.Lock, diag.List) {
 	lock, list := hcl.ReadLock(g.dir)
-	g.view().Sources(map[string][]byte{hcl.LockFile: lock.Text})
+	g.view().Sources(map[string][]byte{study.LockFile: lock.Text})
 	return lock, list
 }
 
 func (g *globals) writeLock(lock hcl.Lock) error {
-	name := filepath.Join(g.dir, hcl.LockFile)
+	name := filepath.Join(g.dir, study.LockFile)
 	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}

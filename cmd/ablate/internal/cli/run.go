@@ -14,8 +14,8 @@ import (
 	"ablate/cache"
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
@@ -192,7 +192,7 @@ func (g *globals) freeze(ctx context.Context, w *workspace, plan *planner.Plan) 
 		w.planner.Frozen[z.Address] = z
 		g.view().Object(map[string]any{"type": "frozen", "address": z.Address, "known": z.Known, "trials": z.Trials})
 		g.view().Note("Froze %s of %s in %s; %d of %d trials had a result by now. Commit it.",
-			count(len(z.Contrasts), "contrast"), z.Address, hcl.LockFile, z.Known, z.Trials)
+			count(len(z.Contrasts), "contrast"), z.Address, study.LockFile, z.Known, z.Trials)
 	}
 	return w.plan(ctx)
 }

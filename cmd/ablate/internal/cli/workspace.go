@@ -21,6 +21,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
@@ -107,7 +108,7 @@ func (g *globals) open(ctx context.Context) (*workspace, error) {
 // remoteSources reads a study's files, and what its lock pins elsewhere.
 func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cache.Store) source.Pinned {
 	s := source.Pinned{Folder: source.Folder{Dir: dir}, Store: store,
-		Pins: make(map[string]hcl.Pin, len(lock.Pins)), Client: http.DefaultClient}
+		Pins: make(map[string]study.Pin, len(lock.Pins)), Client: http.DefaultClient}
 	if stats != nil {
 		s.Cache = stats
 	}
@@ -324,7 +325,7 @@ func hashReader(r io.Reader) (cache.Digest, int64, error) {
 
 // selection turns --target into what the planner asks. A target that selects
 // nothing is a slip of the pen.
-func (g *globals) selection(all []*hcl.Instance) (func(*planner.Planner, addr.Instance) bool, error) {
+func (g *globals) selection(all []*study.Instance) (func(*planner.Planner, addr.Instance) bool, error) {
 	if len(g.targets) == 0 {
 		return nil, nil
 	}
@@ -334,7 +335,7 @@ func (g *globals) selection(all []*hcl.Instance) (func(*planner.Planner, addr.In
 		if err != nil {
 			return nil, fmt.Errorf("--target: %w", err)
 		}
-		if !slices.ContainsFunc(all, func(i *hcl.Instance) bool { return p.Match(i.Address) }) {
+		if !slices.ContainsFunc(all, func(i *study.Instance) bool { return p.Match(i.Address) }) {
 			return nil, fmt.Errorf("--target: no instance of the study is %s; ablate show lists what it has", t)
 		}
 		patterns = append(patterns, p)

@@ -1,10 +1,6 @@
-// Package hcl turns a folder of files into a study: variables, functions,
-// expansion of matrix and for_each, references, and typed decoding. It is the
-// only package that knows hashicorp/hcl and go-cty; nothing of them leaves it.
-//
-// Mistakes of the study's author are diagnostics, collected; nothing panics on
-// any input. The order of files and blocks never matters.
-package hcl
+// Package study is a loaded study as plain data: instances with their specs, how and
+// where they run, and what the lock pins. It knows nothing of HCL's syntax.
+package study
 
 import (
 	"reflect"
@@ -13,26 +9,6 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 )
-
-// Kind tells the language about one type of stage.
-type Kind struct {
-	Block, Type string
-	New         func() any // a pointer to a spec struct (see package spec), pre-filled with defaults
-}
-
-// Options says what to load and with which variables.
-type Options struct {
-	Dir     string   // the study's folder
-	Kinds   []Kind   // what stages there are
-	Environ []string // "NAME=value", as os.Environ gives it
-	Vars    []Var    // --var and --var-file, in the order given
-}
-
-// Var is one --var (Name, Value) or one --var-file (File).
-type Var struct {
-	Name, Value string
-	File        string
-}
 
 // Study is a loaded, expanded and decoded folder.
 type Study struct {
@@ -56,7 +32,7 @@ type Instance struct {
 	Runtime     *Runtime       // never nil; cells of a matrix share theirs
 	Range       diag.Range     // of the block's header
 
-	locate func(diag.Path) diag.Range
+	Locate func(diag.Path) diag.Range
 }
 
 // Edge is one reference: the attribute path that holds it and its target.
@@ -72,7 +48,7 @@ type Runtime struct {
 	Executor  string // a label of the user's configuration; "" is this machine
 	Resources Resources
 
-	executorAt diag.Range // where Executor stands
+	ExecutorAt diag.Range // where Executor stands
 }
 
 // Refs lists the spec's references, in the order of its fields.
@@ -81,8 +57,8 @@ func (i *Instance) Refs() []Edge { return edges(nil, reflect.ValueOf(i.Spec).Ele
 // At returns the range of an attribute or block inside the instance's stage,
 // or of the nearest enclosing thing that stands in the file.
 func (i *Instance) At(p diag.Path) diag.Range {
-	if i.locate == nil {
+	if i.Locate == nil {
 		return i.Range
 	}
-	return i.locate(p)
+	return i.Locate(p)
 }

@@ -1,0 +1,7 @@
+package study
+
+// Kind tells the language about one type of stage.
+type Kind struct {
+	Block, Type string
+	New         func() any // a pointer to a spec struct (see package spec), pre-filled with defaults
+}
