@@ -1,13 +1,17 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
+	"context"
 
 	"github.com/spf13/cobra"
 
-	"ablate/pipeline/planner"
+	"ablate/cmd/ablate/internal/view"
 )
+
+// explain is the command of that name.
+type explain struct {
+	address string
+}
 
 func (g *globals) explainCommand() *cobra.Command {
 	return &cobra.Command{
@@ -18,47 +22,33 @@ func (g *globals) explainCommand() *cobra.Command {
 		Example: "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
 		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, s, err := g.plannedStep(c.Context(), args[0])
+			event, err := explain{address: args[0]}.run(c.Context(), g)
 			if err != nil {
 				return err
 			}
-			nearest := s.Reason
-			if !s.Key.IsZero() {
-				if nearest, err = w.planner.Explain(c.Context(), s); err != nil {
-					return err
-				}
-			}
-			g.explain(s, nearest)
+			g.view().Show(event)
 			return nil
 		},
 	}
 }
 
-func (g *globals) explain(s *planner.Task, nearest planner.Reason) {
-	o := map[string]any{"type": "explanation", "address": s.Address.String(), "action": s.Status, "reason": s.Reason.Text, "changes": nearest.Changes}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  %s: %s\n", s.Address, s.Status, s.Reason.Text)
+func (x explain) run(ctx context.Context, g *globals) (view.Explanation, error) {
+	w, s, err := g.plannedStep(ctx, x.address)
+	if err != nil {
+		return view.Explanation{}, err
+	}
+	e := view.Explanation{Address: s.Address.String(), Action: s.Status, Reason: s.Reason.Text, Changes: s.Reason.Changes}
 	if s.Key.IsZero() {
-		g.view().Object(o)
-		g.view().Text(b.String())
-		return
+		return e, nil
 	}
-	o["key"] = s.Key
-	fmt.Fprintf(&b, "  key %s\n", s.Key)
+	e.Key = &s.Key
+	nearest, err := w.planner.Explain(ctx, s)
+	if err != nil {
+		return view.Explanation{}, err
+	}
+	e.Changes = nearest.Changes
 	if !nearest.Nearest.IsZero() {
-		o["nearest"] = nearest.Nearest
-		fmt.Fprintf(&b, "\nAgainst the nearest other entry, %s…:\n\n", nearest.Nearest.String()[:12])
-		for _, c := range nearest.Changes {
-			switch {
-			case c.Code && c.Part != "":
-				fmt.Fprintf(&b, "  the %s's fingerprint changed, in the part %q\n", c.Path, c.Part)
-			case c.Code:
-				fmt.Fprintf(&b, "  the %s's fingerprint changed\n", c.Path)
-			default:
-				fmt.Fprintf(&b, "  %-28s %s → %s\n", c.Path, c.Was, c.Now)
-			}
-		}
+		e.Nearest = &nearest.Nearest
 	}
-	g.view().Object(o)
-	g.view().Text(b.String())
+	return e, nil
 }

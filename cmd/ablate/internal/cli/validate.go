@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"ablate/cmd/ablate/internal/view"
+)
 
 func (g *globals) validateCommand() *cobra.Command {
 	return &cobra.Command{
@@ -16,9 +20,7 @@ func (g *globals) validateCommand() *cobra.Command {
 				return err
 			}
 			g.unknownExecutors(graph.Study)
-			n := len(graph.Addresses())
-			g.view().Object(map[string]any{"type": "valid", "study": graph.Study.Name, "instances": n})
-			g.view().Text("The study " + graph.Study.Name + " is valid: " + count(n, "instance") + ".\n")
+			g.view().Show(view.Valid{Study: graph.Study.Name, Instances: len(graph.Addresses())})
 			return nil
 		},
 	}
