@@ -28,6 +28,7 @@ var bans = []ban{
 	{"ablate/pipeline/planner", "ablate/pipeline/", "ablate/pipeline/planner ablate/pipeline/action ablate/pipeline/graph", "a plan knows no run"},
 	{"ablate/pipeline/run", "ablate/pipeline/launch", "", "a run is handed its launchers"},
 	{"ablate/pipeline/run", "ablate/pipeline/source", "", "a run is handed its sources"},
+	{"ablate/pipeline/run", "ablate/pipeline/graph", "", "a run asks the plan"},
 	{"ablate/pipeline/launch", "ablate/pipeline/planner", "", "a launcher knows requests, not plans"},
 	{"ablate/stages/record", "ablate/", "ablate/cache", "rows and names"},
 	{"ablate/stages/answer", "ablate/", "ablate/cache ablate/hcl/addr", "a document and its numbers"},

@@ -85,7 +85,7 @@ func (p *Planner) Compare(from, to *Task) ([]Change, error) {
 }
 
 func (x *explainer) reason(ctx context.Context, s *Task) (Reason, error) {
-	past, err := x.load(ctx, s.Node.Kind)
+	past, err := x.load(ctx, s.node.Kind)
 	if err == nil {
 		_, err = s.Action()
 	}
@@ -255,9 +255,9 @@ func (x *explainer) tell(list []difference, s *Task) []Change {
 func (x *explainer) fallback(path []string, s *Task) cache.Value {
 	switch {
 	case path[0] == "spec":
-		return s.Node.Kind.Default(path[1:]...)
+		return s.node.Kind.Default(path[1:]...)
 	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
-		for _, need := range s.Node.Needs {
+		for _, need := range s.node.Needs {
 			if need.Attr == path[1] && len(need.On) == 1 {
 				return need.On[0].Kind.Default(path[3:]...)
 			}

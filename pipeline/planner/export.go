@@ -11,7 +11,7 @@ import (
 
 // Export writes the result of a cached step.
 func (p *Planner) Export(ctx context.Context, plan *Plan, s *Task, format string, create func(name string) (io.WriteCloser, error)) error {
-	e, ok := s.Node.Stage.(pipeline.Exporter)
+	e, ok := s.node.Stage.(pipeline.Exporter)
 	if !ok {
 		return fmt.Errorf("%s has nothing to export", s.Address)
 	}

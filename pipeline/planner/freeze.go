@@ -11,7 +11,7 @@ import (
 func (p *Planner) Freeze(plan *Plan, now time.Time) []pipeline.Frozen {
 	var out []pipeline.Frozen
 	for _, s := range plan.Tasks {
-		f, ok := s.Node.Stage.(pipeline.Freezer)
+		f, ok := s.node.Stage.(pipeline.Freezer)
 		if !ok {
 			continue
 		}
@@ -22,10 +22,10 @@ func (p *Planner) Freeze(plan *Plan, now time.Time) []pipeline.Frozen {
 			continue
 		}
 		z := pipeline.Frozen{Address: address, Time: now.UTC().Format(time.RFC3339), Contrasts: declared}
-		for dep := range s.Node.Deps() {
+		for dep := range s.node.Deps() {
 			z.Trials++
 			// A table of results was finished before anything was declared.
-			if plan.Of[dep].Status == Hit || dep.Kind.Block != "train" {
+			if plan.of[dep].Status == Hit || dep.Kind.Block != "train" {
 				z.Known++
 			}
 		}

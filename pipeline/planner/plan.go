@@ -39,11 +39,11 @@ type Task struct {
 	Absent  int             // inputs that a partial answer goes without
 
 	plan    *Plan
-	Node    *graph.Node
+	node    *graph.Node
 	action  *action.Action   // nil while pending; forgotten of cells that are cached
 	self    []pipeline.Input // what a lone reference to it gives
 	content bool             // its artifacts are known
-	Invalid bool             // its description failed, or that of something it needs
+	invalid bool             // its description failed, or that of something it needs
 }
 
 // Reason says why a step has its action.
@@ -69,7 +69,7 @@ type Plan struct {
 	Warnings diag.List
 
 	planner *Planner
-	Of      map[*graph.Node]*Task
+	of      map[*graph.Node]*Task
 }
 
 // Count returns how many steps of a block have an action; an empty block
@@ -100,12 +100,12 @@ func (p *Plan) Task(a addr.Instance) *Task {
 // Only is the plan without the steps that are not cached and not accepted, and
 // without those that would wait for them.
 func (p *Plan) Only(accept func(*Task) bool) *Plan {
-	only := &Plan{Warnings: p.Warnings, planner: p.planner, Of: p.Of}
+	only := &Plan{Warnings: p.Warnings, planner: p.planner, of: p.of}
 	kept := make(map[*graph.Node]bool)
 	for _, s := range p.Tasks {
 		if s.Status == Hit || accept(s) && (s.Status != Pending || s.waitsOnly(p, kept)) {
 			only.Tasks = append(only.Tasks, s)
-			kept[s.Node] = true
+			kept[s.node] = true
 		}
 	}
 	return only
@@ -113,8 +113,8 @@ func (p *Plan) Only(accept func(*Task) bool) *Plan {
 
 // waitsOnly reports whether all that a pending step waits for is in a set.
 func (s *Task) waitsOnly(p *Plan, set map[*graph.Node]bool) bool {
-	for dep := range s.Node.Deps() {
-		if !p.Of[dep].Known() && !set[dep] {
+	for dep := range s.node.Deps() {
+		if !p.of[dep].known() && !set[dep] {
 			return false
 		}
 	}
@@ -134,10 +134,10 @@ func (p *Plan) Needs(s *Task) []*Task {
 			}
 		}
 	}
-	add(s.Node)
+	add(s.node)
 	var out []*Task
 	for _, d := range p.Tasks {
-		if set[d.Node] {
+		if set[d.node] {
 			out = append(out, d)
 		}
 	}
@@ -147,10 +147,10 @@ func (p *Plan) Needs(s *Task) []*Task {
 // Executor is the label of where the step runs; "" is this machine. What needs
 // no process of its own runs in this one.
 func (s *Task) Executor() string {
-	if !s.Node.Kind.Child || s.Node.Instance.Runtime.Executor == study.LocalExecutor {
+	if !s.node.Kind.Child || s.node.Instance.Runtime.Executor == study.LocalExecutor {
 		return ""
 	}
-	return s.Node.Instance.Runtime.Executor
+	return s.node.Instance.Runtime.Executor
 }
 
 // Describe returns the description whose hash is the task's key, and the notes
@@ -170,7 +170,7 @@ func (s *Task) Action() (*action.Action, error) {
 		return s.action, nil
 	}
 	in, _, _ := s.plan.planner.inputs(s.plan, s)
-	a, err := s.plan.planner.describeNode(s.Node, in)
+	a, err := s.plan.planner.describeNode(s.node, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing %s again: %w", s.Address, err)
 	}

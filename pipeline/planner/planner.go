@@ -64,7 +64,7 @@ type Planner struct {
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, Of: make(map[*graph.Node]*Task, len(p.Graph.Nodes))}
+	plan := &Plan{planner: p, of: make(map[*graph.Node]*Task, len(p.Graph.Nodes))}
 	var found graph.Findings
 	selected := p.selected()
 	for _, level := range p.Graph.Levels {
@@ -74,10 +74,10 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 				continue
 			}
 			s := newStep(plan, n)
-			plan.Of[n] = s
+			plan.of[n] = s
 			steps = append(steps, s)
 		}
-		if err := p.Resolve(ctx, plan, steps, &found); err != nil {
+		if err := p.resolve(ctx, plan, steps, &found); err != nil {
 			return nil, err
 		}
 		plan.Tasks = append(plan.Tasks, steps...)
@@ -92,7 +92,7 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 
 func newStep(plan *Plan, n *graph.Node) *Task {
 	a := n.Instance.Address
-	return &Task{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, Node: n}
+	return &Task{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
@@ -121,7 +121,7 @@ func (p *Planner) selected() map[*graph.Node]bool {
 
 // resolve settles steps whose dependencies have been resolved before: pending,
 // hit or run. One Lookup serves them all.
-func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found *graph.Findings) error {
+func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Task, found *graph.Findings) error {
 	var asked []*Task
 	var keys []cache.Key
 	for _, s := range steps {
@@ -135,7 +135,7 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 		if ready {
 			asked = append(asked, s)
 			keys = append(keys, s.Key)
-			if s.Node.Instance.Factors != nil {
+			if s.node.Instance.Factors != nil {
 				s.action = nil // ten thousand of them are many, and most are cached
 			}
 		}
@@ -153,7 +153,7 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 				return err
 			}
 		}
-		s.Settle(answers[i])
+		s.settle(answers[i])
 		if err := p.survey(ctx, plan, s); err != nil {
 			return fmt.Errorf("looking for parts of %s: %w", s.Address, err)
 		}
@@ -163,12 +163,12 @@ func (p *Planner) Resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 
 // survey turns a run into a resume where a part of it is cached.
 func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
-	stage, ok := s.Node.Stage.(pipeline.Resumable)
+	stage, ok := s.node.Stage.(pipeline.Resumable)
 	if !ok || s.Status != Run {
 		return nil
 	}
 	in, _, _ := p.inputs(plan, s)
-	states := action.StatesOf(p.near(), s.Node.Kind.Kind, action.ClassOf(s.Node.Stage), s.Address)
+	states := action.StatesOf(p.near(), s.node.Kind.Kind, action.ClassOf(s.node.Stage), s.Address)
 	found, err := stage.Survey(ctx, in, states)
 	if err != nil || found.Text == "" {
 		return err
@@ -181,17 +181,17 @@ func (p *Planner) survey(ctx context.Context, plan *Plan, s *Task) error {
 func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bool, err error) {
 	in, waits, broken := p.inputs(plan, s)
 	if broken {
-		s.Invalid = true
+		s.invalid = true
 		return false, nil
 	}
 	if len(waits) > 0 {
 		s.Status, s.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
 		return false, nil
 	}
-	s.action, err = p.describeNode(s.Node, in)
+	s.action, err = p.describeNode(s.node, in)
 	if list, ok := diag.From(err); ok {
-		found.Add(s.Node, list)
-		s.Invalid = true
+		found.Add(s.node, list)
+		s.invalid = true
 		return false, nil
 	}
 	if err != nil {
@@ -199,7 +199,7 @@ func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bo
 	}
 	s.Absent = len(in.Absent)
 	s.Key = s.action.Key()
-	if s.Node.Kind.Definition {
+	if s.node.Kind.Definition {
 		s.self = []pipeline.Input{s.input()}
 	}
 	return true, nil
@@ -215,7 +215,7 @@ func (p *Planner) describeNode(n *graph.Node, in pipeline.Inputs) (*action.Actio
 // inputs collects what a step refers to. waits lists the addresses whose
 // content is not known yet; broken means that one of them cannot be described.
 func (p *Planner) inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.Instance, broken bool) {
-	n := s.Node
+	n := s.node
 	in = pipeline.Inputs{
 		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
 		Sources: p.Sources,
@@ -232,15 +232,15 @@ func (p *Planner) inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.
 	for _, need := range n.Needs {
 		known, missing := 0, []addr.Instance(nil)
 		for _, dep := range need.On {
-			d := plan.Of[dep]
-			broken = broken || d.Invalid
-			if d.Known() {
+			d := plan.of[dep]
+			broken = broken || d.invalid
+			if d.known() {
 				known++
 			} else {
 				missing = append(missing, d.Address)
 			}
 		}
-		if p.GoesWithout(n, need.Attr) && known > 0 {
+		if p.goesWithout(n, need.Attr) && known > 0 {
 			in.Absent = missing
 		} else {
 			waits = append(waits, missing...)
@@ -248,13 +248,13 @@ func (p *Planner) inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.
 		if broken || len(waits) > 0 {
 			continue
 		}
-		if one := plan.Of[need.On[0]]; len(need.On) == 1 && one.self != nil {
+		if one := plan.of[need.On[0]]; len(need.On) == 1 && one.self != nil {
 			in.Refs[need.Attr] = one.self
 			continue
 		}
 		refs := make([]pipeline.Input, 0, known)
 		for _, dep := range need.On {
-			if d := plan.Of[dep]; d.Known() {
+			if d := plan.of[dep]; d.known() {
 				refs = append(refs, d.input())
 			}
 		}
@@ -264,18 +264,18 @@ func (p *Planner) inputs(plan *Plan, s *Task) (in pipeline.Inputs, waits []addr.
 }
 
 // goesWithout reports whether a stage may go without some members of an attribute.
-func (p *Planner) GoesWithout(n *graph.Node, attr string) bool {
+func (p *Planner) goesWithout(n *graph.Node, attr string) bool {
 	return p.Partial && n.Kind.Partial == attr
 }
 
 // known reports whether consumers of the step can compute their keys.
-func (s *Task) Known() bool { return s.Node.Kind.Definition || s.content }
+func (s *Task) known() bool { return s.node.Kind.Definition || s.content }
 
 func (s *Task) input() pipeline.Input {
-	inst, k := s.Node.Instance, s.Node.Kind
+	inst, k := s.node.Instance, s.node.Kind
 	in := pipeline.Input{
 		Address: s.Address, Label: inst.Label, Factors: inst.Factors,
-		Stage: s.Node.Stage, Ref: pipeline.Ref{Block: k.Block, Type: k.Type, Version: k.Version},
+		Stage: s.node.Stage, Ref: pipeline.Ref{Block: k.Block, Type: k.Type, Version: k.Version},
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
@@ -298,7 +298,7 @@ func (p *Planner) numericsClass(n *graph.Node) string {
 
 // settle turns the store's answer into an action. Artifacts that may be
 // evicted do not count as missing.
-func (s *Task) Settle(f cache.Found) {
+func (s *Task) settle(f cache.Found) {
 	s.Status = Run
 	if !f.OK {
 		return
@@ -312,7 +312,7 @@ func (s *Task) Settle(f cache.Found) {
 		s.Status, s.Reason = Pull, Reason{Text: "a remote has it"}
 	}
 	s.content = true
-	if k := s.Node.Kind; !k.Definition && s.Node.Instance.Factors == nil {
+	if k := s.node.Kind; !k.Definition && s.node.Instance.Factors == nil {
 		s.self = []pipeline.Input{s.input()}
 	}
 }

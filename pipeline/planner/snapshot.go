@@ -40,7 +40,7 @@ func (s *Task) described() cache.Value {
 	if what, _, err := s.Describe(); err == nil && !what.IsZero() {
 		return what
 	}
-	return cache.Map(map[string]cache.Value{"spec": s.Node.Kind.Ref(s.Node.Stage).Spec})
+	return cache.Map(map[string]cache.Value{"spec": s.node.Kind.Ref(s.node.Stage).Spec})
 }
 
 // Moved is one instance that is no longer what was saved.
@@ -85,7 +85,7 @@ func (s *Task) moved(old SavedTask) string {
 	}
 	now := s.described()
 	if old.Key == nil { // pending then: only its own spec was known
-		now = cache.Map(map[string]cache.Value{"spec": s.Node.Kind.Ref(s.Node.Stage).Spec})
+		now = cache.Map(map[string]cache.Value{"spec": s.node.Kind.Ref(s.node.Stage).Spec})
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {

@@ -20,7 +20,7 @@ func (p *Plan) twins() diag.List {
 	of := make(map[addr.Stage]*pair)
 	var pairs []*pair
 	for _, s := range p.Tasks {
-		if s.Key.IsZero() || s.Node.Instance.Factors == nil {
+		if s.Key.IsZero() || s.node.Instance.Factors == nil {
 			continue
 		}
 		one, seen := first[s.Key]
@@ -40,7 +40,7 @@ func (p *Plan) twins() diag.List {
 		if w.more > 0 {
 			detail += fmt.Sprintf("So it is with %d more of the stage. ", w.more)
 		}
-		at := w.other.Node.Instance.Range
+		at := w.other.node.Instance.Range
 		list = append(list, diag.Diagnostic{
 			Severity: diag.Warning, Range: &at, Address: w.other.Address.String(), Summary: "Two trials are one",
 			Detail: detail + "They share one result, and an analysis counts it once. Exclude one of them, or let a level change something.",
@@ -73,7 +73,7 @@ func (p *Plan) mixedClasses() diag.List {
 			continue
 		}
 		g.mixed = true
-		at := s.Node.Instance.Range
+		at := s.node.Instance.Range
 		list = append(list, diag.Diagnostic{
 			Severity: diag.Warning, Range: &at,
 			Summary: "Mixed numerics classes",

@@ -14,7 +14,6 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
-	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 )
 
@@ -69,7 +68,7 @@ func newExecution(r *Runner, plan *planner.Plan) *execution {
 			x.hit = append(x.hit, s)
 			continue
 		default:
-			if n := x.waits(s); n > 0 {
+			if n := plan.Waits(s); n > 0 {
 				x.blocked[s] = n
 			} else {
 				x.lane(s).ready.push(s)
@@ -86,24 +85,6 @@ func (x *execution) lane(s *planner.Task) *lane {
 		return l
 	}
 	return x.lanes[""]
-}
-
-// waits counts the dependencies whose content a step waits for: to be computed,
-// or to be brought here.
-func (x *execution) waits(s *planner.Task) int {
-	n := 0
-	for _, need := range s.Node.Needs {
-		for _, dep := range need.On {
-			d := x.plan.Of[dep]
-			if !d.Known() && s.Status != planner.Pending && x.runner.Planner.GoesWithout(s.Node, need.Attr) { // it goes without
-				continue
-			}
-			if !d.Known() || d.Status == planner.Pull && !dep.Kind.Definition {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 func (x *execution) start(ctx context.Context) {
@@ -151,7 +132,7 @@ func (x *execution) next(ctx context.Context, label string) (*planner.Task, int)
 // machine's cores among the actions that can run beside it, or 0 elsewhere: what
 // there is. Results do not depend on it.
 func (l *lane) threads(label string, s *planner.Task) int {
-	if n := s.Node.Instance.Runtime.Resources.CPUs; n > 0 || label != "" {
+	if n := s.Runtime().Resources.CPUs; n > 0 || label != "" {
 		return n
 	}
 	beside := min(l.slots, l.running+len(l.ready))
@@ -171,7 +152,7 @@ func (x *execution) work(ctx context.Context, s *planner.Task, threads int) {
 		return
 	}
 	defer unlock()
-	found, err := x.settled(ctx, s)
+	found, err := x.plan.Settle(ctx, s)
 	if err != nil {
 		x.fail(ctx, s, err, 0)
 		return
@@ -201,7 +182,7 @@ func (x *execution) work(ctx context.Context, s *planner.Task, threads int) {
 		return
 	}
 	if err == nil {
-		if found, err = x.settled(ctx, s); err == nil && !found {
+		if found, err = x.plan.Settle(ctx, s); err == nil && !found {
 			err = fmt.Errorf("the action ended, but the store holds no entry of key %s", s.Key)
 		}
 	}
@@ -229,7 +210,7 @@ func (x *execution) pull(ctx context.Context, s *planner.Task) bool {
 	err := x.runner.Planner.Store.(planner.Puller).Pull(ctx, s.Entry, optional)
 	found := false
 	if err == nil {
-		found, err = x.settled(ctx, s)
+		found, err = x.plan.Settle(ctx, s)
 	}
 	switch {
 	case err != nil:
@@ -244,17 +225,6 @@ func (x *execution) pull(ctx context.Context, s *planner.Task) bool {
 	x.mu.Unlock()
 	x.finish(ctx, s, &x.hit)
 	return true
-}
-
-// settled asks the store again, under the key's lock: another process may have
-// published since.
-func (x *execution) settled(ctx context.Context, s *planner.Task) (bool, error) {
-	found, err := x.runner.Planner.Store.Lookup(ctx, s.Key)
-	if err != nil {
-		return false, fmt.Errorf("asking the store: %w", err)
-	}
-	s.Settle(found[0])
-	return s.Status == planner.Hit, nil
 }
 
 // poll puts a step that another process is computing back, a little later.
@@ -283,25 +253,17 @@ func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planne
 	free := x.release(s)
 	x.mu.Unlock()
 
-	var found graph.Findings
-	err := x.runner.Planner.Resolve(ctx, x.plan, free, &found)
+	broken, err := x.plan.Advance(ctx, free)
 
 	x.mu.Lock()
 	x.lane(s).running--
-	var broken []*planner.Task
 	for _, f := range free {
-		switch {
-		case err != nil || f.Invalid:
-			broken = append(broken, f)
-		default:
+		if !slices.Contains(broken, f) {
 			x.lane(f).ready.push(f)
 		}
 	}
 	x.changed.Broadcast()
 	x.mu.Unlock()
-	if err == nil {
-		err = found.List.Err()
-	}
 	for i, f := range broken {
 		if i > 0 { // one cause is told once
 			x.skip(f)
@@ -318,11 +280,10 @@ func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planne
 // wait for nothing more. Called with mu held.
 func (x *execution) release(s *planner.Task) []*planner.Task {
 	var free []*planner.Task
-	for _, u := range s.Node.Users {
-		user := x.plan.Of[u]
-		if user == nil || s.Node.Kind.Definition {
-			continue
-		}
+	if s.Kind().Definition {
+		return nil
+	}
+	for _, user := range x.plan.Users(s) {
 		if _, waits := x.blocked[user]; !waits {
 			continue
 		}
@@ -343,13 +304,11 @@ func (x *execution) fail(ctx context.Context, s *planner.Task, err error, elapse
 		x.mu.Unlock()
 		return
 	}
-	var found graph.Findings
 	if list, ok := diagnostics(err); ok {
-		found.Add(s.Node, list)
-		err = found.List.Err()
+		err = s.Place(list).Err()
 	}
 	e := Event{Type: StageFailed, Err: err, Elapsed: elapsed}
-	if s.Node.Kind.Child {
+	if s.Kind().Child {
 		if path := x.runner.launcher(s).LogPath(s.Key); isFile(path) { // not where it never came to a child
 			e.LogPath = path
 		}
@@ -395,9 +354,8 @@ func (x *execution) skip(s *planner.Task) {
 
 // skipUsers gives up what depends on a failed step. Called with mu held.
 func (x *execution) skipUsers(s *planner.Task) {
-	for _, u := range s.Node.Users {
-		user := x.plan.Of[u]
-		if user == nil || !x.todo[user] {
+	for _, user := range x.plan.Users(s) {
+		if !x.todo[user] {
 			continue
 		}
 		if _, waits := x.blocked[user]; !waits {
@@ -450,7 +408,7 @@ type stepHeap []*planner.Task
 
 func (h stepHeap) Len() int { return len(h) }
 
-func (h stepHeap) Less(i, j int) bool { return h[i].Node.Index < h[j].Node.Index }
+func (h stepHeap) Less(i, j int) bool { return h[i].Before(h[j]) }
 
 func (h stepHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 

@@ -95,15 +95,14 @@ func (r *Runner) jobs() int {
 
 // compute runs one step whose key this process has locked.
 func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, progress func(pipeline.Progress)) error {
-	n := s.Node
 	planned, err := s.Action()
 	if err != nil {
 		return err
 	}
-	if err := prefetch(ctx, n.Stage, r.Planner.Sources); err != nil {
+	if err := prefetch(ctx, s.Spec(), r.Planner.Sources); err != nil {
 		return err
 	}
-	if !n.Kind.Child {
+	if !s.Kind().Child {
 		now, err := planned.Again()
 		if err != nil {
 			return err
@@ -116,9 +115,9 @@ func (r *Runner) compute(ctx context.Context, plan *planner.Plan, s *planner.Tas
 	if err != nil {
 		return err
 	}
-	req.Threads, req.Trace, req.Resources = threads, r.Trace, n.Instance.Runtime.Resources
+	req.Threads, req.Trace, req.Resources = threads, r.Trace, s.Runtime().Resources
 	if r.queued(s) {
-		req.Timeout = n.Instance.Runtime.Timeout
+		req.Timeout = s.Runtime().Timeout
 	}
 	return r.launcher(s).Launch(ctx, req, progress)
 }
@@ -136,7 +135,7 @@ func (r *Runner) queued(s *planner.Task) bool { return r.Executors[s.Executor()]
 
 // attempts runs a step under its timeout, again after machine failures.
 func (r *Runner) attempts(ctx context.Context, plan *planner.Plan, s *planner.Task, threads int, emit func(Event)) error {
-	rt := s.Node.Instance.Runtime
+	rt := s.Runtime()
 	timeout := rt.Timeout
 	if r.queued(s) {
 		timeout = 0
