@@ -53,13 +53,10 @@ var multiExecutors [compute.OpTypeLast]func(backend unsafe.Pointer, n *node, inp
 //go:linkname getBuffer github.com/gomlx/compute/internal/gobackend.(*Backend).GetBuffer
 func getBuffer(backend unsafe.Pointer, shape shapes.Shape) (*buffer, error)
 
-// borrowed are operations of the enumeration that the backend has no executor
-// for, and that stand for ours.
-var borrowed = []compute.OpType{opProduct, opGroup, opPieces}
-
-// fits says why the kernels cannot be put into a backend, nil where they can. What
+// fits says why the kernels cannot be put into a backend, nil where they can.
+// borrowed are operations that must have no executor there. What
 // reflection cannot see of it, TestHook compares with the library's source.
-func fits(backend compute.Backend) error {
+func fits(backend compute.Backend, borrowed ...compute.OpType) error {
 	for _, op := range borrowed {
 		if nodeExecutors[op] != nil || multiExecutors[op] != nil {
 			return fmt.Errorf("GoMLX has an executor for %s now, which the kernels use for one of theirs", op)

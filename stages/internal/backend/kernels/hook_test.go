@@ -53,7 +53,7 @@ func TestHook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fits(b); err != nil && !installed { // once installed, the borrowed operations are ours
+	if err := fits(b, borrowed...); err != nil && !installed { // once installed, the borrowed operations are ours
 		t.Error(err)
 	}
 }

@@ -39,6 +39,10 @@ func Class() string {
 	return version
 }
 
+// borrowed are operations of the enumeration that the backend has no executor
+// for, and that stand for ours.
+var borrowed = []compute.OpType{opProduct, opGroup, opPieces}
+
 var (
 	install   sync.Once
 	installed bool
@@ -49,7 +53,7 @@ var (
 // for them.
 func Install(backend compute.Backend) compute.Backend {
 	install.Do(func() {
-		if installed = fits(backend) == nil; installed {
+		if installed = fits(backend, borrowed...) == nil; installed {
 			replaceExecutors()
 		}
 	})
