@@ -1,8 +1,4 @@
-# Short names for the commands of the README. On amd64 the experiment "simd"
-# makes tanh, erf and products in bf16 faster; everything also works without.
-ifeq ($(shell go env GOARCH),amd64)
-export GOEXPERIMENT := simd
-endif
+# Short names for the commands of the README.
 
 # The quickstart's text: a part of the Go installation's own source that keeps
 # it quick. Any file, folder or glob will do.

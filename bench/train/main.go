@@ -248,9 +248,6 @@ func matrixProduct() float64 {
 func command(name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Stderr = os.Stderr
-	if runtime.GOARCH == "amd64" {
-		c.Env = append(os.Environ(), "GOEXPERIMENT=simd")
-	}
 	return c
 }
 
