@@ -16,8 +16,14 @@ build-xla:
 quickstart: build
 	bin/ablate run --chdir examples/coupling --var corpus="$(CORPUS)"
 
+# Tests skip where a tool is missing that they need, such as Slurm or a browser.
+# With ABLATE_REQUIRE set, a skipped test is a failure.
 test:
+ifdef ABLATE_REQUIRE
+	scripts/test-strictly
+else
 	go test ./...
+endif
 
 reference: build
 	bin/ablate metadata --markdown > docs/stages.md
