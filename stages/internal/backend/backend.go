@@ -89,7 +89,7 @@ func Class(name string) string {
 	if xla {
 		parts = append(parts, xlaClass(name)...)
 	} else {
-		parts = append(parts, simdTier(), "kernels="+kernels.Class())
+		parts = append(parts, "kernels="+kernels.Class())
 	}
 	parts = append(parts, runtime.Version())
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -102,11 +102,6 @@ func Class(name string) string {
 			if s.Key == "GOAMD64" || s.Key == "GOARM64" {
 				parts = append(parts, s.Key+"="+s.Value)
 			}
-		}
-	}
-	for _, env := range []string{"GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2"} {
-		if v, ok := os.LookupEnv(env); ok {
-			parts = append(parts, env+"="+v)
 		}
 	}
 	return strings.Join(parts, " ")

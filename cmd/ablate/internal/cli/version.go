@@ -34,7 +34,7 @@ func (g *globals) versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				o["version"] = info.Main.Version
 				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" || s.Key == "GOEXPERIMENT" {
+					if s.Key == "vcs.revision" {
 						o[s.Key] = s.Value
 					}
 				}

@@ -29,7 +29,7 @@ import (
 )
 
 // version changes when results may.
-const version = "3"
+const version = "4"
 
 // Class is the kernels' part of the numerics class.
 func Class() string {

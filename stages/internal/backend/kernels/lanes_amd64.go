@@ -53,6 +53,15 @@ func exps8(y, x *float32, n int)
 //go:noescape
 func logistics8(y, x *float32, n int)
 
+//go:noescape
+func tanhs8(y, x *float32, n int)
+
+//go:noescape
+func erfs8(y, x *float32, n int)
+
+//go:noescape
+func roots8(y, x *float32, n int)
+
 // laneWidth is how many elements most of those functions take at a time; the loops
 // take what is left over, and give the same bits.
 const laneWidth = 32
@@ -67,6 +76,9 @@ func init() {
 	div = vectorized(div, divBoth, divRight, divLeft)
 	unaries[compute.OpTypeExp] = padded(exps8)
 	unaries[compute.OpTypeLogistic] = padded(logistics8)
+	unaries[compute.OpTypeTanh] = padded(tanhs8)
+	unaries[compute.OpTypeErf] = padded(erfs8)
+	unaries[compute.OpTypeSqrt] = padded(roots8)
 	unaries[compute.OpTypeNeg] = func(y, x []float32) {
 		n := len(x) / laneWidth
 		if n > 0 {
