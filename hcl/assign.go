@@ -116,7 +116,7 @@ func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *d
 		d.fail(at, "Several instances", "%s", many(refs[0].Stage, len(refs)))
 		return
 	}
-	if s := d.l.stages[refs[0].Stage]; s.crossed() && len(s.instances) > 1 {
+	if s := d.l.stages[refs[0].Stage]; s.kind.Matrix && len(s.instances) > 1 {
 		d.fail(at, "Several instances", "%s", many(s.addr, len(s.instances)))
 		return
 	}

@@ -226,7 +226,7 @@ func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 	var out []addr.Instance
 	for _, a := range refs {
 		s := d.l.stages[a.Stage]
-		if a.Key != "" || s == nil || !s.crossed() {
+		if a.Key != "" || s == nil || !s.kind.Matrix {
 			out = append(out, a)
 			continue
 		}

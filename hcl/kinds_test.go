@@ -107,7 +107,7 @@ type factorial struct {
 
 func testKinds() []study.Kind {
 	kind := func(block, typ string, fresh func() any) study.Kind {
-		return study.Kind{Block: block, Type: typ, New: fresh}
+		return study.Kind{Block: block, Type: typ, Matrix: block == "train", New: fresh}
 	}
 	return []study.Kind{
 		kind("norm", "derf", func() any { return &derf{Alpha: sites{0.5, 0.5, 0.5}} }),

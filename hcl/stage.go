@@ -46,9 +46,6 @@ var (
 	matrixBlocks   = []string{"matrix", "exclude", "include", "override"}
 )
 
-// crossed reports whether the stage's block may hold a matrix.
-func (s *stage) crossed() bool { return s.addr.Block == "train" }
-
 // expandStages decodes every stage, what it refers to first.
 func (l *loader) expandStages() {
 	var all []*stage
@@ -111,7 +108,7 @@ func (l *loader) open(s *stage) bool {
 		blocks = append(blocks, b.Type)
 	}
 	for _, d := range diags {
-		if d.Summary == "Unsupported block type" && !s.crossed() && strings.Contains(d.Detail, `"matrix"`) {
+		if d.Summary == "Unsupported block type" && !s.kind.Matrix && strings.Contains(d.Detail, `"matrix"`) {
 			d.Detail = "Only train stages have a matrix. To sweep a value here, use for_each."
 			d.Summary = "Misplaced matrix"
 		}
@@ -129,7 +126,7 @@ func (s *stage) schema() *hclv2.BodySchema {
 	for _, name := range metaBlocks {
 		out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: name})
 	}
-	if s.crossed() {
+	if s.kind.Matrix {
 		for _, name := range matrixBlocks {
 			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: name})
 		}
@@ -273,7 +270,7 @@ func (l *loader) reference(s *stage, sc scope) (cty.Value, bool) {
 
 func (s *stage) value(key string, specs bool) cty.Value {
 	a := addr.Instance{Stage: s.addr, Key: key}
-	if !specs || s.crossed() {
+	if !specs || s.kind.Matrix {
 		return refValue(a)
 	}
 	if s.specs[key] == nil {

@@ -18,16 +18,31 @@ import (
 	"ablate/hcl/diag"
 )
 
+// Role is what the instances of a kind are in a study. Code outside of the stages
+// asks for the role of a kind, never for the name of its block.
+type Role int
+
+// The roles of kinds.
+const (
+	// Data prepares input for trials.
+	Data Role = 1 + iota
+	// Definition describes a part of a computation. Its recipe is known without
+	// running it, so consumers do not wait for it; running one writes its document.
+	Definition
+	// Trial trains or measures once per cell and replicate. Its block may hold a
+	// matrix.
+	Trial
+	// Analysis concludes from trials.
+	Analysis
+)
+
 // Kind describes one type of stage to the language, the planner and the docs.
 type Kind struct {
 	Block, Type string
 	Version     int    // bump when the same spec would now give other bytes
 	Doc         string // one or two sentences for the reference
 
-	// Definition marks a stage that only describes (norm, model, optimizer):
-	// its recipe is known without running it, so nothing waits for it. Running
-	// one writes its document.
-	Definition bool
+	Role        Role   // what its instances are in a study
 	// Child makes instances run in a process of their own (ablate exec).
 	Child bool
 	// Program says that the work is done by a program of the user's, in a
@@ -183,7 +198,7 @@ type Ref struct {
 // NewRef is the identity of a kind with an encoded spec.
 func NewRef(k Kind, spec cache.Value) Ref {
 	r := Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec}
-	if k.Definition {
+	if k.Role == Definition {
 		r.value = cache.Map(map[string]cache.Value{
 			"block": cache.String(k.Block), "type": cache.String(k.Type),
 			"version": cache.Int(int64(k.Version)), "spec": spec,

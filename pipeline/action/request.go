@@ -129,7 +129,7 @@ func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipe
 		Address: ri.Address, Label: ri.Label, Factors: ri.Factors, Stage: stage,
 		Ref: kind.Ref(stage), Artifacts: ri.Artifacts,
 	}
-	if kind.Definition {
+	if kind.Role == pipeline.Definition {
 		around.Refs = nil
 		if input.Recipe, err = stage.Describe(around); err != nil {
 			return pipeline.Input{}, fmt.Errorf("describing %s: %w", ri.Address, err)

@@ -60,7 +60,7 @@ func (n *Node) Deps() iter.Seq[*Node] {
 func LanguageKinds(kinds []pipeline.Kind) []study.Kind {
 	out := make([]study.Kind, len(kinds))
 	for i, k := range kinds {
-		out[i] = study.Kind{Block: k.Block, Type: k.Type, New: func() any { return k.New() }}
+		out[i] = study.Kind{Block: k.Block, Type: k.Type, Matrix: k.Role == pipeline.Trial, New: func() any { return k.New() }}
 	}
 	return out
 }

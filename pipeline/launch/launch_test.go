@@ -98,7 +98,7 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 		t.Fatal(err)
 	}
 	child := launch.Child{
-		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, New: func() pipeline.Stage { return &note{} }}},
+		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, Role: pipeline.Data, New: func() pipeline.Stage { return &note{} }}},
 		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
 		Sources: func(string) (pipeline.Sources, error) { return source.Folder{}, nil },
 	}

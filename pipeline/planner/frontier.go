@@ -22,7 +22,7 @@ func (p *Plan) Waits(t *Task) (n int) {
 			if !d.known() && t.Status != Pending && p.planner.goesWithout(t.node, need.Attr) {
 				continue
 			}
-			if !d.known() || d.Status == Pull && !dep.Kind.Definition {
+			if !d.known() || d.Status == Pull && dep.Kind.Role != pipeline.Definition {
 				n++
 			}
 		}

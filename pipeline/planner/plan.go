@@ -4,6 +4,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -30,6 +31,7 @@ const (
 type Task struct {
 	Address addr.Instance
 	Block   string
+	Role    pipeline.Role
 	Label   string
 	Status  Status
 	Reason  Reason
@@ -72,12 +74,18 @@ type Plan struct {
 	of      map[*graph.Node]*Task
 }
 
-// Count returns how many steps of a block have an action; an empty block
-// counts all.
-func (p *Plan) Count(block string, a Status) int {
+// Count returns how many tasks have a status.
+func (p *Plan) Count(s Status) int { return p.count(func(t *Task) bool { return t.Status == s }) }
+
+// CountTrials returns how many trials have one of the statuses.
+func (p *Plan) CountTrials(of ...Status) int {
+	return p.count(func(t *Task) bool { return t.Role == pipeline.Trial && slices.Contains(of, t.Status) })
+}
+
+func (p *Plan) count(which func(*Task) bool) int {
 	n := 0
-	for _, s := range p.Tasks {
-		if s.Status == a && (block == "" || s.Block == block) {
+	for _, t := range p.Tasks {
+		if which(t) {
 			n++
 		}
 	}
@@ -85,7 +93,7 @@ func (p *Plan) Count(block string, a Status) int {
 }
 
 // Clean reports whether a run would have nothing to do.
-func (p *Plan) Clean() bool { return p.Count("", Hit) == len(p.Tasks) }
+func (p *Plan) Clean() bool { return p.Count(Hit) == len(p.Tasks) }
 
 // Step returns the step at an address, or nil.
 func (p *Plan) Task(a addr.Instance) *Task {

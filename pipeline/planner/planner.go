@@ -92,7 +92,7 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 
 func newStep(plan *Plan, n *graph.Node) *Task {
 	a := n.Instance.Address
-	return &Task{Address: a, Block: a.Stage.Block, Label: n.Instance.Label, plan: plan, node: n}
+	return &Task{Address: a, Block: a.Stage.Block, Role: n.Kind.Role, Label: n.Instance.Label, plan: plan, node: n}
 }
 
 // selected is the set of nodes that the plan covers, nil for all.
@@ -199,7 +199,7 @@ func (p *Planner) describe(plan *Plan, s *Task, found *graph.Findings) (ready bo
 	}
 	s.Absent = len(in.Absent)
 	s.Key = s.action.Key()
-	if s.node.Kind.Definition {
+	if s.node.Kind.Role == pipeline.Definition {
 		s.self = []pipeline.Input{s.input()}
 	}
 	return true, nil
@@ -269,7 +269,7 @@ func (p *Planner) goesWithout(n *graph.Node, attr string) bool {
 }
 
 // known reports whether consumers of the step can compute their keys.
-func (s *Task) known() bool { return s.node.Kind.Definition || s.content }
+func (s *Task) known() bool { return s.node.Kind.Role == pipeline.Definition || s.content }
 
 func (s *Task) input() pipeline.Input {
 	inst, k := s.node.Instance, s.node.Kind
@@ -279,7 +279,7 @@ func (s *Task) input() pipeline.Input {
 	}
 	// Consumers of a definition do not wait for it, so they see no artifacts
 	// that another worker may be publishing at this moment.
-	if k.Definition {
+	if k.Role == pipeline.Definition {
 		if s.action != nil {
 			in.Ref, in.Recipe = s.action.AsDefinition()
 		}
@@ -312,7 +312,7 @@ func (s *Task) settle(f cache.Found) {
 		s.Status, s.Reason = Pull, Reason{Text: "a remote has it"}
 	}
 	s.content = true
-	if k := s.node.Kind; !k.Definition && s.node.Instance.Factors == nil {
+	if k := s.node.Kind; k.Role != pipeline.Definition && s.node.Instance.Factors == nil {
 		s.self = []pipeline.Input{s.input()}
 	}
 }

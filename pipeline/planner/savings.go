@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"ablate/cache"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
 
@@ -24,7 +25,7 @@ func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 	var entries []cache.Entry
 	seen := make(map[cache.Key]bool)
 	for _, s := range p.Tasks {
-		if s.Status == Hit && s.Block == "train" && !seen[s.Key] {
+		if s.Status == Hit && s.Role == pipeline.Trial && !seen[s.Key] {
 			seen[s.Key] = true
 			entries = append(entries, s.Entry)
 		}

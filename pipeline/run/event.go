@@ -30,6 +30,7 @@ type Event struct {
 	Time     time.Time
 	Address  addr.Instance
 	Block    string
+	Role     pipeline.Role
 	Label    string
 	Progress pipeline.Progress // of StageProgress
 	Elapsed  time.Duration     // of StageDone, StagePulled and StageFailed
@@ -39,6 +40,8 @@ type Event struct {
 
 // Summary counts by block how a run ended.
 type Summary struct {
+	Trials TrialCounts `json:"-"`
+
 	Ran     map[string]int `json:"ran"`
 	Hit     map[string]int `json:"hit"`
 	Pulled  map[string]int `json:"pulled"` // of those hit: brought from a remote
@@ -46,6 +49,9 @@ type Summary struct {
 	Left    map[string]int `json:"left,omitempty"` // handed to an executor that computes them without us
 	Skipped map[string]int `json:"skipped"`        // not run because something they need failed, or the run was stopped
 }
+
+// TrialCounts is how many of the tasks in a summary are trials.
+type TrialCounts struct{ Ran, Hit, Pulled int }
 
 // Total adds a count over all blocks.
 func Total(counts map[string]int) int {

@@ -280,7 +280,7 @@ func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planne
 // wait for nothing more. Called with mu held.
 func (x *execution) release(s *planner.Task) []*planner.Task {
 	var free []*planner.Task
-	if s.Kind().Definition {
+	if s.Role == pipeline.Definition {
 		return nil
 	}
 	for _, user := range x.plan.Users(s) {
@@ -372,7 +372,7 @@ func (x *execution) emit(s *planner.Task, e Event) {
 	if x.runner.Observe == nil {
 		return
 	}
-	e.Time, e.Address, e.Block, e.Label = time.Now(), s.Address, s.Block, s.Label
+	e.Time, e.Address, e.Block, e.Role, e.Label = time.Now(), s.Address, s.Block, s.Role, s.Label
 	x.events.Lock()
 	defer x.events.Unlock()
 	x.runner.Observe(e)
@@ -386,7 +386,8 @@ func (x *execution) summary() (Summary, []*planner.Task) {
 		x.skipped = append(x.skipped, s)
 	}
 	return Summary{
-		Ran: byBlock(x.ran), Hit: byBlock(x.hit), Pulled: byBlock(x.pulled), Failed: byBlock(x.failed), Left: byBlock(x.left), Skipped: byBlock(x.skipped),
+		Trials: TrialCounts{Ran: trials(x.ran), Hit: trials(x.hit), Pulled: trials(x.pulled)},
+		Ran:    byBlock(x.ran), Hit: byBlock(x.hit), Pulled: byBlock(x.pulled), Failed: byBlock(x.failed), Left: byBlock(x.left), Skipped: byBlock(x.skipped),
 	}, x.failed
 }
 
@@ -396,6 +397,16 @@ func byBlock(steps []*planner.Task) map[string]int {
 		counts[s.Block]++
 	}
 	return counts
+}
+
+func trials(tasks []*planner.Task) int {
+	n := 0
+	for _, t := range tasks {
+		if t.Role == pipeline.Trial {
+			n++
+		}
+	}
+	return n
 }
 
 func isUserMistake(err error) bool {

@@ -172,14 +172,14 @@ func (w *world) count(env *pipeline.Env) {
 }
 
 func (w *world) kinds() []pipeline.Kind {
-	kind := func(block, typ string, definition bool, fresh func() pipeline.Stage) pipeline.Kind {
-		return pipeline.Kind{Block: block, Type: typ, Version: 1, Definition: definition, New: fresh}
+	kind := func(block, typ string, role pipeline.Role, fresh func() pipeline.Stage) pipeline.Kind {
+		return pipeline.Kind{Block: block, Type: typ, Version: 1, Role: role, New: fresh}
 	}
 	return []pipeline.Kind{
-		kind("data", "fake", false, func() pipeline.Stage { return &text{w: w} }),
-		kind("norm", "fake", true, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
-		kind("train", "fake", false, func() pipeline.Stage { return &job{w: w} }),
-		kind("analysis", "fake", false, func() pipeline.Stage { return &report{w: w} }),
+		kind("data", "fake", pipeline.Data, func() pipeline.Stage { return &text{w: w} }),
+		kind("norm", "fake", pipeline.Definition, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
+		kind("train", "fake", pipeline.Trial, func() pipeline.Stage { return &job{w: w} }),
+		kind("analysis", "fake", pipeline.Analysis, func() pipeline.Stage { return &report{w: w} }),
 	}
 }
 

@@ -15,32 +15,32 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 5, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 5, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "recovery", Version: 3, Partial: "trials",
+		{Block: "analysis", Type: "recovery", Version: 3, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "What share of a gap each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 3, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 3, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A response against a level that is a number.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "trajectory", Version: 3, Partial: "trials",
+		{Block: "analysis", Type: "trajectory", Version: 3, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A gap against the step, with a band that holds at all steps at once: when would a pilot have seen it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "mechanism", Version: 3, Partial: "trials",
+		{Block: "analysis", Type: "mechanism", Version: 3, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "What the probes saw inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
-		{Block: "analysis", Type: "report", Version: 2,
+		{Block: "analysis", Type: "report", Version: 2, Role: pipeline.Analysis,
 			Doc: "Several analyses on one page that stands alone: HTML without network or external script, and Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
-		{Block: "analysis", Type: "command", Version: 1,
+		{Block: "analysis", Type: "command", Version: 1, Role: pipeline.Analysis,
 			Doc: "A program of your own, in any language, over the table of trials.",
 			New: func() pipeline.Stage { return &Command{} }},
-		{Block: "analysis", Type: "table", Version: 2, Partial: "trials",
+		{Block: "analysis", Type: "table", Version: 2, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "One row for each trial: its levels and its response.",
 			New: func() pipeline.Stage { return &Table{At: finalStep} }},
 	}

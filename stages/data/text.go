@@ -23,20 +23,20 @@ import (
 // Kinds lists the stages of block data.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
-		Block: "data", Type: "text", Version: 1, Child: true,
+		Block: "data", Type: "text", Version: 1, Role: pipeline.Data, Child: true,
 		Doc: "Text as tokens: files are read in bytewise order of their paths, decompressed, and joined by the token that ends " +
 			"a document, which among bytes is a newline. The last part of the whole is kept for validation.",
 		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: &Split{Validation: 0.05}} },
 	}, {
-		Block: "data", Type: "results", Version: 1,
+		Block: "data", Type: "results", Version: 1, Role: pipeline.Data,
 		Doc: "Tables of finished runs, of any program. An analysis takes them wherever it takes trials; nothing is trained.",
 		New: func() pipeline.Stage { return &Results{Responses: []string{"val_loss"}} },
 	}, {
-		Block: "data", Type: "tokens", Version: 1, Child: true,
+		Block: "data", Type: "tokens", Version: 1, Role: pipeline.Data, Child: true,
 		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",
 		New: func() pipeline.Stage { return &Binary{DType: "uint16", Split: &Split{Validation: 0.05}} },
 	}, {
-		Block: "data", Type: "command", Version: 1, Child: true, Program: true,
+		Block: "data", Type: "command", Version: 1, Role: pipeline.Data, Child: true, Program: true,
 		Doc: "Files that a program of your own makes, in any language, for trials that are programs too.",
 		New: func() pipeline.Stage { return &Command{} },
 	}}

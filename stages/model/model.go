@@ -37,11 +37,11 @@ type Traits struct {
 // Kinds lists the stages of block model.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
-		Block: "model", Type: "llama", Version: 1, Definition: true,
+		Block: "model", Type: "llama", Version: 1, Role: pipeline.Definition,
 		Doc: "A decoder-only transformer in Llama's shape: rotary positions, grouped-query attention, SwiGLU, norms before each sublayer and at the end.",
 		New: func() pipeline.Stage { return newLlama() },
 	}, {
-		Block: "model", Type: "gpt2", Version: 1, Definition: true,
+		Block: "model", Type: "gpt2", Version: 1, Role: pipeline.Definition,
 		Doc: "A decoder-only transformer in GPT-2's shape: learnt positions, fused attention weights, GELU, norms before each sublayer and at the end.",
 		New: func() pipeline.Stage { return newGPT2() },
 	}}

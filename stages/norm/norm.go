@@ -45,7 +45,7 @@ type Running interface {
 // Kinds lists the stages of block norm.
 func Kinds() []pipeline.Kind {
 	kind := func(typ, doc string, fresh func() pipeline.Stage) pipeline.Kind {
-		return pipeline.Kind{Block: "norm", Type: typ, Version: 1, Definition: true, Doc: doc, New: fresh}
+		return pipeline.Kind{Block: "norm", Type: typ, Version: 1, Role: pipeline.Definition, Doc: doc, New: fresh}
 	}
 	return []pipeline.Kind{
 		kind("rmsnorm", "Root-mean-square normalization: y = γ x / √(mean(x²) + ε).",

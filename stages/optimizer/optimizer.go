@@ -89,7 +89,7 @@ func single(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Flo
 // Kinds lists the stages of block optimizer.
 func Kinds() []pipeline.Kind {
 	kind := func(typ, doc string, fresh func() pipeline.Stage) pipeline.Kind {
-		return pipeline.Kind{Block: "optimizer", Type: typ, Version: 1, Definition: true, Doc: doc, New: fresh}
+		return pipeline.Kind{Block: "optimizer", Type: typ, Version: 1, Role: pipeline.Definition, Doc: doc, New: fresh}
 	}
 	return []pipeline.Kind{
 		kind("adamw", "Adam with decoupled weight decay, which falls on parameters of two or more dimensions only.",

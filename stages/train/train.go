@@ -8,7 +8,7 @@ import (
 // Kinds lists the stages of block train.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
-		Block: "train", Type: "lm", Version: 2, Child: true,
+		Block: "train", Type: "lm", Version: 2, Role: pipeline.Trial, Child: true,
 		Doc: "Trains a language model on next-token prediction. Each instance is a trial.",
 		New: func() pipeline.Stage {
 			clip := 1.0
@@ -21,7 +21,7 @@ func Kinds() []pipeline.Kind {
 			}
 		},
 	}, {
-		Block: "train", Type: "command", Version: 1, Child: true, Program: true,
+		Block: "train", Type: "command", Version: 1, Role: pipeline.Trial, Child: true, Program: true,
 		Doc: "A trial in any language: a program that reads its parameters from a file and writes its metrics to another. Each instance is a trial.",
 		New: func() pipeline.Stage { return &Command{} },
 	}}

@@ -151,7 +151,7 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 		return err
 	}
 	c, err := store.Collect(ctx, cache.CollectOptions{
-		Budget: budget, Grace: grace, Now: time.Now(), Untold: untold,
+		Budget: budget, Grace: grace, Now: time.Now(), Untold: record.LegacyRetention,
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
 			took, _ := planner.Took(ctx, store, e)
 			return took
@@ -184,21 +184,10 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 	return err
 }
 
-// untold is the retention of what was published before entries said so.
-func untold(e cache.Entry, artifact string) cache.Retention {
-	switch {
-	case e.Block != "train":
-		return ""
-	case e.Type == "lm" && artifact == record.Checkpoint:
-		return cache.Evict
-	}
-	return cache.Keep
-}
-
 // evictable reports whether an artifact of an entry may be left out or given up.
 func evictable(e cache.Entry, artifact string) bool {
 	a, _ := e.Artifact(artifact)
-	return cmp.Or(a.Retention, untold(e, artifact)) == cache.Evict
+	return cmp.Or(a.Retention, record.LegacyRetention(e, artifact)) == cache.Evict
 }
 
 // parseSize reads 50GiB, 20 GB, 1e9.

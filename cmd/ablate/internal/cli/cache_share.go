@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ablate/cache/remote"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -52,7 +53,7 @@ func (g *globals) cachePushCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sent := func(s *planner.Task) bool { return s.Status == planner.Hit && !(results && s.Block == "data") }
+			sent := func(s *planner.Task) bool { return s.Status == planner.Hit && !(results && s.Role == pipeline.Data) }
 			return g.transfer(ctx, plan, sent, "pushed", w.remote, func(ctx context.Context, s *planner.Task) (remote.Moved, error) {
 				var without []string
 				for _, a := range s.Entry.Artifacts {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
 )
@@ -49,7 +50,7 @@ func (g *globals) exportContrastsCommand() *cobra.Command {
 func findAnalysis(plan *planner.Plan, name string) (*planner.Task, error) {
 	var found []*planner.Task
 	for _, s := range plan.Tasks {
-		if s.Block == "analysis" && (s.Address.Stage.Name == name || s.Address.String() == name) {
+		if s.Role == pipeline.Analysis && (s.Address.Stage.Name == name || s.Address.String() == name) {
 			found = append(found, s)
 		}
 	}

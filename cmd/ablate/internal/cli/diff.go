@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -165,7 +166,7 @@ func stepNumbers(ctx context.Context, w *workspace, plan *planner.Plan, s *plann
 	if s.Status != planner.Hit {
 		return out, nil
 	}
-	if s.Block == "analysis" {
+	if s.Role == pipeline.Analysis {
 		list, err := numbers(ctx, w, plan)
 		if err != nil {
 			return nil, err
@@ -200,7 +201,7 @@ func (g *globals) diffCells(ctx context.Context, w *workspace, plan *planner.Pla
 		sides[i] = make(map[string][]float64)
 		matched := 0
 		for _, s := range plan.Tasks {
-			if s.Block != "train" || !p.Match(s.Address) {
+			if s.Role != pipeline.Trial || !p.Match(s.Address) {
 				continue
 			}
 			matched++

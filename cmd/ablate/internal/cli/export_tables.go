@@ -15,6 +15,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
@@ -87,7 +88,7 @@ func (g *globals) exportTableCommand(name, short, long string, build func(contex
 func trialSteps(plan *planner.Plan, args []string) (steps []*planner.Task, lacking int, err error) {
 	for _, s := range plan.Tasks {
 		switch {
-		case s.Block != "train" || len(args) == 1 && s.Address.Stage.Name != args[0] && s.Address.Stage.String() != args[0]:
+		case s.Role != pipeline.Trial || len(args) == 1 && s.Address.Stage.Name != args[0] && s.Address.Stage.String() != args[0]:
 		case s.Status == planner.Hit:
 			steps = append(steps, s)
 		default:

@@ -60,7 +60,7 @@ type fieldInfo struct {
 
 func describeKind(k pipeline.Kind) kindInfo {
 	pristine := k.New()
-	if r, ok := pristine.(spec.Resolver); ok && k.Block == "analysis" {
+	if r, ok := pristine.(spec.Resolver); ok && k.Role == pipeline.Analysis {
 		r.Resolve()
 	}
 	return kindInfo{Type: "kind", Block: k.Block, Kind: k.Type, Version: k.Version, Doc: k.Doc,

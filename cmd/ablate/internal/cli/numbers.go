@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
 )
@@ -18,7 +19,7 @@ import (
 func numbers(ctx context.Context, w *workspace, plan *planner.Plan) ([]answer.Number, error) {
 	var out []answer.Number
 	for _, s := range plan.Tasks {
-		if _, has := s.Entry.Artifact(forms["json"]); s.Block != "analysis" || s.Status != planner.Hit || !has {
+		if _, has := s.Entry.Artifact(forms["json"]); s.Role != pipeline.Analysis || s.Status != planner.Hit || !has {
 			continue
 		}
 		r, err := readResult(ctx, w.store, s)

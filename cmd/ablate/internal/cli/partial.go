@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -38,7 +39,7 @@ func (g *globals) answer(ctx context.Context, w *workspace) (*planner.Plan, erro
 		return nil, err
 	}
 	_, err = runner.Run(ctx, plan.Only(func(s *planner.Task) bool {
-		return s.Block == "analysis" || s.Status == planner.Pull
+		return s.Role == pipeline.Analysis || s.Status == planner.Pull
 	}))
 	return plan, err
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/hcl/addr"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -67,7 +68,7 @@ func (g *globals) refresh(ctx context.Context) error {
 	}
 	data := make(map[addr.Instance]bool)
 	for _, s := range plan.Tasks {
-		data[s.Address] = s.Block == "data"
+		data[s.Address] = s.Role == pipeline.Data
 	}
 	w.planner.Select = func(_ *planner.Planner, a addr.Instance) bool { return data[a] }
 	if plan, err = w.plan(ctx); err != nil {

@@ -80,7 +80,7 @@ func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a
 	if err != nil {
 		return nil, err
 	}
-	shown := g.view().NewProgress(mode, plan.Count("train", planner.Run)+plan.Count("train", planner.Pending))
+	shown := g.view().NewProgress(mode, plan.CountTrials(planner.Run, planner.Pending))
 	runner, err := g.runnerIn(ctx, &there, store.Dir(), jobs, shown.Observe)
 	if err != nil {
 		return nil, err

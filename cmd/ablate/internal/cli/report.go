@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -52,7 +53,7 @@ func (g *globals) reportCommand() *cobra.Command {
 func findReport(plan *planner.Plan, args []string) (*planner.Task, error) {
 	var found, other *planner.Task
 	for _, s := range plan.Tasks {
-		if s.Address.Stage.Type != "report" || s.Block != "analysis" {
+		if s.Address.Stage.Type != "report" || s.Role != pipeline.Analysis {
 			continue
 		}
 		if len(args) == 1 && s.Address.Stage.Name != args[0] {

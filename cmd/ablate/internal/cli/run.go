@@ -16,6 +16,7 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
@@ -128,7 +129,7 @@ func (g *globals) carryOut(ctx context.Context, w *workspace, plan *planner.Plan
 	if err := w.recordRoot(plan); err != nil {
 		return summary, drain, err
 	}
-	trials := plan.Count("train", planner.Run) + plan.Count("train", planner.Resume) + plan.Count("train", planner.Pending)
+	trials := plan.CountTrials(planner.Run, planner.Resume, planner.Pending)
 	shown := g.view().NewProgress(mode, trials)
 	var pulled pulls
 	runner, err := g.runner(ctx, w, jobs, pulled.watch(plan, shown.Observe))
@@ -286,7 +287,7 @@ func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs i
 // showAnalyses prints the table of every analysis of the plan.
 func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *planner.Plan) error {
 	for _, s := range plan.Tasks {
-		if s.Block != "analysis" || s.Status != planner.Hit {
+		if s.Role != pipeline.Analysis || s.Status != planner.Hit {
 			continue
 		}
 		if err := g.showAnalysis(ctx, w, s, "text"); err != nil {
@@ -297,11 +298,11 @@ func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *planner.
 }
 
 func summaryLine(s run.Summary, elapsed time.Duration) string {
-	cached := fmt.Sprintf("%d cached", s.Hit["train"])
+	cached := fmt.Sprintf("%d cached", s.Trials.Hit)
 	if n := run.Total(s.Pulled); n > 0 {
-		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", count(n, "instance"), s.Pulled["train"])
+		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", count(n, "instance"), s.Trials.Pulled)
 	}
-	line := fmt.Sprintf("%s trained, %s, in %s.", count(s.Ran["train"], "trial"), cached, view.Duration(elapsed))
+	line := fmt.Sprintf("%s trained, %s, in %s.", count(s.Trials.Ran, "trial"), cached, view.Duration(elapsed))
 	if n := run.Total(s.Failed); n > 0 {
 		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(run.Total(s.Skipped), "instance"), line)
 	}

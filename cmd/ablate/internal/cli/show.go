@@ -13,6 +13,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -65,7 +66,7 @@ func (g *globals) list(plan *planner.Plan) error {
 }
 
 func (g *globals) show(ctx context.Context, w *workspace, s *planner.Task, format string) error {
-	if s.Block == "analysis" {
+	if s.Role == pipeline.Analysis {
 		return g.showAnalysis(ctx, w, s, format)
 	}
 	inst := w.graph.Instance(s.Address)

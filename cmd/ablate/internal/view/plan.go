@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -55,13 +56,13 @@ func (v *View) Plan(p *planner.Plan) string {
 
 // PlanLine sums a plan up in one line.
 func (v *View) PlanLine(p *planner.Plan) string {
-	count := func(a planner.Status) int { return p.Count("", a) }
+	count := func(a planner.Status) int { return p.Count(a) }
 	if p.Clean() {
 		all := fmt.Sprintf("all %d instances are", len(p.Tasks))
 		if len(p.Tasks) == 1 {
 			all = "the instance is"
 		}
-		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.Count("train", planner.Hit), "trial"))
+		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.CountTrials(planner.Hit), "trial"))
 	}
 	line := fmt.Sprintf("Plan: %d to run, ", count(planner.Run))
 	if n := count(planner.Resume); n > 0 {
@@ -71,7 +72,7 @@ func (v *View) PlanLine(p *planner.Plan) string {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
 	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
-	run, pending := p.Count("train", planner.Run)+p.Count("train", planner.Resume)-onlyLooks(p), p.Count("train", planner.Pending)
+	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyLooks(p), p.CountTrials(planner.Pending)
 	switch {
 	case run+pending == 0:
 		line += "; no trial is trained"
@@ -87,7 +88,7 @@ func (v *View) PlanLine(p *planner.Plan) string {
 // something read from them.
 func onlyLooks(p *planner.Plan) (n int) {
 	for _, s := range p.Tasks {
-		if s.Block == "train" && s.Status == planner.Resume && s.Survey.Done == 1 {
+		if s.Role == pipeline.Trial && s.Status == planner.Resume && s.Survey.Done == 1 {
 			n++
 		}
 	}

@@ -108,7 +108,7 @@ func (p *Progress) advance(name string, e run.Event) {
 func (p *Progress) done(name string, e run.Event) {
 	r := p.running[name]
 	delete(p.running, name)
-	if e.Block != "train" {
+	if e.Role != pipeline.Trial {
 		return
 	}
 	p.trained++
