@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +53,7 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("creating a blob: %w", err))
 	}
-	w := &blobWriter{store: s, tmp: tmp, hash: newAside(), sink: tmp}
+	w := &blobWriter{store: s, tmp: tmp, hash: newConcurrentHash(), sink: tmp}
 	if compressible(mediaType) {
 		w.suffix = zstdSuffix
 		w.zstd = encoders.Get().(*zstd.Encoder)
@@ -88,7 +87,7 @@ type blobWriter struct {
 	tmp    afero.File
 	zstd   *zstd.Encoder // nil for raw blobs
 	sink   io.Writer
-	hash   *aside
+	hash   *concurrentHash
 	size   int64
 	out    int64          // of size, what the disk is getting
 	outs   sync.WaitGroup // hints under way
@@ -101,7 +100,7 @@ type blobWriter struct {
 func (w *blobWriter) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 && w.failed == nil {
-		piece := p[:min(len(p), mostAside)]
+		piece := p[:min(len(p), maxHashPiece)]
 		w.hash.write(piece)
 		n, err := w.sink.Write(piece) // a short one fails, so that its digest does not matter
 		written += n
@@ -182,10 +181,14 @@ func (s *Local) Open(_ context.Context, d Digest) (io.ReadCloser, error) {
 	var lost error
 	for _, suffix := range []string{"", zstdSuffix} {
 		path := s.blobPath(d, suffix)
-		f, err := s.fs.Open(path)
+		f, err := s.openFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			lost = err
 			continue
+		}
+		if errors.Is(err, errUnfit) {
+			s.quarantine(path, "")
+			return nil, &DamagedError{What: "blob " + d.String(), Path: path, Err: err}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("opening blob %s: %w", d, err)
@@ -254,7 +257,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 }
 
 func (v *verifier) damaged(err error) error {
-	v.store.quarantine(v.path)
+	v.store.quarantine(v.path, "")
 	return &DamagedError{What: "blob " + v.want.String(), Path: v.path, Err: err}
 }
 
@@ -294,27 +297,4 @@ func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
 		}
 	}
 	return nil
-}
-
-// absent lists everything that an entry names and the store lacks, but for
-// some artifacts.
-func (s *Local) absent(e Entry, but []string) []string {
-	lost := s.absentArtifacts(e, but)
-	if !s.hasBlob(e.Ingredients) {
-		lost = append(lost, "ingredients")
-	}
-	if !s.hasBlob(e.Provenance) {
-		lost = append(lost, "provenance")
-	}
-	return lost
-}
-
-func (s *Local) absentArtifacts(e Entry, but []string) []string {
-	var lost []string
-	for _, a := range e.Artifacts {
-		if !slices.Contains(but, a.Name) && !s.hasBlob(a.Digest) {
-			lost = append(lost, a.Name)
-		}
-	}
-	return lost
 }

@@ -1,77 +1,28 @@
 package cache
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/afero"
-
-	"ablate/cache/fsys"
 )
 
-// Pin keeps an entry from being collected.
-type Pin struct {
-	Key     Key       `json:"key"`
-	Address string    `json:"address"`
-	Time    time.Time `json:"time"`
-}
-
-// AddPin pins an entry.
-func (s *Local) AddPin(p Pin) error {
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return advise(fsys.WriteAtomic(s.fs, s.path("pins", p.Key.String()+".json"), raw))
-}
-
-// RemovePin takes a pin back.
-func (s *Local) RemovePin(k Key) error {
-	err := s.fs.Remove(s.path("pins", k.String()+".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // another pin's need, taken back with it
-	}
-	return err
-}
-
-// Pins lists the pins.
-func (s *Local) Pins() ([]Pin, error) {
-	names, err := afero.Glob(s.fs, s.path("pins", "*.json"))
-	if err != nil {
-		return nil, err
-	}
-	var out []Pin
-	for _, name := range names {
-		raw, err := afero.ReadFile(s.fs, name)
-		if err != nil {
-			return nil, err
-		}
-		var p Pin
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return nil, fmt.Errorf("the pin %s is damaged: %w", name, err)
-		}
-		out = append(out, p)
-	}
-	return out, nil
-}
-
-// Collection is what a garbage collection would remove.
+// Collection is a plan of what a garbage collection removes.
 type Collection struct {
-	Items []Garbage
-	Kept  int64 // bytes at rest that stay
-	store *Local
-	o     CollectOptions
+	Items   []Garbage
+	Kept    int64 // bytes at rest that stay
+	store   *Local
+	options CollectOptions
 }
 
-// Garbage is one file that can go.
+// Garbage is one file that can be removed.
 type Garbage struct {
 	Path   string
 	Digest Digest // zero for leftovers of crashes
@@ -88,80 +39,61 @@ func (c *Collection) Bytes() int64 {
 	return n
 }
 
-// CollectOptions say what may go.
+// CollectOptions say what may be removed.
 type CollectOptions struct {
-	// Budget is how many bytes the store's blobs may take; below 0 there is no
-	// bound, and only what nothing needs goes.
+	// Budget is how many bytes the store's blobs may take. A negative budget is
+	// no bound: only what nothing needs is removed.
 	Budget int64
-	// Grace protects what is younger: it may belong to an action under way.
+	// Grace protects younger files, which an action may be about to publish.
 	Grace time.Duration
 	Now   time.Time
-	// Untold is the retention of artifacts of entries that were published before
-	// entries said so; nil for none.
-	Untold func(e Entry, artifact string) Retention
-	// Cost is how many seconds an entry took; what costs most for its size goes
-	// last. Unknown is 0.
+	// Cost is how many seconds it took to compute an entry. What costs most for
+	// its size is removed last. Unknown is 0.
 	Cost func(ctx context.Context, e Entry) float64
 }
 
-// blobUse is what the entries say of a blob.
+// DoubtError reports that a garbage collection cannot know what the store
+// needs. Nothing is removed then.
+type DoubtError struct{ Doubts []error }
+
+func (e *DoubtError) Error() string {
+	var b strings.Builder
+	b.WriteString("it is not certain what the store needs, so nothing was removed:")
+	for _, d := range e.Doubts {
+		for line := range strings.Lines(d.Error()) {
+			b.WriteString("\n  " + strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return b.String()
+}
+
+// Unwrap returns the doubts.
+func (e *DoubtError) Unwrap() []error { return e.Doubts }
+
+// blobUse is what the entries say about a blob.
 type blobUse struct {
-	document  bool // ingredients, provenance, what was measured: always kept
-	rooted    bool // a run or a pin needs it
-	evictable bool // only as something that can be given up
+	document  bool // ingredients, provenance, measurements: always kept
+	needed    bool // by a run or a pin
+	evictable bool // every needed artifact that it is may be evicted
 	perByte   float64
 	why       string
 }
 
 // Collect plans a garbage collection: blobs that no entry names, artifacts of
-// entries that no recorded run and no pin needs, leftovers of crashes; and, to
-// keep within a budget, what can be given up at the least cost. Entries,
-// ingredients, provenance and what was measured always stay.
+// entries that no recorded run and no pin needs, and leftovers of crashes; and,
+// to keep within a budget, evictable artifacts, the cheapest first. Entries,
+// ingredients, provenance and measurements always stay. Where anything that
+// decides this cannot be read, the error is a *DoubtError.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
 	uses, err := s.uses(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &Collection{store: s, o: o}
-	var optional []Garbage
-	cost := make(map[string]float64)
-	err = s.walk(s.path("blobs"), func(path string, info fs.FileInfo) {
-		d, err := ParseDigest("sha256:" + strings.TrimSuffix(filepath.Base(path), zstdSuffix))
-		if err != nil {
-			return // not ours
-		}
-		u := uses[d]
-		g := Garbage{Path: path, Digest: d, Bytes: info.Size()}
-		switch {
-		case o.Now.Sub(info.ModTime()) < o.Grace:
-			c.Kept += g.Bytes
-		case u == nil:
-			g.Why = "no entry names it"
-			c.Items = append(c.Items, g)
-		case !u.document && !u.rooted:
-			g.Why = "no recorded run and no pin needs it: " + u.why
-			c.Items = append(c.Items, g)
-		case !u.document && u.evictable && o.Budget >= 0:
-			g.Why = "over the budget, and can be made again: " + u.why
-			cost[path] = u.perByte
-			optional = append(optional, g)
-			c.Kept += g.Bytes
-		default:
-			c.Kept += g.Bytes
-		}
-	})
+	c := &Collection{store: s, options: o}
+	optional, err := c.addBlobs(uses)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(optional, func(a, b Garbage) int {
-		switch {
-		case cost[a.Path] < cost[b.Path]:
-			return -1
-		case cost[a.Path] > cost[b.Path]:
-			return 1
-		}
-		return strings.Compare(a.Path, b.Path)
-	})
 	for _, g := range optional {
 		if c.Kept <= o.Budget {
 			break
@@ -169,75 +101,206 @@ func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, err
 		c.Items = append(c.Items, g)
 		c.Kept -= g.Bytes
 	}
-	for _, dir := range []string{"tmp", "trash", "damaged", "leases"} {
-		err := s.walk(s.path(dir), func(path string, info fs.FileInfo) {
-			if o.Now.Sub(info.ModTime()) >= o.Grace {
-				c.Items = append(c.Items, Garbage{Path: path, Bytes: info.Size(), Why: "left over in " + dir})
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return c, c.addLeftovers(uses)
 }
 
-// uses says of every named blob how it is needed.
+// addBlobs adds the blobs that nothing needs. It returns those that only a
+// budget removes, in the order of their cost.
+func (c *Collection) addBlobs(uses map[Digest]*blobUse) (optional []Garbage, err error) {
+	cost := make(map[string]float64)
+	err = c.store.walk(c.store.path("blobs"), func(path string, info fs.FileInfo) {
+		d, ok := blobName(path)
+		if !ok {
+			return // not ours
+		}
+		u := uses[d]
+		g := Garbage{Path: path, Digest: d, Bytes: info.Size()}
+		switch {
+		case c.young(info):
+			c.Kept += g.Bytes
+		case u == nil:
+			g.Why = "no entry names it"
+			c.Items = append(c.Items, g)
+		case !u.document && !u.needed:
+			g.Why = "no recorded run and no pin needs it: " + u.why
+			c.Items = append(c.Items, g)
+		case !u.document && u.evictable && c.options.Budget >= 0:
+			g.Why = "exceeds the budget, and can be computed again: " + u.why
+			cost[path] = u.perByte
+			optional = append(optional, g)
+			c.Kept += g.Bytes
+		default:
+			c.Kept += g.Bytes
+		}
+	})
+	slices.SortStableFunc(optional, func(a, b Garbage) int {
+		return cmp.Or(cmp.Compare(cost[a.Path], cost[b.Path]), strings.Compare(a.Path, b.Path))
+	})
+	return optional, err
+}
+
+// addLeftovers adds what crashes left behind. Blobs that an interrupted
+// collection moved to the trash, and that are needed after all, are no
+// leftovers: Apply puts them back.
+func (c *Collection) addLeftovers(uses map[Digest]*blobUse) error {
+	for _, dir := range []string{"tmp", "trash", "damaged", "leases"} {
+		err := c.store.walk(c.store.path(dir), func(path string, info fs.FileInfo) {
+			if d, ok := blobName(path); ok && dir == "trash" && wanted(uses[d]) || c.young(info) {
+				return
+			}
+			c.Items = append(c.Items, Garbage{Path: path, Bytes: info.Size(), Why: "left over in " + dir})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collection) young(info fs.FileInfo) bool {
+	return c.options.Now.Sub(info.ModTime()) < c.options.Grace
+}
+
+// blobName is the digest that a blob's file is named by.
+func blobName(path string) (Digest, bool) {
+	h, err := parseHash(strings.TrimSuffix(filepath.Base(path), zstdSuffix))
+	return Digest(h), err == nil
+}
+
+// wanted reports whether a blob must stay in the store.
+func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.evictable) }
+
+// uses returns how each blob that an entry names is needed. It reads the entries
+// themselves, since an index may lack some.
 func (s *Local) uses(ctx context.Context, o CollectOptions) (map[Digest]*blobUse, error) {
-	needed, err := s.needed()
-	if err != nil {
-		return nil, err
+	needed, doubts := s.neededKeys()
+	entries, more := s.certainEntries()
+	if doubts = append(doubts, more...); len(doubts) > 0 {
+		return nil, &DoubtError{doubts}
 	}
 	uses := make(map[Digest]*blobUse)
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		s.addUses(ctx, uses, e, needed[e.Key], o)
+	}
+	return uses, nil
+}
+
+// stateBlock is the block of states. A state serves whichever run comes next,
+// and can always be evicted.
+const stateBlock = "state"
+
+func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, needed bool, o CollectOptions) {
 	use := func(d Digest) *blobUse {
 		if uses[d] == nil {
 			uses[d] = &blobUse{evictable: true}
 		}
 		return uses[d]
 	}
-	for e, err := range s.Entries(ctx, "", "") {
-		if err != nil {
-			return nil, err
+	use(e.Ingredients).document = true
+	use(e.Provenance).document = true
+	needed = needed || e.Block == stateBlock
+	seconds := 0.0
+	if o.Cost != nil && needed && o.Budget >= 0 {
+		seconds = o.Cost(ctx, e)
+	}
+	for _, a := range e.Artifacts {
+		u := use(a.Digest)
+		u.why = e.Block + "." + e.Type + " " + a.Name
+		retention := s.Retention(e, a)
+		u.document = u.document || retention == Keep
+		u.needed = u.needed || needed
+		if e.Block != stateBlock && needed {
+			u.evictable = u.evictable && retention == Evict
 		}
-		use(e.Ingredients).document = true
-		use(e.Provenance).document = true
-		// A state serves whichever run comes next; it can always be given up.
-		rooted := needed[e.Key] || e.Block == "state"
-		seconds := 0.0
-		if o.Cost != nil && rooted && o.Budget >= 0 {
-			seconds = o.Cost(ctx, e)
-		}
-		for _, a := range e.Artifacts {
-			u := use(a.Digest)
-			u.why = e.Block + "." + e.Type + " " + a.Name
-			retention := a.Retention
-			if retention == "" && o.Untold != nil {
-				retention = o.Untold(e, a.Name)
-			}
-			u.document = u.document || retention == Keep
-			u.rooted = u.rooted || rooted
-			if e.Block != "state" && rooted {
-				u.evictable = u.evictable && retention == Evict
-			}
-			if a.Size > 0 {
-				u.perByte = max(u.perByte, seconds/float64(a.Size))
-			}
+		if a.Size > 0 {
+			u.perByte = max(u.perByte, seconds/float64(a.Size))
 		}
 	}
-	return uses, nil
 }
 
-// needed lists the keys of recorded runs, of pins, and those under way.
-func (s *Local) needed() (map[Key]bool, error) {
+// certainEntries returns every entry that the store has or had: from the files
+// and, where they differ, from the index as well. Doubts are entries that
+// cannot be read, or whose files are gone.
+func (s *Local) certainEntries() (all []Entry, doubts []error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(); err != nil {
+		doubts = append(doubts, fmt.Errorf("reading the index: %w", err))
+	}
+	if _, err := s.fs.Stat(s.path("entries")); err != nil {
+		doubts = append(doubts, fmt.Errorf("the folder of entries cannot be read: %w", err))
+	}
+	files, err := s.entryFiles()
+	if err != nil {
+		doubts = append(doubts, err)
+	}
+	read := make(map[Key]bool, len(files))
+	for _, e := range files {
+		read[e.Key] = true
+		if indexed, ok := s.index.entries[e.Key]; ok && !indexed.Same(e) {
+			all = append(all, indexed)
+		}
+	}
+	all = append(all, files...)
+	disowned, err := s.disownedKeys()
+	if err != nil {
+		doubts = append(doubts, fmt.Errorf("reading which results were disowned: %w", err))
+	}
+	for k, e := range s.index.entries {
+		if !read[k] && !disowned[k] {
+			doubts = append(doubts, fmt.Errorf("the file %s of an entry of %s.%s is missing: `ablate cache verify` writes it again", s.entryPath(k), e.Block, e.Type))
+		}
+	}
+	return all, append(doubts, s.unreadableEntries(read)...)
+}
+
+// unreadableEntries lists damaged entries that were moved aside and have no
+// successor: nothing says which blobs they need.
+func (s *Local) unreadableEntries(read map[Key]bool) (doubts []error) {
+	names, err := s.readNames(s.path("damaged"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []error{fmt.Errorf("reading the folder of damaged files: %w", err)}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		path := s.path("damaged", name)
+		hex, ok := strings.CutPrefix(name, damagedEntry)
+		if !ok && s.startsLikeEntry(path) { // as earlier versions name them
+			hex, ok = name, true
+		}
+		if k, err := ParseKey(hex); ok && err == nil && !read[k] {
+			doubts = append(doubts, fmt.Errorf("entry %s is damaged, and what it needs is not known: run its study again, or give its artifacts up by removing %s", k, path))
+		}
+	}
+	return doubts
+}
+
+func (s *Local) startsLikeEntry(path string) bool {
+	f, err := s.openFile(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(entryHead))
+	f.ReadAt(head, 0) // what is shorter does not match
+	return string(head) == entryHead
+}
+
+// neededKeys lists the keys of recorded runs, of pins, and of actions under way.
+// Doubts are roots, pins and locks that cannot be read.
+func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
+	needed = make(map[Key]bool)
 	roots, err := s.Roots()
 	if err != nil {
-		return nil, err
+		doubts = append(doubts, fmt.Errorf("%w\nRun the study again, which records its root anew, or remove the file", err))
 	}
 	pins, err := s.Pins()
 	if err != nil {
-		return nil, err
+		doubts = append(doubts, fmt.Errorf("%w\nPin the result again, or remove the file", err))
 	}
-	needed := make(map[Key]bool)
 	for _, r := range roots {
 		for _, k := range r.Keys {
 			needed[k] = true
@@ -247,7 +310,10 @@ func (s *Local) needed() (map[Key]bool, error) {
 		needed[p.Key] = true
 	}
 	for _, dir := range []string{"locks", "leases"} {
-		names, _ := readNames(s.fs, s.path(dir)) // none yet
+		names, err := s.readNames(s.path(dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			doubts = append(doubts, err)
+		}
 		for _, name := range names {
 			key, _, _ := strings.Cut(name, ".")
 			if k, err := ParseKey(key); err == nil {
@@ -255,77 +321,17 @@ func (s *Local) needed() (map[Key]bool, error) {
 			}
 		}
 	}
-	return needed, nil
+	return needed, doubts
 }
 
 func (s *Local) walk(dir string, f func(path string, info fs.FileInfo)) error {
-	err := afero.Walk(s.fs, dir, func(path string, info fs.FileInfo, err error) error {
+	return afero.Walk(s.fs, dir, func(path string, info fs.FileInfo, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // somebody else was faster
+			return nil // removed meanwhile
 		}
 		if err == nil && !info.IsDir() {
 			f(path, info)
 		}
 		return err
 	})
-	return err
-}
-
-// Apply removes what the collection found. Blobs go by way of the trash: what
-// a run began to need meanwhile is put back.
-func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
-	s := c.store
-	trash := s.path("trash")
-	if err := s.fs.MkdirAll(trash, 0o755); err != nil {
-		return 0, advise(err)
-	}
-	var moved []Garbage
-	for _, g := range c.Items {
-		if err := ctx.Err(); err != nil {
-			return 0, errors.Join(context.Cause(ctx), c.restore(moved))
-		}
-		if (g.Digest == Digest{}) {
-			if err := s.fs.Remove(g.Path); err == nil {
-				freed += g.Bytes
-			}
-			continue
-		}
-		if err := s.fs.Rename(g.Path, filepath.Join(trash, filepath.Base(g.Path))); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			return freed, errors.Join(advise(err), c.restore(moved))
-		}
-		moved = append(moved, g)
-	}
-	uses, err := s.uses(ctx, c.o)
-	if err != nil {
-		return freed, errors.Join(err, c.restore(moved))
-	}
-	for _, g := range moved {
-		u := uses[g.Digest]
-		wanted := u != nil && (u.document || u.rooted && !u.evictable)
-		if wanted {
-			if err := c.restore([]Garbage{g}); err != nil {
-				return freed, err
-			}
-			continue
-		}
-		if err := s.fs.Remove(filepath.Join(trash, filepath.Base(g.Path))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return freed, advise(err)
-		}
-		freed += g.Bytes
-	}
-	return freed, nil
-}
-
-func (c *Collection) restore(moved []Garbage) error {
-	var failed error
-	for _, g := range moved {
-		err := c.store.fs.Rename(filepath.Join(c.store.path("trash"), filepath.Base(g.Path)), g.Path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			failed = errors.Join(failed, err)
-		}
-	}
-	return failed
 }

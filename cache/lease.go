@@ -172,7 +172,7 @@ func (l *lease) text(counter int) string { return fmt.Sprintf("%s %012d\n", l.ow
 
 // newest finds the highest epoch of a key; 0 where nobody has a lease.
 func (s *Local) newest(k Key) (epoch int, name string, err error) {
-	names, err := readNames(s.fs, s.path("leases"))
+	names, err := s.readNames(s.path("leases"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, "", nil
 	}
@@ -205,7 +205,7 @@ func (s *Local) dead(name string, local bool) bool {
 }
 
 func (s *Local) content(name string) string {
-	raw, _ := afero.ReadFile(s.fs, name) // unreadable is content that stands still
+	raw, _ := s.readFile(name, maxDocument) // unreadable content stands still
 	return string(raw)
 }
 

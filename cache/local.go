@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,15 +17,17 @@ import (
 	"ablate/cache/fsys"
 )
 
-// format is the first line of a store's format file. A store of another
+// storeFormat is the content of a store's format file. A store of another
 // format is never touched.
-const format = "ablate store 1\n"
+const storeFormat = "ablate store 1\n"
 
 // Local is a store in a folder. Many processes may use one folder at once.
 type Local struct {
-	fs     fsys.FS
-	dir    string
-	healed func(error) // told of damage that heals without an error; never nil
+	// Set once.
+	fs        fsys.FS
+	dir       string
+	healed    func(error)                              // reports damage that healed; never nil
+	retention func(e Entry, artifact string) Retention // of entries without one; never nil
 
 	mu    sync.Mutex // guards index
 	index index
@@ -34,16 +35,19 @@ type Local struct {
 	leases leases
 }
 
-// Open opens the store in a folder, and makes it if there is none.
+// Open opens the store in a folder and creates it if there is none.
 func Open(f fsys.FS, dir string) (*Local, error) {
-	s := &Local{fs: f, dir: dir, healed: func(error) {}, leases: newLeases()}
-	got, err := afero.ReadFile(f, s.path("format"))
+	s := &Local{
+		fs: f, dir: dir, leases: newLeases(),
+		healed: func(error) {}, retention: func(Entry, string) Retention { return "" },
+	}
+	got, err := s.readFile(s.path("format"), maxDocument)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = s.init()
-	case err == nil && string(got) != format:
-		return nil, fmt.Errorf("the store at %s says %q, and this program knows %q: use the program that made it, or another folder with ABLATE_CACHE_DIR",
-			dir, strings.TrimSpace(string(got)), strings.TrimSpace(format))
+	case err == nil && string(got) != storeFormat:
+		return nil, fmt.Errorf("the store at %s has format %q, but this program needs %q: use the program that created it, or set ABLATE_CACHE_DIR to another folder",
+			dir, strings.TrimSpace(string(got)), strings.TrimSpace(storeFormat))
 	}
 	if err != nil {
 		return nil, advise(fmt.Errorf("opening the store at %s: %w", dir, err))
@@ -57,25 +61,39 @@ func (s *Local) init() error {
 			return err
 		}
 	}
-	return fsys.WriteAtomic(s.fs, s.path("format"), []byte(format))
+	return fsys.WriteAtomic(s.fs, s.path("format"), []byte(storeFormat))
 }
 
-// OnHealed says who is told of damage that is no error to anybody: an entry that
-// was moved aside and so is a miss, an index that is written anew. It is set
-// before the store is used, and must not use the store itself.
+// OnHealed sets a function that is called with damage that caused no error: an
+// entry moved aside or restored, an index written anew. Set it before the store
+// is used; the function must not use the store.
 func (s *Local) OnHealed(f func(error)) { s.healed = f }
+
+// OnUnclassified sets a function that classifies artifacts of entries that do
+// not declare a retention, because an earlier version published them. Set it
+// before the store is used.
+func (s *Local) OnUnclassified(f func(e Entry, artifact string) Retention) { s.retention = f }
+
+// Retention is what an entry declares about an artifact, or what
+// OnUnclassified says where it declares nothing.
+func (s *Local) Retention(e Entry, a Artifact) Retention {
+	if a.Retention != "" {
+		return a.Retention
+	}
+	return s.retention(e, a.Name)
+}
 
 // Dir is the store's folder.
 func (s *Local) Dir() string { return s.dir }
 
-// LogDir is where the logs of actions are kept.
+// LogDir is the folder for the logs of actions.
 func (s *Local) LogDir() string { return s.path("logs") }
 
 func (s *Local) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
 }
 
-// advise adds what to do to errors that only the user can mend.
+// advise adds what to do to errors that only the user can resolve.
 func advise(err error) error {
 	switch {
 	case err == nil:
@@ -88,133 +106,75 @@ func advise(err error) error {
 	return err
 }
 
-// Publish implements Store.
-func (s *Local) Publish(ctx context.Context, e Entry, evicted ...string) (Entry, error) {
-	if err := ctx.Err(); err != nil {
-		return Entry{}, context.Cause(ctx)
-	}
-	if lost := s.absent(e, evicted); len(lost) > 0 {
-		return Entry{}, fmt.Errorf("entry %s names blobs that are not here: %s", e.Key, strings.Join(lost, ", "))
-	}
-	slices.SortFunc(e.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
-	name := s.entryPath(e.Key)
-	if err := s.createFile(name, EncodeEntry(e)); err != nil {
-		if !errors.Is(err, fs.ErrExist) {
-			return Entry{}, advise(fmt.Errorf("publishing entry %s: %w", e.Key, err))
-		}
-		winner, err := s.readEntry(e.Key)
-		if err == nil && len(s.absentArtifacts(winner, evicted)) == 0 {
-			return winner, s.remember(winner)
-		}
-		// What is there is damaged or has lost its blobs: replace it.
-		if err := fsys.WriteAtomic(s.fs, name, EncodeEntry(e)); err != nil {
-			return Entry{}, advise(fmt.Errorf("replacing entry %s: %w", e.Key, err))
+// unwritable reports whether a write failed because the store takes none at
+// present. What only saves work may then be left undone.
+func unwritable(err error) bool {
+	for _, e := range []error{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, fs.ErrPermission} {
+		if errors.Is(err, e) {
+			return true
 		}
 	}
-	return e, s.remember(e)
+	return false
 }
 
-// createFile makes a file durable under a name that must be free.
-func (s *Local) createFile(name string, content []byte) error {
-	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "file-*")
+// maxDocument bounds files of the store that are read whole: entries, roots,
+// pins, tombstones. The largest are roots, with 65 bytes a key.
+const maxDocument = 256 << 20
+
+// errUnfit is wrapped by errors that say that no file of the store can be like
+// this one, which therefore is damaged. Other errors of reading may pass.
+var errUnfit = errors.New("damaged")
+
+var (
+	errIrregular = fmt.Errorf("%w: not a regular file", errUnfit)
+	errTooLarge  = fmt.Errorf("%w: larger than any such file", errUnfit)
+)
+
+// openFile opens a regular file for reading. A FIFO would block, and a device
+// may never end.
+func (s *Local) openFile(path string) (afero.File, error) {
+	info, err := s.fs.Stat(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer s.fs.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errIrregular}
 	}
-	return s.link(tmp.Name(), name)
+	return s.fs.Open(path)
 }
 
-// link gives a finished temporary file its final name, durably.
-func (s *Local) link(tmp, name string) error {
-	dir := filepath.Dir(name)
-	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := s.fs.Chmod(tmp, 0o444); err != nil {
-		return err
-	}
-	if err := s.fs.Link(tmp, name); err != nil {
-		return err
-	}
-	return s.fs.SyncDir(dir)
-}
-
-func (s *Local) entryPath(k Key) string {
-	hex := k.String()
-	return s.path("entries", hex[:2], hex)
-}
-
-// readEntry reads an entry from its own file.
-func (s *Local) readEntry(k Key) (Entry, error) {
-	raw, err := afero.ReadFile(s.fs, s.entryPath(k))
+// readFile reads a whole regular file of at most so many bytes.
+func (s *Local) readFile(path string, most int64) ([]byte, error) {
+	f, err := s.openFile(path)
 	if err != nil {
-		return Entry{}, err
+		return nil, err
 	}
-	e, err := DecodeEntry(raw)
-	if err == nil && e.Key != k {
-		err = fmt.Errorf("it is the entry of %s", e.Key)
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(raw)) > most {
+		err = &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
 	}
+	return raw, err
+}
+
+// readNames lists a folder. One that does not exist is fs.ErrNotExist.
+func (s *Local) readNames(dir string) ([]string, error) {
+	info, err := s.fs.Stat(dir)
 	if err != nil {
-		return Entry{}, &DamagedError{What: "entry " + k.String(), Path: s.entryPath(k), Err: err}
+		return nil, err
 	}
-	return e, nil
-}
-
-// entryHead begins an entry's file; the digest of what follows ends the line.
-const entryHead = "ablate entry 1 "
-
-// EncodeEntry writes an entry as JSON behind its own digest.
-func EncodeEntry(e Entry) []byte {
-	body, err := json.Marshal(e)
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
+	}
+	d, err := s.fs.Open(dir)
 	if err != nil {
-		panic("cache: an entry does not marshal: " + err.Error())
+		return nil, err
 	}
-	return append([]byte(entryHead+DigestOf(body).String()+"\n"), body...)
+	defer d.Close()
+	return d.Readdirnames(-1)
 }
 
-// DecodeEntry reads what EncodeEntry wrote, and refuses anything else.
-func DecodeEntry(raw []byte) (Entry, error) {
-	head, body, ok := strings.Cut(string(raw), "\n")
-	sum, known := strings.CutPrefix(head, entryHead)
-	if !ok || !known {
-		return Entry{}, errors.New("it does not begin like an entry")
-	}
-	if DigestOf([]byte(body)).String() != sum {
-		return Entry{}, errors.New("its digest does not match")
-	}
-	var e Entry
-	if err := json.Unmarshal([]byte(body), &e); err != nil {
-		return Entry{}, err
-	}
-	return e, nil
-}
-
-// DamagedError says that something in the store is not what it was. It has
-// been moved out of the way, so that it counts as absent from now on.
-type DamagedError struct {
-	What, Path string
-	Err        error
-}
-
-func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s is damaged (%s): %v; it is moved aside, and made again when it is needed", e.What, e.Path, e.Err)
-}
-
-// Unwrap returns what was found.
-func (e *DamagedError) Unwrap() error { return e.Err }
-
-// quarantine moves a damaged file aside; a failure to do so changes nothing,
-// since every read is verified again.
-func (s *Local) quarantine(path string) {
-	s.fs.MkdirAll(s.path("damaged"), 0o755)
-	s.fs.Rename(path, s.path("damaged", filepath.Base(path)))
-}
-
-// ReadAll returns a blob's bytes.
+// ReadAll returns the bytes of a blob.
 func ReadAll(ctx context.Context, s Store, d Digest) ([]byte, error) {
 	r, err := s.Open(ctx, d)
 	if err != nil {

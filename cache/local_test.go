@@ -41,11 +41,14 @@ func open(t *testing.T, f fsys.FS, dir string) *cache.Local {
 
 var errCrash = errors.New("crashed")
 
-// scenario stores a blob, a second one without looking at what Write says, and
-// publishes two entries over the first.
+// scenario writes the index and a blob, a second blob without checking the error
+// of Write, and publishes two entries of the first.
 func scenario(f fsys.FS) error {
 	s, err := cache.Open(f, "/store")
 	if err != nil {
+		return err
+	}
+	if _, err := s.Lookup(context.Background()); err != nil {
 		return err
 	}
 	d, err := cachetest.TryPut(s, "hello")
@@ -201,9 +204,9 @@ func TestDamage(t *testing.T) {
 		{"a flipped bit in a blob", "blobs/sha256/*/*", flip, false, ""},
 		{"a truncated blob", "blobs/sha256/*/*", cut, false, ""},
 		{"a deleted blob", "blobs/sha256/*/*", remove, false, ""},
-		{"a flipped bit in the index", "index", flip, true, "the index"},
-		{"a torn index", "index", cut, true, ""},
-		{"a deleted index", "index", remove, true, ""},
+		{"a flipped bit in the index", "index.2", flip, true, "the index"},
+		{"a torn index", "index.2", cut, true, ""},
+		{"a deleted index", "index.2", remove, true, ""},
 		{"a flipped bit in an entry, index gone", "entries/*/*", flip, false, "entry " + cachetest.Key("k").String()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,7 +222,7 @@ func TestDamage(t *testing.T) {
 			}
 			damage(t, dir, tt.pattern, tt.harm(t))
 			if strings.Contains(tt.name, "index gone") {
-				damage(t, dir, "index", remove(t))
+				damage(t, dir, "index.2", remove(t))
 			}
 			s = open(t, fsys.NewOS(), dir)
 			told := ""
@@ -274,11 +277,11 @@ func TestAnEntryThatTheIndexMissedIsFound(t *testing.T) {
 		}
 	}
 	// As after a crash between the entry and the index.
-	raw, err := os.ReadFile(filepath.Join(dir, "index"))
+	raw, err := os.ReadFile(filepath.Join(dir, "index.2"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "index"), raw[:len("ablate index 1\n")], 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "index.2"), raw[:len("ablate index 2\n")], 0o644); err != nil {
 		t.Fatal(err)
 	}
 	found, err := open(t, fsys.NewOS(), dir).Lookup(ctx, cachetest.Key("0"), cachetest.Key("2"))

@@ -26,8 +26,8 @@ func (m *Mapped) Close() error {
 // drops and reads again later is what the disk has then.
 func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 	path := s.blobPath(d, "")
-	f, err := s.fs.Open(path)
-	if errors.Is(err, fs.ErrNotExist) { // compressed, or not here
+	f, err := s.openFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnfit) { // compressed, absent or damaged
 		return s.copied(ctx, d)
 	}
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 		return s.copied(ctx, d)
 	}
 	if got := DigestOf(b); got != d {
-		s.quarantine(path)
+		s.quarantine(path, "")
 		err := fmt.Errorf("its bytes have the digest %s", got)
 		return nil, errors.Join(&DamagedError{What: "blob " + d.String(), Path: path, Err: err}, unmap())
 	}

@@ -4,17 +4,14 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/spf13/afero"
-
 	"ablate/cache/fsys"
 )
 
-// memoDomain keeps the names under which digests are remembered apart from
-// keys of actions.
+// memoDomain keeps the names of memoized digests apart from keys of actions.
 const memoDomain = "ablate memo v1"
 
-// Memo remembers digests that the running executable computed. Another
-// executable has another memo: after a rebuild nothing is taken on trust.
+// Memo caches digests that the running executable computed. Another executable
+// has its own memo, so a rebuilt program computes all of them again.
 type Memo struct {
 	fs   fsys.FS
 	path string
@@ -24,11 +21,11 @@ type Memo struct {
 	changed bool
 }
 
-// Memo loads what the executable of that digest has computed before. A damaged
-// file is forgotten.
+// Memo loads what the executable of that digest computed before. A damaged file
+// is ignored.
 func (s *Local) Memo(executable Digest) *Memo {
 	m := &Memo{fs: s.fs, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest)}
-	raw, err := afero.ReadFile(s.fs, m.path)
+	raw, err := s.readFile(m.path, maxDocument)
 	if err != nil || len(raw) < 32 || DigestOf(raw[32:]) != Digest(raw[:32]) {
 		return m
 	}
@@ -54,7 +51,7 @@ func (m *Memo) Digest(what Value, compute func() (Digest, error)) (Digest, error
 	return d, nil
 }
 
-// Save writes what was learnt. Losing it costs time, nothing else.
+// Save writes new digests. Losing them only costs time.
 func (m *Memo) Save() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,7 +65,7 @@ func (m *Memo) Save() error {
 	sum := DigestOf(body)
 	m.changed = false
 	if err := fsys.WriteAtomic(m.fs, m.path, append(sum[:], body...)); err != nil {
-		return advise(fmt.Errorf("writing remembered fingerprints: %w", err))
+		return advise(fmt.Errorf("writing memoized fingerprints: %w", err))
 	}
 	return nil
 }

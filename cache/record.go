@@ -8,66 +8,80 @@ import (
 
 // appendRecord encodes one entry for the index.
 func appendRecord(b []byte, e Entry) []byte {
-	var body []byte
+	body := appendCommon(nil, e)
+	for _, a := range e.Artifacts {
+		body = appendString(appendArtifact(body, a), string(a.Retention))
+	}
+	return frame(b, appendString(body, string(e.Origin)))
+}
+
+// appendCommon encodes what every format of the index holds of an entry, up to
+// the number of its artifacts.
+func appendCommon(body []byte, e Entry) []byte {
 	body = append(body, e.Key[:]...)
 	body = append(body, e.Ingredients[:]...)
 	body = append(body, e.Provenance[:]...)
 	body = binary.AppendVarint(body, e.Created.UnixNano())
 	for _, s := range []string{e.Block, e.Type, e.Class} {
-		body = appendWord(body, s)
+		body = appendString(body, s)
 	}
-	body = binary.AppendUvarint(body, uint64(len(e.Artifacts)))
-	for _, a := range e.Artifacts {
-		body = appendWord(appendWord(body, a.Name), a.MediaType)
-		body = append(body, a.Digest[:]...)
-		body = binary.AppendVarint(body, a.Size)
-		body = appendWord(body, string(a.Retention))
-	}
+	return binary.AppendUvarint(body, uint64(len(e.Artifacts)))
+}
+
+func appendArtifact(body []byte, a Artifact) []byte {
+	body = appendString(appendString(body, a.Name), a.MediaType)
+	body = append(body, a.Digest[:]...)
+	return binary.AppendVarint(body, a.Size)
+}
+
+// frame puts the length and the checksum of a body before it.
+func frame(b, body []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(body)))
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(body))
 	return append(b, body...)
 }
 
-func appendWord(b []byte, s string) []byte {
+func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decode reads one record's body. Words that recur are shared.
+// decode reads the body of a record. Strings that recur are shared.
 func (ix *index) decode(body []byte) (Entry, error) {
-	r := recordReader{rest: body, words: ix.words}
+	r := recordReader{rest: body, strings: ix.strings}
 	var e Entry
 	r.hash((*[32]byte)(&e.Key))
 	r.hash((*[32]byte)(&e.Ingredients))
 	r.hash((*[32]byte)(&e.Provenance))
 	e.Created = time.Unix(0, r.varint()).UTC()
-	e.Block, e.Type, e.Class = r.word(), r.word(), r.word()
+	e.Block, e.Type, e.Class = r.string(), r.string(), r.string()
 	n := r.uvarint()
 	if n > uint64(len(r.rest)) { // each artifact takes more than a byte
 		return Entry{}, errIndexDamaged
 	}
-	if uint64(len(ix.rooms)) < n {
+	if uint64(len(ix.spare)) < n {
 		const block = 256 // one allocation for many entries
-		ix.rooms = make([]Artifact, max(n, block))
+		ix.spare = make([]Artifact, max(n, block))
 	}
-	e.Artifacts, ix.rooms = ix.rooms[:n:n], ix.rooms[n:]
+	e.Artifacts, ix.spare = ix.spare[:n:n], ix.spare[n:]
 	for i := range e.Artifacts {
 		a := &e.Artifacts[i]
-		a.Name, a.MediaType = r.word(), r.word()
+		a.Name, a.MediaType = r.string(), r.string()
 		r.hash((*[32]byte)(&a.Digest))
 		a.Size = r.varint()
-		a.Retention = Retention(r.word())
+		a.Retention = Retention(r.string())
 	}
+	e.Origin = Origin(r.string())
 	if r.bad || len(r.rest) > 0 {
 		return Entry{}, errIndexDamaged
 	}
 	return e, nil
 }
 
-// recordReader reads fields off a record; bad says that it ended too early.
+// recordReader reads the fields of a record. bad is set when it ends too early.
 type recordReader struct {
-	rest  []byte
-	words map[string]string
-	bad   bool
+	rest    []byte
+	strings map[string]string
+	bad     bool
 }
 
 func (r *recordReader) next(n uint64) []byte {
@@ -96,12 +110,12 @@ func (r *recordReader) varint() int64 {
 	return v
 }
 
-func (r *recordReader) word() string {
+func (r *recordReader) string() string {
 	b := r.next(r.uvarint())
-	if w, ok := r.words[string(b)]; ok {
-		return w
+	if s, ok := r.strings[string(b)]; ok {
+		return s
 	}
-	w := string(b)
-	r.words[w] = w
-	return w
+	s := string(b)
+	r.strings[s] = s
+	return s
 }

@@ -4,26 +4,30 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"github.com/spf13/afero"
 )
 
-// PutSealed keeps the form in which an entry came from elsewhere, with its
-// signature. The first one stays.
-func (s *Local) PutSealed(k Key, raw []byte) error {
+func (s *Local) sealedPath(k Key) string {
 	hex := k.String()
-	if err := s.createFile(s.path("sealed", hex[:2], hex), raw); err != nil && !errors.Is(err, fs.ErrExist) {
-		return advise(fmt.Errorf("keeping the sealed entry %s: %w", k, err))
+	return s.path("sealed", hex[:2], hex)
+}
+
+// PutSealed stores the form in which an entry came from another machine, with
+// its signature. The first one stays.
+func (s *Local) PutSealed(k Key, raw []byte) error {
+	if err := s.createFile(s.sealedPath(k), raw); err != nil && !errors.Is(err, fs.ErrExist) {
+		return advise(fmt.Errorf("storing the sealed entry %s: %w", k, err))
 	}
 	return nil
 }
 
-// Sealed returns what PutSealed kept; ok is false where there is nothing.
+// Sealed returns what PutSealed stored. ok is false if there is nothing.
 func (s *Local) Sealed(k Key) (raw []byte, ok bool, err error) {
-	hex := k.String()
-	raw, err = afero.ReadFile(s.fs, s.path("sealed", hex[:2], hex))
+	raw, err = s.readFile(s.sealedPath(k), maxDocument)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
 	return raw, err == nil, err
 }
+
+// DropSealed moves a damaged sealed entry aside.
+func (s *Local) DropSealed(k Key) { s.quarantine(s.sealedPath(k), "sealed-") }

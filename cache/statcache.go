@@ -6,13 +6,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/afero"
-
 	"ablate/cache/fsys"
 )
 
-// StatCache remembers digests of the user's files by what stat says of them.
-// Times only decide whether to read a file again; they never reach a key.
+// StatCache caches digests of the user's files by their stat data. Times only
+// decide whether a file is read again; they never enter a key.
 type StatCache struct {
 	fs   fsys.FS
 	path string
@@ -27,17 +25,30 @@ type statRecord struct {
 	ID     fsys.ID `json:"id"`
 	Digest Digest  `json:"digest"`
 	Size   int64   `json:"size"`
+	Sum    Digest  `json:"sum,omitzero"` // of the record and its name; earlier versions wrote none
 }
 
-// racy is how young a file must be for its time stamps not to be trusted: a
-// second edit within the clock's grain would go unnoticed (git's rule).
-const racy = 2 * time.Second
+// intact reports whether a record is what was written.
+func (r statRecord) intact(name string) bool { return r.Sum.IsZero() || r.Sum == r.sum(name) }
 
-// StatCache loads the store's digests of source files. A damaged file of them
-// is forgotten.
+func (r statRecord) sum(name string) Digest {
+	r.Sum = Digest{}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		panic("cache: a stat record does not marshal: " + err.Error())
+	}
+	return DigestOf(append(raw, name...))
+}
+
+// racyAge is the age below which a file's time stamps are not trusted: a second
+// edit within the resolution of the clock would go unnoticed (git's rule).
+const racyAge = 2 * time.Second
+
+// StatCache loads the store's digests of source files. A damaged file is
+// ignored.
 func (s *Local) StatCache() *StatCache {
 	c := &StatCache{fs: s.fs, path: s.path("memo", "sources.json"), now: time.Now, known: make(map[string]statRecord)}
-	if raw, err := afero.ReadFile(s.fs, c.path); err == nil {
+	if raw, err := s.readFile(c.path, maxDocument); err == nil {
 		if json.Unmarshal(raw, &c.known) != nil {
 			c.known = make(map[string]statRecord)
 		}
@@ -45,8 +56,8 @@ func (s *Local) StatCache() *StatCache {
 	return c
 }
 
-// Digest returns what is known of a file, or computes it. Variant tells apart
-// digests of different views of the file.
+// Digest returns the cached digest of a file, or computes it. variant separates
+// digests of different views of one file.
 func (c *StatCache) Digest(path, variant string, compute func() (Digest, int64, error)) (Digest, int64, error) {
 	before, err := fsys.StatID(path)
 	if err != nil {
@@ -56,7 +67,7 @@ func (c *StatCache) Digest(path, variant string, compute func() (Digest, int64, 
 	c.mu.Lock()
 	r, ok := c.known[name]
 	c.mu.Unlock()
-	if ok && r.ID.Equal(before) {
+	if ok && r.ID.Equal(before) && r.intact(name) {
 		return r.Digest, r.Size, nil
 	}
 	d, size, err := compute()
@@ -67,17 +78,19 @@ func (c *StatCache) Digest(path, variant string, compute func() (Digest, int64, 
 	if err != nil {
 		return Digest{}, 0, err
 	}
-	if !after.Equal(before) || c.now().Sub(after.MTime) < racy || c.now().Sub(after.CTime) < racy {
+	if !after.Equal(before) || c.now().Sub(after.MTime) < racyAge || c.now().Sub(after.CTime) < racyAge {
 		return d, size, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[name] = statRecord{after, d, size}
+	r = statRecord{ID: after, Digest: d, Size: size}
+	r.Sum = r.sum(name)
+	c.known[name] = r
 	c.changed = true
 	return d, size, nil
 }
 
-// Save writes what was learnt. Losing it costs time, nothing else.
+// Save writes new digests. Losing them only costs time.
 func (c *StatCache) Save() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,45 +5,54 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+
+	"ablate/cache/fsys"
 )
 
-// Fault is something in the store that is not what it was.
+// Fault is a blob of an entry that is damaged or missing.
 type Fault struct {
 	Entry    Entry
 	Artifact string // or ingredients, provenance
 	Digest   Digest
 	Err      error
-	Gone     bool // it is not there, which is no damage: it will be made again
-}
-
-// Document reports whether it is one of the entry's documents, which no store
-// gives up, and no artifact.
-func (f Fault) Document() bool {
-	return f.Digest == f.Entry.Ingredients || f.Digest == f.Entry.Provenance
+	Missing  bool // damaged otherwise
+	Evicted  bool // missing because it may have been evicted or never pulled, which is no damage
 }
 
 // Verify reads every blob that the given entries name and calls f for what is
-// damaged or gone. Damaged blobs are moved aside on the way.
+// damaged or missing. Damaged blobs are moved aside. All faults are found in
+// one pass.
 func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (checked int, err error) {
-	seen := make(map[Digest]bool)
+	results := make(map[Digest]error)
 	for _, e := range entries {
-		blobs := append([]Artifact{{Name: "ingredients", Digest: e.Ingredients}, {Name: "provenance", Digest: e.Provenance}}, e.Artifacts...)
-		for _, a := range blobs {
+		for _, a := range e.Blobs() {
 			if err := ctx.Err(); err != nil {
 				return checked, context.Cause(ctx)
 			}
-			if seen[a.Digest] {
+			err, seen := results[a.Digest]
+			if !seen {
+				checked++
+				err = s.verifyBlob(ctx, a.Digest)
+				results[a.Digest] = err
+			}
+			if err == nil {
 				continue
 			}
-			seen[a.Digest] = true
-			checked++
-			if err := s.verifyBlob(ctx, a.Digest); err != nil {
-				f(Fault{Entry: e, Artifact: a.Name, Digest: a.Digest, Err: err, Gone: errors.Is(err, fs.ErrNotExist)})
-			}
+			missing := errors.Is(err, fs.ErrNotExist)
+			f(Fault{Entry: e, Artifact: a.Name, Digest: a.Digest, Err: err, Missing: missing,
+				Evicted: missing && !e.isDocument(a.Digest) && s.Retention(e, a) != Keep})
 		}
 	}
 	return checked, nil
 }
+
+// Blobs lists everything that the entry names, its documents under the names
+// "ingredients" and "provenance".
+func (e Entry) Blobs() []Artifact {
+	return append([]Artifact{{Name: "ingredients", Digest: e.Ingredients}, {Name: "provenance", Digest: e.Provenance}}, e.Artifacts...)
+}
+
+func (e Entry) isDocument(d Digest) bool { return d == e.Ingredients || d == e.Provenance }
 
 func (s *Local) verifyBlob(ctx context.Context, d Digest) error {
 	r, err := s.Open(ctx, d)
@@ -54,15 +63,33 @@ func (s *Local) verifyBlob(ctx context.Context, d Digest) error {
 	return errors.Join(err, r.Close())
 }
 
-// Reindex reads every entry's file, moves damaged ones aside, and writes the
-// index anew. It returns how many files were moved.
-func (s *Local) Reindex() (damaged int, err error) {
-	before, _ := readNames(s.fs, s.path("damaged"))
+// Reindex reads every entry's file and writes the index anew. Files that are
+// damaged or missing are restored from the index where it has a copy. lost
+// lists the damaged entries for which it has none.
+func (s *Local) Reindex() (lost []error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.rebuild(); err != nil {
-		return 0, advise(err)
+	if err := s.refresh(); err != nil {
+		return nil, advise(err)
 	}
-	after, _ := readNames(s.fs, s.path("damaged"))
-	return len(after) - len(before), nil
+	disowned, err := s.disownedKeys()
+	if err != nil {
+		return nil, err
+	}
+	for k, e := range s.index.entries {
+		if _, err := s.fs.Stat(s.entryPath(k)); errors.Is(err, fs.ErrNotExist) && !disowned[k] {
+			if err := fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(e)); err != nil && !unwritable(err) {
+				return nil, advise(err)
+			}
+		}
+	}
+	all, err := s.entryFiles()
+	if err != nil {
+		return nil, err
+	}
+	read := make(map[Key]bool, len(all))
+	for _, e := range all {
+		read[e.Key] = true
+	}
+	return s.unreadableEntries(read), advise(s.rebuild())
 }

@@ -74,7 +74,7 @@ func TestNamespaces(t *testing.T) {
 // The default namespace is what a remote was before there were any.
 func TestDefaultNamespace(t *testing.T) {
 	_, e := result(t, cachetest.Key("k"), "x")
-	if got, want := (&trust{}).seal("", e), cache.EncodeEntry(e); !bytes.Equal(got, want) {
+	if got, want := (&trust{}).seal("", e), cache.EncodeEntry(e.Shared()); !bytes.Equal(got, want) {
 		t.Errorf("an entry is written as\n%s\nand not as\n%s", got, want)
 	}
 	if got, want := acName("", e.Key), "ac/"+e.Key.String(); got != want {
@@ -89,7 +89,7 @@ func TestDefaultNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, note, _ := bytes.Cut(tr.seal("", e), divide)
-	if want := "ablate entry\n" + e.Key.String() + "\n" + cache.DigestOf(cache.EncodeEntry(e)).String() + "\n\n"; !strings.HasPrefix(string(note), want) {
+	if want := "ablate entry\n" + e.Key.String() + "\n" + cache.DigestOf(cache.EncodeEntry(e.Shared())).String() + "\n\n"; !strings.HasPrefix(string(note), want) {
 		t.Errorf("the signed note is %q, want %q first", note, want)
 	}
 }

@@ -234,7 +234,7 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 	if err := g.Wait(); err != nil {
 		return moved, err
 	}
-	_, err := to.Publish(ctx, e, evicted...)
+	_, err := to.Import(ctx, e, evicted...)
 	return moved, err
 }
 

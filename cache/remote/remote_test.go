@@ -505,7 +505,7 @@ func TestServer(t *testing.T) {
 	// An entry whose blobs are not there is refused; what the store computed
 	// itself is served.
 	_, e := cachetest.Published(t, "elsewhere")
-	if code, body := ask("PUT", "/ac/"+e.Key.String(), "secret", string(sealedResult(e))); code != 400 || !strings.Contains(body, "not here") {
+	if code, body := ask("PUT", "/ac/"+e.Key.String(), "secret", string(sealedResult(e))); code != 400 || !strings.Contains(body, "does not hold") {
 		t.Errorf("an entry without its blobs: %d %q", code, body)
 	}
 	own, err := store.Publish(context.Background(), cachetest.Entry(cachetest.Key("own"), cachetest.Put(t, store, "own"), 3))

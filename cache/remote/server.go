@@ -230,11 +230,11 @@ func (s Server) putResult(r *http.Request, k cache.Key) error {
 			evicted = append(evicted, a.Name)
 		}
 	}
-	won, err := s.Store.Publish(r.Context(), e, evicted...)
+	won, err := s.Store.Import(r.Context(), e, evicted...)
 	if err != nil {
 		return refusedError{err}
 	}
-	if won.Created.Equal(e.Created) {
+	if won.Same(e) {
 		return s.Store.PutSealed(k, raw)
 	}
 	return nil

@@ -70,7 +70,7 @@ func (t Tiered) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, e
 		return found, nil
 	}
 	for j, e := range entries {
-		if e != nil && !t.Local.Disowned(*e) {
+		if e != nil && t.Local.Disowned(*e) == nil {
 			found[at[j]] = cache.Found{OK: true, Entry: *e, Away: true}
 		}
 	}

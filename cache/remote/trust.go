@@ -102,7 +102,7 @@ func noteText(namespace string, key cache.Key, text []byte) string {
 
 // seal writes an entry for a namespace, signed where there is a key.
 func (t *trust) seal(namespace string, e cache.Entry) []byte {
-	text := cache.EncodeEntry(e)
+	text := cache.EncodeEntry(e.Shared())
 	if t.signer == nil && namespace == "" {
 		return text
 	}

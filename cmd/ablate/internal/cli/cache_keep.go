@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -47,12 +48,13 @@ func (g *globals) verify(ctx context.Context, repair bool, sample int) error {
 	if err != nil {
 		return err
 	}
-	damaged, err := store.Reindex()
+	lost, err := store.Reindex()
 	if err != nil {
 		return err
 	}
-	if damaged > 0 {
-		g.view().Text(fmt.Sprintf("%s damaged and moved aside\n", counted(damaged, "entry is", "entries are")))
+	damaged := len(lost)
+	for _, err := range lost {
+		g.view().Text(err.Error() + "\n")
 	}
 	var entries []cache.Entry
 	for e, err := range store.Entries(ctx, "", "") {
@@ -68,7 +70,7 @@ func (g *globals) verify(ctx context.Context, repair bool, sample int) error {
 	var broken []cache.Fault
 	gone := 0
 	checked, err := store.Verify(ctx, entries, func(f cache.Fault) {
-		if f.Gone && !f.Document() { // a document is never given up
+		if f.Evicted {
 			gone++
 			return
 		}
@@ -125,7 +127,8 @@ func (g *globals) cacheGCCommand() *cobra.Command {
 		Long: "gc lists blobs that no entry names, artifacts that no recorded run and no pin needs, and\n" +
 			"what crashes left over. With --budget it goes on until the blobs take no more than that:\n" +
 			"checkpoints and states that can be made again, those first that cost the least for their\n" +
-			"size. Entries, what trials measured and provenance always stay." + codes(""),
+			"size. Entries, what trials measured and provenance always stay. Where the store does not say for\n" +
+			"certain what it needs, because a file of it is damaged, nothing is removed." + codes("4 it is not certain what can be removed"),
 		Example: "  ablate cache gc --budget 50GiB --apply",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -151,14 +154,14 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 		return err
 	}
 	c, err := store.Collect(ctx, cache.CollectOptions{
-		Budget: budget, Grace: grace, Now: time.Now(), Untold: record.LegacyRetention,
+		Budget: budget, Grace: grace, Now: time.Now(),
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
 			took, _ := planner.Took(ctx, store, e)
 			return took
 		},
 	})
 	if err != nil {
-		return err
+		return g.doubtful(err)
 	}
 	byWhy := make(map[string]int)
 	bytes := make(map[string]int64)
@@ -181,7 +184,18 @@ func (g *globals) collect(ctx context.Context, budget int64, grace time.Duration
 	freed, err := c.Apply(ctx)
 	g.view().Object(map[string]any{"type": "collected", "bytes": freed, "kept": c.Kept})
 	g.view().Text(fmt.Sprintf("%s removed, %s of blobs stay.\n", size(freed), size(c.Kept)))
-	return err
+	return g.doubtful(err)
+}
+
+// doubtful reports that a garbage collection removed nothing because it is not
+// certain what the store needs, which has an exit code of its own.
+func (g *globals) doubtful(err error) error {
+	var doubt *cache.DoubtError
+	if !errors.As(err, &doubt) {
+		return err
+	}
+	g.view().Error(err)
+	return exitError{ExitDamage}
 }
 
 // evictable reports whether an artifact of an entry may be left out or given up.

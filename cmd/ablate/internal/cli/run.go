@@ -241,15 +241,11 @@ func (w *workspace) recordRoot(plan *planner.Plan) error {
 		}
 	}
 	if w.planner.Select != nil {
-		before, err := w.store.Roots()
+		before, err := w.store.RootOf(root.Study, root.Dir)
 		if err != nil {
-			return fmt.Errorf("reading what earlier runs need: %w", err)
+			return fmt.Errorf("reading what the last run needs: %w; run the whole study once, without --target", err)
 		}
-		for _, r := range before {
-			if r.Study == root.Study && r.Dir == root.Dir {
-				root.Keys = append(root.Keys, r.Keys...)
-			}
-		}
+		root.Keys = append(root.Keys, before.Keys...)
 		slices.SortFunc(root.Keys, func(a, b cache.Key) int { return bytes.Compare(a[:], b[:]) })
 		root.Keys = slices.Compact(root.Keys)
 	}

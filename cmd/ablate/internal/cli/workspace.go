@@ -26,6 +26,7 @@ import (
 	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/source"
+	"ablate/stages/record"
 )
 
 // loadStudy reads and links the study of the invocation. Warnings are shown;
@@ -248,6 +249,7 @@ func (g *globals) openStore() (*cache.Local, error) {
 	if err != nil {
 		return nil, err
 	}
+	store.OnUnclassified(record.LegacyRetention)
 	store.OnHealed(func(err error) {
 		g.view().Diagnostics(diag.Warningf(nil, "Damage in the store", "%v.", err))
 	})

@@ -1,0 +1,86 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"ablate/cache/fsys"
+)
+
+// DamagedError reports that a file of the store no longer holds what was
+// written. The file was moved aside, so that it counts as absent from now on.
+type DamagedError struct {
+	What, Path string
+	Err        error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s is damaged (%s): %v; it was moved to the store's damaged folder and will be fetched or computed again", e.What, e.Path, e.Err)
+}
+
+// Unwrap returns what is wrong with the file.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// damagedEntry begins the names of damaged entries in the damaged folder. It
+// keeps them apart from blobs: garbage collection must not treat the blobs of
+// an entry that cannot be read as unused.
+const damagedEntry = "entry-"
+
+// quarantine moves a damaged file aside. A failure to do so changes nothing,
+// because every read is verified again.
+func (s *Local) quarantine(path, prefix string) {
+	s.fs.MkdirAll(s.path("damaged"), 0o755)
+	s.fs.Rename(path, s.path("damaged", prefix+filepath.Base(path)))
+}
+
+// entryFile reads an entry's own file, which decides where the index says
+// something else. A damaged file is moved aside and restored from the index
+// where that has a copy; otherwise the entry is absent. The caller holds mu.
+func (s *Local) entryFile(k Key) (Entry, error) {
+	e, err := s.readEntry(k)
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) {
+		return e, err
+	}
+	s.quarantine(damaged.Path, damagedEntry)
+	if s.index.entries == nil {
+		s.readIndex() // without it there is no copy
+	}
+	copied, ok := s.index.entries[k]
+	if ok {
+		ok = fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(copied)) == nil
+	}
+	if !ok {
+		s.healed(err)
+		return Entry{}, &fs.PathError{Op: "open", Path: damaged.Path, Err: fs.ErrNotExist}
+	}
+	s.healed(fmt.Errorf("entry %s was damaged (%s): %w; it was restored from the index", k, damaged.Path, damaged.Err))
+	s.fs.Remove(s.path("damaged", damagedEntry+k.String()))
+	return copied, nil
+}
+
+// readEntry reads an entry from its file.
+func (s *Local) readEntry(k Key) (Entry, error) {
+	raw, err := s.readFile(s.entryPath(k), maxDocument)
+	if err != nil && !errors.Is(err, errUnfit) {
+		return Entry{}, err
+	}
+	var e Entry
+	if err == nil {
+		e, err = DecodeEntry(raw)
+	}
+	if err == nil && e.Key != k {
+		err = fmt.Errorf("it is the entry of %s", e.Key)
+	}
+	if err != nil {
+		return Entry{}, &DamagedError{What: "entry " + k.String(), Path: s.entryPath(k), Err: err}
+	}
+	return e, nil
+}
+
+func (s *Local) entryPath(k Key) string {
+	hex := k.String()
+	return s.path("entries", hex[:2], hex)
+}

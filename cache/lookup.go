@@ -1,0 +1,241 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Lookup implements Store.
+func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(); err != nil {
+		return nil, advise(fmt.Errorf("reading the index: %w", err))
+	}
+	disowned, err := s.disownedKeys()
+	if err != nil {
+		return nil, fmt.Errorf("reading which results were disowned: %w", err)
+	}
+	out := make([]Found, len(keys))
+	var unindexed []Entry
+	for i, k := range keys {
+		e, ok := s.index.entries[k]
+		if !ok || disowned[k] { // a crash, or another version, may have kept it out of the index
+			fresh, err := s.entryFile(k)
+			if err == nil && !ok {
+				unindexed = append(unindexed, fresh)
+			}
+			e, ok = fresh, err == nil && (!disowned[k] || s.Disowned(fresh) == nil || s.reinstated(fresh))
+		}
+		if ok {
+			out[i] = Found{OK: true, Entry: e}
+		}
+	}
+	s.learn(unindexed)
+	s.findAbsent(out)
+	s.rereadStale(out)
+	return out, nil
+}
+
+// learn adds entries to the index that it lacked. Where the store cannot be
+// written, only this process knows them. The caller holds mu.
+func (s *Local) learn(entries []Entry) {
+	for _, e := range entries {
+		s.index.entries[e.Key] = e
+	}
+	if len(entries) > 0 {
+		s.appendIndex(entries...) // the next process finds the same entries again
+	}
+}
+
+// rereadStale reads the files of indexed entries that have lost something:
+// another version of the program may have replaced them. The caller holds mu.
+func (s *Local) rereadStale(found []Found) {
+	for i := range found {
+		f := &found[i]
+		if len(f.Lost) == 0 && len(s.missingKept(f.Entry, nil)) == 0 {
+			continue
+		}
+		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(f.Entry) {
+			s.learn([]Entry{e})
+			*f = Found{OK: true, Entry: e, Absent: s.missingArtifacts(e, nil), Lost: s.missingDocuments(e)}
+		}
+	}
+}
+
+// fewKeys is the number of keys up to which blobs are checked one by one.
+// Beyond it, listing all folders of blobs is faster.
+const fewKeys = 64
+
+// findAbsent sets Absent and Lost.
+func (s *Local) findAbsent(all []Found) {
+	if len(all) > fewKeys {
+		s.listAbsent(all)
+		return
+	}
+	for i := range all {
+		if f := &all[i]; f.OK {
+			f.Absent, f.Lost = s.missingArtifacts(f.Entry, nil), s.missingDocuments(f.Entry)
+		}
+	}
+}
+
+// listAbsent lists each folder of blobs once.
+func (s *Local) listAbsent(all []Found) {
+	type reference struct {
+		found int
+		a     Artifact
+		lost  bool // a document
+	}
+	var byFolder [256][]reference
+	add := func(r reference) { byFolder[r.a.Digest[0]] = append(byFolder[r.a.Digest[0]], r) }
+	for i, f := range all {
+		if !f.OK {
+			continue
+		}
+		for _, a := range f.Entry.Artifacts {
+			add(reference{i, a, false})
+		}
+		add(reference{i, Artifact{Name: "ingredients", Digest: f.Entry.Ingredients}, true})
+		add(reference{i, Artifact{Name: "provenance", Digest: f.Entry.Provenance}, true})
+	}
+	present := make(map[Digest]bool)
+	for folder, list := range byFolder {
+		if len(list) == 0 {
+			continue
+		}
+		clear(present)
+		names, _ := s.readNames(s.path("blobs", "sha256", fmt.Sprintf("%02x", folder))) // unreadable is absent
+		for _, name := range names {
+			if h, err := parseHash(strings.TrimSuffix(name, zstdSuffix)); err == nil {
+				present[h] = true
+			}
+		}
+		for _, r := range list {
+			f := &all[r.found]
+			switch {
+			case present[r.a.Digest]:
+			case r.lost:
+				f.Lost = append(f.Lost, r.a.Name)
+			default:
+				f.Absent = append(f.Absent, r.a.Name)
+			}
+		}
+	}
+	for i := range all {
+		slices.Sort(all[i].Absent)
+		slices.Sort(all[i].Lost)
+	}
+}
+
+// Entries yields the entries of one kind, newest first. Empty strings stand for
+// any.
+func (s *Local) Entries(_ context.Context, block, typ string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		s.mu.Lock()
+		err := s.complete()
+		var list []Entry
+		for _, e := range s.index.entries {
+			if (block == "" || e.Block == block) && (typ == "" || e.Type == typ) {
+				list = append(list, e)
+			}
+		}
+		s.mu.Unlock()
+		if err != nil {
+			yield(Entry{}, advise(fmt.Errorf("reading the index: %w", err)))
+			return
+		}
+		slices.SortFunc(list, func(a, b Entry) int {
+			if c := b.Created.Compare(a.Created); c != 0 {
+				return c
+			}
+			return bytes.Compare(a.Key[:], b.Key[:])
+		})
+		for _, e := range list {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// complete reads the index and adds the entries that it lacks. It drops those
+// that were disowned since. The caller holds mu.
+func (s *Local) complete() error {
+	if err := s.refresh(); err != nil {
+		return err
+	}
+	disowned, err := s.disownedKeys()
+	if err != nil {
+		return err
+	}
+	for k := range disowned {
+		e, err := s.entryFile(k)
+		if err != nil || s.Disowned(e) != nil && !s.reinstated(e) {
+			delete(s.index.entries, k)
+		}
+	}
+	var unindexed []Entry
+	for k, err := range s.entryKeys() {
+		if err != nil {
+			continue // garbage collection, which needs all of them, fails
+		}
+		if _, ok := s.index.entries[k]; ok || disowned[k] {
+			continue
+		}
+		if e, err := s.entryFile(k); err == nil {
+			unindexed = append(unindexed, e)
+		}
+	}
+	s.learn(unindexed)
+	return nil
+}
+
+// entryKeys yields the key of every entry's file, in order, and errors of
+// listing them.
+func (s *Local) entryKeys() iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		dirs, err := s.readNames(s.path("entries"))
+		if err != nil && !yield(Key{}, err) {
+			return
+		}
+		slices.Sort(dirs)
+		for _, dir := range dirs {
+			names, err := s.readNames(s.path("entries", dir))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !yield(Key{}, err) {
+				return
+			}
+			slices.Sort(names)
+			for _, name := range names {
+				if k, err := ParseKey(name); err == nil && !yield(k, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// entryFiles reads every entry from its file. Damaged ones are restored or moved
+// aside. doubts are errors of reading. The caller holds mu.
+func (s *Local) entryFiles() (all []Entry, doubts error) {
+	for k, err := range s.entryKeys() {
+		var e Entry
+		if err == nil {
+			e, err = s.entryFile(k)
+		}
+		switch {
+		case err == nil:
+			all = append(all, e)
+		case errors.Is(err, fs.ErrNotExist): // moved aside, or the folder is
+		default:
+			doubts = errors.Join(doubts, err)
+		}
+	}
+	return all, doubts
+}

@@ -1,0 +1,168 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/afero"
+
+	"ablate/cache/fsys"
+)
+
+// Publish implements Store.
+func (s *Local) Publish(ctx context.Context, e Entry, evicted ...string) (Entry, error) {
+	e.Origin = Computed
+	return s.publish(ctx, e, evicted)
+}
+
+// Import implements Store. The origin must say whether the entry was verified.
+func (s *Local) Import(ctx context.Context, e Entry, evicted ...string) (Entry, error) {
+	if e.Origin != Verified {
+		e.Origin = ""
+	}
+	if err := s.Disowned(e); err != nil {
+		return Entry{}, err
+	}
+	return s.publish(ctx, e, evicted)
+}
+
+// publish creates the entry's file, or settles which entry stays.
+func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, error) {
+	if lost := s.missing(e, evicted); len(lost) > 0 {
+		return Entry{}, fmt.Errorf("entry %s names blobs that the store does not hold: %s", e.Key, strings.Join(lost, ", "))
+	}
+	slices.SortFunc(e.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
+	const tries = 3 // a damaged entry moves out of the way after the first
+	for range tries {
+		if err := ctx.Err(); err != nil {
+			return Entry{}, context.Cause(ctx)
+		}
+		err := s.createFile(s.entryPath(e.Key), EncodeEntry(e))
+		if err == nil {
+			return e, s.appendIndex(e)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return Entry{}, advise(fmt.Errorf("publishing entry %s: %w", e.Key, err))
+		}
+		s.mu.Lock()
+		winner, err := s.entryFile(e.Key)
+		s.mu.Unlock()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Entry{}, advise(fmt.Errorf("reading the entry that was published first: %w", err))
+		}
+		return s.settle(winner, e, evicted)
+	}
+	return Entry{}, fmt.Errorf("publishing entry %s: its file can neither be created nor read", e.Key)
+}
+
+// settle decides between the entry of a key and another for the same key. The
+// first one stays. It is replaced only by what this machine computed, and only
+// where it is of no use any more.
+func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
+	why := ""
+	switch {
+	case winner.Same(e):
+		if winner.Origin != "" || e.Origin == "" {
+			return winner, s.appendIndex(winner)
+		}
+	case e.Origin != Computed:
+		return winner, s.appendIndex(winner)
+	case s.Disowned(winner) != nil && !s.reinstated(winner):
+		why = "it was disowned"
+	case winner.Origin != Computed && lacksNames(winner, e):
+		why = "it came from elsewhere without all artifacts that the action makes"
+	case len(s.missingKept(winner, evicted)) > 0:
+		why = "the store lost its " + strings.Join(s.missingKept(winner, evicted), ", ")
+	case winner.SameArtifacts(e) && len(s.missingDocuments(winner)) > 0:
+		why = "the store lost its " + strings.Join(s.missingDocuments(winner), " and ")
+	default:
+		return winner, s.appendIndex(winner)
+	}
+	if why != "" {
+		s.healed(fmt.Errorf("entry %s was replaced by a result computed again: %s", e.Key, why))
+	}
+	if err := fsys.WriteAtomic(s.fs, s.entryPath(e.Key), EncodeEntry(e)); err != nil {
+		return Entry{}, advise(fmt.Errorf("replacing entry %s: %w", e.Key, err))
+	}
+	return e, s.appendIndex(e)
+}
+
+// lacksNames reports whether an entry lacks an artifact that another one has.
+func lacksNames(e, other Entry) bool {
+	return slices.ContainsFunc(other.Artifacts, func(a Artifact) bool {
+		_, ok := e.Artifact(a.Name)
+		return !ok
+	})
+}
+
+// missing lists everything that an entry names and the store does not hold,
+// except some artifacts.
+func (s *Local) missing(e Entry, except []string) []string {
+	return append(s.missingArtifacts(e, except), s.missingDocuments(e)...)
+}
+
+func (s *Local) missingArtifacts(e Entry, except []string) []string {
+	var lost []string
+	for _, a := range e.Artifacts {
+		if !slices.Contains(except, a.Name) && !s.hasBlob(a.Digest) {
+			lost = append(lost, a.Name)
+		}
+	}
+	return lost
+}
+
+// missingKept lists the missing artifacts that nothing may have evicted.
+func (s *Local) missingKept(e Entry, except []string) []string {
+	return slices.DeleteFunc(s.missingArtifacts(e, except), func(name string) bool {
+		a, _ := e.Artifact(name)
+		return s.Retention(e, a) == Evict
+	})
+}
+
+func (s *Local) missingDocuments(e Entry) []string {
+	var lost []string
+	if !s.hasBlob(e.Ingredients) {
+		lost = append(lost, "ingredients")
+	}
+	if !s.hasBlob(e.Provenance) {
+		lost = append(lost, "provenance")
+	}
+	return lost
+}
+
+// createFile creates a durable file. The name must be free.
+func (s *Local) createFile(name string, content []byte) error {
+	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "file-*")
+	if err != nil {
+		return err
+	}
+	defer s.fs.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return s.link(tmp.Name(), name)
+}
+
+// link gives a finished temporary file its final name, durably.
+func (s *Local) link(tmp, name string) error {
+	dir := filepath.Dir(name)
+	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := s.fs.Chmod(tmp, 0o444); err != nil {
+		return err
+	}
+	if err := s.fs.Link(tmp, name); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(dir)
+}

@@ -1,0 +1,87 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+)
+
+// Apply removes what the collection found. Blobs are moved to the trash first;
+// those that a run began to need meanwhile are put back.
+func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
+	s := c.store
+	if err := s.fs.MkdirAll(s.path("trash"), 0o755); err != nil {
+		return 0, advise(err)
+	}
+	var moved, leftovers []Garbage
+	for _, g := range c.Items {
+		if g.Digest.IsZero() {
+			leftovers = append(leftovers, g)
+			continue
+		}
+		err := ctx.Err()
+		if err == nil {
+			err = s.fs.Rename(g.Path, s.trashPath(g.Path))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, errors.Join(advise(err), c.restore(moved))
+		}
+		moved = append(moved, g)
+	}
+	uses, err := s.uses(ctx, c.options)
+	if err != nil {
+		return 0, errors.Join(err, c.restore(moved))
+	}
+	if err := s.restoreTrash(uses); err != nil {
+		return 0, advise(err)
+	}
+	for _, g := range moved {
+		if wanted(uses[g.Digest]) {
+			continue
+		}
+		if err := s.fs.Remove(s.trashPath(g.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return freed, advise(err)
+		}
+		freed += g.Bytes
+	}
+	for _, g := range leftovers {
+		if s.fs.Remove(g.Path) == nil {
+			freed += g.Bytes
+		}
+	}
+	return freed, nil
+}
+
+func (s *Local) trashPath(blob string) string { return s.path("trash", filepath.Base(blob)) }
+
+func (c *Collection) restore(moved []Garbage) error {
+	var failed error
+	for _, g := range moved {
+		err := c.store.fs.Rename(c.store.trashPath(g.Path), g.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// restoreTrash puts back the blobs in the trash that are needed, whoever moved
+// them there: an earlier collection may have been killed.
+func (s *Local) restoreTrash(uses map[Digest]*blobUse) error {
+	var failed error
+	err := s.walk(s.path("trash"), func(path string, _ fs.FileInfo) {
+		d, ok := blobName(path)
+		if !ok || !wanted(uses[d]) {
+			return
+		}
+		to := s.path("blobs", "sha256", d.Hex()[:2], filepath.Base(path))
+		if err := s.fs.Rename(path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	})
+	return errors.Join(err, failed)
+}

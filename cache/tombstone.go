@@ -1,0 +1,158 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"ablate/cache/fsys"
+)
+
+// Tombstone says why an entry was disowned. Its result is refused from then on,
+// wherever it comes from; the next run computes the action again.
+type Tombstone struct {
+	Entry  Entry     `json:"entry"`
+	Reason string    `json:"reason"`
+	Time   time.Time `json:"time"`
+	// All refuses every result that comes from elsewhere: a tombstone of the key
+	// was damaged, and what it said is not known.
+	All bool   `json:"all,omitempty"`
+	Sum Digest `json:"sum,omitzero"` // of the tombstone without it; earlier versions wrote none
+}
+
+func (t Tombstone) sum() Digest {
+	t.Sum = Digest{}
+	raw, err := json.Marshal(t)
+	if err != nil {
+		panic("cache: a tombstone does not marshal: " + err.Error())
+	}
+	return DigestOf(raw)
+}
+
+// DisownedError reports that a result was disowned in this store.
+type DisownedError struct {
+	Key    Key
+	Reason string
+}
+
+func (e *DisownedError) Error() string {
+	return fmt.Sprintf("the result of %s was disowned here: %s", e.Key, e.Reason)
+}
+
+func (s *Local) tombstonePath(k Key) string {
+	hex := k.String()
+	return s.path("disowned", hex[:2], hex+".json")
+}
+
+// tombstones reads the tombstones of a key.
+func (s *Local) tombstones(k Key) ([]Tombstone, error) {
+	raw, err := s.readFile(s.tombstonePath(k), maxDocument)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []Tombstone
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		if !t.Sum.IsZero() && t.Sum != t.sum() {
+			return nil, errors.New("its checksum does not match")
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	return list, nil
+}
+
+// Disown removes an entry from the store and leaves a tombstone.
+func (s *Local) Disown(e Entry, reason string, now time.Time) error {
+	list, err := s.tombstones(e.Key)
+	if err != nil {
+		list = []Tombstone{{Entry: Entry{Key: e.Key}, Reason: "an earlier tombstone was damaged", Time: now.UTC(), All: true}}
+	}
+	list = append(list, Tombstone{Entry: e.Shared(), Reason: reason, Time: now.UTC()})
+	for i := range list {
+		list[i].Sum = list[i].sum()
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	// The tombstone comes first: a crash in between leaves an entry that can be
+	// disowned again, never one that is gone and comes back from a remote.
+	if err := fsys.WriteAtomic(s.fs, s.tombstonePath(e.Key), raw); err != nil {
+		return advise(fmt.Errorf("writing the tombstone: %w", err))
+	}
+	hex := e.Key.String()
+	for _, name := range []string{s.entryPath(e.Key), s.path("sealed", hex[:2], hex), s.path(indexName), s.path(legacyName)} {
+		if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return advise(fmt.Errorf("removing the entry: %w", err))
+		}
+	}
+	return nil
+}
+
+// Disowned returns a *DisownedError for an entry whose result was disowned. A
+// tombstone that cannot be read refuses every result of its key.
+func (s *Local) Disowned(e Entry) error {
+	list, err := s.tombstones(e.Key)
+	if err != nil {
+		return &DisownedError{e.Key, fmt.Sprintf("its tombstone %s cannot be read (%v), so nothing is accepted", s.tombstonePath(e.Key), err)}
+	}
+	for _, t := range list {
+		if t.All || t.Entry.SameArtifacts(e) {
+			return &DisownedError{e.Key, t.Reason}
+		}
+	}
+	return nil
+}
+
+// reinstated reports whether an entry was computed here after its key was last
+// disowned: the same result is then confirmed, not retracted.
+func (s *Local) reinstated(e Entry) bool {
+	if e.Origin != Computed {
+		return false
+	}
+	list, err := s.tombstones(e.Key)
+	if err != nil {
+		info, err := s.fs.Stat(s.tombstonePath(e.Key))
+		return err == nil && e.Created.After(info.ModTime())
+	}
+	for _, t := range list {
+		if !e.Created.After(t.Time) {
+			return false
+		}
+	}
+	return true
+}
+
+// disownedKeys lists the keys that have a tombstone.
+func (s *Local) disownedKeys() (map[Key]bool, error) {
+	dirs, err := s.readNames(s.path("disowned"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[Key]bool)
+	for _, dir := range dirs {
+		names, err := s.readNames(s.path("disowned", dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, name := range names {
+			if k, err := ParseKey(strings.TrimSuffix(name, ".json")); err == nil {
+				keys[k] = true
+			}
+		}
+	}
+	return keys, nil
+}
