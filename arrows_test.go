@@ -125,14 +125,20 @@ func below(path, prefix string) bool {
 	return under(path, prefix)
 }
 
+// packages lists the module's packages. The tables of this file call the module
+// "ablate", whatever path it is published at.
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Doc", "./...").Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
+	out := goList(t, "-json=ImportPath,Imports,Doc", "./...")
+	module := strings.TrimSpace(goList(t, "-m"))
+	name := func(path string) string {
+		if under(path, module) {
+			return "ablate" + strings.TrimPrefix(path, module)
+		}
+		return path
 	}
 	var all []goPackage
-	dec := json.NewDecoder(strings.NewReader(string(out)))
+	dec := json.NewDecoder(strings.NewReader(out))
 	for {
 		var p goPackage
 		err := dec.Decode(&p)
@@ -142,10 +148,23 @@ func packages(t *testing.T) []goPackage {
 		if err != nil {
 			t.Fatalf("go list's output: %v", err)
 		}
+		p.ImportPath = name(p.ImportPath)
+		for i, imp := range p.Imports {
+			p.Imports[i] = name(imp)
+		}
 		if p.ImportPath != "ablate" { // holds this test alone
 			all = append(all, p)
 		}
 	}
+}
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return string(out)
 }
 
 // What serves two kinds of remotes, at the price of many modules, is linked only
