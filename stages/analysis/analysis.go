@@ -1,15 +1,18 @@
-// Package analysis holds the stages that answer: effects, interactions and
-// their confidence intervals, from the table of trials.
+// Package analysis holds the stages that answer a study's question: effects,
+// interactions and their confidence intervals, from the trials or from a table
+// of finished runs.
 //
-// Everything is a linear contrast of cell means. The unit is the trial; trials
-// of one replicate are paired by construction. Rendering prints the labels of
-// levels, which is why an analysis, and only an analysis, runs again after a
-// rename.
+// Every estimate is a contrast of cell means. The unit is the trial, and trials
+// of one replicate are paired by construction. A stage of this package reads
+// trials into a table; internal/design sorts them into cells, internal/estimate
+// computes, and internal/render writes the document for people. Labels of levels
+// are printed, so an analysis runs again after a rename; nothing else does.
 package analysis
 
 import (
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/render"
 )
 
 // Kinds lists the stages of block analysis.
@@ -21,24 +24,24 @@ func Kinds() []pipeline.Kind {
 				return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
 		{Block: "analysis", Type: "recovery", Version: 3, Role: pipeline.Analysis, Partial: "trials",
-			Doc: "What share of a gap each other level of a factor wins back, with Fieller's interval.",
+			Doc: "The share of a gap that each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
 		{Block: "analysis", Type: "dose", Version: 3, Role: pipeline.Analysis, Partial: "trials",
-			Doc: "A response against a level that is a number.",
+			Doc: "A response against a factor whose levels are numbers.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "trajectory", Version: 3, Role: pipeline.Analysis, Partial: "trials",
-			Doc: "A gap against the step, with a band that holds at all steps at once: when would a pilot have seen it?",
+			Doc: "A gap by step, with a band that holds at all steps at once: from which step on would a pilot have shown it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "mechanism", Version: 3, Role: pipeline.Analysis, Partial: "trials",
-			Doc: "What the probes saw inside the model, by cell, layer and step, averaged over replicates.",
+			Doc: "What the probes recorded inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
 		{Block: "analysis", Type: "report", Version: 2, Role: pipeline.Analysis,
-			Doc: "Several analyses on one page that stands alone: HTML without network or external script, and Markdown.",
+			Doc: "Several analyses on one page, as HTML that needs neither network nor scripts, and as Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
 		{Block: "analysis", Type: "command", Version: 1, Role: pipeline.Analysis,
-			Doc: "A program of your own, in any language, over the table of trials.",
+			Doc: "A program of your own, in any language, that reads the table of trials.",
 			New: func() pipeline.Stage { return &Command{} }},
 		{Block: "analysis", Type: "table", Version: 2, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "One row for each trial: its levels and its response.",
@@ -46,10 +49,10 @@ func Kinds() []pipeline.Kind {
 	}
 }
 
-// finalStep is the default of where a response is read.
+// finalStep is the default place where a response is read.
 var finalStep = addr.Level{Kind: "string", Text: "final"}
 
-// outputs are what every analysis makes, and its figures.
+// outputs are those of every analysis, and its figures.
 func outputs(figures ...string) []pipeline.Output {
 	return append([]pipeline.Output{
 		{Name: "csv", MediaType: "text/csv"},
@@ -57,5 +60,5 @@ func outputs(figures ...string) []pipeline.Output {
 		{Name: "markdown", MediaType: "text/markdown"},
 		{Name: "result", MediaType: "application/json"},
 		{Name: "table", MediaType: "text/plain"},
-	}, figureOutputs(figures...)...)
+	}, render.FigureOutputs(figures...)...)
 }

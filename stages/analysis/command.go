@@ -21,6 +21,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/program"
 	"ablate/stages/record"
 )
@@ -121,7 +122,7 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 		return err
 	}
 	for name, rows := range map[string][][]string{"trials.csv": trials, "metrics.csv": metrics} {
-		text, err := csvOf(rows)
+		text, err := render.CSV(rows)
 		if err != nil {
 			return err
 		}
@@ -244,8 +245,8 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 		}
 		last[i] = make(map[string]string)
 		for _, x := range rows {
-			last[i][x.Name], names[x.Name] = exact(&x.Value), true
-			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, exact(&x.Value)))
+			last[i][x.Name], names[x.Name] = render.Exact(&x.Value), true
+			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, render.Exact(&x.Value)))
 		}
 	}
 	columns := sortedKeys(names)
@@ -308,7 +309,7 @@ func resultsTable(env *pipeline.Env, in pipeline.Input, r results) ([][]string, 
 		line := append([]string{strconv.Itoa(n)}, x.Levels...)
 		for _, name := range sortedKeys(x.Values) {
 			v := x.Values[name]
-			line = append(line, exact(&v))
+			line = append(line, render.Exact(&v))
 		}
 		out = append(out, line)
 	}

@@ -5,23 +5,20 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"ablate/hcl/addr"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
 )
 
 // simulated is a 2 × 2 study of n paired replicates without any interaction,
 // whose cells differ in noise.
-func simulated(r *rand.Rand, n int) *trialTable {
-	table := &trialTable{factors: []string{"a", "b", "r"}}
+func simulated(r *rand.Rand, n int) *design.Table {
+	table := design.NewTable([]string{"a", "b", "r"}, "r")
 	for rep := range n {
 		shared := r.NormFloat64()
 		for i := range 4 {
 			a, b := i/2, i%2
 			y := shared + float64(a) + 2*float64(b) + (0.5+0.5*float64(i))*r.NormFloat64()
-			x := trial{levels: []string{fmt.Sprint("a", a), fmt.Sprint("b", b), fmt.Sprint(rep)}, response: y}
-			for _, l := range x.levels {
-				x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
-			}
-			table.trials = append(table.trials, x)
+			add(table, y, fmt.Sprint("a", a), fmt.Sprint("b", b), fmt.Sprint(rep))
 		}
 	}
 	return table
@@ -31,22 +28,22 @@ func simulated(r *rand.Rand, n int) *trialTable {
 // interaction, zero, by three methods.
 func coverage(n, studies int) (paired, welch, boot float64) {
 	r := rand.New(rand.NewPCG(7, uint64(n)))
-	within := &Bootstrap{Resamples: 400, Resample: "within_cells"}
+	within := estimate.Bootstrap{Resamples: 400}
 	for range studies {
-		d := newDesign(simulated(r, n), "r")
-		for _, c := range d.contrasts() {
-			if c.kind != "interaction" {
+		d := design.New(simulated(r, n), "r")
+		for _, c := range d.Contrasts() {
+			if c.Kind != "interaction" {
 				continue
 			}
-			e := estimateContrast(c, d.cells, 0.95)
+			e := estimate.Contrast(c, d.Cells, 0.95)
 			if e.Low <= 0 && e.High >= 0 {
 				paired++
 			}
-			w := welchT(estimate{Value: e.Value}, c, d.cells, 0.95)
+			w := estimate.Welch(c, d.Cells, 0.95)
 			if w.Low <= 0 && w.High >= 0 {
 				welch++
 			}
-			if low, high, ok := within.interval(c, d.cells, 0.95); ok && low <= 0 && high >= 0 {
+			if low, high, ok := within.Interval(c, d.Cells, 0.95); ok && low <= 0 && high >= 0 {
 				boot++
 			}
 		}
@@ -76,6 +73,6 @@ func BenchmarkLarge(b *testing.B) {
 	table := simulated(rand.New(rand.NewPCG(1, 1)), 2500)
 	f := &Factorial{Response: "y", At: finalStep, Replicate: "r", Confidence: 0.95}
 	for b.Loop() {
-		f.analyse(table)
+		f.analyse(table, "r")
 	}
 }

@@ -14,6 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ablate/hcl/addr"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
+	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
 	"ablate/stages/record"
 )
 
@@ -21,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 
 // published is the validation losses that arXiv 2604.01563 reports (tables 1
 // and 7), for some of its norms.
-func published(t *testing.T, norms ...string) *trialTable {
+func published(t *testing.T, norms ...string) *design.Table {
 	t.Helper()
 	f, err := os.Open("testdata/published.csv")
 	if err != nil {
@@ -33,7 +37,7 @@ func published(t *testing.T, norms ...string) *trialTable {
 		t.Fatal(err)
 	}
 	column := func(name string) int { return slices.Index(rows[0], name) }
-	table := &trialTable{factors: []string{"norm", "optimizer", "seed"}}
+	table := design.NewTable([]string{"norm", "optimizer", "seed"}, "seed")
 	for _, r := range rows[1:] {
 		norm, opt, seed := r[column("norm")], r[column("optimizer")], r[column("seed")]
 		plain := r[column("alpha")] != "0.3" && r[column("lambda")] == ""
@@ -44,24 +48,33 @@ func published(t *testing.T, norms ...string) *trialTable {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table.add(loss, norm, opt, seed)
+		add(table, loss, norm, opt, seed)
 	}
-	if len(table.trials) == 0 {
+	if len(table.Trials) == 0 {
 		t.Fatalf("no trials of %v in %v", norms, rows[0])
 	}
 	return table
 }
 
 // add appends a trial with string levels.
-func (t *trialTable) add(response float64, levels ...string) {
-	x := trial{levels: levels, response: response, step: 1000}
+func add(t *design.Table, response float64, levels ...string) {
+	var ids []design.Level
 	for _, l := range levels {
-		x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
+		ids = append(ids, design.Level{ID: addr.Level{Kind: "string", Text: l}, Label: l})
 	}
-	t.trials = append(t.trials, x)
+	t.Add(design.Trial{Response: response, Step: 1000}, ids...)
 }
 
-func find(t *testing.T, r *result, kind, name string) resultContrast {
+// labels are those of a trial.
+func labels(t *design.Table, x design.Trial) []string {
+	var out []string
+	for i, l := range x.Levels {
+		out = append(out, t.Columns[i].Levels[l].Label)
+	}
+	return out
+}
+
+func find(t *testing.T, r answer.Result, kind, name string) answer.Contrast {
 	t.Helper()
 	for _, c := range r.Contrasts {
 		if c.Kind == kind && c.Name == name {
@@ -73,13 +86,13 @@ func find(t *testing.T, r *result, kind, name string) resultContrast {
 		names = append(names, c.Kind+": "+c.Name)
 	}
 	t.Fatalf("no %s %q in\n%s", kind, name, strings.Join(names, "\n"))
-	return resultContrast{}
+	return answer.Contrast{}
 }
 
-func analysed(t *testing.T, table *trialTable) *result {
+func analysed(t *testing.T, table *design.Table) answer.Result {
 	t.Helper()
 	f := &Factorial{Response: "val_loss", At: finalStep, Replicate: "seed", Confidence: 0.95}
-	return f.analyse(table)
+	return f.analyse(table, "seed")
 }
 
 // The paper prints 0.017 and 0.003 where rounding gives 0.018 and 0.004.
@@ -132,12 +145,12 @@ func TestPublishedInteractions(t *testing.T) {
 
 // Welch's t against the worked example of two samples with unequal spread.
 func TestWelch(t *testing.T) {
-	table := &trialTable{factors: []string{"arm", "seed"}}
+	table := design.NewTable([]string{"arm", "seed"}, "seed")
 	for i, v := range []float64{27.5, 21.0, 19.0, 23.6, 17.0, 17.9} {
-		table.add(v, "a", fmt.Sprint(i))
+		add(table, v, "a", fmt.Sprint(i))
 	}
 	for i, v := range []float64{27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0} {
-		table.add(v, "b", fmt.Sprint(i))
+		add(table, v, "b", fmt.Sprint(i))
 	}
 	c := find(t, analysed(t, table), "gap", "b − a")
 	// a: mean 21, variance 15.724; b: mean 23.5, variance 4.2943 (by hand).
@@ -148,11 +161,11 @@ func TestWelch(t *testing.T) {
 }
 
 func TestHolm(t *testing.T) {
-	got := holm([]float64{0.01, 0.04, 0.03, math.NaN(), 0.005})
+	got := estimate.Holm([]float64{0.01, 0.04, 0.03, math.NaN(), 0.005})
 	want := []float64{0.03, 0.06, 0.06, math.NaN(), 0.02}
 	for i := range want {
 		if !(math.Abs(got[i]-want[i]) < 1e-12 || math.IsNaN(got[i]) && math.IsNaN(want[i])) {
-			t.Errorf("holm()[%d] = %v, want %v", i, got[i], want[i])
+			t.Errorf("Holm()[%d] = %v, want %v", i, got[i], want[i])
 		}
 	}
 }
@@ -160,13 +173,13 @@ func TestHolm(t *testing.T) {
 // In a design of three factors made of known effects, each contrast returns
 // the effect that went in.
 func TestThreeFactors(t *testing.T) {
-	table := &trialTable{factors: []string{"a", "b", "c", "seed"}}
+	table := design.NewTable([]string{"a", "b", "c", "seed"}, "seed")
 	for ia, a := range []string{"a0", "a1"} {
 		for ib, b := range []string{"b0", "b1"} {
 			for ic, c := range []string{"c0", "c1"} {
 				for s, noise := range []float64{0, 0.25, 0.5} {
 					y := 1 + 2*float64(ia) + 4*float64(ib) + 8*float64(ic) + 16*float64(ia*ib) + noise*float64(1+ia)
-					table.add(y, a, b, c, fmt.Sprint(s))
+					add(table, y, a, b, c, fmt.Sprint(s))
 				}
 			}
 		}
@@ -190,7 +203,7 @@ func TestThreeFactors(t *testing.T) {
 
 func TestMissingCellsAreNamed(t *testing.T) {
 	table := published(t, "rmsnorm", "derf", "dyt")
-	table.trials = slices.DeleteFunc(table.trials, func(x trial) bool { return x.levels[0] == "dyt" && x.levels[1] == "muon" })
+	table.Trials = slices.DeleteFunc(table.Trials, func(x design.Trial) bool { return labels(table, x)[0] == "dyt" && labels(table, x)[1] == "muon" })
 	r := analysed(t, table)
 	c := find(t, r, "interaction", "dyt: gap to rmsnorm under muon minus gap under adamw")
 	if c.Estimate != nil || !slices.Equal(c.Missing, []string{"dyt + muon"}) {
@@ -199,7 +212,7 @@ func TestMissingCellsAreNamed(t *testing.T) {
 	if derf := find(t, r, "interaction", "derf: gap to rmsnorm under muon minus gap under adamw"); derf.Estimate == nil {
 		t.Error("what does not need the empty cell is not estimated either")
 	}
-	if !strings.Contains(renderText(r.sections()), "Not estimable") {
+	if !strings.Contains(render.Text(render.Factorial(r).Sections), "Not estimable") {
 		t.Error("the text does not say what cannot be estimated")
 	}
 }
@@ -207,9 +220,9 @@ func TestMissingCellsAreNamed(t *testing.T) {
 // A diverged trial takes its cell out of every contrast, and is counted.
 func TestDivergedIsNoNumber(t *testing.T) {
 	table := published(t, "rmsnorm", "derf", "dyt")
-	for i, x := range table.trials {
-		if x.levels[0] == "dyt" && x.levels[1] == "muon" && x.levels[2] == "43" {
-			table.trials[i].diverged, table.trials[i].response = true, 0
+	for i, x := range table.Trials {
+		if labels(table, x)[0] == "dyt" && labels(table, x)[1] == "muon" && labels(table, x)[2] == "43" {
+			table.Trials[i].Diverged, table.Trials[i].Response = true, 0
 		}
 	}
 	r := analysed(t, table)
@@ -221,15 +234,15 @@ func TestDivergedIsNoNumber(t *testing.T) {
 		t.Error("what does not touch the diverged trial is not estimated either")
 	}
 	for _, want := range []string{"1 of 3 diverged", "Not estimable"} {
-		if !strings.Contains(renderText(r.sections()), want) {
-			t.Errorf("the text does not say %q:\n%s", want, renderText(r.sections()))
+		if !strings.Contains(render.Text(render.Factorial(r).Sections), want) {
+			t.Errorf("the text does not say %q:\n%s", want, render.Text(render.Factorial(r).Sections))
 		}
 	}
 }
 
 func TestOneReplicateGivesNoInterval(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
-	table.trials = slices.DeleteFunc(table.trials, func(x trial) bool { return x.levels[2] != "42" })
+	table.Trials = slices.DeleteFunc(table.Trials, func(x design.Trial) bool { return labels(table, x)[2] != "42" })
 	r := analysed(t, table)
 	for _, c := range r.Contrasts {
 		if c.Low != nil || c.P != nil || c.Estimate == nil {
@@ -243,7 +256,7 @@ func TestOneReplicateGivesNoInterval(t *testing.T) {
 
 func TestUnpairedSaysSo(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
-	table.trials = table.trials[:len(table.trials)-1] // the last cell lacks a seed
+	table.Trials = table.Trials[:len(table.Trials)-1] // the last cell lacks a seed
 	r := analysed(t, table)
 	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "unpaired") }) {
 		t.Errorf("warnings = %v, want one about unpaired cells", r.Warnings)
@@ -253,10 +266,10 @@ func TestUnpairedSaysSo(t *testing.T) {
 // Losses on different amounts of text are not called the same.
 func TestUnequalEvaluations(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
-	table.sized(1024)
-	table.sized(4096)
-	table.sized(2048)
-	text := strings.Join(strings.Fields(renderText(analysed(t, table).sections())), " ")
+	table.Evaluated(1024)
+	table.Evaluated(4096)
+	table.Evaluated(2048)
+	text := strings.Join(strings.Fields(render.Text(render.Factorial(analysed(t, table)).Sections)), " ")
 	if !strings.Contains(text, "evaluated on 1024 tokens and some on 4096") || strings.Contains(text, "the same for every trial") {
 		t.Errorf("the analysis says:\n%s", text)
 	}
@@ -266,18 +279,19 @@ func TestUnequalEvaluations(t *testing.T) {
 // version, so a change here needs a bump of it.
 func TestRendering(t *testing.T) {
 	table := published(t, "rmsnorm", "derf", "dyt")
-	table.sized(16384)
+	table.Evaluated(16384)
 	r := analysed(t, table)
-	rows, err := r.csv()
+	doc := render.Factorial(r)
+	rows, err := render.CSV(doc.Rows)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := &tableResult{Version: 1, Response: "val_loss", At: "final", Factors: table.factors}
-	for _, x := range table.trials {
-		list.Trials = append(list.Trials, newTableTrial(x))
+	list := answer.Table{Version: 1, Response: "val_loss", At: "final", Factors: table.Names()}
+	for _, x := range table.Trials {
+		list.Trials = append(list.Trials, answer.TableTrial{Levels: labels(table, x), Step: x.Step, Value: &x.Response})
 	}
 	for name, got := range map[string]string{
-		"published.txt": renderText(r.sections()), "published.md": renderMarkdown(r.sections()), "published-result.csv": rows, "published-trials.txt": renderText(list.sections()),
+		"published.txt": render.Text(doc.Sections), "published.md": render.Markdown(doc.Sections), "published-result.csv": rows, "published-trials.txt": render.Text(render.Table(list).Sections),
 	} {
 		path := "testdata/golden/" + name
 		if *update {
@@ -308,7 +322,7 @@ func TestPick(t *testing.T) {
 		{"val_loss", finalStep, record.Row{Step: 150, Name: "val_loss", Value: 2.5}, ""},
 		{"val_loss", at("string", "best"), record.Row{Step: 100, Name: "val_loss", Value: 2}, ""},
 		{"val_loss", at("number", "50"), record.Row{Step: 50, Name: "val_loss", Value: 3}, ""},
-		{"val_loss", at("number", "60"), record.Row{}, "was not taken at step 60"},
+		{"val_loss", at("number", "60"), record.Row{}, "has no value at step 60"},
 		{"accuracy", finalStep, record.Row{}, "it has train_loss, val_loss"},
 	} {
 		got, err := pick(rows, tt.metric, tt.at)

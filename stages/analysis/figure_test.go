@@ -6,9 +6,12 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
 )
 
 type memory struct{ *bytes.Buffer }
@@ -17,17 +20,15 @@ type memory struct{ *bytes.Buffer }
 func (memory) Close() error { return nil }
 
 // drawn renders a result's figures.
-func drawn(t *testing.T, r illustrated) map[string]*bytes.Buffer {
+func drawn(t *testing.T, r answer.Result) map[string]*bytes.Buffer {
 	t.Helper()
 	out := make(map[string]*bytes.Buffer)
 	env := &pipeline.Env{Create: func(name string) (io.WriteCloser, error) {
 		out[name] = new(bytes.Buffer)
 		return memory{out[name]}, nil
 	}}
-	for _, f := range r.figures() {
-		if err := writeFigure(env, f); err != nil {
-			t.Fatal(err)
-		}
+	if err := render.Write(env, r, render.Factorial(r)); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
@@ -62,10 +63,12 @@ func TestFigures(t *testing.T) {
 // nothing is left, nothing is drawn.
 func TestFiguresOfWhatIsMissing(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
-	for i := range table.trials {
-		table.trials[i].diverged = true
+	for i := range table.Trials {
+		table.Trials[i].Diverged = true
 	}
-	if got := drawn(t, analysed(t, table)); len(got) != 0 {
-		t.Errorf("%d figures of nothing", len(got))
+	for name := range drawn(t, analysed(t, table)) {
+		if ext := filepath.Ext(name); ext == ".svg" || ext == ".png" {
+			t.Errorf("%s shows nothing", name)
+		}
 	}
 }

@@ -1,22 +1,24 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
+	"ablate/stages/record"
 )
 
 // Mechanism is analysis "mechanism": what the probes saw, by cell, layer and
@@ -27,9 +29,6 @@ type Mechanism struct {
 	Site      string          `hcl:"site,optional" doc:"Where in a layer, as the end of the probe's path: \"ffn\", \"attention\", \"ffn.down\"."`
 	Replicate string          `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell; they are averaged."`
 }
-
-// probesName is the artifact of a trial that holds what its probes saw.
-const probesName = "probes"
 
 // Validate implements pipeline.Stage.
 func (a *Mechanism) Validate() diag.List {
@@ -47,7 +46,7 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	items := make([]cache.Value, len(trials))
 	for i, t := range trials {
-		p, ok := t.Artifact(probesName)
+		p, ok := t.Artifact(record.Probes)
 		if !ok {
 			return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No probes", "%s took no probes: give its train stage probe { every = … }.", t.Address).Err()
 		}
@@ -65,40 +64,44 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
-	r := &mechanismResult{Version: 2, Quantity: a.Quantity, Site: a.Site}
-	for _, in := range env.Inputs.Refs["trials"] {
-		if err := a.read(env, in, r); err != nil {
+	inputs := env.Inputs.Refs["trials"]
+	t := newTable(inputs, a.Replicate)
+	for _, in := range inputs {
+		t.Add(design.Trial{}, levelsOf(in)...)
+	}
+	d := design.New(t, a.Replicate)
+	p := &probes{Mechanism: answer.Mechanism{Version: 2, Quantity: a.Quantity, Site: a.Site}, cells: make(map[int]int)}
+	for i, in := range inputs {
+		cell := d.CellOf(t, i)
+		err := a.eachProbe(env, in, func(step, layer int, value float64) {
+			p.add(cell, d.CellName(d.Cells[cell].Levels), step, layer, value)
+		})
+		if err != nil {
 			return err
 		}
 	}
-	if len(r.Cells) == 0 {
-		return diag.Errorf(diag.Path{"quantity"}, "No such quantity", "No probe took %q at %q. Look at a trial's probes with ablate show.", a.Quantity, a.Site).Err()
+	if len(p.Cells) == 0 {
+		return diag.Errorf(diag.Path{"quantity"}, "No such quantity", "No probe recorded %q at %q. ablate show lists the probes of a trial.", a.Quantity, a.Site).Err()
 	}
-	r.average()
-	return write(env, r)
+	p.average()
+	return render.Write(env, p.Mechanism, render.Mechanism(p.Mechanism))
 }
 
-// layerPath finds the layer's number and the site in a probe's path.
+// layerPath finds the number of the layer and the site in the path of a probe.
 var layerPath = regexp.MustCompile(`^layers\.(\d+)\.(?:norm\.)?(.+)$`)
 
-func (a *Mechanism) read(env *pipeline.Env, in pipeline.Input, r *mechanismResult) error {
-	f, err := env.Open(in.Digest(probesName))
+// eachProbe reads what the probes of a trial recorded at the analysis's site.
+func (a *Mechanism) eachProbe(env *pipeline.Env, in pipeline.Input, do func(step, layer int, value float64)) error {
+	f, err := env.Open(in.Digest(record.Probes))
 	if err != nil {
 		return fmt.Errorf("reading the probes of %s: %w", in.Address, err)
 	}
 	defer f.Close()
-	var levels []string
-	for _, x := range in.Factors {
-		if x.Name != a.Replicate {
-			levels = append(levels, x.Label)
-		}
-	}
-	cell := strings.Join(levels, " + ")
 	rows := csv.NewReader(f)
 	rows.ReuseRecord = true
 	for {
 		row, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -111,127 +114,49 @@ func (a *Mechanism) read(env *pipeline.Env, in pipeline.Input, r *mechanismResul
 		step, err1 := strconv.Atoi(row[0])
 		layer, err2 := strconv.Atoi(m[1])
 		value, err3 := strconv.ParseFloat(row[3], 64)
-		if err1 != nil || err2 != nil || err3 != nil {
-			return fmt.Errorf("reading the probes of %s: the row %v is none of theirs", in.Address, row)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return fmt.Errorf("reading the probes of %s: row %v: %w", in.Address, row, err)
 		}
-		r.add(strings.Clone(cell), step, layer, value)
+		do(step, layer, value)
 	}
 }
 
-// mechanismResult is what the probes saw, averaged over replicates.
-type mechanismResult struct {
-	Version  int             `json:"version"`
-	Quantity string          `json:"quantity"`
-	Site     string          `json:"site"`
-	Layers   int             `json:"layers"`
-	Cells    []mechanismCell `json:"cells"`
+// probes is a mechanism's answer while it is read.
+type probes struct {
+	answer.Mechanism
+	cells map[int]int // by index of the design's cell, that of the answer's
 }
 
-type mechanismCell struct {
-	Name   string           `json:"cell"`
-	Points []mechanismPoint `json:"points"` // by step, then layer
-}
-
-type mechanismPoint struct {
-	Step  int     `json:"step"`
-	Layer int     `json:"layer"`
-	Value float64 `json:"value"`
-	N     int     `json:"n"`
-}
-
-func (r *mechanismResult) add(cell string, step, layer int, value float64) {
-	i := slices.IndexFunc(r.Cells, func(c mechanismCell) bool { return c.Name == cell })
-	if i < 0 {
-		i = len(r.Cells)
-		r.Cells = append(r.Cells, mechanismCell{Name: cell})
+func (p *probes) add(cell int, name string, step, layer int, value float64) {
+	i, ok := p.cells[cell]
+	if !ok {
+		i = len(p.Cells)
+		p.cells[cell] = i
+		p.Cells = append(p.Cells, answer.MechanismCell{Name: name})
 	}
-	r.Layers = max(r.Layers, layer+1)
-	r.Cells[i].Points = append(r.Cells[i].Points, mechanismPoint{step, layer, value, 1})
+	p.Layers = max(p.Layers, layer+1)
+	p.Cells[i].Points = append(p.Cells[i].Points, answer.MechanismPoint{Step: step, Layer: layer, Value: value, N: 1})
 }
 
-// average joins the replicates of a point.
-func (r *mechanismResult) average() {
-	for i := range r.Cells {
-		c := &r.Cells[i]
-		slices.SortStableFunc(c.Points, func(a, b mechanismPoint) int {
-			if a.Step != b.Step {
-				return a.Step - b.Step
-			}
-			return a.Layer - b.Layer
+// average joins the replicates of each point.
+func (p *probes) average() {
+	for i := range p.Cells {
+		c := &p.Cells[i]
+		slices.SortStableFunc(c.Points, func(a, b answer.MechanismPoint) int {
+			return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Layer, b.Layer))
 		})
-		var out []mechanismPoint
-		for _, p := range c.Points {
-			if k := len(out) - 1; k >= 0 && out[k].Step == p.Step && out[k].Layer == p.Layer {
-				out[k].Value += p.Value
+		var out []answer.MechanismPoint
+		for _, x := range c.Points {
+			if k := len(out) - 1; k >= 0 && out[k].Step == x.Step && out[k].Layer == x.Layer {
+				out[k].Value += x.Value
 				out[k].N++
 				continue
 			}
-			out = append(out, p)
+			out = append(out, x)
 		}
 		for k := range out {
 			out[k].Value /= float64(out[k].N)
 		}
 		c.Points = out
 	}
-}
-
-// last is a cell's points at its last step, by layer.
-func (c mechanismCell) last() []mechanismPoint {
-	step := c.Points[len(c.Points)-1].Step
-	return slices.DeleteFunc(slices.Clone(c.Points), func(p mechanismPoint) bool { return p.Step != step })
-}
-
-func (r *mechanismResult) title() string {
-	return fmt.Sprintf("%s at %s", strings.ReplaceAll(r.Quantity, "_", " "), r.Site)
-}
-
-func (r *mechanismResult) sections() []section {
-	g := &grid{right: []bool{false}}
-	head := []string{"cell"}
-	for l := range r.Layers {
-		head, g.right = append(head, fmt.Sprintf("layer %d", l)), append(g.right, true)
-	}
-	g.add(head...)
-	step := 0
-	for _, c := range r.Cells {
-		line := make([]string, r.Layers+1)
-		line[0] = c.Name
-		for _, p := range c.last() {
-			line[p.Layer+1], step = strings.Replace(strconv.FormatFloat(p.Value, 'g', 4, 64), "-", "−", 1), p.Step
-		}
-		g.add(line...)
-	}
-	return []section{{title: fmt.Sprintf("%s at step %d, mean of replicates", r.title(), step), grid: g}}
-}
-
-func (r *mechanismResult) csv() (string, error) {
-	rows := [][]string{{"cell", "step", "layer", r.Quantity, "n"}}
-	for _, c := range r.Cells {
-		for _, p := range c.Points {
-			rows = append(rows, []string{c.Name, strconv.Itoa(p.Step), strconv.Itoa(p.Layer), exact(&p.Value), strconv.Itoa(p.N)})
-		}
-	}
-	return csvOf(rows)
-}
-
-// figures draws the last layer, where the paper sees the cells part, and all of
-// them as heat maps.
-func (r *mechanismResult) figures() []figure {
-	p := newPlot("step", fmt.Sprintf("%s, layer %d", r.title(), r.Layers-1))
-	for i, c := range r.Cells {
-		var w whiskers
-		for _, x := range c.Points {
-			if x.Layer == r.Layers-1 {
-				w.XYs = append(w.XYs, plotter.XY{X: float64(x.Step), Y: x.Value})
-			}
-		}
-		if len(w.XYs) > 0 {
-			course(p, i, c.Name, w)
-		}
-	}
-	out := []figure{{name: "mechanism", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Cells)}}
-	if f, ok := r.heat(); ok {
-		out = append(out, f)
-	}
-	return out
 }

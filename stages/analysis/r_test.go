@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"ablate/hcl/addr"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/answer"
 )
 
 // readCSV reads a file of testdata/r.
@@ -28,11 +29,12 @@ func readCSV(t *testing.T, name string) [][]string {
 }
 
 // fromR loads a design that R made. loose takes its rows as unpaired.
-func fromR(t *testing.T, design string, loose bool) *trialTable {
+func fromR(t *testing.T, name string, loose bool) *design.Table {
 	t.Helper()
-	rows := readCSV(t, design+".csv")
+	rows := readCSV(t, name+".csv")
 	last := len(rows[0]) - 1
-	table := &trialTable{factors: slices.Clone(rows[0][:last]), loose: loose}
+	table := design.NewTable(slices.Clone(rows[0][:last]), "r")
+	table.Unpaired = loose
 	for i, r := range rows[1:] {
 		y, err := strconv.ParseFloat(r[last], 64)
 		if err != nil {
@@ -42,11 +44,7 @@ func fromR(t *testing.T, design string, loose bool) *trialTable {
 		if loose {
 			levels[last-1] = strconv.Itoa(i)
 		}
-		x := trial{levels: levels, response: y}
-		for _, l := range levels {
-			x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
-		}
-		table.trials = append(table.trials, x)
+		add(table, y, levels...)
 	}
 	return table
 }
@@ -54,22 +52,22 @@ func fromR(t *testing.T, design string, loose bool) *trialTable {
 // TestAgainstR compares with what R's lm and t.test say of the same data; the
 // script that made both is testdata/r/make.R.
 func TestAgainstR(t *testing.T) {
-	results := make(map[string]*result)
-	for design, loose := range map[string]bool{"blocked": false, "threeway": false, "classical": true, "unbalanced": true, "oneway": true,
+	results := make(map[string]answer.Result)
+	for name, loose := range map[string]bool{"blocked": false, "threeway": false, "classical": true, "unbalanced": true, "oneway": true,
 		"smallest": false, "offset": false, "threeway-unbalanced": true, "lopsided": true, "tiny": true} {
 		f := &Factorial{Response: "y", At: finalStep, Replicate: "r", Confidence: 0.95}
-		results[design] = f.analyse(fromR(t, design, loose))
+		results[name] = f.analyse(fromR(t, name, loose), "r")
 	}
 	compared := 0
 	for _, row := range readCSV(t, "answers.csv")[1:] {
-		design, kind, name, field := row[0], row[1], row[2], row[3]
+		from, kind, name, field := row[0], row[1], row[2], row[3]
 		want, err := strconv.ParseFloat(row[4], 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := pickNumber(t, results[design], kind, name, field)
+		got := pickNumber(t, results[from], kind, name, field)
 		if math.Abs(got-want) > 1e-6*math.Max(math.Abs(want), 1e-9) {
-			t.Errorf("%s %s %s: %s = %.12g, and R says %.12g", design, kind, name, field, got, want)
+			t.Errorf("%s %s %s: %s = %.12g, and R says %.12g", from, kind, name, field, got, want)
 		}
 		compared++
 	}
@@ -78,7 +76,7 @@ func TestAgainstR(t *testing.T) {
 	}
 }
 
-func pickNumber(t *testing.T, r *result, kind, name, field string) float64 {
+func pickNumber(t *testing.T, r answer.Result, kind, name, field string) float64 {
 	t.Helper()
 	value := func(p *float64) float64 {
 		if p == nil {
@@ -87,7 +85,7 @@ func pickNumber(t *testing.T, r *result, kind, name, field string) float64 {
 		return *p
 	}
 	if kind == "anova" {
-		i := slices.IndexFunc(r.Anova, func(l resultAnova) bool { return l.Name == name })
+		i := slices.IndexFunc(r.Anova, func(l answer.Anova) bool { return l.Name == name })
 		if i < 0 {
 			t.Fatalf("no line %s in %+v (%v)", name, r.Anova, r.Warnings)
 		}

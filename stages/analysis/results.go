@@ -10,6 +10,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/design"
 )
 
 // resultsName is the artifact of a table of finished runs.
@@ -21,7 +22,15 @@ type results interface {
 	ReplicateName() string // "" for none
 }
 
-// asResults reports whether an analysis rests on one table of results.
+// resultRow is one line of its artifact.
+type resultRow struct {
+	Levels []string           `json:"levels"` // parallel to FactorNames
+	Values map[string]float64 `json:"values"`
+	None   map[string]string  `json:"none"` // responses without a number: the run diverged
+	Row    string             `json:"row"`  // file and line
+}
+
+// asResults reports whether an analysis has one table of results as its input.
 func asResults(in []pipeline.Input) (results, bool) {
 	if len(in) != 1 {
 		return nil, false
@@ -30,65 +39,91 @@ func asResults(in []pipeline.Input) (results, bool) {
 	return r, ok
 }
 
-// checkSources refuses mixtures, and data that is no table of results.
+// unnumbered is the replicate of a table that has none: every row is one.
+const unnumbered = "row"
+
+// replicateOf is the name of a table's replicate.
+func replicateOf(r results) string {
+	if name := r.ReplicateName(); name != "" {
+		return name
+	}
+	return unnumbered
+}
+
+// checkSources refuses mixed sources, and data that is no table of results.
 func checkSources(in []pipeline.Input) diag.List {
 	for _, i := range in {
 		_, isTable := i.Stage.(results)
 		switch {
 		case i.Address.Stage.Block == "data" && !isTable:
-			return diag.Errorf(diag.Path{"trials"}, "Not trials", "%s holds text, not finished runs: there is data \"results\" for those.", i.Address)
+			return diag.Errorf(diag.Path{"trials"}, "Not trials", "%s holds text, not finished runs. Declare those as data \"results\".", i.Address)
 		case isTable && len(in) > 1:
-			return diag.Errorf(diag.Path{"trials"}, "Different sources", "%s stands alone: an analysis takes either trials or one table of results.", i.Address)
+			return diag.Errorf(diag.Path{"trials"}, "Different sources", "%s cannot be combined: an analysis takes either trials or one table of results.", i.Address)
 		}
 	}
-	return nil
+	if _, ok := asResults(in); ok || len(in) == 0 {
+		return nil
+	}
+	return sameFactors(in)
 }
 
-// readResults builds the trial table from a table of finished runs.
-func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string) (*trialTable, error) {
+// eachResult reads the rows of a table of results.
+func eachResult(env *pipeline.Env, in pipeline.Input, do func(resultRow) error) error {
 	f, err := env.Open(in.Digest(resultsName))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+		return fmt.Errorf("reading %s: %w", in.Address, err)
 	}
 	defer f.Close()
-	t := &trialTable{factors: r.FactorNames(), loose: r.ReplicateName() == ""}
-	if t.loose {
-		t.factors = append(t.factors, looseReplicate)
-	}
 	dec := json.NewDecoder(bufio.NewReader(f))
 	for {
-		var row struct {
-			Levels []string           `json:"levels"`
-			Values map[string]float64 `json:"values"`
-			None   map[string]string  `json:"none"`
-			Row    string             `json:"row"`
-		}
+		var row resultRow
 		err := dec.Decode(&row)
 		if errors.Is(err, io.EOF) {
-			return t, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+			return fmt.Errorf("reading %s: %w", in.Address, err)
 		}
+		if err := do(row); err != nil {
+			return err
+		}
+	}
+}
+
+// readResults builds a table of one response from finished runs.
+func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string) (*design.Table, error) {
+	t := newResultsTable(r)
+	err := eachResult(env, in, func(row resultRow) error {
 		value, ok := row.Values[metric]
 		_, diverged := row.None[metric]
 		if !ok && !diverged {
-			return nil, diag.Errorf(diag.Path{"response"}, "No such response",
+			return diag.Errorf(diag.Path{"response"}, "No such response",
 				"%s has no response %q; it has %s.", in.Address, metric, join(append(sortedKeys(row.Values), sortedKeys(row.None)...))).Err()
 		}
 		switch name := r.ReplicateName(); {
 		case name == "":
 			row.Levels = append(row.Levels, row.Row)
 		case row.Levels[len(row.Levels)-1] == row.Row:
-			t.loose, t.unnumbered = true, name
+			t.Unpaired, t.Lacks = true, name
 		}
-		x := trial{levels: row.Levels, response: value, diverged: diverged}
-		for _, l := range row.Levels {
-			x.ids = append(x.ids, addr.Level{Kind: "string", Text: l})
+		levels := make([]design.Level, len(row.Levels))
+		for i, l := range row.Levels {
+			levels[i] = design.Level{ID: addr.Level{Kind: "string", Text: l}, Label: l}
 		}
-		t.trials = append(t.trials, x)
-	}
+		t.Add(design.Trial{Response: value, Diverged: diverged}, levels...)
+		return nil
+	})
+	return t, err
 }
 
-// looseReplicate stands for the replicate of rows that nothing pairs.
-const looseReplicate = "row"
+// newResultsTable is an empty table for finished runs. Its last column is the
+// replicate, which may have the name of a factor.
+func newResultsTable(r results) *design.Table {
+	names := r.FactorNames()
+	if r.ReplicateName() == "" {
+		names = append(names, unnumbered)
+	}
+	t := design.NewTable(names, "")
+	t.Replicate, t.Unpaired = len(names)-1, r.ReplicateName() == ""
+	return t
+}

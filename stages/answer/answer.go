@@ -3,17 +3,11 @@
 package answer
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"ablate/cache"
 )
-
-// Term is one level against another.
-type Term struct{ Factor, Level, Baseline string }
 
 // Line is one number of an analysis for other programs. Absent numbers
 // are null.
@@ -42,34 +36,6 @@ type Line struct {
 	Planned    bool     `json:"planned,omitempty"`
 }
 
-// Result is what programs may know of an analysis's result.
-type Result struct {
-	Cells []struct {
-		Levels   []string
-		N        int
-		Mean, SD *float64
-	}
-	Anova []struct {
-		Name       string
-		SS         float64
-		DF         float64
-		F, P       *float64
-		Eta2       *float64
-		PartialEta *float64 `json:"partial_eta2"`
-		Omega2     *float64
-	}
-	AnovaBy   string `json:"anova_method"`
-	Contrasts []struct {
-		Line
-		DF     *float64 `json:"df"`
-		Terms  []Term
-		At     map[string]string
-		Simple bool
-	}
-
-	Digest cache.Digest
-}
-
 // Lines turns a result into lines for programs.
 func (r Result) Lines() []Line {
 	var out []Line
@@ -82,8 +48,9 @@ func (r Result) Lines() []Line {
 		out = append(out, l)
 	}
 	for _, c := range r.Contrasts {
-		l := c.Line
-		l.DF = []float64{}
+		l := Line{Kind: c.Kind, Name: c.Name, Estimate: c.Estimate, Low: c.Low, High: c.High, DF: []float64{}, P: c.P,
+			PHolm: c.PHolm, N: c.N, Method: c.Method, HalfWidth: c.Half, Detectable: c.Detect,
+			BootLow: c.BootLow, BootHigh: c.BootHigh, Missing: c.Missing, Planned: c.Planned}
 		if c.DF != nil {
 			l.DF = append(l.DF, *c.DF)
 		}
@@ -97,13 +64,6 @@ func (r Result) Lines() []Line {
 		}
 	}
 	return out
-}
-
-// Parse reads the document that an analysis stored as its result.
-func Parse(raw []byte, digest cache.Digest) (r Result, err error) {
-	err = json.Unmarshal(raw, &r)
-	r.Digest = digest
-	return r, err
 }
 
 // contrastName is a contrast's name for programs: "norm: derf - rmsnorm @

@@ -1,0 +1,250 @@
+package design
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ablate/hcl/addr"
+	"ablate/stages/answer"
+)
+
+// Contrast is a linear combination of cell means.
+type Contrast struct {
+	Kind    string // gap, main, interaction or declared
+	Name    string
+	Weights map[int]float64 // by index of the cell
+	Missing []string        // cells without a mean that it needs
+	Terms   []answer.Term   // what is compared: one level for a gap, two for an interaction
+	At      map[string]string
+	Simple  bool // a gap at the baseline of all other factors
+}
+
+// Contrasts lists what a factorial estimates: gaps to the baseline level, main
+// effects, and two-way interactions.
+func (d *Design) Contrasts() []Contrast {
+	out := d.gaps()
+	if len(d.Factors) > 1 {
+		out = append(out, d.mains()...)
+		out = append(out, d.interactions()...)
+	}
+	return out
+}
+
+// gaps compares each level with its factor's baseline: at every level of the
+// other factor in a design of two, at the baseline of the others in larger ones.
+func (d *Design) gaps() []Contrast {
+	var out []Contrast
+	for i, f := range d.Factors {
+		for l := range f.Levels {
+			if l == f.Baseline {
+				continue
+			}
+			for _, others := range d.settings(i) {
+				c := Contrast{Kind: "gap", Name: d.gapName(i, l, others), Terms: []answer.Term{d.term(i, l)},
+					At: d.setting(others, i), Simple: d.atBaseline(others, i)}
+				d.addDifference(&c, i, l, others, 1)
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// term says which level of a factor is compared with which.
+func (d *Design) term(i, l int) answer.Term {
+	f := d.Factors[i]
+	return answer.Term{Factor: f.Name, Level: f.Labels[l], Baseline: f.Labels[f.Baseline]}
+}
+
+// setting is the labels of the levels of all factors but one.
+func (d *Design) setting(levels []int, compared int) map[string]string {
+	out := make(map[string]string)
+	for i, f := range d.Factors {
+		if i != compared {
+			out[f.Name] = f.Labels[levels[i]]
+		}
+	}
+	return out
+}
+
+// atBaseline reports whether all factors but one are at their baseline.
+func (d *Design) atBaseline(levels []int, compared int) bool {
+	for i, f := range d.Factors {
+		if i != compared && levels[i] != f.Baseline {
+			return false
+		}
+	}
+	return true
+}
+
+// settings lists the levels at which a factor's gaps are taken. The caller sets
+// the factor's own level.
+func (d *Design) settings(i int) [][]int {
+	base := d.baseline()
+	if len(d.Factors) != 2 {
+		return [][]int{base}
+	}
+	other := 1 - i
+	var out [][]int
+	for l := range d.Factors[other].Levels {
+		s := slices.Clone(base)
+		s[other] = l
+		out = append(out, s)
+	}
+	return out
+}
+
+// baseline is the baseline level of every factor.
+func (d *Design) baseline() []int {
+	out := make([]int, len(d.Factors))
+	for j, f := range d.Factors {
+		out[j] = f.Baseline
+	}
+	return out
+}
+
+func (d *Design) gapName(i, l int, others []int) string {
+	f := d.Factors[i]
+	name := f.Labels[l] + " − " + f.Labels[f.Baseline]
+	var at []string
+	for j, o := range others {
+		if j != i {
+			at = append(at, d.Factors[j].Labels[o])
+		}
+	}
+	if len(at) > 0 {
+		name += " at " + strings.Join(at, ", ")
+	}
+	return name
+}
+
+// addDifference adds weight × (level l of factor i − its baseline), with the
+// other factors at the given levels.
+func (d *Design) addDifference(c *Contrast, i, l int, others []int, weight float64) {
+	levels := slices.Clone(others)
+	levels[i] = l
+	d.addCell(c, levels, weight)
+	levels[i] = d.Factors[i].Baseline
+	d.addCell(c, levels, -weight)
+}
+
+func (d *Design) addCell(c *Contrast, levels []int, weight float64) {
+	cell := d.At(levels)
+	switch {
+	case cell < 0:
+		c.Missing = append(c.Missing, d.CellName(levels))
+		return
+	case !d.Cells[cell].Complete():
+		c.Missing = append(c.Missing, fmt.Sprintf("%s (%s)", d.CellName(levels), d.Cells[cell].Rate()))
+		return
+	}
+	if c.Weights == nil {
+		c.Weights = make(map[int]float64)
+	}
+	c.Weights[cell] += weight
+}
+
+// mains averages each level's gap over all combinations of the other factors
+// with equal weights.
+func (d *Design) mains() []Contrast {
+	var out []Contrast
+	for i, f := range d.Factors {
+		for l := range f.Levels {
+			if l == f.Baseline {
+				continue
+			}
+			c := Contrast{Kind: "main", Name: f.Labels[l] + " − " + f.Labels[f.Baseline], Terms: []answer.Term{d.term(i, l)}}
+			all := d.Combinations(i)
+			for _, others := range all {
+				d.addDifference(&c, i, l, others, 1/float64(len(all)))
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// interactions compares gaps: the gap of a level of one factor at a level of
+// another, minus the gap at the other's baseline, averaged over the rest. The
+// gap is that of the factor with more levels, or of the first.
+func (d *Design) interactions() []Contrast {
+	var out []Contrast
+	for i := range d.Factors {
+		for j := i + 1; j < len(d.Factors); j++ {
+			a, b := i, j
+			if len(d.Factors[b].Levels) > len(d.Factors[a].Levels) {
+				a, b = b, a
+			}
+			out = append(out, d.interactionsOf(a, b)...)
+		}
+	}
+	return out
+}
+
+func (d *Design) interactionsOf(a, b int) []Contrast {
+	var out []Contrast
+	fa, fb := d.Factors[a], d.Factors[b]
+	for la := range fa.Levels {
+		for lb := range fb.Levels {
+			if la == fa.Baseline || lb == fb.Baseline {
+				continue
+			}
+			c := Contrast{Kind: "interaction", Name: fmt.Sprintf("%s: gap to %s under %s minus gap under %s",
+				fa.Labels[la], fa.Labels[fa.Baseline], fb.Labels[lb], fb.Labels[fb.Baseline]),
+				Terms: []answer.Term{d.term(a, la), d.term(b, lb)}}
+			rest := d.Combinations(a, b)
+			for _, others := range rest {
+				w := 1 / float64(len(rest))
+				others[b] = lb
+				d.addDifference(&c, a, la, others, w)
+				others[b] = fb.Baseline
+				d.addDifference(&c, a, la, others, -w)
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Side is a group of cells in a declared contrast, with its sign.
+type Side struct {
+	Levels map[string]addr.Level // by factor; the contrast averages over the others
+	Sign   float64
+}
+
+// Declared builds a contrast that the study declares. All its levels exist.
+func (d *Design) Declared(name string, sides []Side) Contrast {
+	out := Contrast{Kind: "declared", Name: name}
+	for _, s := range sides {
+		cells := [][]int{make([]int, len(d.Factors))}
+		for i, f := range d.Factors {
+			var levels []int
+			if l, fixed := s.Levels[f.Name]; fixed {
+				levels = Match(f.Levels, l)[:1]
+			} else {
+				for j := range f.Levels {
+					levels = append(levels, j)
+				}
+			}
+			var next [][]int
+			for _, cell := range cells {
+				for _, l := range levels {
+					x := slices.Clone(cell)
+					x[i] = l
+					next = append(next, x)
+				}
+			}
+			cells = next
+		}
+		for _, cell := range cells {
+			d.addCell(&out, cell, s.Sign/float64(len(cells)))
+		}
+	}
+	for i, w := range out.Weights { // a cell that stands on both sides
+		if w == 0 {
+			delete(out.Weights, i)
+		}
+	}
+	return out
+}

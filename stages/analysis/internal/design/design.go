@@ -1,0 +1,165 @@
+package design
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Factor is one factor of a design.
+type Factor struct {
+	Name     string
+	Levels   []Level  // in order of first appearance
+	Labels   []string // of the levels, all different
+	Baseline int      // the level that gaps are measured from
+}
+
+// Cell is the trials of one combination of levels.
+type Cell struct {
+	Levels     []int     // by factor
+	Replicates []int     // of the trials with a response, in their order
+	Values     []float64 // their responses
+	Diverged   int       // further trials, without a response
+
+	byReplicate map[int]float64
+}
+
+// Complete reports whether the cell has a mean: it has trials, and none
+// diverged.
+func (c *Cell) Complete() bool { return len(c.Values) > 0 && c.Diverged == 0 }
+
+// Value is the response of a replicate.
+func (c *Cell) Value(replicate int) (v float64, ok bool) {
+	v, ok = c.byReplicate[replicate]
+	return v, ok
+}
+
+// Rate says how many of the cell's trials diverged.
+func (c *Cell) Rate() string {
+	return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+len(c.Values))
+}
+
+// Design is the trials of a table by cell.
+type Design struct {
+	Factors    []Factor
+	Cells      []*Cell
+	Replicate  string   // the name of the replicate
+	Replicates []string // their labels
+	Paired     bool     // equal replicates of two cells have something in common
+	Doubled    []string // cells with two trials of one replicate
+
+	byLevels map[string]int
+}
+
+// New sorts the trials of a table into cells. replicate is what the replicate
+// is called, also where the table has no column for it.
+func New(t *Table, replicate string) *Design {
+	var columns []int
+	for i := range t.Columns {
+		if i != t.Replicate {
+			columns = append(columns, i)
+		}
+	}
+	return sorted(t, replicate, columns)
+}
+
+// sorted is the design of some of a table's columns.
+func sorted(t *Table, replicate string, columns []int) *Design {
+	d := &Design{byLevels: make(map[string]int), Replicate: replicate, Paired: !t.Unpaired}
+	levels := make([]Column, len(columns))
+	numbers := &Column{}
+	for _, x := range t.Trials {
+		at := make([]int, len(columns))
+		for f, i := range columns {
+			at[f] = levels[f].Index(t.Columns[i].Levels[x.Levels[i]])
+		}
+		number := 0
+		if t.Replicate >= 0 {
+			number = numbers.Index(t.Columns[t.Replicate].Levels[x.Levels[t.Replicate]])
+		} else {
+			numbers.Index(Level{})
+		}
+		d.add(at, number, x)
+	}
+	for f, i := range columns {
+		d.Factors = append(d.Factors, Factor{Name: t.Columns[i].Name, Levels: levels[f].Levels, Labels: Labels(levels[f].Levels)})
+	}
+	d.Replicates = Labels(numbers.Levels)
+	for i, name := range d.Doubled { // known only now that levels have labels
+		d.Doubled[i] = d.CellName(d.Cells[d.byLevels[name]].Levels)
+	}
+	return d
+}
+
+func (d *Design) add(levels []int, replicate int, x Trial) {
+	key := fmt.Sprint(levels)
+	i, ok := d.byLevels[key]
+	if !ok {
+		i = len(d.Cells)
+		d.byLevels[key] = i
+		d.Cells = append(d.Cells, &Cell{Levels: levels, byReplicate: make(map[int]float64)})
+	}
+	c := d.Cells[i]
+	if x.Diverged {
+		c.Diverged++
+		return
+	}
+	if _, twice := c.byReplicate[replicate]; twice {
+		d.Doubled = append(d.Doubled, key)
+		return
+	}
+	c.byReplicate[replicate] = x.Response
+	c.Replicates = append(c.Replicates, replicate)
+	c.Values = append(c.Values, x.Response)
+}
+
+// CellName joins the labels of a cell's levels.
+func (d *Design) CellName(levels []int) string {
+	parts := make([]string, len(levels))
+	for i, l := range levels {
+		parts[i] = d.Factors[i].Labels[l]
+	}
+	return strings.Join(parts, " + ")
+}
+
+// At returns the index of a cell, or -1.
+func (d *Design) At(levels []int) int {
+	if i, ok := d.byLevels[fmt.Sprint(levels)]; ok {
+		return i
+	}
+	return -1
+}
+
+// CellOf returns the index of the cell of the table's i-th trial.
+func (d *Design) CellOf(t *Table, i int) int {
+	x := t.Trials[i]
+	levels := make([]int, 0, len(d.Factors))
+	for j, c := range t.Columns {
+		if j != t.Replicate {
+			id := c.Levels[x.Levels[j]].ID
+			levels = append(levels, slices.IndexFunc(d.Factors[len(levels)].Levels, func(l Level) bool { return l.ID == id }))
+		}
+	}
+	return d.At(levels)
+}
+
+// Combinations lists all levels of the factors that are not fixed; those of
+// fixed ones are 0.
+func (d *Design) Combinations(fixed ...int) [][]int {
+	out := [][]int{make([]int, len(d.Factors))}
+	for j, f := range d.Factors {
+		if slices.Contains(fixed, j) {
+			continue
+		}
+		var next [][]int
+		for _, s := range out {
+			for l := range f.Levels {
+				t := slices.Clone(s)
+				t[j] = l
+				next = append(next, t)
+			}
+		}
+		out = next
+	}
+	return out
+}

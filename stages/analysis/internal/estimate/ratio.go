@@ -1,0 +1,139 @@
+package estimate
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"ablate/stages/analysis/internal/design"
+)
+
+// Ratio is a ratio of two gaps with its interval; NaN for what cannot be
+// computed. Why says what is missing, "" for nothing.
+type Ratio struct {
+	Value, Low, High float64
+	N                int
+	Why              RatioProblem
+}
+
+// RatioProblem is a reason why a ratio has no value or no interval.
+type RatioProblem int
+
+// Reasons why a ratio is incomplete.
+const (
+	RatioComplete  RatioProblem = iota
+	RatioDiverged               // some trials of a cell diverged
+	RatioNoGap                  // the denominator is zero
+	RatioOneTrial               // a cell has one trial
+	RatioUnbounded              // the denominator may be zero, so the interval has no bounds
+)
+
+// Fieller is the share (lost − x) / (lost − base) of means with Fieller's
+// interval. Cells with the same replicates are paired; otherwise numerator and
+// denominator share the variation of lost alone, and the degrees of freedom are
+// those of the smallest cell.
+func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
+	nan := math.NaN()
+	out := Ratio{Value: nan, Low: nan, High: nan}
+	for _, c := range []*design.Cell{lost, x, base} {
+		if !c.Complete() {
+			out.Why = RatioDiverged
+			return out
+		}
+	}
+	nLost, meanLost, sdLost := Summary(lost)
+	nX, meanX, sdX := Summary(x)
+	nBase, meanBase, sdBase := Summary(base)
+	a, b := meanLost-meanX, meanLost-meanBase
+	if b == 0 {
+		out.Why = RatioNoGap
+		return out
+	}
+	out.Value, out.N = a/b, min(nLost, nX, nBase)
+	if out.N < 2 {
+		out.Why = RatioOneTrial
+		return out
+	}
+	var vaa, vbb, vab float64
+	if sameSet(lost.Replicates, x.Replicates) && sameSet(lost.Replicates, base.Replicates) {
+		as, bs := make([]float64, nLost), make([]float64, nLost)
+		for i, r := range lost.Replicates {
+			ofX, _ := x.Value(r)
+			ofBase, _ := base.Value(r)
+			as[i], bs[i] = lost.Values[i]-ofX, lost.Values[i]-ofBase
+		}
+		n := float64(nLost)
+		vaa, vbb, vab = stat.Variance(as, nil)/n, stat.Variance(bs, nil)/n, stat.Covariance(as, bs, nil)/n
+	} else {
+		vab = sdLost * sdLost / float64(nLost)
+		vaa, vbb = vab+sdX*sdX/float64(nX), vab+sdBase*sdBase/float64(nBase)
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(out.N - 1)}.Quantile(0.5 + confidence/2)
+	g := t * t * vbb / (b * b)
+	if g >= 1 {
+		out.Why = RatioUnbounded
+		return out
+	}
+	inner := vaa - 2*out.Value*vab + out.Value*out.Value*vbb
+	centre, half := out.Value, t/math.Abs(b)*math.Sqrt(max(0, inner))
+	if vbb > 0 {
+		centre = (out.Value - g*vab/vbb) / (1 - g)
+		half = t / (math.Abs(b) * (1 - g)) * math.Sqrt(max(0, inner-g*(vaa-vab*vab/vbb)))
+	}
+	out.Low, out.High = centre-half, centre+half
+	return out
+}
+
+// Line is a straight line through points by least squares.
+type Line struct{ Slope, Low, High float64 }
+
+// Fit is the least-squares line through points, with the interval of its slope.
+// ok is false with fewer than three points or two values of x.
+func Fit(x, y []float64, confidence float64) (l Line, ok bool) {
+	if len(x) < 3 || slices.Min(x) == slices.Max(x) {
+		return Line{}, false
+	}
+	intercept, slope := stat.LinearRegression(x, y, nil, false)
+	rss, sxx, mean := 0.0, 0.0, stat.Mean(x, nil)
+	for i := range x {
+		d := y[i] - intercept - slope*x[i]
+		rss += d * d
+		sxx += (x[i] - mean) * (x[i] - mean)
+	}
+	df := float64(len(x) - 2)
+	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(0.5+confidence/2) * math.Sqrt(rss/df/sxx)
+	return Line{slope, slope - half, slope + half}, true
+}
+
+// HalfMean is half the width of the t interval of a cell's mean; ok is false
+// for a single trial.
+func HalfMean(c *design.Cell, confidence float64) (half float64, ok bool) {
+	n, _, sd := Summary(c)
+	if n < 2 {
+		return 0, false
+	}
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile(0.5+confidence/2) * sd / math.Sqrt(float64(n)), true
+}
+
+// Gap is the difference of two cells' means with an interval that holds for as
+// many looks at once, by Bonferroni's inequality. The interval needs the same
+// replicates in both; without it low and high are NaN.
+func Gap(c, base *design.Cell, confidence float64, looks int) (gap, low, high float64) {
+	_, mean, _ := Summary(c)
+	_, from, _ := Summary(base)
+	gap = mean - from
+	if !sameSet(c.Replicates, base.Replicates) || len(c.Values) < 2 {
+		return gap, math.NaN(), math.NaN()
+	}
+	each := make([]float64, len(c.Values))
+	for i, r := range c.Replicates {
+		of, _ := base.Value(r)
+		each[i] = c.Values[i] - of
+	}
+	n := float64(len(each))
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(1 - (1-confidence)/2/float64(looks))
+	half := t * stat.StdDev(each, nil) / math.Sqrt(n)
+	return gap, gap - half, gap + half
+}

@@ -1,0 +1,79 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+
+	"ablate/stages/answer"
+)
+
+// Mechanism is the document of a mechanism analysis.
+func Mechanism(r answer.Mechanism) Document {
+	return Document{Sections: mechanismSections(r), Rows: mechanismRows(r), Figures: mechanismFigures(r)}
+}
+
+// probeTitle names what the probes took, and where.
+func probeTitle(r answer.Mechanism) string {
+	return fmt.Sprintf("%s at %s", strings.ReplaceAll(r.Quantity, "_", " "), r.Site)
+}
+
+// lastStep is a cell's points at its last step, by layer.
+func lastStep(c answer.MechanismCell) []answer.MechanismPoint {
+	step := c.Points[len(c.Points)-1].Step
+	return slices.DeleteFunc(slices.Clone(c.Points), func(p answer.MechanismPoint) bool { return p.Step != step })
+}
+
+func mechanismSections(r answer.Mechanism) []Section {
+	g := newGrid(1, r.Layers)
+	head := []string{"cell"}
+	for l := range r.Layers {
+		head = append(head, fmt.Sprintf("layer %d", l))
+	}
+	g.add(head...)
+	step := 0
+	for _, c := range r.Cells {
+		line := make([]string, r.Layers+1)
+		line[0] = c.Name
+		for _, p := range lastStep(c) {
+			line[p.Layer+1], step = strings.Replace(strconv.FormatFloat(p.Value, 'g', 4, 64), "-", "−", 1), p.Step
+		}
+		g.add(line...)
+	}
+	return []Section{{Title: fmt.Sprintf("%s at step %d, mean of replicates", probeTitle(r), step), Grid: g}}
+}
+
+func mechanismRows(r answer.Mechanism) [][]string {
+	rows := [][]string{{"cell", "step", "layer", r.Quantity, "n"}}
+	for _, c := range r.Cells {
+		for _, p := range c.Points {
+			rows = append(rows, []string{c.Name, strconv.Itoa(p.Step), strconv.Itoa(p.Layer), Exact(&p.Value), strconv.Itoa(p.N)})
+		}
+	}
+	return rows
+}
+
+// mechanismFigures draws the last layer by step, and all layers as heat maps.
+func mechanismFigures(r answer.Mechanism) []Figure {
+	p := newPlot("step", fmt.Sprintf("%s, layer %d", probeTitle(r), r.Layers-1))
+	for i, c := range r.Cells {
+		var w whiskers
+		for _, x := range c.Points {
+			if x.Layer == r.Layers-1 {
+				w.XYs = append(w.XYs, plotter.XY{X: float64(x.Step), Y: x.Value})
+			}
+		}
+		if len(w.XYs) > 0 {
+			course(p, i, c.Name, w)
+		}
+	}
+	out := []Figure{{name: "mechanism", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Cells)}}
+	if f, ok := heat(r); ok {
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package render
+
+import (
+	"fmt"
+	"strconv"
+
+	"ablate/stages/answer"
+)
+
+// Recovery is the document of a recovery analysis.
+func Recovery(r answer.Recovery) Document {
+	d := Document{Sections: recoverySections(r), Rows: recoveryRows(r)}
+	if f, ok := forest("recovery", "share of the gap that is won back", r.Contrasts); ok {
+		d.Figures = []Figure{f}
+	}
+	return d
+}
+
+// share prints a number as a percentage.
+func share(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return typeset("%.1f %%", 100**v)
+}
+
+// ofLevel finds the contrast of a level; the zero contrast if there is none.
+func ofLevel(contrasts []answer.Contrast, level string) answer.Contrast {
+	for _, x := range contrasts {
+		if x.Name == level {
+			return x
+		}
+	}
+	return answer.Contrast{}
+}
+
+func recoverySections(r answer.Recovery) []Section {
+	g := newGrid(1, 3)
+	g.add(r.Factor, "mean ± s.d.", "won back", percent(r.Confidence)+" interval (Fieller)")
+	for _, c := range r.Cells {
+		x := ofLevel(r.Contrasts, c.Levels[0])
+		interval := ""
+		if x.Low != nil {
+			interval = "[" + share(x.Low) + ", " + share(x.High) + "]"
+		}
+		g.add(c.Levels[0], meanOf(c), share(x.Estimate), interval)
+	}
+	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, measure(r.Response, r.At))
+	return warned([]Section{{Title: title, Grid: g}}, r.Warnings)
+}
+
+func recoveryRows(r answer.Recovery) [][]string {
+	rows := [][]string{{r.Factor, "n", "mean", "sd", "recovery", "low", "high"}}
+	for _, c := range r.Cells {
+		x := ofLevel(r.Contrasts, c.Levels[0])
+		rows = append(rows, []string{c.Levels[0], strconv.Itoa(c.N), Exact(c.Mean), Exact(c.SD), Exact(x.Estimate), Exact(x.Low), Exact(x.High)})
+	}
+	return rows
+}

@@ -1,0 +1,110 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/plot/vg"
+
+	"ablate/stages/answer"
+)
+
+// Trajectory is the document of a trajectory analysis.
+func Trajectory(r answer.Trajectory) Document {
+	return Document{Sections: trajectorySections(r), Rows: trajectoryRows(r), Figures: trajectoryFigures(r)}
+}
+
+func trajectorySections(r answer.Trajectory) []Section {
+	g := newGrid(0, 1+2*len(r.Levels))
+	head := []string{"step"}
+	for _, l := range r.Levels {
+		head = append(head, l.Level+" − "+r.Baseline, "band")
+	}
+	g.add(head...)
+	shown := tableSteps(r)
+	for _, k := range shown {
+		line := []string{strconv.Itoa(r.Levels[0].Points[k].Step)}
+		for _, l := range r.Levels {
+			p := l.Points[k]
+			line = append(line, signed(&p.Gap), between(p.Low, p.High))
+		}
+		g.add(line...)
+	}
+	var lines []string
+	if all := len(r.Levels[0].Points); len(shown) < all {
+		lines = append(lines, fmt.Sprintf("%d of %d steps are shown; CSV has them all.", len(shown), all))
+	}
+	for _, l := range r.Levels {
+		switch {
+		case l.Seen != nil:
+			lines = append(lines, fmt.Sprintf("%s: from step %d on, the band leaves zero out.", l.Level, *l.Seen))
+		default:
+			lines = append(lines, fmt.Sprintf("%s: the band holds zero at the last step, so no pilot of this length would have told.", l.Level))
+		}
+	}
+	title := fmt.Sprintf("Gap of %s to %s by step, with a band for all steps at once", r.Response, r.Baseline)
+	return warned([]Section{{Title: title, Grid: g, Lines: lines}}, r.Warnings)
+}
+
+// mostSteps is about how many steps a table shows. Curves and CSV have all.
+const mostSteps = 20
+
+// tableSteps lists the points that the table shows: the first, the last, every
+// so many between them, and those from which on a gap is seen.
+func tableSteps(r answer.Trajectory) []int {
+	points := r.Levels[0].Points
+	stride := (len(points) + mostSteps - 1) / mostSteps
+	var out []int
+	for k, p := range points {
+		seen := slices.ContainsFunc(r.Levels, func(l answer.TrajectoryLine) bool { return l.Seen != nil && *l.Seen == p.Step })
+		if k == 0 || seen || (len(points)-1-k)%stride == 0 {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func trajectoryRows(r answer.Trajectory) [][]string {
+	rows := [][]string{{"level", "step", "gap", "low", "high", "mean", "sd", "n"}}
+	for _, l := range r.Levels {
+		for _, p := range l.Points {
+			rows = append(rows, []string{l.Level, strconv.Itoa(p.Step), shortest(p.Gap), Exact(p.Low), Exact(p.High), "", "", ""})
+		}
+	}
+	for _, c := range r.Curves {
+		for _, p := range c.Points {
+			rows = append(rows, []string{c.Level, strconv.Itoa(p.Step), "", "", "", Exact(p.Mean), Exact(p.SD), strconv.Itoa(p.N)})
+		}
+	}
+	return rows
+}
+
+func trajectoryFigures(r answer.Trajectory) []Figure {
+	p := newPlot("step", "gap of "+r.Response+" to "+r.Baseline)
+	for i, l := range r.Levels {
+		var w whiskers
+		for _, x := range l.Points {
+			if x.Low == nil {
+				w.above(float64(x.Step), x.Gap, 0)
+				continue
+			}
+			w.spanning(float64(x.Step), *x.Low, x.Gap, *x.High)
+		}
+		course(p, i+1, l.Level, w)
+	}
+	q := newPlot("step", r.Response)
+	for i, c := range r.Curves {
+		var w whiskers
+		for _, x := range c.Points {
+			if x.Mean != nil {
+				w.above(float64(x.Step), *x.Mean, halfWidth(x.Cell, r.Confidence))
+			}
+		}
+		course(q, i, c.Level, w)
+	}
+	return []Figure{
+		{name: "trajectory", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Levels)},
+		{name: "curves", plot: q, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Curves)},
+	}
+}

@@ -1,0 +1,118 @@
+package answer
+
+// Recovery is the document of a recovery analysis.
+type Recovery struct {
+	Version    int        `json:"version"`
+	Response   string     `json:"response"`
+	At         string     `json:"at"`
+	Factor     string     `json:"factor"`
+	Lost       string     `json:"lost"`
+	Baseline   string     `json:"baseline"`
+	Confidence float64    `json:"confidence"`
+	Cells      []Cell     `json:"cells"`
+	Contrasts  []Contrast `json:"contrasts"` // of kind "recovery": shares, not differences
+	Warnings   []string   `json:"warnings,omitempty"`
+}
+
+// Dose is the document of a dose analysis.
+type Dose struct {
+	Version    int         `json:"version"`
+	Response   string      `json:"response"`
+	At         string      `json:"at"`
+	Factor     string      `json:"factor"`
+	Reference  *float64    `json:"reference"`
+	Confidence float64     `json:"confidence"`
+	Doses      []DosePoint `json:"doses"` // in ascending order
+	Slope      *float64    `json:"slope"` // of the least-squares line through all trials
+	SlopeLow   *float64    `json:"slope_low"`
+	SlopeHigh  *float64    `json:"slope_high"`
+	Warnings   []string    `json:"warnings,omitempty"`
+}
+
+// DosePoint is the cell at one dose.
+type DosePoint struct {
+	Dose float64 `json:"dose"`
+	Cell
+	Gap  *float64 `json:"gap"` // to the reference
+	Low  *float64 `json:"low"` // of the gap, or of the mean without a reference
+	High *float64 `json:"high"`
+}
+
+// Trajectory is the document of a trajectory analysis.
+type Trajectory struct {
+	Version    int              `json:"version"`
+	Response   string           `json:"response"`
+	Factor     string           `json:"factor"`
+	Baseline   string           `json:"baseline"`
+	Confidence float64          `json:"confidence"`
+	Levels     []TrajectoryLine `json:"levels"` // all but the baseline
+	Curves     []Curve          `json:"curves"` // all levels, with the baseline
+	Warnings   []string         `json:"warnings,omitempty"`
+}
+
+// TrajectoryLine is the gap of one level to the baseline by step.
+type TrajectoryLine struct {
+	Level  string            `json:"level"`
+	Points []TrajectoryPoint `json:"points"`
+	Seen   *int              `json:"seen"` // the step from which on the band excludes zero
+}
+
+// TrajectoryPoint is the gap at one step.
+type TrajectoryPoint struct {
+	Step int      `json:"step"`
+	Gap  float64  `json:"gap"`
+	Low  *float64 `json:"low"` // of the simultaneous band
+	High *float64 `json:"high"`
+}
+
+// Curve is the response of one level by step.
+type Curve struct {
+	Level  string       `json:"level"`
+	Points []CurvePoint `json:"points"`
+}
+
+// CurvePoint is the cell of one level at one step.
+type CurvePoint struct {
+	Step int `json:"step"`
+	Cell
+}
+
+// Mechanism is the document of a mechanism analysis: probes averaged over
+// replicates.
+type Mechanism struct {
+	Version  int             `json:"version"`
+	Quantity string          `json:"quantity"`
+	Site     string          `json:"site"`
+	Layers   int             `json:"layers"`
+	Cells    []MechanismCell `json:"cells"`
+}
+
+// MechanismCell is the probes of one cell.
+type MechanismCell struct {
+	Name   string           `json:"cell"`
+	Points []MechanismPoint `json:"points"` // by step, then layer
+}
+
+// MechanismPoint is the mean of one probe over replicates.
+type MechanismPoint struct {
+	Step  int     `json:"step"`
+	Layer int     `json:"layer"`
+	Value float64 `json:"value"`
+	N     int     `json:"n"`
+}
+
+// Table is the document of a table analysis.
+type Table struct {
+	Version  int          `json:"version"`
+	Response string       `json:"response"`
+	At       string       `json:"at"`
+	Factors  []string     `json:"factors"`
+	Trials   []TableTrial `json:"trials"`
+}
+
+// TableTrial is one row of the table.
+type TableTrial struct {
+	Levels []string `json:"levels"`
+	Step   int      `json:"step"`
+	Value  *float64 `json:"value"` // nil if the trial diverged at that step
+}
