@@ -191,6 +191,12 @@ func (v Value) At(path ...string) Value {
 	return v
 }
 
+// With is a map with one more field, or another value of a field.
+func (v Value) With(name string, value Value) Value {
+	subs := slices.DeleteFunc(slices.Clone(v.subs), func(f Field) bool { return f.Name == name })
+	return Struct(append(subs, Field{name, value})...)
+}
+
 // Keys lists the keys of a map, sorted; of anything else, none.
 func (v Value) Keys() []string {
 	if v.kind() != typeMap {

@@ -72,9 +72,14 @@ type Stage interface {
 // Recipe is what one action depends on beside its own spec, and what it makes.
 // The pipeline adds block, type, version and the encoded spec.
 type Recipe struct {
-	Inputs  cache.Value // a map by attribute: what of each input's content counts
-	Code    cache.Value // a map by part: fingerprints of the computation
-	Notes   cache.Value // a map stored beside the ingredients for explain and show; never hashed
+	Inputs cache.Value // a map by attribute: what of each input's content counts
+	Code   cache.Value // a map by part: fingerprints of the computation
+
+	// Notes are stored beside the ingredients for explain and show, and are never
+	// hashed: a map of "inputs", the references that Code stands for, and "parts",
+	// the fingerprints of the parts of a computation, each alone.
+	Notes cache.Value
+
 	Outputs []Output
 	Work    func() Work // how much there is to compute; nil for what is light
 }

@@ -22,17 +22,18 @@ const (
 
 // Field describes one field of a spec struct.
 type Field struct {
-	Name     string // as written in files
-	Index    int    // in the Go struct
-	Form     Form
-	Required bool
-	Repeated bool // a slice of blocks
-	Pointer  bool // absent is nil, a value of its own
-	Keyed    bool // enters keys
-	Preset   bool // names values for the other fields
-	Type     reflect.Type
-	Blocks   []string // for references: the blocks that may stand here
-	Doc      string
+	Name      string // as written in files
+	Index     int    // in the Go struct
+	Form      Form
+	Required  bool
+	Repeated  bool // a slice of blocks
+	Pointer   bool // absent is nil, a value of its own
+	Keyed     bool // enters keys
+	Witnessed bool // enters keys through the fingerprint of what it decides, not as a field
+	Preset    bool // names values for the other fields
+	Type      reflect.Type
+	Blocks    []string // for references: the blocks that may stand here
+	Doc       string
 }
 
 // Struct is the schema of a spec struct, of a nested block or of an object.
@@ -91,7 +92,7 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	name, option, _ := strings.Cut(tag, ",")
 	f := Field{
 		Name: name, Index: index, Type: sf.Type, Doc: sf.Tag.Get("doc"),
-		Keyed: sf.Tag.Get("key") != "-", Pointer: sf.Type.Kind() == reflect.Pointer,
+		Keyed: sf.Tag.Get("key") != "-", Witnessed: sf.Tag.Get("key") == "code", Pointer: sf.Type.Kind() == reflect.Pointer,
 	}
 	if refs := sf.Tag.Get("ref"); refs != "" {
 		f.Blocks = strings.Split(refs, ",")

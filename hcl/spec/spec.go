@@ -29,7 +29,9 @@
 // from a method SetDefaults().
 //
 // `ref:"norm"` names the blocks that a reference may point into (comma between).
-// `key:"-"` keeps a field out of keys; `doc:"…"` is its line in the reference.
+// `key:"-"` keeps a field out of keys. `key:"code"` says that a fingerprint
+// witnesses the field: it enters keys through that alone, and stands in the notes
+// for explanations. `doc:"…"` is a field's line in the reference.
 //
 // The package uses the standard library and hcl/addr only.
 package spec

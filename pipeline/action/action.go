@@ -55,8 +55,16 @@ func (a *Action) Address() addr.Instance { return a.subject.Address }
 // Ingredients is what the key is the hash of.
 func (a *Action) Ingredients() cache.Value { return a.ingredients }
 
-// Notes explain the ingredients, and are no part of the key.
-func (a *Action) Notes() cache.Value { return a.recipe.Notes }
+// Notes explain the ingredients, and are no part of the key: what the stage notes,
+// and the fields of the spec that fingerprints witness.
+func (a *Action) Notes() cache.Value {
+	notes := OrEmpty(a.recipe.Notes)
+	witnessed := a.subject.Kind.Witnessed(a.subject.Spec)
+	if len(witnessed.Keys()) == 0 {
+		return notes
+	}
+	return notes.With("spec", witnessed)
+}
 
 // Outputs lists the artifacts that computing it makes.
 func (a *Action) Outputs() []pipeline.Output { return a.recipe.Outputs }

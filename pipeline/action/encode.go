@@ -17,7 +17,8 @@ import (
 // A scalar equal to its default is left out, so that a new option forks no old
 // result. Presence of an optional block, the arm of a union and the length of
 // a list are always there: "ema_blend {}" is not "no ema_blend". References
-// are left out: what they stand for enters the key as content.
+// are left out: what they stand for enters the key as content. So are fields
+// tagged `key:"code"`, which a fingerprint witnesses; notes hold those.
 type encoder struct {
 	pristine reflect.Value // the struct with its frozen defaults
 	defaults cache.Value   // the same, encoded with nothing left out
@@ -25,22 +26,30 @@ type encoder struct {
 
 func newEncoder(pristine pipeline.Stage) *encoder {
 	v := reflect.ValueOf(pristine).Elem()
-	return &encoder{pristine: v, defaults: encodeStruct(v, reflect.Value{})}
+	return &encoder{pristine: v, defaults: encodeStruct(v, reflect.Value{}, everyField)}
 }
 
+// encode returns the fields that enter the key themselves.
 func (e *encoder) encode(s pipeline.Stage) cache.Value {
-	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine)
+	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine, func(f *spec.Field) bool { return !f.Witnessed })
 }
 
-// encodeStruct encodes a struct's keyed fields without those that equal the
-// base; an invalid base leaves nothing out.
-func encodeStruct(v, base reflect.Value) cache.Value {
+// witnessed returns the fields that enter the key through a fingerprint.
+func (e *encoder) witnessed(s pipeline.Stage) cache.Value {
+	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine, func(f *spec.Field) bool { return f.Witnessed })
+}
+
+func everyField(*spec.Field) bool { return true }
+
+// encodeStruct encodes those of a struct's keyed fields that accept takes,
+// without those that equal the base; an invalid base leaves nothing out.
+func encodeStruct(v, base reflect.Value, accept func(*spec.Field) bool) cache.Value {
 	schema := spec.Of(v.Type())
 	var room [32]cache.Field // most fields of most specs are left out
 	fields := room[:0]
 	for i := range schema.Fields {
 		f := &schema.Fields[i]
-		if !f.Keyed || isReference(f.Type) {
+		if !f.Keyed || isReference(f.Type) || !accept(f) {
 			continue
 		}
 		var fieldBase reflect.Value
@@ -76,7 +85,7 @@ func encodeField(v, base reflect.Value) cache.Value {
 			}
 			return encodeLevel(v.Interface().(addr.Level))
 		}
-		return encodeStruct(v, base)
+		return encodeStruct(v, base, everyField)
 	}
 	if base.IsValid() && v.Equal(base) {
 		return cache.Value{}

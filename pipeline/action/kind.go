@@ -21,5 +21,9 @@ func (k *Kind) Ref(spec pipeline.Stage) pipeline.Ref {
 	return pipeline.NewRef(k.Kind, k.encoder.encode(spec))
 }
 
+// Witnessed is what a spec holds in fields that enter the key through a
+// fingerprint alone.
+func (k *Kind) Witnessed(spec pipeline.Stage) cache.Value { return k.encoder.witnessed(spec) }
+
 // Default is the default of a field, by its path.
 func (k *Kind) Default(path ...string) cache.Value { return k.encoder.defaults.At(path...) }

@@ -25,12 +25,22 @@ type stateStore struct {
 // Class is the numerics class of what is kept here.
 func (s *stateStore) Class() string { return s.class }
 
+// versioned is the key under which the store holds a state. It holds the kind and
+// its version, so that a new version computes every state and observation again.
+func (s *stateStore) versioned(k cache.Key) cache.Key {
+	return cache.List(cache.String(s.kind.Block), cache.String(s.kind.Type), cache.Int(int64(s.kind.Version)), cache.String(k.String())).Key("ablate state entry v1")
+}
+
 // Find looks entries up, in order.
 func (s *stateStore) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	found, err := s.store.Lookup(ctx, keys...)
+	versioned := make([]cache.Key, len(keys))
+	for i, k := range keys {
+		versioned[i] = s.versioned(k)
+	}
+	found, err := s.store.Lookup(ctx, versioned...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for states: %w", err)
 	}
@@ -47,10 +57,10 @@ func (s *stateStore) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, e
 	return s.store.Open(ctx, d)
 }
 
-// Keep publishes a state. what is the description that the key is the hash of.
-// Losing the race is no error: the entry that won is returned.
+// Keep publishes a state. what is the description that the key is the hash of,
+// beside the version. Losing the race is no error: the entry that won is returned.
 func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...pipeline.Piece) (cache.Entry, error) {
-	e := cache.Entry{Key: key, Block: pipeline.StateBlock, Type: s.kind.Type, Class: s.class, Created: s.clock().UTC()}
+	e := cache.Entry{Key: s.versioned(key), Block: pipeline.StateBlock, Type: s.kind.Type, Class: s.class, Created: s.clock().UTC()}
 	for _, p := range pieces {
 		a, err := s.write(ctx, p)
 		if err != nil {

@@ -173,11 +173,25 @@ type difference struct {
 	swap bool   // an input of another type
 }
 
-// differences lists what differs from a described step, in the order of the
-// paths. Below an input whose type changed, the rest follows from that and is
-// left out; so do fingerprints when a spec or an input explains them.
+// differences lists what differs from a described task, notes first: what a
+// fingerprint stands for says more than the fingerprint. Below an input whose type
+// changed, the rest follows from that and is left out; so do fingerprints when a
+// spec or an input explains them.
 func differences(old pastAction, s *Task) []difference {
 	all := cache.Diff(old.ingredients, s.action.Ingredients())
+	if len(all) == 0 { // the same action, whatever its notes say
+		return nil
+	}
+	was, now := action.OrEmpty(old.notes), s.action.Notes()
+	for _, section := range []string{"inputs", "spec"} {
+		for _, d := range cache.Diff(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
+			d.Path = append([]string{section}, d.Path...)
+			if !slices.ContainsFunc(all, func(known cache.Difference) bool { return slices.Equal(known.Path, d.Path) }) {
+				all = append(all, d)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b cache.Difference) int { return slices.Compare(a.Path, b.Path) })
 	swapped := make(map[string]bool)
 	for _, d := range all {
 		if isSwap(d.Path) {
@@ -214,7 +228,7 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 // differs although nothing in their spec does: the program changed there.
 func changedParts(old pastAction, s *Task, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(action.OrEmpty(old.notes), action.OrEmpty(s.action.Notes())) {
+	for _, d := range cache.Diff(action.OrEmpty(old.notes.At("parts")), action.OrEmpty(s.action.Notes().At("parts"))) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.told()

@@ -126,8 +126,9 @@ func (e *EMABlend) refresh(value *Node, seen []*Node) *Node {
 		mean, within = plus(mean, means[i]), plus(within, ReduceAllMean(Mul(d, d)))
 	}
 	n := float64(len(seen))
-	variance := DivScalar(within, n)
+	variance := within
 	if len(seen) > 1 {
+		variance = DivScalar(within, n)
 		mean = DivScalar(mean, n)
 		var between *Node
 		for _, m := range means {

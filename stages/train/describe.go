@@ -45,7 +45,7 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	notes, err := parts(in)
+	notes, err := notes(in)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -60,14 +60,15 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if t.Checkpoint.Keep != "none" {
 		outputs = append(outputs, pipeline.Output{Name: record.Checkpoint, MediaType: safetensors, Retention: cache.Evict, Optional: true})
 	}
+	inputs := []cache.Field{
+		{Name: "data", Value: tokens},
+		{Name: "study", Value: cache.Struct(cache.Field{Name: "seed", Value: cache.Int(in.Study.Seed)})},
+	}
+	if t.deterministic() {
+		inputs = append(inputs, cache.Field{Name: "deterministic", Value: cache.Bool(true)})
+	}
 	return pipeline.Recipe{
-		Inputs: cache.Struct(
-			cache.Field{Name: "data", Value: tokens},
-			cache.Field{Name: "model", Value: in.One("model").Ref.Value()},
-			cache.Field{Name: "norm", Value: in.One("norm").Ref.Value()},
-			cache.Field{Name: "optimizer", Value: in.One("optimizer").Ref.Value()},
-			cache.Field{Name: "study", Value: cache.Struct(cache.Field{Name: "seed", Value: cache.Int(in.Study.Seed)})},
-		),
+		Inputs:  cache.Struct(inputs...),
 		Code:    code,
 		Notes:   notes,
 		Work:    func() pipeline.Work { return t.work(in) },
@@ -93,20 +94,22 @@ func tokensValue(in pipeline.Inputs) (cache.Value, error) {
 // definitions are the stages that describe a trial's parts, by identity.
 type definitions struct{ model, norm, optimizer pipeline.Stage }
 
-// parts are the fingerprints of the definitions alone, for explanations.
-func parts(in pipeline.Inputs) (cache.Value, error) {
+// notes say what the fingerprints stand for: the definitions as references, and
+// the fingerprint of each alone. They are no part of the key, so that two ways to
+// write the same mathematics are one trial.
+func notes(in pipeline.Inputs) (cache.Value, error) {
 	key := definitions{in.One("model").Stage, in.One("norm").Stage, in.One("optimizer").Stage}
-	return in.Shared.Value(key, func() (cache.Value, error) { return tracedParts(in), nil })
-}
-
-func tracedParts(in pipeline.Inputs) cache.Value {
-	m := make(map[string]cache.Value)
-	for _, name := range []string{"model", "norm", "optimizer"} {
-		if code := in.One(name).Recipe.Code; !code.IsZero() {
-			m[name] = code
+	return in.Shared.Value(key, func() (cache.Value, error) {
+		refs, parts := make(map[string]cache.Value), make(map[string]cache.Value)
+		for _, name := range []string{"model", "norm", "optimizer"} {
+			one := in.One(name)
+			refs[name] = one.Ref.Value()
+			if !one.Recipe.Code.IsZero() {
+				parts[name] = one.Recipe.Code
+			}
 		}
-	}
-	return cache.Map(m)
+		return cache.Map(map[string]cache.Value{"inputs": cache.Map(refs), "parts": cache.Map(parts)}), nil
+	})
 }
 
 // work counts the model's parameters and the arithmetic of the trial.
@@ -169,12 +172,12 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 	computed := []part{
 		{"step", step, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).step()) }},
 		{"evaluate", forward, func() (cache.Digest, error) { return ml.Fingerprint(t.recipe(in).forward().evaluate()) }},
-		{"init", forward, func() (cache.Digest, error) { return t.recipe(in).forward().initialisation(), nil }},
+		{"init", cache.List(forward, in.One("optimizer").Ref.Digest()), func() (cache.Digest, error) { return t.recipe(in).initialisation(), nil }},
 		{"schedule", t.Schedule.identity(t.Steps), func() (cache.Digest, error) { return t.Schedule.digest(t.Steps), nil }},
 	}
 	if t.Probe.Every > 0 {
 		computed = append(computed, part{"probe", forward, func() (cache.Digest, error) {
-			return ml.Fingerprint((&probe{recipe: t.recipe(in).forward()}).program())
+			return (&probe{recipe: t.recipe(in).forward()}).fingerprint()
 		}})
 	}
 	for _, part := range computed {

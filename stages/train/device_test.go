@@ -40,7 +40,7 @@ func TestAFullDeviceLosesNoState(t *testing.T) {
 	spec := &LM{Steps: 10, Accumulate: 1, Batch: Batch{2, 8}, Schedule: &Schedule{Constant: &Constant{}}, Backend: "xla:cuda"}
 	in := exampleInputs()
 	r := spec.recipe(in)
-	start := func() [][]float32 { return initialise(r.params, ml.NewStream(0, "init", "1")) }
+	start := func() [][]float32 { return initialise(r.layout(), ml.NewStream(0, "init", "1")) }
 	device := &full{Backend: b}
 	m, err := newMachine(device, r, start())
 	if err != nil {

@@ -18,15 +18,15 @@ type LM struct {
 	Optimizer     addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
 	Seed          int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
 	Steps         int           `hcl:"steps" doc:"Optimizer steps."`
-	ClipNorm      *float64      `hcl:"clip_norm,optional" doc:"Largest global norm of the gradient; 0 switches clipping off."`
-	Accumulate    int           `hcl:"accumulate,optional" doc:"Micro-batches averaged into one step."`
-	LossChunk     int           `hcl:"loss_chunk,optional" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
-	Checkpointing bool          `hcl:"gradient_checkpointing,optional" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
-	Precision     string        `hcl:"precision,optional" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
+	ClipNorm      *float64      `hcl:"clip_norm,optional" key:"code" doc:"Largest global norm of the gradient; 0 switches clipping off."`
+	Accumulate    int           `hcl:"accumulate,optional" key:"code" doc:"Micro-batches averaged into one step."`
+	LossChunk     int           `hcl:"loss_chunk,optional" key:"code" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
+	Checkpointing bool          `hcl:"gradient_checkpointing,optional" key:"code" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
+	Precision     string        `hcl:"precision,optional" key:"code" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
 	Backend       string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
-	Deterministic bool          `hcl:"deterministic,optional" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
-	Batch         Batch         `hcl:"batch,block" doc:"The size of one micro-batch."`
-	Schedule      *Schedule     `hcl:"schedule,union" doc:"The factor of the learning rate, step by step."`
+	Deterministic bool          `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
+	Batch         Batch         `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`
+	Schedule      *Schedule     `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step."`
 	Evaluate      *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
 	Probe         *Probe        `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
 	Checkpoint    *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
@@ -121,6 +121,10 @@ func (t *LM) Passes() []string {
 	}
 	return []string{"VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH"}
 }
+
+// deterministic reports whether the result depends on the field: Go's states are
+// deterministic with it or without.
+func (t *LM) deterministic() bool { return t.Deterministic && t.Backend != "go" }
 
 // tokensPerStep is how many tokens one step predicts.
 func (t *LM) tokensPerStep() int { return t.Accumulate * t.Batch.Sequences * t.Batch.Length }

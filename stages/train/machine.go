@@ -33,17 +33,8 @@ func newMachine(b compute.Backend, r *recipe, start [][]float32) (*machine, erro
 	return m, m.start(start)
 }
 
-// layout lists all tensors of a state: parameters, then the optimizer's.
-func (m *machine) layout() []ml.Param { return slices.Concat(m.recipe.params, m.recipe.states) }
-
-// start puts the machine at step 0: the given parameters, averages of zero.
-func (m *machine) start(params [][]float32) error {
-	values := slices.Clone(params)
-	for _, s := range m.recipe.states {
-		values = append(values, make([]float32, s.Size()))
-	}
-	return m.fill(values)
-}
+// start puts the machine at step 0, at the given start of all that layout lists.
+func (m *machine) start(values [][]float32) error { return m.fill(values) }
 
 // fill replaces the state.
 func (m *machine) fill(values [][]float32) error {
@@ -53,7 +44,7 @@ func (m *machine) fill(values [][]float32) error {
 		}
 	}
 	m.state = m.state[:0:0]
-	for i, p := range m.layout() {
+	for i, p := range m.recipe.layout() {
 		buf, err := ml.NewBuffer(m.backend, p.Shape, values[i])
 		if err != nil {
 			return err
@@ -70,7 +61,7 @@ func (m *machine) load(tensors []ml.Tensor) error {
 	for _, t := range tensors {
 		byName[t.Name] = t
 	}
-	layout := m.layout()
+	layout := m.recipe.layout()
 	if len(byName) != len(layout) {
 		return fmt.Errorf("the state has %d tensors, not %d", len(byName), len(layout))
 	}
@@ -88,7 +79,7 @@ func (m *machine) load(tensors []ml.Tensor) error {
 // save copies the state back: parameters and the optimizer's part.
 func (m *machine) save() (params, moments []ml.Tensor, err error) {
 	all := make([]ml.Tensor, len(m.state))
-	for i, p := range m.layout() {
+	for i, p := range m.recipe.layout() {
 		values, err := ml.Float32s(m.state[i])
 		if err != nil {
 			return nil, nil, err

@@ -186,7 +186,7 @@ func checkParity(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := newMachine(b, r, start)
+	machine, err := newMachine(b, r, append(start, initialise(r.states, ml.NewStream(0, "init", "1"))...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"ablate/cache"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
@@ -61,6 +62,20 @@ func (p *probe) program() ml.Program {
 		return []*Node{Concatenate(values, 0)}
 	}
 	return ml.Program{Name: "probe", Inputs: inputs, Build: build}
+}
+
+// fingerprint is that of the program and of the names of its readings, which the
+// program does not hold.
+func (p *probe) fingerprint() (cache.Digest, error) {
+	d, err := ml.Fingerprint(p.program())
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	names := make([]cache.Value, len(p.readings))
+	for i, r := range p.readings {
+		names[i] = cache.String(r.name())
+	}
+	return cache.Digest(cache.List(cache.DigestValue(d), cache.List(names...)).Key("ablate probe v1")), nil
 }
 
 // slopes takes every α and its gradient.

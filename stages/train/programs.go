@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -17,7 +18,9 @@ import (
 // Shape letters: A micro-batches, B sequences, T predicted positions (L = T+1
 // tokens), V vocabulary.
 
-// recipe is what a train step is composed of.
+// recipe is what a train step is composed of. Parameters are sorted by path: their
+// order decides how the squares of a gradient are summed, and it must not hang on
+// how a norm or a model declares them.
 type recipe struct {
 	model      model.Model
 	norm       norm.Norm
@@ -43,6 +46,7 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 		r.dot = dtypes.BFloat16
 	}
 	r.params = m.Params(n, vocabulary)
+	slices.SortFunc(r.params, func(a, b ml.Param) int { return strings.Compare(a.Path, b.Path) })
 	for _, p := range r.params {
 		if p.Role == ml.RoleBuffer {
 			continue
@@ -61,6 +65,9 @@ func (r *recipe) forward() *recipe {
 	f.optimizer, f.states, f.accumulate, f.clip, f.again = nil, nil, 0, 0, false
 	return &f
 }
+
+// layout lists all tensors of a state: parameters, then the optimizer's.
+func (r *recipe) layout() []ml.Param { return slices.Concat(r.params, r.states) }
 
 func (r *recipe) inputs(params []ml.Param) []ml.Input {
 	out := make([]ml.Input, len(params))
@@ -201,12 +208,20 @@ func (r *recipe) evaluate() ml.Program {
 	return ml.Program{Name: "evaluate", Inputs: inputs, Build: build}
 }
 
-// initialisation describes the start of every parameter: path, shape and rule.
-// The draws themselves are code of package ml, under its own golden test.
+// initialisation describes the start of every parameter, and of every state that
+// does not start at zero: path, shape and rule.
 func (r *recipe) initialisation() cache.Digest {
-	items := make([]cache.Value, len(r.params))
-	for i, p := range r.params {
-		items[i] = cache.List(cache.String(p.Path), cache.String(fmt.Sprint(p.Shape)), cache.Float(p.Init.Std), cache.Float(p.Init.Value))
+	var items []cache.Value
+	describe := func(p ml.Param) {
+		items = append(items, cache.List(cache.String(p.Path), cache.String(fmt.Sprint(p.Shape)), cache.Float(p.Init.Std), cache.Float(p.Init.Value)))
 	}
-	return cache.Digest(cache.List(items...).Key("ablate initialisation v1"))
+	for _, p := range r.params {
+		describe(p)
+	}
+	for _, s := range r.states {
+		if s.Init != (ml.Init{}) {
+			describe(s)
+		}
+	}
+	return cache.Digest(cache.List(items...).Key("ablate initialisation v2"))
 }

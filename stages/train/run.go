@@ -70,7 +70,7 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop
 	})
 	l.dropout = ml.NewStream(seed, "dropout", replicate)
 	l.checks = evaluationBatches(corpus{validation.Bytes, text.width}, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
-	l.init = func() [][]float32 { return initialise(l.recipe.params, ml.NewStream(seed, "init", replicate)) }
+	l.init = func() [][]float32 { return initialise(l.recipe.layout(), ml.NewStream(seed, "init", replicate)) }
 	if l.journal, err = openJournal(ctx, t, env.Inputs, env.States); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (t *LM) tokenBytes(env *pipeline.Env) int {
 	return env.Inputs.One("data").Stage.(Tokens).TokenBytes()
 }
 
-// initialise draws the start of every parameter from a stream of its own.
+// initialise draws the start of every tensor from a stream of its own.
 func initialise(params []ml.Param, init ml.Stream) [][]float32 {
 	out := make([][]float32, len(params))
 	for i, p := range params {

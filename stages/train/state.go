@@ -32,7 +32,7 @@ func (t *LM) base(in pipeline.Inputs) (cache.Value, error) {
 		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 		"accumulate": cache.Int(int64(t.Accumulate)), "backend": cache.String(t.Backend),
 	}
-	if t.Deterministic && t.Backend != "go" { // Go's states are deterministic, said or not
+	if t.deterministic() {
 		m["deterministic"] = cache.Bool(true)
 	}
 	if in.Class != "" {

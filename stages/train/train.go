@@ -8,7 +8,7 @@ import (
 // Kinds lists the stages of block train.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
-		Block: "train", Type: "lm", Version: 2, Role: pipeline.Trial, Child: true,
+		Block: "train", Type: "lm", Version: 3, Role: pipeline.Trial, Child: true,
 		Doc: "Trains a language model on next-token prediction. Each instance is a trial.",
 		New: func() pipeline.Stage {
 			clip := 1.0

@@ -60,13 +60,16 @@ func (v Vars) Multiplying(dtype dtypes.DType) Vars {
 }
 
 // Dot contracts a with b (see graph.DotGeneral) in the precision of products.
-// The result is float32.
+// The result is float32. No accumulator's type is named: with one, GoMLX's
+// gradient would widen both factors of the backward products to it. Backends sum
+// products of half precision in float32 without being asked.
 func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContract, bBatch []int) *graph.Node {
 	if v.dot == dtypes.Float32 {
 		return graph.DotGeneral(a, aContract, aBatch, b, bContract, bBatch)
 	}
 	a, b = graph.ConvertDType(a, v.dot), graph.ConvertDType(b, v.dot)
-	return graph.ConvertDType(graph.DotGeneral(a, aContract, aBatch, b, bContract, bBatch), dtypes.Float32)
+	product := graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType)
+	return graph.ConvertDType(product.General(aContract, aBatch, bContract, bBatch), dtypes.Float32)
 }
 
 // Linear multiplies rows [N, in] by a weight [out, in].
