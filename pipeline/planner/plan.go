@@ -24,6 +24,7 @@ const (
 	Pull    Status = "pull"    // a remote has it
 	Resume  Status = "resume"  // a part of it is cached
 	Run     Status = "run"     // it will be computed
+	Same    Status = "same"    // an earlier task of the plan has its key, and is computed for both
 	Pending Status = "pending" // its key depends on something that must run first
 )
 
@@ -42,6 +43,7 @@ type Task struct {
 
 	plan    *Plan
 	node    *graph.Node
+	twin    *Task            // the earlier task of the same key that this one waits for
 	action  *action.Action   // nil while pending; forgotten of cells that are cached
 	self    []pipeline.Input // what a lone reference to it gives
 	content bool             // its artifacts are known
@@ -72,6 +74,7 @@ type Plan struct {
 
 	planner *Planner
 	of      map[*graph.Node]*Task
+	first   firsts
 }
 
 // Count returns how many tasks have a status.
@@ -108,7 +111,7 @@ func (p *Plan) Task(a addr.Instance) *Task {
 // Only is the plan without the steps that are not cached and not accepted, and
 // without those that would wait for them.
 func (p *Plan) Only(accept func(*Task) bool) *Plan {
-	only := &Plan{Warnings: p.Warnings, planner: p.planner, of: p.of}
+	only := &Plan{Warnings: p.Warnings, planner: p.planner, of: p.of, first: p.first}
 	kept := make(map[*graph.Node]bool)
 	for _, s := range p.Tasks {
 		if s.Status == Hit || accept(s) && (s.Status != Pending || s.waitsOnly(p, kept)) {

@@ -64,7 +64,7 @@ type Planner struct {
 // Plan resolves every selected instance as far as the store allows. Mistakes
 // that only inputs bring to light come back as an error holding a diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, of: make(map[*graph.Node]*Task, len(p.Graph.Nodes))}
+	plan := &Plan{planner: p, of: make(map[*graph.Node]*Task, len(p.Graph.Nodes)), first: newFirsts()}
 	var found graph.Findings
 	selected := p.selected()
 	for _, level := range p.Graph.Levels {
@@ -154,6 +154,7 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, steps []*Task, found 
 			}
 		}
 		s.settle(answers[i])
+		plan.first.pair(s)
 		if err := p.survey(ctx, plan, s); err != nil {
 			return fmt.Errorf("looking for parts of %s: %w", s.Address, err)
 		}

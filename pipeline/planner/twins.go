@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // Tasks with one key are one computation: the first is computed, and the others
@@ -26,7 +27,7 @@ func newFirsts() firsts {
 // pair makes a task that is still to be computed wait for the first one of its
 // key. Nobody waits for a definition, so those are left alone.
 func (f firsts) pair(t *Task) {
-	if t.node.Kind.Definition || t.Status == Hit {
+	if t.node.Kind.Role == pipeline.Definition || t.Status == Hit {
 		return
 	}
 	f.mu.Lock()

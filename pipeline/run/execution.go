@@ -68,7 +68,11 @@ func newExecution(r *Runner, plan *planner.Plan) *execution {
 			x.hit = append(x.hit, s)
 			continue
 		default:
-			if n := plan.Waits(s); n > 0 {
+			n := plan.Waits(s)
+			if x.todo[s.Twin()] {
+				n++
+			}
+			if n > 0 {
 				x.blocked[s] = n
 			} else {
 				x.lane(s).ready.push(s)
@@ -258,7 +262,11 @@ func (x *execution) finish(ctx context.Context, s *planner.Task, list *[]*planne
 	x.mu.Lock()
 	x.lane(s).running--
 	for _, f := range free {
-		if !slices.Contains(broken, f) {
+		switch {
+		case slices.Contains(broken, f):
+		case x.todo[f.Twin()]:
+			x.blocked[f] = 1
+		default:
 			x.lane(f).ready.push(f)
 		}
 	}
@@ -283,7 +291,7 @@ func (x *execution) release(s *planner.Task) []*planner.Task {
 	if s.Role == pipeline.Definition {
 		return nil
 	}
-	for _, user := range x.plan.Users(s) {
+	for _, user := range x.waiting(s) {
 		if _, waits := x.blocked[user]; !waits {
 			continue
 		}
@@ -294,6 +302,12 @@ func (x *execution) release(s *planner.Task) []*planner.Task {
 		}
 	}
 	return free
+}
+
+// waiting lists the steps that may wait for a step: those that refer to it, and
+// those of the same key.
+func (x *execution) waiting(s *planner.Task) []*planner.Task {
+	return slices.Concat(x.plan.Users(s), x.plan.Twins(s))
 }
 
 func (x *execution) fail(ctx context.Context, s *planner.Task, err error, elapsed time.Duration) {
@@ -354,7 +368,7 @@ func (x *execution) skip(s *planner.Task) {
 
 // skipUsers gives up what depends on a failed step. Called with mu held.
 func (x *execution) skipUsers(s *planner.Task) {
-	for _, user := range x.plan.Users(s) {
+	for _, user := range x.waiting(s) {
 		if !x.todo[user] {
 			continue
 		}

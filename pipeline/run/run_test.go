@@ -150,6 +150,42 @@ func TestTwinsAreReported(t *testing.T) {
 	}
 }
 
+func TestTwinsAreComputedOnce(t *testing.T) {
+	w := newWorld(t)
+	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
+	ran, summary, err := w.run(context.Background(), text, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ran["train"] != 2 || summary.Ran["train"] != 2 || summary.Hit["train"] != 2 {
+		t.Errorf("ran %v, summary = %+v, want two trials computed, and two that share them", ran, summary)
+	}
+}
+
+func TestPlanNamesTwins(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.run(context.Background(), strings.ReplaceAll(fakeStudy, "[1, 2]", "[3]"), false); err != nil {
+		t.Fatal(err)
+	}
+	plan := actions(w.plan(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")))
+	for _, seed := range []string{"1", "2"} {
+		want := `same: the same computation as train.fake.t["rule=fake.a,seed=` + seed + `"]`
+		if got := plan[`train.fake.t["rule=fake.b,seed=`+seed+`"]`]; got != want {
+			t.Errorf("plan says %q, want %q", got, want)
+		}
+	}
+}
+
+func TestFailedTwinIsNotTriedAgain(t *testing.T) {
+	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
+	text = strings.ReplaceAll(text, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")
+	_, summary, err := newWorld(t).run(context.Background(), text, true)
+	var failed *run.FailedError
+	if !errors.As(err, &failed) || len(failed.Failed) != 1 || summary.Skipped["train"] != 1 || summary.Ran["train"] != 1 {
+		t.Errorf("run = %v, %+v, want one failure, and its twin skipped", err, summary)
+	}
+}
+
 func TestValidateFindsThePlaceOnce(t *testing.T) {
 	_, diags := newWorld(t).load(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = -1"))
 	if len(diags) != 1 || diags[0].Range == nil || diags[0].Range.Start.Line != 9 || diags[0].Severity != diag.Error {

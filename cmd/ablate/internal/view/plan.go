@@ -71,6 +71,9 @@ func (v *View) PlanLine(p *planner.Plan) string {
 	if n := count(planner.Pull); n > 0 {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
+	if n := count(planner.Same); n > 0 {
+		line += fmt.Sprintf("%d the same as others, ", n)
+	}
 	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
 	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyLooks(p), p.CountTrials(planner.Pending)
 	switch {
@@ -166,7 +169,7 @@ func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
 // symbols stand for actions in any colour, or none.
 var symbols = map[planner.Status]struct{ mark, colour string }{
 	planner.Hit: {"=", dim}, planner.Pull: {"↓", blue}, planner.Resume: {"»", blue},
-	planner.Run: {"+", green}, planner.Pending: {"?", yellow},
+	planner.Run: {"+", green}, planner.Same: {"≡", dim}, planner.Pending: {"?", yellow},
 }
 
 func (v *View) line(s *planner.Task, name string) string {
