@@ -1,43 +1,64 @@
-// Package record is what a trial leaves behind, whatever computed it: the rows
-// that it measured, the names of its artifacts, and how it ended. Stages of block
-// train write it; analyses and the commands read it.
+// Package record defines what a trial leaves behind, whatever computed it: rows
+// of metrics, artifact names, and the outcome. It is the only package that reads
+// or writes rows. Stages of block train write them; analyses and commands read
+// them. Runs of other programs (data "results") are tables of Run.
 package record
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"iter"
+	"math"
+	"slices"
 )
 
-// Names of the artifacts that a trial makes.
+// Names of the artifacts of a trial.
 const (
-	Metrics    = "metrics"    // rows, one JSON object a line
-	Checkpoint = "checkpoint" // weights, as safetensors; can be made again
+	Metrics    = "metrics"    // rows, one JSON object per line
+	Checkpoint = "checkpoint" // weights in safetensors format
 	Probes     = "probes"     // CSV
 )
 
 // MetricsType is the media type of rows.
 const MetricsType = "application/jsonl"
 
-// Names of rows that say how a trial went, beside what it measured.
+// Names of rows that describe the trial rather than a measurement.
 const (
-	Diverged         = "diverged"   // its loss was no number at that step, and it ended there
-	EvaluationTokens = "val_tokens" // on how many tokens it was evaluated
+	Diverged         = "diverged"   // the trial diverged at this step and ended there
+	EvaluationTokens = "val_tokens" // number of tokens in the evaluation set
 )
+
+// Outcome says how a run ended.
+type Outcome string
+
+// The outcomes of a run. Divergence is a result; a failure is the lack of one.
+const (
+	OutcomeFinished Outcome = "finished"
+	OutcomeDiverged Outcome = "diverged"
+	OutcomeFailed   Outcome = "failed"
+)
+
+// Outcomes lists all outcomes.
+var Outcomes = []Outcome{OutcomeFinished, OutcomeDiverged, OutcomeFailed}
 
 // Row is one measured value.
 type Row struct {
-	Step  int     `json:"step"` // steps done
+	Step  int     `json:"step"` // number of steps done
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
 
-// Write writes rows in the form of the artifact Metrics.
-func Write(w io.Writer, rows []Row) error {
+// Finite reports whether the value is a number.
+func (r Row) Finite() bool { return !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) }
+
+// Write writes rows in the format of the artifact Metrics. Values must be
+// finite: JSON has no other numbers.
+func Write(w io.Writer, rows []Row) error { return WriteSeq(w, slices.Values(rows)) }
+
+// WriteSeq is Write for rows that are not held in memory at once.
+func WriteSeq(w io.Writer, rows iter.Seq[Row]) error {
 	enc := json.NewEncoder(w)
-	for _, r := range rows {
+	for r := range rows {
 		if err := enc.Encode(r); err != nil {
 			return err
 		}
@@ -45,48 +66,17 @@ func Write(w io.Writer, rows []Row) error {
 	return nil
 }
 
-// Read yields the rows of the artifact Metrics. Lines that skip tells by the
-// name of their metric are not decoded; skip may be nil.
-func Read(r io.Reader, skip func(name []byte) bool) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		lines := bufio.NewScanner(r)
-		for lines.Scan() {
-			if name := nameOf(lines.Bytes()); skip != nil && name != nil && skip(name) {
-				continue
-			}
-			var x Row
-			if err := json.Unmarshal(lines.Bytes(), &x); !yield(x, err) || err != nil {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(Row{}, err)
+// OutcomeOf returns the outcome that the rows of a trial record.
+func OutcomeOf(rows []Row) Outcome {
+	for _, r := range rows {
+		if r.Name == Diverged && r.Value != 0 {
+			return OutcomeDiverged
 		}
 	}
+	return OutcomeFinished
 }
 
-// nameOf finds a row's metric without decoding it; nil where it is not plain.
-func nameOf(line []byte) []byte {
-	_, rest, ok := bytes.Cut(line, []byte(`"name":"`))
-	name, _, closed := bytes.Cut(rest, []byte(`"`))
-	if !ok || !closed || bytes.IndexByte(name, '\\') >= 0 {
-		return nil
-	}
-	return name
-}
-
-// ReadAll reads all rows.
-func ReadAll(r io.Reader) (rows []Row, err error) {
-	for row, err := range Read(r, nil) {
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
-// Last is the last value of each metric.
+// Last returns the last value of each metric.
 func Last(rows []Row) map[string]float64 {
 	out := make(map[string]float64)
 	for _, r := range rows {
@@ -95,23 +85,22 @@ func Last(rows []Row) map[string]float64 {
 	return out
 }
 
-// Differences is by metric the largest difference at any step that both have.
+// Differences returns, by metric, the largest difference at any step that both
+// have.
 func Differences(one, other []Row) map[string]float64 {
-	type at struct {
+	type position struct {
 		step int
 		name string
 	}
-	values := make(map[at]float64, len(one))
+	values := make(map[position]float64, len(one))
 	for _, r := range one {
-		values[at{r.Step, r.Name}] = r.Value
+		values[position{r.Step, r.Name}] = r.Value
 	}
 	out := make(map[string]float64)
 	for _, r := range other {
-		if v, ok := values[at{r.Step, r.Name}]; ok {
-			out[r.Name] = max(out[r.Name], abs(v-r.Value))
+		if v, ok := values[position{r.Step, r.Name}]; ok {
+			out[r.Name] = max(out[r.Name], math.Abs(v-r.Value))
 		}
 	}
 	return out
 }
-
-func abs(v float64) float64 { return max(v, -v) }

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adopt makes this process the parent of what a program leaves behind, also in
-// sessions of its own. Programs run in child processes that do nothing else.
+// adopt makes this process the parent of processes that a program leaves behind,
+// even of those in sessions of their own. The calling process runs only programs.
 func adopt() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-// cleanUp kills what a program that has ended left running, children of
-// children as they come, and counts it.
+// cleanUp kills the processes that an ended program left running and returns their
+// number. Their children become ours in turn.
 func cleanUp(leader int) int {
-	const rounds = 100 // a program that forks faster than that is beyond us
+	const rounds = 100 // enough for anything but a fork bomb
 	killed := 0
 	for range rounds {
 		children := ownChildren()
@@ -41,7 +41,7 @@ func ownChildren() []int {
 	var out []int
 	files, _ := filepath.Glob("/proc/self/task/*/children")
 	for _, f := range files {
-		raw, _ := os.ReadFile(f) // a thread that has ended has none
+		raw, _ := os.ReadFile(f) // an ended thread has none
 		for _, word := range strings.Fields(string(raw)) {
 			if pid, err := strconv.Atoi(word); err == nil {
 				out = append(out, pid)
@@ -51,9 +51,9 @@ func ownChildren() []int {
 	return out
 }
 
-// alive tells a process from one that has ended and was not waited for.
+// alive reports whether a process runs, as opposed to a zombie.
 func alive(pid int) bool {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	state := raw[bytes.LastIndexByte(raw, ')')+1:] // the name before may hold anything
+	state := raw[bytes.LastIndexByte(raw, ')')+1:] // the name in parentheses may hold anything
 	return err == nil && len(state) > 1 && state[1] != 'Z'
 }

@@ -6,8 +6,8 @@ import "syscall"
 
 func adopt() {}
 
-// cleanUp kills what is left of a program's process group; a session of its own
-// is out of reach here.
+// cleanUp kills what is left of a program's process group. Processes in sessions
+// of their own cannot be found on this system.
 func cleanUp(leader int) int {
 	if syscall.Kill(-leader, syscall.SIGKILL) != nil {
 		return 0

@@ -4,9 +4,9 @@ package program
 
 import "syscall"
 
-// ownGroup makes the program the leader of a process group, so that what it
-// starts can be stopped with it.
+// ownGroup makes the program the leader of a process group, so that a signal
+// reaches the processes that it starts.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// signalGroup signals the program and what it started.
+// signalGroup signals the program and its children.
 func signalGroup(leader int, s syscall.Signal) { syscall.Kill(-leader, s) }

@@ -1,13 +1,11 @@
 package program
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
+	"io"
+	"iter"
 	"math"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,108 +13,138 @@ import (
 	"ablate/stages/record"
 )
 
-// rowText is a row as programs write it: Python's json writes NaN and Infinity,
-// which are no JSON.
-type rowText struct {
-	Step  *int     `json:"step"`
-	Name  *string  `json:"name"`
-	Value *float64 `json:"value"`
+// metrics is what a program logged, one entry per step and name, sorted by step.
+// It takes 24 bytes per row, since programs log millions.
+type metrics struct {
+	names []string
+	rows  []metricRow
 }
 
-// notNumber finds such a value, or one as other languages write it.
-var notNumber = regexp.MustCompile(`:\s*(-?)(?i:(nan)|(?:inf|infinity))\s*([,}])`)
-
-// parseRow reads one line.
-func parseRow(line []byte) (record.Row, error) {
-	var t rowText
-	if err := json.Unmarshal(line, &t); err != nil {
-		m := notNumber.FindSubmatch(line)
-		if m == nil || json.Unmarshal(notNumber.ReplaceAll(line, []byte(":null$3")), &t) != nil {
-			return record.Row{}, err
-		}
-		t.Value = ptr(math.NaN())
-		if len(m[2]) == 0 {
-			t.Value = ptr(math.Inf(1 - 2*len(m[1])))
-		}
-	}
-	switch {
-	case t.Step == nil || t.Name == nil || t.Value == nil:
-		return record.Row{}, errors.New("it lacks one of step, name and value")
-	case *t.Step < 0:
-		return record.Row{}, fmt.Errorf("its step is %d", *t.Step)
-	case *t.Name == "":
-		return record.Row{}, errors.New("its name is empty")
-	}
-	return record.Row{Step: *t.Step, Name: *t.Name, Value: *t.Value}, nil
+type metricRow struct {
+	step  int
+	value float64
+	name  int32 // index in names
 }
 
-func ptr(v float64) *float64 { return &v }
+// maxMetricNames bounds the memory for names: a program that makes up a name for
+// every row logs something else than metrics.
+const maxMetricNames = 100_000
 
-// readRows reads a file of metrics. Of rows with one step and name, which a
-// program writes again after it went on from a checkpoint, the last counts.
-func readRows(path string) ([]record.Row, error) {
-	raw, err := os.ReadFile(path)
+// readMetrics reads a file of metrics. Of rows with the same step and name, which
+// a program logs again after it resumed from a checkpoint, the last one counts.
+func readMetrics(path string) (*metrics, error) {
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	type id struct {
-		step int
-		name string
-	}
-	at := make(map[id]int)
-	var rows []record.Row
-	for n, line := range bytes.Split(raw, []byte("\n")) {
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		r, err := parseRow(line)
-		if err != nil {
-			return nil, diag.Errorf(diag.Path{"argv"}, "Unreadable metrics",
-				"Line %d of the metrics that the program wrote cannot be used, %v:\n\n    %s\n\nEach line is one object, as {\"step\": 10, \"name\": \"val_loss\", \"value\": 2.5}.",
-				n+1, err, excerpt(line)).Err()
-		}
-		if i, ok := at[id{r.Step, r.Name}]; ok {
-			rows[i] = r
-			continue
-		}
-		at[id{r.Step, r.Name}] = len(rows)
-		rows = append(rows, r)
-	}
-	slices.SortStableFunc(rows, func(a, b record.Row) int { return a.Step - b.Step })
-	return rows, nil
+	defer f.Close()
+	return parseMetrics(f)
 }
 
-// excerpt is the printable begin of a line.
+func parseMetrics(r io.Reader) (*metrics, error) {
+	m := &metrics{}
+	index := make(map[string]int32)
+	for line, err := range record.Lines(r) {
+		if err != nil {
+			return nil, badMetrics(err)
+		}
+		row, err := record.Parse(line.Text)
+		if err != nil {
+			return nil, badRow(line.Number, line.Text, err)
+		}
+		name, known := index[row.Name]
+		if !known {
+			if len(m.names) == maxMetricNames {
+				return nil, badRow(line.Number, line.Text, fmt.Errorf("the file has more than %d names of metrics", maxMetricNames))
+			}
+			name = int32(len(m.names))
+			m.names, index[row.Name] = append(m.names, row.Name), name
+		}
+		m.rows = append(m.rows, metricRow{row.Step, row.Value, name})
+	}
+	m.sort()
+	return m, nil
+}
+
+// badMetrics is the diagnostic for a file that cannot be read as lines.
+func badMetrics(err error) error {
+	return diag.Errorf(diag.Path{"argv"}, "Unreadable metrics", "The metrics that the program logged cannot be read: %v.", err).Err()
+}
+
+// badRow is the diagnostic for a line that cannot be used.
+func badRow(number int, line []byte, err error) error {
+	return diag.Errorf(diag.Path{"argv"}, "Unreadable metrics",
+		"Line %d of the metrics that the program logged cannot be used: %v:\n\n    %s\n\nEach line is one object: %s.",
+		number, err, excerpt(line), rowExample).Err()
+}
+
+// sort orders rows by step and keeps the last of each step and name, in the place
+// of the first.
+func (m *metrics) sort() {
+	byStep := func(a, b metricRow) int { return cmp.Compare(a.step, b.step) }
+	if !slices.IsSortedFunc(m.rows, byStep) {
+		slices.SortStableFunc(m.rows, byStep)
+	}
+	kept := m.rows[:0]
+	place := make([]int, len(m.names)) // of a name's last row in kept, counted from 1
+	for _, r := range m.rows {
+		if i := place[r.name] - 1; i >= 0 && kept[i].step == r.step {
+			kept[i].value = r.value
+			continue
+		}
+		kept = append(kept, r)
+		place[r.name] = len(kept)
+	}
+	m.rows = kept
+}
+
+func (m *metrics) empty() bool { return len(m.rows) == 0 }
+
+// settled yields the rows of the artifact: those with a finite value, and one
+// that says where the trial diverged when a metric ends with another. A program
+// that logs "diverged" by itself decides, with a value other than 0.
+func (m *metrics) settled() iter.Seq[record.Row] {
+	return func(yield func(record.Row) bool) {
+		last := make([]metricRow, len(m.names))
+		decided := false
+		for _, r := range m.rows {
+			last[r.name] = r
+			row := record.Row{Step: r.step, Name: m.names[r.name], Value: r.value}
+			if row.Name == record.Diverged && r.value == 0 {
+				continue
+			}
+			decided = decided || row.Name == record.Diverged && row.Finite()
+			if row.Finite() && !yield(row) {
+				return
+			}
+		}
+		if step, ok := divergence(last); ok && !decided {
+			yield(record.Row{Step: step, Name: record.Diverged, Value: 1})
+		}
+	}
+}
+
+// divergence is the first step at which a metric ends with a value that is not
+// finite.
+func divergence(last []metricRow) (step int, ok bool) {
+	for _, r := range last {
+		if (math.IsNaN(r.value) || math.IsInf(r.value, 0)) && (!ok || r.step < step) {
+			step, ok = r.step, true
+		}
+	}
+	return step, ok
+}
+
+// excerpt is the beginning of a line with control characters replaced.
 func excerpt(line []byte) string {
 	const most = 80
-	text := strings.Map(func(r rune) rune {
-		if r < ' ' || r == '\uFFFD' {
-			return '·'
-		}
-		return r
-	}, string(line[:min(len(line), most)]))
-	return text
+	return strings.Map(printable, string(line[:min(len(line), most)]))
 }
 
-// settle leaves out what is no number. A metric that ends with one has
-// diverged there, and the trial with it.
-func settle(rows []record.Row) []record.Row {
-	last := make(map[string]record.Row)
-	var out []record.Row
-	for _, r := range rows {
-		last[r.Name] = r
-		if !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) {
-			out = append(out, r)
-		}
+// printable replaces what would confuse a terminal.
+func printable(r rune) rune {
+	if r < ' ' && r != '\t' || r == '\uFFFD' || r >= 0x7f && r < 0xa0 {
+		return '·'
 	}
-	diverged := -1
-	for _, r := range last {
-		if (math.IsNaN(r.Value) || math.IsInf(r.Value, 0)) && (diverged < 0 || r.Step < diverged) {
-			diverged = r.Step
-		}
-	}
-	if _, said := last[record.Diverged]; diverged >= 0 && !said {
-		out = append(out, record.Row{Step: diverged, Name: record.Diverged, Value: 1})
-	}
-	return out
+	return r
 }

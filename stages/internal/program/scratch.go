@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"ablate/cache"
@@ -33,8 +31,8 @@ func (s scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.dir}, names...)...)
 }
 
-// makeScratch makes the folder with what was declared. What an earlier attempt
-// at the same action left behind, killed before it could clean up, goes.
+// makeScratch makes the folder with the declared files. It removes what earlier
+// attempts at the same action left when they were killed.
 func makeScratch(spec Spec, env *pipeline.Env) (scratch, error) {
 	name := "ablate-" + env.Key.String()[:16] + "-"
 	if old, err := filepath.Glob(filepath.Join(os.TempDir(), name+"*")); err == nil {
@@ -81,12 +79,12 @@ func (s scratch) fill(spec Spec, env *pipeline.Env) error {
 			return fmt.Errorf("copying %s: %w", f.name, err)
 		}
 	}
-	return s.fetch(env)
+	return s.copyInputs(env)
 }
 
-// fetch puts the inputs' artifacts into folders of their own, by number: names
-// of stages enter no key, so a program cannot see them.
-func (s scratch) fetch(env *pipeline.Env) error {
+// copyInputs copies the inputs' artifacts into one folder per input, named by
+// number: names of stages do not enter keys, so a program must not see them.
+func (s scratch) copyInputs(env *pipeline.Env) error {
 	for i, in := range env.Inputs.Refs["inputs"] {
 		for _, a := range in.Artifacts {
 			r, err := env.Open(a.Digest)
@@ -101,8 +99,8 @@ func (s scratch) fetch(env *pipeline.Env) error {
 	return nil
 }
 
-// CopyTo writes a file and its folders from a stream, which it closes. A script
-// may be run by its name.
+// CopyTo writes a stream, which it closes, to a file and makes the folders above
+// it. The file is executable, since it may be a script.
 func CopyTo(name string, r io.ReadCloser) error {
 	defer r.Close()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
@@ -116,8 +114,8 @@ func CopyTo(name string, r io.ReadCloser) error {
 	return errors.Join(err, w.Close())
 }
 
-// parameters is the document that a program reads: numbers as they were
-// written, strings and bools.
+// parameters is the document that a program reads: numbers as the study writes
+// them, strings and bools.
 func parameters(levels map[string]addr.Level) ([]byte, error) {
 	doc := make(map[string]any, len(levels))
 	for name, l := range levels {
@@ -137,30 +135,11 @@ func parameters(levels map[string]addr.Level) ([]byte, error) {
 	return append(raw, '\n'), nil
 }
 
-// artifact stores one file as an output.
-func artifact(env *pipeline.Env, name, file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w, err := env.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, f); err != nil {
-		return fmt.Errorf("storing %s: %w", name, err)
-	}
-	return w.Close()
-}
-
-// digestible is a value for the key of what is kept of an unfinished run.
-func digestible(doc any) (cache.Value, error) {
+// jsonValue is a value for the key of a checkpoint.
+func jsonValue(doc any) (cache.Value, error) {
 	raw, err := json.Marshal(doc)
 	if err != nil {
-		return cache.Value{}, fmt.Errorf("writing a spec: %w", err)
+		return cache.Value{}, fmt.Errorf("encoding a spec: %w", err)
 	}
 	return cache.String(string(raw)), nil
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,83 +1,95 @@
 package program
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
-	"math"
 	"os"
 	"strconv"
-	"strings"
-	"sync"
 
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
-// watcher reads what a program has logged since the last look.
+// watcher follows the file of metrics while the program runs.
 type watcher struct {
-	offset int64
+	offset int64 // of the first byte that was not read yet
+	line   int   // lines read so far
 	step   int
+	lines  *bufio.Reader
 }
 
-// report tells of the newest values.
-func (w *watcher) report(p *process) {
-	f, err := os.Open(p.dir.path(metricsFile))
+// maxShown is how many metrics one progress report names.
+const maxShown = 64
+
+// report reads the lines that were completed since the last call and reports the
+// newest values. The error is a line that cannot be used: the run would fail for
+// it in the end.
+func (w *watcher) report(p *process) error {
+	f, err := openRegular(p.dir.path(metricsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return // nothing logged yet
+		return badMetrics(err)
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.NewSectionReader(f, w.offset, math.MaxInt64-w.offset))
-	whole := bytes.LastIndexByte(raw, '\n') + 1
-	if err != nil || whole == 0 {
-		return
+	newest, err := w.read(f)
+	if len(newest) > 0 {
+		steps, _ := strconv.Atoi(p.spec.Parameters["steps"].Text) // 0 when there is no such parameter
+		p.env.Progress(pipeline.Progress{Step: w.step, Steps: max(steps, w.step), Metrics: newest})
 	}
-	w.offset += int64(whole)
-	metrics := make(map[string]float64)
-	for _, line := range bytes.Split(raw[:whole], []byte("\n")) {
-		r, err := parseRow(line) // what cannot be read is told of at the end
-		if err == nil && !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) {
-			w.step, metrics[r.Name] = r.Step, r.Value
+	return err
+}
+
+// read reads complete lines from where the last call ended. A file that became
+// shorter is read anew: the program began it again.
+func (w *watcher) read(f *os.File) (newest map[string]float64, err error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() == w.offset {
+		return nil, err
+	}
+	if info.Size() < w.offset {
+		w.offset, w.line = 0, 0
+	}
+	if _, err := f.Seek(w.offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if w.lines == nil {
+		w.lines = bufio.NewReaderSize(nil, record.MaxLine)
+	}
+	w.lines.Reset(f)
+	newest = make(map[string]float64)
+	for {
+		line, err := w.lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return newest, badMetrics(fmt.Errorf("line %d is longer than %d bytes", w.line+1, record.MaxLine))
+		}
+		if err != nil {
+			return newest, nil // the rest of this line is still to be written
+		}
+		w.offset, w.line = w.offset+int64(len(line)), w.line+1
+		if err := w.take(line, newest); err != nil {
+			return newest, err
 		}
 	}
-	steps, _ := strconv.Atoi(p.spec.Parameters["steps"].Text) // 0 when it is not said
-	p.env.Progress(pipeline.Progress{Step: w.step, Steps: max(steps, w.step), Metrics: metrics})
 }
 
-// tail remembers the end of what a program printed.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-// Write implements io.Writer.
-func (t *tail) Write(b []byte) (int, error) {
-	const most = 4096
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, b...)
-	t.kept = t.kept[max(0, len(t.kept)-most):]
-	return len(b), nil
-}
-
-// end is what it said last, for the end of a message.
-func (t *tail) end() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return LastLines(string(t.kept))
-}
-
-// LastLines is the end of what a program said, as the end of a message: what
-// cannot be printed is dotted out.
-func LastLines(text string) string {
-	const most = 8
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == '\uFFFD' || r == 0x7f {
-			return '·'
-		}
-		return r
-	}, strings.TrimSpace(text))
-	if clean == "" {
-		return ""
+// take notes the value of one line.
+func (w *watcher) take(line []byte, newest map[string]float64) error {
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\uFEFF")))
+	if len(line) == 0 {
+		return nil
 	}
-	lines := strings.Split(clean, "\n")
-	return ". It said:\n\n    " + strings.Join(lines[max(0, len(lines)-most):], "\n    ")
+	r, err := record.Parse(line)
+	if err != nil {
+		return badRow(w.line, line, err)
+	}
+	w.step = r.Step
+	if _, known := newest[r.Name]; r.Finite() && (known || len(newest) < maxShown) {
+		newest[r.Name] = r.Value
+	}
+	return nil
 }

@@ -1,0 +1,152 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// checkpointName is the only artifact of a checkpoint.
+const checkpointName = "checkpoint"
+
+// commitFile holds the name of the checkpoint that is complete.
+const commitFile = "COMMIT"
+
+// resumeDomain separates the keys of checkpoints from all other keys.
+const resumeDomain = "ablate program checkpoint v1"
+
+// lookupBatch is how many checkpoints are looked up at once.
+const lookupBatch = 64
+
+// checkpoints stores what a program committed, numbered from 1, so that another
+// process, here or on another machine, can resume from the last one.
+type checkpoints struct {
+	states pipeline.States
+	base   cache.Value
+	last   int // number of the newest, 0 for none
+	entry  cache.Entry
+}
+
+// openCheckpoints finds the newest checkpoint whose content the store holds.
+func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states pipeline.States) (*checkpoints, error) {
+	ingredients, err := spec.Ingredients(in)
+	if err != nil {
+		return nil, err
+	}
+	text, err := jsonValue(spec)
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpoints{states: states, base: cache.Map(map[string]cache.Value{"surroundings": ingredients, "spec": text})}
+	for from := 1; ; from += lookupBatch {
+		keys := make([]cache.Key, lookupBatch)
+		for i := range keys {
+			keys[i] = c.describe(from + i).Key(resumeDomain)
+		}
+		found, err := states.Find(ctx, keys...)
+		if err != nil {
+			return nil, err
+		}
+		for i, f := range found {
+			if f.OK && len(f.Absent) == 0 {
+				c.last, c.entry = from+i, f.Entry
+			}
+		}
+		if !found[lookupBatch-1].OK {
+			return c, nil
+		}
+	}
+}
+
+// describe returns what the key of a checkpoint is the hash of.
+func (c *checkpoints) describe(n int) cache.Value {
+	return cache.Map(map[string]cache.Value{"of": c.base, "number": cache.Int(int64(n))})
+}
+
+// keep stores the committed checkpoint with the metrics so far. One that the
+// program replaces meanwhile is left for the next call.
+func (c *checkpoints) keep(ctx context.Context, s scratch) error {
+	commit, err := readCommit(s)
+	if err != nil {
+		return err
+	}
+	n := c.last + 1
+	what := c.describe(n)
+	entry, err := c.states.Keep(ctx, what.Key(resumeDomain), what, pipeline.Piece{
+		Name: checkpointName, MediaType: "application/x-tar", Write: func(w io.Writer) error { return packUnchanged(w, s, commit) },
+	})
+	if err != nil {
+		return err
+	}
+	before := c.entry
+	c.last, c.entry = n, entry
+	return c.drop(ctx, before, entry)
+}
+
+// packUnchanged packs a checkpoint and checks that it is still the committed one
+// afterwards.
+func packUnchanged(w io.Writer, s scratch, commit string) error {
+	if err := pack(w, s, commit); err != nil {
+		return fmt.Errorf("reading the program's checkpoint: %w", err)
+	}
+	if now, err := readCommit(s); err != nil || now != commit {
+		return fmt.Errorf("the program replaced %s while it was being read", commit)
+	}
+	return nil
+}
+
+// finish drops the last checkpoint: the result exists.
+func (c *checkpoints) finish(ctx context.Context) error {
+	return c.drop(ctx, c.entry, cache.Entry{})
+}
+
+// drop drops the content of a checkpoint that another one replaced.
+func (c *checkpoints) drop(ctx context.Context, old, now cache.Entry) error {
+	a, ok := old.Artifact(checkpointName)
+	if b, _ := now.Artifact(checkpointName); !ok || a.Digest == b.Digest {
+		return nil
+	}
+	return c.states.Drop(ctx, a.Digest)
+}
+
+// restore unpacks the newest checkpoint and its metrics into a folder.
+func (c *checkpoints) restore(ctx context.Context, s scratch) error {
+	a, ok := c.entry.Artifact(checkpointName)
+	if !ok {
+		return nil
+	}
+	r, err := c.states.Open(ctx, a.Digest)
+	if err != nil {
+		return fmt.Errorf("reading the last checkpoint: %w", err)
+	}
+	defer r.Close()
+	return unpack(s, r)
+}
+
+// readCommit returns the name in the file COMMIT.
+func readCommit(s scratch) (string, error) {
+	const longest = 4096
+	f, err := openRegular(s.path(resumeFolder, commitFile))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, longest+1))
+	if err != nil {
+		return "", err
+	}
+	if len(raw) > longest {
+		return "", errors.New(commitFile + " is too long to be the name of a checkpoint")
+	}
+	name := strings.TrimSpace(string(raw))
+	if !filepath.IsLocal(name) || name == commitFile {
+		return "", fmt.Errorf("%s holds %q, which is not the name of a checkpoint in the folder %s", commitFile, name, resumeFolder)
+	}
+	return name, nil
+}

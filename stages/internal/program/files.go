@@ -1,0 +1,120 @@
+package program
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// file is a declared file.
+type file struct {
+	path string // where it is read
+	name string // its path in the program's folder, with slashes
+}
+
+// expand finds declared files, folders and globs. Each must match something.
+func expand(in pipeline.Inputs, attr string, patterns []string) ([]file, error) {
+	var out []file
+	for _, pattern := range patterns {
+		found, err := in.Sources.Expand(pattern)
+		if err != nil {
+			return nil, diag.Errorf(diag.Path{attr}, "Unreadable file", "%s: %v.", pattern, err).Err()
+		}
+		if len(found) == 0 {
+			return nil, diag.Errorf(diag.Path{attr}, "No such file", "%s matches no file in the study's folder.", pattern).Err()
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(in.Study.Dir, path)
+			if err != nil || !filepath.IsLocal(name) {
+				return nil, diag.Errorf(diag.Path{attr}, "File outside the study", "%s leads to %s, which is not below the study's folder.", pattern, path).Err()
+			}
+			out = append(out, file{path, unpackedName(filepath.ToSlash(name))})
+		}
+	}
+	slices.SortFunc(out, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return slices.CompactFunc(out, func(a, b file) bool { return a.name == b.name }), nil
+}
+
+// unpackedName is a file's name without the ending of a compressed file: sources
+// are read decompressed.
+func unpackedName(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+}
+
+// Ingredients returns what enters the key beside argv, parameters and version:
+// files with their paths and contents, lock files, and the contents of the inputs
+// in order.
+func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
+	files, err := in.Shared.Value(sharedFiles{strings.Join(s.Files, "\x00"), strings.Join(s.Environment, "\x00")}, func() (cache.Value, error) {
+		return s.fileDigests(in)
+	})
+	if err != nil {
+		return cache.Value{}, err
+	}
+	inputs := make([]cache.Value, 0, len(in.Refs["inputs"]))
+	for _, i := range in.Refs["inputs"] {
+		artifacts := make(map[string]cache.Value, len(i.Artifacts))
+		for _, a := range i.Artifacts {
+			artifacts[a.Name] = cache.DigestValue(a.Digest)
+		}
+		inputs = append(inputs, cache.Map(artifacts))
+	}
+	return cache.Map(map[string]cache.Value{
+		"files": files.At("files"), "environment": files.At("environment"), "inputs": cache.List(inputs...),
+	}), nil
+}
+
+// sharedFiles is the key under which the trials of a plan share the digests of
+// their files.
+type sharedFiles struct{ files, environment string }
+
+func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
+	contents := make(map[string]cache.Value, 2)
+	for _, d := range []struct {
+		attr     string
+		patterns []string
+	}{{"environment", s.Environment}, {"files", s.Files}} {
+		files, err := expand(in, d.attr, d.patterns)
+		if err != nil {
+			return cache.Value{}, err
+		}
+		digests := make(map[string]cache.Value, len(files))
+		for _, f := range files {
+			digest, _, err := in.Sources.Digest(f.path)
+			if err != nil {
+				return cache.Value{}, diag.Errorf(diag.Path{d.attr}, "Unreadable file", "%s: %v.", f.path, err).Err()
+			}
+			digests[f.name] = cache.DigestValue(digest)
+		}
+		contents[d.attr] = cache.Map(digests)
+	}
+	return cache.Map(contents), nil
+}
+
+// openRegular opens a file that a program wrote. A FIFO or a device is refused:
+// reading one could block forever or never end.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", filepath.Base(path))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,176 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+const (
+	stopGrace    = 15 * time.Second       // for writing a checkpoint after SIGTERM
+	pollInterval = 500 * time.Millisecond // between two looks at metrics and checkpoints
+)
+
+// process is one call of the program.
+type process struct {
+	spec    Spec
+	env     *pipeline.Env
+	dir     scratch
+	kept    *checkpoints
+	printed tail
+
+	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
+	notKept  string      // why the last attempt to keep one failed
+	progress watcher
+}
+
+// run starts the program and follows it to its end. The error is an
+// *exec.ExitError when the program failed by itself.
+func (p *process) run(ctx context.Context) error {
+	argv, err := p.command()
+	if err != nil {
+		return err
+	}
+	trace := p.trace()
+	if trace != nil {
+		argv = trace.argv(argv)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.dir, p.environment(), ownGroup()
+	output, write, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("making a pipe for the program's output: %w", err)
+	}
+	cmd.Stdout, cmd.Stderr = write, write
+	p.seen, _ = os.Stat(p.dir.path(resumeFolder, commitFile)) // the restored one, if any
+	adopt()
+	err = cmd.Start()
+	write.Close()
+	if err != nil {
+		output.Close()
+		return fmt.Errorf("starting %s: %w", argv[0], err)
+	}
+	read := make(chan struct{})
+	go func() { // ends when no process holds the pipe
+		defer close(read)
+		io.Copy(io.MultiWriter(os.Stderr, &p.printed), output)
+	}()
+	err = p.follow(ctx, cmd)
+	if left := cleanUp(cmd.Process.Pid); left > 0 {
+		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
+	}
+	select {
+	case <-read:
+	case <-time.After(time.Second): // a process out of our reach holds the pipe
+	}
+	output.Close()
+	if trace != nil {
+		trace.report(p)
+	}
+	return err
+}
+
+// follow watches the program until it ends: it reports metrics and keeps
+// checkpoints. It stops the program when the context ends, or when the program
+// logs a row that could not be used in the end.
+func (p *process) follow(ctx context.Context, cmd *exec.Cmd) error {
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	var badRow error
+	stopping, killing := ctx.Done(), (<-chan time.Time)(nil)
+	stop := func() {
+		stopping, killing = nil, time.After(stopGrace)
+		signalGroup(cmd.Process.Pid, syscall.SIGTERM)
+	}
+	for {
+		select {
+		case err := <-done:
+			// Also when stopped: the program was asked to commit a checkpoint.
+			p.keep(context.WithoutCancel(ctx))
+			if badRow != nil {
+				return badRow
+			}
+			if last := p.progress.report(p); err == nil {
+				err = last
+			}
+			return err
+		case <-tick.C:
+			p.keep(context.WithoutCancel(ctx))
+			if badRow != nil {
+				continue
+			}
+			if badRow = p.progress.report(p); badRow != nil {
+				stop()
+			}
+		case <-stopping:
+			stop()
+		case <-killing:
+			signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// keep stores a checkpoint that was committed since the last call. A checkpoint
+// that cannot be kept costs time, not the run.
+func (p *process) keep(ctx context.Context) {
+	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
+	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
+		return
+	}
+	if err := p.kept.keep(ctx, p.dir); err != nil {
+		if why := err.Error(); why != p.notKept {
+			p.env.Log.Warn("a checkpoint was not kept", "error", err)
+			p.notKept = why
+		}
+		return
+	}
+	p.seen, p.notKept = info, ""
+}
+
+// command returns what to execute: a name with a slash is a path in the program's
+// folder, a bare name is looked up on the PATH.
+func (p *process) command() ([]string, error) {
+	name := p.spec.Argv[0]
+	if strings.ContainsAny(name, `/\`) && !filepath.IsAbs(name) {
+		name = p.dir.path(filepath.FromSlash(name))
+	}
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return nil, diag.Errorf(diag.Path{"argv"}, "Program not found",
+			"%s cannot be run: %v. List a program of the study in files and call it by its path, such as \"./train.py\"; a bare name is looked up on the PATH.", p.spec.Argv[0], errors.Unwrap(err)).Err()
+	}
+	return append([]string{found}, p.spec.Argv[1:]...), nil
+}
+
+// Inherited lists the environment variables that every program needs to work at
+// all. Their values are not part of a key.
+var Inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SystemRoot"}
+
+// environment is what the program sees. TMPDIR is in its folder, so that nothing
+// of it outlives the folder.
+func (p *process) environment() []string {
+	var out []string
+	for _, name := range slices.Concat(Inherited, []string{"TZ", "CUDA_VISIBLE_DEVICES"}, p.spec.Env) {
+		if v, ok := os.LookupEnv(name); ok {
+			out = append(out, name+"="+v)
+		}
+	}
+	threads := fmt.Sprint(max(1, p.env.Threads))
+	return append(out, "LC_ALL=C.UTF-8", "TMPDIR="+p.dir.path(temporary),
+		"OMP_NUM_THREADS="+threads, "ABLATE_THREADS="+threads,
+		"ABLATE_PARAMETERS="+p.dir.path(parametersFile), "ABLATE_METRICS="+p.dir.path(metricsFile),
+		"ABLATE_INPUTS="+p.dir.path(inputsFolder), "ABLATE_OUTPUTS="+p.dir.path(outputsFolder), "ABLATE_RESUME="+p.dir.path(resumeFolder))
+}
