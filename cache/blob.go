@@ -19,21 +19,22 @@ import (
 	"ablate/cache/fsys"
 )
 
-// zstdSuffix marks blobs that are compressed at rest. Their name is the digest
-// of the plain bytes all the same.
+// zstdSuffix marks blobs that are compressed at rest. They too are named by the
+// digest of the plain bytes.
 const zstdSuffix = ".zst"
 
-// verifyFirst is the plain size up to which a blob is verified before its
-// first byte is handed out.
-const verifyFirst = 16 << 20
+// eagerVerifySize is the plain size up to which a blob is verified before its
+// first byte is returned.
+const eagerVerifySize = 16 << 20
 
-// worthOut is how much of a raw blob is written before the disk gets it: large
-// blobs are hashed, written and synced at the same time.
-const worthOut = 16 << 20
+// writeOutSize is how much of an uncompressed blob is buffered before the kernel
+// starts writing it to the disk. Large blobs are thus hashed, written and synced
+// concurrently.
+const writeOutSize = 16 << 20
 
-// compressible reports whether blobs of a media type are compressed: zstd gives
-// 4 to 5 on text and tables, nothing on raw floats. Tokens stay raw, too, so
-// that they can be mapped.
+// compressible reports whether blobs of a media type are compressed. zstd shrinks
+// text and tables four to five times and raw floats not at all. Tokens stay
+// uncompressed so that they can be memory-mapped.
 func compressible(mediaType string) bool {
 	switch mediaType {
 	case "application/x-safetensors", "application/x-ablate-tokens", "application/octet-stream", "image/png":
@@ -63,20 +64,20 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 	return w, nil
 }
 
-// encoders and decoders are kept for the next blob: each has megabytes of
-// tables, and most blobs are small.
+// encoders and decoders are reused: each has megabytes of tables, and most blobs
+// are small.
 var (
 	encoders = sync.Pool{New: func() any {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 		if err != nil {
-			panic("cache: options of zstd that are constants: " + err.Error())
+			panic("cache: constant options of zstd: " + err.Error())
 		}
 		return e
 	}}
 	decoders = sync.Pool{New: func() any {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			panic("cache: options of zstd that are constants: " + err.Error())
+			panic("cache: constant options of zstd: " + err.Error())
 		}
 		return d
 	}}
@@ -85,14 +86,14 @@ var (
 type blobWriter struct {
 	store  *Local
 	tmp    afero.File
-	zstd   *zstd.Encoder // nil for raw blobs
+	zstd   *zstd.Encoder // nil for uncompressed blobs
 	sink   io.Writer
 	hash   *concurrentHash
 	size   int64
-	out    int64          // of size, what the disk is getting
-	outs   sync.WaitGroup // hints under way
+	out    int64          // of size, what the kernel was told to write out
+	outs   sync.WaitGroup // running write-outs
 	suffix string
-	failed error // of a write: what is there is not what was asked for
+	failed error // of a write: the file does not hold what was asked for
 	done   bool
 }
 
@@ -102,7 +103,7 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 	for len(p) > 0 && w.failed == nil {
 		piece := p[:min(len(p), maxHashPiece)]
 		w.hash.write(piece)
-		n, err := w.sink.Write(piece) // a short one fails, so that its digest does not matter
+		n, err := w.sink.Write(piece) // a short write fails the blob, so its digest does not matter
 		written += n
 		if err != nil {
 			w.failed = advise(fmt.Errorf("writing a blob: %w", err))
@@ -110,7 +111,7 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 		p = p[len(piece):]
 	}
 	w.size += int64(written)
-	if size := w.size - w.out; w.zstd == nil && size >= worthOut {
+	if size := w.size - w.out; w.zstd == nil && size >= writeOutSize {
 		from := w.out
 		w.out = w.size
 		w.outs.Go(func() { fsys.WriteOut(w.tmp, from, size) })
@@ -118,12 +119,12 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 	return written, w.failed
 }
 
-// Commit implements Writer. After a write that failed it fails, too: not every
-// caller stops at the first.
+// Commit implements Writer. It fails after a failed write, because not every
+// caller checks the error of Write.
 func (w *blobWriter) Commit() (Digest, int64, error) {
 	switch {
 	case w.done:
-		return Digest{}, 0, errors.New("the blob is finished already")
+		return Digest{}, 0, errors.New("the blob is already committed or aborted")
 	case w.failed != nil:
 		return Digest{}, 0, errors.Join(w.failed, w.Abort())
 	}
@@ -142,9 +143,9 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 	}
 	err = w.store.link(w.tmp.Name(), w.store.blobPath(d, w.suffix))
 	if errors.Is(err, fs.ErrExist) {
-		// Young again, so that no collection takes it before its new entry names
-		// it. Where that fails, or it is taken at this very moment, publishing
-		// notices.
+		// Refresh its age, so that no garbage collection removes it before its new
+		// entry names it. If that fails, or it is removed right now, publishing the
+		// entry fails.
 		now := time.Now()
 		w.store.fs.Chtimes(w.store.blobPath(d, w.suffix), now, now)
 		return d, w.size, nil
@@ -164,12 +165,12 @@ func (w *blobWriter) Abort() error {
 	w.hash.end()
 	w.outs.Wait()
 	if w.zstd != nil {
-		w.retire() // what it has not written is thrown away
+		w.retire()
 	}
 	return errors.Join(w.tmp.Close(), w.store.fs.Remove(w.tmp.Name()))
 }
 
-// retire puts the encoder back.
+// retire returns the encoder to the pool, without what it has not written.
 func (w *blobWriter) retire() {
 	w.zstd.Reset(nil)
 	encoders.Put(w.zstd)
@@ -195,14 +196,15 @@ func (s *Local) Open(_ context.Context, d Digest) (io.ReadCloser, error) {
 		}
 		return s.verified(d, path, f, suffix == zstdSuffix)
 	}
-	return nil, fmt.Errorf("blob %s is not in the store: %w", d, lost)
+	return nil, fmt.Errorf("the store has no blob %s: %w", d, lost)
 }
 
-// verified wraps a blob's file so that only bytes of the right digest get out.
+// verified wraps a blob's file so that only bytes of the right digest are
+// returned.
 func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.ReadCloser, error) {
 	v := &verifier{store: s, want: d, path: path, file: f, plain: f, hash: sha256.New()}
-	if info, err := f.Stat(); err == nil && info.Size() > verifyFirst {
-		v.ahead = readahead.NewReader(f) // the disk and the hash take turns otherwise
+	if info, err := f.Stat(); err == nil && info.Size() > eagerVerifySize {
+		v.ahead = readahead.NewReader(f) // otherwise reading and hashing alternate
 		v.plain = v.ahead
 	}
 	if packed {
@@ -213,12 +215,12 @@ func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.R
 		}
 		v.plain = v.zstd
 	}
-	head, err := io.ReadAll(io.LimitReader(v, verifyFirst))
+	head, err := io.ReadAll(io.LimitReader(v, eagerVerifySize))
 	if err != nil {
 		v.Close()
 		return nil, err
 	}
-	if len(head) < verifyFirst { // all of it, and verified at its end
+	if len(head) < eagerVerifySize { // the whole blob, verified at its end
 		v.Close()
 		return io.NopCloser(bytes.NewReader(head)), nil
 	}
@@ -228,7 +230,7 @@ func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.R
 	}{io.MultiReader(bytes.NewReader(head), v), v}, nil
 }
 
-// verifier hashes what it reads and refuses to end on a wrong digest.
+// verifier hashes what it reads, and fails instead of ending on a wrong digest.
 type verifier struct {
 	store *Local
 	want  Digest
@@ -274,17 +276,17 @@ func (v *verifier) Close() error {
 	return v.file.Close()
 }
 
-// hasBlob reports whether a blob is here, in either encoding.
+// hasBlob reports whether the store holds a blob, in either encoding.
 func (s *Local) hasBlob(d Digest) bool {
 	for _, suffix := range []string{zstdSuffix, ""} {
-		if _, err := s.fs.Stat(s.blobPath(d, suffix)); err == nil {
+		if info, err := s.fs.Stat(s.blobPath(d, suffix)); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}
 	return false
 }
 
-// Evict implements Store. A process that reads the blob meanwhile keeps it.
+// Evict implements Store. A process that is reading the blob can finish.
 func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
 	for _, d := range ds {
 		if err := ctx.Err(); err != nil {

@@ -11,9 +11,8 @@ import (
 // Digest is the SHA-256 of bytes: it names content.
 type Digest [sha256.Size]byte
 
-// Key is the SHA-256 of a full description of one action: it names a
-// computation, never bytes, and is a type of its own so that the two cannot be
-// mixed up.
+// Key is the SHA-256 of the full description of one action. It names a
+// computation, never bytes; a type of its own keeps the two apart.
 type Key [sha256.Size]byte
 
 const digestPrefix = "sha256:"
@@ -91,7 +90,7 @@ func parseHash(s string) (out [sha256.Size]byte, err error) {
 // Digester computes the digest of what is written to it.
 type Digester struct{ hash.Hash }
 
-// NewDigester returns an empty one.
+// NewDigester returns a Digester that was given no bytes.
 func NewDigester() Digester { return Digester{sha256.New()} }
 
 // Digest returns the digest of everything written so far.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"time"
+
+	"ablate/cache/fsys"
 )
 
 // SetLeasePeriod makes the store's leases as quick as a test.
@@ -48,4 +50,9 @@ func LegacyKeys(raw []byte) ([]Key, error) {
 		rest = rest[n+4+int(size):]
 	}
 	return keys, nil
+}
+
+// Use makes a collection work on another file system.
+func (c *Collection) Use(f fsys.FS) {
+	c.store = &Local{fs: f, dir: c.store.dir, healed: c.store.healed, retention: c.store.retention, leases: newLeases()}
 }

@@ -15,55 +15,57 @@ import (
 	"github.com/spf13/afero"
 )
 
-// A lease says that some process computes a key. On one machine the kernel's
-// lock on locks/KEY decides, which ends with its process. Other machines that
-// share the folder may not see that lock, so the holder also keeps a file
-// leases/KEY.EPOCH: its owner, and a counter that it moves on once a period.
-// Whoever saw that file stand still for three periods of its own monotonic
-// clock takes the next epoch, by link(2), of which one succeeds. A holder that
-// sees a higher epoch, or its own file gone, has lost the lease.
+// A lease says that a process is computing a key. On one machine the kernel's
+// lock on locks/KEY decides; it ends with its process. Other machines that share
+// the folder may not see that lock, so the holder also keeps a file
+// leases/KEY.EPOCH with its name and a counter that it increments once a period.
+// An observer that saw the counter stand still for three periods of its own
+// monotonic clock takes the next epoch with link(2), which succeeds for one of
+// them. A holder that sees a higher epoch, or its own file gone, has lost the
+// lease.
 //
-// Leases only save work. Where two hold one all the same, the first to publish
-// wins, as ever.
+// Leases only save work. If two processes compute a key all the same, the first
+// to publish wins.
 
-// leasePeriod is how often a holder moves its counter on. Tests shorten it.
+// leasePeriod is how often a holder increments its counter. Tests shorten it.
 const leasePeriod = 5 * time.Second
 
-// stillFor is how many periods a counter stands still before its holder counts
-// as dead.
-const stillFor = 3
+// deadAfter is how many periods a counter stands still before its holder is
+// considered dead.
+const deadAfter = 3
 
-// leases is what this process holds and sees of leases.
+// leases are those that this process holds, and its observations of others.
 type leases struct {
 	host   string
 	period time.Duration
 
 	mu   sync.Mutex
 	held map[Key]*lease
-	seen map[string]sighting // by name of the file
+	seen map[string]observation // by file name
 }
 
-// sighting is since when a lease of another has not changed.
-type sighting struct {
+// observation is since when the lease of another process has not changed.
+type observation struct {
 	content string
-	since   time.Time // monotonic: clocks that are set matter to nobody
+	since   time.Time // monotonic, so that setting the clock has no effect
 }
 
 func newLeases() leases {
 	return leases{
 		host: machine(), period: leasePeriod,
-		held: make(map[Key]*lease), seen: make(map[string]sighting),
+		held: make(map[Key]*lease), seen: make(map[string]observation),
 	}
 }
 
-// machine names the running system, for as long as it runs.
+// machine names the running system until it reboots.
 func machine() string {
-	name, _ := os.Hostname() // none is a name, too
+	name, _ := os.Hostname() // an empty name will do
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.Join(strings.Fields(name+" "+string(boot)), "/")
 }
 
-// TryLock takes a key for this process; ok is false while another has it.
+// TryLock takes the lease of a key for this process. ok is false while another
+// process holds it.
 func (s *Local) TryLock(k Key) (unlock func() error, ok bool, err error) {
 	release, ok, local, err := s.lock(s.path("locks", k.String()))
 	if !ok || err != nil {
@@ -77,7 +79,8 @@ func (s *Local) TryLock(k Key) (unlock func() error, ok bool, err error) {
 }
 
 // Lost is closed when another machine takes over a key that this process has
-// locked, believing it dead. It is nil for a key that is not locked.
+// locked, because it believes this process dead. It is nil for a key that is not
+// locked.
 func (s *Local) Lost(k Key) <-chan struct{} {
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
@@ -87,7 +90,7 @@ func (s *Local) Lost(k Key) <-chan struct{} {
 	return nil
 }
 
-// Locked reports whether some process seems to be computing the key.
+// Locked reports whether a process seems to be computing the key.
 func (s *Local) Locked(k Key) bool {
 	epoch, name, _ := s.newest(k)
 	if epoch == 0 {
@@ -98,11 +101,11 @@ func (s *Local) Locked(k Key) bool {
 		return err == nil
 	}
 	release()
-	return !local || !strings.HasPrefix(s.content(name), s.leases.host+"#") // else its process is dead
+	return !local || !strings.HasPrefix(s.content(name), s.leases.host+"#") // otherwise its process is dead
 }
 
-// lock takes the kernel's lock on a file; local is false where the file system
-// has none, and the lock excludes nobody.
+// lock takes the kernel's lock on a file. local is false where the file system
+// has no locks, and nothing is excluded.
 func (s *Local) lock(name string) (release func() error, ok, local bool, err error) {
 	release, ok, err = s.fs.TryLock(name)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) {
@@ -123,8 +126,9 @@ type lease struct {
 	done  sync.WaitGroup
 }
 
-// take takes the lease of a key, or returns nil while another holds it. Under
-// the machine's own lock, a lease of this machine is that of a dead process.
+// take takes the lease of a key, or returns nil while another process holds it.
+// Under the machine's own lock, a lease of this machine belongs to a dead
+// process.
 func (s *Local) take(k Key, local bool) (*lease, error) {
 	epoch, name, err := s.newest(k)
 	if err != nil || epoch > 0 && !s.dead(name, local) {
@@ -137,12 +141,12 @@ func (s *Local) take(k Key, local bool) (*lease, error) {
 	l.name = s.path("leases", fmt.Sprintf("%s.%d", k, l.epoch))
 	if err := s.createLease(l); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return nil, nil // somebody else was faster
+			return nil, nil // another process was faster
 		}
 		return nil, err
 	}
 	for e := epoch; e > 0; e-- {
-		s.fs.Remove(s.path("leases", fmt.Sprintf("%s.%d", k, e))) // of the dead
+		s.fs.Remove(s.path("leases", fmt.Sprintf("%s.%d", k, e))) // of dead holders
 	}
 	s.leases.mu.Lock()
 	delete(s.leases.seen, name)
@@ -170,7 +174,7 @@ func (s *Local) createLease(l *lease) error {
 
 func (l *lease) text(counter int) string { return fmt.Sprintf("%s %012d\n", l.owner, counter) }
 
-// newest finds the highest epoch of a key; 0 where nobody has a lease.
+// newest finds the highest epoch of a key, which is 0 if there is no lease.
 func (s *Local) newest(k Key) (epoch int, name string, err error) {
 	names, err := s.readNames(s.path("leases"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -186,8 +190,8 @@ func (s *Local) newest(k Key) (epoch int, name string, err error) {
 	return epoch, name, err
 }
 
-// dead reports whether the holder of a lease is gone: at once where this
-// machine knows, after three still periods otherwise.
+// dead reports whether the holder of a lease is gone: immediately for leases of
+// this machine, otherwise after the counter stood still for three periods.
 func (s *Local) dead(name string, local bool) bool {
 	content := s.content(name)
 	if local && strings.HasPrefix(content, s.leases.host+"#") {
@@ -198,10 +202,10 @@ func (s *Local) dead(name string, local bool) bool {
 	defer s.leases.mu.Unlock()
 	last, ok := s.leases.seen[name]
 	if !ok || last.content != content {
-		s.leases.seen[name] = sighting{content, now}
+		s.leases.seen[name] = observation{content, now}
 		return false
 	}
-	return now.Sub(last.since) >= stillFor*s.leases.period
+	return now.Sub(last.since) >= deadAfter*s.leases.period
 }
 
 func (s *Local) content(name string) string {
@@ -209,8 +213,8 @@ func (s *Local) content(name string) string {
 	return string(raw)
 }
 
-// beat moves the counter on until the lease is released or lost. A beat that
-// cannot be written is no loss: another machine's epoch is.
+// beat increments the counter until the lease is released or lost. A beat that
+// cannot be written does not lose the lease; another machine's epoch does.
 func (l *lease) beat() {
 	tick := time.NewTicker(l.store.leases.period)
 	defer tick.Stop()
@@ -225,14 +229,14 @@ func (l *lease) beat() {
 			return
 		}
 		if f, err := l.store.fs.OpenFile(l.name, os.O_WRONLY, 0); err == nil {
-			f.WriteString(l.text(counter)) // of one length, so that nothing of the last one stays
+			f.WriteString(l.text(counter)) // of fixed length, so it overwrites the last one completely
 			f.Close()
 		}
 	}
 }
 
-// mine reports whether the lease is still this process's. A folder that cannot
-// be read at the moment says nothing to the contrary.
+// mine reports whether this process still holds the lease. It does so as long as
+// the folder cannot be read.
 func (l *lease) mine() bool {
 	epoch, _, err := l.store.newest(l.key)
 	if err != nil {

@@ -16,14 +16,14 @@ type Mapped struct {
 	unmap func() error
 }
 
-// Close gives the bytes back.
+// Close releases the bytes.
 func (m *Mapped) Close() error {
 	m.Bytes = nil
 	return m.unmap()
 }
 
-// Map implements Store. The bytes are verified here, once: what the kernel
-// drops and reads again later is what the disk has then.
+// Map implements Store. The bytes are verified once, here. Pages that the kernel
+// drops and reads again later are not.
 func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 	path := s.blobPath(d, "")
 	f, err := s.openFile(path)
@@ -34,7 +34,7 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 		return nil, fmt.Errorf("opening blob %s: %w", d, err)
 	}
 	b, unmap, err := fsys.Map(f)
-	f.Close() // a mapping lives on without it
+	f.Close() // the mapping outlives it
 	if err != nil {
 		return s.copied(ctx, d)
 	}

@@ -35,7 +35,7 @@ func (s *Local) Memo(executable Digest) *Memo {
 	return m
 }
 
-// Digest returns what is remembered of a description, or computes it.
+// Digest returns the memoized digest of a description, or computes it.
 func (m *Memo) Digest(what Value, compute func() (Digest, error)) (Digest, error) {
 	k := what.Key(memoDomain)
 	m.mu.Lock()

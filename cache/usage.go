@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Usage is what part of the store takes.
+// Usage is the space that entries of one kind take.
 type Usage struct {
 	Block, Type string
 	Entries     int
@@ -15,8 +15,8 @@ type Usage struct {
 	Stored      int64 // at rest
 }
 
-// Usage sums the store up by kind, sorted, with each blob under the first kind
-// that names it.
+// Usage sums up the store by kind, sorted. A blob counts for the first kind that
+// names it.
 func (s *Local) Usage(ctx context.Context) ([]Usage, error) {
 	byKind := make(map[string]*Usage)
 	seen := make(map[Digest]bool)

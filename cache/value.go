@@ -11,12 +11,12 @@ import (
 	"sync"
 )
 
-// Value is an immutable document: what keys hash and explanations compare. A
-// document that many others hold is stored once. Different values have
-// different encodings: every field is typed and length-prefixed, maps are
-// sorted, floats are their exact bits.
+// Value is an immutable document. Keys are hashes of documents, and explanations
+// compare them. A document that several others contain is stored once.
+// Different values have different encodings: every field is typed and
+// length-prefixed, maps are sorted, floats are encoded by their bits.
 //
-// The zero Value means "nothing"; it cannot be put inside another.
+// The zero Value is empty and cannot be part of another.
 type Value struct {
 	enc  string  // a type byte; of a scalar, then its content
 	subs []Field // of a map, sorted by name; of a list, without names
@@ -49,7 +49,7 @@ func Bool(b bool) Value {
 // Int returns a whole number.
 func Int(i int64) Value { return fixed(typeInt, uint64(i)) }
 
-// fixed is a scalar of eight bytes.
+// fixed is an eight-byte scalar.
 func fixed(kind byte, bits uint64) Value {
 	var b [9]byte
 	b[0] = kind
@@ -57,8 +57,8 @@ func fixed(kind byte, bits uint64) Value {
 	return Value{enc: string(b[:])}
 }
 
-// Float returns a number. NaN and infinities are refused: a key must not hang
-// on them. Negative zero is zero.
+// Float returns a number. It panics on NaN and infinities, on which no key may
+// depend. Negative zero is zero.
 func Float(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		panic(fmt.Sprintf("cache: a key cannot hold the number %v", f))
@@ -69,10 +69,10 @@ func Float(f float64) Value {
 	return fixed(typeFloat, math.Float64bits(f))
 }
 
-// String returns a text.
+// String returns a string.
 func String(s string) Value { return Value{enc: string(typeString) + s} }
 
-// DigestValue returns a digest as the text that people see of it.
+// DigestValue returns a digest as the string that it is printed as.
 func DigestValue(d Digest) Value { return String(d.String()) }
 
 // List returns an ordered list.
@@ -93,14 +93,14 @@ func Map(m map[string]Value) Value {
 	return Struct(fields...)
 }
 
-// Struct returns a map of the given fields, which it sorts in place and keeps.
-// It is for places that make many maps.
+// Struct returns a map of the given fields. It sorts the slice in place and
+// keeps it, which is cheaper than Map where many maps are made.
 func Struct(fields ...Field) Value {
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for i, f := range fields {
 		f.Value.must()
 		if i > 0 && fields[i-1].Name == f.Name {
-			panic("cache: the field " + f.Name + " stands twice in a document")
+			panic("cache: duplicate field " + f.Name + " in a document")
 		}
 	}
 	return Value{enc: string(typeMap), subs: fields}
@@ -108,12 +108,12 @@ func Struct(fields ...Field) Value {
 
 func (v Value) must() Value {
 	if v.IsZero() {
-		panic("cache: nothing inside a document")
+		panic("cache: empty value in a document")
 	}
 	return v
 }
 
-// IsZero reports whether the value is nothing.
+// IsZero reports whether the value is empty.
 func (v Value) IsZero() bool { return v.enc == "" }
 
 // Equal reports whether two values are the same document.
@@ -123,21 +123,21 @@ func (v Value) Equal(w Value) bool {
 	})
 }
 
-// encoding is a canonical encoding on its way into a hash.
+// encoding writes the canonical encoding of a value to a hash.
 type encoding struct {
 	hash hash.Hash
 	buf  []byte
 }
 
-// flushAt is how much is gathered before it is hashed.
-const flushAt = 4 << 10
+// flushSize is how much is buffered before it is hashed.
+const flushSize = 4 << 10
 
 func (e *encoding) text(s string) {
 	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(s))), s...)
 }
 
 func (e *encoding) add(v Value) {
-	if len(e.buf) > flushAt {
+	if len(e.buf) > flushSize {
 		e.hash.Write(e.buf)
 		e.buf = e.buf[:0]
 	}
@@ -158,11 +158,11 @@ func (e *encoding) add(v Value) {
 	}
 }
 
-// encodings are kept for the next key.
+// encodings are reused for the next key.
 var encodings = sync.Pool{New: func() any { return &encoding{hash: sha256.New()} }}
 
-// Key hashes the value within a domain, which keeps hashes made for different
-// purposes apart.
+// Key hashes the value. The domain separates hashes made for different
+// purposes.
 func (v Value) Key(domain string) Key {
 	e := encodings.Get().(*encoding)
 	defer encodings.Put(e)
@@ -176,7 +176,7 @@ func (v Value) Key(domain string) Key {
 	return k
 }
 
-// At returns the value at a path of map keys, or nothing.
+// At returns the value at a path of map keys, or the empty one.
 func (v Value) At(path ...string) Value {
 	for _, name := range path {
 		if v.kind() != typeMap {
@@ -191,13 +191,13 @@ func (v Value) At(path ...string) Value {
 	return v
 }
 
-// With is a map with one more field, or another value of a field.
+// With returns a map with a field added or replaced.
 func (v Value) With(name string, value Value) Value {
 	subs := slices.DeleteFunc(slices.Clone(v.subs), func(f Field) bool { return f.Name == name })
 	return Struct(append(subs, Field{name, value})...)
 }
 
-// Keys lists the keys of a map, sorted; of anything else, none.
+// Keys lists the keys of a map, sorted. Other values have none.
 func (v Value) Keys() []string {
 	if v.kind() != typeMap {
 		return nil
@@ -209,7 +209,7 @@ func (v Value) Keys() []string {
 	return names
 }
 
-// Text returns the string that the value holds, if it is one.
+// Text returns the string if the value is one.
 func (v Value) Text() (string, bool) {
 	if v.kind() != typeString {
 		return "", false
@@ -224,8 +224,8 @@ func (v Value) kind() byte {
 	return v.enc[0]
 }
 
-// Difference is one place where two documents differ. A or B is nothing where
-// one has no such field.
+// Difference is one place where two documents differ. A or B is empty if one of
+// them has no such field.
 type Difference struct {
 	Path []string
 	A, B Value

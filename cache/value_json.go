@@ -13,7 +13,7 @@ import (
 )
 
 // MarshalJSON writes the value as JSON that UnmarshalJSON reads back exactly:
-// floats always have a point or an exponent, whole numbers never.
+// floats always have a point or an exponent, integers never.
 func (v Value) MarshalJSON() ([]byte, error) { return v.appendJSON(nil), nil }
 
 func (v Value) appendJSON(b []byte) []byte {
@@ -50,7 +50,7 @@ func (v Value) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// bits is the content of a scalar of eight bytes.
+// bits is the content of an eight-byte scalar.
 func (v Value) bits() uint64 { return binary.BigEndian.Uint64([]byte(v.enc[1:])) }
 
 func appendFloat(b []byte, f float64) []byte {
@@ -70,7 +70,7 @@ func appendText(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Texts must be valid UTF-8.
+// UnmarshalJSON reads what MarshalJSON wrote. Strings must be valid UTF-8.
 func (v *Value) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -85,11 +85,11 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// deepest bounds the nesting of documents that come from outside.
-const deepest = 100
+// maxDepth bounds the nesting of documents that come from elsewhere.
+const maxDepth = 100
 
 func decodeValue(dec *json.Decoder, depth int) (Value, error) {
-	if depth > deepest {
+	if depth > maxDepth {
 		return Value{}, errors.New("the document nests too deeply")
 	}
 	tok, err := dec.Token()
@@ -151,7 +151,7 @@ func decodeMap(dec *json.Decoder, depth int) (Value, error) {
 		}
 		key := tok.(string) // the decoder has checked it
 		if _, twice := m[key]; twice {
-			return Value{}, fmt.Errorf("field %q stands twice", key)
+			return Value{}, fmt.Errorf("duplicate field %q", key)
 		}
 		if m[key], err = decodeValue(dec, depth+1); err != nil {
 			return Value{}, err

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// changeTime is not asked for here: size, mtime and inode must do.
+// changeTime is unknown here; size, mtime and inode have to do.
 func changeTime(*syscall.Stat_t) time.Time { return time.Time{} }

@@ -1,5 +1,5 @@
-// Package fsys is afero with what a durable store needs beside it: hard links,
-// which create a name only if it is free, and syncing a folder.
+// Package fsys extends afero with what a durable store needs: hard links, which
+// create a name only if it is free, syncing of folders, and locks.
 package fsys
 
 import (
@@ -21,8 +21,8 @@ type FS interface {
 	Link(oldname, newname string) error
 	// SyncDir makes the names in a folder durable.
 	SyncDir(name string) error
-	// TryLock takes an exclusive lock on a file, which it creates; ok is false
-	// while somebody else has it. The lock ends with unlock or the process.
+	// TryLock takes an exclusive lock on a file, which it creates. ok is false
+	// while another process holds it. The lock ends with unlock or the process.
 	TryLock(name string) (unlock func() error, ok bool, err error)
 }
 
@@ -39,7 +39,7 @@ func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname)
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
 // TryLock implements FS. The kernel releases the lock of a process that dies.
-// An unlocked file is removed; a lock on a file that lost its name is retried.
+// unlock removes the file, so a lock on a file that lost its name is retried.
 func (OS) TryLock(name string) (func() error, bool, error) {
 	for {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
@@ -65,8 +65,8 @@ func stillNamed(f *os.File, name string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(mine, there)
 }
 
-// ID is what stat says of a file: together, the fields tell an edited file
-// from an untouched one.
+// ID is the stat data of a file. Together, the fields tell an edited file from an
+// unchanged one.
 type ID struct {
 	Size  int64     `json:"size"`
 	MTime time.Time `json:"mtime"`
@@ -74,12 +74,12 @@ type ID struct {
 	Inode uint64    `json:"inode"`
 }
 
-// Equal reports whether the file is still what it was.
+// Equal reports whether the file is unchanged.
 func (id ID) Equal(other ID) bool {
 	return id.Size == other.Size && id.Inode == other.Inode && id.MTime.Equal(other.MTime) && id.CTime.Equal(other.CTime)
 }
 
-// StatID asks the machine's file system about a file of the user.
+// StatID returns the ID of a file of the user.
 func StatID(path string) (ID, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -88,7 +88,7 @@ func StatID(path string) (ID, error) {
 	return idOf(info), nil
 }
 
-// Memory is a file system for tests, with the same promises.
+// Memory is a file system for tests with the same guarantees.
 type Memory struct {
 	afero.Fs
 	mu    sync.Mutex // makes Link and TryLock atomic
@@ -114,8 +114,8 @@ func (m *Memory) TryLock(name string) (func() error, bool, error) {
 	}, true, nil
 }
 
-// Link implements FS by a copy, which gets its name when it is whole: nothing in
-// a store is written to after that.
+// Link implements FS with a copy that gets its name once it is complete. That is
+// enough for a store, which never writes to a linked file.
 func (m *Memory) Link(oldname, newname string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -133,11 +133,12 @@ func (m *Memory) Link(oldname, newname string) error {
 	return m.Rename(tmp, newname)
 }
 
-// SyncDir implements FS: memory has nothing to sync.
+// SyncDir implements FS. Memory has nothing to sync.
 func (m *Memory) SyncDir(string) error { return nil }
 
-// WriteAtomic replaces a file: temp in the same folder, sync, rename, sync the
-// folder. A crash leaves the old content or the new.
+// WriteAtomic replaces a file: it writes a temporary one in the same folder,
+// syncs it, renames it and syncs the folder. A crash leaves the old content or
+// the new.
 func WriteAtomic(f FS, name string, content []byte) error {
 	dir := filepath.Dir(name)
 	if err := f.MkdirAll(dir, 0o755); err != nil {

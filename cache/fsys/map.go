@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/afero"
 )
 
-// Map shows a file's bytes without a copy, to be read only. A file that is not
-// on the machine's own file system, or is empty, is errors.ErrUnsupported.
+// Map memory-maps a file for reading. A file that is empty, or not on the
+// machine's own file system, is errors.ErrUnsupported.
 func Map(f afero.File) (b []byte, unmap func() error, err error) {
 	info, err := f.Stat()
 	if err != nil {

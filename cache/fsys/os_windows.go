@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// syncDir has nothing to do: NTFS journals names, and a folder cannot be
-// synced.
+// syncDir does nothing: NTFS journals names, and folders cannot be synced.
 func syncDir(string) error { return nil }
 
 func idOf(info fs.FileInfo) ID { return ID{Size: info.Size(), MTime: info.ModTime()} }
@@ -25,5 +24,5 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// removeLocked keeps the file: Windows does not remove what is open.
+// removeLocked keeps the file, because Windows does not remove open files.
 func removeLocked(string) error { return nil }

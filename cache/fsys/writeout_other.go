@@ -4,5 +4,5 @@ package fsys
 
 import "github.com/spf13/afero"
 
-// WriteOut does nothing where the system takes no such hint.
+// WriteOut does nothing on systems without such a hint.
 func WriteOut(afero.File, int64, int64) {}

@@ -1,0 +1,333 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/afero"
+
+	"ablate/cache"
+	"ablate/cache/cachetest"
+	"ablate/cache/fsys"
+)
+
+// everything are options that protect nothing by its age.
+func everything() cache.CollectOptions {
+	return cache.CollectOptions{Budget: 0, Now: time.Now().Add(time.Hour)}
+}
+
+// kept is an entry whose artifact always stays.
+func kept(t *testing.T, s *cache.Local, name string) cache.Entry {
+	t.Helper()
+	e := entryOf(t, s, name, "measured by "+name)
+	e.Artifacts[0].Retention = cache.Keep
+	e.Ingredients, e.Provenance = cachetest.Put(t, s, "ingredients of "+name), cachetest.Put(t, s, "provenance of "+name)
+	return e
+}
+
+func publish(t *testing.T, s *cache.Local, e cache.Entry) {
+	t.Helper()
+	if _, err := s.Publish(context.Background(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever keeps an entry out of the index or out of its file, garbage
+// collection either knows about it or removes nothing.
+func TestCollectInDoubt(t *testing.T) {
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name  string
+		harm  func(t *testing.T, dir string, e cache.Entry)
+		doubt string // "": there is none, and everything is still there
+		lost  bool   // the entry itself
+	}{
+		{"index without the entry", func(t *testing.T, dir string, _ cache.Entry) {
+			overwrite(t, filepath.Join(dir, "index.2"), []byte("ablate index 2\n"))
+		}, "", false},
+		{"damaged index", func(t *testing.T, dir string, _ cache.Entry) {
+			damage(t, dir, "index.2", flip(t))
+		}, "", false},
+		{"damaged entry", func(t *testing.T, dir string, e cache.Entry) {
+			damage(t, dir, "entries/*/"+e.Key.String(), flip(t))
+		}, "", false},
+		{"missing entry file", func(t *testing.T, dir string, e cache.Entry) {
+			damage(t, dir, "entries/*/"+e.Key.String(), remove(t))
+		}, "is missing", false},
+		{"damaged entry without index", func(t *testing.T, dir string, e cache.Entry) {
+			damage(t, dir, "index.2", remove(t))
+			damage(t, dir, "entries/*/"+e.Key.String(), flip(t))
+		}, "is damaged", true},
+		{"truncated entry without index", func(t *testing.T, dir string, e cache.Entry) {
+			damage(t, dir, "index.2", remove(t))
+			damage(t, dir, "entries/*/"+e.Key.String(), cut(t))
+		}, "is damaged", true},
+		{"entry that an earlier version moved aside", func(t *testing.T, dir string, e cache.Entry) {
+			damage(t, dir, "index.2", remove(t))
+			hex := e.Key.String()
+			if err := os.Rename(filepath.Join(dir, "entries", hex[:2], hex), filepath.Join(dir, "damaged", hex)); err != nil {
+				t.Fatal(err)
+			}
+		}, "is damaged", true},
+		{"no folder of entries", func(t *testing.T, dir string, _ cache.Entry) {
+			if err := os.Rename(filepath.Join(dir, "entries"), filepath.Join(dir, "elsewhere")); err != nil {
+				t.Fatal(err)
+			}
+		}, "folder of entries", true},
+		{"no folder of entries and no index", func(t *testing.T, dir string, _ cache.Entry) {
+			damage(t, dir, "index.2", remove(t))
+			if err := os.Rename(filepath.Join(dir, "entries"), filepath.Join(dir, "elsewhere")); err != nil {
+				t.Fatal(err)
+			}
+		}, "folder of entries", true},
+		{"a file in place of a folder of entries", func(t *testing.T, dir string, e cache.Entry) {
+			sub := filepath.Join(dir, "entries", e.Key.String()[:2])
+			damage(t, dir, "index.2", remove(t))
+			if err := os.Rename(sub, filepath.Join(dir, "elsewhere")); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, sub, nil)
+		}, "not a folder", true},
+		{"damaged root", func(t *testing.T, dir string, _ cache.Entry) {
+			damage(t, dir, "roots/*", flip(t))
+		}, "roots", false},
+		{"truncated root", func(t *testing.T, dir string, _ cache.Entry) {
+			damage(t, dir, "roots/*", cut(t))
+		}, "roots", false},
+		{"damaged pin", func(t *testing.T, dir string, _ cache.Entry) {
+			damage(t, dir, "pins/*", flip(t))
+		}, "pins", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, fsys.NewOS(), dir)
+			if _, err := s.Lookup(ctx); err != nil { // writes the index
+				t.Fatal(err)
+			}
+			e, rooted := kept(t, s, "k"), entryOf(t, s, "rooted", "needed by a run")
+			publish(t, s, e)
+			publish(t, s, rooted)
+			if err := s.PutRoot(cache.Root{Study: "s", Dir: "d", Keys: []cache.Key{rooted.Key}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.AddPin(cache.Pin{Key: rooted.Key, Address: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			garbage := cachetest.Put(t, s, "no entry names it")
+			tt.harm(t, dir, e)
+
+			s = open(t, fsys.NewOS(), dir)
+			c, err := s.Collect(ctx, everything())
+			var doubt *cache.DoubtError
+			if tt.doubt != "" {
+				if !errors.As(err, &doubt) || !strings.Contains(err.Error(), tt.doubt) {
+					t.Errorf("Collect = %v, want a doubt about %q", err, tt.doubt)
+				}
+			} else if err != nil {
+				t.Errorf("Collect = %v, want no doubt", err)
+			} else if _, err := c.Apply(ctx); err != nil {
+				t.Errorf("Apply: %v", err)
+			}
+			if _, err := cache.ReadAll(ctx, s, garbage); (err == nil) != (tt.doubt != "") {
+				t.Errorf("reading garbage afterwards: %v, want it gone only without doubts", err)
+			}
+			for _, d := range []cache.Digest{e.Ingredients, e.Provenance, e.Artifacts[0].Digest, rooted.Artifacts[0].Digest} {
+				if _, err := cache.ReadAll(ctx, s, d); err != nil {
+					t.Errorf("a blob that was needed: %v", err)
+				}
+			}
+			if !tt.lost {
+				mustHit(t, s, e.Key, rooted.Key)
+			}
+		})
+	}
+}
+
+func overwrite(t *testing.T, name string, raw []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A doubt ends when the entry is published again, or verify has written it.
+func TestDoubtsEnd(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, fsys.NewOS(), dir)
+	e := kept(t, s, "k")
+	publish(t, s, e)
+	if _, err := s.Lookup(ctx); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, dir, "entries/*/*", remove(t))
+	if _, err := s.Collect(ctx, everything()); err == nil {
+		t.Error("Collect has no doubt about a missing file")
+	}
+	if lost, err := s.Reindex(); err != nil || len(lost) > 0 {
+		t.Errorf("Reindex = %v, %v, want the file restored from the index", lost, err)
+	}
+	if _, err := s.Collect(ctx, everything()); err != nil {
+		t.Errorf("Collect after Reindex: %v", err)
+	}
+	damage(t, dir, "index.2", remove(t))
+	damage(t, dir, "entries/*/*", flip(t))
+	s = open(t, fsys.NewOS(), dir)
+	if lost, err := s.Reindex(); err != nil || len(lost) != 1 {
+		t.Errorf("Reindex = %v, %v, want the damaged entry", lost, err)
+	}
+	if _, err := s.Collect(ctx, everything()); err == nil {
+		t.Error("Collect has no doubt about a damaged entry")
+	}
+	publish(t, s, kept(t, s, "k"))
+	if _, err := s.Collect(ctx, everything()); err != nil {
+		t.Errorf("Collect after the entry was published again: %v", err)
+	}
+}
+
+// unreadable is a file system on which some folders cannot be listed.
+type unreadable struct {
+	fsys.FS
+	dir string
+}
+
+func (u unreadable) Open(name string) (afero.File, error) {
+	if strings.HasPrefix(name, u.dir) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EIO}
+	}
+	return u.FS.Open(name)
+}
+
+func TestCollectWithUnreadableFolders(t *testing.T) {
+	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "locks", "damaged", "disowned"} {
+		t.Run(dir, func(t *testing.T) {
+			ctx := context.Background()
+			memory := fsys.NewMemory()
+			s := open(t, memory, "/store")
+			e := kept(t, s, "k")
+			publish(t, s, e)
+			if err := s.PutRoot(cache.Root{Study: "s", Keys: []cache.Key{e.Key}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.AddPin(cache.Pin{Key: e.Key}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Disown(entryOf(t, s, "bad", "bad"), "bad", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, unreadable{memory, "/store/" + dir}, "/store")
+			var doubt *cache.DoubtError
+			if _, err := s.Collect(ctx, everything()); !errors.As(err, &doubt) {
+				t.Errorf("Collect = %v, want a doubt", err)
+			}
+		})
+	}
+}
+
+// A garbage collection after a crash or a full disk at any operation removes
+// nothing that an entry needs.
+func TestCollectAfterFaults(t *testing.T) {
+	ctx := context.Background()
+	for _, fault := range []struct {
+		name  string
+		err   error
+		crash bool
+	}{{"crash", errCrash, true}, {"ENOSPC", syscall.ENOSPC, false}} {
+		t.Run(fault.name, func(t *testing.T) {
+			for at := 1; ; at++ {
+				memory := fsys.NewMemory()
+				f := &cachetest.Faulty{FS: memory, At: at, Err: fault.err, Crash: fault.crash}
+				scenario(f) // fails
+				if f.Count() < at {
+					return
+				}
+				s, err := cache.Open(memory, "/store")
+				if err != nil {
+					continue
+				}
+				published, err := entriesOf(memory)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := s.Collect(ctx, everything())
+				if err != nil {
+					t.Fatalf("operation %d: Collect: %v", at, err)
+				}
+				if _, err := c.Apply(ctx); err != nil {
+					t.Fatalf("operation %d: Apply: %v", at, err)
+				}
+				for _, e := range published {
+					for _, d := range []cache.Digest{e.Ingredients, e.Provenance} {
+						if _, err := cache.ReadAll(ctx, s, d); err != nil {
+							t.Errorf("operation %d: %v", at, err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// entriesOf reads every entry that has a file.
+func entriesOf(f fsys.FS) ([]cache.Entry, error) {
+	names, err := afero.Glob(f, "/store/entries/*/*")
+	if err != nil {
+		return nil, err
+	}
+	var out []cache.Entry
+	for _, name := range names {
+		raw, err := afero.ReadFile(f, name)
+		if err != nil {
+			return nil, err
+		}
+		if e, err := cache.DecodeEntry(raw); err == nil {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// A collection that is killed or fails at any of its operations loses nothing:
+// the next one puts back what is needed.
+func TestCollectionsThatFail(t *testing.T) {
+	ctx := context.Background()
+	for at := 1; ; at++ {
+		memory := fsys.NewMemory()
+		s := open(t, memory, "/store")
+		e := kept(t, s, "k")
+		cachetest.Put(t, s, "garbage")
+		f := &cachetest.Faulty{FS: memory, At: at, Err: errCrash, Crash: true}
+		failing := open(t, memory, "/store")
+		c, err := failing.Collect(ctx, everything())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Items) < 4 {
+			t.Fatalf("%d items, want the blobs of the unpublished entry and a garbage one", len(c.Items))
+		}
+		c.Use(f)
+		c.Apply(ctx) // fails; meanwhile, an action publishes an entry that needs some of it
+		if f.Count() < at {
+			return
+		}
+		if _, err := s.Publish(ctx, e); err != nil { // some are in the trash
+			kept(t, s, "k")
+			publish(t, s, e)
+		}
+		c, err = s.Collect(ctx, everything())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Apply(ctx); err != nil {
+			t.Fatal(err)
+		}
+		mustHit(t, s, e.Key)
+	}
+}
