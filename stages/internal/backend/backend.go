@@ -17,7 +17,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
-	"ablate/stages/internal/backend/kernels"
+	"ablate/stages/internal/kernels"
 )
 
 // Names lists what a study may ask for, whether or not this binary has it.
