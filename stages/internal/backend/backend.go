@@ -7,6 +7,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"runtime"
@@ -73,7 +74,11 @@ func openGo(threads int) (compute.Backend, error) {
 	if !ok {
 		return nil, errors.New("opening the Go backend: its worker pool cannot be configured")
 	}
-	fast := kernels.Install(b)
+	fast, err := kernels.Install(b)
+	if err != nil {
+		slog.Warn("the Go backend runs without kernels and is many times slower", "error", err)
+		fast = b
+	}
 	if threads <= 1 {
 		threads = 0 // inline, without a pool
 	}

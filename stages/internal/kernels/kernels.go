@@ -1,90 +1,107 @@
-// Package kernels gives GoMLX's pure-Go backend faster ways to do what training
-// spends its time on: matrix products, element-wise arithmetic with broadcasting,
-// transposes, sums and maxima along axes, rows of tables, exponentials. Shapes and dtypes that it does not
-// know go to the backend's own code.
+// Package kernels makes GoMLX's pure-Go backend fast at what training spends its
+// time on: matrix products, element-wise arithmetic, norms and softmaxes,
+// reductions, transposes and embeddings. Shapes and types that the kernels do not
+// support are left to the backend.
 //
-// The backend has a table of executors by operation, with a priority for "user
-// overrides", but exports no way into it; so the table is reached by its linker
-// symbol, and the few structs that executors see are declared here again.
-// Before anything is replaced, Install compares these declarations with the
-// backend's own by reflection, and leaves the backend alone when they differ: a
-// new version of the library can make training slower, never wrong.
-//
-// Graphs are rewritten for them before they are compiled: matrix products read
-// their factors and write their results as they lie; element-wise operations and
-// sums along rows that feed each other are computed together, a block of rows at
-// a time; what depends on no input is computed once.
+// A graph is rewritten before it is compiled (package fuse), and groups of its
+// nodes are translated (package lower) to what runs on slices (package simd).
+// Package hook connects all of it to the backend, and refuses a version of GoMLX
+// that it was not written for.
 //
 // Results do not depend on the number of cores. Arithmetic and transposes have the
-// bits that the backend's own code gives. Matrix products and sums along rows add
-// in an order of their own, and exponentials are within two units in the last
-// place; that is part of the numerics class.
+// bits that the backend gives. Matrix products and sums add in an order of their
+// own, and vectorized functions are within two units in the last place; that is
+// part of the numerics class.
 package kernels
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/gobackend"
+
+	"ablate/stages/internal/kernels/fuse"
+	"ablate/stages/internal/kernels/hook"
+	"ablate/stages/internal/kernels/lower"
+	"ablate/stages/internal/kernels/simd"
 )
 
 // version changes when results may.
 const version = "4"
 
-// Class is the kernels' part of the numerics class.
+// Class returns the kernels' part of the numerics class.
 func Class() string {
-	if hasTiles {
+	switch {
+	case install() != nil:
+		return "none"
+	case simd.HasTiles:
 		return version + "-fma"
 	}
 	return version
 }
 
-// borrowed are operations of the enumeration that the backend has no executor
-// for, and that stand for ours.
-var borrowed = []compute.OpType{opProduct, opGroup, opPieces}
-
-var (
-	install   sync.Once
-	installed bool
-)
-
-// Install puts the kernels into the backend's table, once in a process, if its
-// structs are as declared here, and returns the backend with graphs rewritten
-// for them.
-func Install(backend compute.Backend) compute.Backend {
-	install.Do(func() {
-		if installed = fits(backend, borrowed...) == nil; installed {
-			replaceExecutors()
-		}
-	})
-	if !installed {
-		return backend
+// Install returns the backend with the kernels. It returns an error if they were
+// not written for this version of GoMLX; the backend then works without them, but
+// is many times slower.
+func Install(b compute.Backend) (compute.Backend, error) {
+	if err := install(); err != nil {
+		return nil, err
 	}
-	return optimizing{backend}
+	return backend{b}, nil
 }
 
-func replaceExecutors() {
-	for op, wrap := range table {
-		nodeExecutors[op] = wrap(nodeExecutors[op])
+// install puts the kernels into the backend's tables, which all backends of the
+// process share.
+var install = sync.OnceValue(func() error {
+	b, err := gobackend.New("ops_sequential")
+	if err != nil {
+		return fmt.Errorf("checking the backend: %w", err)
 	}
-	nodeExecutors[opProduct] = execProduct
-	multiExecutors[opGroup] = execProgram
+	defer b.Finalize()
+	if err := hook.Check(b); err != nil {
+		return err
+	}
+	override()
+	return nil
+})
+
+// override replaces executors of the backend.
+func override() {
+	for op, wrap := range overrides {
+		hook.Executors[op] = wrap(hook.Executors[op])
+	}
+	hook.Executors[hook.OpProduct] = product
+	hook.MultiExecutors[hook.OpFusion] = fusion
 }
 
-// table makes the executor of an operation, given the one to fall back on.
-var table = map[compute.OpType]func(executor) executor{
-	compute.OpTypeTranspose:  transposing,
-	compute.OpTypeReduceSum:  reducing(false),
-	compute.OpTypeReduceMax:  reducing(true),
-	compute.OpTypeGather:     gathering,
-	compute.OpTypeScatterSum: scattering,
+// overrides make the executor of an operation, given the backend's executor for
+// what the kernels do not support.
+var overrides = map[compute.OpType]func(hook.Executor) hook.Executor{
+	compute.OpTypeTranspose:  transpose,
+	compute.OpTypeReduceSum:  reduction(false),
+	compute.OpTypeReduceMax:  reduction(true),
+	compute.OpTypeGather:     gather,
+	compute.OpTypeScatterSum: scatter,
 }
 
-// floats returns a buffer's numbers, if they are float32.
-func floats(b *buffer) ([]float32, bool) {
-	if b == nil || b.RawShape.DType != dtypes.Float32 {
-		return nil, false
+// backend rewrites graphs when they are compiled. Fingerprints are taken of graphs
+// as they were built.
+type backend struct{ compute.Backend }
+
+// Builder implements compute.Backend.
+func (b backend) Builder(name string) compute.Builder { return builder{b.Backend.Builder(name)} }
+
+type builder struct{ compute.Builder }
+
+// Compile implements compute.Builder.
+func (b builder) Compile() (compute.Executable, error) {
+	if g, ok := fuse.NewGraph(hook.Main(b.Builder)); ok {
+		g.FoldConstants()
+		g.AssembleConcats()
+		lower.Products(g)
+		lower.Fusions(fuse.NewPartition(g))
+		g.Schedule()
 	}
-	x, ok := b.Flat.([]float32)
-	return x, ok
+	return b.Builder.Compile()
 }

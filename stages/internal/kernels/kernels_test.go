@@ -1,4 +1,4 @@
-package kernels
+package kernels_test
 
 import (
 	"fmt"
@@ -13,17 +13,24 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/kernels"
+	"ablate/stages/internal/kernels/hook"
 )
 
-// both runs a graph with the backend's own executors, and rewritten with ours.
+// backendExecutors are the backend's executors before the kernels replace any.
+var backendExecutors = hook.Executors
+
+// both runs a graph on the backend alone and with the kernels.
 func both(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *graph.Node) (plain, ours []float32, in [][]float32) {
 	t.Helper()
 	b, err := gobackend.New("ops_sequential")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !sameLayout(b) {
-		t.Fatal("the backend's structs are not what this package declares")
+	fast, err := kernels.Install(b)
+	if err != nil {
+		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, uint64(len(inputs))))
 	for _, s := range inputs {
@@ -64,11 +71,11 @@ func both(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *gra
 		}
 		return flat
 	}
-	saved := nodeExecutors
-	defer func() { nodeExecutors = saved }()
+	installed := hook.Executors
+	hook.Executors = backendExecutors
 	plain = run(b)
-	replaceExecutors()
-	return plain, run(optimizing{b}), in
+	hook.Executors = installed
+	return plain, run(fast), in
 }
 
 //lint:ignore SA1019 its notice names the function itself
@@ -76,8 +83,8 @@ var permuted = graph.TransposeAllDims
 
 func f32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
 
-// Arithmetic, transposes and sums over first axes have the backend's own bits, whatever
-// the shapes.
+// TestSameBits compares arithmetic, transposes, maxima, sums of columns, gathers and
+// scatters with the backend, bit for bit.
 func TestSameBits(t *testing.T) {
 	type build = func(in []*graph.Node) *graph.Node
 	tests := map[string]struct {
@@ -150,15 +157,15 @@ func TestSameBits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain, ours, _ := both(t, tt.in, tt.build)
 			if !reflect.DeepEqual(plain, ours) {
-				t.Errorf("the results differ")
+				t.Error("the results differ")
 			}
 		})
 	}
 }
 
-// Groups of operations compute what the backend's own code does, one by one. Sums
-// along rows add in another order.
-func TestGroups(t *testing.T) {
+// TestFusion compares fusion groups with the backend. Sums of rows add in another
+// order.
+func TestFusion(t *testing.T) {
 	type nodes = []*graph.Node
 	softmax := func(x *graph.Node) *graph.Node {
 		e := graph.Exp(graph.Sub(x, graph.StopGradient(graph.ReduceAndKeep(x, graph.ReduceMax, -1))))
@@ -223,7 +230,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// The number of cores changes no bit.
+// TestCores compares the bits with different numbers of cores.
 func TestCores(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
@@ -242,23 +249,25 @@ func TestCores(t *testing.T) {
 			first = ours
 		}
 		if !reflect.DeepEqual(first, ours) {
-			t.Errorf("with %d cores the results are others than with one", cores)
+			t.Errorf("with %d cores the results differ from those with one", cores)
 		}
 	}
 }
 
-// near fails where numbers are further from those wanted than a share of them.
-func near(t *testing.T, want, got []float32, share float64) {
+// near fails if an element is further from the one wanted than tolerance, absolute
+// and relative.
+func near(t *testing.T, want, got []float32, tolerance float64) {
 	t.Helper()
 	for i := range want {
 		w, g := float64(want[i]), float64(got[i])
-		if d := math.Abs(w - g); !(d <= share*math.Abs(w)+share) {
-			t.Fatalf("element %d is %v, and %v with the backend's own code", i, g, w)
+		if d := math.Abs(w - g); !(d <= tolerance*math.Abs(w)+tolerance) {
+			t.Fatalf("element %d is %v, want %v as the backend computes", i, g, w)
 		}
 	}
 }
 
-// Products are near the backend's, whatever rearranges their factors and results.
+// TestProducts compares products with the backend, through rearrangements of
+// their factors and results.
 func TestProducts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in    []shapes.Shape
@@ -306,7 +315,8 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// Long sums keep the digits that one running float32 sum loses.
+// TestLongSums checks that long sums keep the digits that one running float32 sum
+// loses.
 func TestLongSums(t *testing.T) {
 	const n = 1_000_003
 	for name, tt := range map[string]struct {
@@ -333,9 +343,10 @@ func TestLongSums(t *testing.T) {
 	}
 }
 
-// Exponentials are near the float64 library's, also at the edges.
-func TestExponentials(t *testing.T) {
-	edges := []float32{0, 1, -1, 88.7, 88.8, 1000, -87.3, -87.4, -1000, 1e-8, -1e-8, 0.6249, 0.6251, 9.5, -9.5,
+// TestFunctions compares vectorized functions with those of package math, also at the
+// ends of their ranges.
+func TestFunctions(t *testing.T) {
+	edges := []float32{0, 1, -1, 88.7, 88.8, 1000, -87.3, -87.4, -1000, 1e-8, -1e-8, 0.6249, 0.6251, 0.9277, 0.9278, 4, -4, 9.5, -9.5,
 		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
 	for _, tt := range []struct {
 		name  string
@@ -346,6 +357,7 @@ func TestExponentials(t *testing.T) {
 		{"logistic", graph.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
 		{"tanh", graph.Tanh, math.Tanh},
 		{"erf", graph.Erf, math.Erf},
+		{"sqrt", graph.Sqrt, math.Sqrt},
 	} {
 		for _, scale := range []float32{0.01, 1, 20} {
 			_, ours, in := both(t, []shapes.Shape{f32(1003)}, func(in []*graph.Node) *graph.Node {
@@ -364,9 +376,9 @@ func TestExponentials(t *testing.T) {
 				switch {
 				case math.IsNaN(float64(want)):
 					if !math.IsNaN(float64(got)) {
-						t.Errorf("%s(%v) = %v, want no number", tt.name, x, got)
+						t.Errorf("%s(%v) = %v, want NaN", tt.name, x, got)
 					}
-				case got == want || math.Abs(float64(want)) < 1.2e-38 && math.Abs(float64(got)) < 1.2e-38: // subnormal numbers are flushed
+				case got == want || math.Abs(float64(want)) < 1.2e-38 && math.Abs(float64(got)) < 1.2e-38: // subnormal results are flushed
 				case math.Abs(float64(got-want)) > 3e-7*math.Abs(float64(want)):
 					t.Errorf("%s(%v) = %v, want %v", tt.name, x, got, want)
 				}

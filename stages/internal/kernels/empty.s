@@ -1,1 +1,0 @@
-// Lets the compiler accept functions that are defined elsewhere.

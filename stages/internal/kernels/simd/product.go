@@ -1,0 +1,84 @@
+package simd
+
+import "runtime"
+
+// Product is a batch of matrix products c = a b with strided factors and result.
+// The columns of c are contiguous.
+type Product struct {
+	M, N, K int
+	A, B, C Strides
+	Offsets [2]int // of the first element of a and b
+	Batch   []Loop
+}
+
+// Strides are the strides of a matrix.
+type Strides struct{ Row, Col int }
+
+// Loop repeats a product Extent times; the strides advance the three matrices.
+type Loop struct{ Extent, A, B, C int }
+
+// termsPerElement is about how many terms of a product cost as much as one
+// element of other work.
+const termsPerElement = 50
+
+// Run computes the products. Where there are enough of them each core has whole
+// products, else the cores share one after the other.
+func (p *Product) Run(c, a, b []float32) {
+	count := 1
+	for _, l := range p.Batch {
+		count *= l.Extent
+	}
+	cost := max(1, p.M*p.N*p.K/termsPerElement)
+	if count < 2*runtime.GOMAXPROCS(0) {
+		for i := range count {
+			ai, bi, ci := p.matrices(i, a, b, c)
+			p.share(ai, bi, ci, cost)
+		}
+		return
+	}
+	Parallel(count, cost, func(from, to int) {
+		withWorkspace(func(w *workspace) {
+			for i := from; i < to; i++ {
+				ai, bi, ci := p.matrices(i, a, b, c)
+				w.multiply(ci, ai, bi, p.M, p.N, p.K)
+			}
+		})
+	})
+}
+
+// matrices returns the matrices of product i of the batch.
+func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
+	da, db, dc := p.Offsets[0], p.Offsets[1], 0
+	for k := len(p.Batch) - 1; k >= 0; k-- {
+		l := p.Batch[k]
+		j := i % l.Extent
+		i /= l.Extent
+		da, db, dc = da+j*l.A, db+j*l.B, dc+j*l.C
+	}
+	return matrix{a[da:], p.A.Row, p.A.Col}, matrix{b[db:], p.B.Row, p.B.Col}, matrix{c[dc:], p.C.Row, p.C.Col}
+}
+
+// share divides a product among the cores. Equal parts of many columns are best:
+// each core packs its own part of b and reads all of a. With rows of a, of which
+// there must be many, each core packs all of b. Otherwise the cores take few
+// columns at a time, to balance the load.
+func (p *Product) share(a, b, c matrix, cost int) {
+	panels, cores := (p.N+panelWidth-1)/panelWidth, runtime.GOMAXPROCS(0)
+	equal := panels%cores == 0 || panels >= 16*cores
+	parts := partsPerCore
+	switch {
+	case equal && panels >= 4*cores:
+		parts = 1
+	case p.M >= 4*blockRows, panels == 1:
+		strips := (p.M + TileRows - 1) / TileRows
+		parallel(strips, cost/strips, 1, func(from, to int) {
+			first, end := from*TileRows, min(to*TileRows, p.M)
+			withWorkspace(func(w *workspace) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.N, p.K) })
+		})
+		return
+	}
+	parallel(panels, cost/panels, parts, func(from, to int) {
+		first, end := from*panelWidth, min(to*panelWidth, p.N)
+		withWorkspace(func(w *workspace) { w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K) })
+	})
+}
