@@ -152,12 +152,38 @@ func (g *Graph) order(all []*Node) {
 	}
 }
 
+// validate checks every spec on its own, and then, if all are valid, against
+// what the instances that it refers to declare.
 func (g *Graph) validate() diag.List {
 	var found Findings
 	for _, n := range g.Nodes {
 		found.Add(n, n.Stage.Validate())
 	}
+	if found.List.HasErrors() {
+		return found.List
+	}
+	for _, n := range g.Nodes {
+		if c, ok := n.Stage.(pipeline.Checker); ok {
+			found.Add(n, c.Check(g.declared(n)))
+		}
+	}
 	return found.List
+}
+
+// declared is what a node's inputs declare before anything has run.
+func (g *Graph) declared(n *Node) pipeline.Inputs {
+	in := pipeline.Inputs{
+		Study: pipeline.StudyInfo{Seed: g.Study.Seed, Dir: g.Study.Dir},
+		Refs:  make(map[string][]pipeline.Input, len(n.Needs)),
+	}
+	for _, need := range n.Needs {
+		refs := make([]pipeline.Input, len(need.On))
+		for i, dep := range need.On {
+			refs[i] = pipeline.Input{Address: dep.Instance.Address, Label: dep.Instance.Label, Factors: dep.Instance.Factors, Stage: dep.Stage}
+		}
+		in.Refs[need.Attr] = refs
+	}
+	return in
 }
 
 // Edge is one arrow of the graph, for drawing.

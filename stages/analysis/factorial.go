@@ -75,20 +75,6 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := checkSources(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
-	if _, ok := asResults(trials); ok {
-		return f.recipe(in), nil
-	}
-	if len(trials) == 0 || len(trials[0].Factors) == 0 {
-		return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No factors",
-			"The trials have no factors to compare. Give their train stage a matrix.").Err()
-	}
-	declared := newTable(trials, f.Replicate)
-	for _, t := range trials {
-		declared.Add(design.Trial{}, levelsOf(t)...)
-	}
-	if err := f.restrict(declared).Err(); err != nil {
-		return pipeline.Recipe{}, err
-	}
 	return f.recipe(in), nil
 }
 
@@ -115,7 +101,7 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := f.restrict(table).Err(); err != nil {
+	if err := f.restrict(table, false).Err(); err != nil {
 		return err
 	}
 	r := f.analyse(table, replicate)
@@ -127,42 +113,27 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 
 // restrict drops the trials of levels that only leaves out. It reports every
 // factor and level of the block that no remaining trial has.
-func (f *Factorial) restrict(t *design.Table) diag.List {
+func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 	var list diag.List
 	for _, o := range f.Only {
-		list = append(list, o.restrict(t)...)
+		list = append(list, o.restrict(t, open)...)
 	}
-	for _, name := range sortedKeys(f.Baseline) {
-		list = append(list, f.checkLevel(t, "baseline", name, f.Baseline[name])...)
-	}
+	list = append(list, checkLevels(t, open, "baseline", f.Baseline)...)
 	for _, c := range f.Contrasts {
 		for _, s := range c.sides() {
-			for _, name := range sortedKeys(s.Levels) {
-				list = append(list, f.checkLevel(t, "contrast", name, s.Levels[name])...)
-			}
+			list = append(list, checkLevels(t, open, "contrast", s.Levels)...)
 		}
 	}
 	return list
 }
 
-// checkLevel refuses a factor and level that no trial has.
-func (f *Factorial) checkLevel(t *design.Table, attribute, factor string, level addr.Level) diag.List {
-	column := t.Factor(factor)
-	switch {
-	case column >= 0:
-		_, list := t.FindPresent(diag.Path{attribute}, column, level)
-		return list
-	case t.Replicate >= 0 && t.Columns[t.Replicate].Name == factor:
-		return diag.Errorf(diag.Path{attribute}, "Replicate as factor",
-			"%s is the replicate, whose levels are not compared. Remove it from %s, or name another replicate.", factor, attribute)
-	}
-	return diag.Errorf(diag.Path{attribute}, "Unknown factor", "The trials have no factor %q; they have %s.", factor, join(t.Factors()))
-}
-
-func (o Only) restrict(t *design.Table) diag.List {
+func (o Only) restrict(t *design.Table, open bool) diag.List {
 	column := t.Factor(o.Factor)
-	if column < 0 {
-		return diag.Errorf(diag.Path{"only"}, "Unknown factor", "The trials have no factor %q; they have %s.", o.Factor, join(t.Factors()))
+	switch {
+	case column < 0:
+		return unknownFactor("only", o.Factor, t)
+	case open:
+		return nil
 	}
 	var list diag.List
 	kept := make(map[int]bool)

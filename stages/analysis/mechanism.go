@@ -21,19 +21,35 @@ import (
 	"ablate/stages/record"
 )
 
-// Mechanism is analysis "mechanism": what the probes saw, by cell, layer and
-// step.
+// Mechanism is analysis "mechanism": what the probes recorded, by cell, layer
+// and step.
 type Mechanism struct {
-	Trials    []addr.Instance `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all of its."`
-	Quantity  string          `hcl:"quantity,optional" doc:"What the probes took: \"saturated\", \"input_std\", \"input_rms\", \"argument_std\", \"output_variance\", \"alpha\", \"alpha_gradient\", \"score_max\", \"frobenius\" or \"spectral\"."`
+	Trials    []addr.Instance `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all its trials."`
+	Quantity  string          `hcl:"quantity,optional" doc:"What the probes recorded: \"saturated\", \"input_std\", \"input_rms\", \"argument_std\", \"output_variance\", \"alpha\", \"alpha_gradient\", \"score_max\", \"frobenius\" or \"spectral\"."`
 	Site      string          `hcl:"site,optional" doc:"Where in a layer, as the end of the probe's path: \"ffn\", \"attention\", \"ffn.down\"."`
 	Replicate string          `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell; they are averaged."`
 }
 
+// probeSites lists what probes record, and where; nil for the weight matrices,
+// whose sites depend on the model.
+var probeSites = map[string][]string{
+	"saturated": normSites, "input_std": normSites, "input_rms": normSites, "argument_std": normSites, "output_variance": normSites,
+	"alpha": normSites, "alpha_gradient": normSites, "score_max": {"attention"}, "frobenius": nil, "spectral": nil,
+}
+
+// normSites are the places of a layer's normalizations.
+var normSites = []string{"attention", "ffn"}
+
 // Validate implements pipeline.Stage.
 func (a *Mechanism) Validate() diag.List {
-	if a.Quantity == "" || a.Site == "" {
-		return diag.Errorf(diag.Path{"quantity"}, "Nothing to show", "quantity and site must name something that the probes took.")
+	sites, known := probeSites[a.Quantity]
+	switch {
+	case !known:
+		return diag.Errorf(diag.Path{"quantity"}, "Unknown quantity", "Probes do not record %q. They record %s.", a.Quantity, join(sortedKeys(probeSites)))
+	case a.Site == "":
+		return diag.Errorf(diag.Path{"site"}, "Unknown site", "site is empty. Name a place in a layer, such as \"ffn\".")
+	case sites != nil && !slices.Contains(sites, a.Site):
+		return diag.Errorf(diag.Path{"site"}, "Unknown site", "Probes do not record %s at %q. They record it at %s.", a.Quantity, a.Site, join(sites))
 	}
 	return nil
 }
@@ -48,7 +64,7 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	for i, t := range trials {
 		p, ok := t.Artifact(record.Probes)
 		if !ok {
-			return pipeline.Recipe{}, diag.Errorf(diag.Path{"trials"}, "No probes", "%s took no probes: give its train stage probe { every = … }.", t.Address).Err()
+			return pipeline.Recipe{}, noProbes(t.Address).Err()
 		}
 		labels := make(map[string]cache.Value)
 		for _, f := range t.Factors {

@@ -45,6 +45,9 @@ func (r *Results) FactorNames() []string {
 // ReplicateName is the factor that numbers replicates, "" for none.
 func (r *Results) ReplicateName() string { return r.Replicate }
 
+// ResponseNames lists the responses.
+func (r *Results) ResponseNames() []string { return r.Responses }
+
 // Remotes implements pipeline.RemoteReader.
 func (r *Results) Remotes() []string { return remotes(r.Source) }
 

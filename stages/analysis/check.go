@@ -1,0 +1,250 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/record"
+)
+
+// declaredTable is the table of an analysis as its trials declare it: factors and
+// levels, without responses. open is true for finished runs, whose levels are
+// known only when their files are read.
+func declaredTable(trials []pipeline.Input, replicate string) (t *design.Table, open bool, list diag.List) {
+	if r, ok := asResults(trials); ok {
+		return newResultsTable(r), true, nil
+	}
+	t = newTable(trials, replicate)
+	if replicate != "seed" && t.Replicate < 0 { // a study need not have the factor seed
+		list = unknownFactor("replicate", replicate, t)
+	}
+	for _, in := range trials {
+		t.Add(design.Trial{}, levelsOf(in)...)
+	}
+	return t, false, list
+}
+
+// unknownFactor says that trials lack a factor.
+func unknownFactor(attribute, name string, t *design.Table) diag.List {
+	if t.Replicate >= 0 && t.Columns[t.Replicate].Name == name {
+		return diag.Errorf(diag.Path{attribute}, "Replicate as factor",
+			"%s is the replicate, whose levels are not compared. Remove it from %s, or choose another replicate.", name, attribute)
+	}
+	return diag.Errorf(diag.Path{attribute}, "Unknown factor", "The trials have no factor %q; they have %s.", name, join(t.Factors()))
+}
+
+// checkFactor refuses a factor that the trials lack.
+func checkFactor(t *design.Table, attribute, name string) diag.List {
+	if t.Factor(name) < 0 {
+		return unknownFactor(attribute, name, t)
+	}
+	return nil
+}
+
+// checkLevel refuses a factor and level that no trial has. The levels of an open
+// table are not known yet.
+func checkLevel(t *design.Table, open bool, attribute, factor string, level addr.Level) diag.List {
+	column := t.Factor(factor)
+	if column < 0 {
+		return unknownFactor(attribute, factor, t)
+	}
+	if open {
+		return nil
+	}
+	_, list := t.FindPresent(diag.Path{attribute}, column, level)
+	return list
+}
+
+// checkLevels is checkLevel for an attribute with a level for each factor.
+func checkLevels(t *design.Table, open bool, attribute string, levels map[string]addr.Level) diag.List {
+	var list diag.List
+	for _, name := range sortedKeys(levels) {
+		list = append(list, checkLevel(t, open, attribute, name, levels[name])...)
+	}
+	return list
+}
+
+// columns is a table of results that declares its responses.
+type columns interface{ ResponseNames() []string }
+
+// checkResponse refuses a response that the trials do not declare, and a step at
+// which they do not have it. A program's metrics are not known beforehand.
+func checkResponse(trials []pipeline.Input, response string, at addr.Level) diag.List {
+	if r, ok := asResults(trials); ok {
+		var list diag.List
+		if c, ok := r.(columns); ok && !slices.Contains(c.ResponseNames(), response) {
+			list = diag.Errorf(diag.Path{"response"}, "Unknown response", "%s has no response %q; it has %s.", trials[0].Address, response, join(c.ResponseNames()))
+		}
+		if at != finalStep {
+			list = append(list, diag.Errorf(diag.Path{"at"}, "No steps", "%s has one value for each run and no steps. Remove at.", trials[0].Address)...)
+		}
+		return list
+	}
+	for _, t := range trials {
+		if list := checkMeasure(t, response, at); len(list) > 0 {
+			return list // the other trials would say the same
+		}
+	}
+	return nil
+}
+
+func checkMeasure(t pipeline.Input, response string, at addr.Level) diag.List {
+	m, ok := t.Stage.(record.Measurer)
+	if !ok {
+		return nil
+	}
+	measures := m.Measures()
+	i := slices.IndexFunc(measures, func(x record.Measure) bool { return x.Name == response })
+	if i < 0 {
+		var names []string
+		for _, x := range measures {
+			names = append(names, x.Name)
+		}
+		return diag.Errorf(diag.Path{"response"}, "Unknown response", "%s has no metric %q; it has %s.", t.Address, response, join(names))
+	}
+	x := measures[i]
+	if step, err := strconv.Atoi(at.Text); at.Kind == "number" && x.Every > 0 && (err != nil || step < 1 || step > x.Last || step%x.Every != 0 && step != x.Last) {
+		when := fmt.Sprintf("every %d steps and at step %d", x.Every, x.Last)
+		if x.Every == 1 {
+			when = fmt.Sprintf("at steps 1 to %d", x.Last)
+		}
+		return diag.Errorf(diag.Path{"at"}, "No such step", "%s has %s %s, not at step %s.", t.Address, response, when, at.Text)
+	}
+	return nil
+}
+
+// checkTrials checks what all analyses of trials have in common. ok is false if
+// there is no table to check the rest against.
+func checkTrials(in pipeline.Inputs, response string, at addr.Level) (list diag.List, ok bool) {
+	trials := in.Refs["trials"]
+	if list = checkSources(trials); len(list) > 0 {
+		return list, false
+	}
+	if len(trials) == 0 {
+		return nil, false
+	}
+	return checkResponse(trials, response, at), true
+}
+
+// checkOpen refuses factors that where does not fix.
+func checkOpen(t *design.Table, factor string, where map[string]addr.Level) diag.List {
+	_, list := design.Slice(t, factor, "", where)
+	return list
+}
+
+// Check implements pipeline.Checker.
+func (f *Factorial) Check(in pipeline.Inputs) diag.List {
+	list, ok := checkTrials(in, f.Response, f.At)
+	if !ok {
+		return list
+	}
+	t, open, wrong := declaredTable(in.Refs["trials"], f.Replicate)
+	list = append(list, wrong...)
+	if len(t.Factors()) == 0 {
+		return append(list, diag.Errorf(diag.Path{"trials"}, "No factors",
+			"The trials have no factors to compare. Give their train stage a matrix.")...)
+	}
+	return append(list, f.restrict(t, open)...)
+}
+
+// Check implements pipeline.Checker.
+func (a *Recovery) Check(in pipeline.Inputs) diag.List {
+	list, ok := checkTrials(in, a.Response, a.At)
+	if !ok {
+		return list
+	}
+	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	list = append(list, wrong...)
+	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
+	if t.Factor(a.Factor) < 0 {
+		return list
+	}
+	list = append(list, checkLevel(t, open, "lost", a.Factor, a.Lost)...)
+	return append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+}
+
+// checkSlice checks the factor of a slice and the levels that fix the others.
+func checkSlice(t *design.Table, open bool, factor string, where map[string]addr.Level) diag.List {
+	list := checkFactor(t, "factor", factor)
+	if _, ok := where[factor]; ok {
+		list = append(list, diag.Errorf(diag.Path{"where"}, "Unusable factor", "where fixes %s, whose levels are compared. Remove it from where.", factor)...)
+	}
+	list = append(list, checkLevels(t, open, "where", where)...)
+	if len(list) == 0 && !open {
+		list = checkOpen(t, factor, where)
+	}
+	return list
+}
+
+// Check implements pipeline.Checker.
+func (a *Dose) Check(in pipeline.Inputs) diag.List {
+	list, ok := checkTrials(in, a.Response, a.At)
+	if !ok {
+		return list
+	}
+	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	list = append(list, wrong...)
+	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
+	if len(list) > 0 || open {
+		return list
+	}
+	d, list := design.Slice(t, a.Factor, "", a.Where)
+	if len(list) == 0 {
+		_, list = dosesOf(d)
+	}
+	return list
+}
+
+// Check implements pipeline.Checker.
+func (a *Trajectory) Check(in pipeline.Inputs) diag.List {
+	list, ok := checkTrials(in, a.Response, finalStep)
+	if !ok {
+		return list
+	}
+	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	list = append(list, wrong...)
+	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
+	if t.Factor(a.Factor) < 0 {
+		return list
+	}
+	return append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+}
+
+// prober is a train stage that says whether it records probes.
+type prober interface{ Probes() bool }
+
+// Check implements pipeline.Checker.
+func (a *Mechanism) Check(in pipeline.Inputs) diag.List {
+	trials := in.Refs["trials"]
+	if len(trials) == 0 {
+		return nil
+	}
+	list := sameFactors(trials)
+	for _, t := range trials {
+		if p, ok := t.Stage.(prober); !ok || !p.Probes() {
+			return append(list, noProbes(t.Address)...)
+		}
+	}
+	if len(list) == 0 {
+		_, _, list = declaredTable(trials, a.Replicate)
+	}
+	return list
+}
+
+func noProbes(of addr.Instance) diag.List {
+	return diag.Errorf(diag.Path{"trials"}, "No probes", "%s records no probes. Add probe { every = … } to its train stage.", of)
+}
+
+// Check implements pipeline.Checker.
+func (t *Table) Check(in pipeline.Inputs) diag.List {
+	list, _ := checkTrials(in, t.Response, t.At)
+	return list
+}
+
+// Check implements pipeline.Checker.
+func (c *Command) Check(in pipeline.Inputs) diag.List { return checkSources(in.Refs["trials"]) }
