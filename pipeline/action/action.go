@@ -32,7 +32,7 @@ type Action struct {
 // Describe asks the stage what its result depends on, and hashes that. It is the
 // one place where the key of an action is made.
 func Describe(s Subject) (*Action, error) {
-	s.Inputs.Class = ""
+	s.Inputs.Class, s.Inputs.Sources = "", newPlannedSources(s.Inputs.Sources)
 	if s.Strict {
 		s.Inputs.Class = ClassOf(s.Spec)
 	}

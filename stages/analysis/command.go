@@ -38,6 +38,10 @@ type Command struct {
 // Names that every command analysis makes by itself.
 var commandReserved = []string{"html", "markdown", "table"}
 
+// Resolve orders the outputs, so that their order in the file does not reach the
+// key.
+func (c *Command) Resolve() { program.SortSets(c.Outputs) }
+
 // Validate implements pipeline.Stage.
 func (c *Command) Validate() diag.List {
 	var list diag.List

@@ -27,6 +27,10 @@ func (c *Command) spec() program.Spec { return program.Spec(*c) }
 // Passes implements pipeline.Passing.
 func (c *Command) Passes() []string { return c.Env }
 
+// Resolve orders what the program sees as a set, so that its order in the file
+// does not reach the key.
+func (c *Command) Resolve() { program.SortSets(c.Outputs, c.Env) }
+
 // Validate implements pipeline.Stage.
 func (c *Command) Validate() diag.List {
 	list := c.spec().Validate()

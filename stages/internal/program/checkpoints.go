@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/hcl/addr"
 	"ablate/pipeline"
 )
 
@@ -39,11 +40,11 @@ func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states 
 	if err != nil {
 		return nil, err
 	}
-	text, err := jsonValue(spec)
+	call, err := jsonValue(spec.call())
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoints{states: states, base: cache.Map(map[string]cache.Value{"surroundings": ingredients, "spec": text})}
+	c := &checkpoints{states: states, base: cache.Map(map[string]cache.Value{"ingredients": ingredients, "call": call})}
 	for from := 1; ; from += lookupBatch {
 		keys := make([]cache.Key, lookupBatch)
 		for i := range keys {
@@ -62,6 +63,16 @@ func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states 
 			return c, nil
 		}
 	}
+}
+
+// call is what of the spec decides how the program runs, beside its ingredients.
+func (s Spec) call() any {
+	return struct {
+		Argv         []string
+		Parameters   map[string]addr.Level
+		Outputs, Env []string
+		Version      string
+	}{s.Argv, s.Parameters, s.Outputs, s.Env, s.Version}
 }
 
 // describe returns what the key of a checkpoint is the hash of.

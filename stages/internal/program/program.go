@@ -59,3 +59,10 @@ func (s Spec) Validate(reserved ...string) diag.List {
 	}
 	return append(list, ValidateOutputs(s.Outputs, reserved...)...)
 }
+
+// SortSets orders lists of which only the members count.
+func SortSets(lists ...[]string) {
+	for _, list := range lists {
+		slices.Sort(list)
+	}
+}
