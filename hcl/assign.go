@@ -14,8 +14,8 @@ import (
 	"ablate/hcl/spec"
 )
 
-// assign puts a value, which is not null, into a field. name is how messages
-// call it.
+// assign sets a field to a value that is not null. name is the field's name in
+// messages.
 func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
 	switch to.Type() {
 	case spec.RefType:
@@ -55,10 +55,13 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 
 func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Range) {
 	hint := ""
+	_, isRef := asRef(val)
 	switch {
+	case isRef && t.Kind() == reflect.String && val.Type().IsObjectType():
+		hint = " Read an attribute of the stage instead, for example its name: matrix.x.name."
 	case describe(val) != "string":
 	case t == spec.RefType:
-		hint = " Write a stage's address, without quotes."
+		hint = " Write the address of a stage, without quotes."
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool:
 		hint = " Remove the quotes."
 	}
@@ -77,26 +80,37 @@ func (d *decoder) assignScalar(val cty.Value, to reflect.Value, name string, at 
 			to.SetFloat(x)
 		}
 	case (to.Kind() == reflect.Int || to.Kind() == reflect.Int64) && t == cty.Number:
-		i, acc := val.AsBigFloat().Int64()
-		if acc != big.Exact {
-			d.fail(at, "Not a whole number", "%s must be a whole number, not %s.", name, numberText(val))
-			return
+		if i, ok := d.integer(val, name, at); ok {
+			to.SetInt(i)
 		}
-		to.SetInt(i)
 	default:
 		d.wrong(val, to.Type(), name, at)
 	}
 }
 
-// float takes a number that stays one when it is rounded to 32 bits, in which
-// stages compute: what became infinite or 0 there would be another study.
+func (d *decoder) integer(val cty.Value, name string, at *diag.Range) (int64, bool) {
+	f := val.AsBigFloat()
+	i, accuracy := f.Int64()
+	switch {
+	case accuracy == big.Exact:
+		return i, true
+	case f.IsInt():
+		d.fail(at, "Number out of range", "%s must be between -2^63 and 2^63 - 1, not %s.", name, digits(val))
+	default:
+		d.fail(at, "Not a whole number", "%s must be a whole number, not %s.", name, numberText(val))
+	}
+	return 0, false
+}
+
+// float refuses a number that becomes infinite or 0 when it is rounded to the 32
+// bits that stages compute with.
 func (d *decoder) float(val cty.Value, name string, at *diag.Range) (float64, bool) {
 	x, _ := val.AsBigFloat().Float64()
 	switch single := float64(float32(x)); {
 	case math.IsInf(single, 0):
-		d.fail(at, "Number out of range", "%s is larger than any number we can compute with: at most %.2g.", name, math.MaxFloat32)
+		d.fail(at, "Number out of range", "%s is too large. The largest number is %.2g.", name, math.MaxFloat32)
 	case single == 0 && val.AsBigFloat().Sign() != 0:
-		d.fail(at, "Number out of range", "%s is closer to 0 than any number we can compute with: at least %.2g, or 0.", name, math.SmallestNonzeroFloat32)
+		d.fail(at, "Number out of range", "%s is too close to 0. The smallest positive number is %.2g.", name, math.SmallestNonzeroFloat32)
 	default:
 		return x, true
 	}
@@ -132,7 +146,7 @@ func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *
 	for _, item := range items {
 		refs, ok := asRefs(item)
 		if !ok {
-			d.fail(at, "Wrong type", "%s must hold references to stages, not %s.", f.Name, article(describe(item)))
+			d.fail(at, "Wrong type", "%s must be a list of references to stages, not %s.", f.Name, article(describe(item)))
 			return
 		}
 		if !d.checkBlocks(refs[0], f, at) {
@@ -143,7 +157,7 @@ func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *
 	seen := make(map[addr.Instance]bool, len(all))
 	for _, a := range all {
 		if seen[a] {
-			d.fail(at, "Duplicate reference", "%s names %s twice.", f.Name, a)
+			d.fail(at, "Duplicate reference", "%s contains %s twice. Remove one of the two.", f.Name, a)
 			return
 		}
 		seen[a] = true
@@ -160,12 +174,28 @@ func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name
 	out := reflect.MakeSlice(to.Type(), len(items), len(items))
 	for i, item := range items {
 		if item.IsNull() {
-			d.fail(at, "Missing value", "Element %d of %s is null.", i, name)
+			d.fail(at, "Missing value", "%s[%d] is null. Remove the element, or give it a value.", name, i)
 			return
 		}
-		d.assign(item, out.Index(i), f, fmt.Sprintf("element %d of %s", i, name), at)
+		d.assignElement(item, out.Index(i), f, fmt.Sprintf("%s[%d]", name, i), at)
 	}
 	to.Set(out)
+}
+
+// assignElement assigns an element of a list or map. Where text is expected, such
+// as in the arguments of a program, a number or a bool becomes the text that an
+// address shows for it.
+func (d *decoder) assignElement(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
+	if to.Kind() == reflect.String && (val.Type() == cty.Number || val.Type() == cty.Bool) {
+		level, ok := asLevel(val)
+		if !ok || level.Kind == "number" && !isExact(val) {
+			d.fail(at, "Number out of range", "%s is the number %s, which has no exact text. Write it as a string.", name, digits(val))
+			return
+		}
+		to.SetString(level.Text)
+		return
+	}
+	d.assign(val, to, f, name, at)
 }
 
 func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
@@ -180,14 +210,14 @@ func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name 
 			continue
 		}
 		elem := reflect.New(to.Type().Elem()).Elem()
-		d.assign(item, elem, f, name+"."+k.AsString(), at)
+		d.assignElement(item, elem, f, name+"."+k.AsString(), at)
 		out.SetMapIndex(reflect.ValueOf(k.AsString()), elem)
 	}
 	to.Set(out)
 }
 
-// assignObject fills a struct from an object value, or from a bare number
-// where the type takes one. Attributes that are left out keep their defaults.
+// assignObject fills a struct from an object, or from a number if the type
+// accepts one. Omitted attributes keep their defaults.
 func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at *diag.Range) {
 	if val.Type() == cty.Number && spec.TakesNumber(to.Type()) {
 		if x, ok := d.float(val, name, at); ok {
@@ -206,7 +236,7 @@ func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at 
 		k, item := it.Element()
 		field, ok := s.Field(k.AsString())
 		if !ok {
-			d.fail(at, "Unknown attribute", "%s has no attribute %q.%s", name, k.AsString(), suggest(k.AsString(), s.Names()))
+			d.fail(at, "Unknown attribute", "%s does not have an attribute %q.%s", name, k.AsString(), suggest(k.AsString(), s.Names()))
 			continue
 		}
 		given[field.Name] = true
@@ -221,6 +251,6 @@ func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at 
 		}
 	}
 	if len(missing) > 0 {
-		d.fail(at, "Missing attribute", "%s needs %s too.", name, strings.Join(missing, " and "))
+		d.fail(at, "Missing attribute", "%s also requires %s.", name, strings.Join(missing, " and "))
 	}
 }

@@ -2,6 +2,8 @@ package hcl
 
 import (
 	"reflect"
+	"slices"
+	"strconv"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -9,19 +11,19 @@ import (
 	"ablate/hcl/study"
 )
 
-// cellPlan is a decoded body that many cells share: only the bound factors
-// differ between them.
+// cellPlan is a decoded body. Cells share it if they differ only in factors that
+// set attributes directly.
 type cellPlan struct {
-	target reflect.Value  // a pointer to the spec, without bound factors
-	model  study.Instance // label, runtime, ranges
-	ranges map[string]diag.Range
-	broken bool
+	target  reflect.Value  // a pointer to the spec, without the attributes that factors set
+	model   study.Instance // label, runtime, ranges
+	ranges  map[string]diag.Range
+	invalid bool
 }
 
 // instance makes the trial of one cell.
 func (x *crossing) instance(c cell) {
 	var overrides []int
-	for i, r := range x.rules {
+	for i, r := range x.overrides {
 		applies, ok := x.holds(r, c)
 		if !ok {
 			return
@@ -30,19 +32,19 @@ func (x *crossing) instance(c cell) {
 			overrides = append(overrides, i)
 		}
 	}
-	sig := x.signature(c, overrides)
-	plan := x.plans[sig]
+	id := x.planID(c, overrides)
+	plan := x.plans[id]
 	if plan == nil {
 		plan = x.decode(c, overrides)
-		x.plans[sig] = plan
+		x.plans[id] = plan
 	}
-	if plan.broken {
+	if plan.invalid {
 		return
 	}
 	d := &decoder{l: x.l, ranges: plan.ranges}
 	target := clone(plan.target)
 	x.bind(d, c, target.Elem())
-	if d.broken {
+	if d.invalid {
 		return
 	}
 	resolve(target)
@@ -53,7 +55,25 @@ func (x *crossing) instance(c cell) {
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
-	x.s.instances = append(x.s.instances, &inst)
+	x.s.add(&inst)
+}
+
+// planID is equal for cells that share a plan: those that agree in the overrides
+// that apply and in the levels that the body reads.
+func (x *crossing) planID(c cell, overrides []int) string {
+	var id []byte
+	for i, f := range x.factors {
+		if slices.Contains(x.read, f.name) {
+			id = strconv.AppendInt(id, int64(c[i]), 10)
+			id = append(id, ' ')
+		}
+	}
+	id = append(id, '|')
+	for _, i := range overrides {
+		id = strconv.AppendInt(id, int64(i), 10)
+		id = append(id, ' ')
+	}
+	return string(id)
 }
 
 // decode decodes the body, and the overrides over it, for cells like c.
@@ -67,7 +87,7 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 	d.body(x.s.content, target.Elem(), nil, bound)
 	for _, i := range overrides {
 		d.merge = true
-		d.body(x.rules[i].content, target.Elem(), nil, nil)
+		d.body(x.overrides[i].content, target.Elem(), nil, nil)
 	}
 	plan := &cellPlan{target: target, ranges: d.ranges, model: study.Instance{Range: *rangeOf(x.s.block.DefRange), Runtime: new(study.Runtime)}}
 	for _, f := range x.factors {
@@ -77,11 +97,11 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 	}
 	d.meta(x.s.content, &plan.model)
 	plan.model.Locate = locator(d.ranges, plan.model.Range)
-	plan.broken = d.broken
+	plan.invalid = d.invalid
 	return plan
 }
 
-// bind sets the attributes that factors name.
+// bind sets the attributes that have the name of a factor.
 func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
 	schema := spec.Of(target.Type())
 	for i, f := range x.factors {
@@ -93,8 +113,8 @@ func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
 	}
 }
 
-// clone copies a spec deeply, so that no two instances share what one of them
-// may resolve differently.
+// clone copies a spec with all its pointers: Resolve may change what one instance
+// holds, and must not change another's.
 func clone(pointer reflect.Value) reflect.Value {
 	p := reflect.New(pointer.Type().Elem())
 	p.Elem().Set(pointer.Elem())

@@ -1,34 +1,31 @@
 package hcl
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
-	"github.com/zclconf/go-cty/cty/gocty"
 
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
 )
 
-// Config is what the machine and the team say, not the study: where the store
-// is, which remote stands behind it, whom to trust, where actions can run.
+// Config is the configuration of the user and the team, which does not belong to
+// a study: where the store is, which remote it uses, which signatures are
+// trusted, and where actions can run.
 type Config struct {
 	CacheDir string
 	Remote   RemoteConfig
-	Trust    []string            // public keys; without any, also in TrustIn, what is not signed is taken
-	TrustIn  map[string][]string // public keys that count in one namespace only
+	Trust    []string            // public keys; if there are none here or in TrustIn, unsigned results are accepted
+	TrustIn  map[string][]string // public keys that are trusted in one namespace only
 
 	Executors map[string]study.Executor // by label
 
-	Sources map[string][]byte // the files' text, for whoever quotes it
+	Sources map[string][]byte // the text of the files, for snippets
 }
 
 // RemoteConfig is a remote block.
@@ -36,24 +33,24 @@ type RemoteConfig struct {
 	URL       string
 	Push      bool
 	Sign      string   // a file with a private key
-	Namespace string   // where results are written, and looked for first
-	Read      []string // namespaces that are looked into after it, in order
+	Namespace string   // where results are written, and looked up first
+	Read      []string // further namespaces to look up results in, in order
 }
 
 var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"},
 	{Type: "executor", LabelNames: []string{"type", "label"}}}}
 
-// ReadConfig reads configuration files, the later ones over the earlier. A file
-// that is not there says nothing. Paths in a file are relative to it.
+// ReadConfig reads configuration files; later ones override earlier ones. Files
+// that do not exist are skipped. Paths in a file are relative to it.
 func ReadConfig(names ...string) (Config, diag.List) {
 	c := Config{Remote: RemoteConfig{Push: true}, Sources: make(map[string][]byte)}
 	for _, name := range names {
-		raw, err := os.ReadFile(name)
-		if os.IsNotExist(err) {
+		raw, err := readFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return c, diag.Errorf(nil, "Unreadable configuration", "%s cannot be read: %v.", name, err)
+			return c, diag.Errorf(nil, "Unreadable configuration", "Cannot read %s: %v.", name, err)
 		}
 		c.Sources[name] = raw
 		if diags := c.read(name, raw); diags.HasErrors() {
@@ -64,129 +61,85 @@ func ReadConfig(names ...string) (Config, diag.List) {
 }
 
 func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
-	file, diags := hclsyntax.ParseConfig(raw, name, hclv2.InitialPos)
+	file, diags := parseFile(name, raw)
 	if diags.HasErrors() {
 		return diags
 	}
 	content, diags := file.Body.Content(configSchema)
+	diags = renameUnknown(diags, blockNames(configSchema), nil)
 	for _, b := range content.Blocks {
-		switch b.Type {
-		case "executor":
-			diags = append(diags, c.readExecutor(b)...)
-			continue
-		case "trust":
-			diags = append(diags, c.readTrust(b)...)
-			continue
-		}
-		into := map[string]map[string]any{
-			"cache":  {"dir": &c.CacheDir},
-			"remote": {"url": &c.Remote.URL, "push": &c.Remote.Push, "sign": &c.Remote.Sign, "namespace": &c.Remote.Namespace, "read": &c.Remote.Read},
-		}[b.Type]
-		diags = append(diags, readFields(b, into)...)
-		for _, ns := range append(c.Remote.Read, c.Remote.Namespace) {
-			diags = append(diags, badNamespace(ns, b.DefRange)...)
-		}
-		for _, path := range []*string{&c.CacheDir, &c.Remote.Sign} {
-			if *path != "" && !filepath.IsAbs(*path) {
-				*path = filepath.Join(filepath.Dir(name), *path)
-			}
+		diags = append(diags, c.readBlock(b)...)
+	}
+	for _, path := range []*string{&c.CacheDir, &c.Remote.Sign} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(filepath.Dir(name), *path)
 		}
 	}
 	return diags
 }
 
-// readTrust reads keys, and those of single namespaces, which a later file
-// replaces one by one.
+func (c *Config) readBlock(b *hclv2.Block) hclv2.Diagnostics {
+	switch b.Type {
+	case "executor":
+		return c.readExecutor(b)
+	case "trust":
+		return c.readTrust(b)
+	case "cache":
+		return readFields(b, map[string]any{"dir": &c.CacheDir})
+	}
+	r := &c.Remote
+	diags := readFields(b, map[string]any{"url": &r.URL, "push": &r.Push, "sign": &r.Sign, "namespace": &r.Namespace, "read": &r.Read})
+	diags = append(diags, checkNamespace(r.Namespace, b.DefRange)...)
+	for _, ns := range r.Read {
+		diags = append(diags, checkNamespace(ns, b.DefRange)...)
+	}
+	return diags
+}
+
+// readTrust reads the trusted keys, and those of single namespaces. A later file
+// replaces the keys of a namespace.
 func (c *Config) readTrust(b *hclv2.Block) hclv2.Diagnostics {
 	content, rest, diags := b.Body.PartialContent(&hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "namespace", LabelNames: []string{"name"}}}})
 	own := *b
 	own.Body = rest
 	diags = append(diags, readFields(&own, map[string]any{"keys": &c.Trust})...)
-	here := make(map[string][]string)
-	for _, in := range content.Blocks {
-		name := in.Labels[0]
-		diags = append(diags, badNamespace(name, in.LabelRanges[0])...)
-		if _, again := here[name]; again {
-			diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Duplicate namespace",
-				Detail: fmt.Sprintf("The keys of namespace %q stand above already: put them all into one block.", name), Subject: in.LabelRanges[0].Ptr()})
+	inFile := make(map[string][]string)
+	for _, ns := range content.Blocks {
+		name := ns.Labels[0]
+		diags = append(diags, checkNamespace(name, ns.LabelRanges[0])...)
+		if _, duplicate := inFile[name]; duplicate {
+			diags = append(diags, problem(ns.LabelRanges[0], "Duplicate namespace", "The keys of namespace %q are already declared above. Merge the two blocks.", name)...)
 		}
 		var keys []string
-		diags = append(diags, readFields(in, map[string]any{"keys": &keys})...)
-		here[name] = keys
+		diags = append(diags, readFields(ns, map[string]any{"keys": &keys})...)
+		inFile[name] = keys
 	}
 	if c.TrustIn == nil {
 		c.TrustIn = make(map[string][]string)
 	}
-	maps.Copy(c.TrustIn, here)
+	maps.Copy(c.TrustIn, inFile)
 	return diags
 }
 
 var namespaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+/-]{0,99}$`)
 
-// CheckNamespace says what is wrong with a namespace's name. "" is the default
-// one's.
+// CheckNamespace returns an error if the name of a namespace is not valid. ""
+// names the default namespace.
 func CheckNamespace(name string) error {
 	if name == "" || namespaceName.MatchString(name) {
 		return nil
 	}
-	return fmt.Errorf("%q is no name of a namespace: it has up to 100 letters, digits and . _ @ + / -, and begins with a letter or a digit", name)
+	return fmt.Errorf("%q is not a valid name for a namespace: use up to 100 letters, digits and . _ @ + / -, starting with a letter or a digit", name)
 }
 
-func badNamespace(name string, at hclv2.Range) hclv2.Diagnostics {
-	err := CheckNamespace(name)
-	if err == nil {
-		return nil
+func checkNamespace(name string, at hclv2.Range) hclv2.Diagnostics {
+	if err := CheckNamespace(name); err != nil {
+		return problem(at, "Invalid namespace", "%v.", err)
 	}
-	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Wrong name of a namespace", Detail: err.Error() + ".", Subject: &at}}
+	return nil
 }
 
-// readFields reads optional attributes of constant values.
-func readFields(b *hclv2.Block, into map[string]any) hclv2.Diagnostics {
-	return readBlock(b, into, false)
-}
-
-// readRequired reads attributes of constant values that must all be there.
-func readRequired(b *hclv2.Block, into map[string]any) hclv2.Diagnostics {
-	return readBlock(b, into, true)
-}
-
-func readBlock(b *hclv2.Block, into map[string]any, required bool) hclv2.Diagnostics {
-	schema := &hclv2.BodySchema{}
-	names := slices.Sorted(maps.Keys(into))
-	for _, name := range names {
-		schema.Attributes = append(schema.Attributes, hclv2.AttributeSchema{Name: name, Required: required})
-	}
-	content, diags := b.Body.Content(schema)
-	for _, name := range names {
-		attr := content.Attributes[name]
-		if attr == nil {
-			continue
-		}
-		v, more := attr.Expr.Value(nil)
-		diags = append(diags, more...)
-		if more.HasErrors() {
-			continue
-		}
-		if err := gocty.FromCtyValue(uniform(v), into[name]); err != nil {
-			diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Wrong type",
-				Detail: fmt.Sprintf("%s: %v.", name, err), Subject: attr.Range.Ptr()})
-		}
-	}
-	return diags
-}
-
-// uniform makes a list of a tuple and a map of an object, where all that they
-// hold is text.
-func uniform(v cty.Value) cty.Value {
-	want := v.Type()
-	switch {
-	case want.IsTupleType():
-		want = cty.List(cty.String)
-	case want.IsObjectType():
-		want = cty.Map(cty.String)
-	}
-	if out, err := convert.Convert(v, want); err == nil {
-		return out
-	}
-	return v
+// problem is a list of one error in the library's type.
+func problem(at hclv2.Range, summary, detail string, args ...any) hclv2.Diagnostics {
+	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: &at}}
 }

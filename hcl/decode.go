@@ -13,17 +13,17 @@ import (
 	"ablate/hcl/spec"
 )
 
-// decoder fills one spec from a body.
+// decoder decodes a body into one spec.
 type decoder struct {
-	l      *loader
-	sc     scope
-	ranges map[string]diag.Range // attribute or block path -> where it stands
-	merge  bool                  // the target holds a spec already: nothing is required
-	broken bool                  // something was wrong, and has been reported
+	l       *loader
+	sc      scope
+	ranges  map[string]diag.Range // the place of each attribute and block, by path
+	merge   bool                  // over an earlier body: nothing is required
+	invalid bool                  // an error was found and reported
 }
 
-// body decodes content into a struct. bound names attributes that factors set:
-// they must not stand in the body, and need not.
+// body decodes content into a struct. bound has the attributes that factors set,
+// which the body must not set.
 func (d *decoder) body(content *hclv2.BodyContent, target reflect.Value, path diag.Path, bound map[string]bool) {
 	merge := d.merge
 	d.merge = d.preset(content, target, path) || merge
@@ -44,8 +44,8 @@ func (d *decoder) body(content *hclv2.BodyContent, target reflect.Value, path di
 	}
 }
 
-// preset fills the target with the set of values that the body names, if it
-// does. What else the body says is then decoded on top.
+// preset fills the target with the preset that the body names, if any. The other
+// attributes of the body are then decoded over it.
 func (d *decoder) preset(content *hclv2.BodyContent, target reflect.Value, path diag.Path) bool {
 	fields := spec.Of(target.Type()).Fields
 	i := slices.IndexFunc(fields, func(f spec.Field) bool { return f.Preset })
@@ -57,8 +57,8 @@ func (d *decoder) preset(content *hclv2.BodyContent, target reflect.Value, path 
 	name := field.String()
 	p := target.Addr().Interface().(spec.Presetter)
 	if name != "" && !p.SetPreset(name) {
-		d.fail(rangeOf(content.Attributes[f.Name].Expr.Range()), "Unknown "+f.Name, "There is no %s %q.%s",
-			f.Name, name, suggest(name, p.Presets()))
+		d.fail(rangeOf(content.Attributes[f.Name].Expr.Range()), "Unknown "+f.Name, "%q is not a valid %s.%s",
+			name, f.Name, suggest(name, p.Presets()))
 	}
 	return true
 }
@@ -67,41 +67,41 @@ func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field refl
 	attr := content.Attributes[f.Name]
 	switch {
 	case attr == nil && f.Required && !bound && !d.merge:
-		d.fail(rangeOf(content.MissingItemRange), "Missing attribute", "%s is required here: %s = … (%s).", f.Name, f.Name, spec.TypeName(f.Type))
+		d.fail(rangeOf(content.MissingItemRange), "Missing attribute", "%s is required: %s = … (%s).", f.Name, f.Name, spec.TypeName(f.Type))
 		return
 	case attr == nil:
 		return
 	case bound:
-		d.fail(rangeOf(attr.NameRange), "Factor set twice", "%s is a factor of the matrix, which sets it for every cell. Remove it here, or from the matrix.", f.Name)
+		d.fail(rangeOf(attr.NameRange), "Factor set twice", "%s is a factor of the matrix, which sets it in every cell. Remove it here or from the matrix.", f.Name)
 		return
 	}
 	d.ranges[path.String()] = *rangeOf(attr.Range)
 	val, ok := d.l.eval(attr.Expr, d.sc)
 	if !ok {
-		d.broken = true
+		d.invalid = true
 		return
 	}
 	if val.IsNull() {
 		if f.Required {
-			d.fail(rangeOf(attr.Expr.Range()), "Missing value", "%s is required, so it cannot be null.", f.Name)
+			d.fail(rangeOf(attr.Expr.Range()), "Missing value", "%s is required and cannot be null.", f.Name)
 		}
 		return
 	}
 	d.assign(val, field, f, path.String(), rangeOf(attr.Expr.Range()))
 }
 
-// blocks decodes nested blocks. A block that is there already, from a default
-// or an earlier body, is merged into.
+// blocks decodes nested blocks. A block merges into the one that the target has
+// by default or from an earlier body.
 func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path) {
 	found := content.Blocks.OfType(f.Name)
 	if len(found) == 0 {
 		if f.Required && field.Kind() == reflect.Struct && !d.merge {
-			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A block %s { … } is required here.", f.Name)
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A %s block is required: %s { … }.", f.Name, f.Name)
 		}
 		return
 	}
 	if len(found) > 1 && !f.Repeated {
-		d.fail(rangeOf(found[1].DefRange), "Block given twice", "There is one %s block here at most.", f.Name)
+		d.fail(rangeOf(found[1].DefRange), "Duplicate block", "There can be only one %s block here. Merge the two.", f.Name)
 		return
 	}
 	for _, b := range found {
@@ -123,21 +123,14 @@ func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect
 	}
 }
 
-// nested decodes a block's body. A fresh target needs all that is required,
-// even when the body around it is merged.
+// nested decodes a block's body. A fresh target needs all required attributes,
+// even if the body around it is merged.
 func (d *decoder) nested(b *hclv2.Block, target reflect.Value, path diag.Path, fresh bool) {
 	s := spec.Of(target.Type())
-	content, diags := b.Body.Content(bodySchema(s))
-	var blocks, attrs []string
-	for _, f := range s.Fields {
-		if f.Form == spec.Attribute {
-			attrs = append(attrs, f.Name)
-		} else {
-			blocks = append(blocks, f.Name)
-		}
-	}
-	d.l.upstream(renameUnknown(diags, blocks, attrs))
-	d.broken = d.broken || diags.HasErrors()
+	schema := bodySchema(s)
+	content, diags := b.Body.Content(schema)
+	d.l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+	d.invalid = d.invalid || diags.HasErrors()
 	merge := d.merge
 	d.merge = merge && !fresh
 	d.body(content, target, path, nil)
@@ -149,19 +142,19 @@ func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.
 	found := content.Blocks.OfType(f.Name)
 	if len(found) == 0 {
 		if f.Required && !d.merge {
-			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A block %s \"type\" { … } is required here.", f.Name)
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", `A %s block is required: %s "type" { … }.`, f.Name, f.Name)
 		}
 		return
 	}
 	if len(found) > 1 {
-		d.fail(rangeOf(found[1].DefRange), "Block given twice", "There is one %s block here at most.", f.Name)
+		d.fail(rangeOf(found[1].DefRange), "Duplicate block", "There can be only one %s block here. Merge the two.", f.Name)
 		return
 	}
 	b := found[0]
 	arms := spec.Of(f.Elem())
 	arm, ok := arms.Field(b.Labels[0])
 	if !ok {
-		d.fail(rangeOf(b.LabelRanges[0]), "Unknown type", "There is no %s of type %q.%s", f.Name, b.Labels[0], suggest(b.Labels[0], arms.Names()))
+		d.fail(rangeOf(b.LabelRanges[0]), "Unknown type", "%q is not a type of %s.%s", b.Labels[0], f.Name, suggest(b.Labels[0], arms.Names()))
 		return
 	}
 	d.ranges[path.String()] = *rangeOf(b.DefRange)
@@ -180,27 +173,28 @@ func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.
 	d.nested(b, slot.Elem(), path, fresh)
 }
 
-// fail reports and marks the instance as broken.
+// fail reports an error and marks the instance as invalid.
 func (d *decoder) fail(at *diag.Range, summary, detail string, args ...any) {
-	d.broken = true
+	d.invalid = true
 	d.l.fail(at, summary, detail, args...)
 }
 
-// plain decodes an attribute of the language itself.
+// plain decodes an attribute that the language defines.
 func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 	if attr == nil {
 		return
 	}
 	val, ok := d.l.eval(attr.Expr, d.sc)
 	if !ok || val.IsNull() {
-		d.broken = d.broken || !ok
+		d.invalid = d.invalid || !ok
 		return
 	}
 	v := reflect.ValueOf(target).Elem()
 	d.assign(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
 }
 
-// locator finds a path's range, or that of what encloses it.
+// locator returns a function that finds the range of a path, or of the innermost
+// block around it.
 func locator(ranges map[string]diag.Range, whole diag.Range) func(diag.Path) diag.Range {
 	return func(p diag.Path) diag.Range {
 		for n := len(p); n > 0; n-- {
@@ -212,16 +206,16 @@ func locator(ranges map[string]diag.Range, whole diag.Range) func(diag.Path) dia
 	}
 }
 
-// checkBlocks refuses a reference into a block that cannot stand here.
+// checkBlocks refuses a reference to a stage of the wrong block.
 func (d *decoder) checkBlocks(a addr.Instance, f spec.Field, at *diag.Range) bool {
 	if len(f.Blocks) == 0 || slices.Contains(f.Blocks, a.Stage.Block) {
 		return true
 	}
-	d.fail(at, "Wrong kind of stage", "%s takes %s stage, and %s is none.", f.Name, article(strings.Join(f.Blocks, " or ")), a.Stage)
+	d.fail(at, "Wrong kind of stage", "%s must refer to %s stage, not to %s.", f.Name, article(strings.Join(f.Blocks, " or ")), a.Stage)
 	return false
 }
 
-// references resolves a value to instances: a stage's name stands for all.
+// references replaces the name of a stage with a matrix by its instances.
 func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 	var out []addr.Instance
 	for _, a := range refs {
@@ -238,5 +232,5 @@ func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 }
 
 func many(a addr.Stage, n int) string {
-	return fmt.Sprintf("%s has %d instances, and one is needed here. Pick it by its key, as in %s[\"…\"].", a, n, a)
+	return fmt.Sprintf("%s has %d instances, but only one can be used here. Choose it by its key: %s[\"…\"].", a, n, a)
 }

@@ -53,10 +53,10 @@ executor "ssh" "lab" {
 func TestWrongExecutors(t *testing.T) {
 	for text, want := range map[string]string{
 		`executor "slrum" "a" {}`:                              `Did you mean "slurm"?`,
-		`executor "ssh" "a" {}`:                                "needs hosts",
-		`executor "slurm" "local" {}`:                          "choose another label",
+		`executor "ssh" "a" {}`:                                "requires hosts",
+		`executor "slurm" "local" {}`:                          "Choose another label",
 		"executor \"slurm\" \"a\" {\n  poll = \"soon\"\n}":     "is not a duration",
-		"executor \"slurm\" \"a\" {\n  jobs = -1\n}":           "cannot be negative",
+		"executor \"slurm\" \"a\" {\n  jobs = -1\n}":           "must be 0 or more",
 		"executor \"slurm\" \"a\" {\n  hosts = [\"a\"]\n}":     "hosts",
 		"executor \"slurm\" \"a\" {\n  on_interrupt = \"\"\n}": `"cancel" or "leave"`,
 	} {

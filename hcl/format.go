@@ -8,8 +8,8 @@ import (
 	"ablate/hcl/diag"
 )
 
-// Format returns the canonical layout of a file. A file that does not parse is
-// returned as it is, with what is wrong; JSON is left alone.
+// Format returns a file in canonical layout. A file with errors is returned
+// unchanged with its diagnostics, and so is JSON.
 func Format(filename string, src []byte) ([]byte, diag.List) {
 	file, diags := parseFile(filename, src)
 	if file == nil || diags.HasErrors() {

@@ -1,10 +1,7 @@
 package hcl
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -12,13 +9,19 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/hcl/diag"
 )
 
-// functions are what expressions may call, under the names that users of
-// Terraform know.
+// functions returns the functions that expressions can call. They have the names
+// that they have in Terraform.
 func (l *loader) functions() map[string]function.Function {
 	if l.funcs == nil {
-		l.funcs = standardFunctions()
+		l.funcs = map[string]function.Function{"can": tryfunc.CanFunc, "try": tryfunc.TryFunc}
+		for name, f := range standardFunctions() {
+			l.funcs[name] = guard(f, costs[name])
+		}
 		l.funcs["file"] = l.fileFunction()
 		l.funcs["env"] = l.envFunction()
 	}
@@ -48,12 +51,11 @@ func standardFunctions() map[string]function.Function {
 		"tobool": stdlib.MakeToFunc(cty.Bool), "tonumber": stdlib.MakeToFunc(cty.Number), "tostring": stdlib.MakeToFunc(cty.String),
 		"tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
-		"can":   tryfunc.CanFunc, "try": tryfunc.TryFunc,
 	}
 }
 
-// fileFunction reads a text file of the study's folder. Its content becomes
-// part of whatever attribute it ends up in, and so of the key.
+// fileFunction reads a text file relative to the study's folder. The content is
+// part of the attribute that uses it, and thus of the key.
 func (l *loader) fileFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
@@ -63,20 +65,16 @@ func (l *loader) fileFunction() function.Function {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(l.opts.Dir, path)
 			}
-			b, err := os.ReadFile(path)
+			b, err := readFile(path)
 			if err != nil {
-				var pe *fs.PathError
-				if errors.As(err, &pe) {
-					err = pe.Err
-				}
-				return cty.NilVal, function.NewArgErrorf(0, "the file %s cannot be read: %w", args[0].AsString(), err)
+				return cty.NilVal, function.NewArgErrorf(0, "cannot read %s: %w", args[0].AsString(), err)
 			}
-			return cty.StringVal(string(b)), nil
+			return l.text(string(b), rangeOf(*l.at.Load()), "file "+args[0].AsString()), nil
 		},
 	})
 }
 
-// envFunction reads an environment variable that the study has declared.
+// envFunction reads an environment variable that the study block lists.
 func (l *loader) envFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "name", Type: cty.String}},
@@ -84,13 +82,22 @@ func (l *loader) envFunction() function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name := args[0].AsString()
 			if !slices.Contains(l.env, name) {
-				return cty.NilVal, function.NewArgErrorf(0, "the study may not read %s: list it first, study \"…\" { env = [%q] }", name, name)
+				return cty.NilVal, function.NewArgErrorf(0, "%s is not listed in the study block. Add it: study \"…\" { env = [%q] }", name, name)
 			}
 			value, ok := lookupEnv(l.opts.Environ, name)
 			if !ok {
 				return cty.NilVal, fmt.Errorf("%s is not set in the environment", name)
 			}
-			return cty.StringVal(value), nil
+			return l.text(value, rangeOf(*l.at.Load()), name), nil
 		},
 	})
+}
+
+// text returns a text from outside the study as a value. HCL brings strings into
+// Unicode normal form C; text warns if that changes it.
+func (l *loader) text(s string, at *diag.Range, source string) cty.Value {
+	if !norm.NFC.IsNormalString(s) {
+		l.warn(at, "Text is normalized", "%s: %s", source, normalized)
+	}
+	return cty.StringVal(s)
 }

@@ -1,14 +1,11 @@
 package hcl
 
 import (
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"ablate/hcl/addr"
@@ -16,14 +13,51 @@ import (
 	"ablate/hcl/study"
 )
 
-// Load reads a folder as a study. The study is returned together with what was
-// found wrong; its instances are complete only when no error was found.
+// Load reads a folder as a study. It returns the study together with all
+// diagnostics; the instances are complete only if there are no errors.
 func Load(opts Options) (*study.Study, diag.List) {
+	l := newLoader(opts)
+	return l.watch(func() {
+		l.readFolder()
+		l.evalVariables()
+		l.evalSettings()
+		l.checkLocals()
+		l.expandStages()
+	})
+}
+
+// loader is the state of one Load. It is used by one goroutine, except for the
+// fields that the watchdog reads.
+type loader struct {
+	opts  Options
+	kinds map[string]map[string]study.Kind // by block, then type
+	study *study.Study
+	diags diag.List
+	size  int // bytes of source read
+	count int // instances made
+	meter meter
+
+	chained bool // a chain of references that is too long has been reported
+
+	settings  *hclv2.Block // the study block; nil without one
+	variables map[string]*variable
+	locals    map[string]*local
+	stages    map[addr.Stage]*stage
+	env       []string // environment variables that the study may read
+	funcs     map[string]function.Function
+
+	at      atomic.Pointer[hclv2.Range] // of the expression that is being evaluated
+	sources sync.Mutex                  // guards study.Sources
+}
+
+func newLoader(opts Options) *loader {
 	l := &loader{
-		opts:   opts,
-		kinds:  make(map[string]map[string]study.Kind),
-		stages: make(map[addr.Stage]*stage),
-		study:  &study.Study{Dir: opts.Dir, Numerics: "record", Sources: make(map[string][]byte)},
+		opts:      opts,
+		kinds:     make(map[string]map[string]study.Kind),
+		variables: make(map[string]*variable),
+		locals:    make(map[string]*local),
+		stages:    make(map[addr.Stage]*stage),
+		study:     &study.Study{Dir: opts.Dir, Numerics: "record", Sources: make(map[string][]byte)},
 	}
 	for _, k := range opts.Kinds {
 		if l.kinds[k.Block] == nil {
@@ -31,105 +65,35 @@ func Load(opts Options) (*study.Study, diag.List) {
 		}
 		l.kinds[k.Block][k.Type] = k
 	}
-	l.readFolder()
-	l.evalVariables()
-	l.evalStudy()
-	l.checkLocals()
-	l.expandStages()
-	return l.study, sortList(l.diags)
+	return l
 }
-
-// loader is the state of one Load. It is used by one goroutine.
-type loader struct {
-	opts  Options
-	kinds map[string]map[string]study.Kind // by block, then type
-	study *study.Study
-	diags diag.List
-
-	studyBlock *hclv2.Block
-	variables  map[string]*variable
-	locals     map[string]*local
-	stages     map[addr.Stage]*stage
-	env        []string // names that the study may read
-	funcs      map[string]function.Function
-}
-
-// Extensions of the files of a study.
-const (
-	nativeExt = ".hcl"
-	jsonExt   = ".hcl.json"
-)
 
 func (l *loader) readFolder() {
-	l.variables = make(map[string]*variable)
-	l.locals = make(map[string]*local)
 	names, err := studyFiles(l.opts.Dir)
 	switch {
 	case err != nil:
-		l.fail(nil, "Unreadable study folder", "The folder %s cannot be read: %v.", l.opts.Dir, err)
+		l.fail(nil, "Unreadable study folder", "Cannot read the folder %s: %v.", l.opts.Dir, cause(err))
 		return
 	case len(names) == 0:
-		l.fail(nil, "No study here", "The folder %s holds no .hcl file. Start one with ablate init, or name another folder with --chdir.", l.opts.Dir)
+		l.fail(nil, "No study found", "The folder %s contains no .hcl files. Create a study with ablate init, or choose another folder with --chdir.", l.opts.Dir)
 		return
 	}
 	for _, name := range names {
-		if body := l.parse(name); body != nil {
+		if body := l.parse(name, "Unreadable file"); body != nil {
 			l.collect(body)
 		}
 	}
 }
 
-// studyFiles lists the study's files, sorted. The lock and variables files
-// have other roles.
-func studyFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		n := e.Name()
-		ours := strings.HasSuffix(n, nativeExt) || strings.HasSuffix(n, jsonExt)
-		if ours && !e.IsDir() && !strings.HasPrefix(n, ".") && n != study.LockFile {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// parse reads one file of the folder; nil when it cannot be used.
-func (l *loader) parse(name string) hclv2.Body {
-	src, err := os.ReadFile(filepath.Join(l.opts.Dir, name))
-	if err != nil {
-		l.fail(&diag.Range{Filename: name}, "Unreadable file", "The file %s cannot be read: %v.", name, err)
-		return nil
-	}
-	l.study.Sources[name] = src
-	file, diags := parseFile(name, src)
-	l.upstream(diags)
-	if file == nil || diags.HasErrors() {
-		return nil
-	}
-	return file.Body
-}
-
-func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
-	if strings.HasSuffix(name, ".json") {
-		return json.Parse(src, name)
-	}
-	return hclsyntax.ParseConfig(src, name, hclv2.InitialPos)
-}
-
-// collect sorts a file's blocks by what they are.
+// collect files a body's blocks by their kind.
 func (l *loader) collect(body hclv2.Body) {
 	schema := l.rootSchema()
 	content, diags := body.Content(schema)
-	l.upstream(l.explainRoot(diags, schema))
+	l.upstream(renameUnknown(diags, blockNames(schema), nil))
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "study":
-			l.collectStudy(b)
+			l.collectSettings(b)
 		case "variable":
 			l.collectVariable(b)
 		case "locals":
@@ -152,49 +116,29 @@ func (l *loader) rootSchema() *hclv2.BodySchema {
 	return s
 }
 
-// explainRoot adds a suggestion to complaints about unknown blocks.
-func (l *loader) explainRoot(diags hclv2.Diagnostics, schema *hclv2.BodySchema) hclv2.Diagnostics {
-	var names []string
-	for _, b := range schema.Blocks {
-		names = append(names, b.Type)
-	}
-	return renameUnknown(diags, names, nil)
-}
-
-func (l *loader) collectStudy(b *hclv2.Block) {
-	if l.studyBlock != nil {
-		l.fail(rangeOf(b.DefRange), "Second study block",
-			"A folder is one study, and it is declared at %s already. Remove one of the two blocks.", rangeOf(l.studyBlock.DefRange))
-		return
-	}
-	l.studyBlock = b
-	l.study.Name = b.Labels[0]
-}
-
 // collectStage files a stage by its address.
 func (l *loader) collectStage(b *hclv2.Block) {
 	a := addr.Stage{Block: b.Type, Type: b.Labels[0], Name: b.Labels[1]}
-	at := rangeOf(b.DefRange)
 	if !hclsyntax.ValidIdentifier(a.Name) {
-		l.fail(rangeOf(b.LabelRanges[1]), "Invalid name",
-			"%q cannot name a stage: use letters, digits, dashes and underscores, beginning with a letter.", a.Name)
+		l.fail(rangeOf(b.LabelRanges[1]), "Invalid name", "%q is not a valid name for a stage. %s", a.Name, identifierRule)
 		return
 	}
 	types := l.kinds[a.Block]
 	kind, ok := types[a.Type]
 	if !ok {
-		l.fail(rangeOf(b.LabelRanges[0]), "Unknown type",
-			"There is no %s of type %q.%s", a.Block, a.Type, suggest(a.Type, sortedKeys(types)))
-		// Remember it all the same, so that references to it add no noise.
-		l.stages[a] = &stage{addr: a, block: b, failed: true}
+		l.fail(rangeOf(b.LabelRanges[0]), "Unknown type", "%q is not a type of %s.%s", a.Type, a.Block, suggest(a.Type, sortedKeys(types)))
+		// Keep it nevertheless, so that references to it cause no further errors.
+		l.stages[a] = &stage{addr: a, block: b, invalid: true}
 		return
 	}
 	if first := l.stages[a]; first != nil {
-		l.fail(at, "Duplicate name", "%s is declared at %s already. Give one of the two another name.", a, rangeOf(first.block.DefRange))
+		l.fail(rangeOf(b.DefRange), "Duplicate name", "%s is already declared at %s. Rename one of the two.", a, rangeOf(first.block.DefRange))
 		return
 	}
 	l.stages[a] = &stage{addr: a, kind: kind, block: b}
 }
+
+const identifierRule = "Use letters, digits, dashes and underscores, starting with a letter."
 
 // fail records an error at a place.
 func (l *loader) fail(at *diag.Range, summary, detail string, args ...any) {
@@ -208,4 +152,11 @@ func (l *loader) warn(at *diag.Range, summary, detail string, args ...any) {
 	d := diag.Warningf(nil, summary, detail, args...)[0]
 	d.Range = at
 	l.diags = append(l.diags, d)
+}
+
+// keepSource keeps the text of a file for snippets.
+func (l *loader) keepSource(name string, src []byte) {
+	l.sources.Lock()
+	defer l.sources.Unlock()
+	l.study.Sources[name] = src
 }

@@ -481,3 +481,25 @@ func BenchmarkLoad10000(b *testing.B) {
 		}
 	}
 }
+
+func TestTypesOfVariables(t *testing.T) {
+	study := mustLoad(t, `
+variable "rates" {
+  type    = list(number)
+  default = [1, 2]
+}
+
+variable "shape" {
+  type    = object({ width = number, names = optional(list(string)) })
+  default = { width = 3 }
+}
+
+optimizer "adamw" "a" {
+  for_each      = var.rates
+  learning_rate = each.value * var.shape.width
+}
+`)
+	if got := find(t, study, `optimizer.adamw.a["2"]`).Spec.(*adamw).LearningRate; got != 6 {
+		t.Errorf("learning_rate = %v, want 6", got)
+	}
+}

@@ -3,15 +3,11 @@ package hcl
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
-	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
@@ -22,73 +18,75 @@ type Lock struct {
 	Pins   []study.Pin
 	Frozen []study.Frozen
 
-	Damaged diag.List // what is wrong with pins that are left out; ablate init --upgrade writes them anew
-	Text    []byte    // the file, for diagnostics to quote from
+	Damaged diag.List // errors of pins that are left out; ablate init --upgrade writes them again
+	Text    []byte    // the file, for snippets
 }
 
 var lockSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{
 	{Type: "source", LabelNames: []string{"name"}}, {Type: "frozen", LabelNames: []string{"address"}},
 }}
 
-// What to do about a damaged lock. Nothing can write anew what was frozen.
+// Next steps for a damaged lock. A pin can be made again; a frozen declaration
+// cannot.
 const (
-	repin   = "Restore it, or pin what the source is now with ablate init --upgrade."
-	restore = "Restore " + study.LockFile + " from your version control. Without it, ablate init --upgrade pins what the sources are now, " +
-		"but what analyses had declared before their trials were known is lost."
-	newer = "A newer ablate may have written it: use that one. Else remove it."
+	repin   = "Restore it, or pin the source's current content with ablate init --upgrade."
+	restore = "Restore " + study.LockFile + " from version control. Without it, ablate init --upgrade pins the current content of the sources, " +
+		"but the record of what analyses declared before their trials finished is lost."
+	newer = "A newer version of ablate may have written it; use that version. Otherwise, remove it."
 )
 
-// ReadLock reads the lock of a study's folder; it is empty where there is none.
+// ReadLock reads the lock of a study's folder; it is empty if there is none.
 func ReadLock(dir string) (Lock, diag.List) {
-	raw, err := os.ReadFile(filepath.Join(dir, study.LockFile))
-	if os.IsNotExist(err) {
+	raw, err := readFile(filepath.Join(dir, study.LockFile))
+	if errors.Is(err, fs.ErrNotExist) {
 		return Lock{}, nil
 	}
 	lock := Lock{Text: raw}
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return lock, lockError(hclv2.Range{Filename: study.LockFile}, "Unreadable lock", "%s cannot be read: %v. It must be a file that you may read: put that right, or move away what is there.", study.LockFile, err)
+		return lock, lockError(hclv2.Range{Filename: study.LockFile}, "Unreadable lock", "Cannot read %s: %v. It must be a regular file that you can read. Correct its permissions, or move it away.", study.LockFile, err)
 	}
-	if list := mergeLeft(raw); list != nil {
+	if list := findConflict(raw); list != nil {
 		return lock, list
 	}
-	file, diags := hclsyntax.ParseConfig(raw, study.LockFile, hclv2.InitialPos)
+	file, diags := parseFile(study.LockFile, raw)
 	if diags.HasErrors() {
-		return lock, advise(diags[:1], restore) // more would follow from the first
+		return lock, advise(diags[:1], restore) // the others follow from the first
 	}
 	content, diags := file.Body.Content(lockSchema)
-	list := advise(diags, restore)
-	seen := make(map[[2]string]bool)
-	for _, b := range content.Blocks {
-		id := [2]string{b.Type, b.Labels[0]}
-		again := seen[id]
-		seen[id] = true
-		switch {
-		case again && b.Type == "source":
-			lock.Damaged = append(lock.Damaged, lockError(b.DefRange, "Pinned twice", "%q is pinned above already. Keep one of the two, or pin what the source is now with ablate init --upgrade.", id[1])...)
-		case again:
-			list = append(list, lockError(b.DefRange, "Frozen twice", "What %s had declared stands above already. Keep the older of the two.", id[1])...)
-		case b.Type == "source":
-			list = append(list, lock.readPin(b)...)
-		default:
-			list = append(list, lock.readFrozen(b)...)
-		}
-	}
-	return lock, list
+	return lock, append(advise(diags, restore), lock.readBlocks(content.Blocks)...)
 }
 
-// mergeLeft reports what git leaves where two sides do not go together.
-func mergeLeft(raw []byte) diag.List {
+// readBlocks returns the errors that keep the lock from being used. Those of pins
+// go to Damaged.
+func (l *Lock) readBlocks(blocks hclv2.Blocks) (list diag.List) {
+	seen := make(map[[2]string]bool)
+	for _, b := range blocks {
+		id := [2]string{b.Type, b.Labels[0]}
+		duplicate := seen[id]
+		seen[id] = true
+		switch {
+		case duplicate && b.Type == "source":
+			l.Damaged = append(l.Damaged, lockError(b.DefRange, "Duplicate pin", "%q is already pinned above. Remove one of the two, or pin the source's current content with ablate init --upgrade.", id[1])...)
+		case duplicate:
+			list = append(list, lockError(b.DefRange, "Duplicate declaration", "The declaration of %s is already frozen above. Keep the older of the two.", id[1])...)
+		case b.Type == "source":
+			list = append(list, l.readPin(b)...)
+		default:
+			list = append(list, l.readFrozen(b)...)
+		}
+	}
+	return list
+}
+
+// findConflict reports the markers that git leaves at a merge conflict.
+func findConflict(raw []byte) diag.List {
 	number := 0
 	for line := range strings.Lines(string(raw)) {
 		number++
 		if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, "=======") || strings.HasPrefix(line, ">>>>>>>") {
 			at := hclv2.Range{Filename: study.LockFile, Start: hclv2.Pos{Line: number, Column: 1}, End: hclv2.Pos{Line: number, Column: 8}}
-			return lockError(at, "Unfinished merge", "Two versions of %s were merged, and here they differ. Remove the lines of marks, and of blocks with the same label keep one: "+
-				"of source the one that you want, of frozen the older.", study.LockFile)
+			return lockError(at, "Merge conflict", "%s contains an unresolved merge conflict. Remove the conflict markers. Of source blocks with the same label, keep the one you want; "+
+				"of frozen blocks, keep the older.", study.LockFile)
 		}
 	}
 	return nil
@@ -100,7 +98,7 @@ func lockError(at hclv2.Range, summary, detail string, args ...any) diag.List {
 	return list
 }
 
-// advise adds what to do next.
+// advise adds the next step to each error.
 func advise(diags hclv2.Diagnostics, next string) diag.List {
 	list := translate(diags)
 	for i, d := range list {
@@ -119,8 +117,8 @@ func isUnknown(d diag.Diagnostic) bool {
 
 var hexDigest = regexp.MustCompile("^[0-9a-f]{64}$")
 
-// readPin returns what a newer program may have written; what else is wrong can
-// be written anew.
+// readPin adds a pin. It returns attributes that a newer version may have
+// written; all other errors go to Damaged, since the pin can be made again.
 func (l *Lock) readPin(b *hclv2.Block) (unknown diag.List) {
 	pin := study.Pin{Source: b.Labels[0]}
 	damaged := advise(readRequired(b, map[string]any{
@@ -143,16 +141,16 @@ func (l *Lock) readPin(b *hclv2.Block) (unknown diag.List) {
 	return unknown
 }
 
-// checkPin refuses values that nobody has written.
+// checkPin refuses values that ablate never writes.
 func checkPin(p study.Pin, b *hclv2.Block) (list diag.List) {
 	attrs, _ := b.Body.JustAttributes()
 	for _, d := range []struct{ name, hex string }{{"sha256", p.SHA256}, {"content", p.Content}} {
 		if !hexDigest.MatchString(d.hex) {
-			list = append(list, lockError(attrs[d.name].Range, "Damaged pin", "%s of %q is not the 64 lower-case hexadecimal digits of a SHA-256. "+repin, d.name, p.Source)...)
+			list = append(list, lockError(attrs[d.name].Range, "Damaged pin", "%s of %q is not a SHA-256 in 64 lower-case hexadecimal digits. "+repin, d.name, p.Source)...)
 		}
 	}
 	if p.Size < 0 {
-		list = append(list, lockError(attrs["size"].Range, "Damaged pin", "size of %q is below 0. "+repin, p.Source)...)
+		list = append(list, lockError(attrs["size"].Range, "Damaged pin", "size of %q is negative. "+repin, p.Source)...)
 	}
 	return list
 }
@@ -165,37 +163,9 @@ func (l *Lock) readFrozen(b *hclv2.Block) diag.List {
 	for _, name := range sortedKeys(frozen.Contrasts) {
 		if attrs, _ := b.Body.JustAttributes(); !hexDigest.MatchString(frozen.Contrasts[name]) {
 			list = append(list, lockError(attrs["contrasts"].Range, "Damaged declaration",
-				"What contrasts says of %q is not the 64 lower-case hexadecimal digits of a SHA-256. "+restore, name)...)
+				"The value of contrasts for %q is not a SHA-256 in 64 lower-case hexadecimal digits. "+restore, name)...)
 		}
 	}
 	l.Frozen = append(l.Frozen, frozen)
 	return list
-}
-
-// FormatLock writes a lock.
-func FormatLock(lock Lock) []byte {
-	f := hclwrite.NewEmptyFile()
-	for _, p := range lock.Pins {
-		f.Body().AppendNewline()
-		b := f.Body().AppendNewBlock("source", []string{p.Source}).Body()
-		b.SetAttributeValue("url", cty.StringVal(p.URL))
-		b.SetAttributeValue("sha256", cty.StringVal(p.SHA256))
-		b.SetAttributeValue("content", cty.StringVal(p.Content))
-		b.SetAttributeValue("size", cty.NumberIntVal(p.Size))
-	}
-	for _, z := range lock.Frozen {
-		f.Body().AppendNewline()
-		b := f.Body().AppendNewBlock("frozen", []string{z.Address}).Body()
-		b.SetAttributeValue("time", cty.StringVal(z.Time))
-		b.SetAttributeValue("known", cty.NumberIntVal(int64(z.Known)))
-		b.SetAttributeValue("trials", cty.NumberIntVal(int64(z.Trials)))
-		contrasts := make(map[string]cty.Value, len(z.Contrasts))
-		for name, digest := range z.Contrasts {
-			contrasts[name] = cty.StringVal(digest)
-		}
-		b.SetAttributeValue("contrasts", cty.ObjectVal(contrasts))
-	}
-	head := "# What the study's remote sources are, and what was declared before its trials were known.\n" +
-		"# Written by ablate init --upgrade and ablate run; commit it.\n\n"
-	return []byte(head + strings.TrimLeft(string(hclwrite.Format(f.Bytes())), "\n"))
 }

@@ -43,34 +43,34 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// What is wrong with a lock is said with its line, and with what puts it right.
+// An error in a lock has its line, and says what corrects it.
 func TestDamagedLock(t *testing.T) {
 	whole := string(hcl.FormatLock(aLock))
-	const repin, restore, newer = "ablate init --upgrade", "version control", "A newer ablate may have written it"
+	const repin, restore, newer = "ablate init --upgrade", "version control", "A newer version of ablate may have written it"
 	for name, c := range map[string]struct {
 		old, by string
 		line    int
 		want    string
 		step    string
-		repins  bool // ablate init --upgrade puts it right
+		repins  bool // ablate init --upgrade corrects it
 	}{
-		"sha256":         {`sha256  = "`, `sha256  = "x`, 6, `sha256 of "s3://b/a" is not the 64`, repin, true},
-		"content":        {"aaa", "AAA", 7, `content of "s3://b/a" is not the 64`, repin, true},
-		"size":           {"= 3", "= -3", 8, `size of "s3://b/a" is below 0`, repin, true},
+		"sha256":         {`sha256  = "`, `sha256  = "x`, 6, `sha256 of "s3://b/a" is not a SHA-256`, repin, true},
+		"content":        {"aaa", "AAA", 7, `content of "s3://b/a" is not a SHA-256`, repin, true},
+		"size":           {"= 3", "= -3", 8, `size of "s3://b/a" is negative`, repin, true},
 		"a size in text": {"= 3", `= "many"`, 8, "size: ", repin, true},
 		"no size":        {"size    = 3", "", 4, `"size" is required`, repin, true},
 		"a variable":     {`"s3://b/a?versionId=1"`, "var.a", 5, "Variables", repin, true},
-		"twice":          {"frozen", whole[strings.Index(whole, "source \"s3"):strings.Index(whole, "frozen")] + "frozen", 11, "pinned above already", repin, true},
+		"twice":          {"frozen", whole[strings.Index(whole, "source \"s3"):strings.Index(whole, "frozen")] + "frozen", 11, "already pinned above", repin, true},
 
-		"a declaration":       {"222", "xyz", 15, `contrasts says of "two"`, restore, false},
+		"a declaration":       {"222", "xyz", 15, `contrasts for "two"`, restore, false},
 		"no time":             {`time   = "2026-01-02T03:04:05Z"`, "", 11, `"time" is required`, restore, false},
-		"frozen twice":        {"frozen", whole[strings.Index(whole, "frozen"):] + "frozen", 20, "stands above already", "Keep the older", false},
+		"frozen twice":        {"frozen", whole[strings.Index(whole, "frozen"):] + "frozen", 20, "already frozen above", "Keep the older", false},
 		"truncated":           {whole[200:], "", 5, "", restore, false},
 		"another field":       {"size ", "colour = 1\nsize ", 8, `"colour"`, newer, false},
 		"a field of the file": {`source "`, "version = 2\nsource \"", 4, `"version"`, newer, false},
 		"another block":       {`source "`, "sealed \"x\" {}\nsource \"", 4, `"sealed"`, newer, false},
-		"a merge":             {`source "`, "<<<<<<< HEAD\nsource \"", 4, "Remove the lines of marks", "of frozen the older", false},
-		"a merge, begun":      {"  size ", "=======\n  size ", 8, "Remove the lines of marks", "of frozen the older", false},
+		"a conflict":          {`source "`, "<<<<<<< HEAD\nsource \"", 4, "Remove the conflict markers", "of frozen blocks, keep the older", false},
+		"half a conflict":     {"  size ", "=======\n  size ", 8, "Remove the conflict markers", "of frozen blocks, keep the older", false},
 		"no text":             {whole, "\xff\xfe\x00\x01\n\xff", 1, "UTF-8", restore, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestDamagedLock(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, study.LockFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, list := hcl.ReadLock(dir); list.Err() == nil || !strings.Contains(list.Err().Error(), "must be a file") {
+	if _, list := hcl.ReadLock(dir); list.Err() == nil || !strings.Contains(list.Err().Error(), "must be a regular file") {
 		t.Errorf("a folder: %v", list)
 	}
 }

@@ -2,7 +2,6 @@ package hcl
 
 import (
 	"math/big"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,8 +12,8 @@ import (
 	"ablate/hcl/spec"
 )
 
-// A reference evaluates to a capsule around an address: it makes an edge and
-// is never a run-time value.
+// refType is the type of references. A reference evaluates to an address: it makes
+// an edge of the graph and is never a value that becomes known later.
 var refType = cty.CapsuleWithOps("reference", reflect.TypeFor[addr.Instance](), &cty.CapsuleOps{
 	Equals:    func(a, b any) cty.Value { return cty.BoolVal(*a.(*addr.Instance) == *b.(*addr.Instance)) },
 	RawEquals: func(a, b any) bool { return *a.(*addr.Instance) == *b.(*addr.Instance) },
@@ -26,11 +25,11 @@ var refType = cty.CapsuleWithOps("reference", reflect.TypeFor[addr.Instance](), 
 
 func refValue(a addr.Instance) cty.Value { return cty.CapsuleVal(refType, &a) }
 
-// identity is the hidden attribute by which the object form of a reference,
-// which shows the stage's spec inside a train stage, remains one.
+// identity is the hidden attribute that makes an object a reference. In a train
+// stage, references are objects, so that conditions can read their specs.
 const identity = "__ref"
 
-// objectForm is a reference whose stage's spec can be read: matrix.norm.alpha.
+// objectForm is a reference with access to its stage's spec, for matrix.norm.alpha.
 func objectForm(a addr.Instance, specs map[string]cty.Value) cty.Value {
 	m := map[string]cty.Value{
 		"type": cty.StringVal(a.Stage.Type), "name": cty.StringVal(a.Stage.Name), "key": cty.StringVal(a.Key),
@@ -57,7 +56,7 @@ func asRef(v cty.Value) (addr.Instance, bool) {
 	return addr.Instance{}, false
 }
 
-// asRefs reads a reference, or the members of a stage with for_each.
+// asRefs reads a reference, or all instances of a stage with for_each.
 func asRefs(v cty.Value) ([]addr.Instance, bool) {
 	if a, ok := asRef(v); ok {
 		return []addr.Instance{a}, true
@@ -77,7 +76,7 @@ func asRefs(v cty.Value) ([]addr.Instance, bool) {
 	return out, true
 }
 
-// level reads a level of a factor: a reference or a scalar.
+// asLevel reads a level of a factor: a reference or a scalar.
 func asLevel(v cty.Value) (addr.Level, bool) {
 	if a, ok := asRef(v); ok {
 		return addr.Level{Kind: "ref", Ref: a}, true
@@ -106,7 +105,7 @@ func numberText(v cty.Value) string {
 	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
-// specValues shows a spec to expressions: its attributes and blocks by name.
+// specValues converts a spec for expressions: its attributes and blocks by name.
 func specValues(v reflect.Value) map[string]cty.Value {
 	m := make(map[string]cty.Value)
 	for _, f := range spec.Of(v.Type()).Fields {
@@ -117,7 +116,7 @@ func specValues(v reflect.Value) map[string]cty.Value {
 	return m
 }
 
-// goValue turns a field into a value; NilVal for what expressions do not see.
+// goValue converts a field of a spec; NilVal if expressions have no access to it.
 func goValue(v reflect.Value) cty.Value {
 	switch v.Kind() {
 	case reflect.Bool:
@@ -153,7 +152,7 @@ func goValue(v reflect.Value) cty.Value {
 	return cty.NilVal
 }
 
-// describe names a value's type in plain words.
+// describe names a value's type in messages.
 func describe(v cty.Value) string {
 	if v.IsNull() {
 		return "null"
@@ -200,12 +199,4 @@ func show(v cty.Value) string {
 func sorted(names []string) []string {
 	slices.Sort(names)
 	return names
-}
-
-func baseName(dir string) string {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		abs = dir
-	}
-	return filepath.Base(abs)
 }

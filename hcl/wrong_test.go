@@ -70,10 +70,10 @@ variable "rate" {
 		vars []hcl.Var
 		want string
 	}{
-		{"unknown --var", []hcl.Var{{Name: "rte", Value: "1"}}, `Unknown variable: --var rte: the study declares no variable "rte". Did you mean "rate"?`},
-		{"--var of the wrong type", []hcl.Var{{Name: "rate", Value: "fast"}}, `--var rate: "fast" is not a value of type number. Write it as in a file, for example --var 'rate=1e-3'.`},
-		{"unknown key in a file", []hcl.Var{{File: "v.hclvars"}}, `Unknown variable: The study declares no variable "steps". There is rate.`},
-		{"missing file", []hcl.Var{{File: "no.hclvars"}}, "Unreadable variables file: The file no.hclvars cannot be read"},
+		{"unknown --var", []hcl.Var{{Name: "rte", Value: "1"}}, `Unknown variable: --var rte: the study does not declare a variable "rte". Did you mean "rate"?`},
+		{"--var of the wrong type", []hcl.Var{{Name: "rate", Value: "fast"}}, `--var rate: "fast" is not a value of type number. Use HCL syntax, for example --var 'rate=1e-3'.`},
+		{"unknown key in a file", []hcl.Var{{File: "v.hclvars"}}, `Unknown variable: The study does not declare a variable "steps". Available: rate.`},
+		{"missing file", []hcl.Var{{File: "no.hclvars"}}, "Unreadable variables file: Cannot read no.hclvars: no such file or directory"},
 	}
 	for _, tt := range tests {
 		_, diags := load(t, map[string]string{"study.hcl": study, "v.hclvars": "steps = 3\n"}, tt.vars...)

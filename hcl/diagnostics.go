@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -14,7 +15,7 @@ import (
 	"ablate/hcl/diag"
 )
 
-// upstream records diagnostics of the HCL library in our words.
+// upstream records diagnostics of the HCL library, in the words of our docs.
 func (l *loader) upstream(diags hclv2.Diagnostics) {
 	l.diags = append(l.diags, translate(diags)...)
 }
@@ -29,9 +30,12 @@ func translate(diags hclv2.Diagnostics) diag.List {
 		if d.Subject != nil {
 			t.Range = rangeOf(*d.Subject)
 		}
+		if head, _, found := strings.Cut(t.Detail, "panic in function implementation"); found {
+			t.Detail = head + "the function failed. This is a bug in ablate; please report it." // without the stack
+		}
 		if m := unknownFunction.FindStringSubmatch(d.Detail); m != nil {
 			t.Summary = "Unknown function"
-			t.Detail = fmt.Sprintf("There is no function %q.%s", m[1], suggest(m[1], append(sortedKeys(standardFunctions()), "env", "file")))
+			t.Detail = fmt.Sprintf("There is no function %q.%s", m[1], suggest(m[1], append(sortedKeys(standardFunctions()), "can", "env", "file", "try")))
 		}
 		for _, rule := range phrases {
 			if rule.summary == d.Summary {
@@ -44,23 +48,23 @@ func translate(diags hclv2.Diagnostics) diag.List {
 	return out
 }
 
-// phrases renames upstream's summaries and adds the next step where upstream
-// has none.
+// phrases has other summaries for the library's, and the next step where its
+// details lack one.
 var phrases = []struct{ summary, say, next string }{
 	{"Unsupported argument", "Unknown attribute", ""},
 	{"Unsupported block type", "Unknown block", ""},
 	{"Missing required argument", "Missing attribute", ""},
 	{"Unsupported attribute", "Unknown attribute", ""},
 	{"Invalid single-argument block definition", "More than one attribute on one line",
-		"Put each attribute on a line of its own."},
+		"Put each attribute on its own line."},
 	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma."},
 	{"Argument or block definition required", "Attribute or block expected", ""},
-	{"Attribute redefined", "Attribute set twice", "Keep one of the two."},
+	{"Attribute redefined", "Attribute set twice", "Remove one of the two."},
 }
 
-// plain turns upstream's "argument" into the word that our docs use.
+// plain replaces the library's "argument" by "attribute", which our docs use.
 func plain(s string) string {
-	return strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "argument", "attribute").Replace(s)
+	return strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "Argument", "Attribute", "argument", "attribute").Replace(s)
 }
 
 var (
@@ -69,8 +73,8 @@ var (
 	missingLabel    = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
 )
 
-// renameUnknown rewrites complaints about unknown names and labels with what
-// there is instead.
+// renameUnknown adds the names that are valid to errors about unknown names, and
+// the form of the block to errors about labels.
 func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.Diagnostics {
 	for _, d := range diags {
 		if m := missingLabel.FindStringSubmatch(d.Summary); m != nil {
@@ -84,11 +88,11 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 		name := m[1]
 		switch {
 		case d.Summary == "Unsupported argument" && slices.Contains(blocks, name):
-			d.Detail = fmt.Sprintf("%s is a block here: write %s { … } without the equals sign.", name, name)
+			d.Detail = fmt.Sprintf("%s is a block here. Write %s { … }, without an equals sign.", name, name)
 		case d.Summary == "Unsupported argument":
 			d.Detail = fmt.Sprintf("There is no attribute %q here.%s", name, suggest(name, attributes))
 		case slices.Contains(attributes, name):
-			d.Detail = fmt.Sprintf("%s is an attribute here: write %s = …, with an equals sign.", name, name)
+			d.Detail = fmt.Sprintf("%s is an attribute here. Write %s = …, with an equals sign.", name, name)
 		default:
 			d.Detail = fmt.Sprintf("There is no block %q here.%s", name, suggest(name, blocks))
 		}
@@ -100,36 +104,44 @@ func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 	d.Summary = "Wrong number of labels"
 	switch {
 	case nested && strings.HasPrefix(d.Detail, "No labels"):
-		d.Detail = fmt.Sprintf("A %s block here has no label: %s {.", block, block)
+		d.Detail = fmt.Sprintf("A %s block here has no labels: %s {.", block, block)
 	case nested:
 		d.Detail = fmt.Sprintf("A %s block here has one label, its type: %s \"type\" {.", block, block)
 	case block == "study" || block == "variable":
 		d.Detail = fmt.Sprintf("A %s block has one label, its name: %s \"name\" {.", block, block)
 	case block == "locals":
-		d.Detail = "A locals block has no label: locals {."
+		d.Detail = "A locals block has no labels: locals {."
 	default:
 		d.Detail = fmt.Sprintf("A %s block has two labels, its type and its name: %s \"type\" \"name\" {.", block, block)
 	}
 }
 
-// suggest names what the user may have meant, or what there is.
+// suggest names the nearest of the known names, or lists them.
 func suggest(given string, known []string) string {
-	const far = 3
-	best, nearest := "", far
+	const tooFar, longest = 3, 100 // the distance of long names takes long to compute
+	best, nearest := "", tooFar
 	for _, k := range known {
+		if max(len(given), len(k)) > longest {
+			continue
+		}
 		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(k), nil); d < nearest {
 			best, nearest = k, d
 		}
 	}
 	switch {
-	case best != "" && nearest < max(2, len(given)):
+	case best != "" && nearest < max(2, len(given)) && !isNumber(given): // one number is as near as another
 		return fmt.Sprintf(" Did you mean %q?", best)
 	case len(known) == 0:
 		return ""
 	case len(known) > 12:
-		return fmt.Sprintf(" There are %s and %d more.", strings.Join(known[:10], ", "), len(known)-10)
+		return fmt.Sprintf(" Available: %s and %d more.", strings.Join(known[:10], ", "), len(known)-10)
 	}
-	return fmt.Sprintf(" There is %s.", strings.Join(known, ", "))
+	return fmt.Sprintf(" Available: %s.", strings.Join(known, ", "))
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
 }
 
 func rangeOf(r hclv2.Range) *diag.Range {
@@ -140,9 +152,8 @@ func rangeOf(r hclv2.Range) *diag.Range {
 	}
 }
 
-// sortList puts diagnostics in the order of the source, whatever order the
-// files and blocks were read in, and drops the repeats that the instances of one
-// block make.
+// sortList sorts diagnostics by their place in the source, and removes repetitions
+// that stem from several instances of one block.
 func sortList(list diag.List) diag.List {
 	slices.SortStableFunc(list, func(a, b diag.Diagnostic) int {
 		ra, rb := place(a), place(b)

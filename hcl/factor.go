@@ -1,0 +1,199 @@
+package hcl
+
+import (
+	"math"
+	"math/big"
+	"reflect"
+	"slices"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/hcl/spec"
+)
+
+// factor is one axis of a matrix. Its slices run parallel.
+type factor struct {
+	name   string
+	bound  bool // sets the attribute of its name
+	at     *diag.Range
+	levels []cty.Value
+	names  []addr.Level
+	shown  []*addr.Factor // the factor at each level, made on first use
+}
+
+// readFactors reports whether all factors could be read. If the levels of one
+// are invalid elsewhere, that is reported there.
+func (x *crossing) readFactors(matrix *hclv2.Block) bool {
+	before, known := len(x.l.diags), true
+	attrs, diags := matrix.Body.JustAttributes()
+	x.l.upstream(diags)
+	if len(attrs) == 0 && !diags.HasErrors() {
+		x.l.fail(rangeOf(matrix.DefRange), "Empty matrix", "A matrix needs at least one factor, for example seed = [1, 2, 3].")
+	}
+	schema := spec.Of(reflect.TypeOf(x.s.kind.New()))
+	for _, name := range sortedKeys(attrs) {
+		attr := attrs[name]
+		if !hclsyntax.ValidIdentifier(name) { // in JSON
+			x.l.fail(rangeOf(attr.NameRange), "Invalid name", "%q is not a valid name for a factor. %s", name, identifierRule)
+			continue
+		}
+		val, ok := x.l.eval(attr.Expr, x.sc)
+		if !ok {
+			known = false
+			continue
+		}
+		field, bound := schema.Field(name)
+		if bound && field.Form != spec.Attribute {
+			x.l.fail(rangeOf(attr.NameRange), "Block as a factor", "%s is a block, which a factor cannot set. Rename the factor and read it inside the block as matrix.name.", name)
+			continue
+		}
+		f := factor{name: name, at: rangeOf(attr.Range), bound: bound}
+		if x.readLevels(&f, val, rangeOf(attr.Expr.Range())) {
+			x.factors = append(x.factors, f)
+		}
+	}
+	return known && !x.l.diags[before:].HasErrors()
+}
+
+func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
+	items, ok := x.levelValues(f, val, at)
+	if !ok {
+		return false
+	}
+	if len(items) == 0 {
+		x.l.fail(at, "Empty factor", "Factor %s has no levels, so there would be no trials. Add at least one.", f.name)
+		return false
+	}
+	seen := make(map[string]bool, len(items))
+	for _, item := range items {
+		level, ok := asLevel(item)
+		if !ok {
+			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
+			return false
+		}
+		if level.Kind == "number" && !isExact(item) {
+			x.l.fail(at, "Number out of range", "The level %s of factor %s is not between -2^63 and 2^63 - 1, and a floating-point number cannot represent it exactly. Choose another level, or write it as a string.", digits(item), f.name)
+			return false
+		}
+		text := level.String()
+		if seen[text] {
+			x.l.fail(at, "Duplicate level", "Factor %s has the level %s twice. Remove one of the two.", f.name, level)
+			return false
+		}
+		seen[text] = true
+		f.levels, f.names = append(f.levels, item), append(f.names, level)
+	}
+	return true
+}
+
+// levelValues lists the levels that a factor's value stands for.
+func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.Value, bool) {
+	if refs, ok := asRefs(val); ok {
+		return x.members(val, refs), true
+	}
+	if describe(val) != "list" {
+		x.l.fail(at, "Wrong type", "The levels of factor %s must be a list, or a stage whose instances are the levels, not %s.", f.name, article(describe(val)))
+		return nil, false
+	}
+	var items []cty.Value
+	for _, item := range val.AsValueSlice() {
+		if refs, ok := asRefs(item); ok {
+			items = append(items, x.members(item, refs)...)
+		} else {
+			items = append(items, item)
+		}
+	}
+	return items, true
+}
+
+// members are the values behind references: one each.
+func (x *crossing) members(val cty.Value, refs []addr.Instance) []cty.Value {
+	if len(refs) == 1 {
+		if _, single := asRef(val); single {
+			return []cty.Value{val}
+		}
+	}
+	out := make([]cty.Value, len(refs))
+	for i, a := range refs {
+		out[i] = x.l.stages[a.Stage].value(a.Key, true)
+	}
+	return out
+}
+
+// isExact reports whether the text of a number is the number. The text of a
+// fraction is rounded, since computed fractions such as 1/3 have no exact text;
+// an integer that is rounded is another seed.
+func isExact(v cty.Value) bool {
+	f := v.AsBigFloat()
+	if f.IsInf() {
+		return false
+	}
+	if !f.IsInt() {
+		return true
+	}
+	if _, accuracy := f.Int64(); accuracy == big.Exact {
+		return true
+	}
+	x, _ := f.Float64()
+	if math.IsInf(x, 0) {
+		return false
+	}
+	text, ok := new(big.Rat).SetString(numberText(v))
+	exact, _ := f.Rat(nil)
+	return ok && text.Cmp(exact) == 0
+}
+
+// digits writes a number in full if it is not too long.
+func digits(v cty.Value) string {
+	f := v.AsBigFloat()
+	if f.IsInf() || f.MantExp(nil) > 256 {
+		return f.Text('g', 10)
+	}
+	return f.Text('f', -1)
+}
+
+// add returns the index of a level, appending it if it is new.
+func (f *factor) add(level addr.Level, val cty.Value) int {
+	if i := slices.Index(f.names, level); i >= 0 {
+		return i
+	}
+	f.levels, f.names = append(f.levels, val), append(f.names, level)
+	return len(f.levels) - 1
+}
+
+// factorsOf lists a cell's factors, for its address and for display. All levels
+// must be known.
+func (x *crossing) factorsOf(c cell) []*addr.Factor {
+	out := make([]*addr.Factor, len(c))
+	for i := range x.factors {
+		f := &x.factors[i]
+		if f.shown == nil {
+			f.shown = x.show(f)
+		}
+		out[i] = f.shown[c[i]]
+	}
+	return out
+}
+
+// show makes the factor at each level, with its display text.
+func (x *crossing) show(f *factor) []*addr.Factor {
+	out := make([]*addr.Factor, len(f.names))
+	for i, level := range f.names {
+		out[i] = &addr.Factor{Name: f.name, Level: level, Label: x.labelOf(level)}
+	}
+	return out
+}
+
+func (x *crossing) labelOf(level addr.Level) string {
+	if level.Kind != "ref" {
+		return level.Text
+	}
+	if inst := x.l.stages[level.Ref.Stage].byAddress[level.Ref]; inst != nil {
+		return inst.Label
+	}
+	return level.String()
+}

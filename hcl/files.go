@@ -1,0 +1,164 @@
+package hcl
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/json"
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/hcl/diag"
+	"ablate/hcl/study"
+)
+
+// Extensions of the files of a study.
+const (
+	nativeExt = ".hcl"
+	jsonExt   = ".hcl.json"
+)
+
+// studyFiles lists the study's files, sorted. The lock and the variables files
+// are read elsewhere.
+func studyFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		n := e.Name()
+		hasExt := strings.HasSuffix(n, nativeExt) || strings.HasSuffix(n, jsonExt)
+		if hasExt && !e.IsDir() && !strings.HasPrefix(n, ".") && n != study.LockFile {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// parse reads one file of the study; nil when it cannot be used.
+func (l *loader) parse(name, summary string) hclv2.Body {
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(l.opts.Dir, name)
+	}
+	src, err := readFile(path)
+	if err != nil {
+		l.fail(&diag.Range{Filename: name}, summary, "Cannot read %s: %v.", name, err)
+		return nil
+	}
+	l.size += len(src)
+	if l.size > maxStudySize {
+		l.fail(&diag.Range{Filename: name}, "Study too large", "The files of a study must not exceed %d MiB in total. Replace repeated blocks by for_each or matrix.", maxStudySize>>20)
+		return nil
+	}
+	l.keepSource(name, src)
+	file, diags := parseFile(name, src)
+	l.upstream(diags)
+	if file == nil || diags.HasErrors() {
+		return nil
+	}
+	if body, ok := file.Body.(*hclsyntax.Body); ok {
+		l.meter.body(body)
+	}
+	return file.Body
+}
+
+// parseFile parses a file in native or JSON syntax.
+func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
+	if strings.HasSuffix(name, ".json") {
+		if diags := checkJSONNesting(name, src); diags.HasErrors() {
+			return nil, diags
+		}
+		file, diags := json.Parse(src, name)
+		return file, append(diags, textWarnings(name, src, nil)...)
+	}
+	tokens, diags := hclsyntax.LexConfig(src, name, hclv2.InitialPos)
+	if !diags.HasErrors() {
+		diags = checkNesting(tokens)
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hclv2.InitialPos)
+	return file, append(diags, textWarnings(name, src, tokens)...)
+}
+
+// textWarnings reports text that is not in Unicode normal form C, to which HCL
+// converts every string.
+func textWarnings(name string, src []byte, tokens hclsyntax.Tokens) hclv2.Diagnostics {
+	if norm.NFC.IsNormal(src) {
+		return nil
+	}
+	at := hclv2.Range{Filename: name, Start: hclv2.InitialPos, End: hclv2.InitialPos}
+	for _, t := range tokens {
+		if (t.Type == hclsyntax.TokenQuotedLit || t.Type == hclsyntax.TokenStringLit) && !norm.NFC.IsNormal(t.Bytes) {
+			at = t.Range
+			break
+		}
+		if t.Type == hclsyntax.TokenEOF {
+			return nil // in comments only
+		}
+	}
+	return hclv2.Diagnostics{{Severity: hclv2.DiagWarning, Summary: "Text is normalized", Detail: normalized, Subject: &at}}
+}
+
+const normalized = "This text is not in Unicode normal form C: it has letters that are followed by combining accents. " +
+	"HCL strings are always in that form, so the text is changed. Where the exact bytes matter, put them into a file that your program reads."
+
+// readFile reads a regular file of bounded size. Reading a FIFO would wait for
+// ever, and a device may have no end.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is %s, not a regular file", fileKind(info.Mode()))
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a FIFO
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	switch {
+	case err != nil:
+		return nil, cause(err)
+	case len(b) > maxFileSize:
+		return nil, fmt.Errorf("it is larger than %d MiB", maxFileSize>>20)
+	}
+	return b, nil
+}
+
+// cause removes the path from an error, for messages that name it already.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func fileKind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a folder"
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a special file"
+}

@@ -1,0 +1,140 @@
+package hcl
+
+import (
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// metered is an expression whose value is counted each time it is evaluated. It
+// embeds the syntax node, since the interface of nodes is closed. The node is
+// always in parentheses, so that walking the tree still meets it: references
+// are found by the type of a node.
+type metered struct {
+	hclsyntax.Expression
+	meter *meter
+}
+
+// Value evaluates the expression and counts the result.
+func (e metered) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
+	v, diags := e.Expression.Value(ctx)
+	e.meter.charge(v, e.Range())
+	return v, diags
+}
+
+// UnwrapExpression returns the expression for static analysis, which reads the
+// type of a variable without evaluating it.
+func (e metered) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
+
+// weighed is metered, for values of any size.
+type weighed struct {
+	hclsyntax.Expression
+	meter *meter
+}
+
+// Value evaluates the expression and counts all elements of the result.
+func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
+	v, diags := e.Expression.Value(ctx)
+	e.meter.weigh(v, e.Range())
+	return v, diags
+}
+
+// UnwrapExpression returns the expression for static analysis.
+func (e weighed) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
+
+func unwrap(e hclsyntax.Expression) hclv2.Expression {
+	return e.(*hclsyntax.ParenthesesExpr).Expression
+}
+
+// count counts one value: one step, and the length of a text.
+func (m *meter) count(e hclsyntax.Expression) hclsyntax.Expression {
+	if e == nil {
+		return nil
+	}
+	return metered{parentheses(m.insert(e)), m}
+}
+
+// countAll counts all elements of a value: == compares whole values, and
+// functions read them.
+func (m *meter) countAll(e hclsyntax.Expression) hclsyntax.Expression {
+	return weighed{parentheses(m.insert(e)), m}
+}
+
+func parentheses(e hclsyntax.Expression) hclsyntax.Expression {
+	return &hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}
+}
+
+// body inserts the meter into all expressions of a parsed file.
+func (m *meter) body(b *hclsyntax.Body) {
+	for _, attr := range b.Attributes {
+		attr.Expr = m.insert(attr.Expr)
+	}
+	for _, block := range b.Blocks {
+		m.body(block.Body)
+	}
+}
+
+// insert makes the parts of an expression count whose number or size is not
+// bounded by the length of the source: what loops and splats evaluate for each
+// element, what templates join, what operators and functions are given, and
+// numbers that may be converted to text. The recursion is bounded, since the
+// nesting of an expression is.
+func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
+	switch e := e.(type) {
+	case *hclsyntax.ForExpr:
+		e.CollExpr = m.insert(e.CollExpr)
+		e.KeyExpr, e.ValExpr, e.CondExpr = m.count(e.KeyExpr), m.count(e.ValExpr), m.count(e.CondExpr)
+	case *hclsyntax.SplatExpr:
+		e.Source, e.Each = m.insert(e.Source), m.count(e.Each)
+	case *hclsyntax.TemplateExpr:
+		for i, part := range e.Parts {
+			if !isText(part) {
+				e.Parts[i] = m.count(part)
+			}
+		}
+	case *hclsyntax.TemplateJoinExpr:
+		e.Tuple = m.insert(e.Tuple)
+	case *hclsyntax.TemplateWrapExpr:
+		e.Wrapped = m.insert(e.Wrapped)
+	case *hclsyntax.BinaryOpExpr:
+		e.LHS, e.RHS = m.countAll(e.LHS), m.countAll(e.RHS)
+	case *hclsyntax.UnaryOpExpr:
+		e.Val = m.countAll(e.Val)
+	case *hclsyntax.ConditionalExpr:
+		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.count(e.TrueResult), m.count(e.FalseResult)
+	case *hclsyntax.FunctionCallExpr:
+		for i := range e.Args {
+			e.Args[i] = m.countAll(e.Args[i])
+		}
+	case *hclsyntax.TupleConsExpr:
+		m.all(e.Exprs)
+	case *hclsyntax.ObjectConsExpr:
+		for i := range e.Items {
+			e.Items[i].KeyExpr, e.Items[i].ValueExpr = m.insert(e.Items[i].KeyExpr), m.insert(e.Items[i].ValueExpr)
+		}
+	case *hclsyntax.ObjectConsKeyExpr:
+		if e.ForceNonLiteral {
+			e.Wrapped = m.count(e.Wrapped)
+		}
+	case *hclsyntax.IndexExpr:
+		e.Collection, e.Key = m.insert(e.Collection), m.count(e.Key)
+	case *hclsyntax.RelativeTraversalExpr:
+		e.Source = m.insert(e.Source)
+	case *hclsyntax.ParenthesesExpr:
+		e.Expression = m.insert(e.Expression)
+	}
+	return e
+}
+
+// isText reports whether a part of a template is literal text, which HCL
+// recognizes by the type of the node.
+func isText(e hclsyntax.Expression) bool {
+	literal, ok := e.(*hclsyntax.LiteralValueExpr)
+	return ok && literal.Val.Type() == cty.String
+}
+
+func (m *meter) all(list []hclsyntax.Expression) {
+	for i, e := range list {
+		list[i] = m.insert(e)
+	}
+}

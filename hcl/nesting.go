@@ -1,0 +1,141 @@
+package hcl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// checkNesting refuses source text that is nested too deeply for HCL's parser
+// and for evaluation, which are recursive. A Go program cannot recover from a
+// stack overflow.
+func checkNesting(tokens hclsyntax.Tokens) hclv2.Diagnostics {
+	n := nesting{open: []bracket{{separatedByLines: true}}}
+	for _, t := range tokens {
+		n.add(t.Type)
+		switch {
+		case len(n.open)-1+n.signs > maxNesting:
+			return tooDeep(t.Range)
+		case n.innermost().tokens > maxTokens:
+			return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Expression too long", Subject: t.Range.Ptr(),
+				Detail: fmt.Sprintf("An expression must not have more than %d tokens. Split it up with locals.", maxTokens)}}
+		}
+	}
+	return nil
+}
+
+func tooDeep(at hclv2.Range) hclv2.Diagnostics {
+	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Nesting too deep", Subject: &at,
+		Detail: fmt.Sprintf("Brackets, blocks, templates and signs must not nest more than %d deep. Split the expression up with locals.", maxNesting)}}
+}
+
+// nesting is the state of the scan.
+type nesting struct {
+	open  []bracket
+	signs int // minus signs and negations in a row
+}
+
+// bracket is an open bracket, block or template.
+type bracket struct {
+	separatedByLines bool
+	tokens           int // since the last separator
+}
+
+func (n *nesting) innermost() *bracket { return &n.open[len(n.open)-1] }
+
+func (n *nesting) add(t hclsyntax.TokenType) {
+	n.countSigns(t)
+	switch t {
+	case hclsyntax.TokenOBrace:
+		n.open = append(n.open, bracket{separatedByLines: true})
+	case hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
+		hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+		n.open = append(n.open, bracket{})
+	case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote,
+		hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
+		if len(n.open) > 1 {
+			n.open = n.open[:len(n.open)-1]
+		}
+		n.innermost().tokens++
+	case hclsyntax.TokenComma:
+		n.innermost().tokens = 0
+	case hclsyntax.TokenNewline:
+		if n.innermost().separatedByLines {
+			n.innermost().tokens = 0
+		}
+	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenComment:
+	default:
+		n.innermost().tokens++
+	}
+}
+
+func (n *nesting) countSigns(t hclsyntax.TokenType) {
+	switch t {
+	case hclsyntax.TokenMinus, hclsyntax.TokenBang:
+		n.signs++
+	case hclsyntax.TokenComment, hclsyntax.TokenNewline:
+	default:
+		n.signs = 0
+	}
+}
+
+// checkJSONNesting is checkNesting for JSON, whose decoder is recursive, too, and
+// whose strings are templates.
+func checkJSONNesting(name string, src []byte) hclv2.Diagnostics {
+	depth, quoted := 0, false
+	for i := 0; i < len(src); i++ {
+		switch c := src[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		}
+		if depth > maxNesting {
+			return tooDeep(byteRange(name, src, i))
+		}
+	}
+	return checkJSONStrings(name, src)
+}
+
+func checkJSONStrings(name string, src []byte) hclv2.Diagnostics {
+	d := json.NewDecoder(bytes.NewReader(src))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		end := min(int(d.InputOffset()), len(src)) - 1
+		if err != nil {
+			at := byteRange(name, src, max(end, 0))
+			return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Invalid JSON", Detail: fmt.Sprintf("This file is not valid JSON: %v.", err), Subject: &at}}
+		}
+		text, ok := token.(string)
+		if !ok {
+			continue
+		}
+		tokens, _ := hclsyntax.LexTemplate([]byte(text), name, hclv2.InitialPos) // errors are reported when it is parsed
+		if diags := checkNesting(tokens); diags.HasErrors() {
+			diags[0].Subject = byteRange(name, src, end).Ptr()
+			return diags
+		}
+	}
+}
+
+// byteRange is the range of one byte.
+func byteRange(name string, src []byte, i int) hclv2.Range {
+	start := hclv2.Pos{Line: 1 + bytes.Count(src[:i], []byte("\n")), Column: i - bytes.LastIndexByte(src[:i], '\n'), Byte: i}
+	end := start
+	end.Column++
+	end.Byte++
+	return hclv2.Range{Filename: name, Start: start, End: end}
+}

@@ -1,0 +1,80 @@
+package hcl
+
+import (
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"ablate/hcl/spec"
+)
+
+// bodySchema converts a spec's schema to the library's. Required attributes are
+// checked by the decoder, since a factor may set them.
+func bodySchema(s *spec.Struct) *hclv2.BodySchema {
+	out := &hclv2.BodySchema{}
+	for _, f := range s.Fields {
+		switch f.Form {
+		case spec.Attribute:
+			out.Attributes = append(out.Attributes, hclv2.AttributeSchema{Name: f.Name})
+		case spec.Block:
+			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: f.Name})
+		case spec.Union:
+			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: f.Name, LabelNames: []string{"type"}})
+		}
+	}
+	return out
+}
+
+func attributeNames(s *hclv2.BodySchema) []string {
+	names := []string{} // not nil: renameUnknown tells the root body by nil
+	for _, a := range s.Attributes {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func blockNames(s *hclv2.BodySchema) []string {
+	var names []string
+	for _, b := range s.Blocks {
+		names = append(names, b.Type)
+	}
+	return names
+}
+
+// bodyVariables lists the references in a body, including its nested blocks.
+func bodyVariables(body hclv2.Body, schema *hclv2.BodySchema) []hclv2.Traversal {
+	if native, ok := body.(*hclsyntax.Body); ok {
+		return nativeVariables(native)
+	}
+	content, _, _ := body.PartialContent(schema) // errors are reported by the decoder
+	var out []hclv2.Traversal
+	for _, name := range sortedKeys(content.Attributes) {
+		out = append(out, content.Attributes[name].Expr.Variables()...)
+	}
+	for _, b := range content.Blocks {
+		out = append(out, blockVariables(b)...)
+	}
+	return out
+}
+
+func blockVariables(b *hclv2.Block) []hclv2.Traversal {
+	if native, ok := b.Body.(*hclsyntax.Body); ok {
+		return nativeVariables(native)
+	}
+	attrs, _ := b.Body.JustAttributes() // errors are reported by the decoder
+	var out []hclv2.Traversal
+	for _, name := range sortedKeys(attrs) {
+		out = append(out, attrs[name].Expr.Variables()...)
+	}
+	return out
+}
+
+func nativeVariables(body *hclsyntax.Body) []hclv2.Traversal {
+	var out []hclv2.Traversal
+	for _, name := range sortedKeys(body.Attributes) {
+		out = append(out, body.Attributes[name].Expr.Variables()...)
+	}
+	for _, b := range body.Blocks {
+		out = append(out, nativeVariables(b.Body)...)
+	}
+	return out
+}

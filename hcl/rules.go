@@ -1,0 +1,114 @@
+package hcl
+
+import (
+	"reflect"
+	"slices"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+
+	"ablate/hcl/spec"
+)
+
+// rule is an exclude or override block.
+type rule struct {
+	when    hclv2.Expression
+	content *hclv2.BodyContent // of an override: attributes and blocks of the spec
+	matched bool
+}
+
+// readRules opens the rules of one kind.
+func (x *crossing) readRules(kind string) []*rule {
+	schema := &hclv2.BodySchema{}
+	if kind == "override" {
+		schema = bodySchema(spec.Of(reflect.TypeOf(x.s.kind.New())))
+	}
+	schema.Attributes = append([]hclv2.AttributeSchema{{Name: "when"}}, schema.Attributes...)
+	var out []*rule
+	for _, b := range x.s.blocks(kind) {
+		content, diags := b.Body.Content(schema)
+		x.l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+		when := content.Attributes["when"]
+		if when == nil {
+			x.l.fail(rangeOf(b.DefRange), "Missing condition", "%s requires when = …, a condition on the levels, for example matrix.seed == 42.", kind)
+			continue
+		}
+		for _, f := range x.factors {
+			if a := content.Attributes[f.name]; a != nil && f.bound {
+				x.l.fail(rangeOf(a.NameRange), "Factor overridden", "%s is a factor. An override cannot set it, since the trial's address would be wrong.", f.name)
+			}
+		}
+		out = append(out, &rule{when: when.Expr, content: content})
+	}
+	return out
+}
+
+// checkUse refuses factors that change nothing: their levels would be counted as
+// replicates although they are the same trial.
+func (x *crossing) checkUse() {
+	read := make(map[string]bool)
+	for _, t := range x.reads() {
+		if name, ok := attrStep(t, 1); ok && t.RootName() == "matrix" {
+			read[name] = true
+		}
+	}
+	for _, f := range x.factors {
+		if read[f.name] {
+			x.read = append(x.read, f.name)
+		}
+		if !f.bound && !read[f.name] {
+			x.l.fail(f.at, "Factor without effect",
+				"%s is not an attribute of %s %q, and nothing reads matrix.%s, so all its levels would be the same trial.%s",
+				f.name, x.s.addr.Block, x.s.addr.Type, f.name, suggest(f.name, spec.Of(reflect.TypeOf(x.s.kind.New())).Names()))
+		}
+	}
+}
+
+// reads lists the references that can reach a trial's spec. Conditions do not
+// count: they only choose cells.
+func (x *crossing) reads() []hclv2.Traversal {
+	var out []hclv2.Traversal
+	for _, name := range sortedKeys(x.s.content.Attributes) {
+		out = append(out, x.s.content.Attributes[name].Expr.Variables()...)
+	}
+	for _, b := range x.s.content.Blocks {
+		if !slices.Contains(matrixBlocks, b.Type) {
+			out = append(out, blockVariables(b)...)
+		}
+	}
+	for _, r := range x.overrides {
+		for _, name := range sortedKeys(r.content.Attributes) {
+			if name != "when" {
+				out = append(out, r.content.Attributes[name].Expr.Variables()...)
+			}
+		}
+		for _, b := range r.content.Blocks {
+			out = append(out, blockVariables(b)...)
+		}
+	}
+	return out
+}
+
+// exclude removes the cells in which a rule's condition holds.
+func (x *crossing) exclude(rules []*rule, cells []cell) []cell {
+	for _, r := range rules {
+		var keep []cell
+		for _, c := range cells {
+			applies, ok := x.holds(r, c)
+			if !ok {
+				return nil
+			}
+			if !applies {
+				keep = append(keep, c)
+			}
+		}
+		cells = keep
+		x.warnUnmatched(r)
+	}
+	return cells
+}
+
+func (x *crossing) warnUnmatched(r *rule) {
+	if !r.matched {
+		x.l.warn(rangeOf(r.when.Range()), "Rule without effect", "This condition is false in every cell of the matrix. Remove the rule, or correct the levels in its condition; levels that are stages are written without quotes.")
+	}
+}

@@ -1,0 +1,101 @@
+package hcl
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// varsFiles lists the variables files that are read without being named on the
+// command line.
+func (l *loader) varsFiles() []string {
+	var out []string
+	if _, err := os.Stat(filepath.Join(l.opts.Dir, "study.hclvars")); err == nil {
+		out = append(out, "study.hclvars")
+	}
+	entries, _ := os.ReadDir(l.opts.Dir) // an unreadable folder was reported by readFolder
+	var auto []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".auto.hclvars") {
+			auto = append(auto, e.Name())
+		}
+	}
+	slices.Sort(auto)
+	return append(out, auto...)
+}
+
+// readVars reads one variables file, whose attributes are values of variables.
+func (l *loader) readVars(name string) {
+	body := l.parse(name, "Unreadable variables file")
+	if body == nil {
+		return
+	}
+	attrs, diags := body.JustAttributes()
+	l.upstream(diags)
+	for _, key := range sortedKeys(attrs) {
+		attr := attrs[key]
+		v := l.variables[key]
+		if v == nil {
+			l.fail(rangeOf(attr.NameRange), "Unknown variable", "The study does not declare a variable %q.%s", key, suggest(key, sortedKeys(l.variables)))
+			continue
+		}
+		val, diags := l.evalConstant(attr.Expr)
+		l.upstream(diags)
+		if !diags.HasErrors() {
+			l.set(v, val, rangeOf(attr.Expr.Range()), "")
+		}
+	}
+}
+
+// setFromText sets a variable from the command line or the environment. The text
+// is taken verbatim for strings, and is an HCL expression for other types.
+func (l *loader) setFromText(v *variable, text, source string) {
+	if v.typ == cty.String {
+		l.set(v, l.text(text, nil, source), nil, source)
+		return
+	}
+	val, diags := l.parseValue(text, source)
+	switch {
+	case !diags.HasErrors():
+		l.set(v, val, nil, source)
+	case v.typ == cty.DynamicPseudoType: // without a type, a bare word is text
+		l.set(v, l.text(text, nil, source), nil, source)
+	default:
+		v.invalid = true
+		l.fail(nil, "Unreadable value", "%s: %q is not a value of type %s. Use HCL syntax, for example --var '%s=%s'.",
+			source, text, v.typ.FriendlyName(), v.name, exampleOf(v.typ))
+	}
+}
+
+func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) {
+	tokens, diags := hclsyntax.LexExpression([]byte(text), source, hclv2.InitialPos)
+	if !diags.HasErrors() {
+		diags = checkNesting(tokens)
+	}
+	if diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(text), source, hclv2.InitialPos)
+	if diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	return l.evalConstant(l.meter.insert(expr))
+}
+
+// exampleOf is a value of a type in HCL syntax.
+func exampleOf(t cty.Type) string {
+	switch {
+	case t == cty.Number:
+		return "1e-3"
+	case t == cty.Bool:
+		return "true"
+	case t.IsMapType() || t.IsObjectType():
+		return "{ a = 1 }"
+	}
+	return "[1, 2]"
+}
