@@ -3,7 +3,6 @@
 package source
 
 import (
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"ablate/cache"
+	"ablate/pipeline/unpack"
 )
 
 // DigestCache remembers digests of files by what stat says of them.
@@ -140,29 +138,28 @@ func (s Folder) resolve(path string) string {
 	return filepath.Join(s.Dir, path)
 }
 
-// decompress wraps f by its name's ending.
-func decompress(f *os.File, name string) (io.ReadCloser, error) {
-	r, err := unpack(f, name)
+// decompress reads a file whose name says that it is compressed as what it holds.
+func decompress(f io.ReadCloser, name string) (io.ReadCloser, error) {
+	r, err := unpacked(f, name)
 	if err != nil {
 		return nil, err
 	}
 	return sourceReader{r, func() error { return errors.Join(r.Close(), f.Close()) }}, nil
 }
 
-// unpack reads a stream decompressed, by the ending of its name. Closing it
-// leaves the stream open.
-func unpack(r io.Reader, name string) (io.ReadCloser, error) {
+// unpacked reads a stream decompressed if its name ends in .gz or .zst. Closing
+// the result does not close the stream.
+func unpacked(r io.Reader, name string) (io.ReadCloser, error) {
 	switch filepath.Ext(name) {
-	case ".gz":
-		return gzip.NewReader(r)
-	case ".zst":
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return z.IOReadCloser(), nil
+	case ".gz", ".zst":
+	default:
+		return io.NopCloser(r), nil
 	}
-	return io.NopCloser(r), nil
+	content, packed, err := unpack.Reader(r)
+	if err == nil && !packed {
+		err = errors.New("its name says that it is compressed, but it is neither gzip nor zstd")
+	}
+	return content, err
 }
 
 type sourceReader struct {

@@ -139,7 +139,7 @@ func (s Pinned) fetch(ctx context.Context, source, url string) (study.Pin, error
 	}
 	defer body.Close()
 	raw := sha256.New()
-	plain, err := unpack(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
+	plain, err := unpacked(io.TeeReader(body, raw), path.Base(strings.SplitN(url, "?", 2)[0]))
 	if err != nil {
 		return study.Pin{}, &FetchError{source, err}
 	}
