@@ -27,3 +27,4 @@ endif
 
 reference: build
 	bin/ablate metadata --markdown > docs/stages.md
+	bin/ablate metadata --events --markdown > docs/json.md

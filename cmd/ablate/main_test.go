@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ablate": main, "ablate-crashing": crashing})
 }
 
-// TestScripts runs the program as a user would, in testdata/script.
+// TestScripts runs the scripts of testdata/script, each with the program as a
+// command.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setPaths tells scripts where the examples and a small text are.
+// setPaths names the folders that scripts read.
 func setPaths(env *testscript.Env) error {
 	for name, rel := range map[string]string{"EXAMPLES": "../../examples", "TEXT": "testdata/corpus.txt", "GOLDEN": "testdata", "SCRIPTS": "../../scripts", "DOCS": "../../docs"} {
 		abs, err := filepath.Abs(rel)
@@ -62,7 +63,7 @@ func setPaths(env *testscript.Env) error {
 var update = flag.Bool("update-golden", false, "rewrite the golden keys and outputs of the examples")
 
 // goldenKeys FILE compares the keys in the output of plan --json with a file. A
-// difference means: this change invalidates users' caches.
+// difference means that the change invalidates users' caches.
 func goldenKeys(ts *testscript.TestScript, _ bool, args []string) {
 	var b strings.Builder
 	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
@@ -77,8 +78,8 @@ func goldenKeys(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // goldenOutputs FILE compares what entries hold, in the output of cache ls
-// --json, with a file. A digest that differs under the same key means: this
-// change serves stale results, until the kind's Version goes up.
+// --json, with a file. A digest that differs under an equal key means that the
+// change serves stale results unless the kind's Version is raised.
 func goldenOutputs(ts *testscript.TestScript, _ bool, args []string) {
 	var lines []string
 	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
@@ -96,10 +97,10 @@ func goldenOutputs(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	slices.Sort(lines)
-	golden(ts, args[0], strings.Join(lines, ""), "outputs changed; where the key is the same, the kind's Version must go up")
+	golden(ts, args[0], strings.Join(lines, ""), "outputs changed; where the key is equal, raise the kind's Version")
 }
 
-// golden compares text with a file, and says what a difference means.
+// golden compares text with a file.
 func golden(ts *testscript.TestScript, name, got, meaning string) {
 	path := ts.MkAbs(name)
 	if *update {
@@ -109,11 +110,11 @@ func golden(ts *testscript.TestScript, name, got, meaning string) {
 	want, err := os.ReadFile(path)
 	ts.Check(err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		ts.Fatalf("%s; if that is meant, run the test with -update-golden (-want +got):\n%s", meaning, diff)
+		ts.Fatalf("%s; if that is intended, run the test with -update-golden (-want +got):\n%s", meaning, diff)
 	}
 }
 
-// copyStudy puts a study that trains in a second into the script's folder.
+// copyStudy copies a study that trains in a second into the script's folder.
 func copyStudy(dir string) error {
 	raw, err := os.ReadFile("testdata/study.hcl")
 	if err != nil {
@@ -143,7 +144,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// corpus FILE BYTES writes a text of that many bytes with something to learn.
+// corpus FILE BYTES writes a learnable text of that many bytes.
 func corpus(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -152,8 +153,8 @@ func corpus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
-// edit FILE OLD NEW replaces every OLD, of which there must be one; \n is a line
-// break.
+// edit FILE OLD NEW replaces every OLD in a file, which must contain one. \n stands
+// for a line break.
 func edit(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	raw, err := os.ReadFile(path)
@@ -165,8 +166,8 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), from, to)), 0o600))
 }
 
-// snippet PAGE LANGUAGE FILE takes the first block of a language from a page of
-// the docs, so that what stands there is what runs.
+// snippet PAGE LANGUAGE FILE writes the first code block of a language on a page of
+// the docs to a file, so that the docs are tested.
 func snippet(ts *testscript.TestScript, _ bool, args []string) {
 	_, rest, ok := strings.Cut(ts.ReadFile(args[0]), "```"+args[1]+"\n")
 	text, _, closed := strings.Cut(rest, "```")
@@ -176,18 +177,23 @@ func snippet(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
 }
 
-// TestReferenceIsCurrent keeps docs/stages.md what the program prints.
+// The pages that make reference writes are what the program prints.
 func TestReferenceIsCurrent(t *testing.T) {
-	var out bytes.Buffer
-	app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All()}
-	if code := app.Run(t.Context(), []string{"metadata", "--markdown"}); code != 0 {
-		t.Fatalf("metadata exits with %d: %s", code, out.String())
-	}
-	got, err := os.ReadFile("../../docs/stages.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != out.String() {
-		t.Error("docs/stages.md is not what ablate metadata --markdown prints: run make reference")
+	for page, args := range map[string][]string{
+		"stages.md": {"metadata", "--markdown"},
+		"json.md":   {"metadata", "--events", "--markdown"},
+	} {
+		var out bytes.Buffer
+		app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All()}
+		if code := app.Run(t.Context(), args); code != 0 {
+			t.Fatalf("ablate %v exits with %d: %s", args, code, out.String())
+		}
+		got, err := os.ReadFile(filepath.Join("../../docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != out.String() {
+			t.Errorf("docs/%s is not what ablate %v prints: run make reference", page, args)
+		}
 	}
 }

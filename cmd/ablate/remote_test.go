@@ -329,7 +329,7 @@ func TestPushToADeadRemote(t *testing.T) {
 	// entries under way at a time, a few may.
 	alone := strings.Count(notes, "refuses us (403)") - 1
 	left := fmt.Sprintf("%d entries were not pushed", norms-lives-alone)
-	if code != 3 || alone < 0 || alone > lives || strings.Count(notes, "The remote failed") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "goes on where it was") {
+	if code != 3 || alone < 0 || alone > lives || strings.Count(notes, "The remote failed") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "Run the same command again to continue") {
 		t.Errorf("the push exits with %d, want 3, once why, and %q:\n%s", code, left, notes)
 	}
 	if !strings.Contains(out, fmt.Sprintf("%d entries pushed", lives)) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -8,74 +9,74 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
 )
 
-func (g *globals) cacheCommand() *cobra.Command {
+func cacheCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "Look after the store, and share it",
-		Long: "The store keeps what was computed, by content. It is the folder that ABLATE_CACHE_DIR\n" +
-			"or a configuration file names, or ablate in the user's cache folder. A remote stands behind\n" +
-			"it where ABLATE_REMOTE or a configuration file names one: a folder (file://), a bucket (s3://,\n" +
-			"gs:// and azblob:// in programs built with them) or a server of Bazel's HTTP cache protocol (http://)." + codes(""),
-		RunE: commandOf,
+		Short: "Inspect, clean up and share the cache",
+		Long: "The store keeps results by content. It is the folder that ABLATE_CACHE_DIR or a configuration file\n" +
+			"names, by default ablate in the user's cache folder. ABLATE_REMOTE or a configuration file may\n" +
+			"name a remote behind it: a folder (file://), a bucket (s3://; gs:// and azblob:// in programs\n" +
+			"built with them) or a server of Bazel's HTTP cache protocol (http://)." + exitCodes("4 damage found"),
+		Example: "  ablate cache du\n  ablate cache gc --budget 50GiB",
+		RunE:    needSubcommand,
 	}
-	c.AddCommand(g.cacheLsCommand(), g.cacheDuCommand(), g.cacheVerifyCommand(), g.cacheGCCommand(), g.cachePinCommand(), g.cacheUnpinCommand(),
-		g.cacheDisownCommand(), g.cachePushCommand(), g.cachePullCommand(), g.cacheServeCommand(), g.cacheKeygenCommand())
+	c.AddCommand(cacheLsCommand(s), cacheDuCommand(s), cacheVerifyCommand(s), cacheGCCommand(s), cachePinCommand(s), cacheUnpinCommand(s),
+		cacheDisownCommand(s), cachePushCommand(s), cachePullCommand(s), cacheServeCommand(s), cacheKeygenCommand(s))
 	return c
 }
 
-func (g *globals) cacheLsCommand() *cobra.Command {
-	var study string
+func cacheLsCommand(s *session) *cobra.Command {
+	var r cacheLsRequest
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List the entries, newest first",
-		Long: "ls lists what the store holds, whichever study it came from. With --study it lists what the\n" +
-			"last run of a study planned; states, which whoever comes next may use, belong to none." + codes(""),
+		Long: "ls lists the entries of the store, of all studies. With --study it lists what the last run of a\n" +
+			"study planned. Training states belong to no study, because any study may resume from them." + exitCodes(""),
 		Example: "  ablate cache ls\n  ablate cache ls --study coupling\n  ablate cache ls --study .",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			store, err := g.openStore()
-			if err != nil {
-				return err
-			}
-			ours := func(cache.Key) bool { return true }
-			if c.Flags().Changed("study") {
-				if ours, err = plannedBy(store, study); err != nil {
-					return err
-				}
-			}
-			for e, err := range store.Entries(c.Context(), "", "") {
-				if err != nil {
-					return err
-				}
-				if ours(e.Key) {
-					g.listEntry(e)
-				}
-			}
-			return nil
+			r.All = !c.Flags().Changed("study")
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&study, "study", "", "list one study's entries: its `name`, or its folder")
+	c.Flags().StringVar(&r.Study, "study", "", "list the entries of one study: its `name` or folder")
 	return c
 }
 
-func (g *globals) listEntry(e cache.Entry) {
-	g.view().Object(struct {
-		Kind  string      `json:"type"`
-		Entry cache.Entry `json:"entry"`
-	}{"entry", e})
-	var names []string
-	for _, a := range e.Artifacts {
-		names = append(names, a.Name)
-	}
-	g.view().Text(fmt.Sprintf("%s  %s  %-22s %s\n", e.Key.String()[:12],
-		e.Created.Local().Format("2006-01-02 15:04:05"), e.Block+"."+e.Type, strings.Join(names, ", ")))
+// cacheLsRequest asks for the entries of the store, or of one study.
+type cacheLsRequest struct {
+	All   bool
+	Study string // name or folder
 }
 
-// plannedBy reports of keys whether the last run of a study planned them. Runs
-// in several folders may go by one name.
-func plannedBy(store *cache.Local, study string) (func(cache.Key) bool, error) {
+func (r cacheLsRequest) do(ctx context.Context, s *session) error {
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	var planned map[cache.Key]bool
+	if !r.All {
+		if planned, err = plannedBy(store, r.Study); err != nil {
+			return err
+		}
+	}
+	for e, err := range store.Entries(ctx, "", "") {
+		if err != nil {
+			return err
+		}
+		if r.All || planned[e.Key] {
+			s.show(view.CacheEntry{Entry: e})
+		}
+	}
+	return nil
+}
+
+// plannedBy is the keys that the last run of a study planned. Studies of one name
+// may have been run in several folders.
+func plannedBy(store *cache.Local, study string) (map[cache.Key]bool, error) {
 	roots, err := store.Roots()
 	if err != nil {
 		return nil, err
@@ -86,69 +87,54 @@ func plannedBy(store *cache.Local, study string) (func(cache.Key) bool, error) {
 	}
 	keys := make(map[cache.Key]bool)
 	known := false
-	var names strings.Builder
-	for _, r := range roots {
-		fmt.Fprintf(&names, "\n    %s  in %s, %s", r.Study, r.Dir, r.Time.Local().Format("2006-01-02 15:04:05"))
-		if r.Study != study && r.Dir != dir {
+	var runs strings.Builder
+	for _, root := range roots {
+		fmt.Fprintf(&runs, "\n    %s  in %s, %s", root.Study, root.Dir, root.Time.Local().Format("2006-01-02 15:04:05"))
+		if root.Study != study && root.Dir != dir {
 			continue
 		}
 		known = true
-		for _, k := range r.Keys {
+		for _, k := range root.Keys {
 			keys[k] = true
 		}
 	}
 	switch {
 	case known:
-		return func(k cache.Key) bool { return keys[k] }, nil
+		return keys, nil
 	case len(roots) == 0:
-		return nil, fmt.Errorf("--study: the store knows of no run of %q, nor of any other", study)
+		return nil, fmt.Errorf("--study: the store has no run of %q, nor of any other study", study)
 	}
-	return nil, fmt.Errorf("--study: the store knows of no run of %q. It knows of\n%s", study, names.String())
+	return nil, fmt.Errorf("--study: the store has no run of %q. It has runs of\n%s", study, runs.String())
 }
 
-func (g *globals) cacheDuCommand() *cobra.Command {
+func cacheDuCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "du",
-		Short:   "Say what takes how much room",
-		Long:    "du sums the store up by kind. A blob that several entries share counts once." + codes(""),
+		Short:   "Show how much space each kind of entry takes",
+		Long:    "du sums up the store by kind of entry. A blob that several entries share is counted once." + exitCodes(""),
 		Example: "  ablate cache du",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			store, err := g.openStore()
-			if err != nil {
-				return err
-			}
-			usage, err := store.Usage(c.Context())
-			if err != nil {
-				return err
-			}
-			var stored, plain int64
-			for _, u := range usage {
-				stored, plain = stored+u.Stored, plain+u.Bytes
-				g.view().Object(map[string]any{
-					"type": "usage", "kind": u.Block + "." + u.Type, "entries": u.Entries, "blobs": u.Artifacts,
-					"bytes": u.Bytes, "stored": u.Stored,
-				})
-				g.view().Text(fmt.Sprintf("%-22s %6d entries %10s at rest %10s plain\n", u.Block+"."+u.Type, u.Entries, size(u.Stored), size(u.Bytes)))
-			}
-			g.view().Text(fmt.Sprintf("%-22s %14s %10s at rest %10s plain\n%s\n", "all", "", size(stored), size(plain), store.Dir()))
-			return nil
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return cacheDuRequest{}.do(c.Context(), s) },
 	}
 }
 
-// size renders bytes for people.
-func size(n int64) string {
-	const step = 1024
-	v, unit := float64(n), "B"
-	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if v < step {
-			break
-		}
-		v, unit = v/step, next
+// cacheDuRequest asks for the space that each kind of entry takes.
+type cacheDuRequest struct{}
+
+func (cacheDuRequest) do(ctx context.Context, s *session) error {
+	store, err := s.openStore()
+	if err != nil {
+		return err
 	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", n)
+	usage, err := store.Usage(ctx)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%.1f %s", v, unit)
+	var stored, plain int64
+	for _, u := range usage {
+		stored, plain = stored+u.Stored, plain+u.Bytes
+		s.show(view.Usage{Kind: u.Block + "." + u.Type, Entries: u.Entries, Blobs: u.Artifacts, Bytes: u.Bytes, Stored: u.Stored})
+	}
+	s.view().Text(fmt.Sprintf("%-22s %14s %10s on disk %10s plain\n%s\n", "all", "", view.Size(stored), view.Size(plain), store.Dir()))
+	return nil
 }

@@ -5,46 +5,60 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
 	"ablate/stages/record"
 )
 
-func (g *globals) diffCommand() *cobra.Command {
+func diffCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
-		Short: "Compare two instances, two cells or two plans",
-		Long: "diff says what differs between two things. Two addresses: their ingredients and numbers.\n" +
-			"Two selections of trials, as --target takes them (norm=derf.*,optimizer=muon.*): the mean of\n" +
-			"each metric. Two files of ablate plan --out or --json: the instances that came, went or have\n" +
-			"another key or action." + codes(""),
-		Example: "  ablate diff norm=rmsnorm.*,optimizer=muon.* norm=derf.*,optimizer=muon.*",
-		Args:    arguments(2, 2),
+		Short: "Compare two instances, two selections of trials or two plans",
+		Long: "diff compares two instances by their ingredients and numbers, two selections of trials, written\n" +
+			"as for --target (norm=derf.*,optimizer=muon.*), by the mean of each metric, or two files that\n" +
+			"ablate plan --out or ablate plan --json wrote by the instances that were added, were removed or\n" +
+			"have another key or action." + exitCodes(""),
+		Example: "  ablate diff 'norm=rmsnorm.*,optimizer=muon.*' 'norm=derf.*,optimizer=muon.*'",
+		Args:    argsBetween(2, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if isFile(args[0]) && isFile(args[1]) {
-				return g.diffPlans(args[0], args[1])
-			}
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			a, errA := g.step(plan, args[0])
-			b, errB := g.step(plan, args[1])
-			if errA == nil && errB == nil {
-				return g.diffSteps(c.Context(), w, plan, a, b)
-			}
-			return g.diffCells(c.Context(), w, plan, args)
+			return diffRequest{A: args[0], B: args[1]}.do(c.Context(), s)
 		},
 	}
+}
+
+// diffRequest asks what differs between two things of one sort.
+type diffRequest struct{ A, B string }
+
+func (r diffRequest) do(ctx context.Context, s *session) error {
+	if isFile(r.A) && isFile(r.B) {
+		return r.plans(s)
+	}
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	a, errA := findTask(plan, r.A)
+	b, errB := findTask(plan, r.B)
+	var e view.Difference
+	if errA == nil && errB == nil {
+		e, err = w.diffTasks(ctx, plan, a, b)
+	} else {
+		e, err = r.selections(ctx, w, plan)
+	}
+	if err != nil {
+		return err
+	}
+	s.show(e)
+	return nil
 }
 
 func isFile(name string) bool {
@@ -52,11 +66,11 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// plannedLine is what a plan's file says of an instance.
+// plannedLine is what a file of a plan says of an instance.
 type plannedLine struct {
 	Type, Address, Action string
 	Key                   *string
-	Steps                 []plannedLine // of a plan that --out wrote, all in one line
+	Steps                 []plannedLine // of a plan that --out wrote
 }
 
 func readPlan(name string) (map[string]plannedLine, error) {
@@ -69,214 +83,152 @@ func readPlan(name string) (map[string]plannedLine, error) {
 	for dec.More() {
 		var l plannedLine
 		if err := dec.Decode(&l); err != nil {
-			return nil, fmt.Errorf("%s is no plan of ablate plan --out or --json: %w", name, err)
+			return nil, fmt.Errorf("%s is not a plan that ablate plan --out or --json wrote: %w", name, err)
 		}
-		for _, s := range l.Steps {
-			out[s.Address] = s
+		for _, step := range l.Steps {
+			out[step.Address] = step
 		}
 		if l.Type == "plan_step" {
 			out[l.Address] = l
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no plan; write one with ablate plan --out %s", name, name)
+		return nil, fmt.Errorf("%s has no plan: create one with ablate plan --out FILE", name)
 	}
 	return out, nil
 }
 
-func (g *globals) diffPlans(nameA, nameB string) error {
-	a, err := readPlan(nameA)
+// plans compares two files of plans.
+func (r diffRequest) plans(s *session) error {
+	a, err := readPlan(r.A)
 	if err != nil {
 		return err
 	}
-	b, err := readPlan(nameB)
+	b, err := readPlan(r.B)
 	if err != nil {
 		return err
 	}
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	changed := 0
-	say := func(mark, address, text string) {
-		changed++
-		g.view().Object(map[string]string{"type": "plan_difference", "address": address, "difference": text})
-		g.view().Text(fmt.Sprintf("%s %s  %s\n", mark, address, text))
-	}
 	for _, address := range slices.Sorted(maps.Keys(all)) {
 		was, before := a[address]
 		now, after := b[address]
+		e := view.PlanDifference{Address: address, Mark: "~"}
 		switch {
 		case !before:
-			say("+", address, "new: "+now.Action)
+			e.Mark, e.Difference = "+", "new: "+now.Action
 		case !after:
-			say("-", address, "gone")
-		case keyText(was) != keyText(now):
-			say("~", address, fmt.Sprintf("another key (%s → %s), %s → %s", keyText(was), keyText(now), was.Action, now.Action))
+			e.Mark, e.Difference = "-", "removed"
+		case shortKey(was) != shortKey(now):
+			e.Difference = fmt.Sprintf("another key (%s → %s), %s → %s", shortKey(was), shortKey(now), was.Action, now.Action)
 		case was.Action != now.Action:
-			say("~", address, was.Action+" → "+now.Action)
+			e.Difference = was.Action + " → " + now.Action
+		default:
+			continue
 		}
+		changed++
+		s.show(e)
 	}
-	g.view().Text(fmt.Sprintf("%d of %s differ.\n", changed, count(len(all), "instance")))
+	s.view().Text(fmt.Sprintf("%d of %s differ.\n", changed, view.Count(len(all), "instance")))
 	return nil
 }
 
-func keyText(l plannedLine) string {
+func shortKey(l plannedLine) string {
 	if l.Key == nil {
-		return "not known yet"
+		return "unknown"
 	}
 	return (*l.Key)[:12]
 }
 
-func (g *globals) diffSteps(ctx context.Context, w *workspace, plan *planner.Plan, a, b *planner.Task) error {
-	o := map[string]any{"type": "difference", "a": a.Address.String(), "b": b.Address.String()}
-	var out strings.Builder
-	fmt.Fprintf(&out, "A  %s\nB  %s\n\nIngredients\n\n", a.Address, b.Address)
+// diffTasks compares the ingredients and numbers of two instances.
+func (w *workspace) diffTasks(ctx context.Context, plan *planner.Plan, a, b *planner.Task) (e view.Difference, err error) {
+	e = view.Difference{A: a.Address.String(), B: b.Address.String()}
 	switch {
 	case a.Key.IsZero() || b.Key.IsZero():
-		out.WriteString("  not known yet: one of both waits for something that must run first\n")
+		e.Unknown = true
 	case a.Key == b.Key:
-		out.WriteString("  none: both have the key " + a.Key.String() + "\n")
+		e.Same = &a.Key
 	default:
-		changes, err := w.planner.Compare(a, b)
+		if e.Changes, err = w.planner.Compare(a, b); err != nil {
+			return e, err
+		}
+	}
+	var sides [2]answer.Sample
+	for i, t := range []*planner.Task{a, b} {
+		numbers, err := w.taskNumbers(ctx, plan, t)
 		if err != nil {
-			return err
+			return e, err
 		}
-		o["changes"] = changes
-		for _, c := range changes {
-			fmt.Fprintf(&out, "  %-28s %s → %s\n", c.Path, c.Was, c.Now)
+		sides[i] = make(answer.Sample)
+		sides[i].Add(numbers)
+	}
+	e.Numbers = answer.Diff(sides[0], sides[1])
+	return e, nil
+}
+
+// taskNumbers are a trial's last metrics or an analysis's numbers; none without a
+// result.
+func (w *workspace) taskNumbers(ctx context.Context, plan *planner.Plan, t *planner.Task) (map[string]float64, error) {
+	if t.Status != planner.Hit {
+		return nil, nil
+	}
+	if t.Role != pipeline.Analysis {
+		rows, err := readMetrics(ctx, w.store, t)
+		return record.Last(rows), err
+	}
+	list, err := w.numbers(ctx, plan)
+	out := make(map[string]float64)
+	for _, n := range list {
+		if n.Address == t.Address {
+			_, name, _ := strings.Cut(n.Name, "/")
+			out[name] = n.Value
 		}
 	}
-	left, err := stepNumbers(ctx, w, plan, a)
+	return out, err
+}
+
+// selections compares the means of two selections of trials.
+func (r diffRequest) selections(ctx context.Context, w *workspace, plan *planner.Plan) (e view.Difference, err error) {
+	e = view.Difference{A: r.A, B: r.B, Trials: new([2]int)}
+	var sides [2]answer.Sample
+	for i, typed := range []string{r.A, r.B} {
+		if sides[i], e.Trials[i], err = w.sample(ctx, plan, typed); err != nil {
+			return e, err
+		}
+	}
+	e.Numbers = answer.Diff(sides[0], sides[1])
+	return e, nil
+}
+
+// sample collects the numbers of the trials that a pattern selects, and counts the
+// trials that have a result.
+func (w *workspace) sample(ctx context.Context, plan *planner.Plan, typed string) (answer.Sample, int, error) {
+	p, err := addr.ParsePattern(typed)
 	if err != nil {
-		return err
+		return nil, 0, fmt.Errorf("%s: %w", typed, err)
 	}
-	right, err := stepNumbers(ctx, w, plan, b)
-	if err != nil {
-		return err
-	}
-	o["numbers"] = writeNumbers(&out, left, right)
-	g.view().Object(o)
-	g.view().Text(out.String())
-	return nil
-}
-
-// stepNumbers is a trial's last metrics or an analysis's numbers, as samples of
-// one.
-func stepNumbers(ctx context.Context, w *workspace, plan *planner.Plan, s *planner.Task) (map[string][]float64, error) {
-	out := make(map[string][]float64)
-	if s.Status != planner.Hit {
-		return out, nil
-	}
-	if s.Role == pipeline.Analysis {
-		list, err := numbers(ctx, w, plan)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range list {
-			if n.Address == s.Address {
-				_, name, _ := strings.Cut(n.Name, "/")
-				out[name] = []float64{n.Value}
-			}
-		}
-		return out, nil
-	}
-	rows, err := readMetrics(ctx, w.store, s)
-	if err != nil {
-		return nil, err
-	}
-	for name, v := range record.Last(rows) {
-		out[name] = []float64{v}
-	}
-	return out, nil
-}
-
-// diffCells compares the means of two selections of trials.
-func (g *globals) diffCells(ctx context.Context, w *workspace, plan *planner.Plan, args []string) error {
-	var sides [2]map[string][]float64
-	var counts [2]int
-	for i, typed := range args {
-		p, err := addr.ParsePattern(typed)
-		if err != nil {
-			return fmt.Errorf("%s: %w", typed, err)
-		}
-		sides[i] = make(map[string][]float64)
-		matched := 0
-		for _, s := range plan.Tasks {
-			if s.Role != pipeline.Trial || !p.Match(s.Address) {
-				continue
-			}
-			matched++
-			own, err := stepNumbers(ctx, w, plan, s)
-			if err != nil {
-				return err
-			}
-			if len(own) > 0 {
-				counts[i]++
-			}
-			for name, v := range own {
-				sides[i][name] = append(sides[i][name], v...)
-			}
-		}
-		if matched == 0 {
-			return fmt.Errorf("%s is no instance and no selection of trials; ablate show lists what the study has", typed)
-		}
-		if counts[i] == 0 {
-			return fmt.Errorf("no trial of %s has a result yet; run the study first", typed)
-		}
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "A  %s (%s)\nB  %s (%s)\n", args[0], count(counts[0], "trial"), args[1], count(counts[1], "trial"))
-	o := map[string]any{"type": "difference", "a": args[0], "b": args[1], "trials": counts}
-	o["numbers"] = writeNumbers(&out, sides[0], sides[1])
-	out.WriteString("\nMeans of the trials' last values. An analysis \"factorial\" gives intervals.\n")
-	g.view().Object(o)
-	g.view().Text(out.String())
-	return nil
-}
-
-// numberDifference is one number on both sides.
-type numberDifference struct {
-	Name       string  `json:"name"`
-	A          float64 `json:"a"`
-	B          float64 `json:"b"`
-	Difference float64 `json:"difference"`
-}
-
-// writeNumbers tabulates the means of both sides.
-func writeNumbers(out *strings.Builder, left, right map[string][]float64) []numberDifference {
-	var list []numberDifference
-	width := 0
-	for _, name := range slices.Sorted(maps.Keys(left)) {
-		if len(right[name]) == 0 {
+	out := make(answer.Sample)
+	matched, finished := 0, 0
+	for _, t := range plan.Tasks {
+		if t.Role != pipeline.Trial || !p.Match(t.Address) {
 			continue
 		}
-		a, b := mean(left[name]), mean(right[name])
-		width = max(width, len(name))
-		list = append(list, numberDifference{name, a, b, b - a})
+		matched++
+		numbers, err := w.taskNumbers(ctx, plan, t)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(numbers) > 0 {
+			finished++
+		}
+		out.Add(numbers)
 	}
-	if len(list) == 0 {
-		out.WriteString("\nThere are no numbers on both sides yet.\n")
-		return list
+	switch {
+	case matched == 0:
+		return nil, 0, fmt.Errorf("%s selects neither an instance nor trials; ablate show lists the study's instances", typed)
+	case finished == 0:
+		return nil, 0, fmt.Errorf("no trial of %s has a result yet: run the study first", typed)
 	}
-	fmt.Fprintf(out, "\n  %-*s %14s %14s %14s\n", width, "", "A", "B", "B − A")
-	for _, l := range list {
-		fmt.Fprintf(out, "  %-*s %14s %14s %14s\n", width, l.Name, short(l.A), short(l.B), short(l.Difference))
-	}
-	return list
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
-}
-
-// short prints a number with about six digits.
-func short(v float64) string {
-	const digits = 7
-	if v != 0 && math.Abs(v) < 1e-4 {
-		return strconv.FormatFloat(v, 'e', 3, 64)
-	}
-	return strconv.FormatFloat(v, 'g', digits, 64)
+	return out, finished, nil
 }

@@ -18,77 +18,85 @@ import (
 	"ablate/pipeline/launch"
 )
 
-// execCommand is the child process of a run. It is hidden: its input is a
-// request that only run writes.
-func (g *globals) execCommand() *cobra.Command {
-	var spool string
-	var through bool
+// execCommand is the child process of a run. It is hidden, because only run and its
+// executors write the requests that it reads.
+func execCommand(s *session) *cobra.Command {
+	var r execRequest
 	c := &cobra.Command{
 		Use: "exec", Hidden: true, Args: noArgs,
-		Short: "Compute one action (run starts this by itself)",
-		RunE: func(c *cobra.Command, _ []string) error {
-			if spool != "" {
-				return g.serveAllocation(c.Context(), spool, through)
-			}
-			store, err := g.openStore()
-			if err != nil {
-				return err
-			}
-			seen, err := g.through(c.Context(), store, through)
-			if err != nil {
-				return err
-			}
-			digest, err := digestExecutable(store.StatCache())
-			if err != nil {
-				return err
-			}
-			answers := g.app.Stdout
-			if answers == os.Stdout {
-				os.Stdout = os.Stderr // what a library prints belongs into the log
-			}
-			child := launch.Child{
-				Kinds: g.app.Kinds, Store: seen, Memo: store.Memo(digest), Host: action.ThisHost(digest), Program: programVersion(digest),
-				Sources: func(dir string) (pipeline.Sources, error) {
-					lock, list := hcl.ReadLock(dir)
-					return remoteSources(dir, lock, nil, store), append(list, lock.Damaged...).Err()
-				},
-				Log: slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime})),
-			}
-			if err := child.Serve(c.Context(), g.app.Stdin, answers); err != nil {
-				return errors.Join(exitError{ExitError}, fmt.Errorf("told the parent: %w", err))
-			}
-			return nil
-		},
+		Short: "Compute actions (started by run)",
+		Long:  "exec computes the actions that it reads from standard input. ablate run starts it." + exitCodes(""),
+		RunE:  func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	c.Flags().StringVar(&spool, "spool", "", "compute the actions of a task of a batch, in an allocation: the batch's `folder`, or - to read it")
-	c.Flags().BoolVar(&through, "through", false, "bring inputs from the remote, and send results there")
+	c.Flags().StringVar(&r.Spool, "spool", "", "compute the actions of a batch in a Slurm allocation: the batch's `folder`, or - for standard input")
+	c.Flags().BoolVar(&r.Through, "through", false, "read inputs from the remote and send results there")
 	return c
 }
 
-// through is the store, by way of the remote where the coordinator's folder is
-// not seen.
-func (g *globals) through(ctx context.Context, store *cache.Local, through bool) (cache.Store, error) {
-	if !through {
-		return store, nil
+// execRequest asks to compute actions: those on standard input, or those of a batch.
+type execRequest struct {
+	Spool   string // "" means standard input
+	Through bool   // reach the store of the run through the remote
+}
+
+func (r execRequest) do(ctx context.Context, s *session) error {
+	if r.Spool != "" {
+		return r.serveAllocation(ctx, s)
 	}
-	r, err := g.openRemote(ctx, nil)
-	if err == nil && r == nil {
-		err = errors.New("there is no remote to work through")
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	reached, err := r.store(ctx, s, store)
+	if err != nil {
+		return err
+	}
+	digest, err := digestExecutable(store.StatCache())
+	if err != nil {
+		return err
+	}
+	answers := s.app.Stdout
+	if answers == os.Stdout {
+		os.Stdout = os.Stderr // libraries may print; stdout carries the protocol
+	}
+	child := launch.Child{
+		Kinds: s.app.Kinds, Store: reached, Memo: store.Memo(digest), Host: action.ThisHost(digest), Program: programVersion(digest),
+		Sources: func(dir string) (pipeline.Sources, error) {
+			lock, list := hcl.ReadLock(dir)
+			return remoteSources(dir, lock, nil, store), append(list, lock.Damaged...).Err()
+		},
+		Log: childLog(s),
+	}
+	if err := child.Serve(ctx, s.app.Stdin, answers); err != nil {
+		return errors.Join(exitError{ExitError}, fmt.Errorf("reported to the parent: %w", err))
+	}
+	return nil
+}
+
+// store is the local store or, with --through, the local store with the remote
+// behind it.
+func (r execRequest) store(ctx context.Context, s *session, local *cache.Local) (cache.Store, error) {
+	if !r.Through {
+		return local, nil
+	}
+	behind, err := s.openRemote(ctx, nil)
+	if err == nil && behind == nil {
+		err = errors.New("--through needs a remote, and none is configured")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return remote.Through{Tiered: remote.Tiered{Local: store, Remote: r}}, nil
+	return remote.Through{Tiered: remote.Tiered{Local: local, Remote: behind}}, nil
 }
 
-// serveAllocation computes what a batch has for this allocation, each action in
-// a process of its own. Slurm's signals stop it: what was reached is kept.
-func (g *globals) serveAllocation(ctx context.Context, spool string, through bool) error {
+// serveAllocation computes the actions of a batch, each in a process of its own,
+// until Slurm announces the time limit.
+func (r execRequest) serveAllocation(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer onTimeLimit(func() { cancel(launch.ErrTimeLimit) })()
-	log := slog.New(slog.NewTextHandler(g.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime}))
-	err := g.serveBatch(ctx, spool, through, log)
+	log := childLog(s)
+	err := r.serveBatch(ctx, s, log)
 	switch {
 	case err == nil:
 		return nil
@@ -96,47 +104,53 @@ func (g *globals) serveAllocation(ctx context.Context, spool string, through boo
 		log.Info("stopped", "error", err)
 		return exitError{launch.ExitStopped}
 	case errors.Is(err, launch.ErrUnseen):
-		log.Error("the store is not visible here", "error", err)
+		log.Error("the store is not visible on this node", "error", err)
 		return exitError{launch.ExitUnseen}
 	}
 	log.Error("failed", "error", err)
 	return exitError{ExitError}
 }
 
-func (g *globals) serveBatch(ctx context.Context, spool string, through bool, log *slog.Logger) error {
-	if _, err := os.Stat(spool); !through && err != nil { // before a store is made where none should be
+func (r execRequest) serveBatch(ctx context.Context, s *session, log *slog.Logger) error {
+	if _, err := os.Stat(r.Spool); !r.Through && err != nil { // opening the store would create it
 		return fmt.Errorf("%w: %w", launch.ErrUnseen, err)
 	}
-	store, err := g.openStore()
+	store, err := s.openStore()
 	if err != nil {
 		return err
 	}
-	program, err := executable()
+	path, err := program()
 	if err != nil {
-		return fmt.Errorf("finding the running program: %w", err)
+		return err
 	}
-	command := []string{program, "exec"}
-	if through {
+	command := []string{path, "exec"}
+	spool := r.Spool
+	if r.Through {
 		command = append(command, "--through")
-		if spool, err = launch.Unpack(g.app.Stdin, store.Dir()); err != nil {
+		if spool, err = launch.Unpack(s.app.Stdin, store.Dir()); err != nil {
 			return err
 		}
 	}
-	seen, err := g.through(ctx, store, through)
+	reached, err := r.store(ctx, s, store)
 	if err != nil {
 		return err
 	}
 	return launch.Node{
-		Spool: spool, Environ: g.app.Environ, Log: log,
-		Local: launch.Local{Command: command, Environ: g.app.Environ, Logs: store.LogDir(), Through: through},
+		Spool: spool, Environ: s.app.Environ, Log: log,
+		Local: launch.Local{Command: command, Environ: s.app.Environ, Logs: store.LogDir(), Through: r.Through},
 		Published: func(ctx context.Context, k cache.Key) (bool, error) {
-			found, err := seen.Lookup(ctx, k)
+			found, err := reached.Lookup(ctx, k)
 			return err == nil && found[0].OK && len(found[0].Absent) == 0, err
 		},
 	}.Run(ctx)
 }
 
-// shortTime keeps log lines readable.
+// childLog is the log of a child process, which its parent keeps in a file.
+func childLog(s *session) *slog.Logger {
+	return slog.New(slog.NewTextHandler(s.app.Stderr, &slog.HandlerOptions{ReplaceAttr: shortTime}))
+}
+
+// shortTime leaves the date out of log lines.
 func shortTime(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey {
 		return slog.String(slog.TimeKey, a.Value.Time().Format(time.TimeOnly))

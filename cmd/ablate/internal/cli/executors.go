@@ -6,70 +6,76 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"ablate/cache"
 	"ablate/cache/remote"
-	"ablate/hcl/diag"
 	"ablate/hcl/study"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/run"
 )
 
-// executors makes the launchers that a study asks for. The cluster is nil when
-// none of them is Slurm's.
-func (g *globals) executors(w *workspace, detach bool) (map[string]run.Executor, *launch.Cluster, error) {
-	c, err := g.config()
+// executors makes the launchers that the study asks for. The cluster is nil when
+// none of them is Slurm.
+func (w *workspace) executors(detach bool) (map[string]run.Executor, *launch.Cluster, error) {
+	c, err := w.session.config()
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := c.Unknown(w.graph.Study).Err(); err != nil {
 		return nil, nil, err
 	}
-	program, err := executable()
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the running program: %w", err)
-	}
 	var cluster *launch.Cluster
 	out := make(map[string]run.Executor)
-	for _, label := range w.labels() {
+	for _, label := range w.executorLabels() {
 		e := c.Executors[label]
+		x := run.Executor{}
 		switch e.Type {
 		case "slurm":
 			if cluster == nil {
-				if cluster, err = g.cluster(w); err != nil {
+				if cluster, err = w.cluster(); err != nil {
 					return nil, nil, err
 				}
 			}
-			slots := e.Jobs
-			if detach { // nobody waits: the array's limit holds them back
-				slots = max(slots, len(w.graph.Study.Instances))
+			x = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: e.Jobs, Queued: true}
+			if detach { // submit everything; the job array limits how many run
+				x.Slots = max(x.Slots, len(w.graph.Study.Instances))
 			}
-			out[label] = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: slots, Queued: true}
 		case "ssh":
-			s := &launch.SSH{Config: e, Program: program, Store: e.Store, Logs: w.store.LogDir(),
-				Version: programVersion(w.executable), Environ: g.app.Environ, Lease: w.lease}
-			if s.Store == "" && e.Shared {
-				s.Store = w.store.Dir()
-			}
-			if w.remote != nil {
-				s.Remote, s.Namespace = w.remote.URL(), w.remote.Namespace()
-			}
-			out[label] = run.Executor{Launcher: s, Slots: s.Slots()}
-		}
-		if !e.Shared {
-			x := out[label]
-			if x.Launcher, err = w.apart(label, x.Launcher); err != nil {
+			if x, err = w.sshExecutor(e); err != nil {
 				return nil, nil, err
 			}
-			out[label] = x
 		}
+		if !e.Shared {
+			if x.Launcher, err = w.viaRemote(label, x.Launcher); err != nil {
+				return nil, nil, err
+			}
+		}
+		out[label] = x
+	}
+	if detach {
+		return out, cluster, checkDetach(out)
 	}
 	return out, cluster, nil
 }
 
-// labels are those of the executors that the study asks for, beside this machine.
-func (w *workspace) labels() []string {
+func (w *workspace) sshExecutor(e study.Executor) (run.Executor, error) {
+	path, err := program()
+	if err != nil {
+		return run.Executor{}, err
+	}
+	ssh := &launch.SSH{Config: e, Program: path, Store: e.Store, Logs: w.store.LogDir(),
+		Version: programVersion(w.executable), Environ: w.session.app.Environ, Lease: w.lease}
+	if ssh.Store == "" && e.Shared {
+		ssh.Store = w.store.Dir()
+	}
+	if w.remote != nil {
+		ssh.Remote, ssh.Namespace = w.remote.URL(), w.remote.Namespace()
+	}
+	return run.Executor{Launcher: ssh, Slots: ssh.Slots()}, nil
+}
+
+// executorLabels are the executors that the study asks for, beside this machine.
+func (w *workspace) executorLabels() []string {
 	seen := make(map[string]bool)
 	var out []string
 	for _, inst := range w.graph.Study.Instances {
@@ -81,10 +87,10 @@ func (w *workspace) labels() []string {
 	return out
 }
 
-// apart lets a launcher work through the remote.
-func (w *workspace) apart(label string, l run.Launcher) (run.Launcher, error) {
+// viaRemote makes a launcher exchange inputs and results through the remote.
+func (w *workspace) viaRemote(label string, l run.Launcher) (run.Launcher, error) {
 	if w.remote == nil {
-		return nil, fmt.Errorf("executor %q has shared = false, so its results travel by a remote, and there is none: name one with ABLATE_REMOTE or in a configuration file", label)
+		return nil, fmt.Errorf("executor %q has shared = false, so its results travel through a remote, but none is configured: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
 	return launch.Apart{
 		Launcher: l,
@@ -105,12 +111,13 @@ func (w *workspace) apart(label string, l run.Launcher) (run.Launcher, error) {
 }
 
 // cluster follows this user's jobs in Slurm.
-func (g *globals) cluster(w *workspace) (*launch.Cluster, error) {
-	program, err := executable()
+func (w *workspace) cluster() (*launch.Cluster, error) {
+	path, err := program()
 	if err != nil {
-		return nil, fmt.Errorf("finding the running program: %w", err)
+		return nil, err
 	}
-	log, err := g.logger(g.app.Stderr)
+	s := w.session
+	log, err := s.logger(s.app.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +126,7 @@ func (g *globals) cluster(w *workspace) (*launch.Cluster, error) {
 		return nil, fmt.Errorf("finding the store: %w", err)
 	}
 	c := &launch.Cluster{
-		Store: dir, Logs: w.store.LogDir(), Program: program, Version: programVersion(w.executable), Log: log,
+		Store: dir, Logs: w.store.LogDir(), Program: path, Version: programVersion(w.executable), Log: log,
 		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			found, err := w.store.Lookup(ctx, keys...)
 			out := make([]bool, len(found))
@@ -128,7 +135,7 @@ func (g *globals) cluster(w *workspace) (*launch.Cluster, error) {
 			}
 			return out, err
 		},
-		Say: func(format string, args ...any) { g.view().Note(format+"\n", args...) },
+		Say: func(format string, args ...any) { s.view().Note(format+"\n", args...) },
 	}
 	if w.remote != nil {
 		c.Remote, c.Namespace = w.remote.URL(), w.remote.Namespace()
@@ -149,57 +156,43 @@ func (w *workspace) lease(name string) (release func() error, ok bool, err error
 	return w.store.TryLock(cache.String(name).Key("ablate slot v1"))
 }
 
-// machine is what actions may take of this machine.
-func (g *globals) machine(ctx context.Context, w *workspace) *launch.Machine {
-	named := false
-	for _, kv := range g.app.Environ {
-		named = named || strings.HasPrefix(kv, "CUDA_VISIBLE_DEVICES=")
-	}
+// machine is the resources of this machine that actions may take. GPUs are listed
+// only if an instance asks for one.
+func (w *workspace) machine(ctx context.Context) *launch.Machine {
 	m := &launch.Machine{Memory: launch.FreeMemory, Lease: w.lease}
 	for _, inst := range w.graph.Study.Instances {
-		if inst.Runtime.Resources.GPUs > 0 { // nobody else needs to know
-			m.GPUs = launch.GPUs(ctx, g.environ("CUDA_VISIBLE_DEVICES"), named)
+		if inst.Runtime.Resources.GPUs > 0 {
+			visible, restricted := w.session.lookupEnv("CUDA_VISIBLE_DEVICES")
+			m.GPUs = launch.GPUs(ctx, visible, restricted)
 			break
 		}
 	}
 	return m
 }
 
-// live finds jobs in Slurm's queue. A machine without Slurm has none.
-func (g *globals) live(w *workspace) map[cache.Key]string {
+// liveJobs finds the study's jobs in Slurm's queue. A store that never submitted any
+// has none.
+func (w *workspace) liveJobs() map[cache.Key]string {
 	if _, err := os.Stat(filepath.Join(w.store.Dir(), "spool")); err != nil {
 		return nil
 	}
-	c, err := g.cluster(w)
+	c, err := w.cluster()
 	if err != nil {
 		return nil
 	}
 	jobs, err := c.Live()
 	if err != nil {
-		g.view().Note("Slurm's queue is not known: %v", err)
+		w.session.view().Note("Cannot query Slurm: %v", err)
 	}
 	return jobs
 }
 
-// checkDetach refuses to detach from a run that nobody would go on with.
+// checkDetach refuses to detach from a run that needs this process.
 func checkDetach(executors map[string]run.Executor) error {
 	for _, e := range executors {
 		if e.Queued {
 			return nil
 		}
 	}
-	return errors.New("--detach leaves trials to a slurm executor, and this study asks for none: what runs on this machine or over ssh needs this process. Start it with nohup, setsid or tmux instead")
-}
-
-// unknownExecutors warns where run would refuse.
-func (g *globals) unknownExecutors(s *study.Study) {
-	c, err := g.config()
-	if err != nil {
-		return // somebody else reports it
-	}
-	list := c.Unknown(s)
-	for i := range list {
-		list[i].Severity = diag.Warning
-	}
-	g.view().Diagnostics(list)
+	return errors.New("--detach needs a slurm executor, and this study uses none: instances on this machine or over ssh stop with this process. Start ablate with nohup, setsid or tmux instead")
 }

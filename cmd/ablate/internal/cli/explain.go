@@ -8,47 +8,39 @@ import (
 	"ablate/cmd/ablate/internal/view"
 )
 
-// explain is the command of that name.
-type explain struct {
-	address string
-}
-
-func (g *globals) explainCommand() *cobra.Command {
+func explainCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain ADDRESS",
-		Short: "Say why an instance is cached or would run",
-		Long: "explain compares what goes into an instance's key with the nearest cached entry and\n" +
-			"names every field, input or fingerprint that differs." + codes(""),
+		Use:   "explain INSTANCE",
+		Short: "Say why an instance is cached or has to run",
+		Long: "explain compares the ingredients of an instance's key with those of the nearest cached entry\n" +
+			"and names every field, input and fingerprint that differs." + exitCodes(""),
 		Example: "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
-		Args:    arguments(1, 1),
+		Args:    argsBetween(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			event, err := explain{address: args[0]}.run(c.Context(), g)
-			if err != nil {
-				return err
-			}
-			g.view().Show(event)
-			return nil
+			return explainRequest{Instance: args[0]}.do(c.Context(), s)
 		},
 	}
 }
 
-func (x explain) run(ctx context.Context, g *globals) (view.Explanation, error) {
-	w, s, err := g.plannedStep(ctx, x.address)
+// explainRequest asks why an instance is cached or has to run.
+type explainRequest struct{ Instance string }
+
+func (r explainRequest) do(ctx context.Context, s *session) error {
+	w, t, err := s.plannedTask(ctx, r.Instance)
 	if err != nil {
-		return view.Explanation{}, err
+		return err
 	}
-	e := view.Explanation{Address: s.Address.String(), Action: s.Status, Reason: s.Reason.Text, Changes: s.Reason.Changes}
-	if s.Key.IsZero() {
-		return e, nil
+	e := view.Explanation{Address: t.Address.String(), Action: t.Status, Reason: t.Reason.Text, Changes: t.Reason.Changes}
+	if !t.Key.IsZero() {
+		nearest, err := w.planner.Explain(ctx, t)
+		if err != nil {
+			return err
+		}
+		e.Key, e.Changes = &t.Key, nearest.Changes
+		if !nearest.Nearest.IsZero() {
+			e.Nearest = &nearest.Nearest
+		}
 	}
-	e.Key = &s.Key
-	nearest, err := w.planner.Explain(ctx, s)
-	if err != nil {
-		return view.Explanation{}, err
-	}
-	e.Changes = nearest.Changes
-	if !nearest.Nearest.IsZero() {
-		e.Nearest = &nearest.Nearest
-	}
-	return e, nil
+	s.show(e)
+	return nil
 }

@@ -1,60 +1,190 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/planner"
 )
 
-func (g *globals) exportCommand() *cobra.Command {
+func exportCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write results for other programs",
-		RunE:  commandOf,
+		Long: "export writes weights, tables, figures and numbers in formats that other programs read." +
+			exitCodes("3 when some trials have no result yet"),
+		Example: "  ablate export trials --to trials.csv",
+		RunE:    needSubcommand,
 	}
-	c.AddCommand(g.exportCheckpointCommand(), g.exportContrastsCommand(), g.exportFiguresCommand(), g.exportNumbersCommand(),
-		g.exportTableCommand("trials", "Write one row a trial: its levels and the last value of each metric",
-			"trials writes one row a trial: its levels, the last value of each metric, its key, and who\ncomputed it when.", trialsTable),
-		g.exportTableCommand("metrics", "Write one row a logged value of every trial",
-			"metrics writes everything that trials logged, one value a row, with the trial's levels.", metricsTable),
+	c.AddCommand(exportCheckpointCommand(s), exportContrastsCommand(s), exportFiguresCommand(s), exportNumbersCommand(s),
+		exportTableCommand(s, "trials", "Write a table with one row per trial",
+			"trials writes one row per trial: its levels, the last value of each metric, its key, and where\nand when it was computed.", trialsTable),
+		exportTableCommand(s, "metrics", "Write a table with one row per logged value",
+			"metrics writes every value that the trials logged, one per row, with the trial's levels.", metricsTable),
 	)
 	return c
 }
 
-func (g *globals) exportCheckpointCommand() *cobra.Command {
-	var format, to string
+func exportCheckpointCommand(s *session) *cobra.Command {
+	var r exportCheckpointRequest
 	c := &cobra.Command{
-		Use:   "checkpoint ADDRESS",
+		Use:   "checkpoint INSTANCE",
 		Short: "Write a trial's weights as safetensors, or as a folder for transformers",
-		Long: "checkpoint writes the weights that a trial ended with. --format safetensors gives the file\n" +
-			"as it is in the store; --format hf gives a folder with config.json and the names that\n" +
-			"transformers' Llama has. Files that are there are not overwritten." + codes(""),
+		Long: "checkpoint writes a trial's final weights. --format safetensors writes the file that the store\n" +
+			"holds; --format hf writes a folder with config.json and the parameter names of transformers'\n" +
+			"Llama. Existing files are not overwritten." + exitCodes(""),
 		Example: "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
-		Args:    arguments(1, 1),
+		Args:    argsBetween(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			s, err := g.step(plan, args[0])
-			if err != nil {
-				return err
-			}
-			return w.planner.Export(c.Context(), plan, s, format, func(name string) (io.WriteCloser, error) {
-				if err := os.MkdirAll(to, 0o755); err != nil {
-					return nil, fmt.Errorf("making the folder: %w", err)
-				}
-				path := filepath.Join(to, name)
-				g.view().Object(map[string]string{"type": "exported", "file": path})
-				g.view().Text(path + "\n")
-				return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-			})
+			r.Instance = args[0]
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "safetensors", "safetensors or hf")
-	c.Flags().StringVar(&to, "to", ".", "the folder to write into")
+	c.Flags().StringVar(&r.Format, "format", "safetensors", "safetensors or hf")
+	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
 	return c
 }
+
+// exportCheckpointRequest asks for a trial's weights.
+type exportCheckpointRequest struct{ Instance, Format, To string }
+
+func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := findTask(plan, r.Instance)
+	if err != nil {
+		return err
+	}
+	return w.planner.Export(ctx, plan, t, r.Format, func(name string) (io.WriteCloser, error) {
+		if err := os.MkdirAll(r.To, 0o755); err != nil {
+			return nil, fmt.Errorf("creating the folder: %w", err)
+		}
+		path := filepath.Join(r.To, name)
+		s.show(view.Exported{File: path})
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	})
+}
+
+func exportContrastsCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "contrasts ANALYSIS",
+		Short: "Write an analysis's numbers, one JSON object a line",
+		Long: "contrasts prints what an analysis estimated as JSON, one object a line: kind (anova, simple, main,\n" +
+			"interaction, gap, recovery or declared), name, estimate, low, high, f, df, p, and p_holm, n,\n" +
+			"method and others where they apply. With --json the lines are events like those of other\n" +
+			"commands. docs/analysis.md says how names are formed." + exitCodes(""),
+		Example: "  ablate export contrasts coupling",
+		Args:    argsBetween(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return exportContrastsRequest{Analysis: args[0]}.do(c.Context(), s)
+		},
+	}
+}
+
+// exportContrastsRequest asks for the numbers of an analysis.
+type exportContrastsRequest struct{ Analysis string }
+
+func (r exportContrastsRequest) do(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := findAnalysis(plan, r.Analysis)
+	if err != nil {
+		return err
+	}
+	result, err := readResult(ctx, w.store, t)
+	if err != nil {
+		return err
+	}
+	for _, line := range result.Lines() {
+		s.show(view.Contrast{Line: line})
+	}
+	return nil
+}
+
+func exportFiguresCommand(s *session) *cobra.Command {
+	var r exportFiguresRequest
+	c := &cobra.Command{
+		Use:     "figures ANALYSIS",
+		Short:   "Write an analysis's figures as SVG and PNG, and their data as CSV",
+		Long:    "figures writes the figures of an analysis. Existing files are replaced." + exitCodes(""),
+		Example: "  ablate export figures coupling --to figures",
+		Args:    argsBetween(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.Analysis = args[0]
+			return r.do(c.Context(), s)
+		},
+	}
+	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
+	return c
+}
+
+// exportFiguresRequest asks for the figures of an analysis.
+type exportFiguresRequest struct{ Analysis, To string }
+
+func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := findAnalysis(plan, r.Analysis)
+	if err != nil {
+		return err
+	}
+	name := t.Address.Stage.Name
+	files := map[string]string{"csv": name + ".csv"}
+	for _, a := range t.Entry.Artifacts {
+		switch filepath.Ext(a.Name) {
+		case ".svg", ".png":
+			files[a.Name] = name + "-" + a.Name
+		}
+	}
+	return w.writeArtifacts(ctx, t, r.To, files)
+}
+
+// writeArtifacts writes artifacts of a cached instance as files in a folder.
+func (w *workspace) writeArtifacts(ctx context.Context, t *planner.Task, to string, files map[string]string) error {
+	if err := t.Cached(); err != nil {
+		return err
+	}
+	for _, a := range t.Entry.Artifacts {
+		name, wanted := files[a.Name]
+		if !wanted {
+			continue
+		}
+		raw, err := cache.ReadAll(ctx, w.store, a.Digest)
+		if err != nil {
+			return err
+		}
+		if err := writeExport(w.session, to, name, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeExport writes one file into a folder and reports it.
+func writeExport(s *session, to, name string, raw []byte) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return fmt.Errorf("creating the folder: %w", err)
+	}
+	path := filepath.Join(to, name)
+	if err := os.WriteFile(path, raw, 0o644); err != nil { //nolint:gosec // meant for others to read
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	s.show(view.Exported{File: path})
+	return nil
+}
+
+var errNoResults = errors.New("no trial has a result yet: run the study first")

@@ -3,8 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -12,138 +12,129 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
 	"ablate/cmd/ablate/internal/tables"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
 
-// readMetrics reads a trial's log; a step that keeps none has none.
-func readMetrics(ctx context.Context, store cache.Store, s *planner.Task) ([]record.Row, error) {
-	a, ok := s.Entry.Artifact(record.Metrics)
-	if !ok {
-		return nil, nil
-	}
-	r, err := store.Open(ctx, a.Digest)
-	if err == nil {
-		defer r.Close()
-		var rows []record.Row
-		if rows, err = record.ReadAll(r); err == nil {
-			return rows, nil
-		}
-	}
-	return nil, fmt.Errorf("reading the metrics of %s: %w", s.Address, err)
-}
+// tableBuilder makes a table of cached trials.
+type tableBuilder func(context.Context, *workspace, []*planner.Task) (*tables.Table, error)
 
-func (g *globals) exportTableCommand(name, short, long string, build func(context.Context, *workspace, []*planner.Task) (*tables.Table, error)) *cobra.Command {
-	var format, to string
+func exportTableCommand(s *session, name, short, long string, build tableBuilder) *cobra.Command {
+	r := exportTableRequest{Build: build}
 	c := &cobra.Command{
 		Use: name + " [STAGE]", Short: short,
-		Long: long + " STAGE is a train block's second label\nor its address; without it all are taken. A file that is there is replaced; in a SQLite\n" +
-			"database only the table is." + codes("3 when some trials have no result yet"),
+		Long: long + " STAGE is a train\nstage, by address or name; without it the table has the trials of all. An existing file is\n" +
+			"replaced; in an existing SQLite database only the table is replaced." + exitCodes("3 when some trials have no result yet"),
 		Example: "  ablate export " + name + " --to " + name + ".parquet",
-		Args:    arguments(0, 1),
+		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if format == "" {
-				format = tables.FormatOf(to)
+			if len(args) > 0 {
+				r.Stage = args[0]
 			}
-			if !slices.Contains(tables.Formats, format) {
-				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(tables.Formats, ", "))
-			}
-			if format == "sqlite" && to == "" {
-				return fmt.Errorf("a SQLite database cannot go to standard output: name a file with --to")
-			}
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			steps, lacking, err := trialSteps(plan, args)
-			if err != nil {
-				return err
-			}
-			t, err := build(c.Context(), w, steps)
-			if err != nil {
-				return err
-			}
-			if err := g.writeTable(t, format, to); err != nil {
-				return err
-			}
-			if lacking > 0 {
-				g.view().Note("%s of %d without a result left out: run the study for the rest.", count(lacking, "trial"), lacking+len(steps))
-				return exitError{ExitPartial}
-			}
-			return nil
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "", strings.Join(tables.Formats, ", ")+" (default: what the file's ending says, or csv)")
-	c.Flags().StringVar(&to, "to", "", "the `file` to write; standard output without it")
-	g.targetFlag(c)
+	c.Flags().StringVar(&r.Format, "format", "", strings.Join(tables.Formats, ", ")+" (default: by the file's extension, or csv)")
+	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
+	targetFlag(c, &r.Targets)
 	return c
 }
 
-// trialSteps lists the cached trials, and counts those that are not.
-func trialSteps(plan *planner.Plan, args []string) (steps []*planner.Task, lacking int, err error) {
-	for _, s := range plan.Tasks {
+// exportTableRequest asks for a table of trials.
+type exportTableRequest struct {
+	Build   tableBuilder
+	Stage   string // "" means all
+	Format  string // "" means that of the file's extension
+	To      string // "" means standard output
+	Targets []string
+}
+
+func (r exportTableRequest) do(ctx context.Context, s *session) error {
+	if r.Format == "" {
+		r.Format = tables.FormatOf(r.To)
+	}
+	if err := oneOf("format", r.Format, tables.Formats...); err != nil {
+		return err
+	}
+	if r.Format == "sqlite" && r.To == "" {
+		return errors.New("cannot write a SQLite database to standard output: name a file with --to")
+	}
+	w, plan, err := s.planned(ctx, r.Targets...)
+	if err != nil {
+		return err
+	}
+	trials, lacking, err := cachedTrials(plan, r.Stage)
+	if err != nil {
+		return err
+	}
+	t, err := r.Build(ctx, w, trials)
+	if err != nil {
+		return err
+	}
+	if err := r.write(s.app.Stdout, t); err != nil {
+		return err
+	}
+	s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
+	if lacking > 0 {
+		s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+len(trials), "trial"))
+		return exitError{ExitPartial}
+	}
+	return nil
+}
+
+// cachedTrials lists the trials of a stage that have a result, and counts those that
+// have none.
+func cachedTrials(plan *planner.Plan, stage string) (trials []*planner.Task, lacking int, err error) {
+	for _, t := range plan.Tasks {
 		switch {
-		case s.Role != pipeline.Trial || len(args) == 1 && s.Address.Stage.Name != args[0] && s.Address.Stage.String() != args[0]:
-		case s.Status == planner.Hit:
-			steps = append(steps, s)
+		case t.Role != pipeline.Trial || stage != "" && t.Address.Stage.Name != stage && t.Address.Stage.String() != stage:
+		case t.Status == planner.Hit:
+			trials = append(trials, t)
 		default:
 			lacking++
 		}
 	}
-	if len(steps)+lacking == 0 {
-		return nil, 0, fmt.Errorf("the study has no such trials; ablate show lists what it has")
+	if len(trials)+lacking == 0 {
+		return nil, 0, errors.New("the study has no such trials; ablate show lists its instances")
 	}
-	if len(steps) == 0 {
-		return nil, 0, fmt.Errorf("no trial has a result yet; run the study first")
+	if len(trials) == 0 {
+		return nil, 0, errNoResults
 	}
-	return steps, lacking, nil
+	return trials, lacking, nil
 }
 
-func (g *globals) writeTable(t *tables.Table, format, to string) error {
-	switch {
-	case format == "sqlite":
-		if err := tables.WriteSQLite(to, t); err != nil {
-			return err
-		}
-	case to == "":
-		out := bufio.NewWriter(g.app.Stdout)
-		if err := tables.Write(out, t, format); err != nil {
-			return err
-		}
-		return out.Flush()
-	default:
-		f, err := os.Create(to)
-		if err != nil {
-			return err
-		}
-		out := bufio.NewWriter(f)
-		if err := tables.Write(out, t, format); err != nil {
-			f.Close()
-			return err
-		}
-		if err := out.Flush(); err != nil {
-			f.Close()
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
+// write writes a table to its file or to standard output.
+func (r exportTableRequest) write(stdout io.Writer, t *tables.Table) error {
+	if r.Format == "sqlite" {
+		return tables.WriteSQLite(r.To, t)
 	}
-	g.view().Object(map[string]any{"type": "exported", "file": to, "rows": len(t.Rows)})
-	g.view().Note("%s: %s.", to, count(len(t.Rows), "row"))
-	return nil
+	if r.To == "" {
+		return writeBuffered(stdout, t, r.Format)
+	}
+	f, err := os.Create(r.To)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeBuffered(f, t, r.Format), f.Close())
 }
 
-// factorColumns lists the factors of all trials, in order of first appearance.
-func factorColumns(w *workspace, steps []*planner.Task) []string {
+func writeBuffered(w io.Writer, t *tables.Table, format string) error {
+	out := bufio.NewWriter(w)
+	if err := tables.Write(out, t, format); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// factorColumns lists the factors of all trials, in the order of first appearance.
+func factorColumns(w *workspace, trials []*planner.Task) []string {
 	var out []string
-	for _, s := range steps {
-		for _, f := range w.graph.Instance(s.Address).Factors {
+	for _, t := range trials {
+		for _, f := range w.graph.Instance(t.Address).Factors {
 			if !slices.Contains(out, f.Name) {
 				out = append(out, f.Name)
 			}
@@ -152,10 +143,10 @@ func factorColumns(w *workspace, steps []*planner.Task) []string {
 	return out
 }
 
-// identity is the columns that tell trials apart.
-func identity(w *workspace, s *planner.Task, factors []string) []any {
-	row := []any{s.Address.String()}
-	have := w.graph.Instance(s.Address).Factors
+// identity is the columns that tell trials apart: the address and the levels.
+func identity(w *workspace, t *planner.Task, factors []string) []any {
+	row := []any{t.Address.String()}
+	have := w.graph.Instance(t.Address).Factors
 	for _, name := range factors {
 		if f := addr.FactorNamed(have, name); f != nil {
 			row = append(row, f.Label)
@@ -166,13 +157,13 @@ func identity(w *workspace, s *planner.Task, factors []string) []any {
 	return row
 }
 
-// trialsTable has one row a trial, with the last value of each metric.
-func trialsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tables.Table, error) {
-	factors := factorColumns(w, steps)
-	last := make([]map[string]float64, len(steps))
+// trialsTable has one row per trial, with the last value of each metric.
+func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
+	factors := factorColumns(w, trials)
+	last := make([]map[string]float64, len(trials))
 	names := make(map[string]bool)
-	for i, s := range steps {
-		rows, err := readMetrics(ctx, w.store, s)
+	for i, t := range trials {
+		rows, err := readMetrics(ctx, w.store, t)
 		if err != nil {
 			return nil, err
 		}
@@ -182,14 +173,14 @@ func trialsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tab
 		}
 	}
 	metrics := slices.Sorted(maps.Keys(names))
-	t := &tables.Table{Name: "trials"}
-	t.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"key", "host", "class", "finished", "seconds"})
-	for i := range t.Columns {
+	out := &tables.Table{Name: "trials"}
+	out.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"key", "host", "class", "finished", "seconds"})
+	for i := range out.Columns {
 		n := i - 1 - len(factors)
-		t.Number = append(t.Number, n >= 0 && n < len(metrics) || i == len(t.Columns)-1)
+		out.Number = append(out.Number, n >= 0 && n < len(metrics) || i == len(out.Columns)-1)
 	}
-	for i, s := range steps {
-		row := identity(w, s, factors)
+	for i, t := range trials {
+		row := identity(w, t, factors)
 		for _, name := range metrics {
 			if v, ok := last[i][name]; ok {
 				row = append(row, v)
@@ -197,42 +188,30 @@ func trialsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tab
 				row = append(row, nil)
 			}
 		}
-		p, err := provenance(ctx, w.store, s)
+		p, err := readProvenance(ctx, w.store, t)
 		if err != nil {
 			return nil, err
 		}
-		t.Rows = append(t.Rows, append(row, s.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds))
+		out.Rows = append(out.Rows, append(row, t.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds))
 	}
-	return t, nil
+	return out, nil
 }
 
-// metricsTable has one row a value that was logged.
-func metricsTable(ctx context.Context, w *workspace, steps []*planner.Task) (*tables.Table, error) {
-	factors := factorColumns(w, steps)
-	t := &tables.Table{Name: "metrics", Columns: slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
-	t.Number = make([]bool, len(t.Columns))
-	t.Number[len(factors)+1], t.Number[len(factors)+3] = true, true
-	for _, s := range steps {
-		rows, err := readMetrics(ctx, w.store, s)
+// metricsTable has one row per logged value.
+func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
+	factors := factorColumns(w, trials)
+	out := &tables.Table{Name: "metrics", Columns: slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
+	out.Number = make([]bool, len(out.Columns))
+	out.Number[len(factors)+1], out.Number[len(factors)+3] = true, true
+	for _, t := range trials {
+		rows, err := readMetrics(ctx, w.store, t)
 		if err != nil {
 			return nil, err
 		}
-		id := identity(w, s, factors)
+		id := identity(w, t, factors)
 		for _, m := range rows {
-			t.Rows = append(t.Rows, append(slices.Clone(id), float64(m.Step), m.Name, m.Value))
+			out.Rows = append(out.Rows, append(slices.Clone(id), float64(m.Step), m.Name, m.Value))
 		}
 	}
-	return t, nil
-}
-
-// provenance reads who computed a cached step.
-func provenance(ctx context.Context, store cache.Store, s *planner.Task) (p action.Provenance, err error) {
-	raw, err := cache.ReadAll(ctx, store, s.Entry.Provenance)
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	if err != nil {
-		return p, fmt.Errorf("reading the provenance of %s: %w", s.Address, err)
-	}
-	return p, nil
+	return out, nil
 }

@@ -10,37 +10,89 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
 )
 
-func (g *globals) fmtCommand() *cobra.Command {
-	var check bool
+func fmtCommand(s *session) *cobra.Command {
+	var r fmtRequest
 	c := &cobra.Command{
-		Use:   "fmt [FILE …]",
+		Use:   "fmt [FILE...]",
 		Short: "Rewrite the study's files in the canonical layout",
-		Long: "fmt rewrites .hcl and .hclvars files in the canonical layout and lists those that\n" +
-			"changed. A file that does not parse is left alone. JSON files are not touched." +
-			codes("3 with --check when files would change"),
+		Long: "fmt rewrites .hcl and .hclvars files in the canonical layout and lists those that changed. It\n" +
+			"leaves JSON files, and files with syntax errors, as they are." +
+			exitCodes("3 with --check when files would change"),
 		Example: "  ablate fmt --check",
 		RunE: func(_ *cobra.Command, files []string) error {
-			if len(files) == 0 {
-				var err error
-				if files, err = g.studyFiles(); err != nil {
-					return err
-				}
-			}
-			return g.format(files, check)
+			r.Files = files
+			return r.do(s)
 		},
 	}
-	c.Flags().BoolVar(&check, "check", false, "change nothing; say which files would change")
+	c.Flags().BoolVar(&r.Check, "check", false, "list the files that would change; change nothing")
 	return c
 }
 
-func (g *globals) studyFiles() ([]string, error) {
+// fmtRequest asks for files in the canonical layout.
+type fmtRequest struct {
+	Files []string // none means all of the study
+	Check bool
+}
+
+func (r fmtRequest) do(s *session) error {
+	files := r.Files
+	if len(files) == 0 {
+		var err error
+		if files, err = studyFiles(s.dir); err != nil {
+			return err
+		}
+	}
+	var found diag.List
+	changed := 0
+	for _, file := range files {
+		differs, list, err := r.format(s, file)
+		if err != nil {
+			return err
+		}
+		found = append(found, list...)
+		if differs {
+			changed++
+		}
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	if r.Check && changed > 0 {
+		return exitError{ExitPartial}
+	}
+	return nil
+}
+
+// format rewrites one file if its layout differs.
+func (r fmtRequest) format(s *session, file string) (differs bool, list diag.List, err error) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return false, nil, err
+	}
+	name := strings.TrimPrefix(file, "./")
+	s.view().Sources(map[string][]byte{name: src})
+	out, list := hcl.Format(name, src)
+	if list.HasErrors() || bytes.Equal(src, out) {
+		return false, list, nil
+	}
+	if !r.Check {
+		if err := replaceFile(file, out); err != nil {
+			return false, list, fmt.Errorf("rewriting %s: %w: make its folder writable", name, err)
+		}
+	}
+	s.show(view.Formatted{File: name})
+	return true, list, nil
+}
+
+func studyFiles(dir string) ([]string, error) {
 	var out []string
 	for _, pattern := range []string{"*.hcl", "*.hclvars"} {
-		found, err := filepath.Glob(filepath.Join(g.dir, pattern))
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return nil, err
 		}
@@ -48,45 +100,12 @@ func (g *globals) studyFiles() ([]string, error) {
 	}
 	slices.Sort(out)
 	if len(out) == 0 {
-		return nil, fmt.Errorf("the folder %s holds no .hcl file", g.dir)
+		return nil, fmt.Errorf("the folder %s has no .hcl file", dir)
 	}
 	return out, nil
 }
 
-func (g *globals) format(files []string, check bool) error {
-	var found diag.List
-	changed := 0
-	for _, file := range files {
-		src, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(file, "./")
-		g.view().Sources(map[string][]byte{name: src})
-		out, diags := hcl.Format(name, src)
-		found = append(found, diags...)
-		if diags.HasErrors() || bytes.Equal(src, out) {
-			continue
-		}
-		changed++
-		if !check {
-			if err := replaceFile(file, out); err != nil {
-				return fmt.Errorf("rewriting %s: %w: make its folder writable", name, err)
-			}
-		}
-		g.view().Object(map[string]string{"type": "formatted", "file": name})
-		g.view().Text(name + "\n")
-	}
-	if err := found.Err(); err != nil {
-		return err
-	}
-	if check && changed > 0 {
-		return exitError{ExitPartial}
-	}
-	return nil
-}
-
-// replaceFile swaps a file's content in one step, keeping its mode.
+// replaceFile replaces a file's content atomically and keeps its mode.
 func replaceFile(name string, content []byte) error {
 	info, err := os.Stat(name)
 	if err != nil {

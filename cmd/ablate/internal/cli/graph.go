@@ -1,92 +1,67 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline/graph"
 )
 
-func (g *globals) graphCommand() *cobra.Command {
-	var dot bool
+func graphCommand(s *session) *cobra.Command {
+	var r graphRequest
 	c := &cobra.Command{
 		Use:   "graph",
-		Short: "Draw what depends on what, stage by stage",
-		Long: "graph prints the study's stages with the number of their instances and what each\n" +
-			"depends on, as text, or for Graphviz with --dot." + codes(""),
+		Short: "Show which stages depend on which",
+		Long: "graph prints the study's stages, the number of their instances and what each depends on, as\n" +
+			"text or, with --dot, for Graphviz." + exitCodes(""),
 		Example: "  ablate graph --dot | dot -Tsvg > study.svg",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			graph, err := g.loadStudy()
-			if err != nil {
-				return err
-			}
-			g.graph(newStageGraph(graph), dot)
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
 	}
-	c.Flags().BoolVar(&dot, "dot", false, "print Graphviz's language")
+	c.Flags().BoolVar(&r.Dot, "dot", false, "print Graphviz's language")
 	return c
 }
 
-// stageGraph is the graph with the instances of a stage folded into one node.
-type stageGraph struct {
-	stages []addr.Stage
-	counts map[addr.Stage]int
-	deps   map[addr.Stage][]addr.Stage
+// graphRequest asks for the graph of stages.
+type graphRequest struct{ Dot bool }
+
+func (r graphRequest) do(s *session) error {
+	linked, err := s.loadStudy()
+	if err != nil {
+		return err
+	}
+	stages := stagesOf(linked)
+	if r.Dot && !s.json {
+		s.view().Text(view.Dot(stages))
+		return nil
+	}
+	for _, e := range stages {
+		s.show(e)
+	}
+	return nil
 }
 
-func newStageGraph(graph *graph.Graph) stageGraph {
-	s := stageGraph{counts: make(map[addr.Stage]int), deps: make(map[addr.Stage][]addr.Stage)}
-	for _, a := range graph.Addresses() {
-		if s.counts[a.Stage] == 0 {
-			s.stages = append(s.stages, a.Stage)
+// stagesOf folds the instances of each stage into one node.
+func stagesOf(linked *graph.Graph) []view.Stage {
+	var out []view.Stage
+	index := make(map[addr.Stage]int)
+	for _, a := range linked.Addresses() {
+		i, known := index[a.Stage]
+		if !known {
+			i = len(out)
+			index[a.Stage] = i
+			out = append(out, view.Stage{Address: a.Stage.String()})
 		}
-		s.counts[a.Stage]++
+		out[i].Instances++
 	}
-	seen := make(map[[2]addr.Stage]bool)
-	for _, e := range graph.Edges() {
-		pair := [2]addr.Stage{e.From.Stage, e.To.Stage}
-		if !seen[pair] {
-			seen[pair] = true
-			s.deps[e.To.Stage] = append(s.deps[e.To.Stage], e.From.Stage)
-		}
-	}
-	return s
-}
-
-func (g *globals) graph(s stageGraph, dot bool) {
-	var b strings.Builder
-	if dot {
-		b.WriteString("digraph study {\n  rankdir = LR\n  node [shape = box]\n")
-	}
-	for _, stage := range s.stages {
-		var deps []string
-		for _, d := range s.deps[stage] {
-			deps = append(deps, d.String())
-			if dot {
-				fmt.Fprintf(&b, "  %q -> %q\n", d, stage)
-			}
-		}
-		g.view().Object(map[string]any{"type": "stage", "address": stage.String(), "instances": s.counts[stage], "needs": append([]string{}, deps...)})
-		label := stage.String()
-		if n := s.counts[stage]; n > 1 {
-			label += fmt.Sprintf(" ×%d", n)
-		}
-		switch {
-		case dot:
-			fmt.Fprintf(&b, "  %q [label = %q]\n", stage, label)
-		case len(deps) > 0:
-			fmt.Fprintf(&b, "%s\n  ← %s\n", label, strings.Join(deps, ", "))
-		default:
-			b.WriteString(label + "\n")
+	for _, e := range linked.Edges() {
+		stage, need := &out[index[e.To.Stage]], e.From.Stage.String()
+		if !slices.Contains(stage.Needs, need) {
+			stage.Needs = append(stage.Needs, need)
 		}
 	}
-	if dot {
-		b.WriteString("}\n")
-	}
-	g.view().Text(b.String())
+	return out
 }

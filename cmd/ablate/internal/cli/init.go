@@ -12,9 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache/fsys"
-	"ablate/hcl"
-	"ablate/hcl/diag"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
@@ -24,115 +22,50 @@ import (
 //go:embed starter.hcl
 var starter []byte
 
-func (g *globals) initCommand() *cobra.Command {
+func initCommand(s *session) *cobra.Command {
 	var upgrade bool
 	c := &cobra.Command{
 		Use:   "init [FOLDER]",
-		Short: "Write a small study that runs, or pin a study's remote sources",
-		Long: "init writes a study of two norms, two optimizers and two seeds, small enough to train\n" +
-			"in a minute or two on two cores. It overwrites nothing.\n\n" +
-			"init --upgrade fetches the remote sources of a study that is there, and writes what they\n" +
-			"are now into " + study.LockFile + ". Nothing else moves a pin." + codes(""),
+		Short: "Create a small study, or pin a study's remote sources",
+		Long: "init writes a study of two norms, two optimizers and two seeds that trains in a minute or two\n" +
+			"on two cores. It overwrites nothing.\n\n" +
+			"init --upgrade fetches the remote sources of an existing study and records their current\n" +
+			"revisions in " + study.LockFile + ". No other command changes a pin." + exitCodes(""),
 		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --upgrade --chdir my-study",
-		Args:    arguments(0, 1),
+		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if upgrade {
-				return g.upgrade(c.Context())
+				return upgradeRequest{}.do(c.Context(), s)
 			}
-			dir := g.dir
-			if len(args) == 1 {
-				dir = args[0]
-				if !filepath.IsAbs(dir) {
-					dir = filepath.Join(g.dir, dir)
-				}
+			r := initRequest{Folder: s.dir}
+			if len(args) == 1 && filepath.IsAbs(args[0]) {
+				r.Folder = args[0]
+			} else if len(args) == 1 {
+				r.Folder = filepath.Join(s.dir, args[0])
 			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return fmt.Errorf("making the folder: %w", err)
-			}
-			for _, f := range []struct {
-				name    string
-				content []byte
-			}{{"study.hcl", starter}, {".gitignore", []byte(".ablate/\n")}} {
-				if err := createFile(filepath.Join(dir, f.name), f.content); err != nil {
-					return err
-				}
-			}
-			g.view().Object(map[string]string{"type": "created", "folder": dir})
-			g.view().Text(fmt.Sprintf("Wrote %s. Train it on any text of 1 MB or more:\n\n    ablate run --chdir %s --var corpus=$PWD/FILE\n",
-				filepath.Join(dir, "study.hcl"), dir))
-			return nil
+			return r.do(s)
 		},
 	}
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "fetch and pin the study's remote sources")
 	return c
 }
 
-// upgrade pins what the study's remote sources are now.
-func (g *globals) upgrade(ctx context.Context) error {
-	loaded, err := g.loadStudy()
-	if err != nil {
-		return err
+// initRequest asks for a new study.
+type initRequest struct{ Folder string }
+
+func (r initRequest) do(s *session) error {
+	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
+		return fmt.Errorf("creating the folder: %w", err)
 	}
-	store, err := g.openStore()
-	if err != nil {
-		return err
-	}
-	lock, list := g.readLock() // damaged pins are written anew
-	if err := list.Err(); err != nil {
-		return err
-	}
-	sources := remoteSources(g.dir, lock, nil, store)
-	sources.Offline = g.offline
-	wanted := make(map[string]*study.Instance) // one that names it
-	for _, inst := range loaded.Study.Instances {
-		if r, ok := inst.Spec.(pipeline.RemoteReader); ok {
-			for _, s := range r.Remotes() {
-				wanted[s] = inst
-			}
-		}
-	}
-	var pins []study.Pin
-	for _, s := range slices.Sorted(maps.Keys(wanted)) {
-		pin, err := sources.Fetch(ctx, s)
-		var unfetched *source.FetchError
-		if errors.As(err, &unfetched) {
-			return graph.Place(wanted[s], unfetched.Diagnostics()).Err()
-		}
-		if err != nil {
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{"study.hcl", starter}, {".gitignore", []byte(".ablate/\n")}} {
+		if err := createFile(filepath.Join(r.Folder, f.name), f.content); err != nil {
 			return err
 		}
-		verb := "pinned"
-		if old, ok := sources.Pins[s]; ok && old == pin {
-			verb = "unchanged"
-		} else if ok {
-			verb = "moved"
-		}
-		g.view().Object(map[string]any{"type": "pin", "source": s, "url": pin.URL, "sha256": pin.SHA256, "size": pin.Size, "change": verb})
-		g.view().Text(fmt.Sprintf("%-9s %s  %d bytes  sha256:%s\n", verb, s, pin.Size, pin.SHA256))
-		pins = append(pins, pin)
 	}
-	if len(pins) == 0 {
-		g.view().Text("The study has no remote sources.\n")
-	}
-	if len(pins) == 0 && lock.Text == nil {
-		return nil
-	}
-	lock.Pins = pins
-	return g.writeLock(lock)
-}
-
-// readLock reads the study's lock, and lets diagnostics quote from it.
-func (g *globals) readLock() (hcl.Lock, diag.List) {
-	lock, list := hcl.ReadLock(g.dir)
-	g.view().Sources(map[string][]byte{study.LockFile: lock.Text})
-	return lock, list
-}
-
-func (g *globals) writeLock(lock hcl.Lock) error {
-	name := filepath.Join(g.dir, study.LockFile)
-	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
+	s.show(view.Created{Folder: r.Folder})
 	return nil
 }
 
@@ -140,14 +73,78 @@ func (g *globals) writeLock(lock hcl.Lock) error {
 func createFile(name string, content []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if os.IsExist(err) {
-		return fmt.Errorf("%s exists already, and init overwrites nothing: choose another folder", name)
+		return fmt.Errorf("%s already exists, and init overwrites nothing: choose another folder", name)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(content); err != nil {
-		f.Close()
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
+}
+
+// upgradeRequest asks to pin the study's remote sources to their current content.
+type upgradeRequest struct{}
+
+func (upgradeRequest) do(ctx context.Context, s *session) error {
+	linked, err := s.loadStudy()
+	if err != nil {
 		return err
 	}
-	return f.Close()
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	lock, list := s.readLock() // damaged pins are replaced
+	if err := list.Err(); err != nil {
+		return err
+	}
+	sources := remoteSources(s.dir, lock, nil, store)
+	sources.Offline = s.offline
+	users := remoteUsers(linked)
+	var pins []study.Pin
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		pin, err := sources.Fetch(ctx, name)
+		var failed *source.FetchError
+		if errors.As(err, &failed) {
+			return graph.Place(users[name], failed.Diagnostics()).Err()
+		}
+		if err != nil {
+			return err
+		}
+		old, known := sources.Pins[name]
+		s.show(view.Pin{Source: name, URL: pin.URL, SHA256: pin.SHA256, Size: pin.Size, Change: pinChange(old, pin, known)})
+		pins = append(pins, pin)
+	}
+	if len(pins) == 0 {
+		s.view().Text("The study has no remote sources.\n")
+	}
+	if len(pins) == 0 && lock.Text == nil {
+		return nil
+	}
+	lock.Pins = pins
+	return s.writeLock(lock)
+}
+
+func pinChange(old, now study.Pin, known bool) string {
+	switch {
+	case !known:
+		return "pinned"
+	case old == now:
+		return "unchanged"
+	}
+	return "moved"
+}
+
+// remoteUsers finds the remote sources of a study, each with an instance that reads
+// it.
+func remoteUsers(linked *graph.Graph) map[string]*study.Instance {
+	users := make(map[string]*study.Instance)
+	for _, inst := range linked.Study.Instances {
+		if r, ok := inst.Spec.(pipeline.RemoteReader); ok {
+			for _, name := range r.Remotes() {
+				users[name] = inst
+			}
+		}
+	}
+	return users
 }

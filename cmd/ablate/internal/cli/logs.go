@@ -12,69 +12,88 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/launch"
 )
 
-// followEvery is how often a followed log is looked at.
-const followEvery = 200 * time.Millisecond
+const (
+	followEvery = 200 * time.Millisecond // between two reads of a followed log
+	queueEvery  = 5 * time.Second        // between two queries of Slurm's queue
+)
 
-// queueEvery is how often Slurm's queue is asked about a followed log.
-const queueEvery = 5 * time.Second
-
-func (g *globals) logsCommand() *cobra.Command {
-	var follow bool
+func logsCommand(s *session) *cobra.Command {
+	var r logsRequest
 	c := &cobra.Command{
-		Use:   "logs ADDRESS",
+		Use:   "logs INSTANCE",
 		Short: "Print what an instance's process logged",
-		Long: "logs prints the log of the last time that the instance, as the study now stands, was\n" +
-			"computed on this store." + codes(""),
+		Long: "logs prints the log of the last time that the instance, as the study now describes it, was\n" +
+			"computed with this store." + exitCodes(""),
 		Example: "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
-		Args:    arguments(1, 1),
+		Args:    argsBetween(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, s, err := g.plannedStep(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if s.Key.IsZero() {
-				return fmt.Errorf("%s has no log yet: it %s", s.Address, s.Reason.Text)
-			}
-			f, err := os.Open(launch.Local{Logs: w.store.LogDir()}.LogPath(s.Key))
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s has no log: it was not computed on this store, or not in a process of its own", s.Address)
-			}
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			return g.copyLog(c.Context(), f, func() bool { return follow && g.computing(w, s.Key) })
+			r.Instance = args[0]
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on while the instance is being computed")
+	c.Flags().BoolVarP(&r.Follow, "follow", "f", false, "continue while the instance is being computed")
 	return c
 }
 
-// computing reports whether a process here or a job of Slurm's is at a key.
-func (g *globals) computing(w *workspace, k cache.Key) bool {
-	if w.store.Locked(k) {
-		return true
-	}
-	if time.Since(g.asked) >= queueEvery {
-		g.asked, g.jobs = time.Now(), g.live(w)
-	}
-	return g.jobs[k] != ""
+// logsRequest asks for the log of an instance.
+type logsRequest struct {
+	Instance string
+	Follow   bool
 }
 
-// copyLog prints a log, and what is added while more says so.
-func (g *globals) copyLog(ctx context.Context, f io.Reader, more func() bool) error {
+func (r logsRequest) do(ctx context.Context, s *session) error {
+	w, t, err := s.plannedTask(ctx, r.Instance)
+	if err != nil {
+		return err
+	}
+	if t.Key.IsZero() {
+		return fmt.Errorf("%s has no log yet: it %s", t.Address, t.Reason.Text)
+	}
+	f, err := os.Open(launch.Local{Logs: w.store.LogDir()}.LogPath(t.Key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no log: it was not computed with this store, or not in a process of its own", t.Address)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	watch := &keyWatch{w: w, key: t.Key}
+	return copyLog(ctx, s, f, func() bool { return r.Follow && watch.computing() })
+}
+
+// keyWatch observes whether a key is being computed.
+type keyWatch struct {
+	w       *workspace
+	key     cache.Key
+	queried time.Time // when Slurm's queue was last queried
+	queued  bool      // what it answered
+}
+
+// computing reports whether a process here or a Slurm job is computing the key.
+func (k *keyWatch) computing() bool {
+	if k.w.store.Locked(k.key) {
+		return true
+	}
+	if time.Since(k.queried) >= queueEvery {
+		k.queried, k.queued = time.Now(), k.w.liveJobs()[k.key] != ""
+	}
+	return k.queued
+}
+
+// copyLog prints a log, and what is added to it while more returns true.
+func copyLog(ctx context.Context, s *session, f io.Reader, more func() bool) error {
 	for {
-		again := more()
+		again := more() // before the read, so that the last lines are not missed
 		raw, err := io.ReadAll(f)
 		if err != nil {
 			return err
 		}
 		if len(raw) > 0 {
-			g.view().Object(map[string]string{"type": "log", "text": string(raw)})
-			g.view().Text(string(raw))
+			s.show(view.Log{Text: string(raw)})
 		}
 		if !again {
 			return nil

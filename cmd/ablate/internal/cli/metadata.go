@@ -6,71 +6,69 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/spec"
 	"ablate/pipeline"
 )
 
-func (g *globals) metadataCommand() *cobra.Command {
-	var markdown bool
+func metadataCommand(s *session) *cobra.Command {
+	var r metadataRequest
 	c := &cobra.Command{
 		Use:   "metadata",
-		Short: "Describe every kind of stage: fields, types, defaults",
-		Long: "metadata prints what stages there are and what each takes, for editors and for the\n" +
-			"reference." + codes(""),
+		Short: "Describe every kind of stage, or every event of --json",
+		Long: "metadata prints the kinds of stages with their fields, types and defaults, for editors and for the\n" +
+			"reference. With --events it prints what --json prints: every event with its fields." + exitCodes(""),
 		Example: "  ablate metadata --json",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if markdown {
-				g.view().Text(reference(g.app.Kinds))
-				return nil
-			}
-			for _, k := range g.app.Kinds {
-				o := describeKind(k)
-				g.view().Object(o)
-				g.view().Text(k.Block + " " + k.Type + "\n")
-			}
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
 	}
-	c.Flags().BoolVar(&markdown, "markdown", false, "print the language reference")
+	c.Flags().BoolVar(&r.Markdown, "markdown", false, "print a page of the reference")
+	c.Flags().BoolVar(&r.Events, "events", false, "describe the events of --json instead of stages")
 	return c
 }
 
-// kindInfo is a kind for programs.
-type kindInfo struct {
-	Type    string      `json:"type"`
-	Block   string      `json:"block"`
-	Kind    string      `json:"kind"`
-	Version int         `json:"version"`
-	Doc     string      `json:"doc"`
-	Fields  []fieldInfo `json:"fields"`
+// metadataRequest asks for a description of the language, or of the events.
+type metadataRequest struct{ Markdown, Events bool }
+
+func (r metadataRequest) do(s *session) error {
+	switch {
+	case r.Events && r.Markdown:
+		s.view().Text(view.SchemaMarkdown())
+	case r.Events:
+		for _, e := range view.Schema() {
+			s.show(e)
+		}
+	case r.Markdown:
+		s.view().Text(view.Reference(describeKinds(s.app.Kinds)))
+	default:
+		for _, k := range describeKinds(s.app.Kinds) {
+			s.show(k)
+		}
+	}
+	return nil
 }
 
-// fieldInfo is a field for programs and for the reference.
-type fieldInfo struct {
-	Name     string      `json:"name"`
-	Form     string      `json:"form"` // attribute, block, union, arm
-	Type     string      `json:"type,omitempty"`
-	Required bool        `json:"required,omitempty"`
-	Keyed    bool        `json:"keyed"`
-	Default  string      `json:"default,omitempty"`
-	Doc      string      `json:"doc"`
-	Fields   []fieldInfo `json:"fields,omitempty"`
+func describeKinds(kinds []pipeline.Kind) []view.Kind {
+	out := make([]view.Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = describeKind(k)
+	}
+	return out
 }
 
-func describeKind(k pipeline.Kind) kindInfo {
+func describeKind(k pipeline.Kind) view.Kind {
 	pristine := k.New()
 	if r, ok := pristine.(spec.Resolver); ok && k.Role == pipeline.Analysis {
 		r.Resolve()
 	}
-	return kindInfo{Type: "kind", Block: k.Block, Kind: k.Type, Version: k.Version, Doc: k.Doc,
+	return view.Kind{Block: k.Block, Name: k.Type, Version: k.Version, Doc: k.Doc,
 		Fields: describeFields(reflect.ValueOf(pristine).Elem())}
 }
 
-func describeFields(v reflect.Value) []fieldInfo {
-	var out []fieldInfo
+func describeFields(v reflect.Value) []view.Field {
+	var out []view.Field
 	for _, f := range spec.Of(v.Type()).Fields {
-		info := fieldInfo{Name: f.Name, Required: f.Required, Keyed: f.Keyed, Doc: f.Doc}
+		info := view.Field{Name: f.Name, Required: f.Required, Keyed: f.Keyed, Doc: f.Doc}
 		value := v.Field(f.Index)
 		switch f.Form {
 		case spec.Attribute:
@@ -82,7 +80,7 @@ func describeFields(v reflect.Value) []fieldInfo {
 		case spec.Union:
 			info.Form = "union"
 			for _, arm := range spec.Of(f.Elem()).Fields {
-				info.Fields = append(info.Fields, fieldInfo{Name: arm.Name, Form: "arm", Keyed: true, Doc: arm.Doc,
+				info.Fields = append(info.Fields, view.Field{Name: arm.Name, Form: "arm", Keyed: true, Doc: arm.Doc,
 					Fields: describeFields(spec.New(arm.Elem()).Elem())})
 			}
 		}
@@ -91,7 +89,7 @@ func describeFields(v reflect.Value) []fieldInfo {
 	return out
 }
 
-// blockValue is the block's default, or what writing it empty would give.
+// blockValue is the block's default, or what an empty block decodes to.
 func blockValue(f spec.Field, v reflect.Value) reflect.Value {
 	switch {
 	case v.Kind() == reflect.Struct:
@@ -102,7 +100,7 @@ func blockValue(f spec.Field, v reflect.Value) reflect.Value {
 	return spec.New(f.Elem()).Elem()
 }
 
-// defaultText renders a default as one would write it; "" for none.
+// defaultText renders a default as HCL; "" for none.
 func defaultText(f spec.Field, v reflect.Value) string {
 	if f.Required || v.Kind() == reflect.Pointer && v.IsNil() || f.Type == spec.RefType || f.Type == spec.RefsType || f.Type == spec.LevelsType {
 		return ""

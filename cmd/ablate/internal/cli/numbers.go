@@ -3,86 +3,134 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
 )
 
-// numbers lists the numbers of the plan's cached analyses, by name.
-func numbers(ctx context.Context, w *workspace, plan *planner.Plan) ([]answer.Number, error) {
+func exportNumbersCommand(s *session) *cobra.Command {
+	var r exportNumbersRequest
+	c := &cobra.Command{
+		Use:   "numbers",
+		Short: "Name every number of the analyses, for use in a paper",
+		Long: "numbers writes a file of named numbers. In LaTeX, \\input it and write \\ablate{NAME}, or\n" +
+			"\\ablate[3]{NAME} for another number of decimals; put a number that you type yourself into\n" +
+			"\\ablatenum{NAME}{0.659}. In Markdown, write [0.659](#ablate:NAME). ablate report --check then\n" +
+			"compares a paper with the study, and ablate show NAME shows where a number comes from." + exitCodes(""),
+		Example: "  ablate export numbers --format latex --to numbers.tex",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+	}
+	c.Flags().StringVar(&r.Format, "format", "latex", "latex or markdown")
+	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
+	return c
+}
+
+// exportNumbersRequest asks for a file of named numbers.
+type exportNumbersRequest struct{ Format, To string }
+
+func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
+	if err := oneOf("format", r.Format, "latex", "markdown"); err != nil {
+		return err
+	}
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := w.numbers(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errors.New("no analysis has numbers yet: run the study first")
+	}
+	text := answer.LaTeX(list)
+	if r.Format == "markdown" {
+		text = answer.Markdown(list)
+	}
+	if r.To == "" {
+		s.view().Text(text)
+		return nil
+	}
+	if err := os.WriteFile(r.To, []byte(text), 0o644); err != nil { //nolint:gosec // part of a paper
+		return err
+	}
+	s.show(view.Exported{File: r.To, Rows: len(list), Noun: "number"})
+	return nil
+}
+
+// numbers lists the numbers of the plan's cached analyses.
+func (w *workspace) numbers(ctx context.Context, plan *planner.Plan) ([]answer.Number, error) {
 	var out []answer.Number
-	for _, s := range plan.Tasks {
-		if _, has := s.Entry.Artifact(forms["json"]); s.Role != pipeline.Analysis || s.Status != planner.Hit || !has {
+	for _, t := range plan.Tasks {
+		if _, has := t.Entry.Artifact(artifactOf["json"]); t.Role != pipeline.Analysis || t.Status != planner.Hit || !has {
 			continue
 		}
-		r, err := readResult(ctx, w.store, s)
+		r, err := readResult(ctx, w.store, t)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, r.Numbers(s.Address, s.Key)...)
+		out = append(out, r.Numbers(t.Address, t.Key)...)
 	}
 	return out, nil
 }
 
-func (g *globals) exportNumbersCommand() *cobra.Command {
-	var format, to string
-	c := &cobra.Command{
-		Use:   "numbers",
-		Short: "Write every number of the analyses under a name that a paper can use",
-		Long: "numbers writes a file of names. In LaTeX, \\input it and write \\ablate{NAME}, or \\ablate[3]{NAME}\n" +
-			"with another number of decimals; a number typed by hand stands in \\ablatenum{NAME}{0.659}. In\n" +
-			"Markdown, a number is [0.659](#ablate:NAME). ablate report --check then compares a paper with\n" +
-			"the study. ablate show NAME says where a number comes from." + codes(""),
-		Example: "  ablate export numbers --format latex --to numbers.tex",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			write := map[string]func([]answer.Number) string{"latex": answer.LaTeX, "markdown": answer.Markdown}[format]
-			if write == nil {
-				return fmt.Errorf("--format: %q is none of latex, markdown", format)
-			}
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			list, err := numbers(c.Context(), w, plan)
-			if err != nil {
-				return err
-			}
-			if len(list) == 0 {
-				return fmt.Errorf("no analysis has numbers yet; run the study first")
-			}
-			text := write(list)
-			if to == "" {
-				g.view().Text(text)
-				return nil
-			}
-			if err := os.WriteFile(to, []byte(text), 0o644); err != nil { //nolint:gosec // a paper's file
-				return err
-			}
-			g.view().Object(map[string]any{"type": "exported", "file": to, "rows": len(list)})
-			g.view().Note("%s: %s.", to, count(len(list), "number"))
-			return nil
-		},
+// number describes one number and what it depends on.
+func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string) (view.Number, error) {
+	list, err := w.numbers(ctx, plan)
+	if err != nil {
+		return view.Number{}, err
 	}
-	c.Flags().StringVar(&format, "format", "latex", "latex or markdown")
-	c.Flags().StringVar(&to, "to", "", "the `file` to write; standard output without it")
-	return c
+	for _, n := range list {
+		if n.Name != name {
+			continue
+		}
+		e := view.Number{Name: n.Name, Value: n.Value, What: n.What, Address: n.Address.String(), Key: n.Key, Result: n.Result}
+		for _, d := range plan.Needs(plan.Task(n.Address)) {
+			e.RestsOn = append(e.RestsOn, view.KeyOf{Address: d.Address.String(), Key: d.Key})
+		}
+		return e, nil
+	}
+	return view.Number{}, fmt.Errorf("no analysis with a result has a number %s; ablate export numbers lists them", name)
 }
 
-// check compares the numbers that a paper prints with the study's.
-func (g *globals) check(ctx context.Context, files []string) error {
-	w, plan, err := g.planned(ctx)
+// readResult reads the result document of an analysis.
+func readResult(ctx context.Context, store cache.Store, t *planner.Task) (r answer.Result, err error) {
+	if err := t.Cached(); err != nil {
+		return r, err
+	}
+	a, ok := t.Entry.Artifact(artifactOf["json"])
+	if !ok {
+		return r, fmt.Errorf("%s has no numbers", t.Address)
+	}
+	raw, err := cache.ReadAll(ctx, store, a.Digest)
+	if err != nil {
+		return r, err
+	}
+	if r, err = answer.Parse(raw, a.Digest); err != nil {
+		return r, fmt.Errorf("reading the result of %s: %w", t.Address, err)
+	}
+	return r, nil
+}
+
+// checkRequest asks whether the numbers that a paper prints match the study's.
+type checkRequest struct{ Files []string }
+
+func (r checkRequest) do(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx)
 	if err != nil {
 		return err
 	}
-	list, err := numbers(ctx, w, plan)
+	list, err := w.numbers(ctx, plan)
 	if err != nil {
 		return err
 	}
@@ -91,66 +139,40 @@ func (g *globals) check(ctx context.Context, files []string) error {
 		byName[n.Name] = n
 	}
 	checked, wrong := 0, 0
-	for _, file := range files {
+	for _, file := range r.Files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
 		for _, m := range answer.Mentions(file, raw) {
 			checked++
-			n, known := byName[m.Name]
-			now, ok := "", m.Text == ""
-			if known && m.Text != "" {
-				now, ok = answer.Agrees(m.Text, n.Value)
-			}
-			if known && ok {
-				continue
-			}
-			wrong++
-			line := 1 + bytes.Count(raw[:m.Offset], []byte("\n"))
-			g.view().Object(map[string]any{"type": "mismatch", "file": file, "line": line, "name": m.Name, "printed": m.Text, "now": now, "known": known})
-			if known {
-				g.view().Text(fmt.Sprintf("%s:%d: %s is printed as %s and is %s now\n", file, line, m.Name, m.Text, now))
-			} else {
-				g.view().Text(fmt.Sprintf("%s:%d: the study has no number %s\n", file, line, m.Name))
+			if e, ok := checkMention(byName, m); !ok {
+				wrong++
+				e.File, e.Line = file, 1+bytes.Count(raw[:m.Offset], []byte("\n"))
+				s.show(e)
 			}
 		}
 	}
 	switch {
 	case wrong > 0:
-		return fmt.Errorf("%d of %d numbers no longer match the study", wrong, checked)
+		return fmt.Errorf("%d of %d numbers do not match the study", wrong, checked)
 	case checked == 0:
-		return fmt.Errorf("no number is named in %s; ablate export numbers says how", strings.Join(files, ", "))
+		return fmt.Errorf("no number is named in %s; see ablate export numbers --help", strings.Join(r.Files, ", "))
 	}
-	g.view().Object(map[string]any{"type": "checked", "numbers": checked})
-	g.view().Text(fmt.Sprintf("All %d numbers match the study.\n", checked))
+	s.show(view.Checked{Numbers: checked})
 	return nil
 }
 
-// showNumber says where a number comes from.
-func (g *globals) showNumber(ctx context.Context, w *workspace, plan *planner.Plan, name string) error {
-	list, err := numbers(ctx, w, plan)
-	if err != nil {
-		return err
+// checkMention compares one number of a paper with the study.
+func checkMention(byName map[string]answer.Number, m answer.Mention) (e view.Mismatch, ok bool) {
+	n, known := byName[m.Name]
+	e = view.Mismatch{Name: m.Name, Printed: m.Text, Known: known}
+	if !known {
+		return e, false
 	}
-	for _, n := range list {
-		if n.Name != name {
-			continue
-		}
-		o := map[string]any{"type": "number", "name": n.Name, "value": n.Value, "what": n.What, "address": n.Address.String(), "key": n.Key, "result": n.Result}
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s = %s\n  %s\n\n  from    %s\n  key     %s\n  result  %s\n  again   ablate run --target %s\n",
-			n.Name, strconv.FormatFloat(n.Value, 'g', -1, 64), n.What, n.Address, n.Key, n.Result, shellQuote(n.Address.String()))
-		b.WriteString("\nIt rests on\n\n")
-		var rests []map[string]any
-		for _, d := range plan.Needs(plan.Task(n.Address)) {
-			rests = append(rests, map[string]any{"address": d.Address.String(), "key": d.Key})
-			fmt.Fprintf(&b, "  %s  %s\n", d.Key.String()[:12], d.Address)
-		}
-		o["rests_on"] = rests
-		g.view().Object(o)
-		g.view().Text(b.String())
-		return nil
+	if m.Text == "" {
+		return e, true
 	}
-	return fmt.Errorf("no analysis with a result has a number %s; ablate export numbers lists them", name)
+	e.Now, ok = answer.Agrees(m.Text, n.Value)
+	return e, ok
 }

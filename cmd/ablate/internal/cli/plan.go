@@ -5,76 +5,93 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
-func (g *globals) planCommand() *cobra.Command {
-	var detailed, refresh bool
-	var out string
+func planCommand(s *session) *cobra.Command {
+	var r planRequest
 	c := &cobra.Command{
 		Use:   "plan",
-		Short: "Say what a run would do, and why",
-		Long: "plan resolves every instance against the store and says whether it is cached, would\n" +
-			"run, or waits for something whose content is not known yet, each with its reason.\n" +
-			"It changes nothing. --refresh first reads and tokenizes the data, and nothing else, so that\n" +
-			"the trials' keys are known; --out keeps the plan, for ablate run to carry out as it is." + codes("2 with --detailed-exitcode when there is work to do"),
+		Short: "Show what a run would do, and why",
+		Long: "plan resolves every instance against the store. It says whether the instance is cached, has to\n" +
+			"run, or is pending because something that it depends on has to run first, each with the reason.\n" +
+			"It changes nothing.\n\n" +
+			"--refresh first runs the data stages, and nothing else, so that the keys of all trials are\n" +
+			"known. --out saves the plan; ablate run FILE carries out exactly that plan." +
+			exitCodes("2 with --detailed-exitcode when there is work to do"),
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if refresh {
-				if err := g.refresh(c.Context()); err != nil {
-					return err
-				}
-			}
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			g.unknownExecutors(w.graph.Study)
-			g.view().Diagnostics(plan.Warnings)
-			g.view().PlanObjects(plan)
-			g.view().Text(g.view().Plan(plan))
-			if line := g.saved(plan.Savings(c.Context(), w.store)); line != "" {
-				g.view().Text(line + "\n")
-			}
-			if out != "" {
-				if err := g.savePlan(out, plan); err != nil {
-					return err
-				}
-			}
-			if err := w.fits(plan).Err(); err != nil {
-				return err
-			}
-			if detailed && !plan.Clean() {
-				return exitError{ExitChanges}
-			}
-			return nil
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there is work to do")
-	c.Flags().BoolVar(&refresh, "refresh", false, "run the data stages first")
-	c.Flags().StringVar(&out, "out", "", "keep the plan in a `file`")
-	g.targetFlag(c)
+	c.Flags().BoolVar(&r.Detailed, "detailed-exitcode", false, "exit with 2 when there is work to do")
+	c.Flags().BoolVar(&r.Refresh, "refresh", false, "run the data stages first")
+	c.Flags().StringVar(&r.Out, "out", "", "save the plan in a `file`")
+	targetFlag(c, &r.Targets)
 	return c
 }
 
-// refresh runs the data stages of the plan, on which all other keys rest.
-func (g *globals) refresh(ctx context.Context) error {
-	w, plan, err := g.planned(ctx)
+// planRequest asks what a run would do.
+type planRequest struct {
+	Targets  []string
+	Detailed bool
+	Refresh  bool
+	Out      string
+}
+
+func (r planRequest) do(ctx context.Context, s *session) error {
+	if r.Refresh {
+		if err := r.refresh(ctx, s); err != nil {
+			return err
+		}
+	}
+	w, plan, err := s.planned(ctx, r.Targets...)
+	if err != nil {
+		return err
+	}
+	s.warnUnknownExecutors(w.graph.Study)
+	s.view().Diagnostics(plan.Warnings)
+	s.view().PlanSteps(plan)
+	s.view().Text(s.view().Plan(plan))
+	w.showSavings(plan.Savings(ctx, w.store), false)
+	if r.Out != "" {
+		if err := savePlan(s, r.Out, r.Targets, plan); err != nil {
+			return err
+		}
+	}
+	if err := w.checkMemory(plan).Err(); err != nil {
+		return err
+	}
+	if r.Detailed && !plan.Clean() {
+		return exitError{ExitChanges}
+	}
+	return nil
+}
+
+// refresh runs the data stages of the plan, because all other keys depend on them.
+func (r planRequest) refresh(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx, r.Targets...)
 	if err != nil {
 		return err
 	}
 	data := make(map[addr.Instance]bool)
-	for _, s := range plan.Tasks {
-		data[s.Address] = s.Role == pipeline.Data
+	for _, t := range plan.Tasks {
+		data[t.Address] = t.Role == pipeline.Data
 	}
 	w.planner.Select = func(_ *planner.Planner, a addr.Instance) bool { return data[a] }
 	if plan, err = w.plan(ctx); err != nil {
 		return err
 	}
-	_, drain, err := g.carryOut(ctx, w, plan, 0, "none", false)
+	_, drain, err := w.carryOut(ctx, plan, runOptions{Progress: "none"})
 	drain()
 	return err
+}
+
+// showSavings reports the training time that the cache saves, if any.
+func (w *workspace) showSavings(of planner.Savings, beside bool) {
+	if of.Trials > 0 && of.Seconds > 0 {
+		w.session.show(view.Saved{Trials: of.Trials, Seconds: of.Seconds, Estimated: of.Estimated, Beside: beside})
+	}
 }

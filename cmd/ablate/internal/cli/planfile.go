@@ -8,29 +8,31 @@ import (
 	"path/filepath"
 	"strings"
 
+	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/pipeline/planner"
 )
 
 // planFormat is the version of saved plans.
 const planFormat = 1
 
-// planFile is a plan on disk: how it was asked for, and what it said.
+// planFile is a saved plan with the options that it was made with.
 type planFile struct {
 	Type    string              `json:"type"`
 	Format  int                 `json:"format"`
 	Dir     string              `json:"dir"`
-	Vars    []variableFlag      `json:"vars,omitempty"`
+	Vars    []hcl.Var           `json:"vars,omitempty"`
 	Targets []string            `json:"targets,omitempty"`
 	Steps   []planner.SavedTask `json:"steps"`
 }
 
 // savePlan writes a plan for a later run.
-func (g *globals) savePlan(name string, plan *planner.Plan) error {
-	dir, err := filepath.Abs(g.dir)
+func savePlan(s *session, name string, targets []string, plan *planner.Plan) error {
+	dir, err := filepath.Abs(s.dir)
 	if err != nil {
 		return fmt.Errorf("finding the study's folder: %w", err)
 	}
-	f := planFile{Type: "plan", Format: planFormat, Dir: dir, Vars: g.vars, Targets: g.targets, Steps: plan.Save()}
+	f := planFile{Type: "plan", Format: planFormat, Dir: dir, Vars: s.vars, Targets: targets, Steps: plan.Save()}
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
@@ -38,50 +40,55 @@ func (g *globals) savePlan(name string, plan *planner.Plan) error {
 	if err := os.WriteFile(name, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
-	g.view().Note("Saved the plan in %s. ablate run %s carries out exactly that, or nothing.", name, shellQuote(name))
+	s.view().Note("Saved the plan in %s. To carry it out:\n\n    ablate run %s\n", name, view.ShellQuote(name))
 	return nil
 }
 
-// openPlan takes over what a saved plan was asked with: its folder, unless one
-// is named, its variables and its targets.
-func (g *globals) openPlan(name string, moved bool) (*planFile, error) {
-	if len(g.vars)+len(g.targets) > 0 {
-		return nil, errors.New("a saved plan has its own variables and targets: leave out --var, --var-file and --target")
-	}
+// openPlan reads a saved plan.
+func openPlan(name string) (*planFile, error) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
 	var f planFile
 	if err := json.Unmarshal(raw, &f); err != nil || f.Type != "plan" {
-		return nil, fmt.Errorf("%s is no plan that ablate plan --out wrote", name)
+		return nil, fmt.Errorf("%s is not a plan: create one with ablate plan --out FILE", name)
 	}
 	if f.Format != planFormat {
-		return nil, fmt.Errorf("%s is a plan of format %d, and this program knows %d: plan again", name, f.Format, planFormat)
+		return nil, fmt.Errorf("%s has plan format %d, but this program reads format %d: create a new plan", name, f.Format, planFormat)
 	}
-	if !moved {
-		g.dir = f.Dir
-	}
-	g.vars, g.targets = f.Vars, f.Targets
 	return &f, nil
 }
 
-// check refuses to go on when an ingredient moved since a plan was saved.
+// use makes a session's options those of the plan. The folder stays where the user
+// chose one.
+func (f *planFile) use(s *session, folderChosen bool) error {
+	if len(s.vars) > 0 {
+		return errors.New("a saved plan has its own variables: leave out --var and --var-file")
+	}
+	if !folderChosen {
+		s.dir = f.Dir
+	}
+	s.vars = f.Vars
+	return nil
+}
+
+// check refuses a plan whose ingredients changed after the plan was saved.
 func (f *planFile) check(plan *planner.Plan) error {
-	moved := plan.Moved(f.Steps)
-	if len(moved) == 0 {
+	changed := plan.Moved(f.Steps)
+	if len(changed) == 0 {
 		return nil
 	}
-	const most = 5
+	const shown = 5
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s no longer what was planned:\n", counted(len(moved), "instance is", "instances are"))
-	for i, m := range moved {
-		if i == most {
-			fmt.Fprintf(&b, "\n    and %d more", len(moved)-most)
+	fmt.Fprintf(&b, "%s changed after the plan was saved:\n", view.Count(len(changed), "instance"))
+	for i, c := range changed {
+		if i == shown {
+			fmt.Fprintf(&b, "\n    and %d more", len(changed)-shown)
 			break
 		}
-		fmt.Fprintf(&b, "\n    %s: %s", m.Address, m.What)
+		fmt.Fprintf(&b, "\n    %s: %s", c.Address, c.What)
 	}
-	b.WriteString("\n\nNothing was run. Plan again, and look at what changed")
+	b.WriteString("\n\nNothing was run. Create a new plan and review the changes")
 	return errors.New(b.String())
 }

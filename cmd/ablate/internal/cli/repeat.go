@@ -13,75 +13,74 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/fsys"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
 
-// repeat computes a cached instance again, from its sources and in a store of
-// its own, and keeps beside the entry what differs: the noise floor of equal
-// trials. What a collection took from the store and comes out the same is put
-// back.
-func (g *globals) repeat(ctx context.Context, typed string, jobs int, mode string) error {
-	w, plan, err := g.planned(ctx)
+// repeatRequest asks to compute a cached instance again, from its sources and in a
+// store of its own, and to record beside the entry what differs. Artifacts that a
+// collection removed are put back where the repetition made the same bytes.
+type repeatRequest struct {
+	runOptions
+	Instance string
+}
+
+func (r repeatRequest) do(ctx context.Context, s *session) error {
+	w, t, err := s.plannedTask(ctx, r.Instance)
 	if err != nil {
 		return err
 	}
-	s, err := g.step(plan, typed)
-	if err != nil {
-		return err
-	}
-	if err := s.Cached(); err != nil {
+	if err := t.Cached(); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "ablate-repeat-")
 	if err != nil {
-		return fmt.Errorf("making a store for the repetition: %w", err)
+		return fmt.Errorf("creating a store for the repetition: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	scratch, err := cache.Open(fsys.NewOS(), dir)
 	if err != nil {
 		return err
 	}
-	again, err := g.runIn(ctx, w, scratch, s.Address, jobs, mode)
+	again, err := r.compute(ctx, w, scratch, t.Address)
 	if err != nil {
 		return err
 	}
-	e, err := compare(ctx, w.store, s, scratch, again)
+	e, err := compareResults(ctx, w.store, t, scratch, again)
 	if err != nil {
 		return err
 	}
-	if err := restore(ctx, w.store, s, scratch, again); err != nil {
-		return fmt.Errorf("bringing back what was collected: %w", err)
+	if err := restore(ctx, w.store, t, scratch, again); err != nil {
+		return fmt.Errorf("restoring collected artifacts: %w", err)
 	}
 	e.Executable, e.Host, e.Time = w.executable, action.ThisHost(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
-	if err := w.store.AddEvidence(s.Key, e); err != nil {
+	if err := w.store.AddEvidence(t.Key, e); err != nil {
 		return err
 	}
-	text, err := repeatText(w.store, s.Key)
+	text, err := repeatText(w.store, t.Key)
 	if err != nil {
 		return err
 	}
-	g.view().Object(map[string]any{"type": "repeated", "address": s.Address.String(), "key": s.Key, "evidence": e})
-	g.view().Text(fmt.Sprintf("%s\n  %s\n", s.Address, text))
+	s.show(view.Repeated{Address: t.Address.String(), Key: t.Key, Evidence: e, Text: text})
 	return nil
 }
 
-// runIn computes one instance and what it needs in another store.
-func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a addr.Instance, jobs int, mode string) (*planner.Task, error) {
-	p := &planner.Planner{
+// compute computes one instance, and what it depends on, in another store.
+func (r repeatRequest) compute(ctx context.Context, w *workspace, store *cache.Local, a addr.Instance) (*planner.Task, error) {
+	there := &workspace{session: w.session, graph: w.graph, store: store, memo: w.memo, executable: w.executable}
+	there.planner = &planner.Planner{
 		Graph: w.graph, Store: store, Memo: w.memo, Sources: w.planner.Sources, Frozen: w.planner.Frozen,
 		Select: func(_ *planner.Planner, x addr.Instance) bool { return x == a },
 	}
-	there := *w
-	there.planner, there.store = p, store
-	plan, err := p.Plan(ctx)
+	plan, err := there.planner.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown := g.view().NewProgress(mode, plan.CountTrials(planner.Run, planner.Pending))
-	runner, err := g.runnerIn(ctx, &there, store.Dir(), jobs, shown.Observe)
+	shown := w.session.view().NewProgress(r.Progress, plan.CountTrials(planner.Run, planner.Pending))
+	runner, err := there.runner(ctx, r.runOptions, shown.Observe)
 	if err != nil {
 		return nil, err
 	}
@@ -90,15 +89,15 @@ func (g *globals) runIn(ctx context.Context, w *workspace, store *cache.Local, a
 	return plan.Task(a), err
 }
 
-// restore puts artifacts that the store has lost back, where the repetition made
-// the same.
-func restore(ctx context.Context, store cache.Store, s *planner.Task, scratch cache.Store, again *planner.Task) error {
-	found, err := store.Lookup(ctx, s.Key)
+// restore puts artifacts that the store lost back, where the repetition made the
+// same bytes.
+func restore(ctx context.Context, store cache.Store, t *planner.Task, scratch cache.Store, again *planner.Task) error {
+	found, err := store.Lookup(ctx, t.Key)
 	if err != nil {
 		return err
 	}
 	for _, name := range found[0].Absent {
-		lost, _ := s.Entry.Artifact(name)
+		lost, _ := t.Entry.Artifact(name)
 		if a, ok := again.Entry.Artifact(name); !ok || a.Digest != lost.Digest {
 			continue
 		}
@@ -126,19 +125,19 @@ func copyBlob(ctx context.Context, to, from cache.Store, a cache.Artifact) error
 	return err
 }
 
-// compare finds what differs between an entry and its repetition.
-func compare(ctx context.Context, store cache.Store, s *planner.Task, scratch cache.Store, again *planner.Task) (cache.Evidence, error) {
+// compareResults finds what differs between an entry and its repetition.
+func compareResults(ctx context.Context, store cache.Store, t *planner.Task, scratch cache.Store, again *planner.Task) (cache.Evidence, error) {
 	e := cache.Evidence{}
-	if again.Key != s.Key {
-		return e, errors.New("the repetition came to another key: a source changed meanwhile; run the study first")
+	if again.Key != t.Key {
+		return e, errors.New("the repetition has another key, because a source changed meanwhile: run the study first")
 	}
-	for _, a := range s.Entry.Artifacts {
+	for _, a := range t.Entry.Artifacts {
 		if b, ok := again.Entry.Artifact(a.Name); !ok || a.Digest != b.Digest {
 			e.Differ = append(e.Differ, a.Name)
 		}
 	}
 	e.Equal = len(e.Differ) == 0
-	first, err1 := readMetrics(ctx, store, s)
+	first, err1 := readMetrics(ctx, store, t)
 	second, err2 := readMetrics(ctx, scratch, again)
 	if err := errors.Join(err1, err2); err != nil {
 		return e, err
@@ -147,7 +146,7 @@ func compare(ctx context.Context, store cache.Store, s *planner.Task, scratch ca
 	return e, nil
 }
 
-// repeatText says in one line what repetitions of a key found.
+// repeatText summarises the repetitions of a key; "" where there are none.
 func repeatText(store *cache.Local, k cache.Key) (string, error) {
 	list, err := store.Evidence(k)
 	if err != nil || len(list) == 0 {
@@ -164,18 +163,18 @@ func repeatText(store *cache.Local, k cache.Key) (string, error) {
 		}
 	}
 	if equal == len(list) {
-		return fmt.Sprintf("repeated %s, the same to the last bit", times(equal)), nil
+		return fmt.Sprintf("repeated %s, bit-identical", times(equal)), nil
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(largest)) {
 		if largest[name] > 0 {
-			parts = append(parts, fmt.Sprintf("%s by up to %.3g", name, largest[name]))
+			parts = append(parts, fmt.Sprintf("%s differs by up to %.3g", name, largest[name]))
 		}
 	}
 	if parts == nil {
-		parts = []string{"none of its metrics"}
+		parts = []string{"no metric differs"}
 	}
-	return fmt.Sprintf("repeated %s, the same to the last bit in %d; %s", times(len(list)), equal, strings.Join(parts, ", ")), nil
+	return fmt.Sprintf("repeated %s, bit-identical in %d; %s", times(len(list)), equal, strings.Join(parts, ", ")), nil
 }
 
 func times(n int) string {

@@ -12,232 +12,215 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
-	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/diag"
-	"ablate/hcl/study"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
-	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
-func (g *globals) runCommand() *cobra.Command {
-	var jobs int
-	var detach bool
-	var progress, repeat string
+func runCommand(s *session) *cobra.Command {
+	var r runRequest
 	c := &cobra.Command{
 		Use:   "run [PLAN]",
 		Short: "Train what is not cached, and print the analyses",
-		Long: "run shows the plan, computes what is not cached, each trial in a process of its own,\n" +
-			"and prints the tables of the analyses. The first Ctrl-C stops cleanly, the second at\n" +
-			"once; nothing that is finished is lost. PLAN is a file of ablate plan --out: the run does what\n" +
-			"it says, or nothing when an ingredient moved since. --repeat computes an instance that is cached once more,\n" +
-			"from its sources, and says what differs: the noise of equal trials.\n\n" +
-			"--detach submits what Slurm is to compute and leaves: ablate status shows the jobs, and the next\n" +
-			"run adopts them. What runs on this machine is waited for." +
-			codes("3 with --keep-going or --partial when something failed or is missing"),
+		Long: "run shows the plan, computes what is not cached, each trial in a process of its own, and prints\n" +
+			"the tables of the analyses. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
+			"results are kept either way.\n\n" +
+			"PLAN is a file that ablate plan --out wrote. The run carries out exactly that plan, and refuses\n" +
+			"if an ingredient changed since.\n\n" +
+			"--repeat computes a cached instance again from its sources, without touching the stored result,\n" +
+			"and reports what differs: the noise between equal trials.\n\n" +
+			"--detach submits Slurm jobs and exits. ablate status shows them, and the next run collects their\n" +
+			"results. Instances that run on this machine are waited for." +
+			exitCodes("3 with --keep-going or --partial when something failed or is missing"),
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
-		Args:    arguments(0, 1),
+		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			switch {
-			case jobs < 0:
-				return fmt.Errorf("--jobs: %d is not a number of actions", jobs)
-			case progress != "auto" && progress != "plain" && progress != "none":
-				return fmt.Errorf("--progress: %q is none of auto, plain, none", progress)
-			}
-			if repeat != "" {
-				if detach {
-					return errors.New("--detach does not go with --repeat, which compares when it is done")
-				}
-				return g.repeat(c.Context(), repeat, jobs, progress)
-			}
-			var saved *planFile
 			if len(args) > 0 {
-				var err error
-				if saved, err = g.openPlan(args[0], c.Flags().Changed("chdir")); err != nil {
-					return err
-				}
+				r.PlanFile = args[0]
 			}
-			return g.run(c.Context(), saved, jobs, progress, detach)
+			r.FolderChosen = c.Flags().Changed("chdir")
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().IntVar(&jobs, "jobs", 0, "actions at once on this machine; 0 means one for each core")
-	c.Flags().BoolVar(&detach, "detach", false, "leave trials to their Slurm jobs once they are submitted")
-	c.Flags().BoolVar(&g.keepGoing, "keep-going", false, "after a failure, run what does not depend on it")
-	c.Flags().BoolVar(&g.trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
-	c.Flags().BoolVar(&g.partial, "partial", false, "as --keep-going, and let analyses answer from the trials that have a result")
-	c.Flags().StringVar(&progress, "progress", "auto", "auto, plain or none")
-	c.Flags().StringVar(&repeat, "repeat", "", "compute a cached instance again beside the store and keep what differs: an `address`")
-	g.targetFlag(c)
+	f := c.Flags()
+	f.IntVar(&r.Jobs, "jobs", 0, "number of actions at a time on this machine; 0 means one per core")
+	f.BoolVar(&r.Detach, "detach", false, "submit Slurm jobs and do not wait for them")
+	f.BoolVar(&r.KeepGoing, "keep-going", false, "after a failure, run everything that does not depend on it")
+	f.BoolVar(&r.Trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
+	f.BoolVar(&r.Partial, "partial", false, "imply --keep-going, and let analyses answer from the trials that have a result")
+	f.StringVar(&r.Progress, "progress", "auto", "auto, plain or none")
+	f.StringVar(&r.Repeat, "repeat", "", "compute a cached `instance` again and report what differs")
+	targetFlag(c, &r.Targets)
 	return c
 }
 
-func (g *globals) run(ctx context.Context, saved *planFile, jobs int, mode string, detach bool) error {
-	started := time.Now()
-	w, plan, err := g.planned(ctx)
+// runOptions say how a plan is carried out.
+type runOptions struct {
+	Jobs      int
+	Detach    bool
+	KeepGoing bool
+	Trace     bool
+	Progress  string
+}
+
+// runRequest asks to carry out a plan.
+type runRequest struct {
+	runOptions
+	Targets      []string
+	Partial      bool
+	Repeat       string
+	PlanFile     string
+	FolderChosen bool // by --chdir, which wins over the folder of PlanFile
+}
+
+// check refuses options that contradict each other.
+func (r runRequest) check(s *session) error {
+	switch {
+	case r.Jobs < 0:
+		return fmt.Errorf("--jobs: must be 0 or more, not %d", r.Jobs)
+	case r.Repeat != "" && r.Detach:
+		return errors.New("--detach cannot be combined with --repeat, which compares results at the end")
+	case r.PlanFile != "" && len(r.Targets) > 0:
+		return errors.New("a saved plan has its own targets: leave out --target")
+	}
+	return oneOf("progress", r.Progress, "auto", "plain", "none")
+}
+
+func (r runRequest) do(ctx context.Context, s *session) error {
+	if err := r.check(s); err != nil {
+		return err
+	}
+	r.KeepGoing = r.KeepGoing || r.Partial
+	if r.Repeat != "" {
+		return repeatRequest{Instance: r.Repeat, runOptions: r.runOptions}.do(ctx, s)
+	}
+	w, plan, err := r.plan(ctx, s)
 	if err != nil {
 		return err
 	}
-	if saved != nil {
-		if err := saved.check(plan); err != nil {
-			return err
+	return r.outcome(ctx, r.run(ctx, w, plan))
+}
+
+// outcome maps failures that the user allowed for to exit code 3.
+func (r runRequest) outcome(ctx context.Context, err error) error {
+	var failed *run.FailedError
+	if r.KeepGoing && ctx.Err() == nil && errors.As(err, &failed) {
+		return exitError{ExitPartial}
+	}
+	return err
+}
+
+// plan plans the study, or checks that a saved plan still holds.
+func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.Plan, error) {
+	targets := r.Targets
+	var saved *planFile
+	if r.PlanFile != "" {
+		var err error
+		if saved, err = openPlan(r.PlanFile); err != nil {
+			return nil, nil, err
 		}
+		if err := saved.use(s, r.FolderChosen); err != nil {
+			return nil, nil, err
+		}
+		targets = saved.Targets
 	}
-	if plan, err = g.freeze(ctx, w, plan); err != nil {
+	w, plan, err := s.planned(ctx, targets...)
+	if err == nil && saved != nil {
+		err = saved.check(plan)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err = w.freeze(ctx, plan)
+	return w, plan, err
+}
+
+// run carries out a plan and shows the analyses.
+func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) error {
+	started := time.Now()
+	s := w.session
+	s.view().Diagnostics(plan.Warnings)
+	s.view().PlanSteps(plan)
+	if !s.json && !plan.Clean() && r.Progress != "none" {
+		s.view().Note("%s", s.view().Plan(plan))
+	}
+	if err := w.checkMemory(plan).Err(); err != nil {
 		return err
 	}
-	g.view().Diagnostics(plan.Warnings)
-	g.view().PlanObjects(plan)
-	if !g.json && !plan.Clean() && mode != "none" {
-		g.view().Note("%s", g.view().Plan(plan))
-	}
-	if err := w.fits(plan).Err(); err != nil {
-		return err
-	}
-	spared := plan.Savings(ctx, w.store)
-	summary, drain, err := g.carryOut(ctx, w, plan, jobs, mode, detach)
-	defer drain() // once the user has the answer
+	savings := plan.Savings(ctx, w.store)
+	summary, drain, err := w.carryOut(ctx, plan, r.runOptions)
+	defer drain() // after the user has the answer
 	if errors.Is(err, run.ErrLeft) {
 		err = nil
 	}
 	var failed *run.FailedError
 	switch {
 	case err == nil && len(summary.Left) == 0:
-		err = g.showAnalyses(ctx, w, plan)
-	case g.partial && errors.As(err, &failed):
-		err = g.answerPartially(ctx, w)
+		err = w.showAnalyses(ctx, plan)
+	case r.Partial && errors.As(err, &failed):
+		err = w.showPartialAnalyses(ctx)
 	}
-	g.view().Object(struct {
-		Type string `json:"type"`
-		run.Summary
-	}{"summary", summary})
-	if !g.json {
-		g.view().Note("%s", summaryLine(summary, time.Since(started)))
-	}
-	if line := g.saved(spared); line != "" {
-		g.view().Note("%s", line)
-	}
+	s.show(view.SummaryOf(summary, time.Since(started)))
+	w.showSavings(savings, true)
 	return err
 }
 
-// carryOut runs a plan, having written down what it needs. What it makes is sent
-// to the remote meanwhile; drain waits for the rest.
-func (g *globals) carryOut(ctx context.Context, w *workspace, plan *planner.Plan, jobs int, mode string, detach bool) (summary run.Summary, drain func(), err error) {
-	drain = func() {}
-	if err := w.recordRoot(plan); err != nil {
-		return summary, drain, err
-	}
-	trials := plan.CountTrials(planner.Run, planner.Resume, planner.Pending)
-	shown := g.view().NewProgress(mode, trials)
-	var pulled pulls
-	runner, err := g.runner(ctx, w, jobs, pulled.watch(plan, shown.Observe))
-	if err != nil {
-		return summary, drain, err
-	}
-	var cluster *launch.Cluster
-	if runner.Executors, cluster, err = g.executors(w, detach); err != nil {
-		return summary, drain, err
-	}
-	if detach {
-		if err := checkDetach(runner.Executors); err != nil {
-			return summary, drain, err
-		}
-	}
-	var outage remote.Outage
-	if drain, err = g.pushing(ctx, w, runner, &outage); err != nil {
-		return summary, drain, err
-	}
-	if w.remote != nil {
-		w.planner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
-	}
-	summary, failure := runner.Run(ctx, plan)
-	shown.Close()
-	g.view().Diagnostics(w.refused.warnings())
-	if err := outage.Err(); err != nil {
-		g.view().Diagnostics(diag.Warningf(nil, "The remote failed", "%v. From then on the run went on without it.", err))
-	}
-	if cluster != nil && cluster.Left() > 0 {
-		g.view().Note("%s in Slurm without this process. See them with ablate status, collect them with ablate run.", counted(cluster.Left(), "trial goes on", "trials go on"))
-	}
-	pulled.tell(ctx, g, w)
-	return summary, drain, errors.Join(failure, w.recordRoot(plan), w.save()) // once more: keys became known on the way
-}
-
-// answerPartially shows what the analyses say about the trials there are.
-func (g *globals) answerPartially(ctx context.Context, w *workspace) error {
-	plan, err := g.answer(ctx, w)
+// showPartialAnalyses shows what the analyses say about the trials that have a
+// result.
+func (w *workspace) showPartialAnalyses(ctx context.Context) error {
+	plan, err := w.answerPartially(ctx)
 	if err != nil {
 		return err
 	}
-	return cmp.Or(g.showAnalyses(ctx, w, plan), error(exitError{ExitPartial}))
+	return cmp.Or(w.showAnalyses(ctx, plan), error(exitError{ExitPartial}))
 }
 
-// freeze writes down the declared contrasts that a study wants frozen before
-// the first trial runs, and plans again with them.
-func (g *globals) freeze(ctx context.Context, w *workspace, plan *planner.Plan) (*planner.Plan, error) {
+// showAnalyses prints the table of every analysis of the plan.
+func (w *workspace) showAnalyses(ctx context.Context, plan *planner.Plan) error {
+	for _, t := range plan.Tasks {
+		if t.Role != pipeline.Analysis || t.Status != planner.Hit {
+			continue
+		}
+		e, err := w.analysis(ctx, t, "text")
+		if err != nil {
+			return err
+		}
+		w.session.show(e)
+	}
+	return nil
+}
+
+// freeze writes the declared contrasts that a study wants frozen into its lock file,
+// before the first trial runs, and plans again with them.
+func (w *workspace) freeze(ctx context.Context, plan *planner.Plan) (*planner.Plan, error) {
 	frozen := w.planner.Freeze(plan, time.Now())
 	if len(frozen) == 0 {
 		return plan, nil
 	}
-	lock, list := g.readLock()
+	lock, list := w.session.readLock()
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
 	lock.Frozen = append(lock.Frozen, frozen...)
-	if err := g.writeLock(lock); err != nil {
+	if err := w.session.writeLock(lock); err != nil {
 		return nil, err
 	}
 	for _, z := range frozen {
 		w.planner.Frozen[z.Address] = z
-		g.view().Object(map[string]any{"type": "frozen", "address": z.Address, "known": z.Known, "trials": z.Trials})
-		g.view().Note("Froze %s of %s in %s; %d of %d trials had a result by now. Commit it.",
-			count(len(z.Contrasts), "contrast"), z.Address, study.LockFile, z.Known, z.Trials)
+		w.session.show(view.Frozen{Address: z.Address, Known: z.Known, Trials: z.Trials, Contrasts: len(z.Contrasts)})
 	}
 	return w.plan(ctx)
 }
 
-// pushing sends what a run makes to the remote, in the background. The function
-// it returns waits for that, unless the user interrupts it then, and reports what
-// could not be sent: that is no failure of the run, whose results are here.
-func (g *globals) pushing(ctx context.Context, w *workspace, runner *run.Runner, outage *remote.Outage) (drain func(), err error) {
-	c, err := g.config()
-	if err != nil || w.remote == nil || !c.Remote.Push {
-		return func() {}, err
-	}
-	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := remote.NewPusher(sending, w.store, w.remote, outage)
-	runner.Published = p.Add
-	return func() {
-		defer stop()
-		if ctx.Err() == nil {
-			defer context.AfterFunc(ctx, stop)()
-		}
-		const silent = 2 * time.Second
-		defer time.AfterFunc(silent, func() {
-			g.view().Note("Results are still being sent to %s. Interrupt this to leave it to ablate cache push.", w.remote)
-		}).Stop()
-		pushed, moved, failed := p.Close()
-		g.view().Object(map[string]any{"type": "pushed", "remote": w.remote.URL(), "entries": pushed, "blobs": moved.Blobs, "bytes": moved.Bytes, "failed": len(failed)})
-		if pushed > 0 {
-			g.view().Note("Pushed %s (%s) to %s.", counted(pushed, "entry", "entries"), size(moved.Bytes), w.remote)
-		}
-		if len(failed) > 0 {
-			g.view().Note("%s not pushed: %v\nThey are in the local store; send them with ablate cache push.",
-				counted(len(failed), "entry was", "entries were"), failed[0])
-		}
-	}, nil
-}
-
-// recordRoot writes down what the run needs before it starts, so that nothing
-// of it can be collected meanwhile. A run of a part of the study gives up
-// nothing of the rest.
+// recordRoot records in the store what the run needs before it starts, so that
+// nothing of it is collected meanwhile. A run of a part of the study keeps what the
+// last run recorded for the rest.
 func (w *workspace) recordRoot(plan *planner.Plan) error {
 	root := cache.Root{Study: w.graph.Study.Name, Dir: w.graph.Study.Dir, Time: time.Now().UTC()}
-	for _, s := range plan.Tasks {
-		if !s.Key.IsZero() {
-			root.Keys = append(root.Keys, s.Key)
+	for _, t := range plan.Tasks {
+		if !t.Key.IsZero() {
+			root.Keys = append(root.Keys, t.Key)
 		}
 	}
 	if w.planner.Select != nil {
@@ -250,66 +233,4 @@ func (w *workspace) recordRoot(plan *planner.Plan) error {
 		root.Keys = slices.Compact(root.Keys)
 	}
 	return w.store.PutRoot(root)
-}
-
-func (g *globals) runner(ctx context.Context, w *workspace, jobs int, observe func(run.Event)) (*run.Runner, error) {
-	dir, err := g.storeDir()
-	if err != nil {
-		return nil, err
-	}
-	return g.runnerIn(ctx, w, dir, jobs, observe)
-}
-
-// runnerIn makes a runner whose children use the store in a folder.
-func (g *globals) runnerIn(ctx context.Context, w *workspace, dir string, jobs int, observe func(run.Event)) (*run.Runner, error) {
-	program, err := executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding the running program: %w", err)
-	}
-	log, err := g.logger(g.app.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	return &run.Runner{
-		Planner: w.planner, Host: action.ThisHost(w.executable), Log: log,
-		Jobs: jobs, Trace: g.trace, KeepGoing: g.keepGoing || g.partial, Observe: observe,
-		Launcher: launch.Local{
-			Command: []string{program, "exec"}, Logs: w.store.LogDir(),
-			Environ: append(g.app.Environ, "ABLATE_CACHE_DIR="+dir), Machine: g.machine(ctx, w), Idle: &g.idle,
-		},
-	}, nil
-}
-
-// showAnalyses prints the table of every analysis of the plan.
-func (g *globals) showAnalyses(ctx context.Context, w *workspace, plan *planner.Plan) error {
-	for _, s := range plan.Tasks {
-		if s.Role != pipeline.Analysis || s.Status != planner.Hit {
-			continue
-		}
-		if err := g.showAnalysis(ctx, w, s, "text"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func summaryLine(s run.Summary, elapsed time.Duration) string {
-	cached := fmt.Sprintf("%d cached", s.Trials.Hit)
-	if n := run.Total(s.Pulled); n > 0 {
-		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", count(n, "instance"), s.Trials.Pulled)
-	}
-	line := fmt.Sprintf("%s trained, %s, in %s.", count(s.Trials.Ran, "trial"), cached, view.Duration(elapsed))
-	if n := run.Total(s.Failed); n > 0 {
-		line = fmt.Sprintf("%s failed, %s not run because of that. %s", count(n, "instance"), count(run.Total(s.Skipped), "instance"), line)
-	}
-	return line
-}
-
-func count(n int, noun string) string { return counted(n, noun, noun+"s") }
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,183 +11,187 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
 
-// forms are the renderings of an analysis, and the artifacts that hold them.
-var forms = map[string]string{"text": "table", "markdown": "markdown", "csv": "csv", "json": "result"}
+// artifactOf names the artifact that holds each rendering of an analysis.
+var artifactOf = map[string]string{"text": "table", "markdown": "markdown", "csv": "csv", "json": "result"}
 
-func (g *globals) showCommand() *cobra.Command {
-	var format string
+func showCommand(s *session) *cobra.Command {
+	var r showRequest
 	c := &cobra.Command{
-		Use:   "show [ADDRESS|NUMBER]",
-		Short: "Show an instance: an analysis's table, a trial's spec and numbers",
-		Long: "show lists the study's instances with their state. With an address it shows one: the\n" +
-			"table of an analysis, or spec, key, artifacts and last metrics of any other. A number of an\n" +
-			"analysis, as ablate export numbers names it, is shown with where it comes from." + codes("3 with --partial when trials are missing"),
+		Use:   "show [INSTANCE|NUMBER]",
+		Short: "Show an analysis's table, or an instance's spec and results",
+		Long: "show lists the study's instances with their state. Given an instance, it shows the table of an\n" +
+			"analysis, or the spec, key, artifacts and last metrics of any other. Given a number, as ablate\n" +
+			"export numbers names it, it shows the value and what it depends on." + exitCodes("3 with --partial when trials are missing"),
 		Example: "  ablate show analysis.factorial.coupling --format markdown",
-		Args:    arguments(0, 1),
+		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if forms[format] == "" {
-				return fmt.Errorf("--format: %q is none of %s", format, strings.Join(slices.Sorted(maps.Keys(forms)), ", "))
+			if len(args) > 0 {
+				r.What = args[0]
 			}
-			w, plan, err := g.answered(c.Context())
-			if err != nil {
-				return err
-			}
-			if len(args) == 0 {
-				return g.list(plan)
-			}
-			if strings.Contains(args[0], "/") && !strings.Contains(args[0], "[") {
-				return g.showNumber(c.Context(), w, plan, args[0])
-			}
-			s, err := g.step(plan, args[0])
-			if err != nil {
-				return err
-			}
-			return cmp.Or(g.show(c.Context(), w, s, format), partial(s))
+			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "text", "of an analysis: text, markdown, csv or json")
-	g.partialFlag(c)
+	c.Flags().StringVar(&r.Format, "format", "text", "of an analysis: text, markdown, csv or json")
+	partialFlag(c, &r.Partial)
 	return c
 }
 
-func (g *globals) list(plan *planner.Plan) error {
-	g.view().PlanObjects(plan)
-	for _, s := range plan.Tasks {
-		g.view().Text(fmt.Sprintf("%-8s %s\n", s.Status, s.Address))
-	}
-	return nil
+// showRequest asks for the list of instances, one instance or one number.
+type showRequest struct {
+	What    string // "" means the list
+	Format  string
+	Partial bool
 }
 
-func (g *globals) show(ctx context.Context, w *workspace, s *planner.Task, format string) error {
-	if s.Role == pipeline.Analysis {
-		return g.showAnalysis(ctx, w, s, format)
+func (r showRequest) do(ctx context.Context, s *session) error {
+	if err := oneOf("format", r.Format, "text", "markdown", "csv", "json"); err != nil {
+		return err
 	}
-	inst := w.graph.Instance(s.Address)
-	spec, err := view.SpecText(inst.Spec)
+	w, plan, err := s.plannedAnswers(ctx, r.Partial)
 	if err != nil {
 		return err
 	}
-	ingredients, notes, err := s.Describe()
-	if err != nil {
-		return err
-	}
-	o := map[string]any{
-		"type": "instance", "address": s.Address.String(), "label": inst.Label, "action": s.Status,
-		"file": inst.Range.Filename, "line": inst.Range.Start.Line, "spec": inst.Spec, "notes": notes,
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", s.Address, inst.Label, inst.Range, s.Status, s.Reason.Text)
-	if !s.Key.IsZero() {
-		o["key"], o["ingredients"] = s.Key, ingredients
-		fmt.Fprintf(&b, "  key %s\n", s.Key)
-	}
-	if spec != "" {
-		fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(strings.TrimSuffix(spec, "\n"), "\n", "\n  "))
-	}
-	if w, ok := s.Work(); ok {
-		o["work"] = w
-		fmt.Fprintf(&b, "\nSize\n\n  %s parameters, %s FLOP a token (forward and backward), %s tokens: %s FLOP\n",
-			view.Quantity(float64(w.Parameters)), view.Quantity(w.FLOPsPerToken), view.Quantity(float64(w.Tokens)), view.Quantity(w.FLOPs()))
-		m := w.Memory
-		fmt.Fprintf(&b, "  memory: about %sB; %sB parameters, %sB optimizer, %sB gradients, and by estimate %sB logits and %sB activations, then %sB in the update\n",
-			view.Quantity(float64(m.Total())), view.Quantity(float64(m.Parameters)), view.Quantity(float64(m.State)),
-			view.Quantity(float64(m.Gradients)), view.Quantity(float64(m.Logits)), view.Quantity(float64(m.Activations)), view.Quantity(float64(m.Update)))
-	}
-	if code := ingredients.At("code"); !code.IsZero() && len(code.Keys()) > 0 {
-		b.WriteString("\nFingerprints\n\n")
-		for _, name := range code.Keys() {
-			text, _ := code.At(name).Text()
-			fmt.Fprintf(&b, "  %-10s %s\n", name, text)
+	if r.What == "" {
+		for _, t := range plan.Tasks {
+			s.show(view.PlanStepOf(t))
 		}
+		return nil
 	}
-	if s.Status == planner.Hit {
-		if err := g.showEntry(ctx, w, s, &b, o); err != nil {
+	if isNumberName(r.What) {
+		e, err := w.number(ctx, plan, r.What)
+		if err != nil {
 			return err
 		}
+		s.show(e)
+		return nil
 	}
-	g.view().Object(o)
-	g.view().Text(b.String())
-	return nil
-}
-
-// showEntry adds what an entry holds and who made it.
-func (g *globals) showEntry(ctx context.Context, w *workspace, s *planner.Task, b *strings.Builder, o map[string]any) error {
-	o["artifacts"] = s.Entry.Artifacts
-	b.WriteString("\nArtifacts\n\n")
-	for _, a := range s.Entry.Artifacts {
-		fmt.Fprintf(b, "  %-12s %12d bytes  %s\n", a.Name, a.Size, a.Digest)
-	}
-	p, err := provenance(ctx, w.store, s)
+	t, err := findTask(plan, r.What)
 	if err != nil {
 		return err
 	}
-	o["provenance"] = p
-	fmt.Fprintf(b, "\nComputed in %.1f s on %s, %s", p.Seconds, p.Host.Name, p.Finished.Format("2006-01-02 15:04:05 MST"))
-	if p.Class != "" {
-		fmt.Fprintf(b, "\nNumerics class: %s", p.Class)
-	}
-	b.WriteString("\n")
-	repeats, err := repeatText(w.store, s.Key)
+	e, err := r.event(ctx, w, t)
 	if err != nil {
 		return err
 	}
-	if repeats != "" {
-		o["repeats"] = repeats
-		fmt.Fprintf(b, "Noise floor: %s\n", repeats)
-	}
-	return g.showMetrics(ctx, w, s, b, o)
+	s.show(e)
+	return partialOutcome(t)
 }
 
-// showMetrics adds the last value of each of a trial's metrics.
-func (g *globals) showMetrics(ctx context.Context, w *workspace, s *planner.Task, b *strings.Builder, o map[string]any) error {
-	rows, err := readMetrics(ctx, w.store, s)
-	if err != nil || rows == nil {
-		return err
+// isNumberName tells the name of a number, which has slashes, from an address.
+func isNumberName(s string) bool { return strings.Contains(s, "/") && !strings.Contains(s, "[") }
+
+func (r showRequest) event(ctx context.Context, w *workspace, t *planner.Task) (view.Event, error) {
+	if t.Role == pipeline.Analysis {
+		return w.analysis(ctx, t, r.Format)
 	}
-	last := record.Last(rows)
-	o["metrics"] = last
-	b.WriteString("\nLast metrics\n\n")
-	for _, name := range slices.Sorted(maps.Keys(last)) {
-		fmt.Fprintf(b, "  %-12s %g\n", name, last[name])
-	}
-	return nil
+	return w.instance(ctx, t)
 }
 
-// showAnalysis prints an analysis in one of its forms.
-func (g *globals) showAnalysis(ctx context.Context, w *workspace, s *planner.Task, format string) error {
-	if err := s.Cached(); err != nil {
+// instance describes an instance that is no analysis.
+func (w *workspace) instance(ctx context.Context, t *planner.Task) (view.Instance, error) {
+	inst := w.graph.Instance(t.Address)
+	e := view.Instance{
+		Address: t.Address.String(), Label: inst.Label, Action: t.Status, Reason: t.Reason.Text,
+		Declared: inst.Range, File: inst.Range.Filename, Line: inst.Range.Start.Line, Spec: inst.Spec,
+	}
+	var err error
+	if e.SpecText, err = view.SpecText(inst.Spec); err != nil {
+		return e, err
+	}
+	ingredients, notes, err := t.Describe()
+	if err != nil {
+		return e, err
+	}
+	e.Notes = notes
+	if !t.Key.IsZero() {
+		e.Key, e.Ingredients = &t.Key, &ingredients
+	}
+	if work, ok := t.Work(); ok {
+		e.Work = &work
+	}
+	if t.Status == planner.Hit {
+		err = w.addEntry(ctx, t, &e)
+	}
+	return e, err
+}
+
+// addEntry adds what the store holds of an instance.
+func (w *workspace) addEntry(ctx context.Context, t *planner.Task, e *view.Instance) error {
+	e.Artifacts = t.Entry.Artifacts
+	p, err := readProvenance(ctx, w.store, t)
+	if err != nil {
 		return err
 	}
-	a, ok := s.Entry.Artifact(forms[format])
+	e.Provenance = &p
+	if e.Repeats, err = repeatText(w.store, t.Key); err != nil {
+		return err
+	}
+	rows, err := readMetrics(ctx, w.store, t)
+	if err == nil && rows != nil {
+		e.Metrics = record.Last(rows)
+	}
+	return err
+}
+
+// analysis is the result of an analysis in one of its renderings.
+func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string) (view.Analysis, error) {
+	e := view.Analysis{Address: t.Address.String()}
+	if err := t.Cached(); err != nil {
+		return e, err
+	}
+	a, ok := t.Entry.Artifact(artifactOf[format])
 	if !ok {
-		return fmt.Errorf("%s has no %s form", s.Address, format)
+		return e, fmt.Errorf("%s has no %s form", t.Address, format)
 	}
 	raw, err := cache.ReadAll(ctx, w.store, a.Digest)
 	if err != nil {
-		return err
+		return e, err
 	}
-	if g.json {
-		o := struct {
-			Type    string          `json:"type"`
-			Address string          `json:"address"`
-			Result  json.RawMessage `json:"result,omitempty"`
-			Text    string          `json:"text,omitempty"` // of a report, which has no numbers of its own
-		}{Type: "analysis", Address: s.Address.String()}
-		if result, ok := s.Entry.Artifact(forms["json"]); !ok {
-			o.Text = string(raw)
-		} else if o.Result, err = cache.ReadAll(ctx, w.store, result.Digest); err != nil {
-			return err
-		}
-		g.view().Object(o)
-		return nil
-	}
+	e.Body = string(raw)
 	if format == "text" {
-		g.view().Text(fmt.Sprintf("\n%s\n\n", s.Label))
+		e.Heading = t.Label
 	}
-	g.view().Text(string(raw))
-	return nil
+	result, ok := t.Entry.Artifact(artifactOf["json"])
+	if !ok {
+		e.Text = string(raw)
+		return e, nil
+	}
+	if w.session.json {
+		e.Result, err = cache.ReadAll(ctx, w.store, result.Digest)
+	}
+	return e, err
+}
+
+// readMetrics reads the rows that a trial logged; nil where it logs none.
+func readMetrics(ctx context.Context, store cache.Store, t *planner.Task) ([]record.Row, error) {
+	a, ok := t.Entry.Artifact(record.Metrics)
+	if !ok {
+		return nil, nil
+	}
+	r, err := store.Open(ctx, a.Digest)
+	if err == nil {
+		defer r.Close()
+		var rows []record.Row
+		if rows, err = record.ReadAll(r); err == nil {
+			return rows, nil
+		}
+	}
+	return nil, fmt.Errorf("reading the metrics of %s: %w", t.Address, err)
+}
+
+// readProvenance reads where, when and by whom a cached result was computed.
+func readProvenance(ctx context.Context, store cache.Store, t *planner.Task) (p action.Provenance, err error) {
+	raw, err := cache.ReadAll(ctx, store, t.Entry.Provenance)
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading the provenance of %s: %w", t.Address, err)
+	}
+	return p, nil
 }

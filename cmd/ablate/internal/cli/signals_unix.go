@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// onTimeLimit calls f when Slurm warns that the allocation's time is almost
-// over. The function that it returns ends that.
+// onTimeLimit calls f when Slurm signals that the allocation's time is almost up. The
+// returned function stops listening.
 func onTimeLimit(f func()) (stop func()) {
 	warned := make(chan os.Signal, 1)
 	signal.Notify(warned, syscall.SIGUSR1)

@@ -1,77 +1,82 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 )
 
-func (g *globals) statusCommand() *cobra.Command {
+func statusCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Say what is cached, running and left, also while a run is under way",
-		Long: "status looks at the store and at Slurm's queue: which instances are cached, which some\n" +
-			"process on this machine is computing right now, which wait or run in the cluster, which are left." + codes(""),
+		Short: "Show what is cached, running and left to do",
+		Long: "status reads the store and Slurm's queue. It says which instances are cached, which a process on\n" +
+			"this machine is computing, which are submitted to Slurm, and which are left." + exitCodes(""),
 		Example: "  watch ablate status",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			w, plan, err := g.planned(c.Context())
-			if err != nil {
-				return err
-			}
-			g.status(w, plan)
-			return nil
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return statusRequest{}.do(c.Context(), s) },
 	}
 }
 
-func (g *globals) status(w *workspace, plan *planner.Plan) {
+// statusRequest asks for the state of every instance.
+type statusRequest struct{}
+
+func (statusRequest) do(ctx context.Context, s *session) error {
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return err
+	}
+	jobs := w.liveJobs()
 	logs := launch.Local{Logs: w.store.LogDir()}
-	states := []string{"cached", "running", "submitted", "left", "waiting"}
-	jobs := g.live(w)
 	counts := make(map[string]int)
-	var b strings.Builder
-	for _, s := range plan.Tasks {
-		state := "left"
-		switch {
-		case s.Status == planner.Hit:
-			state = "cached"
-		case s.Status == planner.Pending:
-			state = "waiting"
-		case jobs[s.Key] != "":
-			state = "submitted"
-		case w.store.Locked(s.Key):
-			state = "running"
+	for _, t := range plan.Tasks {
+		e := view.Status{Address: t.Address.String(), Block: t.Block, State: w.state(t, jobs[t.Key])}
+		counts[e.State]++
+		switch e.State {
+		case "submitted":
+			e.Job = jobs[t.Key]
+		case "running":
+			e.Log = lastLine(logs.LogPath(t.Key))
 		}
-		counts[state]++
-		o := map[string]any{"type": "status", "address": s.Address.String(), "block": s.Block, "state": state}
-		if state == "submitted" {
-			o["job"] = jobs[s.Key]
-			fmt.Fprintf(&b, "  submitted  %s\n           %s\n", s.Address, jobs[s.Key])
-		}
-		if state == "running" {
-			line := lastLine(logs.LogPath(s.Key))
-			o["log"] = line
-			fmt.Fprintf(&b, "  running  %s\n           %s\n", s.Address, line)
-		}
-		g.view().Object(o)
+		s.show(e)
 	}
-	var parts []string
-	for _, state := range states {
-		if state == "submitted" && counts[state] == 0 {
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
-	}
-	g.view().Text(b.String() + strings.Join(parts, ", ") + "\n")
+	s.view().Text(statusLine(counts) + "\n")
+	return nil
 }
 
-// lastLine is the end of a log, "" when there is none.
+func (w *workspace) state(t *planner.Task, job string) string {
+	switch {
+	case t.Status == planner.Hit:
+		return "cached"
+	case t.Status == planner.Pending:
+		return "waiting"
+	case job != "":
+		return "submitted"
+	case w.store.Locked(t.Key):
+		return "running"
+	}
+	return "left"
+}
+
+// statusLine counts the instances in each state.
+func statusLine(counts map[string]int) string {
+	var parts []string
+	for _, state := range []string{"cached", "running", "submitted", "left", "waiting"} {
+		if state != "submitted" || counts[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lastLine is the last line of a log; "" where there is none.
 func lastLine(path string) string {
 	raw, err := os.ReadFile(path)
 	if err != nil {

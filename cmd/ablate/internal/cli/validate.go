@@ -6,22 +6,27 @@ import (
 	"ablate/cmd/ablate/internal/view"
 )
 
-func (g *globals) validateCommand() *cobra.Command {
+func validateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
-		Short: "Check the study without looking at data or the store",
-		Long: "validate loads the study, expands it and checks every stage. It reads no data and\n" +
-			"needs no store." + codes(""),
+		Short: "Check the study without reading data or the store",
+		Long: "validate loads the study, expands it and checks every stage. It reads no data and needs no\n" +
+			"store." + exitCodes(""),
 		Example: "  ablate validate --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			graph, err := g.loadStudy()
-			if err != nil {
-				return err
-			}
-			g.unknownExecutors(graph.Study)
-			g.view().Show(view.Valid{Study: graph.Study.Name, Instances: len(graph.Addresses())})
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return validateRequest{}.do(s) },
 	}
+}
+
+// validateRequest asks whether the study has mistakes.
+type validateRequest struct{}
+
+func (validateRequest) do(s *session) error {
+	linked, err := s.loadStudy()
+	if err != nil {
+		return err
+	}
+	s.warnUnknownExecutors(linked.Study)
+	s.show(view.Valid{Study: linked.Study.Name, Instances: len(linked.Addresses())})
+	return nil
 }

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"fmt"
-	"maps"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,93 +12,78 @@ import (
 	"ablate/stages"
 )
 
-// libraries whose versions decide what a binary computes.
-var libraries = []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/hashicorp/hcl/v2"}
-
-func (g *globals) versionCommand() *cobra.Command {
-	var backends bool
+func versionCommand(s *session) *cobra.Command {
+	var r versionRequest
 	c := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of the program and of what it computes with",
-		Long: "version prints the program's version, toolchain and the libraries that decide results.\n" +
-			"With --backends it also lists where trials can run: what was found of each backend, or\n" +
-			"why it is not usable here." + codes(""),
+		Short: "Print the version of the program and of its libraries",
+		Long: "version prints the version of the program, of its toolchain and of the libraries that decide\n" +
+			"results. With --backends it also lists the backends: what was found of each, or why it cannot\n" +
+			"be used here." + exitCodes(""),
 		Example: "  ablate version --json\n  ablate version --backends",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			o := map[string]string{"type": "build", "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "version": "unknown"}
-			var b strings.Builder
-			if info, ok := debug.ReadBuildInfo(); ok {
-				o["version"] = info.Main.Version
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						o[s.Key] = s.Value
-					}
-				}
-				for _, dep := range info.Deps {
-					for _, lib := range libraries {
-						if dep.Path == lib {
-							o[lib] = dep.Version
-							fmt.Fprintf(&b, "  %s %s\n", lib, dep.Version)
-						}
-					}
-				}
-			}
-			g.view().Object(o)
-			g.view().Text(fmt.Sprintf("ablate %s, %s %s/%s\n%s", o["version"], o["go"], o["os"], o["arch"], b.String()))
-			if backends {
-				g.listBackends()
-			}
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
 	}
-	c.Flags().BoolVar(&backends, "backends", false, "also list where trials can run, and what is missing for the rest")
+	c.Flags().BoolVar(&r.Backends, "backends", false, "also list the backends and what is missing for them")
 	return c
 }
 
-// listBackends prints what was found of each backend.
-func (g *globals) listBackends() {
-	for _, s := range stages.Backends() {
-		g.view().Object(struct {
-			Type string `json:"type"`
-			stages.Backend
-		}{"backend", s})
-		g.view().Text(backendText(s))
-	}
-}
+// versionRequest asks for the version of the program.
+type versionRequest struct{ Backends bool }
 
-func backendText(s stages.Backend) string {
-	var b strings.Builder
-	if s.Usable {
-		fmt.Fprintf(&b, "%s: usable\n", s.Name)
-	} else {
-		fmt.Fprintf(&b, "%s: not usable: %s\n", s.Name, s.Problem)
-	}
-	for _, d := range s.Devices {
-		fmt.Fprintf(&b, "  device %s, %sB of memory, driver %s\n", d.Name, view.Quantity(float64(d.Memory)), d.Driver)
-	}
-	if p := s.Plugin; p != nil {
-		fmt.Fprintf(&b, "  plugin %s, found by %s\n", p.Origin, p.Found)
-		if s.API != "" {
-			fmt.Fprintf(&b, "  version %s of the PJRT interface\n", s.API)
-		}
-		for _, name := range slices.Sorted(maps.Keys(p.Versions)) {
-			fmt.Fprintf(&b, "  %s %s\n", name, p.Versions[name])
+func (r versionRequest) do(s *session) error {
+	s.show(build())
+	if r.Backends {
+		for _, b := range stages.Backends() {
+			s.show(backendEvent(b))
 		}
 	}
-	return b.String()
+	return nil
 }
 
-// programVersion tells this program from others: by its version, or where it
-// has none that says all, by the digest of its executable.
+// build describes the running program.
+func build() view.Build {
+	e := view.Build{Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Version: "unknown"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return e
+	}
+	e.Version = info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			e.Revision = setting.Value
+		}
+	}
+	libraries := map[string]*string{"github.com/gomlx/gomlx": &e.GoMLX, "github.com/gomlx/compute": &e.Compute, "github.com/hashicorp/hcl/v2": &e.HCL}
+	for _, dep := range info.Deps {
+		if field := libraries[dep.Path]; field != nil {
+			*field = dep.Version
+		}
+	}
+	return e
+}
+
+func backendEvent(b stages.Backend) view.Backend {
+	e := view.Backend{Name: b.Name, Usable: b.Usable, Problem: b.Problem, API: b.API, Class: b.Class}
+	if p := b.Plugin; p != nil {
+		e.Plugin = &view.Plugin{Path: p.Path, Origin: p.Origin, Found: p.Found, Versions: p.Versions}
+	}
+	for _, d := range b.Devices {
+		e.Devices = append(e.Devices, view.Device{Name: d.Name, Memory: d.Memory, Driver: d.Driver})
+	}
+	return e
+}
+
+// programVersion tells this program from others by its version or, for a development
+// build, by the digest of its executable.
 func programVersion(digest cache.Digest) string {
 	version := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
 	if version == "(devel)" || strings.HasSuffix(version, "+dirty") {
-		const enough = 12
-		version += " sha256:" + digest.Hex()[:enough]
+		const digits = 12
+		version += " sha256:" + digest.Hex()[:digits]
 	}
 	return version
 }

@@ -446,7 +446,7 @@ func TestSlurm(t *testing.T) {
 
 	t.Run("detached", func(t *testing.T) {
 		l := c.newLab(t, 2, 3, "")
-		if out := l.ablate(t, 0, "run", "--detach", "--progress", "none"); !strings.Contains(out, "2 trials go on in Slurm") {
+		if out := l.ablate(t, 0, "run", "--detach", "--progress", "none"); !strings.Contains(out, "2 trials continue in Slurm") {
 			t.Errorf("the run says\n%s", out)
 		}
 		until(t, "the end of the jobs", func() bool { return !strings.Contains(l.ablate(t, 0, "status"), "submitted") })
@@ -469,7 +469,7 @@ func TestSlurm(t *testing.T) {
 			if code := run.ProcessState.ExitCode(); code != 130 {
 				t.Fatalf("%s: exit code %d, want 130:\n%s", how, code, out)
 			}
-			if got := strings.Contains(out.String(), "1 trial goes on in Slurm"); got != left {
+			if got := strings.Contains(out.String(), "1 trial continues in Slurm"); got != left {
 				t.Errorf("%s: it says\n%s", how, out)
 			}
 			again, next := l.start(t, "run", "--progress", "none")
@@ -505,7 +505,7 @@ func apart(t *testing.T, l *lab, typ, body string) {
 	t.Helper()
 	there := t.TempDir()
 	l.write(t, ".ablate/config.hcl", "executor \""+typ+"\" \"main\" {\n"+body+"  shared = false\n  store  = \""+there+"\"\n}\n")
-	if out := strings.Join(strings.Fields(l.ablate(t, 1, "run", "--progress", "none")), " "); !strings.Contains(out, "results travel by a remote, and there is none") {
+	if out := strings.Join(strings.Fields(l.ablate(t, 1, "run", "--progress", "none")), " "); !strings.Contains(out, "results travel through a remote, but none is configured") {
 		t.Errorf("without a remote it says\n%s", out)
 	}
 	world := *l.elsewhere

@@ -9,14 +9,15 @@ import (
 	"ablate/hcl/diag"
 )
 
-// textWidth is where details wrap.
+// textWidth is the column where details wrap.
 const textWidth = 78
 
-// Diagnostics draws findings with the lines they are about.
+// Diagnostics prints errors and warnings with the lines that they are about.
 func (v *View) Diagnostics(list diag.List) {
 	for _, d := range list {
-		v.Object(diagnosticObject(d))
-		if !v.opts.JSON {
+		if v.opts.JSON {
+			v.object(diagnosticOf(d))
+		} else {
 			v.Note("%s", v.diagnostic(d))
 		}
 	}
@@ -31,22 +32,21 @@ func (v *View) Diagnostics(list diag.List) {
 	}
 }
 
-// diagnosticLine is a finding for programs.
-type diagnosticLine struct {
-	Type     string `json:"type"`
-	Severity string `json:"severity"`
-	Summary  string `json:"summary"`
-	Detail   string `json:"detail"`
-	Address  string `json:"address,omitempty"`
-	File     string `json:"file,omitempty"`
-	Line     int    `json:"line,omitempty"`
-	Column   int    `json:"column,omitempty"`
+// Diagnostic reports an error or a warning.
+type Diagnostic struct {
+	Severity string `json:"severity" doc:"error or warning"`
+	Summary  string `json:"summary" doc:"what is wrong, in a fixed phrase"`
+	Detail   string `json:"detail" doc:"what is wrong and what to do"`
+	Address  string `json:"address,omitempty" doc:"the instance"`
+	File     string `json:"file,omitempty" doc:"the file"`
+	Line     int    `json:"line,omitempty" doc:"line, from 1"`
+	Column   int    `json:"column,omitempty" doc:"column, from 1"`
 }
 
-func diagnosticObject(d diag.Diagnostic) diagnosticLine {
-	o := diagnosticLine{
-		Type: "diagnostic", Severity: strings.ToLower(d.Severity.String()), Summary: d.Summary, Detail: d.Detail, Address: d.Address,
-	}
+func (Diagnostic) kind() string { return "diagnostic" }
+
+func diagnosticOf(d diag.Diagnostic) Diagnostic {
+	o := Diagnostic{Severity: strings.ToLower(d.Severity.String()), Summary: d.Summary, Detail: d.Detail, Address: d.Address}
 	if d.Range != nil {
 		o.File, o.Line, o.Column = d.Range.Filename, d.Range.Start.Line, d.Range.Start.Column
 	}
@@ -67,7 +67,7 @@ func (v *View) diagnostic(d diag.Diagnostic) string {
 	return b.String()
 }
 
-// snippet quotes the first line of a range and points at what is meant.
+// snippet quotes the first line of a range and underlines the range.
 func (v *View) snippet(r diag.Range, colour string) string {
 	place := fmt.Sprintf("  %s %s\n", v.paint(dim, "on"), r.String())
 	source, known := v.sources[r.Filename]
@@ -88,10 +88,10 @@ func (v *View) snippet(r diag.Range, colour string) string {
 		gap, v.paint(dim, "│"), strings.Repeat(" ", at), v.paint(colour, strings.Repeat("^", max(1, width))))
 }
 
-// longestLine is how much of a line is quoted.
+// longestLine is how many characters of a line are quoted.
 const longestLine = 160
 
-// excerpt cuts a long line to what stands around a place in it.
+// excerpt cuts a long line to what surrounds a place in it.
 func excerpt(line []rune, at, width int) ([]rune, int, int) {
 	if len(line) <= longestLine {
 		return line, at, width
@@ -109,7 +109,7 @@ func excerpt(line []rune, at, width int) ([]rune, int, int) {
 	return cut, at - from, min(width, to-at)
 }
 
-// printable keeps what a terminal would obey out of what is quoted.
+// printable replaces control characters, which a terminal would obey.
 func printable(r rune) rune {
 	switch {
 	case r == '\t':
@@ -120,8 +120,8 @@ func printable(r rune) rune {
 	return r
 }
 
-// wrap breaks text at spaces; lines that begin with four spaces are commands
-// and stay whole.
+// wrap breaks text at spaces. Lines that begin with four spaces are commands and
+// stay whole.
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	for _, paragraph := range strings.Split(text, "\n") {

@@ -2,32 +2,75 @@ package view_test
 
 import (
 	"bytes"
-	"os"
+	"strings"
 	"testing"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/planner"
 )
 
-// What --json promises changes only together with its version.
-func TestSchema(t *testing.T) {
-	want, err := os.ReadFile("testdata/events-1.0.txt")
-	if err != nil {
-		t.Fatal(err)
+func show(json bool, events ...view.Event) (stdout, stderr string) {
+	var out, errs bytes.Buffer
+	v := view.New(view.Options{Stdout: &out, Stderr: &errs, JSON: json})
+	for _, e := range events {
+		v.Show(e)
 	}
-	if got := view.Schema(); got != string(want) {
-		t.Errorf("the events are\n%s\nwant\n%s", got, want)
-	}
+	return out.String(), errs.String()
 }
 
 func TestShow(t *testing.T) {
-	for json, want := range map[bool]string{
-		true:  "{\"type\":\"version\",\"ui\":\"1.0\"}\n{\"type\":\"valid\",\"study\":\"s\",\"instances\":2}\n",
-		false: "The study s is valid: 2 instances.\n",
+	for _, tt := range []struct {
+		event                view.Event
+		json, stdout, stderr string
+	}{
+		{
+			event:  view.Valid{Study: "s", Instances: 2},
+			json:   `{"type":"valid","study":"s","instances":2}`,
+			stdout: "The study s is valid: 2 instances.\n",
+		},
+		{
+			event:  view.Pulls{Instances: 1, Seconds: 2, ComputingTook: 62},
+			json:   `{"type":"pulls","instances":1,"seconds":2,"computing_took":62}`,
+			stderr: "Pulling 1 instance took 2.0 s; computing it took 1 m 02 s. The remote saved 1 m 00 s.\n",
+		},
+		{
+			event:  view.Explanation{Address: "a.b.c", Action: planner.Run, Reason: "<new>"},
+			json:   `{"type":"explanation","address":"a.b.c","action":"run","reason":"<new>","changes":[]}`,
+			stdout: "a.b.c\n  run: <new>\n",
+		},
+		{
+			event:  view.Saved{Trials: 2, Seconds: 90, Estimated: true, Beside: true},
+			json:   `{"type":"saved","trials":2,"seconds":90,"estimated":true}`,
+			stderr: "The cache saves 2 trials, about 1 m 30 s of training.\n",
+		},
+		{
+			event: view.Moved{Verb: "pushed", Address: "a.b.c"}, // nothing to say to people
+			json:  `{"type":"pushed","address":"a.b.c","key":"` + strings.Repeat("0", 64) + `","blobs":0,"bytes":0}`,
+		},
 	} {
-		var out bytes.Buffer
-		view.New(view.Options{Stdout: &out, JSON: json}).Show(view.Valid{Study: "s", Instances: 2})
-		if out.String() != want {
-			t.Errorf("JSON %v: %s", json, out.String())
+		stdout, stderr := show(false, tt.event)
+		if stdout != tt.stdout || stderr != tt.stderr {
+			t.Errorf("%T prints %q and %q, want %q and %q", tt.event, stdout, stderr, tt.stdout, tt.stderr)
+		}
+		stdout, stderr = show(true, tt.event)
+		want := `{"type":"version","ui":"` + view.SchemaVersion + "\"}\n" + tt.json + "\n"
+		if stdout != want || stderr != "" {
+			t.Errorf("%T prints %q and %q, want %q", tt.event, stdout, stderr, want)
+		}
+	}
+}
+
+func TestVersionLineComesOnce(t *testing.T) {
+	got, _ := show(true, view.Formatted{File: "a"}, view.Formatted{File: "b"})
+	if n := strings.Count(got, `"type":"version"`); n != 1 {
+		t.Errorf("%d version lines in %s", n, got)
+	}
+}
+
+func TestShellQuote(t *testing.T) {
+	for in, want := range map[string]string{"a.b.c": "a.b.c", `t["x"]`: `'t["x"]'`, "it's": `'it'\''s'`} {
+		if got := view.ShellQuote(in); got != want {
+			t.Errorf("ShellQuote(%s) = %s, want %s", in, got, want)
 		}
 	}
 }

@@ -8,38 +8,23 @@ import (
 	"ablate/pipeline/planner"
 )
 
-// planStep is one instance of a plan for programs. Its fields are fixed.
-type planStep struct {
-	Type    string           `json:"type"`
-	Address string           `json:"address"`
-	Block   string           `json:"block"`
-	Action  planner.Status   `json:"action"`
-	Reason  string           `json:"reason"`
-	Key     *string          `json:"key"` // null while pending
-	Changes []planner.Change `json:"changes,omitempty"`
-}
-
-// PlanObjects prints a plan for programs.
-func (v *View) PlanObjects(p *planner.Plan) {
+// PlanSteps prints a plan for programs, one event an instance. Without --json it
+// prints nothing.
+func (v *View) PlanSteps(p *planner.Plan) {
 	if !v.opts.JSON {
 		return
 	}
 	for _, s := range p.Tasks {
-		o := planStep{Type: "plan_step", Address: s.Address.String(), Block: s.Block, Action: s.Status, Reason: s.Reason.Text, Changes: s.Reason.Changes}
-		if !s.Key.IsZero() {
-			k := s.Key.String()
-			o.Key = &k
-		}
-		v.Object(o)
+		v.Show(PlanStepOf(s))
 	}
 }
 
-// foldAbove is how many instances of a stage with one action and one reason
-// are still listed one by one.
+// foldAbove is how many instances of a stage with the same action and reason are
+// listed one by one.
 const foldAbove = 3
 
-// Plan draws a plan, stage by stage. What alike instances have in common is
-// said once.
+// Plan renders a plan, stage by stage. Instances with the same action and reason
+// share a line.
 func (v *View) Plan(p *planner.Plan) string {
 	var b strings.Builder
 	for i := 0; i < len(p.Tasks); {
@@ -54,7 +39,7 @@ func (v *View) Plan(p *planner.Plan) string {
 	return b.String()
 }
 
-// PlanLine sums a plan up in one line.
+// PlanLine summarises a plan in one line.
 func (v *View) PlanLine(p *planner.Plan) string {
 	count := func(a planner.Status) int { return p.Count(a) }
 	if p.Clean() {
@@ -75,10 +60,10 @@ func (v *View) PlanLine(p *planner.Plan) string {
 		line += fmt.Sprintf("%d the same as others, ", n)
 	}
 	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
-	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyLooks(p), p.CountTrials(planner.Pending)
+	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyEvaluated(p), p.CountTrials(planner.Pending)
 	switch {
 	case run+pending == 0:
-		line += "; no trial is trained"
+		line += "; no trial to train"
 	case pending == 0:
 		line += fmt.Sprintf("; %s to train", plural(run, "trial"))
 	default:
@@ -87,9 +72,9 @@ func (v *View) PlanLine(p *planner.Plan) string {
 	return line + v.workText(p) + "."
 }
 
-// onlyLooks is how many trials have states for all of their steps, and want
-// something read from them.
-func onlyLooks(p *planner.Plan) (n int) {
+// onlyEvaluated counts the trials whose states are all cached, and which only need
+// to be evaluated again.
+func onlyEvaluated(p *planner.Plan) (n int) {
 	for _, s := range p.Tasks {
 		if s.Role == pipeline.Trial && s.Status == planner.Resume && s.Survey.Done == 1 {
 			n++
@@ -98,7 +83,7 @@ func onlyLooks(p *planner.Plan) (n int) {
 	return n
 }
 
-// workText says how large the trials are that a run would train.
+// workText says how large the trials are that a run trains.
 func (v *View) workText(p *planner.Plan) string {
 	var least, most, memory int64
 	var flops float64
@@ -124,20 +109,7 @@ func (v *View) workText(p *planner.Plan) string {
 	if small := Quantity(float64(least)); small != size {
 		size = small + " to " + size
 	}
-	return fmt.Sprintf(", of %s parameters and about %sB of memory, %s FLOP in all", size, Quantity(float64(memory)), Quantity(flops))
-}
-
-// Quantity prints a large number with three digits and a prefix.
-func Quantity(v float64) string {
-	for _, unit := range []struct {
-		size   float64
-		prefix string
-	}{{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
-		if v >= unit.size {
-			return fmt.Sprintf("%.3g%s", v/unit.size, unit.prefix)
-		}
-	}
-	return fmt.Sprintf("%.3g", v)
+	return fmt.Sprintf(", of %s parameters and about %sB of memory each, %s FLOP in total", size, Quantity(float64(memory)), Quantity(flops))
 }
 
 func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
@@ -166,7 +138,7 @@ func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
 	}
 }
 
-// symbols stand for actions in any colour, or none.
+// symbols mark actions with and without colour.
 var symbols = map[planner.Status]struct{ mark, colour string }{
 	planner.Hit: {"=", dim}, planner.Pull: {"↓", blue}, planner.Resume: {"»", blue},
 	planner.Run: {"+", green}, planner.Same: {"≡", dim}, planner.Pending: {"?", yellow},
@@ -179,11 +151,4 @@ func (v *View) line(s *planner.Task, name string) string {
 		return fmt.Sprintf("  %s %s\n", head, name)
 	}
 	return fmt.Sprintf("  %s %s\n            %s\n", head, name, v.paint(dim, s.Reason.Text))
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -14,8 +14,8 @@ import (
 	"ablate/pipeline/run"
 )
 
-// Progress follows a run: a redrawn block on a terminal, plain lines
-// elsewhere, objects for programs.
+// Progress follows a run: a block that is redrawn on a terminal, plain lines
+// elsewhere, events with --json.
 type Progress struct {
 	v       *View
 	mode    string // "live", "plain" or "none"
@@ -31,14 +31,14 @@ type Progress struct {
 type runningStep struct {
 	event   run.Event
 	started time.Time
-	said    time.Time
+	lined   time.Time // of its last plain line
 }
 
-// sayEvery bounds how often a running trial is told of in plain lines.
-const sayEvery = 10 * time.Second
+// lineEvery is the least time between two plain lines about one running trial.
+const lineEvery = 10 * time.Second
 
-// NewProgress follows a run of so many trials. Mode auto is live on a terminal
-// and plain elsewhere.
+// NewProgress follows a run that trains up to the given number of trials. Mode auto
+// is live on a terminal and plain elsewhere.
 func (v *View) NewProgress(mode string, trials int) *Progress {
 	if mode == "auto" {
 		mode = "plain"
@@ -49,9 +49,11 @@ func (v *View) NewProgress(mode string, trials int) *Progress {
 	return &Progress{v: v, mode: mode, total: trials, started: time.Now(), running: make(map[string]*runningStep)}
 }
 
-// Observe takes one event of the run.
+// Observe shows one event of the run.
 func (p *Progress) Observe(e run.Event) {
-	p.v.Object(eventObject(e))
+	if p.v.opts.JSON {
+		p.v.object(stageEvent(e))
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
@@ -59,7 +61,7 @@ func (p *Progress) Observe(e run.Event) {
 	name := e.Address.String()
 	switch e.Type {
 	case run.StageStart:
-		p.running[name] = &runningStep{event: e, started: e.Time, said: e.Time}
+		p.running[name] = &runningStep{event: e, started: e.Time, lined: e.Time}
 	case run.StageProgress:
 		if e.Progress.Warning != "" {
 			p.warn(name, e.Progress.Warning)
@@ -76,7 +78,7 @@ func (p *Progress) Observe(e run.Event) {
 	case run.StageHit, run.StagePulled, run.StageLeft:
 		delete(p.running, name)
 	case run.StageRetry:
-		p.say("%s %s is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)
+		p.say("%s %s failed and is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)
 	case run.StageFailed:
 		delete(p.running, name)
 		p.failed(name, e)
@@ -90,7 +92,7 @@ func (p *Progress) advance(name string, e run.Event) {
 	}
 	metrics := r.event.Progress.Metrics
 	r.event.Progress = e.Progress
-	if metrics != nil { // keep what this report does not repeat
+	if metrics != nil { // a report need not repeat every metric
 		merged := maps.Clone(metrics)
 		maps.Copy(merged, e.Progress.Metrics)
 		r.event.Progress.Metrics = merged
@@ -99,8 +101,8 @@ func (p *Progress) advance(name string, e run.Event) {
 		p.say("  %s %s", name, e.Progress.Waits)
 		return
 	}
-	if p.mode == "plain" && e.Time.Sub(r.said) >= sayEvery {
-		r.said = e.Time
+	if p.mode == "plain" && e.Time.Sub(r.lined) >= lineEvery {
+		r.lined = e.Time
 		p.say("  %s %s", name, p.state(r))
 	}
 }
@@ -116,29 +118,29 @@ func (p *Progress) done(name string, e run.Event) {
 	if r != nil {
 		result = lossText(r.event.Progress)
 	}
-	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, duration(e.Elapsed)))
+	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, Duration(e.Elapsed)))
 }
 
-// warn tells what an action wants known, in every mode.
+// warn prints a warning of a stage, in every mode.
 func (p *Progress) warn(name, text string) {
 	if !p.v.opts.JSON {
 		p.v.Note("%s %s:\n%s", p.v.paint(yellow, "Warning:"), name, wrap(text, textWidth, "  "))
 	}
 }
 
-// failed shows the root cause once, and where to read more, in every mode.
+// failed prints the cause and the place of the log, in every mode.
 func (p *Progress) failed(name string, e run.Event) {
 	if p.v.opts.JSON {
 		return
 	}
-	p.v.Note("%s %s failed after %s", p.v.paint(red, "✗"), name, duration(e.Elapsed))
+	p.v.Note("%s %s failed after %s", p.v.paint(red, "✗"), name, Duration(e.Elapsed))
 	if list, ok := diag.From(e.Err); ok {
 		p.v.Diagnostics(list)
 	} else {
 		p.v.Note("%s", wrap(e.Err.Error(), textWidth, "  "))
 	}
 	if e.LogPath != "" {
-		p.v.Note("  Its log is %s\n", e.LogPath)
+		p.v.Note("  Log: %s\n", e.LogPath)
 	}
 }
 
@@ -163,7 +165,7 @@ func (p *Progress) clear() {
 	}
 }
 
-// draw puts the live block back.
+// draw writes the live block again.
 func (p *Progress) draw() {
 	if p.mode != "live" {
 		return
@@ -171,7 +173,7 @@ func (p *Progress) draw() {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(p.running)) {
 		r := p.running[name]
-		short := r.event.Address.Key // of a trial, its levels say it all
+		short := r.event.Address.Key // the levels are enough to name a trial
 		if short == "" {
 			short = name
 		}
@@ -186,7 +188,7 @@ func (p *Progress) draw() {
 	p.drawn = len(lines)
 }
 
-// state is a running step in a few words: bar, step, loss, speed, time left.
+// state describes a running step: bar, step, loss, speed, time left.
 func (p *Progress) state(r *runningStep) string {
 	pr := r.event.Progress
 	if r.event.Type == run.StageWaiting {
@@ -204,17 +206,17 @@ func (p *Progress) state(r *runningStep) string {
 	}
 	if pr.Step > 0 {
 		left := time.Duration(float64(time.Since(r.started)) / float64(pr.Step) * float64(pr.Steps-pr.Step))
-		s += "  " + duration(left) + " left"
+		s += "  " + Duration(left) + " left"
 	}
 	return s
 }
 
-// overall says how many trials are done and when the rest will be.
+// overall says how many trials are done and how long the rest will take.
 func (p *Progress) overall() string {
 	s := fmt.Sprintf("%d of %d trials", p.trained, p.total)
 	if p.trained > 0 && p.trained < p.total {
 		each := time.Since(p.started) / time.Duration(p.trained)
-		s += ", about " + duration(each*time.Duration(p.total-p.trained)) + " left"
+		s += ", about " + Duration(each*time.Duration(p.total-p.trained)) + " left"
 	}
 	return s
 }
@@ -240,44 +242,4 @@ func clip(s string, width int) string {
 		return string(r[:width-1]) + "…"
 	}
 	return s
-}
-
-func duration(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%d m %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %02d m", int(d.Hours()), int(d.Minutes())%60)
-}
-
-// Duration renders a span of time for people.
-func Duration(d time.Duration) string { return duration(d) }
-
-// eventLine is an event for programs.
-type eventLine struct {
-	Type    run.EventType      `json:"type"`
-	Address string             `json:"address"`
-	Block   string             `json:"block"`
-	Step    int                `json:"step,omitempty"`
-	Steps   int                `json:"steps,omitempty"`
-	Metrics map[string]float64 `json:"metrics,omitempty"`
-	Seconds float64            `json:"seconds,omitempty"`
-	Waits   string             `json:"waits,omitempty"`
-	Error   string             `json:"error,omitempty"`
-	Log     string             `json:"log,omitempty"`
-}
-
-func eventObject(e run.Event) eventLine {
-	o := eventLine{
-		Type: e.Type, Address: e.Address.String(), Block: e.Block, Step: e.Progress.Step, Steps: e.Progress.Steps,
-		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath, Waits: e.Progress.Waits,
-	}
-	if e.Err != nil {
-		o.Error = e.Err.Error()
-	}
-	return o
 }

@@ -1,11 +1,10 @@
-// Package view draws: diagnostics, plans, progress and tables, for people or as
-// one JSON object a line. Results go to stdout, everything else to stderr. It
-// decides nothing.
+// Package view renders what commands report: events, diagnostics, plans and
+// progress, as text or as one JSON object a line. Results go to stdout, everything
+// else to stderr. It decides nothing, and it knows no kind of stage.
 package view
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -17,28 +16,28 @@ import (
 	"golang.org/x/term"
 )
 
-// Options says where to draw and how.
+// Options says where to write, and how.
 type Options struct {
 	Stdout, Stderr io.Writer
 	JSON           bool
-	Color          bool // of what goes to stderr
-	ColorResults   bool // where Color, also of what goes to stdout
+	Color          bool // on stderr
+	ColorResults   bool // with Color, also on stdout
 }
 
-// View draws one invocation. It is safe for several goroutines.
+// View renders one invocation. It is safe for concurrent use.
 type View struct {
 	opts    Options
 	sources map[string][]byte
 
 	mu    sync.Mutex // guards the streams and what follows
-	begun bool       // the version line is out
-	lost  error      // why a result could not be written, the first time
+	begun bool       // the version line was written
+	lost  error      // the first failure to write a result
 }
 
 // New returns a view.
 func New(o Options) *View { return &View{opts: o, sources: make(map[string][]byte)} }
 
-// ColorWanted follows NO_COLOR, TERM and whether anybody looks at a terminal.
+// ColorWanted follows NO_COLOR, TERM and whether the stream is a terminal.
 func ColorWanted(environ []string, w io.Writer) bool {
 	for _, kv := range environ {
 		if name, value, _ := strings.Cut(kv, "="); name == "NO_COLOR" && value != "" || kv == "TERM=dumb" {
@@ -48,13 +47,13 @@ func ColorWanted(environ []string, w io.Writer) bool {
 	return IsTerminal(w)
 }
 
-// IsTerminal reports whether a stream is one.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is how many columns a line on stderr may have without wrapping.
+// width is the number of columns of the terminal on stderr.
 func (v *View) width() int {
 	const narrow = 80
 	if f, ok := v.opts.Stderr.(*os.File); ok {
@@ -68,10 +67,10 @@ func (v *View) width() int {
 // JSON reports whether the view prints JSON.
 func (v *View) JSON() bool { return v.opts.JSON }
 
-// Sources gives diagnostics the files to quote from.
+// Sources gives diagnostics the files that they quote from.
 func (v *View) Sources(files map[string][]byte) { maps.Copy(v.sources, files) }
 
-// Text prints a result for people; in JSON mode nothing.
+// Text prints a result for people. With --json it prints nothing.
 func (v *View) Text(s string) {
 	if v.opts.JSON {
 		return
@@ -85,35 +84,25 @@ func (v *View) Text(s string) {
 	v.lost = cmp.Or(v.lost, err)
 }
 
-// Lost is why a result could not be written, as on a disk that is full; nil
-// when all were.
+// Lost is the first failure to write a result, such as a full disk.
 func (v *View) Lost() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.lost
 }
 
-// Object prints a result for programs; in text mode nothing. The first object
-// of an invocation is preceded by the version of the format.
-func (v *View) Object(o any) {
-	if !v.opts.JSON {
-		return
-	}
+// object prints an event as JSON, after the version of the format.
+func (v *View) object(e Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	enc := json.NewEncoder(v.opts.Stdout)
-	enc.SetEscapeHTML(false)
 	if !v.begun {
 		v.begun = true
-		v.lost = cmp.Or(v.lost, enc.Encode(struct {
-			Type string `json:"type"`
-			UI   string `json:"ui"`
-		}{"version", "1.0"}))
+		v.lost = cmp.Or(v.lost, WriteEvent(v.opts.Stdout, Version{SchemaVersion}))
 	}
-	v.lost = cmp.Or(v.lost, enc.Encode(o))
+	v.lost = cmp.Or(v.lost, WriteEvent(v.opts.Stdout, e))
 }
 
-// Note prints a remark for people on stderr.
+// Note prints a remark on stderr, also with --json.
 func (v *View) Note(format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -122,10 +111,11 @@ func (v *View) Note(format string, args ...any) {
 
 // Error prints a failure of the machine.
 func (v *View) Error(err error) {
-	v.Object(diagnosticLine{Type: "diagnostic", Severity: "error", Summary: "Error", Detail: err.Error()})
-	if !v.opts.JSON {
-		v.Note("%s %s", v.paint(red, "Error:"), err)
+	if v.opts.JSON {
+		v.object(Diagnostic{Severity: "error", Summary: "Error", Detail: err.Error()})
+		return
 	}
+	v.Note("%s %s", v.paint(red, "Error:"), err)
 }
 
 // Colours that differ in brightness too; symbols carry the meaning.
@@ -138,7 +128,7 @@ const (
 	dim    = "2"
 )
 
-// painted is what paint adds.
+// painted matches what paint adds.
 var painted = regexp.MustCompile("\x1b\\[[0-9]*m")
 
 func (v *View) paint(code, s string) string {

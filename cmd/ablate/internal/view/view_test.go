@@ -12,7 +12,7 @@ import (
 	"ablate/pipeline/planner"
 )
 
-// A terminal on stderr puts no colours into a result that goes elsewhere.
+// A terminal on stderr does not colour a result that goes to a file.
 func TestResultsWithoutColours(t *testing.T) {
 	plan := &planner.Plan{Tasks: []*planner.Task{{Status: planner.Run}}}
 	for _, want := range []bool{false, true} {
@@ -25,8 +25,8 @@ func TestResultsWithoutColours(t *testing.T) {
 	}
 }
 
-// Of a long line what stands around the place is quoted, and nothing that a
-// terminal would obey.
+// Of a long line, only what surrounds the place is quoted. Control characters are
+// replaced.
 func TestQuotes(t *testing.T) {
 	line := strings.Repeat("x", 100_000)
 	for _, tt := range []struct {
@@ -59,9 +59,9 @@ func TestLost(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		v := view.New(view.Options{Stdout: full{}, JSON: json})
 		v.Text("a result")
-		v.Object("a result")
+		v.Show(view.Log{Text: "a result"})
 		if v.Lost() == nil {
-			t.Errorf("JSON %v: a result is lost, and nothing says so", json)
+			t.Errorf("JSON %v: Lost() = nil after a failed write", json)
 		}
 	}
 }

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/planner"
+	"ablate/stages/record"
+)
+
+func cacheGCCommand(s *session) *cobra.Command {
+	var r cacheGCRequest
+	c := &cobra.Command{
+		Use:   "gc",
+		Short: "List what can be removed from the store; remove it with --apply",
+		Long: "gc lists blobs that no entry names, artifacts that no recorded run and no pin needs, and what\n" +
+			"crashes left behind. With --budget it also lists checkpoints and training states, which can be\n" +
+			"computed again, until the blobs fit the budget; those that cost least to compute per byte go\n" +
+			"first. Entries, metrics and provenance are never removed. If a damaged file makes it uncertain\n" +
+			"what the store needs, nothing is removed." + exitCodes("4 it is uncertain what can be removed"),
+		Example: "  ablate cache gc --budget 50GiB --apply",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+	}
+	c.Flags().BoolVar(&r.Apply, "apply", false, "remove it")
+	c.Flags().StringVar(&r.Budget, "budget", "", "the `size` that the blobs may take, such as 50GiB")
+	c.Flags().DurationVar(&r.Grace, "grace", 24*time.Hour, "keep files younger than this, because a running action may need them")
+	return c
+}
+
+// cacheGCRequest asks what can be removed from the store.
+type cacheGCRequest struct {
+	Apply  bool
+	Budget string // "" means none
+	Grace  time.Duration
+}
+
+func (r cacheGCRequest) do(ctx context.Context, s *session) error {
+	budget := int64(-1)
+	if r.Budget != "" {
+		var err error
+		if budget, err = parseSize(r.Budget); err != nil {
+			return fmt.Errorf("--budget: %w", err)
+		}
+	}
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	c, err := store.Collect(ctx, cache.CollectOptions{
+		Budget: budget, Grace: r.Grace, Now: time.Now(),
+		Cost: func(ctx context.Context, e cache.Entry) float64 {
+			took, _ := planner.Took(ctx, store, e)
+			return took
+		},
+	})
+	if err != nil {
+		return inDoubt(s, err)
+	}
+	var list []view.Garbage
+	for _, x := range c.Items {
+		g := view.Garbage{Path: x.Path, Bytes: x.Bytes, Why: x.Why}
+		list = append(list, g)
+		s.show(g)
+	}
+	s.view().Text(view.GarbageTable(list))
+	if !r.Apply {
+		s.view().Text(fmt.Sprintf("%s can be removed; %s of blobs would remain. Add --apply to remove it.\n", view.Size(c.Bytes()), view.Size(c.Kept)))
+		return nil
+	}
+	freed, err := c.Apply(ctx)
+	s.show(view.Collected{Bytes: freed, Kept: c.Kept})
+	return inDoubt(s, err)
+}
+
+// inDoubt gives an exit code of its own to a collection that removed nothing because
+// the store does not say for certain what it needs.
+func inDoubt(s *session, err error) error {
+	var doubt *cache.DoubtError
+	if !errors.As(err, &doubt) {
+		return err
+	}
+	s.view().Error(err)
+	return exitError{ExitDamage}
+}
+
+// evictable reports whether an artifact of an entry may be left out or removed.
+func evictable(e cache.Entry, artifact string) bool {
+	a, _ := e.Artifact(artifact)
+	return cmp.Or(a.Retention, record.LegacyRetention(e, artifact)) == cache.Evict
+}
+
+// parseSize reads sizes such as 50GiB, 20 GB and 1e9.
+func parseSize(text string) (int64, error) {
+	units := map[string]float64{
+		"": 1, "B": 1, "KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+	}
+	digits := strings.TrimRight(text, "KMGTiBkb ")
+	v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	unit, known := units[strings.TrimSpace(text[len(digits):])]
+	if err != nil || !known || !(v >= 0) || v*unit >= 1<<63 {
+		return 0, fmt.Errorf("%q is not a size such as 50GiB", text)
+	}
+	return int64(v * unit), nil
+}

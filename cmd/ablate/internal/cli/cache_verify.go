@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
+)
+
+func cacheVerifyCommand(s *session) *cobra.Command {
+	var r cacheVerifyRequest
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Read the whole store and check its digests",
+		Long: "verify reads every entry and every blob that an entry names. It moves damaged files aside, so that\n" +
+			"they are treated as missing and computed again; with --repair it fetches them from the remote.\n" +
+			"Artifacts that were collected are not damage." + exitCodes("4 damage found"),
+		Example: "  ablate cache verify --sample 100",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+	}
+	c.Flags().BoolVar(&r.Repair, "repair", false, "fetch damaged blobs from the remote")
+	c.Flags().IntVar(&r.Sample, "sample", 0, "check this many entries, chosen at random; 0 means all")
+	return c
+}
+
+// cacheVerifyRequest asks to check the store.
+type cacheVerifyRequest struct {
+	Repair bool
+	Sample int
+}
+
+func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	lost, err := store.Reindex()
+	if err != nil {
+		return err
+	}
+	damaged := len(lost)
+	for _, err := range lost {
+		s.view().Text(err.Error() + "\n")
+	}
+	entries, err := r.entries(ctx, store)
+	if err != nil {
+		return err
+	}
+	var broken []cache.Fault
+	gone := 0
+	checked, err := store.Verify(ctx, entries, func(f cache.Fault) {
+		if f.Evicted {
+			gone++
+			return
+		}
+		broken = append(broken, f)
+		s.show(view.Damage{Key: f.Entry.Key, Artifact: f.Artifact, Digest: f.Digest, Error: f.Err.Error(), Kind: f.Entry.Block + "." + f.Entry.Type})
+	})
+	if err != nil {
+		return err
+	}
+	repaired, err := r.repair(ctx, s, store, broken)
+	if err != nil {
+		return err
+	}
+	s.show(view.Verified{Entries: len(entries), Blobs: checked, Damaged: len(broken) + damaged, Repaired: repaired, Gone: gone})
+	if len(broken)+damaged > 0 {
+		return exitError{ExitDamage}
+	}
+	return nil
+}
+
+// entries lists the entries to check.
+func (r cacheVerifyRequest) entries(ctx context.Context, store *cache.Local) ([]cache.Entry, error) {
+	var out []cache.Entry
+	for e, err := range store.Entries(ctx, "", "") {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	if r.Sample > 0 && r.Sample < len(out) {
+		rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+		out = out[:r.Sample]
+	}
+	return out, nil
+}
+
+// repair fetches damaged blobs from the remote and counts those that it got.
+func (r cacheVerifyRequest) repair(ctx context.Context, s *session, store *cache.Local, broken []cache.Fault) (int, error) {
+	if !r.Repair || len(broken) == 0 {
+		return 0, nil
+	}
+	remote, err := s.openRemote(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	if remote == nil {
+		return 0, errors.New("--repair needs a remote: name one with ABLATE_REMOTE")
+	}
+	repaired := 0
+	for _, f := range broken {
+		if _, err := remote.Pull(ctx, store, f.Entry, func(name string) bool { return name != f.Artifact }); err != nil {
+			s.view().Text(fmt.Sprintf("not repaired: %v\n", err))
+			continue
+		}
+		repaired++
+	}
+	return repaired, nil
+}

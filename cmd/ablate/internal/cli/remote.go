@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"ablate/cache"
+	"ablate/cache/remote"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
+	"ablate/hcl/diag"
+	"ablate/hcl/study"
+	"ablate/pipeline/source"
+)
+
+// openRemote connects to the remote behind the store. It returns nil where none is
+// configured, or with --offline. refused is called for each result that is not
+// accepted from the remote; without it, that is an error.
+func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.Remote, error) {
+	c, err := s.config()
+	if err != nil || c.Remote.URL == "" || s.offline {
+		return nil, err
+	}
+	o := remote.Options{
+		URL: c.Remote.URL, Token: s.getenv("ABLATE_REMOTE_TOKEN"), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
+		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused,
+	}
+	if o.Sign, err = signingKey(c); err != nil {
+		return nil, err
+	}
+	r, err := remote.Open(ctx, o)
+	if err != nil {
+		return nil, unusableError{err}
+	}
+	return r, nil
+}
+
+// signingKey reads the private key that a configuration names; "" where it names
+// none.
+func signingKey(c hcl.Config) (string, error) {
+	if c.Remote.Sign == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(c.Remote.Sign)
+	if err != nil {
+		return "", fmt.Errorf("reading the key that sign names in a remote block: %w: create keys with ablate cache keygen", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+// unusableError says that the remote cannot be used. Most commands work without it.
+type unusableError struct{ error }
+
+// Error implements error.
+func (e unusableError) Error() string { return e.error.Error() + "\nUse --offline to work without it" }
+
+// refusals collects the results that were not accepted from the remote since the
+// last warning.
+type refusals struct {
+	mu   sync.Mutex
+	list []error
+	seen map[string]bool // a run asks for most results more than once
+}
+
+func (r *refusals) add(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[err.Error()] {
+		return
+	}
+	if r.seen == nil {
+		r.seen = make(map[string]bool)
+	}
+	r.seen[err.Error()] = true
+	r.list = append(r.list, err)
+}
+
+// warnings names the first few refusals, each only once in a session.
+func (r *refusals) warnings() diag.List {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	const named = 3
+	var out diag.List
+	for i, err := range r.list {
+		if i == named {
+			out = append(out, diag.Warningf(nil, "Refused", "%s more from the remote are refused for similar reasons.", view.Count(len(r.list)-named, "result"))...)
+			break
+		}
+		out = append(out, diag.Warningf(nil, "Refused", "%v. It is treated as missing.", err)...)
+	}
+	r.list = nil
+	return out
+}
+
+// remoteSources reads a study's files, and the remote sources that its lock pins.
+func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cache.Store) source.Pinned {
+	p := source.Pinned{Folder: source.Folder{Dir: dir}, Store: store,
+		Pins: make(map[string]study.Pin, len(lock.Pins)), Client: http.DefaultClient}
+	if stats != nil {
+		p.Cache = stats
+	}
+	for _, pin := range lock.Pins {
+		p.Pins[pin.Source] = pin
+	}
+	return p
+}

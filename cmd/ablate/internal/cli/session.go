@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ablate/cache"
+	"ablate/cache/fsys"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
+	"ablate/hcl/diag"
+	"ablate/hcl/study"
+	"ablate/pipeline/graph"
+	"ablate/pipeline/launch"
+	"ablate/stages/record"
+)
+
+// session is one invocation: its environment, the options that all commands share,
+// and the configuration, store, study and remote that they lead to.
+type session struct {
+	app App
+
+	dir      string
+	vars     []hcl.Var
+	json     bool
+	noColor  bool
+	logLevel string
+	offline  bool
+
+	shown      *view.View  // made on first use
+	configured *hcl.Config // read on first use
+
+	idle launch.Idle // child processes that wait for the next action
+}
+
+// view returns the session's view.
+func (s *session) view() *view.View {
+	if s.shown == nil {
+		s.shown = view.New(view.Options{
+			Stdout: s.app.Stdout, Stderr: s.app.Stderr, JSON: s.json,
+			Color: !s.noColor && view.ColorWanted(s.app.Environ, s.app.Stderr), ColorResults: view.IsTerminal(s.app.Stdout),
+		})
+	}
+	return s.shown
+}
+
+// show reports an event.
+func (s *session) show(e view.Event) { s.view().Show(e) }
+
+// lookupEnv finds a variable in the session's environment. The last one wins.
+func (s *session) lookupEnv(name string) (value string, ok bool) {
+	for i := len(s.app.Environ) - 1; i >= 0; i-- {
+		if k, v, _ := strings.Cut(s.app.Environ[i], "="); k == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+func (s *session) getenv(name string) string {
+	value, _ := s.lookupEnv(name)
+	return value
+}
+
+// config is the configuration of the machine and the team: the user's file, then
+// the environment, then the study's own file.
+func (s *session) config() (hcl.Config, error) {
+	if s.configured != nil {
+		return *s.configured, nil
+	}
+	var files []string
+	if dir, err := os.UserConfigDir(); err == nil {
+		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
+	}
+	c, list := hcl.ReadConfig(append(files, filepath.Join(s.dir, ".ablate", "config.hcl"))...)
+	s.view().Sources(c.Sources)
+	if err := list.Err(); err != nil {
+		return c, err
+	}
+	if dir := s.getenv("ABLATE_CACHE_DIR"); dir != "" {
+		c.CacheDir = dir
+	}
+	if url := s.getenv("ABLATE_REMOTE"); url != "" {
+		c.Remote.URL = url
+	}
+	if ns := s.getenv("ABLATE_REMOTE_NAMESPACE"); ns != "" {
+		if err := hcl.CheckNamespace(ns); err != nil {
+			return c, fmt.Errorf("ABLATE_REMOTE_NAMESPACE: %w", err)
+		}
+		c.Remote.Namespace = ns
+	}
+	s.configured = &c
+	return c, nil
+}
+
+// storeDir is the folder of the store.
+func (s *session) storeDir() (string, error) {
+	c, err := s.config()
+	if err != nil {
+		return "", err
+	}
+	if c.CacheDir != "" {
+		return filepath.Abs(c.CacheDir)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the user's cache folder: %w: set ABLATE_CACHE_DIR to a folder for the store", err)
+	}
+	return filepath.Join(base, "ablate"), nil
+}
+
+// openStore opens the local store.
+func (s *session) openStore() (*cache.Local, error) {
+	dir, err := s.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	files := s.app.Files
+	if files == nil {
+		files = fsys.NewOS()
+	}
+	store, err := cache.Open(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	store.OnUnclassified(record.LegacyRetention)
+	store.OnHealed(func(err error) {
+		s.view().Diagnostics(diag.Warningf(nil, "Damage in the store", "%v.", err))
+	})
+	return store, nil
+}
+
+// loadStudy reads and links the study. Warnings are shown; errors come back as
+// diagnostics.
+func (s *session) loadStudy() (*graph.Graph, error) {
+	loaded, diags := hcl.Load(hcl.Options{
+		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars,
+	})
+	s.view().Sources(loaded.Sources)
+	if err := diags.Err(); err != nil {
+		return nil, err
+	}
+	linked, more := graph.Build(loaded, s.app.Kinds)
+	if err := more.Err(); err != nil {
+		return nil, append(diags, more...).Err()
+	}
+	s.view().Diagnostics(append(diags, more...))
+	return linked, nil
+}
+
+// readLock reads the study's lock file and lets diagnostics quote from it.
+func (s *session) readLock() (hcl.Lock, diag.List) {
+	lock, list := hcl.ReadLock(s.dir)
+	s.view().Sources(map[string][]byte{study.LockFile: lock.Text})
+	return lock, list
+}
+
+// writeLock replaces the study's lock file.
+func (s *session) writeLock(lock hcl.Lock) error {
+	name := filepath.Join(s.dir, study.LockFile)
+	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// warnUnknownExecutors warns of executors that run would refuse.
+func (s *session) warnUnknownExecutors(of *study.Study) {
+	c, err := s.config()
+	if err != nil {
+		return // whoever opens the store reports it
+	}
+	list := c.Unknown(of)
+	for i := range list {
+		list[i].Severity = diag.Warning
+	}
+	s.view().Diagnostics(list)
+}
+
+// logger makes the session's logger.
+func (s *session) logger(w io.Writer) (*slog.Logger, error) {
+	if err := oneOf("log", strings.ToLower(s.logLevel), "debug", "info", "warn", "error"); err != nil {
+		return nil, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log: %w", err)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+}
+
+// program is the path of the running executable.
+func program() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding the running program: %w", err)
+	}
+	return path, nil
+}

@@ -1,0 +1,122 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"ablate/cache"
+	"ablate/pipeline/planner"
+)
+
+// PlanStep reports an instance and what a run does with it.
+type PlanStep struct {
+	Address string           `json:"address" doc:"the instance"`
+	Block   string           `json:"block" doc:"its block, such as train"`
+	Action  planner.Status   `json:"action" doc:"hit, pull, resume, run, same or pending"`
+	Reason  string           `json:"reason" doc:"why"`
+	Key     *string          `json:"key" doc:"its key; null while it is pending"`
+	Changes []planner.Change `json:"changes,omitempty" doc:"what differs from the nearest cached result"`
+}
+
+func (PlanStep) kind() string { return "plan_step" }
+
+// text is a line of the list that show prints.
+func (e PlanStep) text() string { return fmt.Sprintf("%-8s %s\n", e.Action, e.Address) }
+
+// PlanStepOf describes a task of a plan.
+func PlanStepOf(s *planner.Task) PlanStep {
+	e := PlanStep{Address: s.Address.String(), Block: s.Block, Action: s.Status, Reason: s.Reason.Text, Changes: s.Reason.Changes}
+	if !s.Key.IsZero() {
+		k := s.Key.String()
+		e.Key = &k
+	}
+	return e
+}
+
+// Saved reports the training time that the cache saves.
+type Saved struct {
+	Trials    int     `json:"trials" doc:"cached trials, each key counted once"`
+	Seconds   float64 `json:"seconds" doc:"how long they took to train"`
+	Estimated bool    `json:"estimated,omitempty" doc:"extrapolated from a sample of the trials"`
+	Beside    bool    `json:"-"` // the text goes to stderr
+}
+
+func (Saved) kind() string { return "saved" }
+
+func (e Saved) line() string {
+	about := ""
+	if e.Estimated {
+		about = "about "
+	}
+	return fmt.Sprintf("The cache saves %s, %s%s of training.", plural(e.Trials, "trial"), about, Seconds(e.Seconds))
+}
+
+func (e Saved) text() string {
+	if e.Beside {
+		return ""
+	}
+	return e.line() + "\n"
+}
+
+func (e Saved) remark() string {
+	if e.Beside {
+		return e.line()
+	}
+	return ""
+}
+
+// Explanation reports why an instance is cached or not.
+type Explanation struct {
+	Address string           `json:"address" doc:"the instance"`
+	Action  planner.Status   `json:"action" doc:"hit, pull, resume, run, same or pending"`
+	Reason  string           `json:"reason" doc:"why"`
+	Key     *cache.Key       `json:"key,omitempty" doc:"its key; absent while it is pending"`
+	Nearest *cache.Key       `json:"nearest,omitempty" doc:"the entry that it is compared with"`
+	Changes []planner.Change `json:"changes" doc:"what differs from that entry"`
+}
+
+func (Explanation) kind() string { return "explanation" }
+
+func (e Explanation) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n  %s: %s\n", e.Address, e.Action, e.Reason)
+	if e.Key != nil {
+		fmt.Fprintf(&b, "  key %s\n", e.Key)
+	}
+	if e.Nearest == nil {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…:\n\n", e.Nearest.String()[:shownKey])
+	for _, c := range e.Changes {
+		switch {
+		case c.Code && c.Part != "":
+			fmt.Fprintf(&b, "  the %s's fingerprint changed, in the part %q\n", c.Path, c.Part)
+		case c.Code:
+			fmt.Fprintf(&b, "  the %s's fingerprint changed\n", c.Path)
+		default:
+			b.WriteString(changeLine(c))
+		}
+	}
+	return b.String()
+}
+
+// shownKey is how many digits of a key are enough for people.
+const shownKey = 12
+
+// changeLine is one changed ingredient in a list of them.
+func changeLine(c planner.Change) string {
+	return fmt.Sprintf("  %-28s %s → %s\n", c.Path, c.Was, c.Now)
+}
+
+// PlanDifference reports an instance that differs between two plans.
+type PlanDifference struct {
+	Address    string `json:"address" doc:"the instance"`
+	Difference string `json:"difference" doc:"what differs, for people"`
+	Mark       string `json:"-"` // +, - or ~
+}
+
+func (PlanDifference) kind() string { return "plan_difference" }
+
+func (e PlanDifference) text() string {
+	return fmt.Sprintf("%s %s  %s\n", e.Mark, e.Address, e.Difference)
+}
