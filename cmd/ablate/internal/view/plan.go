@@ -57,7 +57,7 @@ func (v *View) PlanLine(p *planner.Plan) string {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
 	if n := count(planner.Same); n > 0 {
-		line += fmt.Sprintf("%d the same as others, ", n)
+		line += fmt.Sprintf("%d duplicates, ", n)
 	}
 	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
 	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyEvaluated(p), p.CountTrials(planner.Pending)
