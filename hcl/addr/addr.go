@@ -1,6 +1,9 @@
-// Package addr holds the names that people use for parts of a study: stages,
-// their instances, and the levels that tell instances apart. Values are
-// immutable and comparable. The package uses the standard library only.
+// Package addr has the addresses of a study: of stages (norm.derf.paper), of their
+// instances (train.lm.main["norm=derf.paper,seed=42"]), and the levels of factors
+// that instances are named by.
+//
+// Addresses are values: immutable, comparable, and usable as keys of maps. What
+// String writes, Parse reads. The package imports the standard library only.
 package addr
 
 import (
@@ -8,7 +11,7 @@ import (
 	"strings"
 )
 
-// Stage names one block: norm.derf.paper.
+// Stage is the address of a block: norm.derf.paper.
 type Stage struct {
 	Block, Type, Name string
 }
@@ -16,12 +19,12 @@ type Stage struct {
 // String returns block.type.name.
 func (s Stage) String() string { return s.Block + "." + s.Type + "." + s.Name }
 
-// IsZero reports whether the address names nothing.
+// IsZero reports whether the address is empty.
 func (s Stage) IsZero() bool { return s == Stage{} }
 
-// Instance names one member of a stage. Key is empty for a stage that has just
-// one; a for_each key ("0.1") or the levels of a matrix cell
-// ("norm=derf.paper,seed=42", factors sorted by name) otherwise.
+// Instance is the address of one instance of a stage. Key is the key of a for_each
+// ("0.1"), or the levels of a matrix cell ("norm=derf.paper,seed=42", factors
+// sorted by name). It is empty if the stage has only one instance.
 type Instance struct {
 	Stage Stage
 	Key   string
@@ -35,7 +38,7 @@ func (i Instance) String() string {
 	return fmt.Sprintf("%s[%q]", i.Stage, i.Key)
 }
 
-// IsZero reports whether the address names nothing.
+// IsZero reports whether the address is empty.
 func (i Instance) IsZero() bool { return i.Stage.IsZero() }
 
 // MarshalText writes the address as String does; the zero address is empty.
@@ -60,17 +63,17 @@ func (i *Instance) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Level is one value on a factor: a reference to an instance, or a scalar.
-// Scalars are held by their canonical text (shortest exact number, true/false,
-// or the string itself) and their kind, so that levels are comparable.
+// Level is one value of a factor: a reference to an instance, or a scalar. A scalar
+// is stored as its kind and its canonical text (the shortest exact number, true or
+// false, or the string itself), so that levels are comparable.
 type Level struct {
 	Ref  Instance // zero for a scalar
 	Kind string   // "ref", "number", "string" or "bool"
 	Text string   // canonical text of a scalar
 }
 
-// String is the level's short form inside an address: derf.paper,
-// derf.alpha:0.1, 42. The block of a reference is implied by its factor.
+// String returns the level's short form, which addresses contain: derf.paper,
+// derf.alpha:0.1, 42. It omits the block of a reference, which the factor implies.
 func (l Level) String() string {
 	if l.Kind == "string" {
 		return QuoteLevel(l.Text)
@@ -85,15 +88,14 @@ func (l Level) String() string {
 	return QuoteLevel(s)
 }
 
-// Factor is a factor's name with one of its levels. All cells of that level may
-// share one.
+// Factor is a factor at one of its levels. The cells at that level may share it.
 type Factor struct {
 	Name  string
 	Level Level
 	Label string // display text of the level
 }
 
-// FactorNamed finds a factor; nil where there is none of that name.
+// FactorNamed returns the factor of a name; nil if there is none.
 func FactorNamed(factors []*Factor, name string) *Factor {
 	for _, f := range factors {
 		if f.Name == name {
@@ -103,7 +105,7 @@ func FactorNamed(factors []*Factor, name string) *Factor {
 	return nil
 }
 
-// Key renders the factors of one matrix cell, sorted by name, for Instance.Key.
+// Key returns the Instance.Key of a matrix cell. The factors are sorted by name.
 func Key(factors []*Factor) string {
 	var b strings.Builder
 	for i, f := range factors {

@@ -10,7 +10,7 @@ func trial(factors ...*addr.Factor) addr.Instance {
 	return addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}, Key: addr.Key(factors)}
 }
 
-func TestAddressesReadBack(t *testing.T) {
+func TestParse(t *testing.T) {
 	ref := addr.Level{Kind: "ref", Ref: addr.Instance{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "a"}, Key: "x,y=z"}}
 	for _, in := range []addr.Instance{
 		{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "paper"}},
@@ -30,7 +30,7 @@ func TestAddressesReadBack(t *testing.T) {
 	}
 }
 
-func TestLevelsThatCouldBeConfused(t *testing.T) {
+func TestAmbiguousLevels(t *testing.T) {
 	text := func(s string) addr.Level { return addr.Level{Kind: "string", Text: s} }
 	a := trial(&addr.Factor{Name: "a", Level: text("x,b=y")})
 	b := trial(&addr.Factor{Name: "a", Level: text("x")}, &addr.Factor{Name: "b", Level: text("y")})
@@ -49,7 +49,7 @@ func TestPatterns(t *testing.T) {
 		&addr.Factor{Name: "seed", Level: addr.Level{Kind: "number", Text: "42"}})
 	for pattern, want := range map[string]bool{
 		"train": true, "train.*": true, "train.lm.main": true, "*.lm": true, "data.*": false, "train.lm.other": false,
-		"norm=derf.*": true, "norm=*,seed=42": true, "seed=4": false, "seed=4*": true, "optimizer=*": false,
+		"norm=derf.*": true, "norm=*,seed=42": true, "norm=*f*.*a*r": true, "norm=*f*x*": false, "norm=derf.paper*paper": false, "seed=4": false, "seed=4*": true, "optimizer=*": false,
 		`train.lm.main["norm=derf.paper,seed=42"]`: true, `train.lm.main["norm=derf.paper,seed=43"]`: false,
 	} {
 		p, err := addr.ParsePattern(pattern)

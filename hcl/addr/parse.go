@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Parse reads what Instance.String writes: block.type.name, optionally with a
-// quoted key in brackets.
+// Parse parses an address as Instance.String writes it: block.type.name, followed
+// by a quoted key in brackets if it has one.
 func Parse(s string) (Instance, error) {
 	head, key, keyed := strings.Cut(s, "[")
 	parts := strings.Split(head, ".")
 	if len(parts) != 3 || slices.Contains(parts, "") {
-		return Instance{}, fmt.Errorf("%q is not an address: write block.type.name, for example train.lm.main", s)
+		return Instance{}, fmt.Errorf("%q is not an address: use the form block.type.name, for example train.lm.main", s)
 	}
 	in := Instance{Stage: Stage{Block: parts[0], Type: parts[1], Name: parts[2]}}
 	if !keyed {
@@ -22,10 +22,10 @@ func Parse(s string) (Instance, error) {
 	}
 	quoted, ok := strings.CutSuffix(key, "]")
 	if !ok {
-		return Instance{}, fmt.Errorf("%q lacks its closing bracket", s)
+		return Instance{}, fmt.Errorf("%q has no closing bracket", s)
 	}
 	unquoted, err := strconv.Unquote(quoted)
-	if err != nil { // forgive a shell that ate the quotes
+	if err != nil { // a shell may have removed the quotes
 		unquoted = quoted
 	}
 	if unquoted == "" {
@@ -60,8 +60,8 @@ func ParseKey(key string) (names, levels []string, ok bool) {
 	return names, levels, len(names) > 0
 }
 
-// QuoteLevel writes a string level so that keys stay unambiguous: plain words
-// as they are, anything else quoted.
+// QuoteLevel quotes a string level unless it is a plain word, so that keys are
+// unambiguous.
 func QuoteLevel(s string) string {
 	if s == "" || strings.ContainsAny(s, ",=\"[]\\") || strconv.Quote(s) != `"`+s+`"` {
 		return strconv.Quote(s)
@@ -77,15 +77,15 @@ func (s Stage) Compare(t Stage) int {
 // Pattern selects instances: "train.lm.main", "train.*", an address with a
 // key, or levels such as "norm=derf.*,seed=42".
 type Pattern struct {
-	stage  []string          // words with * for block, type, name; may be short
-	key    string            // exact key, if any
-	levels map[string]string // factor to level pattern
+	stage  []string          // patterns for block, type and name, or for the first of them
+	key    string            // exact key; empty for any
+	levels map[string]string // patterns for levels, by factor
 }
 
-// ParsePattern reads a pattern.
+// ParsePattern parses a pattern.
 func ParsePattern(s string) (Pattern, error) {
 	if s == "" {
-		return Pattern{}, fmt.Errorf("an empty pattern selects nothing: write an address, or levels such as norm=derf.*,seed=42")
+		return Pattern{}, fmt.Errorf("the pattern is empty: use an address, or levels such as norm=derf.*,seed=42")
 	}
 	if strings.Contains(s, "[") {
 		in, err := Parse(s)
@@ -97,7 +97,7 @@ func ParsePattern(s string) (Pattern, error) {
 	if strings.Contains(s, "=") {
 		names, levels, ok := ParseKey(s)
 		if !ok {
-			return Pattern{}, fmt.Errorf("%q is not a pattern: write levels as factor=level, separated by commas", s)
+			return Pattern{}, fmt.Errorf("%q is not a pattern: use the form factor=level, with commas between", s)
 		}
 		p := Pattern{levels: make(map[string]string, len(names))}
 		for i, name := range names {
@@ -107,7 +107,7 @@ func ParsePattern(s string) (Pattern, error) {
 	}
 	words := strings.Split(s, ".")
 	if len(words) > 3 || slices.Contains(words, "") {
-		return Pattern{}, fmt.Errorf("%q is not a pattern: write block.type.name, where * stands for anything", s)
+		return Pattern{}, fmt.Errorf("%q is not a pattern: use the form block.type.name, where * matches any text", s)
 	}
 	return Pattern{stage: words}, nil
 }
@@ -140,20 +140,25 @@ func (p Pattern) Match(in Instance) bool {
 	return matched == len(p.levels)
 }
 
-// glob matches s against a pattern in which * stands for any run of characters.
+// glob reports whether s matches a pattern in which * matches any text. It takes
+// the first match of each part between stars, which suffices: a later match leaves
+// less text for the parts that follow.
 func glob(pattern, s string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
 		return pattern == s
 	}
-	s, ok := strings.CutPrefix(s, first)
-	if !ok {
+	first, last := parts[0], parts[len(parts)-1]
+	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
 		return false
 	}
-	for i := 0; i <= len(s); i++ {
-		if glob(rest, s[i:]) {
-			return true
+	s = s[len(first) : len(s)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(s, part)
+		if i < 0 {
+			return false
 		}
+		s = s[i+len(part):]
 	}
-	return false
+	return true
 }

@@ -1,9 +1,11 @@
-// Package diag says what is wrong with a study, where, and what to do about it.
+// Package diag describes mistakes in a user's files.
 //
-// A mistake in a user's file is a Diagnostic; diagnostics are collected in a
-// List and never stop at the first. A part of the program that has no access to
-// source text reports a Path inside a block; the language layer turns it into a
-// Range. The package uses the standard library only.
+// A Diagnostic says what is wrong, where, and what to do. Diagnostics are collected
+// in a List, so that a user sees all mistakes at once. Code without access to the
+// source reports a Path inside a block; the caller that has the source turns it
+// into a Range. Failures of the machine are ordinary errors and do not belong here.
+//
+// The package imports the standard library only.
 package diag
 
 import (
@@ -12,7 +14,8 @@ import (
 	"strings"
 )
 
-// Severity tells errors, which stop the command, from warnings, which do not.
+// Severity is the severity of a diagnostic. An error stops the command; a warning
+// does not.
 type Severity int
 
 // The two severities.
@@ -21,7 +24,7 @@ const (
 	Warning
 )
 
-// String returns "Error" or "Warning", as diagnostics are headed.
+// String returns "Error" or "Warning".
 func (s Severity) String() string {
 	if s == Warning {
 		return "Warning"
@@ -35,13 +38,13 @@ type Pos struct {
 	Line, Column, Byte int
 }
 
-// Range is a stretch of a source file, End exclusive.
+// Range is a part of a source file. End is exclusive.
 type Range struct {
 	Filename   string
 	Start, End Pos
 }
 
-// String returns "file:line" or "file:line,column" the way editors follow it.
+// String returns "file:line,column", or the file if the position is not known.
 func (r Range) String() string {
 	if r.Start.Line == 0 {
 		return r.Filename
@@ -49,33 +52,34 @@ func (r Range) String() string {
 	return fmt.Sprintf("%s:%d,%d", r.Filename, r.Start.Line, r.Start.Column)
 }
 
-// Path names an attribute or block inside a stage from the outside in:
-// {"schedule", "warmup"}. The empty path is the block itself.
+// Path is the place of an attribute or block inside a stage, outermost name first:
+// {"schedule", "warmup"}. The empty path is the stage itself.
 type Path []string
 
 // String joins the path with dots.
 func (p Path) String() string { return strings.Join(p, ".") }
 
-// Diagnostic is one finding. Summary is fixed and terse and holds no names of
-// the user's; Detail says in whole sentences what is wrong and what to do.
+// Diagnostic is one error or warning. Summary is short, always the same for a kind
+// of mistake, and contains no names of the user. Detail says in full sentences what
+// is wrong and what to do.
 type Diagnostic struct {
 	Severity Severity
 	Summary  string
 	Detail   string
-	Path     Path   // inside the block, when the reporter knows no source
-	Range    *Range // where in the source, when known
-	Address  string // the instance concerned, when there is one
+	Path     Path   // inside the block, if Range is not known
+	Range    *Range // nil if not known
+	Address  string // of the instance, if the mistake concerns one
 }
 
-// List is a collection of diagnostics in the order of discovery.
+// List is a list of diagnostics in the order in which they were found.
 type List []Diagnostic
 
-// Errorf is a list of one error at a path.
+// Errorf returns a list of one error at a path.
 func Errorf(path Path, summary, detail string, args ...any) List {
 	return List{{Severity: Error, Summary: summary, Detail: fmt.Sprintf(detail, args...), Path: path}}
 }
 
-// Warningf is a list of one warning at a path.
+// Warningf returns a list of one warning at a path.
 func Warningf(path Path, summary, detail string, args ...any) List {
 	return List{{Severity: Warning, Summary: summary, Detail: fmt.Sprintf(detail, args...), Path: path}}
 }
@@ -90,8 +94,8 @@ func (l List) HasErrors() bool {
 	return false
 }
 
-// Err returns the list as an error when it holds an error, else nil.
-// From gets it back out of whatever the error was wrapped in.
+// Err returns the list as an error, or nil if it contains no errors. From returns
+// the list again, also from an error that wraps it.
 func (l List) Err() error {
 	if !l.HasErrors() {
 		return nil
@@ -99,7 +103,7 @@ func (l List) Err() error {
 	return listError{l}
 }
 
-// From returns the list inside err, if there is one.
+// From returns the list that err wraps, if any.
 func From(err error) (List, bool) {
 	var le listError
 	if errors.As(err, &le) {

@@ -10,7 +10,7 @@ import (
 	"ablate/hcl/addr"
 )
 
-// Form says how a field stands in a file.
+// Form is the syntax of a field.
 type Form int
 
 // The forms of a field.
@@ -36,7 +36,7 @@ type Field struct {
 	Doc       string
 }
 
-// Struct is the schema of a spec struct, of a nested block or of an object.
+// Struct is the schema of a spec, a nested block or an object.
 type Struct struct {
 	Type   reflect.Type
 	Fields []Field
@@ -51,7 +51,7 @@ func (s *Struct) Field(name string) (Field, bool) {
 	return s.Fields[i], true
 }
 
-// Names lists the fields' names in the order of the struct.
+// Names lists the names of the fields in the order of the struct.
 func (s *Struct) Names() []string {
 	out := make([]string, len(s.Fields))
 	for i, f := range s.Fields {
@@ -60,10 +60,10 @@ func (s *Struct) Names() []string {
 	return out
 }
 
-var schemas sync.Map // reflect.Type -> *Struct: a pure function, remembered
+var schemas sync.Map // from reflect.Type to *Struct: the cache of a pure function
 
-// Of returns the schema of a struct type, or of the struct that a pointer type
-// points to. A struct that breaks the package's rules is a bug and panics.
+// Of returns the schema of a struct type or of a pointer to one. It panics if the
+// struct breaks the rules of the package.
 func Of(t reflect.Type) *Struct {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -114,7 +114,7 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	return f, true
 }
 
-// Elem is the struct type behind a field that holds blocks, arms or objects.
+// Elem returns the struct type of a field that is a block, a union or an object.
 func (f Field) Elem() reflect.Type {
 	t := f.Type
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
@@ -123,19 +123,20 @@ func (f Field) Elem() reflect.Type {
 	return t
 }
 
-// NumberSetter is an attribute that also takes a bare number.
+// NumberSetter is the type of an attribute that also accepts a number.
 type NumberSetter interface{ SetNumber(float64) }
 
-// Presetter is a spec with named sets of values, which its preset attribute
-// picks before the rest of the body is decoded on top.
+// Presetter is a spec with named sets of values. Its preset attribute chooses one,
+// over which the rest of the body is decoded.
 type Presetter interface {
-	// SetPreset replaces all values and reports whether there is such a name.
+	// SetPreset replaces all values by those of a preset, and reports whether it
+	// exists.
 	SetPreset(name string) bool
-	// Presets lists the names.
+	// Presets lists the names of the presets.
 	Presets() []string
 }
 
-// Resolver is a spec with derived defaults.
+// Resolver is a spec with defaults that depend on other attributes.
 type Resolver interface{ Resolve() }
 
 // The reference types.
@@ -147,10 +148,10 @@ var (
 	numberType = reflect.TypeFor[NumberSetter]()
 )
 
-// TakesNumber reports whether a bare number may stand for values of the type.
+// TakesNumber reports whether attributes of the type also accept a number.
 func TakesNumber(t reflect.Type) bool { return reflect.PointerTo(t).Implements(numberType) }
 
-// TypeName is the type of an attribute in the words of the language.
+// TypeName returns the name of an attribute's type in messages and in the reference.
 func TypeName(t reflect.Type) string {
 	switch t {
 	case RefType:
@@ -187,12 +188,11 @@ func TypeName(t reflect.Type) string {
 	panic(fmt.Sprintf("spec: no attribute can be of Go type %s", t))
 }
 
-// Defaulter is a nested block with defaults of its own, frozen like those of
-// its kind.
+// Defaulter is a nested block with defaults. Like those of a kind, they must not
+// change without a new version of the kind.
 type Defaulter interface{ SetDefaults() }
 
-// New allocates a nested block or arm with its defaults and returns the
-// pointer to it.
+// New returns a pointer to a new nested block with its defaults.
 func New(t reflect.Type) reflect.Value {
 	v := reflect.New(t)
 	if d, ok := v.Interface().(Defaulter); ok {

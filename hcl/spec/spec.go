@@ -1,13 +1,13 @@
-// Package spec describes the Go structs that stages decode into. It is the one
-// place that knows the struct tags, so that decoding (hcl), keys (pipeline) and
-// the generated reference (cmd) cannot disagree about a field.
+// Package spec describes the Go structs that stages are decoded into. It is the
+// only package that reads their struct tags. Decoding, keys and the generated
+// reference all use it, so that they cannot disagree about a field.
 //
 // A field's tag is `hcl:"name[,option]"`, with these options:
 //
 //	(none)    a required attribute
-//	optional  an attribute; absent leaves what New put there
-//	preset    an optional string naming a set of values for the other
-//	          attributes, none of which is required then (see Presetter)
+//	optional  an attribute; if it is absent, the default remains
+//	preset    an optional string that names a set of values for the other
+//	          attributes, which are not required then (see Presetter)
 //	block     a nested block: a struct is required, a pointer optional,
 //	          a slice repeatable
 //	union     a nested block with one label that picks an arm: the field is a

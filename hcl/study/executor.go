@@ -1,33 +1,33 @@
 package study
 
-import (
-	"time"
-)
+import "time"
 
 // LocalExecutor is the label of this machine. It needs no configuration.
 const LocalExecutor = "local"
 
-// Executor is an executor block: a place where actions can run. What its type
-// does not know is zero.
+// Executor is an executor block: a place where actions can run. Fields that its
+// type does not have are zero.
 type Executor struct {
 	Type, Label string
-	Jobs        int    // actions at once; of ssh, for each host
-	Program     string // ablate's path there; "" is where it is here
-	Store       string // the store's folder there; "" is where it is here
-	Shared      bool   // the store's folder is seen there; without it results travel by the remote
+	Jobs        int    // actions at the same time; of ssh, on each host
+	Program     string // path of ablate there; "" if it is the same as here
+	Store       string // folder of the store there; "" if it is the same as here
+	Shared      bool   // the folder of the store is shared; otherwise results travel through the remote
 
-	Partition     string        // of slurm, as all that follows
-	Time          time.Duration // of one allocation; 0 is the partition's
+	// Of slurm.
+	Partition     string
+	Time          time.Duration // of one allocation; 0 means the partition's default
 	Arguments     []string      // further arguments of sbatch
-	PerAllocation int
+	PerAllocation int           // actions in one allocation
 	OnInterrupt   string        // "cancel" or "leave"
-	Poll          time.Duration // how often the queue is asked
+	Poll          time.Duration // interval between queries of the queue
 
-	Hosts []string // of ssh, as what follows
-	GPUs  int      // of each host
+	// Of ssh.
+	Hosts []string
+	GPUs  int // of each host
 }
 
-// Resources is what an instance asks for. Zero is: not said.
+// Resources are the resources that an instance requests. Zero means no request.
 type Resources struct {
 	CPUs   int   `json:"cpus,omitempty"`
 	GPUs   int   `json:"gpus,omitempty"`

@@ -1,8 +1,8 @@
 package study
 
-// Kind tells the language about one type of stage.
+// Kind declares one type of stage to the language.
 type Kind struct {
 	Block, Type string
-	Matrix      bool       // the block may hold a matrix
-	New         func() any // a pointer to a spec struct (see package spec), pre-filled with defaults
+	Matrix      bool       // the block may contain a matrix
+	New         func() any // returns a pointer to a spec (see package spec) with its defaults
 }

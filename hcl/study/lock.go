@@ -1,24 +1,24 @@
 package study
 
-// LockFile pins the remote sources of a study, and what was declared before
-// its trials were known. It is committed with it.
+// LockFile is the name of the file that pins the remote sources of a study and
+// freezes what its analyses declared before their trials finished. It is committed
+// with the study.
 const LockFile = "study.lock.hcl"
 
-// Pin is what a remote source was when it was pinned.
+// Pin is the content of a remote source when it was pinned.
 type Pin struct {
-	Source  string // as the study names it
-	URL     string // where it is fetched from, with its revision
-	SHA256  string // hex, of the bytes that are sent
-	Content string // hex, of the bytes decompressed
-	Size    int64  // of the bytes decompressed
+	Source  string // as written in the study
+	URL     string // with the revision
+	SHA256  string // of the transferred bytes, in hexadecimal
+	Content string // SHA-256 of the decompressed bytes, in hexadecimal
+	Size    int64  // of the decompressed bytes
 }
 
-// Frozen is what an analysis had declared when its first trials were still to
-// come.
+// Frozen is what an analysis declared when some of its trials had no result yet.
 type Frozen struct {
 	Address   string
 	Time      string            // RFC 3339
-	Known     int               // trials that had a result by then
-	Trials    int               // of so many
-	Contrasts map[string]string // by name, the digest of the declaration
+	Known     int               // trials that had a result then
+	Trials    int               // all trials
+	Contrasts map[string]string // digests of the declarations, by name
 }

@@ -1,5 +1,6 @@
-// Package study is a loaded study as plain data: instances with their specs, how and
-// where they run, and what the lock pins. It knows nothing of HCL's syntax.
+// Package study has a loaded study as plain data: its instances with their specs,
+// how and where they run, and what the lock pins. It does not depend on HCL syntax,
+// so that the rest of the program does not either.
 package study
 
 import (
@@ -18,44 +19,44 @@ type Study struct {
 	Numerics    string // "record" (default) or "strict"
 	Dir         string
 
-	Instances []*Instance       // sorted by block, type, name, then in order of expansion
-	Sources   map[string][]byte // file name, as ranges have it, to content: for snippets
+	Instances []*Instance       // sorted by block, type and name, then in order of expansion
+	Sources   map[string][]byte // content of the files by name, for snippets
 }
 
 // Instance is one expanded stage with its decoded spec.
 type Instance struct {
 	Address     addr.Instance
-	Label       string // from the block, or the address's short form
+	Label       string // of the block, or the short form of the address
 	Description string
-	Spec        any            // what Kind.New made, decoded, resolved; never changed afterwards
+	Spec        any            // made by Kind.New, decoded and resolved; never changed afterwards
 	Factors     []*addr.Factor // of a matrix cell, sorted by name
-	Runtime     *Runtime       // never nil; cells of a matrix share theirs
+	Runtime     *Runtime       // never nil; shared by the cells of a matrix
 	Range       diag.Range     // of the block's header
 
-	Locate func(diag.Path) diag.Range
+	Locate func(diag.Path) diag.Range // may be nil
 }
 
-// Edge is one reference: the attribute path that holds it and its target.
+// Edge is one reference: the path of its attribute, and its target.
 type Edge struct {
 	Path   string
 	Target addr.Instance
 }
 
-// Runtime is how and where to run an instance. Nothing of it reaches a key.
+// Runtime says how and where to run an instance. It is never part of a key.
 type Runtime struct {
 	Timeout   time.Duration
 	Retries   int
-	Executor  string // a label of the user's configuration; "" is this machine
+	Executor  string // label of an executor in the configuration; "" is this machine
 	Resources Resources
 
-	ExecutorAt diag.Range // where Executor stands
+	ExecutorAt diag.Range // of the attribute executor
 }
 
 // Refs lists the spec's references, in the order of its fields.
 func (i *Instance) Refs() []Edge { return edges(nil, reflect.ValueOf(i.Spec).Elem(), "") }
 
-// At returns the range of an attribute or block inside the instance's stage,
-// or of the nearest enclosing thing that stands in the file.
+// At returns the range of an attribute or block of the stage. If it is not in the
+// file, At returns the range of the innermost block around it.
 func (i *Instance) At(p diag.Path) diag.Range {
 	if i.Locate == nil {
 		return i.Range
