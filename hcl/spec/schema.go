@@ -22,17 +22,17 @@ const (
 
 // Field describes one field of a spec struct.
 type Field struct {
-	Name      string // as written in files
+	Name      string // in HCL
 	Index     int    // in the Go struct
 	Form      Form
 	Required  bool
 	Repeated  bool // a slice of blocks
-	Pointer   bool // absent is nil, a value of its own
-	Keyed     bool // enters keys
-	Witnessed bool // enters keys through the fingerprint of what it decides, not as a field
-	Preset    bool // names values for the other fields
+	Pointer   bool // nil if absent
+	Keyed     bool // part of keys
+	Witnessed bool // part of keys through a fingerprint, not as a field
+	Preset    bool // names a set of values for the other fields
 	Type      reflect.Type
-	Blocks    []string // for references: the blocks that may stand here
+	Blocks    []string // that a reference may refer to; empty for any
 	Doc       string
 }
 

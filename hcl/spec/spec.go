@@ -15,23 +15,23 @@
 //	          fields are pointers tagged with the arm's name, exactly one set:
 //	          schedule "cosine" {}
 //
-// Attribute types: bool, int, int64, float64, string; slices and string-keyed
-// maps of them; structs (object values, tagged like blocks); pointers to any of
-// these for "absent" as a value of its own; addr.Instance (one reference),
-// []addr.Instance (a list of references, a stage's name standing for all its
-// instances), addr.Level (a reference or a scalar) and map[string]addr.Level.
+// Attributes have the types bool, int, int64, float64 and string; slices of them
+// and maps from strings to them; structs (objects, tagged like blocks); pointers to
+// any of these, which are nil if the attribute is absent; addr.Instance (one
+// reference), []addr.Instance (a list of references, in which the name of a stage
+// means all its instances), addr.Level (a reference or a scalar) and
+// map[string]addr.Level.
 //
-// An attribute whose type has a method SetNumber(float64) on its pointer also
-// takes a bare number. A spec with a method Resolve() has it called after
-// decoding, to fill derived defaults (kv_heads = heads).
+// An attribute whose pointer type has a method SetNumber(float64) also accepts a
+// number. Resolve() of a spec is called after decoding and fills in defaults that
+// depend on other attributes (kv_heads = heads). SetDefaults() of a nested block
+// sets its defaults when the block is present.
 //
-// A nested block that is absent by default gets its own defaults, once written,
-// from a method SetDefaults().
+// The tag `ref:"norm"` lists the blocks that a reference may refer to, with commas
+// between. `key:"-"` keeps a field out of keys. `key:"code"` marks a field whose
+// effect is part of a fingerprint: the fingerprint enters the key, and the field
+// itself is kept only for explanations. `doc:"…"` is its description in the
+// reference.
 //
-// `ref:"norm"` names the blocks that a reference may point into (comma between).
-// `key:"-"` keeps a field out of keys. `key:"code"` says that a fingerprint
-// witnesses the field: it enters keys through that alone, and stands in the notes
-// for explanations. `doc:"…"` is a field's line in the reference.
-//
-// The package uses the standard library and hcl/addr only.
+// The package imports the standard library and hcl/addr only.
 package spec
