@@ -189,14 +189,16 @@ func cacheKeygenCommand(s *session) *cobra.Command {
 			"results from the remote that none of them signed." + exitCodes(""),
 		Example: "  ablate cache keygen alice@lab",
 		Args:    argsBetween(1, 1),
-		RunE:    func(_ *cobra.Command, args []string) error { return cacheKeygenRequest{Name: args[0]}.do(s) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return cacheKeygenRequest{Name: args[0]}.do(c.Context(), s)
+		},
 	}
 }
 
 // cacheKeygenRequest asks for a new pair of keys.
 type cacheKeygenRequest struct{ Name string }
 
-func (r cacheKeygenRequest) do(s *session) error {
+func (r cacheKeygenRequest) do(_ context.Context, s *session) error {
 	private, public, err := remote.Keygen(r.Name)
 	if err != nil {
 		return fmt.Errorf("creating keys for %q: %w", r.Name, err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,9 +25,9 @@ func fmtCommand(s *session) *cobra.Command {
 			"leaves JSON files, and files with syntax errors, as they are." +
 			exitCodes("3 with --check when files would change"),
 		Example: "  ablate fmt --check",
-		RunE: func(_ *cobra.Command, files []string) error {
+		RunE: func(c *cobra.Command, files []string) error {
 			r.Files = files
-			return r.do(s)
+			return r.do(c.Context(), s)
 		},
 	}
 	c.Flags().BoolVar(&r.Check, "check", false, "list the files that would change; change nothing")
@@ -39,7 +40,7 @@ type fmtRequest struct {
 	Check bool
 }
 
-func (r fmtRequest) do(s *session) error {
+func (r fmtRequest) do(_ context.Context, s *session) error {
 	files := r.Files
 	if len(files) == 0 {
 		var err error

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func graphCommand(s *session) *cobra.Command {
 			"text or, with --dot, for Graphviz." + exitCodes(""),
 		Example: "  ablate graph --dot | dot -Tsvg > study.svg",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
 	c.Flags().BoolVar(&r.Dot, "dot", false, "print Graphviz's language")
 	return c
@@ -28,7 +29,7 @@ func graphCommand(s *session) *cobra.Command {
 // graphRequest asks for the graph of stages.
 type graphRequest struct{ Dot bool }
 
-func (r graphRequest) do(s *session) error {
+func (r graphRequest) do(_ context.Context, s *session) error {
 	linked, err := s.loadStudy()
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func initCommand(s *session) *cobra.Command {
 			} else if len(args) == 1 {
 				r.Folder = filepath.Join(s.dir, args[0])
 			}
-			return r.do(s)
+			return r.do(c.Context(), s)
 		},
 	}
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "fetch and pin the study's remote sources")
@@ -53,7 +53,7 @@ func initCommand(s *session) *cobra.Command {
 // initRequest asks for a new study.
 type initRequest struct{ Folder string }
 
-func (r initRequest) do(s *session) error {
+func (r initRequest) do(_ context.Context, s *session) error {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return fmt.Errorf("creating the folder: %w", err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 
@@ -20,7 +21,7 @@ func metadataCommand(s *session) *cobra.Command {
 			"reference. With --events it prints what --json prints: every event with its fields." + exitCodes(""),
 		Example: "  ablate metadata --json",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
 	c.Flags().BoolVar(&r.Markdown, "markdown", false, "print a page of the reference")
 	c.Flags().BoolVar(&r.Events, "events", false, "describe the events of --json instead of stages")
@@ -30,7 +31,7 @@ func metadataCommand(s *session) *cobra.Command {
 // metadataRequest asks for a description of the language, or of the events.
 type metadataRequest struct{ Markdown, Events bool }
 
-func (r metadataRequest) do(s *session) error {
+func (r metadataRequest) do(_ context.Context, s *session) error {
 	switch {
 	case r.Events && r.Markdown:
 		s.view().Text(view.SchemaMarkdown())

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
@@ -14,14 +16,14 @@ func validateCommand(s *session) *cobra.Command {
 			"store." + exitCodes(""),
 		Example: "  ablate validate --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return validateRequest{}.do(s) },
+		RunE:    func(c *cobra.Command, _ []string) error { return validateRequest{}.do(c.Context(), s) },
 	}
 }
 
 // validateRequest asks whether the study has mistakes.
 type validateRequest struct{}
 
-func (validateRequest) do(s *session) error {
+func (validateRequest) do(_ context.Context, s *session) error {
 	linked, err := s.loadStudy()
 	if err != nil {
 		return err

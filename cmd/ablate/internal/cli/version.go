@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -22,7 +23,7 @@ func versionCommand(s *session) *cobra.Command {
 			"be used here." + exitCodes(""),
 		Example: "  ablate version --json\n  ablate version --backends",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return r.do(s) },
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
 	c.Flags().BoolVar(&r.Backends, "backends", false, "also list the backends and what is missing for them")
 	return c
@@ -31,7 +32,7 @@ func versionCommand(s *session) *cobra.Command {
 // versionRequest asks for the version of the program.
 type versionRequest struct{ Backends bool }
 
-func (r versionRequest) do(s *session) error {
+func (r versionRequest) do(_ context.Context, s *session) error {
 	s.show(build())
 	if r.Backends {
 		for _, b := range stages.Backends() {

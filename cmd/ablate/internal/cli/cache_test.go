@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ablate/cache/remote"
+	"ablate/pipeline/planner"
+)
+
+func TestCacheLsAndDu(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: cacheLsRequest{All: true}, stdout: []string{"norm.derf", "analysis.factorial"}},
+		want{request: cacheLsRequest{Study: "finished"}, stdout: []string{"norm.derf"}},
+		want{request: cacheLsRequest{Study: l.dir}, stdout: []string{"norm.derf"}},
+		want{request: cacheLsRequest{Study: "other"}, err: "the store has no run of \"other\". It has runs of\n\n    finished  in " + l.dir},
+		want{request: cacheDuRequest{}, stdout: []string{"norm.derf                   1 entries", l.store}})
+	empty := emptyLab(t)
+	empty.check(t, want{request: cacheLsRequest{Study: "other"}, err: "nor of any other study"})
+}
+
+func TestCacheVerifyFindsDamage(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: cacheVerifyRequest{}, stdout: []string{"0 damaged, 0 repaired"}},
+		want{request: cacheVerifyRequest{Sample: 1}, stdout: []string{"Read 1 entry"}})
+	blobs, err := filepath.Glob(filepath.Join(l.store, "blobs", "sha256", "*", "*"))
+	if err != nil || len(blobs) == 0 {
+		t.Fatal(blobs, err)
+	}
+	if err := errors.Join(os.Chmod(blobs[0], 0o600), os.WriteFile(blobs[0], []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t,
+		want{request: cacheVerifyRequest{}, code: ExitDamage, stdout: []string{"1 damaged"}})
+	if err := os.WriteFile(blobs[0], []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, want{request: cacheVerifyRequest{Repair: true}, err: "--repair needs a remote"})
+}
+
+func TestCacheGC(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: cacheGCRequest{}, stdout: []string{"Add --apply to remove it."}},
+		want{request: cacheGCRequest{Apply: true, Grace: time.Hour}, stdout: []string{"Removed 0 B"}},
+		want{request: cacheGCRequest{Budget: "lots"}, err: `--budget: "lots" is not a size such as 50GiB`})
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "1e9": 1e9, "20 GB": 20e9, "50GiB": 50 << 30, "1.5kB": 1500} {
+		if got, err := parseSize(text); err != nil || got != want {
+			t.Errorf("parseSize(%q) = %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "GiB", "-1", "5 apples", "NaN", "1e30TB", "Inf"} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("parseSize(%q) = %d, want an error", text, got)
+		}
+	}
+}
+
+func TestCachePin(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned ", "data.results.runs", "analysis.factorial.effects"}},
+		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}},
+		want{request: cachePinRequest{Instance: "norm.derf.other"}, err: "norm.derf.other"})
+}
+
+func TestCacheDisown(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: cacheDisownRequest{Instance: "data.results.runs"}, err: "missing --reason"},
+		want{request: cacheDisownRequest{Instance: "data.results.runs", Reason: "a typo"}, stdout: []string{"disowned ", "analysis.factorial.effects depends on it"}},
+		want{request: planRequest{Detailed: true}, code: ExitChanges})
+}
+
+func TestPushAndPull(t *testing.T) {
+	l := newLab(t)
+	there := t.TempDir()
+	do := func(l lab, r request) (string, error) {
+		s, out, _ := l.session("ABLATE_REMOTE=file://" + there)
+		err := r.do(t.Context(), s)
+		return out.String(), err
+	}
+	if out, err := do(l, cachePushRequest{}); err != nil || !strings.Contains(out, "4 entries pushed, ") {
+		t.Errorf("push: %v\n%s", err, out)
+	}
+	other := lab{dir: l.dir, store: filepath.Join(t.TempDir(), "store")}
+	if out, err := do(other, cachePullRequest{Targets: []string{"norm"}}); err != nil || !strings.Contains(out, "1 entry pulled, ") {
+		t.Errorf("pull: %v\n%s", err, out)
+	}
+	l.check(t, want{request: cachePushRequest{}, err: "no remote is configured"})
+	s, _, _ := l.session("ABLATE_REMOTE=file://" + there)
+	s.offline = true
+	if err := (cachePullRequest{}).do(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--offline") {
+		t.Errorf("pull --offline: %v", err)
+	}
+}
+
+// Failures of the remote are reported one by one while other entries succeed, and as
+// an outage once too many come in a row.
+func TestTransferReportsAnOutageOnce(t *testing.T) {
+	s, _, stderr := emptyLab(t).session()
+	down := &remote.FailedError{Err: errors.New("503")}
+	tr := &transfer{session: s, verb: "pushed", tasks: make([]*planner.Task, 20)}
+	task := &planner.Task{}
+	tr.ended(task, remote.Moved{}, down)
+	tr.ended(task, remote.Moved{Blobs: 1}, nil)
+	if got := strings.Count(stderr.String(), "\n"); got != 2 || tr.reported != 1 {
+		t.Errorf("after a failure and a success it says\n%s", stderr)
+	}
+	for range remote.Enduring {
+		tr.ended(task, remote.Moved{}, down)
+	}
+	if !tr.remoteDown() {
+		t.Error("the remote is not taken for down")
+	}
+}
+
+func TestKeygen(t *testing.T) {
+	l := emptyLab(t)
+	t.Chdir(l.dir)
+	l.check(t,
+		want{request: cacheKeygenRequest{Name: "lab"}, stdout: []string{"lab+"}},
+		want{request: cacheKeygenRequest{Name: "lab"}, err: "overwrites nothing"},
+		want{request: cacheKeygenRequest{Name: "the lab"}, err: "the lab"})
+	if info, err := os.Stat("lab.key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("lab.key: %v, %v", info, err)
+	}
+}
+
+func TestServeWithoutATokenRefusesOtherMachines(t *testing.T) {
+	emptyLab(t).check(t, want{request: cacheServeRequest{Listen: "0.0.0.0:0"}, err: "ABLATE_REMOTE_TOKEN"})
+}
+
+func TestExecNeedsARemoteToWorkThrough(t *testing.T) {
+	l := emptyLab(t)
+	l.check(t,
+		want{request: execRequest{Through: true}, err: "--through needs a remote"},
+		want{request: execRequest{Spool: filepath.Join(l.dir, "none")}, code: 76, stderr: []string{"not visible"}})
+}

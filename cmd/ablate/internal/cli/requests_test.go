@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestValidate(t *testing.T) {
+	l := newLab(t)
+	l.check(t, want{request: validateRequest{}, stdout: []string{"The study finished is valid: 4 instances."}})
+	l.write(t, "more.hcl", "norm \"derf\" \"bad\" {\n  alpha = 0\n}\n")
+	l.check(t, want{request: validateRequest{}, err: "alpha"})
+}
+
+func TestGraph(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: graphRequest{}, stdout: []string{"analysis.factorial.effects\n  ← data.results.runs\n"}},
+		want{request: graphRequest{Dot: true}, stdout: []string{"digraph study {", `"data.results.runs" -> "analysis.factorial.effects"`}})
+	if got := l.json(t, graphRequest{}); !strings.Contains(got, `{"type":"stage","address":"data.results.runs","instances":1,"needs":[]}`) {
+		t.Errorf("graph --json prints %s", got)
+	}
+}
+
+func TestFmt(t *testing.T) {
+	l := newLab(t)
+	l.check(t, want{request: fmtRequest{Check: true}})
+	l.write(t, "more.hcl", "norm \"derf\" \"a\" {\nalpha=0.3\n}\n")
+	l.check(t,
+		want{request: fmtRequest{Check: true}, code: ExitPartial, stdout: []string{"more.hcl\n"}},
+		want{request: fmtRequest{}, stdout: []string{"more.hcl\n"}},
+		want{request: fmtRequest{Check: true}},
+		want{request: fmtRequest{Files: []string{filepath.Join(l.dir, "none.hcl")}}, err: "no such file"})
+	if raw, err := os.ReadFile(filepath.Join(l.dir, "more.hcl")); err != nil || !strings.Contains(string(raw), "  alpha = 0.3\n") {
+		t.Errorf("fmt wrote %s, %v", raw, err)
+	}
+}
+
+func TestInit(t *testing.T) {
+	l := emptyLab(t)
+	dir := filepath.Join(l.dir, "new")
+	l.check(t,
+		want{request: initRequest{Folder: dir}, stdout: []string{"Created " + dir + "/study.hcl", "ablate run --chdir " + dir}},
+		want{request: initRequest{Folder: dir}, err: "overwrites nothing"})
+	l.write(t, "study.hcl", finished)
+	l.check(t, want{request: upgradeRequest{}, stdout: []string{"no remote sources"}})
+}
+
+func TestPlan(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: planRequest{}, stdout: []string{"Nothing to do: all 4 instances are cached"}},
+		want{request: planRequest{Detailed: true}},
+		want{request: planRequest{Targets: []string{"norm.derf.nothing"}}, err: "norm.derf.nothing"})
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
+	l.check(t, want{request: planRequest{Detailed: true}, code: ExitChanges, stdout: []string{"+ run     norm.derf.new", "alpha"}})
+}
+
+func TestSavedPlan(t *testing.T) {
+	l := newLab(t)
+	file := filepath.Join(t.TempDir(), "a.plan")
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
+	run := runRequest{PlanFile: file, runOptions: runOptions{Progress: "none"}}
+	l.check(t,
+		want{request: planRequest{Out: file}, stderr: []string{"ablate run " + file}},
+		want{request: runRequest{PlanFile: file, Targets: []string{"norm"}, runOptions: runOptions{Progress: "none"}}, err: "leave out --target"})
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.4\n}\n")
+	l.check(t, want{request: run, err: "1 instance changed after the plan was saved:\n\n    norm.derf.new: "})
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
+	l.check(t,
+		want{request: run, stdout: []string{"Cell means"}},
+		want{request: planRequest{Detailed: true}},
+		want{request: runRequest{PlanFile: filepath.Join(l.dir, "runs.csv"), runOptions: run.runOptions}, err: "is not a plan"})
+}
+
+func TestRunRefusesContradictions(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: runRequest{runOptions: runOptions{Progress: "fancy"}}, err: `--progress: must be auto, plain or none, not "fancy"`},
+		want{request: runRequest{runOptions: runOptions{Progress: "none", Jobs: -1}}, err: "--jobs"},
+		want{request: runRequest{runOptions: runOptions{Progress: "none", Detach: true}, Repeat: "norm.derf.paper"}, err: "--repeat"},
+		want{request: runRequest{runOptions: runOptions{Progress: "none", Detach: true}}, err: "--detach needs a slurm executor"})
+}
+
+func TestRunIsSilentWhenNothingChanged(t *testing.T) {
+	l := newLab(t)
+	l.check(t, want{request: runRequest{runOptions: runOptions{Progress: "none"}}, stdout: []string{"Cell means"}, stderr: []string{"0 trials trained"}})
+	got := l.json(t, runRequest{runOptions: runOptions{Progress: "none"}})
+	if !strings.Contains(got, `"type":"summary","ran":{},"hit":{"analysis":2,"data":1,"norm":1},"pulled":{}`) {
+		t.Errorf("run --json prints %s", got)
+	}
+}
+
+func TestRepeat(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: repeatRequest{Instance: "analysis.factorial.effects", runOptions: runOptions{Progress: "none"}}, stdout: []string{"repeated once, bit-identical"}},
+		want{request: showRequest{What: "data.results.runs", Format: "text"}, stdout: []string{"declared at"}})
+}
+
+func TestShow(t *testing.T) {
+	l := newLab(t)
+	l.check(t,
+		want{request: showRequest{Format: "text"}, stdout: []string{"hit      data.results.runs\n"}},
+		want{request: showRequest{What: "norm.derf.paper", Format: "text"}, stdout: []string{"norm.derf.paper  (derf.paper)", "Spec\n", "alpha", "definition"}},
+		want{request: showRequest{What: "analysis.factorial.effects", Format: "text"}, stdout: []string{"Cell means"}},
+		want{request: showRequest{What: "analysis.factorial.effects", Format: "json"}, stdout: []string{`"contrasts"`}},
+		want{request: showRequest{What: "analysis.factorial.effects", Format: "xls"}, err: `--format: must be text, markdown, csv or json, not "xls"`},
+		want{request: showRequest{What: "effects/cell/a-x/mean", Format: "text"}, stdout: []string{"effects/cell/a-x/mean = 1.05", "It depends on", "data.results.runs"}},
+		want{request: showRequest{What: "effects/no/such/number", Format: "text"}, err: "ablate export numbers lists them"},
+		want{request: showRequest{What: "norm.derf.nothing", Format: "text"}, err: "norm.derf.nothing"})
+	got := l.json(t, showRequest{What: "analysis.factorial.effects", Format: "text"})
+	if !strings.Contains(got, `{"type":"analysis","address":"analysis.factorial.effects","result":{`) {
+		t.Errorf("show --json prints %s", got)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	l := newLab(t)
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
+	l.check(t,
+		want{request: explainRequest{Instance: "norm.derf.new"}, stdout: []string{"norm.derf.new\n  run: ", "Compared with the nearest other entry", "alpha"}},
+		want{request: explainRequest{Instance: "norm"}, err: "norm"})
+}
+
+func TestDiff(t *testing.T) {
+	l := newLab(t)
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
+	l.check(t,
+		want{request: diffRequest{A: "norm.derf.paper", B: "norm.derf.new"}, stdout: []string{"A  norm.derf.paper\nB  norm.derf.new\n", "alpha"}},
+		want{request: diffRequest{A: "norm.derf.paper", B: "norm.derf.paper"}, stdout: []string{"equal: both have the key "}},
+		want{request: diffRequest{A: "seed=1", B: "seed=2"}, err: "seed=1"})
+	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	l.check(t, want{request: planRequest{Out: a}})
+	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.4\n}\n")
+	l.check(t,
+		want{request: planRequest{Out: b}},
+		want{request: diffRequest{A: a, B: b}, stdout: []string{"~ norm.derf.new  another key (", "1 of 5 instances differ."}})
+}
+
+func TestStatus(t *testing.T) {
+	l := newLab(t)
+	l.check(t, want{request: statusRequest{}, stdout: []string{"4 cached, 0 running, 0 left, 0 waiting"}})
+	if got := l.json(t, statusRequest{}); !strings.Contains(got, `{"type":"status","address":"norm.derf.paper","block":"norm","state":"cached"}`) {
+		t.Errorf("status --json prints %s", got)
+	}
+}
+
+func TestLogs(t *testing.T) {
+	l := newLab(t)
+	l.check(t, want{request: logsRequest{Instance: "norm.derf.paper"}, err: "norm.derf.paper has no log"})
+}
+
+func TestExport(t *testing.T) {
+	l := newLab(t)
+	out := t.TempDir()
+	l.check(t,
+		want{request: exportContrastsRequest{Analysis: "effects"}, stdout: []string{`{"kind":"anova","name":"norm",`, `"kind":"interaction"`}},
+		want{request: exportContrastsRequest{Analysis: "nothing"}, err: "nothing"},
+		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
+		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", Format: "safetensors", To: out}, err: "norm.derf.paper"},
+		want{request: exportTableRequest{Build: trialsTable}, err: "no such trials"},
+		want{request: exportTableRequest{Build: trialsTable, Format: "sqlite"}, err: "--to"},
+		want{request: exportNumbersRequest{Format: "markdown"}, stdout: []string{"| `effects/cell/a-x/mean` | [1.0500]"}},
+		want{request: exportNumbersRequest{Format: "latex", To: filepath.Join(out, "n.tex")}, stderr: []string{" numbers."}},
+		want{request: exportNumbersRequest{Format: "word"}, err: "--format: must be latex or markdown"})
+	if got := l.json(t, exportContrastsRequest{Analysis: "effects"}); !strings.Contains(got, `{"type":"contrast","kind":"anova","name":"norm",`) {
+		t.Errorf("export contrasts --json prints %s", got)
+	}
+}
+
+func TestReport(t *testing.T) {
+	l := newLab(t)
+	out := t.TempDir()
+	l.write(t, "good.md", "It is [1.05](#ablate:effects/cell/a-x/mean).")
+	l.write(t, "bad.md", "It is\n[1.06](#ablate:effects/cell/a-x/mean) and [1](#ablate:effects/nothing).")
+	l.write(t, "none.md", "It is good.")
+	file := func(name string) []string { return []string{filepath.Join(l.dir, name)} }
+	l.check(t,
+		want{request: reportRequest{To: out}, stdout: []string{"report.html\n", "report.md\n"}},
+		want{request: reportRequest{To: out, Name: "other"}, err: "other"},
+		want{request: checkRequest{Files: file("good.md")}, stdout: []string{"All 1 numbers match"}},
+		want{request: checkRequest{Files: file("bad.md")}, err: "2 of 2 numbers do not match", stdout: []string{"bad.md:2: effects/cell/a-x/mean is printed as 1.06, but is now 1.05", "has no number effects/nothing"}},
+		want{request: checkRequest{Files: file("none.md")}, err: "no number is named"})
+	raw, err := os.ReadFile(filepath.Join(out, "report.md"))
+	if err != nil || !strings.Contains(string(raw), "## Provenance") {
+		t.Errorf("report.md: %v\n%s", err, raw)
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	l := emptyLab(t)
+	l.check(t,
+		want{request: metadataRequest{}, stdout: []string{"norm derf\n"}},
+		want{request: metadataRequest{Markdown: true}, stdout: []string{"# Stages", "### norm \"derf\""}},
+		want{request: metadataRequest{Events: true}, stdout: []string{"plan_step "}},
+		want{request: metadataRequest{Events: true, Markdown: true}, stdout: []string{"## plan_step"}})
+}
+
+func TestVersion(t *testing.T) {
+	l := emptyLab(t)
+	l.check(t, want{request: versionRequest{}, stdout: []string{"ablate ", " go1."}})
+	if got := l.json(t, versionRequest{}); !strings.Contains(got, `{"type":"build","go":"go1.`) {
+		t.Errorf("version --json prints %s", got)
+	}
+}
