@@ -31,7 +31,8 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		return summary, drain, err
 	}
 	var cluster *launch.Cluster
-	if runner.Executors, cluster, err = w.executors(o.Detach); err != nil {
+	runner.Executors, cluster, err = launchers{w}.executors(o.Detach)
+	if err != nil {
 		return summary, drain, err
 	}
 	var outage remote.Outage
@@ -69,7 +70,7 @@ func (w *workspace) runner(ctx context.Context, o runOptions, observe func(run.E
 		Planner: w.planner, Host: action.ThisHost(w.executable), Log: log,
 		Jobs: o.Jobs, Trace: o.Trace, KeepGoing: o.KeepGoing, Observe: observe,
 		Launcher: launch.Local{
-			Command: []string{path, "exec"}, Logs: w.store.LogDir(), Machine: w.machine(ctx), Idle: &s.idle,
+			Command: []string{path, "exec"}, Logs: w.store.LogDir(), Machine: launchers{w}.machine(ctx), Idle: &s.idle,
 			Environ: append(slices.Clone(s.app.Environ), "ABLATE_CACHE_DIR="+w.store.Dir()),
 		},
 	}, nil

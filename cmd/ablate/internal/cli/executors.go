@@ -14,39 +14,42 @@ import (
 	"ablate/pipeline/run"
 )
 
+// launchers makes what runs a study's actions: on this machine, over ssh and in Slurm.
+type launchers struct{ *workspace }
+
 // executors makes the launchers that the study asks for. The cluster is nil when
 // none of them is Slurm.
-func (w *workspace) executors(detach bool) (map[string]run.Executor, *launch.Cluster, error) {
-	c, err := w.session.config()
+func (l launchers) executors(detach bool) (map[string]run.Executor, *launch.Cluster, error) {
+	c, err := l.session.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.Unknown(w.graph.Study).Err(); err != nil {
+	if err := c.Unknown(l.graph.Study).Err(); err != nil {
 		return nil, nil, err
 	}
 	var cluster *launch.Cluster
 	out := make(map[string]run.Executor)
-	for _, label := range w.executorLabels() {
+	for _, label := range l.executorLabels() {
 		e := c.Executors[label]
 		x := run.Executor{}
 		switch e.Type {
 		case "slurm":
 			if cluster == nil {
-				if cluster, err = w.cluster(); err != nil {
+				if cluster, err = l.cluster(); err != nil {
 					return nil, nil, err
 				}
 			}
 			x = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: e.Jobs, Queued: true}
 			if detach { // submit everything; the job array limits how many run
-				x.Slots = max(x.Slots, len(w.graph.Study.Instances))
+				x.Slots = max(x.Slots, len(l.graph.Study.Instances))
 			}
 		case "ssh":
-			if x, err = w.sshExecutor(e); err != nil {
+			if x, err = l.sshExecutor(e); err != nil {
 				return nil, nil, err
 			}
 		}
 		if !e.Shared {
-			if x.Launcher, err = w.viaRemote(label, x.Launcher); err != nil {
+			if x.Launcher, err = l.viaRemote(label, x.Launcher); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -58,27 +61,27 @@ func (w *workspace) executors(detach bool) (map[string]run.Executor, *launch.Clu
 	return out, cluster, nil
 }
 
-func (w *workspace) sshExecutor(e study.Executor) (run.Executor, error) {
+func (l launchers) sshExecutor(e study.Executor) (run.Executor, error) {
 	path, err := program()
 	if err != nil {
 		return run.Executor{}, err
 	}
-	ssh := &launch.SSH{Config: e, Program: path, Store: e.Store, Logs: w.store.LogDir(),
-		Version: programVersion(w.executable), Environ: w.session.app.Environ, Lease: w.lease}
+	ssh := &launch.SSH{Config: e, Program: path, Store: e.Store, Logs: l.store.LogDir(),
+		Version: programVersion(l.executable), Environ: l.session.app.Environ, Lease: l.lease}
 	if ssh.Store == "" && e.Shared {
-		ssh.Store = w.store.Dir()
+		ssh.Store = l.store.Dir()
 	}
-	if w.remote != nil {
-		ssh.Remote, ssh.Namespace = w.remote.URL(), w.remote.Namespace()
+	if l.remote != nil {
+		ssh.Remote, ssh.Namespace = l.remote.URL(), l.remote.Namespace()
 	}
 	return run.Executor{Launcher: ssh, Slots: ssh.Slots()}, nil
 }
 
 // executorLabels are the executors that the study asks for, beside this machine.
-func (w *workspace) executorLabels() []string {
+func (l launchers) executorLabels() []string {
 	seen := make(map[string]bool)
 	var out []string
-	for _, inst := range w.graph.Study.Instances {
+	for _, inst := range l.graph.Study.Instances {
 		if label := inst.Runtime.Executor; label != "" && label != study.LocalExecutor && !seen[label] {
 			seen[label] = true
 			out = append(out, label)
@@ -88,47 +91,47 @@ func (w *workspace) executorLabels() []string {
 }
 
 // viaRemote makes a launcher exchange inputs and results through the remote.
-func (w *workspace) viaRemote(label string, l run.Launcher) (run.Launcher, error) {
-	if w.remote == nil {
+func (l launchers) viaRemote(label string, to run.Launcher) (run.Launcher, error) {
+	if l.remote == nil {
 		return nil, fmt.Errorf("executor %q has shared = false, so its results travel through a remote, but none is configured: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
 	return launch.Apart{
-		Launcher: l,
+		Launcher: to,
 		Send: func(ctx context.Context, keys ...cache.Key) error {
-			found, err := w.store.Lookup(ctx, keys...)
+			found, err := l.store.Lookup(ctx, keys...)
 			for _, f := range found {
 				if err == nil && f.OK {
-					_, err = remote.PushEntry(ctx, w.store, w.remote, f.Entry)
+					_, err = remote.PushEntry(ctx, l.store, l.remote, f.Entry)
 				}
 			}
 			return err
 		},
 		Bring: func(ctx context.Context, k cache.Key) error {
-			_, err := remote.Through{Tiered: remote.Tiered{Local: w.store, Remote: w.remote}}.Lookup(ctx, k)
+			_, err := remote.Through{Tiered: remote.Tiered{Local: l.store, Remote: l.remote}}.Lookup(ctx, k)
 			return err
 		},
 	}, nil
 }
 
 // cluster follows this user's jobs in Slurm.
-func (w *workspace) cluster() (*launch.Cluster, error) {
+func (l launchers) cluster() (*launch.Cluster, error) {
 	path, err := program()
 	if err != nil {
 		return nil, err
 	}
-	s := w.session
+	s := l.session
 	log, err := s.logger(s.app.Stderr)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(w.store.Dir())
+	dir, err := filepath.Abs(l.store.Dir())
 	if err != nil {
 		return nil, fmt.Errorf("finding the store: %w", err)
 	}
 	c := &launch.Cluster{
-		Store: dir, Logs: w.store.LogDir(), Program: path, Version: programVersion(w.executable), Log: log,
+		Store: dir, Logs: l.store.LogDir(), Program: path, Version: programVersion(l.executable), Log: log,
 		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
-			found, err := w.store.Lookup(ctx, keys...)
+			found, err := l.store.Lookup(ctx, keys...)
 			out := make([]bool, len(found))
 			for i, f := range found {
 				out[i] = f.OK && len(f.Absent) == 0
@@ -137,10 +140,10 @@ func (w *workspace) cluster() (*launch.Cluster, error) {
 		},
 		Say: func(format string, args ...any) { s.view().Note(format+"\n", args...) },
 	}
-	if w.remote != nil {
-		c.Remote, c.Namespace = w.remote.URL(), w.remote.Namespace()
+	if l.remote != nil {
+		c.Remote, c.Namespace = l.remote.URL(), l.remote.Namespace()
 		c.Afar = func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
-			entries, err := w.remote.Find(ctx, keys...)
+			entries, err := l.remote.Find(ctx, keys...)
 			out := make([]bool, len(keys))
 			for i, e := range entries {
 				out[i] = e != nil
@@ -152,17 +155,17 @@ func (w *workspace) cluster() (*launch.Cluster, error) {
 }
 
 // lease takes a name among all processes that use this store.
-func (w *workspace) lease(name string) (release func() error, ok bool, err error) {
-	return w.store.TryLock(cache.String(name).Key("ablate slot v1"))
+func (l launchers) lease(name string) (release func() error, ok bool, err error) {
+	return l.store.TryLock(cache.String(name).Key("ablate slot v1"))
 }
 
 // machine is the resources of this machine that actions may take. GPUs are listed
 // only if an instance asks for one.
-func (w *workspace) machine(ctx context.Context) *launch.Machine {
-	m := &launch.Machine{Memory: launch.FreeMemory, Lease: w.lease}
-	for _, inst := range w.graph.Study.Instances {
+func (l launchers) machine(ctx context.Context) *launch.Machine {
+	m := &launch.Machine{Memory: launch.FreeMemory, Lease: l.lease}
+	for _, inst := range l.graph.Study.Instances {
 		if inst.Runtime.Resources.GPUs > 0 {
-			visible, restricted := w.session.lookupEnv("CUDA_VISIBLE_DEVICES")
+			visible, restricted := l.session.lookupEnv("CUDA_VISIBLE_DEVICES")
 			m.GPUs = launch.GPUs(ctx, visible, restricted)
 			break
 		}
@@ -172,17 +175,17 @@ func (w *workspace) machine(ctx context.Context) *launch.Machine {
 
 // liveJobs finds the study's jobs in Slurm's queue. A store that never submitted any
 // has none.
-func (w *workspace) liveJobs() map[cache.Key]string {
-	if _, err := os.Stat(filepath.Join(w.store.Dir(), "spool")); err != nil {
+func (l launchers) liveJobs() map[cache.Key]string {
+	if _, err := os.Stat(filepath.Join(l.store.Dir(), "spool")); err != nil {
 		return nil
 	}
-	c, err := w.cluster()
+	c, err := l.cluster()
 	if err != nil {
 		return nil
 	}
 	jobs, err := c.Live()
 	if err != nil {
-		w.session.view().Note("Cannot query Slurm: %v", err)
+		l.session.view().Note("Cannot query Slurm: %v", err)
 	}
 	return jobs
 }

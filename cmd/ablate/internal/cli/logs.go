@@ -79,7 +79,7 @@ func (k *keyWatch) computing() bool {
 		return true
 	}
 	if time.Since(k.queried) >= queueEvery {
-		k.queried, k.queued = time.Now(), k.w.liveJobs()[k.key] != ""
+		k.queried, k.queued = time.Now(), launchers{k.w}.liveJobs()[k.key] != ""
 	}
 	return k.queued
 }
