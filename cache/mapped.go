@@ -16,6 +16,9 @@ type Mapped struct {
 	unmap func() error
 }
 
+// MappedBytes returns bytes in memory as Map would.
+func MappedBytes(b []byte) *Mapped { return &Mapped{b, func() error { return nil }} }
+
 // Close releases the bytes.
 func (m *Mapped) Close() error {
 	m.Bytes = nil
@@ -52,5 +55,5 @@ func (s *Local) copied(ctx context.Context, d Digest) (*Mapped, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mapped{b, func() error { return nil }}, nil
+	return MappedBytes(b), nil
 }

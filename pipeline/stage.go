@@ -42,7 +42,7 @@ type Kind struct {
 	Version     int    // bump when the same spec would now give other bytes
 	Doc         string // one or two sentences for the reference
 
-	Role        Role   // what its instances are in a study
+	Role Role // what its instances are in a study
 	// Child makes instances run in a process of their own (ablate exec).
 	Child bool
 	// Program says that the work is done by a program of the user's, in a
@@ -281,7 +281,8 @@ type Env struct {
 	Map func(d cache.Digest) (*cache.Mapped, error)
 	// Create begins the named output; Close commits it.
 	Create func(name string) (io.WriteCloser, error)
-	// Mixed records that the result rests on a state of another numerics class.
+	// Mixed records that the result rests on a state or an observation of another
+	// numerics class.
 	Mixed func(class string)
 	// Warn tells the user of something that is no failure.
 	Warn func(text string)

@@ -7,11 +7,17 @@ import (
 	"ablate/pipeline"
 	"ablate/stages/analysis"
 	"ablate/stages/data"
+	"ablate/stages/internal/behaviour"
 	"ablate/stages/model"
 	"ablate/stages/norm"
 	"ablate/stages/optimizer"
 	"ablate/stages/train"
 )
+
+// Behaviours lists the host code of all stages that scenes witness.
+func Behaviours() []behaviour.Subject {
+	return slices.Concat(train.Behaviours())
+}
 
 // All returns every kind of stage.
 func All() []pipeline.Kind {

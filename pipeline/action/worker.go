@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"ablate/cache"
@@ -34,12 +35,12 @@ func (w *Worker) Compute(ctx context.Context, a *Action) (cache.Entry, error) {
 	return w.publish(ctx, a, made, mixed, started)
 }
 
-// run executes the stage and checks that it made what it promised. mixed names
-// another numerics class that the result rests on.
+// run executes the stage and checks that it made what it promised. mixed names the
+// other numerics classes that the result rests on.
 func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mixed string, err error) {
 	out := &outputs{ctx: ctx, store: w.Store, promised: a.recipe.Outputs}
 	defer out.abort()
-	s := a.subject
+	s, others := a.subject, make(map[string]bool)
 	env := &pipeline.Env{
 		Address: s.Address, Key: a.key, Inputs: s.Inputs, Log: w.Log, Threads: w.Threads, Trace: w.Trace,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return w.Store.Open(ctx, d) },
@@ -47,7 +48,7 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 		Create:   out.create,
 		Progress: w.Progress,
 		Warn:     func(text string) { w.Progress(pipeline.Progress{Warning: text}) },
-		Mixed:    func(class string) { mixed = class },
+		Mixed:    func(class string) { others[class] = true },
 		States:   &stateStore{store: w.Store, kind: s.Kind.Kind, class: ClassOf(s.Spec), address: s.Address, host: w.Host, clock: w.Clock},
 	}
 	if err := s.Spec.Run(ctx, env); err != nil {
@@ -57,7 +58,7 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 		return nil, "", err
 	}
 	made, err = out.finish()
-	return made, mixed, err
+	return made, strings.Join(sortedKeys(others), ", "), err
 }
 
 func (w *Worker) publish(ctx context.Context, a *Action, made []cache.Artifact, mixed string, started time.Time) (cache.Entry, error) {

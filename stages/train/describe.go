@@ -139,6 +139,7 @@ type computation struct {
 	checkpointing          bool
 	shape                  shape
 	probed                 bool
+	traits                 traits
 }
 
 func (t *LM) computation(in pipeline.Inputs) computation {
@@ -146,6 +147,7 @@ func (t *LM) computation(in pipeline.Inputs) computation {
 		model: in.One("model").Stage, norm: in.One("norm").Stage, optimizer: in.One("optimizer").Stage,
 		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
 		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
+		traits: traitsOf(in),
 	}
 }
 
@@ -186,6 +188,13 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 			return cache.Value{}, fmt.Errorf("fingerprinting the %s: %w", part.name, err)
 		}
 		code[part.name] = cache.DigestValue(d)
+	}
+	host, err := t.behaviour(in)
+	if err != nil {
+		return cache.Value{}, err
+	}
+	if len(host.Keys()) > 0 {
+		code["behaviour"] = host
 	}
 	return cache.Map(code), nil
 }

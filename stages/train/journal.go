@@ -159,29 +159,38 @@ func (j *journal) loadBefore(step int, spine *saved) int {
 	return 0
 }
 
-// past reads the rows of all steps up to a saved state along its lineage.
-func (j *journal) past(ctx context.Context, s *saved) (map[int][]record.Row, error) {
-	rows := make(map[int][]record.Row)
+// lineage is what the states from the start to a saved one tell.
+type lineage struct {
+	rows    map[int][]record.Row // by step
+	classes []string             // of the states
+}
+
+// past reads the lineage of a saved state.
+func (j *journal) past(ctx context.Context, s *saved) (lineage, error) {
+	l := lineage{rows: make(map[int][]record.Row)}
 	var want cache.Digest
 	for s != nil {
 		n, err := j.note(ctx, s)
 		if err != nil {
-			return nil, err
+			return lineage{}, err
 		}
 		if !want.IsZero() && n.State != want {
-			return nil, fmt.Errorf("the state after %d steps is not the one that its successor came from", s.step)
+			return lineage{}, fmt.Errorf("the state after %d steps is not the one that its successor came from", s.step)
 		}
 		for _, r := range n.Rows {
-			rows[r.Step] = append(rows[r.Step], r)
+			l.rows[r.Step] = append(l.rows[r.Step], r)
+		}
+		if !slices.Contains(l.classes, s.entry.Class) {
+			l.classes = append(l.classes, s.entry.Class)
 		}
 		if n.Parent == 0 {
-			return rows, nil
+			return l, nil
 		}
 		if s, want = j.saved[n.ParentKept][n.Parent], n.ParentState; s == nil {
-			return nil, fmt.Errorf("the state after %d steps is gone from the store", n.Parent)
+			return lineage{}, fmt.Errorf("the state after %d steps is gone from the store", n.Parent)
 		}
 	}
-	return rows, nil
+	return l, nil
 }
 
 func (j *journal) note(ctx context.Context, s *saved) (note, error) {

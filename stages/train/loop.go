@@ -38,6 +38,7 @@ type loop struct {
 	parent   *saved               // the last written state that the machine passed, nil for the start
 	rows     map[int][]record.Row // of training, by step
 	doubt    *divergence          // seen once, to be confirmed
+	ended    *divergence          // that the cached rows tell of, under this trial's limit
 	diverged *divergence
 
 	// All that is written down on the way, in order, each when what it rests on
@@ -49,6 +50,13 @@ type loop struct {
 	started time.Time
 	done    int // steps computed since
 }
+
+// Names of the rows of a trial.
+const (
+	trainLoss      = "train_loss"
+	gradientNorm   = "grad_norm"
+	validationLoss = "val_loss"
+)
 
 // divergence is a loss, or a norm of the gradient, that ends a trial.
 type divergence struct {
@@ -100,6 +108,7 @@ func (l *loop) follow(ctx context.Context) error {
 		}
 		work = l.work()
 	}
+	l.diverged = l.ended
 	return nil
 }
 
@@ -116,31 +125,38 @@ func (o overtaken) Error() string {
 
 // work lists what is to be computed from here on.
 func (l *loop) work() []span {
-	return l.journal.spans(l.spine, l.at, l.spec.Checkpoint.Keep != "none")
+	return l.journal.spans(l.spine, l.at, l.spec.Checkpoint.Keep != "none", l.ended)
 }
 
 // recall takes over what is known of the past.
 func (l *loop) recall(ctx context.Context) error {
 	for {
-		l.spine = l.journal.spine()
+		l.spine, l.ended = l.journal.spine(), nil
 		if l.spine == nil {
 			return nil
 		}
-		rows, err := l.journal.past(ctx, l.spine)
+		past, err := l.journal.past(ctx, l.spine)
 		if err == nil {
-			l.rows = rows
-			class := l.spine.entry.Class
-			l.env.Log.Info("found", "steps", l.spine.step, "of", l.spec.Steps, "class", class)
-			if class != l.env.States.Class() {
-				l.env.Mixed(class)
+			l.rows = past.rows
+			l.env.Log.Info("found", "steps", l.spine.step, "of", l.spec.Steps, "class", l.spine.entry.Class)
+			for _, class := range past.classes {
+				l.rests(class)
 			}
-			return nil
+			l.ended, err = l.journal.outcome(ctx, past.rows, l.spine)
+			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		l.env.Log.Warn("a state cannot be used", "steps", l.spine.step, "error", err)
 		l.journal.forget(l.spine)
+	}
+}
+
+// rests records what class of machine the result rests on.
+func (l *loop) rests(class string) {
+	if class != l.env.States.Class() {
+		l.env.Mixed(class)
 	}
 }
 
@@ -233,7 +249,7 @@ func (l *loop) advance(ctx context.Context) error {
 	if math.IsNaN(size) || math.IsInf(size, 0) {
 		return &divergence{l.at, size}
 	}
-	if err := l.record([]record.Row{{Step: l.at, Name: "train_loss", Value: loss}, {Step: l.at, Name: "grad_norm", Value: size}}); err != nil {
+	if err := l.record([]record.Row{{Step: l.at, Name: trainLoss, Value: loss}, {Step: l.at, Name: gradientNorm, Value: size}}); err != nil {
 		return err
 	}
 	l.report(loss)
@@ -251,11 +267,15 @@ func (l *loop) advance(ctx context.Context) error {
 
 // check ends a trial whose loss is no number, or too large.
 func (l *loop) check(loss float64) error {
-	limit := l.spec.Diverge
-	if math.IsNaN(loss) || math.IsInf(loss, 0) || limit > 0 && loss > limit {
+	if l.spec.diverges(loss) {
 		return &divergence{l.at, loss}
 	}
 	return nil
+}
+
+// diverges reports whether a loss ends a trial.
+func (t *LM) diverges(loss float64) bool {
+	return math.IsNaN(loss) || math.IsInf(loss, 0) || t.Diverge > 0 && loss > t.Diverge
 }
 
 // record keeps a step's rows, or compares them with those that are known.
@@ -293,7 +313,17 @@ func (l *loop) observe(ctx context.Context) error {
 		at := sighting{i, l.at}
 		e, seen := l.journal.seen[at]
 		beyond := l.spine == nil || l.at > l.spine.step
-		if !o.due(l.at, l.spec.Steps) || seen && !(beyond && e.Class != l.env.States.Class()) {
+		if !o.due(l.at, l.spec.Steps) {
+			continue
+		}
+		if seen && !(beyond && e.Class != l.env.States.Class()) {
+			d, err := l.journal.told(ctx, at)
+			if err != nil {
+				return err
+			}
+			if d != nil {
+				return d
+			}
 			continue
 		}
 		rows, err := o.look(l)
@@ -328,7 +358,7 @@ func (l *loop) evaluate() ([]record.Row, error) {
 	}
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
-	return []record.Row{{Step: l.at, Name: "val_loss", Value: mean}}, nil
+	return []record.Row{{Step: l.at, Name: validationLoss, Value: mean}}, nil
 }
 
 // probe looks inside the model. What is no number is left out: a diverging

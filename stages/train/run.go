@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gomlx/compute"
+
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -19,16 +21,20 @@ import (
 
 // Run implements pipeline.Stage.
 func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
-	return t.explain(env.Inputs, t.run(ctx, env))
+	return t.explain(env.Inputs, t.run(ctx, env, backend.Open))
 }
 
-func (t *LM) run(ctx context.Context, env *pipeline.Env) error {
+// opener opens a backend with a number of threads: package backend's, or the one
+// of a rehearsal.
+type opener func(name string, threads int) (compute.Backend, error)
+
+func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	text, err := t.tokens(env, trainTokens)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
-	l, err := t.newLoop(ctx, env, corpus{text.Bytes, t.tokenBytes(env)})
+	l, err := t.newLoop(ctx, env, open, corpus{text.Bytes, t.tokenBytes(env)})
 	if err != nil {
 		return err
 	}
@@ -47,13 +53,13 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env) error {
 	return l.journal.sweep(ctx)
 }
 
-func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, text corpus) (*loop, error) {
+func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text corpus) (*loop, error) {
 	if t.Deterministic {
 		if err := backend.MakeDeterministic(); err != nil {
 			return nil, err
 		}
 	}
-	b, err := backend.Open(t.Backend, env.Threads)
+	b, err := open(t.Backend, env.Threads)
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
@@ -118,12 +124,17 @@ func (l *loop) last() int {
 }
 
 // observations calls take with the rows of all observers of an output, in the
-// order of their steps.
+// order of their steps. A trial that diverged was not looked at any more.
 func (l *loop) observations(ctx context.Context, step int, output string, take func([]record.Row) error) error {
+	if l.diverged != nil && step == l.diverged.step {
+		return nil
+	}
 	for i, o := range l.journal.observers {
-		if _, ok := l.journal.seen[sighting{i, step}]; !ok || o.output != output || !o.due(step, l.spec.Steps) {
+		e, ok := l.journal.seen[sighting{i, step}]
+		if !ok || o.output != output || !o.due(step, l.spec.Steps) {
 			continue
 		}
+		l.rests(e.Class)
 		rows, err := l.journal.observation(ctx, sighting{i, step})
 		if err != nil {
 			return err

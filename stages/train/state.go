@@ -32,6 +32,9 @@ func (t *LM) base(in pipeline.Inputs) (cache.Value, error) {
 		"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 		"accumulate": cache.Int(int64(t.Accumulate)), "backend": cache.String(t.Backend),
 	}
+	if host := code.At("behaviour", stateBehaviour); !host.IsZero() {
+		m["behaviour"] = host
+	}
 	if t.deterministic() {
 		m["deterministic"] = cache.Bool(true)
 	}
@@ -98,12 +101,16 @@ func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 		return nil, err
 	}
 	id := func(name string, batches int) cache.Value {
-		return cache.Map(map[string]cache.Value{
+		m := map[string]cache.Value{
 			"observer": cache.String(name), "code": code.At(name), "batches": cache.Int(int64(batches)),
 			"data":      cache.DigestValue(in.One("data").Digest(validationTokens)),
 			"sequences": cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 			"study_seed": cache.Int(in.Study.Seed), "backend": cache.String(t.Backend),
-		})
+		}
+		if host := code.At("behaviour", name); !host.IsZero() {
+			m["behaviour"] = host
+		}
+		return cache.Map(m)
 	}
 	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: record.Metrics, look: (*loop).evaluate}}
 	if t.Probe.Every > 0 {

@@ -13,17 +13,22 @@ type span struct{ from, to int }
 
 // spans lists what must be computed so that every row of the run is known, and
 // where asked also its last state. at is where the machine stands, −1 for
-// nowhere.
-func (j *journal) spans(spine *saved, at int, needLast bool) []span {
+// nowhere. Of a run that ended with a divergence only the steps before it count.
+func (j *journal) spans(spine *saved, at int, needLast bool, ended *divergence) []span {
+	last := j.spec.Steps
+	if ended != nil {
+		last, needLast = ended.step-1, false
+	}
 	known := 0
 	if spine != nil {
 		known = spine.step
 	}
 	var targets []int
 	for _, m := range j.missing(spine) {
-		targets = append(targets, m.step)
+		if m.step <= last {
+			targets = append(targets, m.step)
+		}
 	}
-	last := j.spec.Steps
 	final := j.at(last)
 	if known < last || needLast && at != last && (final == nil || !final.loadable) {
 		targets = append(targets, last)
@@ -56,9 +61,13 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.Sta
 	if spine == nil {
 		return pipeline.Survey{}, nil
 	}
+	ended, err := j.surveyOutcome(ctx, spine)
+	if err != nil {
+		return pipeline.Survey{}, err
+	}
 	var replayed, seen []string
 	var todo, again int
-	for _, s := range j.spans(spine, -1, t.Checkpoint.Keep != "none") {
+	for _, s := range j.spans(spine, -1, t.Checkpoint.Keep != "none", ended) {
 		todo += s.to - s.from
 		switch to := min(s.to, spine.step); {
 		case s.from == s.to:
@@ -77,6 +86,9 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.Sta
 	}
 	if todo == 0 {
 		parts = append(parts, "trains nothing")
+	}
+	if ended != nil {
+		parts = append(parts, fmt.Sprintf("diverges at step %d", ended.step))
 	}
 	if seen != nil {
 		parts = append(parts, "looks at the states after steps "+strings.Join(seen, ", "))

@@ -57,6 +57,10 @@ type recordingBuilder struct {
 	compute.Builder
 	root *cache.Digest
 	main *recorder
+
+	// What a rehearsal learns of main; nil for a fingerprint.
+	parameter func(name string)
+	returned  func(outputs []compute.Value) error
 }
 
 // Main implements compute.Builder.
@@ -138,6 +142,9 @@ func (f *recorder) Parameter(name string, shape shapes.Shape, sharding *compute.
 		op.attribute(len(f.parameters))
 	}
 	op.attribute(shape)
+	if f.level == 0 && f.builder.parameter != nil {
+		f.builder.parameter(name)
+	}
 	v, err := f.inner.Parameter(name, shape, sharding)
 	out, err := op.one(v, err)
 	if err == nil {
@@ -169,6 +176,11 @@ func (f *recorder) Return(outputs []compute.Value, shardings []*compute.Sharding
 	f.closure = op.sum()
 	if f.root != nil {
 		*f.root = f.closure
+		if f.builder.returned != nil {
+			if err := f.builder.returned(plainAll(outputs)); err != nil {
+				return err
+			}
+		}
 	}
 	return f.inner.Return(plainAll(outputs), shardings)
 }
