@@ -25,9 +25,9 @@ import (
 	"ablate/stages"
 )
 
-// crashing is the program on a file system on which it, and every child of it,
-// is killed at the operation whose number is in the file at; the file points
-// has a byte for each operation so far.
+// crashing is the program on a file system that kills it, or a child of it, at one of
+// its operations: the one whose number the file at holds. The file points has a byte
+// for each operation so far.
 func crashing() {
 	dir := os.Getenv("ABLATE_CACHE_DIR")
 	raw, err := os.ReadFile(dir + ".at")
@@ -48,7 +48,7 @@ func crashing() {
 			FS: fsys.NewOS(), At: at, Crash: at > 0,
 			Next: func() int {
 				points.Write([]byte{0})
-				n, _ := points.Seek(0, io.SeekCurrent) // where this process's own byte went
+				n, _ := points.Seek(0, io.SeekCurrent) // behind this process's own byte
 				return int(n)
 			},
 			Kill: func() {
@@ -61,7 +61,7 @@ func crashing() {
 	os.Exit(app.Run(context.Background(), os.Args[1:]))
 }
 
-// crashStudy has a trial and everything around it.
+// crashStudy writes a study with one trial.
 func crashStudy(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,11 +85,11 @@ func crashStudy(t *testing.T) string {
 	return dir
 }
 
-// machine is a store, with the study that runs on it.
+// machine is a study and a store.
 type machine struct{ study, store string }
 
-// do runs a program, or this one where none is named and no child is needed, and
-// decodes the lines that it prints.
+// do runs a program, or this process's own App if program is "", and decodes the lines
+// that it prints.
 func (m machine) do(program string, args ...string) ([]line, error) {
 	args = append(args, "--chdir", m.study, "--json")
 	environ := append(os.Environ(), "ABLATE_CACHE_DIR="+m.store)
@@ -112,14 +112,14 @@ func (m machine) do(program string, args ...string) ([]line, error) {
 	for dec := json.NewDecoder(&out); dec.More(); {
 		var l line
 		if err := dec.Decode(&l); err != nil {
-			break // cut short by a kill
+			break // the last line of a killed process may be incomplete
 		}
 		lines = append(lines, l)
 	}
 	return lines, err
 }
 
-// line is one object of the program's output.
+// line is one event of the program.
 type line struct {
 	Type, Address, Action string
 	Entry                 struct {
@@ -128,7 +128,7 @@ type line struct {
 	}
 }
 
-// outputs is every artifact in the store, by key.
+// outputs lists every artifact in the store by key.
 func (m machine) outputs() (string, error) {
 	lines, err := m.do("", "cache", "ls")
 	var all []string
@@ -141,8 +141,8 @@ func (m machine) outputs() (string, error) {
 	return strings.Join(all, "\n"), err
 }
 
-// heal runs the study again after a fault. What was published before must not
-// run again, and all outputs must be those of the undisturbed run.
+// heal runs the study again after a fault. Published results must not run again, and all
+// outputs must be those of an undisturbed run.
 func (m machine) heal(want string) error {
 	before, err := m.do("", "plan")
 	if err != nil {
@@ -172,7 +172,7 @@ func (m machine) heal(want string) error {
 	return nil
 }
 
-// faultTable counts what became of runs that were disturbed.
+// faultTable counts how disturbed runs ended.
 type faultTable struct {
 	mu                  sync.Mutex
 	fault               string
@@ -195,8 +195,7 @@ func (f *faultTable) print(t *testing.T) {
 	t.Logf("\n%-24s %6s %6s %6s\n%-24s %6d %6d %6d", "fault", "tried", "healed", "lost", f.fault, f.tried, f.healed, f.lost)
 }
 
-// A run of the real program that is killed at any of its operations on the
-// store, children and all, is healed by the next one.
+// After a run was killed at any of its operations on the store, the next run recovers.
 func TestKillAtEveryWritePoint(t *testing.T) {
 	study := crashStudy(t)
 	run := func(name string, at int) (m machine, points int, err error) {
@@ -230,7 +229,7 @@ func TestKillAtEveryWritePoint(t *testing.T) {
 		g.Go(func() error {
 			m, _, err := run("killed", at)
 			if err == nil {
-				t.Errorf("point %d of %d: the run ended well", at, points)
+				t.Errorf("point %d of %d: the run succeeded", at, points)
 			}
 			table.add(t, fmt.Sprint("point ", at), m.heal(want))
 			return os.RemoveAll(m.store)
@@ -243,7 +242,7 @@ func TestKillAtEveryWritePoint(t *testing.T) {
 	table.print(t)
 }
 
-// So is one that fills its disk.
+// After a run filled the disk, the next run recovers.
 func TestFullDisk(t *testing.T) {
 	disk := t.TempDir()
 	mount := func(options string) error {
@@ -268,7 +267,7 @@ func TestFullDisk(t *testing.T) {
 		_, full := m.do("ablate", "run")
 		if full != nil {
 			if !strings.Contains(full.Error(), syscall.ENOSPC.Error()) {
-				t.Errorf("%d KiB: the run does not say what is wrong: %v", size, full)
+				t.Errorf("%d KiB: the run does not report a full disk: %v", size, full)
 			}
 			err := mount("remount,size=16m")
 			if err == nil {

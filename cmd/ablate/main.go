@@ -12,18 +12,18 @@ import (
 	"ablate/stages"
 )
 
-// errInterrupted is the cause of a context that the user's signal cancelled.
+// errInterrupted is the cause of a context that a signal cancelled.
 var errInterrupted = errors.New("interrupted")
 
 func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // ends with the process
+	go func() { // lives as long as the process
 		<-signals
 		cancel(errInterrupted)
 		<-signals
-		os.Exit(cli.ExitInterrupted) // the second signal does not wait for anything
+		os.Exit(cli.ExitInterrupted) // without waiting for anything
 	}()
 	app := cli.App{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

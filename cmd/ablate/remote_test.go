@@ -24,7 +24,7 @@ import (
 	"ablate/stages"
 )
 
-// A remote source is pinned by init --upgrade, and by nothing else.
+// Only init --upgrade changes the pin of a remote source.
 func TestRemoteSource(t *testing.T) {
 	text := strings.Repeat("the quick brown fox\n", 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }))
@@ -76,9 +76,8 @@ func TestRemoteSource(t *testing.T) {
 	}
 }
 
-// What a study pins and this machine's store lacks is fetched by run, with the
-// user's own token: the process that makes the tokens has none. --offline asks
-// nobody.
+// run fetches a pinned source that the store lacks, with the user's token, which child
+// processes do not have. --offline fetches nothing.
 func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -97,7 +96,7 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 	for _, step := range []struct {
 		store, token string
 		args         []string
-		output       string // "" where it succeeds
+		output       string // "" for success
 	}{
 		{"one", "", []string{"init", "--upgrade"}, "needs your token in HF_TOKEN"},
 		{"one", "secret", []string{"init", "--upgrade", "--offline"}, "--offline fetches nothing"},
@@ -110,17 +109,17 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), "ablate", append(step.args, "--chdir", dir)...)
 		cmd.Env = append(os.Environ(), "ABLATE_CACHE_DIR="+filepath.Join(dir, step.store), "HF_ENDPOINT="+server.URL, "HF_TOKEN="+step.token, "NO_COLOR=1")
 		out, err := cmd.CombinedOutput()
-		said := strings.Join(strings.Fields(string(out)), " ") // whatever the width
+		said := strings.Join(strings.Fields(string(out)), " ") // at any width
 		if (err == nil) != (step.output == "") || !strings.Contains(said, step.output) {
 			t.Fatalf("%v with token %q and store %s: %v\n%s", step.args, step.token, step.store, err, out)
 		}
-		if strings.Contains(said, "Its log is") { // there was no process that could have one
+		if strings.Contains(said, "Log: ") { // no process ran that could have a log
 			t.Errorf("%v names a log:\n%s", step.args, out)
 		}
 	}
 }
 
-// damage replaces what stands in a file.
+// damage replaces a text in a file.
 func damage(t *testing.T, name, old, by string) {
 	t.Helper()
 	raw, err := os.ReadFile(name)
@@ -132,8 +131,7 @@ func damage(t *testing.T, name, old, by string) {
 	}
 }
 
-// Where a source cannot be fetched, the message says which line names it, and
-// what to do.
+// If a source cannot be fetched, the message says which line names it and what to do.
 func TestUnreachableSource(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
@@ -161,7 +159,7 @@ func TestUnreachableSource(t *testing.T) {
 			app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All(),
 				Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "store"), "NO_COLOR=1"}}
 			code := app.Run(t.Context(), append(args, "--chdir", dir))
-			said := strings.Join(strings.Fields(out.String()), " ") // whatever the width
+			said := strings.Join(strings.Fields(out.String()), " ") // at any width
 			if code != 1 || !strings.Contains(said, "study.hcl:2,3") || !strings.Contains(said, fmt.Sprintf("%q cannot be fetched: ", source)) || !strings.Contains(said, want) {
 				t.Errorf("%v exits with %d, want 1, the line, and %q:\n%s", args, code, want, out.String())
 			}
@@ -169,8 +167,8 @@ func TestUnreachableSource(t *testing.T) {
 	}
 }
 
-// A remote that dies while a run goes on costs what it was good for, not the
-// run; one that is dead before is an error.
+// A remote that fails during a run does not fail the run. One that fails before it is an
+// error.
 func TestRemoteThatDies(t *testing.T) {
 	dir := t.TempDir()
 	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
@@ -180,7 +178,7 @@ func TestRemoteThatDies(t *testing.T) {
 	var asked atomic.Int32
 	const norms = 6
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/ac/") && asked.Add(1) > norms { // the plan was the last to be served
+		if strings.HasPrefix(r.URL.Path, "/ac/") && asked.Add(1) > norms { // fail after the plan
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -201,7 +199,7 @@ func TestRemoteThatDies(t *testing.T) {
 		return app.Run(t.Context(), append(args, "--chdir", dir)), out.String()
 	}
 	code, out := ablate("run", "--progress", "none", "--jobs", "1")
-	if code != 0 || !strings.Contains(out, "The remote failed") || !strings.Contains(out, "6 entries were not pushed") {
+	if code != 0 || !strings.Contains(out, "The remote failed") || !strings.Contains(out, "6 entries could not be pushed") {
 		t.Errorf("the run exits with %d:\n%s", code, out)
 	}
 	if code, out := ablate("plan", "--offline"); code != 0 || !strings.Contains(out, "all 6 instances are cached") {
@@ -215,7 +213,7 @@ func TestRemoteThatDies(t *testing.T) {
 	}
 }
 
-// Whoever waits for what a run still sends is told so, and may interrupt it.
+// A run that still uploads says so, and may be interrupted.
 func TestRemoteThatHangs(t *testing.T) {
 	dir := t.TempDir()
 	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
@@ -224,7 +222,7 @@ func TestRemoteThatHangs(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
-			io.Copy(io.Discard, r.Body) // else nobody notices who goes away
+			io.Copy(io.Discard, r.Body) // otherwise the server does not notice a closed connection
 			<-r.Context().Done()
 			return
 		}
@@ -249,19 +247,19 @@ analysis "factorial" "f" {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var answer strings.Builder
-	notes := &waiting{text: "still being sent", then: cancel}
+	notes := &waiting{text: "Still uploading", then: cancel}
 	app := cli.App{Stdin: strings.NewReader(""), Stdout: &answer, Stderr: notes, Kinds: stages.All(),
 		Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
 	code := app.Run(ctx, []string{"run", "--progress", "none", "--chdir", dir})
 	if !strings.Contains(answer.String(), "Cell means") {
 		t.Errorf("the answer is %q", answer.String())
 	}
-	if said := notes.String(); code != 0 || !strings.Contains(said, "2 entries were not pushed") || !strings.Contains(said, "ablate cache push") {
+	if said := notes.String(); code != 0 || !strings.Contains(said, "2 entries could not be pushed") || !strings.Contains(said, "ablate cache push") {
 		t.Errorf("the run exits with %d:\n%s", code, said)
 	}
 }
 
-// waiting does something as soon as a text was written.
+// waiting calls then once a text was written.
 type waiting struct {
 	text string
 	then func()
@@ -287,8 +285,8 @@ func (w *waiting) String() string {
 	return w.b.String()
 }
 
-// A push stops when the remote is down, says once how much is left, and goes on
-// from there when it is asked again.
+// A push stops when the remote is down and says once how much is left. The next push
+// continues from there.
 func TestPushToADeadRemote(t *testing.T) {
 	dir := t.TempDir()
 	store, err := cache.Open(fsys.NewOS(), filepath.Join(dir, "there"))
@@ -325,12 +323,12 @@ func TestPushToADeadRemote(t *testing.T) {
 		t.Fatalf("the run exits with %d:\n%s", code, notes)
 	}
 	code, out, notes := ablate("cache", "push")
-	// What failed before the last success is told one by one: with several
-	// entries under way at a time, a few may.
+	// Failures before the last success are reported one by one; there may be a few,
+	// because several entries are sent at a time.
 	alone := strings.Count(notes, "refuses us (403)") - 1
 	left := fmt.Sprintf("%d entries were not pushed", norms-lives-alone)
 	if code != 3 || alone < 0 || alone > lives || strings.Count(notes, "The remote failed") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "Run the same command again to continue") {
-		t.Errorf("the push exits with %d, want 3, once why, and %q:\n%s", code, left, notes)
+		t.Errorf("the push exits with %d, want 3, one reason, and %q:\n%s", code, left, notes)
 	}
 	if !strings.Contains(out, fmt.Sprintf("%d entries pushed", lives)) {
 		t.Errorf("the push says %q", out)

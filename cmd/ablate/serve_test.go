@@ -24,7 +24,7 @@ import (
 	"ablate/stages"
 )
 
-// serving starts ablate cache serve over a store, and says where.
+// serving starts ablate cache serve over a store and returns its URL.
 func serving(t *testing.T, dir, token string, args ...string) (url string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -46,14 +46,14 @@ func serving(t *testing.T, dir, token string, args ...string) (url string) {
 	var line struct{ Type, Address string }
 	for dec := json.NewDecoder(out); line.Type != "serving"; {
 		if err := dec.Decode(&line); err != nil {
-			t.Fatalf("the server did not begin: %v", err)
+			t.Fatalf("the server did not start: %v", err)
 		}
 	}
 	go io.Copy(io.Discard, out)
 	return "http://" + line.Address
 }
 
-// curl asks as a program would that knows nothing of ablate.
+// curl makes a request as a program that knows only HTTP.
 func curl(t *testing.T, token string, args ...string) (status int, body []byte) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "body")
@@ -74,8 +74,7 @@ func curl(t *testing.T, token string, args ...string) (status int, body []byte) 
 	return status, body
 }
 
-// Another program reads and writes what ablate serves, by nothing but Bazel's
-// published protocol.
+// Any client of Bazel's published protocol can read and write what ablate serves.
 func TestServeToCurl(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("there is no curl on this machine")
@@ -92,7 +91,7 @@ func TestServeToCurl(t *testing.T) {
 	}
 	url := serving(t, dir, "secret")
 
-	// What ablate has published.
+	// Read what ablate published.
 	status, raw := curl(t, "secret", url+"/ac/"+e.Key.String())
 	var result repb.ActionResult
 	if err := proto.Unmarshal(raw, &result); status != http.StatusOK || err != nil {
@@ -114,7 +113,7 @@ func TestServeToCurl(t *testing.T) {
 		}
 	}
 
-	// The same through curl to another server, from which ablate reads it.
+	// Copy it with curl to another server, and read it there with ablate.
 	elsewhere := t.TempDir()
 	other := serving(t, elsewhere, "")
 	file := filepath.Join(t.TempDir(), "file")
@@ -127,7 +126,7 @@ func TestServeToCurl(t *testing.T) {
 			t.Errorf("PUT %s: %d %s, want %d", path, status, said, want)
 		}
 	}
-	put(other, "/ac/"+e.Key.String(), raw, http.StatusBadRequest) // its blobs are not there
+	put(other, "/ac/"+e.Key.String(), raw, http.StatusBadRequest) // its blobs are missing
 	put(other, "/cas/"+e.Artifacts[0].Digest.Hex(), []byte("something else"), http.StatusBadRequest)
 	put(other, "/cas/"+e.Artifacts[0].Digest.Hex(), []byte(text), http.StatusOK)
 	put(other, "/ac/"+cachetest.Key("another").String(), raw, http.StatusBadRequest)
@@ -146,7 +145,7 @@ func TestServeToCurl(t *testing.T) {
 		t.Errorf("the empty blob: %d", status)
 	}
 
-	// Where this machine trusts somebody, nobody else's results become its own.
+	// A machine that trusts certain keys refuses uploads that none of them signed.
 	wary := t.TempDir()
 	_, key, err := remote.Keygen("alice")
 	if err != nil {
@@ -161,11 +160,11 @@ func TestServeToCurl(t *testing.T) {
 	trusting := serving(t, elsewhere, "", "--chdir", wary)
 	put(trusting, "/ac/"+e.Key.String(), raw, http.StatusBadRequest)
 
-	// What must not work.
+	// Requests that must fail.
 	readOnly := serving(t, elsewhere, "", "--read-only")
 	put(readOnly, "/cas/"+cache.DigestOf([]byte("new")).Hex(), []byte("new"), http.StatusForbidden)
 	if status, _ := curl(t, "", readOnly+"/ac/"+e.Key.String()); status != http.StatusOK {
-		t.Errorf("reading what is read-only: %d", status)
+		t.Errorf("reading from a read-only server: %d", status)
 	}
 	nothing := cache.DigestOf([]byte("nothing")).Hex()
 	for _, c := range []struct {

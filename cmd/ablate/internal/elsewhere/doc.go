@@ -1,5 +1,4 @@
-// Package elsewhere holds the tests of executors beyond this machine: they run
-// the program against a real Slurm and a real ssh server, where those are
-// installed. It holds nothing else, so that they have a test process, and a
-// time limit, of their own.
+// Package elsewhere holds only tests: of the program with executors on other machines,
+// against a real Slurm and a real ssh server where those are installed. They have a
+// package of their own so that they have their own test process and time limit.
 package elsewhere

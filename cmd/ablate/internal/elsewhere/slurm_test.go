@@ -24,7 +24,7 @@ type elsewhere struct {
 	environ      []string
 }
 
-// newElsewhere builds the program: other machines need it as a file of its own.
+// newElsewhere builds the program, because other machines run it as a file.
 func newElsewhere(t *testing.T) *elsewhere {
 	t.Helper()
 	c := &elsewhere{dir: t.TempDir()}
@@ -35,11 +35,11 @@ func newElsewhere(t *testing.T) *elsewhere {
 	return c
 }
 
-// newSlurm starts a real cluster of two nodes on this machine.
+// newSlurm starts a Slurm cluster of two nodes on this machine.
 func newSlurm(t *testing.T) *elsewhere {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("a cluster is not for short tests")
+		t.Skip("a cluster takes too long for -short")
 	}
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
 	for _, name := range []string{"slurmctld", "slurmd", "sbatch"} {
@@ -59,7 +59,7 @@ func newSlurm(t *testing.T) *elsewhere {
 	return c
 }
 
-// freePort finds a port whose neighbours are likely free, too.
+// freePort finds a free port; the ports next to it are probably free, too.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,8 +96,8 @@ type lab struct {
 	dir string
 }
 
-// documented runs the study and the configuration that docs/slurm.md shows, with
-// fewer steps, and with this cluster's partition.
+// documented runs the study and the configuration of docs/slurm.md, with fewer steps and
+// with this cluster's partition.
 func documented(t *testing.T, l *lab) {
 	page, err := os.ReadFile("../../../../docs/slurm.md")
 	if err != nil {
@@ -107,7 +107,7 @@ func documented(t *testing.T, l *lab) {
 		_, rest, ok := strings.Cut(string(page), from)
 		text, _, closed := strings.Cut(rest, to)
 		if !ok || !closed {
-			t.Fatalf("the page has nothing between %q and %q", from, to)
+			t.Fatalf("the page lacks text between %q and %q", from, to)
 		}
 		return text
 	}
@@ -125,8 +125,8 @@ func documented(t *testing.T, l *lab) {
 	}
 }
 
-// newLab writes a study of so many trials and steps. The configuration comes
-// after the label of the executor.
+// newLab writes a study with the given numbers of trials and steps. config is added to
+// the executor's block.
 func (c *elsewhere) newLab(t *testing.T, seeds, steps int, config string) *lab {
 	t.Helper()
 	l := &lab{elsewhere: c, dir: t.TempDir()}
@@ -163,7 +163,7 @@ func (l *lab) write(t *testing.T, name, text string) {
 	}
 }
 
-// start runs ablate on the study, its output in the buffer.
+// start starts ablate on the study and collects its output.
 func (l *lab) start(t *testing.T, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	cmd := l.command(l.program, append(args, "--chdir", l.dir)...)
@@ -189,15 +189,14 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// String is all of it.
+// String returns the output so far.
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// freeze stops the processes that train for this lab where they stand; thaw
-// lets them go on.
+// freeze suspends the processes that train for this lab; thaw resumes them.
 func (l *lab) freeze(t *testing.T) (thaw func()) {
 	t.Helper()
 	nodes := strings.Fields(l.must(t, "pgrep", "-f", "exec --spool "+l.dir))
@@ -227,7 +226,7 @@ func (l *lab) glob(pattern string) []string {
 	return names
 }
 
-// outputs is what the jobs printed.
+// outputs returns what the jobs printed.
 func (l *lab) outputs() string {
 	var b strings.Builder
 	for _, name := range l.glob("spool/*/task-*.out") {
@@ -239,7 +238,7 @@ func (l *lab) outputs() string {
 
 var artifact = regexp.MustCompile(`\S+ .*sha256:\S+`)
 
-// bytes is what the only trial has made.
+// bytes lists the artifacts of the only trial.
 func (l *lab) bytes(t *testing.T) []string {
 	t.Helper()
 	out := artifact.FindAllString(l.ablate(t, 0, "show", `train.lm.main["norm=dyt.tanh,optimizer=adamw.base,seed=1"]`), -1)
@@ -249,7 +248,7 @@ func (l *lab) bytes(t *testing.T) []string {
 	return out
 }
 
-// straight computes the trial on this machine, undisturbed.
+// straight computes the trial on this machine without disturbing it.
 func (l *lab) straight(t *testing.T) []string {
 	t.Helper()
 	here := &lab{elsewhere: l.elsewhere, dir: t.TempDir()}
@@ -265,18 +264,18 @@ func (l *lab) straight(t *testing.T) []string {
 	return here.bytes(t)
 }
 
-// until waits for something that must come.
+// until waits for a condition and fails the test after a few minutes.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	const long = 3 * time.Minute
 	for end := time.Now().Add(long); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after %s there is still not: %s", long, what)
+			t.Fatalf("timed out after %s waiting for: %s", long, what)
 		}
 	}
 }
 
-// trains waits until the trial of a lab is under way in an attempt.
+// trains waits until an attempt at the trial makes progress.
 func (l *lab) trains(t *testing.T, attempt int) {
 	t.Helper()
 	until(t, fmt.Sprintf("progress of attempt %d", attempt), func() bool {
@@ -290,7 +289,7 @@ func (l *lab) trains(t *testing.T, attempt int) {
 	})
 }
 
-// job is the job that computes the trial, and its node.
+// job returns the job that computes the trial, and its node.
 func (l *lab) job(t *testing.T) (id, node string) {
 	t.Helper()
 	raw, err := os.ReadFile(l.glob("spool/*/job")[0])
@@ -315,7 +314,7 @@ func (l *lab) same(t *testing.T) {
 	}
 }
 
-// resumed checks that the last attempt did not begin at the beginning.
+// resumed checks that the last attempt did not start from step 0.
 func (l *lab) resumed(t *testing.T, steps int) {
 	t.Helper()
 	log := l.ablate(t, 0, "logs", `train.lm.main["norm=dyt.tanh,optimizer=adamw.base,seed=1"]`)
@@ -328,8 +327,8 @@ func (l *lab) resumed(t *testing.T, steps int) {
 func TestSlurm(t *testing.T) {
 	c := newSlurm(t)
 
-	// An allocation's time limit is a minute at least, so this goes on beside
-	// all that follows.
+	// Slurm's shortest time limit is a minute, so this run continues beside the other
+	// tests.
 	const long = 40000
 	limited := c.newLab(t, 1, long, "  time      = \"1m\"\n")
 	chain, chained := limited.start(t, "run", "--progress", "plain")
@@ -365,7 +364,7 @@ func TestSlurm(t *testing.T) {
 	})
 
 	const steps = 10000
-	t.Run("warned of the time limit", func(t *testing.T) {
+	t.Run("time limit announced", func(t *testing.T) {
 		l := c.newLab(t, 1, steps, "")
 		run, out := l.start(t, "run", "--progress", "none")
 		for i := range 2 {
@@ -406,8 +405,8 @@ func TestSlurm(t *testing.T) {
 		run, out := l.start(t, "run", "--progress", "none")
 		l.trains(t, 0)
 		_, node := l.job(t)
-		// The node is gone for Slurm, and its process comes back when another
-		// is at the same trial: both end, and the result is the same.
+		// Slurm loses the node, and its process resumes while another one computes
+		// the same trial: both finish with the same result.
 		thaw := l.freeze(t)
 		c.must(t, "pkill", "-9", "-f", "slurmd .*"+c.dir+".* -N "+node+"$")
 		c.run("pkill", "-9", "-f", "slurmstepd: .*"+node)
@@ -493,14 +492,14 @@ func TestSlurm(t *testing.T) {
 	}
 	limited.batches(t, 1)
 	if n := len(limited.glob("spool/*/*.jsonl")); n < 2 {
-		t.Log("this machine is so quick that the trial never met its time limit")
+		t.Log("the trial finished before its time limit, so nothing was resumed")
 		return
 	}
 	limited.resumed(t, long)
 }
 
-// apart runs trials where the store's folder is not seen: inputs, states and
-// results travel by a remote.
+// apart runs trials on executors that do not share the store's folder: inputs, states
+// and results travel through a remote.
 func apart(t *testing.T, l *lab, typ, body string) {
 	t.Helper()
 	there := t.TempDir()
@@ -520,8 +519,7 @@ func apart(t *testing.T, l *lab, typ, body string) {
 	l.same(t)
 }
 
-// refused checks that each thing that can be wrong with a cluster is said, and
-// what to do.
+// refused checks the messages about a wrongly configured cluster.
 func refused(t *testing.T, c *elsewhere) {
 	unseen := "#!/bin/sh\nwhile [ \"$1\" != --spool ]; do shift; done\nexec " + c.program + " exec --spool /nowhere\n"
 	for _, tt := range []struct {

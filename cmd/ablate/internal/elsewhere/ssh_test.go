@@ -15,8 +15,8 @@ import (
 	"ablate/cache"
 )
 
-// TestSSH runs trials over a stand-in for ssh that runs the command here, and
-// notes the host.
+// TestSSH runs trials over a fake ssh that runs the command locally and records the
+// host.
 func TestSSH(t *testing.T) {
 	c := newElsewhere(t)
 	fake := `#!/bin/sh
@@ -70,11 +70,11 @@ data "command" "d" {
 		defer func() { c.environ = before }()
 		l.ablate(t, 0, "run", "--progress", "none")
 		if out := l.ablate(t, 0, "show", "data.command.d"); !strings.Contains(out, cache.DigestOf([]byte("open sesame")).String()) {
-			t.Errorf("the program was not told:\n%s", out)
+			t.Errorf("the program lacks the variable:\n%s", out)
 		}
 		raw, err := os.ReadFile(filepath.Join(c.dir, "hosts"))
 		if err != nil || strings.Contains(string(raw), "sesame") {
-			t.Errorf("the command line tells everybody: %v\n%s", err, raw)
+			t.Errorf("the secret is on the command line: %v\n%s", err, raw)
 		}
 	})
 
@@ -146,7 +146,7 @@ func TestRealSSH(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	os.MkdirAll("/run/sshd", 0o755) // where it separates privileges, as root
+	os.MkdirAll("/run/sshd", 0o755) // for its privilege separation, as root
 	server := c.command(sshd, "-D", "-e", "-f", in("sshd_config"))
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestRealSSH(t *testing.T) {
 	defer server.Process.Kill()
 	for end := time.Now().Add(30 * time.Second); c.command(in("ssh"), "n1", "true").Run() != nil; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Skipf("the sshd does not take us: %s", c.run(in("ssh"), "n1", "true"))
+			t.Skipf("cannot log in to sshd: %s", c.run(in("ssh"), "n1", "true"))
 		}
 	}
 	l := c.newLab(t, 2, 3, "")

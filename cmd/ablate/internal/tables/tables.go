@@ -18,20 +18,19 @@ import (
 	_ "modernc.org/sqlite" // the driver; in Go, so that no C compiler is needed
 )
 
-// Table is rows of texts and numbers. A column holds one of both.
+// Table is rows of texts and numbers. A column holds either texts or numbers.
 type Table struct {
 	Name    string
 	Columns []string
 	Number  []bool  // parallel to Columns
-	Rows    [][]any // string, float64, or nil for what is not there
+	Rows    [][]any // string, float64, or nil for an absent value
 }
 
-// Formats lists what Write takes. SQLite has a function of its own, because it
-// writes into files that are there.
+// Formats lists the formats. Write takes all but sqlite, which has a function of its own
+// because it changes existing files.
 var Formats = []string{"csv", "jsonl", "parquet", "sqlite"}
 
-// FormatOf is the format that a file's ending stands for: csv where it says
-// nothing.
+// FormatOf is the format of a file by its extension; csv for unknown extensions.
 func FormatOf(file string) string {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".jsonl", ".ndjson":
@@ -75,7 +74,7 @@ func writeCSV(w io.Writer, t *Table) error {
 	return out.Error()
 }
 
-// text prints numbers so that reading gives them back.
+// text writes numbers so that they read back exactly.
 func text(v any) string {
 	switch v := v.(type) {
 	case float64:
@@ -86,7 +85,7 @@ func text(v any) string {
 	return ""
 }
 
-// writeJSONL keeps the order of the columns. What is no finite number is null.
+// writeJSONL keeps the order of the columns. Numbers that are not finite become null.
 func writeJSONL(w io.Writer, t *Table) error {
 	for _, row := range t.Rows {
 		var b strings.Builder
@@ -152,7 +151,7 @@ func writeParquet(w io.Writer, t *Table) error {
 	return out.Close()
 }
 
-// WriteSQLite makes the table anew in a database, beside what else it holds.
+// WriteSQLite replaces the table in a database and leaves its other tables alone.
 func WriteSQLite(path string, t *Table) (err error) {
 	db, err := sql.Open("sqlite", path)
 	if err != nil {

@@ -31,7 +31,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func TestNoNumberIsNull(t *testing.T) {
+func TestNaNIsNull(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, &Table{Columns: []string{"x"}, Number: []bool{true}, Rows: [][]any{{math.NaN()}}}, "jsonl"); err != nil || b.String() != "{\"x\":null}\n" {
 		t.Errorf("got %q, %v", b.String(), err)
@@ -56,7 +56,7 @@ func TestParquet(t *testing.T) {
 
 func TestSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "study.db")
-	for range 2 { // again replaces
+	for range 2 { // the second write replaces the table
 		if err := WriteSQLite(path, sample); err != nil {
 			t.Fatal(err)
 		}
