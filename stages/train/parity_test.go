@@ -119,7 +119,9 @@ func (c referenceConfig) norm(t *testing.T) norm.Norm {
 // TestPyTorchParity runs the programs that trials run from PyTorch's initial
 // parameters on PyTorch's batches and compares what comes out, for the cases of
 // testdata/parity and those of the folder that ABLATE_PARITY_DIR names.
-func TestPyTorchParity(t *testing.T) {
+func TestPyTorchParity(t *testing.T) { testParity(t, "go") }
+
+func testParity(t *testing.T, backend string) {
 	dirs := []string{"testdata/parity"}
 	if extra := os.Getenv("ABLATE_PARITY_DIR"); extra != "" {
 		dirs = append(dirs, extra)
@@ -130,12 +132,12 @@ func TestPyTorchParity(t *testing.T) {
 			t.Fatalf("no cases in %s (%v)", dir, err)
 		}
 		for _, file := range files {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { checkParity(t, file) })
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { checkParity(t, file, backend) })
 		}
 	}
 }
 
-func checkParity(t *testing.T, file string) {
+func checkParity(t *testing.T, file, backendName string) {
 	var want reference
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -182,7 +184,7 @@ func checkParity(t *testing.T, file string) {
 	if trained := r.trainedParams(); len(byName) != len(trained)+1 {
 		t.Fatalf("the reference has %d parameters, the model %d", len(byName)-1, len(trained))
 	}
-	b, err := backend.Open("go", 1)
+	b, err := backend.Open(backendName, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
-// Package backend opens the machines that programs run on: the pure-Go backend
-// always, XLA's where the binary was built with the tag xla, which needs cgo and
-// Linux. What does not need XLA itself, such as finding its plugins, is in every
-// binary, so that every binary can say what is missing.
+// Package backend opens the backends that trials run on: the pure-Go backend, and
+// XLA in binaries built with the tag xla, which needs cgo and Linux. Every binary
+// can look for XLA's plugins and devices, so that it can say what is missing.
 package backend
 
 import (
@@ -21,11 +20,12 @@ import (
 	"ablate/stages/internal/kernels"
 )
 
-// Names lists what a study may ask for, whether or not this binary has it.
+// Names lists the backends that a study may name, whether or not this binary has
+// them.
 func Names() []string { return []string{"go", "xla:cpu", "xla:cuda"} }
 
-// Open returns a backend that uses about that many cores. Results do not
-// depend on the number.
+// Open returns a backend that uses about so many threads. Results do not depend on
+// their number.
 func Open(name string, threads int) (compute.Backend, error) {
 	switch name {
 	case "go":
@@ -33,12 +33,11 @@ func Open(name string, threads int) (compute.Backend, error) {
 	case "xla:cpu", "xla:cuda":
 		return openXLA(name)
 	}
-	return nil, fmt.Errorf("there is no backend %q", name)
+	return nil, fmt.Errorf("unknown backend %q", name)
 }
 
-// MakeDeterministic tells XLA, which reads its flags when a backend opens for
-// the first time, to use only what repeats its bits. It holds for the whole
-// process.
+// MakeDeterministic restricts XLA to GPU programs that repeat their bits. XLA reads
+// its flags when the first client of the process opens.
 func MakeDeterministic() error {
 	const variable, flag = "XLA_FLAGS", "--xla_gpu_deterministic_ops=true"
 	flags := strings.Fields(os.Getenv(variable))
@@ -51,16 +50,16 @@ func MakeDeterministic() error {
 	return nil
 }
 
-// errWithoutXLA is the answer of binaries that were built without the tag.
-var errWithoutXLA = errors.New("this binary was built without XLA: make build-xla")
+// errWithoutXLA is the error of binaries built without the tag xla.
+var errWithoutXLA = errors.New("this binary was built without XLA; build it with make build-xla")
 
-// pool is what the Go backend's worker pool lets us set.
+// pool is the Go backend's worker pool.
 type pool interface{ SetMaxParallelism(int) }
 
-// openGo builds the pure-Go backend with operations in sequence. Left to
-// itself it runs independent operations side by side, and two large matrix
-// products then wait for each other's workers for ever. The number of workers
-// is set behind the option parser, which would print a line on stdout.
+// openGo opens the pure-Go backend with operations in sequence. By default it runs
+// independent operations at the same time, and two large matrix products then wait
+// for each other's workers forever. The number of workers is not set by an option
+// because the option parser prints to stdout.
 func openGo(threads int) (compute.Backend, error) {
 	b, err := gobackend.New("ops_sequential")
 	if err != nil {
@@ -68,7 +67,7 @@ func openGo(threads int) (compute.Backend, error) {
 	}
 	field := reflect.ValueOf(b).Elem().FieldByName("Workers")
 	if !field.IsValid() {
-		return nil, errors.New("opening the Go backend: it has no worker pool to configure")
+		return nil, errors.New("opening the Go backend: it has no worker pool")
 	}
 	p, ok := field.Interface().(pool)
 	if !ok {
@@ -86,8 +85,9 @@ func openGo(threads int) (compute.Backend, error) {
 	return fast, nil
 }
 
-// Class names what may change the last bits of a result: backend, instruction
-// set, toolchain and library versions. Within one class results are identical.
+// Class returns the numerics class of a backend: everything that may change the last
+// bits of a result, such as instruction set, toolchain and library versions. Within
+// one class results are identical.
 func Class(name string) string {
 	parts := []string{name, runtime.GOARCH}
 	xla := name != "go"

@@ -10,8 +10,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// BenchmarkProduct is one large matrix product on all cores: the arithmetic
-// that training is held against.
+// BenchmarkProduct is one large matrix product on all cores. bench/train compares
+// training with its rate.
 func BenchmarkProduct(b *testing.B) {
 	const n = 1024
 	be, err := Open("go", runtime.NumCPU())

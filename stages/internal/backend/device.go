@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Device is what trials can run on beside the CPU.
+// Device is an accelerator.
 type Device struct {
 	Name   string `json:"name"`
-	Memory int64  `json:"memory"` // bytes in all
+	Memory int64  `json:"memory"` // total bytes, 0 if unknown
 	Driver string `json:"driver"`
 }
 
-// errNoDriver is for machines without NVIDIA's driver.
-var errNoDriver = errors.New("there is no NVIDIA driver on this machine: nvidia-smi does not answer, and /proc/driver/nvidia is missing")
+// errNoDriver is the error of machines without NVIDIA's driver.
+var errNoDriver = errors.New("no NVIDIA driver found: nvidia-smi cannot be run and /proc/driver/nvidia does not exist")
 
-// cudaDevices asks the driver for its devices. Without nvidia-smi, as in some
-// containers, a driver is known but its devices are not.
+// cudaDevices lists the devices of the driver. Without nvidia-smi, as in some
+// containers, the list is empty.
 func cudaDevices() ([]Device, error) {
 	out, err := exec.Command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits").Output()
 	if err != nil {
@@ -34,7 +34,7 @@ func cudaDevices() ([]Device, error) {
 		if len(fields) != 3 {
 			continue
 		}
-		mebibytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 for unknown
+		mebibytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 if unknown
 		devices = append(devices, Device{Name: fields[0], Memory: mebibytes << 20, Driver: fields[2]})
 	}
 	if len(devices) == 0 {
@@ -43,8 +43,8 @@ func cudaDevices() ([]Device, error) {
 	return devices, nil
 }
 
-// Memory is how many bytes the smallest device of a backend has, or 0 where
-// that is not known.
+// Memory returns the memory of the smallest device of a backend in bytes, or 0 if
+// it is unknown.
 func Memory(name string) int64 {
 	if name != "xla:cuda" {
 		return 0

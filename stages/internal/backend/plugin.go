@@ -14,24 +14,23 @@ import (
 	"strings"
 )
 
-// Plugin is a library that brings XLA to one platform.
+// Plugin is a PJRT plugin: a shared library with XLA for one platform.
 type Plugin struct {
-	Path     string            `json:"path"`     // of the file that is loaded
-	Origin   string            `json:"origin"`   // of the file that it links to, where it is a link
-	Found    string            `json:"found_by"` // the place that named it
-	Versions map[string]string `json:"versions"` // of the wheels it came with; else the digest of the file, as "sha256"
+	Path     string            `json:"path"`     // the file that is loaded
+	Origin   string            `json:"origin"`   // the file that Path links to
+	Found    string            `json:"found_by"` // the environment variable or program that led to it
+	Versions map[string]string `json:"versions"` // of its wheels, or the file's digest as "sha256"
 }
 
 // pluginVariable lists folders with plugins, separated by colons.
 const pluginVariable = "PJRT_PLUGIN_LIBRARY_PATH"
 
-// pluginEnvironment are the variables that decide which plugin is found.
+// pluginEnvironment lists the variables that decide which plugin is found.
 var pluginEnvironment = []string{pluginVariable, "VIRTUAL_ENV", "CONDA_PREFIX", "PATH", "XDG_CACHE_HOME", "HOME"}
 
-// FindPlugin looks for the plugin of "xla:cpu" or "xla:cuda": in the folders
-// that PJRT_PLUGIN_LIBRARY_PATH lists, then in JAX's wheels of the active
-// Python environment. Nothing is ever downloaded. The error says where it
-// looked and what was there.
+// FindPlugin looks for the plugin of "xla:cpu" or "xla:cuda" in the folders of
+// PJRT_PLUGIN_LIBRARY_PATH, then for CUDA in JAX's wheels in the active Python
+// environment. It downloads nothing. The error lists the places searched.
 func FindPlugin(name string) (Plugin, error) {
 	platform := strings.TrimPrefix(name, "xla:")
 	var p Plugin
@@ -50,20 +49,20 @@ func FindPlugin(name string) (Plugin, error) {
 		ok = ok || find(wheelPlugin)
 	}
 	if !ok {
-		return Plugin{}, fmt.Errorf("no PJRT plugin for %q: %s. %s", name, strings.Join(missed, "; "), remedies[platform])
+		return Plugin{}, fmt.Errorf("no PJRT plugin for %q found: %s. %s", name, strings.Join(missed, "; "), remedies[platform])
 	}
 	if err := checkLibrary(p.Path); err != nil {
-		return Plugin{}, fmt.Errorf("%s, found by %s, is no PJRT plugin: %w", p.Path, p.Found, err)
+		return Plugin{}, fmt.Errorf("%s, found by %s, is not a PJRT plugin: %w", p.Path, p.Found, err)
 	}
 	return p, nil
 }
 
 var remedies = map[string]string{
 	"cuda": `Activate a Python environment with JAX (pip install "jax[cuda12]"), or set ` + pluginVariable + " to the plugin's folder",
-	"cpu":  "JAX's wheels hold none for the CPU: set " + pluginVariable + " to a folder with pjrt_c_api_cpu_plugin.so",
+	"cpu":  "JAX's wheels have none for the CPU. Set " + pluginVariable + " to a folder with pjrt_c_api_cpu_plugin.so",
 }
 
-// listedPlugin searches the folders that the environment lists.
+// listedPlugin searches the folders of PJRT_PLUGIN_LIBRARY_PATH.
 func listedPlugin(platform string) (Plugin, error) {
 	list := os.Getenv(pluginVariable)
 	if list == "" {
@@ -77,7 +76,7 @@ func listedPlugin(platform string) (Plugin, error) {
 			}
 			path, err := filepath.Abs(found[len(found)-1])
 			if err != nil {
-				return Plugin{}, fmt.Errorf("naming %s: %w", found[0], err)
+				return Plugin{}, fmt.Errorf("finding the absolute path of %s: %w", found[0], err)
 			}
 			digest, err := digestFile(path)
 			if err != nil {
@@ -87,10 +86,10 @@ func listedPlugin(platform string) (Plugin, error) {
 			return Plugin{Path: path, Origin: origin, Found: pluginVariable, Versions: map[string]string{"sha256": digest}}, nil
 		}
 	}
-	return Plugin{}, fmt.Errorf("%s is %s, which holds no pjrt_c_api_%s_plugin.so", pluginVariable, list, platform)
+	return Plugin{}, fmt.Errorf("%s is %s, which has no pjrt_c_api_%s_plugin.so", pluginVariable, list, platform)
 }
 
-// wheelPlugin searches the Python environments, the active one first.
+// wheelPlugin searches JAX's wheels in the active Python environment.
 func wheelPlugin() (Plugin, error) {
 	var looked []string
 	for _, site := range sitePackages() {
@@ -107,16 +106,16 @@ func wheelPlugin() (Plugin, error) {
 		return Plugin{Path: path, Origin: origin, Found: site.by, Versions: wheelVersions(site.dir)}, nil
 	}
 	if len(looked) == 0 {
-		return Plugin{}, errors.New("there is no Python environment")
+		return Plugin{}, errors.New("no Python environment found")
 	}
-	return Plugin{}, fmt.Errorf("there is no jax_plugins/xla_cuda* in %s", strings.Join(looked, ", "))
+	return Plugin{}, fmt.Errorf("no jax_plugins/xla_cuda* in %s", strings.Join(looked, ", "))
 }
 
-// site is a folder of installed wheels and what named it.
+// site is a folder of installed wheels, and the variable or program that led to it.
 type site struct{ dir, by string }
 
-// sitePackages lists the folders of the active environment, or else those that
-// python3 names.
+// sitePackages lists the folders of the active environment, or else those of
+// python3.
 func sitePackages() []site {
 	var out []site
 	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
@@ -133,7 +132,7 @@ func sitePackages() []site {
 	const ask = "import site; print('\\n'.join([*site.getsitepackages(), site.getusersitepackages()]))"
 	answer, err := exec.Command("python3", "-c", ask).Output()
 	if err != nil {
-		return nil // no Python is no environment
+		return nil // there is no Python
 	}
 	for line := range strings.Lines(string(answer)) {
 		out = append(out, site{strings.TrimSpace(line), "python3"})
@@ -141,9 +140,9 @@ func sitePackages() []site {
 	return out
 }
 
-// linkPlugin makes a private folder that holds links as the plugin wants them:
-// it looks for NVIDIA's libraries in ../nvidia, from where it is loaded, and
-// its name tells go-xla what it is for.
+// linkPlugin makes a private folder with links to a plugin and to NVIDIA's libraries.
+// The plugin looks for them in ../nvidia, relative to its own path, and go-xla tells
+// the platform from the name of the file.
 func linkPlugin(plugin, nvidia string) (string, error) {
 	caches, err := os.UserCacheDir()
 	if err != nil {
@@ -159,12 +158,12 @@ func linkPlugin(plugin, nvidia string) (string, error) {
 		return "", err
 	}
 	if _, err := os.Stat(nvidia); err != nil {
-		return path, nil // the libraries are the system's
+		return path, nil // the system has the libraries
 	}
 	return path, link(nvidia, filepath.Join(root, "nvidia"))
 }
 
-// link makes path a link to target, whoever else does so at the same time.
+// link makes path a link to target. Several processes may do so at the same time.
 func link(target, path string) error {
 	if now, err := os.Readlink(path); err == nil && now == target {
 		return nil
@@ -176,7 +175,7 @@ func link(target, path string) error {
 	return os.Rename(tmp, path)
 }
 
-// wheelVersions reads which of JAX's and NVIDIA's wheels are installed.
+// wheelVersions returns the versions of JAX's and NVIDIA's wheels.
 func wheelVersions(dir string) map[string]string {
 	versions := make(map[string]string)
 	for _, vendor := range []string{"jax", "nvidia_"} {
@@ -191,16 +190,17 @@ func wheelVersions(dir string) map[string]string {
 	return versions
 }
 
-// checkLibrary refuses what could not be loaded, without loading it.
+// checkLibrary returns an error for a file that is not a plugin. It does not load
+// it.
 func checkLibrary(path string) error {
 	f, err := elf.Open(path)
 	if err != nil {
-		return fmt.Errorf("it is no shared library (%w)", err)
+		return fmt.Errorf("not a shared library (%w)", err)
 	}
 	defer f.Close()
 	symbols, err := f.DynamicSymbols()
 	if err != nil {
-		return fmt.Errorf("it exports nothing (%w)", err)
+		return fmt.Errorf("it exports no symbols (%w)", err)
 	}
 	for _, s := range symbols {
 		if s.Name == "GetPjrtApi" && s.Section != elf.SHN_UNDEF {
@@ -223,7 +223,7 @@ func digestFile(path string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-// versionList prints versions in the order of their names.
+// versionList formats versions, sorted by name.
 func versionList(versions map[string]string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(versions)) {

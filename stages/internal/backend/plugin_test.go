@@ -11,7 +11,7 @@ import (
 	"ablate/stages/internal/backend"
 )
 
-// quarantine is an environment with no plugin, no Python and no driver.
+// quarantine sets up an environment without plugin, Python and driver.
 func quarantine(t *testing.T) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
@@ -34,13 +34,13 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// library compiles a plugin whose interface claims a version and a number of
-// functions. All of them do nothing and succeed.
+// library compiles a plugin whose interface has the given version and number of
+// functions, all of which do nothing.
 func library(t *testing.T, path string, minor, functions string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
 	if err != nil {
-		t.Skip("there is no C compiler")
+		t.Skip("no C compiler")
 	}
 	src := filepath.Join(t.TempDir(), "plugin.c")
 	write(t, src, `
@@ -73,7 +73,7 @@ func wheels(t *testing.T, root string) string {
 	return dir
 }
 
-func TestPluginOfAPythonEnvironment(t *testing.T) {
+func TestFindPluginInWheels(t *testing.T) {
 	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX", "python3"} {
 		t.Run(variable, func(t *testing.T) {
 			root := t.TempDir()
@@ -84,24 +84,24 @@ func TestPluginOfAPythonEnvironment(t *testing.T) {
 			} else {
 				t.Setenv(variable, root)
 			}
-			for range 2 { // the second time the links are there
+			for range 2 { // the second time the links exist
 				p, err := backend.FindPlugin("xla:cuda")
 				if err != nil {
 					t.Fatal(err)
 				}
 				if p.Found != variable {
-					t.Errorf("found by %s", p.Found)
+					t.Errorf("Found = %s, want %s", p.Found, variable)
 				}
 				want := map[string]string{"jax": "0.7.0", "jax_cuda12_pjrt": "0.7.0", "nvidia_cudnn_cu12": "9.10.2.21"}
 				if !maps.Equal(p.Versions, want) {
-					t.Errorf("versions %v, want %v", p.Versions, want)
+					t.Errorf("Versions = %v, want %v", p.Versions, want)
 				}
 				if filepath.Base(p.Path) != "pjrt_c_api_cuda_plugin.so" || p.Origin != filepath.Join(dir, "jax_plugins/xla_cuda12/xla_cuda_plugin.so") {
 					t.Errorf("found %s, a link to %s", p.Path, p.Origin)
 				}
 				beside := filepath.Join(filepath.Dir(p.Path), "..", "nvidia", "cudnn", "lib", "libcudnn.so.9")
 				if _, err := os.Stat(beside); err != nil {
-					t.Errorf("NVIDIA's libraries are not where the plugin looks: %v", err)
+					t.Errorf("the plugin cannot find NVIDIA's libraries: %v", err)
 				}
 			}
 			class := backend.Class("xla:cuda")
@@ -114,7 +114,7 @@ func TestPluginOfAPythonEnvironment(t *testing.T) {
 	}
 }
 
-func TestListedPluginComesFirst(t *testing.T) {
+func TestFindPluginListedFirst(t *testing.T) {
 	root, listed := t.TempDir(), t.TempDir()
 	wheels(t, root)
 	library(t, filepath.Join(listed, "pjrt_c_api_cuda_plugin.so"), "72", "130")
@@ -133,32 +133,32 @@ func TestListedPluginComesFirst(t *testing.T) {
 	}
 }
 
-func TestMissingPluginsSayWhy(t *testing.T) {
+func TestFindPluginErrors(t *testing.T) {
 	for _, test := range []struct {
 		name, backend string
 		prepare       func(t *testing.T)
 		want          []string
 	}{
-		{"nothing anywhere", "xla:cuda", func(*testing.T) {}, []string{"PJRT_PLUGIN_LIBRARY_PATH is not set", "no Python environment", `pip install "jax[cuda12]"`}},
+		{"nothing anywhere", "xla:cuda", func(*testing.T) {}, []string{"PJRT_PLUGIN_LIBRARY_PATH is not set", "no Python environment found", `pip install "jax[cuda12]"`}},
 		{"an environment without JAX", "xla:cuda", func(t *testing.T) {
 			root := t.TempDir()
 			write(t, filepath.Join(root, "lib/python3.12/site-packages/numpy/__init__.py"), "")
 			t.Setenv("VIRTUAL_ENV", root)
 		}, []string{"no jax_plugins/xla_cuda* in ", "python3.12/site-packages"}},
 		{"a folder without plugins", "xla:cpu", func(t *testing.T) { t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "/nowhere") },
-			[]string{"/nowhere, which holds no pjrt_c_api_cpu_plugin.so"}},
+			[]string{"/nowhere, which has no pjrt_c_api_cpu_plugin.so"}},
 		{"a text file", "xla:cpu", func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), "not a library")
 			t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
-		}, []string{"is no PJRT plugin: it is no shared library"}},
+		}, []string{"is not a PJRT plugin: not a shared library"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			quarantine(t)
 			test.prepare(t)
 			_, err := backend.FindPlugin(test.backend)
 			if err == nil {
-				t.Fatal("found")
+				t.Fatal("FindPlugin found one")
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
@@ -169,7 +169,7 @@ func TestMissingPluginsSayWhy(t *testing.T) {
 	}
 }
 
-func TestALibraryThatIsNoPlugin(t *testing.T) {
+func TestFindPluginOtherLibrary(t *testing.T) {
 	dir, src := t.TempDir(), filepath.Join(t.TempDir(), "other.c")
 	write(t, src, "int other(void) { return 0; }")
 	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), src).CombinedOutput(); err != nil {
@@ -182,7 +182,7 @@ func TestALibraryThatIsNoPlugin(t *testing.T) {
 	}
 }
 
-// The driver's tool is asked for devices and memory.
+// TestDevices reads devices and memory from nvidia-smi.
 func TestDevices(t *testing.T) {
 	bin := quarantine(t)
 	write(t, filepath.Join(bin, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA H200, 143771, 570.86.15'\necho 'NVIDIA H100 80GB HBM3, 81559, 570.86.15'\n")

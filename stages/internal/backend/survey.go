@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// Status is what a backend needs and whether it is here.
+// Status says whether a backend can be used, and what it needs.
 type Status struct {
 	Name    string   `json:"backend"`
 	Usable  bool     `json:"usable"`
-	Problem string   `json:"problem,omitempty"` // why it is not usable
-	API     string   `json:"api,omitempty"`     // version of the plugin's interface, where this binary could load it
+	Problem string   `json:"problem,omitempty"` // why it cannot be used
+	API     string   `json:"api,omitempty"`     // version of the plugin's interface, if this binary can load it
 	Plugin  *Plugin  `json:"plugin,omitempty"`
 	Devices []Device `json:"devices,omitempty"`
 	Class   string   `json:"class"`
 }
 
-// Survey looks at all backends. Problems do not hide one another: a plugin is
-// reported also where the binary cannot use it.
+// Survey returns the status of all backends. It reports all problems of a backend: a
+// plugin is listed even if the binary cannot use it.
 func Survey() []Status {
 	var out []Status
 	for _, name := range Names() {
@@ -56,7 +56,8 @@ func Survey() []Status {
 	return out
 }
 
-// surroundings are what does not change while the process lives.
+// surroundings are the plugins and devices of the machine, which are taken not to
+// change while the process runs.
 type surroundings struct {
 	devices []Device
 	driver  error
@@ -70,11 +71,11 @@ type search struct {
 
 var (
 	surroundingsMu sync.Mutex
-	looked         = make(map[string]*surroundings) // by environment
+	bySearchPath   = make(map[string]*surroundings) // by the values of pluginEnvironment
 )
 
-// machine looks around once: asking the driver and Python takes long enough
-// that it must not happen for every trial of a plan.
+// machine returns the surroundings. It finds them once: running nvidia-smi and Python
+// takes too long to be repeated for every trial of a plan.
 func machine() *surroundings {
 	var env strings.Builder
 	for _, name := range pluginEnvironment {
@@ -82,7 +83,7 @@ func machine() *surroundings {
 	}
 	surroundingsMu.Lock()
 	defer surroundingsMu.Unlock()
-	if s := looked[env.String()]; s != nil {
+	if s := bySearchPath[env.String()]; s != nil {
 		return s
 	}
 	s := &surroundings{plugins: make(map[string]search)}
@@ -91,12 +92,12 @@ func machine() *surroundings {
 		p, err := FindPlugin(name)
 		s.plugins[name] = search{p, err}
 	}
-	looked[env.String()] = s
+	bySearchPath[env.String()] = s
 	return s
 }
 
-// xlaClass names what may change the bits of XLA's results: the plugin with
-// the libraries it came with, and for a GPU its model and driver.
+// xlaClass returns XLA's part of the numerics class: the plugin and its libraries,
+// and the models and drivers of GPUs.
 func xlaClass(name string) []string {
 	var parts []string
 	here := machine()

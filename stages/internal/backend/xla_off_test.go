@@ -9,9 +9,9 @@ import (
 	"ablate/stages/internal/backend"
 )
 
-func TestOpenSaysThatXLAIsMissing(t *testing.T) {
+func TestOpenWithoutXLA(t *testing.T) {
 	for _, name := range []string{"xla:cpu", "xla:cuda"} {
-		if _, err := backend.Open(name, 1); err == nil || !strings.Contains(err.Error(), "this binary was built without XLA: make build-xla") {
+		if _, err := backend.Open(name, 1); err == nil || !strings.Contains(err.Error(), "this binary was built without XLA; build it with make build-xla") {
 			t.Errorf("Open(%s) = %v", name, err)
 		}
 	}

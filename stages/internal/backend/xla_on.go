@@ -27,18 +27,18 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 )
 
-// Plugins are installed by the user, never by us.
+// Plugins are installed by the user.
 func init() { xla.EnableAutoInstall(false) }
 
 func builtWithXLA() error { return nil }
 
-// leastFunctions is how many functions a plugin's table must have for all
-// those that go-xla calls to be in it, up to
-// PJRT_Executable_GetCompiledMemoryStats. go-xla does not check.
-const leastFunctions = 97
+// minFunctions is the number of functions that a plugin's table must have for go-xla:
+// it calls functions up to PJRT_Executable_GetCompiledMemoryStats and does not check
+// the size of the table.
+const minFunctions = 97
 
-// loadPlugin loads a library and returns the version of its interface. It
-// calls nothing of it but GetPjrtApi.
+// loadPlugin loads a plugin and returns the version of its interface. It calls only
+// GetPjrtApi.
 func loadPlugin(path string) (string, error) {
 	file := C.CString(path)
 	defer C.free(unsafe.Pointer(file))
@@ -50,25 +50,25 @@ func loadPlugin(path string) (string, error) {
 	defer C.free(unsafe.Pointer(symbol))
 	get := C.dlsym(handle, symbol)
 	if get == nil {
-		return "", fmt.Errorf("%s is no PJRT plugin: it does not export GetPjrtApi", path)
+		return "", fmt.Errorf("%s is not a PJRT plugin: it does not export GetPjrtApi", path)
 	}
 	head := C.head_of(get)
 	if head == nil {
-		return "", fmt.Errorf("the plugin %s offers no interface", path)
+		return "", fmt.Errorf("the plugin %s returns no interface", path)
 	}
 	version := fmt.Sprintf("%d.%d", head.version.major, head.version.minor)
 	functions := (int(head.size) - int(unsafe.Sizeof(*head))) / int(unsafe.Sizeof(uintptr(0)))
 	switch {
 	case head.version.major != 0:
-		return version, fmt.Errorf("the plugin %s has version %s of the PJRT interface, and this program knows only 0.x: install an older JAX, or a newer ablate", path, version)
-	case functions < leastFunctions:
-		return version, fmt.Errorf("the plugin %s is too old: its version %s of the PJRT interface has %d functions, and %d are needed. Install a newer JAX: pip install --upgrade \"jax[cuda12]\"",
-			path, version, functions, leastFunctions)
+		return version, fmt.Errorf("the plugin %s has version %s of the PJRT interface, but ablate supports only 0.x. Install an older JAX or a newer ablate", path, version)
+	case functions < minFunctions:
+		return version, fmt.Errorf("the plugin %s is too old: its version %s of the PJRT interface has %d functions, but %d are needed. Install a newer JAX: pip install --upgrade \"jax[cuda12]\"",
+			path, version, functions, minFunctions)
 	}
 	return version, nil
 }
 
-// openXLA opens a client on the first device that the process may see.
+// openXLA opens a client on the first device that is visible to the process.
 func openXLA(name string) (compute.Backend, error) {
 	here := machine()
 	found := here.plugins[name]
@@ -82,12 +82,12 @@ func openXLA(name string) (compute.Backend, error) {
 	if _, err := loadPlugin(path); err != nil {
 		return nil, err
 	}
-	// go-xla separates options by commas, and tells CUDA's plugin by its path.
+	// go-xla separates options by commas and recognizes CUDA's plugin by its path.
 	upper := strings.ToUpper(path)
 	if strings.Contains(path, ",") || name == "xla:cpu" && (strings.Contains(upper, "CUDA") || strings.Contains(upper, "NVIDIA")) {
-		return nil, fmt.Errorf("the plugin %s cannot be used from a folder of that name: no comma may be in it, nor, for the CPU, cuda or nvidia", path)
+		return nil, fmt.Errorf("the plugin %s cannot be loaded from this path: it must not contain a comma, nor cuda or nvidia for the CPU. Move or link it to another folder", path)
 	}
-	// Precision "fp32" means fp32: without the option, products would be TF32's.
+	// Precision "fp32" means fp32. Without the option, products use TF32.
 	options := ",tf32=false"
 	if name == "xla:cuda" {
 		options += ",shared_buffers=false"
@@ -99,7 +99,7 @@ func openXLA(name string) (compute.Backend, error) {
 	return b, nil
 }
 
-// firstLine leaves out the traces of the C++ side.
+// firstLine drops the stack trace of an error from C++.
 func firstLine(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(line)
