@@ -76,7 +76,7 @@ func (l *loader) parse(name, summary string) hclv2.Body {
 // parseFile parses a file in native or JSON syntax.
 func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 	if strings.HasSuffix(name, ".json") {
-		if diags := checkJSONNesting(name, src); diags.HasErrors() {
+		if diags := checkJSON(name, src); diags.HasErrors() {
 			return nil, diags
 		}
 		file, diags := json.Parse(src, name)
@@ -84,7 +84,7 @@ func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 	}
 	tokens, diags := hclsyntax.LexConfig(src, name, hclv2.InitialPos)
 	if !diags.HasErrors() {
-		diags = checkNesting(tokens)
+		diags = checkTokens(tokens)
 	}
 	if diags.HasErrors() {
 		return nil, diags

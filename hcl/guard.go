@@ -60,7 +60,7 @@ func elements(v cty.Value) int {
 
 // productCost counts the elements of a product of lists.
 func productCost(args []cty.Value) float64 {
-	const overhead = float64(maxText) / maxElements // of an element, against a byte of text
+	const overhead = float64(maxText) / maxSteps // of an element, compared to a byte of text
 	n := float64(len(args)) * overhead
 	for _, arg := range args {
 		n *= float64(elements(arg))

@@ -71,7 +71,7 @@ func parseTemplate(text string, at hclv2.Range) (hclsyntax.Expression, hclv2.Dia
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	if diags := checkNesting(tokens); diags.HasErrors() {
+	if diags := checkTokens(tokens); diags.HasErrors() {
 		return nil, diags
 	}
 	return hclsyntax.ParseTemplate([]byte(text), at.Filename, start)

@@ -21,11 +21,13 @@ const (
 	maxTotalSteps   = 200_000_000 // of all expressions of a study
 	maxText         = 8 << 20     // bytes of text that one expression makes
 	maxElements     = 500_000     // elements of one value, nested ones included
-	maxExponent     = 5_000       // binary exponent of a number: 10^1500
+	maxDigits       = 1_500       // digits of a number before or after the point
 	maxCombinations = 1_000_000   // of the levels of a matrix, before exclude
 	maxInstances    = 250_000     // of all stages
 	maxHeap         = 3 << 29     // bytes that loading may add to the heap: 1.5 GiB
 )
+
+const longNumber = "A number here has more than 1500 digits before or after the decimal point."
 
 // tooLarge is the panic that aborts the evaluation of an expression. An error
 // would not: HCL evaluates the rest of a loop after an error.
@@ -59,7 +61,7 @@ func (m *meter) charge(v cty.Value, at hclv2.Range) {
 		m.add(0, len(v.AsString()), at)
 	case cty.Number:
 		if hugeExponent(v) {
-			m.exceed(at, "A number here has more than 1500 digits before or after the decimal point.")
+			m.exceed(at, longNumber)
 		}
 	}
 }
@@ -74,9 +76,9 @@ func (m *meter) weigh(v cty.Value, at hclv2.Range) {
 	case t.IsObjectType() && t.HasAttribute(identity):
 		m.add(1, 0, at) // a reference
 	case t.IsObjectType() || t.IsMapType() || t.IsTupleType() || t.IsListType() || t.IsSetType():
+		m.add(1, 0, at)
 		for it := v.ElementIterator(); it.Next(); {
 			_, element := it.Element()
-			m.add(1, 0, at)
 			m.weigh(element, at)
 		}
 	default:
@@ -110,6 +112,7 @@ func hugeExponent(v cty.Value) bool {
 	if f.IsInf() {
 		return false
 	}
-	exp := f.MantExp(nil)
-	return exp > maxExponent || exp < -maxExponent
+	const bitsPerDigit = 3.33
+	digits := float64(f.MantExp(nil)) / bitsPerDigit
+	return digits > maxDigits || digits < -maxDigits
 }

@@ -56,7 +56,7 @@ func hostileStudies() []hostile {
 		{"nested loops in a condition of a loop", local("[for a in range(300) : a if length([for b in range(300) : b if length(range(300)) > 0 && length([for c in range(300) : c]) > 0]) > 0]"), "steps"},
 		{"nested loops in a template", local(`"%{ for a in range(300) }%{ for b in range(300) }%{ for c in range(300) }x%{ endfor }%{ endfor }%{ endfor }"`), "steps"},
 		{"setproduct", local("length(setproduct(range(300), range(300), range(300), range(300)))"), "too large"},
-		{"distinct", local("distinct(flatten([for i in range(500) : range(900)]))"), "too large"},
+		{"distinct", local("distinct(flatten([for i in range(200) : range(900)]))"), "too large"},
 		{"format", local(`format("%010000000000d", 1)`), "too large"},
 		{"format with a precision", local(`format("%.1000000000f", 1)`), "too large"},
 		{"formatlist", local(`formatlist("%099999999s", range(1000))`), "too large"},
@@ -74,6 +74,7 @@ func hostileStudies() []hostile {
 		{"a number of a billion digits in a conditional", local(`true ? 1e600000000 : "x"`), "1500 digits"},
 		{"a number of a billion digits as an index", local(`{ a = 1 }[1e600000000]`), "1500 digits"},
 		{"a number of a billion digits as a key", local(`{ (1e600000000) = 1 }`), "1500 digits"},
+		{"a number of a billion digits as an index of a local", local(`{ b = 1 }`) + "locals {\n  b = local.a[1e600000000]\n}\n", "1500 digits"},
 		{"a tiny number of a billion digits", local(`"${1e-600000000}"`), "1500 digits"},
 		{"parentheses", local(strings.Repeat("(", many) + "1" + strings.Repeat(")", many)), "nest more than"},
 		{"minus signs", local(strings.Repeat("-", many) + "1"), "nest more than"},
@@ -87,30 +88,32 @@ func hostileStudies() []hostile {
 		{"conditionals", local(strings.Repeat("true ? 1 : ", many) + "1"), "tokens"},
 		{"indices", local("[]" + strings.Repeat("[0]", many)), "tokens"},
 		{"nested directives", local(`"` + strings.Repeat("%{ if true }", many) + strings.Repeat("%{ endif }", many) + `"`), "tokens"},
-		{"a chain of locals", chain(many, "1", func(i int) string { return fmt.Sprintf("local.a%d", i) }), "Shorten the chain"},
-		{"a for_each of too many elements", "norm \"derf\" \"a\" {\n  for_each = flatten([for i in range(510) : [for j in range(510) : i * 1000 + j]])\n}\n", "more than 250000 instances"},
+		{"a chain of locals", chain(2000, "1", func(i int) string { return fmt.Sprintf("local.a%d", i) }), "Shorten the chain"},
+		{"a for_each of too many elements", "locals {\n  a = flatten([for i in range(450) : range(500)])\n  b = flatten([for i in range(450) : range(500)])\n}\n" +
+			"norm \"derf\" \"a\" {\n  for_each = [for k, v in local.a : k]\n}\nnorm \"derf\" \"b\" {\n  for_each = [for k, v in local.b : k]\n}\n", "more than 250000 instances"},
+		{"a long list of several types", local(`length(distinct(flatten([for i in range(200) : [1, true, "x", range(100)]])))`), "one type"},
+		{"a long list in a conditional", local(`true ? flatten([for i in range(200) : [1, true, "x", range(100)]]) : []`), "one type"},
 		{"a device", local(`file("/dev/zero")`), "a device, not a regular file"},
 		{"jsondecode", local(`jsondecode("` + strings.Repeat("[", 10_000) + `")`), "too large"},
 		{"a long unknown name", "locals {\n  " + strings.Repeat("b", many) + " = 1\n  a = local." + strings.Repeat("c", many) + "\n}\n", "does not exist"},
 	}
 }
 
-// A hostile study fails quickly, within the memory of a small machine, and with
-// the place of the mistake.
+// A hostile study fails before the watchdog ends it, within the memory of a small
+// machine, and with the place of the mistake.
 func TestHostileStudies(t *testing.T) {
 	for _, h := range hostileStudies() {
 		t.Run(h.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
 			_, diags := load(t, map[string]string{"study.hcl": h.text})
 			runtime.ReadMemStats(&after)
 			text := render(diags)
 			if !diags.HasErrors() || !strings.Contains(text, h.want) || !strings.HasPrefix(text, "study.hcl:") {
 				t.Errorf("Load says %.300q, want %q and the place", text, h.want)
 			}
-			if took := time.Since(start); took > 30*time.Second {
-				t.Errorf("Load takes %s", took)
+			if strings.Contains(text, "takes longer than") {
+				t.Errorf("the watchdog had to end it: %s", text)
 			}
 			if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 3<<29 {
 				t.Errorf("Load takes %d MiB", grown>>20)
@@ -134,7 +137,7 @@ func TestHostileJSON(t *testing.T) {
 	}
 }
 
-// What is not a regular file is refused, wherever it is read.
+// Files that are not regular are refused, wherever they are read.
 func TestSpecialFiles(t *testing.T) {
 	for _, name := range []string{"study.hcl", "study.hclvars", "a.auto.hclvars", "text"} {
 		dir := t.TempDir()
@@ -162,12 +165,12 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
-// The watchdog ends what no other limit does, and says where it happened.
+// The watchdog ends what no other limit ends, and reports the place.
 func TestTimeout(t *testing.T) {
 	dir := t.TempDir()
 	text := "locals {\n"
 	for i := range 400 {
-		text += fmt.Sprintf("  b%d = [for i in range(700) : [for j in range(700) : i * j]]\n", i)
+		text += fmt.Sprintf("  b%d = [for i in range(400) : [for j in range(400) : i * j]]\n", i)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(text+"}\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -26,16 +26,21 @@ func (e metered) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 // type of a variable without evaluating it.
 func (e metered) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
 
-// weighed is metered, for values of any size.
+// weighed is metered, for values of any size. uniform says that HCL converts the
+// value to a list or a map, or to the type of another value.
 type weighed struct {
 	hclsyntax.Expression
-	meter *meter
+	meter   *meter
+	uniform bool
 }
 
 // Value evaluates the expression and counts all elements of the result.
 func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	v, diags := e.Expression.Value(ctx)
 	e.meter.weigh(v, e.Range())
+	if e.uniform {
+		v = e.meter.unify(v, e.Range())
+	}
 	return v, diags
 }
 
@@ -57,7 +62,12 @@ func (m *meter) count(e hclsyntax.Expression) hclsyntax.Expression {
 // countAll counts all elements of a value: == compares whole values, and
 // functions read them.
 func (m *meter) countAll(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{parentheses(m.insert(e)), m}
+	return weighed{parentheses(m.insert(e)), m, false}
+}
+
+// countUniform is countAll for a value that HCL converts.
+func (m *meter) countUniform(e hclsyntax.Expression) hclsyntax.Expression {
+	return weighed{parentheses(m.insert(e)), m, true}
 }
 
 func parentheses(e hclsyntax.Expression) hclsyntax.Expression {
@@ -101,10 +111,14 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.UnaryOpExpr:
 		e.Val = m.countAll(e.Val)
 	case *hclsyntax.ConditionalExpr:
-		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.count(e.TrueResult), m.count(e.FalseResult)
+		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.countUniform(e.TrueResult), m.countUniform(e.FalseResult)
 	case *hclsyntax.FunctionCallExpr:
+		count := m.countAll
+		if convertsArguments(e.Name) {
+			count = m.countUniform
+		}
 		for i := range e.Args {
-			e.Args[i] = m.countAll(e.Args[i])
+			e.Args[i] = count(e.Args[i])
 		}
 	case *hclsyntax.TupleConsExpr:
 		m.all(e.Exprs)

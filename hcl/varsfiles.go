@@ -75,7 +75,7 @@ func (l *loader) setFromText(v *variable, text, source string) {
 func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) {
 	tokens, diags := hclsyntax.LexExpression([]byte(text), source, hclv2.InitialPos)
 	if !diags.HasErrors() {
-		diags = checkNesting(tokens)
+		diags = checkTokens(tokens)
 	}
 	if diags.HasErrors() {
 		return cty.NilVal, diags

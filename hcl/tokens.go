@@ -4,34 +4,45 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"strconv"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// checkNesting refuses source text that is nested too deeply for HCL's parser
-// and for evaluation, which are recursive. A Go program cannot recover from a
-// stack overflow.
-func checkNesting(tokens hclsyntax.Tokens) hclv2.Diagnostics {
+// checkTokens refuses source text that is nested too deeply for HCL's parser and
+// for evaluation, which are recursive: a Go program cannot recover from a stack
+// overflow. It also refuses numbers that are too long to be written out.
+func checkTokens(tokens hclsyntax.Tokens) hclv2.Diagnostics {
 	n := nesting{open: []bracket{{separatedByLines: true}}}
 	for _, t := range tokens {
 		n.add(t.Type)
 		switch {
+		case t.Type == hclsyntax.TokenNumberLit && !isWritable(t.Bytes):
+			return problem(t.Range, "Number out of range", longNumber)
 		case len(n.open)-1+n.signs > maxNesting:
 			return tooDeep(t.Range)
 		case n.innermost().tokens > maxTokens:
-			return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Expression too long", Subject: t.Range.Ptr(),
-				Detail: fmt.Sprintf("An expression must not have more than %d tokens. Split it up with locals.", maxTokens)}}
+			return problem(t.Range, "Expression too long", "An expression must not have more than %d tokens. Split it up with locals.", maxTokens)
 		}
 	}
 	return nil
 }
 
 func tooDeep(at hclv2.Range) hclv2.Diagnostics {
-	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Nesting too deep", Subject: &at,
-		Detail: fmt.Sprintf("Brackets, blocks, templates and signs must not nest more than %d deep. Split the expression up with locals.", maxNesting)}}
+	return problem(at, "Nesting too deep", "Brackets, blocks, templates and signs must not nest more than %d deep. Split the expression up with locals.", maxNesting)
+}
+
+// isWritable reports whether the exponent of a number is of a size that can be
+// written out: HCL converts numbers to text where it looks up a key.
+func isWritable(number []byte) bool {
+	_, exponent, found := bytes.Cut(bytes.ToLower(number), []byte("e"))
+	if !found {
+		return len(number) < maxDigits
+	}
+	n, err := strconv.Atoi(string(exponent))
+	return err == nil && n < maxDigits && n > -maxDigits && len(number) < maxDigits
 }
 
 // nesting is the state of the scan.
@@ -84,9 +95,9 @@ func (n *nesting) countSigns(t hclsyntax.TokenType) {
 	}
 }
 
-// checkJSONNesting is checkNesting for JSON, whose decoder is recursive, too, and
-// whose strings are templates.
-func checkJSONNesting(name string, src []byte) hclv2.Diagnostics {
+// checkJSON is checkTokens for JSON, whose decoder is recursive, too, and whose
+// strings are templates.
+func checkJSON(name string, src []byte) hclv2.Diagnostics {
 	depth, quoted := 0, false
 	for i := 0; i < len(src); i++ {
 		switch c := src[i]; {
@@ -117,14 +128,14 @@ func checkJSONStrings(name string, src []byte) hclv2.Diagnostics {
 		end := min(int(d.InputOffset()), len(src)) - 1
 		if err != nil {
 			at := byteRange(name, src, max(end, 0))
-			return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Invalid JSON", Detail: fmt.Sprintf("This file is not valid JSON: %v.", err), Subject: &at}}
+			return problem(at, "Invalid JSON", "This file is not valid JSON: %v.", err)
 		}
 		text, ok := token.(string)
 		if !ok {
 			continue
 		}
 		tokens, _ := hclsyntax.LexTemplate([]byte(text), name, hclv2.InitialPos) // errors are reported when it is parsed
-		if diags := checkNesting(tokens); diags.HasErrors() {
+		if diags := checkTokens(tokens); diags.HasErrors() {
 			diags[0].Subject = byteRange(name, src, end).Ptr()
 			return diags
 		}
