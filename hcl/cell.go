@@ -55,7 +55,7 @@ func (x *crossing) instance(c cell) {
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
-	x.s.add(&inst)
+	x.s.instances = append(x.s.instances, &inst)
 }
 
 // planID is equal for cells that share a plan: those that agree in the overrides
@@ -104,13 +104,47 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 // bind sets the attributes that have the name of a factor.
 func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
 	schema := spec.Of(target.Type())
-	for i, f := range x.factors {
+	for i := range x.factors {
+		f := &x.factors[i]
 		if !f.bound {
 			continue
 		}
 		field, _ := schema.Field(f.name)
-		d.assign(f.levels[c[i]], target.Field(field.Index), field, f.name, f.at)
+		to := target.Field(field.Index)
+		if v := f.value(c[i]); v.IsValid() {
+			to.Set(v)
+			continue
+		}
+		d.assign(f.levels[c[i]], to, field, f.name, f.at)
+		if isPlain(to) && !d.invalid {
+			f.remember(c[i], to)
+		}
 	}
+}
+
+// value is the decoded attribute at a level; the zero Value if it is not known.
+func (f *factor) value(level int) reflect.Value {
+	if level < len(f.values) {
+		return f.values[level]
+	}
+	return reflect.Value{}
+}
+
+func (f *factor) remember(level int, v reflect.Value) {
+	if f.values == nil {
+		f.values = make([]reflect.Value, len(f.levels))
+	}
+	f.values[level] = reflect.ValueOf(v.Interface())
+}
+
+// isPlain reports whether instances can share a value: it contains no pointers,
+// and does not depend on the defaults that it replaces.
+func isPlain(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64, reflect.String:
+		return true
+	}
+	return v.Type() == spec.RefType
 }
 
 // clone copies a spec with all its pointers: Resolve may change what one instance

@@ -22,7 +22,8 @@ type factor struct {
 	at     *diag.Range
 	levels []cty.Value
 	names  []addr.Level
-	shown  []*addr.Factor // the factor at each level, made on first use
+	values []reflect.Value // the attribute at each level, decoded on first use
+	shown  []*addr.Factor  // the factor at each level, made on first use
 }
 
 // readFactors reports whether all factors could be read. If the levels of one
@@ -192,7 +193,7 @@ func (x *crossing) labelOf(level addr.Level) string {
 	if level.Kind != "ref" {
 		return level.Text
 	}
-	if inst := x.l.stages[level.Ref.Stage].byAddress[level.Ref]; inst != nil {
+	if inst := x.l.stages[level.Ref.Stage].instance(level.Ref); inst != nil {
 		return inst.Label
 	}
 	return level.String()

@@ -117,7 +117,10 @@ func (s *stage) value(key string, specs bool) cty.Value {
 		return refValue(a)
 	}
 	return s.remember(valueForm{key: key, specs: true}, func() cty.Value {
-		if inst := s.byAddress[a]; inst != nil {
+		if s.state != visited {
+			return objectForm(a, nil)
+		}
+		if inst := s.instance(a); inst != nil {
 			return objectForm(a, specValues(reflect.ValueOf(inst.Spec).Elem()))
 		}
 		return objectForm(a, nil)

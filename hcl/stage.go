@@ -175,16 +175,19 @@ func (l *loader) single(s *stage, key string, sc scope) {
 	inst := &study.Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(study.Runtime)}
 	d.meta(s.content, inst)
 	inst.Locate = locator(d.ranges, inst.Range)
-	s.add(inst)
+	s.instances = append(s.instances, inst)
 }
 
-// add appends an instance.
-func (s *stage) add(inst *study.Instance) {
+// instance returns the instance at an address; nil if there is none. The index is
+// made on first use, when the stage is expanded.
+func (s *stage) instance(a addr.Instance) *study.Instance {
 	if s.byAddress == nil {
-		s.byAddress = make(map[addr.Instance]*study.Instance)
+		s.byAddress = make(map[addr.Instance]*study.Instance, len(s.instances))
+		for _, inst := range s.instances {
+			s.byAddress[inst.Address] = inst
+		}
 	}
-	s.instances = append(s.instances, inst)
-	s.byAddress[inst.Address] = inst
+	return s.byAddress[a]
 }
 
 // countInstances reports whether the study may have n more instances.
