@@ -8,13 +8,13 @@ import (
 	"ablate/hcl/addr"
 )
 
-// Exporter is a stage whose result can be written for other programs.
+// Exporter is a stage whose result can be exported for other programs.
 type Exporter interface {
-	// Export writes an entry in a format, as one or several files.
+	// Export writes an entry in a format, as one file or several.
 	Export(ctx context.Context, format string, x Export) error
 }
 
-// Export is what an Exporter works with.
+// Export is what an Exporter reads from and writes to.
 type Export struct {
 	Address addr.Instance
 	Inputs  Inputs

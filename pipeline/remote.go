@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// RemoteReader is a stage whose sources may lie on other machines.
+// RemoteReader is a stage that may read sources on other machines.
 type RemoteReader interface {
-	// Remotes lists the sources that are no files, as the study names them.
+	// Remotes lists the sources that are not local files, as the study names them.
 	Remotes() []string
 }
 

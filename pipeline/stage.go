@@ -1,8 +1,8 @@
-// Package pipeline is the contract between stages and the machinery below it in
-// this folder, which turns a loaded study into a plan and a plan into artifacts.
+// Package pipeline is the contract between stages and the packages below this
+// folder, which turn a loaded study into a plan and a plan into artifacts.
 //
-// It imports none of that machinery, and neither do stages: main hands the list
-// of kinds to package graph.
+// It imports none of those packages, and neither do stages: main hands the list of
+// kinds to package graph.
 package pipeline
 
 import (
@@ -45,12 +45,11 @@ type Kind struct {
 	Role Role // what its instances are in a study
 	// Child makes instances run in a process of their own (ablate exec).
 	Child bool
-	// Program says that the work is done by a program of the user's, in a
-	// process of its own once more: the child only looks after it, and may look
-	// after another one's afterwards.
+	// Program says that a user program does the work. The child only supervises
+	// it, and may be reused for the next action.
 	Program bool
-	// Partial names the attribute whose members may be missing when the user
-	// asks for answers from what there is. "" for a stage that needs all.
+	// Partial names the attribute whose members may be missing when the user asks
+	// for partial answers. "" for a stage that needs all of them.
 	Partial string
 
 	New func() Stage // pre-filled with frozen defaults; always a pointer to a struct
@@ -61,18 +60,18 @@ type Kind struct {
 type Stage interface {
 	// Validate checks the spec alone and reports attribute paths. No I/O.
 	Validate() diag.List
-	// Describe says what goes into the key and what comes out. It is pure but
-	// for reading sources and asking the memo. Mistakes of the user are
-	// returned as diag.List.Err().
+	// Describe returns what the key depends on and what Run creates. It is pure,
+	// except that it reads sources and uses the memo. User mistakes are returned
+	// as diag.List.Err().
 	Describe(in Inputs) (Recipe, error)
 	// Run does the work and creates every output that Describe promised.
 	Run(ctx context.Context, env *Env) error
 }
 
-// Recipe is what one action depends on beside its own spec, and what it makes.
-// The pipeline adds block, type, version and the encoded spec.
+// Recipe is what an action depends on beside its own spec, and what it makes.
+// Package action adds block, type, version and the encoded spec.
 type Recipe struct {
-	Inputs cache.Value // a map by attribute: what of each input's content counts
+	Inputs cache.Value // a map by attribute: the parts of each input's content that matter
 	Code   cache.Value // a map by part: fingerprints of the computation
 
 	// Notes are stored beside the ingredients for explain and show, and are never
@@ -81,83 +80,83 @@ type Recipe struct {
 	Notes cache.Value
 
 	Outputs []Output
-	Work    func() Work // how much there is to compute; nil for what is light
+	Work    func() Work // how much there is to compute; nil where it is little
 }
 
-// Work is the size of an action, for people.
+// Work is the estimated size of an action.
 type Work struct {
 	Parameters    int64   `json:"parameters"`
 	Tokens        int64   `json:"tokens"`
 	FLOPsPerToken float64 `json:"flops_per_token"`
 	Memory        Memory  `json:"memory"`
-	Device        int64   `json:"device_memory,omitempty"` // bytes of what it runs on; 0 for not known
+	Device        int64   `json:"device_memory,omitempty"` // bytes of the device's memory; 0 where unknown
 }
 
-// Memory is what an action needs at a time, in bytes.
+// Memory is the peak memory of an action, in bytes.
 type Memory struct {
 	Parameters  int64 `json:"parameters"`
 	State       int64 `json:"state"` // of the optimizer
 	Gradients   int64 `json:"gradients"`
 	Logits      int64 `json:"logits"`      // estimated
 	Activations int64 `json:"activations"` // estimated
-	Update      int64 `json:"update"`      // estimated: what the optimizer works with, when logits and activations are gone
+	Update      int64 `json:"update"`      // estimated: the optimizer's temporaries, once logits and activations are freed
 }
 
-// Least is what it needs whatever the program makes of the rest.
-func (m Memory) Least() int64 { return m.Parameters + m.State + m.Gradients }
+// Minimum is the part that is known exactly.
+func (m Memory) Minimum() int64 { return m.Parameters + m.State + m.Gradients }
 
-// Total is the estimate of all.
-func (m Memory) Total() int64 { return m.Least() + max(m.Logits+m.Activations, m.Update) }
+// Total is the whole, with estimates.
+func (m Memory) Total() int64 { return m.Minimum() + max(m.Logits+m.Activations, m.Update) }
 
-// Fits reports whether the action may fit its device. What is only estimated
-// does not count against it.
-func (w Work) Fits() bool { return w.Device == 0 || w.Memory.Least() <= w.Device }
+// Fits reports whether the action may fit its device. Estimates do not count
+// against it.
+func (w Work) Fits() bool { return w.Device == 0 || w.Memory.Minimum() <= w.Device }
 
-// FLOPs is the arithmetic of the whole action, in operations.
+// FLOPs is the number of floating-point operations of the whole action.
 func (w Work) FLOPs() float64 { return w.FLOPsPerToken * float64(w.Tokens) }
 
 // Output is an artifact that Run promises to create.
 type Output struct {
 	Name      string
 	MediaType string
-	Retention cache.Retention // of an output to evict, its absence from the store alone does not make a hit a miss
-	Optional  bool            // an outcome may lack it
+	Retention cache.Retention // a hit stays a hit where an output with Evict is missing from the store
+	Optional  bool            // Run may end without it
 }
 
-// Classed is a stage whose bits depend on the machine that computes them. The
-// class is recorded with each entry; under numerics = "strict" it is part of
+// NumericsClasser is a stage whose bits depend on the machine that computes them.
+// The class is recorded with each entry; under numerics = "strict" it is part of
 // the key.
-type Classed interface {
+type NumericsClasser interface {
 	NumericsClass() string
 }
 
-// Passing is a stage that lets variables of the user's environment through to
-// what it runs, by name. Their values are no part of the key.
-type Passing interface {
+// EnvPassthrough is a stage that lets variables of the user's environment through
+// to the program it runs, by name. Their values are not part of the key.
+type EnvPassthrough interface {
 	Passes() []string
 }
 
-// StudyInfo is what stages may know of the study as a whole.
+// StudyInfo is what stages may know about the study as a whole.
 type StudyInfo struct {
 	Seed int64  `json:"seed"` // the study seed of design streams; default 0
-	Dir  string `json:"-"`    // its folder, by which files are named; never part of a key
+	Dir  string `json:"-"`    // its folder, which relative paths start from; never part of a key
 }
 
-// Inputs is what Describe and Run may look at: the instances that the spec
-// refers to, by attribute name.
+// Inputs is what Describe and Run may read: the instances that the spec refers to,
+// by attribute name.
 type Inputs struct {
 	Study   StudyInfo
 	Refs    map[string][]Input // by attribute path; several for a list of references
-	Absent  []addr.Instance    // of a partial plan: what the spec refers to and nobody has computed
+	Absent  []addr.Instance    // of a partial plan: references without a result
 	Class   string             // the numerics class where it is part of keys, else ""
-	Shared  *Shared            // of the plan; nil remembers nothing
-	Frozen  *Frozen            // what the study's lock holds of this instance, if anything
+	Shared  *Shared            // of the plan; nil computes every time
+	Frozen  *Frozen            // the lock file's record of this instance, if any
 	Sources Sources
 	Memo    Memo
 }
 
-// One returns the only input at an attribute. It panics when there is not
-// exactly one: the language has checked that before.
+// One returns the only input at an attribute. It panics where there is not exactly
+// one, which the language has checked.
 func (in Inputs) One(attr string) Input {
 	refs := in.Refs[attr]
 	if len(refs) != 1 {
@@ -169,12 +168,12 @@ func (in Inputs) One(attr string) Input {
 // Input is one instance that a stage refers to.
 type Input struct {
 	Address   addr.Instance
-	Label     string           // for people: the label, or a short name
+	Label     string           // the label, or a short name
 	Factors   []*addr.Factor   // of a matrix cell, sorted by name
 	Stage     Stage            // its decoded spec
-	Ref       Ref              // kind, version and, of a definition, the encoded spec: as keys see them
+	Ref       Ref              // the kind, and for a definition the encoded spec, as it enters keys
 	Recipe    Recipe           // of a definition only
-	Key       cache.Key        // of what made the artifacts; zero for a definition
+	Key       cache.Key        // of the action that made the artifacts; zero for a definition
 	Artifacts []cache.Artifact // sorted by name
 }
 
@@ -183,13 +182,13 @@ func (in Input) Artifact(name string) (a cache.Artifact, ok bool) {
 	return cache.Entry{Artifacts: in.Artifacts}.Artifact(name)
 }
 
-// Digest is that of the named artifact, or zero where there is none.
+// Digest returns the digest of the named artifact, zero where there is none.
 func (in Input) Digest(name string) cache.Digest {
 	a, _ := in.Artifact(name)
 	return a.Digest
 }
 
-// Ref is the identity of an instance's kind and spec inside another's key.
+// Ref is the identity of an instance's kind and spec as part of another key.
 type Ref struct {
 	Block   string
 	Type    string
@@ -200,7 +199,7 @@ type Ref struct {
 	digest cache.Value
 }
 
-// NewRef is the identity of a kind with an encoded spec.
+// NewRef returns the identity of a kind with an encoded spec.
 func NewRef(k Kind, spec cache.Value) Ref {
 	r := Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec}
 	if k.Role == Definition {
@@ -216,14 +215,14 @@ func NewRef(k Kind, spec cache.Value) Ref {
 // Value is the form in which a definition enters the key of its consumers.
 func (r Ref) Value() cache.Value { return r.value }
 
-// Digest stands for Value where only equality counts, as in the memo.
+// Digest stands for Value where only equality matters, as in the memo.
 func (r Ref) Digest() cache.Value { return r.digest }
 
-// Sources reads the user's files. Paths are relative to the study's folder or
-// absolute; .gz and .zst are seen decompressed.
+// Sources reads the user's files. Paths are absolute or relative to the study's
+// folder; .gz and .zst files are decompressed.
 type Sources interface {
 	// Expand turns a file, a folder (recursively) or a glob into files, sorted
-	// bytewise. Nothing matched is an empty list.
+	// bytewise. The list is empty where nothing matches.
 	Expand(pattern string) ([]string, error)
 	// Digest returns the digest and size of a file's decompressed content.
 	Digest(path string) (cache.Digest, int64, error)
@@ -231,21 +230,21 @@ type Sources interface {
 	Open(path string) (io.ReadCloser, error)
 }
 
-// Memo remembers digests that are costly to compute, under the digest of the
-// running executable: a rebuilt program forgets them all.
+// Memo caches digests that are costly to compute, under the digest of the running
+// executable: a rebuilt program starts afresh.
 type Memo interface {
 	Digest(what cache.Value, compute func() (cache.Digest, error)) (cache.Digest, error)
 }
 
-// Shared remembers what the instances of one plan have in common, so that ten
-// thousand trials do not compute it ten thousand times.
+// Shared caches values that the instances of one plan have in common, so that ten
+// thousand trials do not compute them ten thousand times.
 type Shared struct {
 	mu     sync.Mutex
 	values map[any]cache.Value
 }
 
-// Value returns what was computed for a key, or computes it. Keys are
-// comparable structs of a type of the caller's own.
+// Value returns the value for a key, computing it the first time. Keys are
+// comparable structs of a type that the caller defines.
 func (s *Shared) Value(key any, compute func() (cache.Value, error)) (cache.Value, error) {
 	if s == nil {
 		return compute()
@@ -272,25 +271,25 @@ type Env struct {
 	Inputs  Inputs
 	Log     *slog.Logger
 	Threads int  // cores this action may use
-	Trace   bool // say what is read without being declared
+	Trace   bool // report files that are read without being declared
 	States  States
 
 	// Open reads an artifact of an input.
 	Open func(d cache.Digest) (io.ReadCloser, error)
-	// Map shows an artifact of an input whole, to be read in any order.
+	// Map maps an artifact of an input into memory, for random access.
 	Map func(d cache.Digest) (*cache.Mapped, error)
-	// Create begins the named output; Close commits it.
+	// Create creates the named output; closing it commits it.
 	Create func(name string) (io.WriteCloser, error)
-	// Mixed records that the result rests on a state or an observation of another
+	// Mixed records that the result depends on a state or an observation of another
 	// numerics class.
 	Mixed func(class string)
-	// Warn tells the user of something that is no failure.
+	// Warn shows the user a warning.
 	Warn func(text string)
-	// Progress reports how far the action is. It never blocks for long.
+	// Progress reports how far the action is. It does not block for long.
 	Progress func(Progress)
 }
 
-// WriteJSON makes a whole output of one document.
+// WriteJSON writes a document as the named output.
 func (e *Env) WriteJSON(name string, doc any) error {
 	w, err := e.Create(name)
 	if err != nil {
@@ -299,22 +298,22 @@ func (e *Env) WriteJSON(name string, doc any) error {
 	return errors.Join(json.NewEncoder(w).Encode(doc), w.Close())
 }
 
-// definition is the only output of stages that describe.
+// definition is the only output of a definition.
 const definition = "definition"
 
-// DefinitionOutputs is what a definition promises: its resolved spec.
+// DefinitionOutputs lists what a definition promises: its resolved spec.
 func DefinitionOutputs() []Output {
 	return []Output{{Name: definition, MediaType: "application/json"}}
 }
 
-// WriteDefinition is Run for stages that only describe.
+// WriteDefinition implements Run for definitions.
 func (e *Env) WriteDefinition(spec Stage) error { return e.WriteJSON(definition, spec) }
 
-// Progress is a stage's own report; views draw it.
+// Progress is what a stage reports while it runs; views render it.
 type Progress struct {
 	Step    int                `json:"step"`
 	Steps   int                `json:"steps"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // loss, tokens_per_second, …
-	Warning string             `json:"warning,omitempty"` // instead of the rest: something that is no failure
-	Waits   string             `json:"waits,omitempty"`   // what the action waits for, before it starts
+	Warning string             `json:"warning,omitempty"` // instead of the rest
+	Waits   string             `json:"waits,omitempty"`   // why the action has not started yet
 }

@@ -7,27 +7,26 @@ import (
 	"ablate/cache"
 )
 
-// StateBlock is the block under which the store lists states.
+// StateBlock is the block of entries that hold states.
 const StateBlock = "state"
 
-// Resumable is a stage that leaves states behind on its way, from which it can
-// go on.
+// Resumable is a stage that saves states on its way and can resume from them.
 type Resumable interface {
-	// Survey says how much of the work the store holds. It is asked when the
-	// instance as a whole is not cached.
+	// Survey returns how much of the work is cached. It is called when the
+	// instance as a whole is not.
 	Survey(ctx context.Context, in Inputs, states States) (Survey, error)
 }
 
 // Survey is how much of an action's work is cached.
 type Survey struct {
-	Text string  // what is there and what remains; "" when nothing is there
-	Done float64 // the share of the work that is not to be done again, 1 for all of it
+	Text string  // what is cached and what remains; "" when nothing is cached
+	Done float64 // the share of the work that is cached, 1 for all of it
 }
 
-// States is where long work keeps what it has reached: entries of their own in
+// States stores the intermediate states of long work as entries of their own, in
 // the same store, under keys that the stage makes.
 type States interface {
-	// Class is the numerics class of what is kept here.
+	// Class is the numerics class of the states kept here.
 	Class() string
 	// Find looks entries up, in order.
 	Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error)
@@ -36,9 +35,9 @@ type States interface {
 	// Open reads an artifact as a stream, which the caller closes.
 	Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error)
 	// Keep publishes a state. what is the description that the key is the hash
-	// of. Losing the race is no error: the entry that won is returned.
+	// of. Where another process published the key first, Keep returns its entry.
 	Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...Piece) (cache.Entry, error)
-	// Drop gives up artifacts that can be computed again.
+	// Drop deletes artifacts that can be computed again.
 	Drop(ctx context.Context, ds ...cache.Digest) error
 }
 

@@ -18,7 +18,7 @@ type Subject struct {
 	Strict  bool // the numerics class is part of the key
 }
 
-// Action is one instance as something to compute, with all that its result
+// Action is an instance as something to compute, with everything that its result
 // depends on. It is what is hashed, looked up, explained, saved, sent and
 // computed. Describe makes it, and nothing changes it afterwards.
 type Action struct {
@@ -30,7 +30,7 @@ type Action struct {
 }
 
 // Describe asks the stage what its result depends on, and hashes that. It is the
-// one place where the key of an action is made.
+// only place where the key of an action is made.
 func Describe(s Subject) (*Action, error) {
 	s.Inputs.Class, s.Inputs.Sources = "", newPlannedSources(s.Inputs.Sources)
 	if s.Strict {
@@ -55,8 +55,8 @@ func (a *Action) Address() addr.Instance { return a.subject.Address }
 // Ingredients is what the key is the hash of.
 func (a *Action) Ingredients() cache.Value { return a.ingredients }
 
-// Notes explain the ingredients, and are no part of the key: what the stage notes,
-// and the fields of the spec that fingerprints witness.
+// Notes explain the ingredients, and are not part of the key: the notes of the
+// stage, and the fields of the spec that fingerprints witness.
 func (a *Action) Notes() cache.Value {
 	notes := OrEmpty(a.recipe.Notes)
 	witnessed := a.subject.Kind.Witnessed(a.subject.Spec)
@@ -69,7 +69,8 @@ func (a *Action) Notes() cache.Value {
 // Outputs lists the artifacts that computing it makes.
 func (a *Action) Outputs() []pipeline.Output { return a.recipe.Outputs }
 
-// Work is how much there is to compute; ok is false where nobody counts.
+// Work returns how much there is to compute; ok is false where the stage does not
+// say.
 func (a *Action) Work() (w pipeline.Work, ok bool) {
 	if a.recipe.Work == nil {
 		return pipeline.Work{}, false
@@ -77,21 +78,21 @@ func (a *Action) Work() (w pipeline.Work, ok bool) {
 	return a.recipe.Work(), true
 }
 
-// AsDefinition is the action as its consumers see it, of a kind that only
-// describes.
+// AsDefinition returns the action of a definition as its consumers see it.
 func (a *Action) AsDefinition() (pipeline.Ref, pipeline.Recipe) { return a.ref, a.recipe }
 
-// Again describes the same subject once more, and refuses another key: a source
-// or the program changed since.
-func (a *Action) Again() (*Action, error) {
+// Redescribe describes the same subject again. It fails where the key differs,
+// because a source or the program changed.
+func (a *Action) Redescribe() (*Action, error) {
 	now, err := Describe(a.subject)
 	if err != nil {
 		return nil, err
 	}
-	return now, now.is(a.key, a.ingredients)
+	return now, now.checkKey(a.key, a.ingredients)
 }
 
-func (a *Action) is(key cache.Key, planned cache.Value) error {
+// checkKey compares the action with what was planned.
+func (a *Action) checkKey(key cache.Key, planned cache.Value) error {
 	if a.key == key {
 		return nil
 	}
@@ -99,13 +100,13 @@ func (a *Action) is(key cache.Key, planned cache.Value) error {
 	for _, d := range cache.Diff(planned, a.ingredients) {
 		fields = append(fields, strings.Join(d.Path, "."))
 	}
-	return fmt.Errorf("%s changed between planning and running (%s): plan and run again", a.subject.Address, strings.Join(fields, ", "))
+	return fmt.Errorf("%s changed between planning and running (%s): run the command again", a.subject.Address, strings.Join(fields, ", "))
 }
 
-// ClassOf is the numerics class of a stage, "" where its bits depend on no
-// machine.
+// ClassOf returns the numerics class of a stage, "" where its bits do not depend
+// on the machine.
 func ClassOf(s pipeline.Stage) string {
-	if c, ok := s.(pipeline.Classed); ok {
+	if c, ok := s.(pipeline.NumericsClasser); ok {
 		return c.NumericsClass()
 	}
 	return ""

@@ -2,7 +2,6 @@ package action
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -14,14 +13,15 @@ import (
 
 // encoder turns specs of one kind into values for keys.
 //
-// A scalar equal to its default is left out, so that a new option forks no old
-// result. Presence of an optional block, the arm of a union and the length of
-// a list are always there: "ema_blend {}" is not "no ema_blend". References
-// are left out: what they stand for enters the key as content. So are fields
-// tagged `key:"code"`, which a fingerprint witnesses; notes hold those.
+// A scalar equal to its default is left out, so that a new option does not change
+// the keys of existing results. The presence of an optional block, the arm of a
+// union and the length of a list are always encoded: "ema_blend {}" is not "no
+// ema_blend". References are left out: the content they stand for enters the key
+// instead. Fields tagged `key:"code"` are left out too: a fingerprint witnesses them,
+// and notes hold them.
 type encoder struct {
 	pristine reflect.Value // the struct with its frozen defaults
-	defaults cache.Value   // the same, encoded with nothing left out
+	defaults cache.Value   // the same, with every field encoded
 }
 
 func newEncoder(pristine pipeline.Stage) *encoder {
@@ -41,12 +41,12 @@ func (e *encoder) witnessed(s pipeline.Stage) cache.Value {
 
 func everyField(*spec.Field) bool { return true }
 
-// encodeStruct encodes those of a struct's keyed fields that accept takes,
-// without those that equal the base; an invalid base leaves nothing out.
+// encodeStruct encodes the accepted keyed fields of a struct that differ from the
+// base; all accepted ones where the base is invalid.
 func encodeStruct(v, base reflect.Value, accept func(*spec.Field) bool) cache.Value {
 	schema := spec.Of(v.Type())
-	var room [32]cache.Field // most fields of most specs are left out
-	fields := room[:0]
+	var buffer [32]cache.Field // most specs encode few fields: no allocation
+	fields := buffer[:0]
 	for i := range schema.Fields {
 		f := &schema.Fields[i]
 		if !f.Keyed || isReference(f.Type) || !accept(f) {
@@ -65,7 +65,7 @@ func encodeStruct(v, base reflect.Value, accept func(*spec.Field) bool) cache.Va
 
 func isReference(t reflect.Type) bool { return t == spec.RefType || t == spec.RefsType }
 
-// encodeField encodes one field, or returns nothing where it equals its base.
+// encodeField encodes one field, or returns zero where it equals its base.
 func encodeField(v, base reflect.Value) cache.Value {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -93,8 +93,8 @@ func encodeField(v, base reflect.Value) cache.Value {
 	return encodeScalar(v)
 }
 
-// encodePointer tells absent from present first; a present block is encoded
-// without what equals its own defaults.
+// encodePointer encodes absence and presence first; a present block is encoded
+// without the fields that equal its own defaults.
 func encodePointer(v, base reflect.Value) cache.Value {
 	elide := base.IsValid()
 	switch {
@@ -110,8 +110,8 @@ func encodePointer(v, base reflect.Value) cache.Value {
 	return encodeField(v.Elem(), base.Elem())
 }
 
-// elementBase is what an element of a list is compared with: the defaults of a
-// repeated block, nothing for scalars.
+// elementBase returns what an element of a list is compared with: the defaults of
+// a repeated block, an invalid value for scalars.
 func elementBase(elem, listBase reflect.Value) reflect.Value {
 	if !listBase.IsValid() || elem.Kind() != reflect.Struct || elem.Type() == spec.LevelType {
 		return reflect.Value{}
@@ -143,8 +143,5 @@ func encodeScalar(v reflect.Value) cache.Value {
 	case reflect.String:
 		return cache.String(v.String())
 	}
-	panic(fmt.Sprintf("pipeline: a spec cannot hold a %s", v.Type()))
+	panic(fmt.Sprintf("action: a spec cannot hold a %s", v.Type()))
 }
-
-// sortedKeys is the one way to walk a map whose order can be seen.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

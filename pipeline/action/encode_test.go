@@ -2,6 +2,8 @@ package action
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 
 	"ablate/cache"
@@ -91,7 +93,7 @@ func TestSpecsThatDifferEncodeDifferently(t *testing.T) {
 	}
 	enc := newEncoder(pristine())
 	seen := make(map[cache.Key]string)
-	for _, name := range sortedKeys(specs) {
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
 		k := enc.encode(specs[name]).Key("test")
 		if other, twice := seen[k]; twice {
 			t.Errorf("%q and %q encode alike", name, other)

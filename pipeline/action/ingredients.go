@@ -8,12 +8,12 @@ import (
 	"ablate/pipeline"
 )
 
-// keyDomain separates keys of actions from every other hash, and carries the
-// version of the layout below.
+// keyDomain separates keys of actions from all other hashes, and holds the version
+// of the layout below.
 const keyDomain = "ablate action v1"
 
-// ingredients is the full description of an action: what its key hashes and
-// what explain compares.
+// ingredients returns the full description of an action: what its key hashes, and
+// what explanations compare.
 func ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
 		{Name: "block", Value: cache.String(ref.Block)},
@@ -32,15 +32,15 @@ func ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) 
 	return cache.Struct(fields...)
 }
 
-// document is what is stored beside an entry: the ingredients, the notes, and
-// the address, by which an explanation prefers an instance's own past.
+// document returns what is stored beside an entry: the ingredients, the notes, and
+// the address, since explanations prefer an instance's own past.
 func document(ingredients, notes cache.Value, address addr.Instance) cache.Value {
 	return cache.Map(map[string]cache.Value{
 		"ingredients": ingredients, "notes": OrEmpty(notes), "address": cache.String(address.String()),
 	})
 }
 
-// OrEmpty is a map where there is nothing.
+// OrEmpty returns an empty map for a zero value.
 func OrEmpty(v cache.Value) cache.Value {
 	if v.IsZero() {
 		return cache.Map(nil)
@@ -48,8 +48,8 @@ func OrEmpty(v cache.Value) cache.Value {
 	return v
 }
 
-// JoinPath renders a path into ingredients for people: "spec" and the like are
-// the machine's words and are left out.
+// JoinPath renders a path into ingredients for people: without "spec" and the like,
+// which users never wrote.
 func JoinPath(path []string) string {
 	var keep []string
 	for i, p := range path {

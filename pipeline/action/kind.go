@@ -1,5 +1,9 @@
-// Package action is one instance as something to compute: its kind, spec and inputs,
-// the description whose hash is its key, and how it is computed and published.
+// Package action turns an instance into something to compute: the description
+// whose hash is its key, the request that another process is sent, and the worker
+// that computes and publishes it.
+//
+// Describe is the only place where the key of an action is made. Whoever receives
+// a request makes the key again and refuses another one.
 package action
 
 import (
@@ -7,7 +11,7 @@ import (
 	"ablate/pipeline"
 )
 
-// KindInfo is a kind with what keys need of its defaults.
+// Kind is a kind with its defaults encoded, as keys need them.
 type Kind struct {
 	pipeline.Kind
 	encoder *encoder
@@ -16,14 +20,14 @@ type Kind struct {
 // NewKind prepares a kind for making keys.
 func NewKind(k pipeline.Kind) *Kind { return &Kind{Kind: k, encoder: newEncoder(k.New())} }
 
-// Ref is the identity of the kind with a spec.
+// Ref returns the identity of the kind with a spec.
 func (k *Kind) Ref(spec pipeline.Stage) pipeline.Ref {
 	return pipeline.NewRef(k.Kind, k.encoder.encode(spec))
 }
 
-// Witnessed is what a spec holds in fields that enter the key through a
-// fingerprint alone.
+// Witnessed returns the fields of a spec that enter the key only through a
+// fingerprint.
 func (k *Kind) Witnessed(spec pipeline.Stage) cache.Value { return k.encoder.witnessed(spec) }
 
-// Default is the default of a field, by its path.
+// Default returns the default of a field, by its path.
 func (k *Kind) Default(path ...string) cache.Value { return k.encoder.defaults.At(path...) }

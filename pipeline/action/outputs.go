@@ -11,7 +11,7 @@ import (
 	"ablate/pipeline"
 )
 
-// outputs are the artifacts that a stage creates. Used by one goroutine.
+// outputs collects the artifacts that a stage creates. Not safe for concurrent use.
 type outputs struct {
 	ctx      context.Context
 	store    cache.Store
@@ -30,7 +30,7 @@ type outputWriter struct {
 func (o *outputs) create(name string) (io.WriteCloser, error) {
 	i := slices.IndexFunc(o.promised, func(p pipeline.Output) bool { return p.Name == name })
 	if i < 0 {
-		panic("pipeline: stage creates " + name + ", which it did not promise")
+		panic("action: the stage creates " + name + ", which it did not promise")
 	}
 	w, err := o.store.Create(o.ctx, o.promised[i].MediaType)
 	if err != nil {
@@ -58,13 +58,13 @@ func (w *outputWriter) Close() error {
 	return nil
 }
 
-// finish returns the artifacts sorted by name; a promised one that is missing
-// is a bug of the stage.
+// finish returns the artifacts sorted by name. It fails where one that was promised
+// is missing.
 func (o *outputs) finish() ([]cache.Artifact, error) {
 	slices.SortFunc(o.made, func(a, b cache.Artifact) int { return strings.Compare(a.Name, b.Name) })
 	for _, p := range o.promised {
 		if !p.Optional && !slices.ContainsFunc(o.made, func(a cache.Artifact) bool { return a.Name == p.Name }) {
-			return nil, fmt.Errorf("the stage ended without its output %q", p.Name)
+			return nil, fmt.Errorf("the stage ended without making its output %q", p.Name)
 		}
 	}
 	return o.made, nil

@@ -10,8 +10,8 @@ import (
 	"ablate/hcl/addr"
 )
 
-// Provenance records who computed an entry, where, when and how long it took.
-// It is stored beside the entry and is never an input.
+// Provenance records who computed an entry, where, when, and how long it took. It
+// is stored beside the entry and is never an input.
 type Provenance struct {
 	Address  addr.Instance `json:"address"`
 	Host     Host          `json:"host"`
@@ -22,7 +22,7 @@ type Provenance struct {
 	Seconds  float64       `json:"seconds"`
 }
 
-// Host is the machine and program behind an entry.
+// Host is the machine and the program that computed an entry.
 type Host struct {
 	Name       string       `json:"name"`
 	User       string       `json:"user,omitempty"`
@@ -32,7 +32,7 @@ type Host struct {
 	Executable cache.Digest `json:"executable"`
 }
 
-// ThisHost describes the machine we run on.
+// ThisHost describes this machine and the running program.
 func ThisHost(executable cache.Digest) Host {
 	h := Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Executable: executable}
 	if name, err := os.Hostname(); err == nil {

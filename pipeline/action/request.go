@@ -14,8 +14,8 @@ import (
 )
 
 // Request is an action as a document: what a child process or another machine
-// needs to compute it. The ingredients are frozen: whoever computes must come
-// to the same key.
+// needs to compute it. The ingredients are frozen: the receiver must compute the
+// same key.
 type Request struct {
 	Address     addr.Instance             `json:"address"`
 	Block       string                    `json:"block"`
@@ -29,13 +29,13 @@ type Request struct {
 	Inputs      map[string][]RequestInput `json:"inputs,omitempty"`
 	Threads     int                       `json:"threads"`
 	Trace       bool                      `json:"trace,omitempty"`
-	Passes      []string                  `json:"passes,omitempty"`  // variables of the environment, by name
-	Environ     []string                  `json:"environ,omitempty"` // those of them that the child has to set itself
+	Passes      []string                  `json:"passes,omitempty"`  // names of environment variables that the stage lets through
+	Environ     []string                  `json:"environ,omitempty"` // those of them that the child must set itself
 	Resources   study.Resources           `json:"resources,omitzero"`
-	Timeout     time.Duration             `json:"timeout,omitempty"` // the child's to keep
-	Again       bool                      `json:"again,omitempty"`   // the child may be sent another request afterwards
-	Log         string                    `json:"log,omitempty"`     // where it logs from now on; "" leaves stderr as it is
-	Program     string                    `json:"program,omitempty"` // the version of ablate that asks; "" lets any answer
+	Timeout     time.Duration             `json:"timeout,omitempty"`  // enforced by the child
+	Reusable    bool                      `json:"reusable,omitempty"` // the child may be sent another request afterwards
+	Log         string                    `json:"log,omitempty"`      // the file that the child logs to; "" leaves stderr as it is
+	Program     string                    `json:"program,omitempty"`  // the version of ablate that planned it; "" accepts any
 }
 
 // RequestInput is one input of a Request.
@@ -63,8 +63,8 @@ func (r Request) InputKeys() []cache.Key {
 	return out
 }
 
-// Request is the action as a document. The caller adds what the machine that
-// computes it has to know.
+// Request returns the action as a document. The caller adds what concerns the
+// machine that computes it.
 func (a *Action) Request() (Request, error) {
 	of := a.subject
 	spec, err := json.Marshal(of.Spec)
@@ -74,10 +74,10 @@ func (a *Action) Request() (Request, error) {
 	r := Request{
 		Address: of.Address, Block: of.Kind.Block, Type: of.Kind.Type, Spec: spec,
 		Study: of.Inputs.Study, Dir: of.Inputs.Study.Dir, Strict: of.Strict, Key: a.key, Ingredients: a.ingredients,
-		Inputs: make(map[string][]RequestInput, len(of.Inputs.Refs)),
-		Again:  of.Kind.Program,
+		Inputs:   make(map[string][]RequestInput, len(of.Inputs.Refs)),
+		Reusable: of.Kind.Program,
 	}
-	if p, ok := of.Spec.(pipeline.Passing); ok {
+	if p, ok := of.Spec.(pipeline.EnvPassthrough); ok {
 		r.Passes = p.Passes()
 	}
 	for attr, refs := range of.Inputs.Refs {
@@ -95,8 +95,8 @@ func (a *Action) Request() (Request, error) {
 	return r, nil
 }
 
-// Action rebuilds the action from its document with this program's kinds, and
-// refuses one to which this program would not give the same key.
+// Action rebuilds the action with this program's kinds. It fails where this program
+// computes another key.
 func (r Request) Action(kinds []pipeline.Kind, sources pipeline.Sources, memo pipeline.Memo) (*Action, error) {
 	kind, stage, err := revive(kinds, r.Block, r.Type, r.Spec)
 	if err != nil {
@@ -117,9 +117,10 @@ func (r Request) Action(kinds []pipeline.Kind, sources pipeline.Sources, memo pi
 	if err != nil {
 		return nil, err
 	}
-	return a, a.is(r.Key, r.Ingredients)
+	return a, a.checkKey(r.Key, r.Ingredients)
 }
 
+// open rebuilds the input. around is what the stage that refers to it may use.
 func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipeline.Input, error) {
 	kind, stage, err := revive(kinds, ri.Block, ri.Type, ri.Spec)
 	if err != nil {
@@ -138,6 +139,7 @@ func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipe
 	return input, nil
 }
 
+// revive decodes a spec with the kind of this program.
 func revive(kinds []pipeline.Kind, block, typ string, spec json.RawMessage) (*Kind, pipeline.Stage, error) {
 	for _, k := range kinds {
 		if k.Block != block || k.Type != typ {

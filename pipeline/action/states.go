@@ -12,7 +12,7 @@ import (
 	"ablate/pipeline"
 )
 
-// stateStore keeps states as entries of a store.
+// stateStore keeps states as entries of a store. It implements pipeline.States.
 type stateStore struct {
 	store   cache.Store
 	kind    pipeline.Kind
@@ -22,16 +22,16 @@ type stateStore struct {
 	clock   func() time.Time
 }
 
-// Class is the numerics class of what is kept here.
+// Class implements pipeline.States.
 func (s *stateStore) Class() string { return s.class }
 
-// versioned is the key under which the store holds a state. It holds the kind and
-// its version, so that a new version computes every state and observation again.
+// versioned is the key under which the store holds a state. It includes the kind and
+// its version, so that a new version recomputes every state and observation.
 func (s *stateStore) versioned(k cache.Key) cache.Key {
 	return cache.List(cache.String(s.kind.Block), cache.String(s.kind.Type), cache.Int(int64(s.kind.Version)), cache.String(k.String())).Key("ablate state entry v1")
 }
 
-// Find looks entries up, in order.
+// Find implements pipeline.States.
 func (s *stateStore) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -42,23 +42,22 @@ func (s *stateStore) Find(ctx context.Context, keys ...cache.Key) ([]cache.Found
 	}
 	found, err := s.store.Lookup(ctx, versioned...)
 	if err != nil {
-		return nil, fmt.Errorf("looking for states: %w", err)
+		return nil, fmt.Errorf("looking up states: %w", err)
 	}
 	return found, nil
 }
 
-// Read returns an artifact's bytes.
+// Read implements pipeline.States.
 func (s *stateStore) Read(ctx context.Context, d cache.Digest) ([]byte, error) {
 	return cache.ReadAll(ctx, s.store, d)
 }
 
-// Open reads an artifact as a stream, which the caller closes.
+// Open implements pipeline.States.
 func (s *stateStore) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
 	return s.store.Open(ctx, d)
 }
 
-// Keep publishes a state. what is the description that the key is the hash of,
-// beside the version. Losing the race is no error: the entry that won is returned.
+// Keep implements pipeline.States.
 func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, pieces ...pipeline.Piece) (cache.Entry, error) {
 	e := cache.Entry{Key: s.versioned(key), Block: pipeline.StateBlock, Type: s.kind.Type, Class: s.class, Created: s.clock().UTC()}
 	for _, p := range pieces {
@@ -94,13 +93,13 @@ func (s *stateStore) write(ctx context.Context, p pipeline.Piece) (cache.Artifac
 	return cache.Artifact{Name: p.Name, MediaType: p.MediaType, Digest: d, Size: size}, err
 }
 
-// Drop gives up artifacts that can be computed again.
+// Drop implements pipeline.States.
 func (s *stateStore) Drop(ctx context.Context, ds ...cache.Digest) error {
 	return s.store.Evict(ctx, ds...)
 }
 
-// StatesOf finds the states of an instance. It keeps none: whoever computes
-// does.
+// StatesOf returns the states of an instance for reading. Only a Worker keeps
+// states.
 func StatesOf(store cache.Store, kind pipeline.Kind, class string, at addr.Instance) pipeline.States {
 	return &stateStore{store: store, kind: kind, class: class, address: at}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 	"ablate/pipeline"
 )
 
-// Worker computes actions and publishes their entries. The same code runs in the
-// coordinator, for light instances, and in a child process.
+// Worker computes actions and publishes their entries. It runs in the coordinator,
+// for light instances, and in child processes.
 type Worker struct {
 	Store    cache.Store
 	Host     Host
@@ -24,8 +26,8 @@ type Worker struct {
 	Clock    func() time.Time
 }
 
-// Compute runs the stage and publishes what it made. It returns the entry that
-// the store holds afterwards.
+// Compute runs the stage and publishes what it made. It returns the entry that the
+// store holds afterwards, which is another worker's where that one was first.
 func (w *Worker) Compute(ctx context.Context, a *Action) (cache.Entry, error) {
 	started := w.Clock()
 	made, mixed, err := w.run(ctx, a)
@@ -35,8 +37,8 @@ func (w *Worker) Compute(ctx context.Context, a *Action) (cache.Entry, error) {
 	return w.publish(ctx, a, made, mixed, started)
 }
 
-// run executes the stage and checks that it made what it promised. mixed names the
-// other numerics classes that the result rests on.
+// run runs the stage and checks that it made what it promised. mixed names the
+// other numerics classes that the result depends on.
 func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mixed string, err error) {
 	out := &outputs{ctx: ctx, store: w.Store, promised: a.recipe.Outputs}
 	defer out.abort()
@@ -58,7 +60,7 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 		return nil, "", err
 	}
 	made, err = out.finish()
-	return made, strings.Join(sortedKeys(others), ", "), err
+	return made, strings.Join(slices.Sorted(maps.Keys(others)), ", "), err
 }
 
 func (w *Worker) publish(ctx context.Context, a *Action, made []cache.Artifact, mixed string, started time.Time) (cache.Entry, error) {

@@ -7,8 +7,10 @@ import (
 	"ablate/hcl/study"
 )
 
-// finder collects diagnostics of instances: it places them in the source and
+// Findings collects diagnostics of instances. It places them in the source, and
 // drops the repeats that the cells of one matrix make.
+//
+// The zero value is ready to use.
 type Findings struct {
 	List diag.List
 	seen map[finding]bool
@@ -19,6 +21,7 @@ type finding struct {
 	at              diag.Range
 }
 
+// Add adds diagnostics of a node.
 func (f *Findings) Add(n *Node, list diag.List) {
 	for _, d := range Place(n.Instance, list) {
 		id := finding{d.Summary, d.Detail, *d.Range}
@@ -33,7 +36,8 @@ func (f *Findings) Add(n *Node, list diag.List) {
 	}
 }
 
-// Place says of diagnostics where in the source they are, and of which instance.
+// Place adds the position in the source and the address to diagnostics of an
+// instance.
 func Place(inst *study.Instance, list diag.List) diag.List {
 	out := slices.Clone(list)
 	for i := range out {

@@ -1,5 +1,5 @@
 // Package graph links a loaded study into a graph of instances, each with its kind
-// and its decoded spec. Nothing of it changes once it is built.
+// and its decoded spec. A graph does not change once it is built.
 package graph
 
 import (
@@ -26,7 +26,7 @@ type Graph struct {
 
 type kindName struct{ block, typ string }
 
-// node is one instance with its place in the graph. Set once by Build.
+// Node is an instance with its place in the graph.
 type Node struct {
 	Instance *study.Instance
 	Kind     *action.Kind
@@ -34,16 +34,16 @@ type Node struct {
 	Needs    []Need // in the order of the spec
 	Users    []*Node
 	level    int
-	Index    int // place in Graph.nodes
+	Index    int // in Graph.Nodes
 }
 
-// need is an attribute with references, and what they refer to.
+// Need is an attribute with references, and what they refer to.
 type Need struct {
 	Attr string
 	On   []*Node
 }
 
-// deps yields what the node refers to, directly.
+// Deps yields the nodes that the node refers to.
 func (n *Node) Deps() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		for _, need := range n.Needs {
@@ -56,7 +56,7 @@ func (n *Node) Deps() iter.Seq[*Node] {
 	}
 }
 
-// LanguageKinds gives the language its view of the kinds.
+// LanguageKinds returns the language's view of the kinds.
 func LanguageKinds(kinds []pipeline.Kind) []study.Kind {
 	out := make([]study.Kind, len(kinds))
 	for i, k := range kinds {
@@ -93,19 +93,19 @@ func (g *Graph) kindOf(inst *study.Instance) *action.Kind {
 	s := inst.Address.Stage
 	k := g.kinds[kindName{s.Block, s.Type}]
 	if k == nil {
-		panic(fmt.Sprintf("pipeline: study holds %s, of no known kind", inst.Address))
+		panic(fmt.Sprintf("graph: study holds %s, of no known kind", inst.Address))
 	}
 	return k
 }
 
 func (g *Graph) link(n *Node) {
-	refs := n.Instance.Refs() // those of one attribute stand together
+	refs := n.Instance.Refs() // grouped by attribute
 	all := make([]*Node, len(refs))
 	attrs := 0
 	for i, edge := range refs {
 		dep := g.byAddr[edge.Target]
 		if dep == nil {
-			panic(fmt.Sprintf("pipeline: %s refers to %s, which the study lacks", n.Instance.Address, edge.Target))
+			panic(fmt.Sprintf("graph: %s refers to %s, which the study lacks", n.Instance.Address, edge.Target))
 		}
 		all[i] = dep
 		dep.Users = append(dep.Users, n)
@@ -124,8 +124,8 @@ func (g *Graph) link(n *Node) {
 	}
 }
 
-// order assigns levels (1 + the deepest dependency) and the topological order.
-// The language has refused cycles.
+// order assigns levels (1 + the deepest dependency) and the topological order. The
+// language rejects cycles.
 func (g *Graph) order(all []*Node) {
 	done := make(map[*Node]bool, len(all))
 	var visit func(n *Node) int
@@ -170,7 +170,7 @@ func (g *Graph) validate() diag.List {
 	return found.List
 }
 
-// declared is what a node's inputs declare before anything has run.
+// declared returns what a node's inputs declare before anything has run.
 func (g *Graph) declared(n *Node) pipeline.Inputs {
 	in := pipeline.Inputs{
 		Study: pipeline.StudyInfo{Seed: g.Study.Seed, Dir: g.Study.Dir},
@@ -186,7 +186,7 @@ func (g *Graph) declared(n *Node) pipeline.Inputs {
 	return in
 }
 
-// Edge is one arrow of the graph, for drawing.
+// Edge is one arrow of the graph.
 type Edge struct{ From, To addr.Instance }
 
 // Edges lists what depends on what, in the graph's order.

@@ -13,8 +13,8 @@ import (
 	"ablate/pipeline/action"
 )
 
-// grace is how long a child may take to stop cleanly once it was asked to.
-const grace = 20 * time.Second
+// stopGrace is how long a child may take to stop cleanly.
+const stopGrace = 20 * time.Second
 
 // conversation is a child that speaks the protocol.
 type conversation struct {
@@ -27,7 +27,7 @@ type conversation struct {
 // start starts a child.
 func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 	cmd.Stderr = log
-	cmd.SysProcAttr = detached()
+	cmd.SysProcAttr = ownGroup()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("piping to the child: %w", err)
@@ -42,7 +42,7 @@ func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 	return &conversation{cmd: cmd, stdin: stdin, stdout: stdout, answers: json.NewDecoder(stdout)}, nil
 }
 
-// talk starts a child for one action, and follows it to its end.
+// talk starts a child for one action and waits for its end.
 func talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log io.Writer, progress func(pipeline.Progress)) error {
 	c, err := start(cmd, log)
 	if err != nil {
@@ -52,13 +52,13 @@ func talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log io.Write
 	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
 }
 
-// ask sends a request and follows the answer to its last message; a child that
-// dies has none. When the context ends, the child's stdin is closed, and what
-// does not stop within the grace is killed.
+// ask sends a request and returns the last message of the answer, nil where the
+// child died. When the context ends, it closes the child's stdin, and kills a child
+// that does not stop within stopGrace.
 func (c *conversation) ask(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*message, error) {
 	stop := context.AfterFunc(ctx, func() {
 		c.stdin.Close()
-		time.AfterFunc(grace, func() { c.cmd.Process.Kill() })
+		time.AfterFunc(stopGrace, func() { c.cmd.Process.Kill() })
 	})
 	defer stop()
 	sent := json.NewEncoder(c.stdin).Encode(req)
@@ -68,7 +68,7 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 		case errors.Is(err, io.EOF):
 			return nil, sent
 		case err != nil:
-			return nil, errors.Join(sent, fmt.Errorf("reading the child's answer: %w", err))
+			return nil, errors.Join(sent, fmt.Errorf("reading the child's messages: %w", err))
 		case m.Progress != nil:
 			progress(*m.Progress)
 		default:
@@ -77,15 +77,15 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 	}
 }
 
-// end lets the child end, and reaps it.
+// end closes the child's stdin and waits for its end.
 func (c *conversation) end() error {
 	c.stdin.Close()
 	io.Copy(io.Discard, c.stdout)
 	return c.cmd.Wait()
 }
 
-// outcome is what an action came to: by the child's last message, or by how the
-// child ended where it sent none.
+// outcome is how an action ended: by the child's last message, or by how the child
+// ended where it sent none.
 func outcome(ctx context.Context, req action.Request, log io.Writer, last *message, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -97,8 +97,8 @@ func outcome(ctx context.Context, req action.Request, log io.Writer, last *messa
 	case last != nil && last.Stopped != nil:
 		return errStopped
 	case err == nil:
-		err = errors.New("it ended without an answer")
+		err = errors.New("it ended without a final message")
 	}
-	fmt.Fprintln(log, "the process ended early:", err)
+	fmt.Fprintln(log, "the process died:", err)
 	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
 }

@@ -46,14 +46,14 @@ func launched(ctx context.Context, t *testing.T, role string) (launch.Local, err
 
 func TestChildrenThatDieAreReported(t *testing.T) {
 	for role, want := range map[string]string{
-		"/silent": "ended without an answer", "/crash": "exit status 7", "/noise": "reading the child's answer",
+		"/silent": "ended without a final message", "/crash": "exit status 7", "/noise": "reading the child's messages",
 	} {
 		l, err := launched(context.Background(), t, role)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "train.lm.x") {
 			t.Errorf("%s: %v, want %q and the address", role, err, want)
 		}
 		log, readErr := os.ReadFile(l.LogPath(cache.Key{}))
-		if readErr != nil || !strings.Contains(string(log), "ended early") {
+		if readErr != nil || !strings.Contains(string(log), "the process died") {
 			t.Errorf("%s: the log says %q, %v", role, log, readErr)
 		}
 	}

@@ -13,25 +13,25 @@ import (
 	"ablate/hcl/study"
 )
 
-// Machine is what actions on this machine share: its GPUs and its memory. An
-// action that asks for more than is free waits until it is.
+// Machine is what actions on this machine share: its GPUs and its memory. An action
+// that asks for more than is free waits.
 type Machine struct {
 	GPUs   []string              // as CUDA_VISIBLE_DEVICES names them
 	Memory func() (int64, error) // bytes that are free now
 	// Lease takes a name among all processes that use one store; ok is false
-	// while another has it.
+	// while another process holds it.
 	Lease func(name string) (release func() error, ok bool, err error)
 
 	mu       sync.Mutex
 	taken    map[string]bool // GPUs
-	promised int64           // memory that running actions asked for
-	base     int64           // what was free before the first of them started
+	promised int64           // memory reserved by running actions
+	base     int64           // memory that was free before the first of them started
 }
 
-// machineAgain is how often a waiting action looks at the machine again.
-const machineAgain = 200 * time.Millisecond
+// slotPoll is how often a waiting action checks again.
+const slotPoll = 200 * time.Millisecond
 
-// share is what one action has of the machine.
+// share is the part of the machine that one action holds.
 type share struct {
 	machine  *Machine
 	gpus     []string
@@ -40,29 +40,29 @@ type share struct {
 	releases []func() error
 }
 
-// take waits until what an action asks for is free. It says what it waits for.
+// take waits until what an action asks for is free. It reports what it waits for.
 func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string)) (*share, error) {
 	if m == nil || r.GPUs == 0 && r.Memory == 0 {
 		return &share{}, nil
 	}
 	if r.GPUs > len(m.GPUs) {
-		return nil, fmt.Errorf("it asks for %d GPUs, and this machine has %d (%s): ask for less, or choose an executor that has them",
+		return nil, fmt.Errorf("asks for %d GPUs, but this machine has %d (%s): ask for fewer, or choose an executor that has them",
 			r.GPUs, len(m.GPUs), strings.Join(m.GPUs, ", "))
 	}
-	said := ""
+	reported := ""
 	for {
 		s, why, err := m.try(r)
 		if s != nil || err != nil {
 			return s, err
 		}
-		if why != said {
+		if why != reported {
 			waits(why)
-			said = why
+			reported = why
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-time.After(machineAgain):
+		case <-time.After(slotPoll):
 		}
 	}
 }
@@ -74,15 +74,15 @@ func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 	if r.Memory > 0 {
 		free, err := m.Memory()
 		if err != nil {
-			return nil, "", fmt.Errorf("asking for the free memory: %w", err)
+			return nil, "", fmt.Errorf("reading the free memory: %w", err)
 		}
 		if m.promised == 0 {
 			m.base = free
 		}
-		// What runs may not have touched yet what it was promised: both count.
+		// A running action may not have touched its memory yet: count both.
 		if free = min(free, m.base-m.promised); free < r.Memory {
 			if m.promised == 0 {
-				return nil, "", fmt.Errorf("it asks for %s of memory, and %s are free: close something, ask for less, or choose another executor",
+				return nil, "", fmt.Errorf("asks for %s of memory, but %s are free: free some, ask for less, or choose another executor",
 					memory(r.Memory), memory(free))
 			}
 			return nil, fmt.Sprintf("waits for %s of memory; %s are free", memory(r.Memory), memory(free)), nil
@@ -128,7 +128,7 @@ func (s *share) environment() []string {
 
 func (s *share) free() {
 	for _, release := range s.releases {
-		release() // a lease that cannot be given back ends with this process
+		release() // a lease that cannot be released ends with this process
 	}
 }
 
@@ -145,11 +145,11 @@ func (s *share) release() {
 	s.free()
 }
 
-// memory writes an amount as people do.
+// memory formats an amount of memory.
 func memory(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
 
-// GPUs finds the devices that this process may use: what the environment
-// names, or else what the driver lists. A machine without a driver has none.
+// GPUs lists the devices that this process may use: those that the environment
+// names, or else those that the driver lists. A machine without a driver has none.
 func GPUs(ctx context.Context, visible string, named bool) []string {
 	if named {
 		return fields(visible, ",")
@@ -161,6 +161,7 @@ func GPUs(ctx context.Context, visible string, named bool) []string {
 	return fields(string(out), "\n")
 }
 
+// fields splits a list of devices, dropping the values that mean none.
 func fields(s, separator string) []string {
 	var out []string
 	for _, f := range strings.Split(s, separator) {
@@ -171,11 +172,11 @@ func fields(s, separator string) []string {
 	return out
 }
 
-// FreeMemory asks the system how much memory can be had without swapping.
+// FreeMemory returns how much memory is available without swapping.
 func FreeMemory() (int64, error) {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {
-		return 0, fmt.Errorf("this system does not say how much memory is free (%w): leave resources.memory out", err)
+		return 0, fmt.Errorf("this system does not report how much memory is free (%w): remove resources.memory", err)
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -185,5 +186,5 @@ func FreeMemory() (int64, error) {
 			return kib << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("/proc/meminfo does not say how much memory is free: leave resources.memory out")
+	return 0, fmt.Errorf("/proc/meminfo does not report how much memory is free: remove resources.memory")
 }

@@ -48,14 +48,14 @@ func TestGPUsArePinned(t *testing.T) {
 	if err != nil || strings.Join(b.environment(), " ") != "CUDA_VISIBLE_DEVICES=5" {
 		t.Fatalf("the second has %v, %v, want GPU 5", b.environment(), err)
 	}
-	said := make(chan string, 1)
+	reported := make(chan string, 1)
 	got := make(chan *share)
 	go func() {
-		s, _ := m.take(t.Context(), study.Resources{GPUs: 2}, func(why string) { said <- why })
+		s, _ := m.take(t.Context(), study.Resources{GPUs: 2}, func(why string) { reported <- why })
 		got <- s
 	}()
-	if why := <-said; why != "waits for 2 of 2 GPUs" {
-		t.Errorf("the third says %q", why)
+	if why := <-reported; why != "waits for 2 of 2 GPUs" {
+		t.Errorf("the third reports %q", why)
 	}
 	a.release()
 	b.release()
@@ -76,7 +76,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It has not touched its memory yet, and counts all the same.
+	// It has not touched its memory yet, but its reservation counts.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	said := ""
@@ -96,7 +96,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	a.release()
 	b.release()
 	if _, err := m.take(t.Context(), study.Resources{Memory: 7 << 30}, nil); err == nil || !strings.Contains(err.Error(), "6.0 GiB are free") {
-		t.Errorf("more than there is: %v", err)
+		t.Errorf("more than is free: %v", err)
 	}
 }
 

@@ -2,15 +2,15 @@
 // machine, over ssh, or in the allocations of a Slurm cluster. A crash, an
 // out-of-memory kill or a native fault takes down one action, not the study.
 //
-// The truth about an action is its published entry, never what a queue says.
-// Publishing is create-if-absent, so a process that was given up and comes back
-// cannot change a result.
+// Only a published entry proves that an action is done, never the state of a queue.
+// Publishing is create-if-absent, so a process that was given up and returns cannot
+// change a result.
 //
-// The protocol: the parent writes the request to the child's stdin as one line
-// of JSON and keeps the pipe open. The child answers on stdout, one JSON
-// message a line, and logs to stderr. After an action of a program of the
-// user's, another request may follow. When stdin ends, because the parent closes
-// it or dies, the child stops cleanly.
+// The protocol: the parent writes the request to the child's stdin as one line of
+// JSON and keeps the pipe open. The child answers on stdout with one JSON message
+// per line, and logs to stderr. A child that supervises a user program may be sent
+// another request afterwards. When stdin ends, because the parent closes it or
+// dies, the child stops cleanly: it saves its progress and exits.
 package launch
 
 import (
@@ -27,14 +27,14 @@ import (
 type message struct {
 	Progress *pipeline.Progress `json:"progress,omitempty"`
 	Done     *struct{}          `json:"done,omitempty"`
-	Stopped  *struct{}          `json:"stopped,omitempty"` // it was asked to, and kept what it had reached
+	Stopped  *struct{}          `json:"stopped,omitempty"` // on request, having saved its progress
 	Failed   *failure           `json:"failed,omitempty"`
 }
 
 // errStopped is why an action ended early, neither done nor failed.
-var errStopped = errors.New("stopped before its end; what it had reached is kept")
+var errStopped = errors.New("stopped early; its progress is saved")
 
-// failure is an error on its way to the parent.
+// failure is an error in the form in which it is sent to the parent.
 type failure struct {
 	Text        string    `json:"text"`
 	Diagnostics diag.List `json:"diagnostics,omitempty"`
@@ -53,7 +53,7 @@ func (f *failure) err() error {
 	return errors.New(f.Text)
 }
 
-// readMessages hands each line to take until the stream ends.
+// readMessages calls take with each message until the stream ends.
 func readMessages(r io.Reader, take func(message)) error {
 	dec := json.NewDecoder(r)
 	for {
@@ -63,7 +63,7 @@ func readMessages(r io.Reader, take func(message)) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading the child's answer: %w", err)
+			return fmt.Errorf("reading the child's messages: %w", err)
 		}
 		take(m)
 	}

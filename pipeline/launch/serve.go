@@ -19,10 +19,10 @@ import (
 	"ablate/pipeline/run"
 )
 
-// errClosed is why a child ends early: its parent asked, or is gone.
-var errClosed = errors.New("stopped: the parent process closed the connection")
+// errClosed is why a child ends early: its parent asked it to, or died.
+var errClosed = errors.New("the parent process closed the connection")
 
-// Child is what ablate exec needs to serve one request.
+// Child serves requests as ablate exec.
 type Child struct {
 	Kinds   []pipeline.Kind
 	Store   cache.Store
@@ -33,9 +33,8 @@ type Child struct {
 	Program string // this program's version
 }
 
-// Serve reads a request from in, computes it and answers on out; then the next
-// one, if the last may be followed by another. The returned error has been told
-// to the parent already.
+// Serve reads a request from in, computes it and answers on out; then the next one,
+// if the last allows another. The returned error has been sent to the parent.
 func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -43,10 +42,10 @@ func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	requests := requestLines(in, cancel)
 	line, ok := <-requests
 	if !ok {
-		return errors.New("reading the request: there is none")
+		return errors.New("no request on stdin")
 	}
 	for ok {
-		again, err := c.compute(ctx, line, answer)
+		reuse, err := c.compute(ctx, line, answer)
 		if err != nil {
 			if ctx.Err() != nil {
 				c.Log.Info("stopped", "cause", context.Cause(ctx))
@@ -58,7 +57,7 @@ func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 			return err
 		}
 		answer.send(message{Done: &struct{}{}})
-		if !again {
+		if !reuse {
 			break
 		}
 		line, ok = <-requests
@@ -66,7 +65,7 @@ func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// requestLines reads lines until the parent closes the stream or dies, and then
+// requestLines yields lines until the parent closes the stream or dies, and then
 // cancels.
 func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 	lines := make(chan []byte)
@@ -85,8 +84,8 @@ func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 	return lines
 }
 
-// compute does what one line asks for, and says whether another may follow.
-func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (again bool, err error) {
+// compute serves one line, and reports whether another may follow.
+func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (reuse bool, err error) {
 	var req action.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return false, fmt.Errorf("reading the request: %w", err)
@@ -102,12 +101,13 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (agai
 			return false, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	return req.Again, c.do(ctx, req, answer)
+	return req.Reusable, c.do(ctx, req, answer)
 }
 
+// do computes one request.
 func (c Child) do(ctx context.Context, req action.Request, answer *answerer) error {
 	if req.Program != "" && req.Program != c.Program {
-		return fmt.Errorf("%s runs ablate %s, and this run was planned by ablate %s: install the same version there, or name it with program = \"…\" in the executor block",
+		return fmt.Errorf("%s runs ablate %s, but this run was planned by ablate %s: install the same version there, or set program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)
 	}
 	if req.Timeout > 0 {
@@ -115,26 +115,26 @@ func (c Child) do(ctx context.Context, req action.Request, answer *answerer) err
 		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, run.TimeoutError(req.Timeout))
 		defer cancel()
 	}
-	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // a store apart brings them here
-		return fmt.Errorf("looking for the inputs: %w", err)
+	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // pulls them where the store is another one
+		return fmt.Errorf("looking up the inputs: %w", err)
 	}
 	sources, err := c.Sources(req.Dir)
 	if err != nil {
 		return err
 	}
-	asked, err := req.Action(c.Kinds, sources, c.Memo)
+	a, err := req.Action(c.Kinds, sources, c.Memo)
 	if err != nil {
 		return err
 	}
 	w := action.Worker{Store: c.Store, Host: c.Host, Threads: req.Threads, Trace: req.Trace, Log: c.Log, Clock: time.Now,
 		Progress: func(p pipeline.Progress) { answer.send(message{Progress: &p}) }}
 	c.Log.Info("start", "address", req.Address.String(), "key", req.Key.String(), "threads", req.Threads)
-	entry, err := w.Compute(ctx, asked)
+	entry, err := w.Compute(ctx, a)
 	if err != nil {
 		return err
 	}
-	for _, a := range entry.Artifacts {
-		c.Log.Info("made", "artifact", a.Name, "digest", a.Digest.String(), "bytes", a.Size)
+	for _, o := range entry.Artifacts {
+		c.Log.Info("output", "artifact", o.Name, "digest", o.Digest.String(), "bytes", o.Size)
 	}
 	return nil
 }
@@ -148,5 +148,5 @@ type answerer struct {
 func (a *answerer) send(m message) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.enc.Encode(m) // a parent that is gone is noticed on stdin
+	a.enc.Encode(m) // that the parent died shows on stdin
 }

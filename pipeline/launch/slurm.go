@@ -17,18 +17,18 @@ import (
 )
 
 // Slurm launches actions in the allocations of a cluster, as one executor block
-// says. Those of one cluster share a Cluster.
+// says. All executors of one cluster share a Cluster.
 type Slurm struct {
 	Cluster *Cluster
 	Config  study.Executor
-	Detach  bool // leave actions once they are submitted
+	Detach  bool // return once actions are submitted
 }
 
-// LogPath implements pipeline.Launcher.
+// LogPath implements run.Launcher.
 func (s Slurm) LogPath(k cache.Key) string { return Local{Logs: s.Cluster.Logs}.LogPath(k) }
 
-// Launch implements pipeline.Launcher. It adopts the job of an earlier
-// coordinator where there is one.
+// Launch implements run.Launcher. It adopts the job of an earlier coordinator
+// where there is one.
 func (s Slurm) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	w := &watch{slurm: s, request: req, progress: progress, ended: make(chan error, 1)}
 	s.Cluster.add(w)
@@ -36,17 +36,17 @@ func (s Slurm) Launch(ctx context.Context, req action.Request, progress func(pip
 	case err := <-w.ended:
 		return err
 	case <-ctx.Done():
-		taken := errors.Is(context.Cause(ctx), run.ErrLost) // with its job
-		s.Cluster.stop(w, s.Config.OnInterrupt == "cancel" && !taken)
+		taken := errors.Is(context.Cause(ctx), run.ErrLost) // the job is the other machine's
+		s.Cluster.release(w, s.Config.OnInterrupt == "cancel" && !taken)
 		<-w.ended
 		return context.Cause(ctx)
 	}
 }
 
-// notice is how long before its time limit a job is told.
-const notice = 120 * time.Second
+// timeLimitNotice is how long before its time limit a job is warned.
+const timeLimitNotice = 120 * time.Second
 
-// submission is the command that submits a batch, but for its tasks.
+// submission returns the arguments of sbatch for a batch.
 func (s Slurm) submission(b *batch, spool string) []string {
 	c := s.Config
 	args := []string{
@@ -56,13 +56,13 @@ func (s Slurm) submission(b *batch, spool string) []string {
 		fmt.Sprintf("--array=0-%d%%%d", len(b.Tasks)-1, max(1, c.Jobs/c.PerAllocation)),
 	}
 	if c.Shared {
-		args = append(args, "--output="+filepath.Join(s.there(spool), "task-%a.out"))
+		args = append(args, "--output="+filepath.Join(s.nodePath(spool), "task-%a.out"))
 	} else {
-		args = append(args, "--output="+s.apartLog(b)+"%a")
+		args = append(args, "--output="+s.nodeLog(b)+"%a")
 	}
-	before := notice
+	before := timeLimitNotice
 	if c.Time > 0 {
-		before = min(notice, c.Time/4)
+		before = min(timeLimitNotice, c.Time/4)
 		args = append(args, fmt.Sprintf("--time=%d", max(1, int(c.Time/time.Minute))))
 	}
 	args = append(args, fmt.Sprintf("--signal=B:USR1@%d", int(before/time.Second)))
@@ -81,12 +81,12 @@ func (s Slurm) submission(b *batch, spool string) []string {
 	return append(args, c.Arguments...)
 }
 
-// apartLog is where a job prints on a node that does not see the store.
-func (s Slurm) apartLog(b *batch) string { return "/tmp/" + b.name() + "-" }
+// nodeLog is where a job writes its output on a node that does not see the store.
+func (s Slurm) nodeLog(b *batch) string { return "/tmp/" + b.name() + "-" }
 
-// script is the batch script. With exec, the signals that Slurm sends to the
-// batch process reach ablate. Where the store is not seen, the requests travel
-// in the script.
+// script returns the batch script. With exec, the signals that Slurm sends to the
+// batch process reach ablate. Where the store is not visible, the script holds the
+// requests.
 func (s Slurm) script(spool, parcel string) string {
 	program := s.Cluster.Program
 	if s.Config.Program != "" {
@@ -95,7 +95,7 @@ func (s Slurm) script(spool, parcel string) string {
 	words := []string{"exec", "env"}
 	switch {
 	case s.Config.Shared:
-		words = append(words, "ABLATE_CACHE_DIR="+s.there(s.Cluster.Store), program, "exec", "--spool", s.there(spool))
+		words = append(words, "ABLATE_CACHE_DIR="+s.nodePath(s.Cluster.Store), program, "exec", "--spool", s.nodePath(spool))
 	default:
 		words = append(words, "ABLATE_REMOTE="+s.Cluster.Remote, "ABLATE_REMOTE_NAMESPACE="+s.Cluster.Namespace)
 		if s.Config.Store != "" {
@@ -113,8 +113,8 @@ func (s Slurm) script(spool, parcel string) string {
 	return text + "\n"
 }
 
-// there is a path in the store's folder as the nodes see it.
-func (s Slurm) there(path string) string {
+// nodePath is a path in the store's folder as the nodes see it.
+func (s Slurm) nodePath(path string) string {
 	rest, ok := strings.CutPrefix(path, s.Cluster.Store)
 	if s.Config.Store == "" || !ok {
 		return path
@@ -122,7 +122,7 @@ func (s Slurm) there(path string) string {
 	return s.Config.Store + rest
 }
 
-// quote makes a word safe for a shell.
+// quote quotes a word for a shell.
 func quote(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,", r)

@@ -23,10 +23,10 @@ import (
 	"ablate/pipeline/action"
 )
 
-// batch is one submission: an array of tasks, each with one or more actions.
-// Its folder in the spool holds this description, a file of requests for each
-// task, and the answers of every attempt. The description is there before
-// Slurm hears of the batch, so that a job is never without an owner.
+// batch is one submission: an array of tasks, each with one action or more. Its
+// folder in the spool holds this description, a file of requests for each task, and
+// the messages of every attempt. The description is written before the batch is
+// submitted, so that every job has an owner.
 type batch struct {
 	ID        string          `json:"id"`
 	Label     string          `json:"executor"`
@@ -34,10 +34,10 @@ type batch struct {
 	Resources study.Resources `json:"resources"`
 	Created   time.Time       `json:"created"`
 
-	job string // the array's job; "" until Slurm has said it
+	job string // the array's job number; "" until sbatch has printed it
 }
 
-// place is where an action is in a batch.
+// place is the task of a batch that holds an action.
 type place struct {
 	batch *batch
 	task  int
@@ -55,10 +55,10 @@ func newBatch(label string, r study.Resources, tasks [][]cache.Key) *batch {
 	return &batch{ID: id, Label: label, Tasks: tasks, Resources: r, Created: time.Now().UTC()}
 }
 
-// name is the job's, by which it is found when nobody wrote down its number.
+// name is the job's name, which identifies it where its number was not recorded.
 func (b *batch) name() string { return "ablate-" + b.ID }
 
-// comment names the keys, for people who look at the queue.
+// comment lists the keys, for people who read the queue.
 func (b *batch) comment() string {
 	const most = 20
 	words := []string{"ablate"}
@@ -72,17 +72,17 @@ func (b *batch) comment() string {
 	return strings.Join(words, " ")
 }
 
-// spool is the folder through which coordinator and nodes speak.
+// spool is the folder through which the coordinator and the nodes communicate.
 type spool string
 
 func (s spool) dir(b *batch) string { return filepath.Join(string(s), b.ID) }
 
 func taskFile(task int) string { return fmt.Sprintf("task-%d.json", task) }
 
-// write makes a batch's folder, its description last.
+// write creates a batch's folder, its description last.
 func (s spool) write(b *batch, requests map[cache.Key]action.Request) error {
 	if err := os.MkdirAll(s.dir(b), 0o755); err != nil {
-		return fmt.Errorf("making the spool folder: %w", err)
+		return fmt.Errorf("creating the spool folder: %w", err)
 	}
 	for i, keys := range b.Tasks {
 		var list []action.Request
@@ -96,13 +96,13 @@ func (s spool) write(b *batch, requests map[cache.Key]action.Request) error {
 	return writeJSON(filepath.Join(s.dir(b), batchFile), b)
 }
 
-// parcel is a batch as the text of a batch script.
+// parcel is a batch as it travels in a batch script.
 type parcel struct {
 	ID    string             `json:"id"`
 	Tasks [][]action.Request `json:"tasks"`
 }
 
-// pack puts a batch into text that a shell passes on unchanged.
+// pack encodes a batch as text that is safe in a here-document.
 func pack(b *batch, requests map[cache.Key]action.Request) (string, error) {
 	p := parcel{ID: b.ID}
 	for _, keys := range b.Tasks {
@@ -114,27 +114,27 @@ func pack(b *batch, requests map[cache.Key]action.Request) (string, error) {
 	}
 	var out bytes.Buffer
 	text := base64.NewEncoder(base64.StdEncoding, &out)
-	small := gzip.NewWriter(text)
-	err := errors.Join(json.NewEncoder(small).Encode(p), small.Close(), text.Close())
+	compressed := gzip.NewWriter(text)
+	err := errors.Join(json.NewEncoder(compressed).Encode(p), compressed.Close(), text.Close())
 	return out.String(), err
 }
 
-// Unpack makes a batch's folder in the spool of a store apart from its
-// batch script, and returns the folder.
+// Unpack reads a batch from its batch script, creates its folder in the spool of
+// this machine's store, and returns the folder.
 func Unpack(r io.Reader, store string) (dir string, err error) {
-	small, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, r))
+	compressed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, r))
 	if err != nil {
 		return "", fmt.Errorf("unpacking the requests: %w", err)
 	}
 	var p parcel
-	if err := json.NewDecoder(small).Decode(&p); err != nil {
+	if err := json.NewDecoder(compressed).Decode(&p); err != nil {
 		return "", fmt.Errorf("unpacking the requests: %w", err)
 	}
 	dir = filepath.Join(store, "spool", filepath.Base(p.ID))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("making the spool folder: %w", err)
+		return "", fmt.Errorf("creating the spool folder: %w", err)
 	}
-	for i, list := range p.Tasks { // other tasks may be at it on this node: they write the same
+	for i, list := range p.Tasks { // other tasks on this node may write the same files
 		if err := writeJSON(filepath.Join(dir, taskFile(i)), list); err != nil {
 			return "", err
 		}
@@ -142,14 +142,14 @@ func Unpack(r io.Reader, store string) (dir string, err error) {
 	return dir, nil
 }
 
-// writeJob notes the number that Slurm gave a batch.
+// writeJob records the job number of a batch.
 func (s spool) writeJob(b *batch, job string) error {
 	b.job = job
 	return writeFile(filepath.Join(s.dir(b), jobFile), []byte(job))
 }
 
-// batches reads all that is there, the newest first. What is no batch, or
-// half of one, is passed over.
+// batches reads all batches, newest first. It skips what is incomplete or not a
+// batch.
 func (s spool) batches() ([]*batch, error) {
 	names, err := os.ReadDir(string(s))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -174,7 +174,7 @@ func (s spool) batches() ([]*batch, error) {
 	return out, nil
 }
 
-// attempt is what one try of an action has answered so far.
+// attempt is what one attempt at an action has reported so far.
 type attempt struct {
 	number   int
 	path     string
@@ -187,9 +187,9 @@ type attempt struct {
 
 func attemptFile(k cache.Key, n int) string { return fmt.Sprintf("%s.%06d.jsonl", k, n) }
 
-// attempts reads what the tries of an action have answered, the first first.
-// Each try has a file of its own, so one that was given up and comes back
-// cannot speak for a later one.
+// attempts reads what the attempts at an action have reported, oldest first. Each
+// has a file of its own, so that one that was given up and returns is not taken for
+// a later one.
 func attempts(dir string, k cache.Key) []attempt {
 	names, _ := filepath.Glob(filepath.Join(dir, k.String()+".*.jsonl")) // the pattern is well-formed
 	slices.Sort(names)
@@ -228,7 +228,7 @@ func writeJSON(path string, v any) error {
 	return writeFile(path, raw)
 }
 
-// writeFile makes a whole file or none.
+// writeFile writes a whole file or none.
 func writeFile(path string, raw []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
 	if err != nil {

@@ -9,18 +9,18 @@ import (
 	"ablate/pipeline"
 )
 
-// Export writes the result of a cached step.
-func (p *Planner) Export(ctx context.Context, plan *Plan, s *Task, format string, create func(name string) (io.WriteCloser, error)) error {
-	e, ok := s.node.Stage.(pipeline.Exporter)
+// Export writes the result of a cached task in a format.
+func (p *Planner) Export(ctx context.Context, plan *Plan, t *Task, format string, create func(name string) (io.WriteCloser, error)) error {
+	e, ok := t.node.Stage.(pipeline.Exporter)
 	if !ok {
-		return fmt.Errorf("%s has nothing to export", s.Address)
+		return fmt.Errorf("%s has nothing to export", t.Address)
 	}
-	if err := s.Cached(); err != nil {
+	if err := t.Cached(); err != nil {
 		return err
 	}
-	in, _, _ := p.inputs(plan, s)
+	in, _, _ := p.inputs(plan, t)
 	return e.Export(ctx, format, pipeline.Export{
-		Address: s.Address, Inputs: in, Entry: s.Entry, Create: create,
+		Address: t.Address, Inputs: in, Entry: t.Entry, Create: create,
 		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },
 	})
 }

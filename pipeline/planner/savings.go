@@ -9,34 +9,35 @@ import (
 	"ablate/pipeline/action"
 )
 
-// Saved is what cached trials spare a run, as their provenance has it.
+// Savings is the time that cached trials save a run, according to their
+// provenance.
 type Savings struct {
 	Trials    int     `json:"trials"` // results, each key counted once
 	Seconds   float64 `json:"seconds"`
-	Estimated bool    `json:"estimated,omitempty"` // from a part of them
+	Estimated bool    `json:"estimated,omitempty"` // extrapolated from a sample
 }
 
-// asked is how many provenances are read before the rest is estimated: a plan
-// of ten thousand cached trials must not open ten thousand files.
-const asked = 200
+// maxProvenances is how many provenances are read before the rest is estimated: a
+// plan of ten thousand cached trials must not open ten thousand files.
+const maxProvenances = 200
 
-// Saved sums up what the plan's cached trials took to compute.
+// Savings sums up how long the plan's cached trials took to compute.
 func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 	var entries []cache.Entry
 	seen := make(map[cache.Key]bool)
-	for _, s := range p.Tasks {
-		if s.Status == Hit && s.Role == pipeline.Trial && !seen[s.Key] {
-			seen[s.Key] = true
-			entries = append(entries, s.Entry)
+	for _, t := range p.Tasks {
+		if t.Status == Hit && t.Role == pipeline.Trial && !seen[t.Key] {
+			seen[t.Key] = true
+			entries = append(entries, t.Entry)
 		}
 	}
-	out := Savings{Trials: len(entries), Estimated: len(entries) > asked}
-	stride := max(1, len(entries)/asked)
+	out := Savings{Trials: len(entries), Estimated: len(entries) > maxProvenances}
+	stride := max(1, len(entries)/maxProvenances)
 	known := 0
 	for i := 0; i < len(entries); i += stride {
-		if took, ok := Took(ctx, store, entries[i]); ok {
+		if seconds, ok := ComputeSeconds(ctx, store, entries[i]); ok {
 			known++
-			out.Seconds += took
+			out.Seconds += seconds
 		}
 	}
 	if out.Estimated && known > 0 {
@@ -45,9 +46,9 @@ func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 	return out
 }
 
-// Took is how many seconds an entry took to compute; ok is false where its
-// provenance is not here.
-func Took(ctx context.Context, store cache.Store, e cache.Entry) (seconds float64, ok bool) {
+// ComputeSeconds returns how long an entry took to compute; ok is false where the
+// store lacks its provenance.
+func ComputeSeconds(ctx context.Context, store cache.Store, e cache.Entry) (seconds float64, ok bool) {
 	raw, err := cache.ReadAll(ctx, store, e.Provenance)
 	var p action.Provenance
 	if err != nil || json.Unmarshal(raw, &p) != nil {

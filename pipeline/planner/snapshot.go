@@ -7,85 +7,89 @@ import (
 	"ablate/pipeline/action"
 )
 
-// SavedStep is a step of a plan that was written down, to be carried out as it
-// is or not at all.
+// SavedTask is a task of a saved plan, which is carried out unchanged or not at
+// all.
 type SavedTask struct {
 	Address string     `json:"address"`
 	Status  Status     `json:"action"`
 	Key     *cache.Key `json:"key"` // null while pending
-	// What the key is the hash of; of a pending step, its spec alone. Hits are
-	// left out: their ingredients are in the store.
+	// Ingredients is what the key is the hash of; of a pending task, its spec
+	// alone. Hits leave it out: the store has it.
 	Ingredients *cache.Value `json:"ingredients,omitempty"`
 }
 
-// Save writes down what was planned.
+// Save returns the plan in the form in which it is saved.
 func (p *Plan) Save() []SavedTask {
 	out := make([]SavedTask, len(p.Tasks))
-	for i, s := range p.Tasks {
-		out[i] = SavedTask{Address: s.Address.String(), Status: s.Status}
-		if !s.Key.IsZero() {
-			key := s.Key
+	for i, t := range p.Tasks {
+		out[i] = SavedTask{Address: t.Address.String(), Status: t.Status}
+		if !t.Key.IsZero() {
+			key := t.Key
 			out[i].Key = &key
 		}
-		if s.Status != Hit {
-			what := s.described()
-			out[i].Ingredients = &what
+		if t.Status != Hit {
+			known := t.knownIngredients()
+			out[i].Ingredients = &known
 		}
 	}
 	return out
 }
 
-// described is all that is known of what the step rests on.
-func (s *Task) described() cache.Value {
-	if what, _, err := s.Describe(); err == nil && !what.IsZero() {
-		return what
+// knownIngredients returns the ingredients; of a pending task, its spec alone.
+func (t *Task) knownIngredients() cache.Value {
+	if known, _, err := t.Describe(); err == nil && !known.IsZero() {
+		return known
 	}
-	return cache.Map(map[string]cache.Value{"spec": s.node.Kind.Ref(s.node.Stage).Spec})
+	return t.specOnly()
 }
 
-// Moved is one instance that is no longer what was saved.
-type Moved struct {
+func (t *Task) specOnly() cache.Value {
+	return cache.Map(map[string]cache.Value{"spec": t.node.Kind.Ref(t.node.Stage).Spec})
+}
+
+// Drift is one instance that changed after the plan was saved.
+type Drift struct {
 	Address string
-	What    string // the ingredients that differ, or what became of it
+	What    string // the ingredients that differ, or "added", "removed"
 }
 
-// Moved compares the plan with one that was saved. That something is cached by
-// now is no difference.
-func (p *Plan) Moved(saved []SavedTask) []Moved {
+// Drift compares the plan with a saved one. A result that has been cached since is
+// no difference.
+func (p *Plan) Drift(saved []SavedTask) []Drift {
 	was := make(map[string]SavedTask, len(saved))
 	for _, s := range saved {
 		was[s.Address] = s
 	}
-	var out []Moved
-	for _, s := range p.Tasks {
-		address := s.Address.String()
+	var out []Drift
+	for _, t := range p.Tasks {
+		address := t.Address.String()
 		old, ok := was[address]
 		delete(was, address)
 		if !ok {
-			out = append(out, Moved{address, "it is new"})
-		} else if what := s.moved(old); what != "" {
-			out = append(out, Moved{address, what})
+			out = append(out, Drift{address, "added"})
+		} else if what := t.changedFrom(old); what != "" {
+			out = append(out, Drift{address, what})
 		}
 	}
 	for _, s := range saved {
 		if _, left := was[s.Address]; left {
-			out = append(out, Moved{s.Address, "it is gone"})
+			out = append(out, Drift{s.Address, "removed"})
 		}
 	}
 	return out
 }
 
-// moved names what differs from the saved step, "" for nothing.
-func (s *Task) moved(old SavedTask) string {
+// changedFrom names what differs from the saved task, "" for nothing.
+func (t *Task) changedFrom(old SavedTask) string {
 	switch {
-	case old.Key != nil && *old.Key == s.Key:
+	case old.Key != nil && *old.Key == t.Key:
 		return ""
-	case old.Ingredients == nil || old.Key != nil && s.Key.IsZero():
-		return "its key is another"
+	case old.Ingredients == nil || old.Key != nil && t.Key.IsZero():
+		return "its key changed"
 	}
-	now := s.described()
-	if old.Key == nil { // pending then: only its own spec was known
-		now = cache.Map(map[string]cache.Value{"spec": s.node.Kind.Ref(s.node.Stage).Spec})
+	now := t.knownIngredients()
+	if old.Key == nil { // pending when saved: only its own spec was known
+		now = t.specOnly()
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {

@@ -8,62 +8,71 @@ import (
 	"ablate/hcl/diag"
 )
 
-// twins warns of trials that share a key: they are one result under several
-// names, and an analysis must not count them as independent. Of a stage's, one
-// pair is named.
-func (p *Plan) twins() diag.List {
-	type pair struct {
-		one, other *Task
-		more       int
-	}
+// duplicatePair is the first pair of trials of a stage that share a key.
+type duplicatePair struct {
+	one, other *Task
+	more       int // further duplicates in the stage
+}
+
+// duplicateTrials warns of trials that share a key: they are one result under
+// several names, and an analysis must not count them as independent. It names one
+// pair per stage.
+func (p *Plan) duplicateTrials() diag.List {
 	first := make(map[cache.Key]*Task, len(p.Tasks))
-	of := make(map[addr.Stage]*pair)
-	var pairs []*pair
-	for _, s := range p.Tasks {
-		if s.Key.IsZero() || s.node.Instance.Factors == nil {
+	of := make(map[addr.Stage]*duplicatePair)
+	var pairs []*duplicatePair
+	for _, t := range p.Tasks {
+		if t.Key.IsZero() || t.node.Instance.Factors == nil {
 			continue
 		}
-		one, seen := first[s.Key]
-		switch stage := s.Address.Stage; {
+		one, seen := first[t.Key]
+		switch stage := t.Address.Stage; {
 		case !seen:
-			first[s.Key] = s
+			first[t.Key] = t
 		case of[stage] != nil:
 			of[stage].more++
 		default:
-			of[stage] = &pair{one: one, other: s}
+			of[stage] = &duplicatePair{one: one, other: t}
 			pairs = append(pairs, of[stage])
 		}
 	}
 	var list diag.List
 	for _, w := range pairs {
-		detail := fmt.Sprintf("%s and %s have the same key: nothing that counts differs between them. ", w.one.Address, w.other.Address)
-		if w.more > 0 {
-			detail += fmt.Sprintf("So it is with %d more of the stage. ", w.more)
-		}
-		at := w.other.node.Instance.Range
-		list = append(list, diag.Diagnostic{
-			Severity: diag.Warning, Range: &at, Address: w.other.Address.String(), Summary: "Two trials are one",
-			Detail: detail + "They share one result, and an analysis counts it once. Exclude one of them, or let a level change something.",
-		})
+		list = append(list, w.warning())
 	}
 	return list
 }
 
-// mixedClasses warns when cached trials of one stage were computed by machines
-// or toolchains that may differ in the last bits.
+func (w *duplicatePair) warning() diag.Diagnostic {
+	detail := fmt.Sprintf("%s and %s have the same key: they differ in nothing that affects the result. ", w.one.Address, w.other.Address)
+	switch {
+	case w.more == 1:
+		detail += "One more trial of this stage is also a duplicate. "
+	case w.more > 1:
+		detail += fmt.Sprintf("%d more trials of this stage are also duplicates. ", w.more)
+	}
+	at := w.other.node.Instance.Range
+	return diag.Diagnostic{
+		Severity: diag.Warning, Range: &at, Address: w.other.Address.String(), Summary: "Duplicate trials",
+		Detail: detail + "They share one result, and an analysis counts it once. Exclude one of them, or let a level change an attribute.",
+	}
+}
+
+// mixedClasses warns when cached trials of one stage come from machines or
+// toolchains that may differ in the last bits.
 func (p *Plan) mixedClasses() diag.List {
 	type group struct {
 		class string
 		mixed bool
 	}
-	groups := make(map[string]*group)
+	groups := make(map[addr.Stage]*group)
 	var list diag.List
-	for _, s := range p.Tasks {
-		class := s.Entry.Class
-		if s.Status != Hit || class == "" {
+	for _, t := range p.Tasks {
+		class := t.Entry.Class
+		if t.Status != Hit || class == "" {
 			continue
 		}
-		stage := s.Address.Stage.String()
+		stage := t.Address.Stage
 		g := groups[stage]
 		if g == nil {
 			groups[stage] = &group{class: class}
@@ -73,12 +82,11 @@ func (p *Plan) mixedClasses() diag.List {
 			continue
 		}
 		g.mixed = true
-		at := s.node.Instance.Range
+		at := t.node.Instance.Range
 		list = append(list, diag.Diagnostic{
-			Severity: diag.Warning, Range: &at,
-			Summary: "Mixed numerics classes",
+			Severity: diag.Warning, Range: &at, Summary: "Mixed numerics classes",
 			Detail: fmt.Sprintf("Cached trials of %s come from different numerics classes, for example %q and %q. "+
-				"Their bits may differ beyond the seed; set numerics = \"strict\" in the study block to keep classes apart.",
+				"Their results may differ in the last bits. Set numerics = \"strict\" in the study block to keep classes apart.",
 				stage, g.class, class),
 		})
 	}

@@ -26,7 +26,7 @@ func (w *world) attempt(f fsys.FS) error {
 	if err != nil {
 		return err
 	}
-	runner := &run.Runner{Planner: planner, Jobs: 1, Log: slog.New(slog.DiscardHandler)}
+	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 1, Log: slog.New(slog.DiscardHandler)}
 	_, err = runner.Run(context.Background(), plan)
 	return err
 }

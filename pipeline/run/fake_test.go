@@ -243,7 +243,7 @@ func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[strin
 		w.t.Fatal(err)
 	}
 	w.ran = make(map[string]int)
-	runner := &run.Runner{Planner: planner, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
+	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
 	summary, err := runner.Run(ctx, plan)
 	return w.ran, summary, err
 }

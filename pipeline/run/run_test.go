@@ -25,8 +25,8 @@ func TestPlanFromNothing(t *testing.T) {
 	got := actions(newWorld(t).plan(fakeStudy))
 	waits := "pending: waits for data.fake.d"
 	want := map[string]string{
-		"data.fake.d": "run: nothing like it is cached yet",
-		"norm.fake.a": "run: nothing like it is cached yet", "norm.fake.b": "run: nothing like it is cached yet",
+		"data.fake.d": "run: no similar result is cached",
+		"norm.fake.a": "run: no similar result is cached", "norm.fake.b": "run: no similar result is cached",
 		`train.fake.t["rule=fake.a,seed=1"]`: waits, `train.fake.t["rule=fake.a,seed=2"]`: waits,
 		`train.fake.t["rule=fake.b,seed=1"]`: waits, `train.fake.t["rule=fake.b,seed=2"]`: waits,
 		"analysis.fake.all": "pending: waits for train.fake.t (4)",
@@ -125,7 +125,7 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := errors.New("enough")
-	runner := &run.Runner{Planner: planner, Jobs: 1, Observe: func(e run.Event) {
+	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 1, Observe: func(e run.Event) {
 		if e.Type == run.StageDone && e.Block == "train" {
 			cancel(stop)
 		}
@@ -139,18 +139,18 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-func TestTwinsAreReported(t *testing.T) {
+func TestDuplicateTrialsAreReported(t *testing.T) {
 	plan := newWorld(t)
 	if _, _, err := plan.run(context.Background(), fakeStudy, false); err != nil {
 		t.Fatal(err)
 	}
 	twins := plan.plan(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"))
-	if len(twins.Warnings) != 1 || twins.Warnings[0].Summary != "Two trials are one" || !strings.Contains(twins.Warnings[0].Detail, "So it is with 1 more of the stage") {
-		t.Errorf("warnings = %v, want one about two pairs of twins", twins.Warnings)
+	if len(twins.Warnings) != 1 || twins.Warnings[0].Summary != "Duplicate trials" || !strings.Contains(twins.Warnings[0].Detail, "One more trial of this stage is also a duplicate") {
+		t.Errorf("warnings = %v, want one about two pairs of duplicates", twins.Warnings)
 	}
 }
 
-func TestTwinsAreComputedOnce(t *testing.T) {
+func TestDuplicatesAreComputedOnce(t *testing.T) {
 	w := newWorld(t)
 	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
 	ran, summary, err := w.run(context.Background(), text, false)
@@ -162,7 +162,7 @@ func TestTwinsAreComputedOnce(t *testing.T) {
 	}
 }
 
-func TestPlanNamesTwins(t *testing.T) {
+func TestPlanNamesDuplicates(t *testing.T) {
 	w := newWorld(t)
 	if _, _, err := w.run(context.Background(), strings.ReplaceAll(fakeStudy, "[1, 2]", "[3]"), false); err != nil {
 		t.Fatal(err)
@@ -176,13 +176,13 @@ func TestPlanNamesTwins(t *testing.T) {
 	}
 }
 
-func TestFailedTwinIsNotTriedAgain(t *testing.T) {
+func TestFailedDuplicateIsNotTriedAgain(t *testing.T) {
 	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
 	text = strings.ReplaceAll(text, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")
 	_, summary, err := newWorld(t).run(context.Background(), text, true)
 	var failed *run.FailedError
 	if !errors.As(err, &failed) || len(failed.Failed) != 1 || summary.Skipped["train"] != 1 || summary.Ran["train"] != 1 {
-		t.Errorf("run = %v, %+v, want one failure, and its twin skipped", err, summary)
+		t.Errorf("run = %v, %+v, want one failure, and its duplicate skipped", err, summary)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestEvictedArtifacts(t *testing.T) {
 		t.Errorf("without weights, which may be evicted: %s, want hit", got)
 	}
 	w.remove(metrics.Digest)
-	if s := w.plan(fakeStudy).Tasks[3]; s.Status != planner.Run || !strings.Contains(s.Reason.Text, "metrics is gone") {
+	if s := w.plan(fakeStudy).Tasks[3]; s.Status != planner.Run || !strings.Contains(s.Reason.Text, "metrics is missing") {
 		t.Errorf("without metrics: %s (%s), want run, because they are gone", s.Status, s.Reason.Text)
 	}
 	if ran, _, err := w.run(context.Background(), fakeStudy, false); err != nil || ran["train"] == 0 {

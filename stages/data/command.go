@@ -24,7 +24,7 @@ type Command struct {
 
 func (c *Command) spec() program.Spec { return program.Spec(*c) }
 
-// Passes implements pipeline.Passing.
+// Passes implements pipeline.EnvPassthrough.
 func (c *Command) Passes() []string { return c.Env }
 
 // Resolve orders what the program sees as a set, so that its order in the file

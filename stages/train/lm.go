@@ -110,10 +110,10 @@ func (t *LM) Validate() diag.List {
 	return list
 }
 
-// NumericsClass implements pipeline.Classed.
+// NumericsClass implements pipeline.NumericsClasser.
 func (t *LM) NumericsClass() string { return backend.Class(t.Backend) }
 
-// Passes implements pipeline.Passing: what the search for XLA's plugin goes by
+// Passes implements pipeline.EnvPassthrough: what the search for XLA's plugin goes by
 // must be the same in the process of the trial.
 func (t *LM) Passes() []string {
 	if t.Backend == "go" {

@@ -57,7 +57,7 @@ func TestDeviceThatCannotHoldATrial(t *testing.T) {
 	spec := &LM{Steps: 10, Accumulate: 1, Backend: "xla:cuda", Batch: Batch{8, 64}, Probe: &Probe{}}
 	w := spec.work(exampleInputs())
 	if w.Device != 1<<20 || w.Fits() {
-		t.Errorf("a device of %d bytes holds at least %d", w.Device, w.Memory.Least())
+		t.Errorf("a device of %d bytes holds at least %d", w.Device, w.Memory.Minimum())
 	}
 	spec.Backend = "go"
 	if w := spec.work(exampleInputs()); !w.Fits() {

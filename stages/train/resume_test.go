@@ -178,7 +178,7 @@ func (l *lab) run(text string, stopAt int) error {
 	}
 	l.computed = 0
 	var cause error
-	r := &run.Runner{Planner: p, Jobs: 1, Log: slog.New(l), Observe: func(e run.Event) {
+	r := &run.Runner{Store: p.Store, Sources: p.Sources, Jobs: 1, Log: slog.New(l), Observe: func(e run.Event) {
 		if e.Type == run.StageFailed {
 			cause = e.Err
 		}

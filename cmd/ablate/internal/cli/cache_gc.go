@@ -59,7 +59,7 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	c, err := store.Collect(ctx, cache.CollectOptions{
 		Budget: budget, Grace: r.Grace, Now: time.Now(),
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
-			took, _ := planner.Took(ctx, store, e)
+			took, _ := planner.ComputeSeconds(ctx, store, e)
 			return took
 		},
 	})

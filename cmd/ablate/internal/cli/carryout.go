@@ -40,7 +40,10 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		return summary, drain, err
 	}
 	if w.remote != nil {
-		w.planner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
+		runner.Store = remote.Tiered{Local: w.store, Remote: w.remote, Outage: &outage}
+	}
+	if cluster != nil {
+		defer cluster.Start(ctx)()
 	}
 	summary, failure := runner.Run(ctx, plan)
 	shown.Close()
@@ -48,8 +51,8 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	if err := outage.Err(); err != nil {
 		s.view().Diagnostics(diag.Warningf(nil, "The remote failed", "%v. The run continued without it.", err))
 	}
-	if cluster != nil && cluster.Left() > 0 {
-		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(cluster.Left(), "trial continues", "trials continue"))
+	if cluster != nil && cluster.Detached() > 0 {
+		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(cluster.Detached(), "trial continues", "trials continue"))
 	}
 	pulled.show(ctx, w)
 	return summary, drain, errors.Join(failure, w.recordRoot(plan), w.save()) // again, because keys became known during the run
@@ -67,7 +70,7 @@ func (w *workspace) runner(ctx context.Context, o runOptions, observe func(run.E
 		return nil, err
 	}
 	return &run.Runner{
-		Planner: w.planner, Host: action.ThisHost(w.executable), Log: log,
+		Store: w.planner.Store, Sources: w.planner.Sources, Host: action.ThisHost(w.executable), Log: log,
 		Jobs: o.Jobs, Trace: o.Trace, KeepGoing: o.KeepGoing, Observe: observe,
 		Launcher: launch.Local{
 			Command: []string{path, "exec"}, Logs: w.store.LogDir(), Machine: launchers{w}.machine(ctx), Idle: &s.idle,
@@ -132,7 +135,7 @@ func (p *pullCost) show(ctx context.Context, w *workspace) {
 	}
 	computed := 0.0
 	for _, t := range p.tasks {
-		took, _ := planner.Took(ctx, w.store, t.Entry)
+		took, _ := planner.ComputeSeconds(ctx, w.store, t.Entry)
 		computed += took
 	}
 	w.session.show(view.Pulls{Instances: len(p.tasks), Seconds: p.elapsed.Seconds(), ComputingTook: computed})

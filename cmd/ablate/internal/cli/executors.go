@@ -95,9 +95,9 @@ func (l launchers) viaRemote(label string, to run.Launcher) (run.Launcher, error
 	if l.remote == nil {
 		return nil, fmt.Errorf("executor %q has shared = false, so its results travel through a remote, but none is configured: name one with ABLATE_REMOTE or in a configuration file", label)
 	}
-	return launch.Apart{
+	return launch.ViaRemote{
 		Launcher: to,
-		Send: func(ctx context.Context, keys ...cache.Key) error {
+		Push: func(ctx context.Context, keys ...cache.Key) error {
 			found, err := l.store.Lookup(ctx, keys...)
 			for _, f := range found {
 				if err == nil && f.OK {
@@ -106,7 +106,7 @@ func (l launchers) viaRemote(label string, to run.Launcher) (run.Launcher, error
 			}
 			return err
 		},
-		Bring: func(ctx context.Context, k cache.Key) error {
+		Pull: func(ctx context.Context, k cache.Key) error {
 			_, err := remote.Through{Tiered: remote.Tiered{Local: l.store, Remote: l.remote}}.Lookup(ctx, k)
 			return err
 		},
@@ -138,11 +138,11 @@ func (l launchers) cluster() (*launch.Cluster, error) {
 			}
 			return out, err
 		},
-		Say: func(format string, args ...any) { s.view().Note(format+"\n", args...) },
+		Notify: func(format string, args ...any) { s.view().Note(format+"\n", args...) },
 	}
 	if l.remote != nil {
 		c.Remote, c.Namespace = l.remote.URL(), l.remote.Namespace()
-		c.Afar = func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
+		c.PublishedRemotely = func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			entries, err := l.remote.Find(ctx, keys...)
 			out := make([]bool, len(keys))
 			for i, e := range entries {
@@ -175,7 +175,7 @@ func (l launchers) machine(ctx context.Context) *launch.Machine {
 
 // liveJobs finds the study's jobs in Slurm's queue. A store that never submitted any
 // has none.
-func (l launchers) liveJobs() map[cache.Key]string {
+func (l launchers) liveJobs(ctx context.Context) map[cache.Key]string {
 	if _, err := os.Stat(filepath.Join(l.store.Dir(), "spool")); err != nil {
 		return nil
 	}
@@ -183,7 +183,7 @@ func (l launchers) liveJobs() map[cache.Key]string {
 	if err != nil {
 		return nil
 	}
-	jobs, err := c.Live()
+	jobs, err := c.Live(ctx)
 	if err != nil {
 		l.session.view().Note("Cannot query Slurm: %v", err)
 	}

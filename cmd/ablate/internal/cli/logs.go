@@ -62,7 +62,7 @@ func (r logsRequest) do(ctx context.Context, s *session) error {
 	}
 	defer f.Close()
 	watch := &keyWatch{w: w, key: t.Key}
-	return copyLog(ctx, s, f, func() bool { return r.Follow && watch.computing() })
+	return copyLog(ctx, s, f, func() bool { return r.Follow && watch.computing(ctx) })
 }
 
 // keyWatch observes whether a key is being computed.
@@ -74,12 +74,12 @@ type keyWatch struct {
 }
 
 // computing reports whether a process here or a Slurm job is computing the key.
-func (k *keyWatch) computing() bool {
+func (k *keyWatch) computing(ctx context.Context) bool {
 	if k.w.store.Locked(k.key) {
 		return true
 	}
 	if time.Since(k.queried) >= queueEvery {
-		k.queried, k.queued = time.Now(), launchers{k.w}.liveJobs()[k.key] != ""
+		k.queried, k.queued = time.Now(), launchers{k.w}.liveJobs(ctx)[k.key] != ""
 	}
 	return k.queued
 }

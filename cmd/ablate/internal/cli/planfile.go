@@ -75,7 +75,7 @@ func (f *planFile) use(s *session, folderChosen bool) error {
 
 // check refuses a plan whose ingredients changed after the plan was saved.
 func (f *planFile) check(plan *planner.Plan) error {
-	changed := plan.Moved(f.Steps)
+	changed := plan.Drift(f.Steps)
 	if len(changed) == 0 {
 		return nil
 	}

@@ -151,12 +151,12 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	savings := plan.Savings(ctx, w.store)
 	summary, drain, err := w.carryOut(ctx, plan, r.runOptions)
 	defer drain() // after the user has the answer
-	if errors.Is(err, run.ErrLeft) {
+	if errors.Is(err, run.ErrDetached) {
 		err = nil
 	}
 	var failed *run.FailedError
 	switch {
-	case err == nil && len(summary.Left) == 0:
+	case err == nil && len(summary.Detached) == 0:
 		err = w.showAnalyses(ctx, plan)
 	case r.Partial && errors.As(err, &failed):
 		err = w.showPartialAnalyses(ctx)

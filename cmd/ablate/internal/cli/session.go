@@ -34,7 +34,7 @@ type session struct {
 	shown      *view.View  // made on first use
 	configured *hcl.Config // read on first use
 
-	idle launch.Idle // child processes that wait for the next action
+	idle launch.IdleChildren // child processes that wait for the next action
 }
 
 // view returns the session's view.

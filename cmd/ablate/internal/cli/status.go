@@ -33,7 +33,7 @@ func (statusRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	jobs := launchers{w}.liveJobs()
+	jobs := launchers{w}.liveJobs(ctx)
 	logs := launch.Local{Logs: w.store.LogDir()}
 	counts := make(map[string]int)
 	for _, t := range plan.Tasks {

@@ -432,7 +432,7 @@ func TestSlurm(t *testing.T) {
 			t.Errorf("status says\n%s", out)
 		}
 		again, out := l.start(t, "run", "--progress", "none")
-		until(t, "adoption", func() bool { return strings.Contains(out.String(), "Adopted 2 of Slurm's jobs") })
+		until(t, "adoption", func() bool { return strings.Contains(out.String(), "Adopted 2 Slurm jobs") })
 		thaw()
 		if err := again.Wait(); err != nil {
 			t.Errorf("the next run ends with %v:\n%s", err, out)
@@ -473,7 +473,7 @@ func TestSlurm(t *testing.T) {
 			}
 			again, next := l.start(t, "run", "--progress", "none")
 			if left {
-				until(t, "adoption", func() bool { return strings.Contains(next.String(), "Adopted 1 of Slurm's jobs") })
+				until(t, "adoption", func() bool { return strings.Contains(next.String(), "Adopted 1 Slurm job") })
 			}
 			thaw()
 			if err := again.Wait(); err != nil {
@@ -559,7 +559,7 @@ func refused(t *testing.T, c *elsewhere) {
 		there := *l.elsewhere
 		l.elsewhere = &there
 		there.environ = append(slices.Clone(c.environ), "PATH="+t.TempDir())
-		if out := l.ablate(t, 1, "run", "--progress", "none"); !strings.Contains(out, "there is no squeue on this machine") {
+		if out := l.ablate(t, 1, "run", "--progress", "none"); !strings.Contains(out, "squeue is not installed on this machine") {
 			t.Errorf("it says\n%s", out)
 		}
 	})

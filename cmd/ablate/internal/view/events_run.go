@@ -67,7 +67,7 @@ type Summary struct {
 
 // SummaryOf describes how a run ended.
 func SummaryOf(s run.Summary, elapsed time.Duration) Summary {
-	return Summary{Ran: s.Ran, Hit: s.Hit, Pulled: s.Pulled, Failed: s.Failed, Left: s.Left, Skipped: s.Skipped, Elapsed: elapsed, Trials: s.Trials}
+	return Summary{Ran: s.Ran, Hit: s.Hit, Pulled: s.Pulled, Failed: s.Failed, Left: s.Detached, Skipped: s.Skipped, Elapsed: elapsed, Trials: s.Trials}
 }
 
 func (Summary) kind() string { return "summary" }

@@ -75,7 +75,7 @@ func (p *Progress) Observe(e run.Event) {
 			p.running[name] = &runningStep{event: e, started: e.Time}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
-	case run.StageHit, run.StagePulled, run.StageLeft:
+	case run.StageHit, run.StagePulled, run.StageDetached:
 		delete(p.running, name)
 	case run.StageRetry:
 		p.say("%s %s failed and is tried again: %v", p.v.paint(yellow, "↻"), name, e.Err)

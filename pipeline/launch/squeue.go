@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// job is what the queue says of one task of an array.
+// job is one task of an array in the queue.
 type job struct {
 	array string // the array's number
 	task  int
 	name  string
 	state string
-	why   string // why it waits
+	why   string // why it is pending
 	nodes string
 }
 
@@ -34,45 +34,50 @@ func (j job) String() string {
 	return fmt.Sprintf("%s is %s", id, strings.ToLower(j.state))
 }
 
-// slurmTimeout bounds one command of Slurm's. Its own commands try for long when
-// the controller is away.
+// slurmTimeout bounds one Slurm command. Slurm's commands retry for long when the
+// controller does not answer.
 const slurmTimeout = 2 * time.Minute
 
-// runSlurm executes one of Slurm's commands.
-func runSlurm(name string, args ...string) (string, error) { return runSlurmWith("", name, args...) }
+// runSlurm runs one of Slurm's commands.
+func runSlurm(ctx context.Context, name string, args ...string) (string, error) {
+	return runSlurmWith(ctx, "", name, args...)
+}
 
-// runSlurmWith executes one that reads.
-func runSlurmWith(input, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), slurmTimeout)
+// runSlurmWith runs one that reads input.
+func runSlurmWith(ctx context.Context, input, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, slurmTimeout)
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = detached() // Ctrl-C is for us
+	cmd.SysProcAttr = ownGroup() // Ctrl-C must not reach it
 	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
 	if errors.Is(err, osexec.ErrNotFound) {
-		return "", fmt.Errorf("there is no %s on this machine: run ablate where Slurm's commands are, as on the cluster's login node, or choose another executor", name)
+		return "", fmt.Errorf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(cleanUp(complaint.String())+" ("+err.Error()+")"))
+		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(oneLine(complaint.String())+" ("+err.Error()+")"))
 	}
 	return strings.TrimSpace(out.String()), nil
 }
 
-// cleanUp joins Slurm's complaint into one line.
-func cleanUp(s string) string {
-	s = regexp.MustCompile(`(?m)^\w+: error: `).ReplaceAllString(strings.TrimSpace(s), "")
+// errorPrefix is what Slurm's commands put before a message.
+var errorPrefix = regexp.MustCompile(`(?m)^\w+: error: `)
+
+// oneLine joins the lines of an error message of Slurm.
+func oneLine(s string) string {
+	s = errorPrefix.ReplaceAllString(strings.TrimSpace(s), "")
 	return strings.ReplaceAll(s, "\n", "; ")
 }
 
-// queue asks for all jobs of this user at once.
-func queue() ([]job, error) {
+// queue lists all jobs of this user that ablate submitted.
+func queue(ctx context.Context) ([]job, error) {
 	who, err := user.Current()
 	if err != nil {
-		return nil, fmt.Errorf("asking for the user's name: %w", err)
+		return nil, fmt.Errorf("looking up the user's name: %w", err)
 	}
-	out, err := runSlurm("squeue", "--noheader", "--array", "--user="+who.Username, "--format=%F|%K|%T|%N|%j|%r")
+	out, err := runSlurm(ctx, "squeue", "--noheader", "--array", "--user="+who.Username, "--format=%F|%K|%T|%N|%j|%r")
 	if err != nil {
 		return nil, err
 	}
@@ -91,15 +96,16 @@ func queue() ([]job, error) {
 	return jobs, nil
 }
 
-// ending is what Slurm still knows of a job that has left the queue; a zero
-// ending where it knows nothing.
+// ending is how a job ended that has left the queue; zero where Slurm does not
+// know.
 type ending struct{ state, code, why, nodes string }
 
+// jobField is a field of scontrol show job.
 var jobField = regexp.MustCompile(`(?:^|\s)(JobState|ExitCode|Reason|NodeList|ArrayTaskId|BatchHost)=(\S*)`)
 
-// endingOf asks how a task ended, which Slurm remembers for some minutes.
-func endingOf(array string, task int) ending {
-	out, err := runSlurm("scontrol", "--oneliner", "show", "job", fmt.Sprintf("%s_%d", array, task))
+// endingOf asks how a task ended. Slurm remembers it for some minutes.
+func endingOf(ctx context.Context, array string, task int) ending {
+	out, err := runSlurm(ctx, "scontrol", "--oneliner", "show", "job", fmt.Sprintf("%s_%d", array, task))
 	if err != nil {
 		return ending{}
 	}
@@ -121,7 +127,7 @@ func endingOf(array string, task int) ending {
 	return e
 }
 
-// explainSubmission adds the next step to a complaint of sbatch's.
+// explainSubmission adds what to do to an error of sbatch.
 func explainSubmission(label string, err error) error {
 	text := err.Error()
 	for _, c := range []struct{ has, then string }{
@@ -134,37 +140,37 @@ func explainSubmission(label string, err error) error {
 		{"QOS", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
 		{"Limit", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
 		{"limit", "that is a limit of the cluster: lower jobs or time in the executor block, or wait until earlier jobs have ended"},
-		{"on this machine", ""},
-		{"Unable to contact", "Slurm's controller does not answer: ask sinfo, and run again when it does"},
+		{"is not installed on this machine", ""},
+		{"Unable to contact", "Slurm's controller does not answer: run again when sinfo works"},
 	} {
 		if strings.Contains(text, c.has) && c.then == "" {
 			return fmt.Errorf("executor %q: %w", label, err)
 		}
 		if strings.Contains(text, c.has) {
-			return fmt.Errorf("executor %q: Slurm takes no job: %w: %s", label, err, c.then)
+			return fmt.Errorf("executor %q: Slurm rejected the job: %w: %s", label, err, c.then)
 		}
 	}
-	return fmt.Errorf("executor %q: Slurm takes no job: %w", label, err)
+	return fmt.Errorf("executor %q: Slurm rejected the job: %w", label, err)
 }
 
-// explainEnding says why a job is gone without a result. again is true for
-// what may go well the next time.
-func explainEnding(name string, e ending, tail string) (err error, again bool) {
+// explainEnding says why a job left no result. retry is true for what may succeed
+// the next time.
+func explainEnding(name string, e ending, tail string) (err error, retry bool) {
 	where := ""
 	if e.nodes != "" && e.nodes != "(null)" {
 		where = " on " + e.nodes
 	}
 	switch {
 	case e.state == "":
-		return fmt.Errorf("%s is gone from the queue and left no result%s", name, tail), true
+		return fmt.Errorf("%s left the queue without a result%s", name, tail), true
 	case e.code == fmt.Sprintf("%d:0", ExitUnseen), e.code == "0:53": // 53: the output file cannot be opened
-		return fmt.Errorf("%s could not see the store%s: put the store into a folder that all nodes see, and name it with cache { dir } or ABLATE_CACHE_DIR%s", name, where, tail), false
+		return fmt.Errorf("%s cannot see the store%s: put the store in a folder that all nodes see, and set it with cache { dir } or ABLATE_CACHE_DIR%s", name, where, tail), false
 	case e.code == "127:0", e.code == "126:0":
 		return fmt.Errorf("%s found no ablate%s: install it there, and name it with program = \"…\" in the executor block%s", name, where, tail), false
 	case e.state == "CANCELLED":
-		return fmt.Errorf("%s was cancelled; what it had reached is kept: run again to go on", name), false
+		return fmt.Errorf("%s was cancelled. Its checkpoints are kept; run again to resume", name), false
 	case e.state == "OUT_OF_MEMORY":
 		return fmt.Errorf("%s ran out of memory%s: ask for more in resources { memory }", name, where), false
 	}
-	return fmt.Errorf("%s ended as %s%s (exit code %s, %s) and left no result%s", name, e.state, where, e.code, e.why, tail), true
+	return fmt.Errorf("%s ended as %s%s (exit code %s, %s) without a result%s", name, e.state, where, e.code, e.why, tail), true
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -20,32 +19,32 @@ import (
 // Exit codes of ablate exec in an allocation. Slurm requeues on ExitStopped
 // where the cluster says so.
 const (
-	ExitStopped = 75 // it kept what it had reached and wants to be called again
+	ExitStopped = 75 // it saved its progress and wants to be run again
 	ExitUnseen  = 76 // the spool is not visible from the node
 )
 
-// ErrUnseen says that a node does not see the coordinator's folder.
+// ErrUnseen says that a node does not see the coordinator's spool.
 var ErrUnseen = errors.New("the spool folder cannot be read")
 
-// ErrStopped says that the actions of an allocation ended early and can go on.
+// ErrStopped says that the actions of an allocation ended early and can be resumed.
 var ErrStopped = errStopped
 
 // ErrTimeLimit is the cause of a context that Slurm's warning cancelled.
 var ErrTimeLimit = errors.New("the allocation's time is almost over")
 
-// Node computes the actions of one task of a batch, one after another, on a
+// Allocation computes the actions of one task of a batch, one after another, on a
 // node of the cluster.
-type Node struct {
-	Spool     string // the batch's folder; Unpack makes it where the coordinator's is not seen
+type Allocation struct {
+	Spool     string // the batch's folder; Unpack makes it where the coordinator's is not visible
 	Environ   []string
 	Local     Local
 	Published func(context.Context, cache.Key) (bool, error)
 	Log       *slog.Logger
 }
 
-// Run returns ErrStopped, ErrUnseen, or that an action failed: the coordinator
-// has been told why.
-func (n Node) Run(ctx context.Context) error {
+// Run computes the actions. It returns ErrStopped, ErrUnseen, or that an action
+// failed; why is in the spool.
+func (n Allocation) Run(ctx context.Context) error {
 	task, _ := strconv.Atoi(n.environ("SLURM_ARRAY_TASK_ID"))
 	number, _ := strconv.Atoi(n.environ("SLURM_RESTART_COUNT")) // absent the first time
 	raw, err := os.ReadFile(filepath.Join(n.Spool, taskFile(task)))
@@ -61,9 +60,9 @@ func (n Node) Run(ctx context.Context) error {
 		err := n.compute(ctx, req, number)
 		switch {
 		case ctx.Err() != nil:
-			return n.stopped(context.Cause(ctx))
+			return n.stopped(context.WithoutCancel(ctx), context.Cause(ctx))
 		case err != nil:
-			n.Log.Error("failed", "address", req.Address.String(), "error", err)
+			n.Log.Error("action failed", "address", req.Address.String(), "error", err)
 			failed++
 		}
 	}
@@ -73,8 +72,8 @@ func (n Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// compute runs one action and writes what it answers into this attempt's file.
-func (n Node) compute(ctx context.Context, req action.Request, number int) error {
+// compute computes one action and writes its messages to this attempt's file.
+func (n Allocation) compute(ctx context.Context, req action.Request, number int) error {
 	if ok, err := n.Published(ctx, req.Key); ok || err != nil {
 		return err
 	}
@@ -90,15 +89,15 @@ func (n Node) compute(ctx context.Context, req action.Request, number int) error
 		req.Threads, _ = strconv.Atoi(n.environ("SLURM_CPUS_ON_NODE"))
 	}
 	best := 0
-	said := time.Time{}
+	sent := time.Time{}
 	l := n.Local
 	l.Append = len(before) > 0
-	// Slurm has given the allocation what was asked for, GPUs included.
+	// Slurm has given the allocation the resources, GPUs included.
 	err = l.Launch(ctx, req, func(p pipeline.Progress) {
-		const often = time.Second // a file server sees this, for every trial
+		const every = time.Second // a file server sees this, for every trial
 		best = max(best, p.Step)
-		if p.Step == p.Steps || time.Since(said) >= often {
-			said = time.Now()
+		if p.Step == p.Steps || time.Since(sent) >= every {
+			sent = time.Now()
 			answer.send(message{Progress: &p})
 		}
 	})
@@ -106,7 +105,7 @@ func (n Node) compute(ctx context.Context, req action.Request, number int) error
 	case err == nil:
 		answer.send(message{Done: &struct{}{}})
 	case ctx.Err() != nil || errors.Is(err, errStopped):
-		err = standstill(before, best, context.Cause(ctx))
+		err = checkProgress(before, best, context.Cause(ctx))
 		if err != nil {
 			answer.send(message{Failed: newFailure(err)})
 			return err
@@ -120,9 +119,9 @@ func (n Node) compute(ctx context.Context, req action.Request, number int) error
 	return err
 }
 
-// standstill refuses to go on for ever when two allocations in a row have
-// ended at their time limit and come no further.
-func standstill(before []attempt, best int, cause error) error {
+// checkProgress fails when two allocations in a row ended at their time limit and
+// the second got no further, since a third would not either.
+func checkProgress(before []attempt, best int, cause error) error {
 	if !errors.Is(cause, ErrTimeLimit) || len(before) == 0 {
 		return nil
 	}
@@ -130,23 +129,22 @@ func standstill(before []attempt, best int, cause error) error {
 	if !last.stopped || best > last.best {
 		return nil
 	}
-	return fmt.Errorf("two allocations in a row ended at their time limit at step %d: give the executor more time, or the stage a checkpoint { every } that one allocation can reach", best)
+	return fmt.Errorf("two allocations in a row ended at their time limit at step %d: raise the executor's time, or lower checkpoint { every } so that one allocation reaches a checkpoint", best)
 }
 
-// stopped asks Slurm to run the job again when its time is over. A job that is
-// preempted is requeued by Slurm, and one that is cancelled shall not come back.
-func (n Node) stopped(cause error) error {
+// stopped asks Slurm to run the job again when its time limit ended it. Slurm itself
+// requeues a job that is preempted, and one that is cancelled must not come back.
+func (n Allocation) stopped(ctx context.Context, cause error) error {
 	if !errors.Is(cause, ErrTimeLimit) {
 		return ErrStopped
 	}
-	out, err := osexec.Command("scontrol", "requeue", n.environ("SLURM_JOB_ID")).CombinedOutput()
-	if err != nil { // the coordinator submits it again
-		n.Log.Warn("the job cannot be requeued", "error", err, "scontrol", string(out))
+	if _, err := runSlurm(ctx, "scontrol", "requeue", n.environ("SLURM_JOB_ID")); err != nil { // the coordinator submits it again
+		n.Log.Warn("cannot requeue the job", "error", err)
 	}
 	return ErrStopped
 }
 
-func (n Node) environ(name string) string {
+func (n Allocation) environ(name string) string {
 	for _, kv := range n.Environ {
 		if len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
 			return kv[len(name)+1:]

@@ -12,25 +12,25 @@ import (
 	"ablate/pipeline/action"
 )
 
-// Idle keeps children that have done an action of the user's program, and could
-// look after the next one: starting a process of this size takes longer than a
-// trivial program does. A child is kept after a success only, and takes only
-// actions that have the same environment. The zero value is ready.
-type Idle struct {
+// IdleChildren keeps children that supervised a user program, for the next one:
+// starting a process of this size takes longer than a trivial program does. A child
+// is kept after a success only, and is reused only for actions with the same
+// environment. The zero value is ready to use.
+type IdleChildren struct {
 	mu       sync.Mutex
 	children map[string][]*conversation // by environment
 }
 
-// talk has an action done by an idle child, or starts one.
-func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log *os.File, progress func(pipeline.Progress)) error {
+// talk has an idle child compute an action, or starts one.
+func (i *IdleChildren) talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log *os.File, progress func(pipeline.Progress)) error {
 	environment := strings.Join(cmd.Env, "\x00")
 	if c := i.take(environment); c != nil {
-		again := req
-		again.Log = log.Name()
-		if last, err := c.ask(ctx, again, progress); last != nil || ctx.Err() != nil {
+		reuse := req
+		reuse.Log = log.Name()
+		if last, err := c.ask(ctx, reuse, progress); last != nil || ctx.Err() != nil {
 			return i.finish(ctx, environment, c, req, log, last, err)
 		}
-		c.end() // it died, most likely while it waited: a fresh one says whether the action is at fault
+		c.end() // it died, most likely while it waited: a new one shows whether the action is at fault
 	}
 	c, err := start(cmd, log)
 	if err != nil {
@@ -41,7 +41,7 @@ func (i *Idle) talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, lo
 }
 
 // finish keeps the child after a success, and ends it otherwise.
-func (i *Idle) finish(ctx context.Context, environment string, c *conversation, req action.Request, log *os.File, last *message, err error) error {
+func (i *IdleChildren) finish(ctx context.Context, environment string, c *conversation, req action.Request, log *os.File, last *message, err error) error {
 	if err == nil && canRedirect && ctx.Err() == nil && last != nil && last.Done != nil {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -54,7 +54,8 @@ func (i *Idle) finish(ctx context.Context, environment string, c *conversation, 
 	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
 }
 
-func (i *Idle) take(environment string) *conversation {
+// take returns an idle child with an environment, nil where there is none.
+func (i *IdleChildren) take(environment string) *conversation {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	list := i.children[environment]
@@ -66,7 +67,7 @@ func (i *Idle) take(environment string) *conversation {
 }
 
 // Close ends the children.
-func (i *Idle) Close() {
+func (i *IdleChildren) Close() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, list := range i.children {

@@ -10,15 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detached puts the child in a process group of its own, so that Ctrl-C in a
-// terminal reaches the parent alone, which then stops its children in order.
-func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// ownGroup puts a child in a process group of its own, so that Ctrl-C in a terminal
+// reaches the parent alone, which then stops its children in order.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// canRedirect says whether a process can change where its stderr goes, with all
-// that the runtime and its own children write there.
+// canRedirect says whether a process can change where its stderr goes, including
+// what the runtime and its children write.
 const canRedirect = true
 
-// redirect makes a file the process's stderr.
+// redirect makes a file the stderr of this process.
 func redirect(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {

@@ -1,0 +1,165 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// poll asks the queue and the store about every watched action.
+func (c *Cluster) poll(ctx context.Context) {
+	shared, remote := c.byStore()
+	queued, err := queue(ctx)
+	if err != nil && ctx.Err() == nil { // it says nothing about the jobs
+		c.Log.Warn("cannot query Slurm's queue", "error", err)
+	}
+	jobs, unanswered := byPlace(queued), err != nil
+	// The store after the queue: a job publishes before it leaves the queue.
+	c.check(ctx, shared, c.Published, jobs, unanswered)
+	c.check(ctx, remote, c.PublishedRemotely, jobs, unanswered)
+}
+
+// byStore divides the watched actions by the store that will hold their entries.
+func (c *Cluster) byStore() (shared, remote []*watch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.watched {
+		if w.slurm.Config.Shared {
+			shared = append(shared, w)
+		} else {
+			remote = append(remote, w)
+		}
+	}
+	return shared, remote
+}
+
+// check ends the actions that one store has entries of, and examines the jobs of
+// the others.
+func (c *Cluster) check(ctx context.Context, list []*watch, published func(context.Context, ...cache.Key) ([]bool, error), jobs map[string]job, unanswered bool) {
+	if len(list) == 0 {
+		return
+	}
+	var keys []cache.Key
+	for _, w := range list {
+		keys = append(keys, w.request.Key)
+	}
+	done, err := published(ctx, keys...)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.Log.Warn("cannot look up results", "error", err)
+		}
+		return
+	}
+	for i, w := range list {
+		if done[i] {
+			c.finish(w, nil)
+			continue
+		}
+		j, queued := jobs[placeName(w.place.batch, w.place.task)]
+		c.examine(ctx, w, j, queued, unanswered)
+	}
+}
+
+func (c *Cluster) finish(w *watch, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched[w.request.Key] == w {
+		delete(c.watched, w.request.Key)
+		w.end(err)
+	}
+}
+
+// examine decides about an action that has no entry yet: it failed, waits, runs,
+// or its job is lost.
+func (c *Cluster) examine(ctx context.Context, w *watch, j job, queued, unanswered bool) {
+	tries := attempts(c.spool().dir(w.place.batch), w.request.Key)
+	var last attempt
+	if len(tries) > 0 {
+		last = tries[len(tries)-1]
+	}
+	switch {
+	case last.failed != nil:
+		c.forget(w)
+		c.finish(w, last.failed.err())
+	case unanswered:
+	case queued:
+		w.misses = 0
+		w.alive = w.alive || j.state != "COMPLETING" && j.state != "CANCELLED"
+		now := last.progress
+		if j.state != "RUNNING" || now.Steps == 0 {
+			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
+		}
+		w.report(now)
+	default:
+		if w.misses++; w.misses >= missesToLose {
+			c.lost(ctx, w, last)
+		}
+	}
+}
+
+// report reports progress that is new.
+func (w *watch) report(p pipeline.Progress) {
+	if p.Step == w.reported.Step && p.Waits == w.reported.Waits {
+		return
+	}
+	w.reported = p
+	w.progress(p)
+}
+
+// forget drops the place of an action, so that it is submitted again.
+func (c *Cluster) forget(w *watch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.places, w.request.Key)
+}
+
+// lost submits an action again whose job has left the queue without a result,
+// unless that would not help.
+func (c *Cluster) lost(ctx context.Context, w *watch, last attempt) {
+	b := w.place.batch
+	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
+	e := endingOf(ctx, b.job, w.place.task)
+	// A job that was never seen alive was cancelled by an earlier coordinator.
+	cancelled := e.state == "CANCELLED" && w.alive
+	stopped := e.state == "CANCELLED" && !w.alive || last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	if !stopped || cancelled {
+		err, retry := explainEnding(name, e, c.tail(w))
+		if w.losses++; !retry || w.losses >= lossesToFail {
+			c.finish(w, err)
+			return
+		}
+		c.Notify("%s: %v. Submitting it again.", w.request.Address, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched[w.request.Key] != w {
+		return
+	}
+	delete(c.watched, w.request.Key)
+	delete(c.places, w.request.Key)
+	c.unplaced = append(c.unplaced, w)
+	c.wake()
+}
+
+// tail is the end of what a job printed, for a message.
+func (c *Cluster) tail(w *watch) string {
+	p := w.place
+	if !w.slurm.Config.Shared {
+		return fmt.Sprintf("\nIts output is on that node in %s%d", w.slurm.nodeLog(p.batch), p.task)
+	}
+	raw, err := os.ReadFile(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)))
+	text := strings.TrimSpace(string(raw))
+	if err != nil || text == "" {
+		return ""
+	}
+	const most = 400
+	if len(text) > most {
+		text = "…" + text[len(text)-most:]
+	}
+	return "\nIts output ends with:\n" + text
+}

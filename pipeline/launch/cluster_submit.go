@@ -1,0 +1,210 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/study"
+	"ablate/pipeline/action"
+	"ablate/pipeline/run"
+)
+
+// submission is what the actions of one array have in common.
+type submission struct {
+	label     string
+	resources study.Resources
+}
+
+// submit places actions: into jobs of an earlier coordinator where there are any,
+// into new ones otherwise.
+func (c *Cluster) submit(ctx context.Context, list []*watch) {
+	if len(list) == 0 {
+		return
+	}
+	jobs, err := c.earlierJobs(ctx)
+	if err != nil {
+		for _, w := range list {
+			w.end(explainSubmission(w.slurm.Config.Label, err))
+		}
+		return
+	}
+	adopted := 0
+	groups := make(map[submission][]*watch)
+	var order []submission
+	for _, w := range list {
+		if c.adopt(w, jobs) {
+			adopted++
+			continue
+		}
+		s := submission{w.slurm.Config.Label, w.request.Resources}
+		if groups[s] == nil {
+			order = append(order, s)
+		}
+		groups[s] = append(groups[s], w)
+	}
+	if adopted > 0 {
+		c.Notify("Adopted %s of an earlier run.", jobCount(adopted))
+	}
+	for _, s := range order {
+		per := groups[s][0].slurm.Config.PerAllocation
+		for chunk := range slices.Chunk(groups[s], maxArray*per) {
+			c.submitBatch(ctx, chunk)
+		}
+	}
+}
+
+// earlierJobs reads the spool and the queue once, before the first submission.
+func (c *Cluster) earlierJobs(ctx context.Context) (map[string]job, error) {
+	c.mu.Lock()
+	first := c.places == nil
+	c.mu.Unlock()
+	if !first {
+		return nil, nil
+	}
+	batches, err := c.spool().batches()
+	if err != nil {
+		return nil, err
+	}
+	queued, err := queue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jobs := byPlace(queued)
+	places := make(map[cache.Key]place)
+	for _, b := range batches {
+		const keep = 24 * time.Hour
+		if !b.addPlaces(places, jobs) && time.Since(b.Created) > keep {
+			os.RemoveAll(c.spool().dir(b))
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.places, c.watched = places, make(map[cache.Key]*watch)
+	return jobs, nil
+}
+
+// addPlaces adds the batch's keys that are in a queued job and have no newer
+// place. It reports whether any job of the batch is queued.
+func (b *batch) addPlaces(places map[cache.Key]place, jobs map[string]job) (alive bool) {
+	for i, keys := range b.Tasks {
+		if _, queued := jobs[placeName(b, i)]; !queued {
+			continue
+		}
+		alive = true
+		for _, k := range keys {
+			if _, newer := places[k]; !newer {
+				places[k] = place{b, i}
+			}
+		}
+	}
+	return alive
+}
+
+func jobCount(n int) string {
+	if n == 1 {
+		return "1 Slurm job"
+	}
+	return fmt.Sprintf("%d Slurm jobs", n)
+}
+
+func placeName(b *batch, task int) string { return fmt.Sprintf("%s/%d", b.name(), task) }
+
+func byPlace(jobs []job) map[string]job {
+	out := make(map[string]job, len(jobs))
+	for _, j := range jobs {
+		out[fmt.Sprintf("%s/%d", j.name, j.task)] = j
+	}
+	return out
+}
+
+// adopt waits for the job of an earlier coordinator, unless that job has failed at
+// this action.
+func (c *Cluster) adopt(w *watch, jobs map[string]job) bool {
+	p, ok := c.places[w.request.Key]
+	if !ok {
+		return false
+	}
+	if j, queued := jobs[placeName(p.batch, p.task)]; !queued {
+		return false
+	} else if p.batch.job == "" {
+		c.recordJob(p.batch, j.array)
+	}
+	if tries := attempts(c.spool().dir(p.batch), w.request.Key); len(tries) > 0 && tries[len(tries)-1].failed != nil {
+		return false
+	}
+	c.follow(w, p)
+	return true
+}
+
+// follow waits for an action in its place, or detaches from it.
+func (c *Cluster) follow(w *watch, p place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.place, w.misses, w.alive = p, 0, false
+	c.places[w.request.Key] = p
+	switch {
+	case w.released:
+		c.abandon(w, w.cancel)
+		return
+	case w.slurm.Detach:
+		c.detached++
+		w.end(run.ErrDetached)
+		return
+	}
+	c.watched[w.request.Key] = w
+}
+
+func (c *Cluster) recordJob(b *batch, job string) {
+	if err := c.spool().writeJob(b, job); err != nil { // the job's name still identifies it
+		c.Log.Warn("cannot record a job's number", "error", err)
+	}
+}
+
+// submitBatch submits one array of actions that ask for the same.
+func (c *Cluster) submitBatch(ctx context.Context, list []*watch) {
+	s := list[0].slurm
+	requests := make(map[cache.Key]action.Request, len(list))
+	var keys []cache.Key
+	for _, w := range list {
+		requests[w.request.Key] = w.request
+		keys = append(keys, w.request.Key)
+	}
+	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
+	err := c.sbatch(ctx, s, b, requests)
+	for i, w := range list {
+		if err != nil {
+			w.end(err)
+			continue
+		}
+		c.follow(w, place{b, i / s.Config.PerAllocation})
+	}
+}
+
+// sbatch describes a batch in the spool and submits it.
+func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[cache.Key]action.Request) error {
+	if err := c.spool().write(b, requests); err != nil {
+		return err
+	}
+	parcel := ""
+	if !s.Config.Shared {
+		var err error
+		if parcel, err = pack(b, requests); err != nil {
+			return err
+		}
+	}
+	dir := c.spool().dir(b)
+	// A submission is not interrupted: its jobs would have no owner.
+	out, err := runSlurmWith(context.WithoutCancel(ctx), s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
+	if err != nil {
+		os.RemoveAll(dir)
+		return explainSubmission(s.Config.Label, err)
+	}
+	id, _, _ := strings.Cut(out, ";") // the cluster's name may follow
+	c.recordJob(b, id)
+	return nil
+}

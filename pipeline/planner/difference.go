@@ -1,0 +1,155 @@
+package planner
+
+import (
+	"slices"
+	"strings"
+
+	"ablate/cache"
+	"ablate/pipeline/action"
+)
+
+// difference is a change before it is put into words. Only those of the nearest
+// entry are.
+type difference struct {
+	cache.Difference
+	code bool   // a fingerprint
+	part string // of a fingerprint: the part that explains it
+	swap bool   // an input of another type
+}
+
+// differences lists what differs between a past action and a described task. Notes
+// count too: the fields that a fingerprint stands for say more than the fingerprint.
+// Below an input whose type changed, the rest follows from that and is left out; so
+// do fingerprints when a spec or an input explains them.
+func differences(old pastAction, t *Task) []difference {
+	all := allDifferences(old, t)
+	swapped := make(map[string]bool)
+	for _, d := range all {
+		if isSwap(d.Path) {
+			swapped[d.Path[1]] = true
+		}
+	}
+	var out, code []difference
+	for _, d := range all {
+		below := len(d.Path) > 1 && d.Path[0] == "inputs" && swapped[d.Path[1]]
+		switch swap := isSwap(d.Path); {
+		case d.Path[0] == "code":
+			code = append(code, difference{Difference: d, code: true})
+		case !below || swap:
+			out = append(out, difference{Difference: d, swap: swap})
+		}
+	}
+	if len(code) == 0 {
+		return out
+	}
+	parts := changedParts(old, t, out)
+	if len(out) > 0 && len(parts) == 0 {
+		return out
+	}
+	for i := range code {
+		code[i].part = strings.Join(parts, ", ")
+	}
+	return append(out, code...)
+}
+
+// allDifferences compares ingredients and notes, in the order of the paths. Without
+// a difference in ingredients it is the same action, whatever the notes hold.
+func allDifferences(old pastAction, t *Task) []cache.Difference {
+	all := cache.Diff(old.ingredients, t.action.Ingredients())
+	if len(all) == 0 {
+		return nil
+	}
+	was, now := action.OrEmpty(old.notes), t.action.Notes()
+	for _, section := range []string{"inputs", "spec"} {
+		for _, d := range cache.Diff(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
+			d.Path = append([]string{section}, d.Path...)
+			if !slices.ContainsFunc(all, func(known cache.Difference) bool { return slices.Equal(known.Path, d.Path) }) {
+				all = append(all, d)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b cache.Difference) int { return slices.Compare(a.Path, b.Path) })
+	return all
+}
+
+// isSwap reports whether a path is the type of an input.
+func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" && path[2] == "type" }
+
+// changedParts names the parts of a composed computation whose own fingerprint
+// differs although their spec does not: the program changed there.
+func changedParts(old pastAction, t *Task, other []difference) []string {
+	var parts []string
+	for _, d := range cache.Diff(action.OrEmpty(old.notes.At("parts")), action.OrEmpty(t.action.Notes().At("parts"))) {
+		part := d.Path[0]
+		explained := slices.ContainsFunc(other, func(d difference) bool {
+			path := d.name()
+			return path == part || strings.HasPrefix(path, part+".")
+		})
+		if !explained && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// name is the path as users read it; the type of an input stands for the input.
+func (d difference) name() string {
+	if d.swap {
+		return d.Path[1]
+	}
+	return action.JoinPath(d.Path)
+}
+
+// weight orders candidates: the one with the fewest differing parts wins. An input
+// counts as one part however much of it differs, and so does the program; an input
+// of another type is further away than one with another spec.
+func weight(changes []difference) int {
+	const perPart, perSwap = 1000, 100
+	sum := len(changes)
+	seen := make(map[string]bool)
+	for _, c := range changes {
+		head := c.Path[0]
+		if !c.code && len(c.Path) > 1 { // below spec or inputs
+			head = c.Path[1]
+		}
+		if !seen[head] {
+			sum += perPart
+		}
+		seen[head] = true
+		if c.swap {
+			sum += perSwap
+		}
+	}
+	return sum
+}
+
+// changesOf puts differences from a task into words.
+func changesOf(list []difference, t *Task) []Change {
+	var out []Change
+	for _, d := range list {
+		was, now := d.A, d.B
+		if was.IsZero() {
+			was = elidedDefault(d.Path, t)
+		}
+		if now.IsZero() {
+			now = elidedDefault(d.Path, t)
+		}
+		out = append(out, Change{Path: d.name(), Was: text(was), Now: text(now), Code: d.code, Part: d.part})
+	}
+	return out
+}
+
+// elidedDefault returns the default of a field that ingredients leave out.
+func elidedDefault(path []string, t *Task) cache.Value {
+	switch {
+	case path[0] == "spec":
+		return t.node.Kind.Default(path[1:]...)
+	case len(path) > 3 && path[0] == "inputs" && path[2] == "spec":
+		for _, need := range t.node.Needs {
+			if need.Attr == path[1] && len(need.On) == 1 {
+				return need.On[0].Kind.Default(path[3:]...)
+			}
+		}
+	}
+	return cache.Value{}
+}

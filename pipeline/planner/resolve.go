@@ -1,0 +1,170 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/pipeline/action"
+	"ablate/pipeline/graph"
+)
+
+// resolve decides the status of tasks whose dependencies are resolved. One Lookup
+// serves them all.
+func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []*Task, found *graph.Findings) error {
+	described, err := p.describeAll(ctx, plan, tasks, found)
+	if err != nil || len(described) == 0 {
+		return err
+	}
+	keys := make([]cache.Key, len(described))
+	for i, t := range described {
+		keys[i] = t.Key
+	}
+	answers, err := store.Lookup(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("looking up results: %w", err)
+	}
+	for i, t := range described {
+		if f := answers[i]; !f.OK || f.Away || len(f.Absent) > 0 {
+			if _, err := t.Action(); err != nil {
+				return err
+			}
+		}
+		t.settle(answers[i])
+		plan.keys.claim(t)
+		if err := p.survey(ctx, plan, store, t); err != nil {
+			return fmt.Errorf("looking for cached parts of %s: %w", t.Address, err)
+		}
+	}
+	return nil
+}
+
+// describeAll gives keys to the tasks whose inputs are known, and returns those.
+func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, found *graph.Findings) ([]*Task, error) {
+	var described []*Task
+	for _, t := range tasks {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		ready, err := p.describeTask(plan, t, found)
+		if err != nil {
+			return nil, fmt.Errorf("describing %s: %w", t.Address, err)
+		}
+		if !ready {
+			continue
+		}
+		described = append(described, t)
+		if t.node.Instance.Factors != nil {
+			t.action = nil // ten thousand of them take much memory, and most are cached
+		}
+	}
+	return described, nil
+}
+
+// describeTask computes a task's key if everything it depends on is known.
+func (p *Planner) describeTask(plan *Plan, t *Task, found *graph.Findings) (ready bool, err error) {
+	in, waits, invalid := p.inputs(plan, t)
+	if invalid {
+		t.invalid = true
+		return false, nil
+	}
+	if len(waits) > 0 {
+		t.Status, t.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
+		return false, nil
+	}
+	t.action, err = p.describe(t.node, in)
+	if list, ok := diag.From(err); ok {
+		found.Add(t.node, list)
+		t.invalid = true
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t.Absent = len(in.Absent)
+	t.Key = t.action.Key()
+	if t.Role == pipeline.Definition {
+		t.self = []pipeline.Input{t.input()}
+	}
+	return true, nil
+}
+
+// survey turns a run into a resume where a part of it is cached.
+func (p *Planner) survey(ctx context.Context, plan *Plan, store Store, t *Task) error {
+	stage, ok := t.node.Stage.(pipeline.Resumable)
+	if !ok || t.Status != Run {
+		return nil
+	}
+	in, _, _ := p.inputs(plan, t)
+	states := action.StatesOf(localStore(store), t.node.Kind.Kind, action.ClassOf(t.node.Stage), t.Address)
+	found, err := stage.Survey(ctx, in, states)
+	if err != nil || found.Text == "" {
+		return err
+	}
+	t.Status, t.Survey = Resume, found
+	return nil
+}
+
+// settle sets the status from the store's answer. A missing artifact that may be
+// evicted does not make a hit a miss.
+func (t *Task) settle(f cache.Found) {
+	t.Status = Run
+	if !f.OK {
+		return
+	}
+	if lost := t.lost(f); len(lost) > 0 {
+		t.Reason = Reason{Text: "cached, but its " + strings.Join(lost, " and ") + " is missing from the store"}
+		return
+	}
+	t.Status, t.Entry = Hit, f.Entry
+	if f.Away {
+		t.Status, t.Reason = Pull, Reason{Text: "available from the remote"}
+	}
+	t.content = true
+	if t.Role != pipeline.Definition && t.node.Instance.Factors == nil {
+		t.self = []pipeline.Input{t.input()}
+	}
+}
+
+// lost lists the outputs that consumers rely on and the store lacks.
+func (t *Task) lost(f cache.Found) []string {
+	var out []string
+	for _, name := range f.Absent {
+		for _, o := range t.Outputs() {
+			if o.Name == name && o.Retention != cache.Evict {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// waitText lists what a pending task waits for, stage by stage.
+func waitText(waits []addr.Instance) string {
+	const most = 3
+	var parts []string
+	counts := make(map[addr.Stage]int)
+	for _, w := range waits {
+		counts[w.Stage]++
+	}
+	for _, w := range waits {
+		n, first := counts[w.Stage]
+		if !first {
+			continue
+		}
+		delete(counts, w.Stage)
+		if n > 1 {
+			parts = append(parts, fmt.Sprintf("%s (%d)", w.Stage, n))
+		} else {
+			parts = append(parts, w.String())
+		}
+	}
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("%d more", len(parts)-most))
+	}
+	return strings.Join(parts, ", ")
+}

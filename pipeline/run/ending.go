@@ -1,0 +1,155 @@
+package run
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"ablate/pipeline"
+	"ablate/pipeline/planner"
+)
+
+// This file records how a task ended, and what that means for its dependents.
+
+// done reports a task that this run computed.
+func (x *execution) done(ctx context.Context, t *planner.Task, elapsed time.Duration) {
+	if x.runner.Published != nil {
+		x.runner.Published(t.Entry)
+	}
+	x.emit(t, Event{Type: StageDone, Elapsed: elapsed})
+	x.finish(ctx, t, &x.ran)
+}
+
+// finish adds a task to a list of finished ones and releases its dependents.
+func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planner.Task) {
+	x.mu.Lock()
+	delete(x.todo, t)
+	*list = append(*list, t)
+	free := x.release(t)
+	x.mu.Unlock()
+
+	invalid, err := x.plan.Advance(ctx, x.runner.Store, free)
+
+	x.mu.Lock()
+	x.lane(t).running--
+	for _, f := range free {
+		switch {
+		case slices.Contains(invalid, f):
+		case x.todo[f.SameAs()]:
+			x.blocked[f] = 1
+		default:
+			x.lane(f).ready.push(f)
+		}
+	}
+	x.changed.Broadcast()
+	x.mu.Unlock()
+	for i, f := range invalid {
+		if i > 0 { // one cause is reported once
+			x.skip(f)
+			continue
+		}
+		x.mu.Lock()
+		x.lane(f).running++
+		x.mu.Unlock()
+		x.fail(ctx, f, err, 0)
+	}
+}
+
+// release counts a finished task off its dependents and returns those that wait
+// for nothing more. Called with mu held.
+func (x *execution) release(t *planner.Task) []*planner.Task {
+	if t.Role == pipeline.Definition { // nothing waits for it
+		return nil
+	}
+	var free []*planner.Task
+	for _, user := range x.waiting(t) {
+		if _, waits := x.blocked[user]; !waits {
+			continue
+		}
+		x.blocked[user]--
+		if x.blocked[user] == 0 {
+			delete(x.blocked, user)
+			free = append(free, user)
+		}
+	}
+	return free
+}
+
+// waiting lists the tasks that may wait for a task: those that refer to it, and
+// those of the same key.
+func (x *execution) waiting(t *planner.Task) []*planner.Task {
+	return slices.Concat(x.plan.Users(t), x.plan.Duplicates(t))
+}
+
+// fail reports a failed task and skips its dependents. Without KeepGoing it stops
+// the run.
+func (x *execution) fail(ctx context.Context, t *planner.Task, err error, elapsed time.Duration) {
+	if ctx.Err() != nil { // stopped, not failed
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.lane(t).running--
+		x.changed.Broadcast()
+		return
+	}
+	if list, ok := diagnostics(err); ok {
+		err = t.Place(list).Err()
+	}
+	x.emit(t, Event{Type: StageFailed, Err: err, Elapsed: elapsed, LogPath: x.logPath(t)})
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.lane(t).running--
+	delete(x.todo, t)
+	x.failed = append(x.failed, t)
+	x.skipUsers(t)
+	if !x.runner.KeepGoing {
+		x.stopping = true
+	}
+	x.changed.Broadcast()
+}
+
+// logPath returns where a task's log is, "" where no process was started.
+func (x *execution) logPath(t *planner.Task) string {
+	if !t.Kind().Child {
+		return ""
+	}
+	path := x.runner.launcher(t).LogPath(t.Key)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// detach leaves a task to its executor and skips its dependents.
+func (x *execution) detach(t *planner.Task) {
+	x.emit(t, Event{Type: StageDetached})
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.lane(t).running--
+	delete(x.todo, t)
+	x.detached = append(x.detached, t)
+	x.skipUsers(t)
+	x.changed.Broadcast()
+}
+
+func (x *execution) skip(t *planner.Task) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.todo, t)
+	x.skipped = append(x.skipped, t)
+	x.skipUsers(t)
+	x.changed.Broadcast()
+}
+
+// skipUsers gives up what depends on a task. Called with mu held.
+func (x *execution) skipUsers(t *planner.Task) {
+	for _, user := range x.waiting(t) {
+		if _, waits := x.blocked[user]; !waits || !x.todo[user] {
+			continue
+		}
+		delete(x.blocked, user)
+		delete(x.todo, user)
+		x.skipped = append(x.skipped, user)
+		x.skipUsers(user)
+	}
+}

@@ -1,0 +1,139 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ablate/cache"
+	"ablate/pipeline"
+	"ablate/pipeline/planner"
+)
+
+// lockPoll is how often a task is tried again whose key another process is
+// computing. Much longer than a stat, much shorter than a trial.
+const lockPoll = 300 * time.Millisecond
+
+// work carries one task out, or puts it back when another process is computing the
+// same key.
+func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
+	unlock, ok, err := x.runner.Store.TryLock(t.Key)
+	switch {
+	case err != nil:
+		x.fail(ctx, t, fmt.Errorf("locking the key: %w", err), 0)
+		return
+	case !ok:
+		x.retryLater(ctx, t)
+		return
+	}
+	defer unlock()
+	found, err := x.plan.Settle(ctx, x.runner.Store, t)
+	switch {
+	case err != nil:
+		x.fail(ctx, t, err, 0)
+		return
+	case found:
+		x.emit(t, Event{Type: StageHit})
+		x.finish(ctx, t, &x.hit)
+		return
+	case t.Status == planner.Pull && x.pull(ctx, t):
+		return
+	}
+	x.emit(t, Event{Type: StageStart})
+	started := time.Now()
+	err = x.compute(ctx, t, threads)
+	elapsed := time.Since(started)
+	switch {
+	case err == nil:
+		x.done(ctx, t, elapsed)
+	case errors.Is(err, ErrLost) && ctx.Err() == nil: // the other machine's result will do
+		x.retryLater(ctx, t)
+	case errors.Is(err, ErrDetached):
+		x.detach(t)
+	default:
+		x.fail(ctx, t, err, elapsed)
+	}
+}
+
+// compute computes a locked task and finds its entry. The error is ErrLost when
+// the lease was lost meanwhile.
+func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) error {
+	held, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() { // ends with held
+		select {
+		case <-x.runner.Store.Lost(t.Key):
+			stop(ErrLost)
+		case <-held.Done():
+		}
+	}()
+	err := x.runner.attempts(held, t, threads, func(e Event) { x.emit(t, e) })
+	if err != nil && errors.Is(context.Cause(held), ErrLost) {
+		return ErrLost
+	}
+	if err != nil {
+		return err
+	}
+	found, err := x.plan.Settle(ctx, x.runner.Store, t)
+	if err == nil && !found {
+		err = fmt.Errorf("the action ended without publishing an entry for key %s", t.Key)
+	}
+	return err
+}
+
+// pull copies a task's entry here. It reports whether the task is finished: what
+// cannot be pulled is computed instead.
+func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
+	optional := func(name string) bool {
+		return slices.ContainsFunc(t.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Retention == cache.Evict })
+	}
+	started := time.Now()
+	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry, optional)
+	found := false
+	if err == nil {
+		found, err = x.plan.Settle(ctx, x.runner.Store, t)
+	}
+	switch {
+	case err != nil:
+		x.emit(t, Event{Type: StageRetry, Err: fmt.Errorf("pulling failed, computing instead: %w", err)})
+		return false
+	case !found:
+		return false
+	}
+	x.emit(t, Event{Type: StagePulled, Elapsed: time.Since(started)})
+	x.mu.Lock()
+	x.pulled = append(x.pulled, t)
+	x.mu.Unlock()
+	x.finish(ctx, t, &x.hit)
+	return true
+}
+
+// retryLater puts back a task that another process is computing.
+func (x *execution) retryLater(ctx context.Context, t *planner.Task) {
+	x.emit(t, Event{Type: StageWaiting})
+	x.mu.Lock()
+	x.lane(t).running--
+	x.mu.Unlock()
+	x.workers.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(lockPoll):
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.lane(t).ready.push(t)
+		x.changed.Broadcast()
+	})
+}
+
+func (x *execution) emit(t *planner.Task, e Event) {
+	if x.runner.Observe == nil {
+		return
+	}
+	e.Time, e.Address, e.Block, e.Role, e.Label = time.Now(), t.Address, t.Block, t.Role, t.Label
+	x.events.Lock()
+	defer x.events.Unlock()
+	x.runner.Observe(e)
+}
