@@ -16,7 +16,7 @@ type Summary struct {
 	Pulled   map[string]int `json:"pulled"` // of the hits, those copied from a remote
 	Failed   map[string]int `json:"failed"`
 	Detached map[string]int `json:"left,omitempty"` // still running on their executors
-	Skipped  map[string]int `json:"skipped"`            // not run because a dependency failed, or the run was stopped
+	Skipped  map[string]int `json:"skipped"`        // not run because a dependency failed, or the run was stopped
 }
 
 // TrialCounts is how many of the tasks in a summary are trials.
