@@ -17,7 +17,7 @@ import (
 // known only when their files are read.
 func declaredTable(trials []pipeline.Input, replicate string) (t *design.Table, open bool, list diag.List) {
 	if r, ok := asResults(trials); ok {
-		return newResultsTable(r), true, nil
+		return declaredResults(r), true, nil
 	}
 	t = newTable(trials, replicate)
 	if replicate != "seed" && t.Replicate < 0 { // a study need not have the factor seed

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -218,8 +216,8 @@ func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
 // they logged, a value a row. Both begin with the trial's number and its levels.
 func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 	inputs := env.Inputs.Refs["trials"]
-	if r, ok := asResults(inputs); ok {
-		trials, err = resultsTable(env, inputs[0], r)
+	if _, ok := asResults(inputs); ok {
+		trials, err = resultsTable(env, inputs[0])
 		return trials, [][]string{{"trial", "step", "metric", "value"}}, err
 	}
 	var factors []string
@@ -271,50 +269,38 @@ func allMetrics(env *pipeline.Env, d cache.Digest) ([]record.Row, error) {
 		return nil, err
 	}
 	defer r.Close()
-	var out []record.Row
-	dec := json.NewDecoder(r)
-	for {
-		var x record.Row
-		err := dec.Decode(&x)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, x)
-	}
+	return record.ReadAll(r)
 }
 
-// resultsTable is a table of finished runs as it was read.
-func resultsTable(env *pipeline.Env, in pipeline.Input, r results) ([][]string, error) {
-	f, err := env.Open(in.Digest(resultsName))
+// resultsTable is a table of finished runs: their number, levels, responses and
+// outcome.
+func resultsTable(env *pipeline.Env, in pipeline.Input) ([][]string, error) {
+	table, runs, f, err := openResults(env, in)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+		return nil, err
 	}
 	defer f.Close()
-	var out [][]string
-	dec := json.NewDecoder(f)
-	for n := 1; ; n++ {
-		var x struct {
-			Levels []string           `json:"levels"`
-			Values map[string]float64 `json:"values"`
-		}
-		err := dec.Decode(&x)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
+	head := append([]string{"trial"}, table.Factors...)
+	if table.Numbered {
+		head = append(head, table.Replicate)
+	}
+	out := [][]string{slices.Concat(head, table.Responses, []string{"outcome"})}
+	for run, err := range runs {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
 		}
-		if out == nil {
-			out = [][]string{slices.Concat([]string{"trial"}, r.FactorNames(), sortedKeys(x.Values))}
+		line := append([]string{strconv.Itoa(len(out))}, run.Levels...)
+		if table.Numbered {
+			line = append(line, run.Replicate)
 		}
-		line := append([]string{strconv.Itoa(n)}, x.Levels...)
-		for _, name := range sortedKeys(x.Values) {
-			v := x.Values[name]
-			line = append(line, render.Exact(&v))
+		for _, name := range table.Responses {
+			text := ""
+			if v, ok := run.Values[name]; ok {
+				text = render.Exact(&v)
+			}
+			line = append(line, text)
 		}
-		out = append(out, line)
+		out = append(out, append(line, string(run.Outcome)))
 	}
+	return out, nil
 }

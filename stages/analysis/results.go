@@ -1,33 +1,26 @@
 package analysis
 
 import (
-	"bufio"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
+	"strconv"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/analysis/internal/design"
+	"ablate/stages/record"
 )
 
-// resultsName is the artifact of a table of finished runs.
-const resultsName = "trials"
-
-// results is a data stage that holds finished runs.
+// results is a data stage that holds finished runs. Its names serve the checks
+// before a run; an answer takes them from the artifact, which the key holds.
 type results interface {
 	FactorNames() []string // the replicate last
 	ReplicateName() string // "" for none
-}
-
-// resultRow is one line of its artifact.
-type resultRow struct {
-	Levels []string           `json:"levels"` // parallel to FactorNames
-	Values map[string]float64 `json:"values"`
-	None   map[string]string  `json:"none"` // responses without a number: the run diverged
-	Row    string             `json:"row"`  // file and line
 }
 
 // asResults reports whether an analysis has one table of results as its input.
@@ -41,14 +34,6 @@ func asResults(in []pipeline.Input) (results, bool) {
 
 // unnumbered is the replicate of a table that has none: every row is one.
 const unnumbered = "row"
-
-// replicateOf is the name of a table's replicate.
-func replicateOf(r results) string {
-	if name := r.ReplicateName(); name != "" {
-		return name
-	}
-	return unnumbered
-}
 
 // checkSources refuses mixed sources, and data that is no table of results.
 func checkSources(in []pipeline.Input) diag.List {
@@ -67,63 +52,77 @@ func checkSources(in []pipeline.Input) diag.List {
 	return sameFactors(in)
 }
 
-// eachResult reads the rows of a table of results.
-func eachResult(env *pipeline.Env, in pipeline.Input, do func(resultRow) error) error {
-	f, err := env.Open(in.Digest(resultsName))
+// openResults reads the table of finished runs that an input holds. The caller
+// ranges over the runs before it closes the file.
+func openResults(env *pipeline.Env, in pipeline.Input) (record.Table, iter.Seq2[record.Run, error], io.Closer, error) {
+	f, err := env.Open(in.Digest(record.Trials))
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", in.Address, err)
+		return record.Table{}, nil, nil, fmt.Errorf("reading %s: %w", in.Address, err)
 	}
-	defer f.Close()
-	dec := json.NewDecoder(bufio.NewReader(f))
-	for {
-		var row resultRow
-		err := dec.Decode(&row)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", in.Address, err)
-		}
-		if err := do(row); err != nil {
-			return err
-		}
+	table, runs, err := record.ReadTable(f)
+	if err != nil {
+		return record.Table{}, nil, nil, errors.Join(fmt.Errorf("reading %s: %w", in.Address, err), f.Close())
 	}
+	return table, runs, f, nil
 }
 
-// readResults builds a table of one response from finished runs.
-func readResults(env *pipeline.Env, in pipeline.Input, r results, metric string) (*design.Table, error) {
-	t := newResultsTable(r)
-	err := eachResult(env, in, func(row resultRow) error {
-		value, ok := row.Values[metric]
-		_, diverged := row.None[metric]
-		if !ok && !diverged {
-			return diag.Errorf(diag.Path{"response"}, "No such response",
-				"%s has no response %q; it has %s.", in.Address, metric, join(append(sortedKeys(row.Values), sortedKeys(row.None)...))).Err()
+// readResults builds a table of one response from finished runs. A run without a
+// value of it diverged; failed runs have no result.
+func readResults(env *pipeline.Env, in pipeline.Input, metric string) (t *design.Table, replicate string, err error) {
+	table, runs, f, err := openResults(env, in)
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	if !slices.Contains(table.Responses, metric) {
+		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
+			"%s has no response %q; it has %s.", in.Address, metric, join(table.Responses)).Err()
+	}
+	replicate = cmp.Or(table.Replicate, unnumbered)
+	t = newResultsTable(append(slices.Clone(table.Factors), replicate), !table.Numbered)
+	if !table.Numbered {
+		t.Lacks = table.Replicate
+	}
+	row := 0
+	for run, err := range runs {
+		if err != nil {
+			return nil, "", fmt.Errorf("reading %s: %w", in.Address, err)
 		}
-		switch name := r.ReplicateName(); {
-		case name == "":
-			row.Levels = append(row.Levels, row.Row)
-		case row.Levels[len(row.Levels)-1] == row.Row:
-			t.Unpaired, t.Lacks = true, name
+		row++
+		if run.Outcome == record.OutcomeFailed {
+			continue
 		}
-		levels := make([]design.Level, len(row.Levels))
-		for i, l := range row.Levels {
-			levels[i] = design.Level{ID: addr.Level{Kind: "string", Text: l}, Label: l}
+		if !table.Numbered {
+			run.Replicate = strconv.Itoa(row)
 		}
-		t.Add(design.Trial{Response: value, Diverged: diverged}, levels...)
-		return nil
-	})
-	return t, err
+		value, ok := run.Values[metric]
+		t.Add(design.Trial{Response: value, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
+	}
+	return t, replicate, nil
+}
+
+// textLevels are levels that are known by their text alone.
+func textLevels(texts []string) []design.Level {
+	out := make([]design.Level, len(texts))
+	for i, l := range texts {
+		out[i] = design.Level{ID: addr.Level{Kind: "string", Text: l}, Label: l}
+	}
+	return out
 }
 
 // newResultsTable is an empty table for finished runs. Its last column is the
 // replicate, which may have the name of a factor.
-func newResultsTable(r results) *design.Table {
+func newResultsTable(names []string, unpaired bool) *design.Table {
+	t := design.NewTable(names, "")
+	t.Replicate, t.Unpaired = len(names)-1, unpaired
+	return t
+}
+
+// declaredResults is the table of finished runs as their stage declares it.
+func declaredResults(r results) *design.Table {
 	names := r.FactorNames()
 	if r.ReplicateName() == "" {
 		names = append(names, unnumbered)
 	}
-	t := design.NewTable(names, "")
-	t.Replicate, t.Unpaired = len(names)-1, r.ReplicateName() == ""
-	return t
+	return newResultsTable(names, r.ReplicateName() == "")
 }

@@ -15,10 +15,8 @@ import (
 // trialInputs is what enters the key of an analysis of its trials: the labels,
 // since they are printed, and the content of the metrics.
 func trialInputs(in []pipeline.Input) cache.Value {
-	if r, ok := asResults(in); ok {
-		return cache.Map(map[string]cache.Value{
-			"results": cache.DigestValue(in[0].Digest(resultsName)), "replicate": cache.String(r.ReplicateName()),
-		})
+	if _, ok := asResults(in); ok {
+		return cache.Map(map[string]cache.Value{"results": cache.DigestValue(in[0].Digest(record.Trials))})
 	}
 	type shown struct {
 		level addr.Level
@@ -93,9 +91,8 @@ func newTable(trials []pipeline.Input, replicate string) *design.Table {
 // replicate.
 func readTable(env *pipeline.Env, response string, at addr.Level, replicate string) (*design.Table, string, error) {
 	inputs := env.Inputs.Refs["trials"]
-	if r, ok := asResults(inputs); ok {
-		t, err := readResults(env, inputs[0], r, response)
-		return t, replicateOf(r), err
+	if _, ok := asResults(inputs); ok {
+		return readResults(env, inputs[0], response)
 	}
 	t := newTable(inputs, replicate)
 	if replicate != "seed" && t.Replicate < 0 { // a study need not have the factor seed

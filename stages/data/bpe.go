@@ -7,31 +7,31 @@ import (
 	"slices"
 )
 
-// merger is a byte-pair encoder: of all neighbours that are a pair, the one of
-// the lowest rank becomes a token, the leftmost first, until no pair is left. A
-// word of n bytes takes n log n steps, and some 30 n bytes: text without a break,
-// as of base64 or of spaces only, is one word.
+// merger is a byte-pair encoder: of all adjacent parts that form a pair, the one of
+// the lowest rank is merged, the leftmost first, until no pair is left. A word of n
+// bytes takes n log n steps and about 30 n bytes of memory. Words can be long: text
+// without a break, such as base64 or a run of spaces, is one.
 type merger struct {
 	vocab map[string]uint32 // by a token's bytes
 	rank  func(pair string, cut int) (uint32, bool)
 	whole bool // a word that is a token is taken as it is
 
-	parts []part    // of the word at hand, by where they begin
-	queue pairQueue // of its pairs, with some that are none any more
+	parts []part    // of the current word, by where they begin
+	queue pairQueue // of its pairs; some are outdated
 }
 
-// part is what becomes a token. Its pair is with the part after it.
+// part is a part of a word that may become a token. Its pair is with the next part.
 type part struct {
 	before, after int32
 	rank          uint32
 }
 
-// noPair is the rank of what does not merge.
+// noPair is the rank of parts that do not merge.
 const noPair = math.MaxUint32
 
 func (m *merger) encode(word string) ([]uint32, error) {
 	if len(word) >= math.MaxInt32 {
-		return nil, errors.New("a word of 2 GiB or more cannot be encoded: break the text with spaces or line breaks")
+		return nil, errors.New("words of 2 GiB or more cannot be encoded: break the text with spaces or line breaks")
 	}
 	if id, ok := m.vocab[word]; ok && m.whole {
 		return []uint32{id}, nil
@@ -55,18 +55,18 @@ func (m *merger) encode(word string) ([]uint32, error) {
 	return ids, nil
 }
 
-// split makes a part of each byte.
+// split makes each byte a part.
 func (m *merger) split(word string) {
 	m.parts, m.queue = slices.Grow(m.parts[:0], len(word)), slices.Grow(m.queue[:0], len(word))
 	for i := range int32(len(word)) {
 		m.parts = append(m.parts, part{i - 1, i + 1, noPair})
 	}
 	for i := range int32(len(word)) {
-		m.look(word, i)
+		m.updateRank(word, i)
 	}
 }
 
-// merge makes a part and the one after it one.
+// merge joins a part and the next one.
 func (m *merger) merge(word string, at int32) {
 	gone := m.parts[at].after
 	after := m.parts[gone].after
@@ -75,14 +75,14 @@ func (m *merger) merge(word string, at int32) {
 	if int(after) < len(word) {
 		m.parts[after].before = at
 	}
-	m.look(word, at)
+	m.updateRank(word, at)
 	if before := m.parts[at].before; before >= 0 {
-		m.look(word, before)
+		m.updateRank(word, before)
 	}
 }
 
-// look finds the rank of a part's pair, which has changed.
-func (m *merger) look(word string, at int32) {
+// updateRank finds the rank of a part's pair, which has changed.
+func (m *merger) updateRank(word string, at int32) {
 	p := &m.parts[at]
 	p.rank = noPair
 	if int(p.after) == len(word) {
@@ -94,7 +94,7 @@ func (m *merger) look(word string, at int32) {
 	}
 }
 
-// pairQueue is a heap of ranks and, below them, positions.
+// pairQueue is a heap of ranks (upper 32 bits) and positions (lower 32 bits).
 type pairQueue []uint64
 
 func (q *pairQueue) push(rank uint32, at int32) {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// tokenizerFile is what we read of Hugging Face's tokenizer.json: byte-level
-// byte-pair encoders, split as GPT-2 or as Llama 3 has it.
+// tokenizerFile is the part of Hugging Face's tokenizer.json that we read:
+// byte-level byte-pair encoders that split text as GPT-2 or Llama 3 do.
 type tokenizerFile struct {
 	Normalizer   json.RawMessage `json:"normalizer"`
 	PreTokenizer preTokenizer    `json:"pre_tokenizer"`
@@ -21,8 +21,11 @@ type tokenizerFile struct {
 		ByteFallback bool              `json:"byte_fallback"`
 	} `json:"model"`
 	AddedTokens []struct {
-		ID      uint32 `json:"id"`
-		Content string `json:"content"`
+		ID         uint32 `json:"id"`
+		Content    string `json:"content"`
+		SingleWord bool   `json:"single_word"`
+		LStrip     bool   `json:"lstrip"`
+		RStrip     bool   `json:"rstrip"`
 	} `json:"added_tokens"`
 }
 
@@ -36,58 +39,72 @@ type preTokenizer struct {
 	} `json:"pattern"`
 }
 
-// The expressions that a Split may name.
+// splitters are the expressions that a Split may name.
 var splitters = map[string]splitter{
 	`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`:                                          splitGPT2,
 	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: splitCL100K,
 }
 
-// endNames are what models call the token that ends a document.
+// endNames are the texts of the token that ends a document in various models.
 var endNames = []string{"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"}
 
-// openTokenizerFile reads a tokenizer.json. highest is its largest token.
-func openTokenizerFile(raw []byte) (e encoder, highest uint32, err error) {
+// openedTokenizer is a tokenizer.json that can be used.
+type openedTokenizer struct {
+	encoder     *wordEncoder
+	highest     uint32            // its largest token
+	special     map[string]uint32 // tokens that are found in text before it is split into words
+	unsupported string            // one of those whose matching is more than its text
+}
+
+// openTokenizerFile reads a tokenizer.json.
+func openTokenizerFile(raw []byte) (*openedTokenizer, error) {
 	var f tokenizerFile
 	if err := json.Unmarshal(raw, &f); err != nil {
-		return nil, 0, fmt.Errorf("it is no tokenizer.json: %w", err)
+		return nil, fmt.Errorf("it is not a tokenizer.json: %w", err)
 	}
 	if f.Model.Type != "BPE" {
-		return nil, 0, fmt.Errorf("its model is %q, and only byte-level BPE can be read", f.Model.Type)
+		return nil, fmt.Errorf("its model is %q; only byte-level BPE is supported", f.Model.Type)
 	}
 	var vocab map[string]uint32
 	if err := json.Unmarshal(f.Model.Vocab, &vocab); err != nil || len(vocab) == 0 {
-		return nil, 0, errors.New("its vocabulary is no table of tokens and their numbers")
+		return nil, errors.New("its vocabulary is not a table from tokens to numbers")
 	}
 	if n := string(f.Normalizer); n != "" && n != "null" {
-		return nil, 0, errors.New("it normalizes its text, which is not supported")
+		return nil, errors.New("it normalizes text, which is not supported")
 	}
 	split, err := f.PreTokenizer.splitter()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	m, err := f.merger(vocab)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	w := &wordEncoder{split: split, slow: m.encode, memo: make(map[string][]uint32)}
+	t := &openedTokenizer{
+		encoder: &wordEncoder{split: split, slow: m.encode, memo: make(map[string][]uint32)},
+		special: make(map[string]uint32, len(f.AddedTokens)),
+	}
 	for _, id := range vocab {
-		highest = max(highest, id)
+		t.highest = max(t.highest, id)
 	}
-	for _, t := range f.AddedTokens {
-		highest = max(highest, t.ID)
-	}
-	for _, name := range endNames {
-		for _, t := range f.AddedTokens {
-			if t.Content == name && w.end == nil {
-				w.end = &t.ID
-			}
+	for _, added := range f.AddedTokens {
+		t.highest = max(t.highest, added.ID)
+		t.special[added.Content] = added.ID
+		if added.SingleWord || added.LStrip || added.RStrip {
+			t.unsupported = added.Content
 		}
 	}
-	return w, highest, nil
+	for _, name := range endNames {
+		if id, ok := t.special[name]; ok {
+			t.encoder.end = &id
+			break
+		}
+	}
+	return t, nil
 }
 
 func (p preTokenizer) splitter() (splitter, error) {
-	unsupported := fmt.Errorf("its pre-tokenizer %q is not one that can be read: byte-level, split as GPT-2 or Llama 3 has it", p.Type)
+	unsupported := fmt.Errorf("its pre-tokenizer %q is not supported; it must be byte-level and split text as GPT-2 or Llama 3 do", p.Type)
 	switch p.Type {
 	case "ByteLevel":
 		if p.AddPrefixSpace || p.UseRegex != nil && !*p.UseRegex {
@@ -105,8 +122,8 @@ func (p preTokenizer) splitter() (splitter, error) {
 	return nil, unsupported
 }
 
-// merger takes the tokens and merges for the bytes that they stand for. Those
-// with a character that stands for none cannot come about, and are left out.
+// merger translates tokens and merges to the bytes that they stand for. Those with
+// a character that stands for no byte cannot occur and are left out.
 func (f *tokenizerFile) merger(vocab map[string]uint32) (*merger, error) {
 	m := &merger{vocab: make(map[string]uint32, len(vocab)), whole: f.Model.IgnoreMerges}
 	letters := byteLetters()
@@ -120,7 +137,7 @@ func (f *tokenizerFile) merger(vocab map[string]uint32) (*merger, error) {
 	for i, raw := range f.Model.Merges {
 		a, b, ok := mergeOf(raw)
 		if !ok {
-			return nil, fmt.Errorf("its merge %d is no pair", i)
+			return nil, fmt.Errorf("its merge %d is not a pair", i)
 		}
 		left, ok1 := of(a)
 		right, ok2 := of(b)
@@ -153,7 +170,7 @@ func mergeOf(raw json.RawMessage) (a, b string, ok bool) {
 	return strings.Cut(line, " ")
 }
 
-// bytesOf turns the letters of a token back into the bytes that they stand for.
+// bytesOf returns a function that translates the letters of a token to bytes.
 func bytesOf(letters [256]string) func(token string) (string, bool) {
 	bytes := make(map[rune]byte, len(letters))
 	for b, s := range letters {
@@ -173,7 +190,7 @@ func bytesOf(letters [256]string) func(token string) (string, bool) {
 	}
 }
 
-// byteLetters is GPT-2's table of printable characters that stand for bytes.
+// byteLetters is GPT-2's table of printable characters for bytes.
 func byteLetters() (out [256]string) {
 	next := rune(256)
 	for b := range out {

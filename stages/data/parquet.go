@@ -4,67 +4,188 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
+	"os"
 	"strconv"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
-// parseParquet reads a table's flat columns of texts, numbers and booleans as
-// text. Nested columns are not seen.
-func parseParquet(name, text string) (out []line, err error) {
-	f, err := parquet.OpenFile(strings.NewReader(text), int64(len(text)))
+// scanParquet reads the flat columns of a table: texts, numbers and booleans.
+// Nested columns are not seen. The format is read from its end, so the stream is
+// copied to a temporary file first.
+func scanParquet(r io.Reader, wanted []string, do func(tableRow) error) (err error) {
+	file, err := os.CreateTemp("", "ablate-parquet-*")
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("making a temporary file (TMPDIR sets its folder): %w", err)
 	}
-	// A damaged page makes the library panic; for us it is a file of a user's.
+	os.Remove(file.Name())
+	defer func() {
+		file.Close()
+		os.Remove(file.Name())
+	}()
+	size, err := io.Copy(file, r)
+	if err != nil {
+		return err
+	}
+	// The library panics on damaged pages.
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = nil, fmt.Errorf("it is damaged: %v", p)
+			err = fmt.Errorf("it is damaged: %v", p)
 		}
 	}()
-	columns := make(map[int]string)
-	for _, path := range f.Schema().Columns() {
-		if leaf, ok := f.Schema().Lookup(path...); ok && len(path) == 1 && leaf.MaxRepetitionLevel == 0 {
-			columns[leaf.ColumnIndex] = path[0]
-		}
+	f, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return err
 	}
-	const batch = 256
-	rows := make([]parquet.Row, batch)
-	for _, group := range f.RowGroups() {
-		reader := group.Rows()
-		for {
-			n, err := reader.ReadRows(rows)
-			for _, row := range rows[:n] {
-				l := line{where: fmt.Sprintf("%s, row %d", name, len(out)+1), fields: make(map[string]string, len(columns))}
-				for _, v := range row {
-					if column, ok := columns[v.Column()]; ok && !v.IsNull() {
-						l.fields[column] = parquetText(v)
-					}
-				}
-				out = append(out, l)
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				reader.Close()
-				return nil, err
-			}
-		}
-		if err := reader.Close(); err != nil {
-			return nil, err
-		}
+	if err := checkExpansion(f, size); err != nil {
+		return err
 	}
-	return out, nil
+	return scanRowGroups(f, wanted, do)
 }
 
-func parquetText(v parquet.Value) string {
-	switch v.Kind() {
-	case parquet.Float:
-		return strconv.FormatFloat(float64(v.Float()), 'g', -1, 32)
-	case parquet.Double:
-		return strconv.FormatFloat(v.Double(), 'g', -1, 64)
+// checkExpansion refuses a file whose columns expand to far more than its size.
+func checkExpansion(f *parquet.File, size int64) error {
+	const maxRatio, judged = 1000, 1 << 30
+	total := int64(0)
+	for _, g := range f.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			n := c.MetaData.TotalUncompressedSize
+			if n < 0 || n > 1<<50 {
+				return errors.New("it is damaged: the size of a column is wrong")
+			}
+			total += n
+		}
 	}
-	return v.String()
+	if total > judged && total > maxRatio*size {
+		return fmt.Errorf("it expands to more than %d times its size, as a decompression bomb does", maxRatio)
+	}
+	return nil
+}
+
+// flatColumn is a column that is not nested.
+type flatColumn struct {
+	name  string
+	read  func(parquet.Value) cell
+	place []int // among the wanted columns
+}
+
+// flatColumns returns the flat columns by their index in the file.
+func flatColumns(schema *parquet.Schema, wanted []string) (map[int]flatColumn, []string, error) {
+	columns := make(map[int]flatColumn)
+	var indexes []int
+	var names []string
+	for _, path := range schema.Columns() {
+		if leaf, ok := schema.Lookup(path...); ok && len(path) == 1 && leaf.MaxRepetitionLevel == 0 {
+			columns[leaf.ColumnIndex] = flatColumn{read: cellReader(leaf.Node.Type())}
+			indexes, names = append(indexes, leaf.ColumnIndex), append(names, path[0])
+		}
+	}
+	names, err := columnNames(names)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, index := range indexes {
+		c := columns[index]
+		c.name = names[i]
+		for w, name := range wanted {
+			if name != "" && name == c.name {
+				c.place = append(c.place, w)
+			}
+		}
+		columns[index] = c
+	}
+	return columns, names, nil
+}
+
+func scanRowGroups(f *parquet.File, wanted []string, do func(tableRow) error) error {
+	columns, names, err := flatColumns(f.Schema(), wanted)
+	if err != nil {
+		return err
+	}
+	row := tableRow{cells: make([]cell, len(wanted)), columns: func() []string { return names }}
+	for _, group := range f.RowGroups() {
+		if err := scanRowGroup(group, columns, &row, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanRowGroup(group parquet.RowGroup, columns map[int]flatColumn, row *tableRow, do func(tableRow) error) (err error) {
+	const batch = 256
+	rows := make([]parquet.Row, batch)
+	reader := group.Rows()
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	for {
+		n, readErr := reader.ReadRows(rows)
+		for _, values := range rows[:n] {
+			row.number++
+			for _, v := range values {
+				for _, w := range columns[v.Column()].place {
+					row.cells[w] = columns[v.Column()].read(v)
+				}
+			}
+			if err := do(*row); err != nil {
+				return err
+			}
+		}
+		if errors.Is(readErr, io.EOF) {
+			return nil
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+}
+
+// cellReader says how the values of a type are read. Numbers are written exactly.
+func cellReader(t parquet.Type) func(parquet.Value) cell {
+	scale, unsigned := int32(0), false
+	decimal := false
+	if l := t.LogicalType(); l != nil {
+		switch l := l.Value.(type) {
+		case *format.DecimalType:
+			scale, decimal = l.Scale, true
+		case *format.IntType:
+			unsigned = !l.IsSigned
+		}
+	}
+	return func(v parquet.Value) cell {
+		switch {
+		case v.IsNull():
+			return cell{kind: null}
+		case v.Kind() == parquet.Float:
+			return cell{numeric, strconv.FormatFloat(float64(v.Float()), 'g', -1, 32)}
+		case v.Kind() == parquet.Double:
+			return cell{numeric, strconv.FormatFloat(v.Double(), 'g', -1, 64)}
+		case v.Kind() == parquet.Int32 && unsigned:
+			return cell{numeric, strconv.FormatUint(uint64(v.Uint32()), 10)}
+		case v.Kind() == parquet.Int64 && unsigned:
+			return cell{numeric, strconv.FormatUint(v.Uint64(), 10)}
+		case v.Kind() == parquet.Int32, v.Kind() == parquet.Int64:
+			return cell{numeric, v.String() + exponent(scale)}
+		case decimal:
+			return cell{numeric, bigEndian(v.ByteArray()) + exponent(scale)}
+		}
+		return cell{textual, v.String()}
+	}
+}
+
+// exponent shifts a decimal number that is stored as an integer.
+func exponent(scale int32) string {
+	if scale == 0 {
+		return ""
+	}
+	return fmt.Sprintf("e%d", -scale)
+}
+
+// bigEndian is a signed integer of any size.
+func bigEndian(raw []byte) string {
+	n := new(big.Int).SetBytes(raw)
+	if len(raw) > 0 && raw[0]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(raw))))
+	}
+	return n.String()
 }

@@ -7,17 +7,16 @@ import (
 )
 
 // A splitter returns the length of the first word of a text that is not empty.
-// Words are what byte-pair encoders never merge across. These two are the
-// regular expressions of GPT-2 and of cl100k (which Llama 3 shares), by hand: a
+// Byte-pair encoders never merge across words. The two splitters are the regular
+// expressions of GPT-2 and of cl100k (which Llama 3 shares), written by hand: a
 // backtracking engine takes nine tenths of the time of encoding.
 //
-// Where a word ends, and whether it is one, may depend on what follows it, but
-// on no more than the word that comes next when the text is cut: the rest of its
-// own run of whitespace, or the second letter of a contraction. So all words of
-// the beginning of a text but the last two are words of the text.
+// Where a word ends may depend on the text behind it, but on no more than the next
+// word: the rest of a run of whitespace, or the second letter of a contraction. So
+// in the beginning of a text, all words but the last two are words of the text.
 type splitter func(text []byte) int
 
-// class is what the expressions tell runes apart by.
+// class is a class of runes that the expressions distinguish.
 type class byte
 
 const (
@@ -27,7 +26,7 @@ const (
 	number
 )
 
-// asciiClass is classOf for single bytes.
+// asciiClass is slowClass for single bytes.
 var asciiClass = func() (t [utf8.RuneSelf]class) {
 	for r := range t {
 		t[r] = slowClass(rune(r))
@@ -56,7 +55,7 @@ func first(text []byte) (class, int) {
 	return slowClass(r), n
 }
 
-// run is the length of the runes of a class at the start of a text.
+// run is the length of the runes of one class at the start of a text.
 func run(text []byte, c class) int {
 	n := 0
 	for n < len(text) {
@@ -70,14 +69,14 @@ func run(text []byte, c class) int {
 }
 
 // contraction is the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of a
-// text, 0 for none.
+// text, or 0.
 func contraction(text []byte, fold bool) int {
 	if text[0] != '\'' {
 		return 0
 	}
 	head := text[1:min(len(text), 3)]
 	if fold {
-		if bytes.HasPrefix(head, []byte("ſ")) { // in expressions, the case of s too
+		if bytes.HasPrefix(head, []byte("ſ")) { // in regular expressions, another case of s
 			return 1 + len("ſ")
 		}
 		head = bytes.ToLower(head)
@@ -90,9 +89,9 @@ func contraction(text []byte, fold bool) int {
 	return 0
 }
 
-// spaces is the length of the word that a run of whitespace begins with: all of
-// it before the end of the text, else all but its last rune, which may belong
-// to what follows.
+// spaces is the length of the word that a run of whitespace begins with: all of it
+// at the end of the text, else all but its last rune, which may belong to the next
+// word.
 func spaces(text []byte) int {
 	n := run(text, space)
 	if n == len(text) {
@@ -154,7 +153,7 @@ func splitCL100K(text []byte) int {
 	return spaces(text)
 }
 
-// digits is the length of up to three numbers.
+// digits is the length of up to three digits.
 func digits(text []byte) int {
 	n := 0
 	for range 3 {

@@ -2,13 +2,17 @@ package data
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,6 +32,23 @@ func (closer) Close() error { return nil }
 func (m memoryOutputs) create(name string) (io.WriteCloser, error) {
 	m[name] = new(bytes.Buffer)
 	return closer{m[name]}, nil
+}
+
+// warningsName holds what a stage warned of.
+const warningsName = "warnings"
+
+func (m memoryOutputs) warn(text string) {
+	if m[warningsName] == nil {
+		m[warningsName] = new(bytes.Buffer)
+	}
+	m[warningsName].WriteString(text + "\n")
+}
+
+func (m memoryOutputs) warned() string {
+	if m[warningsName] == nil {
+		return ""
+	}
+	return m[warningsName].String()
 }
 
 func folder(t *testing.T, files map[string]string) string {
@@ -54,7 +75,7 @@ func TestRunSplitsTheWhole(t *testing.T) {
 	stage := &Text{Source: []string{"a", "*.txt"}, Tokenizer: "bytes", Split: &Split{Validation: 0.3}}
 	out := make(memoryOutputs)
 	err := stage.Run(context.Background(), &pipeline.Env{
-		Inputs: inputs(dir), Create: out.create, Progress: func(pipeline.Progress) {},
+		Inputs: inputs(dir), Create: out.create, Progress: func(pipeline.Progress) {}, Warn: out.warn,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -121,9 +142,9 @@ func TestValidate(t *testing.T) {
 		text Text
 		want string
 	}{
-		{"no source", Text{Tokenizer: "bytes", Split: &Split{Validation: 0.1}}, "source names no file"},
-		{"unknown tokenizer", Text{Source: []string{"x"}, Tokenizer: "bpe", Split: &Split{Validation: 0.1}}, `There is no tokenizer "bpe"`},
-		{"all for validation", Text{Source: []string{"x"}, Tokenizer: "bytes", Split: &Split{Validation: 1}}, "both excluded, not 1"},
+		{"no source", Text{Tokenizer: "bytes", Split: &Split{Validation: 0.1}}, "source is empty"},
+		{"unknown tokenizer", Text{Source: []string{"x"}, Tokenizer: "bpe", Split: &Split{Validation: 0.1}}, `not "bpe"`},
+		{"all for validation", Text{Source: []string{"x"}, Tokenizer: "bytes", Split: &Split{Validation: 1}}, "less than 1, not 1"},
 	}
 	for _, tt := range tests {
 		if err := tt.text.Validate().Err(); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -141,5 +162,60 @@ func TestBytesOfALargerVocabulary(t *testing.T) {
 	}
 	if got := uint16s(out[TrainTokens].Bytes()); !slices.Equal(got, []uint16{'h', 'e', 'l', 'l'}) {
 		t.Errorf("tokens %v", got)
+	}
+}
+
+// The text in a file is the same however it is encoded: the name of a file does
+// not enter the key, so it does not decide.
+func TestEncodingsOfText(t *testing.T) {
+	gzipped := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Write([]byte(text))
+		w.Close()
+		return b.String()
+	}
+	const text = "hé 东\nx"
+	wide := func(order binary.AppendByteOrder) string {
+		raw := order.AppendUint16(nil, 0xfeff)
+		for _, u := range utf16.Encode([]rune(text)) {
+			raw = order.AppendUint16(raw, u)
+		}
+		return string(raw)
+	}
+	for name, raw := range map[string]string{
+		"plain": text, "UTF-8 with a mark": "\ufeff" + text, "gzip": gzipped(text), "gzip with a mark": gzipped("\ufeff" + text),
+		"UTF-16LE": wide(binary.LittleEndian), "UTF-16BE": wide(binary.BigEndian),
+	} {
+		dir := folder(t, map[string]string{"a": raw, "b": "!"})
+		out, err := runText(t, dir, &Text{Source: []string{"a", "b"}, Tokenizer: "bytes", Split: &Split{Validation: 0.01}})
+		if err != nil || out["train"].String() != text+"\n!" || out.warned() != "" {
+			t.Errorf("%s: %q, %v, warnings %q", name, out["train"], err, out.warned())
+		}
+	}
+	for name, c := range map[string][2]string{
+		"UTF-32":          {"\xff\xfe\x00\x00a\x00\x00\x00", "it is encoded in UTF-32"},
+		"a damaged gzip":  {gzipped(text)[:12], "unexpected EOF"},
+		"no mark, UTF-16": {"", "seems to be UTF-16"},
+	} {
+		raw := c[0]
+		if raw == "" {
+			raw = strings.Repeat("a\x00", 100)
+		}
+		dir := folder(t, map[string]string{"a": raw})
+		out, err := runText(t, dir, &Text{Source: []string{"a"}, Tokenizer: "bytes", Split: &Split{Validation: 0.01}})
+		if text := fmt.Sprint(err) + out.warned(); !strings.Contains(text, c[1]) {
+			t.Errorf("%s: %s, want %q", name, text, c[1])
+		}
+	}
+}
+
+// A vocabulary that is the tokenizer's own changes nothing.
+func TestOwnVocabulary(t *testing.T) {
+	a, b := &Text{Tokenizer: "bytes", Size: 256}, &Text{Tokenizer: "gpt2", Size: 50304}
+	a.Resolve()
+	b.Resolve()
+	if a.Size != 0 || a.Vocabulary() != 256 || b.Size != 50304 {
+		t.Errorf("vocabularies %d and %d", a.Size, b.Size)
 	}
 }

@@ -4,41 +4,39 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"path/filepath"
 
 	"github.com/tiktoken-go/tokenizer"
 )
 
 // encoder turns text into tokens.
 type encoder interface {
-	// encode appends the tokens of the next piece of a document. Those that more
-	// text could change are kept back until the piece that is the document's last.
-	// Text that is no UTF-8 is encoded with U+FFFD in place of what is none.
+	// encode appends the tokens of the next piece of a document. Tokens that more
+	// text could change are held back until a piece is the last one. Bytes that are
+	// not UTF-8 are encoded as U+FFFD.
 	encode(to []uint32, piece []byte, last bool) ([]uint32, error)
-	// between is the token that stands between two documents; ok is false for
-	// none.
+	// between is the token between two documents; ok is false if there is none.
 	between() (token uint32, ok bool)
 }
 
-// published are the vocabularies that come with the program: their size, with
-// special tokens, and the token that ends a document.
+// published are the vocabularies that come with the program: their size with
+// special tokens, the token that ends a document, and the special tokens.
 var published = map[string]struct {
 	vocabulary int
 	end        uint32
 	encoding   tokenizer.Encoding
 	split      splitter
+	special    map[string]uint32
 }{
-	"gpt2":   {50257, 50256, tokenizer.R50kBase, splitGPT2},
-	"cl100k": {100277, 100257, tokenizer.Cl100kBase, splitCL100K},
+	"gpt2": {50257, 50256, tokenizer.R50kBase, splitGPT2, map[string]uint32{"<|endoftext|>": 50256}},
+	"cl100k": {100277, 100257, tokenizer.Cl100kBase, splitCL100K, map[string]uint32{
+		"<|endoftext|>": 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276,
+	}},
 }
 
-// isTokenizerFile reports whether a tokenizer is named by its file.
-func isTokenizerFile(name string) bool { return filepath.Ext(name) == ".json" }
-
 // publishedEncoder opens one of the vocabularies that come with the program, in
-// which a token's number is its rank. Of the library it takes no more than that:
-// the expressions, as compiled there, drop the character 0x7f, and cl100k's ends a
-// run of whitespace at its first line break, not at the last, in quadratic time.
+// which a token's number is its rank. Only the vocabulary comes from the library:
+// its compiled expressions drop the character 0x7f, and that of cl100k ends a run
+// of whitespace at the first line break instead of the last, in quadratic time.
 func publishedEncoder(name string) (encoder, error) {
 	p := published[name]
 	codec, err := tokenizer.Get(p.encoding)
@@ -47,7 +45,7 @@ func publishedEncoder(name string) (encoder, error) {
 	}
 	vocab := make(map[string]uint32, p.vocabulary)
 	for id := range uint32(p.vocabulary) {
-		if token, err := codec.Decode([]uint{uint(id)}); err == nil { // some numbers are no token's
+		if token, err := codec.Decode([]uint{uint(id)}); err == nil { // some numbers are not tokens
 			vocab[token] = id
 		}
 	}
@@ -59,14 +57,14 @@ func publishedEncoder(name string) (encoder, error) {
 	return &wordEncoder{split: p.split, slow: m.encode, end: &end, memo: make(map[string][]uint32)}, nil
 }
 
-// rememberedWords and rememberedBytes, of one word, bound the memory of a
+// rememberedWords and rememberedBytes (of one word) bound the memory of a
 // wordEncoder. Few words make up most of any text, and they are short.
 const (
 	rememberedWords = 1 << 19
 	rememberedBytes = 64
 )
 
-// wordEncoder encodes word by word and remembers what it has seen.
+// wordEncoder encodes word by word and remembers the tokens of words.
 type wordEncoder struct {
 	split splitter
 	slow  func(word string) ([]uint32, error)
@@ -75,7 +73,7 @@ type wordEncoder struct {
 	often [oftenWords]oftenWord
 
 	text utf8Text // of the document, without the words encoded so far
-	kept int      // bytes of it that were there when the last piece was encoded
+	kept int      // bytes of it that were left after the last piece
 }
 
 func (e *wordEncoder) between() (uint32, bool) {
@@ -144,19 +142,19 @@ func (e *wordEncoder) lookUp(word []byte) ([]uint32, error) {
 	return ids, nil
 }
 
-// oftenWords is how many words fit the processor's cache. The whole memory of a
-// wordEncoder does not, and looking a word up there takes longer than all else.
+// oftenWords is how many words fit the processor's cache. The map of all words
+// does not, and a lookup in it takes longer than everything else.
 const oftenWords = 1 << 16
 
-// oftenWord is a word seen of late, and its tokens: half a line of the cache.
+// oftenWord is a recent word with its tokens. It fills half a cache line.
 type oftenWord struct {
 	word shortWord
 	n    uint8
 	ids  [3]uint32
 }
 
-// shortWord is a word of at most 16 bytes as numbers, so that no loop compares
-// it. The zero value is the empty word, which has no tokens.
+// shortWord is a word of at most 16 bytes as numbers, which are compared without a
+// loop. The zero value is the empty word, which has no tokens.
 type shortWord struct {
 	head, tail uint64
 	size       uint8

@@ -161,10 +161,11 @@ func TestWordsWithoutEnd(t *testing.T) {
 		}
 		encoders[name] = e
 	}
-	var err error
-	if encoders["tokenizer.json"], _, err = openTokenizerFile([]byte(toyTokenizer(t, nil))); err != nil {
+	toy, err := openTokenizerFile([]byte(toyTokenizer(t, nil)))
+	if err != nil {
 		t.Fatal(err)
 	}
+	encoders["tokenizer.json"] = toy.encoder
 	const size = 1 << 19
 	for name, e := range encoders {
 		for _, unit := range []string{" ", "a", " \n", "hello"} {
@@ -263,7 +264,10 @@ func runText(t *testing.T, dir string, stage pipeline.Stage) (memoryOutputs, err
 		return nil, err
 	}
 	out := make(memoryOutputs)
-	return out, stage.Run(context.Background(), &pipeline.Env{Inputs: inputs(dir), Create: out.create, Progress: func(pipeline.Progress) {}})
+	return out, stage.Run(context.Background(), &pipeline.Env{
+		Inputs: inputs(dir), Create: out.create, Progress: func(pipeline.Progress) {},
+		Warn: func(text string) { out.warn(text) },
+	})
 }
 
 func uint16s(b []byte) []uint16 {
@@ -303,12 +307,12 @@ func TestBadTokenizers(t *testing.T) {
 		}
 	}
 	for want, file := range map[string]string{
-		"it is no tokenizer.json":          "not json at all",
+		"it is not a tokenizer.json":       "not json at all",
 		`its model is "Unigram"`:           toyTokenizer(t, set("model", "type", "Unigram")),
-		"its vocabulary is no table":       toyTokenizer(t, set("model", "vocab", map[string]any{"a": -1})),
-		"it normalizes its text":           toyTokenizer(t, set("normalizer", map[string]any{"type": "NFC"})),
+		"its vocabulary is not a table":    toyTokenizer(t, set("model", "vocab", map[string]any{"a": -1})),
+		"it normalizes text":               toyTokenizer(t, set("normalizer", map[string]any{"type": "NFC"})),
 		`its pre-tokenizer "Whitespace"`:   toyTokenizer(t, set("pre_tokenizer", map[string]any{"type": "Whitespace"})),
-		"its merge 0 is no pair":           toyTokenizer(t, set("model", "merges", []any{"ab"})),
+		"its merge 0 is not a pair":        toyTokenizer(t, set("model", "merges", []any{"ab"})),
 		"it has no token for the byte 0x0": toyTokenizer(t, set("model", "vocab", map[string]int{"a": 1})),
 		"tokens up to 300, so vocabulary must be at least 301, not 262": toyTokenizer(t,
 			set("added_tokens", []any{map[string]any{"id": 300, "content": "</s>"}})),
@@ -334,10 +338,10 @@ func TestBinaryTokens(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Binary){
 		"Number 2 of":                                           func(b *Binary) { b.Size = 511 },
-		"is no whole number of uint16":                          func(b *Binary) { b.Source = []string{"odd.bin"} },
+		"is not a whole number of uint16":                       func(b *Binary) { b.Source = []string{"odd.bin"} },
 		"vocabulary must be at most 256":                        func(b *Binary) { b.DType = "uint8" },
 		"vocabulary must be at most 2147483648, not 4294967296": func(b *Binary) { b.DType, b.Size = "uint32", 1<<32 },
-		"dtype is \"uint8\", \"uint16\" or":                     func(b *Binary) { b.DType = "float" },
+		"dtype must be \"uint8\", \"uint16\"":                   func(b *Binary) { b.DType = "float" },
 		"vocabulary must be at least 2":                         func(b *Binary) { b.Size = 0 },
 	} {
 		b := *good
@@ -421,5 +425,36 @@ func BenchmarkEncode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Special tokens are one token each where that is asked for, and else ordinary
+// text, which is said.
+func TestSpecialTokens(t *testing.T) {
+	dir := folder(t, map[string]string{"a.txt": "hello<|endoftext|>hello", "tokenizer.json": toyTokenizer(t, nil)})
+	for _, c := range []struct {
+		tokenizer string
+		size      int
+		end       uint16
+	}{{"gpt2", 0, 50256}, {"tokenizer.json", 262, 261}} {
+		stage := &Text{Source: []string{"a.txt"}, Tokenizer: c.tokenizer, Size: c.size, Split: &Split{Validation: 0.01}}
+		out, err := runText(t, dir, stage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := uint16s(out["train"].Bytes()); slices.Contains(got, c.end) || !strings.Contains(out.warned(), `"<|endoftext|>" (1 times)`) {
+			t.Errorf("%s: ordinary text gives %v, warning %q", c.tokenizer, got, out.warned())
+		}
+		stage.Special = true
+		if out, err = runText(t, dir, stage); err != nil {
+			t.Fatal(err)
+		}
+		got := uint16s(out["train"].Bytes())
+		if n := len(got); n%2 == 0 || got[n/2] != c.end || !slices.Equal(got[:n/2], got[n/2+1:]) || out.warned() != "" {
+			t.Errorf("%s: special tokens give %v, warning %q", c.tokenizer, got, out.warned())
+		}
+	}
+	if err := (&Text{Source: []string{"a"}, Tokenizer: "bytes", Special: true, Split: &Split{Validation: 0.1}}).Validate().Err(); err == nil {
+		t.Error("bytes have special tokens")
 	}
 }

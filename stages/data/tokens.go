@@ -12,13 +12,13 @@ import (
 
 // Binary is data "tokens": files of tokens that another program made.
 type Binary struct {
-	Source []string `hcl:"source" key:"-" doc:"Files, folders, globs and remote files, joined in order; .gz and .zst are decompressed. Paths never enter a key, contents do."`
-	DType  string   `hcl:"dtype,optional" doc:"Of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
-	Size   int      `hcl:"vocabulary" doc:"Number of distinct tokens; every number must be below it."`
+	Source []string `hcl:"source" key:"-" doc:"Files, folders, globs and remote files, joined in order; .gz and .zst are decompressed. Contents enter the key; paths do not."`
+	DType  string   `hcl:"dtype,optional" doc:"Type of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
+	Size   int      `hcl:"vocabulary" doc:"Number of distinct tokens. Every number must be less."`
 	Split  *Split   `hcl:"split,block" doc:"What is kept for validation."`
 }
 
-// dtypeBytes are the sizes of the numbers.
+// dtypeBytes are the sizes of numbers, in bytes.
 var dtypeBytes = map[string]int{"uint8": 1, "uint16": 2, "uint32": 4}
 
 // Vocabulary is the number of distinct tokens.
@@ -32,23 +32,19 @@ func (b *Binary) Remotes() []string { return remotes(b.Source) }
 
 // Validate implements pipeline.Stage.
 func (b *Binary) Validate() diag.List {
-	var list diag.List
-	if len(b.Source) == 0 {
-		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source names no file. Give it at least one file, folder or glob.")...)
-	}
+	list := checkSources(b.Source)
 	width, ok := dtypeBytes[b.DType]
 	switch {
 	case !ok:
-		list = append(list, diag.Errorf(diag.Path{"dtype"}, "Unknown dtype", "dtype is \"uint8\", \"uint16\" or \"uint32\", not %q.", b.DType)...)
+		list = append(list, diag.Errorf(diag.Path{"dtype"}, "Unknown dtype", "dtype must be \"uint8\", \"uint16\" or \"uint32\", not %q.", b.DType)...)
 	case b.Size < 2:
 		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range", "vocabulary must be at least 2, not %d.", b.Size)...)
 	case width < 4 && b.Size > 1<<(8*width):
 		list = append(list, diag.Errorf(diag.Path{"vocabulary"}, "Out of range",
-			"vocabulary must be at most %d, which is what a %s can count to, not %d.", 1<<(8*width), b.DType, b.Size)...)
+			"vocabulary must be at most %d, the number of values of a %s, not %d.", 1<<(8*width), b.DType, b.Size)...)
 	default:
 		list = append(list, checkVocabulary(b.Size)...)
 	}
-	list = append(list, checkSchemes(b.Source)...)
 	return append(list, b.Split.validate()...)
 }
 
@@ -61,7 +57,7 @@ func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	for _, f := range files {
 		if f.size%int64(dtypeBytes[b.DType]) != 0 {
 			return pipeline.Recipe{}, diag.Errorf(diag.Path{"source"}, "Not a file of tokens",
-				"%s has %d bytes, which is no whole number of %s.", f.path, f.size, b.DType).Err()
+				"%s has %d bytes, which is not a whole number of %s.", f.path, f.size, b.DType).Err()
 		}
 	}
 	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Outputs: tokenOutputs()}, nil
@@ -78,7 +74,7 @@ func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
 	for _, f := range files {
 		total += f.size / int64(width)
 	}
-	held := int64(float64(total) * b.Split.Validation)
+	held := b.Split.held(total)
 	w, err := openSplit(env, (total-held)*int64(b.TokenBytes()))
 	if err != nil {
 		return err
@@ -98,15 +94,15 @@ func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
 	return env.WriteJSON(meta, newSummary(b.Size, total, held, len(files)))
 }
 
-// recoder writes a file's numbers on in another width, and refuses one beyond
-// the vocabulary.
+// recoder writes the numbers of a file in another width. It refuses numbers
+// beyond the vocabulary.
 type recoder struct {
 	to          io.Writer
 	file        source
 	from, width int
 	vocabulary  int
 	seen        int    // numbers so far
-	rest        []byte // of a number that is not complete
+	rest        []byte // the first bytes of an incomplete number
 	out         []byte
 }
 
@@ -122,7 +118,7 @@ func (r *recoder) Write(p []byte) (int, error) {
 		copy(number[:], raw[:r.from])
 		if id := binary.LittleEndian.Uint32(number[:]); int64(id) >= int64(r.vocabulary) {
 			return 0, diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
-				"Number %d of %s is %d, and the vocabulary ends at %d. Is the dtype right?", r.seen, r.file.path, id, r.vocabulary-1).Err()
+				"Number %d of %s is %d, but the largest token of the vocabulary is %d. Check dtype.", r.seen, r.file.path, id, r.vocabulary-1).Err()
 		}
 		r.out = append(r.out, number[:r.width]...)
 		r.seen++

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// utf8Text is strings.ToValidUTF8 with U+FFFD, of a text that comes in pieces.
+// utf8Text is strings.ToValidUTF8 with U+FFFD for a text that comes in pieces.
 type utf8Text struct {
 	valid  []byte
 	broken []byte // the beginning of a rune, whose rest may be in the next piece
-	wrong  bool   // the text so far ends in bytes that are no UTF-8 and have their U+FFFD
+	wrong  bool   // the text so far ends in invalid bytes that already have their U+FFFD
 }
 
 var replacement = []byte("\uFFFD")

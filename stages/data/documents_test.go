@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// atOnce is what documents make when each is encoded as a whole.
+// atOnce encodes each document as a whole.
 func atOnce(t *testing.T, e encoder, files []string, separator string) []byte {
 	t.Helper()
 	s, err := newSpool(4)
@@ -19,7 +21,7 @@ func atOnce(t *testing.T, e encoder, files []string, separator string) []byte {
 	for i, text := range files {
 		docs := []string{text}
 		if separator != "" {
-			docs = strings.Split(text, separator)
+			docs = splitAny(text, separator, norm.NFC.String(separator), norm.NFD.String(separator))
 		}
 		if last := len(docs) - 1; last > 0 && docs[last] == "" {
 			docs = docs[:last]
@@ -43,6 +45,23 @@ func atOnce(t *testing.T, e encoder, files []string, separator string) []byte {
 	return spooled(t, s)
 }
 
+// splitAny splits a text at the leftmost of several separators, the longest first.
+func splitAny(text string, separators ...string) (docs []string) {
+	slices.SortFunc(separators, func(a, b string) int { return len(b) - len(a) })
+	begin := 0
+	for i := 0; i < len(text); {
+		j := slices.IndexFunc(separators, func(s string) bool { return strings.HasPrefix(text[i:], s) })
+		if j < 0 {
+			i++
+			continue
+		}
+		docs = append(docs, text[begin:i])
+		i += len(separators[j])
+		begin = i
+	}
+	return append(docs, text[begin:])
+}
+
 func spooled(t *testing.T, s *spool) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -52,7 +71,7 @@ func spooled(t *testing.T, s *spool) []byte {
 	return out.Bytes()
 }
 
-// inPieces writes files in pieces that end anywhere.
+// inPieces writes files in pieces of random sizes.
 func inPieces(t *testing.T, e encoder, files []string, separator string, r *rand.Rand) []byte {
 	t.Helper()
 	s, err := newSpool(4)
@@ -60,7 +79,7 @@ func inPieces(t *testing.T, e encoder, files []string, separator string, r *rand
 		t.Fatal(err)
 	}
 	defer s.remove()
-	d := &documents{encoder: e, separator: []byte(separator), to: s}
+	d := newDocuments(e, s, separator, nil, false)
 	for _, text := range files {
 		for text != "" {
 			n := 1 + r.IntN(min(len(text), 7))
@@ -76,7 +95,7 @@ func inPieces(t *testing.T, e encoder, files []string, separator string, r *rand
 	return spooled(t, s)
 }
 
-// Tokens do not hang on where the reads of a file end.
+// Tokens do not depend on where the reads of a file end.
 func FuzzPieces(f *testing.F) {
 	for i, s := range samples {
 		f.Add(s, samples[(i+1)%len(samples)], "", uint64(i))
@@ -124,5 +143,35 @@ func TestLongWords(t *testing.T) {
 	}
 	if len(e.memo) != 1 {
 		t.Errorf("%d words are remembered, of which one is short", len(e.memo))
+	}
+}
+
+// A separator is found in both normal forms of Unicode.
+func TestSeparatorsInBothNormalForms(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	composed, decomposed := "\u00e9nd", "e\u0301nd"
+	for _, separator := range []string{composed, decomposed} {
+		got := inPieces(t, byteEncoder{}, []string{"a" + composed + "b" + decomposed + "c"}, separator, r)
+		if want := []byte("a\x00\x00\x00\n\x00\x00\x00b\x00\x00\x00\n\x00\x00\x00c\x00\x00\x00"); !slices.Equal(got, want) {
+			t.Errorf("separator %q gives %q", separator, got)
+		}
+	}
+}
+
+func TestMatcher(t *testing.T) {
+	m := newMatcher([]pattern{{text: []byte("<a>")}, {text: []byte("<a>b")}, {text: []byte("x")}, {text: nil}})
+	for _, c := range []struct {
+		text  string
+		last  bool
+		at    int
+		match string
+	}{
+		{"..<a>b", false, 2, "<a>b"}, {"..<a>c", false, 2, "<a>"}, {"..<a>", false, 2, ""}, {"..<a>", true, 2, "<a>"},
+		{"..<", false, 2, ""}, {"..<", true, 3, ""}, {"..<<ax", false, 5, "x"}, {"", true, 0, ""},
+	} {
+		at, p := m.next([]byte(c.text), c.last)
+		if got := p; at != c.at || (got == nil) != (c.match == "") || got != nil && string(got.text) != c.match {
+			t.Errorf("next(%q, %v) = %d, %v, want %d, %q", c.text, c.last, at, p, c.at, c.match)
+		}
 	}
 }

@@ -1,0 +1,62 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
+	"ablate/pipeline/unpack"
+)
+
+// Byte order marks.
+var (
+	markUTF8    = []byte{0xef, 0xbb, 0xbf}
+	markUTF16LE = []byte{0xff, 0xfe}
+	markUTF16BE = []byte{0xfe, 0xff}
+	markUTF32LE = []byte{0xff, 0xfe, 0, 0}
+	markUTF32BE = []byte{0, 0, 0xfe, 0xff}
+)
+
+// asText returns the text in a file: decompressed, decoded from UTF-16, and
+// without a byte order mark. It goes by the content, since the name of a file
+// does not enter the key. plain is true when the text is the file as it is.
+func asText(r io.Reader) (text io.Reader, plain bool, err error) {
+	content, packed, err := unpack.Reader(r)
+	if err != nil {
+		return nil, false, err
+	}
+	b := bufio.NewReaderSize(content, 1<<16)
+	head, err := b.Peek(len(markUTF32LE))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, err
+	}
+	begins := func(mark []byte) bool { return bytes.HasPrefix(head, mark) }
+	switch {
+	case begins(markUTF32LE), begins(markUTF32BE):
+		return nil, false, errors.New("it is encoded in UTF-32; convert it to UTF-8")
+	case begins(markUTF8), begins(markUTF16LE), begins(markUTF16BE):
+		return transform.NewReader(b, unicode.BOMOverride(transform.Nop)), false, nil
+	}
+	return b, !packed, nil
+}
+
+// looksLikeUTF16 reports whether text without a byte order mark is most likely
+// encoded in UTF-16: every other byte of its beginning is zero.
+func looksLikeUTF16(head []byte) bool {
+	const enough = 8
+	if len(head) < enough {
+		return false
+	}
+	zeros := [2]int{}
+	for i, c := range head {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	half := len(head) / 2
+	return zeros[0] >= half && zeros[1] == 0 || zeros[1] >= half && zeros[0] == 0
+}

@@ -1,0 +1,268 @@
+package data
+
+import (
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/stages/record"
+)
+
+// maxRuns bounds what a small file can expand to: columns of equal values take
+// next to nothing in Parquet.
+const maxRuns = 20_000_000
+
+// runReader turns rows of tables into runs. It collects what is wrong with them.
+type runReader struct {
+	spec     *Results
+	numbered bool
+	wanted   []string // columns: factors, responses, then the replicate and the outcome
+	write    func(record.Run) error
+
+	runs     int
+	failed   int
+	empty    map[string]int // rows without a value, by response
+	seen     map[[16]byte]int32
+	mistakes mistakes
+}
+
+func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
+	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32)}
+	for _, name := range slices.Concat(r.Factors, r.Responses) {
+		x.wanted = append(x.wanted, r.called(name))
+	}
+	x.wanted = append(x.wanted, r.called(r.Replicate), r.Outcome)
+	return x
+}
+
+// add reads one row.
+func (x *runReader) add(f source, row tableRow) error {
+	x.runs++
+	if x.runs > maxRuns {
+		return fmt.Errorf("it has more than %d rows, which is the limit of a table", maxRuns)
+	}
+	where := fmt.Sprintf("%s:%d", filepath.Base(f.path), row.number)
+	if row.broken != "" {
+		x.mistakes.add(where, row.broken)
+		return nil
+	}
+	run, wrong := x.run(row)
+	if len(wrong) == 0 {
+		if first, twice := x.duplicate(run); twice {
+			wrong = append(wrong, fmt.Sprintf("it has the same factors and %s as row %d of the source: %s",
+				x.spec.Replicate, first, strings.Join(append(run.Levels, run.Replicate), ", ")))
+		}
+	}
+	for _, w := range wrong {
+		x.mistakes.add(where, w)
+	}
+	if x.mistakes.rows > 0 {
+		return nil // nothing is published, but the other mistakes are collected
+	}
+	if run.Outcome == record.OutcomeFailed {
+		x.failed++
+	}
+	return x.write(run)
+}
+
+// duplicate reports whether an earlier run has the same levels and replicate.
+func (x *runReader) duplicate(run record.Run) (first int32, twice bool) {
+	if !x.numbered {
+		return 0, false
+	}
+	h := fnv.New128a()
+	for _, l := range append(run.Levels, run.Replicate) {
+		fmt.Fprintf(h, "%d:%s", len(l), l)
+	}
+	var id [16]byte
+	h.Sum(id[:0])
+	if first, twice = x.seen[id]; !twice {
+		x.seen[id] = int32(x.runs)
+	}
+	return first, twice
+}
+
+// run reads the cells of a row, and lists what is wrong with them.
+func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
+	r := x.spec
+	run = record.Run{Levels: make([]string, len(r.Factors)), Values: make(map[string]float64, len(r.Responses))}
+	missing := func(column string) string {
+		return fmt.Sprintf("there is no column %q; the columns are %s", column, strings.Join(row.columns(), ", "))
+	}
+	for i, name := range r.Factors {
+		var err error
+		switch run.Levels[i], err = row.cells[i].level(); {
+		case row.cells[i].kind == absent:
+			wrong = append(wrong, missing(x.wanted[i]))
+		case err != nil:
+			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))
+		}
+	}
+	n := len(r.Factors) + len(r.Responses)
+	if replicate := row.cells[n]; x.numbered {
+		var err error
+		switch run.Replicate, err = replicate.level(); {
+		case replicate.kind == absent:
+			wrong = append(wrong, missing(x.wanted[n]))
+		case err != nil || run.Replicate == "":
+			wrong = append(wrong, fmt.Sprintf("%s has no value, but it numbers the replicates", r.Replicate))
+		}
+	}
+	var err error
+	if run.Outcome, err = row.cells[n+1].outcome(); err != nil {
+		wrong = append(wrong, fmt.Sprintf("%s %v; set outcome = \"\" if the column has another meaning", r.Outcome, err))
+	}
+	return run, append(wrong, x.values(row, run)...)
+}
+
+// values reads the responses of a row into a run. A run that did not finish has
+// none: a logger may have kept the last one before the end.
+func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
+	for i, name := range x.spec.Responses {
+		c := row.cells[len(x.spec.Factors)+i]
+		v, err := c.number()
+		switch {
+		case c.kind == absent && run.Outcome == record.OutcomeFinished:
+			wrong = append(wrong, fmt.Sprintf("there is no column %q; the columns are %s", x.spec.called(name), strings.Join(row.columns(), ", ")))
+		case run.Outcome != record.OutcomeFinished:
+		case err != nil:
+			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))
+		case c.kind == null || c.text == "":
+			x.empty[name]++
+		case !math.IsNaN(v) && !math.IsInf(v, 0):
+			run.Values[name] = v
+		}
+	}
+	return wrong
+}
+
+// finish reports what was wrong, and warns of what may not be meant.
+func (x *runReader) finish(warn func(string)) error {
+	switch {
+	case x.runs == 0:
+		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
+	case x.mistakes.rows > 0:
+		return x.mistakes.list(x.runs).Err()
+	}
+	for _, name := range sortedKeys(x.empty) {
+		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
+			x.empty[name], x.runs, name, outcomeColumn))
+	}
+	if x.failed > 0 {
+		warn(fmt.Sprintf("%d of %d runs failed and are left out", x.failed, x.runs))
+	}
+	return nil
+}
+
+// mistakes collects what is wrong with rows. One that many rows have is told once,
+// with the first of them.
+type mistakes struct {
+	rows  int
+	last  string
+	texts []string
+	first map[string]string
+	count map[string]int
+	more  int // beyond those that are told
+}
+
+// maxTold is how many different mistakes are told.
+const maxTold = 10
+
+func (m *mistakes) add(where, text string) {
+	if where != m.last {
+		m.rows, m.last = m.rows+1, where
+	}
+	if m.first == nil {
+		m.first, m.count = make(map[string]string), make(map[string]int)
+	}
+	if m.count[text] == 0 {
+		if len(m.texts) == maxTold {
+			m.more++
+			return
+		}
+		m.texts, m.first[text] = append(m.texts, text), where
+	}
+	m.count[text]++
+}
+
+func (m *mistakes) list(total int) diag.List {
+	var list diag.List
+	for _, text := range m.texts {
+		more := ""
+		if n := m.count[text] - 1; n > 0 {
+			more = fmt.Sprintf(" The same in %d more.", n)
+		}
+		list = append(list, diag.Errorf(diag.Path{"source"}, "Unusable row", "%s: %s.%s", m.first[text], text, more)...)
+	}
+	if m.more > 0 {
+		list = append(list, diag.Errorf(diag.Path{"source"}, "Unusable rows", "%d of %d rows cannot be used; only the first mistakes are listed.", m.rows, total)...)
+	}
+	return list
+}
+
+// cellKind is how a cell holds its value.
+type cellKind int
+
+const (
+	absent   cellKind = iota // the row has no such column
+	null                     // the column has no value in this row
+	textual                  // a text, to the letter
+	numeric                  // a number of a format that has numbers
+	composed                 // a list or an object
+)
+
+// cell is one value of a table.
+type cell struct {
+	kind cellKind
+	text string
+}
+
+// level reads a cell as a level. Texts keep their spelling, in the normal form in
+// which the language reads them; numbers get the one text of their value.
+func (c cell) level() (string, error) {
+	switch c.kind {
+	case null:
+		return "", fmt.Errorf("has no value, so there is no level (an empty text is written \"\")")
+	case composed:
+		return "", fmt.Errorf("is a list or an object, which is not a level")
+	case numeric:
+		if text, ok := addr.CanonicalNumber(c.text); ok {
+			return text, nil
+		}
+	}
+	return norm.NFC.String(c.text), nil
+}
+
+// number reads a cell as a number.
+func (c cell) number() (float64, error) {
+	if c.kind == composed {
+		return 0, fmt.Errorf("is a list or an object, not a number")
+	}
+	v, err := record.Number(c.text)
+	if err != nil {
+		return 0, fmt.Errorf("is %.40q, not a number", c.text)
+	}
+	return v, nil
+}
+
+// outcome reads a cell as an outcome. Without one the run finished.
+func (c cell) outcome() (record.Outcome, error) {
+	if c.kind == absent || c.text == "" {
+		return record.OutcomeFinished, nil
+	}
+	o := record.Outcome(strings.ToLower(strings.TrimSpace(c.text)))
+	if !slices.Contains(record.Outcomes, o) {
+		return "", fmt.Errorf("is %.40q, not finished, diverged or failed", c.text)
+	}
+	return o, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

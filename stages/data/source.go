@@ -1,0 +1,140 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// source is one file as it was when the stage was described.
+type source struct {
+	path   string
+	digest cache.Digest
+	size   int64
+}
+
+// expand finds and digests the files that patterns name.
+func expand(sources pipeline.Sources, patterns []string) ([]source, error) {
+	at := diag.Path{"source"}
+	var files []source
+	total := int64(0)
+	for _, pattern := range patterns {
+		paths, err := sources.Expand(pattern)
+		switch {
+		case err != nil && pipeline.IsRemote(pattern):
+			return nil, diag.Errorf(at, "Unusable source", "%q cannot be used: %v.", pattern, err).Err()
+		case err != nil:
+			return nil, diag.Errorf(at, "Unreadable source", "%q cannot be read: %v. Check the path and its permissions.", pattern, reason(err)).Err()
+		case len(paths) == 0:
+			return nil, diag.Errorf(at, "Missing source", "%q matches no file. Relative paths start at the study's folder.", pattern).Err()
+		}
+		for _, path := range paths {
+			d, size, err := sources.Digest(path)
+			if err != nil {
+				return nil, diag.Errorf(at, "Unreadable source", "%s cannot be read: %v. Check the file and its permissions.", path, reason(err)).Err()
+			}
+			files = append(files, source{path, d, size})
+			total += size
+		}
+	}
+	if total == 0 {
+		return nil, diag.Errorf(at, "Empty source", "The files of source (%d) are empty.", len(files)).Err()
+	}
+	return files, nil
+}
+
+// reason strips the path that a message has already named.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// digestsOf is how files enter a key: by content, in order.
+func digestsOf(files []source) cache.Value {
+	digests := make([]cache.Value, len(files))
+	for i, f := range files {
+		digests[i] = cache.DigestValue(f.digest)
+	}
+	return cache.List(digests...)
+}
+
+// copyFile copies a source as it is. Sources check that the content is the
+// planned one.
+func copyFile(w io.Writer, sources pipeline.Sources, f source) error {
+	r, err := sources.Open(f.path)
+	if err != nil {
+		return unreadable(f, err)
+	}
+	defer r.Close()
+	if _, err := io.Copy(w, r); err != nil {
+		return unreadable(f, err)
+	}
+	return nil
+}
+
+// copyText copies the text of a source, however it is encoded.
+func copyText(w io.Writer, sources pipeline.Sources, f source) error {
+	r, err := sources.Open(f.path)
+	if err != nil {
+		return unreadable(f, err)
+	}
+	defer r.Close()
+	text, _, err := asText(r)
+	if err != nil {
+		return unreadable(f, err)
+	}
+	if _, err := io.Copy(w, text); err != nil {
+		return unreadable(f, err)
+	}
+	return drain(r, f)
+}
+
+// drain reads what a decoder left, so that the whole file is checked.
+func drain(r io.Reader, f source) error {
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return unreadable(f, err)
+	}
+	return nil
+}
+
+// unreadable is the error for a file that could not be read. A diagnostic is
+// passed on: it says what the user can do.
+func unreadable(f source, err error) error {
+	var fetch interface{ Diagnostics() diag.List }
+	if _, ok := diag.From(err); ok || errors.As(err, &fetch) {
+		return err
+	}
+	return fmt.Errorf("reading %s: %w", f.path, reason(err))
+}
+
+// remotes lists the sources that are addresses.
+func remotes(sources []string) []string {
+	return slices.DeleteFunc(slices.Clone(sources), func(s string) bool { return !pipeline.IsRemote(s) })
+}
+
+// checkSources refuses an empty list and addresses of unknown schemes.
+func checkSources(sources []string) diag.List {
+	var list diag.List
+	if len(sources) == 0 {
+		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source is empty. Name at least one file, folder or glob.")...)
+	}
+	for _, s := range remotes(sources) {
+		switch scheme, _, _ := strings.Cut(s, "://"); scheme {
+		case "http", "https", "hf", "s3":
+		default:
+			list = append(list, diag.Errorf(diag.Path{"source"}, "Unknown scheme",
+				"%q cannot be fetched: the schemes are http, https, hf and s3. Download it and name the file.", s)...)
+		}
+	}
+	return list
+}

@@ -1,0 +1,103 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// tableRow is one row of a table. It is valid until the next row is read.
+type tableRow struct {
+	number  int    // of its line, or of the row in a format without lines
+	cells   []cell // parallel to the wanted columns
+	broken  string // why it has no cells
+	columns func() []string
+}
+
+// scanTable reads the wanted columns of a table. It knows the format by the
+// content: the name of a file does not enter the key, so it must not decide.
+func scanTable(r io.Reader, wanted []string, do func(tableRow) error) error {
+	raw := bufio.NewReaderSize(r, 1<<16)
+	if isParquet(raw) {
+		return scanParquet(raw, wanted, do)
+	}
+	text, _, err := asText(raw)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewReaderSize(text, 1<<16)
+	if isParquet(b) { // compressed as a whole
+		return scanParquet(b, wanted, do)
+	}
+	head, err := b.Peek(256)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := refuseBinary(head); err != nil {
+		return err
+	}
+	switch start := bytes.TrimLeft(head, " \t\r\n"); {
+	case len(start) == 0:
+		return errors.New("it is empty")
+	case start[0] == '{' || start[0] == '[':
+		return scanJSON(b, wanted, do)
+	}
+	return scanCSV(b, wanted, do)
+}
+
+func isParquet(r *bufio.Reader) bool {
+	head, _ := r.Peek(len(parquetMagic))
+	return string(head) == parquetMagic
+}
+
+const parquetMagic = "PAR1"
+
+// refuseBinary names formats that people try, so that no byte of them is read as
+// text.
+func refuseBinary(head []byte) error {
+	for magic, name := range map[string]string{
+		"SQLite format 3\x00": "a SQLite database", "PK\x03\x04": "a zip archive or an Excel file", "ARROW1": "an Arrow file",
+		"\x89HDF": "an HDF5 file", "BZh": "compressed with bzip2", "\xfd7zXZ": "compressed with xz", "\x93NUMPY": "a NumPy file",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return fmt.Errorf("it is %s; write the table as CSV, JSON or Parquet", name)
+		}
+	}
+	switch {
+	case looksLikeUTF16(head):
+		return errors.New("it is encoded in UTF-16 without a byte order mark; convert it to UTF-8")
+	case bytes.IndexByte(head, 0) >= 0:
+		return errors.New("it is binary; write the table as CSV, JSON or Parquet")
+	}
+	return nil
+}
+
+// columnNames brings the names of columns into the normal form in which the
+// language reads them, and refuses two of one name.
+func columnNames(names []string) ([]string, error) {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = norm.NFC.String(name)
+		if slices.Contains(out[:i], out[i]) {
+			return nil, fmt.Errorf("two of its columns are named %q", out[i])
+		}
+	}
+	return out, nil
+}
+
+// positions says for each wanted column where it is among columns, or -1.
+func positions(columns, wanted []string) []int {
+	out := make([]int, len(wanted))
+	for i, name := range wanted {
+		out[i] = -1
+		if name != "" {
+			out[i] = slices.Index(columns, name)
+		}
+	}
+	return out
+}
