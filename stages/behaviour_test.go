@@ -124,7 +124,7 @@ func TestBehavioursRepeat(t *testing.T) {
 			}
 			if testing.Verbose() {
 				s.Behaviours(func(scene, part, line string) {
-					if part == behaviour.Failed {
+					if part == behaviour.Failed || strings.HasPrefix(line, "refused") {
 						t.Logf("%s: %s", scene, line)
 					}
 				})

@@ -16,7 +16,7 @@ import (
 
 // Behaviours lists the host code of all stages that scenes witness.
 func Behaviours() []behaviour.Subject {
-	return slices.Concat(train.Behaviours())
+	return slices.Concat(data.Behaviours(), train.Behaviours(), analysis.Behaviours())
 }
 
 // All returns every kind of stage.

@@ -42,7 +42,7 @@ func (a *Dose) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (a *Dose) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, "dose")
+	return describeTrials(in, doseSubject(), a.parts(), "dose")
 }
 
 // Run implements pipeline.Stage.

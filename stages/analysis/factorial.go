@@ -75,12 +75,12 @@ func (f *Factorial) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := checkSources(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
-	return f.recipe(in), nil
+	return f.recipe(in)
 }
 
 // recipe is that of the trials, with what the lock holds where declarations are
 // frozen.
-func (f *Factorial) recipe(in pipeline.Inputs) pipeline.Recipe {
+func (f *Factorial) recipe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	inputs := trialInputs(in.Refs["trials"])
 	if f.Freeze && in.Frozen != nil {
 		contrasts := make(map[string]cache.Value, len(in.Frozen.Contrasts))
@@ -92,7 +92,8 @@ func (f *Factorial) recipe(in pipeline.Inputs) pipeline.Recipe {
 			"trials": cache.Int(int64(in.Frozen.Trials)), "contrasts": cache.Map(contrasts),
 		})})
 	}
-	return pipeline.Recipe{Inputs: inputs, Outputs: outputs("interaction", "contrasts")}
+	host, err := code(in, factorialSubject(), f.parts()...)
+	return pipeline.Recipe{Inputs: inputs, Code: host, Outputs: outputs("interaction", "contrasts")}, err
 }
 
 // Run implements pipeline.Stage.

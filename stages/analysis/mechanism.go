@@ -72,7 +72,12 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		}
 		items[i] = cache.Map(map[string]cache.Value{"factors": cache.Map(labels), "probes": cache.DigestValue(p.Digest)})
 	}
+	host, err := code(in, mechanismSubject())
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
 	return pipeline.Recipe{
+		Code:    host,
 		Inputs:  cache.Map(map[string]cache.Value{"trials": cache.List(items...)}),
 		Outputs: outputs("mechanism", "heat"),
 	}, nil

@@ -47,7 +47,12 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 			"label": cache.String(a.Label), "address": cache.String(a.Address.String()), "artifacts": cache.Map(artifacts),
 		}))
 	}
+	host, err := code(in, reportSubject())
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
 	return pipeline.Recipe{
+		Code:   host,
 		Inputs: cache.Map(map[string]cache.Value{"analyses": cache.List(parts...)}),
 		Outputs: []pipeline.Output{
 			{Name: reportHTML, MediaType: "text/html"}, {Name: reportMarkdown, MediaType: "text/markdown"},

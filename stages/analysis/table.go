@@ -30,7 +30,7 @@ func (t *Table) Validate() diag.List { return validateAt(t.At) }
 
 // Describe implements pipeline.Stage.
 func (t *Table) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in)
+	return describeTrials(in, tableSubject(), nil)
 }
 
 // Run implements pipeline.Stage.

@@ -39,7 +39,7 @@ func (a *Trajectory) Validate() diag.List { return validateConfidence(a.Confiden
 
 // Describe implements pipeline.Stage.
 func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, "trajectory", "curves")
+	return describeTrials(in, trajectorySubject(), nil, "trajectory", "curves")
 }
 
 // Run implements pipeline.Stage.

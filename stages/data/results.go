@@ -86,7 +86,12 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
+	host, err := code(in, resultsSubject())
+	if err != nil {
+		return pipeline.Recipe{}, err
+	}
 	return pipeline.Recipe{
+		Code:    host,
 		Inputs:  cache.Map(map[string]cache.Value{"source": digestsOf(files)}),
 		Outputs: []pipeline.Output{{Name: record.Trials, MediaType: record.TrialsType}},
 	}, nil

@@ -107,5 +107,6 @@ func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	} else if t.Tokenizer != "bytes" {
 		inputs["tokenizer"] = cache.String(t.Tokenizer)
 	}
-	return pipeline.Recipe{Inputs: cache.Map(inputs), Outputs: tokenOutputs()}, nil
+	host, err := code(in, t.subject())
+	return pipeline.Recipe{Inputs: cache.Map(inputs), Code: host, Outputs: tokenOutputs()}, err
 }

@@ -60,7 +60,8 @@ func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 				"%s has %d bytes, which is not a whole number of %s.", f.path, f.size, b.DType).Err()
 		}
 	}
-	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Outputs: tokenOutputs()}, nil
+	host, err := code(in, binarySubject())
+	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Code: host, Outputs: tokenOutputs()}, err
 }
 
 // Run implements pipeline.Stage.

@@ -10,6 +10,7 @@ import (
 	"ablate/pipeline"
 	"ablate/stages/internal/behaviour"
 	"ablate/stages/internal/ml"
+	"ablate/stages/internal/program"
 	"ablate/stages/model"
 	"ablate/stages/record"
 )
@@ -56,7 +57,7 @@ func (t *LM) behaviour(in pipeline.Inputs) (cache.Value, error) {
 
 // Behaviours lists the subjects of this package.
 func Behaviours() []behaviour.Subject {
-	var out []behaviour.Subject
+	out := []behaviour.Subject{program.MetricsSubject()}
 	for _, bytes := range []int{1, 2, 4} {
 		for _, noisy := range []bool{false, true} {
 			out = append(out, traits{bytes, noisy}.subject())

@@ -46,7 +46,8 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	for i := range outputs { // whatever it is called, nobody but the program can make it again
 		outputs[i].Retention = cache.Keep
 	}
-	return pipeline.Recipe{Inputs: what, Outputs: outputs}, nil
+	code, err := program.Code(in)
+	return pipeline.Recipe{Inputs: what, Code: code, Outputs: outputs}, err
 }
 
 // Survey implements pipeline.Resumable.

@@ -94,7 +94,7 @@ func Class(name string) string {
 	if xla {
 		parts = append(parts, xlaClass(name)...)
 	} else {
-		parts = append(parts, "kernels="+kernels.Class())
+		parts = append(parts, "kernels="+kernels.Class(), "arithmetic="+arithmetic())
 	}
 	parts = append(parts, runtime.Version())
 	if info, ok := debug.ReadBuildInfo(); ok {

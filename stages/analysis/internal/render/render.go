@@ -63,6 +63,9 @@ func Write(env *pipeline.Env, result any, d Document) error {
 			return err
 		}
 	}
+	if env.Undrawn {
+		return nil
+	}
 	for _, f := range d.Figures {
 		if err := f.write(env, stamp); err != nil {
 			return err

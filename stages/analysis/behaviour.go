@@ -1,0 +1,205 @@
+package analysis
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/pipeline"
+	"ablate/stages/internal/behaviour"
+)
+
+// Statistics build no graph. Their scenes are the answers of every analysis about
+// canonical tables of trials. Figures are left out: they stay under the version of
+// the kind, since their pixels cannot be rounded.
+
+// The parts of an analysis: what every stage of the kind runs, and one for each
+// option that chooses other code, so that a change of the bootstrap redoes only
+// what uses it.
+const (
+	corePart     = "core"
+	declaredPart = "declared"
+	onlyPart     = "only"
+	resultsPart  = "results" // of a table of finished runs
+	bootstrapOf  = "bootstrap-"
+	referredPart = "reference"
+	frozenPart   = "frozen"
+)
+
+// code is what the key of an analysis holds of its statistics.
+func code(in pipeline.Inputs, s behaviour.Subject, parts ...string) (cache.Value, error) {
+	if _, ok := asResults(in.Refs["trials"]); ok {
+		parts = append(parts, resultsPart)
+	}
+	host, err := behaviour.Fingerprint(in, s, append(parts, corePart)...)
+	if err != nil || len(host.Keys()) == 0 {
+		return cache.Value{}, err
+	}
+	return cache.Map(map[string]cache.Value{"behaviour": host}), nil
+}
+
+// parts lists the options that the stage uses.
+func (f *Factorial) parts() (out []string) {
+	if f.Bootstrap != nil {
+		out = append(out, bootstrapOf+f.Bootstrap.Resample)
+	}
+	if len(f.Contrasts) > 0 {
+		out = append(out, declaredPart)
+	}
+	if len(f.Only) > 0 {
+		out = append(out, onlyPart)
+	}
+	if f.Freeze {
+		out = append(out, frozenPart)
+	}
+	return out
+}
+
+func (a *Dose) parts() []string {
+	if a.Reference != nil {
+		return []string{referredPart}
+	}
+	return nil
+}
+
+// scene answers about one table, in one part.
+func scene(part, name string, table canonicalTable, stage pipeline.Stage) behaviour.Scene {
+	return behaviour.Scene{Name: name, Play: func(w *behaviour.Witness) error {
+		lab := behaviour.NewLab(nil)
+		in := table.inputs(lab)
+		done, err := lab.Run(in, stage.Run)
+		if err != nil {
+			w.Note(part, "refused: %v", rounded(err.Error())) // that, too, is an answer
+		}
+		for _, output := range slices.Sorted(maps.Keys(done.Outputs)) {
+			w.Note(part, "%s\n%s", output, rounded(string(done.Outputs[output])))
+		}
+		return nil
+	}}
+}
+
+// subject is an analysis with scenes about every table.
+func subject(kind string, stage pipeline.Stage, more ...behaviour.Scene) behaviour.Subject {
+	s := behaviour.Subject{Name: "analysis." + kind, Parts: []string{corePart, resultsPart}, Scenes: more}
+	for _, name := range slices.Sorted(maps.Keys(canonicalTables)) {
+		s.Scenes = append(s.Scenes, scene(corePart, name, canonicalTables[name], stage))
+	}
+	if kind != "mechanism" && kind != "trajectory" { // which need more than a table of results has
+		s.Scenes = append(s.Scenes, scene(resultsPart, "results", canonicalTable{results: true}, stage))
+	}
+	return s
+}
+
+func number(text string) addr.Level { return addr.Level{Kind: "number", Text: text} }
+func word(text string) addr.Level   { return addr.Level{Kind: "string", Text: text} }
+
+// Behaviours lists the subjects of this package.
+func Behaviours() []behaviour.Subject {
+	return []behaviour.Subject{
+		factorialSubject(), recoverySubject(), doseSubject(), trajectorySubject(), mechanismSubject(), tableSubject(), reportSubject(),
+	}
+}
+
+func factorialSubject() behaviour.Subject {
+	plain := *factorialStage()
+	best, frozen, replicates, cells, declared, only := plain, plain, plain, plain, plain, plain
+	best.At = word("best")
+	replicates.Bootstrap = &Bootstrap{Resamples: 200, Resample: "replicates"}
+	cells.Bootstrap = &Bootstrap{Resamples: 200, Resample: "within_cells"}
+	declared.Contrasts = []Declared{
+		{Name: "a", Of: map[string]addr.Level{"norm": number("2")}, Against: map[string]addr.Level{"norm": number("0.5")}},
+		{Name: "b", Of: map[string]addr.Level{"norm": number("0.125"), "optimizer": word("adamw")}, Against: map[string]addr.Level{"optimizer": word("adamw")},
+			Minus: &Difference{Of: map[string]addr.Level{"norm": number("2")}, Against: map[string]addr.Level{"optimizer": word("muon")}}},
+	}
+	only.Only = []Only{{Factor: "norm", Levels: []string{"0.5", "2"}}}
+	frozen.Contrasts, frozen.Freeze = declared.Contrasts, true
+	s := subject("factorial", &plain,
+		scene(corePart, "best", canonicalTables["paired"], &best),
+		scene(bootstrapOf+"replicates", "bootstrap-replicates", canonicalTables["paired"], &replicates),
+		scene(bootstrapOf+"within_cells", "bootstrap-within-cells", canonicalTables["uneven"], &cells),
+		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),
+		scene(declaredPart, "declared-uneven", canonicalTables["uneven"], &declared),
+		scene(onlyPart, "only", canonicalTables["paired"], &only),
+		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
+	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart)
+	return s
+}
+
+func recoverySubject() behaviour.Subject {
+	return subject("recovery", &Recovery{Response: "val_loss", At: finalStep, Factor: "norm", Lost: number("2"), Baseline: number("0.125"),
+		Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9})
+}
+
+func doseSubject() behaviour.Subject {
+	at := func(step addr.Level, reference *float64) *Dose {
+		return &Dose{Response: "val_loss", At: step, Factor: "norm", Where: map[string]addr.Level{"optimizer": word("adamw")},
+			Reference: reference, Replicate: "seed", Confidence: 0.9}
+	}
+	reference := 2.5
+	s := subject("dose", at(number("8"), nil), scene(referredPart, "reference", canonicalTables["paired"], at(finalStep, &reference)))
+	s.Parts = append(s.Parts, referredPart)
+	return s
+}
+
+func trajectorySubject() behaviour.Subject {
+	return subject("trajectory", &Trajectory{Response: "val_loss", Factor: "norm", Baseline: number("0.5"),
+		Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9})
+}
+
+func mechanismSubject() behaviour.Subject {
+	return subject("mechanism", &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"},
+		scene(corePart, "weights", canonicalTables["paired"], &Mechanism{Quantity: "spectral", Site: "ffn.down", Replicate: "seed"}))
+}
+
+func tableSubject() behaviour.Subject {
+	return subject("table", &Table{Response: "val_loss", At: finalStep})
+}
+
+func reportSubject() behaviour.Subject {
+	return behaviour.Subject{Name: "analysis.report", Parts: []string{corePart}, Scenes: []behaviour.Scene{{Name: "page", Play: func(w *behaviour.Witness) error {
+		lab := behaviour.NewLab(nil)
+		in := canonicalTables["paired"].inputs(lab)
+		done, err := lab.Run(in, factorialStage().Run)
+		if err != nil {
+			return err
+		}
+		var analysed pipeline.Input
+		analysed.Address = addr.Instance{Stage: addr.Stage{Block: "analysis", Type: "factorial", Name: "effects"}}
+		analysed.Label = "Effects & <others>"
+		for _, name := range slices.Sorted(maps.Keys(done.Outputs)) {
+			analysed.Artifacts = append(analysed.Artifacts, lab.Artifact(name, []byte(rounded(string(done.Outputs[name])))))
+		}
+		page, err := lab.Run(pipeline.Inputs{Refs: map[string][]pipeline.Input{"analyses": {analysed}}}, (&Report{Title: "A & B", Text: "Why."}).Run)
+		for _, name := range slices.Sorted(maps.Keys(page.Outputs)) {
+			w.Note(corePart, "%s\n%s", name, rounded(string(page.Outputs[name])))
+		}
+		return err
+	}}}}
+}
+
+func factorialStage() *Factorial {
+	return &Factorial{Response: "val_loss", At: finalStep, Replicate: "seed", Confidence: 0.9,
+		Baseline: map[string]addr.Level{"norm": number("0.5"), "optimizer": word("muon")}}
+}
+
+// fraction finds numbers that may differ in their last bits between processors.
+var fraction = regexp.MustCompile(`\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+`)
+
+// digits is how many of a number's digits count: processors agree on nine, and
+// disagree on fifteen.
+const digits = 9
+
+// rounded cuts every fraction in a text to the digits that count.
+func rounded(text string) string {
+	return fraction.ReplaceAllStringFunc(text, func(s string) string {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return s
+		}
+		return strings.TrimSuffix(strconv.FormatFloat(v, 'g', digits, 64), ".")
+	})
+}
