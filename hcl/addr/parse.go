@@ -116,7 +116,7 @@ func ParsePattern(s string) (Pattern, error) {
 func (p Pattern) Match(in Instance) bool {
 	words := []string{in.Stage.Block, in.Stage.Type, in.Stage.Name}
 	for i, w := range p.stage {
-		if !glob(w, words[i]) {
+		if !Glob(w, words[i]) {
 			return false
 		}
 	}
@@ -130,7 +130,7 @@ func (p Pattern) Match(in Instance) bool {
 	matched := 0
 	for i, name := range names {
 		want, asked := p.levels[name]
-		if asked && !glob(want, levels[i]) {
+		if asked && !Glob(want, levels[i]) {
 			return false
 		}
 		if asked {
@@ -140,10 +140,10 @@ func (p Pattern) Match(in Instance) bool {
 	return matched == len(p.levels)
 }
 
-// glob reports whether s matches a pattern in which * matches any text. It takes
+// Glob reports whether s matches a pattern in which * matches any text. It takes
 // the first match of each part between stars, which suffices: a later match leaves
 // less text for the parts that follow.
-func glob(pattern, s string) bool {
+func Glob(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
 		return pattern == s
