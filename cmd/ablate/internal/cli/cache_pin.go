@@ -19,9 +19,10 @@ import (
 func cachePinCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "pin INSTANCE", Short: "Protect an instance's result from gc",
-		Long:    "pin protects a cached result, and everything that it depends on, from gc." + exitCodes(""),
-		Example: "  ablate cache pin analysis.factorial.coupling",
-		Args:    argsBetween(1, 1),
+		Long:              "pin protects a cached result, and everything that it depends on, from gc." + exitCodes(""),
+		Example:           "  ablate cache pin analysis.factorial.coupling",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return cachePinRequest{Instance: args[0]}.do(c.Context(), s)
 		},
@@ -47,9 +48,10 @@ func (r cachePinRequest) do(ctx context.Context, s *session) error {
 func cacheUnpinCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "unpin INSTANCE", Short: "Remove a pin",
-		Long:    "unpin lets gc collect a result, and what it depends on, again." + exitCodes(""),
-		Example: "  ablate cache unpin analysis.factorial.coupling",
-		Args:    argsBetween(1, 1),
+		Long:              "unpin lets gc collect a result, and what it depends on, again." + exitCodes(""),
+		Example:           "  ablate cache unpin analysis.factorial.coupling",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return cacheUnpinRequest{Instance: args[0]}.do(c.Context(), s)
 		},
@@ -76,7 +78,7 @@ func eachNeeded(ctx context.Context, s *session, typed string, f func(*workspace
 	if err != nil {
 		return err
 	}
-	t, err := findTask(plan, typed)
+	t, err := w.find(plan, anyInstance, typed)
 	if err != nil {
 		return err
 	}
@@ -96,8 +98,9 @@ func cacheDisownCommand(s *session) *cobra.Command {
 			"keeps a tombstone with the reason. The next run computes the result again; the same bytes are\n" +
 			"not accepted from a remote again. disown lists the instances that depend on the result: where\n" +
 			"the new result differs, they run again, too." + exitCodes(""),
-		Example: "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
-		Args:    argsBetween(1, 1),
+		Example:           "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Instance = args[0]
 			return r.do(c.Context(), s)
@@ -118,7 +121,7 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := findTask(plan, r.Instance)
+	t, err := w.find(plan, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}

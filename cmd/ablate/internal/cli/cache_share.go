@@ -50,7 +50,7 @@ func cachePushCommand(s *session) *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
 	c.Flags().BoolVar(&r.Results, "results", false, "leave out checkpoints and prepared data")
-	targetFlag(c, &r.Targets)
+	targetFlag(c, s, &r.Targets)
 	return c
 }
 
@@ -92,7 +92,7 @@ func cachePullCommand(s *session) *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	targetFlag(c, &r.Targets)
+	targetFlag(c, s, &r.Targets)
 	return c
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
@@ -27,8 +26,9 @@ func diffCommand(s *session) *cobra.Command {
 			"as for --target (norm=derf.*,optimizer=muon.*), by the mean of each metric, or two files that\n" +
 			"ablate plan --out or ablate plan --json wrote by the instances that were added, were removed or\n" +
 			"have another key or action." + exitCodes(""),
-		Example: "  ablate diff 'norm=rmsnorm.*,optimizer=muon.*' 'norm=derf.*,optimizer=muon.*'",
-		Args:    argsBetween(2, 2),
+		Example:           "  ablate diff 'norm=rmsnorm.*,optimizer=muon.*' 'norm=derf.*,optimizer=muon.*'",
+		Args:              argsBetween(2, 2),
+		ValidArgsFunction: complete(s, anyInstance, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return diffRequest{A: args[0], B: args[1]}.do(c.Context(), s)
 		},
@@ -46,12 +46,17 @@ func (r diffRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	a, errA := findTask(plan, r.A)
-	b, errB := findTask(plan, r.B)
+	a, errA := w.find(plan, anyInstance, r.A)
+	b, errB := w.find(plan, anyInstance, r.B)
 	var e view.Difference
-	if errA == nil && errB == nil {
+	switch {
+	case errA == nil && errB == nil:
 		e, err = w.diffTasks(ctx, plan, a, b)
-	} else {
+	case errA != nil && !ambiguous(errA):
+		return errA
+	case errB != nil && !ambiguous(errB):
+		return errB
+	default:
 		e, err = r.selections(ctx, w, plan)
 	}
 	if err != nil {
@@ -201,20 +206,16 @@ func (r diffRequest) selections(ctx context.Context, w *workspace, plan *planner
 	return e, nil
 }
 
-// sample collects the numbers of the trials that a pattern selects, and counts the
-// trials that have a result.
+// sample collects the numbers of the trials that a text names, and counts those that
+// have a result.
 func (w *workspace) sample(ctx context.Context, plan *planner.Plan, typed string) (answer.Sample, int, error) {
-	p, err := addr.ParsePattern(typed)
+	tasks, err := w.selectTasks(plan, trials, typed)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", typed, err)
+		return nil, 0, err
 	}
 	out := make(answer.Sample)
-	matched, finished := 0, 0
-	for _, t := range plan.Tasks {
-		if t.Role != pipeline.Trial || !p.Match(t.Address) {
-			continue
-		}
-		matched++
+	finished := 0
+	for _, t := range tasks {
 		numbers, err := w.taskNumbers(ctx, plan, t)
 		if err != nil {
 			return nil, 0, err
@@ -224,10 +225,7 @@ func (w *workspace) sample(ctx context.Context, plan *planner.Plan, typed string
 		}
 		out.Add(numbers)
 	}
-	switch {
-	case matched == 0:
-		return nil, 0, fmt.Errorf("%s selects neither an instance nor trials; ablate show lists the study's instances", typed)
-	case finished == 0:
+	if finished == 0 {
 		return nil, 0, fmt.Errorf("no trial of %s has a result yet: run the study first", typed)
 	}
 	return out, finished, nil

@@ -14,8 +14,9 @@ func explainCommand(s *session) *cobra.Command {
 		Short: "Say why an instance is cached or has to run",
 		Long: "explain compares the ingredients of an instance's key with those of the nearest cached entry\n" +
 			"and names every field, input and fingerprint that differs." + exitCodes(""),
-		Example: "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
-		Args:    argsBetween(1, 1),
+		Example:           "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return explainRequest{Instance: args[0]}.do(c.Context(), s)
 		},

@@ -41,8 +41,9 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 		Long: "checkpoint writes a trial's final weights. --format safetensors writes the file that the store\n" +
 			"holds; --format hf writes a folder with config.json and the parameter names of transformers'\n" +
 			"Llama. Existing files are not overwritten." + exitCodes(""),
-		Example: "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
-		Args:    argsBetween(1, 1),
+		Example:           "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, trials, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Instance = args[0]
 			return r.do(c.Context(), s)
@@ -61,7 +62,7 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := findTask(plan, r.Instance)
+	t, err := w.find(plan, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}
@@ -83,8 +84,9 @@ func exportContrastsCommand(s *session) *cobra.Command {
 			"interaction, gap, recovery or declared), name, estimate, low, high, f, df, p, and p_holm, n,\n" +
 			"method and others where they apply. With --json the lines are events like those of other\n" +
 			"commands. docs/analysis.md says how names are formed." + exitCodes(""),
-		Example: "  ablate export contrasts coupling",
-		Args:    argsBetween(1, 1),
+		Example:           "  ablate export contrasts coupling",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, analyses, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return exportContrastsRequest{Analysis: args[0]}.do(c.Context(), s)
 		},
@@ -99,7 +101,7 @@ func (r exportContrastsRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := findAnalysis(plan, r.Analysis)
+	t, err := w.find(plan, analyses, r.Analysis)
 	if err != nil {
 		return err
 	}
@@ -116,11 +118,12 @@ func (r exportContrastsRequest) do(ctx context.Context, s *session) error {
 func exportFiguresCommand(s *session) *cobra.Command {
 	var r exportFiguresRequest
 	c := &cobra.Command{
-		Use:     "figures ANALYSIS",
-		Short:   "Write an analysis's figures as SVG and PNG, and their data as CSV",
-		Long:    "figures writes the figures of an analysis. Existing files are replaced." + exitCodes(""),
-		Example: "  ablate export figures coupling --to figures",
-		Args:    argsBetween(1, 1),
+		Use:               "figures ANALYSIS",
+		Short:             "Write an analysis's figures as SVG and PNG, and their data as CSV",
+		Long:              "figures writes the figures of an analysis. Existing files are replaced." + exitCodes(""),
+		Example:           "  ablate export figures coupling --to figures",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, analyses, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Analysis = args[0]
 			return r.do(c.Context(), s)
@@ -138,7 +141,7 @@ func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := findAnalysis(plan, r.Analysis)
+	t, err := w.find(plan, analyses, r.Analysis)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
-	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -26,28 +25,29 @@ type tableBuilder func(context.Context, *workspace, []*planner.Task) (*tables.Ta
 func exportTableCommand(s *session, name, short, long string, build tableBuilder) *cobra.Command {
 	r := exportTableRequest{Build: build}
 	c := &cobra.Command{
-		Use: name + " [STAGE]", Short: short,
-		Long: long + " STAGE is a train\nstage, by address or name; without it the table has the trials of all. An existing file is\n" +
-			"replaced; in an existing SQLite database only the table is replaced." + exitCodes("3 when some trials have no result yet"),
-		Example: "  ablate export " + name + " --to " + name + ".parquet",
-		Args:    argsBetween(0, 1),
+		Use: name + " [TRIALS]", Short: short,
+		Long: long + "\nTRIALS selects trials by address, name, label or levels; without it the table has all. An\n" +
+			"existing file is replaced; in an existing SQLite database only the table is replaced." + exitCodes("3 when some trials have no result yet"),
+		Example:           "  ablate export " + name + " --to " + name + ".parquet",
+		Args:              argsBetween(0, 1),
+		ValidArgsFunction: complete(s, trials, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				r.Stage = args[0]
+				r.Trials = args[0]
 			}
 			return r.do(c.Context(), s)
 		},
 	}
 	c.Flags().StringVar(&r.Format, "format", "", strings.Join(tables.Formats, ", ")+" (default: by the file's extension, or csv)")
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
-	targetFlag(c, &r.Targets)
+	targetFlag(c, s, &r.Targets)
 	return c
 }
 
 // exportTableRequest asks for a table of trials.
 type exportTableRequest struct {
 	Build   tableBuilder
-	Stage   string // "" means all
+	Trials  string // "" means all
 	Format  string // "" means that of the file's extension
 	To      string // "" means standard output
 	Targets []string
@@ -67,11 +67,11 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	trials, lacking, err := cachedTrials(plan, r.Stage)
+	rows, lacking, err := w.cachedTrials(plan, r.Trials)
 	if err != nil {
 		return err
 	}
-	t, err := r.Build(ctx, w, trials)
+	t, err := r.Build(ctx, w, rows)
 	if err != nil {
 		return err
 	}
@@ -80,31 +80,37 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	}
 	s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
 	if lacking > 0 {
-		s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+len(trials), "trial"))
+		s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+len(rows), "trial"))
 		return exitError{ExitPartial}
 	}
 	return nil
 }
 
-// cachedTrials lists the trials of a stage that have a result, and counts those that
-// have none.
-func cachedTrials(plan *planner.Plan, stage string) (trials []*planner.Task, lacking int, err error) {
-	for _, t := range plan.Tasks {
-		switch {
-		case t.Role != pipeline.Trial || stage != "" && t.Address.Stage.Name != stage && t.Address.Stage.String() != stage:
-		case t.Status == planner.Hit:
-			trials = append(trials, t)
-		default:
+// cachedTrials lists the trials that a text names, or all, with a result, and counts
+// those without one.
+func (w *workspace) cachedTrials(plan *planner.Plan, typed string) (cached []*planner.Task, lacking int, err error) {
+	all := typed == ""
+	if all {
+		typed = "*"
+	}
+	tasks, err := w.selectTasks(plan, trials, typed)
+	switch {
+	case err != nil && all:
+		return nil, 0, errors.New("the study has no trials")
+	case err != nil:
+		return nil, 0, err
+	}
+	for _, t := range tasks {
+		if t.Status == planner.Hit {
+			cached = append(cached, t)
+		} else {
 			lacking++
 		}
 	}
-	if len(trials)+lacking == 0 {
-		return nil, 0, errors.New("the study has no such trials; ablate show lists its instances")
-	}
-	if len(trials) == 0 {
+	if len(cached) == 0 {
 		return nil, 0, errNoResults
 	}
-	return trials, lacking, nil
+	return cached, lacking, nil
 }
 
 // write writes a table to its file or to standard output.

@@ -1,72 +1,120 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
-	"ablate/cmd/ablate/internal/view"
+	"github.com/spf13/cobra"
+
+	"ablate/cmd/ablate/internal/selector"
+	"ablate/hcl"
 	"ablate/hcl/addr"
-	"ablate/hcl/study"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 )
 
+// instanceSort is one sort of instances that commands take as arguments.
+type instanceSort struct {
+	noun string
+	is   func(*graph.Node) bool
+}
+
+var (
+	anyInstance = instanceSort{"instance", func(*graph.Node) bool { return true }}
+	analyses    = instanceSort{"analysis", func(n *graph.Node) bool { return n.Kind.Role == pipeline.Analysis }}
+	reports     = instanceSort{"report", func(n *graph.Node) bool { return n.Kind.Role == pipeline.Analysis && n.Kind.Type == "report" }}
+	trials      = instanceSort{"trial", func(n *graph.Node) bool { return n.Kind.Role == pipeline.Trial }}
+)
+
+// index lists the instances of one sort in a study.
+func index(linked *graph.Graph, of instanceSort) *selector.Index {
+	var all []selector.Candidate
+	for _, n := range linked.Nodes {
+		if of.is(n) {
+			all = append(all, selector.Candidate{Address: n.Instance.Address, Label: n.Instance.Label, Factors: n.Instance.Factors})
+		}
+	}
+	return selector.New(of.noun, all)
+}
+
 // selection turns --target into the planner's selection. A target that selects
 // nothing is a mistake.
-func selection(targets []string, all []*study.Instance) (func(*planner.Planner, addr.Instance) bool, error) {
+func selection(targets []string, linked *graph.Graph) (func(*planner.Planner, addr.Instance) bool, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	var patterns []addr.Pattern
+	all := index(linked, anyInstance)
+	chosen := make(map[addr.Instance]bool)
 	for _, t := range targets {
-		p, err := addr.ParsePattern(t)
+		found, err := all.Select(t)
 		if err != nil {
 			return nil, fmt.Errorf("--target: %w", err)
 		}
-		if !slices.ContainsFunc(all, func(i *study.Instance) bool { return p.Match(i.Address) }) {
-			return nil, fmt.Errorf("--target: no instance of the study is %s; ablate show lists them", t)
+		for _, a := range found {
+			chosen[a] = true
 		}
-		patterns = append(patterns, p)
 	}
-	return func(_ *planner.Planner, a addr.Instance) bool {
-		return slices.ContainsFunc(patterns, func(p addr.Pattern) bool { return p.Match(a) })
-	}, nil
+	return func(_ *planner.Planner, a addr.Instance) bool { return chosen[a] }, nil
 }
 
-// findTask finds one instance of a plan by its address.
-func findTask(plan *planner.Plan, typed string) (*planner.Task, error) {
-	a, err := addr.Parse(typed)
+// find finds the only instance of a sort that a text names.
+func (w *workspace) find(plan *planner.Plan, of instanceSort, typed string) (*planner.Task, error) {
+	a, err := index(w.graph, of).One(typed)
 	if err != nil {
 		return nil, err
 	}
 	if t := plan.Task(a); t != nil {
 		return t, nil
 	}
-	var several []*planner.Task
-	for _, t := range plan.Tasks {
-		if t.Address.Stage == a.Stage {
-			several = append(several, t)
-		}
-	}
-	if a.Key == "" && len(several) > 0 {
-		return nil, fmt.Errorf("%s has %d instances: name one of them, for example\n\n    %s", a, len(several), view.ShellQuote(several[0].Address.String()))
-	}
-	return nil, fmt.Errorf("the study has no %s; ablate show lists its instances", a)
+	return nil, fmt.Errorf("%s is not among the targets", a)
 }
 
-// findAnalysis finds an analysis by its address or name.
-func findAnalysis(plan *planner.Plan, typed string) (*planner.Task, error) {
-	var found []*planner.Task
+// selectTasks finds the tasks of a sort that a text names, in the order of the plan.
+func (w *workspace) selectTasks(plan *planner.Plan, of instanceSort, typed string) ([]*planner.Task, error) {
+	found, err := index(w.graph, of).Select(typed)
+	if err != nil {
+		return nil, err
+	}
+	chosen := make(map[addr.Instance]bool, len(found))
+	for _, a := range found {
+		chosen[a] = true
+	}
+	var out []*planner.Task
 	for _, t := range plan.Tasks {
-		if t.Role == pipeline.Analysis && (t.Address.Stage.Name == typed || t.Address.String() == typed) {
-			found = append(found, t)
+		if chosen[t.Address] {
+			out = append(out, t)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return nil, fmt.Errorf("the study has no analysis %q; ablate show lists its instances", typed)
-	case 1:
-		return found[0], nil
+	return out, nil
+}
+
+// ambiguous reports whether an error says that a text names several instances.
+func ambiguous(err error) bool {
+	var several *selector.AmbiguousError
+	return errors.As(err, &several)
+}
+
+// complete completes arguments that name instances of a sort, up to a number of
+// arguments.
+func complete(s *session, of instanceSort, most int) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		loaded, diags := hcl.Load(hcl.Options{Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars})
+		linked, more := graph.Build(loaded, s.app.Kinds)
+		if diags.HasErrors() || more.HasErrors() {
+			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		found := index(linked, of).Complete(typed)
+		for _, text := range found {
+			if strings.HasSuffix(text, "=") {
+				directive |= cobra.ShellCompDirectiveNoSpace
+			}
+		}
+		return found, directive
 	}
-	return nil, fmt.Errorf("the study has several analyses %q: name one by its address, for example\n\n    %s", typed, view.ShellQuote(found[0].Address.String()))
 }

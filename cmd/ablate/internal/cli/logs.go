@@ -28,8 +28,9 @@ func logsCommand(s *session) *cobra.Command {
 		Short: "Print what an instance's process logged",
 		Long: "logs prints the log of the last time that the instance, as the study now describes it, was\n" +
 			"computed with this store." + exitCodes(""),
-		Example: "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
-		Args:    argsBetween(1, 1),
+		Example:           "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Instance = args[0]
 			return r.do(c.Context(), s)

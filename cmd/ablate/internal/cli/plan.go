@@ -29,7 +29,7 @@ func planCommand(s *session) *cobra.Command {
 	c.Flags().BoolVar(&r.Detailed, "detailed-exitcode", false, "exit with 2 when there is work to do")
 	c.Flags().BoolVar(&r.Refresh, "refresh", false, "run the data stages first")
 	c.Flags().StringVar(&r.Out, "out", "", "save the plan in a `file`")
-	targetFlag(c, &r.Targets)
+	targetFlag(c, s, &r.Targets)
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer/report"
 	"ablate/stages/record"
@@ -25,8 +24,9 @@ func reportCommand(s *session) *cobra.Command {
 			"report.md. NAME is the analysis, where a study has several. Existing files are replaced.\n\n" +
 			"--check writes nothing. It compares the numbers that a paper names with those of the study; see\n" +
 			"ablate export numbers." + exitCodes("3 with --partial when trials are missing"),
-		Example: "  ablate report --to out\n  ablate report --check paper.tex",
-		Args:    argsBetween(0, 1),
+		Example:           "  ablate report --to out\n  ablate report --check paper.tex",
+		Args:              argsBetween(0, 1),
+		ValidArgsFunction: complete(s, reports, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(checks) > 0 {
 				return checkRequest{Files: checks}.do(c.Context(), s)
@@ -55,7 +55,7 @@ func (r reportRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.find(plan)
+	t, err := r.find(w, plan)
 	if err != nil {
 		return err
 	}
@@ -89,28 +89,15 @@ func (r reportRequest) do(ctx context.Context, s *session) error {
 }
 
 // find finds the report of that name, or the only one.
-func (r reportRequest) find(plan *planner.Plan) (*planner.Task, error) {
-	var found, other *planner.Task
-	for _, t := range plan.Tasks {
-		if t.Address.Stage.Type != "report" || t.Role != pipeline.Analysis {
-			continue
+func (r reportRequest) find(w *workspace, plan *planner.Plan) (*planner.Task, error) {
+	name := r.Name
+	if name == "" {
+		name = "analysis.report.*"
+		if _, err := index(w.graph, reports).Select(name); err != nil {
+			return nil, errors.New("the study has no report: add analysis \"report\" \"NAME\" { analyses = [...] }")
 		}
-		if r.Name != "" && t.Address.Stage.Name != r.Name {
-			other = t
-			continue
-		}
-		if found != nil {
-			return nil, fmt.Errorf("the study has several reports, among them %s and %s: name one", found.Address.Stage.Name, t.Address.Stage.Name)
-		}
-		found = t
 	}
-	switch {
-	case found == nil && other != nil:
-		return nil, fmt.Errorf("the study has no report %q, but it has %s", r.Name, other.Address.Stage.Name)
-	case found == nil:
-		return nil, errors.New("the study has no report: add analysis \"report\" \"NAME\" { analyses = [...] }")
-	}
-	return found, nil
+	return w.find(plan, reports, name)
 }
 
 // origins lists the cached results that a report depends on.

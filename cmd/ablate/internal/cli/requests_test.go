@@ -106,6 +106,7 @@ func TestShow(t *testing.T) {
 		want{request: showRequest{Format: "text"}, stdout: []string{"hit      data.results.runs\n"}},
 		want{request: showRequest{What: "norm.derf.paper", Format: "text"}, stdout: []string{"norm.derf.paper  (derf.paper)", "Spec\n", "alpha", "definition"}},
 		want{request: showRequest{What: "analysis.factorial.effects", Format: "text"}, stdout: []string{"Cell means"}},
+		want{request: showRequest{What: "effects", Format: "text"}, stdout: []string{"Cell means"}},
 		want{request: showRequest{What: "analysis.factorial.effects", Format: "json"}, stdout: []string{`"contrasts"`}},
 		want{request: showRequest{What: "analysis.factorial.effects", Format: "xls"}, err: `--format: must be text, markdown, csv or json, not "xls"`},
 		want{request: showRequest{What: "effects/cell/a-x/mean", Format: "text"}, stdout: []string{"effects/cell/a-x/mean = 1.05", "It depends on", "data.results.runs"}},
@@ -122,7 +123,7 @@ func TestExplain(t *testing.T) {
 	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.3\n}\n")
 	l.check(t,
 		want{request: explainRequest{Instance: "norm.derf.new"}, stdout: []string{"norm.derf.new\n  run: ", "Compared with the nearest other entry", "alpha"}},
-		want{request: explainRequest{Instance: "norm"}, err: "norm"})
+		want{request: explainRequest{Instance: "norm"}, err: `"norm" names 2 instances: choose one`})
 }
 
 func TestDiff(t *testing.T) {
@@ -131,7 +132,7 @@ func TestDiff(t *testing.T) {
 	l.check(t,
 		want{request: diffRequest{A: "norm.derf.paper", B: "norm.derf.new"}, stdout: []string{"A  norm.derf.paper\nB  norm.derf.new\n", "alpha"}},
 		want{request: diffRequest{A: "norm.derf.paper", B: "norm.derf.paper"}, stdout: []string{"equal: both have the key "}},
-		want{request: diffRequest{A: "seed=1", B: "seed=2"}, err: "seed=1"})
+		want{request: diffRequest{A: "seed=1", B: "seed=2"}, err: `no factor is named "seed"`})
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	l.check(t, want{request: planRequest{Out: a}})
 	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.4\n}\n")
@@ -161,7 +162,7 @@ func TestExport(t *testing.T) {
 		want{request: exportContrastsRequest{Analysis: "nothing"}, err: "nothing"},
 		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
 		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", Format: "safetensors", To: out}, err: "norm.derf.paper"},
-		want{request: exportTableRequest{Build: trialsTable}, err: "no such trials"},
+		want{request: exportTableRequest{Build: trialsTable}, err: "the study has no trial"},
 		want{request: exportTableRequest{Build: trialsTable, Format: "sqlite"}, err: "--to"},
 		want{request: exportNumbersRequest{Format: "markdown"}, stdout: []string{"| `effects/cell/a-x/mean` | [1.0500]"}},
 		want{request: exportNumbersRequest{Format: "latex", To: filepath.Join(out, "n.tex")}, stderr: []string{" numbers."}},

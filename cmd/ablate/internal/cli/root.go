@@ -37,13 +37,29 @@ func rootCommand(s *session) *cobra.Command {
 		initCommand(s), validateCommand(s), fmtCommand(s), planCommand(s), runCommand(s),
 		showCommand(s), explainCommand(s), diffCommand(s), graphCommand(s), statusCommand(s), logsCommand(s),
 		exportCommand(s), reportCommand(s), cacheCommand(s), metadataCommand(s), versionCommand(s), execCommand(s),
+		instancesTopic(),
 	)
 	return root
 }
 
 // targetFlag adds --target to a command that plans.
-func targetFlag(c *cobra.Command, targets *[]string) {
-	c.Flags().StringArrayVar(targets, "target", nil, "only these instances and what they depend on: an `address`, train.*, or norm=derf.*,seed=42; may be repeated")
+func targetFlag(c *cobra.Command, s *session, targets *[]string) {
+	c.Flags().StringArrayVar(targets, "target", nil, "only these `instances` and what they depend on: an address, a name, a label, train.*, or norm=derf.*,seed=42; may be repeated")
+	completeFlag(c, "target", complete(s, anyInstance, 1))
+}
+
+// completeFlag completes the values of a flag in the shell.
+func completeFlag(c *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return f(c, nil, typed)
+	}); err != nil {
+		panic("cli: " + err.Error()) // the flag does not exist
+	}
+}
+
+// choices completes one of a few words.
+func choices(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // partialFlag adds --partial to a command that shows answers.

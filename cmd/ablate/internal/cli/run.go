@@ -51,7 +51,9 @@ func runCommand(s *session) *cobra.Command {
 	f.BoolVar(&r.Partial, "partial", false, "imply --keep-going, and let analyses answer from the trials that have a result")
 	f.StringVar(&r.Progress, "progress", "auto", "auto, plain or none")
 	f.StringVar(&r.Repeat, "repeat", "", "compute a cached `instance` again and report what differs")
-	targetFlag(c, &r.Targets)
+	targetFlag(c, s, &r.Targets)
+	completeFlag(c, "repeat", complete(s, anyInstance, 1))
+	completeFlag(c, "progress", choices("auto", "plain", "none"))
 	return c
 }
 

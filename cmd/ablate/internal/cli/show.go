@@ -27,8 +27,9 @@ func showCommand(s *session) *cobra.Command {
 		Long: "show lists the study's instances with their state. Given an instance, it shows the table of an\n" +
 			"analysis, or the spec, key, artifacts and last metrics of any other. Given a number, as ablate\n" +
 			"export numbers names it, it shows the value and what it depends on." + exitCodes("3 with --partial when trials are missing"),
-		Example: "  ablate show analysis.factorial.coupling --format markdown",
-		Args:    argsBetween(0, 1),
+		Example:           "  ablate show analysis.factorial.coupling --format markdown",
+		Args:              argsBetween(0, 1),
+		ValidArgsFunction: complete(s, anyInstance, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				r.What = args[0]
@@ -37,6 +38,7 @@ func showCommand(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&r.Format, "format", "text", "of an analysis: text, markdown, csv or json")
+	completeFlag(c, "format", choices("text", "markdown", "csv", "json"))
 	partialFlag(c, &r.Partial)
 	return c
 }
@@ -62,7 +64,8 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		}
 		return nil
 	}
-	if isNumberName(r.What) {
+	t, err := w.find(plan, anyInstance, r.What)
+	if err != nil && isNumberName(r.What) {
 		e, err := w.number(ctx, plan, r.What)
 		if err != nil {
 			return err
@@ -70,7 +73,6 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		s.show(e)
 		return nil
 	}
-	t, err := findTask(plan, r.What)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,8 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	return partialOutcome(t)
 }
 
-// isNumberName tells the name of a number, which has slashes, from an address.
+// isNumberName reports whether a text looks like the name of a number, which has
+// slashes.
 func isNumberName(s string) bool { return strings.Contains(s, "/") && !strings.Contains(s, "[") }
 
 func (r showRequest) event(ctx context.Context, w *workspace, t *planner.Task) (view.Event, error) {

@@ -48,7 +48,7 @@ func (s *session) open(ctx context.Context, targets []string) (*workspace, error
 	if linked.Study.Dir, err = filepath.Abs(s.dir); err != nil {
 		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
-	selects, err := selection(targets, linked.Study.Instances)
+	selects, err := selection(targets, linked)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *session) plannedTask(ctx context.Context, typed string) (*workspace, *p
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := findTask(plan, typed)
+	t, err := w.find(plan, anyInstance, typed)
 	return w, t, err
 }
 
