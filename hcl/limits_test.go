@@ -102,6 +102,9 @@ func hostileStudies() []hostile {
 // A hostile study fails before the watchdog ends it, within the memory of a small
 // machine, and with the place of the mistake.
 func TestHostileStudies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of computing")
+	}
 	for _, h := range hostileStudies() {
 		t.Run(h.name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -123,6 +126,9 @@ func TestHostileStudies(t *testing.T) {
 }
 
 func TestHostileJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of computing")
+	}
 	const many = 100_000
 	for name, c := range map[string]struct{ text, want string }{
 		"brackets":   {`{"locals": {"a": ` + strings.Repeat("[", many) + strings.Repeat("]", many) + `}}`, "nest more than"},
