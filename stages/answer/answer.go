@@ -39,13 +39,27 @@ type Line struct {
 // Lines turns a result into lines for programs.
 func (r Result) Lines() []Line {
 	var out []Line
+	for _, l := range r.lines() {
+		out = append(out, l.Line)
+	}
+	return out
+}
+
+// identifiedLine is a line with what tells it apart from others of the same name.
+type identifiedLine struct {
+	Line
+	identity string
+}
+
+func (r Result) lines() []identifiedLine {
+	var out []identifiedLine
 	for _, a := range r.Anova {
 		l := Line{Kind: "anova", Name: a.Name, F: a.F, DF: []float64{a.DF}, P: a.P, Method: r.AnovaBy,
 			SS: &a.SS, Eta2: a.Eta2, PartialEta: a.PartialEta, Omega2: a.Omega2}
 		if a.Name != "residual" {
 			l.DF = append(l.DF, r.Anova[len(r.Anova)-1].DF)
 		}
-		out = append(out, l)
+		out = append(out, identifiedLine{l, a.Name})
 	}
 	for _, c := range r.Contrasts {
 		l := Line{Kind: c.Kind, Name: c.Name, Estimate: c.Estimate, Low: c.Low, High: c.High, DF: []float64{}, P: c.P,
@@ -57,10 +71,11 @@ func (r Result) Lines() []Line {
 		if len(c.Terms) > 0 {
 			l.Name = contrastName(l.Kind, c.Terms, c.At)
 		}
-		out = append(out, l)
+		identity := fmt.Sprintf("%q %q %q", c.Name, c.Terms, c.At)
+		out = append(out, identifiedLine{l, identity})
 		if c.Simple {
 			l.Kind = "simple"
-			out = append(out, l)
+			out = append(out, identifiedLine{l, identity})
 		}
 	}
 	return out

@@ -50,7 +50,8 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&r.Format, "format", "safetensors", "safetensors or hf")
-	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
+	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into, or a file that ends in .safetensors")
+	completeFlag(c, "format", choices("safetensors", "hf"))
 	return c
 }
 
@@ -66,14 +67,29 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	toFile := filepath.Ext(r.To) == ".safetensors" && !isFolder(r.To)
+	if toFile && r.Format != "safetensors" {
+		return fmt.Errorf("--to %s names a file, and --format %s writes a folder: name a folder, or use --format safetensors", r.To, r.Format)
+	}
 	return w.planner.Export(ctx, plan, t, r.Format, func(name string) (io.WriteCloser, error) {
-		if err := os.MkdirAll(r.To, 0o755); err != nil {
+		path := filepath.Join(r.To, name)
+		if toFile {
+			path = r.To
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, fmt.Errorf("creating the folder: %w", err)
 		}
-		path := filepath.Join(r.To, name)
-		s.show(view.Exported{File: path})
-		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil {
+			s.show(view.Exported{File: path})
+		}
+		return f, err
 	})
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 func exportContrastsCommand(s *session) *cobra.Command {

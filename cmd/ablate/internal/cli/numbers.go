@@ -81,7 +81,7 @@ func (w *workspace) numbers(ctx context.Context, plan *planner.Plan) ([]answer.N
 		}
 		out = append(out, r.Numbers(t.Address, t.Key)...)
 	}
-	return out, nil
+	return answer.Name(out)
 }
 
 // number describes one number and what it depends on.
