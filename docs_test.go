@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 
 var snippet = regexp.MustCompile("(?s)```hcl\n(.*?)```")
 
-// Every study in the docs loads, and stands in canonical layout.
-func TestSnippetsInTheDocs(t *testing.T) {
+// Every study in the docs loads and is in canonical layout.
+func TestSnippets(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func checkStudy(t *testing.T, page, text string) {
 		return
 	}
 	if string(formatted) != text {
-		t.Errorf("%s: a study is not in canonical layout; want\n%s", page, formatted)
+		t.Errorf("%s: a study is not in canonical layout, want\n%s", page, formatted)
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(text), 0o600); err != nil {
@@ -66,5 +67,77 @@ func checkStudy(t *testing.T, page, text string) {
 	_, diags = graph.Build(study, stages.All())
 	if err := diags.Err(); err != nil {
 		t.Errorf("%s: %v", page, err)
+	}
+}
+
+// filePath matches a path in backquotes: a file below the root, or a folder.
+var filePath = regexp.MustCompile("`([a-zA-Z0-9_.-]+(?:/[a-zA-Z0-9_.-]+)*)`")
+
+// Every file and package that ARCHITECTURE.md and CONTRIBUTING.md name exists.
+func TestPathsInTheDocs(t *testing.T) {
+	for _, page := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
+		raw, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, m := range filePath.FindAllStringSubmatch(string(raw), -1) {
+			if !strings.Contains(m[1], "/") && filepath.Ext(m[1]) != ".go" {
+				continue // a word, or the name of a package
+			}
+			if strings.Contains(m[1], "NAME") || strings.HasPrefix(m[1], "hashicorp/") || strings.HasPrefix(m[1], "TestScripts") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(m[1]); err != nil {
+				t.Errorf("%s names %s, which does not exist", page, m[1])
+			}
+		}
+		if found < 10 {
+			t.Errorf("only %d paths found in %s", found, page)
+		}
+	}
+}
+
+// Every test that ARCHITECTURE.md names exists.
+func TestTestsInTheDocs(t *testing.T) {
+	raw, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`(Test[A-Za-z]+)[^`]*` in `([a-z/_.]+)`").FindAllStringSubmatch(string(raw), -1) {
+		files := []string{m[2]}
+		if filepath.Ext(m[2]) == "" {
+			files, _ = filepath.Glob(m[2] + "/*_test.go") // the pattern is well-formed
+		}
+		found := slices.ContainsFunc(files, func(name string) bool {
+			source, err := os.ReadFile(name)
+			return err == nil && strings.Contains(string(source), "func "+m[1]+"(")
+		})
+		if !found {
+			t.Errorf("ARCHITECTURE.md names %s in %s, which does not exist", m[1], m[2])
+		}
+	}
+}
+
+// ARCHITECTURE.md has a row for every package, or for the folder that it is in.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	raw, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, "ablate/")
+		if first, _, _ := strings.Cut(path, "/"); first == "bench" {
+			continue
+		}
+		for !strings.Contains(string(raw), "`"+path+"`") {
+			parent := filepath.Dir(path)
+			if parent == "." || parent == "stages" || parent == "pipeline" || parent == "hcl" {
+				t.Errorf("ARCHITECTURE.md does not name the package %s", p.ImportPath)
+				break
+			}
+			path = parent
+		}
 	}
 }
