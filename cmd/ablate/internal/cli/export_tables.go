@@ -155,7 +155,7 @@ func identity(w *workspace, t *planner.Task, factors []string) []any {
 	have := w.graph.Instance(t.Address).Factors
 	for _, name := range factors {
 		if f := addr.FactorNamed(have, name); f != nil {
-			row = append(row, f.Label)
+			row = append(row, f.Level.Plain())
 		} else {
 			row = append(row, nil)
 		}
@@ -163,24 +163,28 @@ func identity(w *workspace, t *planner.Task, factors []string) []any {
 	return row
 }
 
-// trialsTable has one row per trial, with the last value of each metric.
+// trialsTable has one row per trial, with its outcome and the last value of each
+// metric. data "results" reads it back.
 func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, trials)
 	last := make([]map[string]float64, len(trials))
+	outcomes := make([]record.Outcome, len(trials))
 	names := make(map[string]bool)
 	for i, t := range trials {
 		rows, err := readMetrics(ctx, w.store, t)
 		if err != nil {
 			return nil, err
 		}
-		last[i] = record.Last(rows)
+		last[i], outcomes[i] = record.Last(rows), record.OutcomeOf(rows)
+		delete(last[i], record.Diverged)
 		for name := range last[i] {
 			names[name] = true
 		}
 	}
 	metrics := slices.Sorted(maps.Keys(names))
 	out := &tables.Table{Name: "trials"}
-	out.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"key", "host", "class", "finished", "seconds"})
+	out.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"outcome", "key", "host", "class", "finished", "seconds"})
+	tellApart(out.Columns, 1, 1+len(factors))
 	for i := range out.Columns {
 		n := i - 1 - len(factors)
 		out.Number = append(out.Number, n >= 0 && n < len(metrics) || i == len(out.Columns)-1)
@@ -198,15 +202,34 @@ func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*ta
 		if err != nil {
 			return nil, err
 		}
-		out.Rows = append(out.Rows, append(row, t.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds))
+		out.Rows = append(out.Rows, append(row, string(outcomes[i]), t.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds))
 	}
 	return out, nil
+}
+
+// tellApart makes the names of columns unique. Those from begin to end, the
+// factors, keep theirs.
+func tellApart(columns []string, begin, end int) {
+	taken := make(map[string]bool)
+	for _, name := range columns[begin:end] {
+		taken[name] = true
+	}
+	for i := range columns {
+		if i >= begin && i < end {
+			continue
+		}
+		for taken[columns[i]] {
+			columns[i] += "_"
+		}
+		taken[columns[i]] = true
+	}
 }
 
 // metricsTable has one row per logged value.
 func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, trials)
 	out := &tables.Table{Name: "metrics", Columns: slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
+	tellApart(out.Columns, 1, 1+len(factors))
 	out.Number = make([]bool, len(out.Columns))
 	out.Number[len(factors)+1], out.Number[len(factors)+3] = true, true
 	for _, t := range trials {

@@ -4,7 +4,6 @@ package tables
 
 import (
 	"database/sql"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,30 +55,36 @@ func Write(w io.Writer, t *Table, format string) error {
 	panic("tables: no format " + format)
 }
 
+// writeCSV writes what RFC 4180 describes. A text is quoted where quotes tell it
+// from nothing or keep its spaces, so that it is read back to the letter; the
+// standard library's writer does not quote an empty one.
 func writeCSV(w io.Writer, t *Table) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(t.Columns); err != nil {
-		return err
-	}
 	line := make([]string, len(t.Columns))
-	for _, row := range t.Rows {
-		for i, v := range row {
-			line[i] = text(v)
+	for i, name := range t.Columns {
+		line[i] = csvField(name)
+	}
+	for row := -1; row < len(t.Rows); row++ {
+		for i := range line {
+			if row >= 0 {
+				line[i] = csvField(t.Rows[row][i])
+			}
 		}
-		if err := out.Write(line); err != nil {
+		if _, err := io.WriteString(w, strings.Join(line, ",")+"\n"); err != nil {
 			return err
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return nil
 }
 
-// text writes numbers so that they read back exactly.
-func text(v any) string {
+// csvField writes numbers so that they read back exactly.
+func csvField(v any) string {
 	switch v := v.(type) {
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	case string:
+		if v == "" || strings.TrimSpace(v) != v || strings.ContainsAny(v, ",;\t\"\r\n") {
+			return `"` + strings.ReplaceAll(v, `"`, `""`) + `"`
+		}
 		return v
 	}
 	return ""

@@ -18,7 +18,7 @@ var sample = &Table{
 
 func TestText(t *testing.T) {
 	for format, want := range map[string]string{
-		"csv":   "norm,\"a \"\"quoted\"\" loss\",seed\n\"derf, γ\",0.30000000000000004,1\nrms,,\n,-1e-300,2\n",
+		"csv":   "norm,\"a \"\"quoted\"\" loss\",seed\n\"derf, γ\",0.30000000000000004,1\nrms,,\n\"\",-1e-300,2\n",
 		"jsonl": `{"norm":"derf, γ","a \"quoted\" loss":0.30000000000000004,"seed":"1"}` + "\n" + `{"norm":"rms","a \"quoted\" loss":null,"seed":null}` + "\n",
 	} {
 		var b bytes.Buffer
