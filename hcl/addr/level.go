@@ -2,9 +2,34 @@ package addr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// FindLevel returns the index of the level that a reference names: the one with
+// the same text, else the only one that is numerically equal. It returns -1 when
+// there is none, and an error that names both when two are equal.
+func FindLevel(levels []Level, want Level) (int, error) {
+	if i := slices.Index(levels, want); i >= 0 {
+		return i, nil
+	}
+	text := want.Plain()
+	if i := slices.IndexFunc(levels, func(l Level) bool { return l.Plain() == text }); i >= 0 {
+		return i, nil
+	}
+	found := -1
+	for i, l := range levels {
+		if l.Kind == "ref" || want.Kind == "ref" || !SameNumber(l.Text, want.Text) {
+			continue
+		}
+		if found >= 0 && levels[found] != l {
+			return -1, fmt.Errorf("%s is numerically equal to both %s and %s: write the level exactly as one of them", want, levels[found], l)
+		}
+		found = i
+	}
+	return found, nil
+}
 
 // Plain is the level as a table holds it: a string without quotes, a number or a
 // bool as it is written, a reference by its short form.

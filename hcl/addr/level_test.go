@@ -1,36 +1,40 @@
 package addr_test
 
 import (
+	"strings"
 	"testing"
 
 	"ablate/hcl/addr"
 )
 
-func TestSameNumber(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"0.001", "1e-3", true}, {"2.1", "2.10", true}, {"1e5", "100000", true}, {"124000000", "1.24e8", true}, {"0", "-0.0", true},
-		{"9007199254740992", "9007199254740993", false}, {"12e5", "12", false}, {"inf", "inf", false}, {"0x10", "16", false}, {"", "", false},
-	} {
-		if got := addr.SameNumber(c.a, c.b); got != c.want {
-			t.Errorf("SameNumber(%q, %q) = %v", c.a, c.b, got)
-		}
-	}
-}
+func text(s string) addr.Level   { return addr.Level{Kind: "string", Text: s} }
+func number(s string) addr.Level { return addr.Level{Kind: "number", Text: s} }
 
-func TestPlainLevels(t *testing.T) {
+func TestFindLevel(t *testing.T) {
 	ref := addr.Level{Kind: "ref", Ref: addr.Instance{Stage: addr.Stage{Block: "norm", Type: "derf", Name: "paper"}}}
 	for _, c := range []struct {
-		level addr.Level
-		want  string
+		name   string
+		levels []addr.Level
+		want   addr.Level
+		index  int
 	}{
-		{ref, "derf.paper"}, {addr.Level{Kind: "string", Text: `a,"b"`}, `a,"b"`}, {addr.Level{Kind: "number", Text: "1e-7"}, "1e-7"}, {addr.Level{Kind: "string"}, ""},
+		{"the same text comes first", []addr.Level{text("2.1"), text("2.10")}, text("2.10"), 1},
+		{"a number finds its text", []addr.Level{text("1e5"), text("100000")}, number("100000"), 1},
+		{"a number finds an equal one", []addr.Level{text("a"), text("1e-3")}, number("0.001"), 1},
+		{"no digit is rounded", []addr.Level{text("9007199254740992"), text("9007199254740993.0")}, number("9007199254740993"), 1},
+		{"a number of nine digits", []addr.Level{text("124000000")}, number("1.24e8"), 0},
+		{"a reference finds its short form", []addr.Level{text("derf.paper")}, ref, 0},
+		{"words are compared as words", []addr.Level{text("inf"), text("nan")}, text("Infinity"), -1},
+		{"an empty text", []addr.Level{text("x"), text("")}, text(""), 1},
+		{"none", []addr.Level{text("12e5"), text("0x10")}, number("16"), -1},
 	} {
-		if got := c.level.Plain(); got != c.want {
-			t.Errorf("%v.Plain() = %q, want %q", c.level, got, c.want)
+		if got, err := addr.FindLevel(c.levels, c.want); err != nil || got != c.index {
+			t.Errorf("%s: FindLevel(%v, %v) = %d, %v, want %d", c.name, c.levels, c.want, got, err, c.index)
 		}
+	}
+	_, err := addr.FindLevel([]addr.Level{text("0.10"), text("0.100")}, number("0.1"))
+	if err == nil || !strings.Contains(err.Error(), "0.10") || !strings.Contains(err.Error(), "0.100") {
+		t.Errorf("an ambiguous reference gives %v, want both levels named", err)
 	}
 }
 
