@@ -37,26 +37,6 @@ analysis "factorial" "coupling" {
     factor = "norm"
     levels = ["rmsnorm", "derf", "dyt"]
   }
-
-  bootstrap {
-    resample = "within_cells"
-  }
-}
-
-# The same, drawing whole replicates again.
-analysis "factorial" "coupling_replicates" {
-  trials = data.results.seeds
-  baseline = {
-    norm      = "rmsnorm"
-    optimizer = "adamw"
-  }
-
-  only {
-    factor = "norm"
-    levels = ["rmsnorm", "derf", "dyt"]
-  }
-
-  bootstrap {}
 }
 
 # The last rows of table 8: Derf with a smaller alpha.

@@ -149,7 +149,13 @@ func (f *Factorial) Check(in pipeline.Inputs) diag.List {
 		return append(list, diag.Errorf(diag.Path{"trials"}, "No factors",
 			"The trials have no factors to compare. Give their train stage a matrix.")...)
 	}
-	return append(list, f.restrict(t, open)...)
+	list = append(list, f.restrict(t, open)...)
+	if f.Bootstrap != nil && !open && len(list) == 0 {
+		if why := bootstrapProblem(design.New(t, f.Replicate)); why != "" {
+			list = diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why)
+		}
+	}
+	return list
 }
 
 // Check implements pipeline.Checker.
@@ -190,12 +196,17 @@ func (a *Dose) Check(in pipeline.Inputs) diag.List {
 	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
 	list = append(list, wrong...)
 	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
+	if a.Baseline.Kind != "" && t.Factor(a.Factor) >= 0 {
+		list = append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+	}
 	if len(list) > 0 || open {
 		return list
 	}
 	d, list := design.Slice(t, a.Factor, "", a.Where)
-	if len(list) == 0 {
-		_, list = dosesOf(d)
+	for i, l := range d.Factors[0].Levels {
+		if _, ok := doseOf(l); !ok && (a.Baseline.Kind == "" || !design.Same(l.ID, a.Baseline)) {
+			return append(list, notDose(d.Factors[0], i)...)
+		}
 	}
 	return list
 }
@@ -205,6 +216,9 @@ func (a *Trajectory) Check(in pipeline.Inputs) diag.List {
 	list, ok := checkTrials(in, a.Response, finalStep)
 	if !ok {
 		return list
+	}
+	for _, step := range a.At {
+		list = append(list, checkResponse(in.Refs["trials"], a.Response, addr.Level{Kind: "number", Text: strconv.Itoa(step)})...)
 	}
 	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
 	list = append(list, wrong...)

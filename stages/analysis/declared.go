@@ -8,19 +8,19 @@ import (
 	"ablate/stages/answer"
 )
 
-// Declared is a contrast that the study asks for by name: the mean of some
-// cells minus the mean of others, each cell counting the same.
+// Declared is a contrast that the study defines: the mean of some cells minus the
+// mean of others, with equal weights.
 type Declared struct {
-	Name    string                `hcl:"name" doc:"Its name in tables and for other programs."`
-	Of      map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells that are compared; factors left out are averaged over."`
-	Against map[string]addr.Level `hcl:"against" doc:"By factor, the level of the cells that they are compared with."`
-	Minus   *Difference           `hcl:"minus,block" doc:"A second difference that is taken off the first: an interaction."`
+	Name    string                `hcl:"name" doc:"Its name, in tables and for other programs."`
+	Of      map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells to compare. Factors that are left out are averaged over."`
+	Against map[string]addr.Level `hcl:"against" doc:"By factor, the level of the cells to compare them with."`
+	Minus   *Difference           `hcl:"minus,block" doc:"A second difference, which is subtracted from the first: an interaction."`
 }
 
 // Difference is the mean of some cells minus the mean of others.
 type Difference struct {
-	Of      map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells that are compared."`
-	Against map[string]addr.Level `hcl:"against" doc:"By factor, the level of the cells that they are compared with."`
+	Of      map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells to compare."`
+	Against map[string]addr.Level `hcl:"against" doc:"By factor, the level of the cells to compare them with."`
 }
 
 // sides lists the groups of cells of a declared contrast with their signs.
@@ -48,41 +48,57 @@ func (c Declared) digest(f *Factorial) string {
 	}).Key("ablate contrast v1").String()
 }
 
+// frozenMargin is the name under which the lock holds the margin.
+const frozenMargin = "margin of equivalence"
+
+// marginDigest identifies the margin: what is tested, and how.
+func (f *Factorial) marginDigest() string {
+	return cache.Map(map[string]cache.Value{
+		"margin": cache.Float(*f.Margin), "alpha": cache.Float(f.Alpha), "direction": cache.String(f.Direction), "better": cache.String(f.Better),
+		"response": cache.String(f.Response), "at": cache.String(f.At.String()), "replicate": cache.String(f.Replicate),
+	}).Key("ablate margin v1").String()
+}
+
 // Declared implements pipeline.Freezer.
 func (f *Factorial) Declared() map[string]string {
 	if !f.Freeze {
 		return nil
 	}
-	out := make(map[string]string, len(f.Contrasts))
+	out := make(map[string]string, len(f.Contrasts)+1)
 	for _, c := range f.Contrasts {
 		out[c.Name] = c.digest(f)
+	}
+	if f.Margin != nil {
+		out[frozenMargin] = f.marginDigest()
 	}
 	return out
 }
 
-// validateDeclared refuses contrasts that no one could tell apart, or that
-// compare the same with itself.
+// validateDeclared refuses contrasts that cannot be told apart, and contrasts of
+// cells with themselves.
 func (f *Factorial) validateDeclared() diag.List {
 	var list diag.List
 	wrong := func(detail string, args ...any) {
 		list = append(list, diag.Errorf(diag.Path{"contrast"}, "Unusable contrast", detail, args...)...)
 	}
-	seen := make(map[string]bool)
+	seen := map[string]bool{frozenMargin: true}
 	for _, c := range f.Contrasts {
-		if c.Name == "" {
+		switch {
+		case c.Name == "":
 			wrong("A contrast needs a name.")
-		}
-		if seen[c.Name] {
-			wrong("Two contrasts are called %q.", c.Name)
+		case c.Name == frozenMargin:
+			wrong("The name %q is reserved for margin. Choose another.", c.Name)
+		case seen[c.Name]:
+			wrong("Two contrasts have the name %q. Rename one.", c.Name)
 		}
 		seen[c.Name] = true
 		if sameSetting(c.Of, c.Against) || c.Minus != nil && sameSetting(c.Minus.Of, c.Minus.Against) {
 			wrong("%q compares cells with themselves: of and against are the same.", c.Name)
 		}
 	}
-	if f.Freeze && len(f.Contrasts) == 0 {
+	if f.Freeze && len(f.Contrasts) == 0 && f.Margin == nil {
 		list = append(list, diag.Errorf(diag.Path{"freeze"}, "Nothing to freeze",
-			"freeze keeps the declared contrasts as they are before the first trial. Declare one: contrast { name = …, of = { … }, against = { … } }.")...)
+			"freeze stores declared contrasts and the margin before the first trial runs. Declare one of them: margin, or a block contrast with name, of and against.")...)
 	}
 	return list
 }
@@ -106,6 +122,12 @@ func (f *Factorial) standing(frozen map[string]string) *answer.Standing {
 	for _, c := range f.Contrasts {
 		if frozen[c.Name] != declared[c.Name] {
 			s.Changed = append(s.Changed, c.Name)
+		}
+	}
+	if f.Margin != nil && frozen != nil {
+		s.Margin = "planned"
+		if frozen[frozenMargin] != declared[frozenMargin] {
+			s.Margin = "exploratory: changed after the freeze"
 		}
 	}
 	for _, name := range sortedKeys(frozen) {

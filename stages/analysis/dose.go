@@ -16,14 +16,15 @@ import (
 	"ablate/stages/answer"
 )
 
-// Dose is analysis "dose": a response against a level that is a number.
+// Dose is analysis "dose": a response against a factor of numbers.
 type Dose struct {
 	Trials     []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials, or a table of finished runs."`
-	Response   string                `hcl:"response,optional" doc:"The metric that is compared. Default: val_loss."`
-	At         addr.Level            `hcl:"at,optional" doc:"Where it is read: \"final\", \"best\" or a step."`
+	Response   string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
+	At         addr.Level            `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
 	Factor     string                `hcl:"factor" doc:"The factor whose levels are numbers."`
-	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels at which the other factors stand."`
-	Reference  *float64              `hcl:"reference,optional" doc:"A value of the response that gaps are measured from, such as a baseline's mean."`
+	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels of the other factors."`
+	Baseline   addr.Level            `hcl:"baseline,optional" doc:"A level of the factor that gaps are measured from. It need not be a number."`
+	Reference  *float64              `hcl:"reference,optional" doc:"A constant that gaps are measured from instead, such as a published mean. Its own uncertainty is not known, so gaps do not include it."`
 	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
 	Confidence float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
 }
@@ -37,7 +38,11 @@ func (a *Dose) Resolve() {
 
 // Validate implements pipeline.Stage.
 func (a *Dose) Validate() diag.List {
-	return append(validateAt(a.At), validateConfidence(a.Confidence)...)
+	list := append(validateAt(a.At), validateConfidence(a.Confidence)...)
+	if a.Baseline.Kind != "" && a.Reference != nil {
+		list = append(list, diag.Errorf(diag.Path{"reference"}, "Two baselines", "Gaps are measured from baseline or from reference. Remove one.")...)
+	}
+	return list
 }
 
 // Describe implements pipeline.Stage.
@@ -55,63 +60,152 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	if len(list) > 0 {
 		return list.Err()
 	}
-	doses, list := dosesOf(d)
-	if len(list) > 0 {
+	r := &doses{stage: a, design: d, model: estimate.NewModel(d, estimate.OwnError, a.Confidence), base: -1}
+	r.Dose = answer.Dose{Version: 2, Response: a.Response, At: placeOf(a.At, table), Factor: a.Factor, Reference: a.Reference,
+		Confidence: a.Confidence, Error: string(estimate.OwnError), Contrasts: []answer.Contrast{}}
+	if a.Baseline.Kind != "" {
+		if r.base, list = cellAt(d, "baseline", a.Baseline); len(list) > 0 {
+			return list.Err()
+		}
+		r.Baseline = d.Factors[0].Labels[r.base]
+	}
+	if list := r.read(); len(list) > 0 {
 		return list.Err()
 	}
-	r := answer.Dose{Version: 1, Response: a.Response, At: a.At.Text, Factor: a.Factor, Reference: a.Reference, Confidence: a.Confidence}
-	w := &warnings{}
+	r.gaps()
+	r.slope()
+	r.Warnings = r.texts
+	return render.Write(env, r.Dose, render.Dose(r.Dose))
+}
+
+// doses is the answer of a dose analysis while it is computed.
+type doses struct {
+	answer.Dose
+	stage  *Dose
+	design *design.Design
+	model  *estimate.Model
+	base   int       // the cell of the baseline, -1 for none
+	cells  []int     // of the doses, in ascending order
+	at     []float64 // the doses
+	warnings
+}
+
+// doseOf reads a level as a number.
+func doseOf(l design.Level) (float64, bool) {
+	v, err := strconv.ParseFloat(l.ID.Text, 64)
+	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
+}
+
+// read sorts the cells by dose. The baseline need not be one.
+func (r *doses) read() diag.List {
+	f := r.design.Factors[0]
+	value := make(map[int]float64)
+	for i, c := range r.design.Cells {
+		v, ok := doseOf(f.Levels[c.Levels[0]])
+		switch {
+		case ok:
+			value[i] = v
+			r.cells = append(r.cells, i)
+		case i != r.base:
+			return notDose(f, c.Levels[0])
+		}
+	}
+	slices.SortStableFunc(r.cells, func(a, b int) int { return cmp.Compare(value[a], value[b]) })
+	for _, i := range r.cells {
+		r.at = append(r.at, value[i])
+	}
+	return nil
+}
+
+func notDose(f design.Factor, level int) diag.List {
+	return diag.Errorf(diag.Path{"factor"}, "Not a number", "The level %s of %s is not a number, so it has no place on an axis. A dose needs a factor of numbers.", f.Labels[level], f.Name)
+}
+
+// gaps estimates the gap of each dose, or its mean where nothing is compared.
+func (r *doses) gaps() {
+	var family estimate.Family
 	single, diverged := false, false
-	var x, y []float64
-	for i, c := range d.Cells {
-		p := a.point(d, c, doses[i])
+	labels := r.design.Factors[0].Labels
+	for k, i := range r.cells {
+		c := r.design.Cells[i]
+		p := answer.DosePoint{Dose: r.at[k], Cell: cellOf(r.design, c, labels[c.Levels[0]])}
 		single = single || p.Mean != nil && p.SD == nil
 		diverged = diverged || c.Diverged > 0
+		if p.Mean != nil && i != r.base && (r.base < 0 || r.design.Cells[r.base].Complete()) {
+			r.gap(&p, i, &family)
+		}
 		r.Doses = append(r.Doses, p)
-		if c.Diverged == 0 {
+	}
+	for j, adjusted := range family.Adjust(r.Confidence) {
+		c := &r.Contrasts[j]
+		c.PHolm, c.PAdjusted = answer.Finite(adjusted.Holm), answer.Finite(adjusted.Bonferroni)
+		c.LowAdjusted, c.HighAdjusted = answer.Finite(adjusted.Low), answer.Finite(adjusted.High)
+	}
+	if len(r.Contrasts) > 0 {
+		r.Families = append(r.Families, answer.Family{Name: "dose", Size: family.Size()})
+	}
+	r.say(single, "Some doses have one trial and no interval: one trial says nothing about the noise of a %s. Add replicates.", r.design.Replicate)
+	r.say(diverged, "Doses with a diverged trial have no mean and are not part of the slope.")
+	r.say(r.Reference != nil && len(r.Contrasts) > 0, "The reference is a constant: intervals of gaps do not include its uncertainty. Name a level as baseline to compare with its trials.")
+}
+
+// gap estimates one gap.
+func (r *doses) gap(p *answer.DosePoint, cell int, family *estimate.Family) {
+	c := design.Contrast{Weights: map[int]float64{cell: 1}}
+	if r.base >= 0 {
+		c.Weights[r.base] = -1
+	}
+	e := r.model.Contrast(c)
+	if r.Reference != nil {
+		e = e.Minus(*r.Reference, r.Confidence)
+	}
+	p.Low, p.High = answer.Finite(e.Low), answer.Finite(e.High)
+	if r.base < 0 && r.Reference == nil {
+		return
+	}
+	p.Gap = answer.Finite(e.Value)
+	from := r.Baseline
+	if r.Reference != nil {
+		from = strconv.FormatFloat(*r.Reference, 'g', -1, 64)
+	}
+	out := answer.Contrast{Kind: "dose", Family: "dose", Name: p.Levels[0] + " − " + from,
+		Terms: []answer.Term{{Factor: r.Factor, Level: p.Levels[0], Baseline: from}}}
+	fill(&out, e)
+	out.N = make(map[string]int, len(e.Used))
+	for i, n := range e.Used {
+		out.N[r.design.CellKey(r.design.Cells[i].Levels)] = n
+	}
+	r.Contrasts = append(r.Contrasts, out)
+	family.Add(c, e)
+}
+
+// slope fits a line. Where all doses share replicates, these are blocks: the slope
+// has the error of the slope of each replicate. Otherwise it is that of a line
+// through all trials.
+func (r *doses) slope() {
+	var cells []int
+	var at, x, y []float64
+	for k, i := range r.cells {
+		if c := r.design.Cells[i]; c.Complete() {
+			cells, at = append(cells, i), append(at, r.at[k])
 			for _, v := range c.Values {
-				x, y = append(x, doses[i]), append(y, v)
+				x, y = append(x, r.at[k]), append(y, v)
 			}
 		}
 	}
-	slices.SortStableFunc(r.Doses, func(a, b answer.DosePoint) int { return cmp.Compare(a.Dose, b.Dose) })
-	w.say(single, "Some doses have one trial: they have no interval, since nothing tells a dose from the noise of a replicate.")
-	w.say(diverged, "Some trials diverged: their doses have no mean and no part in the slope.")
-	if line, ok := estimate.Fit(x, y, a.Confidence); ok {
-		r.Slope, r.SlopeLow, r.SlopeHigh = answer.Finite(line.Slope), answer.Finite(line.Low), answer.Finite(line.High)
-	}
-	r.Warnings = w.texts
-	return render.Write(env, r, render.Dose(r))
-}
-
-// dosesOf reads the levels of a slice as numbers.
-func dosesOf(d *design.Design) ([]float64, diag.List) {
-	f := d.Factors[0]
-	out := make([]float64, len(d.Cells))
-	for i, c := range d.Cells {
-		l := c.Levels[0]
-		v, err := strconv.ParseFloat(f.Levels[l].ID.Text, 64)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, diag.Errorf(diag.Path{"factor"}, "Not a number", "The level %s of %s is not a number, so it has no place on an axis. A dose needs a factor of numbers.", f.Labels[l], f.Name)
+	out := answer.Contrast{Kind: "dose", Name: r.Factor + ": slope", Family: "slope", Method: "least squares"}
+	if c, ok := estimate.Slope(cells, at); ok {
+		if e := r.model.Contrast(c); e.Method == estimate.PairedT || e.Constant {
+			fill(&out, e)
 		}
-		out[i] = v
 	}
-	return out, nil
-}
-
-// point summarizes the trials of one dose.
-func (a *Dose) point(d *design.Design, c *design.Cell, dose float64) answer.DosePoint {
-	p := answer.DosePoint{Dose: dose, Cell: cellOf(d, c, d.Factors[0].Labels[c.Levels[0]])}
-	if p.Mean == nil {
-		return p
+	if out.Estimate == nil {
+		line, ok := estimate.Fit(x, y, r.Confidence)
+		if !ok {
+			return
+		}
+		out.Estimate, out.Low, out.High = answer.Finite(line.Slope), answer.Finite(line.Low), answer.Finite(line.High)
 	}
-	centre := *p.Mean
-	if a.Reference != nil {
-		centre -= *a.Reference
-		p.Gap = &centre
-	}
-	if half, ok := estimate.HalfMean(c, a.Confidence); ok {
-		p.Low, p.High = answer.Finite(centre-half), answer.Finite(centre+half)
-	}
-	return p
+	r.Slope, r.SlopeLow, r.SlopeHigh, r.SlopeBy = out.Estimate, out.Low, out.High, out.Method
+	r.Contrasts = append(r.Contrasts, out)
 }

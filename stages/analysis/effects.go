@@ -11,26 +11,23 @@ import (
 	"ablate/stages/answer"
 )
 
-// result is the answer of a factorial while it is computed.
-type result = answer.Result
+// effects is the answer of a factorial while it is computed.
+type effects struct {
+	answer.Result
+	stage  *Factorial
+	design *design.Design
+	model  *estimate.Model
+	warnings
+}
 
 // analyse computes the answer from a table.
-func (f *Factorial) analyse(table *design.Table, replicate string) result {
+func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
 	d := design.New(table, replicate)
-	for i := range d.Factors {
-		if base, ok := f.Baseline[d.Factors[i].Name]; ok {
-			if found := design.Match(d.Factors[i].Levels, base); len(found) == 1 {
-				d.Factors[i].Baseline = found[0]
-			}
-		}
-	}
-	r := result{
-		Version: 3, Response: f.Response, At: f.At.Text, Replicate: replicate, Confidence: f.Confidence,
-		Trials: len(table.Trials),
-	}
-	for _, x := range d.Factors {
-		r.Factors = append(r.Factors, answer.Factor{Name: x.Name, Levels: x.Labels, Baseline: x.Labels[x.Baseline]})
-	}
+	r := &effects{stage: f, design: d, Result: answer.Result{
+		Version: 4, Response: f.Response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
+		Error: f.Error, Trials: len(table.Trials), Contrasts: []answer.Contrast{}, Families: []answer.Family{},
+	}}
+	r.baselines()
 	for _, c := range d.Cells {
 		var levels []string
 		for i, l := range c.Levels {
@@ -38,13 +35,31 @@ func (f *Factorial) analyse(table *design.Table, replicate string) result {
 		}
 		r.Cells = append(r.Cells, cellOf(d, c, levels...))
 	}
-	w := &warnings{}
-	w.evaluations(&r, table)
-	f.estimate(&r, d, w)
-	w.say(table.Lacks != "", "The table has no column %s, which the study names as its replicate: its rows are unpaired.", table.Lacks)
-	w.say(len(table.Unused) > 0, "No trial has %s: the analysis is of the other levels that it names.", join(table.Unused))
-	r.Warnings = w.texts
-	return r
+	r.evaluations(table)
+	r.model = estimate.NewModel(d, estimate.Error(f.Error), f.Confidence)
+	r.contrasts()
+	r.anova()
+	r.unequalSpread()
+	r.say(table.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", table.Lacks)
+	r.say(len(table.Unused) > 0, "No trial has %s, which only names.", join(table.Unused))
+	r.say(len(d.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(d.Doubled), ", "))
+	r.rates()
+	r.Warnings = r.texts
+	return r.Result
+}
+
+// baselines chooses the level that each factor's gaps are measured from.
+func (r *effects) baselines() {
+	for i := range r.design.Factors {
+		x := &r.design.Factors[i]
+		base, declared := r.stage.Baseline[x.Name]
+		if declared {
+			if found := design.Match(x.Levels, base); len(found) == 1 {
+				x.Baseline = found[0]
+			}
+		}
+		r.Factors = append(r.Factors, answer.Factor{Name: x.Name, Levels: x.Labels, Baseline: x.Labels[x.Baseline], Assumed: !declared})
+	}
 }
 
 // cellOf summarizes a cell.
@@ -66,106 +81,149 @@ func cellOf(d *design.Design, c *design.Cell, levels ...string) answer.Cell {
 	return out
 }
 
-// estimate computes the contrasts and the analysis of variance.
-func (f *Factorial) estimate(r *result, d *design.Design, w *warnings) {
-	var p []float64
-	list := d.Contrasts()
-	for _, c := range f.Contrasts {
-		list = append(list, d.Declared(c.Name, c.sides()))
+// families lists the kinds of contrasts, each of which is adjusted by itself.
+var families = []string{"gap", "main", "interaction", "declared"}
+
+// contrasts estimates all contrasts, a family at a time.
+func (r *effects) contrasts() {
+	all := r.design.Contrasts(r.stage.SimpleEffects)
+	for _, c := range r.stage.Contrasts {
+		all = append(all, r.design.Declared(c.Name, c.sides()))
 	}
-	single, unpaired, flat := false, false, false
-	for _, c := range list {
-		out := answer.Contrast{Kind: c.Kind, Name: c.Name, Terms: c.Terms, At: c.At, Simple: c.Simple}
-		if len(c.Missing) > 0 {
-			slices.Sort(c.Missing)
-			out.Method, out.Missing = "not estimable", slices.Compact(c.Missing)
-			r.Contrasts = append(r.Contrasts, out)
-			p = append(p, math.NaN())
-			continue
-		}
-		e := estimate.Contrast(c, d.Cells, f.Confidence)
-		single = single || e.Method == estimate.None
-		unpaired = unpaired || e.Method == estimate.WelchT
-		flat = flat || e.Method != estimate.None && e.Low == e.High
-		fill(&out, e)
-		if f.Bootstrap != nil {
-			b := estimate.Bootstrap{Resamples: f.Bootstrap.Resamples, Whole: f.Bootstrap.Resample == "replicates"}
-			if low, high, ok := b.Interval(c, d.Cells, f.Confidence); ok {
-				out.BootLow, out.BootHigh = answer.Finite(low), answer.Finite(high)
+	for _, kind := range families {
+		var members []design.Contrast
+		for _, c := range all {
+			if c.Kind == kind {
+				members = append(members, c)
 			}
 		}
+		if len(members) > 0 {
+			r.family(kind, members)
+		}
+	}
+	r.warnContrasts()
+}
+
+// family estimates the contrasts of one kind and adjusts them for their number.
+func (r *effects) family(kind string, members []design.Contrast) {
+	var f estimate.Family
+	first := len(r.Contrasts)
+	for _, c := range members {
+		out, e := r.contrast(c)
+		out.Family = kind
 		r.Contrasts = append(r.Contrasts, out)
-		p = append(p, e.P)
+		f.Add(c, e)
 	}
-	own := len(p) - len(f.Contrasts) // the declared contrasts are a family of their own
-	for i, v := range append(estimate.Holm(p[:own]), estimate.Holm(p[own:])...) {
-		r.Contrasts[i].PHolm = answer.Finite(v)
+	r.Families = append(r.Families, answer.Family{Name: kind, Size: f.Size()})
+	for i, a := range f.Adjust(r.Confidence) {
+		c := &r.Contrasts[first+i]
+		c.PHolm, c.PAdjusted = answer.Finite(a.Holm), answer.Finite(a.Bonferroni)
+		c.LowAdjusted, c.HighAdjusted = answer.Finite(a.Low), answer.Finite(a.High)
 	}
-	var why string
-	r.Anova, r.AnovaBy, why = estimate.Anova(d)
-	w.say(why != "", "No analysis of variance: %s.", why)
-	if f.Bootstrap != nil {
-		r.Bootstrap = f.Bootstrap.Resample
-		w.bootstrap(d, f.Bootstrap)
+	if r.stage.Margin != nil && kind != "interaction" {
+		r.equivalences(kind, r.Contrasts[first:], &f)
 	}
-	w.contrasts(r, d, single, unpaired, flat)
+}
+
+// contrast estimates one contrast.
+func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimate) {
+	out := answer.Contrast{Kind: c.Kind, Name: c.Name, Terms: c.Terms, At: c.At, Simple: c.Simple}
+	if len(c.Missing) > 0 {
+		slices.Sort(c.Missing)
+		out.Method, out.Missing = "not estimable", slices.Compact(c.Missing)
+		return out, estimate.Estimate{P: math.NaN()}
+	}
+	e := r.model.Contrast(c)
+	fill(&out, e)
+	out.N = make(map[string]int, len(e.Used))
+	for i, n := range e.Used {
+		out.N[r.design.CellKey(r.design.Cells[i].Levels)] = n
+	}
+	if e.Method == estimate.None {
+		return out, e
+	}
+	effect, low, high := estimate.Detectable(e.SE, e.DF, r.Confidence)
+	out.Detect, out.DetectLow, out.DetectHigh = &effect, answer.Finite(low), answer.Finite(high)
+	if e.Method == estimate.PooledT {
+		own := estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c)
+		out.OwnLow, out.OwnHigh = answer.Finite(own.Low), answer.Finite(own.High)
+	}
+	if b := r.stage.Bootstrap; b != nil {
+		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)
+		if ok {
+			out.BootLow, out.BootHigh = answer.Finite(low), answer.Finite(high)
+		}
+	}
+	return out, e
 }
 
 // fill copies an estimate into a contrast.
 func fill(c *answer.Contrast, e estimate.Estimate) {
 	finite := answer.Finite
-	c.Estimate, c.Low, c.High, c.T, c.P = finite(e.Value), finite(e.Low), finite(e.High), finite(e.T), finite(e.P)
-	c.N, c.Method = e.N, e.Method
-	c.Half, c.Detect = finite(e.Half), finite(e.Detect)
-	if e.Method != estimate.None {
-		c.DF = finite(e.DF)
-	}
+	c.Estimate, c.Low, c.High, c.T, c.P, c.DF = finite(e.Value), finite(e.Low), finite(e.High), finite(e.T), finite(e.P), finite(e.DF)
+	c.Half, c.Pairs, c.Method, c.Dropped, c.Constant = finite(e.Half), e.N, e.Method, e.Dropped, e.Constant
 }
 
-// warnings collects what limits an answer.
-type warnings struct{ texts []string }
-
-func (w *warnings) say(condition bool, text string, args ...any) {
-	if condition {
-		w.texts = append(w.texts, fmt.Sprintf(text, args...))
+// equivalences tests the contrasts of a family against the margin. Each has a
+// verdict by Holm's rule.
+func (r *effects) equivalences(kind string, members []answer.Contrast, f *estimate.Family) {
+	s := r.stage
+	r.Margin = &answer.Margin{Margin: *s.Margin, Alpha: s.Alpha, Direction: s.Direction, Better: s.Better}
+	name := "equivalence of " + kind
+	tests := f.Equivalences(func(e estimate.Estimate) estimate.Equivalence {
+		switch {
+		case s.Direction == equivalent:
+			return e.Equivalent(*s.Margin, s.Alpha)
+		case s.Better == "lower":
+			return e.NotAbove(*s.Margin, s.Alpha)
+		}
+		return e.NotBelow(*s.Margin, s.Alpha)
+	}, s.Alpha)
+	var out []answer.Contrast
+	for i, t := range tests {
+		c := members[i]
+		if c.Missing != nil {
+			continue
+		}
+		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, "cannot tell"
+		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
+		c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh = nil, nil, nil, nil
+		if s.Direction == notWorse {
+			c.Method = "one-sided t"
+		}
+		c.P, c.Low, c.High = answer.Finite(t.P), answer.Finite(t.Low), answer.Finite(t.High)
+		c.PHolm, c.PAdjusted = answer.Finite(t.Holm), answer.Finite(t.Bonferroni)
+		c.LowAdjusted, c.HighAdjusted = answer.Finite(t.LowAdjusted), answer.Finite(t.HighAdjusted)
+		if c.P == nil {
+			c.Method = estimate.None
+		}
+		switch {
+		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
+			c.Verdict = "identical"
+		case !(t.Holm <= s.Alpha):
+		case s.Direction == equivalent:
+			c.Verdict = fmt.Sprintf("equivalent within ±%v", *s.Margin)
+		default:
+			c.Verdict = fmt.Sprintf("not worse by more than %v", *s.Margin)
+		}
+		out = append(out, c)
 	}
+	r.Families = append(r.Families, answer.Family{Name: name, Size: f.Size()})
+	r.Contrasts = append(r.Contrasts, out...)
 }
 
-// evaluations records on how many tokens trials were evaluated, and warns if the
-// numbers differ.
-func (w *warnings) evaluations(r *result, t *design.Table) {
-	if t.Fewest == t.Tokens {
-		r.Tokens = t.Tokens
-		return
+// anova computes the analysis of variance.
+func (r *effects) anova() {
+	var why estimate.Problem
+	r.Anova, r.AnovaBy, why = estimate.Anova(r.design, estimate.Error(r.Error), estimate.Squares(r.stage.Squares))
+	if r.Anova != nil {
+		r.Squares = r.stage.Squares
 	}
-	w.say(true, "Some trials were evaluated on %d tokens and some on %d, so part of a difference may be the text's. "+
-		"Where batches differ in size, choose evaluate.batches so that all trials see as many sequences.", t.Fewest, t.Tokens)
-}
-
-// cautious is the number of replicates below which a bootstrap is too narrow.
-const cautious = 6
-
-func (w *warnings) bootstrap(d *design.Design, b *Bootstrap) {
-	least := len(d.Cells[0].Values)
-	for _, c := range d.Cells {
-		least = min(least, len(c.Values))
-	}
-	if least >= cautious {
-		return
-	}
-	text := fmt.Sprintf("The bootstrap's intervals are too narrow with %d replicates a cell: trust those of t.", least)
-	if b.Resample == "replicates" && least < 4 {
-		text += " Drawing whole replicates again gives hardly more than the smallest and the largest of them."
-	}
-	w.texts = append(w.texts, text)
-}
-
-func (w *warnings) contrasts(r *result, d *design.Design, single, unpaired, flat bool) {
-	w.say(single, "Some cells have one trial: their contrasts have no interval, since nothing tells the effect from the noise of a %s. Add replicates.", d.Replicate)
-	w.say(unpaired && d.Paired, "Some cells do not have the same replicates: their contrasts are unpaired (Welch), which widens the intervals.")
-	w.say(flat, "Some contrasts are the same in every replicate to the last bit: either the levels compute the same, or the replicate changes nothing.")
-	w.say(len(d.Doubled) > 0, "Two trials of one replicate in %s: only the first counts.", strings.Join(d.Doubled, ", "))
-	for _, c := range r.Contrasts {
-		w.say(c.Missing != nil, "Not estimable: %s, for want of %s.", c.Name, join(c.Missing))
+	switch {
+	case why == estimate.NoProblem:
+	case r.Anova == nil:
+		r.say(true, "No analysis of variance: %s.", why)
+	default:
+		r.say(true, "The analysis of variance has no F: %s.", why)
 	}
 }

@@ -3,28 +3,39 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
 )
 
 // Factorial is analysis "factorial".
 type Factorial struct {
-	Trials     []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
-	Response   string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
-	At         addr.Level            `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
-	Baseline   map[string]addr.Level `hcl:"baseline,optional" doc:"By factor, the level that gaps are measured from. Default: the first level in the matrix."`
-	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
-	Confidence float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
-	Only       []Only                `hcl:"only,block" doc:"Levels of a factor to analyse; trials of its other levels are left out."`
-	Contrasts  []Declared            `hcl:"contrast,block" doc:"Contrasts of your own. They are a family of their own for Holm's adjustment."`
-	Freeze     bool                  `hcl:"freeze,optional" doc:"Store the declared contrasts in the study's lock before the first trial runs, and tell planned from exploratory ones."`
-	Bootstrap  *Bootstrap            `hcl:"bootstrap,block" doc:"Percentile intervals beside those of t. With fewer than six replicates they are too narrow."`
+	Trials        []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
+	Response      string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
+	At            addr.Level            `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
+	Baseline      map[string]addr.Level `hcl:"baseline,optional" doc:"By factor, the level that gaps are measured from. Default: the first level in the matrix."`
+	Replicate     string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
+	Confidence    float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
+	Error         string                `hcl:"error,optional" doc:"How the error is estimated: from each \"contrast\" of the replicates alone, \"pooled\" over all cells with replicates as blocks, or with a variance for each cell and no pairs (\"separate\")."`
+	Squares       string                `hcl:"sums_of_squares,optional" doc:"Of the analysis of variance: type \"III\" or \"II\". They agree where no trial is missing."`
+	SimpleEffects bool                  `hcl:"simple_effects,optional" doc:"Gaps at every combination of the other factors, rather than at their baseline, in designs of three factors or more."`
+	Margin        *float64              `hcl:"margin,optional" doc:"The largest difference that does not matter. Every gap, main effect and declared contrast is then also tested for equivalence."`
+	Direction     string                `hcl:"direction,optional" doc:"What is tested against the margin: \"equivalent\" (within it on both sides) or \"not worse\"."`
+	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\": \"lower\" or \"higher\"."`
+	Alpha         float64               `hcl:"alpha,optional" doc:"Error rate of the tests for equivalence."`
+	Only          []Only                `hcl:"only,block" doc:"Levels of a factor to analyse; trials of its other levels are left out."`
+	Contrasts     []Declared            `hcl:"contrast,block" doc:"Contrasts of your own. They are adjusted as a family of their own."`
+	Freeze        bool                  `hcl:"freeze,optional" doc:"Store the declared contrasts and the margin in the study's lock before the first trial runs, and tell planned from exploratory ones."`
+	Bootstrap     *Bootstrap            `hcl:"bootstrap,block" doc:"Bootstrap-t intervals beside those of t. They need five replicates."`
 }
 
 // Only restricts an analysis to some levels of a factor.
@@ -33,7 +44,7 @@ type Only struct {
 	Levels []string `hcl:"levels" doc:"Its levels, by text, address or label. A level that no trial has is a warning."`
 }
 
-// Bootstrap requests percentile intervals beside those of t.
+// Bootstrap requests bootstrap-t intervals beside those of t.
 type Bootstrap struct {
 	Resamples int    `hcl:"resamples,optional" doc:"The number of resamples."`
 	Resample  string `hcl:"resample,optional" doc:"What is resampled: whole \"replicates\", or trials \"within_cells\"."`
@@ -44,14 +55,23 @@ func (b *Bootstrap) SetDefaults() { *b = Bootstrap{Resamples: 10000, Resample: "
 
 func (b *Bootstrap) validate() diag.List {
 	var list diag.List
-	if b.Resamples < 100 {
-		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be at least 100, not %d.", b.Resamples)...)
+	if b.Resamples < 1000 {
+		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be at least 1000, not %d.", b.Resamples)...)
 	}
-	if b.Resample != "replicates" && b.Resample != "within_cells" {
-		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resample"}, "Out of range", "resample must be \"replicates\" or \"within_cells\", not %q.", b.Resample)...)
-	}
-	return list
+	return append(list, oneOf(diag.Path{"bootstrap", "resample"}, b.Resample, "replicates", "within_cells")...)
 }
+
+// newFactorial is a factorial with its defaults.
+func newFactorial() *Factorial {
+	return &Factorial{At: finalStep, Replicate: "seed", Confidence: 0.95, Error: string(estimate.OwnError), Squares: string(estimate.TypeIII),
+		Direction: equivalent, Better: "lower", Alpha: 0.05}
+}
+
+// Directions of a test for equivalence.
+const (
+	equivalent = "equivalent"
+	notWorse   = "not worse"
+)
 
 // Resolve fills derived defaults.
 func (f *Factorial) Resolve() {
@@ -63,10 +83,42 @@ func (f *Factorial) Resolve() {
 // Validate implements pipeline.Stage.
 func (f *Factorial) Validate() diag.List {
 	list := append(validateAt(f.At), validateConfidence(f.Confidence)...)
+	var models []string
+	for _, e := range estimate.Errors {
+		models = append(models, string(e))
+	}
+	list = append(list, oneOf(diag.Path{"error"}, f.Error, models...)...)
+	list = append(list, oneOf(diag.Path{"sums_of_squares"}, f.Squares, string(estimate.TypeIII), string(estimate.TypeII))...)
+	list = append(list, f.validateMargin()...)
 	if f.Bootstrap != nil {
 		list = append(list, f.Bootstrap.validate()...)
 	}
 	return append(list, f.validateDeclared()...)
+}
+
+func (f *Factorial) validateMargin() diag.List {
+	list := oneOf(diag.Path{"direction"}, f.Direction, equivalent, notWorse)
+	list = append(list, oneOf(diag.Path{"better"}, f.Better, "lower", "higher")...)
+	if f.Alpha <= 0 || f.Alpha >= 0.5 {
+		list = append(list, diag.Errorf(diag.Path{"alpha"}, "Out of range", "alpha must be above 0 and below 0.5, for example 0.05, not %v.", f.Alpha)...)
+	}
+	if m := f.Margin; m != nil && (!(*m > 0) || math.IsInf(*m, 0)) {
+		list = append(list, diag.Errorf(diag.Path{"margin"}, "Out of range", "margin must be above 0, not %v: no study can show that a difference is exactly 0. Choose the largest difference that does not matter.", *m)...)
+	}
+	return list
+}
+
+// oneOf refuses a value that is not in a list.
+func oneOf(path diag.Path, value string, known ...string) diag.List {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	quoted := make([]string, len(known))
+	for i, k := range known {
+		quoted[i] = strconv.Quote(k)
+	}
+	last := len(quoted) - 1
+	return diag.Errorf(path, "Out of range", "%s must be %s or %s, not %q.", path[len(path)-1], join(quoted[:last]), quoted[last], value)
 }
 
 // Describe implements pipeline.Stage.
@@ -104,6 +156,11 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	if err := f.restrict(table, false).Err(); err != nil {
 		return err
+	}
+	if f.Bootstrap != nil {
+		if why := bootstrapProblem(design.New(table, replicate)); why != "" {
+			return diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
+		}
 	}
 	r := f.analyse(table, replicate)
 	if f.Freeze {
@@ -160,7 +217,7 @@ func (o Only) restrict(t *design.Table, open bool) diag.List {
 }
 
 // judge marks the declared contrasts that were planned.
-func (f *Factorial) judge(r *result, frozen *pipeline.Frozen) {
+func (f *Factorial) judge(r *answer.Result, frozen *pipeline.Frozen) {
 	if frozen == nil {
 		r.Standing = f.standing(nil)
 		return

@@ -91,7 +91,8 @@ func find(t *testing.T, r answer.Result, kind, name string) answer.Contrast {
 
 func analysed(t *testing.T, table *design.Table) answer.Result {
 	t.Helper()
-	f := &Factorial{Response: "val_loss", At: finalStep, Replicate: "seed", Confidence: 0.95}
+	f := newFactorial()
+	f.Response = "val_loss"
 	return f.analyse(table, "seed")
 }
 
@@ -137,8 +138,8 @@ func TestPublishedInteractions(t *testing.T) {
 				t.Errorf("%s of %s = %.4f, want %.3f", x.what, tt.name, x.got, x.want)
 			}
 		}
-		if c.N != tt.n || c.Method != "paired t" {
-			t.Errorf("%s: n = %d, %s, want %d, paired t", tt.name, c.N, c.Method, tt.n)
+		if c.Pairs != tt.n || c.Method != "paired t" {
+			t.Errorf("%s: n = %d, %s, want %d, paired t", tt.name, c.Pairs, c.Method, tt.n)
 		}
 	}
 }
@@ -147,10 +148,10 @@ func TestPublishedInteractions(t *testing.T) {
 func TestWelch(t *testing.T) {
 	table := design.NewTable([]string{"arm", "seed"}, "seed")
 	for i, v := range []float64{27.5, 21.0, 19.0, 23.6, 17.0, 17.9} {
-		add(table, v, "a", fmt.Sprint(i))
+		add(table, v, "a", fmt.Sprint("a", i))
 	}
 	for i, v := range []float64{27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0} {
-		add(table, v, "b", fmt.Sprint(i))
+		add(table, v, "b", fmt.Sprint("b", i))
 	}
 	c := find(t, analysed(t, table), "gap", "b − a")
 	// a: mean 21, variance 15.724; b: mean 23.5, variance 4.2943 (by hand).
@@ -212,7 +213,7 @@ func TestMissingCellsAreNamed(t *testing.T) {
 	if derf := find(t, r, "interaction", "derf: gap to rmsnorm under muon minus gap under adamw"); derf.Estimate == nil {
 		t.Error("what does not need the empty cell is not estimated either")
 	}
-	if !strings.Contains(render.Text(render.Factorial(r).Sections), "Not estimable") {
+	if !strings.Contains(render.Text(render.Factorial(r).Sections), "cannot be estimated") {
 		t.Error("the text does not say what cannot be estimated")
 	}
 }
@@ -233,7 +234,7 @@ func TestDivergedIsNoNumber(t *testing.T) {
 	if derf := find(t, r, "interaction", "derf: gap to rmsnorm under muon minus gap under adamw"); derf.Estimate == nil {
 		t.Error("what does not touch the diverged trial is not estimated either")
 	}
-	for _, want := range []string{"1 of 3 diverged", "Not estimable"} {
+	for _, want := range []string{"1 of 3 diverged", "cannot be estimated"} {
 		if !strings.Contains(render.Text(render.Factorial(r).Sections), want) {
 			t.Errorf("the text does not say %q:\n%s", want, render.Text(render.Factorial(r).Sections))
 		}
@@ -254,12 +255,32 @@ func TestOneReplicateGivesNoInterval(t *testing.T) {
 	}
 }
 
-func TestUnpairedSaysSo(t *testing.T) {
+// A missing trial takes its replicate out of the contrasts of its cell, and out of
+// no other.
+func TestIncompleteReplicates(t *testing.T) {
 	table := published(t, "rmsnorm", "derf")
-	table.Trials = table.Trials[:len(table.Trials)-1] // the last cell lacks a seed
+	last := table.Trials[len(table.Trials)-1] // derf under muon
+	table.Trials = table.Trials[:len(table.Trials)-1]
 	r := analysed(t, table)
-	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "unpaired") }) {
-		t.Errorf("warnings = %v, want one about unpaired cells", r.Warnings)
+	if got := labels(table, last)[:2]; !slices.Equal(got, []string{"derf", "muon"}) {
+		t.Fatalf("the last trial is of %v", got)
+	}
+	for _, tt := range []struct {
+		kind, name string
+		pairs      int
+		dropped    bool
+	}{
+		{"gap", "derf − rmsnorm at adamw", 3, false},
+		{"gap", "derf − rmsnorm at muon", 2, true},
+		{"interaction", "derf: gap to rmsnorm under muon minus gap under adamw", 2, true},
+	} {
+		c := find(t, r, tt.kind, tt.name)
+		if c.Method != "paired t" || c.Pairs != tt.pairs || c.Dropped != tt.dropped {
+			t.Errorf("%s: %s with %d pairs, dropped %v, want paired t with %d, %v", tt.name, c.Method, c.Pairs, c.Dropped, tt.pairs, tt.dropped)
+		}
+	}
+	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "Some replicates are incomplete") }) {
+		t.Errorf("warnings = %v, want one about incomplete replicates", r.Warnings)
 	}
 }
 

@@ -18,12 +18,12 @@ import (
 // back.
 type Recovery struct {
 	Trials     []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials, or a table of finished runs."`
-	Response   string                `hcl:"response,optional" doc:"The metric that is compared. Default: val_loss."`
-	At         addr.Level            `hcl:"at,optional" doc:"Where it is read: \"final\", \"best\" or a step."`
+	Response   string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
+	At         addr.Level            `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
 	Factor     string                `hcl:"factor" doc:"The factor whose levels are compared."`
-	Lost       addr.Level            `hcl:"lost" doc:"The level that has the gap."`
+	Lost       addr.Level            `hcl:"lost" doc:"The level whose gap is to be won back."`
 	Baseline   addr.Level            `hcl:"baseline" doc:"The level that the gap is measured from."`
-	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels at which the other factors stand."`
+	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels of the other factors."`
 	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
 	Confidence float64               `hcl:"confidence,optional" doc:"Coverage of the intervals."`
 }
@@ -39,7 +39,7 @@ func (a *Recovery) Resolve() {
 func (a *Recovery) Validate() diag.List {
 	list := append(validateAt(a.At), validateConfidence(a.Confidence)...)
 	if a.Lost == a.Baseline {
-		list = append(list, diag.Errorf(diag.Path{"lost"}, "No gap", "lost and baseline are one level, %s: there is no gap between them.", a.Lost)...)
+		list = append(list, diag.Errorf(diag.Path{"lost"}, "No gap", "lost and baseline are the same level, %s, so there is no gap.", a.Lost)...)
 	}
 	return list
 }
@@ -65,7 +65,7 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 		return err
 	}
 	labels := d.Factors[0].Labels
-	r := answer.Recovery{Version: 1, Response: a.Response, At: a.At.Text, Factor: a.Factor, Lost: labels[lost], Baseline: labels[base],
+	r := answer.Recovery{Version: 1, Response: a.Response, At: placeOf(a.At, table), Factor: a.Factor, Lost: labels[lost], Baseline: labels[base],
 		Confidence: a.Confidence, Contrasts: []answer.Contrast{}}
 	for i, c := range d.Cells {
 		r.Cells = append(r.Cells, cellOf(d, c, labels[i]))
@@ -97,7 +97,7 @@ func cellAt(d *design.Design, attribute string, want addr.Level) (int, diag.List
 }
 
 func recoveryContrast(r answer.Recovery, label string, ratio estimate.Ratio) answer.Contrast {
-	c := answer.Contrast{Kind: "recovery", Name: label, Method: estimate.None, N: ratio.N, Terms: []answer.Term{
+	c := answer.Contrast{Kind: "recovery", Name: label, Method: estimate.None, Pairs: ratio.N, Terms: []answer.Term{
 		{Factor: r.Factor, Level: label, Baseline: r.Lost}, {Factor: r.Factor, Level: r.Baseline, Baseline: r.Lost}}}
 	c.Estimate, c.Low, c.High = answer.Finite(ratio.Value), answer.Finite(ratio.Low), answer.Finite(ratio.High)
 	if c.Low != nil {
@@ -115,9 +115,9 @@ func recoveryProblem(why estimate.RatioProblem, cells ...*design.Cell) string {
 	case estimate.RatioNoGap:
 		return "there is no gap to win back"
 	case estimate.RatioOneTrial:
-		return "one trial a cell, so there is no interval"
+		return "a cell has one trial, so there is no interval"
 	case estimate.RatioUnbounded:
-		return "the gap itself may be nothing, so the share has no bounded interval"
+		return "the gap itself may be 0, so the interval of the share has no bounds"
 	}
 	return ""
 }

@@ -56,7 +56,8 @@ func BenchmarkFactorial10000(b *testing.B) {
 	}
 	b.ResetTimer()
 	for b.Loop() {
-		f := &Factorial{Response: "val_loss", At: finalStep, Replicate: "seed", Confidence: 0.95}
+		f := newFactorial()
+		f.Response = "val_loss"
 		env := &pipeline.Env{
 			Inputs: pipeline.Inputs{Refs: map[string][]pipeline.Input{"trials": inputs}},
 			Create: func(string) (io.WriteCloser, error) { return discard{}, nil },

@@ -13,9 +13,9 @@ import (
 
 // Table is analysis "table": the trials themselves.
 type Table struct {
-	Trials   []addr.Instance `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
-	Response string          `hcl:"response,optional" doc:"The metric that is shown. Default: val_loss."`
-	At       addr.Level      `hcl:"at,optional" doc:"Where it is read: \"final\", \"best\" or a step."`
+	Trials   []addr.Instance `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
+	Response string          `hcl:"response,optional" doc:"The metric to show. Default: val_loss."`
+	At       addr.Level      `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
 }
 
 // Resolve fills derived defaults.
@@ -39,7 +39,7 @@ func (t *Table) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	r := answer.Table{Version: 1, Response: t.Response, At: t.At.Text, Factors: table.Names()}
+	r := answer.Table{Version: 1, Response: t.Response, At: placeOf(t.At, table), Factors: table.Names()}
 	labels := make([][]string, len(table.Columns))
 	for i, c := range table.Columns {
 		labels[i] = design.Labels(c.Levels)

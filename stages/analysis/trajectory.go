@@ -18,13 +18,14 @@ import (
 
 // Trajectory is analysis "trajectory": a gap against the step.
 type Trajectory struct {
-	Trials     []addr.Instance       `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all of its."`
-	Response   string                `hcl:"response,optional" doc:"The metric that is compared. Default: val_loss."`
+	Trials     []addr.Instance       `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all its trials."`
+	Response   string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
 	Factor     string                `hcl:"factor" doc:"The factor whose levels are compared."`
 	Baseline   addr.Level            `hcl:"baseline" doc:"The level that gaps are measured from."`
-	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels at which the other factors stand."`
+	At         []int                 `hcl:"at,optional" doc:"The steps at which you will look. The band then holds at these alone, and is narrower than over all steps."`
+	Where      map[string]addr.Level `hcl:"where,optional" doc:"The levels of the other factors."`
 	Replicate  string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
-	Confidence float64               `hcl:"confidence,optional" doc:"That the band holds at all steps at once."`
+	Confidence float64               `hcl:"confidence,optional" doc:"Confidence that the band holds at all steps at once."`
 }
 
 // Resolve fills derived defaults.
@@ -35,7 +36,15 @@ func (a *Trajectory) Resolve() {
 }
 
 // Validate implements pipeline.Stage.
-func (a *Trajectory) Validate() diag.List { return validateConfidence(a.Confidence) }
+func (a *Trajectory) Validate() diag.List {
+	list := validateConfidence(a.Confidence)
+	for i, at := range a.At {
+		if at < 1 || slices.Contains(a.At[:i], at) {
+			list = append(list, diag.Errorf(diag.Path{"at"}, "Unusable step", "at must list different steps from 1 on, not %d.", at)...)
+		}
+	}
+	return list
+}
 
 // Describe implements pipeline.Stage.
 func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
@@ -48,14 +57,36 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 	if err != nil {
 		return err
 	}
-	r := answer.Trajectory{Version: 2, Response: a.Response, Factor: a.Factor, Confidence: a.Confidence}
+	if steps, err = a.declared(steps); err != nil {
+		return err
+	}
+	r := answer.Trajectory{Version: 3, Response: a.Response, Factor: a.Factor, Confidence: a.Confidence}
 	for _, s := range steps {
 		if err := a.add(&r, s, len(steps)); err != nil {
 			return err
 		}
 	}
 	settle(&r)
+	r.Notes = []string{fmt.Sprintf("The band holds at %d steps at once (Bonferroni). Within a step, the error is pooled over the levels, which assumes that they have the same variance about their %s; it is never pooled over steps.", len(steps), a.Replicate)}
 	return render.Write(env, r, render.Trajectory(r))
+}
+
+// declared selects the steps that at names.
+func (a *Trajectory) declared(steps []stepTable) ([]stepTable, error) {
+	if len(a.At) == 0 {
+		return steps, nil
+	}
+	var list diag.List
+	var out []stepTable
+	for _, at := range slices.Sorted(slices.Values(a.At)) {
+		i := slices.IndexFunc(steps, func(s stepTable) bool { return s.step == at })
+		if i < 0 {
+			list = append(list, diag.Errorf(diag.Path{"at"}, "No such step", "Not all trials have %s at step %d.", a.Response, at)...)
+			continue
+		}
+		out = append(out, steps[i])
+	}
+	return out, list.Err()
 }
 
 // add adds one step: the response of every level, and its gap to the baseline.
@@ -79,13 +110,14 @@ func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) error {
 			}
 		}
 	}
+	band := estimate.NewStep(d, a.Confidence, steps)
 	line := 0
 	for i, c := range d.Cells {
 		r.Curves[i].Points = append(r.Curves[i].Points, answer.CurvePoint{Step: s.step, Cell: cellOf(d, c, labels[i])})
 		if i == base {
 			continue
 		}
-		gap, low, high := estimate.Gap(c, d.Cells[base], a.Confidence, steps)
+		gap, low, high := band.Gap(i, base)
 		p := answer.TrajectoryPoint{Step: s.step, Gap: gap, Low: answer.Finite(low), High: answer.Finite(high)}
 		r.Levels[line].Points = append(r.Levels[line].Points, p)
 		line++
@@ -105,7 +137,7 @@ func settle(r *answer.Trajectory) {
 			l.Seen = &l.Points[k].Step
 		}
 		if len(l.Points) > 0 && l.Points[0].Low == nil && len(r.Warnings) == 0 {
-			r.Warnings = append(r.Warnings, "Some cells have one trial, or replicates of their own: their gaps have no band.")
+			r.Warnings = append(r.Warnings, "Some cells have one trial or share no replicates: their gaps have no band.")
 		}
 	}
 }

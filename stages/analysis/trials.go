@@ -124,9 +124,19 @@ func readTrial(env *pipeline.Env, t *design.Table, in pipeline.Input, response s
 		}
 		x.Response, x.Step = found.Value, found.Step
 	}
+	t.Steps = max(t.Steps, x.Step, 1)
 	t.Add(x, levelsOf(in)...)
 	if size, err := pick(rows, record.EvaluationTokens, finalStep); err == nil {
 		t.Evaluated(int(size.Value))
 	}
 	return nil
+}
+
+// placeOf says where a response was read; "" for finished runs, which have no
+// steps.
+func placeOf(at addr.Level, t *design.Table) string {
+	if t.Steps == 0 {
+		return ""
+	}
+	return at.Text
 }

@@ -9,31 +9,50 @@ import (
 	"strings"
 )
 
-// Line is one number of an analysis for other programs. Absent numbers
-// are null.
+// Line is one answer of an analysis for other programs. Missing numbers are
+// null.
 type Line struct {
 	Kind     string    `json:"kind"`
 	Name     string    `json:"name"`
 	Estimate *float64  `json:"estimate"`
 	Low      *float64  `json:"low"`
 	High     *float64  `json:"high"`
+	T        *float64  `json:"t,omitempty"`
 	F        *float64  `json:"f"`
 	DF       []float64 `json:"df"`
 	P        *float64  `json:"p"`
 
-	PHolm      *float64 `json:"p_holm,omitempty"`
-	N          int      `json:"n,omitempty"`
-	Method     string   `json:"method,omitempty"`
-	HalfWidth  *float64 `json:"half_width,omitempty"`
-	Detectable *float64 `json:"detectable,omitempty"`
-	BootLow    *float64 `json:"bootstrap_low,omitempty"`
-	BootHigh   *float64 `json:"bootstrap_high,omitempty"`
-	SS         *float64 `json:"ss,omitempty"`
-	Eta2       *float64 `json:"eta2,omitempty"`
-	PartialEta *float64 `json:"partial_eta2,omitempty"`
-	Omega2     *float64 `json:"omega2,omitempty"`
-	Missing    []string `json:"missing,omitempty"`
-	Planned    bool     `json:"planned,omitempty"`
+	PHolm        *float64 `json:"p_holm,omitempty"`
+	PAdjusted    *float64 `json:"p_adjusted,omitempty"`
+	LowAdjusted  *float64 `json:"low_adjusted,omitempty"`
+	HighAdjusted *float64 `json:"high_adjusted,omitempty"`
+	Adjusted     string   `json:"adjusted,omitempty"` // how p_adjusted and its interval are adjusted
+	Family       string   `json:"family,omitempty"`
+	FamilySize   int      `json:"family_size,omitempty"`
+	Error        string   `json:"error,omitempty"` // the model of the errors
+	Stratum      string   `json:"stratum,omitempty"`
+	Type         string   `json:"type,omitempty"` // of sums of squares
+
+	N          map[string]int `json:"n,omitempty"` // by cell
+	Pairs      int            `json:"pairs,omitempty"`
+	Method     string         `json:"method,omitempty"`
+	HalfWidth  *float64       `json:"half_width,omitempty"`
+	Detectable *float64       `json:"detectable,omitempty"`
+	DetectLow  *float64       `json:"detectable_low,omitempty"`
+	DetectHigh *float64       `json:"detectable_high,omitempty"`
+	BootLow    *float64       `json:"bootstrap_low,omitempty"`
+	BootHigh   *float64       `json:"bootstrap_high,omitempty"`
+	OwnLow     *float64       `json:"low_contrast,omitempty"`
+	OwnHigh    *float64       `json:"high_contrast,omitempty"`
+	Margin     *float64       `json:"margin,omitempty"`
+	Verdict    string         `json:"verdict,omitempty"`
+	SS         *float64       `json:"ss,omitempty"`
+	Eta2       *float64       `json:"eta2,omitempty"`
+	PartialEta *float64       `json:"partial_eta2,omitempty"`
+	Omega2     *float64       `json:"omega2,omitempty"`
+	Missing    []string       `json:"missing,omitempty"`
+	Constant   bool           `json:"constant,omitempty"`
+	Planned    bool           `json:"planned,omitempty"`
 }
 
 // Lines turns a result into lines for programs.
@@ -54,23 +73,15 @@ type identifiedLine struct {
 func (r Result) lines() []identifiedLine {
 	var out []identifiedLine
 	for _, a := range r.Anova {
-		l := Line{Kind: "anova", Name: a.Name, F: a.F, DF: []float64{a.DF}, P: a.P, Method: r.AnovaBy,
-			SS: &a.SS, Eta2: a.Eta2, PartialEta: a.PartialEta, Omega2: a.Omega2}
-		if a.Name != "residual" {
-			l.DF = append(l.DF, r.Anova[len(r.Anova)-1].DF)
-		}
-		out = append(out, identifiedLine{l, a.Name})
+		out = append(out, identifiedLine{r.anovaLine(a), a.Name})
+	}
+	sizes := make(map[string]int)
+	for _, f := range r.Families {
+		sizes[f.Name] = f.Size
 	}
 	for _, c := range r.Contrasts {
-		l := Line{Kind: c.Kind, Name: c.Name, Estimate: c.Estimate, Low: c.Low, High: c.High, DF: []float64{}, P: c.P,
-			PHolm: c.PHolm, N: c.N, Method: c.Method, HalfWidth: c.Half, Detectable: c.Detect,
-			BootLow: c.BootLow, BootHigh: c.BootHigh, Missing: c.Missing, Planned: c.Planned}
-		if c.DF != nil {
-			l.DF = append(l.DF, *c.DF)
-		}
-		if len(c.Terms) > 0 {
-			l.Name = contrastName(l.Kind, c.Terms, c.At)
-		}
+		l := contrastLine(c)
+		l.Error, l.FamilySize = r.Error, sizes[c.Family]
 		identity := fmt.Sprintf("%q %q %q", c.Name, c.Terms, c.At)
 		out = append(out, identifiedLine{l, identity})
 		if c.Simple {
@@ -81,6 +92,33 @@ func (r Result) lines() []identifiedLine {
 	return out
 }
 
+func (r Result) anovaLine(a Anova) Line {
+	l := Line{Kind: "anova", Name: a.Name, F: a.F, DF: []float64{a.DF}, P: a.P, Method: r.AnovaBy, Error: r.Error,
+		Stratum: a.Error, Type: r.Squares, SS: &a.SS, Eta2: a.Eta2, PartialEta: a.PartialEta, Omega2: a.Omega2}
+	if a.ErrorDF != nil {
+		l.DF = append(l.DF, *a.ErrorDF)
+	}
+	return l
+}
+
+func contrastLine(c Contrast) Line {
+	l := Line{Kind: c.Kind, Name: c.Name, Estimate: c.Estimate, Low: c.Low, High: c.High, T: c.T, DF: []float64{}, P: c.P,
+		PHolm: c.PHolm, PAdjusted: c.PAdjusted, LowAdjusted: c.LowAdjusted, HighAdjusted: c.HighAdjusted, Family: c.Family,
+		N: c.N, Pairs: c.Pairs, Method: c.Method, HalfWidth: c.Half, Detectable: c.Detect, DetectLow: c.DetectLow, DetectHigh: c.DetectHigh,
+		BootLow: c.BootLow, BootHigh: c.BootHigh, OwnLow: c.OwnLow, OwnHigh: c.OwnHigh, Margin: c.Margin, Verdict: c.Verdict,
+		Missing: c.Missing, Constant: c.Constant, Planned: c.Planned}
+	if c.DF != nil {
+		l.DF = append(l.DF, *c.DF)
+	}
+	if c.PAdjusted != nil {
+		l.Adjusted = "bonferroni"
+	}
+	if len(c.Terms) > 0 {
+		l.Name = contrastName(c.Kind, c.Terms, c.At)
+	}
+	return l
+}
+
 // contrastName is a contrast's name for programs: "norm: derf - rmsnorm @
 // optimizer=muon", "norm x optimizer: (derf - rmsnorm) x (muon - adamw)", "norm:
 // ema of derf - rmsnorm".
@@ -88,9 +126,13 @@ func contrastName(kind string, terms []Term, at map[string]string) string {
 	switch {
 	case kind == "recovery" && len(terms) == 2:
 		return fmt.Sprintf("%s: %s of %s - %s", terms[0].Factor, terms[0].Level, terms[1].Baseline, terms[1].Level)
-	case len(terms) == 2:
-		return fmt.Sprintf("%s x %s: (%s - %s) x (%s - %s)", terms[0].Factor, terms[1].Factor,
-			terms[0].Level, terms[0].Baseline, terms[1].Level, terms[1].Baseline)
+	case len(terms) > 1:
+		var factors, gaps []string
+		for _, t := range terms {
+			factors = append(factors, t.Factor)
+			gaps = append(gaps, "("+t.Level+" - "+t.Baseline+")")
+		}
+		return strings.Join(factors, " x ") + ": " + strings.Join(gaps, " x ")
 	}
 	name := fmt.Sprintf("%s: %s - %s", terms[0].Factor, terms[0].Level, terms[0].Baseline)
 	var where []string

@@ -20,12 +20,17 @@ type Dose struct {
 	Response   string      `json:"response"`
 	At         string      `json:"at"`
 	Factor     string      `json:"factor"`
-	Reference  *float64    `json:"reference"`
+	Reference  *float64    `json:"reference"`          // a constant that gaps are measured from
+	Baseline   string      `json:"baseline,omitempty"` // a level that gaps are measured from
 	Confidence float64     `json:"confidence"`
+	Error      string      `json:"error"`
 	Doses      []DosePoint `json:"doses"` // in ascending order
-	Slope      *float64    `json:"slope"` // of the least-squares line through all trials
+	Slope      *float64    `json:"slope"` // of the least-squares line
 	SlopeLow   *float64    `json:"slope_low"`
 	SlopeHigh  *float64    `json:"slope_high"`
+	SlopeBy    string      `json:"slope_method,omitempty"`
+	Families   []Family    `json:"families"`
+	Contrasts  []Contrast  `json:"contrasts"` // of kind "dose": the gaps and the slope
 	Warnings   []string    `json:"warnings,omitempty"`
 }
 
@@ -45,8 +50,9 @@ type Trajectory struct {
 	Factor     string           `json:"factor"`
 	Baseline   string           `json:"baseline"`
 	Confidence float64          `json:"confidence"`
-	Levels     []TrajectoryLine `json:"levels"` // all but the baseline
-	Curves     []Curve          `json:"curves"` // all levels, with the baseline
+	Levels     []TrajectoryLine `json:"levels"`          // all but the baseline
+	Curves     []Curve          `json:"curves"`          // all levels, with the baseline
+	Notes      []string         `json:"notes,omitempty"` // assumptions
 	Warnings   []string         `json:"warnings,omitempty"`
 }
 

@@ -48,7 +48,8 @@ func (r Result) Numbers(of addr.Instance, key cache.Key) []Number {
 			name  string
 			value *float64
 		}{
-			{"estimate", l.Estimate}, {"low", l.Low}, {"high", l.High}, {"f", l.F}, {"p", l.P}, {"p-holm", l.PHolm},
+			{"estimate", l.Estimate}, {"low", l.Low}, {"high", l.High}, {"low-adjusted", l.LowAdjusted}, {"high-adjusted", l.HighAdjusted},
+			{"f", l.F}, {"p", l.P}, {"p-holm", l.PHolm}, {"p-adjusted", l.PAdjusted},
 			{"half-width", l.HalfWidth}, {"detectable", l.Detectable}, {"eta2", l.Eta2}, {"omega2", l.Omega2},
 		} {
 			add(l.Kind, l.Name, l.identity, f.name, f.value)

@@ -13,21 +13,40 @@ import (
 type Result struct {
 	Version    int        `json:"version"`
 	Response   string     `json:"response"`
-	At         string     `json:"at"` // "final", "best" or a step
+	At         string     `json:"at"` // "final", "best" or a step; "" for finished runs
 	Replicate  string     `json:"replicate"`
 	Confidence float64    `json:"confidence"`
+	Error      string     `json:"error"` // the model of the errors: "contrast", "pooled" or "separate"
 	Trials     int        `json:"trials"`
 	Tokens     int        `json:"evaluation_tokens,omitempty"`
 	Factors    []Factor   `json:"factors"`
 	Cells      []Cell     `json:"cells"`
+	Families   []Family   `json:"families"`
 	Contrasts  []Contrast `json:"contrasts"`
 	Anova      []Anova    `json:"anova,omitempty"`
 	AnovaBy    string     `json:"anova_method,omitempty"`
+	Squares    string     `json:"anova_type,omitempty"` // of sums of squares: "II" or "III"
+	Margin     *Margin    `json:"equivalence,omitempty"`
 	Bootstrap  string     `json:"bootstrap,omitempty"` // what is resampled
-	Standing   *Standing  `json:"standing,omitempty"`  // of declared contrasts, where they are frozen
+	Standing   *Standing  `json:"standing,omitempty"`  // of declarations, where they are frozen
+	Notes      []string   `json:"notes,omitempty"`     // assumptions and error rates
 	Warnings   []string   `json:"warnings"`
 
 	Digest cache.Digest `json:"-"` // of the document
+}
+
+// Family is the contrasts whose tests and intervals are adjusted together.
+type Family struct {
+	Name string `json:"name"`
+	Size int    `json:"size"` // different hypotheses that are tested
+}
+
+// Margin is what an equivalence analysis declares.
+type Margin struct {
+	Margin    float64 `json:"margin"`
+	Alpha     float64 `json:"alpha"`
+	Direction string  `json:"direction"` // "equivalent" or "not worse"
+	Better    string  `json:"better"`    // "lower" or "higher"
 }
 
 // Factor is one factor of the design and the labels of its levels.
@@ -35,6 +54,7 @@ type Factor struct {
 	Name     string   `json:"name"`
 	Levels   []string `json:"levels"`
 	Baseline string   `json:"baseline"`
+	Assumed  bool     `json:"baseline_assumed,omitempty"` // the study does not declare the baseline: it is the first level
 }
 
 // Cell summarizes the trials of one cell.
@@ -58,19 +78,35 @@ type Contrast struct {
 	T        *float64 `json:"t"`
 	DF       *float64 `json:"df"`
 	P        *float64 `json:"p"`
-	PHolm    *float64 `json:"p_holm"`
-	N        int      `json:"n"`
 	Method   string   `json:"method"`
-	Missing  []string `json:"missing,omitempty"` // cells without which it cannot be estimated
 
-	Half     *float64          `json:"half_width"`
-	Detect   *float64          `json:"detectable"`
-	BootLow  *float64          `json:"bootstrap_low,omitempty"`
-	BootHigh *float64          `json:"bootstrap_high,omitempty"`
-	Terms    []Term            `json:"terms"`
-	At       map[string]string `json:"at,omitempty"`
-	Simple   bool              `json:"simple,omitempty"`  // a gap at the baseline of all other factors
-	Planned  bool              `json:"planned,omitempty"` // declared, and unchanged since the freeze
+	Family       string   `json:"family,omitempty"`
+	PHolm        *float64 `json:"p_holm"`       // by Holm's rule in the family
+	PAdjusted    *float64 `json:"p_adjusted"`   // by Bonferroni's rule in the family, as the interval
+	LowAdjusted  *float64 `json:"low_adjusted"` // of an interval that holds for the whole family
+	HighAdjusted *float64 `json:"high_adjusted"`
+
+	Pairs    int            `json:"pairs,omitempty"`    // complete replicates, where they are paired
+	N        map[string]int `json:"n,omitempty"`        // by cell, the trials that it is based on
+	Dropped  bool           `json:"dropped,omitempty"`  // some trials of its cells are in no complete replicate
+	Constant bool           `json:"constant,omitempty"` // replicates do not differ by more than rounding
+	Missing  []string       `json:"missing,omitempty"`  // cells without which it cannot be estimated
+
+	Half       *float64 `json:"half_width"`
+	Detect     *float64 `json:"detectable"` // the effect that four of five studies of this size find
+	DetectLow  *float64 `json:"detectable_low,omitempty"`
+	DetectHigh *float64 `json:"detectable_high,omitempty"`
+	BootLow    *float64 `json:"bootstrap_low,omitempty"`
+	BootHigh   *float64 `json:"bootstrap_high,omitempty"`
+	OwnLow     *float64 `json:"low_contrast,omitempty"` // with the contrast's own error, beside a pooled one
+	OwnHigh    *float64 `json:"high_contrast,omitempty"`
+	Margin     *float64 `json:"margin,omitempty"`
+	Verdict    string   `json:"verdict,omitempty"` // of kind "equivalence"
+
+	Terms   []Term            `json:"terms"`
+	At      map[string]string `json:"at,omitempty"`
+	Simple  bool              `json:"simple,omitempty"`  // a gap at the baseline of all other factors
+	Planned bool              `json:"planned,omitempty"` // declared, and unchanged since the freeze
 }
 
 // Term is one level of a factor compared with another.
@@ -90,6 +126,10 @@ type Anova struct {
 	Eta2       *float64 `json:"eta2"`         // share of the total sum of squares
 	PartialEta *float64 `json:"partial_eta2"` // share of the sum of the term and the residual
 	Omega2     *float64 `json:"omega2"`       // estimate of the share in the population; can be negative
+
+	Error   string   `json:"stratum,omitempty"` // the line that F is tested against
+	ErrorSS *float64 `json:"error_ss,omitempty"`
+	ErrorDF *float64 `json:"error_df,omitempty"`
 }
 
 // Standing compares the declared contrasts with those that the lock holds.
@@ -99,6 +139,7 @@ type Standing struct {
 	Trials  int      `json:"trials"`
 	Changed []string `json:"changed,omitempty"` // declared differently than frozen
 	Gone    []string `json:"gone,omitempty"`    // frozen, no longer declared
+	Margin  string   `json:"margin,omitempty"`  // of equivalence: "planned" or "exploratory: changed after the freeze"
 }
 
 // Parse reads the document that an analysis stored as its result. Of analyses

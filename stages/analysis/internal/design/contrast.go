@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -21,26 +22,28 @@ type Contrast struct {
 }
 
 // Contrasts lists what a factorial estimates: gaps to the baseline level, main
-// effects, and two-way interactions.
-func (d *Design) Contrasts() []Contrast {
-	out := d.gaps()
+// effects, and interactions of every order. everywhere takes gaps at every
+// combination of the other factors.
+func (d *Design) Contrasts(everywhere bool) []Contrast {
+	out := d.gaps(everywhere)
 	if len(d.Factors) > 1 {
 		out = append(out, d.mains()...)
 		out = append(out, d.interactions()...)
+		out = append(out, d.higherInteractions()...)
 	}
 	return out
 }
 
 // gaps compares each level with its factor's baseline: at every level of the
 // other factor in a design of two, at the baseline of the others in larger ones.
-func (d *Design) gaps() []Contrast {
+func (d *Design) gaps(everywhere bool) []Contrast {
 	var out []Contrast
 	for i, f := range d.Factors {
 		for l := range f.Levels {
 			if l == f.Baseline {
 				continue
 			}
-			for _, others := range d.settings(i) {
+			for _, others := range d.settings(i, everywhere) {
 				c := Contrast{Kind: "gap", Name: d.gapName(i, l, others), Terms: []answer.Term{d.term(i, l)},
 					At: d.setting(others, i), Simple: d.atBaseline(others, i)}
 				d.addDifference(&c, i, l, others, 1)
@@ -80,19 +83,15 @@ func (d *Design) atBaseline(levels []int, compared int) bool {
 
 // settings lists the levels at which a factor's gaps are taken. The caller sets
 // the factor's own level.
-func (d *Design) settings(i int) [][]int {
-	base := d.baseline()
-	if len(d.Factors) != 2 {
-		return [][]int{base}
+func (d *Design) settings(i int, everywhere bool) [][]int {
+	if len(d.Factors) == 2 || everywhere {
+		out := d.Combinations(i)
+		for _, s := range out {
+			s[i] = d.Factors[i].Baseline
+		}
+		return out
 	}
-	other := 1 - i
-	var out [][]int
-	for l := range d.Factors[other].Levels {
-		s := slices.Clone(base)
-		s[other] = l
-		out = append(out, s)
-	}
-	return out
+	return [][]int{d.baseline()}
 }
 
 // baseline is the baseline level of every factor.
@@ -105,18 +104,26 @@ func (d *Design) baseline() []int {
 }
 
 func (d *Design) gapName(i, l int, others []int) string {
-	f := d.Factors[i]
-	name := f.Labels[l] + " − " + f.Labels[f.Baseline]
+	name := d.difference(i, l)
 	var at []string
 	for j, o := range others {
 		if j != i {
-			at = append(at, d.Factors[j].Labels[o])
+			at = append(at, d.Factors[j].Shown(o))
 		}
 	}
 	if len(at) > 0 {
 		name += " at " + strings.Join(at, ", ")
 	}
 	return name
+}
+
+// difference names a level compared with its factor's baseline.
+func (d *Design) difference(i, l int) string {
+	f := d.Factors[i]
+	if f.numeric() {
+		return "(" + f.Shown(l) + ") − (" + f.Shown(f.Baseline) + ")"
+	}
+	return f.Labels[l] + " − " + f.Labels[f.Baseline]
 }
 
 // addDifference adds weight × (level l of factor i − its baseline), with the
@@ -154,7 +161,7 @@ func (d *Design) mains() []Contrast {
 			if l == f.Baseline {
 				continue
 			}
-			c := Contrast{Kind: "main", Name: f.Labels[l] + " − " + f.Labels[f.Baseline], Terms: []answer.Term{d.term(i, l)}}
+			c := Contrast{Kind: "main", Name: d.difference(i, l), Terms: []answer.Term{d.term(i, l)}}
 			all := d.Combinations(i)
 			for _, others := range all {
 				d.addDifference(&c, i, l, others, 1/float64(len(all)))
@@ -191,7 +198,7 @@ func (d *Design) interactionsOf(a, b int) []Contrast {
 				continue
 			}
 			c := Contrast{Kind: "interaction", Name: fmt.Sprintf("%s: gap to %s under %s minus gap under %s",
-				fa.Labels[la], fa.Labels[fa.Baseline], fb.Labels[lb], fb.Labels[fb.Baseline]),
+				fa.Shown(la), fa.Shown(fa.Baseline), fb.Shown(lb), fb.Shown(fb.Baseline)),
 				Terms: []answer.Term{d.term(a, la), d.term(b, lb)}}
 			rest := d.Combinations(a, b)
 			for _, others := range rest {
@@ -205,6 +212,70 @@ func (d *Design) interactionsOf(a, b int) []Contrast {
 		}
 	}
 	return out
+}
+
+// higherInteractions lists the interactions of three factors or more: products of
+// gaps, averaged over the rest.
+func (d *Design) higherInteractions() []Contrast {
+	var out []Contrast
+	for size := 3; size <= len(d.Factors); size++ {
+		for mask := range 1 << len(d.Factors) {
+			if bits.OnesCount(uint(mask)) == size {
+				out = append(out, d.interactionsAmong(mask)...)
+			}
+		}
+	}
+	return out
+}
+
+// interactionsAmong lists the interactions of the factors of a mask.
+func (d *Design) interactionsAmong(mask int) []Contrast {
+	var factors, rest []int
+	for i := range d.Factors {
+		if mask>>i&1 == 1 {
+			factors = append(factors, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	var out []Contrast
+	for _, levels := range d.Combinations(rest...) {
+		c := Contrast{Kind: "interaction"}
+		var names []string
+		for _, i := range factors {
+			if levels[i] == d.Factors[i].Baseline {
+				break
+			}
+			names = append(names, "("+d.difference(i, levels[i])+")")
+			c.Terms = append(c.Terms, d.term(i, levels[i]))
+		}
+		if len(names) < len(factors) {
+			continue
+		}
+		c.Name = strings.Join(names, " × ")
+		d.addProduct(&c, factors, levels)
+		out = append(out, c)
+	}
+	return out
+}
+
+// addProduct adds the product of the gaps of some factors at the given levels,
+// averaged over the other factors.
+func (d *Design) addProduct(c *Contrast, factors, levels []int) {
+	all := d.Combinations(factors...)
+	for _, cell := range all {
+		for corner := range 1 << len(factors) {
+			w := 1 / float64(len(all))
+			at := slices.Clone(cell)
+			for k, i := range factors {
+				at[i] = levels[i]
+				if corner>>k&1 == 1 {
+					at[i], w = d.Factors[i].Baseline, -w
+				}
+			}
+			d.addCell(c, at, w)
+		}
+	}
 }
 
 // Side is a group of cells in a declared contrast, with its sign.

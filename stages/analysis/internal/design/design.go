@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ablate/hcl/addr"
 )
 
 // Factor is one factor of a design.
@@ -12,6 +14,26 @@ type Factor struct {
 	Levels   []Level  // in order of first appearance
 	Labels   []string // of the levels, all different
 	Baseline int      // the level that gaps are measured from
+}
+
+// numeric reports whether all levels are numbers, which say little without the
+// name of their factor.
+func (f Factor) numeric() bool {
+	for _, l := range f.Levels {
+		if l.ID.Kind == "ref" || !addr.SameNumber(l.Label, l.ID.Text) {
+			return false
+		}
+	}
+	return true
+}
+
+// Shown is the label of a level in a sentence: numbers keep the name of their
+// factor.
+func (f Factor) Shown(level int) string {
+	if f.numeric() {
+		return f.Name + " = " + f.Labels[level]
+	}
+	return f.Labels[level]
 }
 
 // Cell is the trials of one combination of levels.
@@ -117,9 +139,18 @@ func (d *Design) add(levels []int, replicate int, x Trial) {
 func (d *Design) CellName(levels []int) string {
 	parts := make([]string, len(levels))
 	for i, l := range levels {
-		parts[i] = d.Factors[i].Labels[l]
+		parts[i] = d.Factors[i].Shown(l)
 	}
 	return strings.Join(parts, " + ")
+}
+
+// CellKey is the name of a cell for programs: factor=level, joined by commas.
+func (d *Design) CellKey(levels []int) string {
+	parts := make([]string, len(levels))
+	for i, l := range levels {
+		parts[i] = d.Factors[i].Name + "=" + addr.QuoteLevel(d.Factors[i].Labels[l])
+	}
+	return strings.Join(parts, ",")
 }
 
 // At returns the index of a cell, or -1.
@@ -160,6 +191,18 @@ func (d *Design) Combinations(fixed ...int) [][]int {
 			}
 		}
 		out = next
+	}
+	return out
+}
+
+// Only is the cell with some of its replicates.
+func (c *Cell) Only(replicates []int) *Cell {
+	out := &Cell{Levels: c.Levels, Diverged: c.Diverged, byReplicate: make(map[int]float64, len(replicates))}
+	for _, r := range replicates {
+		if v, ok := c.byReplicate[r]; ok {
+			out.byReplicate[r] = v
+			out.Replicates, out.Values = append(out.Replicates, r), append(out.Values, v)
+		}
 	}
 	return out
 }

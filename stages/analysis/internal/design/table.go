@@ -54,6 +54,7 @@ type Table struct {
 	Unpaired bool   // equal replicates of two cells have nothing in common
 	Lacks    string // the replicate that the study names and the files do not have
 	Unused   []string
+	Steps    int // the last step of any trial; 0 for finished runs, which have none
 	Tokens   int // of the largest evaluation; 0 if trials do not record it
 	Fewest   int // of the smallest
 }

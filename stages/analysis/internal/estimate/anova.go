@@ -3,66 +3,78 @@ package estimate
 import (
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/mathext"
 
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/answer"
 )
 
-// model is a design with what the analysis of variance computes from it.
-type model struct{ *design.Design }
+// Squares is a type of sums of squares.
+type Squares string
 
-func valueOf(c *design.Cell, r int) float64 {
-	v, _ := c.Value(r)
-	return v
+// The types of sums of squares. They agree in balanced designs.
+const (
+	// TypeIII tests averages of cell means with equal weights, as main effects
+	// and interactions are defined here.
+	TypeIII Squares = "III"
+	// TypeII tests what a term adds to all terms that do not contain it.
+	TypeII Squares = "II"
+)
+
+// Anova splits the variance of a design in which every cell has a trial. Under
+// OwnError and paired replicates each effect has a stratum of its own, so that
+// F = t² for every effect with one degree of freedom.
+func Anova(d *design.Design, errors Error, squares Squares) (lines []answer.Anova, method string, why Problem) {
+	if why := suitable(d); why != NoProblem {
+		return nil, "", why
+	}
+	a := anova{d}
+	switch {
+	case errors == SeparateError:
+		return a.separate()
+	case d.Paired && errors == OwnError:
+		return a.strata()
+	}
+	return a.pooled(squares)
 }
 
-// Anova splits the variance of a complete design. Paired replicates are a
-// block; a balanced design without pairs is classical; in an unbalanced one
-// each term is what it adds to all terms that do not contain it (type II). why
-// says why there is none.
-func Anova(d *design.Design) (lines []answer.Anova, method, why string) {
-	cells := 1
+// suitable says why a design has no analysis of variance.
+func suitable(d *design.Design) Problem {
+	cells, trials := 1, 0
 	for _, f := range d.Factors {
 		cells *= len(f.Levels)
 	}
-	if len(d.Factors) == 0 {
-		return nil, "", "there is no factor"
+	switch {
+	case len(d.Factors) == 0:
+		return NoFactor
+	case len(d.Cells) != cells:
+		return EmptyCells
 	}
-	if len(d.Cells) != cells {
-		return nil, "", "some cells have no trial"
-	}
-	n, total, balanced, paired := len(d.Cells[0].Replicates), 0, true, true
 	for _, c := range d.Cells {
 		if !c.Complete() {
-			return nil, "", "some trials diverged"
+			return Diverged
 		}
-		balanced = balanced && len(c.Replicates) == n
-		paired = paired && sameSet(d.Cells[0].Replicates, c.Replicates)
-		total += len(c.Replicates)
+		trials += len(c.Values)
 	}
-	switch {
-	case total == cells:
-		return nil, "", "every cell has one trial"
-	case paired && n > 1 && d.Paired:
-		return model{d}.balanced(true), "replicates as blocks", ""
-	case balanced:
-		return model{d}.balanced(false), "classical, balanced", ""
+	if trials == cells {
+		return OneTrialEach
 	}
-	return model{d}.typeII(), "classical, type II", ""
+	return NoProblem
 }
 
-// terms lists all sets of factors as bit masks, small ones first.
-func (d model) terms() []uint {
+// anova computes the lines of a complete design.
+type anova struct{ *design.Design }
+
+// terms lists the sets of factors with two levels or more as bit masks, small
+// sets first. A factor with one level has no degree of freedom.
+func (d anova) terms() []uint {
 	var out []uint
 	k := len(d.Factors)
 	for size := 1; size <= k; size++ {
 		for m := uint(1); m < 1<<k; m++ {
-			if bits.OnesCount(m) == size {
+			if bits.OnesCount(m) == size && d.df(m) > 0 {
 				out = append(out, m)
 			}
 		}
@@ -70,45 +82,282 @@ func (d model) terms() []uint {
 	return out
 }
 
-func (d model) termName(m uint) string {
+// name joins the factors of a term.
+func (d anova) name(term uint) string {
 	var names []string
 	for i, f := range d.Factors {
-		if m>>i&1 == 1 {
+		if term>>i&1 == 1 {
 			names = append(names, f.Name)
 		}
 	}
 	return strings.Join(names, ":")
 }
 
-func (d model) termDF(m uint) float64 {
+// df is the degrees of freedom of a term.
+func (d anova) df(term uint) float64 {
 	df := 1
 	for i, f := range d.Factors {
-		if m>>i&1 == 1 {
+		if term>>i&1 == 1 {
 			df *= len(f.Levels) - 1
 		}
 	}
 	return float64(df)
 }
 
-// combination numbers a cell's levels of the factors in a mask.
-func (d model) combination(m uint, levels []int) int {
-	id := 0
-	for i, f := range d.Factors {
-		if m>>i&1 == 1 {
-			id = id*len(f.Levels) + levels[i]
-		}
+// hypothesis is the contrasts that are zero if a term has no effect: the
+// differences of its factors' levels to their first, averaged over the other
+// factors with equal weights. A row is a contrast, a column a cell.
+func (d anova) hypothesis(term uint) *mat.Dense {
+	rows := [][]float64{{}}
+	for range d.Cells {
+		rows[0] = append(rows[0], 1)
 	}
-	return id
+	for i, f := range d.Factors {
+		if term>>i&1 == 0 {
+			for _, r := range rows {
+				for j := range r {
+					r[j] /= float64(len(f.Levels))
+				}
+			}
+			continue
+		}
+		var next [][]float64
+		for _, r := range rows {
+			for l := 1; l < len(f.Levels); l++ {
+				x := make([]float64, len(r))
+				for j, c := range d.Cells {
+					switch c.Levels[i] {
+					case l:
+						x[j] = r[j]
+					case 0:
+						x[j] = -r[j]
+					}
+				}
+				next = append(next, x)
+			}
+		}
+		rows = next
+	}
+	out := mat.NewDense(len(rows), len(d.Cells), nil)
+	for i, r := range rows {
+		out.SetRow(i, r)
+	}
+	return out
 }
 
-// marginal returns the mean of the cells' means for each combination of the
-// factors in a mask. In a balanced design these are the means of the trials.
-func (d model) marginal(m uint) map[int]float64 {
+// pooled tests every term against one residual.
+func (d anova) pooled(squares Squares) ([]answer.Anova, string, Problem) {
+	all := completeCells(d.Design)
+	f, why := leastSquares(d.Design, all)
+	if why != NoProblem {
+		return nil, "", why
+	}
+	var lines []answer.Anova
+	for _, t := range d.terms() {
+		ss := d.wald(f, t)
+		if squares == TypeII {
+			ss = d.added(t)
+		}
+		lines = append(lines, answer.Anova{Name: d.name(t), SS: ss, DF: d.df(t)})
+	}
+	residual := answer.Anova{Name: "residual", SS: f.rss, DF: f.df}
+	for i := range lines {
+		f.judge(&lines[i], "residual", f.rss, f.df)
+	}
+	if f.blocks > 0 {
+		unblocked := *d.Design
+		unblocked.Paired = false
+		cellsOnly, _ := leastSquares(&unblocked, all)
+		lines = append(lines, answer.Anova{Name: d.Replicate, SS: max(0, cellsOnly.rss-f.rss), DF: float64(f.blocks - 1)})
+		f.judge(&lines[len(lines)-1], "residual", f.rss, f.df)
+	}
+	return d.finished(append(lines, residual), f, d.pooledMethod(f, squares))
+}
+
+func (d anova) pooledMethod(f *fit, squares Squares) string {
+	method, balanced := "classical", true
+	for _, c := range d.Cells {
+		balanced = balanced && len(c.Values) == len(d.Cells[0].Values)
+	}
+	if f.blocks > 0 {
+		method = "replicates as blocks"
+		balanced = balanced && f.blocks*len(d.Cells) == f.trials
+	}
+	if balanced {
+		return method + ", balanced"
+	}
+	return method + ", type " + string(squares)
+}
+
+// wald is the sum of squares of a term's hypothesis, (Lτ)ᵀ (L V Lᵀ)⁻¹ Lτ: that of
+// type III.
+func (d anova) wald(f *fit, term uint) float64 {
+	l := d.hypothesis(term)
+	var value, half, spread, solved mat.Dense
+	value.Mul(l, mat.NewDense(len(f.effects), 1, f.effects))
+	half.Mul(l, f.inverse)
+	spread.Mul(&half, l.T())
+	if err := solved.Solve(&spread, &value); err != nil {
+		return math.NaN()
+	}
+	var ss mat.Dense
+	ss.Mul(value.T(), &solved)
+	return ss.At(0, 0)
+}
+
+// judge tests a line against an error and adds the effect sizes.
+func (f *fit) judge(l *answer.Anova, name string, ss, df float64) {
+	l.Eta2 = answer.Finite(l.SS / f.total)
+	l.Error, l.ErrorSS, l.ErrorDF = name, answer.Finite(ss), answer.Finite(df)
+	ms := ss / df
+	if df < 1 || !(math.Sqrt(ms) > f.noise) {
+		return
+	}
+	v := l.SS / l.DF / ms
+	l.F, l.P = answer.Finite(v), answer.Finite(tailF(v, l.DF, df))
+	l.PartialEta = answer.Finite(l.SS / (l.SS + ss))
+	l.Omega2 = answer.Finite((l.SS - l.DF*ms) / (f.total + ms))
+}
+
+// finished removes sums of squares that rounding made, and says so if no test is
+// left.
+func (d anova) finished(lines []answer.Anova, f *fit, method string) ([]answer.Anova, string, Problem) {
+	tested := false
+	for i := range lines {
+		l := &lines[i]
+		if l.SS <= float64(f.trials)*f.noise*f.noise {
+			l.SS = 0
+			if l.Eta2 != nil {
+				l.Eta2 = answer.Finite(l.SS / f.total)
+			}
+		}
+		tested = tested || l.F != nil
+	}
+	switch {
+	case tested:
+		return lines, method, NoProblem
+	case f.df < 1:
+		return lines, method, NoResidual
+	}
+	return lines, method, NoVariation
+}
+
+// strata tests each effect against its own interaction with the replicate. It
+// uses the replicates that all cells have.
+func (d anova) strata() ([]answer.Anova, string, Problem) {
+	shared := common(design.Contrast{Weights: d.everyCell()}, d.Cells)
+	if len(shared) < 2 {
+		return nil, "", TooFewBlocks
+	}
+	part := d.restricted(shared)
+	f, why := leastSquares(part.Design, completeCells(part.Design))
+	if why != NoProblem {
+		return nil, "", why
+	}
+	var lines, errors []answer.Anova
+	n := float64(len(shared))
+	for _, t := range part.terms() {
+		ss, within := part.effect(t, shared)
+		l := answer.Anova{Name: part.name(t), SS: ss, DF: part.df(t)}
+		e := answer.Anova{Name: part.Replicate + ":" + l.Name, SS: within, DF: l.DF * (n - 1)}
+		f.judge(&l, e.Name, e.SS, e.DF)
+		lines, errors = append(lines, l), append(errors, e)
+	}
+	_, between := part.effect(0, shared)
+	lines = append(append(lines, answer.Anova{Name: part.Replicate, SS: between, DF: n - 1}), errors...)
+	method := "a stratum for each effect"
+	if f.trials < d.trials() {
+		method += ", complete replicates only"
+	}
+	return part.finished(lines, f, method)
+}
+
+func (d anova) everyCell() map[int]float64 {
+	out := make(map[int]float64)
+	for i := range d.Cells {
+		out[i] = 1
+	}
+	return out
+}
+
+func (d anova) trials() (n int) {
+	for _, c := range d.Cells {
+		n += len(c.Values)
+	}
+	return n
+}
+
+// restricted is the design of some replicates.
+func (d anova) restricted(replicates []int) anova {
+	part := *d.Design
+	part.Cells = make([]*design.Cell, len(d.Cells))
+	for i, c := range d.Cells {
+		part.Cells[i] = c.Only(replicates)
+	}
+	return anova{&part}
+}
+
+// effect is the sum of squares of a term and that of its interaction with the
+// replicate. The effect of a term in a cell is its marginal mean less the effects
+// of all terms within it. Of term 0, the second is that of the replicates.
+func (d anova) effect(term uint, replicates []int) (ss, within float64) {
+	n := float64(len(replicates))
+	each := make([]map[int]float64, len(replicates)) // by replicate, by combination of the term
+	mean := make(map[int]float64)
+	for j, r := range replicates {
+		each[j] = d.interaction(term, r)
+		for id, v := range each[j] {
+			mean[id] += v / n
+		}
+	}
+	for _, c := range d.Cells {
+		id := d.combination(term, c.Levels)
+		if term != 0 {
+			ss += n * mean[id] * mean[id]
+		}
+		for j := range each {
+			e := each[j][id] - mean[id]
+			within += e * e
+		}
+	}
+	return ss, within
+}
+
+// interaction is the effect of a term in one replicate, by combination of the
+// term's levels.
+func (d anova) interaction(term uint, replicate int) map[int]float64 {
+	margins := make(map[uint]map[int]float64)
+	for s := term; ; s = (s - 1) & term {
+		margins[s] = d.margin(s, replicate)
+		if s == 0 {
+			break
+		}
+	}
+	out := make(map[int]float64)
+	for _, c := range d.Cells {
+		effect := 0.0
+		for s := term; ; s = (s - 1) & term {
+			sign := 1.0
+			if bits.OnesCount(term^s)%2 == 1 {
+				sign = -1
+			}
+			effect += sign * margins[s][d.combination(s, c.Levels)]
+			if s == 0 {
+				break
+			}
+		}
+		out[d.combination(term, c.Levels)] = effect
+	}
+	return out
+}
+
+// margin is the mean of a replicate's values for each combination of a term.
+func (d anova) margin(term uint, replicate int) map[int]float64 {
 	sum, n := make(map[int]float64), make(map[int]float64)
 	for _, c := range d.Cells {
-		_, mean, _ := Summary(c)
-		id := d.combination(m, c.Levels)
-		sum[id] += mean
+		v, _ := c.Value(replicate)
+		id := d.combination(term, c.Levels)
+		sum[id] += v
 		n[id]++
 	}
 	for id := range sum {
@@ -117,189 +366,13 @@ func (d model) marginal(m uint) map[int]float64 {
 	return sum
 }
 
-// balanced splits the sums of squares by means: each term's effect is its
-// marginal mean less the effects of all terms within it.
-func (d model) balanced(blocks bool) []answer.Anova {
-	n := float64(len(d.Cells[0].Replicates))
-	margins := make(map[uint]map[int]float64)
-	for m := uint(0); m < 1<<len(d.Factors); m++ {
-		margins[m] = d.marginal(m)
-	}
-	grand := margins[0][0]
-	within, total := 0.0, 0.0
-	for _, c := range d.Cells {
-		_, mean, _ := Summary(c)
-		for _, v := range c.Values {
-			within += (v - mean) * (v - mean)
-			total += (v - grand) * (v - grand)
+// combination numbers a cell's levels of the factors of a term.
+func (d anova) combination(term uint, levels []int) int {
+	id := 0
+	for i, f := range d.Factors {
+		if term>>i&1 == 1 {
+			id = id*len(f.Levels) + levels[i]
 		}
 	}
-	var lines []answer.Anova
-	for _, t := range d.terms() {
-		ss := 0.0
-		for _, c := range d.Cells {
-			effect := 0.0
-			for s := t; ; s = (s - 1) & t {
-				sign := 1.0
-				if bits.OnesCount(t^s)%2 == 1 {
-					sign = -1
-				}
-				effect += sign * margins[s][d.combination(s, c.Levels)]
-				if s == 0 {
-					break
-				}
-			}
-			ss += n * effect * effect
-		}
-		lines = append(lines, answer.Anova{Name: d.termName(t), SS: ss, DF: d.termDF(t)})
-	}
-	residual := answer.Anova{Name: "residual", SS: within, DF: float64(len(d.Cells)) * (n - 1)}
-	if blocks {
-		b := answer.Anova{Name: d.Replicate, DF: n - 1}
-		for _, r := range d.Cells[0].Replicates {
-			mean := 0.0
-			for _, c := range d.Cells {
-				mean += valueOf(c, r) / float64(len(d.Cells))
-			}
-			b.SS += float64(len(d.Cells)) * (mean - grand) * (mean - grand)
-		}
-		residual.SS, residual.DF = residual.SS-b.SS, residual.DF-b.DF
-		lines = append(lines, b)
-	}
-	return d.judged(lines, residual, total)
-}
-
-// typeII compares linear models: a term's sum of squares is what it adds to
-// the model of all terms that do not contain it.
-func (d model) typeII() []answer.Anova {
-	var y []float64
-	var rows [][]int
-	for _, c := range d.Cells {
-		for _, v := range c.Values {
-			y, rows = append(y, v), append(rows, c.Levels)
-		}
-	}
-	mean, total := 0.0, 0.0
-	for _, v := range y {
-		mean += v / float64(len(y))
-	}
-	for _, v := range y {
-		total += (v - mean) * (v - mean)
-	}
-	rss := func(keep func(uint) bool) float64 {
-		terms := []uint{0}
-		for _, t := range d.terms() {
-			if keep(t) {
-				terms = append(terms, t)
-			}
-		}
-		return d.residual(y, rows, terms)
-	}
-	full := rss(func(uint) bool { return true })
-	var lines []answer.Anova
-	for _, t := range d.terms() {
-		without := func(s uint) bool { return s&t != t }
-		ss := rss(without) - rss(func(s uint) bool { return without(s) || s == t })
-		lines = append(lines, answer.Anova{Name: d.termName(t), SS: ss, DF: d.termDF(t)})
-	}
-	return d.judged(lines, answer.Anova{Name: "residual", SS: full, DF: float64(len(y) - len(d.Cells))}, total)
-}
-
-// residual is the sum of squares that a model of terms leaves, by least squares
-// on sum-to-zero columns.
-func (d model) residual(y []float64, rows [][]int, terms []uint) float64 {
-	var columns [][]float64
-	for _, t := range terms {
-		block := [][]float64{ones(len(y))}
-		for i, f := range d.Factors {
-			if t>>i&1 == 0 {
-				continue
-			}
-			var next [][]float64
-			for _, col := range block {
-				for l := range len(f.Levels) - 1 {
-					c := make([]float64, len(y))
-					for r := range c {
-						switch rows[r][i] {
-						case l:
-							c[r] = col[r]
-						case len(f.Levels) - 1:
-							c[r] = -col[r]
-						}
-					}
-					next = append(next, c)
-				}
-			}
-			block = next
-		}
-		columns = append(columns, block...)
-	}
-	x := mat.NewDense(len(y), len(columns), nil)
-	for j, c := range columns {
-		x.SetCol(j, c)
-	}
-	var qr mat.QR
-	qr.Factorize(x)
-	var beta, fit mat.VecDense
-	target := mat.NewVecDense(len(y), y)
-	if err := qr.SolveVecTo(&beta, false, target); err != nil {
-		return math.NaN()
-	}
-	fit.MulVec(x, &beta)
-	fit.SubVec(target, &fit)
-	return mat.Dot(&fit, &fit)
-}
-
-func ones(n int) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		out[i] = 1
-	}
-	return out
-}
-
-// judged tests each line against the residual and adds the effect sizes. A
-// factor of one level has no line: it takes no degree of freedom. Sums of
-// squares that the last bits of the numbers could make are none, and so is a
-// residual that rounding has left.
-func (d model) judged(lines []answer.Anova, residual answer.Anova, total float64) []answer.Anova {
-	const rounding = 1e-13
-	lines = slices.DeleteFunc(lines, func(l answer.Anova) bool { return l.DF < 1 })
-	size, n := 0.0, 0.0
-	for _, c := range d.Cells {
-		for _, v := range c.Values {
-			size, n = max(size, math.Abs(v)), n+1
-		}
-	}
-	none := n * math.Pow(1e-14*size, 2)
-	if total <= none {
-		total = 0
-	}
-	for i := range lines {
-		if lines[i].SS <= none {
-			lines[i].SS = 0
-		}
-	}
-	if residual.SS <= max(none, rounding*total) {
-		residual.SS = 0
-	}
-	ms := residual.SS / residual.DF
-	for i := range lines {
-		l := &lines[i]
-		l.Eta2 = answer.Finite(l.SS / total) // null where nothing varies
-		if residual.DF < 1 || ms == 0 {
-			continue
-		}
-		f := l.SS / l.DF / ms
-		l.F, l.P = answer.Finite(f), answer.Finite(tailF(f, l.DF, residual.DF))
-		l.PartialEta = answer.Finite(l.SS / (l.SS + residual.SS))
-		l.Omega2 = answer.Finite((l.SS - l.DF*ms) / (total + ms))
-	}
-	return append(lines, residual)
-}
-
-// tailF is the probability that F with d1 and d2 degrees of freedom exceeds f,
-// without the loss of digits of one less the distribution.
-func tailF(f, d1, d2 float64) float64 {
-	return mathext.RegIncBeta(d2/2, d1/2, d2/(d2+d1*f))
+	return id
 }

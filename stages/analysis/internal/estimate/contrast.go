@@ -1,6 +1,8 @@
 // Package estimate computes what a design can say: contrasts of cell means with
 // their intervals and tests, the analysis of variance, ratios of gaps. It is
 // arithmetic on a design and knows neither files nor words.
+//
+// How errors are estimated is declared, never chosen from the data.
 package estimate
 
 import (
@@ -15,6 +17,58 @@ import (
 	"ablate/stages/analysis/internal/design"
 )
 
+// Error is a model of the errors.
+type Error string
+
+// The models of the errors.
+const (
+	// OwnError takes the error of each contrast from the contrast of each
+	// replicate. It assumes nothing about the variances of cells.
+	OwnError Error = "contrast"
+	// PooledError takes one residual for all contrasts, from a least-squares fit
+	// of cells and, where replicates are paired, of replicates as fixed blocks.
+	// It assumes that all cells have the same variance.
+	PooledError Error = "pooled"
+	// SeparateError takes a variance from each cell and ignores pairs.
+	SeparateError Error = "separate"
+)
+
+// Errors lists the models of the errors.
+var Errors = []Error{OwnError, PooledError, SeparateError}
+
+// Methods of an estimate.
+const (
+	PairedT = "paired t"
+	WelchT  = "Welch t"
+	PooledT = "pooled t"
+	None    = "none" // a value without interval
+)
+
+// Estimate is the answer to one contrast. NaN stands for numbers that cannot be
+// computed.
+type Estimate struct {
+	Value  float64
+	SE     float64 // standard error
+	Low    float64 // of the confidence interval
+	High   float64
+	T      float64
+	DF     float64
+	P      float64     // two-sided
+	N      int         // pairs
+	Used   map[int]int // by index of the cell, the trials that it is based on
+	Half   float64     // half the width of the interval
+	Method string
+
+	Dropped  bool // pairs were incomplete, and are not used
+	Constant bool // replicates do not differ by more than rounding: there is nothing to test against
+}
+
+// nothing is an estimate without interval.
+func nothing(value float64) Estimate {
+	nan := math.NaN()
+	return Estimate{Value: value, SE: nan, Low: nan, High: nan, T: nan, DF: nan, P: nan, Half: nan, Method: None}
+}
+
 // Summary returns the size, the mean and the sample standard deviation (0 for
 // n = 1) of a cell that has values.
 func Summary(c *design.Cell) (n int, mean, sd float64) {
@@ -25,70 +79,85 @@ func Summary(c *design.Cell) (n int, mean, sd float64) {
 	return len(c.Values), mean, sd
 }
 
-// Methods of an estimate.
-const (
-	PairedT = "paired t"
-	WelchT  = "Welch t"
-	None    = "none" // a value without interval
-)
-
-// Estimate is the answer to one contrast. NaN stands for numbers that cannot be
-// computed.
-type Estimate struct {
-	Value  float64
-	Low    float64 // of the confidence interval
-	High   float64
-	T      float64
-	DF     float64
-	P      float64 // two-sided
-	N      int     // pairs
-	Half   float64 // half the width of the interval
-	Detect float64 // the smallest effect that a test at this confidence finds in 4 of 5 studies
-	Method string
+// Model estimates the contrasts of a design under one model of the errors.
+type Model struct {
+	design     *design.Design
+	errors     Error
+	confidence float64
+	fit        *fit // of PooledError; nil where it cannot be fitted
+	noFit      Problem
 }
 
-// Contrast estimates a contrast of cell means. If all its cells have the same
-// replicates, they are paired: Student's t of the contrast of each replicate,
-// with n − 1 degrees of freedom. Otherwise the cells are independent samples:
-// Welch's t with Satterthwaite's degrees of freedom. A cell with one trial gives
-// a value without interval.
-func Contrast(c design.Contrast, cells []*design.Cell, confidence float64) Estimate {
-	involved := sortedKeys(c.Weights)
-	first := cells[involved[0]].Replicates
-	paired, enough := true, true
-	value := 0.0
-	for _, i := range involved {
-		n, mean, _ := Summary(cells[i])
-		value += c.Weights[i] * mean
-		paired = paired && sameSet(first, cells[i].Replicates)
-		enough = enough && n >= 2
+// NewModel prepares estimates of a design.
+func NewModel(d *design.Design, errors Error, confidence float64) *Model {
+	m := &Model{design: d, errors: errors, confidence: confidence}
+	if errors == PooledError {
+		m.fit, m.noFit = leastSquares(d, completeCells(d))
 	}
-	e := Estimate{Value: value, Low: math.NaN(), High: math.NaN(), T: math.NaN(), P: math.NaN(), Half: math.NaN(), Detect: math.NaN(), Method: None}
+	return m
+}
+
+// Contrast estimates a contrast of cells that have means.
+//
+// Under OwnError it is Student's t of the contrast of each replicate that all
+// cells have, with n − 1 degrees of freedom. Cells without two common replicates
+// are independent samples: Welch's t with Satterthwaite's degrees of freedom. A
+// cell with one trial then gives a value without interval.
+func (m *Model) Contrast(c design.Contrast) Estimate {
 	switch {
-	case !enough:
-		return e
-	case paired:
-		return e.paired(c, cells, first, confidence)
+	case m.errors == PooledError && m.fit != nil:
+		return m.pooled(c)
+	case m.errors != SeparateError && m.design.Paired:
+		shared := common(c, m.design.Cells)
+		if len(shared) >= 2 {
+			return m.paired(c, shared)
+		}
 	}
-	return e.welch(c, cells, confidence)
+	return m.Welch(c)
 }
 
-func (e Estimate) paired(c design.Contrast, cells []*design.Cell, replicates []int, confidence float64) Estimate {
-	each := eachOf(c, cells, replicates)
-	_, sd := stat.MeanStdDev(each, nil)
-	if sd < rounding(c, cells) {
-		sd = 0
+// common lists the replicates that all cells of a contrast have.
+func common(c design.Contrast, cells []*design.Cell) []int {
+	involved := sortedKeys(c.Weights)
+	if len(involved) == 0 {
+		return nil
+	}
+	out := slices.Clone(cells[involved[0]].Replicates)
+	for _, i := range involved[1:] {
+		out = slices.DeleteFunc(out, func(r int) bool { _, ok := cells[i].Value(r); return !ok })
+	}
+	return out
+}
+
+func (m *Model) paired(c design.Contrast, replicates []int) Estimate {
+	each := eachOf(c, m.design.Cells, replicates)
+	sd := stat.StdDev(each, nil)
+	e := nothing(combined(c, m.design.Cells, replicates))
+	e.N, e.Method, e.Used = len(each), PairedT, make(map[int]int)
+	for i := range c.Weights {
+		e.Used[i] = len(each)
+		e.Dropped = e.Dropped || len(m.design.Cells[i].Values) > len(each)
 	}
 	n := float64(len(each))
-	e.N, e.Method = len(each), PairedT
-	return e.with(sd/math.Sqrt(n), n-1, confidence)
+	return e.with(sd/math.Sqrt(n), n-1, m.confidence, noise(c, m.design.Cells)/math.Sqrt(n))
+}
+
+// combined is the contrast of the means over some replicates.
+func combined(c design.Contrast, cells []*design.Cell, replicates []int) float64 {
+	value := 0.0
+	for _, i := range sortedKeys(c.Weights) {
+		_, mean, _ := Summary(cells[i].Only(replicates))
+		value += c.Weights[i] * mean
+	}
+	return value
 }
 
 // eachOf is the contrast of each replicate.
 func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64 {
 	each := make([]float64, len(replicates))
+	involved := sortedKeys(c.Weights)
 	for j, r := range replicates {
-		for _, i := range sortedKeys(c.Weights) {
+		for _, i := range involved {
 			v, _ := cells[i].Value(r)
 			each[j] += c.Weights[i] * v
 		}
@@ -96,91 +165,119 @@ func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64
 	return each
 }
 
-// Welch estimates a contrast of cells with two trials or more as independent
-// samples.
-func Welch(c design.Contrast, cells []*design.Cell, confidence float64) Estimate {
-	value := 0.0
+// Welch estimates a contrast of cells as independent samples.
+func (m *Model) Welch(c design.Contrast) Estimate {
+	var value, variance, denominator float64
+	used := make(map[int]int)
+	enough := true
 	for _, i := range sortedKeys(c.Weights) {
-		_, mean, _ := Summary(cells[i])
-		value += c.Weights[i] * mean
-	}
-	return Estimate{Value: value}.welch(c, cells, confidence)
-}
-
-func (e Estimate) welch(c design.Contrast, cells []*design.Cell, confidence float64) Estimate {
-	var variance, denominator float64
-	for _, i := range sortedKeys(c.Weights) {
-		n, _, sd := Summary(cells[i])
-		v := c.Weights[i] * c.Weights[i] * sd * sd / float64(n)
+		n, mean, sd := Summary(m.design.Cells[i])
+		w := c.Weights[i]
+		value += w * mean
+		v := w * w * sd * sd / float64(n)
 		variance += v
 		denominator += v * v / float64(n-1)
+		used[i] = n
+		enough = enough && n >= 2
 	}
-	if variance < math.Pow(rounding(c, cells), 2) {
-		variance = 0
-	}
-	e.Method = WelchT
-	return e.with(math.Sqrt(variance), variance*variance/denominator, confidence)
-}
-
-// rounding is the spread that equal replicates show because of the last bits of
-// their numbers. A test of it would find everything.
-func rounding(c design.Contrast, cells []*design.Cell) float64 {
-	size := 0.0
-	for i, w := range c.Weights {
-		for _, v := range cells[i].Values {
-			size = max(size, math.Abs(w*v))
-		}
-	}
-	return 1e-14 * size
-}
-
-// with computes the interval and the test from a standard error.
-func (e Estimate) with(se, df, confidence float64) Estimate {
-	e.DF = df
-	if se == 0 { // no spread to divide by
-		e.Low, e.High = e.Value, e.Value
+	e := nothing(value)
+	e.Used = used
+	if !enough {
 		return e
 	}
-	dist := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}
-	half := dist.Quantile(0.5+confidence/2) * se
-	e.Low, e.High, e.Half = e.Value-half, e.Value+half, half
-	e.Detect = (dist.Quantile(0.5+confidence/2) + dist.Quantile(power)) * se
+	e.Method = WelchT
+	return e.with(math.Sqrt(variance), variance*variance/denominator, m.confidence, noise(c, m.design.Cells))
+}
+
+func (m *Model) pooled(c design.Contrast) Estimate {
+	value, unscaled := m.fit.contrast(c.Weights)
+	e := nothing(value)
+	e.Method, e.Used = PooledT, make(map[int]int)
+	for i := range c.Weights {
+		e.Used[i] = len(m.design.Cells[i].Values)
+	}
+	if m.fit.df < 1 {
+		e.Method = None
+		return e
+	}
+	se := math.Sqrt(m.fit.rss / m.fit.df * unscaled)
+	return e.with(se, m.fit.df, m.confidence, m.fit.noise*math.Sqrt(unscaled))
+}
+
+// noiseShare is the share of a response below which differences are rounding: a
+// sum of a few hundred numbers of 64 bits is exact to about 1e-14 of the
+// largest.
+const noiseShare = 1e-13
+
+// noise is the spread of a contrast that rounding alone can make.
+func noise(c design.Contrast, cells []*design.Cell) float64 {
+	size := 0.0
+	for i, w := range c.Weights {
+		size = max(size, math.Abs(w)*largest(cells[i]))
+	}
+	return noiseShare * size
+}
+
+func largest(c *design.Cell) float64 {
+	size := 0.0
+	for _, v := range c.Values {
+		size = max(size, math.Abs(v))
+	}
+	return size
+}
+
+// with computes the interval and the test from a standard error. An error no
+// larger than rounding is no estimate of anything: there is neither interval nor
+// test then. This is the rule for all degenerate variances.
+func (e Estimate) with(se, df, confidence, rounding float64) Estimate {
+	if math.Abs(e.Value) <= rounding {
+		e.Value = 0
+	}
+	if !(se > rounding) {
+		e.Constant, e.Method = true, None
+		return e
+	}
+	e.SE, e.DF = se, df
+	e.Half = quantileT(0.5+confidence/2, df) * se
+	e.Low, e.High = e.Value-e.Half, e.Value+e.Half
 	e.T = e.Value / se
 	e.P = tailsT(e.T, df)
 	return e
 }
 
-// power is the share of studies in which the smallest detectable effect is
-// found.
-const power = 0.8
+// Interval is the confidence interval at another confidence.
+func (e Estimate) Interval(confidence float64) (low, high float64) {
+	half := quantileT(0.5+confidence/2, e.DF) * e.SE
+	return e.Value - half, e.Value + half
+}
+
+func quantileT(p, df float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(p)
+}
 
 // tailsT is the probability that |T| with df degrees of freedom exceeds |t|.
 // One less the distribution would lose the digits of small probabilities.
 func tailsT(t, df float64) float64 { return mathext.RegIncBeta(df/2, 0.5, df/(df+t*t)) }
 
-// Holm adjusts p-values for their number by Holm's step-down rule. NaN stays,
-// and does not count.
-func Holm(p []float64) []float64 {
-	order := make([]int, 0, len(p))
-	for i, v := range p {
-		if !math.IsNaN(v) {
-			order = append(order, i)
-		}
+// upperT is the probability that T exceeds t.
+func upperT(t, df float64) float64 {
+	if half := tailsT(t, df) / 2; t > 0 {
+		return half
+	} else {
+		return 1 - half
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case p[a] < p[b]:
-			return -1
-		case p[a] > p[b]:
-			return 1
+}
+
+// tailF is the probability that F with d1 and d2 degrees of freedom exceeds f.
+func tailF(f, d1, d2 float64) float64 { return mathext.RegIncBeta(d2/2, d1/2, d2/(d2+d1*f)) }
+
+// completeCells lists the cells that have means.
+func completeCells(d *design.Design) []int {
+	var out []int
+	for i, c := range d.Cells {
+		if c.Complete() {
+			out = append(out, i)
 		}
-		return 0
-	})
-	out := slices.Clone(p)
-	highest := 0.0
-	for rank, i := range order {
-		highest = max(highest, min(1, float64(len(order)-rank)*p[i]))
-		out[i] = highest
 	}
 	return out
 }

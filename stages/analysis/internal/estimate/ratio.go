@@ -107,33 +107,30 @@ func Fit(x, y []float64, confidence float64) (l Line, ok bool) {
 	return Line{slope, slope - half, slope + half}, true
 }
 
-// HalfMean is half the width of the t interval of a cell's mean; ok is false
-// for a single trial.
-func HalfMean(c *design.Cell, confidence float64) (half float64, ok bool) {
-	n, _, sd := Summary(c)
-	if n < 2 {
-		return 0, false
+// Slope is the slope of the least-squares line through the means of cells as a
+// contrast. ok is false with fewer than two values of x.
+func Slope(cells []int, x []float64) (c design.Contrast, ok bool) {
+	mean, sxx := stat.Mean(x, nil), 0.0
+	for _, v := range x {
+		sxx += (v - mean) * (v - mean)
 	}
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile(0.5+confidence/2) * sd / math.Sqrt(float64(n)), true
+	if len(x) < 2 || sxx == 0 {
+		return design.Contrast{}, false
+	}
+	c.Weights = make(map[int]float64, len(cells))
+	for k, i := range cells {
+		if w := (x[k] - mean) / sxx; w != 0 {
+			c.Weights[i] = w
+		}
+	}
+	return c, true
 }
 
-// Gap is the difference of two cells' means with an interval that holds for as
-// many looks at once, by Bonferroni's inequality. The interval needs the same
-// replicates in both; without it low and high are NaN.
-func Gap(c, base *design.Cell, confidence float64, looks int) (gap, low, high float64) {
-	_, mean, _ := Summary(c)
-	_, from, _ := Summary(base)
-	gap = mean - from
-	if !sameSet(c.Replicates, base.Replicates) || len(c.Values) < 2 {
-		return gap, math.NaN(), math.NaN()
+// Minus is the estimate less a constant.
+func (e Estimate) Minus(constant, confidence float64) Estimate {
+	e.Value -= constant
+	if e.Method == None {
+		return e
 	}
-	each := make([]float64, len(c.Values))
-	for i, r := range c.Replicates {
-		of, _ := base.Value(r)
-		each[i] = c.Values[i] - of
-	}
-	n := float64(len(each))
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(1 - (1-confidence)/2/float64(looks))
-	half := t * stat.StdDev(each, nil) / math.Sqrt(n)
-	return gap, gap - half, gap + half
+	return e.with(e.SE, e.DF, confidence, 0)
 }

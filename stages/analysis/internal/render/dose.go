@@ -18,24 +18,44 @@ func Dose(r answer.Dose) Document {
 func doseSections(r answer.Dose) []Section {
 	g := newGrid(0, 4)
 	head := []string{r.Factor, "mean ± s.d.", "n"}
-	if r.Reference != nil {
+	if from := comparedWith(r); from != "" {
 		g = newGrid(0, 5)
-		head = append(head, "gap to "+shortest(*r.Reference))
+		head = append(head, "gap to "+from)
 	}
 	g.add(append(head, percent(r.Confidence)+" interval")...)
 	for _, l := range r.Doses {
 		line := []string{shortest(l.Dose), meanOf(l.Cell), strconv.Itoa(l.N)}
-		if r.Reference != nil {
-			line = append(line, signed(l.Gap))
+		if comparedWith(r) != "" {
+			line = append(line, signed(l.Gap, halfOf(l.Low, l.High)))
 		}
 		g.add(append(line, between(l.Low, l.High))...)
 	}
 	out := Section{Title: fmt.Sprintf("%s against %s", measure(r.Response, r.At), r.Factor), Grid: g}
 	if r.Slope != nil {
-		out.Lines = []string{fmt.Sprintf("A line through all trials rises by %s for each unit of %s, interval %s; whether the response is a line at all, it does not say.",
-			signed(r.Slope), r.Factor, between(r.SlopeLow, r.SlopeHigh))}
+		line := fmt.Sprintf("The least-squares line changes by %s for each unit of %s", signed(r.Slope, halfOf(r.SlopeLow, r.SlopeHigh)), r.Factor)
+		if interval := between(r.SlopeLow, r.SlopeHigh); interval != "" {
+			line += ", " + percent(r.Confidence) + " interval " + interval
+		}
+		out.Lines = []string{line + ". It does not test whether the response is linear."}
 	}
 	return warned([]Section{out}, r.Warnings)
+}
+
+// comparedWith is what gaps are measured from; "" if there are none.
+func comparedWith(r answer.Dose) string {
+	if r.Reference != nil {
+		return shortest(*r.Reference)
+	}
+	return r.Baseline
+}
+
+// halfOf is half the width of an interval; nil if there is none.
+func halfOf(low, high *float64) *float64 {
+	if low == nil || high == nil {
+		return nil
+	}
+	half := (*high - *low) / 2
+	return &half
 }
 
 func doseRows(r answer.Dose) [][]string {

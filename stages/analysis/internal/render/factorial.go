@@ -23,36 +23,42 @@ func (r factorial) measure() string { return measure(r.Response, r.At) }
 // sections lists the parts in reading order.
 func (r factorial) sections() []Section {
 	out := []Section{{Title: "Cell means ± s.d. of " + r.measure(), Grid: r.cellGrid(), Lines: []string{r.about()}}}
-	if g := r.contrastGrid("declared"); g != nil {
-		s := Section{Title: "Declared contrasts", Grid: g}
-		if r.Standing != nil {
+	for _, part := range []struct{ kind, title string }{
+		{"declared", "Declared contrasts"}, {"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
+		{"interaction", "Interactions: does the gap of one factor depend on another?"}, {"equivalence", r.equivalenceTitle()},
+	} {
+		g := r.contrastGrid(part.kind)
+		if g == nil {
+			continue
+		}
+		s := Section{Title: part.title, Grid: g}
+		if part.kind == "declared" && r.Standing != nil {
 			s.Lines = standingLines(r.Standing)
 		}
 		out = append(out, s)
 	}
-	for _, part := range []struct{ kind, title string }{
-		{"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
-	} {
-		if g := r.contrastGrid(part.kind); g != nil {
-			out = append(out, Section{Title: part.title, Grid: g})
-		}
-	}
-	if lines := r.interactionLines(); lines != nil {
-		out = append(out, Section{Title: "Interactions: does one factor's gap depend on the other?", Lines: lines})
-	}
 	if len(r.Anova) > 0 {
 		out = append(out, Section{Title: "Analysis of variance (" + r.AnovaBy + ")", Grid: r.anovaGrid()})
+	}
+	if len(r.Notes) > 0 {
+		out = append(out, Section{Title: "Assumptions and error rates", Lines: r.Notes})
 	}
 	return warned(out, r.Warnings)
 }
 
 // about says what the numbers are based on.
 func (r factorial) about() string {
-	var base []string
+	var base, assumed []string
 	for _, f := range r.Factors {
 		base = append(base, f.Name+" = "+f.Baseline)
+		if f.Assumed {
+			assumed = append(assumed, f.Name)
+		}
 	}
 	s := fmt.Sprintf("%d trials in %d cells; replicates: %s; baseline: %s.", r.Trials, len(r.Cells), r.Replicate, join(base))
+	if len(assumed) > 0 {
+		s += fmt.Sprintf(" The baseline of %s is not declared: it is the first level.", join(assumed))
+	}
 	if r.Tokens > 0 {
 		s += fmt.Sprintf(" Evaluated on %d tokens, the same for every trial.", r.Tokens)
 	}
@@ -121,10 +127,8 @@ func meanOf(c answer.Cell) string {
 		return "no trial"
 	case c.Mean == nil:
 		return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+c.N)
-	case c.SD == nil:
-		return decimals(*c.Mean)
 	}
-	return decimals(*c.Mean) + " ± " + decimals(*c.SD)
+	return withError(*c.Mean, c.SD)
 }
 
 // valuesOf lists the responses of a cell by replicate, in full precision.
@@ -136,46 +140,7 @@ func valuesOf(c answer.Cell) string {
 	return join(parts)
 }
 
-// contrastGrid tabulates the contrasts of one kind; nil if there are none.
-func (r factorial) contrastGrid(kind string) *Grid {
-	g := newGrid(1, 4)
-	head := []string{"", "estimate", percent(r.Confidence) + " interval", "p (Holm)", "test"}
-	if r.Bootstrap != "" {
-		g.right, head = append(g.right, true), append(head, "bootstrap")
-	}
-	frozen := kind == "declared" && r.Standing != nil && r.Standing.Time != ""
-	if frozen {
-		g.right, head = append(g.right, false), append(head, "")
-	}
-	g.add(head...)
-	for _, c := range r.Contrasts {
-		if c.Kind != kind {
-			continue
-		}
-		line := []string{c.Name, signed(c.Estimate), between(c.Low, c.High), probability(c.PHolm), testOf(c)}
-		if r.Bootstrap != "" {
-			line = append(line, between(c.BootLow, c.BootHigh))
-		}
-		if frozen {
-			line = append(line, standingOf(c))
-		}
-		g.add(line...)
-		g.note(1, numbersOf(c))
-	}
-	if len(g.rows) == 1 {
-		return nil
-	}
-	return g
-}
-
-func standingOf(c answer.Contrast) string {
-	if c.Planned {
-		return "planned"
-	}
-	return "exploratory: changed after the freeze"
-}
-
-// standingLines say which declared contrasts were planned.
+// standingLines say which declarations were planned.
 func standingLines(s *answer.Standing) []string {
 	if s.Time == "" {
 		return []string{"Nothing is frozen yet: ablate run writes the lock before the first trial."}
@@ -184,87 +149,65 @@ func standingLines(s *answer.Standing) []string {
 	if s.Known == s.Trials {
 		line = fmt.Sprintf("Frozen at %s, when all results were known.", s.Time)
 	} else if s.Known > 0 {
-		line += " What was known by then may have chosen them."
+		line += " Those results may have influenced the declarations."
 	}
-	out := []string{line + " All that is not marked planned is exploratory."}
+	out := []string{line + " Everything that is not marked planned is exploratory."}
 	if len(s.Gone) > 0 {
-		out = append(out, "Planned, but not declared any more: "+join(s.Gone)+".")
+		out = append(out, "Planned, but no longer declared: "+join(s.Gone)+".")
 	}
-	return out
-}
-
-// numbersOf lists the numbers of a contrast in full precision.
-func numbersOf(c answer.Contrast) string {
-	var parts []string
-	for _, x := range []struct {
-		name  string
-		value *float64
-	}{{"estimate", c.Estimate}, {"low", c.Low}, {"high", c.High}, {"t", c.T}, {"df", c.DF}, {"p", c.P}, {"p (Holm)", c.PHolm}} {
-		if x.value != nil {
-			parts = append(parts, x.name+" "+Exact(x.value))
-		}
-	}
-	return join(parts)
-}
-
-func testOf(c answer.Contrast) string {
-	switch c.Method {
-	case "paired t":
-		return fmt.Sprintf("paired t, n = %d", c.N)
-	case "Welch t":
-		return fmt.Sprintf("Welch t, df = %.1f", *c.DF)
-	}
-	return c.Method
-}
-
-// interactionLines says each interaction in a sentence.
-func (r factorial) interactionLines() []string {
-	var out []string
-	for _, c := range r.Contrasts {
-		if c.Kind != "interaction" {
-			continue
-		}
-		line := c.Name + " = " + signed(c.Estimate)
-		switch {
-		case c.Missing != nil:
-			line = c.Name + ": not estimable"
-		case c.Low != nil:
-			line += fmt.Sprintf(", %s interval %s, p (Holm) %s, %s", percent(r.Confidence), between(c.Low, c.High), probability(c.PHolm), testOf(c))
-			if c.BootLow != nil {
-				line += ", bootstrap " + between(c.BootLow, c.BootHigh)
-			}
-		default:
-			line += ", no interval"
-		}
-		out = append(out, line)
+	if s.Margin != "" {
+		out = append(out, "The margin of equivalence is "+s.Margin+".")
 	}
 	return out
 }
 
 // anovaGrid tabulates the analysis of variance.
 func (r factorial) anovaGrid() *Grid {
-	g := newGrid(1, 6)
-	g.add("", "sum of squares", "df", "F", "p", "η²", "ω²")
-	show := func(v *float64, format string) string {
+	g := newGrid(1, 7)
+	g.add("", "sum of squares", "df", "error df", "F", "p", "η²", "ω²")
+	show := func(v *float64) string {
 		if v == nil {
 			return ""
 		}
-		return typeset(format, *v)
+		return significant(*v, 4)
+	}
+	ratio := func(v *float64) string {
+		if v == nil {
+			return ""
+		}
+		return fixed(*v, 4, false)
 	}
 	for _, l := range r.Anova {
-		g.add(l.Name, fmt.Sprintf("%.6f", l.SS), fmt.Sprintf("%g", l.DF), show(l.F, "%.3f"), probability(l.P), show(l.Eta2, "%.4f"), show(l.Omega2, "%.4f"))
+		squares := significant(l.SS, 4)
+		if l.Error == "separate" {
+			squares = ""
+		}
+		df := ""
+		if l.F != nil {
+			df = count(*l.ErrorDF)
+		}
+		g.add(l.Name, squares, count(l.DF), df, show(l.F), probability(l.P), ratio(l.Eta2), ratio(l.Omega2))
 	}
 	return g
 }
 
 // rows lists cells and contrasts in one table.
 func (r factorial) rows() [][]string {
-	rows := [][]string{{"kind", "name", "estimate", "low", "high", "sd", "t", "df", "p", "p_holm", "n", "method"}}
+	rows := [][]string{{"kind", "name", "estimate", "low", "high", "sd", "t", "df", "p", "p_holm", "low_adjusted", "high_adjusted", "p_adjusted", "n", "method", "verdict"}}
 	for _, c := range r.Cells {
-		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), Exact(c.Mean), "", "", Exact(c.SD), "", "", "", "", strconv.Itoa(c.N), ""})
+		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), Exact(c.Mean), "", "", Exact(c.SD), "", "", "", "", "", "", "", strconv.Itoa(c.N), "", ""})
 	}
 	for _, c := range r.Contrasts {
-		rows = append(rows, []string{c.Kind, c.Name, Exact(c.Estimate), Exact(c.Low), Exact(c.High), "", Exact(c.T), Exact(c.DF), Exact(c.P), Exact(c.PHolm), strconv.Itoa(c.N), c.Method})
+		rows = append(rows, []string{c.Kind, c.Name, Exact(c.Estimate), Exact(c.Low), Exact(c.High), "", Exact(c.T), Exact(c.DF), Exact(c.P), Exact(c.PHolm),
+			Exact(c.LowAdjusted), Exact(c.HighAdjusted), Exact(c.PAdjusted), strconv.Itoa(trialsOf(c)), c.Method, c.Verdict})
 	}
 	return rows
+}
+
+// trialsOf is the number of trials that a contrast is based on.
+func trialsOf(c answer.Contrast) (n int) {
+	for _, v := range c.N {
+		n += v
+	}
+	return n
 }

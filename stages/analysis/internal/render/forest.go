@@ -2,9 +2,14 @@ package render
 
 import (
 	"fmt"
+	"image/color"
+	"slices"
+	"strings"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"ablate/stages/answer"
 )
@@ -14,7 +19,12 @@ func (r factorial) figures() []Figure {
 	if f, ok := r.interactionFigure(); ok {
 		out = append(out, f)
 	}
-	if f, ok := forest("contrasts", "difference of "+r.measure(), r.Contrasts); ok {
+	margin := 0.0
+	if r.Margin != nil {
+		margin = r.Margin.Margin
+	}
+	differences := slices.DeleteFunc(slices.Clone(r.Contrasts), func(c answer.Contrast) bool { return c.Kind == "equivalence" })
+	if f, ok := forest("contrasts", "difference of "+r.measure(), differences, margin); ok {
 		out = append(out, f)
 	}
 	return out
@@ -54,21 +64,27 @@ func (r factorial) interactionFigure() (Figure, bool) {
 	return Figure{name: "interaction", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Factors[lines].Levels)}, drawn
 }
 
-// forest draws contrasts with their intervals, one below the other.
-func forest(name, axis string, contrasts []answer.Contrast) (Figure, bool) {
+// forest draws contrasts with their intervals, one below the other. Adjusted
+// intervals are thin lines. A margin is shown as a band.
+func forest(name, axis string, contrasts []answer.Contrast, margin float64) (Figure, bool) {
 	p := newPlot(axis, "")
 	var names []string
 	var w whiskers
+	var adjusted []plotter.XYs
 	for i := len(contrasts) - 1; i >= 0; i-- {
 		c := contrasts[i]
 		if c.Estimate == nil {
 			continue
 		}
+		y := float64(len(names))
 		low, high := 0.0, 0.0
 		if c.Low != nil {
 			low, high = *c.Estimate-*c.Low, *c.High-*c.Estimate
 		}
-		w.XYs = append(w.XYs, plotter.XY{X: *c.Estimate, Y: float64(len(names))})
+		if c.LowAdjusted != nil {
+			adjusted = append(adjusted, plotter.XYs{{X: *c.LowAdjusted, Y: y}, {X: *c.HighAdjusted, Y: y}})
+		}
+		w.XYs = append(w.XYs, plotter.XY{X: *c.Estimate, Y: y})
 		w.XErrors = append(w.XErrors, struct{ Low, High float64 }{low, high})
 		names = append(names, shortName(c))
 	}
@@ -77,6 +93,15 @@ func forest(name, axis string, contrasts []answer.Contrast) (Figure, bool) {
 	}
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.6, float64(len(names))-0.4
+	if margin > 0 {
+		shade(p, margin)
+	}
+	for _, ends := range adjusted {
+		if line, err := plotter.NewLine(ends); err == nil {
+			line.LineStyle = draw.LineStyle{Color: color.Gray{110}, Width: vg.Points(0.5)}
+			p.Add(line)
+		}
+	}
 	if zero, err := dotted(plotter.XYs{{X: 0, Y: p.Y.Min}, {X: 0, Y: p.Y.Max}}); err == nil {
 		p.Add(zero)
 	}
@@ -84,10 +109,26 @@ func forest(name, axis string, contrasts []answer.Contrast) (Figure, bool) {
 	return Figure{name: name, plot: p, width: 7 * vg.Inch, height: vg.Length(1.2+0.28*float64(len(names))) * vg.Inch}, true
 }
 
+// shade marks the margin of equivalence.
+func shade(p *plot.Plot, margin float64) {
+	low, high := p.Y.Min, p.Y.Max
+	area, err := plotter.NewPolygon(plotter.XYs{{X: -margin, Y: low}, {X: margin, Y: low}, {X: margin, Y: high}, {X: -margin, Y: high}})
+	if err != nil {
+		return
+	}
+	area.LineStyle.Width = 0
+	area.Color = color.NRGBA{R: 0, G: 158, B: 115, A: 40}
+	p.Add(area)
+}
+
 // shortName is a contrast's name beside a figure.
 func shortName(c answer.Contrast) string {
-	if len(c.Terms) == 2 && c.Kind == "interaction" {
-		return fmt.Sprintf("(%s − %s) × (%s − %s)", c.Terms[0].Level, c.Terms[0].Baseline, c.Terms[1].Level, c.Terms[1].Baseline)
+	if len(c.Terms) > 1 && c.Kind == "interaction" {
+		var gaps []string
+		for _, t := range c.Terms {
+			gaps = append(gaps, fmt.Sprintf("(%s − %s)", t.Level, t.Baseline))
+		}
+		return strings.Join(gaps, " × ")
 	}
 	if c.Kind == "main" {
 		return c.Name + " (main)"

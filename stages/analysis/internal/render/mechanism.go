@@ -40,7 +40,7 @@ func mechanismSections(r answer.Mechanism) []Section {
 		line := make([]string, r.Layers+1)
 		line[0] = c.Name
 		for _, p := range lastStep(c) {
-			line[p.Layer+1], step = strings.Replace(strconv.FormatFloat(p.Value, 'g', 4, 64), "-", "−", 1), p.Step
+			line[p.Layer+1], step = significant(p.Value, 4), p.Step
 		}
 		g.add(line...)
 	}

@@ -7,33 +7,140 @@ import (
 	"strings"
 )
 
-// decimals prints a number with four.
-func decimals(v float64) string { return typeset("%.4f", v) }
+// minus is the typographer's sign.
+const minus = "−"
 
-// signed prints a number with its sign.
-func signed(v *float64) string {
+// mostDecimals is the number of decimals above which numbers are written with an
+// exponent.
+const mostDecimals = 9
+
+// significant prints a number with so many significant digits.
+func significant(v float64, digits int) string {
+	if v == 0 {
+		return "0"
+	}
+	if size := magnitude(v); size >= 7 || digits-1-size > mostDecimals {
+		return scientific(v, digits-1, false)
+	} else {
+		return fixed(v, max(0, digits-1-size), false)
+	}
+}
+
+// magnitude is the power of ten of the first digit.
+func magnitude(v float64) int { return int(math.Floor(math.Log10(math.Abs(v)))) }
+
+// plain prints a number whose uncertainty is unknown.
+func plain(v float64) string { return significant(v, 5) }
+
+// precision is how many decimals a number needs: two significant digits of its
+// uncertainty. ok is false if the uncertainty is unknown or nothing.
+func precision(uncertainty *float64) (decimals int, ok bool) {
+	if uncertainty == nil || !(*uncertainty > 0) || math.IsInf(*uncertainty, 0) {
+		return 0, false
+	}
+	return max(0, 1-magnitude(*uncertainty)), true
+}
+
+// withError prints a number and its uncertainty, as in 3.883 ± 0.012.
+func withError(v float64, uncertainty *float64) string {
+	d, ok := precision(uncertainty)
+	switch {
+	case uncertainty == nil:
+		return plain(v)
+	case !ok:
+		return plain(v) + " ± 0"
+	case d > mostDecimals:
+		return scientific(v, max(1, magnitude(v)+d), false) + " ± " + scientific(*uncertainty, 1, false)
+	}
+	return fixed(v, d, false) + " ± " + fixed(*uncertainty, d, false)
+}
+
+// signed prints a difference with its sign, and the digits that half the width of
+// its interval asks for.
+func signed(v, half *float64) string {
 	if v == nil {
 		return ""
 	}
-	return typeset("%+.4f", *v)
+	d, ok := precision(half)
+	switch {
+	case *v == 0 && !ok:
+		return "0"
+	case !ok:
+		return plus(plain(*v), *v)
+	case d > mostDecimals:
+		return scientific(*v, max(1, magnitudeOr(*v, -d)+d), true)
+	}
+	return fixed(*v, d, true)
 }
 
-// between prints an interval; "" without one.
+// magnitudeOr is the magnitude of a number, or another for 0.
+func magnitudeOr(v float64, other int) int {
+	if v == 0 {
+		return other
+	}
+	return magnitude(v)
+}
+
+func plus(text string, v float64) string {
+	if v > 0 {
+		return "+" + text
+	}
+	return text
+}
+
+// between prints an interval with the digits that half its width asks for; "" if
+// there is none. Whether it includes 0 can always be read: a bound keeps its sign,
+// and gets more digits if it would be rounded to 0.
 func between(low, high *float64) string {
 	if low == nil || high == nil {
 		return ""
 	}
-	return "[" + signed(low) + ", " + signed(high) + "]"
+	half := (*high - *low) / 2
+	d, ok := precision(&half)
+	switch {
+	case !ok:
+		return "[" + plus(plain(*low), *low) + ", " + plus(plain(*high), *high) + "]"
+	case d > mostDecimals:
+		return "[" + scientific(*low, max(1, magnitudeOr(*low, -d)+d), true) + ", " + scientific(*high, max(1, magnitudeOr(*high, -d)+d), true) + "]"
+	}
+	return "[" + bound(*low, d) + ", " + bound(*high, d) + "]"
 }
 
-// typeset prints a number with a true minus sign. What rounds to zero has no
-// sign.
-func typeset(format string, v float64) string {
-	s := fmt.Sprintf(format, v)
-	if !strings.ContainsAny(s, "123456789") && !math.IsInf(v, 0) && !math.IsNaN(v) {
-		s = fmt.Sprintf(format, 0.0)
+// bound prints one end of an interval.
+func bound(v float64, decimals int) string {
+	const extra = 4
+	for d := decimals; d <= decimals+extra; d++ {
+		if s := fixed(v, d, true); v == 0 || strings.ContainsAny(s, "123456789") {
+			return s
+		}
 	}
-	return strings.Replace(s, "-", "−", 1)
+	sign := "+"
+	if v < 0 {
+		sign = minus
+	}
+	return sign + strings.TrimLeft(fixed(0, decimals, true), "+")
+}
+
+// fixed prints a number with so many decimals. What rounds to zero has the sign
+// of zero.
+func fixed(v float64, decimals int, sign bool) string {
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if !strings.ContainsAny(s, "123456789") {
+		s = strings.TrimPrefix(s, "-")
+	}
+	if sign && !strings.HasPrefix(s, "-") {
+		s = "+" + s
+	}
+	return strings.Replace(s, "-", minus, 1)
+}
+
+// scientific prints a number with an exponent.
+func scientific(v float64, decimals int, sign bool) string {
+	s := strconv.FormatFloat(v, 'e', decimals, 64)
+	if sign && !strings.HasPrefix(s, "-") {
+		s = "+" + s
+	}
+	return strings.ReplaceAll(s, "-", minus)
 }
 
 // probability prints a p-value.
@@ -58,14 +165,27 @@ func Exact(v *float64) string {
 
 func shortest(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
+// share prints a number as a percentage.
+func share(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return fixed(100**v, 1, false) + " %"
+}
+
+// count prints degrees of freedom, which may have a fraction.
+func count(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
 // percent is a confidence as people write it.
 func percent(confidence float64) string {
 	return strconv.FormatFloat(100*confidence, 'g', 4, 64) + " %"
 }
 
-// measure names a response by where it was read.
+// measure names a response by where it was read. Finished runs have no steps.
 func measure(response, at string) string {
 	switch at {
+	case "":
+		return response
 	case "final":
 		return response + " at the last step"
 	case "best":

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-
-	"ablate/stages/answer"
 )
 
 //go:embed report.tmpl
@@ -39,14 +37,14 @@ type Picture struct {
 // figureNames lists the figures of all analyses in the order of a page, with
 // their captions.
 var figureNames = []struct{ name, caption string }{
-	{"interaction", "Cell means with intervals. Lines that run in parallel say that there is no interaction."},
-	{"contrasts", "Every contrast with its interval; the dotted line is no difference."},
+	{"interaction", "Cell means with intervals. Parallel lines mean no interaction."},
+	{"contrasts", "Every contrast with its interval, and thin its adjusted interval. The dotted line is no difference; a shaded band is the margin of equivalence."},
 	{"recovery", "Share of the gap that each level wins back, with Fieller's intervals."},
 	{"dose", "Means with intervals by dose; the dotted line is the reference."},
-	{"curves", "The response itself by step: means with intervals."},
+	{"curves", "The response by step: means with intervals."},
 	{"trajectory", "Gaps by step, with a band that holds at all steps at once."},
-	{"mechanism", "What the probes saw in the last layer, mean of replicates."},
-	{"heat", "What the probes saw, layer by step, mean of replicates; one scale for all panels, lighter is more."},
+	{"mechanism", "Probes in the last layer, mean of replicates."},
+	{"heat", "Probes by layer and step, mean of replicates. All panels have one scale; lighter is more."},
 }
 
 // NewChapter makes a chapter of an analysis's outputs, which read returns by
@@ -77,7 +75,7 @@ func NewChapter(id, label, address string, read func(name string) (string, error
 // Methods is the last section of every page.
 func (Page) Methods() string { return methods }
 
-const methods = "Everything is a linear combination of cell means. Where the cells involved share their replicates, intervals are Student's t of the contrast of each replicate, otherwise Welch's t. p-values are adjusted by Holm's rule within an analysis. A gap is a level against its factor's baseline, a main effect the gap averaged over all combinations of the other factors, an interaction the difference of two gaps."
+const methods = "Every estimate is a linear combination of cell means. A gap is a level compared with its factor's baseline; a main effect is the gap averaged over all combinations of the other factors with equal weights; an interaction is the difference of two gaps. Unless an analysis says otherwise, the error of a contrast comes from the contrast of each replicate alone (paired t), or from Welch's t where replicates are not paired. Adjusted intervals hold for all contrasts of one kind in an analysis at once (Bonferroni); p (Holm) is adjusted in the same family. Sentences state an effect only where its adjusted interval excludes 0."
 
 // HTML is the page as one file that refers to no other.
 func (p Page) HTML() (string, error) {
@@ -107,51 +105,4 @@ func (p Page) Markdown() string {
 	}
 	b.WriteString("## Methods\n\n" + methods + "\n")
 	return b.String()
-}
-
-// Abstract says the declared contrasts and the interactions of a factorial in
-// sentences with their numbers.
-func Abstract(r answer.Result) []string {
-	f := factorial{r}
-	var out []string
-	for _, c := range r.Contrasts {
-		switch {
-		case c.Estimate == nil:
-		case c.Kind == "declared":
-			out = append(out, f.declaredSentence(c))
-		case c.Kind == "interaction" && len(c.Terms) == 2:
-			out = append(out, f.interactionSentence(c))
-		}
-	}
-	return out
-}
-
-func (r factorial) declaredSentence(c answer.Contrast) string {
-	s := fmt.Sprintf("%s is %s", c.Name, signed(c.Estimate))
-	if c.Low != nil {
-		s += fmt.Sprintf(" (%s interval %s)", percent(r.Confidence), between(c.Low, c.High))
-	}
-	switch {
-	case c.Planned && r.Standing.Known == 0:
-		s += ", planned before any of its trials was known"
-	case c.Planned:
-		s += ", planned when some of its results were known"
-	case r.Standing != nil && r.Standing.Time != "":
-		s += ", exploratory: it was changed after the freeze"
-	}
-	return s + "."
-}
-
-func (r factorial) interactionSentence(c answer.Contrast) string {
-	a, b := c.Terms[0], c.Terms[1]
-	s := fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s", a.Level, a.Baseline, signed(c.Estimate), b.Factor, b.Baseline, b.Level)
-	switch {
-	case c.Low == nil:
-		s += "; there is no interval."
-	case *c.Low > 0 || *c.High < 0:
-		s += fmt.Sprintf(" (%s interval %s).", percent(r.Confidence), between(c.Low, c.High))
-	default:
-		s += fmt.Sprintf(", which the data cannot tell from nothing (%s interval %s; a change of %s would be found in four studies of five).", percent(r.Confidence), between(c.Low, c.High), decimals(*c.Detect))
-	}
-	return s
 }

@@ -10,18 +10,10 @@ import (
 // Recovery is the document of a recovery analysis.
 func Recovery(r answer.Recovery) Document {
 	d := Document{Sections: recoverySections(r), Rows: recoveryRows(r)}
-	if f, ok := forest("recovery", "share of the gap that is won back", r.Contrasts); ok {
+	if f, ok := forest("recovery", "share of the gap that is won back", r.Contrasts, 0); ok {
 		d.Figures = []Figure{f}
 	}
 	return d
-}
-
-// share prints a number as a percentage.
-func share(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return typeset("%.1f %%", 100**v)
 }
 
 // ofLevel finds the contrast of a level; the zero contrast if there is none.

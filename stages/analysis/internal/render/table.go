@@ -15,7 +15,7 @@ func Table(r answer.Table) Document {
 	rows := [][]string{head}
 	for _, t := range r.Trials {
 		at := append(slices.Clone(t.Levels), strconv.Itoa(t.Step))
-		g.add(append(slices.Clone(at), response(t, decimals))...)
+		g.add(append(slices.Clone(at), response(t, plain))...)
 		rows = append(rows, append(at, response(t, shortest)))
 	}
 	return Document{Sections: []Section{{Title: "Trials", Grid: g}}, Rows: rows}

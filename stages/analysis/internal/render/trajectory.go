@@ -27,23 +27,24 @@ func trajectorySections(r answer.Trajectory) []Section {
 		line := []string{strconv.Itoa(r.Levels[0].Points[k].Step)}
 		for _, l := range r.Levels {
 			p := l.Points[k]
-			line = append(line, signed(&p.Gap), between(p.Low, p.High))
+			line = append(line, signed(&p.Gap, halfOf(p.Low, p.High)), between(p.Low, p.High))
 		}
 		g.add(line...)
 	}
 	var lines []string
 	if all := len(r.Levels[0].Points); len(shown) < all {
-		lines = append(lines, fmt.Sprintf("%d of %d steps are shown; CSV has them all.", len(shown), all))
+		lines = append(lines, fmt.Sprintf("The table shows %d of %d steps; the CSV file has all.", len(shown), all))
 	}
 	for _, l := range r.Levels {
 		switch {
 		case l.Seen != nil:
-			lines = append(lines, fmt.Sprintf("%s: from step %d on, the band leaves zero out.", l.Level, *l.Seen))
+			lines = append(lines, fmt.Sprintf("%s: from step %d on, the band excludes 0.", l.Level, *l.Seen))
 		default:
-			lines = append(lines, fmt.Sprintf("%s: the band holds zero at the last step, so no pilot of this length would have told.", l.Level))
+			lines = append(lines, fmt.Sprintf("%s: the band includes 0 at the last step, so no pilot up to this length shows the gap.", l.Level))
 		}
 	}
-	title := fmt.Sprintf("Gap of %s to %s by step, with a band for all steps at once", r.Response, r.Baseline)
+	lines = append(lines, r.Notes...)
+	title := fmt.Sprintf("Gap of %s to %s by step, with a band that holds at all steps at once", r.Response, r.Baseline)
 	return warned([]Section{{Title: title, Grid: g, Lines: lines}}, r.Warnings)
 }
 

@@ -1,0 +1,104 @@
+package estimate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"ablate/stages/analysis/internal/design"
+)
+
+// Family adjusts the tests and intervals of contrasts that are read together.
+// The same contrast counts once, whatever it is called; a contrast without a test
+// does not count.
+type Family struct {
+	contrasts []design.Contrast
+	estimates []Estimate
+	same      []int // the first member with the same weights
+}
+
+// Add adds a member. An estimate without a test has a NaN as its p.
+func (f *Family) Add(c design.Contrast, e Estimate) {
+	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameWeights(x.Weights, c.Weights) })
+	if i < 0 {
+		i = len(f.contrasts)
+	}
+	f.contrasts, f.estimates, f.same = append(f.contrasts, c), append(f.estimates, e), append(f.same, i)
+}
+
+// sameWeights reports whether two contrasts are the same up to their sign.
+func sameWeights(a, b map[int]float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	const tolerance = 1e-12
+	plus, minus := true, true
+	for i, w := range a {
+		v, ok := b[i]
+		if !ok {
+			return false
+		}
+		plus = plus && math.Abs(w-v) <= tolerance
+		minus = minus && math.Abs(w+v) <= tolerance
+	}
+	return plus || minus
+}
+
+// Size is the number of different hypotheses that are tested.
+func (f *Family) Size() int {
+	n := 0
+	for i, first := range f.same {
+		if i == first && !math.IsNaN(f.estimates[i].P) {
+			n++
+		}
+	}
+	return n
+}
+
+// Adjusted is a member's adjusted numbers; NaN without a test.
+type Adjusted struct {
+	Holm       float64 // p by Holm's step-down rule
+	Bonferroni float64 // p times the size of the family
+	Low, High  float64 // an interval that holds for all members at once, by Bonferroni
+}
+
+// Adjust computes the adjusted numbers of all members.
+func (f *Family) Adjust(confidence float64) []Adjusted {
+	size := float64(f.Size())
+	p := make([]float64, len(f.same))
+	for i, first := range f.same {
+		p[i] = math.NaN()
+		if i == first {
+			p[i] = f.estimates[i].P
+		}
+	}
+	holm := Holm(p)
+	out := make([]Adjusted, len(p))
+	for i, first := range f.same {
+		e := f.estimates[i]
+		out[i] = Adjusted{holm[first], min(1, size*e.P), math.NaN(), math.NaN()}
+		if !math.IsNaN(e.P) {
+			out[i].Low, out[i].High = e.Interval(1 - (1-confidence)/size)
+		}
+	}
+	return out
+}
+
+// Holm adjusts p-values for their number by Holm's step-down rule. NaN stays,
+// and does not count.
+func Holm(p []float64) []float64 {
+	order := make([]int, 0, len(p))
+	for i, v := range p {
+		if !math.IsNaN(v) {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	out := slices.Clone(p)
+	highest := 0.0
+	for rank, i := range order {
+		highest = max(highest, min(1, float64(len(order)-rank)*p[i]))
+		out[i] = highest
+	}
+	return out
+}

@@ -1,0 +1,121 @@
+package render
+
+import (
+	"fmt"
+
+	"ablate/stages/answer"
+)
+
+// contrastGrid tabulates the contrasts of one kind; nil if there are none.
+func (r factorial) contrastGrid(kind string) *Grid {
+	columns := r.columns(kind)
+	g := newGrid(1, 0)
+	head := []string{""}
+	for _, c := range columns {
+		g.right, head = append(g.right, c.right), append(head, c.title)
+	}
+	g.add(head...)
+	for _, c := range r.Contrasts {
+		if c.Kind != kind {
+			continue
+		}
+		line := []string{c.Name}
+		if kind == "interaction" {
+			line[0] = shortName(c)
+		}
+		for _, column := range columns {
+			line = append(line, column.show(c))
+		}
+		g.add(line...)
+		g.note(1, numbersOf(c))
+	}
+	if len(g.rows) == 1 {
+		return nil
+	}
+	return g
+}
+
+// column is one column of a table of contrasts.
+type column struct {
+	title string
+	right bool
+	show  func(answer.Contrast) string
+}
+
+func (r factorial) columns(kind string) []column {
+	level, name := r.Confidence, percent(r.Confidence)
+	if kind == "equivalence" && r.Margin != nil {
+		level = 1 - 2*r.Margin.Alpha
+		name = percent(level)
+	}
+	estimate := func(c answer.Contrast) string { return signed(c.Estimate, halfOf(c.Low, c.High)) }
+	out := []column{
+		{"estimate", true, estimate},
+		{name + " interval", true, func(c answer.Contrast) string { return between(c.Low, c.High) }},
+		{"adjusted interval", true, func(c answer.Contrast) string { return between(c.LowAdjusted, c.HighAdjusted) }},
+		{"p", true, func(c answer.Contrast) string { return probability(c.P) }},
+		{"p (Holm)", true, func(c answer.Contrast) string { return probability(c.PHolm) }},
+	}
+	if kind == "equivalence" {
+		return append(out, column{"verdict", false, func(c answer.Contrast) string { return c.Verdict }})
+	}
+	out = append(out, column{"test", true, testOf})
+	if r.Error == "pooled" {
+		out = append(out, column{"own error", true, func(c answer.Contrast) string { return between(c.OwnLow, c.OwnHigh) }})
+	}
+	if r.Bootstrap != "" {
+		out = append(out, column{"bootstrap-t", true, func(c answer.Contrast) string { return between(c.BootLow, c.BootHigh) }})
+	}
+	if kind == "declared" && r.Standing != nil && r.Standing.Time != "" {
+		out = append(out, column{"", false, standingOf})
+	}
+	return out
+}
+
+func (r factorial) equivalenceTitle() string {
+	if r.Margin == nil {
+		return ""
+	}
+	if r.Margin.Direction == "equivalent" {
+		return fmt.Sprintf("Equivalence within ±%v, at α = %v", r.Margin.Margin, r.Margin.Alpha)
+	}
+	return fmt.Sprintf("Not worse by more than %v (%s is better), at α = %v", r.Margin.Margin, r.Margin.Better, r.Margin.Alpha)
+}
+
+func standingOf(c answer.Contrast) string {
+	if c.Planned {
+		return "planned"
+	}
+	return "exploratory: changed after the freeze"
+}
+
+// numbersOf lists the numbers of a contrast in full precision.
+func numbersOf(c answer.Contrast) string {
+	var parts []string
+	for _, x := range []struct {
+		name  string
+		value *float64
+	}{{"estimate", c.Estimate}, {"low", c.Low}, {"high", c.High}, {"t", c.T}, {"df", c.DF}, {"p", c.P}, {"p (Holm)", c.PHolm}, {"detectable", c.Detect}} {
+		if x.value != nil {
+			parts = append(parts, x.name+" "+Exact(x.value))
+		}
+	}
+	return join(parts)
+}
+
+// testOf names the test and what it is based on, or why there is none.
+func testOf(c answer.Contrast) string {
+	switch {
+	case c.Constant:
+		return "replicates do not differ"
+	case c.Method == "paired t" && c.Dropped:
+		return fmt.Sprintf("paired t, n = %d complete", c.Pairs)
+	case c.Method == "paired t":
+		return fmt.Sprintf("paired t, n = %d", c.Pairs)
+	case c.Method == "Welch t", c.Method == "pooled t":
+		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), count(*c.DF))
+	case c.Method == "none":
+		return "one trial a cell"
+	}
+	return c.Method
+}

@@ -1,0 +1,183 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
+	"ablate/stages/answer"
+)
+
+// warnings collects what limits an answer.
+type warnings struct{ texts []string }
+
+func (w *warnings) say(condition bool, text string, args ...any) {
+	if condition {
+		w.texts = append(w.texts, fmt.Sprintf(text, args...))
+	}
+}
+
+// evaluations records on how many tokens trials were evaluated, and warns if the
+// numbers differ.
+func (r *effects) evaluations(t *design.Table) {
+	if t.Fewest == t.Tokens {
+		r.Tokens = t.Tokens
+		return
+	}
+	r.say(true, "Some trials were evaluated on %d tokens and some on %d, so part of a difference may come from the text. "+
+		"Set evaluate.batches so that all trials see the same number of tokens.", t.Fewest, t.Tokens)
+}
+
+// warnContrasts says which contrasts have no interval, and why.
+func (r *effects) warnContrasts() {
+	var single, unpaired, dropped, constant []string
+	missing := make(map[string]bool)
+	lost := 0
+	for _, c := range r.Contrasts {
+		switch {
+		case c.Kind == "equivalence":
+		case c.Missing != nil:
+			lost++
+			for _, m := range c.Missing {
+				missing[m] = true
+			}
+		case c.Constant:
+			constant = append(constant, c.Name)
+		case c.Method == estimate.None:
+			single = append(single, c.Name)
+		case c.Method == estimate.WelchT:
+			unpaired = append(unpaired, c.Name)
+		case c.Dropped:
+			dropped = append(dropped, c.Name)
+		}
+	}
+	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), len(r.Contrasts)), r.Replicate)
+	r.say(len(unpaired) > 0 && r.design.Paired && r.Error == string(estimate.OwnError),
+		"Unpaired (Welch), because their cells share fewer than two replicates: %s.", some(unpaired))
+	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
+	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
+	if lost > 0 {
+		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), r.completeGrid())
+	}
+}
+
+// completeGrid is the HCL that selects the largest complete part of the design.
+func (r *effects) completeGrid() string {
+	keep := design.LargestComplete(r.design)
+	if keep == nil {
+		return ""
+	}
+	var blocks []string
+	for i, f := range r.design.Factors {
+		if len(keep[i]) == len(f.Levels) {
+			continue
+		}
+		var levels []string
+		for _, l := range keep[i] {
+			levels = append(levels, fmt.Sprintf("%q", f.Labels[l]))
+		}
+		blocks = append(blocks, fmt.Sprintf("factor = %q and levels = [%s]", f.Name, join(levels)))
+	}
+	return " To analyse the largest complete part alone, add a block only with " + strings.Join(blocks, ", and another with ") + "."
+}
+
+func contrastsHave(n, of int) string {
+	if n == of {
+		return "Contrasts have"
+	}
+	return fmt.Sprintf("%d of %d contrasts have", n, of)
+}
+
+func contrastsCannot(n int) string {
+	if n == 1 {
+		return "1 contrast cannot"
+	}
+	return fmt.Sprintf("%d contrasts cannot", n)
+}
+
+// some joins the first of many names.
+func some(names []string) string {
+	const most = 4
+	if rest := len(names) - most; rest > 1 {
+		return join(names[:most]) + fmt.Sprintf(" and %d more", rest)
+	}
+	return join(names)
+}
+
+// spreadRatio is from which ratio of standard deviations on cells are named.
+const spreadRatio = 4
+
+// unequalSpread names cells whose standard deviations differ much. It decides
+// nothing.
+func (r *effects) unequalSpread() {
+	var least, most *answer.Cell
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if c.SD == nil || *c.SD == 0 {
+			continue
+		}
+		if least == nil || *c.SD < *least.SD {
+			least = c
+		}
+		if most == nil || *c.SD > *most.SD {
+			most = c
+		}
+	}
+	if least == nil || *most.SD < spreadRatio**least.SD {
+		return
+	}
+	text := "The s.d. of %s is %.2g times that of %s."
+	if r.Error == string(estimate.PooledError) {
+		text += " error = \"pooled\" assumes that they are equal; error = \"contrast\" does not."
+	}
+	r.say(true, text, strings.Join(most.Levels, " + "), *most.SD / *least.SD, strings.Join(least.Levels, " + "))
+}
+
+// rates says what the adjustments hold, and for the page as a whole.
+func (r *effects) rates() {
+	alpha := 100 * (1 - r.Confidence)
+	var parts []string
+	claims := 0
+	for _, f := range r.Families {
+		if f.Size > 0 && !strings.HasPrefix(f.Name, "equivalence") {
+			parts = append(parts, fmt.Sprintf("%d %s", f.Size, familyName(f.Name, f.Size)))
+			claims++
+		}
+	}
+	if claims > 0 {
+		text := fmt.Sprintf("Adjusted intervals hold for a whole family at once (%s), by Bonferroni's rule; p (Holm) is adjusted in the same family and can reject where an adjusted interval includes 0. "+
+			"Where there is no effect, each family makes a false claim in at most %.3g %% of studies", join(parts), alpha)
+		if claims > 1 {
+			text += fmt.Sprintf(", and the page as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
+		}
+		r.Notes = append(r.Notes, text+".")
+	}
+	if r.Error == string(estimate.PooledError) {
+		r.Notes = append(r.Notes, "error = \"pooled\" assumes that the errors of all cells are independent, normal and of equal variance. Intervals with the error of each contrast alone are given beside.")
+	}
+	if r.Error == string(estimate.SeparateError) && r.design.Paired {
+		r.Notes = append(r.Notes, "error = \"separate\" ignores that trials of one "+r.Replicate+" are paired.")
+	}
+}
+
+// familyName is what the members of a family are called.
+func familyName(kind string, n int) string {
+	names := map[string]string{"gap": "gap", "main": "main effect", "interaction": "interaction", "declared": "declared contrast"}
+	if n == 1 {
+		return names[kind]
+	}
+	return names[kind] + "s"
+}
+
+// bootstrapProblem says why a design is too small for a bootstrap; "" if it is
+// not.
+func bootstrapProblem(d *design.Design) string {
+	least := slices.MinFunc(d.Cells, func(a, b *design.Cell) int { return len(a.Values) - len(b.Values) })
+	if n := len(least.Values); n < estimate.FewestResampled {
+		return fmt.Sprintf("%s has %d replicates. A bootstrap needs %d: with fewer its intervals are much too narrow. Remove the block; the intervals of t stand.",
+			d.CellName(least.Levels), n, estimate.FewestResampled)
+	}
+	return ""
+}
