@@ -201,19 +201,10 @@ func (s *Local) Open(_ context.Context, d Digest) (io.ReadCloser, error) {
 
 // verified wraps a blob's file so that only bytes of the right digest are
 // returned.
-func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.ReadCloser, error) {
-	v := &verifier{store: s, want: d, path: path, file: f, plain: f, hash: sha256.New()}
-	if info, err := f.Stat(); err == nil && info.Size() > eagerVerifySize {
-		v.ahead = readahead.NewReader(f) // otherwise reading and hashing alternate
-		v.plain = v.ahead
-	}
-	if packed {
-		v.zstd = decoders.Get().(*zstd.Decoder)
-		if err := v.zstd.Reset(v.plain); err != nil {
-			v.Close()
-			return nil, v.damaged(err)
-		}
-		v.plain = v.zstd
+func (s *Local) verified(d Digest, path string, f afero.File, compressed bool) (io.ReadCloser, error) {
+	v, err := s.verifier(d, path, f, compressed, true)
+	if err != nil {
+		return nil, err
 	}
 	head, err := io.ReadAll(io.LimitReader(v, eagerVerifySize))
 	if err != nil {
@@ -228,6 +219,24 @@ func (s *Local) verified(d Digest, path string, f afero.File, packed bool) (io.R
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), v), v}, nil
+}
+
+// verifier opens a blob's file. Reading large ones ahead takes megabytes.
+func (s *Local) verifier(d Digest, path string, f afero.File, compressed, ahead bool) (*verifier, error) {
+	v := &verifier{store: s, want: d, path: path, file: f, plain: f, hash: sha256.New()}
+	if info, err := f.Stat(); ahead && err == nil && info.Size() > eagerVerifySize {
+		v.ahead = readahead.NewReader(f) // otherwise reading and hashing alternate
+		v.plain = v.ahead
+	}
+	if compressed {
+		v.zstd = decoders.Get().(*zstd.Decoder)
+		if err := v.zstd.Reset(v.plain); err != nil {
+			v.Close()
+			return nil, v.damaged(err)
+		}
+		v.plain = v.zstd
+	}
+	return v, nil
 }
 
 // verifier hashes what it reads, and fails instead of ending on a wrong digest.
@@ -299,4 +308,23 @@ func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
 		}
 	}
 	return nil
+}
+
+// Has reports whether the store holds a blob. It does not read it.
+func (s *Local) Has(d Digest) bool { return s.hasBlob(d) }
+
+// Stream opens a blob without reading ahead. Wrong bytes surface as a
+// *DamagedError at the end, after they were returned: it is for readers that
+// verify the digest themselves.
+func (s *Local) Stream(_ context.Context, d Digest) (body io.ReadCloser, compressed bool, err error) {
+	for _, suffix := range []string{"", zstdSuffix} {
+		path := s.blobPath(d, suffix)
+		var f afero.File
+		if f, err = s.openFile(path); err != nil {
+			continue
+		}
+		v, err := s.verifier(d, path, f, suffix == zstdSuffix, false)
+		return v, suffix == zstdSuffix, err
+	}
+	return nil, false, fmt.Errorf("the store has no blob %s: %w", d, err)
 }

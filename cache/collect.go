@@ -188,9 +188,9 @@ func (s *Local) uses(ctx context.Context, o CollectOptions) (map[Digest]*blobUse
 	return uses, nil
 }
 
-// stateBlock is the block of states. A state serves whichever run comes next,
-// and can always be evicted.
-const stateBlock = "state"
+// StateBlock is the block of states. A state serves whichever run comes next, and
+// can always be evicted.
+const StateBlock = "state"
 
 func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, needed bool, o CollectOptions) {
 	use := func(d Digest) *blobUse {
@@ -201,7 +201,7 @@ func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, 
 	}
 	use(e.Ingredients).document = true
 	use(e.Provenance).document = true
-	needed = needed || e.Block == stateBlock
+	needed = needed || e.Block == StateBlock
 	seconds := 0.0
 	if o.Cost != nil && needed && o.Budget >= 0 {
 		seconds = o.Cost(ctx, e)
@@ -212,7 +212,7 @@ func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, 
 		retention := s.Retention(e, a)
 		u.document = u.document || retention == Keep
 		u.needed = u.needed || needed
-		if e.Block != stateBlock && needed {
+		if e.Block != StateBlock && needed {
 			u.evictable = u.evictable && retention == Evict
 		}
 		if a.Size > 0 {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,8 +32,18 @@ const damagedEntry = "entry-"
 // quarantine moves a damaged file aside. A failure to do so changes nothing,
 // because every read is verified again.
 func (s *Local) quarantine(path, prefix string) {
+	name := prefix + filepath.Base(path)
+	if prefix != damagedEntry {
+		name += "." + rand.Text()[:8] // the same blob may be damaged again
+	}
 	s.fs.MkdirAll(s.path("damaged"), 0o755)
-	s.fs.Rename(path, s.path("damaged", prefix+filepath.Base(path)))
+	s.fs.Rename(path, s.path("damaged", name))
+}
+
+// DamageCount is the number of damaged files that were moved aside, by any process.
+func (s *Local) DamageCount() int {
+	names, _ := s.readNames(s.path("damaged")) // unreadable is none
+	return len(names)
 }
 
 // entryFile reads an entry's own file, which decides where the index says

@@ -3,9 +3,12 @@ package cache
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Artifact is one named output of an action.
@@ -114,4 +117,50 @@ func DecodeEntry(raw []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	return e, nil
+}
+
+// Check says what is wrong with an entry that came from another machine: no
+// program that publishes one makes an entry without artifacts, or with names
+// that could leave a folder or disturb a terminal.
+func (e Entry) Check() error {
+	for _, s := range []string{e.Block, e.Type, e.Class} {
+		if strings.ContainsFunc(s, unicode.IsControl) || len(s) > maxName {
+			return fmt.Errorf("it contains the text %.100q", s)
+		}
+	}
+	switch {
+	case e.Block == "" || e.Type == "":
+		return errors.New("it does not say what it is the result of")
+	case len(e.Artifacts) == 0:
+		return errors.New("it has no artifacts")
+	}
+	names := make(map[string]bool)
+	for _, a := range e.Artifacts {
+		if names[a.Name] {
+			return fmt.Errorf("it has two artifacts %.100q", a.Name)
+		}
+		names[a.Name] = true
+		if err := a.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxName bounds names in entries.
+const maxName = 1000
+
+func (a Artifact) check() error {
+	switch {
+	case a.Name == "" || strings.HasPrefix(a.Name, ".") || !filepath.IsLocal(a.Name) || strings.ContainsAny(a.Name, `/\:`) ||
+		strings.ContainsFunc(a.Name, unicode.IsControl) || len(a.Name) > maxName:
+		return fmt.Errorf("it has an artifact named %.100q", a.Name)
+	case a.Size < 0:
+		return fmt.Errorf("its artifact %s has the size %d", a.Name, a.Size)
+	case a.Retention != "" && a.Retention != Keep && a.Retention != Evict:
+		return fmt.Errorf("its artifact %s has the retention %.100q", a.Name, a.Retention)
+	case strings.ContainsFunc(a.MediaType, unicode.IsControl) || len(a.MediaType) > maxName:
+		return fmt.Errorf("its artifact %s has the media type %.100q", a.Name, a.MediaType)
+	}
+	return nil
 }

@@ -77,7 +77,7 @@ func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
 		return winner, s.appendIndex(winner)
 	case s.Disowned(winner) != nil && !s.reinstated(winner):
 		why = "it was disowned"
-	case winner.Origin != Computed && lacksNames(winner, e):
+	case winner.Origin != Computed && s.useless(winner, e):
 		why = "it came from elsewhere without all artifacts that the action makes"
 	case len(s.missingKept(winner, evicted)) > 0:
 		why = "the store lost its " + strings.Join(s.missingKept(winner, evicted), ", ")
@@ -95,11 +95,12 @@ func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
 	return e, s.appendIndex(e)
 }
 
-// lacksNames reports whether an entry lacks an artifact that another one has.
-func lacksNames(e, other Entry) bool {
-	return slices.ContainsFunc(other.Artifacts, func(a Artifact) bool {
-		_, ok := e.Artifact(a.Name)
-		return !ok
+// useless reports whether an entry is not of the kind of another one for the same
+// key, or lacks an artifact that the other one has and does not declare evictable.
+func (s *Local) useless(e, other Entry) bool {
+	return e.Block != other.Block || e.Type != other.Type || slices.ContainsFunc(other.Artifacts, func(want Artifact) bool {
+		a, ok := e.Artifact(want.Name)
+		return !ok || !s.hasBlob(a.Digest) && s.Retention(other, want) != Evict
 	})
 }
 
@@ -165,4 +166,28 @@ func (s *Local) link(tmp, name string) error {
 		return err
 	}
 	return s.fs.SyncDir(dir)
+}
+
+// ReplaceDocuments gives the entry of a key other documents in place of those that
+// the store lost. Its artifacts and its origin stay.
+func (s *Local) ReplaceDocuments(_ context.Context, k Key, ingredients, provenance Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, err := s.entryFile(k)
+	if err != nil {
+		return err
+	}
+	if !s.hasBlob(e.Ingredients) {
+		e.Ingredients = ingredients
+	}
+	if !s.hasBlob(e.Provenance) {
+		e.Provenance = provenance
+	}
+	if lost := s.missingDocuments(e); len(lost) > 0 {
+		return fmt.Errorf("entry %s would still lack its %s", k, strings.Join(lost, " and "))
+	}
+	if err := fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(e)); err != nil {
+		return advise(fmt.Errorf("replacing the documents of entry %s: %w", k, err))
+	}
+	return s.appendIndex(e)
 }

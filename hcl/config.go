@@ -31,8 +31,9 @@ type Config struct {
 // RemoteConfig is a remote block.
 type RemoteConfig struct {
 	URL       string
-	Push      bool
+	Push      bool     // whether run sends what it computes
 	Sign      string   // a file with a private key
+	Identify  bool     // whether provenance names the machine and the user
 	Namespace string   // where results are written, and looked up first
 	Read      []string // further namespaces to look up results in, in order
 }
@@ -43,7 +44,7 @@ var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "c
 // ReadConfig reads configuration files; later ones override earlier ones. Files
 // that do not exist are skipped. Paths in a file are relative to it.
 func ReadConfig(names ...string) (Config, diag.List) {
-	c := Config{Remote: RemoteConfig{Push: true}, Sources: make(map[string][]byte)}
+	c := Config{Sources: make(map[string][]byte)}
 	for _, name := range names {
 		raw, err := readFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +89,7 @@ func (c *Config) readBlock(b *hclv2.Block) hclv2.Diagnostics {
 		return readFields(b, map[string]any{"dir": &c.CacheDir})
 	}
 	r := &c.Remote
-	diags := readFields(b, map[string]any{"url": &r.URL, "push": &r.Push, "sign": &r.Sign, "namespace": &r.Namespace, "read": &r.Read})
+	diags := readFields(b, map[string]any{"url": &r.URL, "push": &r.Push, "identify": &r.Identify, "sign": &r.Sign, "namespace": &r.Namespace, "read": &r.Read})
 	diags = append(diags, checkNamespace(r.Namespace, b.DefRange)...)
 	for _, ns := range r.Read {
 		diags = append(diags, checkNamespace(ns, b.DefRange)...)

@@ -24,7 +24,7 @@ trust {
   namespace "bob" {}
 }
 `)
-	remote := hcl.RemoteConfig{URL: "s3://lab/team", Push: true, Namespace: "alice@lab", Read: []string{"main", ""}}
+	remote := hcl.RemoteConfig{URL: "s3://lab/team", Namespace: "alice@lab", Read: []string{"main", ""}}
 	if diff := cmp.Diff(remote, c.Remote); wrong != "" || diff != "" {
 		t.Errorf("ReadConfig says %q and reads (-want +got):\n%s", wrong, diff)
 	}

@@ -1,4 +1,5 @@
-// Package cachetest is what every store must pass.
+// Package cachetest has conformance suites for stores and remotes, and file
+// systems and networks with faults.
 package cachetest
 
 import (
@@ -24,7 +25,7 @@ func Put(t testing.TB, s cache.Store, text string) cache.Digest {
 	return d
 }
 
-// TryPut stores text as a blob, and may fail.
+// TryPut stores text as a blob and may fail.
 func TryPut(s cache.Store, text string) (cache.Digest, error) {
 	w, err := s.Create(context.Background(), "text/plain")
 	if err != nil {
@@ -48,7 +49,7 @@ func Entry(k cache.Key, d cache.Digest, size int) cache.Entry {
 // Key makes a key from a name.
 func Key(name string) cache.Key { return cache.String(name).Key("test") }
 
-// TestStore checks a store's promises. open returns an empty store.
+// TestStore checks the guarantees of a store. open returns an empty one.
 func TestStore(t *testing.T, open func(t *testing.T) cache.Store) {
 	t.Run("blobs", func(t *testing.T) { testBlobs(t, open(t)) })
 	t.Run("entries", func(t *testing.T) { testEntries(t, open(t)) })
@@ -66,7 +67,7 @@ func testBlobs(t *testing.T, s cache.Store) {
 		t.Errorf("read %q, %v, want hello", got, err)
 	}
 	if _, err := s.Open(ctx, cache.DigestOf([]byte("other"))); err == nil {
-		t.Error("a blob that is not there opens")
+		t.Error("a missing blob opens")
 	}
 	w, err := s.Create(ctx, "text/plain")
 	if err != nil {
@@ -77,7 +78,7 @@ func testBlobs(t *testing.T, s cache.Store) {
 		t.Errorf("Abort: %v", err)
 	}
 	if _, err := s.Open(ctx, cache.DigestOf([]byte("never"))); err == nil {
-		t.Error("an aborted blob is there")
+		t.Error("an aborted blob opens")
 	}
 	for _, mediaType := range []string{"application/x-safetensors", "text/plain"} {
 		w, err := s.Create(ctx, mediaType)
@@ -104,7 +105,7 @@ func testEntries(t *testing.T, s cache.Store) {
 	lacking.Artifacts[0].Digest = cache.DigestOf([]byte("nowhere"))
 	name := lacking.Artifacts[0].Name
 	if _, err := s.Publish(ctx, lacking, name); err != nil {
-		t.Errorf("an entry whose artifact is said to be evicted: %v", err)
+		t.Errorf("an entry with an evicted artifact: %v", err)
 	}
 	if found, err := s.Lookup(ctx, lacking.Key); err != nil || !found[0].OK || !slices.Equal(found[0].Absent, []string{name}) {
 		t.Errorf("Lookup of it = %+v, %v, want a hit without %s", found, err, name)
@@ -115,7 +116,7 @@ func testEntries(t *testing.T, s cache.Store) {
 	}
 	loser, err := s.Publish(ctx, Entry(k, other, 6))
 	if err != nil || loser.Artifacts[0].Digest != d {
-		t.Errorf("who comes second gets %v, %v, want the winner", loser, err)
+		t.Errorf("the second Publish returns %v, %v, want the first entry", loser, err)
 	}
 	found, err := s.Lookup(ctx, Key("x"), k, Key("y"))
 	if err != nil || found[0].OK || !found[1].OK || found[2].OK {

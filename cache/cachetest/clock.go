@@ -10,17 +10,17 @@ import (
 	"ablate/cache/fsys"
 )
 
-// Clock is a file system on a machine whose wall clock can be set: what is
-// written from then on bears its time.
+// Clock is a file system on a machine whose wall clock can be set. Files that are
+// written afterwards get its time.
 type Clock struct {
 	fsys.FS
 	ahead atomic.Int64
 }
 
-// Jump sets the clock forwards, or backwards.
+// Jump sets the clock forward or back.
 func (c *Clock) Jump(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// Now is what the clock shows.
+// Now is the time on the clock.
 func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // OpenFile implements afero.Fs.
@@ -51,7 +51,7 @@ func (f clockFile) Write(p []byte) (int, error) {
 // WriteString implements afero.File.
 func (f clockFile) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
-// Close implements afero.File. Files in memory take the time of their closing.
+// Close implements afero.File. Files in memory get the time at which they are closed.
 func (f clockFile) Close() error { return f.stamp(f.File.Close()) }
 
 func (f clockFile) stamp(err error) error {

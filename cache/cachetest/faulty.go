@@ -9,29 +9,29 @@ import (
 	"ablate/cache/fsys"
 )
 
-// Faulty is a file system that fails, or crashes, at a chosen one of the
-// operations that change something.
+// Faulty is a file system that fails or crashes at one of the operations that
+// change something.
 type Faulty struct {
 	fsys.FS
 	At    int        // the operation that fails, from 1
 	Err   error      // what it fails with
-	Crash bool       // everything after it fails, too
-	Next  func() int // numbers the operations, where several processes share them; nil counts here
-	Kill  func()     // instead of failing, ends the process
+	Crash bool       // all later operations fail as well
+	Next  func() int // numbers the operations of several processes; nil counts those of this one
+	Kill  func()     // ends the process instead
 
 	mu    sync.Mutex
 	count int
 }
 
-// Count is how many operations were asked for.
+// Count is the number of operations so far.
 func (f *Faulty) Count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.count
 }
 
-// hit numbers an operation and says how it fails. torn is what it leaves behind
-// then.
+// hit counts an operation and returns how it fails. torn makes what a failure
+// leaves behind.
 func (f *Faulty) hit(torn func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,7 +116,7 @@ type faultyFile struct {
 	f *Faulty
 }
 
-// Write leaves half of the bytes behind when it fails: a torn write.
+// Write writes half of the bytes when it fails.
 func (w *faultyFile) Write(p []byte) (n int, err error) {
 	if err := w.f.hit(func() { n, _ = w.File.Write(p[:len(p)/2]) }); err != nil {
 		return n, err

@@ -8,8 +8,8 @@ import (
 	"ablate/cache/fsys"
 )
 
-// Hasty is the machine's file system without waiting for the disk: for stores
-// of many entries that need not survive a power cut.
+// Hasty is the machine's file system without syncing, for stores with many entries
+// that need not survive a power failure.
 type Hasty struct{ fsys.OS }
 
 // SyncDir implements fsys.FS.

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// Wire is what lies between a client and a server of HTTP, and has faults.
+// Wire is a network between an HTTP client and a server that can have faults.
 type Wire struct {
 	mu     sync.Mutex
 	fault  Fault
-	mended chan struct{} // closed when the fault goes
+	mended chan struct{} // closed when the fault ends
 }
 
-// Fault answers a request instead of the server, or spoils its answer. What
-// waits gives up when mended is closed.
+// Fault answers a request in place of the server, or changes its answer. It must
+// return when mended is closed.
 type Fault func(w http.ResponseWriter, r *http.Request, server http.Handler, mended <-chan struct{})
 
-// To returns the server as it is seen through the wire.
+// To returns the server as clients see it through the wire.
 func (x *Wire) To(server http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()
@@ -37,7 +37,7 @@ func (x *Wire) To(server http.Handler) http.Handler {
 	})
 }
 
-// Break begins a fault in place of the last one; nil mends the wire.
+// Break starts a fault in place of the current one. Nil ends it.
 func (x *Wire) Break(f Fault) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -47,10 +47,10 @@ func (x *Wire) Break(f Fault) {
 	x.fault, x.mended = f, make(chan struct{})
 }
 
-// objectName finds an object's name in an address of any of our remotes.
+// objectName finds the name of an object in an address of any remote.
 var objectName = regexp.MustCompile(`(ac|cas)(?:/|%2[Ff])(?:[0-9a-f]{2}(?:/|%2[Ff]))?([0-9a-f]{64})`)
 
-// Spoil changes the objects that are read. nil takes one away.
+// Spoil changes the objects that are read. A nil object is missing.
 func Spoil(change func(name string, raw []byte) []byte) Fault {
 	return func(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-chan struct{}) {
 		m := objectName.FindStringSubmatch(r.URL.EscapedPath())
@@ -74,7 +74,7 @@ func Spoil(change func(name string, raw []byte) []byte) Fault {
 	}
 }
 
-// Refuse answers so many requests with a status; below 0, all of them.
+// Refuse answers that many requests with a status, or all if times is negative.
 func Refuse(code, times int, retryAfter string) Fault {
 	var mu sync.Mutex
 	return func(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-chan struct{}) {
@@ -97,16 +97,16 @@ func Refuse(code, times int, retryAfter string) Fault {
 	}
 }
 
-// Page answers everything with a web page, as a login page does.
+// Page answers every request with a web page.
 func Page(w http.ResponseWriter, r *http.Request, _ http.Handler, _ <-chan struct{}) {
 	io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	io.WriteString(w, "<html>Please log in.</html>")
 }
 
-// Hang takes requests and never answers.
+// Hang accepts requests and never answers.
 func Hang(_ http.ResponseWriter, r *http.Request, _ http.Handler, mended <-chan struct{}) {
-	io.Copy(io.Discard, r.Body) // else a client that leaves is not noticed
+	io.Copy(io.Discard, r.Body) // otherwise a client that leaves is not noticed
 	select {
 	case <-r.Context().Done():
 	case <-mended:
@@ -114,7 +114,7 @@ func Hang(_ http.ResponseWriter, r *http.Request, _ http.Handler, mended <-chan 
 	panic(http.ErrAbortHandler)
 }
 
-// Dribble begins every answer, and goes on a byte now and then.
+// Dribble starts every answer and sends a byte now and then.
 func Dribble(w http.ResponseWriter, r *http.Request, server http.Handler, mended <-chan struct{}) {
 	rec := httptest.NewRecorder()
 	server.ServeHTTP(rec, r)
@@ -134,7 +134,7 @@ func Dribble(w http.ResponseWriter, r *http.Request, server http.Handler, mended
 	}
 }
 
-// BreakOff closes the connection in the middle of what is read.
+// BreakOff closes the connection in the middle of an object.
 func BreakOff(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-chan struct{}) {
 	if r.Method != http.MethodGet || !objectName.MatchString(r.URL.EscapedPath()) {
 		server.ServeHTTP(w, r)

@@ -13,21 +13,21 @@ import (
 	"syscall"
 )
 
-// folder is a shared folder: a network file system that several machines see.
-// Objects are created by link(2), which is atomic there, too.
+// folder is a folder that several machines share, such as a network file system.
+// Objects are created with link(2), which is atomic on those as well.
 type folder struct {
-	root *os.Root // nothing outside it can be reached
+	root *os.Root // confines every access
 	dir  string
 }
 
 func newFolder(u *url.URL) (*folder, error) {
 	dir := filepath.FromSlash(u.Path)
 	if u.Host != "" || dir == "" {
-		return nil, fmt.Errorf("%s names no folder: write file:///shared/ablate", u)
+		return nil, fmt.Errorf("%s does not name a folder: write file:///shared/ablate", u.Redacted())
 	}
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no folder %s: make it first, so that a typing error or a disk that is not mounted is no empty cache", dir)
+		return nil, fmt.Errorf("there is no folder %s: create it first; it is not created automatically, so that a typing error or an unmounted disk does not look like an empty cache", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the shared folder: %w", err)
@@ -44,18 +44,24 @@ func (f *folder) check(context.Context) error {
 	return nil
 }
 
-// place spreads objects over folders of two letters.
+// place distributes objects over folders named by two digits.
 func place(name string) string {
 	kind, hash := filepath.Split(filepath.FromSlash(name))
 	return filepath.Join(kind, hash[:2], hash)
 }
 
 func (f *folder) get(_ context.Context, name string) (io.ReadCloser, error) {
-	r, err := f.root.Open(place(name))
+	info, err := f.root.Stat(place(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errAbsent
 	}
-	return r, err
+	if err == nil && !info.Mode().IsRegular() { // a FIFO would block, and a device may never end
+		err = badError{fmt.Errorf("%s is not a regular file", filepath.Join(f.dir, place(name)))}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.root.Open(place(name))
 }
 
 func (f *folder) has(_ context.Context, name string) (bool, error) {
@@ -76,7 +82,7 @@ func (f *folder) put(_ context.Context, name string, o object) (err error) {
 	if err != nil {
 		return err
 	}
-	defer f.root.Remove(tmp) //nolint:errcheck // a leftover is harmless
+	defer f.root.Remove(tmp) // a leftover is harmless
 	r, err := o.open()
 	if err != nil {
 		w.Close()

@@ -16,22 +16,23 @@ import (
 	"ablate/cache"
 )
 
-// bazel is a server of Bazel's HTTP cache protocol: our own, bazel-remote, or
-// a web server with PUT. It has no conditional write.
+// bazel is a server of Bazel's HTTP cache protocol: our own, bazel-remote, or a
+// web server with PUT. The protocol has no conditional write.
 type bazel struct {
-	base   string
+	base   string // without user and password
+	user   *url.Userinfo
 	token  string
 	client *retryablehttp.Client
 }
 
-// How often a request is repeated that a server was too busy for.
+// How often a request is retried when the server is too busy.
 const (
 	retries = 4
 	waitMax = 10 * time.Second
 )
 
-// waitMin is how long the first repetition waits, unless the server says.
-// Tests are less patient.
+// waitMin is the wait before the first retry, unless the server asks for
+// another. Tests shorten it.
 var waitMin = 200 * time.Millisecond
 
 func newHTTP(u *url.URL, token string) *bazel {
@@ -39,30 +40,49 @@ func newHTTP(u *url.URL, token string) *bazel {
 	c.Logger = nil
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, waitMin, waitMax
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.HTTPClient.CheckRedirect = checkRedirect
 	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		if resp != nil && retryAfter(resp) > waitMax {
+		if resp != nil && retryAfter(resp) > waitMax || errors.Is(err, errRedirects) {
 			return false, nil
 		}
 		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
 	}
-	return &bazel{base: strings.TrimSuffix(u.String(), "/"), token: token, client: c}
+	base := *u
+	base.User = nil
+	return &bazel{base: strings.TrimSuffix(base.String(), "/"), user: u.User, token: token, client: c}
 }
 
-// retryAfter is how long a server wants to be left alone.
+// errRedirects reports a redirect loop.
+var errRedirects = errors.New("too many redirects")
+
+// checkRedirect follows a few redirects, and sends credentials only to the host
+// and port that the user named, over the same protocol.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	const most = 5
+	if len(via) > most {
+		return errRedirects
+	}
+	if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// retryAfter is how long a server asks clients to wait.
 func retryAfter(resp *http.Response) time.Duration {
-	said := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(said); err == nil {
+	value := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	if at, err := http.ParseTime(said); err == nil {
+	if at, err := http.ParseTime(value); err == nil {
 		return time.Until(at)
 	}
 	return 0
 }
 
 // check asks for the empty blob, which most servers of the protocol always have.
-// One that lacks it must take it: whatever answers "not found" to everything is
-// no empty cache.
+// A server that lacks it must accept it: one that answers "not found" to
+// everything is not an empty cache.
 func (b *bazel) check(ctx context.Context) error {
 	empty := casName(cache.DigestOf(nil))
 	there, err := b.has(ctx, empty)
@@ -70,7 +90,7 @@ func (b *bazel) check(ctx context.Context) error {
 		return err
 	}
 	if err := b.put(ctx, empty, bytesObject(nil)); err != nil {
-		return fmt.Errorf("it has not even the empty blob, and does not take it, so that there seems to be no cache at this address: %w", err)
+		return fmt.Errorf("there seems to be no cache at this address, since it neither has nor accepts the empty blob: %w", err)
 	}
 	return nil
 }
@@ -84,11 +104,18 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 		req.ContentLength = size
 		req.Header.Set("Content-Type", "application/octet-stream")
 	}
-	if b.token != "" {
+	switch {
+	case b.token != "":
 		req.Header.Set("Authorization", "Bearer "+b.token)
+	case b.user != nil:
+		password, _ := b.user.Password()
+		req.SetBasicAuth(b.user.Username(), password)
 	}
 	resp, err := b.client.Do(req)
-	if err != nil {
+	switch {
+	case errors.Is(err, errRedirects):
+		return nil, fmt.Errorf("%s redirects in a loop: check the address", b.base)
+	case err != nil:
 		if hint := adviseConnection(err); hint != "" {
 			return nil, fmt.Errorf("%w: %s", err, hint)
 		}
@@ -97,32 +124,32 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	return resp, nil
 }
 
-// refuse turns an answer that is no object into an error.
+// refuse turns an answer without an object into an error.
 func (b *bazel) refuse(resp *http.Response) error {
 	page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotFound && page:
-		return fmt.Errorf("%s answers with a web page: there is no cache at this address, or a proxy stands before it", b.base)
+		return fmt.Errorf("%s answers with a web page: there is no cache at this address, or a proxy answers in its place", b.base)
 	case code == http.StatusNotFound:
 		return errAbsent
 	case code == http.StatusUnauthorized && b.token == "":
-		return fmt.Errorf("%s wants a token (401): set ABLATE_REMOTE_TOKEN", b.base)
+		return fmt.Errorf("%s requires a token (401): set ABLATE_REMOTE_TOKEN, which is sent to remotes that your own configuration or ABLATE_REMOTE names", b.base)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fmt.Errorf("%s refuses us (%d): is ABLATE_REMOTE_TOKEN right, and may it do this?", b.base, code)
+		return fmt.Errorf("%s denies access (%d): check ABLATE_REMOTE_TOKEN and what it may do", b.base, code)
 	case code >= http.StatusBadRequest && retryAfter(resp) > waitMax:
-		return fmt.Errorf("%s is too busy (%d), and wants to be left alone for %v: try again then", b.base, code, retryAfter(resp).Round(time.Second))
+		return fmt.Errorf("%s is too busy (%d) and asks to wait for %v: try again then", b.base, code, retryAfter(resp).Round(time.Second))
 	case code == http.StatusTooManyRequests:
-		return fmt.Errorf("%s is too busy (429), also after %d repetitions: try again later", b.base, retries)
+		return fmt.Errorf("%s is too busy (429), also after %d retries: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:
-		return fmt.Errorf("%s fails (%s), also after %d repetitions", b.base, resp.Status, retries)
-	case code == http.StatusBadRequest:
+		return fmt.Errorf("%s fails (%s), also after %d retries", b.base, resp.Status, retries)
+	case code == http.StatusBadRequest || code == http.StatusConflict:
 		const most = 500
-		said, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-		return fmt.Errorf("%s refuses this (400): %q", b.base, strings.TrimSpace(string(said)))
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, most))
+		return fmt.Errorf("%s refuses it (%d): %q", b.base, code, strings.TrimSpace(string(text)))
 	case code >= http.StatusMultipleChoices:
-		return fmt.Errorf("%s answers %s, which no cache does", b.base, resp.Status)
+		return fmt.Errorf("%s answers %s, which a cache never does", b.base, resp.Status)
 	case page:
-		return fmt.Errorf("%s answers with a web page: a proxy or a login page stands before the cache", b.base)
+		return fmt.Errorf("%s answers with a web page: a proxy or a login page answers in place of the cache", b.base)
 	}
 	return nil
 }
@@ -163,9 +190,12 @@ func (b *bazel) put(ctx context.Context, name string, o object) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusConflict {
+		return nil // another result was first, as Push finds out when it reads it
+	}
 	if err := b.refuse(resp); err != nil {
 		if errors.Is(err, errAbsent) {
-			return fmt.Errorf("%s takes no objects (404): there is no cache at this address", b.base)
+			return fmt.Errorf("%s accepts no objects (404): there is no cache at this address", b.base)
 		}
 		return err
 	}

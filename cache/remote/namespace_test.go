@@ -88,7 +88,7 @@ func TestDefaultNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, note, _ := bytes.Cut(tr.seal("", e), divide)
+	_, note, _ := bytes.Cut(tr.seal("", e), noteSeparator)
 	if want := "ablate entry\n" + e.Key.String() + "\n" + cache.DigestOf(cache.EncodeEntry(e.Shared())).String() + "\n\n"; !strings.HasPrefix(string(note), want) {
 		t.Errorf("the signed note is %q, want %q first", note, want)
 	}
@@ -116,13 +116,13 @@ func TestTrustInNamespaces(t *testing.T) {
 	}{
 		"the machine that may":        {namespace: "main", sign: ci},
 		"her own namespace":           {namespace: "alice", sign: alice},
-		"a key of another namespace":  {namespace: "main", sign: alice, want: `nobody who is trusted in namespace "main" has signed the entry (alice has, who is trusted in namespace "alice")`},
-		"unsigned":                    {namespace: "main", want: `in namespace "main" is refused: the entry is not signed`},
-		"moved":                       {namespace: "alice", sign: alice, move: "main", want: `it was written for namespace "alice", and somebody has moved it`},
+		"a key of another namespace":  {namespace: "main", sign: alice, want: `no key that is trusted in namespace "main" has signed it (alice did, who is trusted in namespace "alice")`},
+		"unsigned":                    {namespace: "main", want: `in namespace "main" at `},
+		"moved":                       {namespace: "alice", sign: alice, move: "main", want: `it was written for namespace "alice" and moved here`},
 		"moved from the default":      {namespace: "", sign: ci, move: "main", want: "it was written for the default namespace"},
 		"a key that counts anywhere":  {namespace: "alice", sign: ci, trust: []string{ciPublic}},
-		"no key of ours is in there":  {namespace: "bob", sign: alice, want: `nobody who is trusted in namespace "bob"`},
-		"moved and signed, unchecked": {namespace: "alice", sign: alice, move: "main", trust: []string{alicePublic}, want: "somebody has moved it"},
+		"no key of ours is in there":  {namespace: "bob", sign: alice, want: `no key that is trusted in namespace "bob"`},
+		"moved and signed, unchecked": {namespace: "alice", sign: alice, move: "main", trust: []string{alicePublic}, want: "and moved here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -75,7 +75,7 @@ func (s objectStore) check(ctx context.Context) error {
 func adviseStatus(code int, err error) string {
 	switch {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return "we may not do this there: check the credentials and the bucket's policy"
+		return "access denied: check the credentials and the bucket's policy"
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
 		return "the object store is too busy, also when asked again: try later"
 	case code >= http.StatusInternalServerError:

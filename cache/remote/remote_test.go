@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 func served(t *testing.T, token string, spoil func(http.ResponseWriter, *http.Request, http.Handler)) (string, *cache.Local) {
 	t.Helper()
 	s := cachetest.Memory(t)
-	h := Server{Store: s, Token: token}
+	h := serverOf(t, ServerOptions{Store: s, Token: token})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if spoil != nil {
 			spoil(w, r, h)
@@ -47,6 +47,15 @@ func served(t *testing.T, token string, spoil func(http.ResponseWriter, *http.Re
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL, s
+}
+
+func serverOf(t *testing.T, o ServerOptions) *Server {
+	t.Helper()
+	s, err := NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func connect(t *testing.T, o Options) *Remote {
@@ -238,15 +247,15 @@ func TestS3Answers(t *testing.T) {
 		{"region", 400, "AuthorizationHeaderMalformed", srv.URL, "", "set AWS_REGION"},
 		{"expired", 400, "ExpiredToken", srv.URL, "", "have expired"},
 		{"unknown key", 403, "InvalidAccessKeyId", srv.URL, "", "credentials are wrong"},
-		{"forbidden", 403, "AccessDenied", srv.URL, "", "we may not do this there"},
+		{"forbidden", 403, "AccessDenied", srv.URL, "", "access denied"},
 		{"clock", 403, "RequestTimeTooSkewed", srv.URL, "", "clocks"},
 		{"busy", 503, "SlowDown", srv.URL, "", "too busy"},
 		{"too many", 429, "", srv.URL, "", "too busy"},
 		{"broken", 500, "InternalError", srv.URL, "", "object store fails"},
 		{"refused", 400, "InvalidArgument", srv.URL, "", "the server answers 400 InvalidArgument: no"},
-		{"nobody", 0, "", "http://127.0.0.1:1", "", "nothing listens"},
+		{"nobody", 0, "", "http://127.0.0.1:1", "", "no server listens"},
 		{"TLS", 0, "", secure.URL, "", "certificate is not trusted"},
-		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not speak TLS"},
+		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not use TLS"},
 		{"no address", 0, "", plain.Host, "", "no address such as http://"},
 		{"no credentials", 403, "", srv.URL, "AWS_ACCESS_KEY_ID", "there are no credentials"},
 		{"no region", 403, "", srv.URL, "AWS_REGION", "no region is known"},
@@ -312,26 +321,26 @@ func TestMisconfigured(t *testing.T) {
 	plain, _ := served(t, "secret", nil)
 	u, _ := url.Parse(plain)
 	for name, c := range map[string]struct{ url, token, want string }{
-		"no folder": {"file:///nowhere/at/all", "", "make it first"},
-		"no scheme": {"/shared", "", "is none of"},
-		"no http":   {"127.0.0.1:8080", "", "is none of"},
+		"no folder": {"file:///nowhere/at/all", "", "create it first"},
+		"no scheme": {"/shared", "", "must start with"},
+		"no http":   {"127.0.0.1:8080", "", "must start with"},
 		"no port":   {"http://127.0.0.1:x", "", "invalid port"},
 
 		"page":         {answer(404, "text/html"), "", "web page"},
 		"login page":   {answer(200, "text/html; charset=utf-8"), "", "proxy or a login page"},
-		"forbidden":    {answer(403, "text/plain"), "", "refuses us (403)"},
+		"forbidden":    {answer(403, "text/plain"), "", "denies access (403)"},
 		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
 		"broken":       {answer(500, "text/plain"), "", "fails (500"},
-		"in an hour":   {answer(429, "text/plain", "3600"), "", "wants to be left alone for 1h0m0s"},
-		"moved":        {answer(304, "text/plain"), "", "which no cache does"},
+		"in an hour":   {answer(429, "text/plain", "3600"), "", "asks to wait for 1h0m0s"},
+		"moved":        {answer(304, "text/plain"), "", "which a cache never does"},
 		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
-		"wrong token":  {plain, "guess", "is ABLATE_REMOTE_TOKEN right"},
-		"nobody":       {"http://127.0.0.1:1", "", "nothing listens"},
+		"wrong token":  {plain, "guess", "check ABLATE_REMOTE_TOKEN"},
+		"nobody":       {"http://127.0.0.1:1", "", "no server listens"},
 		"no such host": {"http://no.such.host.invalid", "", "check the address"},
 		"other path":   {plain + "/team", "secret", "no cache at this address"},
 		"not found":    {answer(404, "text/plain"), "", "no cache at this address"},
 		"unknown CA":   {tls.URL, "", "certificate is not trusted"},
-		"TLS to plain": {"https://" + u.Host, "", "does not speak TLS"},
+		"TLS to plain": {"https://" + u.Host, "", "does not use TLS"},
 		"no bucket":    {"s3:///key", "", "names no bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -357,7 +366,7 @@ func TestTrust(t *testing.T) {
 	}{
 		"signed":      {alice, ""},
 		"unsigned":    {"", "is not signed"},
-		"by somebody": {mallory, "mallory has"},
+		"by somebody": {mallory, "mallory did"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := served(t, "", nil)
@@ -381,8 +390,8 @@ func TestTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, signature, _ := bytes.Cut(signer.seal("", a), divide)
-	if _, err := signer.open("", bytes.Join([][]byte{cache.EncodeEntry(b), signature}, divide)); err == nil || !strings.Contains(err.Error(), "another entry") {
+	_, signature, _ := bytes.Cut(signer.seal("", a), noteSeparator)
+	if _, err := signer.open("", bytes.Join([][]byte{cache.EncodeEntry(b), signature}, noteSeparator)); err == nil || !strings.Contains(err.Error(), "another entry") {
 		t.Errorf("a moved signature: %v", err)
 	}
 	for _, name := range []string{"", "a b", "a+b"} {
@@ -411,15 +420,12 @@ func TestServerTrusts(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := cachetest.Memory(t)
-	server := Server{Store: store}
-	if err := server.Trust("", []string{public}, nil); err != nil {
-		t.Fatal(err)
-	}
+	server := serverOf(t, ServerOptions{Store: store, Trust: []string{public}})
 	srv := httptest.NewServer(server)
 	defer srv.Close()
 	for _, c := range []struct{ name, sign, namespace, want string }{
 		{"unsigned", "", "", "is not signed"},
-		{"by somebody", mallory, "", "mallory has"},
+		{"by somebody", mallory, "", "mallory did"},
 		{"by somebody, for a namespace", mallory, "mallory", ""},
 		{"by who is trusted", alice, "", ""},
 	} {
@@ -433,7 +439,7 @@ func TestServerTrusts(t *testing.T) {
 			t.Errorf("%s: the store has %+v, %v", c.name, own, err)
 		}
 	}
-	if err := server.Trust("", []string{"nonsense"}, nil); err == nil || !strings.Contains(err.Error(), "cache keygen") {
+	if _, err := NewServer(ServerOptions{Trust: []string{"nonsense"}}); err == nil || !strings.Contains(err.Error(), "cache keygen") {
 		t.Errorf("trusting nonsense: %v", err)
 	}
 }
@@ -447,12 +453,8 @@ func TestServerSigns(t *testing.T) {
 		t.Fatal(err)
 	}
 	store, e := cachetest.Published(t, "own")
-	server := Server{Store: store}
 	for _, sign := range []string{"", private} {
-		if err := server.Trust(sign, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		srv := httptest.NewServer(server)
+		srv := httptest.NewServer(serverOf(t, ServerOptions{Store: store, Sign: sign}))
 		defer srv.Close()
 		var refused error
 		r := connect(t, Options{URL: srv.URL, Trust: []string{public}, Refused: func(err error) { refused = err }})
@@ -517,11 +519,11 @@ func TestServer(t *testing.T) {
 		t.Errorf("the server's own entry: %v, %v", found, err)
 	}
 	for address, ok := range map[string]bool{"127.0.0.1:0": true, "localhost:0": true, ":8080": false, "0.0.0.0:1": false, "[::1]:1": true, "nonsense": false} {
-		if err := (Server{}).CheckListen(address); (err == nil) != ok {
+		if err := serverOf(t, ServerOptions{}).CheckListen(address); (err == nil) != ok {
 			t.Errorf("listening at %s without a token: %v", address, err)
 		}
 	}
-	readOnly := httptest.NewServer(Server{Store: store, ReadOnly: true})
+	readOnly := httptest.NewServer(serverOf(t, ServerOptions{Store: store, ReadOnly: true}))
 	defer readOnly.Close()
 	from, e2 := cachetest.Published(t, "late")
 	if _, err := connect(t, Options{URL: readOnly.URL}).Push(context.Background(), from, e2, nil); err == nil || !strings.Contains(err.Error(), "403") {
@@ -549,9 +551,8 @@ func TestPusher(t *testing.T) {
 		}
 		p.Add(e)
 	}
-	pushed, _, failed := p.Close()
-	if pushed+len(failed) != 5 || len(failed) < 4 {
-		t.Errorf("%d pushed, %d failed", pushed, len(failed))
+	if r := p.Close(); r.Pushed+len(r.Failed) != 5 || len(r.Failed) < 4 {
+		t.Errorf("%d pushed, %d failed", r.Pushed, len(r.Failed))
 	}
 }
 
@@ -567,7 +568,7 @@ func testOutage(t *testing.T, fault cachetest.Fault) {
 	ctx := context.Background()
 	var wire cachetest.Wire
 	var asked atomic.Int32
-	server := wire.To(Server{Store: cachetest.Memory(t)})
+	server := wire.To(serverOf(t, ServerOptions{Store: cachetest.Memory(t)}))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		server.ServeHTTP(w, r)
@@ -606,8 +607,8 @@ func testOutage(t *testing.T, fault cachetest.Fault) {
 		before := asked.Load()
 		p := NewPusher(ctx, here, r, known)
 		p.Add(e)
-		if pushed, _, failed := p.Close(); pushed != 0 || len(failed) != 1 || (asked.Load() == before) != (known != nil) {
-			t.Errorf("pushing to the dead, when it is known to be (%t): %d pushed, %v", known != nil, pushed, failed)
+		if r := p.Close(); r.Pushed != 0 || len(r.Failed) != 1 || (asked.Load() == before) != (known != nil) {
+			t.Errorf("pushing to the dead, when it is known to be (%t): %d pushed, %v", known != nil, r.Pushed, r.Failed)
 		}
 	}
 }

@@ -2,19 +2,18 @@ package remote
 
 import (
 	"errors"
-	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ablate/cache"
 )
 
-// An action's result on a remote is a Bazel ActionResult
-// (build.bazel.remote.execution.v2): its output files are the entry's
-// artifacts, its ingredients and provenance, and the entry itself, whose bytes
-// are also inlined. Servers that check a result's files so keep all of it
-// together. We write the few fields with protowire; a test reads them with the
-// published messages.
+// The result of an action on a remote is a Bazel ActionResult
+// (build.bazel.remote.execution.v2). Its output files are the entry's artifacts,
+// its ingredients and provenance, and the entry itself, which is also inlined.
+// Servers that check the files of a result thus keep all of it together. The few
+// fields are written with protowire; a test reads them with the published
+// messages.
 
 // Field numbers of the messages.
 const (
@@ -26,7 +25,7 @@ const (
 	digestSize        = 2 // Digest.size_bytes
 )
 
-// Names of output files that are no artifacts. No artifact begins with a dot.
+// Names of output files that are not artifacts. No artifact starts with a dot.
 const (
 	entryFile       = ".ablate/entry"
 	ingredientsFile = ".ablate/ingredients"
@@ -64,10 +63,10 @@ func encodeResult(files []outputFile) []byte {
 	return out
 }
 
-var errNoResult = errors.New("it is no ActionResult")
+var errNoResult = errors.New("it is not an ActionResult")
 
-// fields calls f for each field of a message; fields of other kinds than bytes
-// and varints are skipped.
+// fields calls f for each field of a message. Fields that are neither bytes nor
+// varints are skipped.
 func fields(raw []byte, f func(number protowire.Number, b []byte, v uint64) error) error {
 	for len(raw) > 0 {
 		number, kind, n := protowire.ConsumeTag(raw)
@@ -136,8 +135,7 @@ func decodeFile(raw []byte) (f outputFile, err error) {
 	return f, err
 }
 
-// entryOf finds the entry's bytes in a result, or the digest under which they
-// are.
+// entryOf returns the entry in a result, or its digest if it is not inlined.
 func entryOf(raw []byte) (inline []byte, digest cache.Digest, err error) {
 	files, err := decodeResult(raw)
 	if err != nil {
@@ -146,10 +144,10 @@ func entryOf(raw []byte) (inline []byte, digest cache.Digest, err error) {
 	for _, f := range files {
 		if f.path == entryFile {
 			if len(f.contents) > 0 && cache.DigestOf(f.contents) != f.digest {
-				return nil, digest, fmt.Errorf("its entry does not have its digest")
+				return nil, digest, errors.New("its entry does not match its digest")
 			}
 			return f.contents, f.digest, nil
 		}
 	}
-	return nil, digest, errors.New("it is the result of another program than ablate")
+	return nil, digest, errors.New("it is not a result of ablate")
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log"
@@ -22,7 +24,7 @@ import (
 	"ablate/cache/cachetest"
 )
 
-// Every kind of remote keeps the same promises.
+// Every kind of remote gives the same guarantees.
 func TestRemotes(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T) cachetest.Peer{
 		"folder": startFolder, "http": startHTTP, "s3": startS3,
@@ -31,7 +33,7 @@ func TestRemotes(t *testing.T) {
 	}
 }
 
-// suited is a remote as the suite sees it.
+// suited is a remote with the methods that the suite expects.
 type suited struct{ *Remote }
 
 func (s suited) Pull(ctx context.Context, to cache.Store, e cache.Entry, optional func(string) bool) error {
@@ -41,6 +43,10 @@ func (s suited) Pull(ctx context.Context, to cache.Store, e cache.Entry, optiona
 
 func (s suited) Push(ctx context.Context, from cache.Store, e cache.Entry, absent []string) (int, error) {
 	moved, err := s.Remote.Push(ctx, from, e, absent)
+	var kept *KeptError
+	if errors.As(err, &kept) {
+		err = fmt.Errorf("%w: %w", cachetest.ErrKept, err)
+	}
 	return moved.Blobs, err
 }
 
@@ -75,7 +81,7 @@ func startFolder(t *testing.T) cachetest.Peer {
 }
 
 func startHTTP(t *testing.T) cachetest.Peer {
-	return wired(t, Server{Store: cachetest.Memory(t)}, func(url string) string { return url })
+	return wired(t, serverOf(t, ServerOptions{Store: cachetest.Memory(t)}), func(url string) string { return url })
 }
 
 func startS3(t *testing.T) cachetest.Peer {
@@ -90,8 +96,8 @@ func startS3(t *testing.T) cachetest.Peer {
 	})
 }
 
-// forward is a server that stands elsewhere. Signatures may cover the name that
-// the client asked for.
+// forward is a proxy of another server. Signatures may cover the host name that
+// the client used, which is kept if named is true.
 func forward(to *url.URL, named bool) http.Handler {
 	return &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
@@ -101,8 +107,8 @@ func forward(to *url.URL, named bool) http.Handler {
 	}}
 }
 
-// wired is a server behind a wire. address makes a remote's address of the
-// URL at which the wire begins.
+// wired is a server behind a wire. address makes a remote's address from the URL
+// of the wire.
 func wired(t *testing.T, server http.Handler, address func(url string) string) cachetest.Peer {
 	var wire cachetest.Wire
 	srv := httptest.NewServer(wire.To(server))
@@ -113,16 +119,16 @@ func wired(t *testing.T, server http.Handler, address func(url string) string) c
 		Spoil: func(_ testing.TB, change func(string, []byte) []byte) { wire.Break(cachetest.Spoil(change)) }}
 }
 
-// listening starts a server of another program, and waits until it answers.
-// arguments gets an address that was free: if somebody else has taken it since,
-// the program ends, and is started at another.
+// listening starts a server program and waits until it answers. arguments gets an
+// address that was free. If another process takes it first, the program ends and
+// is started again at another one.
 func listening(t *testing.T, program string, arguments func(address string) []string) (address string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Skipf("there is no %s on this machine", program)
+		t.Skipf("%s is not installed", program)
 	}
-	said := ""
+	output := ""
 	for range 3 {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -144,16 +150,16 @@ func listening(t *testing.T, program string, arguments func(address string) []st
 		}
 		cmd.Process.Kill()
 		<-ended
-		said = log.String()
+		output = log.String()
 	}
-	t.Fatalf("%s does not answer: %s", program, said)
+	t.Fatalf("%s does not answer: %s", program, output)
 	return ""
 }
 
-// answers waits for a server that speaks HTTP, or has ended.
+// answers waits until a server answers HTTP requests or has ended.
 func answers(address string, ended <-chan struct{}) bool {
-	const patient = 2 * time.Minute // a busy machine starts slowly, and a server that fails ends
-	for begun := time.Now(); time.Since(begun) < patient; {
+	const most = 2 * time.Minute // a busy machine is slow, and a server that fails ends
+	for begun := time.Now(); time.Since(begun) < most; {
 		if resp, err := http.Get("http://" + address); err == nil {
 			resp.Body.Close()
 			return true
@@ -167,7 +173,7 @@ func answers(address string, ended <-chan struct{}) bool {
 	return false
 }
 
-// s3Server starts a real S3 server where the machine has one.
+// s3Server starts a real S3 server if one is installed.
 func s3Server(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -2,14 +2,14 @@ package remote
 
 import (
 	"context"
+	"errors"
 
 	"ablate/cache"
 )
 
-// Through is the store of a machine that shares no folder with whoever sent it
-// work: what it looks up is brought here, and what it publishes is sent to the
-// remote before it counts. That holds for states, too, so that another machine
-// can go on from them.
+// Through is the store of a machine that shares no folder with the coordinator.
+// What it looks up is pulled, and what it publishes is pushed before it counts.
+// That includes states, so that another machine can resume from them.
 type Through struct{ Tiered }
 
 // Lookup implements cache.Store. What only the remote has is pulled.
@@ -23,7 +23,11 @@ func (t Through) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, 
 		if !f.Away {
 			continue
 		}
-		if err := t.Pull(ctx, f.Entry, func(string) bool { return true }); err != nil {
+		evicted := func(name string) bool {
+			a, _ := f.Entry.Artifact(name)
+			return f.Entry.Block == cache.StateBlock || t.Local.Retention(f.Entry, a) == cache.Evict
+		}
+		if err := t.Pull(ctx, f.Entry, evicted); err != nil {
 			return nil, err
 		}
 		pulled = true
@@ -34,12 +38,17 @@ func (t Through) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, 
 	return t.Local.Lookup(ctx, keys...)
 }
 
-// Publish implements cache.Store.
+// Publish implements cache.Store. Another result that the remote keeps is no
+// error: like a lost race, it wins.
 func (t Through) Publish(ctx context.Context, e cache.Entry, evicted ...string) (cache.Entry, error) {
 	e, err := t.Local.Publish(ctx, e, evicted...)
 	if err != nil {
 		return e, err
 	}
 	_, err = PushEntry(ctx, t.Local, t.Remote, e)
+	var kept *KeptError
+	if errors.As(err, &kept) && kept.Refused == nil {
+		err = nil
+	}
 	return e, err
 }

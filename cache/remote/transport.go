@@ -1,11 +1,11 @@
-// Package remote shares entries and blobs with other machines: over a folder,
-// an object store, or HTTP in Bazel's cache protocol.
+// Package remote shares entries and blobs with other machines through a folder,
+// an object store, or a server of Bazel's HTTP cache protocol.
 //
-// All of them hold the same two things: ac/<key>, a Bazel ActionResult that
-// names an entry's artifacts and carries the entry, and cas/<sha256>, the
-// blobs. What comes from outside is verified by its digest before anybody sees
-// it; an entry only when its signature is trusted, where signatures are asked
-// for.
+// All of them hold the same two kinds of objects: ac/<key>, a Bazel ActionResult
+// that names an entry's artifacts and contains the entry, and cas/<sha256>, the
+// blobs. Everything that comes from a remote is checked before the local store
+// shows it: blobs against their digest and size, entries against their key and,
+// where trust names keys, their signature.
 package remote
 
 import (
@@ -25,40 +25,42 @@ import (
 
 // transport moves named objects. A name is ac/ or cas/ and a hash.
 type transport interface {
-	// get opens an object; errAbsent when there is none.
+	// get opens an object. If there is none, the error is errAbsent.
 	get(ctx context.Context, name string) (io.ReadCloser, error)
-	// has reports whether an object is there.
+	// has reports whether there is an object.
 	has(ctx context.Context, name string) (bool, error)
-	// put stores an object if there is none of the name. Where the transport
-	// cannot promise that, a second writer wins.
+	// put stores an object unless there is one of that name. A transport that
+	// cannot guarantee this lets a second writer win.
 	put(ctx context.Context, name string, o object) error
-	// check reports a transport that is not what it should be: an absent
-	// bucket, a folder that is not mounted, a page instead of a cache.
+	// check reports a transport that is not a cache: a missing bucket, a folder
+	// that is not mounted, a web page.
 	check(ctx context.Context) error
 }
 
-// object is what is stored: its digest, its size, and its bytes, which may be
-// asked for again when a transfer is repeated.
+// object is what put stores. open is called again when a transfer is retried.
 type object struct {
 	digest cache.Digest
 	size   int64
 	open   func() (io.ReadCloser, error)
 }
 
-// errAbsent says that there is no object of a name.
-var errAbsent = errors.New("it is not there")
+// errAbsent reports that there is no object of a name.
+var errAbsent = errors.New("the remote does not have it")
 
-// errPage says that something answers, and that it is no store.
-var errPage = errors.New("it has an object that nobody made: a proxy or a login page, which is a web page for everything, stands before the store")
+// errPage reports that what answers is not a cache.
+var errPage = errors.New("it has an object that nobody stored: a proxy or a login page answers in place of the store")
 
-// newTransport opens a remote by its address. token is sent as a bearer token
-// over HTTP.
+// newTransport opens a remote by its address. The token is sent over HTTP.
 func newTransport(ctx context.Context, address, token string) (transport, error) {
 	u, err := url.Parse(address)
 	if err != nil && strings.Contains(address, "://") {
-		return nil, fmt.Errorf("%q is no address: %w", address, err)
+		var wrong *url.Error
+		if errors.As(err, &wrong) {
+			err = wrong.Err // the rest repeats the address, with its password
+		}
+		return nil, fmt.Errorf("%q is not an address: %w", Redact(address), err)
 	}
-	if err != nil { // as of host:port
+	if err != nil { // for example, of host:port
 		u = &url.URL{}
 	}
 	switch u.Scheme {
@@ -73,14 +75,14 @@ func newTransport(ctx context.Context, address, token string) (transport, error)
 	case "azblob":
 		return newAzure(ctx, u)
 	}
-	return nil, fmt.Errorf("%q is none of file:///folder, http(s)://host/path, s3://bucket/prefix, gs://bucket/prefix, azblob://container/prefix", address)
+	return nil, fmt.Errorf("%q must start with file://, http://, https://, s3://, gs:// or azblob://, for example file:///folder, https://host/path or s3://bucket/prefix", Redact(address))
 }
 
 func acName(ns string, k cache.Key) string { return "ac/" + placeOf(ns, k).String() }
 func casName(d cache.Digest) string        { return "cas/" + d.Hex() }
 
-// placeOf is under which name a namespace has an entry: every protocol has room
-// for a hash, and few for more.
+// placeOf is the hash under which a namespace stores the entry of a key. Every
+// protocol has room for a hash, and few for more.
 func placeOf(ns string, k cache.Key) cache.Key {
 	if ns == "" {
 		return k
@@ -98,8 +100,7 @@ func digestOf(name string) (cache.Digest, bool) {
 	return d, err == nil
 }
 
-// adviseConnection says what to do about a connection that fails; "" where there
-// is nothing to say.
+// adviseConnection says what to do about a connection that failed, or "".
 func adviseConnection(err error) string {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -107,13 +108,13 @@ func adviseConnection(err error) string {
 	var name *net.DNSError
 	switch {
 	case errors.As(err, &authority), errors.As(err, &host):
-		return "the server's certificate is not trusted here; SSL_CERT_FILE names a file of certificates that are"
+		return "the server's certificate is not trusted: set SSL_CERT_FILE to a file with the certificates to trust"
 	case errors.As(err, &record), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return "the server does not speak TLS; is its address http:// and not https://?"
+		return "the server does not use TLS: write http:// instead of https://"
 	case errors.As(err, &name):
-		return "no machine of this name is known: check the address"
+		return "unknown host: check the address"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens at this address: check it, or start the server"
+		return "no server listens at this address: check it, or start the server"
 	}
 	return ""
 }

@@ -15,32 +15,32 @@ import (
 	"ablate/cache"
 )
 
-// trust signs entries and checks signatures: Go's signed notes (ed25519) over
-// an entry's key, the digest of the entry, and the namespace it is meant for.
+// trust signs entries and checks signatures. They are Go's signed notes (ed25519)
+// over the key of an entry, the digest of the entry, and its namespace.
 type trust struct {
 	signer   note.Signer
-	asked    bool            // only what is signed is taken
+	required bool            // unsigned entries are refused
 	anywhere []note.Verifier // trusted in every namespace
 	within   map[string][]note.Verifier
 }
 
-// Keygen makes a pair of keys for signing entries.
+// Keygen generates a pair of keys for signing entries.
 func Keygen(name string) (private, public string, err error) {
 	if private, public, err = note.GenerateKey(rand.Reader, name); err != nil {
 		return "", "", err
 	}
 	if _, err := note.NewSigner(private); err != nil {
-		return "", "", errors.New("a name has no spaces and no +, and is not empty")
+		return "", "", errors.New("a name must not be empty and must not contain spaces or +")
 	}
 	return private, public, nil
 }
 
 func newTrust(sign string, keys []string, within map[string][]string) (*trust, error) {
-	t := &trust{asked: len(keys) > 0 || len(within) > 0, within: make(map[string][]note.Verifier)}
+	t := &trust{required: len(keys) > 0 || len(within) > 0, within: make(map[string][]note.Verifier)}
 	if sign != "" {
 		s, err := note.NewSigner(sign)
 		if err != nil {
-			return nil, fmt.Errorf("the key to sign with is no private key of ablate cache keygen: %w", err)
+			return nil, fmt.Errorf("the signing key is not a private key from `ablate cache keygen`: %w", err)
 		}
 		t.signer = s
 	}
@@ -50,7 +50,7 @@ func newTrust(sign string, keys []string, within map[string][]string) (*trust, e
 	}
 	for _, ns := range slices.Sorted(maps.Keys(within)) {
 		if t.within[ns], err = verifiers(within[ns]); err != nil {
-			return nil, fmt.Errorf("%s: %w", inNamespace(ns), err)
+			return nil, fmt.Errorf("%s: %w", namespaceText(ns), err)
 		}
 	}
 	return t, nil
@@ -60,18 +60,18 @@ func verifiers(keys []string) ([]note.Verifier, error) {
 	var list []note.Verifier
 	for _, k := range keys {
 		v, err := note.NewVerifier(k)
-		if strings.HasPrefix(k, "PRIVATE+KEY+") { // is not repeated here
-			return nil, errors.New("a private key is trusted, which belongs to its owner alone: name the public key that ablate cache keygen printed")
+		if strings.HasPrefix(k, "PRIVATE+KEY+") { // must not appear in a message
+			return nil, errors.New("trust names a private key, which only its owner may have: name the public key that `ablate cache keygen` printed")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the trusted key %q is none of ablate cache keygen: %w", k, err)
+			return nil, fmt.Errorf("the trusted key %q is not from `ablate cache keygen`: %w", k, err)
 		}
 		list = append(list, v)
 	}
 	return list, nil
 }
 
-// trustedIn is what is trusted in a namespace.
+// trustedIn are the keys that are trusted in a namespace.
 type trustedIn struct {
 	*trust
 	namespace string
@@ -89,8 +89,8 @@ func (t trustedIn) Verifier(name string, hash uint32) (note.Verifier, error) {
 	return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
 }
 
-// divide stands between an entry and its note.
-var divide = []byte("\n\nablate note 1\n")
+// noteSeparator separates an entry from its note.
+var noteSeparator = []byte("\n\nablate note 1\n")
 
 func noteText(namespace string, key cache.Key, text []byte) string {
 	out := fmt.Sprintf("ablate entry\n%s\n%s\n", key, cache.DigestOf(text))
@@ -100,36 +100,38 @@ func noteText(namespace string, key cache.Key, text []byte) string {
 	return out
 }
 
-// seal writes an entry for a namespace, signed where there is a key.
+// seal writes an entry for a namespace. It is signed if there is a key, and the
+// entry is one that this machine vouches for.
 func (t *trust) seal(namespace string, e cache.Entry) []byte {
 	text := cache.EncodeEntry(e.Shared())
-	if t.signer == nil && namespace == "" {
+	sign := t.signer != nil && e.Signable()
+	if !sign && namespace == "" {
 		return text
 	}
 	about := []byte(noteText(namespace, e.Key, text))
-	if t.signer != nil {
+	if sign {
 		var err error
 		if about, err = note.Sign(&note.Note{Text: string(about)}, t.signer); err != nil {
-			panic("remote: signing with a key of our own: " + err.Error())
+			panic("remote: signing with a valid key: " + err.Error())
 		}
 	}
-	return bytes.Join([][]byte{text, about}, divide)
+	return bytes.Join([][]byte{text, about}, noteSeparator)
 }
 
-// sealed is an entry with what is written beside it.
+// sealed is an entry as remotes hold it.
 type sealed struct {
 	entry     cache.Entry
 	text      []byte // of the entry
-	namespace string // for which it was written
-	note      []byte // nil when it is not signed
+	namespace string // that it was written for
+	note      []byte // nil if it is not signed
 }
 
-// unseal takes an entry apart, and trusts nothing of it.
+// unseal parses an entry and checks no signature.
 func unseal(raw []byte) (sealed, error) {
 	var s sealed
 	var about []byte
 	var err error
-	s.text, about, _ = bytes.Cut(raw, divide)
+	s.text, about, _ = bytes.Cut(raw, noteSeparator)
 	if s.entry, err = cache.DecodeEntry(s.text); err != nil {
 		return s, fmt.Errorf("its entry is damaged: %w", err)
 	}
@@ -140,65 +142,67 @@ func unseal(raw []byte) (sealed, error) {
 	if said := strings.SplitN(string(about), "\n", lines); len(said) > line && said[line] != "" {
 		quoted, ok := strings.CutPrefix(said[line], "namespace ")
 		if s.namespace, err = strconv.Unquote(quoted); !ok || err != nil {
-			return s, errors.New("its entry is damaged: it does not say for which namespace it was written")
+			return s, errors.New("its entry is damaged: it does not name its namespace")
 		}
 	}
+	s.entry.Origin = "" // is for this machine to say
 	return s, nil
 }
 
-// open reads the entry that stands in a namespace, and refuses one that was
-// written for another, or that nobody trusted there has signed.
+// open reads the entry found in a namespace. It refuses one that was written for
+// another namespace, or that no key trusted there has signed.
 func (t *trust) open(namespace string, raw []byte) (cache.Entry, error) {
 	s, err := unseal(raw)
 	if err != nil {
 		return s.entry, err
 	}
 	if s.namespace != namespace {
-		return s.entry, fmt.Errorf("it was written for %s, and somebody has moved it", inNamespace(s.namespace))
+		return s.entry, fmt.Errorf("it was written for %s and moved here", namespaceText(s.namespace))
 	}
-	if !t.asked {
+	if !t.required {
 		return s.entry, nil
 	}
 	if s.note == nil {
-		return s.entry, errors.New("the entry is not signed, and only signed ones are trusted here")
+		return s.entry, errors.New("it is not signed, and trust requires a signature")
 	}
 	n, err := note.Open(s.note, trustedIn{t, namespace})
 	var unverified *note.UnverifiedNoteError
 	switch {
 	case errors.As(err, &unverified):
-		return s.entry, fmt.Errorf("nobody who is trusted %s has signed the entry (%s)", t.where(namespace), t.signers(unverified.Note))
+		return s.entry, fmt.Errorf("no key that is trusted %s has signed it (%s)", t.where(namespace), t.signers(unverified.Note))
 	case err != nil:
-		return s.entry, fmt.Errorf("the entry's signature is wrong: %w", err)
+		return s.entry, fmt.Errorf("its signature is wrong: %w", err)
 	case n.Text != noteText(namespace, s.entry.Key, s.text):
-		return s.entry, errors.New("the entry's signature is that of another entry")
+		return s.entry, errors.New("its signature belongs to another entry")
 	}
+	s.entry.Origin = cache.Verified
 	return s.entry, nil
 }
 
-// where says where somebody is not trusted.
+// where names the place where a key is not trusted.
 func (t *trust) where(namespace string) string {
 	if namespace == "" && len(t.within) == 0 {
 		return "here"
 	}
-	return "in " + inNamespace(namespace)
+	return "in " + namespaceText(namespace)
 }
 
-// signers names who signed, and where else they are trusted.
+// signers names who signed, and where their key is trusted instead.
 func (t *trust) signers(n *note.Note) string {
 	if len(n.UnverifiedSigs) == 0 {
-		return "nobody has"
+		return "nobody signed it"
 	}
 	by := n.UnverifiedSigs[0]
 	for _, ns := range slices.Sorted(maps.Keys(t.within)) {
 		if _, err := (trustedIn{t, ns}).Verifier(by.Name, by.Hash); err == nil {
-			return fmt.Sprintf("%s has, who is trusted in %s", by.Name, inNamespace(ns))
+			return fmt.Sprintf("%s did, who is trusted in %s", by.Name, namespaceText(ns))
 		}
 	}
-	return by.Name + " has"
+	return by.Name + " did"
 }
 
-// inNamespace names a namespace in messages.
-func inNamespace(namespace string) string {
+// namespaceText names a namespace in messages.
+func namespaceText(namespace string) string {
 	if namespace == "" {
 		return "the default namespace"
 	}

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// Patience is how long a peer may hang. One that sends a byte now and then must
-// hold nobody up either: what moves less than enough in that time is given up.
+// Patience is how long a transfer may stall. A transfer that moves less than
+// minProgress bytes in that time is aborted, so that a peer which sends a byte now
+// and then blocks nothing.
 const Patience = time.Minute
 
-const enough = 64 << 10
+const minProgress = 64 << 10
 
-// Watch opens what another machine sends, and gives it up, while it is opened or
-// read, as remotes are given up: when it hangs for the limit.
+// Watch opens a stream from another machine, and aborts it if it stalls for the
+// limit while it is opened or read.
 func Watch(ctx context.Context, limit time.Duration, open func(context.Context) (io.ReadCloser, error)) (io.ReadCloser, error) {
 	ctx, d := watch(ctx, limit)
 	r, err := open(ctx)
@@ -26,23 +27,24 @@ func Watch(ctx context.Context, limit time.Duration, open func(context.Context) 
 	return &watchedBody{r, d}, nil
 }
 
-// FailedError says that a remote failed as such: not that it lacks something,
-// and not that what it has is wrong.
+// FailedError reports that a remote failed. That it lacks an object, or has a
+// wrong one, is not such a failure.
 type FailedError struct{ Err error }
 
 func (e *FailedError) Error() string { return e.Err.Error() }
 
-// Unwrap returns how it failed.
+// Unwrap returns the failure.
 func (e *FailedError) Unwrap() error { return e.Err }
 
 func failed(err error) error {
-	if err == nil || errors.Is(err, errAbsent) {
+	var bad badError
+	if err == nil || errors.Is(err, errAbsent) || errors.As(err, &bad) {
 		return err
 	}
 	return &FailedError{err}
 }
 
-// watched is a transport whose operations end, whatever the peer does.
+// watched is a transport whose operations end whatever the peer does.
 type watched struct {
 	transport
 	limit time.Duration
@@ -71,12 +73,12 @@ func (w watched) put(ctx context.Context, name string, o object) error {
 	}
 	err := d.end(w.transport.put(ctx, name, o))
 	if broken := from.failure(); err != nil && broken != nil {
-		return broken // which is no fault of the remote's
+		return broken // not the remote's fault
 	}
 	return err
 }
 
-// source is where the bytes of a transfer come from, and how that failed.
+// source records how reading the bytes of a transfer failed.
 type source struct {
 	open func() (io.ReadCloser, error)
 
@@ -117,7 +119,7 @@ func (w watched) check(ctx context.Context) error {
 	return d.end(w.transport.check(ctx))
 }
 
-// watchdog ends one operation.
+// watchdog aborts one operation if it stalls.
 type watchdog struct {
 	ctx    context.Context
 	limit  time.Duration
@@ -138,22 +140,22 @@ func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog
 	return d.ctx, d
 }
 
-var errStalled = errors.New("nothing moves")
+var errStalled = errors.New("stalled")
 
-// moved tells of bytes that came or went.
+// moved records transferred bytes.
 func (d *watchdog) moved(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.bytes += n; d.bytes >= enough {
+	if d.bytes += n; d.bytes >= minProgress {
 		d.bytes = 0
 		d.timer.Reset(d.limit)
 	}
 }
 
-// explain says of an operation that failed whether it was given up.
+// explain replaces the error of an operation that was aborted.
 func (d *watchdog) explain(err error) error {
 	if err != nil && errors.Is(context.Cause(d.ctx), errStalled) {
-		err = fmt.Errorf("it hangs: for %v nothing, or next to nothing, has moved. The server or the network is down, or much too slow", d.limit)
+		err = fmt.Errorf("timed out: almost no data transferred for %v; the server or the network is down or far too slow", d.limit)
 	}
 	return failed(err)
 }
@@ -165,7 +167,7 @@ func (d *watchdog) end(err error) error {
 	return err
 }
 
-// watchedBody is an answer that is being read.
+// watchedBody is an object that is being read.
 type watchedBody struct {
 	io.ReadCloser
 	d *watchdog
@@ -184,7 +186,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *watchedBody) Close() error { return b.d.end(b.ReadCloser.Close()) }
 
-// moving tells the watchdog of an operation what is read from r.
+// moving reports what is read from r to the watchdog of an operation.
 func moving(ctx context.Context, r io.Reader) io.Reader {
 	d, ok := ctx.Value(watchdogKey{}).(*watchdog)
 	if !ok {
@@ -208,7 +210,7 @@ func (m movingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// movingSeeker can be read again, when a transfer is repeated.
+// movingSeeker can be read again when a transfer is retried.
 type movingSeeker struct {
 	movingReader
 	io.Seeker

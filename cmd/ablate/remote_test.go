@@ -143,7 +143,7 @@ func TestUnreachableSource(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	for source, want := range map[string]string{
-		"s3://bucket/text.txt":   "we may not do this there: check the credentials and the bucket's policy (403 AccessDenied)",
+		"s3://bucket/text.txt":   "access denied: check the credentials and the bucket's policy (403 AccessDenied)",
 		server.URL + "/text.txt": "answers 403 Forbidden",
 	} {
 		dir := t.TempDir()
@@ -175,6 +175,10 @@ func TestRemoteThatDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving, err := remote.NewServer(remote.ServerOptions{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var asked atomic.Int32
 	const norms = 6
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -182,7 +186,7 @@ func TestRemoteThatDies(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		remote.Server{Store: store}.ServeHTTP(w, r)
+		serving.ServeHTTP(w, r)
 	}))
 	defer server.Close()
 	var study strings.Builder // of instances that need no child process
@@ -195,7 +199,7 @@ func TestRemoteThatDies(t *testing.T) {
 	ablate := func(args ...string) (int, string) {
 		var out bytes.Buffer
 		app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All(),
-			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "ABLATE_REMOTE_PUSH=true", "NO_COLOR=1"}}
 		return app.Run(t.Context(), append(args, "--chdir", dir)), out.String()
 	}
 	code, out := ablate("run", "--progress", "none", "--jobs", "1")
@@ -208,7 +212,7 @@ func TestRemoteThatDies(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "here")); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := ablate("plan"); code != 1 || !strings.Contains(out, "refuses us (403)") {
+	if code, out := ablate("plan"); code != 1 || !strings.Contains(out, "denies access (403)") {
 		t.Errorf("a plan with a dead remote exits with %d:\n%s", code, out)
 	}
 }
@@ -220,13 +224,17 @@ func TestRemoteThatHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving, err := remote.NewServer(remote.ServerOptions{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			io.Copy(io.Discard, r.Body) // otherwise the server does not notice a closed connection
 			<-r.Context().Done()
 			return
 		}
-		remote.Server{Store: store}.ServeHTTP(w, r)
+		serving.ServeHTTP(w, r)
 	}))
 	defer server.Close()
 	for name, text := range map[string]string{
@@ -249,7 +257,7 @@ analysis "factorial" "f" {
 	var answer strings.Builder
 	notes := &waiting{text: "Still uploading", then: cancel}
 	app := cli.App{Stdin: strings.NewReader(""), Stdout: &answer, Stderr: notes, Kinds: stages.All(),
-		Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+		Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "ABLATE_REMOTE_PUSH=true", "NO_COLOR=1"}}
 	code := app.Run(ctx, []string{"run", "--progress", "none", "--chdir", dir})
 	if !strings.Contains(answer.String(), "Cell means") {
 		t.Errorf("the answer is %q", answer.String())
@@ -293,17 +301,21 @@ func TestPushToADeadRemote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving, err := remote.NewServer(remote.ServerOptions{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
 	const norms, lives = 40, 5
 	var results atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/ac/") {
 			results.Add(1)
 		}
-		if n := results.Load(); n > lives && n < 1000 {
+		if n := results.Load(); n > lives && n < 1000 && r.Method != http.MethodGet { // pushing reads back
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		remote.Server{Store: store}.ServeHTTP(w, r)
+		serving.ServeHTTP(w, r)
 	}))
 	defer server.Close()
 	var study strings.Builder
@@ -316,7 +328,7 @@ func TestPushToADeadRemote(t *testing.T) {
 	ablate := func(args ...string) (int, string, string) {
 		var out, notes bytes.Buffer
 		app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &notes, Kinds: stages.All(),
-			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "NO_COLOR=1"}}
+			Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "here"), "ABLATE_REMOTE=" + server.URL, "ABLATE_REMOTE_PUSH=true", "NO_COLOR=1"}}
 		return app.Run(t.Context(), append(args, "--chdir", dir)), out.String(), notes.String()
 	}
 	if code, _, notes := ablate("run", "--progress", "none", "--offline"); code != 0 {
@@ -325,7 +337,7 @@ func TestPushToADeadRemote(t *testing.T) {
 	code, out, notes := ablate("cache", "push")
 	// Failures before the last success are reported one by one; there may be a few,
 	// because several entries are sent at a time.
-	alone := strings.Count(notes, "refuses us (403)") - 1
+	alone := strings.Count(notes, "denies access (403)") - 1
 	left := fmt.Sprintf("%d entries were not pushed", norms-lives-alone)
 	if code != 3 || alone < 0 || alone > lives || strings.Count(notes, "The remote failed") != 1 || !strings.Contains(notes, left) || !strings.Contains(notes, "Run the same command again to continue") {
 		t.Errorf("the push exits with %d, want 3, one reason, and %q:\n%s", code, left, notes)

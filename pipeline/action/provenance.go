@@ -1,6 +1,7 @@
 package action
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"runtime"
@@ -20,6 +21,7 @@ type Provenance struct {
 	Started  time.Time     `json:"started"`
 	Finished time.Time     `json:"finished"`
 	Seconds  float64       `json:"seconds"`
+	Remade   bool          `json:"remade,omitempty"` // the first record was lost, and the rest with it
 }
 
 // Host is the machine and the program that computed an entry.
@@ -32,9 +34,15 @@ type Host struct {
 	Executable cache.Digest `json:"executable"`
 }
 
-// ThisHost describes this machine and the running program.
+// ThisHost describes this machine. Provenance travels with its entry to whoever
+// can read a remote, so the machine has a pseudonym: the same for all results that
+// a user computes on it, and of no use to others.
 func ThisHost(executable cache.Digest) Host {
-	h := Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Executable: executable}
+	return Host{Name: pseudonym(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Executable: executable}
+}
+
+// Named adds the real names of the machine and the user.
+func (h Host) Named() Host {
 	if name, err := os.Hostname(); err == nil {
 		h.Name = name
 	}
@@ -42,4 +50,16 @@ func ThisHost(executable cache.Digest) Host {
 		h.User = u.Username
 	}
 	return h
+}
+
+// pseudonym hashes what identifies the machine and the user. The machine's id,
+// where there is one, keeps others from guessing their names.
+func pseudonym() string {
+	id, _ := os.ReadFile("/etc/machine-id")
+	name, _ := os.Hostname()
+	uid := ""
+	if u, err := user.Current(); err == nil {
+		uid = u.Uid
+	}
+	return "host-" + cache.DigestOf(fmt.Appendf(nil, "ablate host\x00%s\x00%s\x00%s", id, name, uid)).Hex()[:12]
 }

@@ -17,6 +17,17 @@ type Plan struct {
 	planner *Planner
 	of      map[*graph.Node]*Task
 	keys    *keyOwners // shared with restrictions of the plan
+
+	promised []pipeline.Output // of the task that was described last
+}
+
+// share returns the outputs of the last task if they are equal, as those of most
+// trials are.
+func (p *Plan) share(outputs []pipeline.Output) []pipeline.Output {
+	if !slices.Equal(p.promised, outputs) {
+		p.promised = outputs
+	}
+	return p.promised
 }
 
 // Count returns how many tasks have a status.

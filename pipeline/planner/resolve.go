@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -87,6 +88,7 @@ func (p *Planner) describeTask(plan *Plan, t *Task, found *graph.Findings) (read
 	}
 	t.Absent = len(in.Absent)
 	t.Key = t.action.Key()
+	t.promised = plan.share(t.action.Outputs())
 	if t.Role == pipeline.Definition {
 		t.self = []pipeline.Input{t.input()}
 	}
@@ -116,11 +118,15 @@ func (t *Task) settle(f cache.Found) {
 	if !f.OK {
 		return
 	}
-	if lost := t.lost(f); len(lost) > 0 {
+	if wrong := t.unusable(f.Entry); wrong != "" {
+		t.Reason = Reason{Text: wrong}
+		return
+	}
+	if lost := t.lost(f); len(lost) > 0 && !f.Away {
 		t.Reason = Reason{Text: "cached, but its " + strings.Join(lost, " and ") + " is missing from the store"}
 		return
 	}
-	t.Status, t.Entry = Hit, f.Entry
+	t.Status, t.Entry, t.Lost = Hit, f.Entry, f.Lost
 	if f.Away {
 		t.Status, t.Reason = Pull, Reason{Text: "available from the remote"}
 	}
@@ -130,14 +136,27 @@ func (t *Task) settle(f cache.Found) {
 	}
 }
 
+// unusable says why an entry cannot be the result of the task, or "". Whoever can
+// write to a remote can publish anything under the task's key.
+func (t *Task) unusable(e cache.Entry) string {
+	k := t.node.Kind
+	if e.Block != k.Block || e.Type != k.Type {
+		return fmt.Sprintf("the cached entry is one of %s.%s", e.Block, e.Type)
+	}
+	for _, o := range t.promised {
+		if _, ok := e.Artifact(o.Name); !ok && !o.Optional {
+			return "the cached entry has no artifact " + o.Name
+		}
+	}
+	return ""
+}
+
 // lost lists the outputs that consumers rely on and the store lacks.
 func (t *Task) lost(f cache.Found) []string {
 	var out []string
-	for _, name := range f.Absent {
-		for _, o := range t.Outputs() {
-			if o.Name == name && o.Retention != cache.Evict {
-				out = append(out, name)
-			}
+	for _, o := range t.promised {
+		if o.Retention != cache.Evict && slices.Contains(f.Absent, o.Name) {
+			out = append(out, o.Name)
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -37,14 +38,16 @@ type Task struct {
 	Entry   cache.Entry     // of a hit
 	Survey  pipeline.Survey // of a resume
 	Absent  int             // inputs that a partial answer lacks
+	Lost    []string        // of a hit: documents that the store lost
 
-	plan    *Plan
-	node    *graph.Node
-	first   *Task            // the earlier task of the same key that this one waits for
-	action  *action.Action   // nil while pending; dropped for cells that are cached
-	self    []pipeline.Input // what a lone reference to it yields
-	content bool             // its artifacts are known
-	invalid bool             // it, or something it depends on, cannot be described
+	plan     *Plan
+	node     *graph.Node
+	first    *Task             // the earlier task of the same key that this one waits for
+	action   *action.Action    // nil while pending; dropped for cells that are cached
+	promised []pipeline.Output // by the action, also once that is dropped
+	self     []pipeline.Input  // what a lone reference to it yields
+	content  bool              // its artifacts are known
+	invalid  bool              // it, or something it depends on, cannot be described
 }
 
 // Reason says why a task has its status.
@@ -135,6 +138,12 @@ func (t *Task) Work() (w pipeline.Work, ok bool) {
 		return pipeline.Work{}, false
 	}
 	return t.action.Work()
+}
+
+// Evictable reports whether the task declares an artifact as one that may be
+// missing. What an entry from elsewhere says about itself does not matter.
+func (t *Task) Evictable(artifact string) bool {
+	return slices.ContainsFunc(t.promised, func(o pipeline.Output) bool { return o.Name == artifact && o.Retention == cache.Evict })
 }
 
 // Outputs lists the artifacts that the task promises. It is empty while the task

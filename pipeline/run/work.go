@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"ablate/cache"
-	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
 
@@ -86,11 +83,8 @@ func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) e
 // pull copies a task's entry here. It reports whether the task is finished: what
 // cannot be pulled is computed instead.
 func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
-	optional := func(name string) bool {
-		return slices.ContainsFunc(t.Outputs(), func(o pipeline.Output) bool { return o.Name == name && o.Retention == cache.Evict })
-	}
 	started := time.Now()
-	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry, optional)
+	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry, t.Evictable)
 	found := false
 	if err == nil {
 		found, err = x.plan.Settle(ctx, x.runner.Store, t)

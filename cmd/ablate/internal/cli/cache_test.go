@@ -111,13 +111,13 @@ func TestTransferReportsAnOutageOnce(t *testing.T) {
 	down := &remote.FailedError{Err: errors.New("503")}
 	tr := &transfer{session: s, verb: "pushed", tasks: make([]*planner.Task, 20)}
 	task := &planner.Task{}
-	tr.ended(task, remote.Moved{}, down)
-	tr.ended(task, remote.Moved{Blobs: 1}, nil)
+	tr.ended(task, remote.Transfer{}, down)
+	tr.ended(task, remote.Transfer{Blobs: 1}, nil)
 	if got := strings.Count(stderr.String(), "\n"); got != 2 || tr.reported != 1 {
 		t.Errorf("after a failure and a success it says\n%s", stderr)
 	}
-	for range remote.Enduring {
-		tr.ended(task, remote.Moved{}, down)
+	for range remote.MaxFailures {
+		tr.ended(task, remote.Transfer{}, down)
 	}
 	if !tr.remoteDown() {
 		t.Error("the remote is not taken for down")

@@ -9,7 +9,6 @@ import (
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
-	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
@@ -19,7 +18,7 @@ import (
 // waits for the rest of them.
 func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptions) (summary run.Summary, drain func(), err error) {
 	drain = func() {}
-	if err := w.recordRoot(plan); err != nil {
+	if err := w.recordRoot(plan); err != nil && !(plan.Clean() && readOnly(err)) {
 		return summary, drain, err
 	}
 	s := w.session
@@ -55,7 +54,11 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(cluster.Detached(), "trial continues", "trials continue"))
 	}
 	pulled.show(ctx, w)
-	return summary, drain, errors.Join(failure, w.recordRoot(plan), w.save()) // again, because keys became known during the run
+	recorded := errors.Join(w.recordRoot(plan), w.save()) // again, because keys became known during the run
+	if plan.Clean() && readOnly(recorded) {
+		recorded = nil
+	}
+	return summary, drain, errors.Join(failure, recorded)
 }
 
 // runner makes a runner on this machine.
@@ -70,7 +73,7 @@ func (w *workspace) runner(ctx context.Context, o runOptions, observe func(run.E
 		return nil, err
 	}
 	return &run.Runner{
-		Store: w.planner.Store, Sources: w.planner.Sources, Host: action.ThisHost(w.executable), Log: log,
+		Store: w.planner.Store, Sources: w.planner.Sources, Host: s.host(w.executable), Log: log,
 		Jobs: o.Jobs, Trace: o.Trace, KeepGoing: o.KeepGoing, Observe: observe,
 		Launcher: launch.Local{
 			Command: []string{path, "exec"}, Logs: w.store.LogDir(), Machine: launchers{w}.machine(ctx), Idle: &s.idle,
@@ -101,10 +104,11 @@ func (w *workspace) pushing(ctx context.Context, runner *run.Runner, outage *rem
 		defer time.AfterFunc(silent, func() {
 			s.view().Note("Still uploading to %s. Press Ctrl-C to stop; finish later with ablate cache push.", w.remote)
 		}).Stop()
-		pushed, moved, failed := p.Close()
-		e := view.Uploaded{Remote: w.remote.URL(), Name: w.remote.String(), Entries: pushed, Blobs: moved.Blobs, Bytes: moved.Bytes, Failed: len(failed)}
-		if len(failed) > 0 {
-			e.Err = failed[0]
+		report := p.Close()
+		e := view.Uploaded{Remote: w.remote.URL(), Name: w.remote.String(), Entries: report.Pushed,
+			Blobs: report.Moved.Blobs, Bytes: report.Moved.Bytes, Failed: len(report.Failed), Kept: report.Kept}
+		if len(report.Failed) > 0 {
+			e.Err = report.Failed[0]
 		}
 		s.show(e)
 	}, nil

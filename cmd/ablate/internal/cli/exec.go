@@ -14,7 +14,6 @@ import (
 	"ablate/cache/remote"
 	"ablate/hcl"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
 )
 
@@ -60,7 +59,7 @@ func (r execRequest) do(ctx context.Context, s *session) error {
 		os.Stdout = os.Stderr // libraries may print; stdout carries the protocol
 	}
 	child := launch.Child{
-		Kinds: s.app.Kinds, Store: reached, Memo: store.Memo(digest), Host: action.ThisHost(digest), Program: programVersion(digest),
+		Kinds: s.app.Kinds, Store: reached, Memo: store.Memo(digest), Host: s.host(digest), Program: programVersion(digest),
 		Sources: func(dir string) (pipeline.Sources, error) {
 			lock, list := hcl.ReadLock(dir)
 			return remoteSources(dir, lock, nil, store), append(list, lock.Damaged...).Err()

@@ -14,6 +14,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
+	"ablate/pipeline/action"
 	"ablate/pipeline/source"
 )
 
@@ -26,8 +27,8 @@ func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.
 		return nil, err
 	}
 	o := remote.Options{
-		URL: c.Remote.URL, Token: s.getenv("ABLATE_REMOTE_TOKEN"), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
-		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused,
+		URL: c.Remote.URL, Token: s.token(c.Remote.URL), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
+		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused, Check: action.CheckIngredients,
 	}
 	if o.Sign, err = signingKey(c); err != nil {
 		return nil, err

@@ -15,7 +15,6 @@ import (
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
-	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -56,7 +55,7 @@ func (r repeatRequest) do(ctx context.Context, s *session) error {
 	if err := restore(ctx, w.store, t, scratch, again); err != nil {
 		return fmt.Errorf("restoring collected artifacts: %w", err)
 	}
-	e.Executable, e.Host, e.Time = w.executable, action.ThisHost(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
+	e.Executable, e.Host, e.Time = w.executable, w.session.host(w.executable).Name, time.Now().UTC().Format(time.RFC3339)
 	if err := w.store.AddEvidence(t.Key, e); err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (r runRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return r.outcome(ctx, r.run(ctx, w, plan))
+	return r.outcome(ctx, r.healing(ctx, s, w, plan))
 }
 
 // outcome maps failures that the user allowed for to exit code 3.
@@ -148,6 +148,9 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 		s.view().Note("%s", s.view().Plan(plan))
 	}
 	if err := w.checkMemory(plan).Err(); err != nil {
+		return err
+	}
+	if err := w.remakeDocuments(ctx, plan); err != nil {
 		return err
 	}
 	savings := plan.Savings(ctx, w.store)

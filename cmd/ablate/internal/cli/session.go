@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -14,6 +15,7 @@ import (
 	"ablate/hcl"
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
+	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 	"ablate/pipeline/launch"
 	"ablate/stages/record"
@@ -33,6 +35,7 @@ type session struct {
 
 	shown      *view.View  // made on first use
 	configured *hcl.Config // read on first use
+	ownRemote  string      // that the user's own configuration names; set with configured
 
 	idle launch.IdleChildren // child processes that wait for the next action
 }
@@ -67,16 +70,13 @@ func (s *session) getenv(name string) string {
 }
 
 // config is the configuration of the machine and the team: the user's file, then
-// the environment, then the study's own file.
+// that of the study's folder if the user trusts it, then the environment.
 func (s *session) config() (hcl.Config, error) {
 	if s.configured != nil {
 		return *s.configured, nil
 	}
-	var files []string
-	if dir, err := os.UserConfigDir(); err == nil {
-		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
-	}
-	c, list := hcl.ReadConfig(append(files, filepath.Join(s.dir, ".ablate", "config.hcl"))...)
+	c, own, list := s.readConfigs()
+	s.ownRemote = own
 	s.view().Sources(c.Sources)
 	if err := list.Err(); err != nil {
 		return c, err
@@ -87,6 +87,12 @@ func (s *session) config() (hcl.Config, error) {
 	if url := s.getenv("ABLATE_REMOTE"); url != "" {
 		c.Remote.URL = url
 	}
+	if push := s.getenv("ABLATE_REMOTE_PUSH"); push != "" {
+		var err error
+		if c.Remote.Push, err = strconv.ParseBool(push); err != nil {
+			return c, fmt.Errorf("ABLATE_REMOTE_PUSH: must be true or false, not %q", push)
+		}
+	}
 	if ns := s.getenv("ABLATE_REMOTE_NAMESPACE"); ns != "" {
 		if err := hcl.CheckNamespace(ns); err != nil {
 			return c, fmt.Errorf("ABLATE_REMOTE_NAMESPACE: %w", err)
@@ -95,6 +101,16 @@ func (s *session) config() (hcl.Config, error) {
 	}
 	s.configured = &c
 	return c, nil
+}
+
+// host describes this machine for provenance: by a pseudonym, unless the user wants
+// the names of the machine and the user in what others can read.
+func (s *session) host(executable cache.Digest) action.Host {
+	h := action.ThisHost(executable)
+	if c, err := s.config(); err == nil && c.Remote.Identify {
+		return h.Named()
+	}
+	return h
 }
 
 // storeDir is the folder of the store.

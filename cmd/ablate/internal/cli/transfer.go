@@ -37,7 +37,7 @@ type transferFailure struct {
 }
 
 // run transfers all entries with move.
-func (t *transfer) run(ctx context.Context, move func(context.Context, *planner.Task) (remote.Moved, error)) error {
+func (t *transfer) run(ctx context.Context, move func(context.Context, *planner.Task) (remote.Transfer, error)) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(parallelTransfers)
 	for _, task := range t.tasks {
@@ -71,11 +71,11 @@ func (t *transfer) run(ctx context.Context, move func(context.Context, *planner.
 func (t *transfer) remoteDown() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.inARow) >= remote.Enduring
+	return len(t.inARow) >= remote.MaxFailures
 }
 
 // ended records how the transfer of one entry ended.
-func (t *transfer) ended(task *planner.Task, moved remote.Moved, err error) {
+func (t *transfer) ended(task *planner.Task, moved remote.Transfer, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.bytes += moved.Bytes
@@ -88,7 +88,7 @@ func (t *transfer) ended(task *planner.Task, moved remote.Moved, err error) {
 		t.report(transferFailure{task, err})
 		return
 	}
-	if len(t.inARow) < remote.Enduring { // once the remote is down, late successes change nothing
+	if len(t.inARow) < remote.MaxFailures { // once the remote is down, late successes change nothing
 		t.reportInARow()
 	}
 	t.done++
@@ -114,7 +114,7 @@ func (t *transfer) finish() {
 	if len(t.inARow) == 0 {
 		return
 	}
-	if len(t.inARow) < remote.Enduring && t.done > 0 {
+	if len(t.inARow) < remote.MaxFailures && t.done > 0 {
 		t.reportInARow()
 		return
 	}

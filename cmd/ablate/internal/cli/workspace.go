@@ -91,10 +91,15 @@ func (w *workspace) plan(ctx context.Context) (*planner.Plan, error) {
 		plan.Warnings = append(plan.Warnings, w.refused.warnings()...)
 	}
 	saved := w.save()
-	if errors.Is(saved, fs.ErrPermission) || errors.Is(saved, syscall.EROFS) {
+	if readOnly(saved) {
 		saved = nil // a read-only store answers, too; whoever writes results will fail
 	}
 	return plan, errors.Join(err, saved)
+}
+
+// readOnly reports whether the store could not be written because it is read-only.
+func readOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (w *workspace) save() error { return errors.Join(w.memo.Save(), w.stats.Save()) }

@@ -161,6 +161,9 @@ func (l *lab) write(t *testing.T, name, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if name == ".ablate/config.hcl" {
+		l.ablate(t, 0, "trust")
+	}
 }
 
 // start starts ablate on the study and collects its output.

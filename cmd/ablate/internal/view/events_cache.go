@@ -210,11 +210,14 @@ func Transferred(done int, verb string, bytes int64, failed int, remote string) 
 type Serving struct {
 	Address string `json:"address" doc:"host and port"`
 	Dir     string `json:"-"`
+	Scheme  string `json:"-"`
 }
 
 func (Serving) kind() string { return "serving" }
 
-func (e Serving) remark() string { return fmt.Sprintf("Serving %s at http://%s", e.Dir, e.Address) }
+func (e Serving) remark() string {
+	return fmt.Sprintf("Serving %s at %s://%s", e.Dir, e.Scheme, e.Address)
+}
 
 // Keys reports a new pair of keys.
 type Keys struct {

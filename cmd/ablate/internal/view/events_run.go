@@ -92,8 +92,9 @@ type Uploaded struct {
 	Bytes   int64  `json:"bytes" doc:"bytes that were sent"`
 	Failed  int    `json:"failed" doc:"entries that could not be sent"`
 
-	Name string `json:"-"` // of the remote, for people
-	Err  error  `json:"-"` // of the first that failed
+	Name string  `json:"-"` // of the remote, for people
+	Err  error   `json:"-"` // of the first that failed
+	Kept []error `json:"-"` // the remote has other results, and keeps them
 }
 
 func (Uploaded) kind() string { return "pushed" }
@@ -102,6 +103,12 @@ func (e Uploaded) remark() string {
 	s := ""
 	if e.Entries > 0 {
 		s = fmt.Sprintf("Pushed %s (%s) to %s.", entries(e.Entries), Size(e.Bytes), e.Name)
+	}
+	if len(e.Kept) > 0 {
+		if s != "" {
+			s += "\n"
+		}
+		s += fmt.Sprintf("The remote keeps other results for %s: %v", entries(len(e.Kept)), e.Kept[0])
 	}
 	if e.Failed > 0 {
 		if s != "" {

@@ -1,0 +1,145 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"ablate/cache"
+)
+
+// maxDocumentSize bounds ingredients and provenance, whose sizes no entry states.
+const maxDocumentSize = 64 << 20
+
+// documents are the ingredients and the provenance of an entry.
+func documents(e cache.Entry) []cache.Artifact {
+	return []cache.Artifact{
+		{Name: ingredientsFile, MediaType: "application/json", Digest: e.Ingredients, Size: -1},
+		{Name: provenanceFile, MediaType: "application/json", Digest: e.Provenance, Size: -1},
+	}
+}
+
+// blobsOf lists all blobs of an entry. Size is -1 where it is unknown.
+func blobsOf(e cache.Entry) []cache.Artifact {
+	return append(append([]cache.Artifact{}, e.Artifacts...), documents(e)...)
+}
+
+// ConflictError reports that the store has another entry for a key, which stays.
+type ConflictError struct {
+	Key cache.Key
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("the store already has another entry for %s, which stays", e.Key)
+}
+
+// Pull copies the blobs of an entry from Find into a store and imports it.
+// Nothing is imported before all of it was checked. Artifacts for which optional
+// returns true may be missing on the remote, and count as evicted here.
+func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, optional func(name string) bool) (Transfer, error) {
+	var moved Transfer
+	for _, a := range documents(e) {
+		n, err := r.fetch(ctx, to, a)
+		if err != nil {
+			return moved, r.fetchError(e, a, err)
+		}
+		moved.Add(n)
+	}
+	if err := r.checkIngredients(ctx, to, e); err != nil {
+		return moved, fmt.Errorf("the entry of %s at %s was refused: %w", e.Key, r.url, err)
+	}
+	var mu sync.Mutex
+	var evicted []string
+	g, ctx2 := errgroup.WithContext(ctx)
+	g.SetLimit(concurrency)
+	for _, a := range e.Artifacts {
+		g.Go(func() error {
+			n, err := r.fetch(ctx2, to, a)
+			mu.Lock()
+			defer mu.Unlock()
+			if errors.Is(err, errAbsent) && optional != nil && optional(a.Name) {
+				evicted = append(evicted, a.Name)
+				return nil
+			}
+			if err != nil {
+				return r.fetchError(e, a, err)
+			}
+			moved.Add(n)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return moved, err
+	}
+	won, err := to.Import(ctx, e, evicted...)
+	if err == nil && !won.Same(e) && !won.SameArtifacts(e) {
+		err = &ConflictError{e.Key}
+	}
+	return moved, err
+}
+
+func (r *Remote) fetchError(e cache.Entry, a cache.Artifact, err error) error {
+	return fmt.Errorf("fetching %s of %s from %s: %w", a.Name, e.Key, r.url, err)
+}
+
+func (r *Remote) checkIngredients(ctx context.Context, from cache.Store, e cache.Entry) error {
+	if r.ingredient == nil {
+		return nil
+	}
+	raw, err := cache.ReadAll(ctx, from, e.Ingredients)
+	if err != nil {
+		return err
+	}
+	return r.ingredient(e, raw)
+}
+
+// fetch copies one blob into a store that does not hold it. Bytes of another
+// size or digest are discarded.
+func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (Transfer, error) {
+	if have, err := to.Open(ctx, a.Digest); err == nil {
+		return Transfer{}, have.Close()
+	}
+	body, err := r.t.get(ctx, casName(a.Digest))
+	if err != nil {
+		return Transfer{}, err
+	}
+	defer body.Close()
+	w, err := to.Create(ctx, a.MediaType)
+	if err != nil {
+		return Transfer{}, err
+	}
+	most := a.Size
+	if most < 0 {
+		most = maxDocumentSize
+	}
+	hash := cache.NewDigester()
+	n, err := io.Copy(io.MultiWriter(w, hash), io.LimitReader(body, most+1))
+	switch {
+	case err != nil:
+	case n > most:
+		err = fmt.Errorf("it is longer than the %d bytes that it should have: it was damaged there or on the way", most)
+	case a.Size >= 0 && n != a.Size:
+		err = fmt.Errorf("it has %d bytes instead of %d: it was damaged there or on the way", n, a.Size)
+	case hash.Digest() != a.Digest:
+		err = fmt.Errorf("its digest is %s instead of %s: it was damaged there or on the way", hash.Digest(), a.Digest)
+	}
+	if err != nil {
+		return Transfer{}, errors.Join(err, w.Abort())
+	}
+	_, _, err = w.Commit()
+	return Transfer{Blobs: 1, Bytes: n}, err
+}
+
+// Has reports whether the remote holds all of some blobs.
+func (r *Remote) Has(ctx context.Context, ds ...cache.Digest) (bool, error) {
+	for _, d := range ds {
+		if ok, err := r.t.has(ctx, casName(d)); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"ablate/cache"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/action"
+	"ablate/pipeline/planner"
+)
+
+// healing runs a plan. If it fails and damage was found in the store, everything
+// that the study has there is checked, and the study is planned and run again: what
+// is damaged is then fetched from the remote or computed.
+func (r runRequest) healing(ctx context.Context, s *session, w *workspace, plan *planner.Plan) error {
+	found := w.store.DamageCount()
+	err := r.run(ctx, w, plan)
+	for range 2 { // a second time for what only the first one reached
+		now := w.store.DamageCount()
+		if err == nil || ctx.Err() != nil || now == found {
+			return err
+		}
+		damaged, checkErr := w.check(ctx, plan)
+		if checkErr != nil {
+			return checkErr
+		}
+		s.view().Note("The store is damaged. Checked all results of this study: %s moved aside. Running again.", view.Counted(damaged, "more blob was", "more blobs were"))
+		found = w.store.DamageCount()
+		again := r
+		again.PlanFile = "" // it was checked before
+		var planErr error
+		if w, plan, planErr = again.plan(ctx, s); planErr != nil {
+			return planErr
+		}
+		err = again.run(ctx, w, plan)
+	}
+	return err
+}
+
+// check reads everything that the store has of a plan, and counts the damaged blobs.
+func (w *workspace) check(ctx context.Context, plan *planner.Plan) (damaged int, err error) {
+	var keys []cache.Key
+	for _, t := range plan.Tasks {
+		if !t.Key.IsZero() {
+			keys = append(keys, t.Key)
+		}
+	}
+	found, err := w.store.Lookup(ctx, keys...)
+	if err != nil {
+		return 0, err
+	}
+	var entries []cache.Entry
+	for _, f := range found {
+		if f.OK {
+			entries = append(entries, f.Entry)
+		}
+	}
+	_, err = w.store.Verify(ctx, entries, func(f cache.Fault) {
+		if !f.Missing {
+			damaged++
+		}
+	})
+	return damaged, err
+}
+
+// remakeDocuments writes the ingredients and the provenance of cached results anew
+// where the store lost them and the remote does not have them.
+func (w *workspace) remakeDocuments(ctx context.Context, plan *planner.Plan) error {
+	for _, t := range plan.Tasks {
+		if t.Status != planner.Hit || len(t.Lost) == 0 {
+			continue
+		}
+		a, err := t.Action()
+		if err == nil {
+			err = action.Remake(ctx, w.store, a, t.Entry, t.Lost)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the lost documents of %s again: %w", t.Address, err)
+		}
+	}
+	return nil
+}
