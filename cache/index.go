@@ -38,8 +38,12 @@ type index struct {
 	spare   []Artifact        // where the artifacts of the next entries are allocated
 }
 
-// recordSize is about the size of a record.
-const recordSize = 300
+// Sizes of the index, in bytes. recordSize is an average.
+const (
+	recordSize   = 300
+	expectedSize = 64 << 20 // for which memory is reserved
+	maxIndexSize = 2 << 30
+)
 
 func newIndex(size int64) index {
 	return index{entries: make(map[Key]Entry, size/recordSize), strings: make(map[string]string)}
@@ -79,9 +83,12 @@ func (s *Local) readIndex() error {
 	if err != nil {
 		return err
 	}
+	if info.Size() > maxIndexSize {
+		return errIndexDamaged
+	}
 	ix := &s.index
 	if ix.file == nil || !os.SameFile(ix.file, info) || info.Size() < ix.offset {
-		*ix = newIndex(info.Size())
+		*ix = newIndex(min(info.Size(), expectedSize))
 	}
 	if ix.offset == info.Size() && ix.file != nil {
 		return nil

@@ -150,11 +150,10 @@ func (s *Local) readFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(raw)) > most {
-		err = &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
 	}
-	return raw, err
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // readNames lists a folder. One that does not exist is fs.ErrNotExist.

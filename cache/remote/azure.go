@@ -13,15 +13,15 @@ import (
 	"gocloud.dev/blob/azureblob"
 )
 
-// newAzure opens a container of Azure's. The account and the credentials are
-// those that AZURE_STORAGE_… name, or of Azure's own tools.
+// newAzure opens a container of Azure. Account and credentials are those in
+// AZURE_STORAGE_… or of Azure's own tools.
 func newAzure(ctx context.Context, u *url.URL) (transport, error) {
 	if u.Host == "" {
-		return nil, fmt.Errorf("%s names no container: write azblob://container/prefix", u)
+		return nil, fmt.Errorf("%s does not name a container: write azblob://container/prefix", u.Redacted())
 	}
 	service, err := azureblob.NewServiceURL(azureblob.NewDefaultServiceURLOptions())
 	if err != nil {
-		return nil, fmt.Errorf("no storage account is known: set AZURE_STORAGE_ACCOUNT, and AZURE_STORAGE_KEY or log in with az login (%w)", err)
+		return nil, fmt.Errorf("no storage account configured: set AZURE_STORAGE_ACCOUNT, and AZURE_STORAGE_KEY or log in with az login (%w)", err)
 	}
 	client, err := azureblob.NewDefaultClient(service, azureblob.ContainerName(u.Host))
 	if err != nil {
@@ -45,9 +45,9 @@ func answerOfAzure(err error) (status int, said string) {
 func adviseAzure(err error) string {
 	switch text := err.Error(); {
 	case strings.Contains(text, "DefaultAzureCredential"):
-		return "there are no credentials: set AZURE_STORAGE_KEY, or log in with az login"
+		return "no credentials found: set AZURE_STORAGE_KEY, or log in with az login"
 	case strings.Contains(text, "failed to authenticate the request"):
-		return "the credentials are wrong, or have expired: check AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
+		return "the credentials are wrong or expired: check AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
 	}
 	return ""
 }

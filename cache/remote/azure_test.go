@@ -13,8 +13,8 @@ import (
 	"ablate/cache/cachetest"
 )
 
-// azureServer starts Azure's emulator where the machine has one. Its account
-// and key are the ones that it documents.
+// azureServer starts Azure's emulator if it is installed, with the account and key
+// from its documentation.
 func azureServer(t *testing.T) *url.URL {
 	t.Helper()
 	address := listening(t, "azurite-blob", func(address string) []string {
@@ -59,9 +59,9 @@ func TestAzureMistakes(t *testing.T) {
 	azureServer(t)
 	for _, c := range []struct{ url, account, key, want string }{
 		{"azblob://nothing", "devstoreaccount1", "", "no such bucket"},
-		{"azblob:///prefix", "devstoreaccount1", "", "names no container"},
+		{"azblob:///prefix", "devstoreaccount1", "", "does not name a container"},
 		{"azblob://bucket", "devstoreaccount1", "d3Jvbmc=", "the credentials are wrong"},
-		{"azblob://bucket", "", "d3Jvbmc=", "no storage account is known"},
+		{"azblob://bucket", "", "d3Jvbmc=", "no storage account configured"},
 	} {
 		t.Setenv("AZURE_STORAGE_ACCOUNT", c.account)
 		if c.key != "" {

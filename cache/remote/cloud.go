@@ -15,19 +15,18 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// cloud is an object store that gocloud.dev speaks to.
+// cloud is an object store behind gocloud.dev.
 type cloud struct {
 	bucket *blob.Bucket
 	name   string // with its scheme
-	// answer is what the service said in an error: its status, 0 where it said
-	// nothing, and in short what is wrong.
+	// answer returns the status and the message in a service's answer, or 0
+	// without one.
 	answer func(error) (status int, said string)
-	// advise says what to do about an error that only this service has; "" where
-	// there is nothing to say.
+	// advise says what to do about an error that only this service has, or "".
 	advise func(error) string
 }
 
-// chunk is what a service gets at a time, small enough to be seen moving.
+// chunk is how much is sent at a time, so that progress is noticed.
 const chunk = 4 << 20
 
 func (c *cloud) accessible(ctx context.Context) (err error) {
@@ -39,8 +38,8 @@ func (c *cloud) accessible(ctx context.Context) (err error) {
 	return c.explain(err)
 }
 
-// absent reports that there is no such object. gocloud says so of what we may
-// not see, too.
+// absent reports an error for a missing object. gocloud also calls objects missing
+// to which access is denied.
 func (c *cloud) absent(err error) bool {
 	if err == nil || gcerrors.Code(err) != gcerrors.NotFound {
 		return false
@@ -61,8 +60,8 @@ func (c *cloud) open(ctx context.Context, key string) (body io.ReadCloser, err e
 	return unchecked{r}, nil
 }
 
-// unchecked ends where a service's client finds other bytes than were stored:
-// who asked verifies the digest, and tells damage from a service that fails.
+// unchecked hides that a service's client found damaged bytes: the caller verifies
+// the digest, and tells damage from a service that fails.
 type unchecked struct{ io.ReadCloser }
 
 // Read implements io.Reader.
@@ -74,11 +73,11 @@ func (u unchecked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// survive makes an error of a panic: gocloud takes for granted that an answer
-// from Azure has all headers that it should have.
+// survive turns a panic into an error: gocloud panics if an answer from Azure lacks
+// a header.
 func (c *cloud) survive(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s: it answers as no object store does, but as a proxy or a login page with a web page may (%v)", c.name, p)
+		*err = fmt.Errorf("%s: the answer is not from an object store: a proxy or a login page may answer in its place (%v)", c.name, p)
 	}
 }
 
@@ -91,15 +90,15 @@ func (c *cloud) exists(ctx context.Context, key string) (there bool, err error) 
 	return err == nil, c.explain(err)
 }
 
-// create hands everything over at once: where an upload to Azure fails, a
-// writer that is written to, which a given MD5 also leads to, panics.
+// create uploads everything at once: when an upload to Azure fails, writing to a
+// blob.Writer panics.
 func (c *cloud) create(ctx context.Context, key string, raw []byte) error {
 	return c.lost(c.bucket.Upload(ctx, key, moving(ctx, bytes.NewReader(raw)), &blob.WriterOptions{
 		IfNotExist: true, ContentType: "application/octet-stream", DisableContentTypeDetection: true, BufferSize: chunk,
 	}))
 }
 
-// lost forgives that somebody else was first, or is being.
+// lost ignores that another writer was first.
 func (c *cloud) lost(err error) error {
 	if err == nil || gcerrors.Code(err) == gcerrors.FailedPrecondition {
 		return nil
@@ -111,7 +110,7 @@ func (c *cloud) lost(err error) error {
 	return c.explain(err)
 }
 
-// explain says what to do about an error of the service.
+// explain adds what to do to an error of the service.
 func (c *cloud) explain(err error) error {
 	if err == nil {
 		return nil

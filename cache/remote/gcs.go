@@ -17,11 +17,11 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// newGS opens a bucket of Google's. Credentials are those of Google's own
-// tools; STORAGE_EMULATOR_HOST names another server, without any.
+// newGS opens a bucket of Google Cloud Storage with the credentials of Google's own
+// tools. STORAGE_EMULATOR_HOST names another server, which needs none.
 func newGS(ctx context.Context, u *url.URL) (transport, error) {
 	if u.Host == "" {
-		return nil, fmt.Errorf("%s names no bucket: write gs://bucket/prefix", u)
+		return nil, fmt.Errorf("%s does not name a bucket: write gs://bucket/prefix", u.Redacted())
 	}
 	client := &gcp.HTTPClient{Client: http.Client{Transport: gcp.DefaultTransport()}}
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
@@ -30,7 +30,7 @@ func newGS(ctx context.Context, u *url.URL) (transport, error) {
 			client, err = gcp.NewHTTPClient(gcp.DefaultTransport(), gcp.CredentialsTokenSource(creds))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("there are no credentials: run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS (%w)", err)
+			return nil, fmt.Errorf("no credentials found: run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS (%w)", err)
 		}
 	}
 	b, err := gcsblob.OpenBucket(ctx, client, u.Host, nil)
@@ -39,7 +39,7 @@ func newGS(ctx context.Context, u *url.URL) (transport, error) {
 	}
 	var own *storage.Client
 	if b.As(&own) {
-		own.SetRetry(storage.WithMaxAttempts(retries+1), storage.WithBackoff(gax.Backoff{Initial: waitMin, Max: waitMax, Multiplier: 2})) // else it tries for ever
+		own.SetRetry(storage.WithMaxAttempts(retries+1), storage.WithBackoff(gax.Backoff{Initial: waitMin, Max: waitMax, Multiplier: 2})) // otherwise it never gives up
 	}
 	return underPrefix(&cloud{bucket: b, name: "gs://" + u.Host, answer: answerOfGS, advise: func(error) string { return "" }}, u), nil
 }

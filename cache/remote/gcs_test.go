@@ -13,7 +13,7 @@ import (
 	"ablate/cache/cachetest"
 )
 
-// gsServer starts an emulator of Google's store where the machine has one.
+// gsServer starts an emulator of Google Cloud Storage if one is installed.
 func gsServer(t *testing.T) *url.URL {
 	t.Helper()
 	address := listening(t, "fake-gcs-server", func(address string) []string {
@@ -43,7 +43,7 @@ func TestGS(t *testing.T) {
 
 func TestGSMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ url, want string }{
-		"no bucket": {"gs://nothing", "no such bucket"}, "no name": {"gs:///prefix", "names no bucket"},
+		"no bucket": {"gs://nothing", "no such bucket"}, "no name": {"gs:///prefix", "does not name a bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("STORAGE_EMULATOR_HOST", gsServer(t).Host)
@@ -54,7 +54,7 @@ func TestGSMistakes(t *testing.T) {
 	}
 	t.Setenv("STORAGE_EMULATOR_HOST", "")
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", os.DevNull)
-	if _, err := Open(context.Background(), Options{URL: "gs://bucket"}); err == nil || !strings.Contains(err.Error(), "there are no credentials") {
+	if _, err := Open(context.Background(), Options{URL: "gs://bucket"}); err == nil || !strings.Contains(err.Error(), "no credentials found") {
 		t.Errorf("without credentials: %v", err)
 	}
 }

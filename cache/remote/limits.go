@@ -142,9 +142,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // paced lets a request last as long as it makes progress: a client that moves
-// less than minProgress bytes within Patience is cut off.
-func paced(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
-	p := &pace{control: http.NewResponseController(w), patience: Patience}
+// less than minProgress bytes in the given time is disconnected.
+func paced(w http.ResponseWriter, r *http.Request, patience time.Duration) (http.ResponseWriter, *http.Request) {
+	p := &pace{control: http.NewResponseController(w), patience: patience}
 	p.extend()
 	if r.Body != nil {
 		body := r.Body

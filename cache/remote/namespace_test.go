@@ -13,7 +13,7 @@ import (
 	"ablate/cache/cachetest"
 )
 
-// result is an entry for a key that says who computed it.
+// result is an entry of a key whose artifact names who computed it.
 func result(t *testing.T, k cache.Key, who string) (*cache.Local, cache.Entry) {
 	t.Helper()
 	s := cachetest.Memory(t)
@@ -71,7 +71,7 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// The default namespace is what a remote was before there were any.
+// The default namespace has the layout of remotes without namespaces.
 func TestDefaultNamespace(t *testing.T) {
 	_, e := result(t, cachetest.Key("k"), "x")
 	if got, want := (&trust{}).seal("", e), cache.EncodeEntry(e.Shared()); !bytes.Equal(got, want) {
@@ -94,8 +94,7 @@ func TestDefaultNamespace(t *testing.T) {
 	}
 }
 
-// Who may write to the remote, and is trusted in one namespace, gets nothing
-// into another.
+// A writer who is trusted in one namespace cannot publish in another.
 func TestTrustInNamespaces(t *testing.T) {
 	ctx := context.Background()
 	k := cachetest.Key("k")
@@ -147,7 +146,7 @@ func TestTrustInNamespaces(t *testing.T) {
 	}
 }
 
-// What is refused in one namespace may be had from the next.
+// What is refused in one namespace may be found in the next.
 func TestRefusedInOneNamespace(t *testing.T) {
 	ctx := context.Background()
 	k := cachetest.Key("k")
@@ -172,7 +171,7 @@ func TestRefusedInOneNamespace(t *testing.T) {
 	}
 }
 
-// A signature cannot be given another namespace.
+// A signature does not hold for another namespace.
 func TestSignatureCoversTheNamespace(t *testing.T) {
 	private, public, err := Keygen("alice")
 	if err != nil {
@@ -194,8 +193,8 @@ func TestSignatureCoversTheNamespace(t *testing.T) {
 	}
 }
 
-// A server takes an entry only where its namespace has it, and does not take a
-// namespace's entry for its own.
+// A server accepts an entry only in the place of its namespace, and does not treat a
+// namespace's entry as its own.
 func TestServedNamespaces(t *testing.T) {
 	ctx := context.Background()
 	url, store := served(t, "", nil)

@@ -13,21 +13,20 @@ import (
 	"ablate/cache"
 )
 
-// objects are those of an object store.
+// objects is a bucket of an object store.
 type objects interface {
-	// open reads an object; errAbsent when there is none.
+	// open reads an object. If there is none, the error is errAbsent.
 	open(ctx context.Context, key string) (io.ReadCloser, error)
 	exists(ctx context.Context, key string) (bool, error)
-	// create stores an object under a key that must be free; one that is there
-	// already has won, which is no error.
+	// create stores an object unless there is one of that key, which is no error.
 	create(ctx context.Context, key string, raw []byte) error
-	// accessible reports a bucket that is not there, or not for us.
+	// accessible reports a bucket that does not exist or denies access.
 	accessible(ctx context.Context) error
 }
 
-// objectStore is a transport over an object store. What is larger than a part
-// is several objects and a list of them: so each is created by one conditional
-// write, and a transfer that was cut short goes on.
+// objectStore is a transport over an object store. Blobs larger than a part are
+// several objects and a list of them, so that each is created by one conditional
+// write and an interrupted transfer resumes.
 type objectStore struct {
 	objects
 	prefix string
@@ -36,7 +35,7 @@ type objectStore struct {
 // partSize is the largest object.
 const partSize = 64 << 20
 
-// underPrefix is the object store at an address scheme://bucket/prefix.
+// underPrefix is the object store of an address scheme://bucket/prefix.
 func underPrefix(o objects, u *url.URL) objectStore {
 	prefix := strings.Trim(u.Path, "/")
 	if prefix != "" {
@@ -45,7 +44,7 @@ func underPrefix(o objects, u *url.URL) objectStore {
 	return objectStore{o, prefix}
 }
 
-// key spreads objects, and leaves room for another layout.
+// key distributes objects over prefixes, and leaves room for other layouts.
 func (s objectStore) key(name string) string {
 	kind, hash, _ := strings.Cut(name, "/")
 	return s.prefix + "v1/" + kind + "/" + hash[:2] + "/" + hash
@@ -55,8 +54,8 @@ func (s objectStore) partsKey(name string) string {
 	return s.key(strings.Replace(name, "cas/", "parts/", 1))
 }
 
-// check also reads an object that is not there: the answer says more of what is
-// wrong than one about the bucket, and whatever has it is no object store.
+// check also reads an object that does not exist: the answer says more about what
+// is wrong than one about the bucket, and a server that has it is no object store.
 func (s objectStore) check(ctx context.Context) error {
 	err := s.accessible(ctx)
 	r, why := s.open(ctx, s.prefix+"v1/none")
@@ -70,16 +69,16 @@ func (s objectStore) check(ctx context.Context) error {
 	return err
 }
 
-// adviseStatus says what to do about what any object store answers, or about
-// the way there; "" where there is nothing to say. code is 0 without an answer.
+// adviseStatus says what to do about the answer of an object store, or about a
+// failed connection, which has code 0. It returns "" if it has no advice.
 func adviseStatus(code int, err error) string {
 	switch {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return "access denied: check the credentials and the bucket's policy"
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		return "the object store is too busy, also when asked again: try later"
+		return "the object store is too busy, also after retries: try again later"
 	case code >= http.StatusInternalServerError:
-		return "the object store fails, also when asked again: try later"
+		return "the object store fails, also after retries: try again later"
 	}
 	return adviseConnection(err)
 }
@@ -101,14 +100,14 @@ func (s objectStore) get(ctx context.Context, name string) (io.ReadCloser, error
 	}
 	defer list.Close()
 	var p parts
-	if err := json.NewDecoder(list).Decode(&p); err != nil {
-		return nil, fmt.Errorf("the list of parts of %s is damaged: %w", name, err)
+	if err := json.NewDecoder(io.LimitReader(list, maxResultSize)).Decode(&p); err != nil {
+		return nil, badError{fmt.Errorf("the list of parts of %s is damaged: %w", name, err)}
 	}
 	return &joined{ctx: ctx, s: s, rest: p.Parts}, nil
 }
 
-// joined reads the parts of a blob one after the other. The whole is verified
-// by who asked for it.
+// joined reads the parts of a blob one after the other. The caller verifies the
+// whole.
 type joined struct {
 	ctx  context.Context
 	s    objectStore
@@ -125,7 +124,7 @@ func (j *joined) Read(p []byte) (int, error) {
 			}
 			d, ok := digestOf(j.rest[0])
 			if !ok {
-				return 0, fmt.Errorf("the list of parts names %q", j.rest[0])
+				return 0, fmt.Errorf("the list of parts names %.100q", j.rest[0])
 			}
 			r, err := j.s.open(j.ctx, j.s.key(casName(d)))
 			if err != nil {
@@ -181,7 +180,7 @@ func (s objectStore) put(ctx context.Context, name string, o object) error {
 		n, err := io.ReadFull(r, buffer)
 		if n > 0 {
 			part := casName(cache.DigestOf(buffer[:n]))
-			there, err := s.has(ctx, part) // a transfer that was cut short goes on
+			there, err := s.has(ctx, part) // from an interrupted transfer
 			if err == nil && !there {
 				err = s.create(ctx, s.key(part), buffer[:n])
 			}

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// served is our own server over a store of its own, behind a handler that may
-// spoil its answers.
+// served is ablate's server with a store of its own, behind a handler that may change
+// its answers.
 func served(t *testing.T, token string, spoil func(http.ResponseWriter, *http.Request, http.Handler)) (string, *cache.Local) {
 	t.Helper()
 	s := cachetest.Memory(t)
@@ -67,7 +67,7 @@ func connect(t *testing.T, o Options) *Remote {
 	return r
 }
 
-// A blob larger than a part goes in several, and comes back whole.
+// A blob larger than a part is sent in several, and read back whole.
 func TestLargeBlobsInS3(t *testing.T) { testLargeBlobs(t, s3Server(t)) }
 
 func testLargeBlobs(t *testing.T, address string) {
@@ -120,8 +120,8 @@ func TestS3Mistakes(t *testing.T) {
 	}
 }
 
-// Who comes second returns when the first's object is there; when the first
-// fails, the object is written after all.
+// The second writer returns once the object of the first exists. If the first fails,
+// it writes the object itself.
 func TestS3Contested(t *testing.T) {
 	ctx := context.Background()
 	p := startS3(t)
@@ -151,7 +151,7 @@ func TestS3Contested(t *testing.T) {
 	}
 }
 
-// Other objects than those of a store are read as they are now, or were.
+// Objects that belong to no store are read in their present or an earlier version.
 func TestOpenS3(t *testing.T) {
 	s3Server(t)
 	ctx := context.Background()
@@ -211,8 +211,8 @@ func TestOpenS3(t *testing.T) {
 	}
 }
 
-// Whatever an object store answers, the message says what to do, and not how
-// AWS's library failed.
+// Whatever an object store answers, the message says what to do, not how AWS's
+// library failed.
 func TestS3Answers(t *testing.T) {
 	var code int
 	var said string
@@ -243,7 +243,7 @@ func TestS3Answers(t *testing.T) {
 		want     string
 	}{
 		{"no bucket", 404, "NoSuchBucket", srv.URL, "", "no such bucket"},
-		{"bad name", 400, "InvalidBucketName", srv.URL, "", "no bucket can have this name"},
+		{"bad name", 400, "InvalidBucketName", srv.URL, "", "not a valid name for a bucket"},
 		{"region", 400, "AuthorizationHeaderMalformed", srv.URL, "", "set AWS_REGION"},
 		{"expired", 400, "ExpiredToken", srv.URL, "", "have expired"},
 		{"unknown key", 403, "InvalidAccessKeyId", srv.URL, "", "credentials are wrong"},
@@ -256,9 +256,9 @@ func TestS3Answers(t *testing.T) {
 		{"nobody", 0, "", "http://127.0.0.1:1", "", "no server listens"},
 		{"TLS", 0, "", secure.URL, "", "certificate is not trusted"},
 		{"TLS to plain", 404, "", "https://" + plain.Host, "", "does not use TLS"},
-		{"no address", 0, "", plain.Host, "", "no address such as http://"},
-		{"no credentials", 403, "", srv.URL, "AWS_ACCESS_KEY_ID", "there are no credentials"},
-		{"no region", 403, "", srv.URL, "AWS_REGION", "no region is known"},
+		{"no address", 0, "", plain.Host, "", "not an address such as http://"},
+		{"no credentials", 403, "", srv.URL, "AWS_ACCESS_KEY_ID", "no credentials found"},
+		{"no region", 403, "", srv.URL, "AWS_REGION", "no region configured"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, said = c.code, c.said
@@ -277,7 +277,7 @@ func TestS3Answers(t *testing.T) {
 	}
 }
 
-// The published messages read what we write, and the other way round.
+// The published messages read what ablate writes, and vice versa.
 func TestActionResult(t *testing.T) {
 	d, text := cache.DigestOf([]byte("weights")), []byte("entry")
 	raw := encodeResult([]outputFile{{path: "weights", digest: d, size: 1 << 40}, {path: entryFile, digest: cache.DigestOf(text), size: 5, contents: text}})
@@ -304,7 +304,7 @@ func sealedResult(e cache.Entry) []byte {
 	return encodeResult([]outputFile{{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text}})
 }
 
-// What is wrong with a remote is an error with advice, never a silent miss.
+// A wrong remote is an error with advice, never a silent miss.
 func TestMisconfigured(t *testing.T) {
 	answer := func(code int, contentType string, retryAfter ...string) string {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -341,7 +341,7 @@ func TestMisconfigured(t *testing.T) {
 		"not found":    {answer(404, "text/plain"), "", "no cache at this address"},
 		"unknown CA":   {tls.URL, "", "certificate is not trusted"},
 		"TLS to plain": {"https://" + u.Host, "", "does not use TLS"},
-		"no bucket":    {"s3:///key", "", "names no bucket"},
+		"no bucket":    {"s3:///key", "", "does not name a bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Open(context.Background(), Options{URL: c.url, Token: c.token}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -407,8 +407,7 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// A server that is told whom to trust takes nothing into its own store that
-// others have signed, or nobody.
+// A server that trusts keys imports nothing into its store that none of them signed.
 func TestServerTrusts(t *testing.T) {
 	ctx := context.Background()
 	alice, public, err := Keygen("alice")
@@ -444,8 +443,7 @@ func TestServerTrusts(t *testing.T) {
 	}
 }
 
-// A server signs what its own machine has computed, so that others who trust it
-// take that.
+// A server signs what was computed on its machine, for clients that trust its key.
 func TestServerSigns(t *testing.T) {
 	ctx := context.Background()
 	private, public, err := Keygen("alice")
@@ -531,7 +529,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// A remote that dies half way costs the push, not the run.
+// A remote that fails in between fails the push, not the run.
 func TestPusher(t *testing.T) {
 	var puts atomic.Int32 // the pusher sends from several goroutines
 	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
@@ -556,8 +554,8 @@ func TestPusher(t *testing.T) {
 	}
 }
 
-// Work under way survives a remote that dies, or hangs: it is asked no more, and
-// said so.
+// Work in progress survives a remote that fails or hangs. The remote is not asked
+// again, and the failure is reported.
 func TestOutage(t *testing.T) {
 	for name, fault := range map[string]cachetest.Fault{"dies": cachetest.Refuse(http.StatusForbidden, -1, ""), "hangs": cachetest.Hang} {
 		t.Run(name, func(t *testing.T) { testOutage(t, fault) })
@@ -613,7 +611,7 @@ func testOutage(t *testing.T, fault cachetest.Fault) {
 	}
 }
 
-// What is refused is told, and is not there.
+// What is refused is reported and missing.
 func TestRefused(t *testing.T) {
 	ctx := context.Background()
 	from, e := cachetest.Published(t, "k")

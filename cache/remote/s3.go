@@ -22,7 +22,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// bucket is S3, or what speaks like it. Objects are created by single
+// bucket is a bucket of S3 or a compatible server. Objects are created by single
 // conditional PUTs with their SHA-256, which the server checks.
 type bucket struct {
 	client *s3.Client
@@ -31,7 +31,7 @@ type bucket struct {
 
 func newS3(ctx context.Context, u *url.URL) (transport, error) {
 	if u.Host == "" {
-		return nil, fmt.Errorf("%s names no bucket: write s3://bucket/prefix", u)
+		return nil, fmt.Errorf("%s does not name a bucket: write s3://bucket/prefix", u.Redacted())
 	}
 	client, err := newS3Client(ctx)
 	if err != nil {
@@ -40,24 +40,24 @@ func newS3(ctx context.Context, u *url.URL) (transport, error) {
 	return underPrefix(&bucket{client: client, name: u.Host}, u), nil
 }
 
-// newS3Client has the credentials, region and endpoint of AWS's own tools.
+// newS3Client uses the credentials, region and endpoint of AWS's own tools.
 func newS3Client(ctx context.Context) (*s3.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // what it would say, an error says
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // errors say as much
 	if err != nil {
-		return nil, fmt.Errorf("reading AWS's settings: %w", err)
+		return nil, fmt.Errorf("reading the AWS settings: %w", err)
 	}
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Servers other than AWS's own rarely have a name for each bucket.
+		// Servers other than AWS rarely have a host name for each bucket.
 		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
 		o.Logger = logging.Nop{}
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // who asked verifies the digest
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // the caller verifies the digest
 	}), nil
 }
 
-// OpenS3 reads an object that is no part of a store, such as a text to train
-// on: the newest where version is "". at names the version that it reads, where
-// the bucket keeps versions. The error is fs.ErrNotExist where the bucket has no
-// such object or version.
+// OpenS3 reads an object that is not part of a store, such as a text to train on.
+// The version "" is the newest. at is the version that it reads, if the bucket
+// keeps versions. If there is no such object or version, the error is
+// fs.ErrNotExist.
 func OpenS3(ctx context.Context, name, key, version string) (body io.ReadCloser, at string, err error) {
 	client, err := newS3Client(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func OpenS3(ctx context.Context, name, key, version string) (body io.ReadCloser,
 		}
 		return nil, "", explainS3(err)
 	}
-	if at = aws.ToString(out.VersionId); at == "null" { // was written before the bucket kept versions
+	if at = aws.ToString(out.VersionId); at == "null" { // written before the bucket kept versions
 		at = ""
 	}
 	return out.Body, at, nil
@@ -92,8 +92,8 @@ func (b *bucket) explain(err error) error {
 	return fmt.Errorf("s3://%s: %w", b.name, explainS3(err))
 }
 
-// explainS3 says what to do about an error of the object store, and of what
-// AWS's library says only what is wrong.
+// explainS3 says what to do about an error of the object store. From the messages
+// of AWS's library it keeps only what is wrong.
 func explainS3(err error) error {
 	code, said := answerOfS3(err)
 	hint := adviseS3(code, said, err)
@@ -113,8 +113,8 @@ func explainS3(err error) error {
 	return err
 }
 
-// answerOfS3 is what the server said in an error: its status, 0 where it said
-// nothing, and in a word what is wrong.
+// answerOfS3 returns the status and the error code in a server's answer, or 0
+// without one.
 func answerOfS3(err error) (code int, said string) {
 	var response interface{ HTTPStatusCode() int }
 	if errors.As(err, &response) {
@@ -127,26 +127,26 @@ func answerOfS3(err error) (code int, said string) {
 	return code, said
 }
 
-// absentInS3 reports that a bucket has no such object, or no such version of it.
+// absentInS3 reports an error for a missing object or version.
 func absentInS3(err error) bool {
 	_, said := answerOfS3(err)
 	return said == "NoSuchKey" || said == "NotFound" || said == "NoSuchVersion"
 }
 
-// adviseS3 is "" where there is nothing to say.
+// adviseS3 says what to do about an error, or "".
 func adviseS3(code int, said string, err error) string {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
-		return "there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again"
+		return "no credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again"
 	case strings.Contains(text, "Missing Region"), strings.Contains(text, "missing AWS region"), strings.Contains(text, "Invalid region"), strings.Contains(text, "region must be set"):
-		return "no region is known: set AWS_REGION"
+		return "no region configured: set AWS_REGION"
 	case strings.Contains(text, "Custom endpoint"):
-		return "AWS_ENDPOINT_URL_S3, or AWS_ENDPOINT_URL, is no address such as http://host:port: check it"
+		return "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is not an address such as http://host:port: check it"
 	case said == "NoSuchBucket", code == http.StatusNotFound && (said == "" || said == "NotFound"):
 		return "there is no such bucket: check its name, or create it"
 	case said == "InvalidBucketName":
-		return "no bucket can have this name: check it"
+		return "this is not a valid name for a bucket: check it"
 	case said == "PermanentRedirect", said == "AuthorizationHeaderMalformed", said == "IllegalLocationConstraintException", code == http.StatusMovedPermanently:
 		return "the bucket is in another region: set AWS_REGION"
 	case said == "ExpiredToken", said == "ExpiredTokenException", said == "TokenRefreshRequired":
@@ -154,7 +154,7 @@ func adviseS3(code int, said string, err error) string {
 	case said == "InvalidAccessKeyId", said == "SignatureDoesNotMatch", said == "InvalidToken", said == "XAdminUserNotFound":
 		return "the credentials are wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 	case said == "RequestTimeTooSkewed":
-		return "the clocks of the server and of this machine differ: set this machine's"
+		return "the clocks of the server and this machine differ: set the clock of this machine"
 	case said == "SlowDown":
 		return adviseStatus(http.StatusServiceUnavailable, err)
 	}
@@ -180,10 +180,10 @@ func (b *bucket) exists(ctx context.Context, key string) (bool, error) {
 	return err == nil, b.explain(err)
 }
 
-// create waits for who was first: its object is there when we return, so that
-// everybody who published a result reads the same one. S3 answers a conflict
-// while another request for the key runs, and that one may still fail; servers
-// that speak like S3 may even say that an object exists shortly before it does.
+// create waits for the writer that was first, so that its object exists on return
+// and everyone who published a result reads the same one. S3 answers with a
+// conflict while another request for the key is running, which may still fail;
+// compatible servers may even report an object shortly before it exists.
 func (b *bucket) create(ctx context.Context, key string, raw []byte) error {
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		taken, err := b.put(ctx, key, raw)
@@ -194,7 +194,7 @@ func (b *bucket) create(ctx context.Context, key string, raw []byte) error {
 			return err
 		}
 		if wait > settling {
-			return fmt.Errorf("s3://%s: the server says that %s is there already, and that it is not: check the server (%w)", b.name, key, err)
+			return fmt.Errorf("s3://%s: the server claims both that %s exists and that it does not: check the server (%w)", b.name, key, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -204,11 +204,11 @@ func (b *bucket) create(ctx context.Context, key string, raw []byte) error {
 	}
 }
 
-// settling is about half of the time that a server has to decide whether an
-// object is there.
+// settling is about half of the time that a server has to decide whether an object
+// exists.
 const settling = 2 * time.Second
 
-// put reports taken when the key is, or is being, somebody else's.
+// put reports taken if another writer has created the object or is creating it.
 func (b *bucket) put(ctx context.Context, key string, raw []byte) (taken bool, err error) {
 	sum := sha256.Sum256(raw)
 	_, err = b.client.PutObject(ctx, &s3.PutObjectInput{

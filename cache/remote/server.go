@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"ablate/cache"
 )
@@ -15,9 +16,10 @@ import (
 // Server serves a local store over Bazel's HTTP cache protocol. Make one with
 // NewServer.
 type Server struct {
-	o      ServerOptions
-	trust  *trust
-	limits limits
+	o        ServerOptions
+	trust    *trust
+	limits   limits
+	patience time.Duration // how long a client may stall
 }
 
 // ServerOptions say what a Server serves, and to whom.
@@ -46,7 +48,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, trust: t, limits: newLimits()}, nil
+	return &Server{o: o, trust: t, limits: newLimits(), patience: Patience}, nil
 }
 
 // CheckListen refuses an address that other machines reach without a token.
@@ -64,7 +66,7 @@ func (s *Server) CheckListen(address string) error {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w, r = paced(w, r)
+	w, r = paced(w, r, s.patience)
 	if !s.authorized(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "send the header Authorization: Bearer TOKEN", http.StatusUnauthorized)

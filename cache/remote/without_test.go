@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A program that lacks a kind of remote says how to build one that has it.
+// A program without a kind of remote says how to build one with it.
 func TestBuiltWithout(t *testing.T) {
 	for url, want := range map[string]string{
 		"gs://bucket/team":        "go build -tags gcs ./cmd/ablate",
