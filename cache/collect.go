@@ -257,6 +257,16 @@ func (s *Local) certainEntries() (all []Entry, doubts []error) {
 	return all, append(doubts, s.unreadableEntries(read)...)
 }
 
+// LostEntryError reports an entry that is damaged, and of which there is no copy.
+type LostEntryError struct {
+	Key  Key
+	Path string // where the damaged file was moved
+}
+
+func (e *LostEntryError) Error() string {
+	return fmt.Sprintf("entry %s is damaged, and what it needs is not known: run its study again, fetch it with `ablate cache verify --repair`, or give its artifacts up by removing %s", e.Key, e.Path)
+}
+
 // unreadableEntries lists damaged entries that were moved aside and have no
 // successor: nothing says which blobs they need.
 func (s *Local) unreadableEntries(read map[Key]bool) (doubts []error) {
@@ -272,7 +282,7 @@ func (s *Local) unreadableEntries(read map[Key]bool) (doubts []error) {
 			hex, ok = name, true
 		}
 		if k, err := ParseKey(hex); ok && err == nil && !read[k] {
-			doubts = append(doubts, fmt.Errorf("entry %s is damaged, and what it needs is not known: run its study again, or give its artifacts up by removing %s", k, path))
+			doubts = append(doubts, &LostEntryError{k, path})
 		}
 	}
 	return doubts

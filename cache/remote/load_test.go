@@ -147,6 +147,7 @@ func TestTooManyRequests(t *testing.T) {
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	c := slow(t, strings.TrimPrefix(srv.URL, "http://"), raw)
+	defer c.Close()
 	if _, err := bufio.NewReader(c).ReadString('\n'); err != nil { // it is being answered
 		t.Fatal(err)
 	}

@@ -143,3 +143,19 @@ func (r *Remote) Has(ctx context.Context, ds ...cache.Digest) (bool, error) {
 	}
 	return true, nil
 }
+
+// Fetch copies one blob of an entry into a store that lost it.
+func (r *Remote) Fetch(ctx context.Context, to cache.Store, e cache.Entry, name string) error {
+	for _, a := range e.Blobs() {
+		if a.Name != name {
+			continue
+		}
+		if a.Digest == e.Ingredients || a.Digest == e.Provenance {
+			a.MediaType, a.Size = "application/json", -1
+		}
+		if _, err := r.fetch(ctx, to, a); err != nil {
+			return r.fetchError(e, a, err)
+		}
+	}
+	return nil
+}

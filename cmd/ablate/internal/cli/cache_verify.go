@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 )
 
@@ -44,13 +45,14 @@ func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	damaged := len(lost)
-	for _, err := range lost {
-		s.view().Text(err.Error() + "\n")
-	}
 	entries, err := r.entries(ctx, store)
 	if err != nil {
 		return err
+	}
+	sealed := remote.VerifySealed(store, entries)
+	damaged := len(lost) + len(sealed)
+	for _, err := range append(lost, sealed...) {
+		s.view().Text(err.Error() + "\n")
 	}
 	var broken []cache.Fault
 	gone := 0
@@ -65,7 +67,7 @@ func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	repaired, err := r.repair(ctx, s, store, broken)
+	repaired, err := r.repair(ctx, s, store, broken, lost)
 	if err != nil {
 		return err
 	}
@@ -92,25 +94,47 @@ func (r cacheVerifyRequest) entries(ctx context.Context, store *cache.Local) ([]
 	return out, nil
 }
 
-// repair fetches damaged blobs from the remote and counts those that it got.
-func (r cacheVerifyRequest) repair(ctx context.Context, s *session, store *cache.Local, broken []cache.Fault) (int, error) {
-	if !r.Repair || len(broken) == 0 {
+// repair fetches damaged blobs and entries from the remote, and counts those that it
+// got.
+func (r cacheVerifyRequest) repair(ctx context.Context, s *session, store *cache.Local, broken []cache.Fault, lost []error) (repaired int, err error) {
+	if !r.Repair || len(broken)+len(lost) == 0 {
 		return 0, nil
 	}
-	remote, err := s.openRemote(ctx, nil)
+	from, err := s.openRemote(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
-	if remote == nil {
+	if from == nil {
 		return 0, errors.New("--repair needs a remote: name one with ABLATE_REMOTE")
 	}
-	repaired := 0
-	for _, f := range broken {
-		if _, err := remote.Pull(ctx, store, f.Entry, func(name string) bool { return name != f.Artifact }); err != nil {
+	done := func(err error) {
+		if err != nil {
 			s.view().Text(fmt.Sprintf("not repaired: %v\n", err))
-			continue
+			return
 		}
 		repaired++
 	}
+	for _, f := range broken {
+		done(from.Fetch(ctx, store, f.Entry, f.Artifact))
+	}
+	for _, err := range lost {
+		var entry *cache.LostEntryError
+		if errors.As(err, &entry) {
+			done(pullKey(ctx, from, store, entry.Key))
+		}
+	}
 	return repaired, nil
+}
+
+// pullKey fetches the entry of a key. Artifacts that may be evicted can be missing.
+func pullKey(ctx context.Context, from *remote.Remote, store *cache.Local, k cache.Key) error {
+	found, err := from.Find(ctx, k)
+	if err != nil {
+		return err
+	}
+	if found[0] == nil {
+		return fmt.Errorf("%s does not have %s", from, k)
+	}
+	_, err = from.Pull(ctx, store, *found[0], func(name string) bool { return evictable(*found[0], name) })
+	return err
 }
