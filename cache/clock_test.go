@@ -13,8 +13,8 @@ import (
 	"ablate/cache/fsys"
 )
 
-// A wall clock that is set while actions are under way breaks no lease, delays
-// no takeover, and makes nothing young old enough to be collected.
+// Setting the wall clock during actions breaks no lease, delays no takeover, and
+// makes no young file old enough to be collected.
 func TestClocksJump(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(fmt.Sprint(jump), func(t *testing.T) {
@@ -44,7 +44,7 @@ func testClockJump(t *testing.T, jump time.Duration) {
 	}
 	clock.Jump(jump)
 
-	// Whoever collects garbage now takes nothing of what is under way.
+	// Collecting garbage now removes nothing that is in progress.
 	c, err := b.Collect(ctx, cache.CollectOptions{Budget: 0, Grace: 24 * time.Hour, Now: clock.Now()})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func testClockJump(t *testing.T, jump time.Duration) {
 		t.Errorf("a blob that was being written: %v", err)
 	}
 
-	// The lease holds while its holder lives, and falls after three still periods.
+	// The lease holds while its holder lives, and ends after three periods without a beat.
 	if _, unlock := waitFor(t, b, k, 2*time.Hour); unlock != nil {
 		t.Fatal("a living lease was taken over")
 	}

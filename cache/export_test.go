@@ -9,10 +9,10 @@ import (
 	"ablate/cache/fsys"
 )
 
-// SetLeasePeriod makes the store's leases as quick as a test.
+// SetLeasePeriod sets the period of the store's leases.
 func (s *Local) SetLeasePeriod(d time.Duration) { s.leases.period = d }
 
-// Forget ends the beats of a lease whose holder a test has let die.
+// Forget stops the beats of a lease.
 func (s *Local) Forget(k Key) {
 	s.leases.mu.Lock()
 	l := s.leases.held[k]

@@ -22,8 +22,8 @@ import (
 	"ablate/cache/fsys"
 )
 
-// elsewhere is a shared folder as another machine sees it: it has no locks,
-// and can be cut off.
+// elsewhere is a shared folder as another machine sees it: without locks, and it can
+// be disconnected.
 type elsewhere struct {
 	fsys.FS
 	cut atomic.Bool
@@ -32,7 +32,7 @@ type elsewhere struct {
 var errCut = errors.New("the network is gone")
 
 func (e *elsewhere) TryLock(name string) (func() error, bool, error) {
-	if filepath.Base(name) == "index" { // files in memory do not bear two writers
+	if filepath.Base(name) == "index" { // files in memory do not support two writers
 		return e.FS.TryLock(name)
 	}
 	return nil, false, errors.ErrUnsupported
@@ -52,9 +52,9 @@ func (e *elsewhere) OpenFile(name string, flag int, mode os.FileMode) (afero.Fil
 	return e.FS.OpenFile(name, flag, mode)
 }
 
-const period = 5 * time.Second // of leases, as users have it
+const period = 5 * time.Second // of leases by default
 
-// waitFor polls a lock as a run does, and says how long it took.
+// waitFor polls a lock as a run does, and returns how long it took.
 func waitFor(t *testing.T, s *cache.Local, k cache.Key, most time.Duration) (took time.Duration, unlock func() error) {
 	t.Helper()
 	for start := time.Now(); time.Since(start) < most; time.Sleep(300 * time.Millisecond) {
@@ -84,7 +84,7 @@ func TestALeaseIsTakenOverOnlyWhenItStandsStill(t *testing.T) {
 		if !b.Locked(k) {
 			t.Error("the key does not seem locked")
 		}
-		here.cut.Store(true) // a is cut off, and works on
+		here.cut.Store(true) // a is disconnected and continues to work
 		took, unlockB := waitFor(t, b, k, time.Hour)
 		if unlockB == nil || took < 2*period || took > 5*period {
 			t.Fatalf("taken over after %v, want about three periods", took)
@@ -100,11 +100,11 @@ func TestALeaseIsTakenOverOnlyWhenItStandsStill(t *testing.T) {
 		if late := time.Since(back); late > 2*period {
 			t.Errorf("the loss was noticed after %v, want at most two periods", late)
 		}
-		if err := unlockA(); err != nil { // takes nothing from the new holder
+		if err := unlockA(); err != nil { // does not affect the new holder
 			t.Error(err)
 		}
 		if _, ok, _ := a.TryLock(k); ok {
-			t.Error("who lost a lease takes it back from its living holder")
+			t.Error("a lost lease is taken back from its living holder")
 		}
 		if err := unlockB(); err != nil {
 			t.Error(err)
@@ -119,8 +119,8 @@ func TestALeaseIsTakenOverOnlyWhenItStandsStill(t *testing.T) {
 	})
 }
 
-// Two machines share a folder without locks; each key is computed once, though
-// one of them stops for good half way.
+// Two machines share a folder without locks. Each key is computed once, although one
+// of them stops for good in between.
 func TestTwoMachinesComputeEachKeyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := fsys.NewMemory()
@@ -154,7 +154,7 @@ func TestTwoMachinesComputeEachKeyOnce(t *testing.T) {
 						unlock()
 						continue
 					}
-					time.Sleep(time.Minute) // much longer than a lease lasts without its holder
+					time.Sleep(time.Minute) // much longer than a lease outlives its holder
 					if dies && i == keys/2 {
 						f.cut.Store(true)
 						return
@@ -188,12 +188,12 @@ func TestTwoMachinesComputeEachKeyOnce(t *testing.T) {
 				t.Errorf("key %d was computed %d times", i, n)
 			}
 		}
-		stores[0].Forget(cachetest.Key(fmt.Sprint(keys / 2))) // it would beat for ever
+		stores[0].Forget(cachetest.Key(fmt.Sprint(keys / 2))) // it would beat forever
 	})
 }
 
-// With real processes: kill -9 of the holder frees its keys after three
-// periods, without any unlocking.
+// With real processes: kill -9 of the holder frees its keys after three periods,
+// without unlocking by hand.
 func TestALeaseOutlivesItsProcessForThreePeriods(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("killing a process works differently there")

@@ -71,8 +71,8 @@ func scenario(f fsys.FS) error {
 	return nil
 }
 
-// TestFaultsAtEveryOperation crashes or fails at each operation in turn. What
-// is left never lies, and the scenario succeeds afterwards.
+// TestFaultsAtEveryOperation crashes or fails at each operation in turn. The store
+// never returns a wrong result, and the scenario succeeds afterwards.
 func TestFaultsAtEveryOperation(t *testing.T) {
 	for _, fault := range []struct {
 		name  string
@@ -111,20 +111,20 @@ func TestFaultsAtEveryOperation(t *testing.T) {
 func checkHonest(t *testing.T, at int, memory fsys.FS) {
 	t.Helper()
 	if !honest(t, memory, false) {
-		t.Errorf("operation %d: the store lies", at)
+		t.Errorf("operation %d: the store returns a wrong result", at)
 	}
 }
 
-// honest reports whether every entry that the store claims can be read back;
-// with complete, both must be there.
+// honest reports whether every entry that the store has can be read back. With
+// complete, it must have both.
 func honest(t *testing.T, f fsys.FS, complete bool) bool {
 	t.Helper()
 	s, err := cache.Open(f, "/store")
 	if err != nil {
-		return !complete // a store that never came to be claims nothing
+		return !complete // a store that was never created has no entries
 	}
 	ctx := context.Background()
-	for _, text := range []string{"hello", "careless"} { // a torn blob is never under the name of the whole
+	for _, text := range []string{"hello", "careless"} { // a partly written blob never has the name of the whole
 		var damaged *cache.DamagedError
 		if _, err := cache.ReadAll(ctx, s, cache.DigestOf([]byte(text))); errors.As(err, &damaged) {
 			return false
@@ -191,15 +191,15 @@ func remove(t *testing.T) func(string, []byte) {
 	}
 }
 
-// TestDamage: wrong bytes never get out; what is damaged is healed by
-// publishing again, and an index is rebuilt.
+// TestDamage: wrong bytes are never returned, publishing again heals what is damaged,
+// and an index is rebuilt.
 func TestDamage(t *testing.T) {
 	ctx := context.Background()
 	for _, tt := range []struct {
 		name, pattern string
 		harm          func(*testing.T) func(string, []byte)
 		stillHit      bool
-		told          string // what heals without an error
+		healed        string // what is reported without an error
 	}{
 		{"a flipped bit in a blob", "blobs/sha256/*/*", flip, false, ""},
 		{"a truncated blob", "blobs/sha256/*/*", cut, false, ""},
@@ -225,11 +225,11 @@ func TestDamage(t *testing.T) {
 				damage(t, dir, "index.2", remove(t))
 			}
 			s = open(t, fsys.NewOS(), dir)
-			told := ""
-			s.OnHealed(func(err error) { told += err.Error() })
+			healed := ""
+			s.OnHealed(func(err error) { healed += err.Error() })
 			got, err := cache.ReadAll(ctx, s, d)
 			if err == nil && string(got) != "hello" {
-				t.Fatalf("wrong bytes got out: %q", got)
+				t.Fatalf("wrong bytes are returned: %q", got)
 			}
 			var damaged *cache.DamagedError
 			if err != nil && !errors.As(err, &damaged) && !errors.Is(err, fs.ErrNotExist) {
@@ -242,8 +242,8 @@ func TestDamage(t *testing.T) {
 			if hit := found[0].OK && len(found[0].Absent) == 0; hit != tt.stillHit {
 				t.Errorf("hit = %v, want %v", hit, tt.stillHit)
 			}
-			if !strings.HasPrefix(told, tt.told) || tt.told == "" && told != "" {
-				t.Errorf("told %q, want %q", told, tt.told)
+			if !strings.HasPrefix(healed, tt.healed) || tt.healed == "" && healed != "" {
+				t.Errorf("reported %q, want %q", healed, tt.healed)
 			}
 			if cachetest.Put(t, s, "hello") != d {
 				t.Fatal("another digest")
@@ -328,11 +328,11 @@ func TestStatCache(t *testing.T) {
 			t.Errorf("Digest = %s, %v, want that of %q", d, err, want)
 		}
 	}
-	write("one", time.Hour) // its change time is now: not trusted yet
+	write("one", time.Hour) // its change time is now, so it is not trusted yet
 	ask("one")
 	ask("one")
 	if computed != 2 {
-		t.Errorf("computed %d times, want 2: a file that young may still change unseen", computed)
+		t.Errorf("computed %d times, want 2: so young a file may change unnoticed", computed)
 	}
 	write("two", time.Hour) // the same size and modification time
 	ask("two")
@@ -369,14 +369,14 @@ func TestMemo(t *testing.T) {
 	}
 	ask(s.Memo(other))
 	if computed != 2 {
-		t.Error("another executable takes over what this one computed")
+		t.Error("another executable uses what this one computed")
 	}
 	if err := afero.WriteFile(f, "/store/memo/"+exe.Hex(), []byte("damaged"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	ask(s.Memo(exe))
 	if computed != 3 {
-		t.Error("a damaged file is believed")
+		t.Error("a damaged file is used")
 	}
 	failed := errors.New("no")
 	if _, err := m.Digest(cache.String("x"), func() (cache.Digest, error) { return cache.Digest{}, failed }); !errors.Is(err, failed) {
@@ -398,8 +398,8 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// The test binary as another process: it locks a key and waits to be killed, or
-// publishes keys.
+// TestMain lets the test binary act as another process that locks a key and waits to
+// be killed, or publishes keys.
 func TestMain(m *testing.M) {
 	switch os.Getenv("CACHE_TEST_ROLE") {
 	case "lock":

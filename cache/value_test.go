@@ -9,8 +9,8 @@ import (
 	"ablate/cache"
 )
 
-// random makes a document and a plain Go value that is equal exactly when the
-// documents are.
+// random returns a document and a plain Go value. Two such values are equal if and
+// only if the documents are.
 func random(r *rand.Rand, depth int) (cache.Value, any) {
 	kinds := 4
 	if depth > 0 {
@@ -68,7 +68,7 @@ func TestEncodingsAreEqualExactlyForEqualDocuments(t *testing.T) {
 	}
 }
 
-// describe writes a plain value with its types, maps sorted.
+// describe writes a plain value with its types and sorted maps.
 func describe(v any) string {
 	raw, err := json.Marshal(struct{ T, V any }{reflect.TypeOf(v).String(), v})
 	if err != nil {
@@ -111,7 +111,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// A change of these keys invalidates every store in the world.
+// Changing these keys invalidates the stores of all users.
 func TestGoldenKeys(t *testing.T) {
 	doc := cache.Map(map[string]cache.Value{
 		"name": cache.String("derf"), "alpha": cache.Float(0.5), "layers": cache.Int(4), "bias": cache.Bool(true),

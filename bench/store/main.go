@@ -1,6 +1,6 @@
-// Command store measures the store: one large blob in and out beside what the
-// disk and SHA-256 can do, 10,000 small entries, and remotes: a folder, and S3
-// where versitygw is installed.
+// Command store measures the store: writing and reading a large blob compared with
+// the disk and SHA-256, 10,000 small entries, and remotes: a folder, and S3 if
+// versitygw is installed.
 //
 //	go run ./bench/store
 //
@@ -42,7 +42,7 @@ func fail(err error) {
 // large is the size of the large blob, in bytes.
 const large = 1 << 30
 
-// rounds is how often each figure is taken; the median counts.
+// rounds is how often each figure is measured. The median is printed.
 const rounds = 5
 
 func measure(ctx context.Context, dir string) error {
@@ -69,7 +69,7 @@ func measure(ctx context.Context, dir string) error {
 			{&read, func() error { return readFile(plain) }},
 			{&get, func() error { return getBlob(ctx, store, digest) }},
 		}
-		if round%2 == 1 { // some disks are faster after a rest
+		if round%2 == 1 { // some disks are faster after a pause
 			figures[0], figures[2] = figures[2], figures[0]
 		}
 		for _, x := range figures {
@@ -116,7 +116,7 @@ func readFile(name string) error {
 	return errors.Join(err, f.Close())
 }
 
-// onlyWriter hides that a writer can read by itself.
+// onlyWriter hides the ReadFrom method of a writer.
 type onlyWriter struct{ io.Writer }
 
 func putBlob(ctx context.Context, store cache.Store, raw []byte) (cache.Digest, error) {

@@ -16,8 +16,8 @@ import (
 	"ablate/cache/remote"
 )
 
-// share pushes small entries and a large one to a remote, one after the other,
-// and pulls them into a store of their own.
+// share pushes small entries and a large one to a remote, one after the other, and
+// pulls them into another store.
 func share(ctx context.Context, dir, kind, url string, store *cache.Local, keys []cache.Key) error {
 	r, err := remote.Open(ctx, remote.Options{URL: url})
 	if err != nil {
@@ -52,7 +52,7 @@ func share(ctx context.Context, dir, kind, url string, store *cache.Local, keys 
 	return nil
 }
 
-// shared is the size of the large blob that travels, in bytes.
+// shared is the size of the large blob that is shared, in bytes.
 const shared = 256 << 20
 
 func bigEntry(ctx context.Context, store *cache.Local, kind string) (cache.Key, error) {
@@ -95,7 +95,7 @@ func pull(ctx context.Context, to *cache.Local, r *remote.Remote, keys []cache.K
 	}
 	for i, e := range there {
 		if e == nil {
-			return fmt.Errorf("%s is not there", keys[i])
+			return fmt.Errorf("the remote does not have %s", keys[i])
 		}
 		if _, err := r.Pull(ctx, to, *e, nil); err != nil {
 			return err
@@ -104,11 +104,11 @@ func pull(ctx context.Context, to *cache.Local, r *remote.Remote, keys []cache.K
 	return nil
 }
 
-// overS3 shares over a server of S3's protocol on this machine.
+// overS3 shares through an S3 server on this machine.
 func overS3(ctx context.Context, dir string, store *cache.Local, keys []cache.Key) error {
 	program, err := exec.LookPath("versitygw")
 	if err != nil {
-		fmt.Println("store remote=s3 left out: there is no versitygw on this machine")
+		fmt.Println("store remote=s3 skipped: versitygw is not installed")
 		return nil
 	}
 	for _, sub := range []string{"s3/data/bucket", "s3/meta"} {

@@ -56,6 +56,12 @@ func (w *workspace) check(ctx context.Context, plan *planner.Plan) (damaged int,
 			entries = append(entries, f.Entry)
 		}
 	}
+	for e, err := range w.store.Entries(ctx, cache.StateBlock, "") { // from which trials resume
+		if err != nil {
+			return 0, err
+		}
+		entries = append(entries, e)
+	}
 	_, err = w.store.Verify(ctx, entries, func(f cache.Fault) {
 		if !f.Missing {
 			damaged++
