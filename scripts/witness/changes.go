@@ -1,0 +1,99 @@
+package main
+
+// mutations are changes that decide bytes. Each must change a part of keys, or fail
+// its test.
+var mutations = []change{
+	// Streams and batches.
+	{name: "stream order", file: run, old: `ml.NewStream(seed, "order", replicate)`, new: `ml.NewStream(seed, "orders", replicate)`},
+	{name: "stream dropout", file: run, old: `ml.NewStream(seed, "dropout", replicate)`, new: `ml.NewStream(seed, "drop", replicate)`},
+	{name: "stream evaluation", file: run, old: `ml.NewStream(seed, "evaluation")`, new: `ml.NewStream(seed, "evaluate")`},
+	{name: "stream init", file: run, old: `ml.NewStream(seed, "init", replicate)`, new: `ml.NewStream(seed, "start", replicate)`},
+	{name: "order without the replicate", file: run, old: `ml.NewStream(seed, "order", replicate)`, new: `ml.NewStream(seed, "order")`},
+	{name: "evaluation draws by replicate", file: run, old: `ml.NewStream(seed, "evaluation")`, new: `ml.NewStream(seed, "evaluation", replicate)`},
+	{name: "tokens of one byte lose a bit", file: batches, old: `int32(c.raw[at])`, new: `int32(c.raw[at] & 0x7f)`},
+	{name: "tokens of two bytes are big-endian", file: batches, old: `binary.LittleEndian.Uint16(`, new: `binary.BigEndian.Uint16(`},
+	{name: "tokens of four bytes lose their highest", file: batches, old: `int32(binary.LittleEndian.Uint32(c.raw[at:]))`, new: `int32(binary.LittleEndian.Uint32(c.raw[at:]) & 0xffffff)`},
+	{name: "an epoch has a window more", file: batches, old: `(tokens-1-(length-1))/length`, new: `(tokens-(length-1))/length`},
+	{name: "an epoch moves less far", file: batches, old: `if slack > 1 {`, new: `if slack > 2 {`},
+	{name: "every epoch has the order of the first", file: batches, old: `order.Sub(epochName(epoch))`, new: `order.Sub(epochName(0))`},
+	{name: "the counter of sequences is short", file: batches, old: `q := n*count + j`, new: `q := int(uint16(n*count + j))`},
+	{name: "evaluation has an overlap", file: batches, old: `uint64(total))) * b.Length`, new: `uint64(total))) * (b.Length - 1)`},
+	{name: "evaluation takes a batch less", file: batches, old: `min(n, total/b.Sequences)`, new: `min(n, total/b.Sequences-1)`},
+	{name: "a permutation has a round less", file: "stages/internal/ml/stream.go", old: `range uint64(4)`, new: `range uint64(3)`},
+	{name: "normals of one sign", file: "stages/internal/ml/stream.go", old: `if angle < 0 {`, new: `if angle > 4 {`},
+	{name: "constants start at one", file: run, old: `float32(p.Init.Value)`, new: `1`},
+
+	// The clock and what is written down.
+	{name: "the multiplier is a step late", file: loop, old: `t.Schedule.at(step, t.Steps)`, new: `t.Schedule.at(max(step-1, 0), t.Steps)`},
+	{name: "the same noise at every step", file: loop, old: `step*len(words) + i`, new: `i`},
+	{name: "evaluation skips its first batch", file: loop, old: `for _, batch := range l.checks {`, new: `for _, batch := range l.checks[1:] {`},
+	{name: "evaluation divides by n + 1", file: loop, old: `float64(len(l.checks))`, new: `float64(len(l.checks)+1)`},
+	{name: "a loss at the limit diverges", file: loop, old: `loss > t.Diverge`, new: `loss >= t.Diverge`},
+	{name: "an infinite loss goes on", file: loop, old: `math.IsNaN(loss) || math.IsInf(loss, 0) ||`, new: `math.IsNaN(loss) ||`},
+	{name: "an infinite gradient goes on", file: loop, old: `math.IsNaN(size) || math.IsInf(size, 0)`, new: `math.IsNaN(size)`},
+	{name: "a reading that is infinite has a row", file: loop, old: `!math.IsNaN(v) && !math.IsInf(v, 0)`, new: `!math.IsNaN(v)`},
+	{name: "probes have six digits", file: "stages/train/probe.go", old: `'g', -1, 32)`, new: `'g', 6, 32)`},
+	{name: "probes look at the second batch", file: loop, old: `l.machine.probe(l.checks[0])`, new: `l.machine.probe(l.checks[len(l.checks)-1])`},
+	{name: "evaluation tokens count the predicted and one", file: run, old: `l.spec.Batch.Sequences * l.spec.Batch.Length)`, new: `l.spec.Batch.Sequences * (l.spec.Batch.Length + 1))`},
+	{name: "a state forgets its last rows", file: loop, old: `for step := n.Parent + 1; step <= l.at; step++ {`, new: `for step := n.Parent + 1; step < l.at; step++ {`},
+	{name: "moments are saved as parameters", file: "stages/train/machine.go", old: `return all[:np], all[np:], nil`, new: `return all, nil, nil`},
+	{name: "cached rows are believed", file: "stages/train/outcome.go", old: `step <= upto.step && j.spec.Diverge > 0`, new: `step < upto.step && j.spec.Diverge < 0`},
+	{name: "tensors are padded to 16 bytes", file: "stages/internal/ml/safetensors.go", old: `(8-len(raw)%8)%8`, new: `(16-len(raw)%16)%16`},
+
+	// Graphs.
+	{name: "tanh is erf", file: "stages/norm/dyt.go", old: `return Tanh(u)`, new: `return Erf(u)`},
+	{name: "epsilon outside of the root", file: "stages/norm/rmsnorm.go", old: `Div(x, Sqrt(AddScalar(square, eps)))`, new: `Div(x, AddScalar(Sqrt(square), eps))`},
+	{name: "the running deviation has a gradient", file: "stages/norm/bounded.go", old: `StopGradient(sigma)`, new: `sigma`},
+	{name: "vectors decay", file: "stages/optimizer/optimizer.go", old: `len(p.Shape) < 2 || decay == 0`, new: `len(p.Shape) < 1 || decay == 0`},
+	{name: "averages are not corrected", file: "stages/optimizer/adamw.go", old: `Mul(m2, single(Reciprocal(at.correction(a.Beta2))))`, new: `m2`},
+	{name: "clipping has another epsilon", file: "stages/train/programs.go", old: `AddScalar(size, 1e-6)`, new: `AddScalar(size, 1e-5)`},
+	{name: "positions turn the other way", file: "stages/model/rope.go", old: `Sub(Mul(a, cos), Mul(z, sin))`, new: `Add(Mul(a, cos), Mul(z, sin))`},
+	{name: "a reading has another name", file: "stages/train/probe.go", old: `take(site, "saturated",`, new: `take(site, "saturation",`},
+	{name: "bf16 is accumulated in fp32 factors", file: "stages/internal/ml/vars.go", old: `graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType)`, new: `graph.Dot(a, b)`},
+	{name: "warmup starts at zero", file: "stages/train/schedule.go", old: `float64(t+1) / float64(f.warmup)`, new: `float64(t) / float64(f.warmup)`},
+
+	// Data.
+	{name: "the split rounds", file: "stages/data/split.go", old: `int64(float64(total) * s.Validation)`, new: `int64(float64(total)*s.Validation + 0.5)`},
+	{name: "files are joined by a space", file: "stages/data/text.go", old: `const separator = '\n'`, new: `const separator = ' '`},
+	{name: "no-break spaces are no spaces", file: "stages/data/pretoken.go", old: `case unicode.IsSpace(r):`, new: `case unicode.IsSpace(r) && r != '\u00a0':`},
+	{name: "whole words are not merged", file: "stages/data/bpe.go", old: `if m.parts[at].rank == rank {`, new: `if m.parts[at].rank == rank && rank > 0 {`},
+	{name: "of two steps that do not end the later one diverged", file: "stages/internal/program/metrics.go", old: `!ok || r.step < step`, new: `!ok || r.step > step`},
+	{name: "of equal rows the first counts", file: "stages/internal/program/metrics.go", old: `kept[i].value = r.value`, new: `_ = i`},
+
+	// Statistics.
+	{name: "mechanism divides by n + 1", file: "stages/analysis/mechanism.go", old: `out[k].Value /= float64(out[k].N)`, new: `out[k].Value /= float64(out[k].N + 1)`},
+	{name: "Holm counts one less", file: contrast, old: `float64(len(order)-rank)*p[i]`, new: `float64(len(order)-rank-1)*p[i]`},
+	{name: "the bootstrap has another seed", file: "stages/analysis/internal/estimate/bootstrap.go", old: `rand.NewPCG(0x61626c617465, 1)`, new: `rand.NewPCG(0x61626c617465, 2)`},
+	{name: "bootstrap quantiles are not interpolated", file: "stages/analysis/internal/estimate/bootstrap.go", old: `(x-float64(i))*`, new: `0*`},
+	{name: "Fieller has a degree of freedom more", file: "stages/analysis/internal/estimate/ratio.go", old: `Nu: float64(out.N - 1)}`, new: `Nu: float64(out.N)}`},
+	{name: "the slope has a degree of freedom less", file: "stages/analysis/internal/estimate/ratio.go", old: `math.Sqrt(rss/df/sxx)`, new: `math.Sqrt(rss/(df-1)/sxx)`},
+	{name: "the band ignores the number of looks", file: "stages/analysis/internal/estimate/ratio.go", old: `(1-confidence)/2/float64(looks)`, new: `(1-confidence)/2`},
+}
+
+const (
+	run      = "stages/train/run.go"
+	batches  = "stages/train/batches.go"
+	loop     = "stages/train/loop.go"
+	contrast = "stages/analysis/internal/estimate/contrast.go"
+)
+
+// refactorings change no byte. None may change a key, and each passes the tests of
+// the code that it touches.
+var refactorings = []change{
+	{name: "a comment", file: "stages/norm/dyt.go", old: "// Apply implements Norm.", new: "// Apply implements Norm. It squashes."},
+	{name: "a renamed parameter", file: "stages/norm/dyt.go", old: "func(u *Node) *Node {\n\t\tvars.Tap(prefix+Argument, u)\n\t\treturn Tanh(u)", new: "func(z *Node) *Node {\n\t\tvars.Tap(prefix+Argument, z)\n\t\treturn Tanh(z)"},
+	{name: "commuted factors", file: "stages/norm/rmsnorm.go", old: `Mul(row(vars.At(prefix+".gamma"), x), rescale(x, n.Eps))`, new: `Mul(rescale(x, n.Eps), row(vars.At(prefix+".gamma"), x))`, test: "./stages/norm ."},
+	{name: "commuted summands", file: "stages/model/model.go", old: `return Add(x_ND, y_ND)`, new: `return Add(y_ND, x_ND)`},
+	{name: "a dead node", file: "stages/norm/derf.go", old: `return Erf(u)`, new: "_ = Tanh(u)\n\t\treturn Erf(u)"},
+	{name: "parameters declared in another order", file: "stages/norm/bounded.go", old: "out := []ml.Param{gain(prefix, width)}\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}", new: "var out []ml.Param\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}\n\tout = append(out, gain(prefix, width))"},
+	{name: "an extracted helper", file: loop, old: "words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))", new: "words[i] = func(at int) uint32 { return uint32(l.dropout.Uint64(uint64(at))) }(step*len(words) + i)"},
+	{name: "a renamed local", file: loop, old: "mean := sum / float64(len(l.checks))", new: "average := sum / float64(len(l.checks))\n\tmean := average"},
+	{name: "an assignment in full", file: loop, old: "sum += loss", new: "sum = loss + sum"},
+	{name: "another message in the log", file: loop, old: `l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)`, new: `l.env.Log.Warn("the trial diverged", "step", d.step, "loss", d.loss)`},
+	{name: "a switch as conditions", file: batches, old: "switch c.width {\n\t\tcase 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase 2:", new: "switch {\n\t\tcase c.width == 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase c.width == 2:", test: "./stages/train TestBatches"},
+	{name: "a division in two statements", file: batches, old: "epoch, i := q/perEpoch, q%perEpoch", new: "epoch := q / perEpoch\n\t\ti := q - epoch*perEpoch"},
+	{name: "reordered declarations", file: "stages/train/feed.go", old: "// wait returns", new: "const unusedByNobody = 0\n\n// wait returns"},
+	{name: "a loop counted by hand", file: "stages/analysis/internal/estimate/bootstrap.go", old: "for k := range draws {", new: "for k := 0; k < len(draws); k++ {"},
+	{name: "a maximum as a condition", file: contrast, old: "highest = max(highest, min(1, float64(len(order)-rank)*p[i]))", new: "if v := min(1, float64(len(order)-rank)*p[i]); v > highest {\n\t\t\thighest = v\n\t\t}", test: "./stages/analysis TestHolm"},
+	{name: "a field documented otherwise", file: "stages/train/lm.go", old: `doc:"Optimizer steps."`, new: `doc:"The number of optimizer steps."`},
+}
