@@ -32,6 +32,7 @@ type process struct {
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
+	stopped  bool        // we asked the program to stop, and its children with it
 	progress watcher
 }
 
@@ -67,7 +68,7 @@ func (p *process) run(ctx context.Context) error {
 		io.Copy(io.MultiWriter(os.Stderr, &p.printed), output)
 	}()
 	err = p.follow(ctx, cmd)
-	if left := cleanUp(cmd.Process.Pid); left > 0 {
+	if left := cleanUp(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
 	select {
@@ -92,7 +93,7 @@ func (p *process) follow(ctx context.Context, cmd *exec.Cmd) error {
 	var badRow error
 	stopping, killing := ctx.Done(), (<-chan time.Time)(nil)
 	stop := func() {
-		stopping, killing = nil, time.After(stopGrace)
+		stopping, killing, p.stopped = nil, time.After(stopGrace), true
 		signalGroup(cmd.Process.Pid, syscall.SIGTERM)
 	}
 	for {
