@@ -55,6 +55,7 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 	s.view().Diagnostics(plan.Warnings)
 	s.view().PlanSteps(plan)
 	s.view().Text(s.view().Plan(plan))
+	w.showEstimate(ctx, plan, 0, false)
 	w.showSavings(plan.Savings(ctx, w.store), false)
 	if r.Out != "" {
 		if err := savePlan(s, r.Out, r.Targets, plan); err != nil {

@@ -146,6 +146,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	s.view().PlanSteps(plan)
 	if !s.json && !plan.Clean() && r.Progress != "none" {
 		s.view().Note("%s", s.view().Plan(plan))
+		w.showEstimate(ctx, plan, r.Jobs, true)
 	}
 	if err := w.checkMemory(plan).Err(); err != nil {
 		return err
@@ -165,8 +166,12 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 		err = w.showAnalyses(ctx, plan)
 	case r.Partial && errors.As(err, &failed):
 		err = w.showPartialAnalyses(ctx)
+	case errors.As(err, &failed): // other analyses may have finished
+		err = cmp.Or(w.showAnalyses(ctx, plan), err)
 	}
-	s.show(view.SummaryOf(summary, time.Since(started)))
+	e := view.SummaryOf(summary, time.Since(started))
+	e.Stopped = failed != nil && !r.KeepGoing
+	s.show(e)
 	w.showSavings(savings, true)
 	return err
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,14 +73,4 @@ func statusLine(counts map[string]int) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// lastLine is the last line of a log; "" where there is none.
-func lastLine(path string) string {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
-	return lines[len(lines)-1]
 }

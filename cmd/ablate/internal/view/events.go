@@ -18,6 +18,7 @@ var published = []struct {
 	{Stage{}, "`graph`", "A stage and what it depends on."},
 
 	{PlanStep{}, "`plan`, `run`, `show`", "An instance, and what a run does with it."},
+	{Estimate{}, "`plan`", "How long the trials to train will take, from timings in the store."},
 	{Saved{}, "`plan`, `run`", "The training time that the cache saves."},
 	{PlanDifference{}, "`diff`", "An instance that differs between two plans."},
 

@@ -65,6 +65,39 @@ func (e Saved) remark() string {
 	return ""
 }
 
+// Estimate reports how long the trials of a plan will train.
+type Estimate struct {
+	Trials  int     `json:"trials" doc:"trials to train"`
+	Seconds float64 `json:"seconds" doc:"training time of all of them together"`
+	Jobs    int     `json:"jobs" doc:"how many run at a time on this machine"`
+	Samples int     `json:"samples" doc:"cached trials that the estimate is based on"`
+	Beside  bool    `json:"-"` // the text goes to stderr
+}
+
+func (Estimate) kind() string { return "estimate" }
+
+func (e Estimate) line() string {
+	line := fmt.Sprintf("Estimated training time of %s: about %s", plural(e.Trials, "trial"), Seconds(e.Seconds))
+	if e.Jobs > 1 {
+		line += fmt.Sprintf(", or %s with %d at a time", Seconds(e.Seconds/float64(e.Jobs)), e.Jobs)
+	}
+	return line + fmt.Sprintf(" (from %s).", plural(e.Samples, "cached trial"))
+}
+
+func (e Estimate) text() string {
+	if e.Beside {
+		return ""
+	}
+	return e.line() + "\n"
+}
+
+func (e Estimate) remark() string {
+	if e.Beside {
+		return e.line()
+	}
+	return ""
+}
+
 // Explanation reports why an instance is cached or not.
 type Explanation struct {
 	Address string           `json:"address" doc:"the instance"`
