@@ -141,8 +141,8 @@ func (m machine) outputs() (string, error) {
 	return strings.Join(all, "\n"), err
 }
 
-// heal runs the study again after a fault. Published results must not run again, and all
-// outputs must be those of an undisturbed run.
+// heal collects garbage and runs the study again after a fault. Published results must
+// not run again, and all outputs must be those of an undisturbed run.
 func (m machine) heal(want string) error {
 	before, err := m.do("", "plan")
 	if err != nil {
@@ -153,6 +153,9 @@ func (m machine) heal(want string) error {
 		if l.Type == "plan_step" && l.Action == "hit" {
 			published[l.Address] = true
 		}
+	}
+	if _, err := m.do("", "cache", "gc", "--grace", "0s", "--apply"); err != nil {
+		return fmt.Errorf("collecting garbage after the fault: %w", err)
 	}
 	after, err := m.do("ablate", "run")
 	if err != nil {

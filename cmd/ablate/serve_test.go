@@ -85,8 +85,13 @@ func TestServeToCurl(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "what a trial made"
-	e, err := store.Publish(t.Context(), cachetest.Entry(cachetest.Key("k"), cachetest.Put(t, store, text), len(text)))
-	if err != nil {
+	what := cache.Map(map[string]cache.Value{"block": cache.String("train"), "type": cache.String("lm")})
+	e := cachetest.Entry(what.Key("ablate action v1"), cachetest.Put(t, store, text), len(text))
+	document := cache.Map(map[string]cache.Value{"ingredients": what})
+	if e.Ingredients, err = cache.WriteJSON(t.Context(), store, document); err != nil {
+		t.Fatal(err)
+	}
+	if e, err = store.Publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	url := serving(t, dir, "secret")
@@ -129,6 +134,11 @@ func TestServeToCurl(t *testing.T) {
 	put(other, "/ac/"+e.Key.String(), raw, http.StatusBadRequest) // its blobs are missing
 	put(other, "/cas/"+e.Artifacts[0].Digest.Hex(), []byte("something else"), http.StatusBadRequest)
 	put(other, "/cas/"+e.Artifacts[0].Digest.Hex(), []byte(text), http.StatusOK)
+	ingredients, err := document.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(other, "/cas/"+e.Ingredients.Hex(), ingredients, http.StatusOK)
 	put(other, "/ac/"+cachetest.Key("another").String(), raw, http.StatusBadRequest)
 	put(other, "/ac/"+e.Key.String(), raw, http.StatusOK)
 	if status, again := curl(t, "", other+"/ac/"+e.Key.String()); status != http.StatusOK || !bytes.Equal(again, raw) {
@@ -156,6 +166,11 @@ func TestServeToCurl(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.Join(wary, ".ablate", "config.hcl"), []byte("trust {\n  keys = [\""+key+"\"]\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	app := cli.App{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Kinds: stages.All()}
+	if code := app.Run(t.Context(), []string{"trust", wary}); code != 0 {
+		t.Errorf("trust exits with %d", code)
 	}
 	trusting := serving(t, elsewhere, "", "--chdir", wary)
 	put(trusting, "/ac/"+e.Key.String(), raw, http.StatusBadRequest)
