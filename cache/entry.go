@@ -119,9 +119,9 @@ func DecodeEntry(raw []byte) (Entry, error) {
 	return e, nil
 }
 
-// Check says what is wrong with an entry that came from another machine: no
-// program that publishes one makes an entry without artifacts, or with names
-// that could leave a folder or disturb a terminal.
+// Check says what is wrong with an entry that came from another machine. No program
+// makes a result without artifacts, or with names that could leave a folder or
+// disturb a terminal.
 func (e Entry) Check() error {
 	for _, s := range []string{e.Block, e.Type, e.Class} {
 		if strings.ContainsFunc(s, unicode.IsControl) || len(s) > maxName {
@@ -131,7 +131,7 @@ func (e Entry) Check() error {
 	switch {
 	case e.Block == "" || e.Type == "":
 		return errors.New("it does not say what it is the result of")
-	case len(e.Artifacts) == 0:
+	case len(e.Artifacts) == 0 && e.Block != StateBlock: // some states only record a fact
 		return errors.New("it has no artifacts")
 	}
 	names := make(map[string]bool)
