@@ -18,7 +18,9 @@ import (
 func Load(opts Options) (*study.Study, diag.List) {
 	l := newLoader(opts)
 	return l.watch(func() {
-		l.readFolder()
+		if !l.readFolder() {
+			return
+		}
 		l.evalVariables()
 		l.evalSettings()
 		l.checkLocals()
@@ -68,21 +70,29 @@ func newLoader(opts Options) *loader {
 	return l
 }
 
-func (l *loader) readFolder() {
+// readFolder collects the blocks of all files. It reports whether every file could
+// be parsed: where one could not, each name that it declares would be reported as
+// unknown, too.
+func (l *loader) readFolder() bool {
 	names, err := studyFiles(l.opts.Dir)
 	switch {
 	case err != nil:
 		l.fail(nil, "Unreadable study folder", "Cannot read the folder %s: %v.", l.opts.Dir, cause(err))
-		return
+		return false
 	case len(names) == 0:
 		l.fail(nil, "No study found", "The folder %s contains no .hcl files. Create a study with ablate init, or choose another folder with --chdir.", l.opts.Dir)
-		return
+		return false
 	}
+	parsed := true
 	for _, name := range names {
-		if body := l.parse(name, "Unreadable file"); body != nil {
-			l.collect(body)
+		body := l.parse(name, "Unreadable file")
+		if body == nil {
+			parsed = false
+			continue
 		}
+		l.collect(body)
 	}
+	return parsed
 }
 
 // collect files a body's blocks by their kind.

@@ -112,3 +112,13 @@ func FuzzDecodeJSON(f *testing.F) {
 		load(t, map[string]string{"study.hcl.json": text})
 	})
 }
+
+// A file that cannot be parsed is the only mistake that is reported: what it
+// declares is unknown.
+func TestUnparsedFile(t *testing.T) {
+	files := map[string]string{"broken.hcl": "variable \"rate\" {\n", "study.hcl": "locals {\n  twice = 2 * var.rate\n}\n"}
+	_, diags := load(t, files, hcl.Var{Name: "rate", Value: "1"})
+	if len(diags) != 1 || diags[0].Range.Filename != "broken.hcl" {
+		t.Errorf("Load = %v, want one error in broken.hcl", diags.Err())
+	}
+}
