@@ -3,8 +3,14 @@ package ablate_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,30 +24,142 @@ var bans = []ban{
 	{"ablate/hcl", "ablate/", "ablate/hcl", "the language knows nothing of stages, plans or stores"},
 	{"ablate/cache", "ablate/", "ablate/cache", "the store knows nothing of studies"},
 	{"ablate/pipeline", "ablate/stages", "", "main hands the pipeline its kinds"},
-	{"ablate/pipeline", "ablate/cmd", "", "arrows point down"},
-	{"ablate/stages", "ablate/cmd", "", "arrows point down"},
-	{"ablate/pipeline", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/spec ablate/hcl/study", "the machinery sees a loaded study, never the language"},
-	{"ablate/stages", "ablate/pipeline/", "ablate/pipeline/unpack", "stages know the contract, not the machinery"},
-	{"ablate/pipeline/action", "ablate/pipeline/", "ablate/pipeline/action", "an action knows no graph, no plan and no run"},
-	{"ablate/pipeline/source", "ablate/pipeline/", "ablate/pipeline/source ablate/pipeline/unpack", "sources know the contract alone"},
-	{"ablate/pipeline/graph", "ablate/pipeline/", "ablate/pipeline/graph ablate/pipeline/action", "a graph knows no plan and no run"},
-	{"ablate/pipeline/planner", "ablate/pipeline/", "ablate/pipeline/planner ablate/pipeline/action ablate/pipeline/graph", "a plan knows no run"},
+	{"ablate/pipeline", "ablate/cmd", "", "imports point down"},
+	{"ablate/stages", "ablate/cmd", "", "imports point down"},
+	{"ablate/pipeline", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/spec ablate/hcl/study", "the pipeline sees a loaded study, never the language"},
+	{"ablate/stages", "ablate/pipeline/", "ablate/pipeline/unpack ablate/pipeline/process", "stages know the contract, not what carries it out"},
 	{"ablate/pipeline/run", "ablate/pipeline/launch", "", "a run is handed its launchers"},
 	{"ablate/pipeline/run", "ablate/pipeline/source", "", "a run is handed its sources"},
 	{"ablate/pipeline/run", "ablate/pipeline/graph", "", "a run asks the plan"},
 	{"ablate/pipeline/launch", "ablate/pipeline/planner", "", "a launcher knows requests, not plans"},
 	{"ablate/stages/record", "ablate/", "ablate/cache", "rows and names"},
 	{"ablate/stages/answer", "ablate/", "ablate/cache ablate/hcl/addr", "a document and its numbers"},
-	{"ablate/stages/internal/kernels/layout", "ablate/", "", "layouts are arithmetic"},
-	{"ablate/stages/internal/kernels/simd", "ablate/", "ablate/stages/internal/kernels/layout", "computes on slices"},
-	{"ablate/stages/internal/kernels/simd", "github.com/gomlx", "", "computes on slices"},
-	{"ablate/stages/internal/kernels/hook", "ablate/", "", "mirrors GoMLX and nothing else"},
-	{"ablate/stages/internal/kernels/fuse", "ablate/stages/internal/kernels/lower", "", "rewriting a graph comes before translating it"},
 	{"ablate/stages", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag", "stages see decoded specs, never the language"},
 	{"ablate/cmd/ablate/internal/view", "ablate/stages", "ablate/stages/answer", "views render data, and know no kind of stage"},
 	{"ablate/hcl/addr", "ablate/", "", "standard library only"},
 	{"ablate/hcl/diag", "ablate/", "", "standard library only"},
 	{"ablate/hcl/spec", "ablate/", "ablate/hcl/addr", "standard library and addresses only"},
+}
+
+// The layout: imports point down this list. A package belongs to the longest prefix
+// that it has, and may import what stands on the same line or below.
+var layout = [][]string{
+	{"ablate/cmd", "ablate/bench"},
+	{"ablate/stages"},
+	{"ablate/stages/train", "ablate/stages/analysis", "ablate/stages/data"},
+	{"ablate/stages/model", "ablate/stages/norm", "ablate/stages/optimizer"},
+	{"ablate/stages/internal"},
+	{"ablate/stages/record", "ablate/stages/answer"},
+	{"ablate/pipeline/launch"},
+	{"ablate/pipeline/run"},
+	{"ablate/pipeline/planner"},
+	{"ablate/pipeline/graph"},
+	{"ablate/pipeline/action"},
+	{"ablate/pipeline/source"},
+	{"ablate/pipeline"},
+	{"ablate/pipeline/process", "ablate/pipeline/unpack"},
+	{"ablate/cache/cachetest"},
+	{"ablate/cache/remote"},
+	{"ablate/cache"},
+	{"ablate/cache/fsys"},
+	{"ablate/hcl"},
+	{"ablate/hcl/study"},
+	{"ablate/hcl/spec"},
+	{"ablate/hcl/addr", "ablate/hcl/diag"},
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, p := range packages(t) {
+		own, ok := line(p.ImportPath)
+		if !ok {
+			t.Errorf("%s has no place in the layout", p.ImportPath)
+		}
+		for _, imp := range p.Imports {
+			if below, ok := line(imp); ok && below < own {
+				t.Errorf("%s imports %s, which is above it in the layout", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+// line is the line of a package in the layout.
+func line(path string) (at int, ok bool) {
+	longest := ""
+	for i, prefixes := range layout {
+		for _, prefix := range prefixes {
+			if under(path, prefix) && len(prefix) > len(longest) {
+				at, longest = i, prefix
+			}
+		}
+	}
+	return at, longest != ""
+}
+
+// Outside of the stages, code asks for the role of a kind. A name of a block in a
+// comparison, an index or a case is a decision by name.
+func TestNoDecisionByBlock(t *testing.T) {
+	for _, path := range sources(t, "cmd", "hcl", "pipeline", "cache") {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			var deciding []ast.Expr
+			switch n := n.(type) {
+			case *ast.BinaryExpr:
+				deciding = []ast.Expr{n.X, n.Y}
+			case *ast.IndexExpr:
+				deciding = []ast.Expr{n.Index}
+			case *ast.CaseClause:
+				deciding = n.List
+			}
+			for _, e := range deciding {
+				if lit, ok := e.(*ast.BasicLit); ok && slices.Contains(blockNames, strings.Trim(lit.Value, `"`)) {
+					t.Errorf("%s decides by the name of the block %s: ask for the role of the kind", path, lit.Value)
+				}
+			}
+			return true
+		})
+	}
+}
+
+var blockNames = []string{"data", "model", "norm", "optimizer", "train", "analysis"}
+
+// A row is declared in stages/record alone: no other package has a struct with its
+// three fields.
+func TestOneDeclarationOfARow(t *testing.T) {
+	var found []string
+	for _, path := range sources(t, "cmd", "hcl", "pipeline", "cache", "stages", "bench") {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(raw); strings.Contains(text, "`json:\"step\"`") && strings.Contains(text, "`json:\"name\"`") && strings.Contains(text, "`json:\"value\"`") {
+			found = append(found, path)
+		}
+	}
+	elsewhere := func(path string) bool { return filepath.Dir(path) != filepath.Join("stages", "record") }
+	if len(found) == 0 || slices.ContainsFunc(found, elsewhere) {
+		t.Errorf("rows are declared in %v, want stages/record alone", found)
+	}
+}
+
+// sources lists the Go files below folders, without tests.
+func sources(t *testing.T, folders ...string) []string {
+	t.Helper()
+	var out []string
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				out = append(out, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 // Third-party modules and the only folders that may import them.
@@ -81,7 +199,7 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// The contract imports none of the machinery that lies below its folder.
+// The contract imports no package below its folder.
 func TestContract(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, imp := range p.Imports {

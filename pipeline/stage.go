@@ -222,8 +222,9 @@ func (r Ref) Digest() cache.Value { return r.digest }
 // folder; .gz and .zst files are decompressed.
 type Sources interface {
 	// Expand turns a file, a folder (recursively) or a glob into files, sorted
-	// bytewise. The list is empty where nothing matches.
-	Expand(pattern string) ([]string, error)
+	// bytewise, without those that a glob of exclude matches. The list is empty
+	// where nothing matches.
+	Expand(pattern string, exclude ...string) ([]string, error)
 	// Digest returns the digest and size of a file's decompressed content.
 	Digest(path string) (cache.Digest, int64, error)
 	// Open reads a file's decompressed content.

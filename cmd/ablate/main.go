@@ -3,31 +3,30 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"ablate/cmd/ablate/internal/cli"
+	"ablate/pipeline/process"
 	"ablate/stages"
 )
 
-// errInterrupted is the cause of a context that a signal cancelled.
-var errInterrupted = errors.New("interrupted")
-
 func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // lives as long as the process
-		<-signals
-		cancel(errInterrupted)
-		<-signals
-		os.Exit(cli.ExitInterrupted) // without waiting for anything
-	}()
+	child := servesParent(os.Args)
+	handleSignals(cancel, child)
+	process.SurvivePipes()
 	app := cli.App{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: os.Environ(), Kinds: stages.All(),
 	}
+	if !child {
+		app.Stdout, app.Stderr = watchPipe(os.Stdout, cancel), watchPipe(os.Stderr, cancel)
+	}
 	os.Exit(app.Run(ctx, os.Args[1:]))
+}
+
+// servesParent reports whether the command speaks to a parent process. That one's
+// death shows on standard input, and what was reached then is still saved.
+func servesParent(args []string) bool {
+	return len(args) > 1 && (args[1] == "exec" || args[1] == "supervise")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"ablate/cache"
@@ -40,20 +41,21 @@ func newPlannedSources(s pipeline.Sources) pipeline.Sources {
 }
 
 // Expand implements pipeline.Sources.
-func (p *plannedSources) Expand(pattern string) ([]string, error) {
+func (p *plannedSources) Expand(pattern string, exclude ...string) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if found, ok := p.expanded[pattern]; ok {
+	asked := strings.Join(append([]string{pattern}, exclude...), "\x00")
+	if found, ok := p.expanded[asked]; ok {
 		return found, nil
 	}
-	found, err := p.of.Expand(pattern)
+	found, err := p.of.Expand(pattern, exclude...)
 	if err != nil {
 		return nil, err
 	}
 	if p.expanded == nil {
 		p.expanded = make(map[string][]string)
 	}
-	p.expanded[pattern] = found
+	p.expanded[asked] = found
 	return found, nil
 }
 

@@ -11,10 +11,14 @@ import (
 
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/process"
 )
 
 // stopGrace is how long a child may take to stop cleanly.
 const stopGrace = 20 * time.Second
+
+// killGrace is how long a supervisor may take to kill its child.
+const killGrace = 5 * time.Second
 
 // conversation is a child that speaks the protocol.
 type conversation struct {
@@ -27,7 +31,7 @@ type conversation struct {
 // start starts a child.
 func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 	cmd.Stderr = log
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = process.OwnGroup()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("piping to the child: %w", err)
@@ -58,7 +62,7 @@ func talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log io.Write
 func (c *conversation) ask(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*message, error) {
 	stop := context.AfterFunc(ctx, func() {
 		c.stdin.Close()
-		time.AfterFunc(stopGrace, func() { c.cmd.Process.Kill() })
+		time.AfterFunc(stopGrace, c.kill)
 	})
 	defer stop()
 	sent := json.NewEncoder(c.stdin).Encode(req)
@@ -75,6 +79,14 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 			return &m, nil
 		}
 	}
+}
+
+// kill kills the child, and what it started where it is supervised.
+func (c *conversation) kill() {
+	if c.cmd.Process.Signal(process.KillSignal) != nil {
+		return // it has ended
+	}
+	time.AfterFunc(killGrace, func() { c.cmd.Process.Kill() })
 }
 
 // end closes the child's stdin and waits for its end.

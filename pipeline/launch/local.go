@@ -26,6 +26,9 @@ type Local struct {
 	Idle      *IdleChildren // keeps reusable children; nil starts a new child each time
 }
 
+// superviseCommand is the command of ablate that supervises another.
+const superviseCommand = "supervise"
+
 // LogPath implements run.Launcher.
 func (l Local) LogPath(k cache.Key) string {
 	hex := k.String()
@@ -44,7 +47,11 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 		return err
 	}
 	defer log.Close()
-	cmd := osexec.Command(l.Command[0], l.Command[1:]...)
+	command := l.Command
+	if req.Reusable { // it runs a user program, which must not outlive it
+		command = slices.Insert(slices.Clone(command), 1, superviseCommand)
+	}
+	cmd := osexec.Command(command[0], command[1:]...)
 	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes, l.ViaRemote), share.environment()...)
 	if l.Idle != nil && req.Reusable {
 		return l.Idle.talk(ctx, cmd, req, log, progress)
@@ -54,14 +61,14 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 
 // openLog creates an action's log; with keep it appends to an existing one.
 func openLog(path string, keep bool) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the log folder: %w", err)
 	}
 	mode := os.O_TRUNC
 	if keep {
 		mode = os.O_APPEND
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ablate/pipeline/process"
 )
 
 // job is one task of an array in the queue.
@@ -48,7 +50,7 @@ func runSlurmWith(ctx context.Context, input, name string, args ...string) (stri
 	ctx, cancel := context.WithTimeout(ctx, slurmTimeout)
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = ownGroup() // Ctrl-C must not reach it
+	cmd.SysProcAttr = process.OwnGroup() // Ctrl-C must not reach it
 	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint

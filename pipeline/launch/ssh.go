@@ -130,7 +130,11 @@ func (s *SSH) remote(at *sshSlot, req action.Request) string {
 	if req.Threads > 0 {
 		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", req.Threads))
 	}
-	words = append(words, quote(s.program()), "exec")
+	words = append(words, quote(s.program()))
+	if req.Reusable {
+		words = append(words, superviseCommand)
+	}
+	words = append(words, "exec")
 	if !s.Config.Shared {
 		words = append(words, "--through")
 	}

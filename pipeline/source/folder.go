@@ -1,98 +1,27 @@
-// Package source reads what a study's data stages name: files of its folder, and
-// files on other machines that its lock pins: https, hf, s3.
+// Package source reads the files that a study names: those of its folder, and those
+// on other machines that its lock file pins (https, hf, s3).
 package source
 
 import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"ablate/cache"
 	"ablate/pipeline/unpack"
 )
 
-// DigestCache remembers digests of files by what stat says of them.
+// DigestCache caches digests of files under the result of stat.
 type DigestCache interface {
 	Digest(path, variant string, compute func() (cache.Digest, int64, error)) (cache.Digest, int64, error)
 }
 
-// FolderSources reads the user's files relative to a study's folder.
+// Folder reads the user's files relative to a study's folder.
 type Folder struct {
 	Dir   string
 	Cache DigestCache // nil digests every time
-}
-
-// Expand implements Sources. Hidden files and folders inside a named folder
-// are left out; a hidden file that is named is taken.
-func (s Folder) Expand(pattern string) ([]string, error) {
-	full := s.resolve(pattern)
-	info, err := os.Stat(full)
-	switch {
-	case err == nil && info.IsDir():
-		return filesBelow(full)
-	case err == nil && info.Mode().IsRegular():
-		return []string{full}, nil
-	case err == nil:
-		return nil, errors.New("it is a pipe or a device, and files are read more than once")
-	case !os.IsNotExist(err):
-		return nil, err
-	}
-	return glob(full)
-}
-
-func glob(pattern string) ([]string, error) {
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("bad pattern %q: %w", pattern, err)
-	}
-	var out []string
-	for _, m := range matches {
-		info, err := os.Stat(m)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			if info.Mode().IsRegular() {
-				out = append(out, m)
-			}
-			continue
-		}
-		files, err := filesBelow(m)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, files...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
-}
-
-func filesBelow(dir string) ([]string, error) {
-	var out []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		hidden := strings.HasPrefix(d.Name(), ".") && path != dir
-		switch {
-		case hidden && d.IsDir():
-			return fs.SkipDir
-		case hidden || d.IsDir():
-			return nil
-		}
-		info, err := os.Stat(path) // follows links
-		if err == nil && info.Mode().IsRegular() {
-			out = append(out, path)
-		}
-		return err
-	})
-	slices.Sort(out)
-	return out, err
 }
 
 // Digest implements Sources.

@@ -21,20 +21,20 @@ import (
 	"ablate/pipeline"
 )
 
-// RemoteSources adds pinned remote sources to those of a folder. Their bytes
-// are fetched once and kept in the store.
+// Pinned adds pinned remote sources to those of a folder. They are fetched once and
+// kept in the store.
 type Pinned struct {
 	Folder
 	Pins   map[string]study.Pin // by source
 	Store  cache.Store
 	Client *http.Client
 
-	Offline bool // what the store lacks is not there
+	Offline bool // fetch nothing
 
-	Patience time.Duration // how long a server may hang; 0 means remote.Patience
+	Patience time.Duration // how long a server may stall; 0 means remote.Patience
 }
 
-// FetchError says that a source on another machine cannot be had.
+// FetchError says that a source on another machine cannot be fetched.
 type FetchError struct {
 	Source string // as the study names it
 	Err    error
@@ -42,15 +42,15 @@ type FetchError struct {
 
 func (e *FetchError) Error() string { return fmt.Sprintf("%q cannot be fetched: %v", e.Source, e.Err) }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Err }
 
-// Diagnostics is the error as one about the attribute that names the source.
+// Diagnostics returns the error as one about the attribute that names the source.
 func (e *FetchError) Diagnostics() diag.List {
 	return diag.List{{Summary: "Unreachable source", Detail: e.Error() + ".", Path: diag.Path{"source"}}}
 }
 
-// Prefetch brings a remote source into the store, unless it is there.
+// Prefetch copies a remote source into the store, unless the store has it.
 func (s Pinned) Prefetch(ctx context.Context, source string) error {
 	r, err := s.openContext(ctx, source)
 	if err != nil {
@@ -63,9 +63,9 @@ func (s Pinned) Prefetch(ctx context.Context, source string) error {
 }
 
 // Expand implements Sources.
-func (s Pinned) Expand(pattern string) ([]string, error) {
+func (s Pinned) Expand(pattern string, exclude ...string) ([]string, error) {
 	if !pipeline.IsRemote(pattern) {
-		return s.Folder.Expand(pattern)
+		return s.Folder.Expand(pattern, exclude...)
 	}
 	if _, ok := s.Pins[pattern]; !ok {
 		return nil, fmt.Errorf("it is not pinned in %s; fetch and pin it with ablate init --upgrade", study.LockFile)
@@ -114,8 +114,8 @@ func (s Pinned) openContext(ctx context.Context, path string) (io.ReadCloser, er
 	return s.Store.Open(ctx, d)
 }
 
-// Fetch downloads a source into the store and says what it is now. What it
-// cannot have is a FetchError.
+// Fetch downloads a source into the store and returns its pin. A source that cannot
+// be downloaded is a FetchError.
 func (s Pinned) Fetch(ctx context.Context, source string) (study.Pin, error) {
 	url, err := address(source)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s Pinned) Fetch(ctx context.Context, source string) (study.Pin, error) {
 // fetch downloads from an address into the store.
 func (s Pinned) fetch(ctx context.Context, source, url string) (study.Pin, error) {
 	if s.Offline {
-		return study.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline fetches nothing")}
+		return study.Pin{}, &FetchError{source, errors.New("it is not in the store, and --offline makes no requests")}
 	}
 	pin := study.Pin{Source: source}
 	body, err := remote.Watch(ctx, cmp.Or(s.Patience, remote.Patience), func(ctx context.Context) (body io.ReadCloser, err error) {
@@ -150,7 +150,7 @@ func (s Pinned) fetch(ctx context.Context, source, url string) (study.Pin, error
 	}
 	_, err = io.Copy(w, plain)
 	if err == nil {
-		_, err = io.Copy(raw, body) // what follows the last compressed frame
+		_, err = io.Copy(raw, body) // the rest after the last compressed frame
 	}
 	if err != nil {
 		return study.Pin{}, errors.Join(&FetchError{source, err}, w.Abort())
@@ -160,7 +160,7 @@ func (s Pinned) fetch(ctx context.Context, source, url string) (study.Pin, error
 	return pin, err
 }
 
-// get opens an address, and names the very version that it opened.
+// get opens an address, and returns the address of the version that it opened.
 func (s Pinned) get(ctx context.Context, source, url string) (body io.ReadCloser, at string, err error) {
 	if strings.HasPrefix(url, "s3://") {
 		return openS3(ctx, url)

@@ -117,7 +117,7 @@ func (constantMemo) Digest(cache.Value, func() (cache.Digest, error)) (cache.Dig
 type files map[string][]byte
 
 // Expand implements pipeline.Sources: a name, or * for all.
-func (f files) Expand(pattern string) ([]string, error) {
+func (f files) Expand(pattern string, _ ...string) ([]string, error) {
 	var out []string
 	for name := range f {
 		if pattern == "*" || pattern == name {

@@ -15,6 +15,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/process"
 )
 
 const (
@@ -22,8 +23,8 @@ const (
 	pollInterval = 500 * time.Millisecond // between two looks at metrics and checkpoints
 )
 
-// process is one call of the program.
-type process struct {
+// call is one call of the program.
+type call struct {
 	spec    Spec
 	env     *pipeline.Env
 	dir     scratch
@@ -38,7 +39,7 @@ type process struct {
 
 // run starts the program and follows it to its end. The error is an
 // *exec.ExitError when the program failed by itself.
-func (p *process) run(ctx context.Context) error {
+func (p *call) run(ctx context.Context) error {
 	argv, err := p.command()
 	if err != nil {
 		return err
@@ -48,27 +49,28 @@ func (p *process) run(ctx context.Context) error {
 		argv = trace.argv(argv)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.dir, p.environment(), ownGroup()
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.dir, p.environment(), process.BoundGroup()
 	output, write, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe for the program's output: %w", err)
 	}
 	cmd.Stdout, cmd.Stderr = write, write
 	p.seen, _ = os.Stat(p.dir.path(resumeFolder, commitFile)) // the restored one, if any
-	adopt()
-	err = cmd.Start()
+	process.AdoptOrphans()
+	wait, err := process.Start(cmd)
 	write.Close()
 	if err != nil {
 		output.Close()
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
 	read := make(chan struct{})
+	log := newLogWriter(os.Stderr)
 	go func() { // ends when no process holds the pipe
 		defer close(read)
-		io.Copy(io.MultiWriter(os.Stderr, &p.printed), output)
+		io.Copy(io.MultiWriter(log, &p.printed), output)
 	}()
-	err = p.follow(ctx, cmd)
-	if left := cleanUp(cmd.Process.Pid); left > 0 && !p.stopped {
+	err = p.follow(ctx, cmd.Process.Pid, wait)
+	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
 	select {
@@ -76,6 +78,8 @@ func (p *process) run(ctx context.Context) error {
 	case <-time.After(time.Second): // a process out of our reach holds the pipe
 	}
 	output.Close()
+	<-read
+	log.close()
 	if trace != nil {
 		trace.report(p)
 	}
@@ -85,16 +89,16 @@ func (p *process) run(ctx context.Context) error {
 // follow watches the program until it ends: it reports metrics and keeps
 // checkpoints. It stops the program when the context ends, or when the program
 // logs a row that could not be used in the end.
-func (p *process) follow(ctx context.Context, cmd *exec.Cmd) error {
+func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	go func() { done <- wait() }()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	var badRow error
 	stopping, killing := ctx.Done(), (<-chan time.Time)(nil)
 	stop := func() {
 		stopping, killing, p.stopped = nil, time.After(stopGrace), true
-		signalGroup(cmd.Process.Pid, syscall.SIGTERM)
+		process.SignalGroup(pid, syscall.SIGTERM)
 	}
 	for {
 		select {
@@ -119,14 +123,14 @@ func (p *process) follow(ctx context.Context, cmd *exec.Cmd) error {
 		case <-stopping:
 			stop()
 		case <-killing:
-			signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+			process.SignalGroup(pid, syscall.SIGKILL)
 		}
 	}
 }
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
 // that cannot be kept costs time, not the run.
-func (p *process) keep(ctx context.Context) {
+func (p *call) keep(ctx context.Context) {
 	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
 	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
 		return
@@ -143,7 +147,7 @@ func (p *process) keep(ctx context.Context) {
 
 // command returns what to execute: a name with a slash is a path in the program's
 // folder, a bare name is looked up on the PATH.
-func (p *process) command() ([]string, error) {
+func (p *call) command() ([]string, error) {
 	name := p.spec.Argv[0]
 	if strings.ContainsAny(name, `/\`) && !filepath.IsAbs(name) {
 		name = p.dir.path(filepath.FromSlash(name))
@@ -162,7 +166,7 @@ var Inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SystemRoot"}
 
 // environment is what the program sees. TMPDIR is in its folder, so that nothing
 // of it outlives the folder.
-func (p *process) environment() []string {
+func (p *call) environment() []string {
 	var out []string
 	for _, name := range slices.Concat(Inherited, []string{"TZ", "CUDA_VISIBLE_DEVICES"}, p.spec.Env) {
 		if v, ok := os.LookupEnv(name); ok {

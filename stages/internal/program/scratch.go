@@ -25,33 +25,32 @@ const (
 )
 
 // scratch is the folder in which one program runs.
-type scratch struct{ dir string }
+type scratch struct {
+	dir  string
+	lock *scratchLock
+}
 
 func (s scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.dir}, names...)...)
 }
 
-// makeScratch makes the folder with the declared files. It removes what earlier
-// attempts at the same action left when they were killed.
+// makeScratch makes the folder with the declared files. It first removes the folders
+// of processes that were killed.
 func makeScratch(spec Spec, env *pipeline.Env) (scratch, error) {
-	name := "ablate-" + env.Key.String()[:16] + "-"
-	if old, err := filepath.Glob(filepath.Join(os.TempDir(), name+"*")); err == nil {
-		for _, dir := range old {
-			os.RemoveAll(dir)
-		}
-	}
-	dir, err := os.MkdirTemp("", name)
+	removeAbandoned(os.TempDir())
+	lock, dir, err := lockScratch(os.TempDir(), env.Key.String()[:16])
 	if err != nil {
 		return scratch{}, fmt.Errorf("making the program's folder: %w", err)
 	}
-	s := scratch{dir}
+	s := scratch{dir, lock}
 	if err := s.fill(spec, env); err != nil {
 		return s, errors.Join(err, s.remove())
 	}
 	return s, nil
 }
 
-func (s scratch) remove() error { return os.RemoveAll(s.dir) }
+// remove removes the folder, and then unlocks its name.
+func (s scratch) remove() error { return errors.Join(os.RemoveAll(s.dir), s.lock.remove()) }
 
 func (s scratch) fill(spec Spec, env *pipeline.Env) error {
 	for _, folder := range []string{outputsFolder, resumeFolder, temporary} {

@@ -17,7 +17,7 @@ type trace struct {
 }
 
 // trace returns nil when tracing is not asked for or not possible.
-func (p *process) trace() *trace {
+func (p *call) trace() *trace {
 	if !p.env.Trace {
 		return nil
 	}
@@ -43,7 +43,7 @@ var (
 )
 
 // report warns of files that were read but not declared.
-func (t *trace) report(p *process) {
+func (t *trace) report(p *call) {
 	f, err := os.Open(t.file)
 	if err != nil {
 		p.env.Warn(fmt.Sprintf("--trace has no effect: %v", err))

@@ -27,7 +27,7 @@ const maxShown = 64
 // report reads the lines that were completed since the last call and reports the
 // newest values. The error is a line that cannot be used: the run would fail for
 // it in the end.
-func (w *watcher) report(p *process) error {
+func (w *watcher) report(p *call) error {
 	f, err := openRegular(p.dir.path(metricsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

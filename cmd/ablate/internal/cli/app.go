@@ -18,12 +18,11 @@ import (
 
 // Exit codes, as every command's help lists them.
 const (
-	ExitDone        = 0
-	ExitError       = 1
-	ExitChanges     = 2
-	ExitPartial     = 3
-	ExitDamage      = 4
-	ExitInterrupted = 130
+	ExitDone    = 0
+	ExitError   = 1
+	ExitChanges = 2
+	ExitPartial = 3
+	ExitDamage  = 4
 )
 
 // App is the environment of one invocation.
@@ -53,6 +52,9 @@ func (a App) Run(ctx context.Context, args []string) int {
 	root.SetErr(a.Stderr)
 	code := s.exit(ctx, root.ExecuteContext(ctx))
 	if lost := s.view().Lost(); lost != nil {
+		if stop := stopOf(ctx); stop == BrokenPipe {
+			return stop.Code
+		}
 		s.view().Note("Error: cannot write the result: %v", lost)
 		return ExitError
 	}
@@ -69,8 +71,11 @@ func (s *session) exit(ctx context.Context, err error) int {
 	case errors.As(err, &with):
 		return with.code
 	case ctx.Err() != nil:
-		s.view().Note("Interrupted. Finished results are cached; run again to resume.")
-		return ExitInterrupted
+		stop := stopOf(ctx)
+		if stop.text != "" {
+			s.view().Note("%s Finished results are cached; run again to resume.", stop.text)
+		}
+		return stop.Code
 	case errors.As(err, &failed): // each failure was reported when it happened
 		return ExitError
 	}

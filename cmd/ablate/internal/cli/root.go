@@ -36,8 +36,8 @@ func rootCommand(s *session) *cobra.Command {
 	root.AddCommand(
 		initCommand(s), validateCommand(s), fmtCommand(s), planCommand(s), runCommand(s),
 		showCommand(s), explainCommand(s), diffCommand(s), graphCommand(s), statusCommand(s), logsCommand(s),
-		exportCommand(s), reportCommand(s), cacheCommand(s), trustCommand(s), metadataCommand(s), versionCommand(s), execCommand(s),
-		instancesTopic(),
+		exportCommand(s), reportCommand(s), cacheCommand(s), trustCommand(s), metadataCommand(s), versionCommand(s),
+		execCommand(s), superviseCommand(), instancesTopic(),
 	)
 	return root
 }
@@ -73,7 +73,7 @@ func exitCodes(extra string) string {
 	if extra != "" {
 		list += ", " + extra
 	}
-	return list + ", 130 interrupted."
+	return list + ", 129 hung up,\n130 interrupted, 141 broken pipe, 143 terminated."
 }
 
 // noArgs refuses arguments.

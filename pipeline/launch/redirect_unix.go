@@ -5,14 +5,9 @@ package launch
 import (
 	"fmt"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// ownGroup puts a child in a process group of its own, so that Ctrl-C in a terminal
-// reaches the parent alone, which then stops its children in order.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // canRedirect says whether a process can change where its stderr goes, including
 // what the runtime and its children write.
@@ -20,7 +15,7 @@ const canRedirect = true
 
 // redirect makes a file the stderr of this process.
 func redirect(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}

@@ -1,0 +1,180 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/text/unicode/norm"
+)
+
+// generated are the names of files and folders that editors and interpreters make
+// by themselves. Like hidden ones they are left out, unless they are named.
+var generated = []string{"__pycache__", "*~", "#*#"}
+
+// errNotRegular refuses what cannot be read twice.
+var errNotRegular = errors.New("it is a pipe, a socket or a device, and files are read more than once")
+
+// Expand implements Sources. A folder stands for the files below it, through links
+// to folders. In globs, ** matches any number of folders. Hidden files, and what
+// editors and interpreters make, are left out where only a folder or a glob leads to
+// them. exclude lists globs: one without a slash matches a name at any depth, another
+// a path relative to the study's folder.
+func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
+	for _, e := range exclude {
+		if !doublestar.ValidatePattern(e) {
+			return nil, fmt.Errorf("bad pattern %q in exclude", e)
+		}
+	}
+	full := existingForm(s.resolve(pattern))
+	info, err := os.Stat(full)
+	switch {
+	case err == nil && info.Mode().IsRegular():
+		return []string{full}, nil
+	case err == nil && info.IsDir():
+		return s.walk(full, "", exclude)
+	case err == nil:
+		return nil, errNotRegular
+	case !os.IsNotExist(err):
+		return nil, err
+	}
+	if info, err := os.Lstat(full); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, errDangling(full)
+	}
+	return s.glob(full, exclude)
+}
+
+func errDangling(name string) error {
+	return fmt.Errorf("%s is a link to a file that does not exist", name)
+}
+
+// existingForm returns the Unicode form of a path that exists. The language
+// normalizes its strings to NFC, and some systems store names in NFD.
+func existingForm(name string) string {
+	if _, err := os.Lstat(name); err != nil {
+		if nfd := norm.NFD.String(name); nfd != name {
+			if _, err := os.Lstat(nfd); err == nil {
+				return nfd
+			}
+		}
+	}
+	return name
+}
+
+func (s Folder) glob(pattern string, exclude []string) ([]string, error) {
+	if !doublestar.ValidatePathPattern(pattern) {
+		return nil, fmt.Errorf("bad pattern %q", pattern)
+	}
+	base, rest := doublestar.SplitPattern(filepath.ToSlash(pattern))
+	if rest == "" || base == filepath.ToSlash(pattern) {
+		return nil, nil // no glob, and no such file
+	}
+	dir := existingForm(filepath.FromSlash(base))
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		return nil, nil
+	}
+	return s.walk(dir, rest, exclude)
+}
+
+// walk lists the files below a folder that match a glob; "" matches all of them.
+func (s Folder) walk(dir, pattern string, exclude []string) ([]string, error) {
+	w := walker{root: s.Dir, dir: dir, pattern: pattern, exclude: exclude}
+	err := w.enter(dir, "", pattern == "")
+	slices.Sort(w.found)
+	return w.found, err
+}
+
+// walker lists files below a folder.
+type walker struct {
+	root    string // of excluded paths
+	dir     string
+	pattern string // relative to dir
+	exclude []string
+
+	open  []fs.FileInfo // the folder that is being read, and those it lies in
+	found []string
+}
+
+// enter reads a folder. rel is its path below dir; all takes every file.
+func (w *walker) enter(name, rel string, all bool) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(w.open, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
+		return fmt.Errorf("%s is a link to a folder that contains it", name)
+	}
+	w.open = append(w.open, info)
+	defer func() { w.open = w.open[:len(w.open)-1] }()
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := w.visit(filepath.Join(name, e.Name()), path.Join(rel, e.Name()), all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit takes a file that matches, or reads a folder in which one may.
+func (w *walker) visit(name, rel string, all bool) error {
+	if w.leavesOut(name, rel) {
+		return nil
+	}
+	matches := all || match(w.pattern, rel)
+	if !matches && !w.mayMatchBelow(rel) {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && matches:
+		return errDangling(name)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return w.enter(name, rel, matches)
+	case !matches:
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w", name, errNotRegular)
+	}
+	w.found = append(w.found, name)
+	return nil
+}
+
+// leavesOut reports whether a name is excluded, hidden or generated.
+func (w *walker) leavesOut(name, rel string) bool {
+	base := filepath.Base(name)
+	below, err := filepath.Rel(w.root, name)
+	for _, e := range w.exclude {
+		if !strings.Contains(e, "/") && match(e, base) || err == nil && match(strings.TrimPrefix(e, "./"), filepath.ToSlash(below)) {
+			return true
+		}
+	}
+	if strings.HasPrefix(base, ".") && !strings.Contains("/"+w.pattern, "/.") { // the pattern .* names them
+		return true
+	}
+	return slices.ContainsFunc(generated, func(g string) bool {
+		return match(g, base) && !strings.Contains(w.pattern, strings.Trim(g, "*"))
+	})
+}
+
+// mayMatchBelow reports whether a file below a folder may match. Without ** the
+// number of folders is that of the pattern.
+func (w *walker) mayMatchBelow(rel string) bool {
+	return strings.Contains(w.pattern, "**") || strings.Count(rel, "/") < strings.Count(w.pattern, "/")
+}
+
+// match compares a path with a glob in the Unicode form that the language uses.
+func match(pattern, name string) bool {
+	ok, err := doublestar.Match(pattern, norm.NFC.String(name))
+	return ok && err == nil
+}

@@ -1,0 +1,50 @@
+//go:build unix
+
+package program
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// newLock creates a file and locks it.
+func newLock(name string) (*scratchLock, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		// Another process may have taken the new file for an abandoned one.
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && isNamed(f, name) {
+			return &scratchLock{f}, nil
+		}
+		f.Close()
+	}
+}
+
+// openLock locks an existing file, and fails while its owner lives.
+func openLock(name string) (*scratchLock, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if !isNamed(f, name) {
+		return nil, errors.Join(os.ErrNotExist, f.Close())
+	}
+	return &scratchLock{f}, nil
+}
+
+// isNamed reports whether a name still refers to an open file.
+func isNamed(f *os.File, name string) bool {
+	open, err := f.Stat()
+	now, nowErr := os.Lstat(name)
+	return err == nil && nowErr == nil && os.SameFile(open, now)
+}
+
+// remove removes the file, which ends the lock.
+func (l *scratchLock) remove() error { return errors.Join(os.Remove(l.file.Name()), l.file.Close()) }
