@@ -41,7 +41,8 @@ func TestSchemaIsGolden(t *testing.T) {
 	}
 }
 
-// A minor version only adds fields and events.
+// A minor version only adds fields and events. A field that may be absent may become one
+// that is always there.
 func TestMinorVersionsOnlyAdd(t *testing.T) {
 	files, err := filepath.Glob("testdata/events-*.txt")
 	if err != nil {
@@ -58,7 +59,8 @@ func TestMinorVersionsOnlyAdd(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(raw)) {
-			if line = strings.TrimSpace(line); !slices.Contains(current, line) {
+			line = strings.TrimSpace(line)
+			if !slices.Contains(current, line) && !slices.Contains(current, strings.Replace(line, "? ", " ", 1)) {
 				t.Errorf("%s has %q, and version %s does not", file, line, SchemaVersion)
 			}
 		}
