@@ -8,6 +8,7 @@ package action
 
 import (
 	"ablate/cache"
+	"ablate/hcl/spec"
 	"ablate/pipeline"
 )
 
@@ -21,13 +22,19 @@ type Kind struct {
 func NewKind(k pipeline.Kind) *Kind { return &Kind{Kind: k, encoder: newEncoder(k.New())} }
 
 // Ref returns the identity of the kind with a spec.
-func (k *Kind) Ref(spec pipeline.Stage) pipeline.Ref {
-	return pipeline.NewRef(k.Kind, k.encoder.encode(spec))
+func (k *Kind) Ref(stage pipeline.Stage) pipeline.Ref {
+	return pipeline.NewRef(k.Kind, k.encoder.encode(stage))
 }
 
 // Witnessed returns the fields of a spec that enter the key only through a
 // fingerprint.
-func (k *Kind) Witnessed(spec pipeline.Stage) cache.Value { return k.encoder.witnessed(spec) }
+func (k *Kind) Witnessed(stage pipeline.Stage) cache.Value { return k.encoder.witnessed(stage) }
+
+// IsWitnessed reports whether a field enters the key through a fingerprint alone.
+func (k *Kind) IsWitnessed(field string) bool {
+	f, ok := spec.Of(k.encoder.pristine.Type()).Field(field)
+	return ok && f.Witnessed
+}
 
 // Default returns the default of a field, by its path.
 func (k *Kind) Default(path ...string) cache.Value { return k.encoder.defaults.At(path...) }

@@ -20,7 +20,8 @@ type difference struct {
 // differences lists what differs between a past action and a described task. Notes
 // count too: the fields that a fingerprint stands for say more than the fingerprint.
 // Below an input whose type changed, the rest follows from that and is left out; so
-// do fingerprints when a spec or an input explains them.
+// do fingerprints when the spec or an input explains them. Behaviours never follow
+// from those: the program changed.
 func differences(old pastAction, t *Task) []difference {
 	all := allDifferences(old, t)
 	swapped := make(map[string]bool)
@@ -43,13 +44,33 @@ func differences(old pastAction, t *Task) []difference {
 		return out
 	}
 	parts := changedParts(old, t, out)
-	if len(out) > 0 && len(parts) == 0 {
-		return out
+	explained := len(parts) == 0 && slices.ContainsFunc(out, func(d difference) bool { return explainsCode(d, t) })
+	for _, c := range code {
+		if explained && !isBehaviour(c.Path) {
+			continue
+		}
+		if !isBehaviour(c.Path) {
+			c.part = strings.Join(parts, ", ")
+		}
+		out = append(out, c)
 	}
-	for i := range code {
-		code[i].part = strings.Join(parts, ", ")
+	return out
+}
+
+// isBehaviour reports whether a path is the behaviour of host code.
+func isBehaviour(path []string) bool { return len(path) > 1 && path[1] == "behaviour" }
+
+// explainsCode reports whether fingerprints may follow from a difference: from an
+// input, and of a spec whose fields are witnessed by fingerprints from those alone.
+// Without such fields any of the spec will do.
+func explainsCode(d difference, t *Task) bool {
+	switch d.Path[0] {
+	case "inputs":
+		return d.Path[1] != "study"
+	case "spec":
+		return t.action.Notes().At("spec").IsZero() || t.node.Kind.IsWitnessed(d.Path[1])
 	}
-	return append(out, code...)
+	return false
 }
 
 // allDifferences compares ingredients and notes, in the order of the paths. Without

@@ -36,7 +36,7 @@ var mutations = []change{
 	{name: "probes look at the second batch", file: loop, old: `l.machine.probe(l.checks[0])`, new: `l.machine.probe(l.checks[len(l.checks)-1])`},
 	{name: "evaluation tokens count the predicted and one", file: run, old: `l.spec.Batch.Sequences * l.spec.Batch.Length)`, new: `l.spec.Batch.Sequences * (l.spec.Batch.Length + 1))`},
 	{name: "a state forgets its last rows", file: loop, old: `for step := n.Parent + 1; step <= l.at; step++ {`, new: `for step := n.Parent + 1; step < l.at; step++ {`},
-	{name: "moments are saved as parameters", file: "stages/train/machine.go", old: `return all[:np], all[np:], nil`, new: `return all, nil, nil`},
+	{name: "moments are saved as parameters", file: "stages/train/machine.go", old: `return all[:np], all[np:], nil`, new: `return all[:np], all[:np], nil`},
 	{name: "cached rows are believed", file: "stages/train/outcome.go", old: `step <= upto.step && j.spec.Diverge > 0`, new: `step < upto.step && j.spec.Diverge < 0`},
 	{name: "tensors are padded to 16 bytes", file: "stages/internal/ml/safetensors.go", old: `(8-len(raw)%8)%8`, new: `(16-len(raw)%16)%16`},
 

@@ -17,7 +17,7 @@ type LM struct {
 	Norm          addr.Instance `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
 	Optimizer     addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
 	Seed          int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
-	Steps         int           `hcl:"steps" doc:"Optimizer steps."`
+	Steps         int           `hcl:"steps" key:"code" doc:"Optimizer steps."`
 	ClipNorm      *float64      `hcl:"clip_norm,optional" key:"code" doc:"Largest global norm of the gradient; 0 switches clipping off."`
 	Accumulate    int           `hcl:"accumulate,optional" key:"code" doc:"Micro-batches averaged into one step."`
 	LossChunk     int           `hcl:"loss_chunk,optional" key:"code" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
@@ -51,7 +51,7 @@ func (e *Evaluate) SetDefaults() { *e = Evaluate{Every: 50, Batches: 16} }
 // Checkpoint says which weights are kept.
 type Checkpoint struct {
 	Every int    `hcl:"every,optional" doc:"Steps between states that a stopped trial can go on from; 0 for one a minute."`
-	Keep  string `hcl:"keep,optional" doc:"What stays when the trial is done: the \"final\" state, \"all\", or \"none\"."`
+	Keep  string `hcl:"keep,optional" doc:"What stays when the trial is done: the \"final\" state, and that before the decay of schedule \"wsd\", from which longer runs go on; \"all\"; or \"none\"."`
 }
 
 // SetDefaults fills a checkpoint block.

@@ -382,7 +382,7 @@ func (l *loop) save(ctx context.Context) error {
 	c := l.spec.Checkpoint
 	last := l.at == l.spec.Steps
 	boundary := c.Every > 0 && l.at%c.Every == 0 || c.Every == 0 && !l.background.busy() && time.Since(l.written) >= saveEvery
-	kept := c.Keep == "all" && (boundary || last) || c.Keep == "final" && last
+	kept := c.Keep == "all" && (boundary || last) || c.Keep == "final" && (last || l.at == l.spec.forkStep())
 	if !kept && !boundary {
 		return nil
 	}

@@ -78,6 +78,16 @@ func (s *Schedule) validate(steps int) diag.List {
 	return list
 }
 
+// forkStep is the step before a decay that runs of other lengths do not share: the
+// state there is what an extension, or another decay, goes on from. It is 0 for
+// schedules without one.
+func (t *LM) forkStep() int {
+	if t.Schedule.WSD == nil {
+		return 0
+	}
+	return t.Steps - t.Schedule.WSD.Decay
+}
+
 // at returns the factor of step t of a run. Products are rounded one by one
 // and the result to float32, so that every machine computes the same.
 func (s *Schedule) at(t, steps int) float32 {
