@@ -10,6 +10,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/internal/behaviour"
 )
 
@@ -28,6 +29,12 @@ const (
 	bootstrapOf  = "bootstrap-"
 	referredPart = "reference"
 	frozenPart   = "frozen"
+	errorOf      = "error-"
+	squaresOf    = "squares-"
+	marginOf     = "margin-"
+	simplePart   = "simple"
+	baselinePart = "baseline"
+	stepsPart    = "steps"
 )
 
 // code is what the key of an analysis holds of its statistics.
@@ -56,12 +63,34 @@ func (f *Factorial) parts() (out []string) {
 	if f.Freeze {
 		out = append(out, frozenPart)
 	}
+	if f.Error != string(estimate.OwnError) {
+		out = append(out, errorOf+f.Error)
+	}
+	if f.Squares != string(estimate.TypeIII) {
+		out = append(out, squaresOf+f.Squares)
+	}
+	if f.SimpleEffects {
+		out = append(out, simplePart)
+	}
+	if f.Margin != nil {
+		out = append(out, marginOf+f.Direction)
+	}
 	return out
 }
 
-func (a *Dose) parts() []string {
+func (a *Dose) parts() (out []string) {
 	if a.Reference != nil {
-		return []string{referredPart}
+		out = append(out, referredPart)
+	}
+	if a.Baseline.Kind != "" {
+		out = append(out, baselinePart)
+	}
+	return out
+}
+
+func (a *Trajectory) parts() []string {
+	if len(a.At) > 0 {
+		return []string{stepsPart}
 	}
 	return nil
 }
@@ -117,15 +146,28 @@ func factorialSubject() behaviour.Subject {
 	}
 	only.Only = []Only{{Factor: "norm", Levels: []string{"0.5", "2"}}}
 	frozen.Contrasts, frozen.Freeze = declared.Contrasts, true
+	pooled, separate, second, simple, same, notWorst := plain, plain, plain, plain, plain, plain
+	pooled.Error, separate.Error, second.Squares, simple.SimpleEffects = string(estimate.PooledError), string(estimate.SeparateError), string(estimate.TypeII), true
+	second.Error = string(estimate.PooledError)
+	margin := 0.5
+	same.Margin, notWorst.Margin, notWorst.Direction = &margin, &margin, notWorse
 	s := subject("factorial", &plain,
 		scene(corePart, "best", canonicalTables["paired"], &best),
 		scene(bootstrapOf+"replicates", "bootstrap-replicates", canonicalTables["paired"], &replicates),
-		scene(bootstrapOf+"within_cells", "bootstrap-within-cells", canonicalTables["uneven"], &cells),
+		scene(bootstrapOf+"within_cells", "bootstrap-within-cells", canonicalTables["paired"], &cells),
+		scene(errorOf+pooled.Error, "pooled-paired", canonicalTables["paired"], &pooled),
+		scene(errorOf+pooled.Error, "pooled-uneven", canonicalTables["uneven"], &pooled),
+		scene(errorOf+separate.Error, "separate", canonicalTables["paired"], &separate),
+		scene(squaresOf+second.Squares, "type-II", canonicalTables["uneven"], &second),
+		scene(simplePart, "simple", canonicalTables["paired"], &simple),
+		scene(marginOf+equivalent, "equivalent", canonicalTables["paired"], &same),
+		scene(marginOf+notWorse, "not-worse", canonicalTables["paired"], &notWorst),
 		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),
 		scene(declaredPart, "declared-uneven", canonicalTables["uneven"], &declared),
 		scene(onlyPart, "only", canonicalTables["paired"], &only),
 		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
-	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart)
+	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart,
+		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginOf+equivalent, marginOf+notWorse)
 	return s
 }
 
@@ -140,14 +182,22 @@ func doseSubject() behaviour.Subject {
 			Reference: reference, Replicate: "seed", Confidence: 0.9}
 	}
 	reference := 2.5
-	s := subject("dose", at(number("8"), nil), scene(referredPart, "reference", canonicalTables["paired"], at(finalStep, &reference)))
-	s.Parts = append(s.Parts, referredPart)
+	based := at(finalStep, nil)
+	based.Baseline = number("0.5")
+	s := subject("dose", at(number("8"), nil), scene(referredPart, "reference", canonicalTables["paired"], at(finalStep, &reference)),
+		scene(baselinePart, "baseline", canonicalTables["paired"], based))
+	s.Parts = append(s.Parts, referredPart, baselinePart)
 	return s
 }
 
 func trajectorySubject() behaviour.Subject {
-	return subject("trajectory", &Trajectory{Response: "val_loss", Factor: "norm", Baseline: number("0.5"),
-		Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9})
+	whole := Trajectory{Response: "val_loss", Factor: "norm", Baseline: number("0.5"),
+		Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9}
+	steps := whole
+	steps.At = []int{8}
+	s := subject("trajectory", &whole, scene(stepsPart, "steps", canonicalTables["paired"], &steps))
+	s.Parts = append(s.Parts, stepsPart)
+	return s
 }
 
 func mechanismSubject() behaviour.Subject {
@@ -182,8 +232,10 @@ func reportSubject() behaviour.Subject {
 }
 
 func factorialStage() *Factorial {
-	return &Factorial{Response: "val_loss", At: finalStep, Replicate: "seed", Confidence: 0.9,
-		Baseline: map[string]addr.Level{"norm": number("0.5"), "optimizer": word("muon")}}
+	f := newFactorial()
+	f.Response, f.Confidence = "val_loss", 0.9
+	f.Baseline = map[string]addr.Level{"norm": number("0.5"), "optimizer": word("muon")}
+	return f
 }
 
 // fraction finds numbers that may differ in their last bits between processors.

@@ -142,7 +142,7 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 	if e.Method == estimate.None {
 		return out, e
 	}
-	effect, low, high := estimate.Detectable(e.SE, e.DF, r.Confidence)
+	effect, low, high := r.model.Detectable(e)
 	out.Detect, out.DetectLow, out.DetectHigh = &effect, answer.Finite(low), answer.Finite(high)
 	if e.Method == estimate.PooledT {
 		own := estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c)

@@ -86,11 +86,12 @@ type Model struct {
 	confidence float64
 	fit        *fit // of PooledError; nil where it cannot be fitted
 	noFit      Problem
+	shifts     map[float64]float64 // by degrees of freedom, the smallest detectable effect in standard errors
 }
 
 // NewModel prepares estimates of a design.
 func NewModel(d *design.Design, errors Error, confidence float64) *Model {
-	m := &Model{design: d, errors: errors, confidence: confidence}
+	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(map[float64]float64)}
 	if errors == PooledError {
 		m.fit, m.noFit = leastSquares(d, completeCells(d))
 	}

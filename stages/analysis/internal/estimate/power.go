@@ -11,38 +11,59 @@ import (
 // found.
 const wantedPower = 0.8
 
-// Detectable is the smallest effect that a two-sided test with this standard
-// error finds in four of five studies, by the noncentral t distribution. low and
+// Detectable is the smallest effect that a two-sided test with the standard error
+// of e finds in four of five studies, by the noncentral t distribution. low and
 // high are the same at the ends of the confidence interval of the standard error.
-func Detectable(se, df, confidence float64) (effect, low, high float64) {
+func (m *Model) Detectable(e Estimate) (effect, low, high float64) {
+	shift, ok := m.shifts[e.DF]
+	if !ok {
+		shift = detectableShift(e.DF, m.confidence)
+		m.shifts[e.DF] = shift
+	}
+	chi := distuv.ChiSquared{K: e.DF}
+	effect = shift * e.SE
+	return effect, effect * math.Sqrt(e.DF/chi.Quantile(0.5+m.confidence/2)), effect * math.Sqrt(e.DF/chi.Quantile(0.5-m.confidence/2))
+}
+
+// detectableShift is the smallest detectable effect in standard errors.
+func detectableShift(df, confidence float64) float64 {
 	critical := quantileT(0.5+confidence/2, df)
-	a, b := 0.0, 4*(critical+1)
-	for range 60 {
-		if middle := (a + b) / 2; powerT(critical, df, middle) < wantedPower {
-			a = middle
+	t := newNoncentral(df)
+	low, high := 0.0, 4*(critical+1)
+	for high-low > 1e-10*high {
+		middle := (low + high) / 2
+		if power := 1 - t.cdf(critical, middle) + t.cdf(-critical, middle); power < wantedPower {
+			low = middle
 		} else {
-			b = middle
+			high = middle
 		}
 	}
-	chi := distuv.ChiSquared{K: df}
-	effect = b * se
-	return effect, effect * math.Sqrt(df/chi.Quantile(0.5+confidence/2)), effect * math.Sqrt(df/chi.Quantile(0.5-confidence/2))
+	return high
 }
 
-// powerT is the power of a two-sided t test against an effect in standard errors.
-func powerT(critical, df, effect float64) float64 {
-	return 1 - noncentralT(critical, df, effect) + noncentralT(-critical, df, effect)
-}
+// noncentral is the distribution of (Z + shift) / √(V/df), with V of a χ²
+// distribution: its distribution function is Φ(t·√(v/df) − shift), averaged over v
+// at fixed nodes.
+type noncentral struct{ scales, weights []float64 }
 
-// noncentralT is the probability that (Z + shift) / √(V/df) is at most t, with V
-// of a χ² distribution: Φ(t·√(v/df) − shift) averaged over v. The integral is
-// taken over the quantiles of V, which is smooth for all degrees of freedom.
-func noncentralT(t, df, shift float64) float64 {
-	chi := distuv.ChiSquared{K: df}
-	phi := distuv.UnitNormal
-	low, high := math.Sqrt(chi.Quantile(1e-14)), math.Sqrt(chi.Quantile(1-1e-14))
+func newNoncentral(df float64) noncentral {
 	const points = 200
-	return quad.Fixed(func(s float64) float64 {
-		return phi.CDF(t*s/math.Sqrt(df)-shift) * chi.Prob(s*s) * 2 * s
-	}, low, high, points, nil, 0)
+	const rest = 1e-14 // of the probability, at each end
+	chi := distuv.ChiSquared{K: df}
+	n := noncentral{make([]float64, points), make([]float64, points)}
+	quad.Legendre{}.FixedLocations(n.scales, n.weights, math.Sqrt(chi.Quantile(rest)), math.Sqrt(chi.Quantile(1-rest)))
+	for i, s := range n.scales {
+		n.weights[i] *= chi.Prob(s*s) * 2 * s
+		n.scales[i] = s / math.Sqrt(df)
+	}
+	return n
+}
+
+// cdf is the probability of at most t.
+func (n noncentral) cdf(t, shift float64) float64 {
+	sum := 0.0
+	for i, s := range n.scales {
+		sum += n.weights[i] * distuv.UnitNormal.CDF(t*s-shift)
+	}
+	return sum
 }
