@@ -73,10 +73,12 @@ func (f *Factorial) parts() (out []string) {
 		out = append(out, simplePart)
 	}
 	if f.Margin != nil {
-		out = append(out, marginOf+f.Direction)
+		out = append(out, marginPart(f.Direction))
 	}
 	return out
 }
+
+func marginPart(direction string) string { return marginOf + strings.ReplaceAll(direction, " ", "-") }
 
 func (a *Dose) parts() (out []string) {
 	if a.Reference != nil {
@@ -160,14 +162,14 @@ func factorialSubject() behaviour.Subject {
 		scene(errorOf+separate.Error, "separate", canonicalTables["paired"], &separate),
 		scene(squaresOf+second.Squares, "type-II", canonicalTables["uneven"], &second),
 		scene(simplePart, "simple", canonicalTables["paired"], &simple),
-		scene(marginOf+equivalent, "equivalent", canonicalTables["paired"], &same),
-		scene(marginOf+notWorse, "not-worse", canonicalTables["paired"], &notWorst),
+		scene(marginPart(equivalent), "equivalent", canonicalTables["paired"], &same),
+		scene(marginPart(notWorse), "not-worse", canonicalTables["paired"], &notWorst),
 		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),
 		scene(declaredPart, "declared-uneven", canonicalTables["uneven"], &declared),
 		scene(onlyPart, "only", canonicalTables["paired"], &only),
 		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
 	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart,
-		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginOf+equivalent, marginOf+notWorse)
+		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginPart(equivalent), marginPart(notWorse))
 	return s
 }
 
