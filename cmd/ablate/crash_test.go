@@ -154,7 +154,7 @@ func (m machine) heal(want string) error {
 			published[l.Address] = true
 		}
 	}
-	if _, err := m.do("", "cache", "gc", "--grace", "0s", "--apply"); err != nil {
+	if _, err := m.do("", "cache", "gc", "--apply"); err != nil {
 		return fmt.Errorf("collecting garbage after the fault: %w", err)
 	}
 	after, err := m.do("ablate", "run")

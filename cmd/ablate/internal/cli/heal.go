@@ -21,7 +21,7 @@ func (r runRequest) healing(ctx context.Context, s *session, w *workspace, plan 
 		if err == nil || ctx.Err() != nil || now == found {
 			return err
 		}
-		damaged, checkErr := w.check(ctx, plan)
+		damaged, checkErr := checkResults(ctx, w.store, plan)
 		if checkErr != nil {
 			return checkErr
 		}
@@ -38,15 +38,16 @@ func (r runRequest) healing(ctx context.Context, s *session, w *workspace, plan 
 	return err
 }
 
-// check reads everything that the store has of a plan, and counts the damaged blobs.
-func (w *workspace) check(ctx context.Context, plan *planner.Plan) (damaged int, err error) {
+// checkResults reads everything that a store has of a plan, and counts the damaged
+// blobs.
+func checkResults(ctx context.Context, store *cache.Local, plan *planner.Plan) (damaged int, err error) {
 	var keys []cache.Key
 	for _, t := range plan.Tasks {
 		if !t.Key.IsZero() {
 			keys = append(keys, t.Key)
 		}
 	}
-	found, err := w.store.Lookup(ctx, keys...)
+	found, err := store.Lookup(ctx, keys...)
 	if err != nil {
 		return 0, err
 	}
@@ -56,13 +57,13 @@ func (w *workspace) check(ctx context.Context, plan *planner.Plan) (damaged int,
 			entries = append(entries, f.Entry)
 		}
 	}
-	for e, err := range w.store.Entries(ctx, cache.StateBlock, "") { // from which trials resume
+	for e, err := range store.Entries(ctx, cache.StateBlock, "") { // from which trials resume
 		if err != nil {
 			return 0, err
 		}
 		entries = append(entries, e)
 	}
-	_, err = w.store.Verify(ctx, entries, func(f cache.Fault) {
+	_, err = store.Verify(ctx, entries, func(f cache.Fault) {
 		if !f.Missing {
 			damaged++
 		}
@@ -72,14 +73,14 @@ func (w *workspace) check(ctx context.Context, plan *planner.Plan) (damaged int,
 
 // remakeDocuments writes the ingredients and the provenance of cached results anew
 // where the store lost them and the remote does not have them.
-func (w *workspace) remakeDocuments(ctx context.Context, plan *planner.Plan) error {
+func remakeDocuments(ctx context.Context, store *cache.Local, plan *planner.Plan) error {
 	for _, t := range plan.Tasks {
 		if t.Status != planner.Hit || len(t.Lost) == 0 {
 			continue
 		}
 		a, err := t.Action()
 		if err == nil {
-			err = action.Remake(ctx, w.store, a, t.Entry, t.Lost)
+			err = action.Remake(ctx, store, a, t.Entry, t.Lost)
 		}
 		if err != nil {
 			return fmt.Errorf("writing the lost documents of %s again: %w", t.Address, err)

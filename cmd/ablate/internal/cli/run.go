@@ -151,7 +151,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	if err := w.checkMemory(plan).Err(); err != nil {
 		return err
 	}
-	if err := w.remakeDocuments(ctx, plan); err != nil {
+	if err := remakeDocuments(ctx, w.store, plan); err != nil {
 		return err
 	}
 	savings := plan.Savings(ctx, w.store)
