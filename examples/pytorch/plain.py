@@ -1,7 +1,7 @@
 """A byte-level language model in nothing but Python: each byte predicts the next.
 
 One hidden layer, normalized or squashed: x = embed[byte], y = norm(x),
-logits = out @ y. Small, but it learns, and it shows the whole contract.
+logits = out @ y. Small, but it learns, and it uses the whole contract.
 """
 import json, math, os, random, signal, sys
 
@@ -54,7 +54,7 @@ def log(name, value):
 
 metrics = open(os.environ["ABLATE_METRICS"], "a")
 while state["step"] < p["steps"]:
-    order = random.Random("%d/%d" % (p["seed"], state["step"]))  # a function of the step: it can be taken up anywhere
+    order = random.Random("%d/%d" % (p["seed"], state["step"]))  # a function of the step, so a trial can resume anywhere
     loss, g_out, g_embed = 0.0, {}, {}
     for at in (order.randrange(len(text) - 1) for _ in range(BATCH)):
         byte, target = text[at], text[at + 1]

@@ -100,7 +100,7 @@ with open(os.environ["ABLATE_METRICS"], "a", buffering=1) as metrics:
         metrics.write(json.dumps({"step": step, "name": name, "value": value}) + "\n")
 
     while step < p["steps"]:
-        # The order is a function of seed and step, so a trial can be taken up anywhere.
+        # The order is a function of seed and step, so a trial can resume anywhere.
         loss = model.loss(batch(train, torch.Generator().manual_seed(p["seed"] * 1_000_003 + step)))
         optimizer.zero_grad()
         loss.backward()
@@ -113,5 +113,5 @@ with open(os.environ["ABLATE_METRICS"], "a", buffering=1) as metrics:
         if stop:
             sys.exit(75)  # checkpointed: call me again
     with torch.no_grad():
-        same = torch.Generator().manual_seed(0)  # one set for every trial
+        same = torch.Generator().manual_seed(0)  # the same set for every trial
         log("val_loss", sum(model.loss(batch(validation, same)).item() for _ in range(20)) / 20)

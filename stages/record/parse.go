@@ -23,9 +23,18 @@ type logged struct {
 // a string, and the step may be 10.0.
 func Parse(line []byte) (Row, error) {
 	var l logged
+	if json.Unmarshal(line, &l) == nil { // what most programs write
+		return l.row()
+	}
+	l = logged{}
 	if err := Decode(line, &l); err != nil {
 		return Row{}, fmt.Errorf("it is not a JSON object of the expected form: %w", err)
 	}
+	return l.row()
+}
+
+// row checks what was decoded.
+func (l logged) row() (Row, error) {
 	switch {
 	case l.Step == nil || string(l.Step) == "null" || l.Name == nil || l.Value == nil:
 		return Row{}, errors.New("it lacks one of step, name and value")
