@@ -31,7 +31,7 @@ type Line struct {
 	FamilySize   int      `json:"family_size,omitempty"`
 	Error        string   `json:"error,omitempty"` // the model of the errors
 	Stratum      string   `json:"stratum,omitempty"`
-	Type         string   `json:"type,omitempty"` // of sums of squares
+	Type         string   `json:"ss_type,omitempty"` // of sums of squares: I, II or III
 
 	N          map[string]int `json:"n,omitempty"` // by cell
 	Pairs      int            `json:"pairs,omitempty"`

@@ -143,6 +143,9 @@ func TestEventsFollowTheSchema(t *testing.T) {
 		}
 		name := got["type"].(string)
 		delete(got, "type")
+		if slices.ContainsFunc(docs[name].Fields, func(f FieldDoc) bool { return f.Path == "type" }) {
+			t.Errorf("%s has a field type beside the type of the event", name)
+		}
 		for _, f := range docs[name].Fields {
 			if strings.ContainsAny(f.Path, "[{") {
 				continue
