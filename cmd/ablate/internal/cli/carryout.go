@@ -25,7 +25,9 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	trials := plan.CountTrials(planner.Run, planner.Resume, planner.Pending)
 	shown := s.view().NewProgress(o.Progress, trials)
 	pulled := &pullCost{}
-	runner, err := w.runner(ctx, o, pulled.watch(plan, shown.Observe))
+	observe, closeJournal := w.journal(plan, pulled.watch(plan, shown.Observe))
+	defer closeJournal()
+	runner, err := w.runner(ctx, o, observe)
 	if err != nil {
 		return summary, drain, err
 	}
