@@ -26,11 +26,11 @@ import (
 
 // Command is analysis "command": a program of the user's own over the trials.
 type Command struct {
-	Trials      []addr.Instance   `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all of its. Or a table of finished runs, data \"results\"."`
-	Command     []string          `hcl:"command" doc:"The program and its arguments. It runs in an empty folder that holds trials.csv, metrics.csv and the declared files; what it prints is the analysis's table."`
-	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, one by one, copied into that folder under their paths. Their contents are part of the key; what is not declared is not there."`
-	Environment map[string]string `hcl:"environment,optional" doc:"Variables of its environment, beside PATH, HOME and the like."`
-	Outputs     []string          `hcl:"outputs,optional" doc:"Files that it leaves in the folder and that are kept. Pictures are shown in a report."`
+	Trials      []addr.Instance   `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
+	Command     []string          `hcl:"command" doc:"The program and its arguments. It runs in an empty folder that holds trials.csv, metrics.csv and the declared files; what it prints is the table of the analysis."`
+	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, one by one, copied into that folder under their paths. Their contents are part of the key. Files that are not declared are missing from the folder."`
+	Environment map[string]string `hcl:"environment,optional" doc:"Variables of its environment, in addition to PATH, HOME and a few others."`
+	Outputs     []string          `hcl:"outputs,optional" doc:"Files that it leaves in the folder and that are kept. Reports show images."`
 }
 
 // Names that every command analysis makes by itself.
@@ -44,11 +44,11 @@ func (c *Command) Resolve() { program.SortSets(c.Outputs) }
 func (c *Command) Validate() diag.List {
 	var list diag.List
 	if len(c.Command) == 0 || c.Command[0] == "" {
-		list = append(list, diag.Errorf(diag.Path{"command"}, "Nothing to run", "command names no program.")...)
+		list = append(list, diag.Errorf(diag.Path{"command"}, "Nothing to run", "command names no program. List the program and its arguments.")...)
 	}
 	for _, name := range c.Files {
 		if !filepath.IsLocal(name) {
-			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not below the study's folder, so it has no place beside the program.", name)...)
+			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not inside the study's folder. Copy the file there.", name)...)
 		}
 	}
 	return append(list, program.ValidateOutputs(c.Outputs, commandReserved...)...)
@@ -93,7 +93,7 @@ func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
 		if len(found) != 1 || filepath.Base(found[0]) != filepath.Base(name) {
-			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s is no file in the study's folder. Name files one by one.", name).Err()
+			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s is not a file in the study's folder. List files one by one, without patterns.", name).Err()
 		}
 		out = append(out, found[0])
 	}
@@ -189,7 +189,7 @@ func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
 	for _, name := range c.Outputs {
 		raw, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return diag.Errorf(diag.Path{"outputs"}, "Output missing", "The program ended well, but left no file %q in its folder.", name).Err()
+			return diag.Errorf(diag.Path{"outputs"}, "Output missing", "The program succeeded but left no file %q in its folder.", name).Err()
 		}
 		outputs[name] = raw
 		if t := program.MediaType(name); strings.HasPrefix(t, "image/") { // as a picture: a script inside would not run

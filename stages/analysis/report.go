@@ -30,7 +30,7 @@ const (
 // Validate implements pipeline.Stage.
 func (r *Report) Validate() diag.List {
 	if len(r.Analyses) == 0 {
-		return diag.Errorf(diag.Path{"analyses"}, "Empty report", "analyses names no analysis, so the page would be empty.")
+		return diag.Errorf(diag.Path{"analyses"}, "Empty report", "analyses names no analysis, so the page would be empty. List at least one.")
 	}
 	return nil
 }
