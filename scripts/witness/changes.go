@@ -43,7 +43,7 @@ var mutations = []change{
 	// Graphs.
 	{name: "tanh is erf", file: "stages/norm/dyt.go", old: `return Tanh(u)`, new: `return Erf(u)`},
 	{name: "epsilon outside of the root", file: "stages/norm/rmsnorm.go", old: `Div(x, Sqrt(AddScalar(square, eps)))`, new: `Div(x, AddScalar(Sqrt(square), eps))`},
-	{name: "the running deviation has a gradient", file: "stages/norm/bounded.go", old: `StopGradient(sigma)`, new: `sigma`},
+	{name: "the running deviation has another floor", file: "stages/norm/bounded.go", old: `const minSigma = 1e-6`, new: `const minSigma = 1e-5`},
 	{name: "vectors decay", file: "stages/optimizer/optimizer.go", old: `len(p.Shape) < 2 || decay == 0`, new: `len(p.Shape) < 1 || decay == 0`},
 	{name: "averages are not corrected", file: "stages/optimizer/adamw.go", old: `Mul(m2, single(Reciprocal(at.correction(a.Beta2))))`, new: `m2`},
 	{name: "clipping has another epsilon", file: "stages/train/programs.go", old: `AddScalar(size, 1e-6)`, new: `AddScalar(size, 1e-5)`},
