@@ -44,7 +44,7 @@ var bans = []ban{
 // The layout: imports point down this list. A package belongs to the longest prefix
 // that it has, and may import what stands on the same line or below.
 var layout = [][]string{
-	{"ablate/cmd", "ablate/bench"},
+	{"ablate/cmd", "ablate/bench", "ablate/scripts"},
 	{"ablate/stages"},
 	{"ablate/stages/train", "ablate/stages/analysis", "ablate/stages/data"},
 	{"ablate/stages/model", "ablate/stages/norm", "ablate/stages/optimizer"},
