@@ -20,7 +20,7 @@ type timings struct {
 
 // showEstimate reports how long the trials of a plan will train, if similar trials
 // were trained with this store.
-func (w *workspace) showEstimate(ctx context.Context, plan *planner.Plan, jobs int, beside bool) {
+func showEstimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs int, beside bool) {
 	var todo []*planner.Task
 	for _, t := range plan.Tasks {
 		switch t.Status {
@@ -33,7 +33,7 @@ func (w *workspace) showEstimate(ctx context.Context, plan *planner.Plan, jobs i
 	if len(todo) == 0 {
 		return
 	}
-	past := w.timings(ctx, plan, todo)
+	past := readTimings(ctx, w, plan, todo)
 	e := view.Estimate{Trials: len(todo), Samples: past.samples, Jobs: jobs, Beside: beside}
 	if e.Jobs <= 0 {
 		e.Jobs = runtime.NumCPU()
@@ -66,9 +66,9 @@ func (p timings) estimate(t *planner.Task) (seconds float64, ok bool) {
 	return 0, false
 }
 
-// timings samples the plan's cached trials and, for stages that have none, the newest
+// readTimings samples the plan's cached trials and, for stages that have none, the newest
 // entries of their kind in the store.
-func (w *workspace) timings(ctx context.Context, plan *planner.Plan, todo []*planner.Task) timings {
+func readTimings(ctx context.Context, w *workspace, plan *planner.Plan, todo []*planner.Task) timings {
 	const most = 12 // samples of each sort
 	p := timings{byStage: make(map[addr.Stage][]float64)}
 	var hits []*planner.Task

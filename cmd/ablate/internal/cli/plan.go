@@ -55,8 +55,8 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 	s.view().Diagnostics(plan.Warnings)
 	s.view().PlanSteps(plan)
 	s.view().Text(s.view().Plan(plan))
-	w.showEstimate(ctx, plan, 0, false)
-	w.showSavings(plan.Savings(ctx, w.store), false)
+	showEstimate(ctx, w, plan, 0, false)
+	showSavings(w, plan.Savings(ctx, w.store), false)
 	if r.Out != "" {
 		if err := savePlan(s, r.Out, r.Targets, plan); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (r planRequest) refresh(ctx context.Context, s *session) error {
 }
 
 // showSavings reports the training time that the cache saves, if any.
-func (w *workspace) showSavings(of planner.Savings, beside bool) {
+func showSavings(w *workspace, of planner.Savings, beside bool) {
 	if of.Trials > 0 && of.Seconds > 0 {
 		w.session.show(view.Saved{Trials: of.Trials, Seconds: of.Seconds, Estimated: of.Estimated, Beside: beside})
 	}

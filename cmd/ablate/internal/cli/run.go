@@ -146,7 +146,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	s.view().PlanSteps(plan)
 	if !s.json && !plan.Clean() && r.Progress != "none" {
 		s.view().Note("%s", s.view().Plan(plan))
-		w.showEstimate(ctx, plan, r.Jobs, true)
+		showEstimate(ctx, w, plan, r.Jobs, true)
 	}
 	if err := w.checkMemory(plan).Err(); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	e := view.SummaryOf(summary, time.Since(started))
 	e.Stopped = failed != nil && !r.KeepGoing
 	s.show(e)
-	w.showSavings(savings, true)
+	showSavings(w, savings, true)
 	return err
 }
 
