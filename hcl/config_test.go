@@ -26,10 +26,10 @@ trust {
 `)
 	remote := hcl.RemoteConfig{URL: "s3://lab/team", Namespace: "alice@lab", Read: []string{"main", ""}}
 	if diff := cmp.Diff(remote, c.Remote); wrong != "" || diff != "" {
-		t.Errorf("ReadConfig says %q and reads (-want +got):\n%s", wrong, diff)
+		t.Errorf("ReadConfig reports %q and reads (-want +got):\n%s", wrong, diff)
 	}
 	if diff := cmp.Diff(map[string][]string{"main": {"b", "c"}, "bob": nil}, c.TrustIn); diff != "" || len(c.Trust) != 1 {
-		t.Errorf("whom to trust reads %v and (-want +got):\n%s", c.Trust, diff)
+		t.Errorf("the trusted keys are %v and (-want +got):\n%s", c.Trust, diff)
 	}
 }
 

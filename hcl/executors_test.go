@@ -46,7 +46,7 @@ executor "ssh" "lab" {
 			PerAllocation: 1, OnInterrupt: "cancel", Poll: 5 * time.Second},
 	}
 	if diff := cmp.Diff(want, c.Executors); wrong != "" || diff != "" {
-		t.Errorf("ReadConfig says %q and reads (-want +got):\n%s", wrong, diff)
+		t.Errorf("ReadConfig reports %q and reads (-want +got):\n%s", wrong, diff)
 	}
 }
 
@@ -88,6 +88,6 @@ norm "rmsnorm" "a" {
 	}
 	c, _ := readConfig(t, `executor "slurm" "a100" {}`)
 	if got := render(c.Unknown(study)); !strings.Contains(got, `study.hcl:4,16: Error: Unknown executor`) || !strings.Contains(got, `Did you mean "a100"?`) {
-		t.Errorf("Unknown says %q", got)
+		t.Errorf("Unknown reports %q", got)
 	}
 }

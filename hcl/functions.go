@@ -94,7 +94,7 @@ func (l *loader) envFunction() function.Function {
 	})
 }
 
-// text returns a text from outside the study as a value. HCL brings strings into
+// text returns a text from outside the study as a value. HCL converts strings to
 // Unicode normal form C; text warns if that changes it.
 func (l *loader) text(s string, at *diag.Range, source string) cty.Value {
 	if !norm.NFC.IsNormalString(s) {

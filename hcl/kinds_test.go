@@ -5,7 +5,7 @@ import (
 	"ablate/hcl/study"
 )
 
-// The kinds of the tests: shaped like the real ones, but the language's own.
+// The kinds of the tests resemble those of package stages.
 
 type sites struct {
 	Attention float64 `hcl:"attention,optional"`

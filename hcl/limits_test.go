@@ -113,7 +113,7 @@ func TestHostileStudies(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			text := render(diags)
 			if !diags.HasErrors() || !strings.Contains(text, h.want) || !strings.HasPrefix(text, "study.hcl:") {
-				t.Errorf("Load says %.300q, want %q and the place", text, h.want)
+				t.Errorf("Load reports %.300q, want %q and the place", text, h.want)
 			}
 			if strings.Contains(text, "takes longer than") {
 				t.Errorf("the watchdog had to end it: %s", text)
@@ -138,7 +138,7 @@ func TestHostileJSON(t *testing.T) {
 	} {
 		_, diags := load(t, map[string]string{"study.hcl.json": c.text})
 		if text := render(diags); !diags.HasErrors() || !strings.Contains(text, c.want) || !strings.HasPrefix(text, "study.hcl.json:") {
-			t.Errorf("%s: Load says %.300q, want %q and the place", name, text, c.want)
+			t.Errorf("%s: Load reports %.300q, want %q and the place", name, text, c.want)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestSpecialFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds()}); !strings.Contains(render(diags), "it is a named pipe, not a regular file") {
-			t.Errorf("%s: Load says %s", name, render(diags))
+			t.Errorf("%s: Load reports %s", name, render(diags))
 		}
 	}
 	huge := filepath.Join(t.TempDir(), "study.hcl")
@@ -167,7 +167,7 @@ func TestSpecialFiles(t *testing.T) {
 		t.Skip(err)
 	}
 	if _, diags := hcl.Load(hcl.Options{Dir: filepath.Dir(huge), Kinds: testKinds()}); !strings.Contains(render(diags), "larger than 4 MiB") {
-		t.Errorf("Load says %s", render(diags))
+		t.Errorf("Load reports %s", render(diags))
 	}
 }
 
@@ -183,6 +183,6 @@ func TestTimeout(t *testing.T) {
 	}
 	_, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds(), Timeout: 200 * time.Millisecond})
 	if got := render(diags); !strings.HasPrefix(got, "study.hcl:") || !strings.Contains(got, "takes longer than 200ms") {
-		t.Errorf("Load says %q, want a timeout with its place", got)
+		t.Errorf("Load reports %q, want a timeout with its place", got)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"ablate/hcl/study"
 )
 
-// header declares one stage of each kind, for studies that are about train.
+// header declares stages that train stages can refer to.
 const header = `
 data "text" "corpus" {
   source = ["a.txt"]
@@ -51,7 +51,7 @@ optimizer "adamw" "fast" {
 }
 `
 
-// trainBody is what a train stage needs beside its factors.
+// trainBody is the required part of a train stage, without factors.
 const trainBody = `
   data      = data.text.corpus
   model     = model.llama.tiny
@@ -95,7 +95,7 @@ func render(list diag.List) string {
 	return b.String()
 }
 
-// addresses lists the keys of a stage's instances in order.
+// keys lists the keys of a stage's instances in order.
 func keys(study *study.Study, stage string) []string {
 	var out []string
 	for _, inst := range study.Instances {
@@ -130,12 +130,12 @@ func TestMatrix(t *testing.T) {
 			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
 			"norm=derf.paper,optimizer=adamw.base", "norm=derf.paper,optimizer=adamw.fast",
 		}},
-		{"a stage's name stands for its instances", `
+		{"the name of a stage means all its instances", `
   optimizer = optimizer.adamw.base
   matrix {
     norm = [norm.rmsnorm.base, norm.derf.alpha]
   }`, []string{"norm=rmsnorm.base", "norm=derf.alpha:0.1", "norm=derf.alpha:0.3"}},
-		{"the stage itself is a list of levels", `
+		{"a stage is a list of levels", `
   optimizer = optimizer.adamw.base
   matrix {
     norm = norm.derf.alpha
@@ -145,7 +145,7 @@ func TestMatrix(t *testing.T) {
   matrix {
     norm = [norm.derf.alpha["0.3"]]
   }`, []string{"norm=derf.alpha:0.3"}},
-		{"exclude sees levels", `
+		{"exclude reads levels", `
   norm = norm.rmsnorm.base
   optimizer = optimizer.adamw.base
   matrix {
@@ -154,7 +154,7 @@ func TestMatrix(t *testing.T) {
   exclude {
     when = matrix.seed == 2
   }`, []string{"seed=1", "seed=3"}},
-		{"exclude sees the specs of levels and compares references", `
+		{"exclude reads the specs of levels and compares references", `
   matrix {
     norm      = [norm.rmsnorm.base, norm.derf.paper]
     optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
@@ -165,7 +165,7 @@ func TestMatrix(t *testing.T) {
 			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
 			"norm=derf.paper,optimizer=adamw.base",
 		}},
-		{"include runs over the levels it does not name", `
+		{"include takes all levels of factors that it does not name", `
   optimizer = optimizer.adamw.base
   matrix {
     norm = [norm.rmsnorm.base]
@@ -174,7 +174,7 @@ func TestMatrix(t *testing.T) {
   include {
     norm = norm.derf.paper
   }`, []string{"norm=rmsnorm.base,seed=1", "norm=rmsnorm.base,seed=2", "norm=derf.paper,seed=1", "norm=derf.paper,seed=2"}},
-		{"include adds no cell twice", `
+		{"include adds a cell only once", `
   optimizer = optimizer.adamw.base
   norm = norm.rmsnorm.base
   matrix {
@@ -183,7 +183,7 @@ func TestMatrix(t *testing.T) {
   include {
     seed = 2
   }`, []string{"seed=1", "seed=2"}},
-		{"strings that could confuse an address are quoted", `
+		{"strings that would make an address ambiguous are quoted", `
   optimizer = optimizer.adamw.base
   norm = norm.rmsnorm.base
   matrix {
@@ -283,7 +283,7 @@ norm "derf" "ema" {
 	}
 }
 
-// The values that matter of a study, for comparing two ways to write it.
+// essence renders a study, to compare two ways to write it.
 func essence(study *study.Study) string {
 	var b strings.Builder
 	for _, inst := range study.Instances {
@@ -316,9 +316,9 @@ analysis "factorial" "all" {
 }
 `
 
-func TestOrderNeverMatters(t *testing.T) {
+func TestOrderDoesNotMatter(t *testing.T) {
 	blocks := strings.Split(strings.TrimSpace(header+analysed), "\n\n")
-	var whole []string // blocks hold blank lines of their own: join what is open
+	var whole []string // blocks contain blank lines: join the parts of one
 	for _, b := range blocks {
 		if n := len(whole); n > 0 && strings.Count(whole[n-1], "{") != strings.Count(whole[n-1], "}") {
 			whole[n-1] += "\n\n" + b
@@ -337,12 +337,12 @@ func TestOrderNeverMatters(t *testing.T) {
 			t.Fatalf("rotation %d:\n%s", turn, render(diags))
 		}
 		if diff := cmp.Diff(want, essence(study)); diff != "" {
-			t.Fatalf("rotation %d changes the study (-want +got):\n%s", turn, diff)
+			t.Fatalf("rotation %d makes another study (-want +got):\n%s", turn, diff)
 		}
 	}
 }
 
-func TestJSONSyntaxIsTheSameLanguage(t *testing.T) {
+func TestJSON(t *testing.T) {
 	native := mustLoad(t, `
 variable "rate" {
   default = 0.001
@@ -366,11 +366,11 @@ optimizer "adamw" "base" {
 		t.Fatal(render(diags))
 	}
 	if diff := cmp.Diff(essence(native), essence(fromJSON)); diff != "" {
-		t.Errorf("JSON gives another study (-native +json):\n%s", diff)
+		t.Errorf("JSON makes another study (-native +json):\n%s", diff)
 	}
 }
 
-func TestVariablesFromLowToHigh(t *testing.T) {
+func TestPrecedenceOfVariables(t *testing.T) {
 	const study = `
 variable "rate" {
   type    = number
@@ -400,7 +400,7 @@ optimizer "adamw" "base" {
 		{"study.hclvars", []string{"a.auto.hclvars", "b.auto.hclvars"}, []string{"ABLATE_VAR_rate=2"}, nil, 3},
 		{"auto files in order", nil, nil, nil, 5},
 		{"a named file", nil, nil, []hcl.Var{{File: "given.hclvars"}}, 6},
-		{"the last of file and value wins", nil, nil, []hcl.Var{{Name: "rate", Value: "7"}, {File: "given.hclvars"}}, 6},
+		{"the last one wins", nil, nil, []hcl.Var{{Name: "rate", Value: "7"}, {File: "given.hclvars"}}, 6},
 		{"value after file", nil, nil, []hcl.Var{{File: "given.hclvars"}, {Name: "rate", Value: "7"}}, 7},
 	}
 	for _, tt := range tests {
@@ -424,7 +424,7 @@ optimizer "adamw" "base" {
 	}
 }
 
-func TestAtFindsTheNearestRange(t *testing.T) {
+func TestAt(t *testing.T) {
 	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
   norm      = norm.rmsnorm.base
   optimizer = optimizer.adamw.base

@@ -33,7 +33,7 @@ func TestLock(t *testing.T) {
 	lock, list := readLock(t, string(hcl.FormatLock(aLock)))
 	lock.Text = nil
 	if diff := cmp.Diff(aLock, lock); diff != "" || list != nil {
-		t.Errorf("ReadLock says %v and reads (-want +got):\n%s", list, diff)
+		t.Errorf("ReadLock reports %v and reads (-want +got):\n%s", list, diff)
 	}
 	if lock, list := readLock(t, ""); len(lock.Pins)+len(lock.Frozen)+len(list) > 0 {
 		t.Errorf("an empty lock: %+v, %v", lock, list)

@@ -43,16 +43,16 @@ func TestNumbersOutOfRange(t *testing.T) {
 	} {
 		_, diags := load(t, map[string]string{"study.hcl": seeds(list)})
 		if text := render(diags); diags.HasErrors() != (want != "") || !strings.Contains(text, want) {
-			t.Errorf("%s: Load says %q, want %q", list, text, want)
+			t.Errorf("%s: Load reports %q, want %q", list, text, want)
 		}
 	}
 	_, diags := load(t, map[string]string{"study.hcl": "study \"a\" {\n  seed = 18446744073709551615\n}\n"})
 	if text := render(diags); !strings.Contains(text, "must be between -2^63 and 2^63 - 1, not 18446744073709551615") {
-		t.Errorf("Load says %q", text)
+		t.Errorf("Load reports %q", text)
 	}
 	_, diags = load(t, map[string]string{"study.hcl": "data \"text\" \"a\" {\n  source = [18446744073709551615]\n}\n"})
 	if text := render(diags); !strings.Contains(text, "has no exact text") {
-		t.Errorf("Load says %q", text)
+		t.Errorf("Load reports %q", text)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestSpecialWords(t *testing.T) {
 	}
 }
 
-// HCL brings text into Unicode normal form C. A warning says so.
+// HCL converts text to Unicode normal form C, with a warning.
 func TestNormalForm(t *testing.T) {
 	const decomposed = "e\u0301"
 	label := "norm \"rmsnorm\" \"a\" {\n  # " + decomposed + "\n  label = \"x\"\n}\n"
@@ -100,7 +100,7 @@ func TestNormalForm(t *testing.T) {
 	} {
 		_, diags := load(t, c.files, c.vars...)
 		if text := render(diags); !strings.HasPrefix(text, c.want) || diags.HasErrors() || c.want == "" && text != "" {
-			t.Errorf("%s: Load says %q, want %q", name, text, c.want)
+			t.Errorf("%s: Load reports %q, want %q", name, text, c.want)
 		}
 	}
 }
