@@ -2,8 +2,6 @@ package hcl
 
 import (
 	"fmt"
-	"math"
-	"math/big"
 	"reflect"
 	"strings"
 
@@ -86,35 +84,6 @@ func (d *decoder) assignScalar(val cty.Value, to reflect.Value, name string, at 
 	default:
 		d.wrong(val, to.Type(), name, at)
 	}
-}
-
-func (d *decoder) integer(val cty.Value, name string, at *diag.Range) (int64, bool) {
-	f := val.AsBigFloat()
-	i, accuracy := f.Int64()
-	switch {
-	case accuracy == big.Exact:
-		return i, true
-	case f.IsInt():
-		d.fail(at, "Number out of range", "%s must be between -2^63 and 2^63 - 1, not %s.", name, digits(val))
-	default:
-		d.fail(at, "Not a whole number", "%s must be a whole number, not %s.", name, numberText(val))
-	}
-	return 0, false
-}
-
-// float refuses a number that becomes infinite or 0 when it is rounded to the 32
-// bits that stages compute with.
-func (d *decoder) float(val cty.Value, name string, at *diag.Range) (float64, bool) {
-	x, _ := val.AsBigFloat().Float64()
-	switch single := float64(float32(x)); {
-	case math.IsInf(single, 0):
-		d.fail(at, "Number out of range", "%s is too large. The largest number is %.2g.", name, math.MaxFloat32)
-	case single == 0 && val.AsBigFloat().Sign() != 0:
-		d.fail(at, "Number out of range", "%s is too close to 0. The smallest positive number is %.2g.", name, math.SmallestNonzeroFloat32)
-	default:
-		return x, true
-	}
-	return 0, false
 }
 
 func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {

@@ -1,8 +1,6 @@
 package hcl
 
 import (
-	"math"
-	"math/big"
 	"reflect"
 	"slices"
 
@@ -123,38 +121,6 @@ func (x *crossing) members(val cty.Value, refs []addr.Instance) []cty.Value {
 		out[i] = x.l.stages[a.Stage].value(a.Key, true)
 	}
 	return out
-}
-
-// isExact reports whether the text of a number is the number. The text of a
-// fraction is rounded, since computed fractions such as 1/3 have no exact text;
-// an integer that is rounded is another seed.
-func isExact(v cty.Value) bool {
-	f := v.AsBigFloat()
-	if f.IsInf() {
-		return false
-	}
-	if !f.IsInt() {
-		return true
-	}
-	if _, accuracy := f.Int64(); accuracy == big.Exact {
-		return true
-	}
-	x, _ := f.Float64()
-	if math.IsInf(x, 0) {
-		return false
-	}
-	text, ok := new(big.Rat).SetString(numberText(v))
-	exact, _ := f.Rat(nil)
-	return ok && text.Cmp(exact) == 0
-}
-
-// digits writes a number in full if it is not too long.
-func digits(v cty.Value) string {
-	f := v.AsBigFloat()
-	if f.IsInf() || f.MantExp(nil) > 256 {
-		return f.Text('g', 10)
-	}
-	return f.Text('f', -1)
 }
 
 // add returns the index of a level, appending it if it is new.

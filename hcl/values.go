@@ -1,7 +1,6 @@
 package hcl
 
 import (
-	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
@@ -93,16 +92,6 @@ func asLevel(v cty.Value) (addr.Level, bool) {
 		return addr.Level{Kind: "bool", Text: strconv.FormatBool(v.True())}, true
 	}
 	return addr.Level{}, false
-}
-
-// numberText is the shortest text that reads back as the same number.
-func numberText(v cty.Value) string {
-	f := v.AsBigFloat()
-	if i, acc := f.Int64(); acc == big.Exact {
-		return strconv.FormatInt(i, 10)
-	}
-	x, _ := f.Float64()
-	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 // specValues converts a spec for expressions: its attributes and blocks by name.
