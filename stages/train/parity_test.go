@@ -132,7 +132,10 @@ func testParity(t *testing.T, backend string) {
 			t.Fatalf("no cases in %s (%v)", dir, err)
 		}
 		for _, file := range files {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { checkParity(t, file, backend) })
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+				t.Parallel()
+				checkParity(t, file, backend)
+			})
 		}
 	}
 }

@@ -181,3 +181,13 @@ func rowIndices(table, index *hook.Buffer) (indices []int32, width int) {
 	}
 	return indices, table.RawShape.Dimensions[1]
 }
+
+// round executes hook.OpRound outside of fusion groups.
+func round(b hook.Backend, n *hook.Node, inputs []*hook.Buffer, _ []bool) (*hook.Buffer, error) {
+	out, err := hook.NewBuffer(b, n.Shape)
+	if err != nil {
+		return nil, err
+	}
+	simd.RoundHalf(out.Flat.([]float32), inputs[0].Flat.([]float32))
+	return out, nil
+}

@@ -28,7 +28,7 @@ import (
 )
 
 // version changes when results may.
-const version = "4"
+const version = "5"
 
 // Class returns the kernels' part of the numerics class.
 func Class() string {
@@ -72,6 +72,7 @@ func override() {
 		hook.Executors[op] = wrap(hook.Executors[op])
 	}
 	hook.Executors[hook.OpProduct] = product
+	hook.Executors[hook.OpRound] = round
 	hook.MultiExecutors[hook.OpFusion] = fusion
 }
 
@@ -97,6 +98,9 @@ type builder struct{ compute.Builder }
 // Compile implements compute.Builder.
 func (b builder) Compile() (compute.Executable, error) {
 	if g, ok := fuse.NewGraph(hook.Main(b.Builder)); ok {
+		if simd.HasTiles {
+			g.WidenHalf()
+		}
 		g.FoldConstants()
 		g.AssembleConcats()
 		lower.Products(g)

@@ -315,6 +315,52 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// TestHalf compares computations with bfloat16 factors with the backend. Products
+// add in another order, and a result next to the middle of two bfloat16 numbers then
+// rounds to the other one.
+func TestHalf(t *testing.T) {
+	half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
+	wide := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float32) }
+	product := func(a, b *graph.Node) *graph.Node {
+		return wide(graph.Dot(half(a), half(b)).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil))
+	}
+	for name, tt := range map[string]struct {
+		in    []shapes.Shape
+		build func(in []*graph.Node) *graph.Node
+	}{
+		"rounding": {[]shapes.Shape{f32(70, 30)}, func(in []*graph.Node) *graph.Node { return wide(half(in[0])) }},
+		"infinite": {[]shapes.Shape{f32(70, 30)}, func(in []*graph.Node) *graph.Node {
+			return wide(half(graph.MulScalar(graph.MulScalar(in[0], 1e30), 1e30)))
+		}},
+		"product": {[]shapes.Shape{f32(37, 53), f32(53, 41)}, func(in []*graph.Node) *graph.Node { return product(in[0], in[1]) }},
+		"transposed": {[]shapes.Shape{f32(53, 37), f32(53, 41)}, func(in []*graph.Node) *graph.Node {
+			return graph.Transpose(product(graph.Transpose(in[0], 0, 1), in[1]), 0, 1)
+		}},
+		"gradient": {[]shapes.Shape{f32(37, 53), f32(53, 41)}, func(in []*graph.Node) *graph.Node {
+			y := product(graph.Tanh(in[0]), in[1])
+			grads := graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)
+			return graph.Concatenate([]*graph.Node{graph.Reshape(grads[0], -1), graph.Reshape(grads[1], -1)}, 0)
+		}},
+		"arithmetic": {[]shapes.Shape{f32(40, 40), f32(40, 40)}, func(in []*graph.Node) *graph.Node {
+			a, b := half(in[0]), half(in[1])
+			return wide(graph.Sub(graph.MulScalar(graph.Add(a, b), 3.4445), graph.Neg(graph.Mul(a, graph.Transpose(b, 0, 1)))))
+		}},
+		"sums": {[]shapes.Shape{f32(40, 40)}, func(in []*graph.Node) *graph.Node { // which are not widened
+			a := half(in[0])
+			return wide(graph.Add(a, graph.ReduceAndKeep(a, graph.ReduceMax, -1)))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain, ours, _ := both(t, tt.in, tt.build)
+			if name == "product" || name == "transposed" || name == "gradient" {
+				near(t, plain, ours, 1e-2)
+			} else if !reflect.DeepEqual(plain, ours) {
+				t.Error("the results differ")
+			}
+		})
+	}
+}
+
 // TestLongSums checks that long sums keep the digits that one running float32 sum
 // loses.
 func TestLongSums(t *testing.T) {

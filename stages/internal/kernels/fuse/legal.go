@@ -21,7 +21,7 @@ type Operand struct {
 var elementwise = map[compute.OpType]bool{
 	compute.OpTypeAdd: true, compute.OpTypeSub: true, compute.OpTypeMul: true, compute.OpTypeDiv: true, compute.OpTypeMax: true, compute.OpTypeMin: true,
 	compute.OpTypeExp: true, compute.OpTypeLog: true, compute.OpTypeSqrt: true, compute.OpTypeTanh: true, compute.OpTypeErf: true,
-	compute.OpTypeLogistic: true, compute.OpTypeNeg: true, compute.OpTypeAbs: true,
+	compute.OpTypeLogistic: true, compute.OpTypeNeg: true, compute.OpTypeAbs: true, hook.OpRound: true,
 }
 
 // fusible reports whether a group can have a node's operation at all.

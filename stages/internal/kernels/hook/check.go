@@ -26,7 +26,7 @@ func Check(b compute.Backend) error {
 // checkCodes returns an error if the backend has an executor for a borrowed
 // operation.
 func checkCodes() error {
-	for _, op := range []compute.OpType{OpProduct, OpConcat, OpFusion} {
+	for _, op := range []compute.OpType{OpProduct, OpConcat, OpFusion, OpRound} {
 		if Executors[op] != nil || MultiExecutors[op] != nil {
 			return fmt.Errorf("GoMLX has an executor for %s now, a code that the kernels borrow", op)
 		}

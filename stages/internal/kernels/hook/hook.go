@@ -83,4 +83,5 @@ const (
 	OpProduct = compute.OpTypeBlockForDotGeneral  // a matrix product with strided factors and result
 	OpConcat  = compute.OpTypeAllGather           // a concatenation along the last axis, written in place
 	OpFusion  = compute.OpTypeCollectiveBroadcast // a fusion group; it has several outputs
+	OpRound   = compute.OpTypeAllReduce           // float32 elements rounded to bfloat16, kept as float32
 )

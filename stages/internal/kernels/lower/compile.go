@@ -22,6 +22,7 @@ var (
 	unaries = map[compute.OpType]simd.Unary{
 		compute.OpTypeExp: simd.Exp, compute.OpTypeLog: simd.Log, compute.OpTypeSqrt: simd.Sqrt, compute.OpTypeTanh: simd.Tanh,
 		compute.OpTypeErf: simd.Erf, compute.OpTypeLogistic: simd.Logistic, compute.OpTypeNeg: simd.Neg, compute.OpTypeAbs: simd.Abs,
+		hook.OpRound: simd.RoundHalf,
 	}
 	binaries = map[compute.OpType]*simd.Binary{
 		compute.OpTypeAdd: &simd.Add, compute.OpTypeSub: &simd.Sub, compute.OpTypeMul: &simd.Mul,

@@ -17,6 +17,9 @@ var (
 	Logistic = inFloat64(func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })
 	Abs      = inFloat64(math.Abs)
 	Neg      = Unary(negLoop)
+
+	// RoundHalf rounds to the nearest bfloat16, ties to even, as the backend does.
+	RoundHalf = Unary(roundHalfLoop)
 )
 
 // inFloat64 computes in float64, as the backend does.
@@ -31,5 +34,16 @@ func inFloat64(f func(float64) float64) Unary {
 func negLoop(y, x []float32) {
 	for i, v := range x {
 		y[i] = -v
+	}
+}
+
+func roundHalfLoop(y, x []float32) {
+	const exponent = 0x7f800000
+	for i, v := range x {
+		bits := math.Float32bits(v)
+		if bits&exponent != exponent { // infinities and NaN are truncated
+			bits += 0x7fff + bits>>16&1
+		}
+		y[i] = math.Float32frombits(bits &^ 0xffff)
 	}
 }

@@ -63,6 +63,9 @@ func erf8(y, x *float32, n int)
 //go:noescape
 func sqrt8(y, x *float32, n int)
 
+//go:noescape
+func roundHalf8(y, x *float32, n int)
+
 // group is how many elements most of these functions take at a time. The loops in
 // Go compute the rest, with the same bits.
 const group = 32
@@ -76,7 +79,7 @@ func init() {
 	Mul = vectorized(mulLoops, mulSlices, mulRight, mulLeft)
 	Div = vectorized(divLoops, divSlices, divRight, divLeft)
 	Neg, Exp, Logistic = negVector, padded(exp8), padded(logistic8)
-	Tanh, Erf, Sqrt = padded(tanh8), padded(erf8), padded(sqrt8)
+	Tanh, Erf, Sqrt, RoundHalf = padded(tanh8), padded(erf8), padded(sqrt8), padded(roundHalf8)
 	sumShort, Highest = sumVector, highestVector
 }
 
