@@ -23,6 +23,11 @@ func format1(t *testing.T) (dir string, keys []cache.Key) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/format1")); err != nil {
 		t.Fatal(err)
 	}
+	for _, folder := range []string{"damaged", "leases", "locks", "logs", "tmp"} { // empty, and Git keeps no empty folders
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	names, err := filepath.Glob(filepath.Join(dir, "entries", "*", "*"))
 	if err != nil || len(names) != 3 {
 		t.Fatalf("the fixture has the entries %v, %v, want 3", names, err)
