@@ -85,6 +85,9 @@ func analyse(study, runs string) (answer.Result, error) {
 		return answer.Result{}, err
 	}
 	kinds := slices.Concat(data.Kinds(), analysis.Kinds())
+	for i := range kinds {
+		kinds[i].Child = false // everything runs in this process
+	}
 	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(kinds)})
 	if err := diags.Err(); err != nil {
 		return answer.Result{}, err
