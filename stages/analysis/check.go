@@ -164,9 +164,8 @@ func (a *Recovery) Check(in pipeline.Inputs) diag.List {
 	if !ok {
 		return list
 	}
-	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	t, open, wrong := declaredSlice(in, a.Replicate, a.Factor, a.Where)
 	list = append(list, wrong...)
-	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
 	if t.Factor(a.Factor) < 0 {
 		return list
 	}
@@ -174,7 +173,13 @@ func (a *Recovery) Check(in pipeline.Inputs) diag.List {
 	return append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
 }
 
-// checkSlice checks the factor of a slice and the levels that fix the others.
+// declaredSlice is the declared table of an analysis of one factor, with the
+// mistakes in the factor and in the levels that fix the others.
+func declaredSlice(in pipeline.Inputs, replicate, factor string, where map[string]addr.Level) (t *design.Table, open bool, list diag.List) {
+	t, open, list = declaredTable(in.Refs["trials"], replicate)
+	return t, open, append(list, checkSlice(t, open, factor, where)...)
+}
+
 func checkSlice(t *design.Table, open bool, factor string, where map[string]addr.Level) diag.List {
 	list := checkFactor(t, "factor", factor)
 	if _, ok := where[factor]; ok {
@@ -193,9 +198,8 @@ func (a *Dose) Check(in pipeline.Inputs) diag.List {
 	if !ok {
 		return list
 	}
-	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	t, open, wrong := declaredSlice(in, a.Replicate, a.Factor, a.Where)
 	list = append(list, wrong...)
-	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
 	if a.Baseline.Kind != "" && t.Factor(a.Factor) >= 0 {
 		list = append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
 	}
@@ -220,9 +224,8 @@ func (a *Trajectory) Check(in pipeline.Inputs) diag.List {
 	for _, step := range a.At {
 		list = append(list, checkResponse(in.Refs["trials"], a.Response, addr.Level{Kind: "number", Text: strconv.Itoa(step)})...)
 	}
-	t, open, wrong := declaredTable(in.Refs["trials"], a.Replicate)
+	t, open, wrong := declaredSlice(in, a.Replicate, a.Factor, a.Where)
 	list = append(list, wrong...)
-	list = append(list, checkSlice(t, open, a.Factor, a.Where)...)
 	if t.Factor(a.Factor) < 0 {
 		return list
 	}

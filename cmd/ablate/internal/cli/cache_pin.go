@@ -74,11 +74,7 @@ func (r cacheUnpinRequest) do(ctx context.Context, s *session) error {
 // eachNeeded calls f for everything that an instance depends on, then for the
 // instance.
 func eachNeeded(ctx context.Context, s *session, typed string, f func(*workspace, *planner.Task) error) error {
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := w.find(plan, anyInstance, typed)
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, typed)
 	if err != nil {
 		return err
 	}
@@ -117,11 +113,7 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 	if r.Reason == "" {
 		return errors.New("missing --reason: it is stored with the tombstone")
 	}
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := w.find(plan, anyInstance, r.Instance)
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func explainCommand(s *session) *cobra.Command {
 type explainRequest struct{ Instance string }
 
 func (r explainRequest) do(ctx context.Context, s *session) error {
-	w, t, err := s.plannedTask(ctx, r.Instance)
+	w, _, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}

@@ -59,11 +59,7 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 type exportCheckpointRequest struct{ Instance, Format, To string }
 
 func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := w.find(plan, anyInstance, r.Instance)
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}
@@ -113,11 +109,7 @@ func exportContrastsCommand(s *session) *cobra.Command {
 type exportContrastsRequest struct{ Analysis string }
 
 func (r exportContrastsRequest) do(ctx context.Context, s *session) error {
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := w.find(plan, analyses, r.Analysis)
+	w, _, t, err := s.plannedTask(ctx, analyses, r.Analysis)
 	if err != nil {
 		return err
 	}
@@ -153,11 +145,7 @@ func exportFiguresCommand(s *session) *cobra.Command {
 type exportFiguresRequest struct{ Analysis, To string }
 
 func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	t, err := w.find(plan, analyses, r.Analysis)
+	w, _, t, err := s.plannedTask(ctx, analyses, r.Analysis)
 	if err != nil {
 		return err
 	}

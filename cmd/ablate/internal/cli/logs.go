@@ -47,7 +47,7 @@ type logsRequest struct {
 }
 
 func (r logsRequest) do(ctx context.Context, s *session) error {
-	w, t, err := s.plannedTask(ctx, r.Instance)
+	w, _, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type repeatRequest struct {
 }
 
 func (r repeatRequest) do(ctx context.Context, s *session) error {
-	w, t, err := s.plannedTask(ctx, r.Instance)
+	w, _, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}

@@ -115,13 +115,13 @@ func (s *session) planned(ctx context.Context, targets ...string) (*workspace, *
 }
 
 // plannedTask plans the study and finds one instance of it.
-func (s *session) plannedTask(ctx context.Context, typed string) (*workspace, *planner.Task, error) {
+func (s *session) plannedTask(ctx context.Context, of instanceSort, typed string) (*workspace, *planner.Plan, *planner.Task, error) {
 	w, plan, err := s.planned(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	t, err := w.find(plan, anyInstance, typed)
-	return w, t, err
+	t, err := w.find(plan, of, typed)
+	return w, plan, t, err
 }
 
 // plannedAnswers plans the study. With partial, the analyses first answer from the
