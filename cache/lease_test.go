@@ -196,7 +196,7 @@ func TestTwoMachinesComputeEachKeyOnce(t *testing.T) {
 // without unlocking by hand.
 func TestALeaseOutlivesItsProcessForThreePeriods(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("killing a process works differently there")
+		t.Skip("Windows has no SIGKILL")
 	}
 	dir := t.TempDir()
 	s := open(t, &elsewhere{FS: fsys.NewOS()}, dir)

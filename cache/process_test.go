@@ -103,7 +103,7 @@ func TestProcessesAgreeOnWinners(t *testing.T) {
 
 func TestALockEndsWithItsProcess(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("killing a process works differently there")
+		t.Skip("Windows has no SIGKILL")
 	}
 	dir := t.TempDir()
 	s := open(t, fsys.NewOS(), dir)

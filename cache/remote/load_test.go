@@ -60,7 +60,7 @@ func slow(t *testing.T, address string, d cache.Digest) net.Conn {
 // memory.
 func TestServerUnderLoad(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("164 clients need seconds of processor time")
 	}
 	store, raw, text := loaded(t)
 	srv := httptest.NewServer(serverOf(t, ServerOptions{Store: store}))

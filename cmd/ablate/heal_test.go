@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/cli"
@@ -135,33 +134,5 @@ func TestCollectInDoubt(t *testing.T) {
 	}
 	if _, err := m.do("", "cache", "gc"); err != nil {
 		t.Errorf("gc after a run: %v", err)
-	}
-}
-
-// Other versions of the program, if there is one at ABLATE_TEST_PREVIOUS, use a store
-// in turn with this one.
-func TestPreviousVersion(t *testing.T) {
-	previous := os.Getenv("ABLATE_TEST_PREVIOUS")
-	if previous == "" {
-		t.Skip("ABLATE_TEST_PREVIOUS does not name a program")
-	}
-	study := crashStudy(t)
-	m := machine{study, filepath.Join(t.TempDir(), "store")}
-	for round := range 2 {
-		for _, program := range []string{previous, "ablate"} {
-			for _, args := range [][]string{{"run"}, {"plan"}, {"cache", "gc", "--grace", "0s", "--apply"}, {"cache", "verify"}} {
-				if _, err := m.do(program, args...); err != nil {
-					t.Fatalf("round %d: %v", round, err)
-				}
-			}
-		}
-	}
-	store, err := cache.Open(fsys.NewOS(), m.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store.OnHealed(func(err error) { t.Errorf("reported as damage: %v", err) })
-	if lost, err := store.Reindex(); err != nil || len(lost) > 0 {
-		t.Errorf("Reindex = %v, %v", lost, err)
 	}
 }
