@@ -11,7 +11,7 @@ import (
 )
 
 // A result is stored in two steps: its bytes become blobs, then an entry names
-// them under the key of the action. Whoever makes the same key finds the entry.
+// them under the key of the action. A lookup of the same key finds the entry.
 func Example() {
 	ctx := context.Background()
 	store, err := cache.Open(fsys.NewMemory(), "/store")

@@ -19,8 +19,8 @@ import (
 // lock on locks/KEY decides; it ends with its process. Other machines that share
 // the folder may not see that lock, so the holder also keeps a file
 // leases/KEY.EPOCH with its name and a counter that it increments once a period.
-// An observer that saw the counter stand still for three periods of its own
-// monotonic clock takes the next epoch with link(2), which succeeds for one of
+// An observer whose monotonic clock measures three periods without a change of the
+// counter takes the next epoch with link(2), which succeeds for one of
 // them. A holder that sees a higher epoch, or its own file gone, has lost the
 // lease.
 //
@@ -30,8 +30,8 @@ import (
 // leasePeriod is how often a holder increments its counter. Tests shorten it.
 const leasePeriod = 5 * time.Second
 
-// deadAfter is how many periods a counter stands still before its holder is
-// considered dead.
+// deadAfter is the number of periods without a change of the counter after which
+// its holder is considered dead.
 const deadAfter = 3
 
 // leases are those that this process holds, and its observations of others.
@@ -191,7 +191,7 @@ func (s *Local) newest(k Key) (epoch int, name string, err error) {
 }
 
 // dead reports whether the holder of a lease is gone: immediately for leases of
-// this machine, otherwise after the counter stood still for three periods.
+// this machine, otherwise after three periods without a change of the counter.
 func (s *Local) dead(name string, local bool) bool {
 	content := s.content(name)
 	if local && strings.HasPrefix(content, s.leases.host+"#") {
@@ -209,7 +209,7 @@ func (s *Local) dead(name string, local bool) bool {
 }
 
 func (s *Local) content(name string) string {
-	raw, _ := s.readFile(name, maxDocument) // unreadable content stands still
+	raw, _ := s.readFile(name, maxDocument) // content that cannot be read counts as unchanged
 	return string(raw)
 }
 

@@ -69,8 +69,8 @@ func (c *Collection) restore(moved []Garbage) error {
 	return failed
 }
 
-// restoreTrash puts back the blobs in the trash that are needed, whoever moved
-// them there: an earlier collection may have been killed.
+// restoreTrash puts back the blobs in the trash that are needed: a collection that
+// was killed may have left them there.
 func (s *Local) restoreTrash(uses map[Digest]*blobUse) error {
 	var failed error
 	err := s.walk(s.path("trash"), func(path string, _ fs.FileInfo) {

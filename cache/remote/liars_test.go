@@ -262,7 +262,7 @@ func TestForgeriesAreNotSigned(t *testing.T) {
 	}
 }
 
-// A key that was taken by an entry that nobody trusts is reported as such.
+// Push reports a key that the remote holds with an untrusted entry.
 func TestSquattedKey(t *testing.T) {
 	ctx := context.Background()
 	url := "file://" + t.TempDir()

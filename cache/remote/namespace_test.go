@@ -109,7 +109,7 @@ func TestTrustInNamespaces(t *testing.T) {
 	trusting := Options{Namespace: "bob", Read: []string{"main", "alice"}, TrustIn: map[string][]string{"main": {ciPublic}, "alice": {alicePublic}}}
 	for name, c := range map[string]struct {
 		namespace, sign string
-		move            string // where somebody copies it to
+		move            string // where it is copied to
 		trust           []string
 		want            string // "": it is taken
 	}{

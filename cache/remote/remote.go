@@ -33,7 +33,7 @@ type Options struct {
 	Check IngredientsCheck
 
 	// Refused is called with answers that are refused and count as misses:
-	// damaged ones, and those that nobody trusted has signed. If it is nil they
+	// damaged ones, and those without a trusted signature. If it is nil they
 	// are errors. It may be called by several goroutines at once.
 	Refused func(error)
 }

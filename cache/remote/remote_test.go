@@ -188,7 +188,7 @@ func TestTrust(t *testing.T) {
 		t.Error("nonsense signs")
 	}
 	if _, err := newTrust("", []string{alice}, nil); err == nil || strings.Contains(err.Error(), alice) {
-		t.Errorf("a private key is trusted, or told to whoever reads messages: %v", err)
+		t.Errorf("a private key is trusted, or printed in a message: %v", err)
 	}
 }
 

@@ -30,9 +30,9 @@ type ServerOptions struct {
 
 	// Sign is a private key that signs the results that this machine vouches for.
 	// Trust and TrustIn are the keys one of which must have signed a result that a
-	// client writes, if there are any: whoever uses the store on this machine
-	// accepts what is in it without asking for a signature. Results in other
-	// namespaces than the default one are only read through a remote, which asks.
+	// client writes, if there are any: programs on this machine use the store
+	// without checking signatures. Results in other
+	// namespaces than the default one are only read through a remote, which checks.
 	Sign    string
 	Trust   []string
 	TrustIn map[string][]string

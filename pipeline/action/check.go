@@ -9,7 +9,7 @@ import (
 )
 
 // CheckIngredients reports a document that is not the description whose hash is
-// the key of an entry. Whoever wrote the entry may have made it up. The keys of
+// the key of an entry. The author of an entry can write any document. The keys of
 // states are hashes of other keys, which no document shows.
 func CheckIngredients(e cache.Entry, raw []byte) error {
 	if e.Block == cache.StateBlock {

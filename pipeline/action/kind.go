@@ -2,8 +2,8 @@
 // whose hash is its key, the request that another process is sent, and the worker
 // that computes and publishes it.
 //
-// Describe is the only place where the key of an action is made. Whoever receives
-// a request makes the key again and refuses another one.
+// Describe is the only place where the key of an action is made. The receiver
+// of a request makes the key again and refuses a request with another one.
 package action
 
 import (

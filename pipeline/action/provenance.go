@@ -34,8 +34,8 @@ type Host struct {
 	Executable cache.Digest `json:"executable"`
 }
 
-// ThisHost describes this machine. Provenance travels with its entry to whoever
-// can read a remote, so the machine has a pseudonym: the same for all results that
+// ThisHost describes this machine. Provenance is sent with its entry to
+// remotes that others can read, so the machine has a pseudonym: the same for all results that
 // a user computes on it, and of no use to others.
 func ThisHost(executable cache.Digest) Host {
 	return Host{Name: pseudonym(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Executable: executable}

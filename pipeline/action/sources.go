@@ -13,7 +13,7 @@ import (
 
 // plannedSources are the sources of one action. They remember which files
 // Describe found and their digests, which the key holds. Run then sees the same
-// files, and whoever reads one to its end gets the planned content or an error:
+// files, and reading one to its end gives the planned content or an error:
 // a file that is edited while a large neighbour is copied cannot be published
 // under the old key.
 type plannedSources struct {

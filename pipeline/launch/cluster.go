@@ -51,7 +51,7 @@ type watch struct {
 	progress func(pipeline.Progress)
 	ended    chan error // has room for the answer
 
-	released bool // guarded by Cluster.mu: nobody waits any more
+	released bool // guarded by Cluster.mu: no caller waits any more
 	cancel   bool // guarded by Cluster.mu: once released, cancel the job
 	place    place
 	misses   int  // polls in a row in which the queue did not list the job
@@ -146,7 +146,8 @@ func (c *Cluster) Detached() int {
 	return c.detached
 }
 
-// Live describes the job of each key that the queue lists, whoever submitted it.
+// Live describes the job of each key that the queue lists, including jobs of other
+// processes.
 func (c *Cluster) Live(ctx context.Context) (map[cache.Key]string, error) {
 	batches, err := c.spool().batches()
 	if err != nil || len(batches) == 0 {

@@ -136,8 +136,8 @@ func (t *Task) settle(f cache.Found) {
 	}
 }
 
-// unusable says why an entry cannot be the result of the task, or "". Whoever can
-// write to a remote can publish anything under the task's key.
+// unusable says why an entry cannot be the result of the task, or "". A client
+// with write access to a remote can publish anything under the task's key.
 func (t *Task) unusable(e cache.Entry) string {
 	k := t.node.Kind
 	if e.Block != k.Block || e.Type != k.Type {

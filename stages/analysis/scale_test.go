@@ -70,7 +70,7 @@ func BenchmarkFactorial10000(b *testing.B) {
 	}
 }
 
-// discard is an output that nobody reads.
+// discard is an output that is thrown away.
 type discard struct{}
 
 // Write implements io.Writer.

@@ -8,7 +8,7 @@ import (
 	"ablate/cache"
 )
 
-// decimalsOf is how a number is printed where nobody says otherwise.
+// decimalsOf is the default number of decimals.
 const decimalsOf = 4
 
 // LaTeX is a file of macros, one for each number.

@@ -98,7 +98,7 @@ func (b bounded) validate() diag.List {
 // input: x becomes (1 − λ) x + λ x / σ (arXiv 2604.01563, eq. 1). σ is one
 // running standard deviation at each site, over all elements of all
 // micro-batches of a step; it starts at 1, follows after each step with
-// σ ← (1 − m) σ + m std(x), takes no gradient and stands still in evaluations.
+// σ ← (1 − m) σ + m std(x), takes no gradient and is constant in evaluations.
 type EMABlend struct {
 	Lambda   float64 `hcl:"lambda,optional" doc:"λ, the share of x / σ."`
 	Momentum float64 `hcl:"momentum,optional" doc:"m, the share of the newest step in σ."`

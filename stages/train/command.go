@@ -43,7 +43,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		return pipeline.Recipe{}, err
 	}
 	outputs := append(c.spec().Promises(), pipeline.Output{Name: record.Metrics, MediaType: record.MetricsType})
-	for i := range outputs { // whatever it is called, nobody but the program can make it again
+	for i := range outputs { // only the program can make it again, whatever its name
 		outputs[i].Retention = cache.Keep
 	}
 	code, err := program.Code(in)

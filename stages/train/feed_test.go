@@ -17,7 +17,7 @@ func TestFeed(t *testing.T) {
 		for i, step := range steps {
 			got, want := f.batch(step), make([]int32, tokens)
 			trainBatch(want, text, order, length, step)
-			f.wait() // for whoever writes where it must not
+			f.wait() // the next batch must not have been written over this one
 			if !slices.Equal(got, want) {
 				t.Errorf("steps %v: batch %d is %v, want %v", steps, i, got, want)
 			}

@@ -58,7 +58,7 @@ type journal struct {
 
 	saved map[bool]map[int]*saved // by kept, by step
 	seen  map[sighting]cache.Entry
-	known bool // the mark is there; owned by whoever writes
+	known bool // the mark is there; owned by the writing goroutine
 }
 
 // openJournal asks the store for everything that belongs to the run.
@@ -310,7 +310,7 @@ func (j *journal) observation(ctx context.Context, at sighting) ([]record.Row, e
 	return rows, nil
 }
 
-// missing lists the sightings that nobody has written down, by step. Beyond the
+// missing lists the sightings that are not stored yet, by step. Beyond the
 // spine only those of this numerics class count.
 func (j *journal) missing(spine *saved) []sighting {
 	known := 0

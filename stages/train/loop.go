@@ -253,7 +253,7 @@ func (l *loop) advance(ctx context.Context) error {
 		return err
 	}
 	l.report(loss)
-	if ctx.Err() != nil { // whoever looks can do so later, at the state that is written now
+	if ctx.Err() != nil { // observers can run later, on the state that is written now
 		return nil
 	}
 	if err := l.observe(ctx); err != nil {

@@ -35,7 +35,7 @@ type lab struct {
 	store *cache.Local
 
 	meddle func(cache.Entry) error // with what is published on the way; nil for not
-	seen   func(pipeline.Progress) // nil for nobody looks
+	seen   func(pipeline.Progress) // nil if progress is ignored
 
 	mu       sync.Mutex
 	computed int // steps, of the last run

@@ -10,7 +10,7 @@ import (
 
 // Vars is what a graph function of a model works with: the nodes of its
 // parameters by path, the precision of its products, the noise of training,
-// and somebody who may watch values on the way.
+// and an optional observer of intermediate values.
 type Vars struct {
 	nodes map[string]*graph.Node
 	watch func(path string, x *graph.Node)

@@ -24,7 +24,7 @@ func newInstallations(study string) *installations { return &installations{study
 
 // add notes an executed file. A tool is installed when its file is machine code
 // in a folder bin, as an interpreter's; the library of an interpreter lies beside
-// that folder. A script is somebody's own program wherever it lies, except for
+// that folder. A script is the user's own program wherever it lies, except for
 // the shims of version managers, and so is everything in the study's folder that
 // is not a virtual environment.
 func (in *installations) add(program string) {
@@ -42,7 +42,7 @@ func (in *installations) add(program string) {
 	}
 }
 
-// has reports whether a file is installed software that nobody declares.
+// has reports whether a file is installed software, which studies do not declare.
 func (in *installations) has(file string) bool {
 	inside := func(folder string) bool { return within(file, folder) }
 	if slices.ContainsFunc(in.environments, inside) {

@@ -12,7 +12,7 @@ const (
 )
 
 // logWriter passes on the beginning of a program's output, and its end. It never
-// fails: a program must not stop because nobody reads its log any more.
+// fails: a program must not stop because its log has no reader any more.
 type logWriter struct {
 	to      io.Writer
 	written int64

@@ -43,8 +43,8 @@ func cachePushCommand(s *session) *cobra.Command {
 		Use: "push", Short: "Send the study's results to the remote",
 		Long: "push sends the cached results of the study, or of what --target selects, that the remote lacks. An\n" +
 			"interrupted push continues where it stopped.\n\n" +
-			"--results leaves out checkpoints and prepared data. Whoever pulls such results has every number\n" +
-			"without training, and prepares the data again from its sources." + exitCodes("3 something could not be sent"),
+			"--results leaves out checkpoints and prepared data. A machine that pulls such results has every\n" +
+			"number without training, and prepares the data again from its sources." + exitCodes("3 something could not be sent"),
 		Example: "  ablate cache push --target 'norm=derf.*'\n  ABLATE_REMOTE=file:///tmp/bundle ablate cache push --results",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },

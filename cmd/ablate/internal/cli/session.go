@@ -188,7 +188,7 @@ func (s *session) writeLock(lock hcl.Lock) error {
 func (s *session) warnUnknownExecutors(of *study.Study) {
 	c, err := s.config()
 	if err != nil {
-		return // whoever opens the store reports it
+		return // opening the store reports it
 	}
 	list := c.Unknown(of)
 	for i := range list {

@@ -9,7 +9,7 @@ import (
 // gives a process that a signal ended the same exit code.
 type Stop struct {
 	Code int
-	text string // "" where nobody reads messages
+	text string // "" if the terminal is gone
 }
 
 // The causes that main distinguishes.

@@ -92,7 +92,7 @@ func (w *workspace) plan(ctx context.Context) (*planner.Plan, error) {
 	}
 	saved := w.save()
 	if readOnly(saved) {
-		saved = nil // a read-only store answers, too; whoever writes results will fail
+		saved = nil // plans of a read-only store are valid; writing results fails
 	}
 	return plan, errors.Join(err, saved)
 }

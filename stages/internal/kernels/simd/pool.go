@@ -68,7 +68,7 @@ func (p *pool) run(helpers, n, parts int, f func(from, to int)) {
 	}
 }
 
-// job is work in parts; whoever is free takes the next one.
+// job is work in parts; each free worker takes the next one.
 type job struct {
 	f        func(from, to int)
 	n, parts int
