@@ -39,6 +39,11 @@ func (e *encoder) witnessed(s pipeline.Stage) cache.Value {
 	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine, func(f *spec.Field) bool { return f.Witnessed })
 }
 
+// all returns both.
+func (e *encoder) all(s pipeline.Stage) cache.Value {
+	return encodeStruct(reflect.ValueOf(s).Elem(), e.pristine, everyField)
+}
+
 func everyField(*spec.Field) bool { return true }
 
 // encodeStruct encodes the accepted keyed fields of a struct that differ from the

@@ -30,6 +30,10 @@ func (k *Kind) Ref(stage pipeline.Stage) pipeline.Ref {
 // fingerprint.
 func (k *Kind) Witnessed(stage pipeline.Stage) cache.Value { return k.encoder.witnessed(stage) }
 
+// Spec returns all fields of a spec that enter the key, themselves or through a
+// fingerprint. It tells specs apart before anything is fingerprinted.
+func (k *Kind) Spec(stage pipeline.Stage) cache.Value { return k.encoder.all(stage) }
+
 // IsWitnessed reports whether a field enters the key through a fingerprint alone.
 func (k *Kind) IsWitnessed(field string) bool {
 	f, ok := spec.Of(k.encoder.pristine.Type()).Field(field)

@@ -44,7 +44,7 @@ func (t *Task) knownIngredients() cache.Value {
 }
 
 func (t *Task) specOnly() cache.Value {
-	return cache.Map(map[string]cache.Value{"spec": t.node.Kind.Ref(t.node.Stage).Spec})
+	return cache.Map(map[string]cache.Value{"spec": t.node.Kind.Spec(t.node.Stage)})
 }
 
 // Drift is one instance that changed after the plan was saved.
