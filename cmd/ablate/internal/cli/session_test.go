@@ -13,6 +13,16 @@ import (
 	"ablate/stages"
 )
 
+// TestMain lets the test binary serve as the child process that runs start: a child
+// is this executable with the command exec or supervise.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "exec" || os.Args[1] == "supervise") {
+		app := App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Kinds: stages.All()}
+		os.Exit(app.Run(context.Background(), os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
 // finished is a study of results that were computed elsewhere, so that commands have
 // something to show without training.
 const finished = `study "finished" {}
