@@ -73,7 +73,7 @@ func exitCodes(extra string) string {
 	if extra != "" {
 		list += ", " + extra
 	}
-	return list + ", 129 hung up,\n130 interrupted, 141 broken pipe, 143 terminated."
+	return list + ", 129 hung up,\n130 interrupted or terminated, 141 broken pipe."
 }
 
 // noArgs refuses arguments.

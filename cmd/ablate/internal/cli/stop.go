@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// Stop is the cause of a context that a signal or a broken pipe cancelled. A shell
-// gives a process that a signal ended the same exit code.
+// Stop is the cause of a context that a signal or a broken pipe cancelled. A request
+// to stop exits with 130, whether it comes from Ctrl-C or as SIGTERM; for the others
+// the exit code is that of a shell for a process that the signal ended.
 type Stop struct {
 	Code int
 	text string // "" if the terminal is gone
@@ -15,7 +16,7 @@ type Stop struct {
 // The causes that main distinguishes.
 var (
 	Interrupted = Stop{130, "Interrupted."}
-	Terminated  = Stop{143, "Terminated."}
+	Terminated  = Stop{130, "Terminated."}
 	HungUp      = Stop{129, "The terminal was closed."}
 	BrokenPipe  = Stop{141, ""}
 )
