@@ -77,7 +77,7 @@ func TestRemoteSource(t *testing.T) {
 }
 
 // run fetches a pinned source that the store lacks, with the user's token, which child
-// processes do not have. --offline fetches nothing.
+// processes do not have. --offline makes no requests.
 func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -99,9 +99,9 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		output       string // "" for success
 	}{
 		{"one", "", []string{"init", "--upgrade"}, "needs your token in HF_TOKEN"},
-		{"one", "secret", []string{"init", "--upgrade", "--offline"}, "--offline fetches nothing"},
+		{"one", "secret", []string{"init", "--upgrade", "--offline"}, "--offline makes no requests"},
 		{"one", "secret", []string{"init", "--upgrade"}, ""},
-		{"two", "secret", []string{"run", "--offline"}, "--offline fetches nothing"},
+		{"two", "secret", []string{"run", "--offline"}, "--offline makes no requests"},
 		{"two", "", []string{"run"}, "needs your token in HF_TOKEN"},
 		{"two", "secret", []string{"run"}, ""},
 		{"one", "", []string{"run", "--offline"}, ""},
