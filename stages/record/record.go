@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"math"
-	"slices"
 )
 
 // Names of the artifacts of a trial.
@@ -53,10 +52,7 @@ func (r Row) Finite() bool { return !math.IsNaN(r.Value) && !math.IsInf(r.Value,
 
 // Write writes rows in the format of the artifact Metrics. Values must be
 // finite: JSON has no other numbers.
-func Write(w io.Writer, rows []Row) error { return WriteSeq(w, slices.Values(rows)) }
-
-// WriteSeq is Write for rows that are not held in memory at once.
-func WriteSeq(w io.Writer, rows iter.Seq[Row]) error {
+func Write(w io.Writer, rows iter.Seq[Row]) error {
 	enc := json.NewEncoder(w)
 	for r := range rows {
 		if err := enc.Encode(r); err != nil {

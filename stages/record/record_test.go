@@ -3,6 +3,7 @@ package record_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestParse(t *testing.T) {
 func TestWrittenRowsAreReadBack(t *testing.T) {
 	rows := []record.Row{{Step: 1, Name: "a", Value: math.Copysign(0, -1)}, {Step: 2, Name: "<b> \"", Value: 5e-324}, {Step: 2, Name: record.Diverged, Value: 1}}
 	var b bytes.Buffer
-	if err := record.Write(&b, rows); err != nil {
+	if err := record.Write(&b, slices.Values(rows)); err != nil {
 		t.Fatal(err)
 	}
 	got, err := record.ReadAll(&b)

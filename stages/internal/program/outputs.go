@@ -121,7 +121,7 @@ func collectMetrics(env *pipeline.Env, dir scratch, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := record.WriteSeq(w, rows.settled()); err != nil {
+	if err := record.Write(w, rows.settled()); err != nil {
 		return fmt.Errorf("storing the metrics: %w", err)
 	}
 	return w.Close()

@@ -162,25 +162,6 @@ func jsonLeaf(t reflect.Type) (string, bool) {
 	return "", false
 }
 
-// SchemaText writes the schema one field a line: event, path, a question mark where
-// the field may be absent, type. Two versions compare line by line.
-func SchemaText() string {
-	var b strings.Builder
-	for _, e := range Schema() {
-		if len(e.Fields) == 0 {
-			fmt.Fprintf(&b, "%s\n", e.Name)
-		}
-		for _, f := range e.Fields {
-			mark := ""
-			if f.Optional {
-				mark = "?"
-			}
-			fmt.Fprintf(&b, "%s %s%s %s\n", e.Name, f.Path, mark, f.Type)
-		}
-	}
-	return b.String()
-}
-
 // SchemaMarkdown writes docs/json.md.
 func SchemaMarkdown() string {
 	var b strings.Builder

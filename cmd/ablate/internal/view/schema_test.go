@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -21,11 +22,30 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden schema of the current version")
 
+// schemaText writes the schema one field a line: event, path, a question mark where
+// the field may be absent, type. Two versions compare line by line.
+func schemaText() string {
+	var b strings.Builder
+	for _, e := range Schema() {
+		if len(e.Fields) == 0 {
+			fmt.Fprintf(&b, "%s\n", e.Name)
+		}
+		for _, f := range e.Fields {
+			mark := ""
+			if f.Optional {
+				mark = "?"
+			}
+			fmt.Fprintf(&b, "%s %s%s %s\n", e.Name, f.Path, mark, f.Type)
+		}
+	}
+	return b.String()
+}
+
 // What --json prints is what the current version of the schema says.
 func TestSchemaIsGolden(t *testing.T) {
 	name := filepath.Join("testdata", "events-"+SchemaVersion+".txt")
 	if *update {
-		if err := os.WriteFile(name, []byte(SchemaText()), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(schemaText()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,7 +56,7 @@ func TestSchemaIsGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), SchemaText()); diff != "" {
+	if diff := cmp.Diff(string(want), schemaText()); diff != "" {
 		t.Errorf("the schema changed; raise SchemaVersion, its major part if a line was removed, and run the test with -update (-want +got):\n%s", diff)
 	}
 }
@@ -48,7 +68,7 @@ func TestMinorVersionsOnlyAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	current := strings.Split(SchemaText(), "\n")
+	current := strings.Split(schemaText(), "\n")
 	major, _, _ := strings.Cut(SchemaVersion, ".")
 	for _, file := range files {
 		if !strings.HasPrefix(filepath.Base(file), "events-"+major+".") {

@@ -1,8 +1,6 @@
 package estimate
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/mat"
 
 	"ablate/stages/analysis/internal/design"
@@ -166,6 +164,3 @@ func (f *fit) contrast(weights map[int]float64) (value, unscaled float64) {
 	}
 	return value, unscaled
 }
-
-// constant reports whether the residual is no more than rounding.
-func (f *fit) constant() bool { return !(math.Sqrt(f.rss/f.df) > f.noise) }
