@@ -22,6 +22,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if servesParent(os.Args) { // a run within this process starts this executable as its child
+		main()
+	}
 	testscript.Main(m, map[string]func(){"ablate": main, "ablate-crashing": crashing})
 }
 

@@ -533,8 +533,8 @@ func refused(t *testing.T, c *elsewhere) {
 		{"rejected", "  arguments = [\"--mem=900G\"]\n", "", "ask for less"},
 		{"argument", "  arguments = [\"--nonsense\"]\n", "", "unrecognized option"},
 		{"no program", "  program   = \"/nowhere/ablate\"\n", "", "found no ablate on n"},
-		{"another version", "", "ablate/cmd/ablate", "and this run was planned by ablate"},
-		{"store not visible", "", unseen, "could not see the store on n"},
+		{"another version", "", "ablate/cmd/ablate", "but this run was planned by ablate"},
+		{"store not visible", "", unseen, "cannot see the store on n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config := tt.config
