@@ -61,7 +61,7 @@ type watch struct {
 }
 
 const (
-	// gatherInterval is how long the loop waits for more actions before it
+	// gatherInterval is how long the loop waits for another action before it
 	// submits.
 	gatherInterval = 100 * time.Millisecond
 	// missesToLose is how many times in a row the queue must not list a job
@@ -183,20 +183,37 @@ func (w *watch) end(err error) {
 func (c *Cluster) loop(ctx context.Context, stopping <-chan struct{}) {
 	var polled time.Time
 	for {
-		c.cancel(ctx)
-		c.submit(ctx, c.takeUnplaced())
 		every, busy := c.interval()
-		if busy && time.Since(polled) >= every {
-			polled = time.Now()
-			c.poll(ctx)
-		}
 		select {
 		case <-stopping:
 			c.cancel(ctx)
 			return
 		case <-c.wakeup:
-			pause(stopping, gatherInterval)
+			c.gather(stopping)
 		case <-after(busy, max(gatherInterval, time.Until(polled.Add(every)))):
+		}
+		c.cancel(ctx)
+		c.submit(ctx, c.takeUnplaced())
+		if every, busy = c.interval(); busy && time.Since(polled) >= every {
+			polled = time.Now()
+			c.poll(ctx)
+		}
+	}
+}
+
+// gather waits until no action has been added for gatherInterval, so that actions
+// which start together share an array, but not for long.
+func (c *Cluster) gather(stopping <-chan struct{}) {
+	long := time.After(20 * gatherInterval)
+	for {
+		select {
+		case <-stopping:
+			return
+		case <-long:
+			return
+		case <-c.wakeup:
+		case <-time.After(gatherInterval):
+			return
 		}
 	}
 }
@@ -207,13 +224,6 @@ func after(busy bool, d time.Duration) <-chan time.Time {
 		return nil
 	}
 	return time.After(d)
-}
-
-func pause(stopping <-chan struct{}, d time.Duration) {
-	select {
-	case <-stopping:
-	case <-time.After(d):
-	}
 }
 
 func (c *Cluster) takeUnplaced() []*watch {
