@@ -67,9 +67,7 @@ func (x *Index) Complete(text string) []string {
 	if i := strings.LastIndexAny(text, ",["); i >= 0 || strings.Contains(text, "=") {
 		out = x.completeLevels(text[:i+1], text[i+1:])
 	} else {
-		for _, name := range x.names() {
-			out = append(out, name)
-		}
+		out = append(out, x.names()...)
 		for _, factor := range x.factors() {
 			out = append(out, factor+"=")
 		}

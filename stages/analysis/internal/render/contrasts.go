@@ -43,15 +43,14 @@ type column struct {
 }
 
 func (r factorial) columns(kind string) []column {
-	level, name := r.Confidence, percent(r.Confidence)
+	level := r.Confidence
 	if kind == "equivalence" && r.Margin != nil {
 		level = 1 - 2*r.Margin.Alpha
-		name = percent(level)
 	}
 	estimate := func(c answer.Contrast) string { return signed(c.Estimate, halfOf(c.Low, c.High)) }
 	out := []column{
 		{"estimate", true, estimate},
-		{name + " interval", true, func(c answer.Contrast) string { return between(c.Low, c.High) }},
+		{percent(level) + " interval", true, func(c answer.Contrast) string { return between(c.Low, c.High) }},
 		{"adjusted interval", true, func(c answer.Contrast) string { return between(c.LowAdjusted, c.HighAdjusted) }},
 		{"p", true, func(c answer.Contrast) string { return probability(c.P) }},
 		{"p (Holm)", true, func(c answer.Contrast) string { return probability(c.PHolm) }},
