@@ -1,10 +1,7 @@
 package analysis
 
 import (
-	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,25 +12,10 @@ import (
 	"ablate/stages/answer"
 )
 
-// readRows reads a file of testdata/models.
-func readRows(t *testing.T, name string) [][]string {
-	t.Helper()
-	f, err := os.Open(filepath.Join("testdata/models", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
 // modelLines are the answers about a design, by kind and name.
 func modelLines(t *testing.T, name, errors, squares string) map[[2]string]answer.Line {
 	t.Helper()
-	rows := readRows(t, name+".csv")
+	rows := readCSV(t, "models/"+name+".csv")
 	last := len(rows[0]) - 1
 	table := design.NewTable(slices.Clone(rows[0][:last]), "r")
 	table.Unpaired = strings.HasPrefix(name, "unpaired")
@@ -64,7 +46,7 @@ func modelLines(t *testing.T, name, errors, squares string) map[[2]string]answer
 func TestModels(t *testing.T) {
 	answers := make(map[[3]string]map[[2]string]answer.Line)
 	compared, wrong := 0, 0
-	for _, row := range readRows(t, "answers.csv")[1:] {
+	for _, row := range readCSV(t, "models/answers.csv")[1:] {
 		model := [3]string(row[:3])
 		if answers[model] == nil {
 			answers[model] = modelLines(t, row[0], row[1], row[2])

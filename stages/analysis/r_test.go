@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,10 @@ import (
 	"ablate/stages/answer"
 )
 
-// readCSV reads a file of testdata/r.
+// readCSV reads a file of testdata.
 func readCSV(t *testing.T, name string) [][]string {
 	t.Helper()
-	f, err := os.Open("testdata/r/" + name)
+	f, err := os.Open(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func readCSV(t *testing.T, name string) [][]string {
 // fromR loads a design that R made. loose takes its rows as unpaired.
 func fromR(t *testing.T, name string, loose bool) *design.Table {
 	t.Helper()
-	rows := readCSV(t, name+".csv")
+	rows := readCSV(t, "r/"+name+".csv")
 	last := len(rows[0]) - 1
 	table := design.NewTable(slices.Clone(rows[0][:last]), "r")
 	table.Unpaired = loose
@@ -62,7 +63,7 @@ func TestAgainstR(t *testing.T) {
 		pooled[name] = f.analyse(fromR(t, name, loose), "r")
 	}
 	compared := 0
-	for _, row := range readCSV(t, "answers.csv")[1:] {
+	for _, row := range readCSV(t, "r/answers.csv")[1:] {
 		from, kind, name, field := row[0], row[1], row[2], row[3]
 		want, err := strconv.ParseFloat(row[4], 64)
 		if err != nil {

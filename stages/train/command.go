@@ -14,14 +14,14 @@ import (
 // Command is train "command": a trial in any language. It has the fields of
 // program.Spec.
 type Command struct {
-	Argv        []string              `hcl:"argv" doc:"The program and its arguments. A path with a slash is one of files; a bare name is found on the PATH."`
-	Parameters  map[string]addr.Level `hcl:"parameters,optional" doc:"Numbers, strings and bools by name: matrix.width, or constants. The program reads them as the JSON object in the file that ABLATE_PARAMETERS names."`
-	Files       []string              `hcl:"files,optional" key:"-" doc:"Files, folders and globs below the study's folder that the program needs: itself, its modules. It finds them under the same paths, and nothing else. Contents and paths are part of the key. Compressed ones (.gz, .zst) are there decompressed, without that ending."`
-	Environment []string              `hcl:"environment,optional" key:"-" doc:"Files that stand for what is installed, as \"uv.lock\": their contents are part of the key, and the program does not see them."`
-	Env         []string              `hcl:"env,optional" doc:"Variables of your environment that the program gets, by name. Their values are no part of the key: credentials and places of the machine, never what changes a result."`
-	Inputs      []addr.Instance       `hcl:"inputs,optional" ref:"data" doc:"Data stages, whose artifacts are files in the folders 0, 1, … of the folder that ABLATE_INPUTS names."`
-	Outputs     []string              `hcl:"outputs,optional" doc:"Files that it makes in the folder that ABLATE_OUTPUTS names, and that are kept. Any other there is an error."`
-	Version     string                `hcl:"version,optional" doc:"Anything; another one runs everything anew."`
+	Argv        []string              `hcl:"argv" doc:"The program and its arguments. A name with a slash is a path in files; a bare name is looked up on the PATH."`
+	Parameters  map[string]addr.Level `hcl:"parameters,optional" doc:"Numbers, strings and bools by name: matrix.width, or constants. The program reads them as a JSON object from the file that ABLATE_PARAMETERS names."`
+	Files       []string              `hcl:"files,optional" key:"-" doc:"Files, folders and globs below the study's folder that the program needs. It sees them under the same paths, and nothing else. Paths and contents enter the key. Files ending in .gz and .zst are decompressed and lose that ending."`
+	Environment []string              `hcl:"environment,optional" key:"-" doc:"Files that stand for installed software, for example \"uv.lock\". Their contents enter the key; the program does not see them."`
+	Env         []string              `hcl:"env,optional" doc:"Names of variables of your environment that are passed to the program. Their values do not enter the key."`
+	Inputs      []addr.Instance       `hcl:"inputs,optional" ref:"data" doc:"Data stages. Their artifacts are files in the folders 0, 1, … of the folder that ABLATE_INPUTS names."`
+	Outputs     []string              `hcl:"outputs,optional" doc:"Files that the program makes in the folder that ABLATE_OUTPUTS names. Any other file there is an error."`
+	Version     string                `hcl:"version,optional" doc:"Any text. Changing it runs the program again."`
 }
 
 func (c *Command) spec() program.Spec { return program.Spec(*c) }

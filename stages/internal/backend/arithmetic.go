@@ -136,7 +136,7 @@ var canonicalPrograms = []canonicalProgram{
 			DotGeneral(in[0], []int{1}, nil, in[1], []int{0}, nil), DotGeneral(in[0], []int{1}, nil, in[2], []int{1}, nil),
 			DotGeneral(in[1], []int{0}, nil, in[0], []int{1}, nil), DotGeneral(in[3], []int{1}, nil, in[4], []int{0}, nil),
 			DotGeneral(in[5], []int{1}, nil, in[6], []int{0}, nil), DotGeneral(in[7], []int{3}, []int{0, 1}, in[8], []int{2}, []int{0, 1}),
-			ConvertDType(bf16, dtypes.Float32), TransposeAllDims(in[7], 2, 0, 3, 1), //nolint:staticcheck // its notice names the function itself
+			ConvertDType(bf16, dtypes.Float32), TransposeAllDims(in[7], 2, 0, 3, 1), // its notice names the function itself
 		}
 	}},
 	{"rows", false, [][]int{{11, 13}}, func(in []*Node) []*Node {

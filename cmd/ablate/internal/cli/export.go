@@ -187,7 +187,7 @@ func writeExport(s *session, to, name string, raw []byte) error {
 		return fmt.Errorf("creating the folder: %w", err)
 	}
 	path := filepath.Join(to, name)
-	if err := os.WriteFile(path, raw, 0o644); err != nil { //nolint:gosec // meant for others to read
+	if err := os.WriteFile(path, raw, 0o644); err != nil { // meant for others to read
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	s.show(view.Exported{File: path})

@@ -42,11 +42,7 @@ func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
 	if err := oneOf("format", r.Format, "latex", "markdown"); err != nil {
 		return err
 	}
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := w.numbers(ctx, plan)
+	list, err := s.plannedNumbers(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,11 +57,20 @@ func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
 		s.view().Text(text)
 		return nil
 	}
-	if err := os.WriteFile(r.To, []byte(text), 0o644); err != nil { //nolint:gosec // part of a paper
+	if err := os.WriteFile(r.To, []byte(text), 0o644); err != nil { // part of a paper
 		return err
 	}
 	s.show(view.Exported{File: r.To, Rows: len(list), Noun: "number"})
 	return nil
+}
+
+// plannedNumbers plans the study and lists the numbers of its cached analyses.
+func (s *session) plannedNumbers(ctx context.Context) ([]answer.Number, error) {
+	w, plan, err := s.planned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.numbers(ctx, plan)
 }
 
 // numbers lists the numbers of the plan's cached analyses.
@@ -126,11 +131,7 @@ func readResult(ctx context.Context, store cache.Store, t *planner.Task) (r answ
 type checkRequest struct{ Files []string }
 
 func (r checkRequest) do(ctx context.Context, s *session) error {
-	w, plan, err := s.planned(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := w.numbers(ctx, plan)
+	list, err := s.plannedNumbers(ctx)
 	if err != nil {
 		return err
 	}

@@ -171,7 +171,7 @@ func WriteSQLite(path string, t *Table) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", path, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	var columns, marks []string
 	for i, c := range t.Columns {
 		kind := "TEXT"
