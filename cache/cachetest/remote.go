@@ -47,6 +47,11 @@ func TestRemote(t *testing.T, start func(t *testing.T) Peer) {
 	for name, s := range spoilt() {
 		t.Run(name, func(t *testing.T) { testSpoilt(t, start(t), s) })
 	}
+}
+
+// TestFaults checks what a remote does when the network or the server fails. The
+// peers that start makes have a wire.
+func TestFaults(t *testing.T, start func(t *testing.T) Peer) {
 	for name, f := range faults() {
 		t.Run(name, func(t *testing.T) { testFault(t, start(t), f) })
 	}
@@ -389,9 +394,6 @@ func faults() map[string]trouble {
 
 // testFault breaks the wire of an open remote, and before it is opened.
 func testFault(t *testing.T, p Peer, f trouble) {
-	if p.Wire == nil {
-		t.Skip("there is no network in between")
-	}
 	defer p.Wire.Break(nil)
 	ctx := context.Background()
 	from, e := Published(t, "k")

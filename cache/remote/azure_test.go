@@ -42,13 +42,15 @@ func azureServer(t *testing.T) *url.URL {
 }
 
 func TestAzure(t *testing.T) {
-	cachetest.TestRemote(t, func(t *testing.T) cachetest.Peer {
+	start := func(t *testing.T) cachetest.Peer {
 		return wired(t, forward(azureServer(t), false), func(url string) string {
 			_, host, _ := strings.Cut(url, "://")
 			t.Setenv("AZURE_STORAGE_DOMAIN", host)
 			return "azblob://bucket/team"
 		})
-	})
+	}
+	cachetest.TestRemote(t, start)
+	cachetest.TestFaults(t, start)
 	t.Run("large blobs", func(t *testing.T) {
 		azureServer(t)
 		testLargeBlobs(t, "azblob://bucket/team")

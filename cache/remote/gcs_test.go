@@ -29,12 +29,14 @@ func gsServer(t *testing.T) *url.URL {
 }
 
 func TestGS(t *testing.T) {
-	cachetest.TestRemote(t, func(t *testing.T) cachetest.Peer {
+	start := func(t *testing.T) cachetest.Peer {
 		return wired(t, forward(gsServer(t), false), func(url string) string {
 			t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(url, "http://"))
 			return "gs://bucket/team"
 		})
-	})
+	}
+	cachetest.TestRemote(t, start)
+	cachetest.TestFaults(t, start)
 	t.Run("large blobs", func(t *testing.T) {
 		t.Setenv("STORAGE_EMULATOR_HOST", gsServer(t).Host)
 		testLargeBlobs(t, "gs://bucket/team")

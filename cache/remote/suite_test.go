@@ -33,6 +33,13 @@ func TestRemotes(t *testing.T) {
 	}
 }
 
+// Every kind of remote that a network leads to survives its faults.
+func TestFaults(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) cachetest.Peer{"http": startHTTP, "s3": startS3} {
+		t.Run(name, func(t *testing.T) { cachetest.TestFaults(t, start) })
+	}
+}
+
 // suited is a remote with the methods that the suite expects.
 type suited struct{ *Remote }
 
