@@ -22,7 +22,7 @@ test:
 ifdef ABLATE_REQUIRE
 	scripts/test-strictly
 else
-	go test ./...
+	go test -timeout 20m ./...
 endif
 
 reference: build
