@@ -4,7 +4,7 @@
 # it quick. Any file, folder or glob will do.
 CORPUS ?= $(shell go env GOROOT)/src/net
 
-.PHONY: build build-xla test quickstart reference
+.PHONY: build build-xla test quickstart reference release
 
 build:
 	go build -o bin/ablate ./cmd/ablate
@@ -28,3 +28,7 @@ endif
 reference: build
 	bin/ablate metadata --markdown > docs/stages.md
 	bin/ablate metadata --events --markdown > docs/json.md
+
+# Archives, packages, wheels and their checksums, from the commit that is checked out.
+release:
+	scripts/release dist
