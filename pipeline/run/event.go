@@ -3,6 +3,7 @@ package run
 import (
 	"time"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 )
@@ -29,6 +30,7 @@ type Event struct {
 	Type     EventType
 	Time     time.Time
 	Address  addr.Instance
+	Key      cache.Key
 	Block    string
 	Role     pipeline.Role
 	Label    string

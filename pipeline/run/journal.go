@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"ablate/cache"
 	"ablate/pipeline"
 )
 
@@ -20,12 +21,19 @@ const (
 	progressGap = time.Second // between two records of progress of one instance
 )
 
+// RunStart is the type of a journal's first record, which names the study.
+const RunStart EventType = "run_start"
+
 // Record is one line of a journal: an event of a run as data.
 type Record struct {
 	Type     EventType         `json:"type"`
 	Time     time.Time         `json:"time"`
-	Address  string            `json:"address"`
-	Block    string            `json:"block"`
+	Study    string            `json:"study,omitempty"` // of RunStart
+	Dir      string            `json:"dir,omitempty"`   // of RunStart: the study's folder
+	Address  string            `json:"address,omitempty"`
+	Key      cache.Key         `json:"key,omitzero"`
+	Block    string            `json:"block,omitempty"`
+	Trial    bool              `json:"trial,omitempty"` // the instance is a trial
 	Progress pipeline.Progress `json:"progress,omitzero"`
 	Seconds  float64           `json:"seconds,omitempty"`
 	Error    string            `json:"error,omitempty"`
@@ -42,8 +50,9 @@ type Journal struct {
 	shown map[string]time.Time // by address, the last record of progress
 }
 
-// NewJournal makes the journal of a run in a folder, and removes the oldest ones.
-func NewJournal(folder string, now time.Time) (*Journal, error) {
+// NewJournal makes the journal of a run of the study in dir, and removes the oldest
+// journals of the folder.
+func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of journals: %w", err)
 	}
@@ -59,14 +68,17 @@ func NewJournal(folder string, now time.Time) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a journal: %w", err)
 	}
-	return &Journal{file: f, shown: make(map[string]time.Time)}, nil
+	j := &Journal{file: f, shown: make(map[string]time.Time)}
+	j.append(Record{Type: RunStart, Time: now.UTC(), Study: study, Dir: dir})
+	return j, nil
 }
 
 // Observe records an event.
 func (j *Journal) Observe(e Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := Record{Type: e.Type, Time: e.Time.UTC(), Address: e.Address.String(), Block: e.Block, Seconds: e.Elapsed.Seconds(), Log: e.LogPath}
+	r := Record{Type: e.Type, Time: e.Time.UTC(), Address: e.Address.String(), Key: e.Key, Block: e.Block,
+		Trial: e.Role == pipeline.Trial, Seconds: e.Elapsed.Seconds(), Log: e.LogPath}
 	if e.Type == StageProgress {
 		if j.size > maxJournal || e.Time.Sub(j.shown[r.Address]) < progressGap && e.Progress.Warning == "" {
 			return
@@ -77,6 +89,11 @@ func (j *Journal) Observe(e Event) {
 	if e.Err != nil {
 		r.Error = e.Err.Error()
 	}
+	j.append(r)
+}
+
+// append writes a record as a line.
+func (j *Journal) append(r Record) {
 	line, err := json.Marshal(r)
 	if err != nil { // a metric that is not a number
 		r.Progress.Metrics = nil

@@ -21,7 +21,7 @@ func TestJournal(t *testing.T) {
 		return run.Event{Type: typ, Address: addr.Instance{Stage: addr.Stage{Block: "a", Type: "b", Name: name}}, Time: start.Add(at)}
 	}
 	for i := range 120 {
-		j, err := run.NewJournal(dir, start.Add(time.Duration(i)*time.Minute))
+		j, err := run.NewJournal(dir, "lab", "/home/lab", start.Add(time.Duration(i)*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestJournal(t *testing.T) {
 		t.Errorf("%d journals are kept, %v, want 100", len(files), err)
 	}
 	raw, err := os.ReadFile(files[len(files)-1])
-	if err != nil || strings.Count(string(raw), "\n") != 4 || !strings.Contains(string(raw), `"step":7`) {
+	if err != nil || strings.Count(string(raw), "\n") != 5 || !strings.HasPrefix(string(raw), `{"type":"run_start"`) || !strings.Contains(string(raw), `"step":7`) {
 		t.Errorf("the last journal holds %q, %v", raw, err)
 	}
 	// A line that is half written is not read.

@@ -126,7 +126,7 @@ func (x *execution) emit(t *planner.Task, e Event) {
 	if x.runner.Observe == nil {
 		return
 	}
-	e.Time, e.Address, e.Block, e.Role, e.Label = time.Now(), t.Address, t.Block, t.Role, t.Label
+	e.Time, e.Address, e.Key, e.Block, e.Role, e.Label = time.Now(), t.Address, t.Key, t.Block, t.Role, t.Label
 	x.events.Lock()
 	defer x.events.Unlock()
 	x.runner.Observe(e)

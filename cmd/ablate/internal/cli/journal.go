@@ -14,7 +14,7 @@ func (w *workspace) journal(plan *planner.Plan, observe func(run.Event)) (also f
 	if plan.Clean() {
 		return observe, func() {}
 	}
-	j, err := run.NewJournal(filepath.Join(w.store.Dir(), "runs"), time.Now())
+	j, err := run.NewJournal(filepath.Join(w.store.Dir(), "runs"), w.graph.Study.Name, w.graph.Study.Dir, time.Now())
 	if err != nil {
 		return observe, func() {}
 	}
