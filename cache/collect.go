@@ -80,8 +80,8 @@ type blobUse struct {
 }
 
 // Collect plans a garbage collection: blobs that no entry names, artifacts of
-// entries that no recorded run and no pin needs, and leftovers of crashes; and,
-// to keep within a budget, evictable artifacts, the cheapest first. Entries,
+// entries that no recorded run and no pin needs, leftovers of crashes, and old logs
+// and journals; and, to keep within a budget, evictable artifacts, the cheapest first. Entries,
 // ingredients, provenance and measurements always stay. Where anything that
 // decides this cannot be read, the error is a *DoubtError.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
@@ -101,7 +101,7 @@ func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, err
 		c.Items = append(c.Items, g)
 		c.Kept -= g.Bytes
 	}
-	return c, c.addLeftovers(uses)
+	return c, errors.Join(c.addLeftovers(uses), c.addRecords())
 }
 
 // addBlobs adds the blobs that nothing needs. It returns those that only a

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -329,5 +330,64 @@ func TestCollectionsThatFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustHit(t, s, e.Key)
+	}
+}
+
+// Logs and journals do not grow without bound. Those of needed results and of recent
+// runs stay.
+func TestCollectRecords(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	s, err := cache.Open(fsys.NewOS(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed, other := kept(t, s, "needed"), kept(t, s, "other")
+	publish(t, s, needed)
+	publish(t, s, other)
+	huge := kept(t, s, "huge")
+	publish(t, s, huge)
+	if err := s.PutRoot(cache.Root{Study: "s", Dir: "d", Time: time.Now(), Keys: []cache.Key{needed.Key, huge.Key}}); err != nil {
+		t.Fatal(err)
+	}
+	log := func(k cache.Key) string { return filepath.Join(s.LogDir(), k.String()[:2], k.String()+".log") }
+	write := func(path string, size int64, age time.Duration) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600), os.Truncate(path, size)); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(log(needed.Key), 1000, 30*time.Hour)
+	write(log(other.Key), 1000, 30*time.Hour)
+	write(log(huge.Key), 300<<20, 40*time.Hour) // a sparse file
+	young := filepath.Join(s.LogDir(), "young.log")
+	write(young, 1000, time.Hour)
+	journal := func(i int) string { return filepath.Join(s.RunDir(), fmt.Sprintf("%02d.jsonl", i)) }
+	for i := range 30 {
+		write(journal(i), 100, time.Duration(100+i)*time.Hour)
+	}
+
+	c, err := s.Collect(ctx, cache.CollectOptions{Budget: -1, Grace: 24 * time.Hour, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Apply(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stays := func(path string, want bool) {
+		t.Helper()
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("%s: %v, want it to stay: %v", path, err, want)
+		}
+	}
+	stays(log(needed.Key), true)
+	stays(log(other.Key), false)
+	stays(log(huge.Key), false)
+	stays(young, true)
+	for i := range 30 {
+		stays(journal(i), i < 20)
 	}
 }

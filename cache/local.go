@@ -89,6 +89,9 @@ func (s *Local) Dir() string { return s.dir }
 // LogDir is the folder for the logs of actions.
 func (s *Local) LogDir() string { return s.path("logs") }
 
+// RunDir is the folder for the journals of runs.
+func (s *Local) RunDir() string { return s.path("runs") }
+
 func (s *Local) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"path/filepath"
 	"time"
 
 	"ablate/pipeline/planner"
@@ -14,7 +13,7 @@ func (w *workspace) journal(plan *planner.Plan, observe func(run.Event)) (also f
 	if plan.Clean() {
 		return observe, func() {}
 	}
-	j, err := run.NewJournal(filepath.Join(w.store.Dir(), "runs"), w.graph.Study.Name, w.graph.Study.Dir, time.Now())
+	j, err := run.NewJournal(w.store.RunDir(), w.graph.Study.Name, w.graph.Study.Dir, time.Now())
 	if err != nil {
 		return observe, func() {}
 	}
