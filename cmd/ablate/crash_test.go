@@ -91,6 +91,20 @@ type machine struct{ study, store string }
 // do runs a program, or this process's own App if program is "", and decodes the lines
 // that it prints.
 func (m machine) do(program string, args ...string) ([]line, error) {
+	out, err := m.raw(program, args...)
+	var lines []line
+	for dec := json.NewDecoder(strings.NewReader(out)); dec.More(); {
+		var l line
+		if err := dec.Decode(&l); err != nil {
+			break // the last line of a killed process may be incomplete
+		}
+		lines = append(lines, l)
+	}
+	return lines, err
+}
+
+// raw is like do, and returns the lines as they are.
+func (m machine) raw(program string, args ...string) (string, error) {
 	args = append(args, "--chdir", m.study, "--json")
 	environ := append(os.Environ(), "ABLATE_CACHE_DIR="+m.store)
 	var out bytes.Buffer
@@ -108,21 +122,13 @@ func (m machine) do(program string, args ...string) ([]line, error) {
 	if err != nil {
 		err = fmt.Errorf("%s %v: %w: %s", program, args, err, out.String())
 	}
-	var lines []line
-	for dec := json.NewDecoder(&out); dec.More(); {
-		var l line
-		if err := dec.Decode(&l); err != nil {
-			break // the last line of a killed process may be incomplete
-		}
-		lines = append(lines, l)
-	}
-	return lines, err
+	return out.String(), err
 }
 
 // line is one event of the program.
 type line struct {
-	Type, Address, Action string
-	Entry                 struct {
+	Type, Address, Action, Reason, Key string
+	Entry                              struct {
 		Key       string
 		Artifacts []struct{ Name, Digest string }
 	}
