@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +18,9 @@ import (
 )
 
 const (
-	maxJournal  = 4 << 20     // bytes, after which progress is left out
 	maxJournals = 100         // the newest runs that are kept
 	progressGap = time.Second // between two records of progress of one instance
+	gapDoubles  = 512 << 10   // bytes of a journal, after which the gap doubles
 )
 
 // RunStart is the type of a journal's first record, which names the study.
@@ -41,13 +43,13 @@ type Record struct {
 }
 
 // Journal appends the events of a run to a file, so that other processes can follow
-// it. The file is bounded: a long run stops recording progress, never endings. It
-// records what it can: a full disk does not fail a run.
+// it. The longer the file, the less often it records progress, so that a run of weeks
+// takes a few megabytes. It records what it can: a full disk does not fail a run.
 type Journal struct {
 	mu    sync.Mutex
 	file  *os.File
 	size  int64
-	shown map[string]time.Time // by address, the last record of progress
+	shown map[string]time.Time // the last record of progress of each source
 }
 
 // NewJournal makes the journal of a run of the study in dir, and removes the oldest
@@ -80,10 +82,9 @@ func (j *Journal) Observe(e Event) {
 	r := Record{Type: e.Type, Time: e.Time.UTC(), Address: e.Address.String(), Key: e.Key, Block: e.Block,
 		Trial: e.Role == pipeline.Trial, Seconds: e.Elapsed.Seconds(), Log: e.LogPath}
 	if e.Type == StageProgress {
-		if j.size > maxJournal || e.Time.Sub(j.shown[r.Address]) < progressGap && e.Progress.Warning == "" {
+		if j.tooSoon(e) {
 			return
 		}
-		j.shown[r.Address] = e.Time
 		r.Progress = e.Progress
 	}
 	if e.Err != nil {
@@ -92,14 +93,30 @@ func (j *Journal) Observe(e Event) {
 	j.append(r)
 }
 
+// tooSoon reports whether a report of progress is left out. Evaluations are rarer than
+// other reports, and are not left out for one of them.
+func (j *Journal) tooSoon(e Event) bool {
+	source := e.Address.String()
+	if _, ok := e.Progress.Metrics["val_loss"]; ok {
+		source += " evaluation"
+	}
+	if e.Progress.Warning != "" {
+		source += " warning"
+	}
+	if last, ok := j.shown[source]; ok && e.Time.Sub(last) < progressGap<<min(j.size/gapDoubles, 20) {
+		return true
+	}
+	j.shown[source] = e.Time
+	return false
+}
+
 // append writes a record as a line.
 func (j *Journal) append(r Record) {
+	r.Progress.Metrics = maps.Clone(r.Progress.Metrics)
+	maps.DeleteFunc(r.Progress.Metrics, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	line, err := json.Marshal(r)
-	if err != nil { // a metric that is not a number
-		r.Progress.Metrics = nil
-		if line, err = json.Marshal(r); err != nil {
-			return
-		}
+	if err != nil {
+		return
 	}
 	n, _ := j.file.Write(append(line, '\n'))
 	j.size += int64(n)
@@ -107,32 +124,3 @@ func (j *Journal) append(r Record) {
 
 // Close closes the file.
 func (j *Journal) Close() error { return j.file.Close() }
-
-// LastFailures reads the journals in a folder, oldest first, and returns the last
-// ending of each instance that failed and has not been computed or found since.
-func LastFailures(folder string) (map[string]Record, error) {
-	names, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
-	slices.Sort(names)
-	out := make(map[string]Record)
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading a journal: %w", err)
-		}
-		dec := json.NewDecoder(f)
-		for {
-			var r Record
-			if dec.Decode(&r) != nil { // the last line may be half written
-				break
-			}
-			switch r.Type {
-			case StageFailed:
-				out[r.Address] = r
-			case StageDone, StageHit, StagePulled:
-				delete(out, r.Address)
-			}
-		}
-		f.Close()
-	}
-	return out, nil
-}

@@ -54,8 +54,68 @@ func TestJournal(t *testing.T) {
 	if err := os.WriteFile(files[len(files)-1], append(raw, `{"type":"stage_done","address":"a.b.y`...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	failures, err := run.LastFailures(dir)
-	if err != nil || len(failures) != 1 || failures["a.b.y"].Error != "it broke" {
-		t.Errorf("LastFailures = %v, %v, want that of y", failures, err)
+	past, err := run.History(dir, "lab", "/home/lab")
+	if err != nil || past["a.b.x"].Failure != nil || past["a.b.y"].Failure == nil || past["a.b.y"].Failure.Error != "it broke" {
+		t.Errorf("History = %v, %v, want the failure of y", past, err)
+	}
+	if other, err := run.History(dir, "lab", "/home/other"); err != nil || len(other) != 0 {
+		t.Errorf("History of another study = %v, %v, want none", other, err)
+	}
+}
+
+// TestHistoryOfProgress reads the step, the metrics and the time left of a trial from
+// the journal of a run, which may belong to another process.
+func TestHistoryOfProgress(t *testing.T) {
+	dir := t.TempDir()
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	j, err := run.NewJournal(dir, "lab", "/home/lab", start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	trial := addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}
+	observe := func(typ run.EventType, at time.Duration, p pipeline.Progress) {
+		j.Observe(run.Event{Type: typ, Address: trial, Time: start.Add(at), Progress: p})
+	}
+	observe(run.StageStart, 0, pipeline.Progress{})
+	observe(run.StageProgress, time.Minute, pipeline.Progress{Step: 40, Steps: 100, Metrics: map[string]float64{"loss": 3}})
+	observe(run.StageProgress, time.Minute+time.Millisecond, pipeline.Progress{Step: 40, Steps: 100, Metrics: map[string]float64{"val_loss": 4}})
+	observe(run.StageProgress, 2*time.Minute, pipeline.Progress{Step: 60, Steps: 100, Metrics: map[string]float64{"loss": 2, "grad_norm": math.Inf(1)}})
+	past, err := run.History(dir, "lab", "/home/lab")
+	p := past["train.lm.main"]
+	if err != nil || p.Step != 60 || p.Steps != 100 || p.Metrics["loss"] != 2 || p.Metrics["val_loss"] != 4 {
+		t.Fatalf("History = %+v, %v", p, err)
+	}
+	// 20 steps took a minute; 40 are left.
+	if left, ok := p.Left(start.Add(2*time.Minute + 30*time.Second)); !ok || left != 90*time.Second {
+		t.Errorf("Left = %v, %v, want 90s", left, ok)
+	}
+}
+
+// TestJournalOfALongRun records two days of a trial that reports every second.
+func TestJournalOfALongRun(t *testing.T) {
+	dir := t.TempDir()
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	j, err := run.NewJournal(dir, "lab", "/home/lab", start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}
+	const reports = 2 * 24 * 3600
+	for i := range reports {
+		j.Observe(run.Event{Type: run.StageProgress, Address: trial, Time: start.Add(time.Duration(i) * time.Second),
+			Progress: pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2}}})
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	info, err := os.Stat(files[0])
+	if err != nil || info.Size() > 4<<20 {
+		t.Fatalf("the journal has %d bytes, %v", info.Size(), err)
+	}
+	past, err := run.History(dir, "lab", "/home/lab")
+	if p := past["train.lm.main"]; err != nil || p.Step < reports*97/100 {
+		t.Errorf("the last recorded step is %d of %d, %v", p.Step, reports, err)
 	}
 }
