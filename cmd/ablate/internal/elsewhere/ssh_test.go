@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,22 +96,46 @@ data "command" "d" {
 		})
 	}
 
-	t.Run("stopped", func(t *testing.T) {
-		l := c.newLab(t, 1, 3000, "")
-		l.write(t, ".ablate/config.hcl", config("  hosts = [\"n1\"]\n  gpus  = 1\n"))
-		run, out := l.start(t, "run", "--progress", "none")
-		until(t, "a trial in training", func() bool {
-			return len(l.glob("entries/*/*")) > 7 // the definitions, the data, and a state
+	for name, tt := range endings {
+		t.Run(name, func(t *testing.T) {
+			l := c.newLab(t, 1, 3000, "")
+			l.write(t, ".ablate/config.hcl", config("  hosts = [\"n1\"]\n  gpus  = 1\n"))
+			l.stopped(t, tt.signal, tt.code)
+			l.same(t)
 		})
-		run.Process.Signal(os.Interrupt)
-		run.Wait()
-		if code := run.ProcessState.ExitCode(); code != 130 {
-			t.Fatalf("exit code %d, want 130:\n%s", code, out)
-		}
-		l.ablate(t, 0, "run", "--progress", "none")
-		l.resumed(t, 3000)
-		l.same(t)
+	}
+}
+
+// endings are what asks a run to stop, and its exit codes.
+var endings = map[string]struct {
+	signal syscall.Signal
+	code   int
+}{
+	"interrupted": {syscall.SIGINT, 130},
+	"terminated":  {syscall.SIGTERM, 130},
+	"hung up":     {syscall.SIGHUP, 129},
+}
+
+// stopped sends a signal to a run whose trial is in training on another host, and
+// checks that the next run resumes the trial.
+func (l *lab) stopped(t *testing.T, s syscall.Signal, code int) {
+	t.Helper()
+	// A program does not inherit a signal that is caught. Under nohup it would inherit
+	// that HUP is ignored.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, s)
+	defer signal.Stop(caught)
+	run, out := l.start(t, "run", "--progress", "none")
+	until(t, "a trial in training", func() bool {
+		return len(l.glob("entries/*/*")) > 7 // the definitions, the data, and a state
 	})
+	run.Process.Signal(s)
+	run.Wait()
+	if got := run.ProcessState.ExitCode(); got != code {
+		t.Fatalf("exit code %d, want %d:\n%s", got, code, out)
+	}
+	l.ablate(t, 0, "run", "--progress", "none")
+	l.resumed(t, 3000)
 }
 
 // TestRealSSH runs a trial over a real sshd on this machine.
@@ -162,4 +188,10 @@ func TestRealSSH(t *testing.T) {
 	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "2 trials trained, 0 cached") {
 		t.Errorf("the run says\n%s", out)
 	}
+	t.Run("hung up", func(t *testing.T) {
+		l := c.newLab(t, 1, 3000, "")
+		l.write(t, ".ablate/config.hcl", "executor \"ssh\" \"main\" {\n  hosts = [\"n1\"]\n  gpus  = 1\n}\n")
+		tt := endings["hung up"]
+		l.stopped(t, tt.signal, tt.code)
+	})
 }
