@@ -17,6 +17,7 @@ import (
 
 const (
 	progressEvery = 200 * time.Millisecond // bounds how often a trial reports
+	logEvery      = 5 * time.Second        // bounds how often it logs a step
 	saveEvery     = time.Minute            // between states of a trial that names no steps for them
 	saveLast      = 15 * time.Second       // to write a state down when stopped
 )
@@ -47,6 +48,7 @@ type loop struct {
 
 	written time.Time // when a state was last written down
 	shown   time.Time
+	logged  time.Time // the last step in the log
 	started time.Time
 	done    int // steps computed since
 }
@@ -502,6 +504,10 @@ func (l *loop) report(loss float64) {
 	if now := time.Now(); now.Sub(l.shown) >= progressEvery || l.at == l.spec.Steps {
 		l.shown = now
 		l.env.Progress(l.progress(map[string]float64{"loss": loss}))
+		if now.Sub(l.logged) >= logEvery || l.at == l.spec.Steps {
+			l.logged = now
+			l.env.Log.Info("trained", "step", l.at, "of", l.spec.Steps, "loss", loss)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -24,10 +25,15 @@ func lastLine(path string) string {
 	if err != nil {
 		return ""
 	}
-	lines := strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := len(lines) - 1; i >= 0; i-- {
-		if line := shownText(lines[i]); line != "" {
-			return line
+	return lastShown(string(raw))
+}
+
+// lastShown is the last line of a text that shows anything; "" where none does.
+func lastShown(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for _, line := range slices.Backward(lines) {
+		if shown := shownText(line); shown != "" {
+			return shown
 		}
 	}
 	return ""

@@ -59,10 +59,7 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.What == "" {
-		for _, t := range plan.Tasks {
-			s.show(view.PlanStepOf(t))
-		}
-		return nil
+		return w.list(plan)
 	}
 	t, err := w.find(plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
@@ -82,6 +79,18 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	}
 	s.show(e)
 	return partialOutcome(t)
+}
+
+// list shows the state of every instance, and which failed.
+func (w *workspace) list(plan *planner.Plan) error {
+	for _, t := range plan.Tasks {
+		w.session.show(view.PlanStepOf(t))
+	}
+	past, err := w.history()
+	if err == nil {
+		w.session.view().Failures(past.failures(plan))
+	}
+	return err
 }
 
 // isNumberName reports whether a text looks like the name of a number, which has
@@ -118,7 +127,11 @@ func (w *workspace) instance(ctx context.Context, t *planner.Task) (view.Instanc
 		e.Work = &work
 	}
 	if t.Status == planner.Hit {
-		err = w.addEntry(ctx, t, &e)
+		return e, w.addEntry(ctx, t, &e)
+	}
+	past, err := w.history()
+	if failed, ok := past.failure(t); ok {
+		e.Failure = &failed
 	}
 	return e, err
 }

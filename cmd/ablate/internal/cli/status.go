@@ -16,8 +16,9 @@ func statusCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show what is cached, running and left to do",
-		Long: "status reads the store and Slurm's queue. It says which instances are cached, which a process on\n" +
-			"this machine is computing, which are submitted to Slurm, and which are left." + exitCodes(""),
+		Long: "status reads the store, the journals of runs and Slurm's queue. It says which instances are\n" +
+			"cached, which a process is computing and how far it is, which are submitted to Slurm, which failed\n" +
+			"when last computed, and which are left." + exitCodes(""),
 		Example: "  watch ablate status",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return statusRequest{}.do(c.Context(), s) },
@@ -34,15 +35,23 @@ func (statusRequest) do(ctx context.Context, s *session) error {
 	}
 	jobs := launchers{w}.liveJobs(ctx)
 	logs := launch.Local{Logs: w.store.LogDir()}
+	past, err := w.history()
+	if err != nil {
+		return err
+	}
 	counts := make(map[string]int)
 	for _, t := range plan.Tasks {
 		e := view.Status{Address: t.Address.String(), Block: t.Block, State: w.state(t, jobs[t.Key])}
+		if failed, ok := past.failure(t); ok && (e.State == "left" || e.State == "waiting") {
+			e.State, e.Failure = "failed", &failed
+		}
 		counts[e.State]++
 		switch e.State {
 		case "submitted":
 			e.Job = jobs[t.Key]
 		case "running":
 			e.Log = lastLine(logs.LogPath(t.Key))
+			past.progress(t, &e)
 		}
 		s.show(e)
 	}
@@ -67,8 +76,8 @@ func (w *workspace) state(t *planner.Task, job string) string {
 // statusLine counts the instances in each state.
 func statusLine(counts map[string]int) string {
 	var parts []string
-	for _, state := range []string{"cached", "running", "submitted", "left", "waiting"} {
-		if state != "submitted" || counts[state] > 0 {
+	for _, state := range []string{"cached", "running", "submitted", "failed", "left", "waiting"} {
+		if state != "submitted" && state != "failed" || counts[state] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 		}
 	}

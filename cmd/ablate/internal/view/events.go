@@ -20,6 +20,7 @@ var published = []struct {
 	{PlanStep{}, "`plan`, `run`, `show`", "An instance, and what a run does with it."},
 	{Estimate{}, "`plan`", "How long the trials to train will take, from timings in the store."},
 	{Saved{}, "`plan`, `run`", "The training time that the cache saves."},
+	{Failure{}, "`plan`, `show`", "The last attempt to compute an instance failed."},
 	{PlanDifference{}, "`diff`", "An instance that differs between two plans."},
 
 	{StageEvent{Type: run.StageStart}, "`run`", "An instance starts."},

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,9 +21,15 @@ import (
 type Status struct {
 	Address string `json:"address" doc:"the instance"`
 	Block   string `json:"block" doc:"its block"`
-	State   string `json:"state" doc:"cached, running, submitted, left (to run) or waiting (for something that must run first)"`
+	State   string `json:"state" doc:"cached, running, submitted, failed, left (to run) or waiting (for something that must run first)"`
 	Job     string `json:"job,omitempty" doc:"the Slurm job that computes it, and its state"`
 	Log     string `json:"log,omitempty" doc:"last line of its log"`
+
+	Step        int                `json:"step,omitempty" doc:"of a running trial: training steps done"`
+	Steps       int                `json:"steps,omitempty" doc:"of a running trial: training steps in all"`
+	Metrics     map[string]float64 `json:"metrics,omitempty" doc:"of a running trial: latest values, such as loss and tokens_per_second"`
+	SecondsLeft *float64           `json:"seconds_left,omitempty" doc:"of a running trial: an estimate from its speed"`
+	Failure     *Failure           `json:"failure,omitempty" doc:"of a failed instance: when and why it failed"`
 }
 
 func (Status) kind() string { return "status" }
@@ -32,9 +39,23 @@ func (e Status) text() string {
 	case "submitted":
 		return fmt.Sprintf("  submitted  %s\n           %s\n", e.Address, e.Job)
 	case "running":
-		return fmt.Sprintf("  running  %s\n           %s\n", e.Address, e.Log)
+		return fmt.Sprintf("  running  %s\n           %s\n", e.Address, cmp.Or(e.progress(), e.Log, "starting"))
+	case "failed":
+		return fmt.Sprintf("  failed   %s\n           %s\n", e.Address, e.Failure.line())
 	}
 	return ""
+}
+
+// progress says how far a running trial is; "" where it has reported no step.
+func (e Status) progress() string {
+	if e.Steps == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("step %d of %d%s", e.Step, e.Steps, lossText(e.Metrics))
+	if e.SecondsLeft != nil {
+		s += fmt.Sprintf("  %s left", Seconds(*e.SecondsLeft))
+	}
+	return s
 }
 
 // Log reports a piece of a log.
@@ -62,6 +83,7 @@ type Instance struct {
 	Provenance  *action.Provenance `json:"provenance,omitempty" doc:"where, when and by which program it was computed"`
 	Repeats     string             `json:"repeats,omitempty" doc:"what repetitions found"`
 	Metrics     map[string]float64 `json:"metrics,omitempty" doc:"last value of each metric"`
+	Failure     *Failure           `json:"failure,omitempty" doc:"when and why its last attempt failed"`
 
 	Declared diag.Range `json:"-"`
 	Reason   string     `json:"-"`
@@ -73,6 +95,12 @@ func (Instance) kind() string { return "instance" }
 func (e Instance) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", e.Address, e.Label, e.Declared, e.Action, e.Reason)
+	if e.Failure != nil {
+		fmt.Fprintf(&b, "  %s\n", e.Failure.line())
+		if e.Failure.Log != "" {
+			fmt.Fprintf(&b, "  log: %s\n", e.Failure.Log)
+		}
+	}
 	if e.Key != nil {
 		fmt.Fprintf(&b, "  key %s\n", e.Key)
 	}

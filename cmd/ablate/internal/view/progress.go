@@ -116,7 +116,7 @@ func (p *Progress) done(name string, e run.Event) {
 	p.trained++
 	result := ""
 	if r != nil {
-		result = lossText(r.event.Progress)
+		result = lossText(r.event.Progress.Metrics)
 	}
 	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, Duration(e.Elapsed)))
 }
@@ -200,7 +200,7 @@ func (p *Progress) state(r *runningStep) string {
 	if pr.Steps == 0 {
 		return "starting"
 	}
-	s := fmt.Sprintf("%s %d/%d%s", bar(pr.Step, pr.Steps, 12), pr.Step, pr.Steps, lossText(pr))
+	s := fmt.Sprintf("%s %d/%d%s", bar(pr.Step, pr.Steps, 12), pr.Step, pr.Steps, lossText(pr.Metrics))
 	if speed := pr.Metrics["tokens_per_second"]; speed > 0 {
 		s += fmt.Sprintf("  %.0f tok/s", speed)
 	}
@@ -221,12 +221,12 @@ func (p *Progress) overall() string {
 	return s
 }
 
-func lossText(pr pipeline.Progress) string {
+func lossText(metrics map[string]float64) string {
 	s := ""
-	if v, ok := pr.Metrics["loss"]; ok {
+	if v, ok := metrics["loss"]; ok {
 		s += fmt.Sprintf("  loss %.4f", v)
 	}
-	if v, ok := pr.Metrics["val_loss"]; ok {
+	if v, ok := metrics["val_loss"]; ok {
 		s += fmt.Sprintf("  val %.4f", v)
 	}
 	return s

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"time"
+
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/planner"
+	"ablate/pipeline/run"
+)
+
+// history is what the journals of past and present runs say of a study's instances.
+type history struct{ past map[string]run.Past }
+
+// history reads the journals of the study.
+func (w *workspace) history() (history, error) {
+	past, err := run.History(w.store.RunDir(), w.graph.Study.Name, w.graph.Study.Dir)
+	return history{past}, err
+}
+
+// failure is the failure of a task's last attempt, if it still has to be computed and
+// has not changed since.
+func (h history) failure(t *planner.Task) (e view.Failure, ok bool) {
+	r := h.past[t.Address.String()].Failure
+	if r == nil || t.Status == planner.Hit || t.Key != r.Key {
+		return e, false
+	}
+	return view.Failure{Address: r.Address, Time: r.Time, Error: lastShown(r.Error), Log: r.Log}, true
+}
+
+// failures lists the failures among the tasks of a plan.
+func (h history) failures(plan *planner.Plan) []view.Failure {
+	var out []view.Failure
+	for _, t := range plan.Tasks {
+		if e, ok := h.failure(t); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// progress adds to the state of a running task what its run has reported.
+func (h history) progress(t *planner.Task, e *view.Status) {
+	p := h.past[t.Address.String()]
+	e.Step, e.Steps, e.Metrics = p.Step, p.Steps, p.Metrics
+	if left, ok := p.Left(time.Now()); ok {
+		seconds := left.Round(time.Second).Seconds()
+		e.SecondsLeft = &seconds
+	}
+}
