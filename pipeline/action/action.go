@@ -81,10 +81,12 @@ func (a *Action) Work() (w pipeline.Work, ok bool) {
 // AsDefinition returns the action of a definition as its consumers see it.
 func (a *Action) AsDefinition() (pipeline.Ref, pipeline.Recipe) { return a.ref, a.recipe }
 
-// Redescribe describes the same subject again. It fails where the key differs,
-// because a source or the program changed.
-func (a *Action) Redescribe() (*Action, error) {
-	now, err := Describe(a.subject)
+// Redescribe describes the same subject again, with the sources that the run reads.
+// It fails where the key differs, because a source or the program changed.
+func (a *Action) Redescribe(sources pipeline.Sources) (*Action, error) {
+	subject := a.subject
+	subject.Inputs.Sources = sources
+	now, err := Describe(subject)
 	if err != nil {
 		return nil, err
 	}

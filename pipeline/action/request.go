@@ -11,6 +11,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/study"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 )
 
 // Request is an action as a document: what a child process or another machine
@@ -35,6 +36,7 @@ type Request struct {
 	Timeout     time.Duration             `json:"timeout,omitempty"`  // enforced by the child
 	Reusable    bool                      `json:"reusable,omitempty"` // the child may be sent another request afterwards
 	Log         string                    `json:"log,omitempty"`      // the file that the child logs to; "" leaves stderr as it is
+	Frozen      *source.Listing           `json:"frozen,omitempty"`   // files that are read as they were when the run began
 	Program     string                    `json:"program,omitempty"`  // the version of ablate that planned it; "" accepts any
 }
 
@@ -65,7 +67,7 @@ func (r Request) InputKeys() []cache.Key {
 
 // Request returns the action as a document. The caller adds what concerns the
 // machine that computes it.
-func (a *Action) Request() (Request, error) {
+func (a *Action) Request(sources pipeline.Sources) (Request, error) {
 	of := a.subject
 	spec, err := json.Marshal(of.Spec)
 	if err != nil {
@@ -79,6 +81,11 @@ func (a *Action) Request() (Request, error) {
 	}
 	if p, ok := of.Spec.(pipeline.EnvPassthrough); ok {
 		r.Passes = p.Passes()
+	}
+	frozen, ok := sources.(*source.Frozen)
+	if reader, reads := of.Spec.(pipeline.FileReader); ok && reads {
+		l := frozen.Only(reader.DeclaredFiles())
+		r.Frozen = &l
 	}
 	for attr, refs := range of.Inputs.Refs {
 		for _, in := range refs {

@@ -17,6 +17,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/run"
+	"ablate/pipeline/source"
 )
 
 // errClosed is why a child ends early: its parent asked it to, or died.
@@ -121,6 +122,9 @@ func (c Child) do(ctx context.Context, req action.Request, answer *answerer) err
 	sources, err := c.Sources(req.Dir)
 	if err != nil {
 		return err
+	}
+	if req.Frozen != nil {
+		sources = &source.Frozen{Sources: sources, Listing: *req.Frozen, Store: c.Store}
 	}
 	a, err := req.Action(c.Kinds, sources, c.Memo)
 	if err != nil {

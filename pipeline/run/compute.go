@@ -58,7 +58,7 @@ func (r *Runner) compute(ctx context.Context, t *planner.Task, threads int, prog
 		return err
 	}
 	if !t.Kind().Child {
-		now, err := planned.Redescribe()
+		now, err := planned.Redescribe(r.Sources)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (r *Runner) compute(ctx context.Context, t *planner.Task, threads int, prog
 		_, err = w.Compute(ctx, now)
 		return err
 	}
-	req, err := planned.Request()
+	req, err := planned.Request(r.Sources)
 	if err != nil {
 		return err
 	}

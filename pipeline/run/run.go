@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -73,6 +74,19 @@ func (r *Runner) Run(ctx context.Context, plan *planner.Plan) (Summary, error) {
 		return summary, ErrDetached
 	}
 	return summary, nil
+}
+
+// DeclaredFiles lists the files of the study that unfinished tasks of a plan read, as
+// the study names them, each once.
+func DeclaredFiles(plan *planner.Plan) []string {
+	var out []string
+	for _, t := range plan.Tasks {
+		if reader, ok := t.Spec().(pipeline.FileReader); ok && t.Status != planner.Hit {
+			out = append(out, reader.DeclaredFiles()...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // jobs is the number of workers on this machine.

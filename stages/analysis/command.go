@@ -84,6 +84,9 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	return recipe, nil
 }
 
+// DeclaredFiles implements pipeline.FileReader.
+func (c *Command) DeclaredFiles() []string { return c.Files }
+
 // expand says where the declared files are, each of which must be there.
 func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
 	var out []string

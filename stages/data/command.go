@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"slices"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -26,6 +27,9 @@ func (c *Command) spec() program.Spec { return program.Spec(*c) }
 
 // Passes implements pipeline.EnvPassthrough.
 func (c *Command) Passes() []string { return c.Env }
+
+// DeclaredFiles implements pipeline.FileReader.
+func (c *Command) DeclaredFiles() []string { return slices.Concat(c.Files, c.Environment) }
 
 // Resolve orders what the program sees as a set, so that its order in the file
 // does not reach the key.

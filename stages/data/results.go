@@ -39,6 +39,9 @@ func (r *Results) ReplicateName() string { return r.Replicate }
 // ResponseNames lists the responses.
 func (r *Results) ResponseNames() []string { return r.Responses }
 
+// DeclaredFiles implements pipeline.FileReader.
+func (r *Results) DeclaredFiles() []string { return r.Source }
+
 // Remotes implements pipeline.RemoteReader.
 func (r *Results) Remotes() []string { return remotes(r.Source) }
 

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -48,6 +49,14 @@ func (t *Text) Vocabulary() int {
 
 // TokenBytes is the size of a token in the artifacts, in bytes.
 func (t *Text) TokenBytes() int { return widthFor(t.Vocabulary()) }
+
+// DeclaredFiles implements pipeline.FileReader.
+func (t *Text) DeclaredFiles() []string {
+	if isTokenizerFile(t.Tokenizer) {
+		return slices.Concat(t.Source, []string{t.Tokenizer})
+	}
+	return t.Source
+}
 
 // Remotes implements pipeline.RemoteReader.
 func (t *Text) Remotes() []string { return remotes(t.Source) }

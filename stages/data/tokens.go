@@ -27,6 +27,9 @@ func (b *Binary) Vocabulary() int { return b.Size }
 // TokenBytes is the size of a token in the artifacts, in bytes.
 func (b *Binary) TokenBytes() int { return widthFor(b.Size) }
 
+// DeclaredFiles implements pipeline.FileReader.
+func (b *Binary) DeclaredFiles() []string { return b.Source }
+
 // Remotes implements pipeline.RemoteReader.
 func (b *Binary) Remotes() []string { return remotes(b.Source) }
 

@@ -12,6 +12,7 @@ import (
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
+	"ablate/pipeline/source"
 )
 
 // carryOut runs a plan. Results are pushed to the remote in the background; drain
@@ -27,6 +28,11 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	pulled := &pullCost{}
 	observe, closeJournal := w.journal(plan, pulled.watch(plan, shown.Observe))
 	defer closeJournal()
+	frozen, err := source.Freeze(ctx, w.store, w.planner.Sources, run.DeclaredFiles(plan))
+	if err != nil {
+		return summary, drain, err
+	}
+	w.planner.Sources = frozen
 	runner, err := w.runner(ctx, o, observe)
 	if err != nil {
 		return summary, drain, err

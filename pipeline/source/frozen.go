@@ -1,0 +1,160 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"ablate/cache"
+	"ablate/pipeline"
+)
+
+// The files that a run copies into the store when it begins. What exceeds the bounds
+// is read where it is.
+const (
+	maxFrozenFile  = 16 << 20  // bytes of one file
+	maxFrozenTotal = 256 << 20 // bytes of all files
+	maxFrozenFiles = 1000
+)
+
+// Listing says what patterns matched and what the files contained when a run began.
+// Blobs of the store have the contents.
+type Listing struct {
+	Patterns map[string][]string `json:"patterns"` // paths by pattern
+	Files    map[string]Content  `json:"files"`    // by path
+}
+
+// Content is the content of a file.
+type Content struct {
+	Digest cache.Digest `json:"digest"`
+	Size   int64        `json:"size"`
+}
+
+// Frozen reads files as they were when a run began, whatever happens to them
+// afterwards, and everything else from other sources.
+type Frozen struct {
+	pipeline.Sources
+	Listing
+	Store cache.Store
+}
+
+// Freeze copies the files that patterns match into a store. It skips files that
+// cannot be read, about which the stage that needs them has a better message.
+func Freeze(ctx context.Context, store *cache.Local, sources pipeline.Sources, patterns []string) (*Frozen, error) {
+	f := &Frozen{sources, Listing{make(map[string][]string), make(map[string]Content)}, store}
+	total := int64(0)
+	for _, pattern := range patterns {
+		if pipeline.IsRemote(pattern) {
+			continue
+		}
+		paths, err := sources.Expand(pattern)
+		if err != nil {
+			continue
+		}
+		f.Patterns[pattern] = paths
+		for _, path := range paths {
+			d, size, err := sources.Digest(path)
+			if _, known := f.Files[path]; known || err != nil || size > maxFrozenFile || total+size > maxFrozenTotal || len(f.Files) == maxFrozenFiles {
+				continue
+			}
+			if err := f.copy(ctx, store, path, d); err != nil {
+				return nil, err
+			}
+			f.Files[path] = Content{d, size}
+			total += size
+		}
+	}
+	return f, nil
+}
+
+// copy copies a file into the store, unless the store has its content.
+func (f *Frozen) copy(ctx context.Context, store *cache.Local, path string, want cache.Digest) error {
+	if store.Has(want) {
+		return nil
+	}
+	r, err := f.Sources.Open(path)
+	if err != nil {
+		return fmt.Errorf("copying %s into the store: %w", path, err)
+	}
+	defer r.Close()
+	w, err := store.Create(ctx, "text/plain")
+	if err != nil {
+		return fmt.Errorf("copying %s into the store: %w", path, err)
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		return errors.Join(fmt.Errorf("copying %s into the store: %w", path, err), w.Abort())
+	}
+	got, _, err := w.Commit()
+	if err == nil && got != want {
+		err = errors.New("it changed while it was read: run again")
+	}
+	if err != nil {
+		return fmt.Errorf("copying %s into the store: %w", path, err)
+	}
+	return nil
+}
+
+// Only returns the part of the listing that some patterns need.
+func (f *Frozen) Only(patterns []string) Listing {
+	l := Listing{make(map[string][]string), make(map[string]Content)}
+	for _, pattern := range patterns {
+		paths, ok := f.Patterns[pattern]
+		if !ok {
+			continue
+		}
+		l.Patterns[pattern] = paths
+		for _, path := range paths {
+			if c, ok := f.Files[path]; ok {
+				l.Files[path] = c
+			}
+		}
+	}
+	return l
+}
+
+// Expand implements pipeline.Sources.
+func (f *Frozen) Expand(pattern string, exclude ...string) ([]string, error) {
+	if paths, ok := f.Patterns[pattern]; ok && len(exclude) == 0 {
+		return paths, nil
+	}
+	return f.Sources.Expand(pattern, exclude...)
+}
+
+// Digest implements pipeline.Sources.
+func (f *Frozen) Digest(path string) (cache.Digest, int64, error) {
+	if c, ok := f.content(path); ok {
+		return c.Digest, c.Size, nil
+	}
+	return f.Sources.Digest(path)
+}
+
+// content finds a file by its path, or by the pattern that matches it alone.
+func (f *Frozen) content(path string) (Content, bool) {
+	if paths := f.Patterns[path]; len(paths) == 1 {
+		path = paths[0]
+	}
+	c, ok := f.Files[path]
+	return c, ok
+}
+
+// Open implements pipeline.Sources. Without the blob, as on a machine that has
+// another store, it reads the file, and the caller notices other content.
+func (f *Frozen) Open(path string) (io.ReadCloser, error) {
+	if c, ok := f.content(path); ok {
+		if r, err := f.Store.Open(context.Background(), c.Digest); err == nil {
+			return r, nil
+		}
+	}
+	return f.Sources.Open(path)
+}
+
+// Prefetch copies a source on another machine into the store.
+func (f *Frozen) Prefetch(ctx context.Context, source string) error {
+	if p, ok := f.Sources.(interface {
+		Prefetch(ctx context.Context, source string) error
+	}); ok {
+		return p.Prefetch(ctx, source)
+	}
+	return nil
+}
