@@ -14,6 +14,7 @@ import (
 // Results is data "results": tables of finished runs of any program.
 type Results struct {
 	Source    []string          `hcl:"source" key:"-" doc:"Tables: CSV with a head line (separated by commas, tabs or semicolons), JSON objects (one per line, or a list), or Parquet; also compressed with gzip or zstd. The content decides, not the name. Contents enter the key; paths do not."`
+	Exclude   []string          `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
 	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels. Texts keep their spelling: 2.1 and 2.10 are two levels. Numbers of JSON and Parquet are compared by value."`
 	Replicate string            `hcl:"replicate,optional" doc:"Column that numbers the replicates of a cell and pairs them across cells. Without it, or if it is the only column that the files lack and they have no other, rows are unpaired."`
 	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers. NaN, an infinity, null or an empty field means that the run diverged."`
@@ -58,7 +59,7 @@ func (r *Results) Resolve() {
 
 // Validate implements pipeline.Stage.
 func (r *Results) Validate() diag.List {
-	list := checkSources(r.Source)
+	list := checkSources(r.Source, r.Exclude)
 	wrong := func(name, detail string, args ...any) {
 		list = append(list, diag.Errorf(diag.Path{name}, "Unusable columns", detail, args...)...)
 	}
@@ -85,7 +86,7 @@ func (r *Results) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	files, err := expand(in.Sources, r.Source)
+	files, err := expand(in.Sources, r.Source, r.Exclude)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -111,7 +112,7 @@ func (r *Results) called(name string) string {
 // Run implements pipeline.Stage. Rows are written while they are read: a table
 // may be larger than memory.
 func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
-	files, err := expand(env.Inputs.Sources, r.Source)
+	files, err := expand(env.Inputs.Sources, r.Source, r.Exclude)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/program"
 )
 
 // source is one file as it was when the stage was described.
@@ -20,20 +21,20 @@ type source struct {
 	size   int64
 }
 
-// expand finds and digests the files that patterns name.
-func expand(sources pipeline.Sources, patterns []string) ([]source, error) {
+// expand finds and digests the files that patterns name, without what exclude matches.
+func expand(sources pipeline.Sources, patterns, exclude []string) ([]source, error) {
 	at := diag.Path{"source"}
 	var files []source
 	total := int64(0)
 	for _, pattern := range patterns {
-		paths, err := sources.Expand(pattern)
+		paths, err := sources.Expand(pattern, exclude...)
 		switch {
 		case err != nil && pipeline.IsRemote(pattern):
 			return nil, diag.Errorf(at, "Unusable source", "%q cannot be used: %v.", pattern, err).Err()
 		case err != nil:
 			return nil, diag.Errorf(at, "Unreadable source", "%q cannot be read: %v. Check the path and its permissions.", pattern, reason(err)).Err()
 		case len(paths) == 0:
-			return nil, diag.Errorf(at, "Missing source", "%q matches no file. Relative paths start at the study's folder.", pattern).Err()
+			return nil, diag.Errorf(at, "Missing source", "%q matches no file%s. Relative paths start at the study's folder.", pattern, program.Excluding(exclude)).Err()
 		}
 		for _, path := range paths {
 			d, size, err := sources.Digest(path)
@@ -122,9 +123,10 @@ func remotes(sources []string) []string {
 	return slices.DeleteFunc(slices.Clone(sources), func(s string) bool { return !pipeline.IsRemote(s) })
 }
 
-// checkSources refuses an empty list and addresses of unknown schemes.
-func checkSources(sources []string) diag.List {
-	var list diag.List
+// checkSources refuses an empty list, addresses of unknown schemes and malformed globs
+// in exclude.
+func checkSources(sources, exclude []string) diag.List {
+	list := program.CheckExclude(exclude)
 	if len(sources) == 0 {
 		list = append(list, diag.Errorf(diag.Path{"source"}, "No source", "source is empty. Name at least one file, folder or glob.")...)
 	}

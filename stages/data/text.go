@@ -12,6 +12,7 @@ import (
 // Text is data "text": the user's files as one stream of tokens.
 type Text struct {
 	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, without hidden files), globs, and remote files (https://…, hf://datasets/owner/name@revision/file, s3://bucket/key) as pinned in study.lock.hcl. Files compressed with gzip or zstd are decompressed, and UTF-16 is decoded. Contents enter the key; paths do not."`
+	Exclude   []string `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
 	Tokenizer string   `hcl:"tokenizer,optional" key:"-" doc:"How text becomes tokens: \"bytes\" (one token per byte), \"gpt2\", \"cl100k\", or a file tokenizer.json of Hugging Face with byte-level BPE as in GPT-2 or Llama 3. The content of the file enters the key."`
 	Separator string   `hcl:"separator,optional" doc:"Text between two documents within a file, for example \"<|endoftext|>\\n\". It becomes the token that ends a document."`
 	Special   bool     `hcl:"special_tokens,optional" doc:"Encode special tokens of the tokenizer that the text contains, such as <|endoftext|>, as the one token that they name. By default they are ordinary text, and a warning says so."`
@@ -63,7 +64,7 @@ func (t *Text) Remotes() []string { return remotes(t.Source) }
 
 // Validate implements pipeline.Stage.
 func (t *Text) Validate() diag.List {
-	list := append(checkSources(t.Source), t.checkTokenizer()...)
+	list := append(checkSources(t.Source, t.Exclude), t.checkTokenizer()...)
 	if t.Special && t.Tokenizer == "bytes" {
 		list = append(list, diag.Errorf(diag.Path{"special_tokens"}, "No special tokens", "The tokenizer \"bytes\" has no special tokens. Remove special_tokens, or use separator.")...)
 	}
@@ -102,7 +103,7 @@ func isTokenizerFile(name string) bool { return strings.ContainsAny(name, `./\`)
 // Describe implements pipeline.Stage: the key is made of the files' contents, in
 // order.
 func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	files, err := expand(in.Sources, t.Source)
+	files, err := expand(in.Sources, t.Source, t.Exclude)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}

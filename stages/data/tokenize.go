@@ -15,7 +15,7 @@ import (
 
 // Run implements pipeline.Stage.
 func (t *Text) Run(ctx context.Context, env *pipeline.Env) error {
-	files, err := expand(env.Inputs.Sources, t.Source)
+	files, err := expand(env.Inputs.Sources, t.Source, t.Exclude)
 	if err != nil {
 		return err
 	}

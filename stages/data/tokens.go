@@ -12,10 +12,11 @@ import (
 
 // Binary is data "tokens": files of tokens that another program made.
 type Binary struct {
-	Source []string `hcl:"source" key:"-" doc:"Files, folders, globs and remote files, joined in order; .gz and .zst are decompressed. Contents enter the key; paths do not."`
-	DType  string   `hcl:"dtype,optional" doc:"Type of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
-	Size   int      `hcl:"vocabulary" doc:"Number of distinct tokens. Every number must be less."`
-	Split  *Split   `hcl:"split,block" doc:"What is kept for validation."`
+	Source  []string `hcl:"source" key:"-" doc:"Files, folders, globs and remote files, joined in order; .gz and .zst are decompressed. Contents enter the key; paths do not."`
+	Exclude []string `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
+	DType   string   `hcl:"dtype,optional" doc:"Type of the numbers: \"uint8\", \"uint16\" or \"uint32\", little-endian."`
+	Size    int      `hcl:"vocabulary" doc:"Number of distinct tokens. Every number must be less."`
+	Split   *Split   `hcl:"split,block" doc:"What is kept for validation."`
 }
 
 // dtypeBytes are the sizes of numbers, in bytes.
@@ -35,7 +36,7 @@ func (b *Binary) Remotes() []string { return remotes(b.Source) }
 
 // Validate implements pipeline.Stage.
 func (b *Binary) Validate() diag.List {
-	list := checkSources(b.Source)
+	list := checkSources(b.Source, b.Exclude)
 	width, ok := dtypeBytes[b.DType]
 	switch {
 	case !ok:
@@ -53,7 +54,7 @@ func (b *Binary) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	files, err := expand(in.Sources, b.Source)
+	files, err := expand(in.Sources, b.Source, b.Exclude)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -69,7 +70,7 @@ func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
-	files, err := expand(env.Inputs.Sources, b.Source)
+	files, err := expand(env.Inputs.Sources, b.Source, b.Exclude)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,27 +21,47 @@ type file struct {
 	name string // its path in the program's folder, with slashes
 }
 
-// expand finds declared files, folders and globs. Each must match something.
-func expand(in pipeline.Inputs, attr string, patterns []string) ([]file, error) {
+// expand finds declared files, folders and globs, without what exclude matches. Each
+// must match something.
+func expand(in pipeline.Inputs, attr string, patterns, exclude []string) ([]file, error) {
 	var out []file
 	for _, pattern := range patterns {
-		found, err := in.Sources.Expand(pattern)
+		found, err := in.Sources.Expand(pattern, exclude...)
 		if err != nil {
 			return nil, diag.Errorf(diag.Path{attr}, "Unreadable file", "%s: %v.", pattern, err).Err()
 		}
 		if len(found) == 0 {
-			return nil, diag.Errorf(diag.Path{attr}, "No such file", "%s matches no file in the study's folder.", pattern).Err()
+			return nil, diag.Errorf(diag.Path{attr}, "No such file", "%s matches no file in the study's folder%s.", pattern, Excluding(exclude)).Err()
 		}
-		for _, path := range found {
-			name, err := filepath.Rel(in.Study.Dir, path)
+		for _, full := range found {
+			name, err := filepath.Rel(in.Study.Dir, full)
 			if err != nil || !filepath.IsLocal(name) {
-				return nil, diag.Errorf(diag.Path{attr}, "File outside the study", "%s leads to %s, which is not below the study's folder.", pattern, path).Err()
+				return nil, diag.Errorf(diag.Path{attr}, "File outside the study", "%s leads to %s, which is not below the study's folder.", pattern, full).Err()
 			}
-			out = append(out, file{path, unpackedName(filepath.ToSlash(name))})
+			out = append(out, file{full, unpackedName(filepath.ToSlash(name))})
 		}
 	}
 	slices.SortFunc(out, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return slices.CompactFunc(out, func(a, b file) bool { return a.name == b.name }), nil
+}
+
+// Excluding ends the sentence that no file was found, where some may be excluded.
+func Excluding(exclude []string) string {
+	if len(exclude) == 0 {
+		return ""
+	}
+	return " that is not excluded"
+}
+
+// CheckExclude refuses malformed globs.
+func CheckExclude(exclude []string) diag.List {
+	var list diag.List
+	for _, glob := range exclude {
+		if _, err := path.Match(glob, ""); err != nil || glob == "" {
+			list = append(list, diag.Errorf(diag.Path{"exclude"}, "Bad pattern", "%q is not a glob. Write a name or a path, with *, ? and [a-z] as wildcards.", glob)...)
+		}
+	}
+	return list
 }
 
 // unpackedName is a file's name without the ending of a compressed file: sources
@@ -53,7 +74,7 @@ func unpackedName(name string) string {
 // files with their paths and contents, lock files, and the contents of the inputs
 // in order.
 func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
-	files, err := in.Shared.Value(sharedFiles{strings.Join(s.Files, "\x00"), strings.Join(s.Environment, "\x00")}, func() (cache.Value, error) {
+	files, err := in.Shared.Value(sharedFiles{strings.Join(s.Files, "\x00"), strings.Join(s.Exclude, "\x00"), strings.Join(s.Environment, "\x00")}, func() (cache.Value, error) {
 		return s.fileDigests(in)
 	})
 	if err != nil {
@@ -74,15 +95,15 @@ func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
 
 // sharedFiles is the key under which the trials of a plan share the digests of
 // their files.
-type sharedFiles struct{ files, environment string }
+type sharedFiles struct{ files, exclude, environment string }
 
 func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 	contents := make(map[string]cache.Value, 2)
 	for _, d := range []struct {
-		attr     string
-		patterns []string
-	}{{"environment", s.Environment}, {"files", s.Files}} {
-		files, err := expand(in, d.attr, d.patterns)
+		attr              string
+		patterns, exclude []string
+	}{{"environment", s.Environment, nil}, {"files", s.Files, s.Exclude}} {
+		files, err := expand(in, d.attr, d.patterns, d.exclude)
 		if err != nil {
 			return cache.Value{}, err
 		}

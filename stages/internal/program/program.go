@@ -21,6 +21,7 @@ type Spec struct {
 	Argv        []string
 	Parameters  map[string]addr.Level
 	Files       []string
+	Exclude     []string
 	Environment []string
 	Env         []string
 	Inputs      []addr.Instance
@@ -34,7 +35,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // Validate checks the spec without reading files. reserved are the names of the
 // outputs that the stage makes by itself.
 func (s Spec) Validate(reserved ...string) diag.List {
-	var list diag.List
+	list := CheckExclude(s.Exclude)
 	if len(s.Argv) == 0 || s.Argv[0] == "" {
 		list = append(list, diag.Errorf(diag.Path{"argv"}, "No program", "argv is empty. Its first element names the program to run.")...)
 	}

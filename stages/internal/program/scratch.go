@@ -65,7 +65,7 @@ func (s scratch) fill(spec Spec, env *pipeline.Env) error {
 	if err := os.WriteFile(s.path(parametersFile), raw, 0o600); err != nil {
 		return fmt.Errorf("writing the parameters: %w", err)
 	}
-	files, err := expand(env.Inputs, "files", spec.Files)
+	files, err := expand(env.Inputs, "files", spec.Files, spec.Exclude)
 	if err != nil {
 		return err
 	}
