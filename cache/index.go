@@ -74,6 +74,9 @@ func (s *Local) refresh() error {
 }
 
 func (s *Local) readIndex() error {
+	if now, err := s.fs.Stat(s.path(indexName)); err == nil && s.index.isCurrent(now) {
+		return nil
+	}
 	f, err := s.openFile(s.path(indexName))
 	if err != nil {
 		return err
@@ -105,6 +108,11 @@ func (s *Local) readIndex() error {
 	}
 	ix.file = info
 	return ix.take(raw)
+}
+
+// isCurrent reports whether a file is the one that was read, and has not grown.
+func (ix *index) isCurrent(now fs.FileInfo) bool {
+	return ix.file != nil && os.SameFile(ix.file, now) && now.Size() == ix.offset
 }
 
 // take decodes whole records.

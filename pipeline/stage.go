@@ -241,24 +241,34 @@ type Memo interface {
 // thousand trials do not compute them ten thousand times.
 type Shared struct {
 	mu     sync.Mutex
-	values map[any]cache.Value
+	values map[any]any
 }
 
 // Value returns the value for a key, computing it the first time. Keys are
 // comparable structs of a type that the caller defines.
 func (s *Shared) Value(key any, compute func() (cache.Value, error)) (cache.Value, error) {
+	return share(s, key, compute)
+}
+
+// Work is Value for the work of an action.
+func (s *Shared) Work(key any, compute func() Work) Work {
+	w, _ := share(s, key, func() (Work, error) { return compute(), nil })
+	return w
+}
+
+func share[T any](s *Shared, key any, compute func() (T, error)) (T, error) {
 	if s == nil {
 		return compute()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v, ok := s.values[key]; ok {
+	if v, ok := s.values[key].(T); ok {
 		return v, nil
 	}
 	v, err := compute()
 	if err == nil {
 		if s.values == nil {
-			s.values = make(map[any]cache.Value)
+			s.values = make(map[any]any)
 		}
 		s.values[key] = v
 	}

@@ -13,7 +13,7 @@ import (
 
 // keyOwners knows the first task of each key.
 type keyOwners struct {
-	mu         sync.Mutex // guards the rest: a run advances several tasks at a time
+	mu         sync.Mutex // guards the rest, and what tasks of a plan share: a run advances several tasks at a time
 	first      map[cache.Key]*Task
 	duplicates map[*Task][]*Task // the tasks that wait for a first one
 }

@@ -34,12 +34,16 @@ type pastAction struct {
 
 func (x *explainer) reason(ctx context.Context, t *Task) (Reason, error) {
 	past, err := x.load(ctx, t.node.Kind)
-	if err == nil {
-		_, err = t.Action()
-	}
 	if err != nil {
 		return Reason{}, err
 	}
+	if len(past) == 0 {
+		return Reason{Text: "no similar result is cached"}, nil
+	}
+	if _, err := t.Action(); err != nil {
+		return Reason{}, err
+	}
+	defer t.release()
 	nearest, found := x.nearest(past, t)
 	if nearest.IsZero() {
 		return Reason{Text: "no similar result is cached"}, nil

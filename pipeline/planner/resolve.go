@@ -34,6 +34,7 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []
 			if _, err := t.Action(); err != nil {
 				return err
 			}
+			t.release()
 		}
 		t.settle(answers[i])
 		plan.keys.claim(t)

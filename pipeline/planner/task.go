@@ -43,7 +43,8 @@ type Task struct {
 	plan     *Plan
 	node     *graph.Node
 	first    *Task             // the earlier task of the same key that this one waits for
-	action   *action.Action    // nil while pending; dropped for cells that are cached
+	action   *action.Action    // nil while pending; dropped for cells
+	work     *pipeline.Work    // of an action that was dropped, if it is to be computed
 	promised []pipeline.Output // by the action, also once that is dropped
 	self     []pipeline.Input  // what a lone reference to it yields
 	content  bool              // its artifacts are known
@@ -134,23 +135,29 @@ func (t *Task) Cached() error {
 // Work returns how much there is to compute; ok is false where the stage does not
 // say, and for cached tasks whose action was dropped.
 func (t *Task) Work() (w pipeline.Work, ok bool) {
-	if t.action == nil {
+	switch {
+	case t.work != nil:
+		return *t.work, true
+	case t.action == nil:
 		return pipeline.Work{}, false
 	}
 	return t.action.Work()
+}
+
+// release drops the action of a cell, since a plan may have a hundred thousand. It
+// keeps how much work the action is.
+func (t *Task) release() {
+	if t.action == nil || t.node.Instance.Factors == nil {
+		return
+	}
+	if w, ok := t.action.Work(); ok {
+		t.work = t.plan.shareWork(w)
+	}
+	t.action = nil
 }
 
 // Evictable reports whether the task declares an artifact as one that may be
 // missing. What an entry from elsewhere says about itself does not matter.
 func (t *Task) Evictable(artifact string) bool {
 	return slices.ContainsFunc(t.promised, func(o pipeline.Output) bool { return o.Name == artifact && o.Retention == cache.Evict })
-}
-
-// Outputs lists the artifacts that the task promises. It is empty while the task
-// is pending, and for cached tasks whose action was dropped.
-func (t *Task) Outputs() []pipeline.Output {
-	if t.action == nil {
-		return nil
-	}
-	return t.action.Outputs()
 }

@@ -112,8 +112,18 @@ func notes(in pipeline.Inputs) (cache.Value, error) {
 	})
 }
 
+// device is a computation on a backend.
+type device struct {
+	computation
+	backend string
+}
+
 // work counts the model's parameters and the arithmetic of the trial.
 func (t *LM) work(in pipeline.Inputs) pipeline.Work {
+	return in.Shared.Work(device{t.computation(in), t.Backend}, func() pipeline.Work { return t.count(in) })
+}
+
+func (t *LM) count(in pipeline.Inputs) pipeline.Work {
 	m := in.One("model").Stage.(model.Model)
 	r := t.recipe(in)
 	params := r.params

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
@@ -85,6 +86,10 @@ func openGo(threads int) (compute.Backend, error) {
 	return fast, nil
 }
 
+// buildInfo parses the description of the program once, since every trial of a plan
+// asks for its class.
+var buildInfo = sync.OnceValues(debug.ReadBuildInfo)
+
 // Class returns the numerics class of a backend: everything that may change the last
 // bits of a result, such as instruction set, toolchain and library versions. Within
 // one class results are identical.
@@ -97,7 +102,7 @@ func Class(name string) string {
 		parts = append(parts, "kernels="+kernels.Class(), "arithmetic="+arithmetic())
 	}
 	parts = append(parts, runtime.Version())
-	if info, ok := debug.ReadBuildInfo(); ok {
+	if info, ok := buildInfo(); ok {
 		for _, dep := range info.Deps {
 			if strings.HasPrefix(dep.Path, "github.com/gomlx/") && (xla || !strings.HasSuffix(dep.Path, "/go-xla")) {
 				parts = append(parts, strings.TrimPrefix(dep.Path, "github.com/gomlx/")+"@"+dep.Version)
