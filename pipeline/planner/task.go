@@ -161,3 +161,7 @@ func (t *Task) release() {
 func (t *Task) Evictable(artifact string) bool {
 	return slices.ContainsFunc(t.promised, func(o pipeline.Output) bool { return o.Name == artifact && o.Retention == cache.Evict })
 }
+
+// Outputs lists the artifacts that the task promises. It is empty while the task is
+// pending.
+func (t *Task) Outputs() []pipeline.Output { return t.promised }
