@@ -38,6 +38,7 @@ var published = []struct {
 	{Pulls{}, "`run`", "The cost of pulling, against the cost of computing."},
 	{Repeated{}, "`run --repeat`", "What the repetition of a cached instance found."},
 
+	{Page{}, "`ui`", "Where the page is served."},
 	{Status{}, "`status`", "The state of an instance."},
 	{Log{}, "`logs`", "A piece of a log."},
 

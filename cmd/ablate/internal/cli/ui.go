@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cmd/ablate/internal/ui"
+	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline"
+	"ablate/pipeline/planner"
+)
+
+func uiCommand(s *session) *cobra.Command {
+	var r uiRequest
+	c := &cobra.Command{
+		Use:   "ui",
+		Short: "Serve a page that shows the studies of the store while they run",
+		Long: "ui prints the address of a page with the grid of trials, their curves, the plan and the answers\n" +
+			"of the analyses. It follows runs that any process starts with the same store, before or after.\n" +
+			"The page is read-only, and only a browser that opened the printed address can read it.\n\n" +
+			"The plan is that of the study in the current folder. It is made without the remote." + exitCodes(""),
+		Example: "  ablate ui --chdir examples/coupling --var corpus=text.txt",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+	}
+	c.Flags().StringVar(&r.Listen, "listen", "127.0.0.1:0", "the `address` to listen on, host:port; port 0 is any free one")
+	return c
+}
+
+// uiRequest asks to serve the page.
+type uiRequest struct{ Listen string }
+
+func (r uiRequest) do(ctx context.Context, s *session) error {
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	server, err := ui.New(ui.Options{Store: store, Listen: r.Listen, Plan: s.planForPage})
+	if err != nil {
+		return err
+	}
+	s.show(view.Page{URL: server.URL()})
+	if !server.Loopback() {
+		s.view().Note("Other machines can reach this address. The connection is not encrypted: prefer an SSH tunnel.")
+	}
+	return server.Serve(ctx)
+}
+
+// planForPage plans the study as it is now, with what is in the local store.
+func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
+	quiet := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
+	quiet.app.Stdout, quiet.app.Stderr = io.Discard, io.Discard
+	dir, err := filepath.Abs(s.dir)
+	if err != nil {
+		return ui.Planned{}, fmt.Errorf("finding the study's folder: %w", err)
+	}
+	p := ui.Planned{Dir: dir}
+	if !hasStudy(dir) {
+		return p, nil
+	}
+	p.Name = filepath.Base(dir) // in case the study does not load
+	w, plan, err := quiet.planned(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.Name, p.Description = w.graph.Study.Name, w.graph.Study.Description
+	for _, t := range plan.Tasks {
+		i, err := pageInstance(w, t)
+		if err != nil {
+			return p, err
+		}
+		p.Instances = append(p.Instances, i)
+		if t.Role == pipeline.Analysis && p.Replicate == "" {
+			if p.Replicate, err = replicateOf(t.Spec()); err != nil {
+				return p, err
+			}
+		}
+	}
+	return p, nil
+}
+
+// hasStudy reports whether a folder holds files of a study.
+func hasStudy(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.hcl")) // the pattern is well-formed
+	return len(files) > 0
+}
+
+func pageInstance(w *workspace, t *planner.Task) (ui.Instance, error) {
+	i := ui.Instance{
+		Address: t.Address.String(), Block: t.Block, Label: t.Label, Trial: t.Role == pipeline.Trial, Key: t.Key,
+		Status: t.Status, Reason: t.Reason.Text, Changes: t.Reason.Changes,
+	}
+	if slices.ContainsFunc(t.Outputs(), func(o pipeline.Output) bool { return o.Name == artifactOf["text"] }) {
+		i.Answers = artifactOf["text"]
+	}
+	for _, f := range w.graph.Instance(t.Address).Factors {
+		i.Factors = append(i.Factors, ui.Factor{Name: f.Name, Level: f.Level.String(), Label: f.Label})
+	}
+	var err error
+	i.Spec, err = view.SpecText(t.Spec())
+	return i, err
+}
+
+// replicateOf is the factor that an analysis takes for the replicate, if its spec
+// says.
+func replicateOf(spec pipeline.Stage) (string, error) {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
+	}
+	var of struct{ Replicate string }
+	if err := json.Unmarshal(raw, &of); err != nil {
+		return "", err
+	}
+	return of.Replicate, nil
+}

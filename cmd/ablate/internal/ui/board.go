@@ -1,0 +1,252 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ablate/cache"
+	"ablate/pipeline/run"
+)
+
+// studyID tells studies of a store apart.
+type studyID struct{ name, dir string }
+
+// Study is one study of the store as the page shows it.
+type Study struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name"`
+	Dir         string     `json:"dir"`
+	Description string     `json:"description,omitempty"`
+	Replicate   string     `json:"replicate,omitempty"`
+	Problem     string     `json:"problem,omitempty"` // why there is no plan
+	Planned     *time.Time `json:"planned,omitempty"` // when the plan was made; nil without one
+	LastRun     *time.Time `json:"last_run,omitempty"`
+
+	Instances []*Instance `json:"instances,omitempty"`
+
+	of      map[string]*Instance // by address
+	version uint64               // when the study was planned or instances were added
+	touched uint64               // when any of its instances changed
+}
+
+// board is everything that the page shows. Its version grows with each change, so
+// that a stream knows what it has sent.
+type board struct {
+	store *cache.Local
+
+	mu       sync.Mutex
+	tails    tails
+	studies  map[studyID]*Study
+	here     string // id of the study at hand
+	version  uint64
+	stale    bool // results were published after the plan was made
+	changed  chan struct{}
+	watchers int
+}
+
+func newBoard(store *cache.Local) *board {
+	return &board{
+		store: store, version: 1, studies: make(map[studyID]*Study), changed: make(chan struct{}),
+		tails: tails{folder: filepath.Join(store.Dir(), "runs"), files: make(map[string]*tail)},
+	}
+}
+
+// study returns a study, and makes it on first use.
+func (b *board) study(id studyID) *Study {
+	s := b.studies[id]
+	if s == nil {
+		sum := cache.DigestOf([]byte(id.name + "\x00" + id.dir)).Hex()
+		s = &Study{ID: sum[:16], Name: id.name, Dir: id.dir, of: make(map[string]*Instance)}
+		b.studies[id] = s
+	}
+	return s
+}
+
+// find returns the study of an id, else the study at hand, else the one that ran
+// last; nil if the store has none.
+func (b *board) find(id string) *Study {
+	var last *Study
+	for _, s := range b.studies {
+		if s.ID == cmp.Or(id, b.here) {
+			return s
+		}
+		if last == nil || s.LastRun != nil && (last.LastRun == nil || s.LastRun.After(*last.LastRun)) {
+			last = s
+		}
+	}
+	if id != "" {
+		return nil
+	}
+	return last
+}
+
+// read takes over what runs recorded, and wakes the streams if anything changed.
+func (b *board) read(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.version
+	b.tails.read(func(id studyID, r run.Record) {
+		s := b.study(id)
+		if r.Type == run.RunStart {
+			t := r.Time
+			s.LastRun, s.version = &t, b.next()
+			return
+		}
+		i := s.of[r.Address]
+		if i == nil {
+			i = &Instance{Address: r.Address, Block: r.Block, Factors: factorsOf(r.Address)}
+			s.add(i)
+			s.version = b.next()
+		}
+		i.apply(r)
+		i.version = b.next()
+		s.touched = b.version
+		switch r.Type {
+		case run.StageDone, run.StageHit, run.StagePulled, run.StageFailed:
+			b.stale = b.stale || s.ID == b.here
+		}
+	})
+	b.settle(now, func(cache.Key) bool { return false })
+	if b.version != before {
+		b.wake()
+	}
+}
+
+// settle decides the states of all instances again. Instances that no journal
+// mentions are running if unrecorded reports that a process holds their key, which
+// is too costly to ask all the time.
+func (b *board) settle(now time.Time, unrecorded func(cache.Key) bool) {
+	for _, s := range b.studies {
+		var planned time.Time
+		if s.Planned != nil {
+			planned = *s.Planned
+		}
+		for _, i := range s.Instances {
+			if state := i.settle(planned, now, b.store.Locked, unrecorded); state != i.State {
+				i.State, i.version = state, b.next()
+				s.touched = b.version
+			}
+		}
+	}
+}
+
+func (s *Study) add(i *Instance) {
+	s.of[i.Address] = i
+	s.Instances = append(s.Instances, i)
+}
+
+func (b *board) next() uint64 {
+	b.version++
+	return b.version
+}
+
+func (b *board) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// planCurrent reports whether no result was published since the last plan.
+func (b *board) planCurrent() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.stale
+}
+
+// watched reports whether a page is open.
+func (b *board) watched() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.watchers > 0
+}
+
+// usePlan plans the study at hand and takes the plan over. Without a plan, the page
+// says why, and shows what the journals tell.
+func (b *board) usePlan(ctx context.Context, plan func(context.Context) (Planned, error)) {
+	b.mu.Lock()
+	b.stale = false
+	b.mu.Unlock()
+	at := time.Now()
+	p, err := plan(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.Name == "" {
+		return // no study at hand
+	}
+	s := b.inFolder(p.Dir)
+	if s == nil || err == nil {
+		s = b.study(studyID{name: p.Name, dir: p.Dir})
+	}
+	b.here = s.ID
+	s.Problem = ""
+	if err != nil {
+		s.Problem = err.Error()
+	} else {
+		s.take(p)
+		s.Planned = &at
+	}
+	s.version = b.next()
+	b.settle(time.Now(), b.store.Locked)
+	b.wake()
+}
+
+// inFolder returns a study whose runs named that folder; nil if there is none. A
+// study that cannot be loaded has no name.
+func (b *board) inFolder(dir string) *Study {
+	for id, s := range b.studies {
+		if id.dir == dir {
+			return s
+		}
+	}
+	return nil
+}
+
+// take replaces what the last plan said and keeps what the journals say of the same
+// results. Instances that the study no longer has go.
+func (s *Study) take(p Planned) {
+	s.Description, s.Replicate = p.Description, p.Replicate
+	before := s.of
+	s.of, s.Instances = make(map[string]*Instance), nil
+	for _, i := range p.Instances {
+		if was := before[i.Address]; was != nil && (i.Key.IsZero() || was.Key.IsZero() || was.Key == i.Key) {
+			i.Step, i.Steps, i.Metrics, i.Left, i.Seconds, i.Error = was.Step, was.Steps, was.Metrics, was.Left, was.Seconds, was.Error
+			i.last, i.started, i.first, i.latest, i.points = was.last, was.started, was.first, was.latest, was.points
+			i.Key = cmp.Or(i.Key, was.Key)
+		}
+		s.add(&i)
+	}
+}
+
+// list summarizes the studies, the last run first.
+func (b *board) list() []Study {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := []Study{}
+	for s := range maps.Values(b.studies) {
+		out = append(out, Study{ID: s.ID, Name: s.Name, Dir: s.Dir, LastRun: s.LastRun, Planned: s.Planned})
+	}
+	slices.SortFunc(out, func(a, b Study) int {
+		return cmp.Or(newest(a.LastRun, b.LastRun), strings.Compare(a.Name, b.Name), strings.Compare(a.Dir, b.Dir))
+	})
+	return out
+}
+
+func newest(a, b *time.Time) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil:
+		return -1
+	}
+	return b.Compare(*a)
+}

@@ -1,0 +1,259 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+
+	"ablate/cache"
+	"ablate/stages/record"
+)
+
+// maxShown is how many points of a curve are sent. A screen is not much wider, and a
+// thousand trials of ten thousand rows stay fluid.
+const maxShown = 400
+
+// Curve is one metric of one trial.
+type Curve struct {
+	Address  string    `json:"address"`
+	Steps    []int     `json:"steps"`
+	Values   []float64 `json:"values"`
+	Last     *float64  `json:"last,omitempty"`     // the final value, which is not averaged
+	Averaged bool      `json:"averaged,omitempty"` // each point is the mean of several rows
+	Diverged int       `json:"diverged,omitempty"` // the step at which the trial diverged
+}
+
+// Curves answers a request for curves.
+type Curves struct {
+	Metric  string   `json:"metric"`
+	Metrics []string `json:"metrics"` // that trials have
+	Curves  []Curve  `json:"curves"`
+}
+
+// subject is a trial as the reader of curves sees it.
+type subject struct {
+	address string
+	key     cache.Key
+	cached  bool
+	points  []livePoint
+}
+
+// curveReader reads the rows of finished trials, and remembers what it sent of them.
+// Rows never change under a digest.
+type curveReader struct {
+	store *cache.Local
+
+	mu   sync.Mutex
+	seen map[curveOf]curveRead
+}
+
+type curveOf struct {
+	digest   cache.Digest
+	metric   string
+	from, to int
+}
+
+type curveRead struct {
+	curve Curve
+	names []string
+}
+
+// maxSeen bounds the curves that are remembered, to about 20 MB.
+const maxSeen = 4096
+
+// liveNames are the names that a running trial reports metrics by, where its rows
+// have others.
+var liveNames = map[string]string{"loss": "train_loss"}
+
+// preferred are the metrics to show first.
+var preferred = []string{"train_loss", "loss", "val_loss"}
+
+// read reads a metric of trials between two steps; "" is the first of the preferred
+// metrics that a trial has.
+func (c *curveReader) read(ctx context.Context, of []subject, metric string, from, to int) (Curves, error) {
+	names := make(map[string]bool)
+	entries, err := c.entries(ctx, of)
+	if err != nil {
+		return Curves{}, err
+	}
+	for i, s := range of {
+		for _, p := range s.points {
+			for name := range p.metrics {
+				names[rowName(name)] = true
+			}
+		}
+		if len(names) == 0 && entries[i] != (cache.Digest{}) {
+			r, err := c.stored(ctx, curveOf{entries[i], "", from, to})
+			if err != nil {
+				return Curves{}, fmt.Errorf("reading the metrics of %s: %w", s.address, err)
+			}
+			for _, name := range r.names {
+				names[name] = true
+			}
+		}
+	}
+	out := Curves{Metric: choose(metric, names), Curves: []Curve{}}
+	for i, s := range of {
+		curve := live(s.points, out.Metric, from, to)
+		if entries[i] != (cache.Digest{}) {
+			r, err := c.stored(ctx, curveOf{entries[i], out.Metric, from, to})
+			if err != nil {
+				return Curves{}, fmt.Errorf("reading the metrics of %s: %w", s.address, err)
+			}
+			for _, name := range r.names {
+				names[name] = true
+			}
+			curve = r.curve
+		}
+		if len(curve.Steps) > 0 || curve.Diverged > 0 {
+			curve.Address = s.address
+			out.Curves = append(out.Curves, curve)
+		}
+	}
+	out.Metrics = slices.Sorted(maps.Keys(names))
+	return out, nil
+}
+
+func rowName(live string) string {
+	if name, ok := liveNames[live]; ok {
+		return name
+	}
+	return live
+}
+
+func choose(metric string, names map[string]bool) string {
+	if metric != "" {
+		return metric
+	}
+	for _, name := range preferred {
+		if names[name] {
+			return name
+		}
+	}
+	if len(names) == 0 {
+		return preferred[0]
+	}
+	return slices.Min(slices.Collect(maps.Keys(names)))
+}
+
+// entries finds the digests of the rows of trials that are cached; zero for others.
+func (c *curveReader) entries(ctx context.Context, of []subject) ([]cache.Digest, error) {
+	keys := make([]cache.Key, len(of))
+	for i, s := range of {
+		keys[i] = s.key
+	}
+	found, err := c.store.Lookup(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]cache.Digest, len(of))
+	for i, f := range found {
+		if a, ok := f.Entry.Artifact(record.Metrics); ok && f.OK && of[i].cached && !slices.Contains(f.Absent, a.Name) {
+			out[i] = a.Digest
+		}
+	}
+	return out, nil
+}
+
+// stored reads a curve from the store.
+func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error) {
+	c.mu.Lock()
+	r, ok := c.seen[of]
+	c.mu.Unlock()
+	if ok {
+		return r, nil
+	}
+	blob, err := c.store.Open(ctx, of.digest)
+	if err != nil {
+		return r, err
+	}
+	defer blob.Close()
+	var rows []record.Row
+	seen := make(map[string]bool)
+	for row, err := range record.Read(blob, func(name []byte) bool {
+		skip := string(name) != of.metric && string(name) != record.Diverged
+		if skip && !seen[string(name)] {
+			seen[string(name)] = true
+		}
+		return skip
+	}) {
+		if err != nil {
+			return r, err
+		}
+		seen[row.Name] = true
+		switch {
+		case row.Name == record.Diverged:
+			r.curve.Diverged = row.Step
+		case row.Name == of.metric && row.Finite():
+			rows = append(rows, row)
+		}
+	}
+	delete(seen, record.Diverged)
+	r.names = slices.Sorted(maps.Keys(seen))
+	diverged := r.curve.Diverged
+	r.curve = thin(within(rows, of.from, of.to))
+	r.curve.Diverged = diverged
+	c.remember(of, r)
+	return r, nil
+}
+
+func (c *curveReader) remember(of curveOf, r curveRead) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil || len(c.seen) >= maxSeen {
+		c.seen = make(map[curveOf]curveRead)
+	}
+	c.seen[of] = r
+}
+
+// live is the curve that a running trial reported so far.
+func live(points []livePoint, metric string, from, to int) Curve {
+	var rows []record.Row
+	for _, p := range points {
+		for name, v := range p.metrics {
+			if rowName(name) == metric {
+				rows = append(rows, record.Row{Step: p.step, Name: metric, Value: v})
+			}
+		}
+	}
+	return thin(within(rows, from, to))
+}
+
+// within keeps the rows between two steps; 0 is no bound.
+func within(rows []record.Row, from, to int) []record.Row {
+	return slices.DeleteFunc(rows, func(r record.Row) bool { return r.Step < from || to > 0 && r.Step > to })
+}
+
+// thin reduces rows to the points that are sent: means over equal ranges of steps,
+// so that trials of the same length have points at the same steps.
+func thin(rows []record.Row) Curve {
+	var c Curve
+	if len(rows) == 0 {
+		return c
+	}
+	last := rows[len(rows)-1]
+	c.Last = &last.Value
+	if len(rows) <= maxShown {
+		for _, r := range rows {
+			c.Steps, c.Values = append(c.Steps, r.Step), append(c.Values, r.Value)
+		}
+		return c
+	}
+	c.Averaged = true
+	first := rows[0].Step
+	width := int(math.Ceil(float64(last.Step-first+1) / maxShown))
+	for len(rows) > 0 {
+		end := first + ((rows[0].Step-first)/width+1)*width
+		n, sum := 0, 0.0
+		for n < len(rows) && rows[n].Step < end {
+			sum += rows[n].Value
+			n++
+		}
+		c.Steps, c.Values = append(c.Steps, rows[n-1].Step), append(c.Values, sum/float64(n))
+		rows = rows[n:]
+	}
+	return c
+}

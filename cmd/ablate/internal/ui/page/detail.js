@@ -1,0 +1,108 @@
+"use strict";
+// What the page shows of one instance, the plan, the failures and the answers.
+
+function query(path, params) {
+  const q = new URLSearchParams();
+  for (const [k, v] of Object.entries(params)) {
+    for (const one of [v].flat()) if (one !== "" && one !== undefined) q.append(k, one);
+  }
+  return path + "?" + q;
+}
+
+async function fetchJSON(path, params) {
+  const r = await fetch(query(path, params));
+  if (!r.ok) throw new Error((await r.text()).trim());
+  return r.json();
+}
+
+async function openDetail(address) {
+  view.open = address;
+  saveView();
+  byID("detail-title").textContent = address;
+  byID("detail-body").replaceChildren(el("p", {}, "Loading…"));
+  if (!byID("detail").open) byID("detail").showModal();
+  try {
+    const d = await fetchJSON("/api/instance", { study: study.id, address });
+    if (view.open === address) byID("detail-body").replaceChildren(...detailParts(d));
+  } catch (e) {
+    byID("detail-body").replaceChildren(el("p", { className: "problem" }, e.message));
+  }
+}
+
+function detailParts(d) {
+  const facts = [["State", words[d.state]], ["Plan", [d.action, d.reason].filter(Boolean).join(": ")], ["Step", d.steps ? d.step + " of " + d.steps : ""], ["Key", d.key || ""]];
+  for (const [name, v] of Object.entries(d.metrics || {})) facts.push([name, number(v)]);
+  const p = d.provenance;
+  if (p) {
+    facts.push(["Computed", new Date(p.finished).toLocaleString() + " in " + duration(p.seconds)], ["Host", [p.host.name, p.host.os, p.host.arch, p.numerics_class].filter(Boolean).join(", ")]);
+  } else if (d.seconds) facts.push(["Took", duration(d.seconds)]);
+  const out = [el("dl", {}, ...facts.filter(f => f[1]).flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
+  const part = (title, ...content) => out.push(el("h3", {}, title), ...content);
+  if (d.error) part("Error", el("pre", {}, d.error));
+  if (d.changes && d.changes.length) part("Changes since the nearest cached result", changesList(d.changes));
+  if (d.text) part("Tables", el("pre", {}, d.text));
+  if (d.spec) part("Spec", el("pre", {}, d.spec));
+  if (d.artifacts && d.artifacts.length) {
+    part("Artifacts", el("ul", {}, ...d.artifacts.map(a => el("li", {},
+      el("a", { href: query("/artifact", { study: study.id, address: d.address, name: a.name }) }, a.name), " ", a.media_type + ", " + a.size.toLocaleString() + " bytes"))));
+  }
+  if (d.log) part("Log", el("pre", {}, d.log));
+  return out;
+}
+
+const changesList = changes => el("ul", {}, ...changes.slice(0, 8).map(c => el("li", {}, el("code", {}, c.path), " " + (c.was || "nothing") + " → " + (c.now || "nothing"))),
+  changes.length > 8 ? el("li", {}, (changes.length - 8) + " more") : null);
+
+function drawSummary(study) {
+  const counts = {};
+  for (const t of study.trials) counts[t.state] = (counts[t.state] || 0) + 1;
+  const left = Math.max(0, ...study.trials.filter(t => t.state === "running").map(t => t.left || 0));
+  byID("summary").replaceChildren(
+    el("strong", {}, (counts.cached || 0) + " of " + study.trials.length + " trials done"),
+    el("progress", { max: Math.max(1, study.trials.length), value: counts.cached || 0, ariaLabel: "trials done" }),
+    ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),
+    left >= 1 ? el("span", { className: "soft" }, "current trials end in " + duration(left)) : "");
+  byID("problem").hidden = !study.problem;
+  byID("problem").textContent = study.problem ? "The study cannot be planned; this shows what its runs recorded.\n" + study.problem : "";
+}
+
+function drawFailures(study) {
+  const failed = (study.instances || []).filter(i => i.state === "failed");
+  byID("failures").hidden = !failed.length;
+  byID("failures").querySelector("ul").replaceChildren(...failed.slice(0, 50).map(i => el("li", {},
+    el("button", { type: "button", className: "address", onclick: () => openDetail(i.address) }, i.address), el("pre", {}, i.error || "no message"))),
+    failed.length > 50 ? el("li", {}, (failed.length - 50) + " more") : "");
+}
+
+function drawPlan(study) {
+  const rows = (study.instances || []).filter(i => i.action && i.action !== "hit");
+  byID("plan").hidden = !study.planned;
+  const body = rows.slice(0, 200).map(i => el("tr", {},
+    el("td", {}, i.action), el("td", { className: "address" }, i.address),
+    el("td", {}, i.reason || "", i.changes && i.changes.length ? changesList(i.changes) : null)));
+  byID("plan").querySelector("div").replaceChildren(rows.length === 0 ? el("p", {}, "Nothing to do: all instances are cached.")
+    : el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Action"), el("th", {}, "Instance"), el("th", {}, "Reason"))), el("tbody", {}, ...body)),
+    rows.length > 200 ? el("p", { className: "soft" }, (rows.length - 200) + " more") : "");
+}
+
+// drawAnswers lists the analyses. Their tables are fetched when one is opened.
+function drawAnswers(study) {
+  const analyses = (study.instances || []).filter(i => i.answers);
+  byID("answers").hidden = !analyses.length;
+  const box = byID("answers").querySelector("div");
+  const shape = JSON.stringify(analyses.map(i => [i.address, i.state, i.key]));
+  if (box.dataset.shape === shape) return;
+  box.dataset.shape = shape;
+  box.replaceChildren(...analyses.map(i => {
+    if (i.state !== "cached") return el("p", { className: "soft" }, (i.label || i.address) + ": answers once its trials are done");
+    const text = el("pre", { tabIndex: 0 }, "Loading…");
+    return el("details", { ontoggle: async e => {
+      if (!e.target.open) return;
+      try {
+        text.textContent = (await fetchJSON("/api/instance", { study: study.id, address: i.address })).text || "No tables.";
+      } catch (err) {
+        text.textContent = err.message;
+      }
+    } }, el("summary", {}, i.label || i.address), text);
+  }));
+}

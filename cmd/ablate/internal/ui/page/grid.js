@@ -1,0 +1,136 @@
+"use strict";
+// The grid of cells, and what the parts of the page share: making elements, writing
+// numbers, and grouping trials by cell.
+
+// el makes an element. Texts become text nodes, so names and logs stay text.
+function el(tag, props, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(props || {})) {
+    if (k in e && k !== "list") e[k] = v;
+    else e.setAttribute(k, v);
+  }
+  e.append(...children.filter(c => c !== null && c !== undefined && c !== ""));
+  return e;
+}
+
+const byID = id => document.getElementById(id);
+
+function number(v) {
+  if (v === null || v === undefined || !isFinite(v)) return "–";
+  const size = Math.abs(v);
+  return v !== 0 && (size >= 1e5 || size < 1e-3) ? v.toExponential(3) : v.toPrecision(size >= 1 ? 5 : 4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+function duration(seconds) {
+  const s = Math.round(seconds);
+  if (s < 60) return s + " s";
+  if (s < 3600) return Math.floor(s / 60) + " min " + (s % 60) + " s";
+  return Math.floor(s / 3600) + " h " + Math.floor(s % 3600 / 60) + " min";
+}
+
+const words = { cached: "done", running: "running", detached: "detached", failed: "failed", stopped: "stopped", waiting: "waiting", left: "to do" };
+const signs = { cached: "✓", running: "▶", detached: "▷", failed: "✗", stopped: "■", waiting: "…", left: "○" };
+
+function replicateOf(study) {
+  const names = new Set(study.trials.flatMap(t => (t.factors || []).map(f => f.name)));
+  return names.has(study.replicate) ? study.replicate : names.has("seed") ? "seed" : "";
+}
+
+// group sorts trials into cells, in the order of the study.
+function group(study) {
+  study.trials = (study.instances || []).filter(i => i.trial);
+  const replicate = replicateOf(study);
+  const stages = new Set(study.trials.map(stageOf));
+  const cells = new Map();
+  study.factors = new Map();
+  for (const t of study.trials) {
+    const factors = (t.factors || []).filter(f => f.name !== replicate);
+    const prefix = stages.size > 1 ? [{ name: "stage", level: stageOf(t) }] : [];
+    const levels = [...prefix, ...factors];
+    for (const f of levels) {
+      if (!study.factors.has(f.name)) study.factors.set(f.name, new Map());
+      study.factors.get(f.name).set(f.level, f.label || f.level);
+    }
+    const id = levels.map(f => f.name + "=" + f.level).join(",");
+    if (!cells.has(id)) cells.set(id, { id, levels, trials: [], name: levels.map(f => f.label || f.level).join(" · ") || stageOf(t) });
+    const seed = (t.factors || []).find(f => f.name === replicate);
+    t.seed = seed ? replicate + " " + (seed.label || seed.level) : "";
+    t.cell = cells.get(id);
+    t.cell.trials.push(t);
+  }
+  study.cells = [...cells.values()];
+  study.cells.forEach((c, i) => { c.index = i; });
+}
+
+const stageOf = t => t.address.split("[")[0];
+
+// axes chooses rows and columns: the factor with the most levels down, all others
+// across.
+function axes(study) {
+  const names = [...study.factors.keys()];
+  const row = names.reduce((a, b) => a && study.factors.get(a).size >= study.factors.get(b).size ? a : b, names[0]);
+  return { row, columns: names.filter(n => n !== row) };
+}
+
+const levelOf = (cell, name) => (cell.levels.find(f => f.name === name) || {}).level;
+
+function drawGrid(study, view) {
+  const box = byID("grid");
+  const focused = document.activeElement && document.activeElement.dataset && document.activeElement.dataset.key;
+  if (!study.trials.length) {
+    box.replaceChildren(el("p", { className: "soft" }, "This study has no trials."));
+    return;
+  }
+  const { row, columns } = axes(study);
+  const across = new Map(), down = new Map();
+  for (const c of study.cells) {
+    const key = columns.map(n => levelOf(c, n)).join("\n");
+    if (!across.has(key)) across.set(key, columns.map(n => [n, levelOf(c, n)]));
+    const level = levelOf(c, row);
+    if (!down.has(level)) down.set(level, new Map());
+    down.get(level).set(key, c);
+  }
+  const head = el("tr", {}, el("th", {}, [row, ...columns].filter(Boolean).join(" × ")),
+    ...[...across.values()].map(levels => el("th", { scope: "col" }, ...levels.filter(l => l[1] !== undefined).map(l => levelButton(study, view, ...l)))));
+  const rows = [...down].map(([level, cells]) => el("tr", {},
+    el("th", { scope: "row" }, level === undefined ? "" : levelButton(study, view, row, level)),
+    ...[...across.keys()].map(key => el("td", {}, cells.has(key) ? drawCell(cells.get(key), view) : "–"))));
+  box.replaceChildren(el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)));
+  byID("grid-metric").textContent = view.metric ? "last " + view.metric : "";
+  if (focused) {
+    const again = [...box.querySelectorAll("button")].find(b => b.dataset.key === focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+// levelButton shows or hides all cells at a level.
+function levelButton(study, view, name, level) {
+  const cells = study.cells.filter(c => levelOf(c, name) === level);
+  const on = cells.some(c => !view.off.has(c.id));
+  const b = el("button", { type: "button", title: name, onclick: () => { view.setCells(cells, !on); } }, study.factors.get(name).get(level));
+  b.setAttribute("aria-pressed", on);
+  b.dataset.key = name + "=" + level;
+  return b;
+}
+
+function drawCell(cell, view) {
+  const values = cell.trials.map(t => view.lastOf(t)).filter(v => v !== undefined);
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  return el("div", {}, el("div", { className: "tiles" }, ...cell.trials.map(t => drawTile(t, view))),
+    values.length > 1 ? el("div", { className: "mean" }, "mean " + number(mean)) : null);
+}
+
+function drawTile(t, view) {
+  const active = t.state === "running" || t.state === "detached";
+  const value = view.lastOf(t);
+  const note = [signs[t.state] + " " + words[t.state]];
+  if (view.diverged.has(t.address)) note.push("diverged");
+  if (active && t.steps) note.push(t.step + "/" + t.steps);
+  if (active && t.left >= 1) note.push(duration(t.left) + " left");
+  const b = el("button", { type: "button", className: "tile " + t.state, title: t.address, onclick: () => openDetail(t.address) },
+    el("span", {}, t.seed), el("b", {}, value === undefined ? "" : number(value)),
+    active && t.steps ? el("progress", { max: t.steps, value: t.step, ariaLabel: "steps" }) : null,
+    el("small", { className: "state-" + t.state }, note.join(" · ")));
+  b.dataset.key = t.address;
+  return b;
+}

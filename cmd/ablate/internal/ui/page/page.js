@@ -1,0 +1,239 @@
+"use strict";
+// The page's state, what it hears from the server, and its controls.
+
+let study = null; // as the server sent it, with trials grouped by cell
+
+// view is what the user chose. The part of the address after # holds it, so that a
+// copied address shows the same; it never holds the token.
+const view = {
+  id: "", metric: "", logX: false, logY: false, smooth: 0, thin: true, zoom: null, open: "",
+  off: new Set(), curves: new Map(), diverged: new Set(),
+  setCells(cells, on) {
+    for (const c of cells) on ? this.off.delete(c.id) : this.off.add(c.id);
+    changed();
+  },
+  setZoom(zoom) {
+    this.zoom = zoom;
+    changed();
+    loadCurves();
+  },
+  // lastOf is the final value of a trial in the chosen metric, or the latest one.
+  lastOf(t) {
+    const c = this.curves.get(t.address);
+    return c && c.last !== undefined && c.last !== null ? c.last : undefined;
+  },
+};
+
+function loadView() {
+  const q = new URLSearchParams(location.hash.slice(1));
+  view.id = q.get("study") || "";
+  view.metric = q.get("metric") || "";
+  view.logX = q.has("logx");
+  view.logY = q.has("logy");
+  view.smooth = Number(q.get("smooth")) || 0;
+  view.thin = !q.has("means");
+  view.open = q.get("open") || "";
+  const [min, max] = (q.get("zoom") || "").split(":").map(Number);
+  view.zoom = max > min ? { min, max } : null;
+  view.off = new Set(q.getAll("off"));
+  byID("log-x").checked = view.logX;
+  byID("log-y").checked = view.logY;
+  byID("thin").checked = view.thin;
+  byID("smooth").value = view.smooth;
+}
+
+function saveView() {
+  const q = new URLSearchParams();
+  const set = (k, v, is) => { if (is) q.append(k, v); };
+  set("study", view.id, view.id);
+  set("metric", view.metric, view.metric);
+  set("logx", "1", view.logX);
+  set("logy", "1", view.logY);
+  set("smooth", view.smooth, view.smooth);
+  set("means", "1", !view.thin);
+  set("zoom", view.zoom && view.zoom.min + ":" + view.zoom.max, view.zoom);
+  set("open", view.open, view.open);
+  for (const id of view.off) q.append("off", id);
+  history.replaceState(null, "", "#" + q);
+}
+
+// changed draws everything again, once per frame.
+let pending = false;
+function changed() {
+  saveView();
+  if (pending || !study) return;
+  pending = true;
+  requestAnimationFrame(() => {
+    pending = false;
+    drawAll();
+  });
+}
+
+function drawAll() {
+  document.title = study.name + " – ablate";
+  byID("name").textContent = study.name;
+  byID("description").textContent = study.description || study.dir;
+  drawSummary(study);
+  drawFailures(study);
+  drawGrid(study, view);
+  drawChart(study, view);
+  drawAnswers(study);
+  drawPlan(study);
+}
+
+// loadCurves reads the curves of all trials, or of some. A zoomed chart asks for the
+// steps that it shows, which come in more detail.
+async function loadCurves(addresses) {
+  if (!study) return;
+  const zoom = view.zoom ? { from: Math.floor(view.zoom.min), to: Math.ceil(view.zoom.max) } : {};
+  const asked = JSON.stringify([study.id, view.metric, zoom]);
+  loadCurves.asked = asked;
+  try {
+    const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
+    if (loadCurves.asked !== asked) return;
+    const lasts = new Map([...view.curves].map(([a, k]) => [a, k.last]));
+    if (!addresses) view.curves.clear();
+    for (const k of c.curves) {
+      if (k.diverged) view.diverged.add(k.address);
+      k.steps = k.steps || [];
+      k.values = k.values || [];
+      if (view.zoom && lasts.has(k.address)) k.last = lasts.get(k.address);
+      view.curves.set(k.address, k);
+    }
+    if (!view.metric) view.metric = c.metric;
+    drawMetrics(c.metrics || [], !!addresses);
+    changed();
+  } catch (e) {
+    byID("chart-note").textContent = "The curves cannot be read: " + e.message;
+  }
+}
+
+function drawMetrics(names, some) {
+  const box = byID("metric");
+  const all = new Set(some ? [...box.options].map(o => o.value) : []);
+  for (const n of [...names, view.metric]) all.add(n);
+  box.replaceChildren(...[...all].sort().map(n => el("option", { value: n, selected: n === view.metric }, n)));
+}
+
+// take updates instances with what the server says changed.
+function take(instances) {
+  const of = new Map(study.instances.map(i => [i.address, i]));
+  const finished = [];
+  for (const now of instances) {
+    const was = of.get(now.address);
+    if (!was) continue;
+    if (was.trial && now.state === "cached" && was.state !== "cached") finished.push(now.address);
+    if (was.trial && now.state === "running") addPoint(now);
+    for (const k of ["step", "steps", "metrics", "left", "seconds", "error", "reason"]) delete was[k];
+    Object.assign(was, now);
+  }
+  if (finished.length) loadCurves(finished);
+  changed();
+}
+
+// addPoint extends the curve of a running trial by what it just reported.
+function addPoint(t) {
+  const m = t.metrics || {};
+  const v = view.metric === "train_loss" && m.loss !== undefined ? m.loss : m[view.metric];
+  if (v === undefined || view.zoom) return;
+  let c = view.curves.get(t.address);
+  if (!c || t.step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
+  if (c.steps[c.steps.length - 1] === t.step) return;
+  c.steps.push(t.step);
+  c.values.push(v);
+  c.last = v;
+}
+
+let source = null;
+function connect() {
+  if (source) source.close();
+  source = new EventSource(query("/api/events", { study: view.id }));
+  source.onopen = () => connection("Live");
+  source.addEventListener("study", e => {
+    const next = JSON.parse(e.data);
+    if (!next) {
+      byID("grid").replaceChildren(el("p", {}, "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
+      return;
+    }
+    const states = new Map(study ? study.trials.map(t => [t.address, t.state]) : []);
+    const same = study && study.id === next.id && (next.instances || []).every(n => !n.trial || states.get(n.address) === n.state);
+    study = next;
+    study.instances = study.instances || [];
+    group(study);
+    if (!same || !view.curves.size) loadCurves();
+    changed();
+    if (view.open && !byID("detail").open) openDetail(view.open);
+  });
+  source.addEventListener("instances", e => take(JSON.parse(e.data)));
+  source.onerror = () => {
+    connection("Disconnected; trying again…");
+    if (source.readyState === EventSource.CLOSED) retry();
+  };
+}
+
+// retry finds out why the server refused, and connects again if it no longer does.
+async function retry() {
+  try {
+    const r = await fetch("/api/studies");
+    if (r.ok) return connect();
+    connection(r.status === 401 ? "ablate ui was restarted: open the address that it printed." : "Disconnected: " + await r.text());
+  } catch {
+    connection("Disconnected: ablate ui does not answer.");
+  }
+  setTimeout(retry, 2000);
+}
+
+function connection(text) {
+  byID("connection").textContent = text;
+  byID("connection").className = text === "Live" ? "state-cached" : "state-stopped";
+}
+
+async function drawStudies() {
+  const list = await fetchJSON("/api/studies", {}).catch(() => []);
+  const names = (list || []).map(s => s.name);
+  byID("studies").replaceChildren(...(list || []).map(s => el("option", { value: s.id, selected: study ? s.id === study.id : s.id === view.id },
+    s.name + (names.filter(n => n === s.name).length > 1 ? " (" + s.dir + ")" : ""))));
+}
+
+function control(id, event, set) {
+  byID(id).addEventListener(event, e => {
+    set(e.target);
+    changed();
+  });
+}
+control("log-y", "change", e => { view.logY = e.checked; });
+control("log-x", "change", e => { view.logX = e.checked; });
+control("thin", "change", e => { view.thin = e.checked; });
+control("smooth", "input", e => { view.smooth = Number(e.value); });
+control("metric", "change", e => {
+  view.metric = e.value;
+  view.curves.clear();
+  loadCurves();
+});
+byID("reset").addEventListener("click", () => view.setZoom(null));
+byID("studies").addEventListener("focus", drawStudies);
+byID("studies").addEventListener("change", e => {
+  location.hash = "study=" + e.target.value;
+});
+byID("detail").addEventListener("close", () => {
+  view.open = "";
+  saveView();
+});
+addEventListener("hashchange", () => {
+  study = null;
+  view.curves.clear();
+  view.diverged.clear();
+  loadView();
+  connect();
+  drawStudies();
+});
+darkMode.addEventListener("change", () => changed());
+let resized;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => changed(), 100);
+});
+
+loadView();
+connect();
+setTimeout(drawStudies, 300);

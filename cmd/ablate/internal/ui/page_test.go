@@ -1,0 +1,180 @@
+package ui_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"ablate/cmd/ablate/internal/ui"
+)
+
+const (
+	tiles   = `document.querySelectorAll(".tile")`
+	legend  = `document.querySelectorAll("#legend button")`
+	summary = `document.getElementById("summary").textContent`
+)
+
+func TestLivePage(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	before := trial("rms", 0)
+	l.finish(before, 5, 4, 3)
+	s, _ := l.serve(ui.Options{Plan: l.plan})
+	host := strings.TrimPrefix(newClient(t, s).base, "http://")
+	b.size(1280, "light")
+	b.open(s.URL())
+	if at := b.js("location.href"); strings.Contains(at, "token") {
+		t.Errorf("the token stays in the address %s", at)
+	}
+	b.wait(tiles + `.length === 4 && ` + summary + `.includes("1 of 4 trials done")`)
+	b.wait(`document.querySelector(".tile.cached b").textContent === "3"`)
+	if got := b.js(`document.querySelector("#grid b b") === null && document.querySelector("#grid").textContent.includes("<b>derf</b> 🦊")`); got != "true" {
+		t.Error("a name is taken for markup")
+	}
+
+	// A trial starts, reports, fails; another one finishes.
+	next, failing := trial("rms", 1), trial(rudeNorm, 0)
+	l.begin()
+	l.tell("stage_start", next, nil)
+	l.progress(next, 1, 10, 6)
+	l.progress(next, 5, 10, 4.5)
+	b.wait(`document.querySelector(".tile.running small").textContent.includes("5/10 · 5 s left")`)
+	b.wait(`document.querySelector(".tile.running b").textContent === "4.5"`)
+	l.tell("stage_start", failing, nil)
+	l.fail(failing, "it broke <script>alert(1)</script>")
+	l.finish(next, 6, 5, 2)
+	b.wait(`document.querySelectorAll(".tile.cached").length === 2 && document.querySelectorAll(".tile.failed").length === 1`)
+	b.wait(`document.querySelector("#failures pre").textContent === "it broke <script>alert(1)</script>"`)
+	b.wait(`document.querySelector(".mean").textContent === "mean 2.5"`)
+
+	interact(t, b)
+	for _, width := range []int64{390, 768, 1280} {
+		for _, scheme := range []string{"dark", "light"} {
+			b.size(width, scheme)
+			b.wait(fmt.Sprintf("document.documentElement.scrollWidth <= %d && document.querySelector('#chart canvas').clientWidth <= %d", width, width))
+		}
+	}
+	b.clean(host)
+}
+
+// interact hovers, zooms, hides a cell, and opens a trial with the keyboard.
+func interact(t *testing.T, b *browser) {
+	t.Helper()
+	b.js(`document.querySelector(".u-over").scrollIntoView()`)
+	box := func(part float64) (x, y float64) {
+		fmt.Sscan(b.js(fmt.Sprintf(`(r => (r.left + r.width * %g) + " " + (r.top + r.height / 2))(document.querySelector(".u-over").getBoundingClientRect())`, part)), &x, &y)
+		return x, y
+	}
+	x, y := box(0.99)
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
+	b.wait(`!document.getElementById("tip").hidden && document.getElementById("tip").textContent.includes("rms2.5")`)
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.ButtonLeft))
+	x, y = box(0.4)
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y, chromedp.ButtonLeft), chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.ButtonLeft))
+	b.wait(`location.hash.includes("zoom=") && !document.getElementById("reset").hidden`)
+	b.js(`document.getElementById("reset").click()`)
+	b.wait(`!location.hash.includes("zoom=")`)
+
+	b.js(`document.querySelector("#legend button").click()`)
+	b.wait(`document.querySelector("#legend button").getAttribute("aria-pressed") === "false" && location.hash.includes("off=norm")`)
+	b.js(`document.querySelector("#grid th[scope=row] button").click()`)
+	b.wait(`document.querySelector("#legend button").getAttribute("aria-pressed") === "true" && !location.hash.includes("off=")`)
+	b.js(`document.getElementById("log-y").click()`)
+	b.wait(`location.hash.includes("logy")`)
+
+	b.js(`document.querySelector(".tile.failed").focus()`)
+	b.do(chromedp.KeyEvent("\r"))
+	b.wait(`document.getElementById("detail").open && document.getElementById("detail").textContent.includes("it broke")`)
+	b.js(`document.getElementById("detail").close()`)
+	b.wait(`!location.hash.includes("open=")`)
+}
+
+func TestReconnect(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	s, stop := l.serve(ui.Options{Plan: l.plan})
+	base := newClient(t, s).base
+	host := strings.TrimPrefix(base, "http://")
+	b.open(s.URL())
+	stop()
+	b.wait(`document.getElementById("connection").textContent.startsWith("Disconnected")`)
+	again, _ := l.serve(ui.Options{Plan: l.plan, Listen: host})
+	b.wait(`document.getElementById("connection").textContent.includes("restarted: open the address")`)
+	b.open(again.URL())
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	b.wait(summary + `.includes("1 of 4 trials done")`)
+}
+
+func TestPageWithoutAStudy(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	s, _ := l.serve(ui.Options{})
+	b.do(chromedp.Navigate(s.URL()))
+	b.wait(`document.getElementById("grid").textContent.includes("no runs yet")`)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	b.wait(tiles + `.length === 1 && ` + legend + `.length === 1`)
+}
+
+func TestPageOfAStudyThatDoesNotLoad(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	s, _ := l.serve(ui.Options{Plan: func(context.Context) (ui.Planned, error) {
+		return ui.Planned{Name: "other", Dir: "/home/lab"}, errors.New("the variable corpus has no value")
+	}})
+	b.open(s.URL())
+	b.wait(`document.getElementById("problem").textContent.includes("corpus has no value") && ` + tiles + `.length === 1`)
+}
+
+// Of ten thousand rows, what fits a screen is sent.
+func TestManyTrials(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	losses := make([]float64, 10_000)
+	for i := range losses {
+		losses[i] = 5 / float64(i+1)
+	}
+	for i := range 40 {
+		l.finish(trial(fmt.Sprint(i/8), i%8), losses...)
+	}
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(tiles + `.length === 40`)
+	b.wait(`view.curves.size === 40 && [...view.curves.values()].every(c => c.steps.length <= 400 && c.averaged)`)
+	started := time.Now()
+	l.finish(trial("0", 11), losses...)
+	b.wait(tiles + `.length === 41 && view.curves.size === 41`)
+	t.Logf("an update took %s", time.Since(started))
+}
+
+// The vendored files are those that the page about them names.
+func TestVendoredFiles(t *testing.T) {
+	page, err := os.ReadFile("page/uPlot.README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"uPlot.iife.min.js", "uPlot.min.css"} {
+		raw, err := os.ReadFile("page/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(raw)
+		if want := "| " + name + " | " + hex.EncodeToString(sum[:]) + " |"; !strings.Contains(string(page), want) {
+			t.Errorf("page/uPlot.README.md lacks the line %s", want)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package ui
+
+import (
+	"maps"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/pipeline/planner"
+	"ablate/pipeline/run"
+)
+
+// Planned is what planning a study says about it.
+type Planned struct {
+	Name, Dir   string
+	Description string
+	Replicate   string // the factor that repeats the experiment; "" for none
+	Instances   []Instance
+}
+
+// Instance is one instance of a study as the page shows it. The first group of
+// fields comes from the plan, the second from the journals.
+type Instance struct {
+	Address string           `json:"address"`
+	Block   string           `json:"block"`
+	Label   string           `json:"label,omitempty"`
+	Trial   bool             `json:"trial,omitempty"`
+	Factors []Factor         `json:"factors,omitempty"`
+	Key     cache.Key        `json:"key,omitzero"`
+	Status  planner.Status   `json:"action,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
+	Changes []planner.Change `json:"changes,omitempty"`
+	Spec    string           `json:"-"`
+	Answers string           `json:"answers,omitempty"` // of an analysis: the artifact with its tables
+
+	State   State              `json:"state"`
+	Step    int                `json:"step,omitempty"`
+	Steps   int                `json:"steps,omitempty"`
+	Metrics map[string]float64 `json:"metrics,omitempty"` // the latest
+	Left    float64            `json:"left,omitempty"`    // estimated seconds until the end
+	Seconds float64            `json:"seconds,omitempty"` // that computing took
+	Error   string             `json:"error,omitempty"`
+
+	version uint64     // of the board, when the instance last changed
+	last    run.Record // the last one that is not progress
+	started time.Time
+	first   run.Record  // of progress, since the start
+	latest  time.Time   // of progress
+	points  []livePoint // reported since the start
+}
+
+// Factor is a factor of a trial at its level.
+type Factor struct {
+	Name  string `json:"name"`
+	Level string `json:"level"`
+	Label string `json:"label,omitempty"`
+}
+
+// State is what the page says about an instance.
+type State string
+
+// The states of an instance.
+const (
+	Cached   State = "cached"
+	Running  State = "running"
+	Detached State = "detached" // still running on its executor, without a coordinator
+	Failed   State = "failed"
+	Stopped  State = "stopped" // its process ended without a result
+	Waiting  State = "waiting" // for a result that it depends on, or for another process
+	Left     State = "left"    // a run would compute it
+)
+
+// livePoint is one report of a running trial.
+type livePoint struct {
+	step    int
+	metrics map[string]float64
+}
+
+// maxPoints bounds what is kept of a trial while it runs.
+const maxPoints = 4096
+
+// apply takes over what a record says.
+func (i *Instance) apply(r run.Record) {
+	if r.Type == run.StageProgress {
+		i.progress(r)
+		return
+	}
+	i.last = r
+	if !r.Key.IsZero() {
+		i.Key = r.Key
+	}
+	i.Trial = i.Trial || r.Trial
+	i.Error = r.Error
+	switch r.Type {
+	case run.StageStart:
+		i.started, i.first, i.points = r.Time, run.Record{}, nil
+		i.Step, i.Metrics, i.Left = 0, nil, 0
+	case run.StageDone, run.StageFailed:
+		i.Seconds, i.Left = r.Seconds, 0
+		if r.Type == run.StageDone {
+			i.Step = i.Steps
+		}
+	}
+}
+
+// progress records a report. Trials report a loss and an evaluation by turns, and
+// both stay.
+func (i *Instance) progress(r run.Record) {
+	p := r.Progress
+	if p.Warning != "" || p.Waits != "" {
+		return
+	}
+	if i.first.Time.IsZero() {
+		i.first = r
+	}
+	i.Step, i.Steps, i.latest = p.Step, p.Steps, r.Time
+	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
+	maps.Copy(merged, i.Metrics)
+	maps.Copy(merged, p.Metrics)
+	i.Metrics = merged
+	if steps := p.Step - i.first.Progress.Step; steps > 0 {
+		i.Left = r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step)
+	}
+	if len(i.points) < maxPoints {
+		i.points = append(i.points, livePoint{step: p.Step, metrics: p.Metrics})
+	}
+}
+
+// silence is how long a running instance may report nothing while no process holds
+// its key.
+const silence = 15 * time.Second
+
+// settle decides the state, given whether a process holds a key. The plan wins where it is newer than the last record.
+func (i *Instance) settle(planned, now time.Time, locked, unrecorded func(cache.Key) bool) State {
+	switch i.last.Type {
+	case "":
+	case run.StageDone, run.StageHit, run.StagePulled:
+		if i.Status == planner.Hit || i.last.Time.After(planned) {
+			return Cached
+		}
+	case run.StageFailed:
+		if i.Status != planner.Hit {
+			return Failed
+		}
+	case run.StageDetached:
+		if i.Status != planner.Hit {
+			return Detached
+		}
+	case run.StageWaiting:
+		if now.Sub(i.last.Time) < silence {
+			return Waiting
+		}
+	case run.StageStart, run.StageRetry:
+		switch {
+		case i.Status == planner.Hit && planned.After(i.last.Time):
+		case later(i.last.Time, i.latest).Add(silence).After(now), locked(i.Key):
+			return Running
+		default:
+			return Stopped
+		}
+	}
+	switch i.Status {
+	case planner.Hit:
+		return Cached
+	case planner.Pending, planner.Same:
+		return Waiting
+	}
+	if i.last.Type == "" && !i.Key.IsZero() && (unrecorded(i.Key) || i.State == Running) {
+		return Running
+	}
+	return Left
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// factorsOf reads the factors of a matrix cell from its address.
+func factorsOf(address string) []Factor {
+	a, err := addr.Parse(address)
+	if err != nil {
+		return nil
+	}
+	names, levels, ok := addr.ParseKey(a.Key)
+	if !ok {
+		return nil
+	}
+	var out []Factor
+	for i, name := range names {
+		out = append(out, Factor{Name: name, Level: levels[i]})
+	}
+	return out
+}
