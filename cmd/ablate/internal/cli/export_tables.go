@@ -78,7 +78,9 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if err := r.write(s.app.Stdout, t); err != nil {
 		return err
 	}
-	s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
+	if r.To != "" { // otherwise the rows are the output, alone
+		s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
+	}
 	if lacking > 0 {
 		s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+len(rows), "trial"))
 		return exitError{ExitPartial}

@@ -8,7 +8,7 @@ import (
 
 // Exported reports a file that was written.
 type Exported struct {
-	File string `json:"file" doc:"the file; empty for standard output"`
+	File string `json:"file" doc:"the file"`
 	Rows int    `json:"rows,omitempty" doc:"rows of a table, or numbers of a file of names"`
 	Noun string `json:"-"` // what the rows are
 }
@@ -23,7 +23,7 @@ func (e Exported) text() string {
 }
 
 func (e Exported) remark() string {
-	if e.Noun == "" || e.File == "" {
+	if e.Noun == "" {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s.", e.File, plural(e.Rows, e.Noun))
