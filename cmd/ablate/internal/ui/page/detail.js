@@ -74,15 +74,30 @@ function drawFailures(study) {
     failed.length > 50 ? el("li", {}, (failed.length - 50) + " more") : "");
 }
 
+// drawPlan lists what a run would do. Instances of a stage with one reason are one
+// line.
 function drawPlan(study) {
-  const rows = (study.instances || []).filter(i => i.action && i.action !== "hit");
+  const groups = new Map();
+  for (const i of study.instances) {
+    if (!i.action || i.action === "hit") continue;
+    const key = JSON.stringify([i.action, stageOf(i), i.reason]);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(i);
+  }
   byID("plan").hidden = !study.planned;
-  const body = rows.slice(0, 200).map(i => el("tr", {},
-    el("td", {}, i.action), el("td", { className: "address" }, i.address),
-    el("td", {}, i.reason || "", i.changes && i.changes.length ? changesList(i.changes) : null)));
-  byID("plan").querySelector("div").replaceChildren(rows.length === 0 ? el("p", {}, "Nothing to do: all instances are cached.")
-    : el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Action"), el("th", {}, "Instance"), el("th", {}, "Reason"))), el("tbody", {}, ...body)),
-    rows.length > 200 ? el("p", { className: "soft" }, (rows.length - 200) + " more") : "");
+  const box = byID("plan").querySelector("div");
+  const shape = JSON.stringify([...groups].map(([key, of]) => [key, of.length]));
+  if (box.dataset.shape === shape) return;
+  box.dataset.shape = shape;
+  if (!groups.size) {
+    box.replaceChildren(el("p", {}, "Nothing to do: all instances are cached."));
+    return;
+  }
+  const names = of => of.length === 1 ? of[0].address
+    : el("details", {}, el("summary", {}, stageOf(of[0]) + " (" + of.length + ")"), ...of.slice(0, 200).map(i => el("div", {}, i.address)), of.length > 200 ? el("div", {}, (of.length - 200) + " more") : null);
+  const body = [...groups.values()].slice(0, 200).map(of => el("tr", {}, el("td", {}, of[0].action), el("td", { className: "address" }, names(of)), el("td", {}, of[0].reason || "")));
+  box.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Action"), el("th", {}, "Instance"), el("th", {}, "Reason"))), el("tbody", {}, ...body)),
+    groups.size > 200 ? el("p", { className: "soft" }, (groups.size - 200) + " more") : "");
 }
 
 // drawAnswers lists the analyses. Their tables are fetched when one is opened.
