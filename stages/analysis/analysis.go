@@ -38,7 +38,7 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "report", Version: 3, Role: pipeline.Analysis,
 			Doc: "Several analyses on one page, as HTML that needs neither network nor scripts, and as Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
-		{Block: "analysis", Type: "command", Version: 1, Role: pipeline.Analysis,
+		{Block: "analysis", Type: "command", Version: 2, Role: pipeline.Analysis,
 			Doc: "A program of your own, in any language, that reads the table of trials.",
 			New: func() pipeline.Stage { return &Command{} }},
 		{Block: "analysis", Type: "table", Version: 3, Role: pipeline.Analysis, Partial: "trials",

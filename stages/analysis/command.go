@@ -215,8 +215,8 @@ func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
 	return nil
 }
 
-// commandTables are the trials with the last value of each metric, and all that
-// they logged, a value a row. Both begin with the trial's number and its levels.
+// commandTables are the trials with the last value of each metric and their outcome,
+// and all that they logged, a value a row. Both begin with the trial's number and its levels.
 func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 	inputs := env.Inputs.Refs["trials"]
 	if _, ok := asResults(inputs); ok {
@@ -232,38 +232,60 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 		}
 	}
 	last := make([]map[string]string, len(inputs))
+	outcomes := make([]record.Outcome, len(inputs))
 	names := make(map[string]bool)
 	ids := make([][]string, len(inputs))
 	metrics = [][]string{slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
 	for i, in := range inputs {
 		ids[i] = []string{strconv.Itoa(i + 1)}
 		for _, f := range factors {
-			label := ""
+			level := "" // not the label, which several levels can have
 			if x := addr.FactorNamed(in.Factors, f); x != nil {
-				label = x.Label
+				level = x.Level.Plain()
 			}
-			ids[i] = append(ids[i], label)
+			ids[i] = append(ids[i], level)
 		}
 		rows, err := allMetrics(env, in.Digest(record.Metrics))
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
-		last[i] = make(map[string]string)
+		last[i], outcomes[i] = make(map[string]string), record.OutcomeOf(rows)
 		for _, x := range rows {
 			last[i][x.Name], names[x.Name] = render.Exact(&x.Value), true
 			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, render.Exact(&x.Value)))
 		}
 	}
+	delete(names, record.Diverged)
 	columns := sortedKeys(names)
-	trials = [][]string{slices.Concat([]string{"trial"}, factors, columns)}
+	trials = [][]string{uniqueColumns(slices.Concat([]string{"trial"}, factors, columns, []string{"outcome"}), factors)}
+	metrics[0] = uniqueColumns(metrics[0], factors)
 	for i := range inputs {
 		line := ids[i]
 		for _, name := range columns {
 			line = append(line, last[i][name])
 		}
-		trials = append(trials, line)
+		trials = append(trials, append(line, string(outcomes[i])))
 	}
 	return trials, metrics, nil
+}
+
+// uniqueColumns appends underscores to names of columns that a column before them or a
+// factor has. Factors, which follow the first column, keep their names.
+func uniqueColumns(columns, factors []string) []string {
+	taken := make(map[string]bool)
+	for _, name := range factors {
+		taken[name] = true
+	}
+	for i, name := range columns {
+		if i >= 1 && i <= len(factors) {
+			continue
+		}
+		for taken[name] {
+			name += "_"
+		}
+		columns[i], taken[name] = name, true
+	}
+	return columns
 }
 
 func allMetrics(env *pipeline.Env, d cache.Digest) ([]record.Row, error) {
@@ -287,7 +309,7 @@ func resultsTable(env *pipeline.Env, in pipeline.Input) ([][]string, error) {
 	if table.Numbered {
 		head = append(head, table.Replicate)
 	}
-	out := [][]string{slices.Concat(head, table.Responses, []string{"outcome"})}
+	out := [][]string{uniqueColumns(slices.Concat(head, table.Responses, []string{"outcome"}), table.Factors)}
 	for run, err := range runs {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
