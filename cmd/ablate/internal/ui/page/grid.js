@@ -113,11 +113,12 @@ function levelButton(study, view, name, level) {
   return b;
 }
 
+// drawCell draws the trials of a cell and the mean of those that are done.
 function drawCell(cell, view) {
-  const values = cell.trials.map(t => view.lastOf(t)).filter(v => v !== undefined);
+  const values = cell.trials.filter(t => t.state === "cached").map(t => view.lastOf(t)).filter(v => v !== undefined);
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   return el("div", {}, el("div", { className: "tiles" }, ...cell.trials.map(t => drawTile(t, view))),
-    values.length > 1 ? el("div", { className: "mean" }, "mean " + number(mean)) : null);
+    values.length > 1 ? el("div", { className: "mean" }, "mean " + number(mean) + (values.length < cell.trials.length ? " of " + values.length + " done" : "")) : null);
 }
 
 function drawTile(t, view) {
