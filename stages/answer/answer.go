@@ -113,10 +113,17 @@ func contrastLine(c Contrast) Line {
 	if c.PAdjusted != nil {
 		l.Adjusted = "bonferroni"
 	}
-	if len(c.Terms) > 0 {
-		l.Name = contrastName(c.Kind, c.Terms, c.At)
-	}
+	l.Name = c.ProgramName()
 	return l
+}
+
+// ProgramName is a contrast's name for programs; that of the study for a declared
+// contrast.
+func (c Contrast) ProgramName() string {
+	if len(c.Terms) == 0 {
+		return c.Name
+	}
+	return contrastName(c.Kind, c.Terms, c.At)
 }
 
 // contrastName is a contrast's name for programs: "norm: derf - rmsnorm @

@@ -50,6 +50,7 @@ var published = []struct {
 
 	{Exported{}, "`export`, `report`", "A file that was written."},
 	{Contrast{}, "`export contrasts`", "A number of an analysis."},
+	{Power{}, "`power`", "What a study with a number of replicates would find for a contrast."},
 	{Mismatch{}, "`report --check`", "A number in a paper that does not match the study."},
 	{Checked{}, "`report --check`", "Every number matches."},
 

@@ -46,12 +46,18 @@ func detectableShift(df, confidence float64) float64 {
 // at fixed nodes.
 type noncentral struct{ scales, weights []float64 }
 
-func newNoncentral(df float64) noncentral {
+func newNoncentral(df float64) noncentral { return noncentralBelow(df, math.Inf(1)) }
+
+// noncentralBelow leaves out the part of the distribution where √(V/df) exceeds
+// most.
+func noncentralBelow(df, most float64) noncentral {
 	const points = 200
 	const rest = 1e-14 // of the probability, at each end
 	chi := distuv.ChiSquared{K: df}
+	least := math.Sqrt(chi.Quantile(rest))
+	most = max(least, min(math.Sqrt(chi.Quantile(1-rest)), most*math.Sqrt(df)))
 	n := noncentral{make([]float64, points), make([]float64, points)}
-	quad.Legendre{}.FixedLocations(n.scales, n.weights, math.Sqrt(chi.Quantile(rest)), math.Sqrt(chi.Quantile(1-rest)))
+	quad.Legendre{}.FixedLocations(n.scales, n.weights, least, most)
 	for i, s := range n.scales {
 		n.weights[i] *= chi.Prob(s*s) * 2 * s
 		n.scales[i] = s / math.Sqrt(df)

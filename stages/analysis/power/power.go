@@ -1,0 +1,118 @@
+// Package power says what a factorial with a given number of replicates would
+// find: the width of its intervals, its power for an effect, and its power to show
+// equivalence. The standard deviations are those of a pilot, or given.
+package power
+
+import (
+	"math"
+
+	"ablate/stages/analysis/internal/estimate"
+	"ablate/stages/answer"
+)
+
+// upperConfidence is that of the upper bound of a pilot's standard deviation.
+const upperConfidence = 0.9
+
+// Question is what is asked about every contrast.
+type Question struct {
+	Replicates []int
+	Effect     float64 // 0 means each contrast's estimate in the pilot
+	Confidence float64
+	Margin     float64 // of equivalence; 0 means none
+	Alpha      float64 // of the tests for equivalence
+	NotWorse   bool    // test one side of the margin
+}
+
+// Contrast is what is known of a contrast before the study is run.
+type Contrast struct {
+	Kind, Name string
+	Estimate   float64 // of the pilot; NaN without one
+	SD         float64 // of the contrast in one replicate
+	Upper      float64 // upper 90 % bound of SD; NaN if SD is given
+	Family     int     // hypotheses that are tested together; at least 1
+	DF         float64 // degrees of freedom for each replicate after the first
+}
+
+// Answer is what a study with some replicates would find for one contrast.
+// Upper numbers are those at the upper bound of the standard deviation.
+type Answer struct {
+	Replicates                    int
+	Half, HalfUpper               float64
+	Effect                        float64
+	Power, PowerUpper             float64
+	PowerAdjusted                 float64 // that the adjusted interval excludes 0
+	Equivalence, EquivalenceUpper float64 // NaN without a margin
+}
+
+// Pilot reads the contrasts of a finished analysis, and names those that have no
+// standard deviation.
+func Pilot(r answer.Result) (known []Contrast, unknown []string) {
+	sizes := make(map[string]int)
+	for _, f := range r.Families {
+		sizes[f.Name] = f.Size
+	}
+	for _, c := range r.Contrasts {
+		if c.Kind == "equivalence" || c.Kind == "recovery" {
+			continue
+		}
+		replicates := replicatesOf(c)
+		if c.Half == nil || c.DF == nil || c.Estimate == nil || replicates < 2 {
+			unknown = append(unknown, c.Name)
+			continue
+		}
+		se := *c.Half / estimate.Plan{SE: 1, DF: *c.DF}.Half(r.Confidence)
+		sd := se * math.Sqrt(replicates)
+		known = append(known, Contrast{Kind: c.Kind, Name: c.ProgramName(), Estimate: *c.Estimate, SD: sd, Upper: sd * estimate.UpperSD(*c.DF, upperConfidence),
+			Family: max(1, sizes[c.Family]), DF: *c.DF / (replicates - 1)})
+	}
+	return known, unknown
+}
+
+// replicatesOf is the number of replicates that a contrast rests on: the pairs, or
+// the harmonic mean of the sizes of its cells.
+func replicatesOf(c answer.Contrast) float64 {
+	if c.Pairs > 0 {
+		return float64(c.Pairs)
+	}
+	sum := 0.0
+	for _, n := range c.N {
+		sum += 1 / float64(n)
+	}
+	return float64(len(c.N)) / sum
+}
+
+// Answers answers a question about one contrast, for each number of replicates.
+func (q Question) Answers(c Contrast) []Answer {
+	var out []Answer
+	for _, n := range q.Replicates {
+		out = append(out, q.answer(c, n))
+	}
+	return out
+}
+
+func (q Question) answer(c Contrast, n int) Answer {
+	df := c.DF * float64(n-1)
+	plan := estimate.Plan{SE: c.SD / math.Sqrt(float64(n)), DF: df}
+	a := Answer{Replicates: n, Half: plan.Half(q.Confidence), Effect: q.Effect}
+	if a.Effect == 0 {
+		a.Effect = math.Abs(c.Estimate)
+	}
+	alpha := 1 - q.Confidence
+	a.Power, a.PowerAdjusted = plan.Power(a.Effect, alpha), plan.Power(a.Effect, alpha/float64(c.Family))
+	a.Equivalence = q.equivalence(plan)
+	if !math.IsNaN(c.Upper) {
+		worst := estimate.Plan{SE: c.Upper / math.Sqrt(float64(n)), DF: df}
+		a.HalfUpper, a.PowerUpper, a.EquivalenceUpper = worst.Half(q.Confidence), worst.Power(a.Effect, alpha), q.equivalence(worst)
+	}
+	return a
+}
+
+func (q Question) equivalence(p estimate.Plan) float64 {
+	switch {
+	case q.Margin == 0:
+		return math.NaN()
+	case q.NotWorse:
+		return p.NotWorsePower(q.Margin, q.Alpha)
+	}
+	return p.EquivalencePower(q.Margin, q.Alpha)
+}

@@ -1,0 +1,77 @@
+package power_test
+
+import (
+	"math"
+	"testing"
+
+	"ablate/stages/analysis/power"
+	"ablate/stages/answer"
+)
+
+// Half-widths and power agree with R (testdata/r/power.R), from a pilot of four
+// pairs whose contrast has the standard deviation 1.
+func TestPowerAgainstR(t *testing.T) {
+	want := []struct {
+		n                        int
+		half, power, equivalence float64
+	}{
+		{3, 2.48413771175, 0.316381861559, 0.328362477496},
+		{5, 1.2416639982, 0.710702673926, 0.735009434869},
+		{10, 0.715356905971, 0.987276912585, 0.993230511423},
+	}
+	known, unknown := power.Pilot(pilot())
+	if len(known) != 1 || len(unknown) != 1 || unknown[0] != "single" {
+		t.Fatalf("got %v and %v", known, unknown)
+	}
+	if c := known[0]; math.Abs(c.SD-1) > 1e-9 || math.Abs(c.Upper-math.Sqrt(3/0.584374374155)) > 1e-9 {
+		t.Errorf("the pilot's s.d. is %v, at most %v", c.SD, c.Upper)
+	}
+	q := power.Question{Effect: 1.5, Confidence: 0.95, Margin: 1.5, Alpha: 0.05}
+	for _, w := range want {
+		q.Replicates = []int{w.n}
+		a := q.Answers(known[0])[0]
+		for name, pair := range map[string][2]float64{"half-width": {a.Half, w.half}, "power": {a.Power, w.power}, "equivalence": {a.Equivalence, w.equivalence}} {
+			if math.Abs(pair[0]-pair[1]) > 1e-6 {
+				t.Errorf("n = %d: %s is %v, want %v", w.n, name, pair[0], pair[1])
+			}
+		}
+		if a.PowerAdjusted >= a.Power || a.PowerUpper >= a.Power || a.HalfUpper <= a.Half || a.EquivalenceUpper >= a.Equivalence {
+			t.Errorf("n = %d: adjusted and upper numbers are on the wrong side: %+v", w.n, a)
+		}
+	}
+}
+
+// pilot is a result with one contrast of four pairs in a family of two, and one
+// without an interval.
+func pilot() answer.Result {
+	half, df, estimate := 3.182446305284/2, 3.0, 0.7
+	return answer.Result{
+		Confidence: 0.95,
+		Families:   []answer.Family{{Name: "gap", Size: 2}},
+		Contrasts: []answer.Contrast{
+			{Kind: "gap", Name: "known", Family: "gap", Estimate: &estimate, Half: &half, DF: &df, Pairs: 4},
+			{Kind: "gap", Name: "single", Family: "gap", Estimate: &estimate, N: map[string]int{"a": 1, "b": 1}},
+		},
+	}
+}
+
+// Without a pilot, the standard deviation of a contrast follows from the design:
+// in 3 × 2 cells a main effect of the factor of two averages over three gaps.
+func TestDesigned(t *testing.T) {
+	got := power.Designed([]power.Factor{{Name: "norm", Levels: 3}, {Name: "optimizer", Levels: 2}}, 1)
+	want := []power.Contrast{
+		{Kind: "gap", Name: "norm", SD: math.Sqrt2, Family: 7}, // 4 of norm and 3 of optimizer
+		{Kind: "gap", Name: "optimizer", SD: math.Sqrt2, Family: 7},
+		{Kind: "main", Name: "norm", SD: 1, Family: 3},
+		{Kind: "main", Name: "optimizer", SD: math.Sqrt(2. / 3), Family: 3},
+		{Kind: "interaction", Name: "norm x optimizer", SD: 2, Family: 2},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i, w := range want {
+		if g := got[i]; g.Kind != w.Kind || g.Name != w.Name || math.Abs(g.SD-w.SD) > 1e-12 || g.Family != w.Family {
+			t.Errorf("got %+v, want %+v", g, w)
+		}
+	}
+}
