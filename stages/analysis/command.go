@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/process"
 	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/program"
 	"ablate/stages/record"
@@ -158,7 +160,11 @@ func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
 		name = filepath.Join(dir, name)
 	}
 	cmd := exec.CommandContext(ctx, name, c.Command[1:]...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.SysProcAttr = dir, process.BoundGroup()
+	cmd.Cancel = func() error {
+		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		return nil
+	}
 	const grace = 5 * time.Second // for a program whose children keep its output open
 	cmd.WaitDelay = grace
 	for _, name := range append(slices.Clone(program.Inherited), "TMPDIR") {
@@ -172,7 +178,12 @@ func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
 	}
 	var printed, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &complaints
-	if err := cmd.Run(); err != nil {
+	wait, err := process.Start(cmd)
+	if err == nil {
+		err = wait()
+		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL) // what it left running
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
