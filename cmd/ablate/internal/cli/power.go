@@ -77,7 +77,7 @@ func (r powerRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	q := r.question(stage)
-	minutes := w.minutesOfReplicate(ctx, plan, t, stage.Replicate)
+	minutes := minutesOfReplicate(ctx, w, plan, t, stage.Replicate)
 	for _, c := range contrasts {
 		for i, a := range q.Answers(c) {
 			e := powerEvent(q, c, a, minutes)
@@ -101,7 +101,7 @@ func (r powerRequest) question(f *analysis.Factorial) power.Question {
 // deviation.
 func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, f *analysis.Factorial) ([]power.Contrast, error) {
 	if r.SD > 0 {
-		factors, err := w.comparedFactors(ctx, plan, t, f.Replicate)
+		factors, err := comparedFactors(ctx, w, plan, t, f.Replicate)
 		return power.Designed(factors, r.SD), err
 	}
 	result, err := readResult(ctx, w.store, t)
@@ -120,7 +120,7 @@ func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner
 
 // comparedFactors are the factors of an analysis and their numbers of levels: as its
 // result says, or as its trials declare them.
-func (w *workspace) comparedFactors(ctx context.Context, plan *planner.Plan, t *planner.Task, replicate string) ([]power.Factor, error) {
+func comparedFactors(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, replicate string) ([]power.Factor, error) {
 	if result, err := readResult(ctx, w.store, t); err == nil {
 		return resultFactors(result), nil
 	}
@@ -160,7 +160,7 @@ func resultFactors(r answer.Result) []power.Factor {
 
 // minutesOfReplicate is how long one trial of each cell trains, as the cached trials
 // of an analysis took on average; NaN without timings.
-func (w *workspace) minutesOfReplicate(ctx context.Context, plan *planner.Plan, t *planner.Task, replicate string) float64 {
+func minutesOfReplicate(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, replicate string) float64 {
 	var seconds []float64
 	var cells []string
 	for _, d := range plan.Needs(t) {

@@ -2,7 +2,6 @@ package ui_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -110,18 +109,6 @@ func (b *browser) size(width int64, scheme string) {
 		})
 		return err
 	}))
-}
-
-// shot writes a picture of the whole page to a file.
-func (b *browser) shot(file string) {
-	b.t.Helper()
-	raw, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err == nil {
-		err = os.WriteFile(file, raw, 0o600)
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 // clean fails the test if a page complained, or asked another host than its own.
