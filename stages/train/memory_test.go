@@ -10,7 +10,7 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	spec := &LM{Steps: 10, Accumulate: 2, Backend: "go", Batch: Batch{8, 64}, Probe: &Probe{}}
+	spec := &LM{Steps: 10, Accumulate: 2, Backend: "go", Batch: Batch{8, 64}, Probe: &Probe{}, Schedule: &Schedule{Constant: &Constant{}}}
 	m := exampleModel() // 3 layers, width 64, 2 heads, a vocabulary of 256
 	m.Resolve()
 	w := spec.work(exampleInputs())
@@ -54,7 +54,7 @@ func TestDeviceThatCannotHoldATrial(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin)
-	spec := &LM{Steps: 10, Accumulate: 1, Backend: "xla:cuda", Batch: Batch{8, 64}, Probe: &Probe{}}
+	spec := &LM{Steps: 10, Accumulate: 1, Backend: "xla:cuda", Batch: Batch{8, 64}, Probe: &Probe{}, Schedule: &Schedule{Constant: &Constant{}}}
 	w := spec.work(exampleInputs())
 	if w.Device != 1<<20 || w.Fits() {
 		t.Errorf("a device of %d bytes holds at least %d", w.Device, w.Memory.Minimum())
