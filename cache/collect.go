@@ -85,7 +85,7 @@ type blobUse struct {
 // ingredients, provenance and measurements always stay. Where anything that
 // decides this cannot be read, the error is a *DoubtError.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
-	uses, err := s.uses(ctx, o)
+	uses, needed, err := s.uses(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, err
 		c.Items = append(c.Items, g)
 		c.Kept -= g.Bytes
 	}
-	return c, errors.Join(c.addLeftovers(uses), c.addRecords())
+	return c, errors.Join(c.addLeftovers(uses), c.addRecords(needed))
 }
 
 // addBlobs adds the blobs that nothing needs. It returns those that only a
@@ -170,22 +170,22 @@ func blobName(path string) (Digest, bool) {
 // wanted reports whether a blob must stay in the store.
 func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.evictable) }
 
-// uses returns how each blob that an entry names is needed. It reads the entries
-// themselves, since an index may lack some.
-func (s *Local) uses(ctx context.Context, o CollectOptions) (map[Digest]*blobUse, error) {
+// uses returns how each blob that an entry names is needed, and the keys that are. It
+// reads the entries themselves, since an index may lack some.
+func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*blobUse, needed map[Key]bool, err error) {
 	needed, doubts := s.neededKeys()
 	entries, more := s.certainEntries()
 	if doubts = append(doubts, more...); len(doubts) > 0 {
-		return nil, &DoubtError{doubts}
+		return nil, nil, &DoubtError{doubts}
 	}
-	uses := make(map[Digest]*blobUse)
+	uses = make(map[Digest]*blobUse)
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 		s.addUses(ctx, uses, e, needed[e.Key], o)
 	}
-	return uses, nil
+	return uses, needed, nil
 }
 
 // StateBlock is the block of states. A state serves whichever run comes next, and

@@ -23,11 +23,7 @@ type record struct {
 
 // addRecords adds logs and journals of runs. No result depends on them, but people
 // read those of results that are needed, and of recent runs.
-func (c *Collection) addRecords() error {
-	needed, doubts := c.store.neededKeys()
-	if len(doubts) > 0 {
-		return &DoubtError{doubts}
-	}
+func (c *Collection) addRecords(needed map[Key]bool) error {
 	logs, err := c.records(c.store.LogDir())
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 		}
 		moved = append(moved, g)
 	}
-	uses, err := s.uses(ctx, c.options)
+	uses, _, err := s.uses(ctx, c.options)
 	if err != nil {
 		return 0, errors.Join(err, c.restore(moved))
 	}
