@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"slices"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -77,16 +76,15 @@ func (r *Runner) Run(ctx context.Context, plan *planner.Plan) (Summary, error) {
 }
 
 // DeclaredFiles lists the files of the study that unfinished tasks of a plan read, as
-// the study names them, each once.
-func DeclaredFiles(plan *planner.Plan) []string {
-	var out []string
+// the study names them.
+func DeclaredFiles(plan *planner.Plan) []pipeline.Files {
+	var out []pipeline.Files
 	for _, t := range plan.Tasks {
 		if reader, ok := t.Spec().(pipeline.FileReader); ok && t.Status != planner.Hit {
 			out = append(out, reader.DeclaredFiles()...)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
 // jobs is the number of workers on this machine.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -21,7 +22,7 @@ const (
 // Listing says what patterns matched and what the files contained when a run began.
 // Blobs of the store have the contents.
 type Listing struct {
-	Patterns map[string][]string `json:"patterns"` // paths by pattern
+	Patterns map[string][]string `json:"patterns"` // paths by what patternKey returns
 	Files    map[string]Content  `json:"files"`    // by path
 }
 
@@ -41,18 +42,19 @@ type Frozen struct {
 
 // Freeze copies the files that patterns match into a store. It skips files that
 // cannot be read, about which the stage that needs them has a better message.
-func Freeze(ctx context.Context, store *cache.Local, sources pipeline.Sources, patterns []string) (*Frozen, error) {
+func Freeze(ctx context.Context, store *cache.Local, sources pipeline.Sources, declared []pipeline.Files) (*Frozen, error) {
 	f := &Frozen{sources, Listing{make(map[string][]string), make(map[string]Content)}, store}
 	total := int64(0)
-	for _, pattern := range patterns {
-		if pipeline.IsRemote(pattern) {
+	for _, d := range declared {
+		key := patternKey(d.Pattern, d.Exclude)
+		if _, known := f.Patterns[key]; known || pipeline.IsRemote(d.Pattern) {
 			continue
 		}
-		paths, err := sources.Expand(pattern)
+		paths, err := sources.Expand(d.Pattern, d.Exclude...)
 		if err != nil {
 			continue
 		}
-		f.Patterns[pattern] = paths
+		f.Patterns[key] = paths
 		for _, path := range paths {
 			d, size, err := sources.Digest(path)
 			if _, known := f.Files[path]; known || err != nil || size > maxFrozenFile || total+size > maxFrozenTotal || len(f.Files) == maxFrozenFiles {
@@ -66,6 +68,12 @@ func Freeze(ctx context.Context, store *cache.Local, sources pipeline.Sources, p
 		}
 	}
 	return f, nil
+}
+
+// patternKey names what a pattern matches without what is excluded; it is the pattern
+// itself if nothing is.
+func patternKey(pattern string, exclude []string) string {
+	return strings.Join(append([]string{pattern}, exclude...), "\x00")
 }
 
 // copy copies a file into the store, unless the store has its content.
@@ -95,15 +103,16 @@ func (f *Frozen) copy(ctx context.Context, store *cache.Local, path string, want
 	return nil
 }
 
-// Only returns the part of the listing that some patterns need.
-func (f *Frozen) Only(patterns []string) Listing {
+// Only returns the part of the listing that some declared files need.
+func (f *Frozen) Only(declared []pipeline.Files) Listing {
 	l := Listing{make(map[string][]string), make(map[string]Content)}
-	for _, pattern := range patterns {
-		paths, ok := f.Patterns[pattern]
+	for _, d := range declared {
+		key := patternKey(d.Pattern, d.Exclude)
+		paths, ok := f.Patterns[key]
 		if !ok {
 			continue
 		}
-		l.Patterns[pattern] = paths
+		l.Patterns[key] = paths
 		for _, path := range paths {
 			if c, ok := f.Files[path]; ok {
 				l.Files[path] = c
@@ -115,7 +124,7 @@ func (f *Frozen) Only(patterns []string) Listing {
 
 // Expand implements pipeline.Sources.
 func (f *Frozen) Expand(pattern string, exclude ...string) ([]string, error) {
-	if paths, ok := f.Patterns[pattern]; ok && len(exclude) == 0 {
+	if paths, ok := f.Patterns[patternKey(pattern, exclude)]; ok {
 		return paths, nil
 	}
 	return f.Sources.Expand(pattern, exclude...)

@@ -41,7 +41,7 @@ func (r *Results) ReplicateName() string { return r.Replicate }
 func (r *Results) ResponseNames() []string { return r.Responses }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (r *Results) DeclaredFiles() []string { return r.Source }
+func (r *Results) DeclaredFiles() []pipeline.Files { return pipeline.FilesOf(r.Source, r.Exclude...) }
 
 // Remotes implements pipeline.RemoteReader.
 func (r *Results) Remotes() []string { return remotes(r.Source) }

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -52,11 +51,12 @@ func (t *Text) Vocabulary() int {
 func (t *Text) TokenBytes() int { return widthFor(t.Vocabulary()) }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (t *Text) DeclaredFiles() []string {
+func (t *Text) DeclaredFiles() []pipeline.Files {
+	files := pipeline.FilesOf(t.Source, t.Exclude...)
 	if isTokenizerFile(t.Tokenizer) {
-		return slices.Concat(t.Source, []string{t.Tokenizer})
+		files = append(files, pipeline.Files{Pattern: t.Tokenizer})
 	}
-	return t.Source
+	return files
 }
 
 // Remotes implements pipeline.RemoteReader.

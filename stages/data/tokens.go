@@ -29,7 +29,7 @@ func (b *Binary) Vocabulary() int { return b.Size }
 func (b *Binary) TokenBytes() int { return widthFor(b.Size) }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (b *Binary) DeclaredFiles() []string { return b.Source }
+func (b *Binary) DeclaredFiles() []pipeline.Files { return pipeline.FilesOf(b.Source, b.Exclude...) }
 
 // Remotes implements pipeline.RemoteReader.
 func (b *Binary) Remotes() []string { return remotes(b.Source) }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"slices"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -32,7 +31,7 @@ func (c *Command) spec() program.Spec { return program.Spec(*c) }
 func (c *Command) Passes() []string { return c.Env }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (c *Command) DeclaredFiles() []string { return slices.Concat(c.Files, c.Environment) }
+func (c *Command) DeclaredFiles() []pipeline.Files { return c.spec().DeclaredFiles() }
 
 // Resolve orders what the program sees as a set, so that its order in the file
 // does not reach the key.

@@ -21,6 +21,11 @@ type file struct {
 	name string // its path in the program's folder, with slashes
 }
 
+// DeclaredFiles lists what expand looks for.
+func (s Spec) DeclaredFiles() []pipeline.Files {
+	return slices.Concat(pipeline.FilesOf(s.Files, s.Exclude...), pipeline.FilesOf(s.Environment))
+}
+
 // expand finds declared files, folders and globs, without what exclude matches. Each
 // must match something.
 func expand(in pipeline.Inputs, attr string, patterns, exclude []string) ([]file, error) {
