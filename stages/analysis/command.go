@@ -87,7 +87,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (c *Command) DeclaredFiles() []string { return c.Files }
+func (c *Command) DeclaredFiles() []pipeline.Files { return pipeline.FilesOf(c.Files) }
 
 // expand says where the declared files are, each of which must be there.
 func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
@@ -268,8 +268,9 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 	}
 	delete(names, record.Diverged)
 	columns := sortedKeys(names)
-	trials = [][]string{uniqueColumns(slices.Concat([]string{"trial"}, factors, columns, []string{"outcome"}), factors)}
-	metrics[0] = uniqueColumns(metrics[0], factors)
+	trials = [][]string{slices.Concat([]string{"trial"}, factors, columns, []string{"outcome"})}
+	record.UniqueColumns(trials[0], 1, 1+len(factors))
+	record.UniqueColumns(metrics[0], 1, 1+len(factors))
 	for i := range inputs {
 		line := ids[i]
 		for _, name := range columns {
@@ -278,25 +279,6 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 		trials = append(trials, append(line, string(outcomes[i])))
 	}
 	return trials, metrics, nil
-}
-
-// uniqueColumns appends underscores to names of columns that a column before them or a
-// factor has. Factors, which follow the first column, keep their names.
-func uniqueColumns(columns, factors []string) []string {
-	taken := make(map[string]bool)
-	for _, name := range factors {
-		taken[name] = true
-	}
-	for i, name := range columns {
-		if i >= 1 && i <= len(factors) {
-			continue
-		}
-		for taken[name] {
-			name += "_"
-		}
-		columns[i], taken[name] = name, true
-	}
-	return columns
 }
 
 func allMetrics(env *pipeline.Env, d cache.Digest) ([]record.Row, error) {
@@ -320,7 +302,8 @@ func resultsTable(env *pipeline.Env, in pipeline.Input) ([][]string, error) {
 	if table.Numbered {
 		head = append(head, table.Replicate)
 	}
-	out := [][]string{uniqueColumns(slices.Concat(head, table.Responses, []string{"outcome"}), table.Factors)}
+	out := [][]string{slices.Concat(head, table.Responses, []string{"outcome"})}
+	record.UniqueColumns(out[0], 1, 1+len(table.Factors))
 	for run, err := range runs {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", in.Address, err)

@@ -186,7 +186,7 @@ func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*ta
 	metrics := slices.Sorted(maps.Keys(names))
 	out := &tables.Table{Name: "trials"}
 	out.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"outcome", "key", "host", "class", "finished", "seconds"})
-	tellApart(out.Columns, 1, 1+len(factors))
+	record.UniqueColumns(out.Columns, 1, 1+len(factors))
 	for i := range out.Columns {
 		n := i - 1 - len(factors)
 		out.Number = append(out.Number, n >= 0 && n < len(metrics) || i == len(out.Columns)-1)
@@ -209,29 +209,11 @@ func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*ta
 	return out, nil
 }
 
-// tellApart makes the names of columns unique. Those from begin to end, the
-// factors, keep theirs.
-func tellApart(columns []string, begin, end int) {
-	taken := make(map[string]bool)
-	for _, name := range columns[begin:end] {
-		taken[name] = true
-	}
-	for i := range columns {
-		if i >= begin && i < end {
-			continue
-		}
-		for taken[columns[i]] {
-			columns[i] += "_"
-		}
-		taken[columns[i]] = true
-	}
-}
-
 // metricsTable has one row per logged value.
 func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, trials)
 	out := &tables.Table{Name: "metrics", Columns: slices.Concat([]string{"trial"}, factors, []string{"step", "metric", "value"})}
-	tellApart(out.Columns, 1, 1+len(factors))
+	record.UniqueColumns(out.Columns, 1, 1+len(factors))
 	out.Number = make([]bool, len(out.Columns))
 	out.Number[len(factors)+1], out.Number[len(factors)+3] = true, true
 	for _, t := range trials {
