@@ -1,13 +1,9 @@
 package run
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -46,12 +42,8 @@ func (p Past) Left(now time.Time) (left time.Duration, ok bool) {
 // History reads the journals in a folder that belong to the study in dir, and returns
 // what they say of each instance, by address.
 func History(folder, study, dir string) (map[string]Past, error) {
-	names, err := recent(folder)
-	if err != nil {
-		return nil, err
-	}
 	out := make(map[string]Past)
-	for _, name := range names {
+	for _, name := range recent(folder) {
 		if err := readJournal(name, study, dir, out); err != nil {
 			return nil, fmt.Errorf("reading the journal of a run: %w", err)
 		}
@@ -60,22 +52,18 @@ func History(folder, study, dir string) (map[string]Past, error) {
 }
 
 // recent lists the newest journals of a folder, oldest first.
-func recent(folder string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(folder, "*.jsonl"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
+func recent(folder string) []string {
+	names := Journals(folder)
 	size := int64(0)
 	for i, name := range slices.Backward(names) {
 		if info, err := os.Stat(name); err == nil {
 			size += info.Size()
 		}
 		if size > maxHistory {
-			return names[min(i+1, len(names)-1):], nil // at least the newest
+			return names[min(i+1, len(names)-1):] // at least the newest
 		}
 	}
-	return names, nil
+	return names
 }
 
 // readJournal adds one journal to a history, if it is of the study.
@@ -88,26 +76,16 @@ func readJournal(name, study, dir string, to map[string]Past) error {
 		return err
 	}
 	defer f.Close()
-	lines := bufio.NewReader(f)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF { // a last line without an end is still being written
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var r Record
-		if json.Unmarshal(line, &r) != nil {
-			continue // a crash of the machine can damage a line
-		}
+	_, err = ReadRecords(f, func(r Record) bool {
 		if r.Type == RunStart && (r.Study != study || r.Dir != dir) {
-			return nil
+			return false
 		}
 		if r.Address != "" {
 			to[r.Address] = to[r.Address].after(r)
 		}
-	}
+		return true
+	})
+	return err
 }
 
 // after is the past once a record happened.

@@ -1,10 +1,12 @@
 package run
 
 import (
+	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -58,8 +60,7 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of journals: %w", err)
 	}
-	old, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
-	slices.Sort(old)
+	old := Journals(folder)
 	for _, name := range old[:max(0, len(old)-maxJournals+1)] {
 		os.Remove(name)
 	}
@@ -73,6 +74,34 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 	j := &Journal{file: f, shown: make(map[string]time.Time)}
 	j.append(Record{Type: RunStart, Time: now.UTC(), Study: study, Dir: dir})
 	return j, nil
+}
+
+// Journals lists the journals in a folder, oldest first.
+func Journals(folder string) []string {
+	names, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
+	slices.Sort(names)
+	return names
+}
+
+// ReadRecords hands the records of a journal to each, until it returns false. It
+// returns how many bytes of complete lines it has read: a last line without an end is
+// still being written. Lines that a crash of the machine damaged are left out.
+func ReadRecords(from io.Reader, each func(Record) bool) (complete int64, err error) {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			return complete, nil
+		}
+		if err != nil {
+			return complete, err
+		}
+		complete += int64(len(line))
+		var r Record
+		if json.Unmarshal(line, &r) == nil && !each(r) {
+			return complete, nil
+		}
+	}
 }
 
 // Observe records an event.

@@ -63,20 +63,27 @@ func TestJournal(t *testing.T) {
 	}
 }
 
-// TestHistoryOfProgress reads the step, the metrics and the time left of a trial from
-// the journal of a run, which may belong to another process.
-func TestHistoryOfProgress(t *testing.T) {
-	dir := t.TempDir()
-	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+// trialJournal begins the journal of one trial in a folder. observe records an event
+// some time after the start.
+func trialJournal(t *testing.T) (dir string, start time.Time, observe func(run.EventType, time.Duration, pipeline.Progress)) {
+	t.Helper()
+	dir = t.TempDir()
+	start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	j, err := run.NewJournal(dir, "lab", "/home/lab", start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
+	t.Cleanup(func() { j.Close() })
 	trial := addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}
-	observe := func(typ run.EventType, at time.Duration, p pipeline.Progress) {
+	return dir, start, func(typ run.EventType, at time.Duration, p pipeline.Progress) {
 		j.Observe(run.Event{Type: typ, Address: trial, Time: start.Add(at), Progress: p})
 	}
+}
+
+// TestHistoryOfProgress reads the step, the metrics and the time left of a trial from
+// the journal of a run, which may belong to another process.
+func TestHistoryOfProgress(t *testing.T) {
+	dir, start, observe := trialJournal(t)
 	observe(run.StageStart, 0, pipeline.Progress{})
 	observe(run.StageProgress, time.Minute, pipeline.Progress{Step: 40, Steps: 100, Metrics: map[string]float64{"loss": 3}})
 	observe(run.StageProgress, time.Minute+time.Millisecond, pipeline.Progress{Step: 40, Steps: 100, Metrics: map[string]float64{"val_loss": 4}})
@@ -94,20 +101,10 @@ func TestHistoryOfProgress(t *testing.T) {
 
 // TestJournalOfALongRun records two days of a trial that reports every second.
 func TestJournalOfALongRun(t *testing.T) {
-	dir := t.TempDir()
-	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	j, err := run.NewJournal(dir, "lab", "/home/lab", start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trial := addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}
+	dir, _, observe := trialJournal(t)
 	const reports = 2 * 24 * 3600
 	for i := range reports {
-		j.Observe(run.Event{Type: run.StageProgress, Address: trial, Time: start.Add(time.Duration(i) * time.Second),
-			Progress: pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2}}})
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
+		observe(run.StageProgress, time.Duration(i)*time.Second, pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2}})
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	info, err := os.Stat(files[0])

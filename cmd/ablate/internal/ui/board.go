@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +52,7 @@ type board struct {
 func newBoard(store *cache.Local) *board {
 	return &board{
 		store: store, version: 1, studies: make(map[studyID]*Study), changed: make(chan struct{}),
-		tails: tails{folder: filepath.Join(store.Dir(), "runs"), files: make(map[string]*tail)},
+		tails: tails{folder: store.RunDir(), files: make(map[string]*tail)},
 	}
 }
 

@@ -43,7 +43,7 @@ func newLab(t *testing.T) *lab {
 // begin starts a run of the study "lab".
 func (l *lab) begin() {
 	l.t.Helper()
-	j, err := run.NewJournal(filepath.Join(l.store.Dir(), "runs"), "lab", "/home/lab", time.Now())
+	j, err := run.NewJournal(l.store.RunDir(), "lab", "/home/lab", time.Now())
 	if err != nil {
 		l.t.Fatal(err)
 	}

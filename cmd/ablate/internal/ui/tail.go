@@ -1,11 +1,8 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"ablate/pipeline/run"
@@ -26,8 +23,7 @@ type tail struct {
 // read hands every new record, oldest journal first, to each. What cannot be read
 // now is tried again the next time.
 func (t *tails) read(each func(studyID, run.Record)) {
-	names, _ := filepath.Glob(filepath.Join(t.folder, "*.jsonl")) // the pattern is well-formed
-	slices.Sort(names)
+	names := run.Journals(t.folder)
 	for _, name := range names {
 		if t.files[name] == nil {
 			t.files[name] = &tail{}
@@ -52,26 +48,14 @@ func (t *tail) read(name string, each func(studyID, run.Record)) {
 		return
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.NewSectionReader(f, t.offset, info.Size()-t.offset))
-	if err != nil {
-		return
-	}
-	for {
-		line, rest, complete := bytes.Cut(raw, []byte("\n"))
-		if !complete {
-			return
-		}
-		t.offset += int64(len(line)) + 1
-		raw = rest
-		var r run.Record
-		if json.Unmarshal(line, &r) != nil {
-			continue
-		}
+	complete, _ := run.ReadRecords(io.NewSectionReader(f, t.offset, info.Size()-t.offset), func(r run.Record) bool {
 		if r.Type == run.RunStart {
 			t.study = studyID{name: r.Study, dir: r.Dir}
 		}
 		if t.study.name != "" { // older versions did not name the study
 			each(t.study, r)
 		}
-	}
+		return true
+	})
+	t.offset += complete
 }
