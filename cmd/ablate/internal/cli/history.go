@@ -27,15 +27,24 @@ func (h history) failure(t *planner.Task) (e view.Failure, ok bool) {
 	return view.Failure{Address: r.Address, Time: r.Time, Error: lastShown(r.Error), Log: r.Log}, true
 }
 
-// failures lists the failures among the tasks of a plan.
-func (h history) failures(plan *planner.Plan) []view.Failure {
-	var out []view.Failure
+// showFailures shows the failures among the tasks of a plan. Cached tasks have none, so
+// a plan of nothing else reads no journals.
+func showFailures(w *workspace, plan *planner.Plan) error {
+	if plan.Clean() {
+		return nil
+	}
+	past, err := w.history()
+	if err != nil {
+		return err
+	}
+	var failed []view.Failure
 	for _, t := range plan.Tasks {
-		if e, ok := h.failure(t); ok {
-			out = append(out, e)
+		if e, ok := past.failure(t); ok {
+			failed = append(failed, e)
 		}
 	}
-	return out
+	w.session.view().Failures(failed)
+	return nil
 }
 
 // progress adds to the state of a running task what its run has reported.

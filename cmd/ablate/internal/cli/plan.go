@@ -55,11 +55,9 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 	s.view().Diagnostics(plan.Warnings)
 	s.view().PlanSteps(plan)
 	s.view().Text(s.view().Plan(plan))
-	past, err := w.history()
-	if err != nil {
+	if err := showFailures(w, plan); err != nil {
 		return err
 	}
-	s.view().Failures(past.failures(plan))
 	showEstimate(ctx, w, plan, 0, false)
 	showSavings(w, plan.Savings(ctx, w.store), false)
 	if r.Out != "" {

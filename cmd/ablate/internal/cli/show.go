@@ -86,11 +86,7 @@ func (w *workspace) list(plan *planner.Plan) error {
 	for _, t := range plan.Tasks {
 		w.session.show(view.PlanStepOf(t))
 	}
-	past, err := w.history()
-	if err == nil {
-		w.session.view().Failures(past.failures(plan))
-	}
-	return err
+	return showFailures(w, plan)
 }
 
 // isNumberName reports whether a text looks like the name of a number, which has
