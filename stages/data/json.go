@@ -50,8 +50,11 @@ func scanJSON(r *bufio.Reader, wanted []string, do func(tableRow) error) error {
 	}
 }
 
-// jsonCell reads one member of an object.
+// jsonCell reads one member of an object. As in the other formats, "" is no column.
 func jsonCell(object map[string]any, name string) cell {
+	if name == "" {
+		return cell{}
+	}
 	v, ok := object[name]
 	if !ok {
 		v, ok = object[norm.NFD.String(name)]

@@ -221,7 +221,7 @@ func TestCutParquet(t *testing.T) {
 }
 
 func FuzzTables(f *testing.F) {
-	for _, s := range []string{"a,b\n1,\"2\"\"\n\"\n", "{\"a\":NaN}", "[{\"a\":\"\\\"}\"}]", "a\tb\n\n1\t2", "PAR1", "a;b\r\n\"\";x"} {
+	for _, s := range []string{"{\"\":0}", "a,b\n1,\"2\"\"\n\"\n", "{\"a\":NaN}", "[{\"a\":\"\\\"}\"}]", "a\tb\n\n1\t2", "PAR1", "a;b\r\n\"\";x"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
