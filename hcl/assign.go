@@ -32,6 +32,10 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 			d.wrong(val, to.Type(), name, at)
 			return
 		}
+		if why := rounded(val); why != "" {
+			d.fail(at, "Number out of range", "%s: the number %s", name, why)
+			return
+		}
 		to.Set(reflect.ValueOf(l))
 		return
 	}
@@ -156,9 +160,9 @@ func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name
 // address shows for it.
 func (d *decoder) assignElement(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
 	if to.Kind() == reflect.String && (val.Type() == cty.Number || val.Type() == cty.Bool) {
-		level, ok := asLevel(val)
-		if !ok || level.Kind == "number" && !isExact(val) {
-			d.fail(at, "Number out of range", "%s is the number %s, which has no exact text. Write it as a string.", name, digits(val))
+		level, _ := asLevel(val)
+		if why := rounded(val); why != "" {
+			d.fail(at, "Number out of range", "%s: the number %s", name, why)
 			return
 		}
 		to.SetString(level.Text)

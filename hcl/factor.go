@@ -74,8 +74,8 @@ func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
 			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
 			return false
 		}
-		if level.Kind == "number" && !isExact(item) {
-			x.l.fail(at, "Number out of range", "The level %s of factor %s is not between -2^63 and 2^63 - 1, and a floating-point number cannot represent it exactly. Choose another level, or write it as a string.", digits(item), f.name)
+		if why := rounded(item); why != "" {
+			x.l.fail(at, "Number out of range", "Factor %s: the level %s", f.name, why)
 			return false
 		}
 		text := level.String()

@@ -62,6 +62,9 @@ func (l *loader) addMembers(s *stage, val cty.Value, at *diag.Range) bool {
 		case !ok || level.Kind == "ref":
 			l.fail(at, "Wrong type", "The elements of for_each must be strings, numbers or bools, not %s. For other values, use a map.", article(describe(key)))
 			return false
+		case rounded(key) != "":
+			l.fail(at, "Number out of range", "for_each: the number %s", rounded(key))
+			return false
 		case level.Text == "":
 			l.fail(at, "Empty key", "A key of for_each is empty. The key names the instance; choose another one.")
 			return false

@@ -43,6 +43,15 @@ func isExact(v cty.Value) bool {
 	return ok && text.Cmp(exact) == 0
 }
 
+// rounded says why a level or text would be another number than the value, or
+// returns "".
+func rounded(v cty.Value) string {
+	if v.IsNull() || v.Type() != cty.Number || isExact(v) {
+		return ""
+	}
+	return digits(v) + " is not between -2^63 and 2^63 - 1 and would be rounded. Choose another number, or write it as a string."
+}
+
 // digits writes a number in full if it is not too long.
 func digits(v cty.Value) string {
 	f := v.AsBigFloat()

@@ -51,8 +51,17 @@ func TestNumbersOutOfRange(t *testing.T) {
 		t.Errorf("Load reports %q", text)
 	}
 	_, diags = load(t, map[string]string{"study.hcl": "data \"text\" \"a\" {\n  source = [18446744073709551615]\n}\n"})
-	if text := render(diags); !strings.Contains(text, "has no exact text") {
+	if text := render(diags); !strings.Contains(text, "source[0]: the number 18446744073709551615 is not between") {
 		t.Errorf("Load reports %q", text)
+	}
+	for file, want := range map[string]string{
+		"data \"text\" \"a\" {\n  source = []\n  for_each = [18446744073709551615, 18446744073709551614]\n}\n": "for_each: the number 18446744073709551615 is not between",
+		"analysis \"factorial\" \"a\" {\n  baseline = { x = 18446744073709551615 }\n}\n":                       "baseline.x: the number 18446744073709551615 is not between",
+	} {
+		_, diags = load(t, map[string]string{"study.hcl": file})
+		if text := render(diags); !strings.Contains(text, want) {
+			t.Errorf("%s: Load reports %q, want %q", file, text, want)
+		}
 	}
 }
 
