@@ -1,17 +1,30 @@
 package design
 
-import "ablate/hcl/addr"
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ablate/hcl/addr"
+)
 
 // Match returns the indexes of the levels that a reference means: the level
 // itself, else the one of that text or address, else those of that label, else
-// those of the same number. More than one means that the reference is ambiguous.
+// those of the same number, else those of that stage. Labels count as declared
+// and as shown in tables. More than one means that the reference is ambiguous.
 func Match(levels []Level, want addr.Level) []int {
+	shown := Labels(levels)
+	if i := slices.Index(shown, want.Text); want.Kind != "ref" && i >= 0 && !slices.ContainsFunc(levels, func(l Level) bool { return textOf(l.ID, want.Text) }) {
+		return []int{i}
+	}
 	for _, same := range []func(Level) bool{
 		func(l Level) bool { return l.ID == want },
 		func(l Level) bool { return want.Kind != "ref" && textOf(l.ID, want.Text) },
 		func(l Level) bool { return want.Kind == "ref" && l.ID.Kind != "ref" && textOf(want, l.ID.Text) },
 		func(l Level) bool { return want.Kind != "ref" && l.Label == want.Text },
 		func(l Level) bool { return sameNumber(l.ID, want) },
+		func(l Level) bool { return want.Kind == "string" && inStage(l.ID, want.Text) },
+		func(l Level) bool { return want.Kind == "string" && strings.EqualFold(l.Label, want.Text) },
 	} {
 		var found []int
 		for i, l := range levels {
@@ -40,19 +53,25 @@ func textOf(l addr.Level, text string) bool {
 	return l.String() == text || l.Ref.String() == text || l.Ref.Stage.Block+"."+l.String() == text
 }
 
+// inStage reports whether a text is the name or the type of a level's stage.
+func inStage(l addr.Level, text string) bool {
+	return l.Kind == "ref" && (l.Ref.Stage.Name == text || l.Ref.Stage.Type == text)
+}
+
 // sameNumber reports whether two scalars are the same number, exactly.
 func sameNumber(a, b addr.Level) bool {
 	return a.Kind != "ref" && b.Kind != "ref" && addr.SameNumber(a.Text, b.Text)
 }
 
 // Labels returns a label for each level, no two of which are equal. Levels with
-// the same label get a suffix: the part of their address that differs.
+// the same label get a suffix: the part of their address that differs. An empty
+// text has a label that can be seen.
 func Labels(levels []Level) []string {
 	out := make([]string, len(levels))
 	byLabel := make(map[string][]int)
 	for i, l := range levels {
-		out[i] = l.Label
-		byLabel[l.Label] = append(byLabel[l.Label], i)
+		out[i] = cmp.Or(l.Label, "(empty)")
+		byLabel[out[i]] = append(byLabel[out[i]], i)
 	}
 	for _, same := range byLabel {
 		if len(same) > 1 {

@@ -46,3 +46,21 @@ func TestEqualLabelsAreTwoCells(t *testing.T) {
 		t.Errorf("%d cells, the second is %q with %v", len(d.Cells), d.CellName([]int{1}), d.Cells[1].Values)
 	}
 }
+
+// A text means a level by its text, its label, the label that tables show, its
+// number, or its stage, in this order.
+func TestMatch(t *testing.T) {
+	text := func(s string) addr.Level { return addr.Level{Kind: "string", Text: s} }
+	levels := []design.Level{
+		{ID: ref("a", "0.1"), Label: "Derf"}, {ID: ref("a", "0.3"), Label: "Derf"}, {ID: ref("b", ""), Label: "other"},
+		{ID: text("1e5"), Label: "1e5"}, {ID: text("100000"), Label: "100000"}, {ID: text(""), Label: ""}, {ID: text("other"), Label: "x"},
+	}
+	for want, indexes := range map[string][]int{
+		"Derf (0.1)": {0}, "Derf": {0, 1}, "derf.a:0.3": {1}, "a": {0, 1}, "b": {2}, "derf": {0, 1, 2}, "OTHER": {2},
+		"other": {6}, "x": {6}, "1e5": {3}, "1.0e5": {3, 4}, "": {5}, "(empty)": {5}, "c": nil, "1": nil,
+	} {
+		if got := design.Match(levels, text(want)); !slices.Equal(got, indexes) {
+			t.Errorf("Match(%q) = %v, want %v", want, got, indexes)
+		}
+	}
+}
