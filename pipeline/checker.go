@@ -6,6 +6,6 @@ import "ablate/hcl/diag"
 // before any of them has run: factors and levels of trials, columns of a table.
 type Checker interface {
 	// Check is pure. Inputs have an address, a label, factors and a spec, but no
-	// artifacts and no key. All specs are valid on their own.
+	// artifacts and no key. The specs that the stage depends on are valid.
 	Check(in Inputs) diag.List
 }

@@ -152,18 +152,21 @@ func (g *Graph) order(all []*Node) {
 	}
 }
 
-// validate checks every spec on its own, and then, if all are valid, against
-// what the instances that it refers to declare.
+// validate checks every spec on its own, and then against what the instances that
+// it refers to declare. A spec is not compared with invalid ones.
 func (g *Graph) validate() diag.List {
 	var found Findings
+	invalid := make(map[*Node]bool)
 	for _, n := range g.Nodes {
-		found.Add(n, n.Stage.Validate())
-	}
-	if found.List.HasErrors() {
-		return found.List
+		list := n.Stage.Validate()
+		found.Add(n, list)
+		invalid[n] = list.HasErrors()
+		for dep := range n.Deps() {
+			invalid[n] = invalid[n] || invalid[dep]
+		}
 	}
 	for _, n := range g.Nodes {
-		if c, ok := n.Stage.(pipeline.Checker); ok {
+		if c, ok := n.Stage.(pipeline.Checker); ok && !invalid[n] {
 			found.Add(n, c.Check(g.declared(n)))
 		}
 	}

@@ -52,6 +52,8 @@ func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) 
 		func(f *addr.Factor) bool { return addr.Glob(wanted, f.Level.String()) },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && addr.Glob(wanted, f.Level.Ref.String()) },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && f.Level.Ref.Stage.Name == wanted },
+		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && nameAndKey(f.Level.Ref) == wanted },
+		func(f *addr.Factor) bool { return shownAs(f, wanted) },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && f.Level.Ref.Stage.Type == wanted },
 		func(f *addr.Factor) bool { return strings.EqualFold(f.Label, wanted) },
 	}
@@ -79,6 +81,18 @@ func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) 
 		return nil, fmt.Errorf("the factor %s has no level %q%s", factor, wanted, nearest(wanted, texts))
 	}
 	return levels[i : i+1], nil
+}
+
+// shownAs reports whether a text is a label with the suffix by which tables tell
+// levels of one label apart.
+func shownAs(f *addr.Factor, text string) bool {
+	suffix, ok := strings.CutPrefix(text, f.Label+" (")
+	suffix, closed := strings.CutSuffix(suffix, ")")
+	if !ok || !closed || f.Level.Kind != "ref" {
+		return false
+	}
+	ref := f.Level.Ref
+	return suffix == ref.Key || suffix == ref.Stage.Name || suffix == ref.Stage.Type || suffix == f.Level.String()
 }
 
 // factorsOf lists the distinct levels of a factor, and the names of all factors.

@@ -3,7 +3,8 @@
 //
 //	train.lm.main["norm=derf.paper,seed=1"]   an address
 //	train.lm.*, train                         addresses that match a pattern
-//	main, derf.paper, derf.alpha:0.1          the name of a stage, with its type or key
+//	main, derf.paper, derf.alpha:0.1, alpha:0.1
+//	                                          the name of a stage, with its type or key
 //	Derf                                      a label
 //	norm=derf.*,seed=1                        levels, by text, address, label or value
 //	main[seed=1]                              levels of one stage
@@ -124,6 +125,7 @@ func (x *Index) byName(text string) []Candidate {
 		func(c Candidate) bool { return c.Address.Stage.Name == text },
 		func(c Candidate) bool { return addr.Glob(text, short(c.Address)) },
 		func(c Candidate) bool { return addr.Glob(text, c.Address.Stage.Type+"."+c.Address.Stage.Name) },
+		func(c Candidate) bool { return nameAndKey(c.Address) == text },
 		func(c Candidate) bool { return c.Label == text },
 		func(c Candidate) bool { return addr.Glob(text, c.Address.Stage.Name) },
 		func(c Candidate) bool { return strings.EqualFold(c.Label, text) },
@@ -152,6 +154,15 @@ func filter(all []Candidate, keep func(Candidate) bool) []Candidate {
 // short is the form of an address that levels have: derf.paper, derf.alpha:0.1.
 func short(a addr.Instance) string {
 	return addr.Level{Kind: "ref", Ref: a}.String()
+}
+
+// nameAndKey is the form of an address without the type of the stage: paper,
+// alpha:0.1.
+func nameAndKey(a addr.Instance) string {
+	if a.Key == "" {
+		return a.Stage.Name
+	}
+	return a.Stage.Name + ":" + a.Key
 }
 
 func quote(text string) string {
