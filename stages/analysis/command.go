@@ -24,6 +24,8 @@ import (
 	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/program"
 	"ablate/stages/record"
+
+	"ablate/stages/answer/numeral"
 )
 
 // Command is analysis "command": a program of the user's own over the trials.
@@ -262,8 +264,8 @@ func commandTables(env *pipeline.Env) (trials, metrics [][]string, err error) {
 		}
 		last[i], outcomes[i] = make(map[string]string), record.OutcomeOf(rows)
 		for _, x := range rows {
-			last[i][x.Name], names[x.Name] = render.Exact(&x.Value), true
-			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, render.Exact(&x.Value)))
+			last[i][x.Name], names[x.Name] = numeral.Exact(&x.Value), true
+			metrics = append(metrics, append(slices.Clone(ids[i]), strconv.Itoa(x.Step), x.Name, numeral.Exact(&x.Value)))
 		}
 	}
 	delete(names, record.Diverged)
@@ -315,7 +317,7 @@ func resultsTable(env *pipeline.Env, in pipeline.Input) ([][]string, error) {
 		for _, name := range table.Responses {
 			text := ""
 			if v, ok := run.Values[name]; ok {
-				text = render.Exact(&v)
+				text = numeral.Exact(&v)
 			}
 			line = append(line, text)
 		}

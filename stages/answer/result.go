@@ -165,3 +165,16 @@ func Finite(v float64) *float64 {
 	}
 	return &v
 }
+
+// Measure names a response by where it was read. Finished runs have no steps.
+func Measure(response, at string) string {
+	switch at {
+	case "":
+		return response
+	case "final":
+		return response + " at the last step"
+	case "best":
+		return "the lowest " + response
+	}
+	return response + " at step " + at
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Abstract says the declared contrasts, the interactions and the verdicts of a
@@ -31,7 +32,7 @@ func (r factorial) evidence(c answer.Contrast) string {
 	if c.LowAdjusted == nil {
 		return "no interval"
 	}
-	return "adjusted interval " + between(c.LowAdjusted, c.HighAdjusted)
+	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
 }
 
 // clear reports whether an adjusted interval excludes 0.
@@ -40,7 +41,7 @@ func clear(c answer.Contrast) bool {
 }
 
 func (r factorial) declaredSentence(c answer.Contrast) string {
-	s := fmt.Sprintf("%s is %s (%s)", c.Name, signed(c.Estimate, halfOf(c.Low, c.High)), r.evidence(c))
+	s := fmt.Sprintf("%s is %s (%s)", c.Name, numeral.Signed(c.Estimate, halfOf(c.Low, c.High)), r.evidence(c))
 	switch {
 	case c.Planned && r.Standing.Known == 0:
 		s += ", planned before any of its trials had a result"
@@ -54,7 +55,7 @@ func (r factorial) declaredSentence(c answer.Contrast) string {
 
 func (r factorial) interactionSentence(c answer.Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
-	change := signed(c.Estimate, halfOf(c.Low, c.High))
+	change := numeral.Signed(c.Estimate, halfOf(c.Low, c.High))
 	over := r.averagedOver(a.Factor, b.Factor)
 	switch {
 	case c.Constant && *c.Estimate == 0:
@@ -69,7 +70,7 @@ func (r factorial) interactionSentence(c answer.Contrast) string {
 	s := fmt.Sprintf("The data do not show whether the difference between %s and %s depends on %s%s: from %s to %s it changes by %s (%s)",
 		a.Level, a.Baseline, b.Factor, over, b.Baseline, b.Level, change, r.evidence(c))
 	if c.Detect != nil {
-		s += fmt.Sprintf("; four of five studies of this size would find a change of %s", significant(*c.Detect, 2))
+		s += fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.Detect, 2))
 	}
 	return s + "."
 }

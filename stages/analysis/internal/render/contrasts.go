@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // contrastGrid tabulates the contrasts of one kind; nil if there are none.
@@ -47,23 +48,23 @@ func (r factorial) columns(kind string) []column {
 	if kind == "equivalence" && r.Margin != nil {
 		level = 1 - 2*r.Margin.Alpha
 	}
-	estimate := func(c answer.Contrast) string { return signed(c.Estimate, halfOf(c.Low, c.High)) }
+	estimate := func(c answer.Contrast) string { return numeral.Signed(c.Estimate, halfOf(c.Low, c.High)) }
 	out := []column{
 		{"estimate", true, estimate},
-		{percent(level) + " interval", true, func(c answer.Contrast) string { return between(c.Low, c.High) }},
-		{"adjusted interval", true, func(c answer.Contrast) string { return between(c.LowAdjusted, c.HighAdjusted) }},
-		{"p", true, func(c answer.Contrast) string { return probability(c.P) }},
-		{"p (Holm)", true, func(c answer.Contrast) string { return probability(c.PHolm) }},
+		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return numeral.Between(c.Low, c.High) }},
+		{"adjusted interval", true, func(c answer.Contrast) string { return numeral.Between(c.LowAdjusted, c.HighAdjusted) }},
+		{"p", true, func(c answer.Contrast) string { return numeral.Probability(c.P) }},
+		{"p (Holm)", true, func(c answer.Contrast) string { return numeral.Probability(c.PHolm) }},
 	}
 	if kind == "equivalence" {
 		return append(out, column{"verdict", false, func(c answer.Contrast) string { return c.Verdict }})
 	}
 	out = append(out, column{"test", true, testOf})
 	if r.Error == "pooled" {
-		out = append(out, column{"own error", true, func(c answer.Contrast) string { return between(c.OwnLow, c.OwnHigh) }})
+		out = append(out, column{"own error", true, func(c answer.Contrast) string { return numeral.Between(c.OwnLow, c.OwnHigh) }})
 	}
 	if r.Bootstrap != "" {
-		out = append(out, column{"bootstrap-t", true, func(c answer.Contrast) string { return between(c.BootLow, c.BootHigh) }})
+		out = append(out, column{"bootstrap-t", true, func(c answer.Contrast) string { return numeral.Between(c.BootLow, c.BootHigh) }})
 	}
 	if kind == "declared" && r.Standing != nil && r.Standing.Time != "" {
 		out = append(out, column{"", false, standingOf})
@@ -96,7 +97,7 @@ func numbersOf(c answer.Contrast) string {
 		value *float64
 	}{{"estimate", c.Estimate}, {"low", c.Low}, {"high", c.High}, {"t", c.T}, {"df", c.DF}, {"p", c.P}, {"p (Holm)", c.PHolm}, {"detectable", c.Detect}} {
 		if x.value != nil {
-			parts = append(parts, x.name+" "+Exact(x.value))
+			parts = append(parts, x.name+" "+numeral.Exact(x.value))
 		}
 	}
 	return join(parts)
@@ -112,7 +113,7 @@ func testOf(c answer.Contrast) string {
 	case c.Method == "paired t":
 		return fmt.Sprintf("paired t, n = %d", c.Pairs)
 	case c.Method == "Welch t", c.Method == "pooled t":
-		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), count(*c.DF))
+		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), numeral.Count(*c.DF))
 	case c.Method == "none":
 		return "one trial a cell"
 	}

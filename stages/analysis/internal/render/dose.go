@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Dose is the document of a dose analysis.
@@ -22,19 +23,19 @@ func doseSections(r answer.Dose) []Section {
 		g = newGrid(0, 5)
 		head = append(head, "gap to "+from)
 	}
-	g.add(append(head, percent(r.Confidence)+" interval")...)
+	g.add(append(head, numeral.Percent(r.Confidence)+" interval")...)
 	for _, l := range r.Doses {
-		line := []string{shortest(l.Dose), meanOf(l.Cell), strconv.Itoa(l.N)}
+		line := []string{numeral.Shortest(l.Dose), meanOf(l.Cell), strconv.Itoa(l.N)}
 		if comparedWith(r) != "" {
-			line = append(line, signed(l.Gap, halfOf(l.Low, l.High)))
+			line = append(line, numeral.Signed(l.Gap, halfOf(l.Low, l.High)))
 		}
-		g.add(append(line, between(l.Low, l.High))...)
+		g.add(append(line, numeral.Between(l.Low, l.High))...)
 	}
-	out := Section{Title: fmt.Sprintf("%s against %s", measure(r.Response, r.At), r.Factor), Grid: g}
+	out := Section{Title: fmt.Sprintf("%s against %s", answer.Measure(r.Response, r.At), r.Factor), Grid: g}
 	if r.Slope != nil {
-		line := fmt.Sprintf("The least-squares line changes by %s for each unit of %s", signed(r.Slope, halfOf(r.SlopeLow, r.SlopeHigh)), r.Factor)
-		if interval := between(r.SlopeLow, r.SlopeHigh); interval != "" {
-			line += ", " + percent(r.Confidence) + " interval " + interval
+		line := fmt.Sprintf("The least-squares line changes by %s for each unit of %s", numeral.Signed(r.Slope, halfOf(r.SlopeLow, r.SlopeHigh)), r.Factor)
+		if interval := numeral.Between(r.SlopeLow, r.SlopeHigh); interval != "" {
+			line += ", " + numeral.Percent(r.Confidence) + " interval " + interval
 		}
 		out.Lines = []string{line + ". It does not test whether the response is linear."}
 	}
@@ -44,7 +45,7 @@ func doseSections(r answer.Dose) []Section {
 // comparedWith is what gaps are measured from; "" if there are none.
 func comparedWith(r answer.Dose) string {
 	if r.Reference != nil {
-		return shortest(*r.Reference)
+		return numeral.Shortest(*r.Reference)
 	}
 	return r.Baseline
 }
@@ -61,13 +62,13 @@ func halfOf(low, high *float64) *float64 {
 func doseRows(r answer.Dose) [][]string {
 	rows := [][]string{{r.Factor, "n", "mean", "sd", "gap", "low", "high"}}
 	for _, l := range r.Doses {
-		rows = append(rows, []string{shortest(l.Dose), strconv.Itoa(l.N), Exact(l.Mean), Exact(l.SD), Exact(l.Gap), Exact(l.Low), Exact(l.High)})
+		rows = append(rows, []string{numeral.Shortest(l.Dose), strconv.Itoa(l.N), numeral.Exact(l.Mean), numeral.Exact(l.SD), numeral.Exact(l.Gap), numeral.Exact(l.Low), numeral.Exact(l.High)})
 	}
 	return rows
 }
 
 func doseFigures(r answer.Dose) []Figure {
-	p := newPlot(r.Factor, measure(r.Response, r.At))
+	p := newPlot(r.Factor, answer.Measure(r.Response, r.At))
 	var w whiskers
 	for _, l := range r.Doses {
 		if l.Mean != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // factorial lays out the answer of a factorial.
@@ -18,7 +19,7 @@ func Factorial(r answer.Result) Document {
 	return Document{Sections: f.sections(), Rows: f.rows(), Figures: f.figures()}
 }
 
-func (r factorial) measure() string { return measure(r.Response, r.At) }
+func (r factorial) measure() string { return answer.Measure(r.Response, r.At) }
 
 // sections lists the parts in reading order.
 func (r factorial) sections() []Section {
@@ -128,14 +129,14 @@ func meanOf(c answer.Cell) string {
 	case c.Mean == nil:
 		return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+c.N)
 	}
-	return withError(*c.Mean, c.SD)
+	return numeral.WithError(*c.Mean, c.SD)
 }
 
 // valuesOf lists the responses of a cell by replicate, in full precision.
 func valuesOf(c answer.Cell) string {
 	var parts []string
 	for i, v := range c.Values {
-		parts = append(parts, strings.TrimSpace(c.Replicates[i]+" "+shortest(v)))
+		parts = append(parts, strings.TrimSpace(c.Replicates[i]+" "+numeral.Shortest(v)))
 	}
 	return join(parts)
 }
@@ -169,24 +170,24 @@ func (r factorial) anovaGrid() *Grid {
 		if v == nil {
 			return ""
 		}
-		return significant(*v, 4)
+		return numeral.Significant(*v, 4)
 	}
 	ratio := func(v *float64) string {
 		if v == nil {
 			return ""
 		}
-		return fixed(*v, 4, false)
+		return numeral.Fixed(*v, 4, false)
 	}
 	for _, l := range r.Anova {
-		squares := significant(l.SS, 4)
+		squares := numeral.Significant(l.SS, 4)
 		if l.Error == "separate" {
 			squares = ""
 		}
 		df := ""
 		if l.F != nil {
-			df = count(*l.ErrorDF)
+			df = numeral.Count(*l.ErrorDF)
 		}
-		g.add(l.Name, squares, count(l.DF), df, show(l.F), probability(l.P), ratio(l.Eta2), ratio(l.Omega2))
+		g.add(l.Name, squares, numeral.Count(l.DF), df, show(l.F), numeral.Probability(l.P), ratio(l.Eta2), ratio(l.Omega2))
 	}
 	return g
 }
@@ -195,11 +196,11 @@ func (r factorial) anovaGrid() *Grid {
 func (r factorial) rows() [][]string {
 	rows := [][]string{{"kind", "name", "estimate", "low", "high", "sd", "t", "df", "p", "p_holm", "low_adjusted", "high_adjusted", "p_adjusted", "n", "method", "verdict"}}
 	for _, c := range r.Cells {
-		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), Exact(c.Mean), "", "", Exact(c.SD), "", "", "", "", "", "", "", strconv.Itoa(c.N), "", ""})
+		rows = append(rows, []string{"cell", strings.Join(c.Levels, " + "), numeral.Exact(c.Mean), "", "", numeral.Exact(c.SD), "", "", "", "", "", "", "", strconv.Itoa(c.N), "", ""})
 	}
 	for _, c := range r.Contrasts {
-		rows = append(rows, []string{c.Kind, c.Name, Exact(c.Estimate), Exact(c.Low), Exact(c.High), "", Exact(c.T), Exact(c.DF), Exact(c.P), Exact(c.PHolm),
-			Exact(c.LowAdjusted), Exact(c.HighAdjusted), Exact(c.PAdjusted), strconv.Itoa(trialsOf(c)), c.Method, c.Verdict})
+		rows = append(rows, []string{c.Kind, c.Name, numeral.Exact(c.Estimate), numeral.Exact(c.Low), numeral.Exact(c.High), "", numeral.Exact(c.T), numeral.Exact(c.DF), numeral.Exact(c.P), numeral.Exact(c.PHolm),
+			numeral.Exact(c.LowAdjusted), numeral.Exact(c.HighAdjusted), numeral.Exact(c.PAdjusted), strconv.Itoa(trialsOf(c)), c.Method, c.Verdict})
 	}
 	return rows
 }

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Mechanism is the document of a mechanism analysis.
@@ -40,7 +41,7 @@ func mechanismSections(r answer.Mechanism) []Section {
 		line := make([]string, r.Layers+1)
 		line[0] = c.Name
 		for _, p := range lastStep(c) {
-			line[p.Layer+1], step = significant(p.Value, 4), p.Step
+			line[p.Layer+1], step = numeral.Significant(p.Value, 4), p.Step
 		}
 		g.add(line...)
 	}
@@ -51,7 +52,7 @@ func mechanismRows(r answer.Mechanism) [][]string {
 	rows := [][]string{{"cell", "step", "layer", r.Quantity, "n"}}
 	for _, c := range r.Cells {
 		for _, p := range c.Points {
-			rows = append(rows, []string{c.Name, strconv.Itoa(p.Step), strconv.Itoa(p.Layer), Exact(&p.Value), strconv.Itoa(p.N)})
+			rows = append(rows, []string{c.Name, strconv.Itoa(p.Step), strconv.Itoa(p.Layer), numeral.Exact(&p.Value), strconv.Itoa(p.N)})
 		}
 	}
 	return rows

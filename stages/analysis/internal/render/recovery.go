@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Recovery is the document of a recovery analysis.
@@ -28,16 +29,16 @@ func ofLevel(contrasts []answer.Contrast, level string) answer.Contrast {
 
 func recoverySections(r answer.Recovery) []Section {
 	g := newGrid(1, 3)
-	g.add(r.Factor, "mean ± s.d.", "won back", percent(r.Confidence)+" interval (Fieller)")
+	g.add(r.Factor, "mean ± s.d.", "won back", numeral.Percent(r.Confidence)+" interval (Fieller)")
 	for _, c := range r.Cells {
 		x := ofLevel(r.Contrasts, c.Levels[0])
 		interval := ""
 		if x.Low != nil {
-			interval = "[" + share(x.Low) + ", " + share(x.High) + "]"
+			interval = "[" + numeral.Share(x.Low) + ", " + numeral.Share(x.High) + "]"
 		}
-		g.add(c.Levels[0], meanOf(c), share(x.Estimate), interval)
+		g.add(c.Levels[0], meanOf(c), numeral.Share(x.Estimate), interval)
 	}
-	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, measure(r.Response, r.At))
+	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, answer.Measure(r.Response, r.At))
 	return warned([]Section{{Title: title, Grid: g}}, r.Warnings)
 }
 
@@ -45,7 +46,7 @@ func recoveryRows(r answer.Recovery) [][]string {
 	rows := [][]string{{r.Factor, "n", "mean", "sd", "recovery", "low", "high"}}
 	for _, c := range r.Cells {
 		x := ofLevel(r.Contrasts, c.Levels[0])
-		rows = append(rows, []string{c.Levels[0], strconv.Itoa(c.N), Exact(c.Mean), Exact(c.SD), Exact(x.Estimate), Exact(x.Low), Exact(x.High)})
+		rows = append(rows, []string{c.Levels[0], strconv.Itoa(c.N), numeral.Exact(c.Mean), numeral.Exact(c.SD), numeral.Exact(x.Estimate), numeral.Exact(x.Low), numeral.Exact(x.High)})
 	}
 	return rows
 }

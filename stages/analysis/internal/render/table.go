@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Table is the document of a table analysis.
@@ -15,8 +16,8 @@ func Table(r answer.Table) Document {
 	rows := [][]string{head}
 	for _, t := range r.Trials {
 		at := append(slices.Clone(t.Levels), strconv.Itoa(t.Step))
-		g.add(append(slices.Clone(at), response(t, plain))...)
-		rows = append(rows, append(at, response(t, shortest)))
+		g.add(append(slices.Clone(at), response(t, numeral.Plain))...)
+		rows = append(rows, append(at, response(t, numeral.Shortest)))
 	}
 	return Document{Sections: []Section{{Title: "Trials", Grid: g}}, Rows: rows}
 }

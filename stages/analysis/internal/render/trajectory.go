@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // Trajectory is the document of a trajectory analysis.
@@ -27,7 +28,7 @@ func trajectorySections(r answer.Trajectory) []Section {
 		line := []string{strconv.Itoa(r.Levels[0].Points[k].Step)}
 		for _, l := range r.Levels {
 			p := l.Points[k]
-			line = append(line, signed(&p.Gap, halfOf(p.Low, p.High)), between(p.Low, p.High))
+			line = append(line, numeral.Signed(&p.Gap, halfOf(p.Low, p.High)), numeral.Between(p.Low, p.High))
 		}
 		g.add(line...)
 	}
@@ -70,12 +71,12 @@ func trajectoryRows(r answer.Trajectory) [][]string {
 	rows := [][]string{{"level", "step", "gap", "low", "high", "mean", "sd", "n"}}
 	for _, l := range r.Levels {
 		for _, p := range l.Points {
-			rows = append(rows, []string{l.Level, strconv.Itoa(p.Step), shortest(p.Gap), Exact(p.Low), Exact(p.High), "", "", ""})
+			rows = append(rows, []string{l.Level, strconv.Itoa(p.Step), numeral.Shortest(p.Gap), numeral.Exact(p.Low), numeral.Exact(p.High), "", "", ""})
 		}
 	}
 	for _, c := range r.Curves {
 		for _, p := range c.Points {
-			rows = append(rows, []string{c.Level, strconv.Itoa(p.Step), "", "", "", Exact(p.Mean), Exact(p.SD), strconv.Itoa(p.N)})
+			rows = append(rows, []string{c.Level, strconv.Itoa(p.Step), "", "", "", numeral.Exact(p.Mean), numeral.Exact(p.SD), strconv.Itoa(p.N)})
 		}
 	}
 	return rows

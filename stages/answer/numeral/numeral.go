@@ -1,4 +1,6 @@
-package render
+// Package numeral writes numbers for people: with the digits that their uncertainty
+// justifies, and with the sign that typographers use.
+package numeral
 
 import (
 	"fmt"
@@ -14,23 +16,23 @@ const minus = "−"
 // exponent.
 const mostDecimals = 9
 
-// significant prints a number with so many significant digits.
-func significant(v float64, digits int) string {
+// Significant prints a number with so many significant digits.
+func Significant(v float64, digits int) string {
 	if v == 0 {
 		return "0"
 	}
 	if size := magnitude(v); size >= 7 || digits-1-size > mostDecimals {
 		return scientific(v, digits-1, false)
 	} else {
-		return fixed(v, max(0, digits-1-size), false)
+		return Fixed(v, max(0, digits-1-size), false)
 	}
 }
 
 // magnitude is the power of ten of the first digit.
 func magnitude(v float64) int { return int(math.Floor(math.Log10(math.Abs(v)))) }
 
-// plain prints a number whose uncertainty is unknown.
-func plain(v float64) string { return significant(v, 5) }
+// Plain prints a number whose uncertainty is unknown.
+func Plain(v float64) string { return Significant(v, 5) }
 
 // precision is how many decimals a number needs: two significant digits of its
 // uncertainty. ok is false if the uncertainty is unknown or nothing.
@@ -41,23 +43,23 @@ func precision(uncertainty *float64) (decimals int, ok bool) {
 	return max(0, 1-magnitude(*uncertainty)), true
 }
 
-// withError prints a number and its uncertainty, as in 3.883 ± 0.012.
-func withError(v float64, uncertainty *float64) string {
+// WithError prints a number and its uncertainty, as in 3.883 ± 0.012.
+func WithError(v float64, uncertainty *float64) string {
 	d, ok := precision(uncertainty)
 	switch {
 	case uncertainty == nil:
-		return plain(v)
+		return Plain(v)
 	case !ok:
-		return plain(v) + " ± 0"
+		return Plain(v) + " ± 0"
 	case d > mostDecimals:
 		return scientific(v, max(1, magnitude(v)+d), false) + " ± " + scientific(*uncertainty, 1, false)
 	}
-	return fixed(v, d, false) + " ± " + fixed(*uncertainty, d, false)
+	return Fixed(v, d, false) + " ± " + Fixed(*uncertainty, d, false)
 }
 
-// signed prints a difference with its sign, and the digits that half the width of
+// Signed prints a difference with its sign, and the digits that half the width of
 // its interval asks for.
-func signed(v, half *float64) string {
+func Signed(v, half *float64) string {
 	if v == nil {
 		return ""
 	}
@@ -66,11 +68,11 @@ func signed(v, half *float64) string {
 	case *v == 0 && !ok:
 		return "0"
 	case !ok:
-		return plus(plain(*v), *v)
+		return plus(Plain(*v), *v)
 	case d > mostDecimals:
 		return scientific(*v, max(1, magnitudeOr(*v, -d)+d), true)
 	}
-	return fixed(*v, d, true)
+	return Fixed(*v, d, true)
 }
 
 // magnitudeOr is the magnitude of a number, or another for 0.
@@ -88,10 +90,10 @@ func plus(text string, v float64) string {
 	return text
 }
 
-// between prints an interval with the digits that half its width asks for; "" if
+// Between prints an interval with the digits that half its width asks for; "" if
 // there is none. Whether it includes 0 can always be read: a bound keeps its sign,
 // and gets more digits if it would be rounded to 0.
-func between(low, high *float64) string {
+func Between(low, high *float64) string {
 	if low == nil || high == nil {
 		return ""
 	}
@@ -99,7 +101,7 @@ func between(low, high *float64) string {
 	d, ok := precision(&half)
 	switch {
 	case !ok:
-		return "[" + plus(plain(*low), *low) + ", " + plus(plain(*high), *high) + "]"
+		return "[" + plus(Plain(*low), *low) + ", " + plus(Plain(*high), *high) + "]"
 	case d > mostDecimals:
 		return "[" + scientific(*low, max(1, magnitudeOr(*low, -d)+d), true) + ", " + scientific(*high, max(1, magnitudeOr(*high, -d)+d), true) + "]"
 	}
@@ -110,7 +112,7 @@ func between(low, high *float64) string {
 func bound(v float64, decimals int) string {
 	const extra = 4
 	for d := decimals; d <= decimals+extra; d++ {
-		if s := fixed(v, d, true); v == 0 || strings.ContainsAny(s, "123456789") {
+		if s := Fixed(v, d, true); v == 0 || strings.ContainsAny(s, "123456789") {
 			return s
 		}
 	}
@@ -118,12 +120,12 @@ func bound(v float64, decimals int) string {
 	if v < 0 {
 		sign = minus
 	}
-	return sign + strings.TrimLeft(fixed(0, decimals, true), "+")
+	return sign + strings.TrimLeft(Fixed(0, decimals, true), "+")
 }
 
-// fixed prints a number with so many decimals. What rounds to zero has the sign
+// Fixed prints a number with so many decimals. What rounds to zero has the sign
 // of zero.
-func fixed(v float64, decimals int, sign bool) string {
+func Fixed(v float64, decimals int, sign bool) string {
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
 	if !strings.ContainsAny(s, "123456789") {
 		s = strings.TrimPrefix(s, "-")
@@ -143,8 +145,8 @@ func scientific(v float64, decimals int, sign bool) string {
 	return strings.ReplaceAll(s, "-", minus)
 }
 
-// probability prints a p-value.
-func probability(p *float64) string {
+// Probability prints a p-value.
+func Probability(p *float64) string {
 	switch {
 	case p == nil:
 		return ""
@@ -160,36 +162,24 @@ func Exact(v *float64) string {
 	if v == nil || math.IsNaN(*v) {
 		return ""
 	}
-	return shortest(*v)
+	return Shortest(*v)
 }
 
-func shortest(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+// Shortest prints the shortest text that reads back as the same number.
+func Shortest(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// share prints a number as a percentage.
-func share(v *float64) string {
+// Share prints a number as a percentage.
+func Share(v *float64) string {
 	if v == nil {
 		return ""
 	}
-	return fixed(100**v, 1, false) + " %"
+	return Fixed(100**v, 1, false) + " %"
 }
 
-// count prints degrees of freedom, which may have a fraction.
-func count(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+// Count prints degrees of freedom, which may have a fraction.
+func Count(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
-// percent is a confidence as people write it.
-func percent(confidence float64) string {
+// Percent is a confidence as people write it.
+func Percent(confidence float64) string {
 	return strconv.FormatFloat(100*confidence, 'g', 4, 64) + " %"
-}
-
-// measure names a response by where it was read. Finished runs have no steps.
-func measure(response, at string) string {
-	switch at {
-	case "":
-		return response
-	case "final":
-		return response + " at the last step"
-	case "best":
-		return "the lowest " + response
-	}
-	return response + " at step " + at
 }
