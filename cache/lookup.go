@@ -59,7 +59,7 @@ func (s *Local) learn(entries []Entry) {
 func (s *Local) rereadStale(found []Found) {
 	for i := range found {
 		f := &found[i]
-		if len(f.Lost) == 0 && len(s.missingKept(f.Entry, nil)) == 0 {
+		if len(f.Lost) == 0 && len(s.kept(f.Entry, f.Absent)) == 0 {
 			continue
 		}
 		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(f.Entry) {
@@ -88,49 +88,85 @@ func (s *Local) findAbsent(all []Found) {
 
 // listAbsent lists each folder of blobs once.
 func (s *Local) listAbsent(all []Found) {
-	type reference struct {
-		found int
-		a     Artifact
-		lost  bool // a document
-	}
-	var byFolder [256][]reference
-	add := func(r reference) { byFolder[r.a.Digest[0]] = append(byFolder[r.a.Digest[0]], r) }
-	for i, f := range all {
-		if !f.OK {
-			continue
-		}
-		for _, a := range f.Entry.Artifacts {
-			add(reference{i, a, false})
-		}
-		add(reference{i, Artifact{Name: "ingredients", Digest: f.Entry.Ingredients}, true})
-		add(reference{i, Artifact{Name: "provenance", Digest: f.Entry.Provenance}, true})
-	}
 	present := make(map[Digest]bool)
-	for folder, list := range byFolder {
+	for folder, list := range blobsByFolder(all) {
 		if len(list) == 0 {
 			continue
 		}
-		clear(present)
-		names, _ := s.readNames(s.path("blobs", "sha256", fmt.Sprintf("%02x", folder))) // unreadable is absent
-		for _, name := range names {
-			if h, err := parseHash(strings.TrimSuffix(name, zstdSuffix)); err == nil {
-				present[h] = true
-			}
-		}
+		s.listBlobs(byte(folder), present)
 		for _, r := range list {
-			f := &all[r.found]
-			switch {
-			case present[r.a.Digest]:
-			case r.lost:
-				f.Lost = append(f.Lost, r.a.Name)
-			default:
-				f.Absent = append(f.Absent, r.a.Name)
+			if f := &all[r.found]; !present[r.digest(&f.Entry)] {
+				r.note(f)
 			}
 		}
 	}
 	for i := range all {
 		slices.Sort(all[i].Absent)
 		slices.Sort(all[i].Lost)
+	}
+}
+
+// blobReference is one blob of one of many entries. It is small, since a large
+// study has several for each trial.
+type blobReference struct {
+	found    int32 // the place of the entry
+	artifact int32 // the place of the artifact in the entry, or one of the documents
+}
+
+const (
+	ingredientsDocument = -1 - iota
+	provenanceDocument
+)
+
+// digest is the blob's digest. The entry is the one that found points at.
+func (r blobReference) digest(e *Entry) Digest {
+	switch r.artifact {
+	case ingredientsDocument:
+		return e.Ingredients
+	case provenanceDocument:
+		return e.Provenance
+	}
+	return e.Artifacts[r.artifact].Digest
+}
+
+// note records that the store does not hold the blob.
+func (r blobReference) note(f *Found) {
+	switch r.artifact {
+	case ingredientsDocument:
+		f.Lost = append(f.Lost, "ingredients")
+	case provenanceDocument:
+		f.Lost = append(f.Lost, "provenance")
+	default:
+		f.Absent = append(f.Absent, f.Entry.Artifacts[r.artifact].Name)
+	}
+}
+
+// blobsByFolder groups the blobs of all entries by the folder that holds them.
+func blobsByFolder(all []Found) (out [256][]blobReference) {
+	add := func(d Digest, found, artifact int) {
+		out[d[0]] = append(out[d[0]], blobReference{int32(found), int32(artifact)})
+	}
+	for i := range all {
+		if e := &all[i].Entry; all[i].OK {
+			for j := range e.Artifacts {
+				add(e.Artifacts[j].Digest, i, j)
+			}
+			add(e.Ingredients, i, ingredientsDocument)
+			add(e.Provenance, i, provenanceDocument)
+		}
+	}
+	return out
+}
+
+// listBlobs sets present to the blobs of one folder. In a folder that cannot be
+// read, none is present.
+func (s *Local) listBlobs(folder byte, present map[Digest]bool) {
+	clear(present)
+	names, _ := s.readNames(s.path("blobs", "sha256", fmt.Sprintf("%02x", folder)))
+	for _, name := range names {
+		if h, err := parseHash(strings.TrimSuffix(name, zstdSuffix)); err == nil {
+			present[h] = true
+		}
 	}
 }
 

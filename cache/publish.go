@@ -122,10 +122,17 @@ func (s *Local) missingArtifacts(e Entry, except []string) []string {
 
 // missingKept lists the missing artifacts that nothing may have evicted.
 func (s *Local) missingKept(e Entry, except []string) []string {
-	return slices.DeleteFunc(s.missingArtifacts(e, except), func(name string) bool {
-		a, _ := e.Artifact(name)
-		return s.Retention(e, a) == Evict
-	})
+	return s.kept(e, s.missingArtifacts(e, except))
+}
+
+// kept lists those of an entry's artifacts that nothing may evict.
+func (s *Local) kept(e Entry, names []string) (out []string) {
+	for _, name := range names {
+		if a, _ := e.Artifact(name); s.Retention(e, a) != Evict {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (s *Local) missingDocuments(e Entry) []string {
