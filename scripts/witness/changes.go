@@ -24,18 +24,18 @@ var mutations = []change{
 	{name: "constants start at one", file: run, old: `float32(p.Init.Value)`, new: `1`},
 
 	// The clock and what is written down.
-	{name: "the multiplier is a step late", file: loop, old: `t.Schedule.at(step, t.Steps)`, new: `t.Schedule.at(max(step-1, 0), t.Steps)`},
-	{name: "the same noise at every step", file: loop, old: `step*len(words) + i`, new: `i`},
-	{name: "evaluation skips its first batch", file: loop, old: `for _, batch := range l.checks {`, new: `for _, batch := range l.checks[1:] {`},
-	{name: "evaluation divides by n + 1", file: loop, old: `float64(len(l.checks))`, new: `float64(len(l.checks)+1)`},
-	{name: "a loss at the limit diverges", file: loop, old: `loss > t.Diverge`, new: `loss >= t.Diverge`},
-	{name: "an infinite loss goes on", file: loop, old: `math.IsNaN(loss) || math.IsInf(loss, 0) ||`, new: `math.IsNaN(loss) ||`},
-	{name: "an infinite gradient goes on", file: loop, old: `math.IsNaN(size) || math.IsInf(size, 0)`, new: `math.IsNaN(size)`},
-	{name: "a reading that is infinite has a row", file: loop, old: `!math.IsNaN(v) && !math.IsInf(v, 0)`, new: `!math.IsNaN(v)`},
+	{name: "the multiplier is a step late", file: step, old: `t.Schedule.at(step, t.Steps)`, new: `t.Schedule.at(max(step-1, 0), t.Steps)`},
+	{name: "the same noise at every step", file: step, old: `step*len(words) + i`, new: `i`},
+	{name: "evaluation skips its first batch", file: step, old: `for _, batch := range l.checks {`, new: `for _, batch := range l.checks[1:] {`},
+	{name: "evaluation divides by n + 1", file: step, old: `float64(len(l.checks))`, new: `float64(len(l.checks)+1)`},
+	{name: "a loss at the limit diverges", file: step, old: `loss > t.Diverge`, new: `loss >= t.Diverge`},
+	{name: "an infinite loss goes on", file: step, old: `math.IsNaN(loss) || math.IsInf(loss, 0) ||`, new: `math.IsNaN(loss) ||`},
+	{name: "an infinite gradient goes on", file: step, old: `math.IsNaN(size) || math.IsInf(size, 0)`, new: `math.IsNaN(size)`},
+	{name: "a reading that is infinite has a row", file: step, old: `!math.IsNaN(v) && !math.IsInf(v, 0)`, new: `!math.IsNaN(v)`},
 	{name: "probes have six digits", file: "stages/train/probe.go", old: `'g', -1, 32)`, new: `'g', 6, 32)`},
-	{name: "probes look at the second batch", file: loop, old: `l.machine.probe(l.checks[0])`, new: `l.machine.probe(l.checks[len(l.checks)-1])`},
+	{name: "probes look at the second batch", file: step, old: `l.machine.probe(l.checks[0])`, new: `l.machine.probe(l.checks[len(l.checks)-1])`},
 	{name: "evaluation tokens count the predicted and one", file: run, old: `l.spec.Batch.Sequences * l.spec.Batch.Length)`, new: `l.spec.Batch.Sequences * (l.spec.Batch.Length + 1))`},
-	{name: "a state forgets its last rows", file: loop, old: `for step := n.Parent + 1; step <= l.at; step++ {`, new: `for step := n.Parent + 1; step < l.at; step++ {`},
+	{name: "a state forgets its last rows", file: save, old: `for step := n.Parent + 1; step <= l.at; step++ {`, new: `for step := n.Parent + 1; step < l.at; step++ {`},
 	{name: "moments are saved as parameters", file: "stages/train/machine.go", old: `return all[:np], all[np:], nil`, new: `return all[:np], all[:np], nil`},
 	{name: "cached rows are believed", file: "stages/train/outcome.go", old: `step <= upto.step && j.spec.Diverge > 0`, new: `step < upto.step && j.spec.Diverge < 0`},
 	{name: "tensors are padded to 16 bytes", file: "stages/internal/ml/safetensors.go", old: `(8-len(raw)%8)%8`, new: `(16-len(raw)%16)%16`},
@@ -74,6 +74,8 @@ const (
 	run     = "stages/train/run.go"
 	batches = "stages/train/batches.go"
 	loop    = "stages/train/loop.go"
+	step    = "stages/train/step.go"
+	save    = "stages/train/save.go"
 	family  = "stages/analysis/internal/estimate/family.go"
 )
 
@@ -86,9 +88,9 @@ var refactorings = []change{
 	{name: "commuted summands", file: "stages/model/model.go", old: `return Add(x_ND, y_ND)`, new: `return Add(y_ND, x_ND)`},
 	{name: "a dead node", file: "stages/norm/derf.go", old: `return Erf(u)`, new: "_ = Tanh(u)\n\t\treturn Erf(u)"},
 	{name: "parameters declared in another order", file: "stages/norm/bounded.go", old: "out := []ml.Param{gain(prefix, width)}\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}", new: "var out []ml.Param\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}\n\tout = append(out, gain(prefix, width))"},
-	{name: "an extracted helper", file: loop, old: "words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))", new: "words[i] = func(at int) uint32 { return uint32(l.dropout.Uint64(uint64(at))) }(step*len(words) + i)"},
-	{name: "a renamed local", file: loop, old: "mean := sum / float64(len(l.checks))", new: "average := sum / float64(len(l.checks))\n\tmean := average"},
-	{name: "an assignment in full", file: loop, old: "sum += loss", new: "sum = loss + sum"},
+	{name: "an extracted helper", file: step, old: "words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))", new: "words[i] = func(at int) uint32 { return uint32(l.dropout.Uint64(uint64(at))) }(step*len(words) + i)"},
+	{name: "a renamed local", file: step, old: "mean := sum / float64(len(l.checks))", new: "average := sum / float64(len(l.checks))\n\tmean := average"},
+	{name: "an assignment in full", file: step, old: "sum += loss", new: "sum = loss + sum"},
 	{name: "another message in the log", file: loop, old: `l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)`, new: `l.env.Log.Warn("the trial diverged", "step", d.step, "loss", d.loss)`},
 	{name: "a switch as conditions", file: batches, old: "switch c.width {\n\t\tcase 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase 2:", new: "switch {\n\t\tcase c.width == 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase c.width == 2:", test: "./stages/train TestOrderGoldens"},
 	{name: "a division in two statements", file: batches, old: "epoch, i := q/perEpoch, q%perEpoch", new: "epoch := q / perEpoch\n\t\ti := q - epoch*perEpoch"},

@@ -1,17 +1,16 @@
 package train
 
-// background does one job at a time beside the steps of a trial. A job touches
-// nothing that the trial does; what is made of its result is done by the trial's
-// own goroutine, when it settles the job.
+// background runs one job at a time while the trial computes steps. A job shares no
+// data with the trial. The trial's own goroutine uses its result, in settle.
 type background struct {
-	ended chan func() error // gets what settles the job under way; nil for no job
+	ended chan func() error // receives the function that settles the job; nil without a job
 }
 
-// start begins a job. The one before must be settled: what was started by then
-// may have turned out not to count.
+// start begins a job. The previous one must be settled, since its error may make
+// this job pointless.
 func (b *background) start(job func() (settle func() error, err error)) {
 	if b.ended != nil {
-		panic("train: a job is started beside another")
+		panic("train: a job is started before the previous one is settled")
 	}
 	ended := make(chan func() error, 1)
 	b.ended = ended
@@ -24,7 +23,7 @@ func (b *background) start(job func() (settle func() error, err error)) {
 	}()
 }
 
-// settle waits for the job, if there is one, and says what came of it.
+// settle waits for the job, if there is one, and returns its error.
 func (b *background) settle() error {
 	if b.ended == nil {
 		return nil

@@ -29,19 +29,17 @@ func (c corpus) window(dst []int32, start int) {
 	}
 }
 
-// windowFor is the number of tokens that one sequence of a given predicted
-// length takes in the worst case: its own, one to predict, and the shift of an
-// epoch.
+// windowFor is the number of tokens of text that one sequence needs at most: its
+// predicted length, one more to predict, and the shift of an epoch.
 func windowFor(length int) int { return length + 1 }
 
-// windows is how many sequences an epoch has: windows of length tokens that
-// do not overlap but for the one token that is predicted last, after a shift
-// of up to length-1 tokens. At least one.
+// windows is the number of sequences of an epoch, at least one. Windows overlap in
+// one token only, the last that is predicted, and are shifted by up to length-1
+// tokens.
 func windows(tokens, length int) int { return max(1, (tokens-1-(length-1))/length) }
 
-// trainBatch fills dst with the n-th batch of sequences: every epoch visits
-// each window once, in an order and with a shift of its own. dst holds whole
-// sequences of length+1 tokens.
+// trainBatch fills dst with the n-th batch of sequences of length+1 tokens. Every
+// epoch visits each window once, in its own order and with its own shift.
 func trainBatch(dst []int32, c corpus, order ml.Stream, length, n int) {
 	perEpoch := windows(c.len(), length)
 	count := len(dst) / (length + 1)
@@ -64,8 +62,8 @@ func epochName(epoch int) string {
 }
 
 // evaluationBatches returns at most n batches of validation text, each
-// [sequences, length+1] flattened: a fixed draw without replacement, the same
-// for every trial of the study. Text that is too short for n gives fewer.
+// [sequences, length+1] flattened. They are drawn without replacement, the same for
+// every trial of the study. A short text gives fewer than n.
 func evaluationBatches(c corpus, draw ml.Stream, b Batch, n int) [][]int32 {
 	total := max(1, (c.len()-1)/b.Length)
 	n = max(1, min(n, total/b.Sequences))

@@ -15,19 +15,19 @@ import (
 	"ablate/stages/record"
 )
 
-// What a trial computes beside its graphs is host code: streams, batches, the
-// clock, evaluations, rows. Its scenes run whole trials, on a small text with the
-// stand-ins of standin.go, on a machine that computes nothing.
+// Host code decides part of a trial's result: random streams, batches, the clock,
+// evaluations, rows. The scenes run whole trials of the stand-ins of standin.go on a
+// small text, with a backend that records its inputs and computes nothing.
 
 // The parts of a trial's behaviour, by what they decide.
 const (
-	stateBehaviour    = "state"    // what reaches the step, and what a state holds
-	evaluateBehaviour = "evaluate" // what reaches the evaluation, and its rows
-	probeBehaviour    = "probe"    // what reaches the probe, and its rows
-	trialBehaviour    = "trial"    // outcomes, and how artifacts are put together
+	stateBehaviour    = "state"    // inputs of the step, and contents of a state
+	evaluateBehaviour = "evaluate" // inputs of the evaluation, and its rows
+	probeBehaviour    = "probe"    // inputs of the probe, and its rows
+	trialBehaviour    = "trial"    // outcomes, and the assembly of artifacts
 )
 
-// traits are what of a trial's spec chooses other host code.
+// traits are the parts of a trial's spec that choose between paths of host code.
 type traits struct {
 	tokenBytes int
 	noisy      bool
@@ -46,7 +46,7 @@ func (f traits) subject() behaviour.Subject {
 	}
 }
 
-// behaviour is what keys hold of the host code.
+// behaviour is the fingerprint of the host code in keys.
 func (t *LM) behaviour(in pipeline.Inputs) (cache.Value, error) {
 	parts := []string{stateBehaviour, evaluateBehaviour, trialBehaviour}
 	if t.Probe.Every > 0 {
@@ -70,12 +70,12 @@ func Behaviours() []behaviour.Subject {
 type act struct {
 	spec       LM
 	validation int                    // tokens of the validation text
-	loss, norm func(step int) float64 // what the machine says of steps
-	evaluated  float64                // what it says of evaluations; 0 for anything
+	loss, norm func(step int) float64 // of steps, as the backend reports them
+	evaluated  float64                // the loss of evaluations; 0 for made-up numbers
 }
 
-// scene plays acts one after another in one store. An outcome's scene counts for
-// the trial alone: how a divergence is told decides no state.
+// scene runs acts one after another in one store. Scenes of outcomes enter the
+// trial's key alone, since no state depends on how a divergence is recorded.
 func (f traits) scene(name string, outcome bool, acts ...act) behaviour.Scene {
 	return behaviour.Scene{Name: name, Play: func(w *behaviour.Witness) error {
 		lab := behaviour.NewLab(nil)
@@ -89,7 +89,7 @@ func (f traits) scene(name string, outcome bool, acts ...act) behaviour.Scene {
 	}}
 }
 
-// rehearsal is one act under way.
+// rehearsal is one act in progress.
 type rehearsal struct {
 	witness *behaviour.Witness
 	traits  traits
@@ -104,8 +104,8 @@ func (r *rehearsal) note(part, format string, args ...any) {
 	r.witness.Note(part, format, args...)
 }
 
-// trainingTokens make 11 windows of 5 tokens, so that an epoch ends within the
-// third step of 2 micro-batches of 2.
+// trainingTokens is the length of the training text: 11 windows of 5 tokens, so that
+// an epoch ends within the third step of 2 micro-batches of 2 sequences.
 const trainingTokens = 11*5 + 1 + 4 + 3
 
 func (r *rehearsal) run(lab *behaviour.Lab) error {

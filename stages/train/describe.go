@@ -17,7 +17,7 @@ import (
 // Tokens is what a data stage must be for a language model to train on it.
 type Tokens interface {
 	Vocabulary() int // number of distinct tokens
-	TokenBytes() int // size of one in the artifacts, little-endian
+	TokenBytes() int // size of a token in the artifacts, little-endian
 }
 
 // Names of the artifacts that a data stage makes and a trial reads.
@@ -35,8 +35,8 @@ func (t *LM) recipe(in pipeline.Inputs) *recipe {
 		in.One("optimizer").Stage.(optimizer.Optimizer), tokens.Vocabulary(), t)
 }
 
-// Describe implements pipeline.Stage. Everything that it computes is shared by
-// all trials that differ in their seed alone, through the memo.
+// Describe implements pipeline.Stage. Trials that differ in their seed alone share
+// everything that it computes, through the memo.
 func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := t.checkData(in).Err(); err != nil {
 		return pipeline.Recipe{}, err
@@ -76,10 +76,10 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}, nil
 }
 
-// tokensOf is a key of what is shared: the data stage by identity.
+// tokensOf is the memo key of the data stage, by identity.
 type tokensOf struct{ data pipeline.Stage }
 
-// tokensValue is what of the data enters the key.
+// tokensValue is the part of the data that enters the key.
 func tokensValue(in pipeline.Inputs) (cache.Value, error) {
 	data := in.One("data")
 	return in.Shared.Value(tokensOf{data.Stage}, func() (cache.Value, error) {
@@ -91,12 +91,12 @@ func tokensValue(in pipeline.Inputs) (cache.Value, error) {
 	})
 }
 
-// definitions are the stages that describe a trial's parts, by identity.
+// definitions are the stages that define the parts of a trial, by identity.
 type definitions struct{ model, norm, optimizer pipeline.Stage }
 
-// notes say what the fingerprints stand for: the definitions as references, and
-// the fingerprint of each alone. They are no part of the key, so that two ways to
-// write the same mathematics are one trial.
+// notes explain the fingerprints: they hold the references to the definitions, and
+// the fingerprint of each definition. They are not part of the key, so that two ways
+// to write the same mathematics are one trial.
 func notes(in pipeline.Inputs) (cache.Value, error) {
 	key := definitions{in.One("model").Stage, in.One("norm").Stage, in.One("optimizer").Stage}
 	return in.Shared.Value(key, func() (cache.Value, error) {
@@ -135,9 +135,9 @@ func (t *LM) count(in pipeline.Inputs) pipeline.Work {
 	}
 }
 
-// computation is what a trial's fingerprints follow from: stages by identity,
-// and the fields that enter the programs. Trials that differ in their seed
-// alone have one.
+// computation is everything that a trial's fingerprints depend on: stages by
+// identity, and the fields that enter the programs. Trials that differ in their seed
+// alone share one.
 type computation struct {
 	model, norm, optimizer pipeline.Stage
 	vocabulary, accumulate int
@@ -166,7 +166,7 @@ func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 	return in.Shared.Value(t.computation(in), func() (cache.Value, error) { return t.trace(in) })
 }
 
-// trace takes the fingerprints, or what is remembered of them.
+// trace computes the fingerprints, or reads them from the memo.
 func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 	forward := cache.Map(map[string]cache.Value{
 		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(),

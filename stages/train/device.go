@@ -9,16 +9,16 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// explain says what to do where a trial's device failed. The trial's result is
-// not published, and the states it wrote are kept, so nothing is lost.
+// explain adds advice to the error of a failed device. Nothing is lost: the result
+// is not published, and saved states are kept.
 func (t *LM) explain(in pipeline.Inputs, err error) error {
 	var device *ml.DeviceError
 	if t.Backend == "go" || !errors.As(err, &device) {
 		return err
 	}
-	said, _, _ := strings.Cut(err.Error(), "\n") // the rest is the other side's trace
+	said, _, _ := strings.Cut(err.Error(), "\n") // the rest is the plugin's stack trace
 	if !device.OutOfMemory() {
-		return fmt.Errorf("%s failed: %s. What the trial had saved is kept: once the device works, the same command goes on from there", t.Backend, said)
+		return fmt.Errorf("%s failed: %s. Saved states are kept: once the device works, run the same command again to resume", t.Backend, said)
 	}
 	m := t.recipe(in).memory()
 	return fmt.Errorf("%s has too little free memory: this trial needs about %s (parameters %s, optimizer %s, gradients %s, logits %s, activations %s, the update %s). "+

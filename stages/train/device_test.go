@@ -49,7 +49,7 @@ func TestAFullDeviceLosesNoState(t *testing.T) {
 	device.now = true
 	l := &loop{spec: spec, env: &pipeline.Env{Log: slog.New(slog.DiscardHandler)}, recipe: r, machine: m, init: start, at: -1,
 		journal: &journal{saved: map[bool]map[int]*saved{false: {}, true: {}}}}
-	err = l.cover(t.Context(), span{0, 10})
+	err = l.compute(t.Context(), span{0, 10})
 	var failed *ml.DeviceError
 	if !errors.As(err, &failed) || !failed.OutOfMemory() {
 		t.Errorf("from the start: %v, want that memory lacks", err)
@@ -76,7 +76,7 @@ func TestWhatADeviceSays(t *testing.T) {
 	} {
 		err := fmt.Errorf("running step: %w", &ml.DeviceError{Err: errors.New(said)})
 		got := spec.explain(in, err).Error()
-		if strings.Contains(got, "too little free memory") != full || strings.Contains(got, "is kept") == full {
+		if strings.Contains(got, "too little free memory") != full || strings.Contains(got, "are kept") == full {
 			t.Errorf("of %q it says\n%s", said, got)
 		}
 	}

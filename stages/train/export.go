@@ -16,8 +16,8 @@ import (
 	"ablate/stages/record"
 )
 
-// Export implements pipeline.Exporter: "safetensors" is the checkpoint as it
-// is, "hf" a folder that transformers' Llama loads.
+// Export implements pipeline.Exporter. "safetensors" is the checkpoint itself, "hf" a
+// folder that Llama of the transformers library loads.
 func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 	raw, err := weights(x)
 	if err != nil {
@@ -32,7 +32,7 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 	return fmt.Errorf("there is no format %q, only safetensors and hf", format)
 }
 
-// weights reads the checkpoint, or says why there is none and what brings it.
+// weights reads the checkpoint, or explains why there is none and how to get it.
 func weights(x pipeline.Export) ([]byte, error) {
 	if a, ok := x.Entry.Artifact(record.Checkpoint); ok {
 		raw, err := x.Read(a.Digest)

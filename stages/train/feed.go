@@ -2,7 +2,7 @@ package train
 
 import "sync"
 
-// feed makes the batch of the next step while a step runs.
+// feed prepares the batch of the next step while a step runs.
 type feed struct {
 	fill      func(dst []int32, step int)
 	now, next []int32
@@ -14,10 +14,10 @@ func newFeed(tokens int, fill func(dst []int32, step int)) *feed {
 	return &feed{fill: fill, now: make([]int32, tokens), next: make([]int32, tokens), ahead: -1}
 }
 
-// batch returns a step's tokens, which stay until the next call.
+// batch returns the tokens of a step. They are valid until the next call.
 func (f *feed) batch(step int) []int32 {
 	f.making.Wait()
-	if f.ahead != step { // the first, or the trial went elsewhere
+	if f.ahead != step { // the first step, or one after a jump to another state
 		f.fill(f.next, step)
 	}
 	f.now, f.next, f.ahead = f.next, f.now, step+1

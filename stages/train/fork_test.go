@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A run with a decay leaves the state before it: a longer run, and another decay,
-// go on from there.
+// A run with a decay keeps the state before the decay, from which a longer run or
+// another decay resumes.
 func TestDecaysFork(t *testing.T) {
 	block := func(steps int, decay string) string {
 		return study(steps, "schedule \"wsd\" {\n warmup = 2\n decay = "+decay+"\n}\nevaluate {\n every = 4\n}")

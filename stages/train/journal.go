@@ -16,14 +16,14 @@ import (
 
 // Names of the artifacts of a state.
 const (
-	noteName    = "note"    // what it follows from, and the rows since
-	stateName   = "state"   // all tensors of a state on the way
-	momentsName = "moments" // beside checkpoint: the optimizer's part of a state that stays
+	noteName    = "note"    // its parent, and the rows since
+	stateName   = "state"   // all tensors of a temporary state
+	momentsName = "moments" // the optimizer's part of a kept state; the checkpoint has the rest
 	rowsName    = "rows"    // of an observation
 )
 
-// note is what a state says of itself. Rows are those of the steps since its
-// parent, which has a note of its own.
+// note describes a saved state. It has the rows of the steps since the parent
+// state, which has a note of its own.
 type note struct {
 	Step        int          `json:"step"`
 	State       cache.Digest `json:"state"` // of all tensors
@@ -39,16 +39,16 @@ type saved struct {
 	kept     bool
 	entry    cache.Entry
 	loadable bool
-	told     *note // once read
+	note     *note // nil until it is read
 }
 
-// sighting is one observer at one step.
-type sighting struct {
+// observedAt names the observation of one observer at one step.
+type observedAt struct {
 	observer int
 	step     int
 }
 
-// journal is what the store holds of a run, and where more is written down.
+// journal reads and writes the states and observations of a trial in the store.
 type journal struct {
 	spec      *LM
 	states    pipeline.States
@@ -57,13 +57,13 @@ type journal struct {
 	observers []observer
 
 	saved map[bool]map[int]*saved // by kept, by step
-	seen  map[sighting]cache.Entry
-	known bool // the mark is there; owned by the writing goroutine
+	seen  map[observedAt]cache.Entry
+	known bool // the store has the mark of knownKey; owned by the writing goroutine
 }
 
-// openJournal asks the store for everything that belongs to the run.
+// openJournal looks up all states and observations of the trial.
 func openJournal(ctx context.Context, t *LM, in pipeline.Inputs, states pipeline.States) (*journal, error) {
-	j := &journal{spec: t, states: states, seen: make(map[sighting]cache.Entry),
+	j := &journal{spec: t, states: states, seen: make(map[observedAt]cache.Entry),
 		saved: map[bool]map[int]*saved{false: {}, true: {}}}
 	var err error
 	if j.base, err = t.base(in); err != nil {
@@ -106,12 +106,12 @@ func (j *journal) findStates(ctx context.Context) error {
 }
 
 func (j *journal) findObservations(ctx context.Context) error {
-	var at []sighting
+	var at []observedAt
 	var keys []cache.Key
 	for i, o := range j.observers {
 		for step := 1; step <= j.spec.Steps; step++ {
 			if o.due(step, j.spec.Steps) {
-				at, keys = append(at, sighting{i, step}), append(keys, o.key(j.keys[step]))
+				at, keys = append(at, observedAt{i, step}), append(keys, o.key(j.keys[step]))
 			}
 		}
 	}
@@ -124,7 +124,8 @@ func (j *journal) findObservations(ctx context.Context) error {
 	return err
 }
 
-// at returns the saved state after some steps, one that can be loaded first.
+// at returns the saved state after a number of steps, preferably one that can be
+// loaded, or nil.
 func (j *journal) at(step int) *saved {
 	s := j.saved[true][step]
 	if t := j.saved[false][step]; s == nil || t != nil && t.loadable && !s.loadable {
@@ -133,10 +134,10 @@ func (j *journal) at(step int) *saved {
 	return s
 }
 
-// spine is the furthest saved state whose past can be told and continued: one
-// that can be loaded, or, since then its steps can be repeated bit by bit, any
-// of this numerics class. Nil is the start.
-func (j *journal) spine() *saved {
+// latest is the last saved state that the trial can resume from: one that can be
+// loaded, or any of this numerics class, whose steps can be repeated bit by bit.
+// Nil stands for the start.
+func (j *journal) latest() *saved {
 	for step := j.spec.Steps; step > 0; step-- {
 		s := j.at(step)
 		if s != nil && (s.loadable || s.entry.Class == j.states.Class()) {
@@ -146,20 +147,20 @@ func (j *journal) spine() *saved {
 	return nil
 }
 
-// loadBefore is the furthest state to go on from at or before a step, 0 for the
-// start. Between the start and the spine only states of this numerics class
-// count, so that what is repeated is the same.
-func (j *journal) loadBefore(step int, spine *saved) int {
+// loadBefore is the step of the last state at or before a step that can be loaded,
+// 0 for the start. Before the latest state, only states of this numerics class
+// count, so that repeated steps give the same bits.
+func (j *journal) loadBefore(step int, latest *saved) int {
 	for ; step > 0; step-- {
 		s := j.at(step)
-		if s != nil && s.loadable && (s.entry.Class == j.states.Class() || s == spine) {
+		if s != nil && s.loadable && (s.entry.Class == j.states.Class() || s == latest) {
 			return step
 		}
 	}
 	return 0
 }
 
-// lineage is what the states from the start to a saved one tell.
+// lineage collects the notes of the states from the start to a saved one.
 type lineage struct {
 	rows    map[int][]record.Row // by step
 	classes []string             // of the states
@@ -175,7 +176,7 @@ func (j *journal) past(ctx context.Context, s *saved) (lineage, error) {
 			return lineage{}, err
 		}
 		if !want.IsZero() && n.State != want {
-			return lineage{}, fmt.Errorf("the state after %d steps is not the one that its successor came from", s.step)
+			return lineage{}, fmt.Errorf("the state after %d steps is not the one that the next state was computed from", s.step)
 		}
 		for _, r := range n.Rows {
 			l.rows[r.Step] = append(l.rows[r.Step], r)
@@ -187,15 +188,15 @@ func (j *journal) past(ctx context.Context, s *saved) (lineage, error) {
 			return l, nil
 		}
 		if s, want = j.saved[n.ParentKept][n.Parent], n.ParentState; s == nil {
-			return lineage{}, fmt.Errorf("the state after %d steps is gone from the store", n.Parent)
+			return lineage{}, fmt.Errorf("the state after %d steps is missing from the store", n.Parent)
 		}
 	}
 	return l, nil
 }
 
 func (j *journal) note(ctx context.Context, s *saved) (note, error) {
-	if s.told != nil {
-		return *s.told, nil
+	if s.note != nil {
+		return *s.note, nil
 	}
 	a, _ := s.entry.Artifact(noteName)
 	var n note
@@ -204,19 +205,19 @@ func (j *journal) note(ctx context.Context, s *saved) (note, error) {
 		err = json.Unmarshal(raw, &n)
 	}
 	if err == nil && n.Step != s.step {
-		err = fmt.Errorf("it is about step %d", n.Step)
+		err = fmt.Errorf("it describes step %d", n.Step)
 	}
 	if err != nil {
 		return note{}, fmt.Errorf("reading the note of the state after %d steps: %w", s.step, err)
 	}
-	s.told = &n
+	s.note = &n
 	return n, nil
 }
 
-// forget stops relying on a state that turned out to be unusable.
+// forget drops a state that turned out to be unusable.
 func (j *journal) forget(s *saved) { delete(j.saved[s.kept], s.step) }
 
-// tensors reads a state's numbers.
+// tensors reads the tensors of a state.
 func (j *journal) tensors(ctx context.Context, s *saved) ([]ml.Tensor, error) {
 	var out []ml.Tensor
 	for _, name := range []string{stateName, record.Checkpoint, momentsName} {
@@ -237,8 +238,8 @@ func (j *journal) tensors(ctx context.Context, s *saved) ([]ml.Tensor, error) {
 	return out, nil
 }
 
-// keep writes a state down: params and moments are its two halves. It returns
-// what the store holds afterwards, its note read, and does not yet rely on it.
+// keep stores a state, whose two parts are params and moments. It returns what the
+// store holds afterwards, with its note. That may be the state of another process.
 func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments []ml.Tensor) (*saved, error) {
 	if err := j.mark(ctx); err != nil {
 		return nil, err
@@ -282,8 +283,8 @@ func (j *journal) mark(ctx context.Context) error {
 	return err
 }
 
-// observed writes an observation down.
-func (j *journal) observed(ctx context.Context, at sighting, rows []record.Row) (cache.Entry, error) {
+// observed stores an observation.
+func (j *journal) observed(ctx context.Context, at observedAt, rows []record.Row) (cache.Entry, error) {
 	if err := j.mark(ctx); err != nil {
 		return cache.Entry{}, err
 	}
@@ -295,8 +296,8 @@ func (j *journal) observed(ctx context.Context, at sighting, rows []record.Row) 
 	})
 }
 
-// observation reads rows that were written down.
-func (j *journal) observation(ctx context.Context, at sighting) ([]record.Row, error) {
+// observation reads the rows of a stored observation.
+func (j *journal) observation(ctx context.Context, at observedAt) ([]record.Row, error) {
 	e := j.seen[at]
 	a, _ := e.Artifact(rowsName)
 	raw, err := j.states.Read(ctx, a.Digest)
@@ -305,34 +306,34 @@ func (j *journal) observation(ctx context.Context, at sighting) ([]record.Row, e
 		err = json.Unmarshal(raw, &rows)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what was observed after %d steps: %w", at.step, err)
+		return nil, fmt.Errorf("reading the observation after %d steps: %w", at.step, err)
 	}
 	return rows, nil
 }
 
-// missing lists the sightings that are not stored yet, by step. Beyond the
-// spine only those of this numerics class count.
-func (j *journal) missing(spine *saved) []sighting {
+// missing lists the observations that are not stored yet, by step. After the
+// latest state, only observations of this numerics class count.
+func (j *journal) missing(latest *saved) []observedAt {
 	known := 0
-	if spine != nil {
-		known = spine.step
+	if latest != nil {
+		known = latest.step
 	}
-	var out []sighting
+	var out []observedAt
 	for step := 1; step <= j.spec.Steps; step++ {
 		for i, o := range j.observers {
 			if !o.due(step, j.spec.Steps) {
 				continue
 			}
-			e, ok := j.seen[sighting{i, step}]
+			e, ok := j.seen[observedAt{i, step}]
 			if !ok || step > known && e.Class != j.states.Class() {
-				out = append(out, sighting{i, step})
+				out = append(out, observedAt{i, step})
 			}
 		}
 	}
 	return out
 }
 
-// sweep drops the tensors of states on the way.
+// sweep drops the tensors of temporary states.
 func (j *journal) sweep(ctx context.Context) error {
 	var drop []cache.Digest
 	for _, s := range j.saved[false] {

@@ -39,13 +39,13 @@ type Batch struct {
 	Length    int `hcl:"length" doc:"Tokens of each that are predicted."`
 }
 
-// Evaluate says when and on how much text the validation loss is taken.
+// Evaluate is the schedule of the validation loss, and the amount of text for it.
 type Evaluate struct {
 	Every   int `hcl:"every,optional" doc:"Steps between evaluations."`
 	Batches int `hcl:"batches,optional" doc:"Batches of validation text, the same for every trial of the study whose batches are of one size."`
 }
 
-// SetDefaults fills an evaluate block.
+// SetDefaults sets the defaults of an evaluate block.
 func (e *Evaluate) SetDefaults() { *e = Evaluate{Every: 50, Batches: 16} }
 
 // Checkpoint says which weights are kept.
@@ -54,7 +54,7 @@ type Checkpoint struct {
 	Keep  string `hcl:"keep,optional" doc:"What stays when the trial is done: the \"final\" state, and that before the decay of schedule \"wsd\", from which longer runs go on; \"all\"; or \"none\"."`
 }
 
-// SetDefaults fills a checkpoint block.
+// SetDefaults sets the defaults of a checkpoint block.
 func (c *Checkpoint) SetDefaults() { c.Keep = "final" }
 
 // clip is the largest gradient norm, 0 for none.
@@ -65,9 +65,8 @@ func (t *LM) clip() float64 {
 	return *t.ClipNorm
 }
 
-// The most that a trial can be asked for. States have a key at every step, so
-// steps cost memory before they are run; and the tokens of a step are counted
-// in an int.
+// Limits of a trial. Every step has a key, so steps cost memory even in a plan. The
+// tokens of a step are counted in an int.
 const (
 	mostSteps = 10_000_000
 	mostBatch = 1 << 20 // sequences, the length of one, and micro-batches
@@ -113,8 +112,8 @@ func (t *LM) Validate() diag.List {
 // NumericsClass implements pipeline.NumericsClasser.
 func (t *LM) NumericsClass() string { return backend.Class(t.Backend) }
 
-// Passes implements pipeline.EnvPassthrough: what the search for XLA's plugin goes by
-// must be the same in the process of the trial.
+// Passes implements pipeline.EnvPassthrough: the process of the trial must search
+// for XLA's plugin as this one does.
 func (t *LM) Passes() []string {
 	if t.Backend == "go" {
 		return nil
@@ -122,14 +121,14 @@ func (t *LM) Passes() []string {
 	return []string{"VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH"}
 }
 
-// deterministic reports whether the result depends on the field: Go's states are
-// deterministic with it or without.
+// deterministic reports whether the result depends on the field. On the Go backend
+// it does not.
 func (t *LM) deterministic() bool { return t.Deterministic && t.Backend != "go" }
 
-// tokensPerStep is how many tokens one step predicts.
+// tokensPerStep is the number of tokens that one step predicts.
 func (t *LM) tokensPerStep() int { return t.Accumulate * t.Batch.Sequences * t.Batch.Length }
 
-// describeSize is how messages call the batch.
+// describeSize describes the batch in messages.
 func (t *LM) describeSize() string {
 	s := fmt.Sprintf("%d sequences of %d tokens and one", t.Batch.Sequences, t.Batch.Length)
 	if t.Accumulate > 1 {

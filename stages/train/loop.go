@@ -2,14 +2,10 @@ package train
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
-	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/record"
@@ -18,39 +14,39 @@ import (
 const (
 	progressEvery = 200 * time.Millisecond // bounds how often a trial reports
 	logEvery      = 5 * time.Second        // bounds how often it logs a step
-	saveEvery     = time.Minute            // between states of a trial that names no steps for them
-	saveLast      = 15 * time.Second       // to write a state down when stopped
+	saveEvery     = time.Minute            // between states of a trial without checkpoint.every
+	saveLast      = 15 * time.Second       // bounds saving the state of an interrupted trial
 )
 
-// loop is one trial under way.
+// loop is a trial in progress.
 type loop struct {
 	spec    *LM
 	env     *pipeline.Env
 	recipe  *recipe
 	feed    *feed
 	dropout ml.Stream
-	checks  [][]int32 // the evaluation's batches
+	checks  [][]int32 // the batches of the evaluation
 	init    func() [][]float32
 	journal *journal
 
 	machine  *machine
-	at       int // steps that the machine has done, −1 when it holds no state
-	spine    *saved
-	parent   *saved               // the last written state that the machine passed, nil for the start
+	at       int // the number of steps behind the machine's state, −1 when it holds none
+	latest   *saved
+	parent   *saved               // the last saved state on the machine's path, nil for the start
 	rows     map[int][]record.Row // of training, by step
-	doubt    *divergence          // seen once, to be confirmed
-	ended    *divergence          // that the cached rows tell of, under this trial's limit
+	doubt    *divergence          // seen once and not yet confirmed
+	ended    *divergence          // in the cached rows, by this trial's limit
 	diverged *divergence
 
-	// All that is written down on the way, in order, each when what it rests on
-	// is there. The trial waits for it where it asks the journal, and at its end.
+	// Saves states and observations in order. The trial waits for it before it uses
+	// the journal, and at its end.
 	background background
 
-	written time.Time // when a state was last written down
+	written time.Time // when a state was last saved
 	shown   time.Time
-	logged  time.Time // the last step in the log
+	logged  time.Time
 	started time.Time
-	done    int // steps computed since
+	done    int // steps computed since started
 }
 
 // Names of the rows of a trial.
@@ -60,7 +56,7 @@ const (
 	validationLoss = "val_loss"
 )
 
-// divergence is a loss, or a norm of the gradient, that ends a trial.
+// divergence is a loss, or a gradient norm, that ends a trial.
 type divergence struct {
 	step int
 	loss float64
@@ -70,17 +66,17 @@ func (d *divergence) Error() string {
 	return fmt.Sprintf("the loss or its gradient became %v at step %d", d.loss, d.step)
 }
 
-// follow computes what the journal lacks. A state that cannot be read is
-// forgotten, and the work planned anew.
-func (l *loop) follow(ctx context.Context) error {
+// train computes the rows and states that the journal lacks. A state that cannot be
+// read is dropped, and the rest planned again.
+func (l *loop) train(ctx context.Context) error {
 	defer l.feed.wait()
 	l.started, l.written = time.Now(), time.Now()
-	if err := l.recall(ctx); err != nil {
+	if err := l.resume(ctx); err != nil {
 		return err
 	}
 	work := l.work()
 	for len(work) > 0 {
-		err := l.cover(ctx, work[0])
+		err := l.compute(ctx, work[0])
 		var d *divergence
 		var o overtaken
 		switch {
@@ -92,13 +88,13 @@ func (l *loop) follow(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, errLost):
-			if err := l.recall(ctx); err != nil {
+			if err := l.resume(ctx); err != nil {
 				return err
 			}
 		case !errors.As(err, &d):
 			return err
 		case l.doubt == nil:
-			// Once more from the last state: what diverges again is an outcome.
+			// Repeated from the last state: only a divergence that recurs is an outcome.
 			l.env.Log.Warn("diverged, repeating to confirm", "step", d.step, "loss", d.loss)
 			l.doubt, l.at = d, -1
 		case l.doubt.step == d.step:
@@ -114,55 +110,56 @@ func (l *loop) follow(ctx context.Context) error {
 	return nil
 }
 
-// errLost says that a state turned out to be unusable.
+// errLost reports that a state turned out to be unusable.
 var errLost = errors.New("a state is lost")
 
-// overtaken says that another process was first with the state after some
-// steps, and with other bits.
+// overtaken reports that another process saved the state after some steps first,
+// with other bits.
 type overtaken struct{ step int }
 
 func (o overtaken) Error() string {
-	return fmt.Sprintf("another process has written the state after %d steps, with other bits", o.step)
+	return fmt.Sprintf("another process has saved a different state after %d steps", o.step)
 }
 
-// work lists what is to be computed from here on.
+// work lists what remains to be computed.
 func (l *loop) work() []span {
-	return l.journal.spans(l.spine, l.at, l.spec.Checkpoint.Keep != "none", l.ended)
+	return l.journal.spans(l.latest, l.at, l.spec.Checkpoint.Keep != "none", l.ended)
 }
 
-// recall takes over what is known of the past.
-func (l *loop) recall(ctx context.Context) error {
+// resume reads the rows up to the latest state, and drops states that cannot be
+// used.
+func (l *loop) resume(ctx context.Context) error {
 	for {
-		l.spine, l.ended = l.journal.spine(), nil
-		if l.spine == nil {
+		l.latest, l.ended = l.journal.latest(), nil
+		if l.latest == nil {
 			return nil
 		}
-		past, err := l.journal.past(ctx, l.spine)
+		past, err := l.journal.past(ctx, l.latest)
 		if err == nil {
 			l.rows = past.rows
-			l.env.Log.Info("found", "steps", l.spine.step, "of", l.spec.Steps, "class", l.spine.entry.Class)
+			l.env.Log.Info("found", "steps", l.latest.step, "of", l.spec.Steps, "class", l.latest.entry.Class)
 			for _, class := range past.classes {
-				l.rests(class)
+				l.recordClass(class)
 			}
-			l.ended, err = l.journal.outcome(ctx, past.rows, l.spine)
+			l.ended, err = l.journal.outcome(ctx, past.rows, l.latest)
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		l.env.Log.Warn("a state cannot be used", "steps", l.spine.step, "error", err)
-		l.journal.forget(l.spine)
+		l.env.Log.Warn("a state cannot be used", "steps", l.latest.step, "error", err)
+		l.journal.forget(l.latest)
 	}
 }
 
-// rests records what class of machine the result rests on.
-func (l *loop) rests(class string) {
+// recordClass notes that part of the result was computed in a numerics class.
+func (l *loop) recordClass(class string) {
 	if class != l.env.States.Class() {
 		l.env.Mixed(class)
 	}
 }
 
-// goTo puts the machine at a state that can be loaded, or at the start.
+// goTo loads the state after a number of steps, or the start.
 func (l *loop) goTo(ctx context.Context, step int) error {
 	if l.at == step {
 		return nil
@@ -178,20 +175,20 @@ func (l *loop) goTo(ctx context.Context, step int) error {
 		err = l.machine.load(tensors)
 	}
 	if err != nil {
-		return fmt.Errorf("going on from step %d: %w", step, err)
+		return fmt.Errorf("resuming from step %d: %w", step, err)
 	}
 	l.at, l.parent = step, s
 	return nil
 }
 
-// cover computes a span.
-func (l *loop) cover(ctx context.Context, s span) error {
+// compute computes a span.
+func (l *loop) compute(ctx context.Context, s span) error {
 	if err := l.goTo(ctx, s.from); err != nil {
 		var device *ml.DeviceError
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.As(err, &device): // the state may be as good as ever
+		case errors.As(err, &device): // the state itself may be fine
 			return err
 		}
 		l.env.Log.Warn("a state cannot be loaded", "steps", s.from, "error", err)
@@ -205,20 +202,20 @@ func (l *loop) cover(ctx context.Context, s span) error {
 	if ctx.Err() != nil {
 		return l.stop(ctx)
 	}
-	// Whatever came of the steps since a state, it rests on that state.
+	// An error of saving counts first: the steps since depend on the saved state.
 	if lost := l.background.settle(); lost != nil {
 		return lost
 	}
 	return err
 }
 
-// stop writes the state down before giving in.
+// stop saves the state of an interrupted trial.
 func (l *loop) stop(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if err := l.background.settle(); err != nil {
-		l.env.Log.Warn("what was reached could not be saved", "error", err)
+		l.env.Log.Warn("the last state could not be saved", "error", err)
 	}
-	if l.at <= 0 || l.parent != nil && l.parent.step == l.at || l.spine != nil && l.at <= l.spine.step {
+	if l.at <= 0 || l.parent != nil && l.parent.step == l.at || l.latest != nil && l.at <= l.latest.step {
 		return cause
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
@@ -227,277 +224,6 @@ func (l *loop) stop(ctx context.Context) error {
 		l.env.Log.Warn("the state could not be saved", "step", l.at, "error", err)
 	}
 	return cause
-}
-
-// advance does one step and what follows from it.
-func (l *loop) advance(ctx context.Context) error {
-	if !l.background.busy() {
-		if err := l.background.settle(); err != nil {
-			return err
-		}
-	}
-	t, step := l.spec, l.at
-	tokens := l.feed.batch(step)
-	l.at = -1
-	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens, l.noise(step))
-	if err != nil {
-		return err
-	}
-	l.at = step + 1
-	l.done++
-	if err := l.check(loss); err != nil {
-		return err
-	}
-	if math.IsNaN(size) || math.IsInf(size, 0) {
-		return &divergence{l.at, size}
-	}
-	if err := l.record([]record.Row{{Step: l.at, Name: trainLoss, Value: loss}, {Step: l.at, Name: gradientNorm, Value: size}}); err != nil {
-		return err
-	}
-	l.report(loss)
-	if ctx.Err() != nil { // observers can run later, on the state that is written now
-		return nil
-	}
-	if err := l.observe(ctx); err != nil {
-		return err
-	}
-	if l.doubt != nil && l.at == l.doubt.step {
-		return fmt.Errorf("%w, but not when repeated: the machine does not repeat its results", l.doubt)
-	}
-	return l.save(ctx)
-}
-
-// check ends a trial whose loss is no number, or too large.
-func (l *loop) check(loss float64) error {
-	if l.spec.diverges(loss) {
-		return &divergence{l.at, loss}
-	}
-	return nil
-}
-
-// diverges reports whether a loss ends a trial.
-func (t *LM) diverges(loss float64) bool {
-	return math.IsNaN(loss) || math.IsInf(loss, 0) || t.Diverge > 0 && loss > t.Diverge
-}
-
-// record keeps a step's rows, or compares them with those that are known.
-func (l *loop) record(rows []record.Row) error {
-	known := l.rows[l.at]
-	if l.spine == nil || l.at > l.spine.step {
-		l.rows[l.at] = rows
-		return nil
-	}
-	if l.spine.entry.Class == l.env.States.Class() && !slices.Equal(known, rows) {
-		return fmt.Errorf("step %d gave %v when it was first computed and %v now, in one numerics class (%s): the machine does not repeat its results",
-			l.at, known, rows, l.env.States.Class())
-	}
-	return nil
-}
-
-// noise draws the words that a step's dropout masks follow from.
-func (l *loop) noise(step int) []uint32 {
-	if !l.recipe.noisy() {
-		return nil
-	}
-	words := make([]uint32, 2*l.recipe.accumulate)
-	for i := range words {
-		words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))
-	}
-	return words
-}
-
-// observe lets everybody look who is due and has not looked yet.
-func (l *loop) observe(ctx context.Context) error {
-	if l.at == 0 {
-		return nil
-	}
-	for i, o := range l.journal.observers {
-		at := sighting{i, l.at}
-		e, seen := l.journal.seen[at]
-		beyond := l.spine == nil || l.at > l.spine.step
-		if !o.due(l.at, l.spec.Steps) {
-			continue
-		}
-		if seen && !(beyond && e.Class != l.env.States.Class()) {
-			d, err := l.journal.told(ctx, at)
-			if err != nil {
-				return err
-			}
-			if d != nil {
-				return d
-			}
-			continue
-		}
-		rows, err := o.look(l)
-		if err != nil {
-			return err
-		}
-		if err := l.background.settle(); err != nil {
-			return err
-		}
-		ctx := context.WithoutCancel(ctx) // a stop waits
-		l.background.start(func() (func() error, error) {
-			e, err := l.journal.observed(ctx, at, rows)
-			return func() error { l.journal.seen[at] = e; return nil }, err
-		})
-	}
-	return nil
-}
-
-// evaluate takes the loss on validation text.
-func (l *loop) evaluate() ([]record.Row, error) {
-	sum := 0.0
-	for _, batch := range l.checks {
-		loss, err := l.machine.evaluate(batch)
-		if err != nil {
-			return nil, err
-		}
-		sum += loss
-	}
-	mean := sum / float64(len(l.checks))
-	if err := l.check(mean); err != nil {
-		return nil, err
-	}
-	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
-	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
-	return []record.Row{{Step: l.at, Name: validationLoss, Value: mean}}, nil
-}
-
-// probe looks inside the model. What is no number is left out: a diverging
-// trial ends elsewhere.
-func (l *loop) probe() ([]record.Row, error) {
-	readings, values, err := l.machine.probe(l.checks[0])
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]record.Row, 0, len(values))
-	for i, v := range values {
-		if v := float64(v); !math.IsNaN(v) && !math.IsInf(v, 0) {
-			rows = append(rows, record.Row{Step: l.at, Name: readings[i].name(), Value: v})
-		}
-	}
-	return rows, nil
-}
-
-// save writes the state down where that is due.
-func (l *loop) save(ctx context.Context) error {
-	c := l.spec.Checkpoint
-	last := l.at == l.spec.Steps
-	boundary := c.Every > 0 && l.at%c.Every == 0 || c.Every == 0 && !l.background.busy() && time.Since(l.written) >= saveEvery
-	kept := c.Keep == "all" && (boundary || last) || c.Keep == "final" && (last || l.at == l.spec.forkStep())
-	if !kept && !boundary {
-		return nil
-	}
-	if err := l.background.settle(); err != nil {
-		return err
-	}
-	if s := l.journal.saved[kept][l.at]; s != nil && s.loadable {
-		return l.pass(ctx, s)
-	}
-	return l.write(context.WithoutCancel(ctx), kept) // a stop waits
-}
-
-// pass checks that the machine stands where it stood when the state was
-// written.
-func (l *loop) pass(ctx context.Context, s *saved) error {
-	params, moments, err := l.machine.save()
-	if err != nil {
-		return err
-	}
-	n, err := l.journal.note(ctx, s)
-	if err != nil {
-		return err
-	}
-	if got := digestOf(params, moments); got != n.State && s.entry.Class == l.env.States.Class() {
-		return fmt.Errorf("the state after %d steps is %s now and was %s, in one numerics class (%s): the machine does not repeat its results",
-			l.at, got, n.State, s.entry.Class)
-	}
-	l.parent = s
-	return nil
-}
-
-// digestOf is the digest of a state as one safetensors file.
-func digestOf(params, moments []ml.Tensor) cache.Digest {
-	h := sha256.New()
-	if err := ml.WriteSafetensors(h, nil, slices.Concat(params, moments)); err != nil {
-		panic("train: hashing a state: " + err.Error()) // a hash takes all bytes
-	}
-	return cache.Digest(h.Sum(nil))
-}
-
-// write begins to publish a copy of the machine's state.
-func (l *loop) write(ctx context.Context, kept bool) error {
-	params, moments, err := l.machine.save()
-	if err != nil {
-		return err
-	}
-	n, err := l.note(ctx)
-	if err != nil {
-		return err
-	}
-	l.background.start(func() (func() error, error) {
-		if n.State.IsZero() {
-			n.State = digestOf(params, moments)
-		}
-		s, err := l.journal.keep(ctx, n, kept, params, moments)
-		return func() error { return l.wrote(s, n.State) }, err
-	})
-	return nil
-}
-
-// note says what the machine's state follows from. It lacks the state's digest,
-// unless the state is there in another form.
-func (l *loop) note(ctx context.Context) (note, error) {
-	n := note{Step: l.at}
-	if l.parent != nil {
-		was, err := l.journal.note(ctx, l.parent)
-		if err != nil || was.Step == l.at {
-			return was, err
-		}
-		n.Parent, n.ParentKept, n.ParentState = l.parent.step, l.parent.kept, was.State
-	}
-	for step := n.Parent + 1; step <= l.at; step++ {
-		n.Rows = append(n.Rows, l.rows[step]...)
-	}
-	return n, nil
-}
-
-// wrote goes on from a state that was written, unless another process was first
-// with one of other bits: then the machine has left the trial's path.
-func (l *loop) wrote(s *saved, mine cache.Digest) error {
-	l.journal.saved[s.kept][s.step] = s
-	l.written = time.Now()
-	if s.told.State != mine {
-		l.at = -1
-		return overtaken{s.step}
-	}
-	l.parent = s
-	return nil
-}
-
-// writeNow publishes the machine's state.
-func (l *loop) writeNow(ctx context.Context, kept bool) error {
-	if err := l.write(ctx, kept); err != nil {
-		return err
-	}
-	return l.background.settle()
-}
-
-// adopt goes on from the state that another process has written, whose past may
-// be its own, too.
-func (l *loop) adopt(ctx context.Context, o overtaken) error {
-	l.env.Log.Warn("adopting another process's state", "step", o.step, "class", l.journal.at(o.step).entry.Class)
-	if err := l.journal.findStates(ctx); err != nil {
-		return err
-	}
-	if err := l.recall(ctx); err != nil {
-		return err
-	}
-	if l.journal.at(o.step) == nil {
-		return fmt.Errorf("%w, and its past cannot be read", o)
-	}
-	l.at, l.doubt = -1, nil
-	return l.goTo(ctx, o.step)
 }
 
 func (l *loop) report(loss float64) {

@@ -8,8 +8,8 @@ import (
 	"ablate/stages/model"
 )
 
-// loss is the mean cross-entropy, in nats, of predicting each next token. When
-// it is made in chunks it has a gradient only where it is sloped.
+// loss is the mean cross-entropy, in nats, of predicting each next token. Computed in
+// chunks, it has a gradient only if sloped is set.
 func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
 	b, l := tokens_BL.Shape().Dimensions[0], tokens_BL.Shape().Dimensions[1]
 	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
@@ -31,17 +31,17 @@ func crossEntropy(logits_NV, targets_N *Node) *Node {
 	return Sub(logSum_N, target_N)
 }
 
-// chunkedLoss is the mean of crossEntropy without all scores at a time. Those of
-// a chunk of rows give its share of the loss and, since a loss is a scalar, of
-// the gradient at once, so nothing is kept for the backward pass or computed
-// again; each chunk waits for the one before. The gradient is then attached as
-// the loss's first-order term, whose value is 0.
+// chunkedLoss is the mean of crossEntropy, computed one chunk of rows at a time so
+// that the scores of all rows never exist together. Since the loss is a scalar, the
+// scores of a chunk give its share of the gradient at once: nothing is kept for the
+// backward pass or computed twice. Each chunk waits for the previous one. The
+// gradient is attached as the loss's first-order term, whose value is 0.
 func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *Node {
 	n := x_ND.Shape().Dimensions[0]
 	weight_VD := vars.At(r.model.Head())
 	cut_ND, cut_VD := StopGradient(x_ND), Identity(weight_VD)
 	var loss, slope_VD *Node
-	var slopes_CD, done []*Node // done: what the next chunk waits for
+	var slopes_CD, done []*Node // done: results that the next chunk waits for
 	for from := 0; from < n; from += r.chunk {
 		rows := AxisRange(from, min(from+r.chunk, n))
 		x_CD := SliceAxis(cut_ND, 0, rows)

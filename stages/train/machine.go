@@ -33,7 +33,7 @@ func newMachine(b compute.Backend, r *recipe, start [][]float32) (*machine, erro
 	return m, m.start(start)
 }
 
-// start puts the machine at step 0, at the given start of all that layout lists.
+// start sets the initial values of all tensors that layout lists.
 func (m *machine) start(values [][]float32) error { return m.fill(values) }
 
 // fill replaces the state.
@@ -54,8 +54,7 @@ func (m *machine) fill(values [][]float32) error {
 	return nil
 }
 
-// load puts the machine at a saved state, which must have exactly the tensors
-// that this one has.
+// load sets a saved state, which must have exactly the tensors of layout.
 func (m *machine) load(tensors []ml.Tensor) error {
 	byName := make(map[string]ml.Tensor, len(tensors))
 	for _, t := range tensors {
@@ -76,7 +75,7 @@ func (m *machine) load(tensors []ml.Tensor) error {
 	return m.fill(values)
 }
 
-// save copies the state back: parameters and the optimizer's part.
+// save copies the state to the host: parameters and the optimizer's part.
 func (m *machine) save() (params, moments []ml.Tensor, err error) {
 	all := make([]ml.Tensor, len(m.state))
 	for i, p := range m.recipe.layout() {
@@ -111,7 +110,7 @@ func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uin
 	for i := range donate {
 		donate[i] = true
 	}
-	m.state = nil // donated, whatever comes of it
+	m.state = nil // donated, even if the step fails
 	out, err := m.stepper.Run(args, donate)
 	if err != nil {
 		return 0, 0, err
@@ -127,14 +126,14 @@ func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uin
 
 // evaluate returns the loss of one batch.
 func (m *machine) evaluate(tokens []int32) (float64, error) {
-	out, err := m.look(m.checker, tokens)
+	out, err := m.measure(m.checker, tokens)
 	if err != nil {
 		return 0, err
 	}
 	return takeScalar(out)
 }
 
-// probe looks at the state on one batch.
+// probe measures the state on one batch.
 func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
 	if m.looking == nil {
 		var err error
@@ -143,7 +142,7 @@ func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
 			return nil, nil, err
 		}
 	}
-	out, err := m.look(m.looking, tokens)
+	out, err := m.measure(m.looking, tokens)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,9 +153,9 @@ func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
 	return m.probed.readings, values, out.Finalize()
 }
 
-// look runs a program of parameters and one batch, which leaves the state
-// alone.
-func (m *machine) look(program *ml.Exec, tokens []int32) (compute.Buffer, error) {
+// measure runs a program of parameters and one batch, which does not change the
+// state.
+func (m *machine) measure(program *ml.Exec, tokens []int32) (compute.Buffer, error) {
 	in := program.Inputs()
 	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
 	if err != nil {

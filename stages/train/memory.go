@@ -7,22 +7,21 @@ import (
 	"ablate/stages/optimizer"
 )
 
-// float is the size of a number in memory: everything that lives from one
-// operation to the next is fp32.
+// float is the size of a number in memory. Values between operations are fp32.
 const float = 4
 
-// memory is what a trial's step needs at a time. The first three parts are
-// exact. Logits are two arrays, themselves and their gradient; in chunks they
-// are those of one chunk, and beside them what the chunks leave for the backward
-// pass: the gradients of the rows, and of the projection for each micro-batch
-// but one, which is among the gradients. Activations are an estimate: what the
-// backward pass takes from the forward pass, at 17 numbers of the model's width
-// for each token and layer, as arXiv 2205.05198 counts them, and attention's
-// scores before and after the softmax; in blocks, a number for each row, and one
-// block's scores. With gradient checkpointing they are what enters each layer,
-// and all of one layer. All micro-batches are in one program, and so count. The
-// copy of parameters and the optimizer's part that is there while a state is
-// written lies on the host, whatever the backend, and does not count.
+// memory estimates the peak memory of a step. Parameters, gradients and the
+// optimizer's part are exact. Logits count twice, with their gradient. In chunks they
+// are the logits of one chunk, the gradients of the rows, and a gradient of the
+// projection for every micro-batch but the first.
+//
+// Activations are an estimate of what the backward pass reads: 17 numbers of the
+// model's width for each token and layer, as arXiv 2205.05198 counts, and attention's
+// scores before and after the softmax. Attention in blocks has one number a row and
+// the scores of one block. With gradient checkpointing, activations are the inputs of
+// all layers and everything of one layer. All micro-batches belong to one program, so
+// each counts. The copy of a state that is being saved lies on the host and does not
+// count.
 func (r *recipe) memory() pipeline.Memory {
 	t, vocabulary := r.model.Traits(), int64(r.vocabulary)
 	micro := int64(r.batch.Sequences) * int64(r.batch.Length)

@@ -6,13 +6,13 @@ import (
 	"ablate/stages/record"
 )
 
-// How a trial ends follows from its losses and its own limit, never from what was
-// cached under another one: whatever a run takes over from the store is held
-// against the limit again.
+// The outcome of a trial depends on its losses and its own limit. Rows may have been
+// cached under another limit, so they are compared with this one whenever a run
+// resumes from them.
 
-// outcome is the first divergence that cached rows tell of, up to a saved state, in
-// the order in which a run would come to it: the loss of a step, then that of its
-// evaluation. It leaves of the rows what a run that ended there would have written.
+// outcome is the first divergence in the cached rows up to a saved state. The order
+// is that of a run: the loss of a step, then that of its evaluation. The rows of the
+// diverged step are removed, since a run that diverges there does not write them.
 func (j *journal) outcome(ctx context.Context, rows map[int][]record.Row, upto *saved) (*divergence, error) {
 	for step := 1; step <= upto.step && j.spec.Diverge > 0; step++ {
 		if d := j.diverging(rows[step]); d != nil {
@@ -20,7 +20,7 @@ func (j *journal) outcome(ctx context.Context, rows map[int][]record.Row, upto *
 			return d, nil
 		}
 		for i := range j.observers {
-			if d, err := j.told(ctx, sighting{i, step}); d != nil || err != nil {
+			if d, err := j.observedDivergence(ctx, observedAt{i, step}); d != nil || err != nil {
 				return d, err
 			}
 		}
@@ -28,9 +28,9 @@ func (j *journal) outcome(ctx context.Context, rows map[int][]record.Row, upto *
 	return nil, nil
 }
 
-// told is the divergence that a cached observation tells of. Values that are no
-// numbers are never cached, so without a limit there is none.
-func (j *journal) told(ctx context.Context, at sighting) (*divergence, error) {
+// observedDivergence is the divergence in a cached observation. NaN and infinities
+// are never cached, so there is none without a limit.
+func (j *journal) observedDivergence(ctx context.Context, at observedAt) (*divergence, error) {
 	o := j.observers[at.observer]
 	if _, ok := j.seen[at]; !ok || j.spec.Diverge == 0 || o.output != record.Metrics || !o.due(at.step, j.spec.Steps) {
 		return nil, nil
@@ -39,7 +39,7 @@ func (j *journal) told(ctx context.Context, at sighting) (*divergence, error) {
 	return j.diverging(rows), err
 }
 
-// diverging is the divergence that rows of losses tell of.
+// diverging is the divergence in rows of losses.
 func (j *journal) diverging(rows []record.Row) *divergence {
 	for _, r := range rows {
 		if (r.Name == trainLoss || r.Name == validationLoss) && j.spec.diverges(r.Value) {
@@ -49,8 +49,8 @@ func (j *journal) diverging(rows []record.Row) *divergence {
 	return nil
 }
 
-// surveyOutcome is outcome for a plan, which believes of a state that cannot be
-// read that its trial did not end.
+// surveyOutcome is outcome for a plan, which assumes no divergence where a state
+// cannot be read.
 func (j *journal) surveyOutcome(ctx context.Context, s *saved) (*divergence, error) {
 	if j.spec.Diverge == 0 {
 		return nil, nil

@@ -17,18 +17,18 @@ import (
 	"ablate/stages/record"
 )
 
-// Probe says when the inside of the model is looked at.
+// Probe is the schedule of measurements inside the model.
 type Probe struct {
 	Every int `hcl:"every,optional" doc:"Steps between looks, and one at the last step; 0 for never."`
 }
 
-// powerIterations is how often a matrix is applied to find its spectral norm,
-// from below: within a few percent where the spectrum is dense at its top, and
-// much closer where one direction stands out.
+// powerIterations is the number of iterations for a spectral norm. The result is a
+// lower bound, within a few percent for spectra that are dense at the top and much
+// closer for spectra with a dominant direction.
 const powerIterations = 12
 
-// probe is the program that looks at a state, on one batch of validation text.
-// Each output is one number; what they are is said by readings, in order.
+// probe is the program that measures a state on one batch of validation text. Its
+// output has one number for each of its readings, in their order.
 type probe struct {
 	recipe   *recipe
 	readings []reading
@@ -37,7 +37,7 @@ type probe struct {
 // reading is one number of a probe.
 type reading struct{ path, quantity string }
 
-// name is how a reading is written into rows.
+// name is the name of a reading in rows.
 func (r reading) name() string { return r.path + " " + r.quantity }
 
 // program builds the probe. Inputs: parameters, tokens [B, L] (int32). Output:
@@ -64,8 +64,8 @@ func (p *probe) program() ml.Program {
 	return ml.Program{Name: "probe", Inputs: inputs, Build: build}
 }
 
-// fingerprint is that of the program and of the names of its readings, which the
-// program does not hold.
+// fingerprint covers the program and the names of its readings, which are not part
+// of the program.
 func (p *probe) fingerprint() (cache.Digest, error) {
 	d, err := ml.Fingerprint(p.program())
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *probe) fingerprint() (cache.Digest, error) {
 	return cache.Digest(cache.List(cache.DigestValue(d), cache.List(names...)).Key("ablate probe v1")), nil
 }
 
-// slopes takes every α and its gradient.
+// slopes adds every α and its gradient.
 func (p *probe) slopes(take func(path, quantity string, v *Node), params []*Node, loss *Node) {
 	var alphas []*Node
 	var paths []string
@@ -96,7 +96,7 @@ func (p *probe) slopes(take func(path, quantity string, v *Node), params []*Node
 	}
 }
 
-// activations takes the statistics of what the forward pass showed.
+// activations adds statistics of the tapped activations.
 func (p *probe) activations(take func(path, quantity string, v *Node), seen taps) {
 	paths := make([]string, 0, len(seen))
 	for path := range seen {
@@ -129,7 +129,7 @@ func (p *probe) activations(take func(path, quantity string, v *Node), seen taps
 	}
 }
 
-// weights takes the norms of every matrix.
+// weights adds the norms of every matrix.
 func (p *probe) weights(take func(path, quantity string, v *Node), params []*Node) {
 	for i, q := range p.recipe.params {
 		switch q.Role {

@@ -18,9 +18,9 @@ import (
 // Shape letters: A micro-batches, B sequences, T predicted positions (L = T+1
 // tokens), V vocabulary.
 
-// recipe is what a train step is composed of. Parameters are sorted by path: their
-// order decides how the squares of a gradient are summed, and it must not hang on
-// how a norm or a model declares them.
+// recipe holds the parts of a train step. Parameters are sorted by path: their order
+// decides in which order the squares of a gradient are summed, and must not depend on
+// the order in which norms and models declare them.
 type recipe struct {
 	model      model.Model
 	norm       norm.Norm
@@ -29,8 +29,8 @@ type recipe struct {
 	batch      Batch
 	accumulate int
 	clip       float64 // 0 for none
-	chunk      int     // rows whose scores exist at a time; 0 for all
-	again      bool    // layers are computed again for the backward pass
+	chunk      int     // rows whose scores are computed together; 0 for all
+	again      bool    // layers are recomputed in the backward pass
 	dot        dtypes.DType
 
 	params []ml.Param
@@ -58,8 +58,8 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 	return r
 }
 
-// forward is the recipe without what only training needs. What is traced from
-// it cannot depend on the optimizer: there is none.
+// forward is the recipe without its optimizer and the other parts that only training
+// needs, so that programs traced from it cannot depend on them.
 func (r *recipe) forward() *recipe {
 	f := *r
 	f.optimizer, f.states, f.accumulate, f.clip, f.again = nil, nil, 0, 0, false
@@ -110,7 +110,7 @@ func (r *recipe) step() ml.Program {
 	return ml.Program{Name: "step", Inputs: inputs, Build: build}
 }
 
-// taps are the values that were watched on the way, one for each micro-batch.
+// taps are the tapped values, one for each micro-batch.
 type taps map[string][]*Node
 
 func (t taps) add(path string, x *Node) { t[path] = append(t[path], x) }
@@ -120,12 +120,12 @@ func (r *recipe) noisy() bool { return r.model.Traits().Noisy }
 // vars binds the parameters of one forward pass.
 func (r *recipe) vars(params []*Node) ml.Vars { return ml.NewVars(r.params, params).Multiplying(r.dot) }
 
-// trainedParams lists what has a gradient.
+// trainedParams lists the parameters that have a gradient.
 func (r *recipe) trainedParams() []ml.Param {
 	return slices.DeleteFunc(slices.Clone(r.params), func(p ml.Param) bool { return p.Role == ml.RoleBuffer })
 }
 
-// trained picks what has a gradient.
+// trained picks the values of the parameters that have a gradient.
 func (r *recipe) trained(params []*Node) []*Node {
 	var out []*Node
 	for i, p := range r.params {
@@ -136,8 +136,7 @@ func (r *recipe) trained(params []*Node) []*Node {
 	return out
 }
 
-// meanLoss averages the loss over the micro-batches of tokens_ABL, to be
-// differentiated.
+// meanLoss averages the loss over the micro-batches of tokens_ABL.
 func (r *recipe) meanLoss(tokens_ABL, noise_A2 *Node, vars ml.Vars) *Node {
 	if r.again {
 		vars = vars.Recomputing()
@@ -176,8 +175,8 @@ func clipGlobal(grads []*Node, limit float64) (*Node, []*Node) {
 	return size, out
 }
 
-// update applies the rule to everything that has a gradient, and refreshes the
-// running statistics from what the forward passes saw.
+// update applies the optimizer to all trained parameters, and refreshes the running
+// statistics from the taps of the forward passes.
 func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, seen taps) (newParams, newStates []*Node) {
 	trained := r.trainedParams()
 	perParam := make([][]*Node, len(trained))

@@ -24,8 +24,8 @@ func (t *LM) Run(ctx context.Context, env *pipeline.Env) error {
 	return t.explain(env.Inputs, t.run(ctx, env, backend.Open))
 }
 
-// opener opens a backend with a number of threads: package backend's, or the one
-// of a rehearsal.
+// opener opens a backend with a number of threads. Scenes of behaviour pass one that
+// records.
 type opener func(name string, threads int) (compute.Backend, error)
 
 func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
@@ -38,11 +38,11 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	if err != nil {
 		return err
 	}
-	if err := l.follow(ctx); err != nil {
+	if err := l.train(ctx); err != nil {
 		return err
 	}
 	if t.Checkpoint.Keep != "none" && l.diverged == nil {
-		if err := l.writeCheckpoint(ctx); err != nil { // first: it may adopt another lineage, with other rows
+		if err := l.writeCheckpoint(ctx); err != nil { // first, since it may adopt the states of another process, with other rows
 			return err
 		}
 	}
@@ -85,8 +85,8 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text c
 	return l, err
 }
 
-// tokens shows a text of the trial's data. Corpora are larger than memory, and
-// trials side by side read the same one.
+// tokens maps a text of the trial's data. Corpora may be larger than memory, and
+// concurrent trials share the pages.
 func (t *LM) tokens(env *pipeline.Env, name string) (*cache.Mapped, error) {
 	m, err := env.Map(env.Inputs.One("data").Digest(name))
 	if err != nil {
@@ -99,7 +99,7 @@ func (t *LM) tokenBytes(env *pipeline.Env) int {
 	return env.Inputs.One("data").Stage.(Tokens).TokenBytes()
 }
 
-// initialise draws the start of every tensor from a stream of its own.
+// initialise draws the initial values of every tensor from a stream of its own.
 func initialise(params []ml.Param, init ml.Stream) [][]float32 {
 	out := make([][]float32, len(params))
 	for i, p := range params {
@@ -123,19 +123,19 @@ func (l *loop) last() int {
 	return l.spec.Steps
 }
 
-// observations calls take with the rows of all observers of an output, in the
-// order of their steps. A trial that diverged was not looked at any more.
+// observations calls take with the rows that the observers of an output have for a
+// step. A diverged step has none.
 func (l *loop) observations(ctx context.Context, step int, output string, take func([]record.Row) error) error {
 	if l.diverged != nil && step == l.diverged.step {
 		return nil
 	}
 	for i, o := range l.journal.observers {
-		e, ok := l.journal.seen[sighting{i, step}]
+		e, ok := l.journal.seen[observedAt{i, step}]
 		if !ok || o.output != output || !o.due(step, l.spec.Steps) {
 			continue
 		}
-		l.rests(e.Class)
-		rows, err := l.journal.observation(ctx, sighting{i, step})
+		l.recordClass(e.Class)
+		rows, err := l.journal.observation(ctx, observedAt{i, step})
 		if err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (l *loop) observations(ctx context.Context, step int, output string, take f
 	return nil
 }
 
-// writeMetrics puts all rows in the order of their steps, wherever they come
-// from: this run, the lineage of the state it went on from, or observations.
+// writeMetrics writes all rows by step, whether they come from this run, from the
+// states that it resumed from, or from observations.
 func (l *loop) writeMetrics(ctx context.Context) error {
 	return l.writeTo(record.Metrics, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
@@ -176,7 +176,7 @@ func (l *loop) writeMetrics(ctx context.Context) error {
 	})
 }
 
-// writeProbes puts all readings as CSV.
+// writeProbes writes all readings as CSV.
 func (l *loop) writeProbes(ctx context.Context) error {
 	if l.spec.Probe.Every == 0 {
 		return nil
@@ -198,7 +198,7 @@ func (l *loop) writeProbes(ctx context.Context) error {
 	})
 }
 
-// writeTo makes one output.
+// writeTo writes one output.
 func (l *loop) writeTo(name string, write func(io.Writer) error) error {
 	w, err := l.env.Create(name)
 	if err != nil {

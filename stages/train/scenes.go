@@ -13,9 +13,9 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// scenes are trials at the places where their host code turns: an epoch that ends
-// within a step, a trial that resumes, a validation text that is too short, a loss
-// at the limit and above it, and everything that counts as divergence.
+// scenes are trials at the edge cases of the host code: an epoch that ends within a
+// step, a trial that resumes, a validation text that is too short, a loss at the limit
+// and above it, and every kind of divergence.
 func (f traits) scenes() []behaviour.Scene {
 	base := LM{
 		Seed: 3, Steps: 7, Accumulate: 2, Precision: "fp32", Backend: "rehearsal", Batch: Batch{Sequences: 2, Length: 5},
@@ -51,8 +51,8 @@ func (f traits) scenes() []behaviour.Scene {
 	}
 }
 
-// sweep asks the functions of a step alone around every length at which they turn,
-// and at steps that no scene reaches.
+// sweep calls the functions of a step around every length at which they change their
+// path, and at steps that no scene reaches.
 func (f traits) sweep(w *behaviour.Witness) error {
 	stream := ml.NewStream(11, "sweep")
 	for _, length := range []int{1, 2, 3, 5} {
@@ -89,10 +89,10 @@ func hashOf(values any) []byte {
 	return h.Sum(nil)
 }
 
-// answer notes an execution and makes up its outputs: numbers that follow from the
-// program, the step and, for those that only look, what they were shown, so that a
-// repeated step repeats itself. Outputs of an earlier execution are noted by name:
-// what they hold is made up.
+// answer records an execution and makes up its outputs from the program, the step
+// and, for evaluations and probes, their inputs, so that a repeated step gives the
+// same outputs. Inputs that are outputs of an earlier execution are recorded by name,
+// since their numbers are made up.
 func (r *rehearsal) answer(program string, in []ml.RehearsalInput, out []shapes.Shape) []ml.RehearsalOutput {
 	part := map[string]string{"step": stateBehaviour, "evaluate": evaluateBehaviour, "probe": probeBehaviour}[program]
 	shown, step := sha256.New(), -1
@@ -109,7 +109,7 @@ func (r *rehearsal) answer(program string, in []ml.RehearsalInput, out []shapes.
 			step = int(x.Flat.([]int32)[0])
 		}
 		fmt.Fprintln(shown, x.Name, content)
-		// Weights that a trial loaded are the state's affair, not the observer's.
+		// Loaded weights belong to the behaviour of states, not of observers.
 		if _, weights := x.Flat.([]float32); weights && program != "step" {
 			content = "loaded"
 		}
@@ -129,7 +129,7 @@ func (r *rehearsal) answer(program string, in []ml.RehearsalInput, out []shapes.
 		answers[last].Values[0], answers[last+1].Values[0] = float32(r.act.loss(step)), float32(r.act.norm(step))
 	case program == "evaluate" && r.act.evaluated > 0:
 		answers[0].Values[0] = float32(r.act.evaluated)
-	case program == "probe": // a reading that is no number has no row
+	case program == "probe": // a NaN reading has no row
 		copy(answers[0].Values[1:], []float32{float32(math.NaN()), float32(math.Inf(1))})
 	}
 	return answers

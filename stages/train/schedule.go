@@ -9,7 +9,7 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// Schedule is the factor of the learning rate: exactly one arm is set.
+// Schedule is the factor of the learning rate. Exactly one field is set.
 type Schedule struct {
 	Cosine   *Cosine   `hcl:"cosine" doc:"Linear warmup, then half a cosine down to the floor."`
 	Linear   *Linear   `hcl:"linear" doc:"Linear warmup, then a line down to the floor."`
@@ -41,8 +41,8 @@ type WSD struct {
 	Floor  float64 `hcl:"floor,optional" doc:"Factor at the end."`
 }
 
-// shape is a schedule in numbers: warmup, then level, then a decay over the
-// last steps to the floor.
+// shape describes any schedule in numbers: a warmup, a constant part, and a decay to
+// the floor over the last steps.
 type shape struct {
 	warmup, decay int
 	floor         float64
@@ -78,9 +78,8 @@ func (s *Schedule) validate(steps int) diag.List {
 	return list
 }
 
-// forkStep is the step before a decay that runs of other lengths do not share: the
-// state there is what an extension, or another decay, goes on from. It is 0 for
-// schedules without one.
+// forkStep is the last step before the decay. Runs of other lengths, or with another
+// decay, resume from the state there. It is 0 for schedules without such a step.
 func (t *LM) forkStep() int {
 	if t.Schedule.WSD == nil {
 		return 0
@@ -88,8 +87,8 @@ func (t *LM) forkStep() int {
 	return t.Steps - t.Schedule.WSD.Decay
 }
 
-// at returns the factor of step t of a run. Products are rounded one by one
-// and the result to float32, so that every machine computes the same.
+// at returns the factor of step t of a run. Each product is rounded by itself, and
+// the result to float32, so that every machine computes the same factor.
 func (s *Schedule) at(t, steps int) float32 {
 	f := s.shape(steps)
 	switch {
@@ -106,7 +105,7 @@ func (s *Schedule) at(t, steps int) float32 {
 	return float32(f.floor + float64((1-f.floor)*left))
 }
 
-// digest is the identity of all factors of a run: what a key holds of them.
+// digest covers all factors of a run. It enters keys.
 func (s *Schedule) digest(steps int) cache.Digest {
 	b := make([]byte, 0, 4*steps)
 	for t := range steps {
@@ -115,7 +114,7 @@ func (s *Schedule) digest(steps int) cache.Digest {
 	return cache.DigestOf(b)
 }
 
-// identity is the schedule's spec, under which its factors are remembered.
+// identity is the memo key of the schedule's factors.
 func (s *Schedule) identity(steps int) cache.Value {
 	f := s.shape(steps)
 	return cache.Map(map[string]cache.Value{

@@ -14,8 +14,8 @@ import (
 	"ablate/stages/optimizer"
 )
 
-// The definitions of scenes: with those of the study, a change of Llama's start
-// would change the behaviour of trials of GPT-2.
+// The scenes have definitions of their own. With the study's, a change of Llama's
+// initial values would change the behaviour of trials of GPT-2.
 
 // standIn is a stage that is never described or run.
 type standIn struct{}
@@ -40,7 +40,7 @@ func (standInData) Vocabulary() int { return 7 }
 // TokenBytes implements Tokens.
 func (d standInData) TokenBytes() int { return d.width }
 
-// standInModel has a parameter of each role and of each kind of start.
+// standInModel has a parameter of each role and with each kind of initial values.
 type standInModel struct {
 	standIn
 	noisy bool

@@ -10,16 +10,16 @@ import (
 	"ablate/stages/record"
 )
 
-// A state is parameters, running statistics and the optimizer's averages after
-// some steps. All that is random is a function of a stream and the step, so a
-// state follows from the base and the factors of the learning rate alone, not
-// from where a run was cut, how long it is to become, or what was looked at.
+// A state is the parameters, running statistics and optimizer's averages after a
+// number of steps. Random numbers are a function of a stream and the step. A state
+// therefore depends on the base and the factors of the learning rate alone, and
+// not on interruptions, the number of steps to come, or observers.
 
-// stateDomain separates keys of states, and carries the version of what a base
-// holds.
+// stateDomain separates keys of states from others. It has the version of the
+// fields of a base.
 const stateDomain = "ablate state v1"
 
-// base is what all states of a run have in common.
+// base is the part of the key that all states of a trial share.
 func (t *LM) base(in pipeline.Inputs) (cache.Value, error) {
 	code, err := t.fingerprints(in)
 	if err != nil {
@@ -65,36 +65,36 @@ func (t *LM) stateKeys(base cache.Value) []cache.Key {
 	return keys
 }
 
-// keptKey is the key of a state that stays; states on the way have the plain
-// key of the state.
+// keptKey is the key of a state that is kept with the checkpoint. Temporary states
+// have the plain key.
 func keptKey(k cache.Key) cache.Key { return about(k, "kept") }
 
-// knownKey marks that the store holds states of a run, so that others need not
-// be asked for all of them.
+// knownKey is the key of a mark that the store holds states of a trial. Without the
+// mark, none of their keys is looked up.
 func knownKey(k cache.Key) cache.Key { return about(k, "known") }
 
-// about is the key of something that is said of a state.
+// about is the key of something that belongs to a state.
 func about(k cache.Key, what string) cache.Key {
 	return cache.List(cache.String(k.String()), cache.String(what)).Key("ablate about a state v1")
 }
 
-// observer looks at states, and never touches them.
+// observer measures states without changing them.
 type observer struct {
-	every  int
-	id     cache.Value // all that its rows follow from, beside the state
-	output string      // the artifact that its rows go to
-	look   func(*loop) ([]record.Row, error)
+	every   int
+	id      cache.Value // everything that its rows depend on beside the state
+	output  string      // the artifact that its rows go to
+	measure func(*loop) ([]record.Row, error)
 }
 
-// due reports whether the observer looks after a number of steps.
+// due reports whether the observer measures after a number of steps.
 func (o observer) due(step, steps int) bool { return step%o.every == 0 || step == steps }
 
-// key is that of the observer's rows about a state.
+// key is the key of the observer's rows for a state.
 func (o observer) key(state cache.Key) cache.Key {
 	return cache.List(cache.String(state.String()), o.id).Key("ablate observation v1")
 }
 
-// observers lists who looks at a trial.
+// observers lists the observers of a trial.
 func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 	code, err := t.fingerprints(in)
 	if err != nil {
@@ -112,9 +112,9 @@ func (t *LM) observers(in pipeline.Inputs) ([]observer, error) {
 		}
 		return cache.Map(m)
 	}
-	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: record.Metrics, look: (*loop).evaluate}}
+	out := []observer{{every: t.Evaluate.Every, id: id("evaluate", t.Evaluate.Batches), output: record.Metrics, measure: (*loop).evaluate}}
 	if t.Probe.Every > 0 {
-		out = append(out, observer{every: t.Probe.Every, id: id("probe", 1), output: record.Probes, look: (*loop).probe})
+		out = append(out, observer{every: t.Probe.Every, id: id("probe", 1), output: record.Probes, measure: (*loop).probe})
 	}
 	return out, nil
 }

@@ -8,23 +8,23 @@ import (
 	"ablate/pipeline"
 )
 
-// span is a stretch of steps to compute: those after from, up to to.
+// span is a range of steps to compute: from+1 to to.
 type span struct{ from, to int }
 
-// spans lists what must be computed so that every row of the run is known, and
-// where asked also its last state. at is where the machine stands, −1 for
-// nowhere. Of a run that ended with a divergence only the steps before it count.
-func (j *journal) spans(spine *saved, at int, needLast bool, ended *divergence) []span {
+// spans lists the steps to compute for all missing rows and, with needLast, for the
+// last state. at is the step of the machine's state, −1 for none. ended is a
+// divergence in the cached rows, which ends the run there.
+func (j *journal) spans(latest *saved, at int, needLast bool, ended *divergence) []span {
 	last := j.spec.Steps
 	if ended != nil {
 		last, needLast = ended.step-1, false
 	}
 	known := 0
-	if spine != nil {
-		known = spine.step
+	if latest != nil {
+		known = latest.step
 	}
 	var targets []int
-	for _, m := range j.missing(spine) {
+	for _, m := range j.missing(latest) {
 		if m.step <= last {
 			targets = append(targets, m.step)
 		}
@@ -38,7 +38,7 @@ func (j *journal) spans(spine *saved, at int, needLast bool, ended *divergence) 
 		if n := len(out); n > 0 && out[n-1].to >= to {
 			continue
 		}
-		from := j.loadBefore(to, spine)
+		from := j.loadBefore(to, latest)
 		if n := len(out); n > 0 && out[n-1].to >= from {
 			out[n-1].to = to
 			continue
@@ -57,19 +57,19 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.Sta
 	if err != nil {
 		return pipeline.Survey{}, err
 	}
-	spine := j.spine()
-	if spine == nil {
+	latest := j.latest()
+	if latest == nil {
 		return pipeline.Survey{}, nil
 	}
-	ended, err := j.surveyOutcome(ctx, spine)
+	ended, err := j.surveyOutcome(ctx, latest)
 	if err != nil {
 		return pipeline.Survey{}, err
 	}
 	var replayed, seen []string
 	var todo, again int
-	for _, s := range j.spans(spine, -1, t.Checkpoint.Keep != "none", ended) {
+	for _, s := range j.spans(latest, -1, t.Checkpoint.Keep != "none", ended) {
 		todo += s.to - s.from
-		switch to := min(s.to, spine.step); {
+		switch to := min(s.to, latest.step); {
 		case s.from == s.to:
 			seen = append(seen, fmt.Sprint(to))
 		case s.from < to:
@@ -79,7 +79,7 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.Sta
 	}
 	var parts []string
 	if fresh := todo - again; fresh > 0 {
-		parts = append(parts, fmt.Sprintf("trains steps %d-%d", spine.step+1, t.Steps))
+		parts = append(parts, fmt.Sprintf("trains steps %d-%d", latest.step+1, t.Steps))
 	}
 	if again > 0 {
 		parts = append(parts, "replays steps "+strings.Join(replayed, ", ")+" to see what was not looked at or kept")
@@ -94,7 +94,7 @@ func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.Sta
 		parts = append(parts, "looks at the states after steps "+strings.Join(seen, ", "))
 	}
 	return pipeline.Survey{
-		Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", spine.step, t.Steps, strings.Join(parts, ", ")),
+		Text: fmt.Sprintf("steps 1-%d of %d are cached: %s", latest.step, t.Steps, strings.Join(parts, ", ")),
 		Done: 1 - float64(todo)/float64(t.Steps),
 	}, nil
 }
