@@ -44,7 +44,7 @@ func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
 	case !os.IsNotExist(err):
 		return nil, err
 	}
-	if info, err := os.Lstat(full); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+	if isLink(full) {
 		return nil, errDangling(full)
 	}
 	return s.glob(full, exclude)
@@ -52,6 +52,20 @@ func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
 
 func errDangling(name string) error {
 	return fmt.Errorf("%s is a link to a file that does not exist", name)
+}
+
+func isLink(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// unreadable names what cannot be read, which need not be what the pattern names.
+func unreadable(name string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // existingForm returns the Unicode form of a path that exists. The language
@@ -105,7 +119,7 @@ type walker struct {
 func (w *walker) enter(name, rel string, all bool) error {
 	info, err := os.Stat(name)
 	if err != nil {
-		return err
+		return unreadable(name, err)
 	}
 	if slices.ContainsFunc(w.open, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
 		return fmt.Errorf("%s is a link to a folder that contains it", name)
@@ -114,7 +128,7 @@ func (w *walker) enter(name, rel string, all bool) error {
 	defer func() { w.open = w.open[:len(w.open)-1] }()
 	entries, err := os.ReadDir(name)
 	if err != nil {
-		return err
+		return unreadable(name, err)
 	}
 	for _, e := range entries {
 		if err := w.visit(filepath.Join(name, e.Name()), path.Join(rel, e.Name()), all); err != nil {
@@ -135,10 +149,12 @@ func (w *walker) visit(name, rel string, all bool) error {
 	}
 	info, err := os.Stat(name)
 	switch {
+	case err != nil && !matches && isLink(name):
+		return nil // no folder
 	case errors.Is(err, fs.ErrNotExist) && matches:
 		return errDangling(name)
 	case err != nil:
-		return err
+		return unreadable(name, err)
 	case info.IsDir():
 		return w.enter(name, rel, matches)
 	case !matches:

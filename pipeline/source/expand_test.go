@@ -35,7 +35,7 @@ func tree(t *testing.T, names ...string) source.Folder {
 
 func TestExpand(t *testing.T) {
 	s := tree(t, "a.txt", "d/b.txt", "d/e/c.txt", "d/e/f/g.txt", "d/.hidden.txt", "d/.git/x.txt", "d/__pycache__/m.pyc", "d/b.txt~", "d/#b.txt#",
-		"link -> d/e", "other/in -> ../d", "cafe\u0301/n.txt", "d/e/log.csv")
+		"broken/a/h.txt", "broken/loop -> loop", "broken/gone -> nowhere", "link -> d/e", "other/in -> ../d", "cafe\u0301/n.txt", "d/e/log.csv")
 	for name, c := range map[string]struct {
 		pattern string
 		exclude []string
@@ -58,6 +58,7 @@ func TestExpand(t *testing.T) {
 		"an excluded path":           {"d", []string{"d/e/**"}, "d/b.txt"},
 		"another form of Unicode":    {"caf\u00e9/n.txt", nil, "cafe\u0301/n.txt"},
 		"and of a glob":              {"caf\u00e9/*", nil, "cafe\u0301/n.txt"},
+		"beside broken links":        {"broken/*/h.txt", nil, "broken/a/h.txt"},
 		"nothing":                    {"x*", nil, ""},
 		"nothing in a missing place": {"x/*", nil, ""},
 		"a missing file":             {"x.txt", nil, ""},
@@ -80,13 +81,14 @@ func TestExpand(t *testing.T) {
 }
 
 func TestExpandRefuses(t *testing.T) {
-	s := tree(t, "loop/a.txt", "loop/b/up -> ..", "dangling/a -> nowhere", "fifo/a.txt", "deep/a/b/c -> ../..")
+	s := tree(t, "loop/a.txt", "loop/b/up -> ..", "dangling/a -> nowhere", "fifo/a.txt", "deep/a/b/c -> ../..", "self/a/b -> b")
 	if err := syscall.Mkfifo(filepath.Join(s.Dir, "fifo", "pipe"), 0o600); err != nil {
 		t.Skip(err)
 	}
 	for pattern, want := range map[string]string{
 		"loop": "is a link to a folder that contains it", "loop/**": "is a link to a folder that contains it", "deep": "is a link to a folder that contains it",
 		"dangling": "is a link to a file that does not exist", "dangling/*": "is a link to a file that does not exist", "dangling/a": "is a link to a file that does not exist",
+		"self": "self/a/b: too many levels", "self/**": "self/a/b: too many levels", "self/a/b": "too many levels",
 		"fifo": "pipe: it is a pipe, a socket or a device", "fifo/pipe": "it is a pipe", "[": "bad pattern",
 	} {
 		if found, err := s.Expand(pattern); err == nil || !strings.Contains(err.Error(), want) {
