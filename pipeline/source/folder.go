@@ -4,8 +4,8 @@ package source
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -36,7 +36,7 @@ func (s Folder) Digest(path string) (cache.Digest, int64, error) {
 		h := cache.NewDigester()
 		n, err := io.Copy(h, r)
 		if err != nil {
-			return cache.Digest{}, 0, fmt.Errorf("reading %s: %w", path, err)
+			return cache.Digest{}, 0, &fs.PathError{Op: "read", Path: path, Err: err}
 		}
 		return h.Digest(), n, nil
 	}
@@ -55,7 +55,7 @@ func (s Folder) Open(path string) (io.ReadCloser, error) {
 	r, err := decompress(f, path)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return r, nil
 }

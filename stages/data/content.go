@@ -44,6 +44,24 @@ func asText(r io.Reader) (text io.Reader, plain bool, err error) {
 	return b, !packed, nil
 }
 
+// formatOf names a format that is not text, and that people try as text; "" for
+// others.
+func formatOf(head []byte) string {
+	for magic, name := range map[string]string{
+		"SQLite format 3\x00": "a SQLite database", "PK\x03\x04": "a zip archive or an Excel file", "ARROW1": "an Arrow file",
+		"\x89HDF": "an HDF5 file", "BZh": "compressed with bzip2", "\xfd7zXZ": "compressed with xz", "7z\xbc\xaf": "a 7z archive",
+		"\x93NUMPY": "a NumPy file", parquetMagic: "a Parquet file", "%PDF-": "a PDF file",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return name
+		}
+	}
+	if looksLikeUTF16(head) {
+		return "encoded in UTF-16 without a byte order mark"
+	}
+	return ""
+}
+
 // looksLikeUTF16 reports whether text without a byte order mark is most likely
 // encoded in UTF-16: every other byte of its beginning is zero.
 func looksLikeUTF16(head []byte) bool {

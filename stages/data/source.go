@@ -1,8 +1,8 @@
 package data
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -112,10 +112,10 @@ func drain(r io.Reader, f source) error {
 // passed on: it says what the user can do.
 func unreadable(f source, err error) error {
 	var fetch interface{ Diagnostics() diag.List }
-	if _, ok := diag.From(err); ok || errors.As(err, &fetch) {
+	if _, ok := diag.From(err); ok || errors.As(err, &fetch) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("reading %s: %w", f.path, reason(err))
+	return diag.Errorf(diag.Path{"source"}, "Unreadable source", "%s cannot be read: %v.", f.path, reason(err)).Err()
 }
 
 // remotes lists the sources that are addresses.

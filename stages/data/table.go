@@ -60,17 +60,9 @@ const parquetMagic = "PAR1"
 // refuseBinary names formats that people try, so that no byte of them is read as
 // text.
 func refuseBinary(head []byte) error {
-	for magic, name := range map[string]string{
-		"SQLite format 3\x00": "a SQLite database", "PK\x03\x04": "a zip archive or an Excel file", "ARROW1": "an Arrow file",
-		"\x89HDF": "an HDF5 file", "BZh": "compressed with bzip2", "\xfd7zXZ": "compressed with xz", "\x93NUMPY": "a NumPy file",
-	} {
-		if bytes.HasPrefix(head, []byte(magic)) {
-			return fmt.Errorf("it is %s; write the table as CSV, JSON or Parquet", name)
-		}
-	}
-	switch {
-	case looksLikeUTF16(head):
-		return errors.New("it is encoded in UTF-16 without a byte order mark; convert it to UTF-8")
+	switch format := formatOf(head); {
+	case format != "":
+		return fmt.Errorf("it is %s; write the table as CSV, JSON or Parquet, in UTF-8", format)
 	case bytes.IndexByte(head, 0) >= 0:
 		return errors.New("it is binary; write the table as CSV, JSON or Parquet")
 	}

@@ -196,7 +196,7 @@ func TestEncodingsOfText(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"UTF-32":          {"\xff\xfe\x00\x00a\x00\x00\x00", "it is encoded in UTF-32"},
 		"a damaged gzip":  {gzipped(text)[:12], "unexpected EOF"},
-		"no mark, UTF-16": {"", "seems to be UTF-16"},
+		"no mark, UTF-16": {"", "seems to be encoded in UTF-16"}, "xz": {"\xfd7zXZ\x00 and more", "seems to be compressed with xz"},
 	} {
 		raw := c[0]
 		if raw == "" {

@@ -50,8 +50,8 @@ func inspect(env *pipeline.Env, f source) (plain bool, err error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, unreadable(f, err)
 	}
-	if looksLikeUTF16(head[:n]) {
-		env.Warn(fmt.Sprintf("%s seems to be UTF-16 without a byte order mark and is read byte by byte: convert it to UTF-8", f.path))
+	if format := formatOf(head[:n]); format != "" {
+		env.Warn(fmt.Sprintf("%s seems to be %s and is read byte by byte: convert it to UTF-8 text", f.path, format))
 	}
 	return plain, nil
 }
