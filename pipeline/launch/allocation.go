@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
@@ -47,7 +48,7 @@ type Allocation struct {
 func (n Allocation) Run(ctx context.Context) error {
 	task, _ := strconv.Atoi(n.environ("SLURM_ARRAY_TASK_ID"))
 	number, _ := strconv.Atoi(n.environ("SLURM_RESTART_COUNT")) // absent the first time
-	raw, err := os.ReadFile(filepath.Join(n.Spool, taskFile(task)))
+	raw, err := fsys.ReadRegular(filepath.Join(n.Spool, taskFile(task)), maxSpoolFile)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnseen, err)
 	}

@@ -3,11 +3,11 @@ package launch
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/pipeline"
 )
 
@@ -152,7 +152,7 @@ func (c *Cluster) tail(w *watch) string {
 	if !w.slurm.Config.Shared {
 		return fmt.Sprintf("\nIts output is on that node in %s%d", w.slurm.nodeLog(p.batch), p.task)
 	}
-	raw, err := os.ReadFile(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)))
+	raw, err := fsys.ReadRegular(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)), maxSpoolFile)
 	text := strings.TrimSpace(string(raw))
 	if err != nil || text == "" {
 		return ""

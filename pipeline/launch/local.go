@@ -64,6 +64,11 @@ func openLog(path string, keep bool) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the log folder: %w", err)
 	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // opening a FIFO would block
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("opening the log: %w", err)
+		}
+	}
 	mode := os.O_TRUNC
 	if keep {
 		mode = os.O_APPEND

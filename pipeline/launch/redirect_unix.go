@@ -15,7 +15,7 @@ const canRedirect = true
 
 // redirect makes a file the stderr of this process.
 func redirect(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}

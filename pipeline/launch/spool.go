@@ -18,10 +18,14 @@ import (
 	"time"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
+
+// maxSpoolFile bounds the files of a spool, which are read whole.
+const maxSpoolFile = 256 << 20
 
 // batch is one submission: an array of tasks, each with one action or more. Its
 // folder in the spool holds this description, a file of requests for each task, and
@@ -161,11 +165,11 @@ func (s spool) batches() ([]*batch, error) {
 	var out []*batch
 	for _, n := range names {
 		b := new(batch)
-		raw, err := os.ReadFile(filepath.Join(string(s), n.Name(), batchFile))
+		raw, err := fsys.ReadRegular(filepath.Join(string(s), n.Name(), batchFile), maxSpoolFile)
 		if err != nil || json.Unmarshal(raw, b) != nil || b.ID != n.Name() {
 			continue
 		}
-		if job, err := os.ReadFile(filepath.Join(string(s), n.Name(), jobFile)); err == nil {
+		if job, err := fsys.ReadRegular(filepath.Join(string(s), n.Name(), jobFile), maxSpoolFile); err == nil {
 			b.job = string(job)
 		}
 		out = append(out, b)
@@ -199,7 +203,7 @@ func attempts(dir string, k cache.Key) []attempt {
 		if _, err := fmt.Sscanf(strings.TrimPrefix(filepath.Base(name), k.String()), ".%d.jsonl", &a.number); err != nil {
 			continue
 		}
-		raw, err := os.ReadFile(name)
+		raw, err := fsys.ReadRegular(name, maxSpoolFile)
 		if err != nil {
 			continue
 		}

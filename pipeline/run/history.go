@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"ablate/cache/fsys"
 )
 
 // maxHistory is how many bytes of journals, newest first, a history reads.
@@ -68,7 +70,7 @@ func recent(folder string) []string {
 
 // readJournal adds one journal to a history, if it is of the study.
 func readJournal(name, study, dir string, to map[string]Past) error {
-	f, err := os.Open(name)
+	f, err := fsys.OpenRegular(name)
 	if os.IsNotExist(err) { // collected meanwhile
 		return nil
 	}

@@ -79,6 +79,10 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 // Journals lists the journals in a folder, oldest first.
 func Journals(folder string) []string {
 	names, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
+	names = slices.DeleteFunc(names, func(name string) bool {
+		info, err := os.Lstat(name)
+		return err != nil || !info.Mode().IsRegular()
+	})
 	slices.Sort(names)
 	return names
 }

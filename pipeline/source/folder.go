@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/pipeline/unpack"
 )
 
@@ -48,7 +48,7 @@ func (s Folder) Digest(path string) (cache.Digest, int64, error) {
 
 // Open implements Sources.
 func (s Folder) Open(path string) (io.ReadCloser, error) {
-	f, err := os.Open(s.resolve(path))
+	f, err := fsys.OpenRegular(s.resolve(path))
 	if err != nil {
 		return nil, err
 	}

@@ -1,27 +1,15 @@
 package analysis
 
 import (
-	"bytes"
-	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"html/template"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-	"syscall"
-	"time"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
-	"ablate/pipeline/process"
-	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/program"
 	"ablate/stages/record"
 
@@ -72,7 +60,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	for i, path := range files {
 		d, _, err := in.Sources.Digest(path)
 		if err != nil {
-			return pipeline.Recipe{}, fmt.Errorf("reading %s: %w", path, err)
+			return pipeline.Recipe{}, unreadableFile(c.Files[i], err)
 		}
 		contents[c.Files[i]] = cache.DigestValue(d)
 	}
@@ -97,7 +85,7 @@ func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
 	for _, name := range c.Files {
 		found, err := sources.Expand(name)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
+			return nil, unreadableFile(name, err)
 		}
 		if len(found) != 1 || filepath.Base(found[0]) != filepath.Base(name) {
 			return nil, diag.Errorf(diag.Path{"files"}, "No such file", "%s is not a file in the study's folder. List files one by one, without patterns.", name).Err()
@@ -107,125 +95,8 @@ func (c *Command) expand(sources pipeline.Sources) ([]string, error) {
 	return out, nil
 }
 
-// Run implements pipeline.Stage.
-func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
-	dir, err := os.MkdirTemp("", "ablate-command-")
-	if err != nil {
-		return fmt.Errorf("making the program's folder: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	if err := c.prepare(env, dir); err != nil {
-		return err
-	}
-	printed, err := c.run(ctx, dir)
-	if err != nil {
-		return err
-	}
-	return c.keep(env, dir, printed)
-}
-
-// prepare puts the tables and the declared files into the folder.
-func (c *Command) prepare(env *pipeline.Env, dir string) error {
-	trials, metrics, err := commandTables(env)
-	if err != nil {
-		return err
-	}
-	for name, rows := range map[string][][]string{"trials.csv": trials, "metrics.csv": metrics} {
-		text, err := render.CSV(rows)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	files, err := c.expand(env.Inputs.Sources)
-	if err != nil {
-		return err
-	}
-	for i, path := range files {
-		r, err := env.Inputs.Sources.Open(path)
-		if err == nil {
-			err = program.CopyTo(filepath.Join(dir, c.Files[i]), r)
-		}
-		if err != nil {
-			return fmt.Errorf("copying %s: %w", path, err)
-		}
-	}
-	return nil
-}
-
-// run starts the program, and returns what it printed.
-func (c *Command) run(ctx context.Context, dir string) ([]byte, error) {
-	name := c.Command[0]
-	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
-		name = filepath.Join(dir, name)
-	}
-	cmd := exec.CommandContext(ctx, name, c.Command[1:]...)
-	cmd.Dir, cmd.SysProcAttr = dir, process.BoundGroup()
-	cmd.Cancel = func() error {
-		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL)
-		return nil
-	}
-	const grace = 5 * time.Second // for a program whose children keep its output open
-	cmd.WaitDelay = grace
-	for _, name := range append(slices.Clone(program.Inherited), "TMPDIR") {
-		if v, ok := os.LookupEnv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+v)
-		}
-	}
-	cmd.Env = append(cmd.Env, "LC_ALL=C.UTF-8")
-	for _, name := range sortedKeys(c.Environment) {
-		cmd.Env = append(cmd.Env, name+"="+c.Environment[name])
-	}
-	var printed, complaints bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &printed, &complaints
-	wait, err := process.Start(cmd)
-	if err == nil {
-		err = wait()
-		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL) // what it left running
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, diag.Errorf(diag.Path{"command"}, "The program failed", "%s: %v%s", strings.Join(c.Command, " "), err, program.LastLines(complaints.String())).Err()
-	}
-	return printed.Bytes(), nil
-}
-
-// keep stores what was printed and the declared outputs.
-func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
-	text := string(printed)
-	body := ""
-	if text != "" {
-		body = "<pre>" + template.HTMLEscapeString(text) + "</pre>\n"
-	}
-	outputs := make(map[string][]byte)
-	for _, name := range c.Outputs {
-		raw, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return diag.Errorf(diag.Path{"outputs"}, "Output missing", "The program succeeded but left no file %q in its folder.", name).Err()
-		}
-		outputs[name] = raw
-		if t := program.MediaType(name); strings.HasPrefix(t, "image/") { // as a picture: a script inside would not run
-			body += fmt.Sprintf("<figure class=\"figure\"><img alt=\"%s\" src=\"data:%s;base64,%s\"></figure>\n",
-				template.HTMLEscapeString(name), t, base64.StdEncoding.EncodeToString(raw))
-		}
-	}
-	outputs["table"], outputs["html"] = printed, []byte(body)
-	outputs["markdown"] = []byte("```\n" + strings.TrimRight(text, "\n") + "\n```\n")
-	for _, name := range sortedKeys(outputs) {
-		w, err := env.Create(name)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(outputs[name])
-		if err := errors.Join(err, w.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
+func unreadableFile(name string, err error) error {
+	return diag.Errorf(diag.Path{"files"}, "Unreadable file", "%s: %v.", name, err).Err()
 }
 
 // commandTables are the trials with the last value of each metric and their outcome,

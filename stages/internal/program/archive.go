@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"ablate/cache/fsys"
 )
 
 // pack writes a checkpoint, the COMMIT file and the metrics so far as one tar
 // archive.
-func pack(w io.Writer, s scratch, commit string) error {
+func pack(w io.Writer, s Scratch, commit string) error {
 	t := tar.NewWriter(w)
 	for _, top := range []string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile), metricsFile} {
 		err := filepath.WalkDir(s.path(top), func(path string, d fs.DirEntry, err error) error {
@@ -35,12 +37,12 @@ func pack(w io.Writer, s scratch, commit string) error {
 }
 
 // packFile adds a file as it is now. Only its name and content are kept.
-func packFile(t *tar.Writer, s scratch, path string) error {
-	name, err := filepath.Rel(s.dir, path)
+func packFile(t *tar.Writer, s Scratch, path string) error {
+	name, err := filepath.Rel(s.Dir, path)
 	if err != nil {
 		return err
 	}
-	f, err := openRegular(path)
+	f, err := fsys.OpenRegular(path)
 	if err != nil {
 		return err
 	}
@@ -81,8 +83,8 @@ func completeLines(f io.ReaderAt, size int64) (int64, error) {
 }
 
 // unpack writes the files of an archive below the folder, and nowhere else.
-func unpack(s scratch, r io.Reader) error {
-	root, err := os.OpenRoot(s.dir)
+func unpack(s Scratch, r io.Reader) error {
+	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
 		return err
 	}

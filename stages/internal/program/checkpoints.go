@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 )
@@ -82,7 +83,7 @@ func (c *checkpoints) describe(n int) cache.Value {
 
 // keep stores the committed checkpoint with the metrics so far. One that the
 // program replaces meanwhile is left for the next call.
-func (c *checkpoints) keep(ctx context.Context, s scratch) error {
+func (c *checkpoints) keep(ctx context.Context, s Scratch) error {
 	commit, err := readCommit(s)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (c *checkpoints) keep(ctx context.Context, s scratch) error {
 
 // packUnchanged packs a checkpoint and checks that it is still the committed one
 // afterwards.
-func packUnchanged(w io.Writer, s scratch, commit string) error {
+func packUnchanged(w io.Writer, s Scratch, commit string) error {
 	if err := pack(w, s, commit); err != nil {
 		return fmt.Errorf("reading the program's checkpoint: %w", err)
 	}
@@ -127,7 +128,7 @@ func (c *checkpoints) drop(ctx context.Context, old, now cache.Entry) error {
 }
 
 // restore unpacks the newest checkpoint and its metrics into a folder.
-func (c *checkpoints) restore(ctx context.Context, s scratch) error {
+func (c *checkpoints) restore(ctx context.Context, s Scratch) error {
 	a, ok := c.entry.Artifact(checkpointName)
 	if !ok {
 		return nil
@@ -141,9 +142,9 @@ func (c *checkpoints) restore(ctx context.Context, s scratch) error {
 }
 
 // readCommit returns the name in the file COMMIT.
-func readCommit(s scratch) (string, error) {
+func readCommit(s Scratch) (string, error) {
 	const longest = 4096
-	f, err := openRegular(s.path(resumeFolder, commitFile))
+	f, err := fsys.OpenRegular(s.path(resumeFolder, commitFile))
 	if err != nil {
 		return "", err
 	}

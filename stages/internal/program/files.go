@@ -1,14 +1,11 @@
 package program
 
 import (
-	"fmt"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -123,24 +120,6 @@ func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 		contents[d.attr] = cache.Map(digests)
 	}
 	return cache.Map(contents), nil
-}
-
-// openRegular opens a file that a program wrote. A FIFO or a device is refused:
-// reading one could block forever or never end.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", filepath.Base(path))
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"ablate/cache/fsys"
 )
 
 // systemFolders belong to the machine: no study declares their files one by one.
@@ -64,7 +66,7 @@ func isEnvironment(tree string) bool {
 
 // isScript reports whether an executable file is text that names its interpreter.
 func isScript(path string) bool {
-	f, err := openRegular(path)
+	f, err := fsys.OpenRegular(path)
 	if err != nil {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"ablate/cache/fsys"
 	"ablate/hcl/diag"
 	"ablate/stages/record"
 )
@@ -33,7 +34,7 @@ const maxMetricNames = 100_000
 // readMetrics reads a file of metrics. Of rows with the same step and name, which
 // a program logs again after it resumed from a checkpoint, the last one counts.
 func readMetrics(path string) (*metrics, error) {
-	f, err := openRegular(path)
+	f, err := fsys.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}

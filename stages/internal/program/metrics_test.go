@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ablate/cache/fsys"
 	"ablate/stages/record"
 )
 
@@ -72,7 +73,7 @@ func TestWatcherFollowsAFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := openRegular(path)
+		f, err := fsys.OpenRegular(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,8 +105,8 @@ func TestLastLines(t *testing.T) {
 		"a\r\nb\n":                        ". Its last output:\n\n    a\n    b",
 		"epoch 1\r\x1b[Kepoch 2\repoch 3": ". Its last output:\n\n    epoch 3",
 	} {
-		if got := LastLines(in); got != want {
-			t.Errorf("LastLines(%q) = %q, want %q", in, got, want)
+		if got := lastLines(in); got != want {
+			t.Errorf("lastLines(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

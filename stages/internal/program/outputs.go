@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"ablate/cache/fsys"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/record"
@@ -59,7 +60,7 @@ func MediaType(name string) string {
 }
 
 // collect stores the outputs: exactly those that were declared.
-func (s Spec) collect(env *pipeline.Env, dir scratch, metrics string) error {
+func (s Spec) collect(env *pipeline.Env, dir Scratch, metrics string) error {
 	made, err := os.ReadDir(dir.path(outputsFolder))
 	if err != nil {
 		return fmt.Errorf("listing the outputs: %w", err)
@@ -90,7 +91,7 @@ func (s Spec) collect(env *pipeline.Env, dir scratch, metrics string) error {
 
 // storeFile stores one file as an output.
 func storeFile(env *pipeline.Env, name, file string) error {
-	f, err := openRegular(file)
+	f, err := fsys.OpenRegular(file)
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func storeFile(env *pipeline.Env, name, file string) error {
 // rowExample shows the format of metrics in messages.
 const rowExample = `{"step": 10, "name": "val_loss", "value": 2.5}`
 
-func collectMetrics(env *pipeline.Env, dir scratch, name string) error {
+func collectMetrics(env *pipeline.Env, dir Scratch, name string) error {
 	rows, err := readMetrics(dir.path(metricsFile))
 	if errors.Is(err, os.ErrNotExist) || err == nil && rows.empty() {
 		return diag.Errorf(diag.Path{"argv"}, "No metrics",

@@ -27,9 +27,9 @@ const (
 type call struct {
 	spec    Spec
 	env     *pipeline.Env
-	dir     scratch
+	dir     Scratch
 	kept    *checkpoints
-	printed tail
+	printed Tail
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
@@ -49,7 +49,7 @@ func (p *call) run(ctx context.Context) error {
 		argv = trace.argv(argv)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.dir, p.environment(), process.BoundGroup()
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.Dir, p.environment(), process.BoundGroup()
 	output, write, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe for the program's output: %w", err)

@@ -22,7 +22,7 @@ func (s Spec) Run(ctx context.Context, env *pipeline.Env, metrics string) error 
 	if err != nil {
 		return err
 	}
-	defer dir.remove()
+	defer dir.Remove()
 	kept, err := openCheckpoints(ctx, s, env.Inputs, env.States)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.St
 
 // untilDone calls the program until it does not ask to be called again. A program
 // that asks without having committed a new checkpoint would loop forever.
-func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir scratch, kept *checkpoints) error {
+func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kept *checkpoints) error {
 	for {
 		before := kept.last
 		p := &call{spec: s, env: env, dir: dir, kept: kept}
@@ -67,10 +67,10 @@ func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir scratch, kep
 		case !errors.As(err, &exit):
 			return err
 		case exit.ExitCode() != exitAgain:
-			return fmt.Errorf("%s: %s%s", strings.Join(s.Argv, " "), describeExit(exit), p.printed.lastLines())
+			return fmt.Errorf("%s: %s%s", strings.Join(s.Argv, " "), describeExit(exit), p.printed.LastLines())
 		case kept.last == before:
 			return fmt.Errorf("%s exited with status %d, which asks to be called again, but committed no checkpoint since its last call%s",
-				strings.Join(s.Argv, " "), exitAgain, p.printed.lastLines())
+				strings.Join(s.Argv, " "), exitAgain, p.printed.LastLines())
 		}
 		env.Log.Info("calling the program again", "checkpoint", kept.last)
 	}

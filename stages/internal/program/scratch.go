@@ -24,35 +24,43 @@ const (
 	temporary      = "tmp"
 )
 
-// scratch is the folder in which one program runs.
-type scratch struct {
-	dir  string
+// Scratch is the folder in which one program runs. It is locked while it exists.
+type Scratch struct {
+	Dir  string
 	lock *scratchLock
 }
 
-func (s scratch) path(names ...string) string {
-	return filepath.Join(append([]string{s.dir}, names...)...)
+// NewScratch makes an empty folder for an action. It first removes the folders of
+// processes that were killed.
+func NewScratch(key cache.Key) (Scratch, error) {
+	removeAbandoned(os.TempDir())
+	lock, dir, err := lockScratch(os.TempDir(), key.String()[:16])
+	if err != nil {
+		return Scratch{}, fmt.Errorf("making the program's folder: %w", err)
+	}
+	return Scratch{dir, lock}, nil
 }
 
-// makeScratch makes the folder with the declared files. It first removes the folders
-// of processes that were killed.
-func makeScratch(spec Spec, env *pipeline.Env) (scratch, error) {
-	removeAbandoned(os.TempDir())
-	lock, dir, err := lockScratch(os.TempDir(), env.Key.String()[:16])
+// Remove removes the folder, and then unlocks its name.
+func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
+
+func (s Scratch) path(names ...string) string {
+	return filepath.Join(append([]string{s.Dir}, names...)...)
+}
+
+// makeScratch makes the folder with the declared files.
+func makeScratch(spec Spec, env *pipeline.Env) (Scratch, error) {
+	s, err := NewScratch(env.Key)
 	if err != nil {
-		return scratch{}, fmt.Errorf("making the program's folder: %w", err)
+		return s, err
 	}
-	s := scratch{dir, lock}
 	if err := s.fill(spec, env); err != nil {
-		return s, errors.Join(err, s.remove())
+		return s, errors.Join(err, s.Remove())
 	}
 	return s, nil
 }
 
-// remove removes the folder, and then unlocks its name.
-func (s scratch) remove() error { return errors.Join(os.RemoveAll(s.dir), s.lock.remove()) }
-
-func (s scratch) fill(spec Spec, env *pipeline.Env) error {
+func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 	for _, folder := range []string{outputsFolder, resumeFolder, temporary} {
 		if err := os.Mkdir(s.path(folder), 0o700); err != nil {
 			return fmt.Errorf("making the program's folder: %w", err)
@@ -83,7 +91,7 @@ func (s scratch) fill(spec Spec, env *pipeline.Env) error {
 
 // copyInputs copies the inputs' artifacts into one folder per input, named by
 // number: names of stages do not enter keys, so a program must not see them.
-func (s scratch) copyInputs(env *pipeline.Env) error {
+func (s Scratch) copyInputs(env *pipeline.Env) error {
 	for i, in := range env.Inputs.Refs["inputs"] {
 		for _, a := range in.Artifacts {
 			r, err := env.Open(a.Digest)

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// tail keeps the end of what a program printed.
-type tail struct {
+// Tail keeps the end of what a program printed.
+type Tail struct {
 	mu   sync.Mutex
 	kept []byte
 }
 
 // Write implements io.Writer.
-func (t *tail) Write(b []byte) (int, error) {
+func (t *Tail) Write(b []byte) (int, error) {
 	const most = 4096
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -21,17 +21,17 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lastLines formats the end of the output for the end of a message.
-func (t *tail) lastLines() string {
+// LastLines formats the end of the output for the end of a message.
+func (t *Tail) LastLines() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return LastLines(string(t.kept))
+	return lastLines(string(t.kept))
 }
 
-// LastLines formats the end of a program's output for the end of a message. Of a
+// lastLines formats the end of a program's output for the end of a message. Of a
 // line that a progress bar overwrote, only the last state is shown; control
 // characters are replaced.
-func LastLines(text string) string {
+func lastLines(text string) string {
 	const most = 8
 	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), "\n")
 	for i, line := range lines {

@@ -65,7 +65,7 @@ func (t *trace) report(p *call) {
 	}
 	u := undeclared{packages: make(map[string]int)}
 	for file := range read {
-		if !within(file, p.dir.dir) {
+		if !within(file, p.dir.Dir) {
 			u.add(file, p.env.Inputs.Study.Dir, installed)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	"ablate/cache/fsys"
 	"ablate/pipeline"
 	"ablate/stages/record"
 )
@@ -28,7 +29,7 @@ const maxShown = 64
 // newest values. The error is a line that cannot be used: the run would fail for
 // it in the end.
 func (w *watcher) report(p *call) error {
-	f, err := openRegular(p.dir.path(metricsFile))
+	f, err := fsys.OpenRegular(p.dir.path(metricsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -79,7 +80,7 @@ type plannedLine struct {
 }
 
 func readPlan(name string) (map[string]plannedLine, error) {
-	raw, err := os.ReadFile(name)
+	raw, err := fsys.ReadRegular(name, maxFile)
 	if err != nil {
 		return nil, err
 	}

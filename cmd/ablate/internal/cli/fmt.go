@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
@@ -71,7 +72,7 @@ func (r fmtRequest) do(_ context.Context, s *session) error {
 
 // format rewrites one file if its layout differs.
 func (r fmtRequest) format(s *session, file string) (differs bool, list diag.List, err error) {
-	src, err := os.ReadFile(file)
+	src, err := fsys.ReadRegular(file, maxFile)
 	if err != nil {
 		return false, nil, err
 	}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/launch"
 )
@@ -54,7 +54,7 @@ func (r logsRequest) do(ctx context.Context, s *session) error {
 	if t.Key.IsZero() {
 		return fmt.Errorf("%s has no log yet: it %s", t.Address, t.Reason.Text)
 	}
-	f, err := os.Open(launch.Local{Logs: w.store.LogDir()}.LogPath(t.Key))
+	f, err := fsys.OpenRegular(launch.Local{Logs: w.store.LogDir()}.LogPath(t.Key))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no log: it was not computed with this store, or not in a process of its own", t.Address)
 	}

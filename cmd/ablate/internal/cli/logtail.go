@@ -2,18 +2,19 @@ package cli
 
 import (
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"ablate/cache/fsys"
 )
 
 // lastLine is the last line of a log that shows anything; "" where there is none. Of a
 // progress bar, it is what follows the last carriage return.
 func lastLine(path string) string {
 	const tail = 64 << 10
-	f, err := os.Open(path)
+	f, err := fsys.OpenRegular(path)
 	if err != nil {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -141,7 +142,7 @@ func (r checkRequest) do(ctx context.Context, s *session) error {
 	}
 	checked, wrong := 0, 0
 	for _, file := range r.Files {
-		raw, err := os.ReadFile(file)
+		raw, err := fsys.ReadRegular(file, maxFile)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/pipeline/planner"
@@ -46,7 +47,7 @@ func savePlan(s *session, name string, targets []string, plan *planner.Plan) err
 
 // openPlan reads a saved plan.
 func openPlan(name string) (*planFile, error) {
-	raw, err := os.ReadFile(name)
+	raw, err := fsys.ReadRegular(name, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
@@ -46,7 +46,7 @@ func signingKey(c hcl.Config) (string, error) {
 	if c.Remote.Sign == "" {
 		return "", nil
 	}
-	raw, err := os.ReadFile(c.Remote.Sign)
+	raw, err := fsys.ReadRegular(c.Remote.Sign, maxFile)
 	if err != nil {
 		return "", fmt.Errorf("reading the key that sign names in a remote block: %w: create keys with ablate cache keygen", err)
 	}

@@ -21,6 +21,9 @@ import (
 	"ablate/stages/record"
 )
 
+// maxFile bounds the files that commands read whole.
+const maxFile = 256 << 20
+
 // session is one invocation: its environment, the options that all commands share,
 // and the configuration, store, study and remote that they lead to.
 type session struct {

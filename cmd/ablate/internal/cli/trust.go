@@ -59,7 +59,7 @@ func (r trustRequest) do(s *session) error {
 	if err != nil {
 		return err
 	}
-	known, err := os.ReadFile(file)
+	known, err := fsys.ReadRegular(file, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -84,14 +84,7 @@ func trustedFile() (string, error) {
 }
 
 func configDigest(name string) (cache.Digest, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return cache.Digest{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return cache.Digest{}, fmt.Errorf("%s is not a regular file", name)
-	}
-	raw, err := os.ReadFile(name)
+	raw, err := fsys.ReadRegular(name, maxFile)
 	return cache.DigestOf(raw), err
 }
 
@@ -115,7 +108,7 @@ func trusted(name string) bool {
 	if err != nil {
 		return false
 	}
-	list, err := os.ReadFile(file)
+	list, err := fsys.ReadRegular(file, maxFile)
 	return err == nil && trusts(list, digest)
 }
 

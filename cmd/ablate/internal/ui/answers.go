@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"strconv"
 
 	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
 )
@@ -143,7 +143,7 @@ const maxLog = 32 << 10
 
 // endOf reads the end of a log; "" if there is none.
 func endOf(path string) string {
-	f, err := os.Open(path)
+	f, err := fsys.OpenRegular(path)
 	if err != nil {
 		return ""
 	}

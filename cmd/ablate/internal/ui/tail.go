@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"ablate/cache/fsys"
 	"ablate/pipeline/run"
 )
 
@@ -43,7 +44,7 @@ func (t *tail) read(name string, each func(studyID, run.Record)) {
 	if err != nil || info.Size() == t.offset {
 		return
 	}
-	f, err := os.Open(name)
+	f, err := fsys.OpenRegular(name)
 	if err != nil {
 		return
 	}
