@@ -83,62 +83,19 @@ func (m *Muon) Update(p ml.Param, value, grad *Node, state []*Node, at Clock) (*
 
 // UpdateAll implements Joint.
 func (m *Muon) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*Node, at Clock) ([]*Node, [][]*Node) {
-	newValues, newStates := make([]*Node, len(params)), make([][]*Node, len(params))
-	var directions []*Node
-	for i, p := range params {
-		if p.Role != ml.RoleMatrix {
-			newValues[i], newStates[i] = m.AdamW.Update(p, values[i], grads[i], states[i], at)
-			continue
-		}
-		direction, average := momentum{m.Momentum, m.MomentumForm == "heavy_ball", m.Nesterov}.apply(grads[i], states[i][0])
-		newStates[i] = []*Node{average}
-		directions = append(directions, split(direction, m.parts(p))...)
-	}
-	directions = newtonSchulz{m.Iterations, m.Coefficients, m.Precision == "bf16", m.Batched}.each(directions)
-	for i, p := range params {
-		if p.Role != ml.RoleMatrix {
-			continue
-		}
-		parts := m.parts(p)
-		rate := at.rate(p, m.LearningRate)
-		size := single(MulScalar(rate, shapeFactor(m.Scale, p.Shape[0]/parts, p.Shape[1])))
-		newValues[i] = Sub(decayed(p, values[i], rate, m.WeightDecay), Mul(joined(directions[:parts]), size))
-		directions = directions[parts:]
-	}
-	return newValues, newStates
+	return m.matrixwise().updateAll(params, values, grads, states, at, func(i int, directions []*Node) (*Node, []*Node) {
+		p, rate := params[i], at.rate(params[i], m.LearningRate)
+		size := single(MulScalar(rate, shapeFactor(m.Scale, p.Shape[0]/len(directions), p.Shape[1])))
+		return Sub(decayed(p, values[i], rate, m.WeightDecay), Mul(joined(directions), size)), nil
+	})
 }
 
-// Scratch implements Working: of the largest stack, or matrix, the direction, X
-// before and after an iteration, A and its polynomial.
-func (m *Muon) Scratch(params []ml.Param) int64 {
-	type shape struct{ short, long int64 }
-	stacks, most := make(map[shape]int64), int64(0)
-	element := int64(4)
-	if m.Precision == "bf16" {
-		element = 2
-	}
-	for _, p := range params {
-		if p.Role != ml.RoleMatrix {
-			continue
-		}
-		parts := m.parts(p)
-		rows, cols := int64(p.Shape[0]/parts), int64(p.Shape[1])
-		s, count := shape{min(rows, cols), max(rows, cols)}, int64(1)
-		if m.Batched {
-			stacks[s] += int64(parts)
-			count = stacks[s]
-		}
-		most = max(most, count*s.short*(4*s.long+element*2*(s.long+s.short)))
-	}
-	return most
-}
+// Scratch implements Working.
+func (m *Muon) Scratch(params []ml.Param) int64 { return m.matrixwise().scratch(params) }
 
-// parts is how many matrices are orthogonalized in the place of one.
-func (m *Muon) parts(p ml.Param) int {
-	if m.SplitQKV {
-		return max(p.Parts, 1)
-	}
-	return 1
+func (m *Muon) matrixwise() matrixwise {
+	return matrixwise{momentum{m.Momentum, m.MomentumForm == "heavy_ball", m.Nesterov},
+		newtonSchulz{m.Iterations, m.Coefficients, m.Precision == "bf16", m.Batched}, m.SplitQKV, m.AdamW}
 }
 
 // Validate implements pipeline.Stage.

@@ -19,11 +19,11 @@ import (
 
 // Optimizer is an update rule as part of a train step.
 type Optimizer interface {
-	// State names the tensors that the rule keeps for a parameter. Each has the
-	// parameter's shape and starts at zero.
+	// State names the tensors that the rule keeps for a parameter. They start at
+	// zero, and have the parameter's shape unless the rule is Shaped.
 	State(p ml.Param) []string
-	// Update returns the new value and state of a parameter from its gradient,
-	// all of the parameter's shape, float32.
+	// Update returns the new value and state of a parameter from its gradient.
+	// All are float32; value and gradient have the parameter's shape.
 	Update(p ml.Param, value, grad *graph.Node, state []*graph.Node, at Clock) (*graph.Node, []*graph.Node)
 }
 
@@ -96,6 +96,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return newAdamW() }),
 		kind("muon", "Momentum orthogonalized by Newton-Schulz iterations for hidden matrices; AdamW for everything else.",
 			func() pipeline.Stage { return newMuon() }),
+		kind("normuon", "Muon with a step for each row of a hidden matrix, by the running mean square of the row's orthogonalized momentum.",
+			func() pipeline.Stage { return newNorMuon() }),
 		kind("hyperball", "Hidden matrices that keep their norm: steps on a sphere, in Muon's or Adam's direction; AdamW for everything else.",
 			func() pipeline.Stage { return newHyperball() }),
 		kind("lion", "The sign of an average of gradients, with decoupled weight decay.",
@@ -124,8 +126,8 @@ func alone(o Optimizer) ml.Program {
 	for _, q := range params {
 		add(q.Path, q.Shape)
 		add(q.Path+".grad", q.Shape)
-		for _, s := range o.State(q) {
-			add(q.Path+"."+s, q.Shape)
+		for _, s := range States(o, q) {
+			add(s.Path, s.Shape)
 		}
 	}
 	p.Build = func(in []*graph.Node) []*graph.Node {

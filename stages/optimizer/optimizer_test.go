@@ -83,8 +83,8 @@ func one(o Optimizer, p ml.Param) ml.Program {
 		{Name: "step", DType: dtypes.Int32}, {Name: "multiplier", DType: dtypes.Float32},
 		{Name: "value", Shape: p.Shape, DType: dtypes.Float32}, {Name: "grad", Shape: p.Shape, DType: dtypes.Float32},
 	}}
-	for _, s := range o.State(p) {
-		prog.Inputs = append(prog.Inputs, ml.Input{Name: s, Shape: p.Shape, DType: dtypes.Float32})
+	for _, s := range States(o, p) {
+		prog.Inputs = append(prog.Inputs, ml.Input{Name: s.Path, Shape: s.Shape, DType: dtypes.Float32})
 	}
 	prog.Build = func(in []*graph.Node) []*graph.Node {
 		v, s := o.Update(p, in[2], in[3], in[4:], Clock{in[0], in[1]})
@@ -177,6 +177,7 @@ func TestValidate(t *testing.T) {
 // The other rules name field and limit as well.
 func TestValidateOthers(t *testing.T) {
 	hyperball := func(change func(*Hyperball)) pipeline.Stage { h := newHyperball(); change(h); return h }
+	normuon := func(change func(*NorMuon)) pipeline.Stage { m := newNorMuon(); change(m); return m }
 	lion := Lion{LearningRate: 1, Beta1: 0.9, Beta2: 0.99}
 	signum, sgd := Signum{LearningRate: 1, Momentum: 0.9}, SGD{LearningRate: 1, Momentum: 0.9}
 	for want, o := range map[string]pipeline.Stage{
@@ -190,6 +191,12 @@ func TestValidateOthers(t *testing.T) {
 		"above 0 and below 1, a share of the norm, not 1":  hyperball(func(h *Hyperball) { h.LearningRate = 1 }),
 		`direction must be "muon" or "adam", not "sgd"`:    hyperball(func(h *Hyperball) { h.Direction = "sgd" }),
 		"iterations must be between 1 and 100, not 100000": hyperball(func(h *Hyperball) { h.Iterations = 100_000 }),
+		"momentum must be at least 0 and below 1, not 2":   normuon(func(m *NorMuon) { m.Momentum = 2 }),
+		"beta2 must be at least 0 and below 1, not 1":      normuon(func(m *NorMuon) { m.Beta2 = 1 }),
+		"eps must be above 0, not 0":                       normuon(func(m *NorMuon) { m.Eps = 0 }),
+		"iterations must be between 1 and 100, not 0":      normuon(func(m *NorMuon) { m.Iterations = 0 }),
+		`scale must be "muon" or "rms", not "jordan"`:      normuon(func(m *NorMuon) { m.Scale = "jordan" }),
+		"weight_decay must be at least 0, not -1":          normuon(func(m *NorMuon) { m.WeightDecay = -1 }),
 		"learning_rate must be above 0, not -3":            hyperball(func(h *Hyperball) { h.AdamW.LearningRate = -3 }),
 	} {
 		err := o.Validate().Err()

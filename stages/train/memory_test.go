@@ -3,10 +3,13 @@ package train
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"ablate/pipeline"
+	"ablate/stages/internal/ml"
 	"ablate/stages/norm"
+	"ablate/stages/optimizer"
 )
 
 func TestMemory(t *testing.T) {
@@ -44,6 +47,37 @@ func TestMemory(t *testing.T) {
 	}
 	if w.Device != 0 {
 		t.Errorf("the Go backend has a device of %d bytes", w.Device)
+	}
+}
+
+// A rule's states count with their own shapes, and its scratch with the rest.
+func TestMemoryOfOptimizers(t *testing.T) {
+	m := exampleModel()
+	m.Resolve()
+	for _, k := range optimizer.Kinds() {
+		o := k.New().(optimizer.Optimizer)
+		r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, o, 256, &LM{Accumulate: 1, Batch: Batch{8, 64}})
+		var want int64
+		for _, p := range r.trainedParams() {
+			size := p.Size()
+			switch {
+			case slices.Contains([]string{"lion", "signum", "sgd"}, k.Type):
+				want += size
+			case k.Type == "adamw" || p.Role != ml.RoleMatrix:
+				want += 2 * size
+			case k.Type == "normuon":
+				want += size + int64(p.Shape[0])
+			default: // muon, hyperball
+				want += size
+			}
+		}
+		got := r.memory()
+		if got.State != 4*want {
+			t.Errorf("%s keeps %d bytes, want %d", k.Type, got.State, 4*want)
+		}
+		if _, ok := o.(optimizer.Joint); ok != (got.Update > 0) {
+			t.Errorf("%s needs %d bytes for an update", k.Type, got.Update)
+		}
 	}
 }
 

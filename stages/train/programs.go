@@ -51,9 +51,7 @@ func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int
 		if p.Role == ml.RoleBuffer {
 			continue
 		}
-		for _, name := range o.State(p) {
-			r.states = append(r.states, ml.Param{Path: p.Path + "." + name, Shape: p.Shape, Role: ml.RoleBuffer})
-		}
+		r.states = append(r.states, optimizer.States(o, p)...)
 	}
 	return r
 }

@@ -1,0 +1,133 @@
+"""Update rules in plain Python with float64, written from the papers and not from the Go code. Prints the
+trajectories that reference_test.go compares with, as JSON.
+
+    python3 stages/optimizer/testdata/reference.py >stages/optimizer/testdata/reference.json
+
+Matrices are lists of rows, [out, in]. Inputs are rounded to float32, as the program under test gets them.
+"""
+import json, math, struct
+
+STEPS = 6
+
+
+def f32(x):
+    return struct.unpack("f", struct.pack("f", x))[0]
+
+
+def matrix(rows, cols, f):
+    return [[f32(f(i * cols + j)) for j in range(cols)] for i in range(rows)]
+
+
+def zip_with(f, *ms):
+    return [[f(*xs) for xs in zip(*rows)] for rows in zip(*ms)]
+
+
+def scaled(m, s):
+    return zip_with(lambda x: x * s, m)
+
+
+def transposed(m):
+    return [list(c) for c in zip(*m)]
+
+
+def product(a, b):
+    cols = transposed(b)
+    return [[sum(x * y for x, y in zip(row, col)) for col in cols] for row in a]
+
+
+def norm(m):
+    return math.sqrt(sum(x * x for row in m for x in row))
+
+
+def zeros(rows, cols):
+    return [[0.0] * cols for _ in range(rows)]
+
+
+def average(old, new, decay):
+    return zip_with(lambda a, b: decay * a + (1 - decay) * b, old, new)
+
+
+def looked_ahead(average, fresh, decay):
+    return zip_with(lambda m, g: (1 - decay) * g + decay * m, average, fresh)
+
+
+def orthogonalized(g):
+    """K. Jordan's quintic iteration, five times."""
+    if len(g) > len(g[0]):
+        return transposed(orthogonalized(transposed(g)))
+    x = scaled(g, 1 / (norm(g) + 1e-7))
+    for _ in range(5):
+        a = product(x, transposed(x))
+        b = zip_with(lambda p, q: -4.7750 * p + 2.0315 * q, a, product(a, a))
+        x = zip_with(lambda p, q: 3.4445 * p + q, x, product(b, x))
+    return x
+
+
+def per_part(m, parts, f):
+    """f of each of the equal matrices that are stacked in m."""
+    height = len(m) // parts
+    return [row for i in range(parts) for row in f(m[i * height : (i + 1) * height], i)]
+
+
+class NorMuon:
+    """arXiv 2510.05491, algorithm 1; and, with scale "muon", the authors' code."""
+
+    def __init__(self, lr=0.02, beta1=0.95, beta2=0.95, eps=1e-10, nesterov=True, scale="muon", decay=0.0):
+        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.nesterov, self.scale, self.decay = nesterov, scale, decay
+
+    def start(self, w):
+        self.m, self.v = zeros(len(w), len(w[0])), [[0.0] for _ in w]
+
+    def update(self, w, g, t, factor, parts):
+        lr = self.lr * factor
+        self.m = average(self.m, g, self.beta1)
+        u = looked_ahead(self.m, g, self.beta1) if self.nesterov else self.m
+        height = len(w) // parts
+
+        def direction(part, i):
+            o = orthogonalized(part)
+            mean = [[sum(x * x for x in row) / len(row)] for row in o]
+            own = average(self.v[i * height : (i + 1) * height], mean, self.beta2)
+            self.v[i * height : (i + 1) * height] = own
+            divided = [[x / (math.sqrt(v[0]) + self.eps) for x in row] for row, v in zip(o, own)]
+            size = norm(o) * math.sqrt(max(1, height / len(o[0])))
+            if self.scale == "rms":
+                size = 0.2 * math.sqrt(height * len(o[0]))
+            return scaled(divided, size / norm(divided))
+
+        step = per_part(u, parts, direction)
+        return zip_with(lambda p, s: p - lr * self.decay * p - lr * s, w, step)
+
+    def state(self):
+        return {"momentum": self.m, "rows": self.v}
+
+
+def flat(m):
+    return [x for row in m for x in row]
+
+
+def case(name, rule, spec, reference, rows, cols, parts=1):
+    w = matrix(rows, cols, lambda i: math.cos(3 * i + 1))
+    start, grads, values = w, [], []
+    reference.start(w)
+    for t in range(STEPS):
+        g = matrix(rows, cols, lambda i: math.sin(i * i + 7 * t + 1) * (0.3 + 0.2 * t))
+        w = reference.update(w, g, t + 1, 1 - t / 10, parts)
+        grads.append(flat(g))
+        values.append(flat(w))
+    return {
+        "name": name, "rule": rule, "spec": spec, "shape": [rows, cols], "parts": parts, "start": flat(start),
+        "factors": [1 - t / 10 for t in range(STEPS)], "gradients": grads, "values": values,
+        "state": {k: flat(v) for k, v in reference.state().items()},
+    }
+
+
+cases = [
+    case("wide", "normuon", {}, NorMuon(), 3, 5),
+    case("tall", "normuon", {"WeightDecay": 0.1}, NorMuon(decay=0.1), 6, 4),
+    case("fused", "normuon", {}, NorMuon(), 6, 4, parts=3),
+    case("paper", "normuon", {"LearningRate": 0.003, "Nesterov": False, "Scale": "rms", "Beta2": 0.9, "Eps": 1e-3, "WeightDecay": 0.1},
+         NorMuon(lr=0.003, beta2=0.9, eps=1e-3, nesterov=False, scale="rms", decay=0.1), 4, 6),
+]
+print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")

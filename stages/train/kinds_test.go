@@ -1,0 +1,68 @@
+package train_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"ablate/pipeline/planner"
+	"ablate/stages/norm"
+	"ablate/stages/optimizer"
+	"ablate/stages/record"
+)
+
+// short is a trial of a norm and an optimizer with their defaults.
+func short(normType, rule string) string {
+	text := study(12, "evaluate {\n every = 4\n}\nprobe {\n every = 6\n}\ncheckpoint {\n every = 3\n}")
+	text = strings.Replace(text, "norm \"derf\" \"n\" {\n  ema_blend {}\n}", fmt.Sprintf("norm %q \"n\" {}", normType), 1)
+	text = strings.Replace(text, "optimizer \"adamw\" \"o\" {\n  learning_rate = 0.01\n}", fmt.Sprintf("optimizer %q \"o\" {}", rule), 1)
+	return strings.NewReplacer("norm.derf.n", "norm."+normType+".n", "optimizer.adamw.o", "optimizer."+rule+".o").Replace(text)
+}
+
+// Each norm and each optimizer trains, and a trial that was stopped resumes with
+// the bytes of one that was not.
+func TestKindsResume(t *testing.T) {
+	texts := make(map[string]string)
+	for _, k := range norm.Kinds() {
+		texts["norm "+k.Type] = short(k.Type, "adamw")
+	}
+	for _, k := range optimizer.Kinds() {
+		texts["optimizer "+k.Type] = short("rmsnorm", k.Type)
+	}
+	for name, text := range texts {
+		t.Run(name, func(t *testing.T) {
+			straight, stopped := newLab(t), newLab(t)
+			straight.must(text, 12)
+			if losses := straight.validation(text); len(losses) != 3 || losses[2] >= losses[0] {
+				t.Errorf("validation losses %v: want three that fall", losses)
+			}
+			stop := 4 + rand.IntN(7)
+			if err := stopped.run(text, stop); !errors.Is(err, errStop) {
+				t.Fatalf("stopping at %d: %v", stop, err)
+			}
+			if s := stopped.plan(text); s.Status != planner.Resume {
+				t.Fatalf("after step %d the plan says %s: %s", stop, s.Status, s.Reason.Text)
+			}
+			if err := stopped.run(text, 0); err != nil {
+				t.Fatal(err)
+			}
+			stopped.same(straight, text)
+		})
+	}
+}
+
+// validation lists a trial's losses on the validation text.
+func (l *lab) validation(text string) (losses []float64) {
+	l.t.Helper()
+	metrics, _ := l.result(text)
+	for line := range strings.Lines(metrics) {
+		var row record.Row
+		if json.Unmarshal([]byte(line), &row) == nil && row.Name == "val_loss" {
+			losses = append(losses, row.Value)
+		}
+	}
+	return losses
+}
