@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +16,8 @@ import (
 	"ablate/stages/answer"
 )
 
-// Report is analysis "report": several analyses on one page.
+// Report is analysis "report": several analyses on one page, which the command report
+// writes from its document.
 type Report struct {
 	Analyses []addr.Instance `hcl:"analyses" ref:"analysis" doc:"What the page shows, in order."`
 	Title    string          `hcl:"title,optional" doc:"The page's title."`
@@ -23,7 +26,7 @@ type Report struct {
 
 // Names of a report's outputs.
 const (
-	reportHTML     = "html"
+	reportPage     = "page"
 	reportMarkdown = "markdown"
 )
 
@@ -55,7 +58,7 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Code:   host,
 		Inputs: cache.Map(map[string]cache.Value{"analyses": cache.List(parts...)}),
 		Outputs: []pipeline.Output{
-			{Name: reportHTML, MediaType: "text/html"}, {Name: reportMarkdown, MediaType: "text/markdown"},
+			{Name: reportPage, MediaType: "application/json"}, {Name: reportMarkdown, MediaType: "text/markdown"},
 			{Name: "table", MediaType: "text/plain"},
 		},
 	}, nil
@@ -63,30 +66,28 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (r *Report) Run(_ context.Context, env *pipeline.Env) error {
-	page := render.Page{Title: r.Title, Text: r.Text}
-	if page.Title == "" {
-		page.Title = "Report"
-	}
-	for i, a := range env.Inputs.Refs["analyses"] {
-		c, err := readChapter(env, a, fmt.Sprintf("chapter-%d", i+1))
+	doc := answer.Report{Version: 1, Title: cmp.Or(r.Title, "Report"), Text: r.Text, Methods: render.Methods}
+	var bodies []string
+	for _, a := range env.Inputs.Refs["analyses"] {
+		c, body, err := readChapter(env, a)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", a.Address, err)
 		}
-		page.Chapters = append(page.Chapters, c)
+		doc.Chapters, bodies = append(doc.Chapters, c), append(bodies, body)
 	}
-	html, err := page.HTML()
+	raw, err := json.MarshalIndent(doc, "", " ")
 	if err != nil {
-		return err
+		return fmt.Errorf("writing the page: %w", err)
 	}
 	return errors.Join(
-		render.WriteFile(env, reportHTML, []byte(html)),
-		render.WriteFile(env, reportMarkdown, []byte(page.Markdown())),
-		render.WriteFile(env, "table", fmt.Appendf(nil, "  A page of %d analyses: ablate report writes it.\n", len(page.Chapters))),
+		render.WriteFile(env, reportPage, append(raw, '\n')),
+		render.WriteFile(env, reportMarkdown, []byte(render.ReportMarkdown(doc, bodies))),
+		render.WriteFile(env, "table", fmt.Appendf(nil, "  A page of %d analyses: ablate report writes it.\n", len(doc.Chapters))),
 	)
 }
 
-// readChapter makes a chapter of what an analysis wrote.
-func readChapter(env *pipeline.Env, a pipeline.Input, id string) (render.Chapter, error) {
+// readChapter makes a chapter of what an analysis wrote, and returns its Markdown.
+func readChapter(env *pipeline.Env, a pipeline.Input) (c answer.ReportChapter, markdown string, err error) {
 	read := func(name string) (string, error) {
 		x, ok := a.Artifact(name)
 		if !ok {
@@ -100,17 +101,16 @@ func readChapter(env *pipeline.Env, a pipeline.Input, id string) (render.Chapter
 		raw, err := io.ReadAll(f)
 		return string(raw), err
 	}
-	c, err := render.NewChapter(id, a.Label, a.Address.String(), read)
-	if err != nil {
-		return c, err
+	c = answer.ReportChapter{Label: a.Label, Address: a.Address.String(), Result: a.Digest("result").String()}
+	if markdown, err = read("markdown"); err != nil {
+		return c, "", err
 	}
-	c.Digest = a.Digest("result").String()
 	raw, err := read("result")
 	if err != nil {
-		return c, err
+		return c, "", err
 	}
 	if res, err := answer.Parse([]byte(raw), a.Digest("result")); err == nil { // a program's result may be anything
 		c.Sentences = render.Abstract(res)
 	}
-	return c, nil
+	return c, markdown, nil
 }

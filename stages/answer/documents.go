@@ -122,3 +122,21 @@ type TableTrial struct {
 	Step   int      `json:"step"`
 	Value  *float64 `json:"value"` // nil if the trial diverged at that step
 }
+
+// Report is the document of a report: what it says beside the documents of its
+// analyses.
+type Report struct {
+	Version  int             `json:"version"`
+	Title    string          `json:"title"`
+	Text     string          `json:"text,omitempty"`
+	Methods  string          `json:"methods"`
+	Chapters []ReportChapter `json:"chapters"`
+}
+
+// ReportChapter is one analysis of a report.
+type ReportChapter struct {
+	Label     string   `json:"label"`
+	Address   string   `json:"address"`
+	Result    string   `json:"result,omitempty"` // digest of its document
+	Sentences []string `json:"sentences,omitempty"`
+}

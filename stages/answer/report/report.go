@@ -1,14 +1,89 @@
-// Package report appends provenance to a stored report: where, when and by which
-// command each result can be computed again. The appendix is no part of the stored
-// report, so that equal numbers computed elsewhere make an equal report.
+// Package report writes the report of a study as a page: what was asked and found,
+// what was trained, and the effects, curves and tables of its analyses. It reads the
+// documents of the analyses and computes no statistics.
+//
+// The page is written when a user asks for it and is no artifact: it says which
+// machines trained, how long they took, and which commands compute the results again,
+// which is in no key. It needs no network, no script to be read, and no fonts.
 package report
 
 import (
 	"bytes"
+	"embed"
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
+
+	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
 )
+
+// Source is what a report is written from.
+type Source struct {
+	Document  answer.Report
+	Study     string
+	Question  string // description of the study
+	Chapters  []Chapter
+	Trials    []Trial
+	Factors   []Factor // without the replicate, in the order of the levels of trials
+	Replicate string   // name of the factor that repeats the experiment
+	Fixed     []Part   // what all trials have in common
+	Origins   []Origin
+	Program   string // version of the program that writes the report
+	Command   string // that writes it again
+}
+
+// Chapter is one analysis with what it left.
+type Chapter struct {
+	answer.ReportChapter
+	Kind     string // type of the analysis
+	Key      string
+	Result   []byte // its document
+	Fragment string // its tables as HTML, written by this program
+	Command  string // that computes it again
+	Rows     string // the command that writes the rows it is based on
+}
+
+// Factor is an axis of the design.
+type Factor struct {
+	Name   string
+	Levels []Level
+}
+
+// Level is one level of a factor, with what it sets.
+type Level struct {
+	Label    string
+	Settings []Setting
+}
+
+// Part is a stage that all trials share, with its settings.
+type Part struct {
+	Role, Address string
+	Settings      []Setting
+}
+
+// Setting is one field of a spec.
+type Setting struct{ Name, Value string }
+
+// Trial is one trial of the study.
+type Trial struct {
+	Address, Key string
+	Levels       []string // labels, one for each factor
+	Replicate    string
+	State        string // done, diverged or missing
+	Curves       map[string]figure.Curve
+	Seconds      float64
+	Host         string // with its system and numerics class
+	Program      string // digest of the executable that trained it
+	Threads      int
+	Finished     time.Time
+	Parameters   int64
+	Tokens       int64
+	FLOPs        float64
+	Command      string // that computes it again
+	Rows         string // the command that writes its rows
+}
 
 // Origin says how one result came about.
 type Origin struct {
@@ -22,33 +97,51 @@ type Origin struct {
 	Recompute string // the command
 }
 
-// marker is where a stored page leaves room for the appendix.
-const marker = `<template id="provenance"></template>`
+//go:embed page.tmpl page.css page.js
+var files embed.FS
 
-var appendix = template.Must(template.New("appendix").Parse(`<section id="provenance">
-<h2>Provenance</h2>
-<p>Every number above is a function of these results. A key is the hash of everything that a result depends on.</p>
-<div class="scroll"><table><thead><tr><th>what</th><th>key</th><th>result</th><th>computed</th><th class="number">seconds</th><th>repeats</th><th>recompute</th></tr></thead>
-<tbody>{{range .}}<tr><td>{{.Address}}</td><td title="{{.Key}}"><code>{{printf "%.12s" .Key}}</code></td><td title="{{.Result}}"><code>{{printf "%.19s" .Result}}</code></td><td>{{.Finished}} on {{.Host}}</td><td class="number">{{printf "%.1f" .Seconds}}</td><td>{{.Repeats}}</td><td><code>{{.Recompute}}</code></td></tr>
-{{end}}</tbody></table></div>
-</section>`))
+var pageForm = template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
+	"inc": func(i int) int { return i + 1 }, "short": func(s string, n int) string { return s[:min(n, len(s))] },
+}).ParseFS(files, "page.tmpl"))
 
-// HTML returns a stored page with its appendix.
-func HTML(page []byte, origins []Origin) ([]byte, error) {
-	var b bytes.Buffer
-	if err := appendix.Execute(&b, origins); err != nil {
-		return nil, fmt.Errorf("writing the appendix of a report: %w", err)
+// HTML writes the report as one page that refers to no other file.
+func HTML(s Source) ([]byte, error) {
+	p, err := newPage(s)
+	if err != nil {
+		return nil, err
 	}
-	return bytes.Replace(page, []byte(marker), b.Bytes(), 1), nil
+	var b bytes.Buffer
+	if err := pageForm.Execute(&b, p); err != nil {
+		return nil, fmt.Errorf("writing the report: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
-// Markdown returns a stored text with its appendix.
-func Markdown(text []byte, origins []Origin) ([]byte, error) {
+// Figures lists the figures of the report.
+func Figures(s Source) ([]figure.Figure, error) {
+	p, err := newPage(s)
+	if err != nil {
+		return nil, err
+	}
+	var out []figure.Figure
+	for _, c := range p.Chapters {
+		name := c.Address[strings.LastIndex(c.Address, ".")+1:]
+		all := c.pictures
+		for _, f := range all {
+			f.Name = name + "-" + f.Name
+			out = append(out, f)
+		}
+	}
+	return append(out, p.curves...), nil
+}
+
+// Markdown appends provenance to the stored text of a report.
+func Markdown(text []byte, origins []Origin) []byte {
 	var b strings.Builder
 	b.Write(text)
 	b.WriteString("\n## Provenance\n\n| what | key | result | computed | seconds | repeats |\n|---|---|---|---|---:|---|\n")
 	for _, o := range origins {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s on %s | %.1f | %s |\n", o.Address, o.Key, o.Result, o.Finished, o.Host, o.Seconds, o.Repeats)
 	}
-	return []byte(b.String()), nil
+	return []byte(b.String())
 }

@@ -1,35 +1,140 @@
 package report_test
 
 import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
 	"ablate/stages/answer/report"
 )
 
-var origins = []report.Origin{{
-	Address: `train.lm.a["seed=1"]`, Key: strings.Repeat("a", 64), Result: "sha256:" + strings.Repeat("b", 64),
-	Host: "node<1>", Finished: "2026-01-02 03:04:05 UTC", Seconds: 1.25, Repeats: "repeated once", Recompute: "ablate run --target 'x'",
-}}
+const result = `{"version": 1, "partial": "from 3 of 4 trials; the others have no result yet", "response": "val_loss", "at": "final", "replicate": "seed", "confidence": 0.95,
+ "trials": 4, "factors": [{"name": "norm", "levels": ["RMS<Norm>", "Derf 🙂"], "baseline": "RMS<Norm>"}, {"name": "optimizer", "levels": ["AdamW", "Muon"], "baseline": "AdamW"}],
+ "cells": [
+  {"levels": ["RMS<Norm>", "AdamW"], "n": 2, "mean": 3, "sd": 0.1, "replicates": ["1", "2"], "values": [2.9, 3.1]},
+  {"levels": ["Derf 🙂", "AdamW"], "n": 2, "mean": 3.2, "sd": 0.1, "replicates": ["1", "2"], "values": [3.1, 3.3]},
+  {"levels": ["RMS<Norm>", "Muon"], "n": 2, "mean": 2.8, "sd": 0.1, "replicates": ["1", "2"], "values": [2.7, 2.9]},
+  {"levels": ["Derf 🙂", "Muon"], "n": 0, "mean": null, "sd": null, "replicates": [], "values": [], "diverged": 2}],
+ "contrasts": [
+  {"kind": "gap", "name": "Derf 🙂 − RMS<Norm> at AdamW", "estimate": 0.2, "low": -0.1, "high": 0.5, "low_adjusted": -0.3, "high_adjusted": 0.7, "p": 0.1, "method": "paired t", "pairs": 2, "detectable": 0.4},
+  {"kind": "gap", "name": "Derf 🙂 − RMS<Norm> at Muon", "missing": ["Derf 🙂 + Muon"]}],
+ "equivalence": {"margin": 0.1, "alpha": 0.05, "direction": "equivalent", "better": "lower"}, "warnings": ["one <warning>"]}`
 
-func TestHTMLEscapesAndReplacesTheMarker(t *testing.T) {
-	got, err := report.HTML([]byte(`<h1>R</h1><template id="provenance"></template><footer>`), origins)
+func source() report.Source {
+	curve := figure.Curve{Steps: []int{1, 2, 3, 4}, Values: []float64{5, 4, 3.5, 3.25}}
+	trial := func(norm, optimizer, seed, state string) report.Trial {
+		return report.Trial{Address: "train.lm.a", Key: strings.Repeat("a", 64), Levels: []string{norm, optimizer}, Replicate: seed, State: state,
+			Curves: map[string]figure.Curve{"val_loss": curve}, Seconds: 61, Host: "node<1>", Program: "sha256:" + strings.Repeat("c", 64), Threads: 2,
+			Finished: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Command: "ablate run --target 'x'", Rows: "ablate export metrics 'x'"}
+	}
+	chapter := answer.ReportChapter{Label: "Effects & <others>", Address: "analysis.factorial.effects", Result: "sha256:" + strings.Repeat("b", 64), Sentences: []string{"First finding.", "Second finding."}}
+	return report.Source{
+		Document: answer.Report{Title: "Is <b> bold?", Methods: "By hand.", Chapters: []answer.ReportChapter{chapter}},
+		Study:    "lab", Question: "Why?", Replicate: "seed", Program: "v1", Command: "ablate report --var 'a=b c'",
+		Chapters: []report.Chapter{{ReportChapter: chapter, Kind: "factorial", Key: strings.Repeat("a", 64), Result: []byte(result), Command: "ablate run", Rows: "ablate export trials"}},
+		Factors: []report.Factor{{Name: "norm", Levels: []report.Level{
+			{Label: "RMS<Norm>", Settings: []report.Setting{{Name: "eps", Value: "1e-6"}, {Name: "same", Value: "1"}}},
+			{Label: "Derf 🙂", Settings: []report.Setting{{Name: "alpha", Value: "0.5"}, {Name: "same", Value: "1"}}}}},
+			{Name: "optimizer", Levels: []report.Level{{Label: "AdamW"}}}},
+		Trials:  []report.Trial{trial("RMS<Norm>", "AdamW", "1", "done"), trial("RMS<Norm>", "AdamW", "2", "done"), trial("Derf 🙂", "Muon", "1", "diverged")},
+		Fixed:   []report.Part{{Role: "model", Address: "model.llama.tiny", Settings: []report.Setting{{Name: "layers", Value: "3"}}}},
+		Origins: []report.Origin{{Address: "train.lm.a", Key: strings.Repeat("a", 64), Result: "sha256:" + strings.Repeat("b", 64), Host: "node<1>", Finished: "2026-01-02 03:04:05 UTC", Seconds: 1.25, Repeats: "repeated once", Recompute: "ablate run --target 'x'"}},
+	}
+}
+
+func TestHTML(t *testing.T) {
+	raw, err := report.HTML(source())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<h1>R</h1><section", "node&lt;1&gt;", "<code>aaaaaaaaaaaa</code>", "<code>sha256:bbbbbbbbbbbb</code>", "repeated once", "</section><footer>"} {
-		if !strings.Contains(string(got), want) {
-			t.Errorf("the page has no %q:\n%s", want, got)
+	page := string(raw)
+	for _, want := range []string{
+		"<h1>Is &lt;b&gt; bold?</h1>", `<p class="lead">First finding.</p>`, "<li>Second finding.</li>", "answered from 3 of 4 trials",
+		"<dd>3 trials</dd>", "2 cells × 2 seeds", "<dd>3 min 3 s</dd>", "of them diverged", "node&lt;1&gt;", "not in the design",
+		"cannot be estimated: no usable trials in Derf 🙂 &#43; Muon", "one &lt;warning&gt;", `title="estimate 0.2, low -0.1`,
+		"ablate report --var &#39;a=b c&#39;", "<code>aaaaaaaaaaaa</code>", "repeated once", "2026-01-02 03:04:05",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	for _, unwanted := range []string{"RMS<Norm>", "<th scope=\"row\">same</th>", "src=", "http://", "https://"} {
+		if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), unwanted) {
+			t.Errorf("the page has %q", unwanted)
+		}
+	}
+	if again, _ := report.HTML(source()); string(again) != page {
+		t.Error("the same source makes different pages")
+	}
+}
+
+var drawings = regexp.MustCompile(`(?s)<svg.*?</svg>`)
+
+func TestDrawingsAreWellFormed(t *testing.T) {
+	raw, err := report.HTML(source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := drawings.FindAllString(string(raw), -1)
+	if len(found) < 6 {
+		t.Errorf("the page has %d drawings", len(found))
+	}
+	for _, svg := range found {
+		d := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
 		}
 	}
 }
 
-func TestMarkdownAppendsATable(t *testing.T) {
-	got, err := report.Markdown([]byte("# R\n"), origins)
+func TestFiguresAsFiles(t *testing.T) {
+	figures, err := report.Figures(source())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "| `train.lm.a[\"seed=1\"]` | " + origins[0].Key + " | " + origins[0].Result + " | 2026-01-02 03:04:05 UTC on node<1> | 1.2 | repeated once |\n"
+	var names []string
+	for _, f := range figures {
+		names = append(names, f.Name)
+		pdf, err := f.PDF(figure.Column)
+		if err != nil || !strings.HasPrefix(string(pdf), "%PDF-") {
+			t.Errorf("%s: no PDF: %v", f.Name, err)
+		}
+		png, err := f.PNG(figure.Column)
+		if err != nil || !strings.HasPrefix(string(png), "\x89PNG") {
+			t.Errorf("%s: no PNG: %v", f.Name, err)
+		}
+		if data, err := f.CSV(); err != nil || strings.Count(string(data), "\n") < 3 {
+			t.Errorf("%s: CSV = %s, %v", f.Name, data, err)
+		}
+		if svg := string(f.SVG(figure.Column)); strings.Contains(svg, `class="hit"`) || strings.Contains(svg, "var(") {
+			t.Errorf("%s: the file needs a page around it", f.Name)
+		}
+	}
+	if got, want := strings.Join(names, " "), "effects-interaction effects-effects curves-val_loss"; got != want {
+		t.Errorf("figures = %s, want %s", got, want)
+	}
+}
+
+func TestWithoutTrialsAndResults(t *testing.T) {
+	page, err := report.HTML(report.Source{Document: answer.Report{Title: "Empty"}})
+	if err != nil || !strings.Contains(string(page), "<h1>Empty</h1>") || strings.Contains(string(page), "What was trained") {
+		t.Errorf("HTML = %s, %v", page, err)
+	}
+}
+
+func TestMarkdownAppendsATable(t *testing.T) {
+	got := report.Markdown([]byte("# R\n"), source().Origins)
+	want := "| `train.lm.a` | " + strings.Repeat("a", 64) + " | sha256:" + strings.Repeat("b", 64) + " | 2026-01-02 03:04:05 UTC on node<1> | 1.2 | repeated once |\n"
 	if !strings.HasPrefix(string(got), "# R\n\n## Provenance\n") || !strings.HasSuffix(string(got), want) {
 		t.Errorf("Markdown = %s", got)
 	}

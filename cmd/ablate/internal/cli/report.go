@@ -1,15 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
-	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer/figure"
 	"ablate/stages/answer/report"
 	"ablate/stages/record"
 )
@@ -21,7 +23,9 @@ func reportCommand(s *session) *cobra.Command {
 		Use:   "report [NAME]",
 		Short: "Write the study's report as one HTML page and as Markdown",
 		Long: "report writes the result of an analysis \"report\": report.html, a page that needs no network, and\n" +
-			"report.md. NAME is the analysis, where a study has several. Existing files are replaced.\n\n" +
+			"report.md. NAME is the analysis, where a study has several. Existing files are replaced. --figures\n" +
+			"also writes each figure as SVG, PDF and PNG, in the width of a column of a paper, with its data as\n" +
+			"CSV. --open opens the page in the browser.\n\n" +
 			"--check writes nothing. It compares the numbers that a paper names with those of the study; see\n" +
 			"ablate export numbers." + exitCodes("3 with --partial when trials are missing"),
 		Example:           "  ablate report --to out\n  ablate report --check paper.tex",
@@ -38,6 +42,8 @@ func reportCommand(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
+	c.Flags().BoolVar(&r.Figures, "figures", false, "also write the figures as files, into the folder figures")
+	c.Flags().BoolVar(&r.Open, "open", false, "open the page in the browser")
 	c.Flags().StringArrayVar(&checks, "check", nil, "compare the numbers in a paper's `file` with the study; may be repeated")
 	partialFlag(c, &r.Partial)
 	return c
@@ -48,6 +54,8 @@ type reportRequest struct {
 	Name    string // "" means the only one
 	To      string
 	Partial bool
+	Figures bool
+	Open    bool
 }
 
 func (r reportRequest) do(ctx context.Context, s *session) error {
@@ -62,30 +70,74 @@ func (r reportRequest) do(ctx context.Context, s *session) error {
 	if err := t.Cached(); err != nil {
 		return err
 	}
-	origins, err := w.origins(ctx, plan, t)
+	source, err := reportReader{w}.source(ctx, plan, t)
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		artifact, file string
-		join           func([]byte, []report.Origin) ([]byte, error)
-	}{{"html", "report.html", report.HTML}, {"markdown", "report.md", report.Markdown}} {
-		a, ok := t.Entry.Artifact(f.artifact)
-		if !ok {
-			return fmt.Errorf("%s has no %s", t.Address, f.artifact)
-		}
-		raw, err := cache.ReadAll(ctx, w.store, a.Digest)
-		if err != nil {
-			return err
-		}
-		if raw, err = f.join(raw, origins); err != nil {
-			return err
-		}
-		if err := writeExport(s, r.To, f.file, raw); err != nil {
+	if err := r.write(ctx, w, t, source); err != nil {
+		return err
+	}
+	return partialOutcome(plan.Needs(t)...)
+}
+
+// write writes the files.
+func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task, source report.Source) error {
+	page, err := report.HTML(source)
+	if err != nil {
+		return err
+	}
+	text, err := reportReader{w}.readArtifact(ctx, t, artifactOf["markdown"])
+	if err != nil {
+		return err
+	}
+	s := w.session
+	if err := cmp.Or(writeExport(s, r.To, "report.html", page), writeExport(s, r.To, "report.md", report.Markdown(text, source.Origins))); err != nil {
+		return err
+	}
+	if r.Figures {
+		if err := writeFigures(s, filepath.Join(r.To, "figures"), source); err != nil {
 			return err
 		}
 	}
-	return partialOutcome(plan.Needs(t)...)
+	if !r.Open {
+		return nil
+	}
+	open := opener(filepath.Join(r.To, "report.html"))
+	if err := exec.CommandContext(ctx, open[0], open[1:]...).Run(); err != nil {
+		return fmt.Errorf("opening the report with %s: %w", open[0], err)
+	}
+	return nil
+}
+
+// writeFigures writes the figures of a report in every format.
+func writeFigures(s *session, to string, source report.Source) error {
+	figures, err := report.Figures(source)
+	if err != nil {
+		return err
+	}
+	for _, f := range figures {
+		pdf, err := f.PDF(figure.Column)
+		if err != nil {
+			return err
+		}
+		png, err := f.PNG(figure.Column)
+		if err != nil {
+			return err
+		}
+		data, err := f.CSV()
+		if err != nil {
+			return err
+		}
+		for _, x := range []struct {
+			end string
+			raw []byte
+		}{{".svg", f.SVG(figure.Column)}, {".pdf", pdf}, {".png", png}, {".csv", data}} {
+			if err := writeExport(s, to, f.Name+x.end, x.raw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // find finds the report of that name, or the only one.
@@ -101,7 +153,7 @@ func (r reportRequest) find(w *workspace, plan *planner.Plan) (*planner.Task, er
 }
 
 // origins lists the cached results that a report depends on.
-func (w *workspace) origins(ctx context.Context, plan *planner.Plan, t *planner.Task) ([]report.Origin, error) {
+func (w reportReader) origins(ctx context.Context, plan *planner.Plan, t *planner.Task) ([]report.Origin, error) {
 	var out []report.Origin
 	for _, d := range plan.Needs(t) {
 		if d.Status != planner.Hit {
@@ -113,7 +165,7 @@ func (w *workspace) origins(ctx context.Context, plan *planner.Plan, t *planner.
 		}
 		o := report.Origin{
 			Address: d.Address.String(), Key: d.Key.String(), Host: p.Host.Name, Seconds: p.Seconds,
-			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Recompute: "ablate run --target " + view.ShellQuote(d.Address.String()),
+			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Recompute: w.session.command("run", "--target", d.Address.String()),
 		}
 		for _, name := range []string{artifactOf["json"], record.Metrics} {
 			if a, ok := d.Entry.Artifact(name); ok {

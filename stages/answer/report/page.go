@@ -1,0 +1,205 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+
+	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
+)
+
+// page is what the template shows.
+type page struct {
+	Source
+	Style    template.CSS
+	Script   template.JS
+	Lead     string   // the first finding
+	Findings []string // the others
+	Partial  string
+	Trained  trained
+	Chapters []chapter
+	Curves   []picture
+	Hovers   template.JS // values under the pointer, by id of the figure
+
+	curves []figure.Figure
+}
+
+// chapter is an analysis as the page shows it.
+type chapter struct {
+	Chapter
+	ID          string
+	Measure     string
+	Tables      []effects
+	Pictures    []picture
+	Sensitivity *table
+	Anova       *table
+	Notes       []string
+	Warnings    []string
+
+	pictures []figure.Figure
+}
+
+// picture is a figure at the widths of a screen and of a phone.
+type picture struct {
+	ID, Caption string
+	Wide        template.HTML
+	Narrow      template.HTML
+}
+
+func newPage(s Source) (page, error) {
+	p := page{Source: s, Trained: newTrained(s)}
+	css, err := files.ReadFile("page.css")
+	if err != nil {
+		return p, err
+	}
+	js, err := files.ReadFile("page.js")
+	if err != nil {
+		return p, err
+	}
+	p.Style, p.Script = template.CSS(css), template.JS(js)
+	hovers := make(map[string]*figure.Hover)
+	show := func(f figure.Figure) picture {
+		id := fmt.Sprintf("figure-%d", len(hovers)+1)
+		hovers[id] = f.Hover
+		return picture{ID: id, Caption: f.Caption, // our own drawings, escaped by their package
+			Wide: template.HTML(f.Inline(id+"-wide", figure.Page)), Narrow: template.HTML(f.Inline(id+"-narrow", figure.Column))}
+	}
+	for i, c := range s.Chapters {
+		shown, err := newChapter(c, fmt.Sprintf("chapter-%d", i+1))
+		if err != nil {
+			return p, fmt.Errorf("reading the result of %s: %w", c.Address, err)
+		}
+		for _, f := range shown.pictures {
+			drawn := show(f)
+			if f.Name == forestFile { // on a wide screen, its rows are in the tables
+				drawn.Wide = ""
+			}
+			shown.Pictures = append(shown.Pictures, drawn)
+		}
+		p.Chapters = append(p.Chapters, shown)
+		p.Findings = append(p.Findings, c.Sentences...)
+		p.Partial = partialText(p.Partial, c.Result)
+	}
+	if len(p.Findings) > 0 {
+		p.Lead, p.Findings = p.Findings[0], p.Findings[1:]
+	}
+	p.curves = curves(s)
+	for _, f := range p.curves {
+		p.Curves = append(p.Curves, show(f))
+	}
+	for id, h := range hovers {
+		if h == nil {
+			delete(hovers, id)
+		}
+	}
+	raw, err := json.Marshal(hovers)
+	p.Hovers = template.JS(raw) // JSON escapes <, > and &
+	return p, err
+}
+
+// partialText is what a document says of missing trials.
+func partialText(before string, raw []byte) string {
+	var doc struct{ Partial string }
+	if before != "" || json.Unmarshal(raw, &doc) != nil {
+		return before
+	}
+	return doc.Partial
+}
+
+// forestFile is the figure of effects.
+const forestFile = "effects"
+
+// newChapter reads the document of an analysis.
+func newChapter(c Chapter, id string) (chapter, error) {
+	out := chapter{Chapter: c, ID: id}
+	var err error
+	read := func(into any) { err = json.Unmarshal(c.Result, into) }
+	switch c.Kind {
+	case "factorial":
+		var r answer.Result
+		read(&r)
+		out.factorial(r)
+	case "recovery":
+		var r answer.Recovery
+		read(&r)
+		out.pictures = figure.Recovery(r)
+	case "dose":
+		var r answer.Dose
+		read(&r)
+		out.pictures = figure.Dose(r)
+	case "trajectory":
+		var r answer.Trajectory
+		read(&r)
+		out.pictures = figure.Trajectory(r)
+	case "mechanism":
+		var r answer.Mechanism
+		read(&r)
+		out.pictures = figure.Mechanism(r)
+	}
+	return out, err
+}
+
+// Body is the tables that the analysis wrote.
+func (c chapter) Body() template.HTML {
+	if c.Kind == "factorial" {
+		return ""
+	}
+	return template.HTML(c.Fragment) // written by this program, and escaped there
+}
+
+func (c *chapter) factorial(r answer.Result) {
+	c.Measure = answer.Measure(r.Response, r.At)
+	for _, f := range figure.Families(r) {
+		c.Tables = append(c.Tables, newEffects(f, r, c.ID))
+	}
+	if f, ok := figure.Cells(r); ok {
+		c.pictures = append(c.pictures, f)
+	}
+	if f, ok := figure.Forest(r); ok {
+		f.Name = forestFile
+		c.pictures = append(c.pictures, f)
+	}
+	c.Sensitivity, c.Anova = sensitivity(r), anova(r)
+	c.Notes, c.Warnings = r.Notes, r.Warnings
+}
+
+// Wanted lists the metrics that a report shows as curves: those of its analyses, and
+// the loss.
+func Wanted(chapters []Chapter) []string {
+	out := []string{"train_loss", "loss"}
+	for _, c := range chapters {
+		var doc struct{ Response string }
+		if json.Unmarshal(c.Result, &doc) == nil && doc.Response != "" && !slices.Contains(out, doc.Response) {
+			out = append(out, doc.Response)
+		}
+	}
+	return out
+}
+
+// curves draws the wanted metrics by cell.
+func curves(s Source) []figure.Figure {
+	var out []figure.Figure
+	for _, metric := range Wanted(s.Chapters) {
+		var panels []figure.Panel
+		at := make(map[string]int)
+		for _, t := range s.Trials {
+			name := strings.Join(t.Levels, " · ")
+			if _, ok := at[name]; !ok {
+				at[name] = len(panels)
+				panels = append(panels, figure.Panel{Name: name})
+			}
+			if c, ok := t.Curves[metric]; ok {
+				c.Replicate = t.Replicate
+				p := &panels[at[name]]
+				p.Curves = append(p.Curves, c)
+			}
+		}
+		if f, ok := figure.Curves(metric, s.Replicate, panels); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}

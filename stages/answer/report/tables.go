@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+
+	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
+	"ablate/stages/answer/numeral"
+)
+
+// table is rows below a head.
+type table struct {
+	Title string
+	Head  []head
+	Rows  [][]cell
+}
+
+type head struct {
+	Text   string
+	Number bool
+}
+
+// cell is one value. Exact is shown to a reader who points at it.
+type cell struct {
+	Text, Exact string
+	Number      bool
+	Value       string // what the table sorts by; "" is the text
+}
+
+func words(text string) cell { return cell{Text: text} }
+
+// counted is a number as a cell.
+func counted(text string, v *float64) cell {
+	c := cell{Text: text, Number: true, Exact: numeral.Exact(v)}
+	c.Value = c.Exact
+	return c
+}
+
+// effects is a family of contrasts: their numbers beside a forest plot.
+type effects struct {
+	Title    string
+	Interval string // what the interval column is called
+	Adjusted bool
+	Verdicts bool
+	Planned  bool
+	Rows     []effect
+	Axis     template.HTML
+	Link     string // of the provenance of the numbers
+}
+
+type effect struct {
+	Name, Exact                  string
+	Strip                        template.HTML
+	Estimate, Low, P, Holm       cell
+	Interval, AdjustedInterval   string
+	Verdict, Test, Standing, Why string
+}
+
+func newEffects(f figure.Family, r answer.Result, chapter string) effects {
+	level := r.Confidence
+	kind := f.Contrasts[0].Kind
+	if kind == "equivalence" && r.Margin != nil {
+		level = 1 - 2*r.Margin.Alpha
+	}
+	t := effects{
+		Title: f.Title, Interval: numeral.Percent(level) + " interval", Axis: template.HTML(f.Axis()), Link: "provenance-" + chapter, // our own drawings
+		Verdicts: kind == "equivalence", Planned: kind == "declared" && r.Standing != nil && r.Standing.Time != "",
+	}
+	for _, c := range f.Contrasts {
+		t.Adjusted = t.Adjusted || c.LowAdjusted != nil
+		e := effect{
+			Name: figure.Name(c), Exact: exact(c), Strip: template.HTML(f.Strip(c)), // our own drawing
+			Estimate: counted(numeral.Signed(c.Estimate, halfOf(c)), c.Estimate), Interval: numeral.Between(c.Low, c.High),
+			Low: counted("", c.Low), P: counted(numeral.Probability(c.P), c.P), Holm: counted(numeral.Probability(c.PHolm), c.PHolm),
+			AdjustedInterval: numeral.Between(c.LowAdjusted, c.HighAdjusted), Verdict: c.Verdict, Standing: "exploratory: changed after the freeze",
+		}
+		if c.Planned {
+			e.Standing = "planned"
+		}
+		if c.Estimate == nil {
+			e.Why = "cannot be estimated"
+			if len(c.Missing) > 0 {
+				e.Why += ": no usable trials in " + strings.Join(c.Missing, ", ")
+			}
+		}
+		t.Rows = append(t.Rows, e)
+	}
+	return t
+}
+
+func halfOf(c answer.Contrast) *float64 {
+	if c.Low == nil || c.High == nil {
+		return nil
+	}
+	h := (*c.High - *c.Low) / 2
+	return &h
+}
+
+// exact lists the numbers of a contrast in full precision.
+func exact(c answer.Contrast) string {
+	var parts []string
+	for _, x := range []struct {
+		name  string
+		value *float64
+	}{{"estimate", c.Estimate}, {"low", c.Low}, {"high", c.High}, {"t", c.T}, {"df", c.DF}, {"p", c.P}, {"p (Holm)", c.PHolm}} {
+		if x.value != nil {
+			parts = append(parts, x.name+" "+numeral.Exact(x.value))
+		}
+	}
+	return strings.Join(append(parts, c.Method), ", ")
+}
+
+// sensitivity tabulates what other methods say, and which effects a study of this
+// size finds; nil without any of that.
+func sensitivity(r answer.Result) *table {
+	t := &table{Title: "Sensitivity", Head: []head{{Text: "effect"}}}
+	columns := []struct {
+		title string
+		has   func(answer.Contrast) bool
+		show  func(answer.Contrast) cell
+	}{
+		{"detectable with 80 % power", func(c answer.Contrast) bool { return c.Detect != nil }, detectable},
+		{"interval with its own error", func(c answer.Contrast) bool { return c.OwnLow != nil }, func(c answer.Contrast) cell { return interval(c.OwnLow, c.OwnHigh) }},
+		{"bootstrap-t interval", func(c answer.Contrast) bool { return c.BootLow != nil }, func(c answer.Contrast) cell { return interval(c.BootLow, c.BootHigh) }},
+		{"test", func(answer.Contrast) bool { return true }, func(c answer.Contrast) cell { return words(method(c)) }},
+	}
+	shown := columns[:0:0]
+	for _, column := range columns {
+		for _, c := range r.Contrasts {
+			if column.has(c) && c.Estimate != nil {
+				shown = append(shown, column)
+				t.Head = append(t.Head, head{column.title, column.title != "test"})
+				break
+			}
+		}
+	}
+	if len(shown) < 2 {
+		return nil
+	}
+	for _, c := range r.Contrasts {
+		if c.Kind == "equivalence" || c.Estimate == nil {
+			continue
+		}
+		row := []cell{words(figure.Name(c))}
+		if c.Kind == "main" {
+			row[0].Text += " (main)"
+		}
+		for _, column := range shown {
+			row = append(row, column.show(c))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func interval(low, high *float64) cell {
+	c := counted(numeral.Between(low, high), low)
+	return c
+}
+
+func detectable(c answer.Contrast) cell {
+	if c.Detect == nil {
+		return cell{Number: true}
+	}
+	out := counted(numeral.Significant(*c.Detect, 2), c.Detect)
+	if c.DetectLow != nil && c.DetectHigh != nil {
+		out.Text += fmt.Sprintf(" (%s to %s)", numeral.Significant(*c.DetectLow, 2), numeral.Significant(*c.DetectHigh, 2))
+	}
+	return out
+}
+
+// method names the test of a contrast, and what it is based on.
+func method(c answer.Contrast) string {
+	switch {
+	case c.Constant:
+		return "replicates do not differ"
+	case c.Pairs > 0 && c.Dropped:
+		return fmt.Sprintf("%s, n = %d complete", c.Method, c.Pairs)
+	case c.Pairs > 0:
+		return fmt.Sprintf("%s, n = %d", c.Method, c.Pairs)
+	case c.DF != nil:
+		return fmt.Sprintf("%s, df = %s", c.Method, numeral.Count(*c.DF))
+	}
+	return c.Method
+}
+
+// anova tabulates the analysis of variance; nil without one.
+func anova(r answer.Result) *table {
+	if len(r.Anova) == 0 {
+		return nil
+	}
+	t := &table{Title: "Analysis of variance (" + r.AnovaBy + ")", Head: []head{{Text: "source"}}}
+	for _, name := range []string{"sum of squares", "df", "error df", "F", "p", "η²", "ω²"} {
+		t.Head = append(t.Head, head{name, true})
+	}
+	short := func(v *float64) cell {
+		if v == nil {
+			return cell{Number: true}
+		}
+		return counted(numeral.Significant(*v, 4), v)
+	}
+	for _, a := range r.Anova {
+		df := counted(numeral.Count(a.DF), &a.DF)
+		errorDF := cell{Number: true}
+		if a.F != nil && a.ErrorDF != nil {
+			errorDF = counted(numeral.Count(*a.ErrorDF), a.ErrorDF)
+		}
+		t.Rows = append(t.Rows, []cell{words(a.Name), short(&a.SS), df, errorDF, short(a.F), counted(numeral.Probability(a.P), a.P), short(a.Eta2), short(a.Omega2)})
+	}
+	return t
+}
