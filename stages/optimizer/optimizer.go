@@ -100,6 +100,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return newNorMuon() }),
 		kind("hyperball", "Hidden matrices that keep their norm: steps on a sphere, in Muon's or Adam's direction; AdamW for everything else.",
 			func() pipeline.Stage { return newHyperball() }),
+		kind("ademamix", "Adam with a second, much slower average of gradients beside the first, and decoupled weight decay.",
+			func() pipeline.Stage { return newAdEMAMix() }),
 		kind("lion", "The sign of an average of gradients, with decoupled weight decay.",
 			func() pipeline.Stage { return &Lion{LearningRate: 1e-4, Beta1: 0.9, Beta2: 0.99, WeightDecay: 0.1} }),
 		kind("signum", "The sign of the momentum, with decoupled weight decay.",

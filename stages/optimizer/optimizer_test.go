@@ -177,6 +177,7 @@ func TestValidate(t *testing.T) {
 // The other rules name field and limit as well.
 func TestValidateOthers(t *testing.T) {
 	hyperball := func(change func(*Hyperball)) pipeline.Stage { h := newHyperball(); change(h); return h }
+	ademamix := func(change func(*AdEMAMix)) pipeline.Stage { a := newAdEMAMix(); change(a); return a }
 	normuon := func(change func(*NorMuon)) pipeline.Stage { m := newNorMuon(); change(m); return m }
 	lion := Lion{LearningRate: 1, Beta1: 0.9, Beta2: 0.99}
 	signum, sgd := Signum{LearningRate: 1, Momentum: 0.9}, SGD{LearningRate: 1, Momentum: 0.9}
@@ -197,6 +198,13 @@ func TestValidateOthers(t *testing.T) {
 		"iterations must be between 1 and 100, not 0":      normuon(func(m *NorMuon) { m.Iterations = 0 }),
 		`scale must be "muon" or "rms", not "jordan"`:      normuon(func(m *NorMuon) { m.Scale = "jordan" }),
 		"weight_decay must be at least 0, not -1":          normuon(func(m *NorMuon) { m.WeightDecay = -1 }),
+		"beta1 must be above 0 and below 1, not 0":         ademamix(func(a *AdEMAMix) { a.Beta1 = 0 }),
+		"beta2 must be at least 0 and below 1, not -2":     ademamix(func(a *AdEMAMix) { a.Beta2 = -2 }),
+		"beta3 must be at least beta1 and below 1, not 1":  ademamix(func(a *AdEMAMix) { a.Beta3 = 1 }),
+		"alpha must be at least 0, not -1":                 ademamix(func(a *AdEMAMix) { a.Alpha = -1 }),
+		"warmup must be at least 0, not -5":                ademamix(func(a *AdEMAMix) { a.Warmup = -5 }),
+		"eps must be above 0, not -4":                      ademamix(func(a *AdEMAMix) { a.Eps = -4 }),
+		"weight_decay must be at least 0, not -7":          ademamix(func(a *AdEMAMix) { a.WeightDecay = -7 }),
 		"learning_rate must be above 0, not -3":            hyperball(func(h *Hyperball) { h.AdamW.LearningRate = -3 }),
 	} {
 		err := o.Validate().Err()

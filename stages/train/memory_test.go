@@ -63,6 +63,8 @@ func TestMemoryOfOptimizers(t *testing.T) {
 			switch {
 			case slices.Contains([]string{"lion", "signum", "sgd"}, k.Type):
 				want += size
+			case k.Type == "ademamix":
+				want += 3 * size
 			case k.Type == "adamw" || p.Role != ml.RoleMatrix:
 				want += 2 * size
 			case k.Type == "normuon":

@@ -103,6 +103,34 @@ class NorMuon:
         return {"momentum": self.m, "rows": self.v}
 
 
+class AdEMAMix:
+    """arXiv 2409.03137, algorithm 1 and equations of its schedulers."""
+
+    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, beta3=0.9999, alpha=2.0, warmup=0, eps=1e-8, decay=0.0):
+        self.lr, self.betas, self.alpha, self.warmup, self.eps, self.decay = lr, (beta1, beta2, beta3), alpha, warmup, eps, decay
+
+    def start(self, w):
+        self.m1, self.m2, self.v = (zeros(len(w), len(w[0])) for _ in range(3))
+
+    def update(self, w, g, t, factor, parts):
+        lr, (b1, b2, b3), alpha = self.lr * factor, self.betas, self.alpha
+        if self.warmup:
+            part, l1, l3 = t / self.warmup, math.log(b1), math.log(b3)
+            alpha = min(part * alpha, alpha)
+            b3 = min(math.exp(l1 * l3 / ((1 - part) * l3 + part * l1)), b3) if part < 1 else b3
+        self.m1, self.m2 = average(self.m1, g, b1), average(self.m2, g, b3)
+        self.v = average(self.v, zip_with(lambda x: x * x, g), b2)
+
+        def new(p, m1, m2, v):
+            step = (m1 / (1 - b1**t) + alpha * m2) / (math.sqrt(v / (1 - b2**t)) + self.eps)
+            return p - lr * (step + self.decay * p)
+
+        return zip_with(new, w, self.m1, self.m2, self.v)
+
+    def state(self):
+        return {"fast": self.m1, "slow": self.m2, "square": self.v}
+
+
 def flat(m):
     return [x for row in m for x in row]
 
@@ -129,5 +157,8 @@ cases = [
     case("fused", "normuon", {}, NorMuon(), 6, 4, parts=3),
     case("paper", "normuon", {"LearningRate": 0.003, "Nesterov": False, "Scale": "rms", "Beta2": 0.9, "Eps": 1e-3, "WeightDecay": 0.1},
          NorMuon(lr=0.003, beta2=0.9, eps=1e-3, nesterov=False, scale="rms", decay=0.1), 4, 6),
+    case("plain", "ademamix", {}, AdEMAMix(), 3, 4),
+    case("warmup", "ademamix", {"Warmup": 4, "Alpha": 8, "Beta3": 0.999, "Beta2": 0.95, "WeightDecay": 0.1, "LearningRate": 0.01},
+         AdEMAMix(lr=0.01, beta2=0.95, beta3=0.999, alpha=8, warmup=4, decay=0.1), 4, 3),
 ]
 print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
