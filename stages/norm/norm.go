@@ -50,6 +50,8 @@ func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
 		kind("rmsnorm", "Root-mean-square normalization: y = γ x / √(mean(x²) + ε).",
 			func() pipeline.Stage { return &RMSNorm{Eps: defaultEps} }),
+		kind("prmsnorm", "Partial RMSNorm: y = γ x / √(mean(x²) + ε), with the mean over the first elements only.",
+			func() pipeline.Stage { return &PRMSNorm{Share: 0.0625, Eps: defaultEps} }),
 		kind("layernorm", "Layer normalization: y = γ (x − mean) / √(var + ε), + β where asked.",
 			func() pipeline.Stage { return &LayerNorm{Eps: defaultEps} }),
 		kind("derf", "Dynamic erf: y = γ erf(α x + s) + β, with scalars α and s learnt at each site.",

@@ -73,6 +73,7 @@ func all() map[string]Norm {
 		"derf plain":       &Derf{Alpha: everywhere(0.5)},
 		"derf with asinh":  &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true, Asinh: &Asinh{Scale: 2}},
 		"hardtanh":         &HardTanh{Alpha: everywhere(0.5), Bias: true}, "none": &None{},
+		"prmsnorm": &PRMSNorm{Share: 0.5, Eps: 1e-5},
 	}
 }
 
@@ -174,6 +175,9 @@ func TestValidate(t *testing.T) {
 		{"alpha's rate", (&HardTanh{Alpha: everywhere(1), AlphaLearningRate: -1}).Validate(), "alpha_learning_rate must be above 0"},
 		{"shift", (&Derf{Alpha: everywhere(1), ShiftStart: 1}).Validate(), "shift is false"},
 		{"eps", (&RMSNorm{}).Validate(), "eps must be above 0, not 0"},
+		{"share", (&PRMSNorm{Eps: 1}).Validate(), "share must be above 0 and at most 1, not 0"},
+		{"share above 1", (&PRMSNorm{Share: 1.5, Eps: 1}).Validate(), "not 1.5"},
+		{"eps of prmsnorm", (&PRMSNorm{Share: 1}).Validate(), "eps must be above 0, not 0"},
 		{"eps of layernorm", (&LayerNorm{Eps: -1}).Validate(), "eps must be above 0, not -1"},
 	} {
 		if err := tt.list.Err(); err == nil || !strings.Contains(err.Error(), tt.want) {

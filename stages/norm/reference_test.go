@@ -1,0 +1,88 @@
+package norm
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+)
+
+// values are those of testdata/reference.py: an implementation in float64 that has
+// nothing in common with this package.
+type values struct {
+	Name, Norm string
+	Spec       json.RawMessage // fields that differ from the defaults
+	Width      int
+	X, Y       []float32
+	XGradient  []float32 `json:"x_gradient"`
+	Params     map[string][]float32
+	Gradients  map[string][]float32
+}
+
+func TestReference(t *testing.T) {
+	raw, err := os.ReadFile("testdata/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []values
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatal("reference.json has no values")
+	}
+	for _, v := range all {
+		t.Run(v.Norm+"/"+v.Name, v.check)
+	}
+}
+
+func (v values) check(t *testing.T) {
+	n := fresh(t, v.Norm)
+	if err := json.Unmarshal(v.Spec, n); err != nil {
+		t.Fatal(err)
+	}
+	rows := len(v.X) / v.Width
+	in, want := [][]float32{v.X}, [][]float32{v.XGradient}
+	params := n.Params("n", FFN, v.Width)
+	for _, p := range params {
+		name := strings.TrimPrefix(p.Path, "n.")
+		in, want = append(in, v.Params[name]), append(want, v.Gradients[name])
+	}
+	if len(params) != len(v.Params) {
+		t.Errorf("%d parameters, want %d", len(params), len(v.Params))
+	}
+	near(t, "y", execute(t, program(n, rows, v.Width, false), in)[1], v.Y)
+	for i, got := range execute(t, program(n, rows, v.Width, true), in) {
+		near(t, "the gradient of input "+program(n, rows, v.Width, true).Inputs[i].Name, got, want[i])
+	}
+}
+
+// fresh is a norm with its defaults, by the type that studies name.
+func fresh(t *testing.T, kind string) Norm {
+	t.Helper()
+	for _, k := range Kinds() {
+		if k.Type == kind {
+			return k.New().(Norm)
+		}
+	}
+	t.Fatalf("no norm %q", kind)
+	return nil
+}
+
+// near allows for what float32 loses, as a share of the largest element.
+func near(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s has %d elements, want %d", what, len(got), len(want))
+	}
+	most := 0.0
+	for _, v := range want {
+		most = math.Max(most, math.Abs(float64(v)))
+	}
+	for i := range want {
+		if apart := math.Abs(float64(got[i] - want[i])); !(apart <= 1e-5*most) {
+			t.Fatalf("%s: element %d = %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}

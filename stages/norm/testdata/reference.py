@@ -1,0 +1,59 @@
+"""Norms in plain Python with float64, written from the papers and not from the Go code. Prints the values that
+reference_test.go compares with, as JSON. Gradients are central differences.
+
+    python3 stages/norm/testdata/reference.py >stages/norm/testdata/reference.json
+
+Inputs are rounded to float32, as the program under test gets them.
+"""
+import json, math, struct
+
+
+def f32(x):
+    return struct.unpack("f", struct.pack("f", x))[0]
+
+
+def prmsnorm(x, params, share=0.0625, eps=1e-5):
+    k = math.ceil(share * len(x))
+    rms = math.sqrt(sum(v * v for v in x[:k]) / k + eps)
+    return [g * v / rms for g, v in zip(params["gamma"], x)]
+
+
+def gradient(f, xs, step=1e-6):
+    out = []
+    for i, x in enumerate(xs):
+        xs[i] = x + step
+        up = f()
+        xs[i] = x - step
+        down = f()
+        xs[i] = x
+        out.append((up - down) / (2 * step))
+    return out
+
+
+def case(name, norm, spec, function, rows, width, params):
+    """The gradients are those of the sum of y cos(i), i being the position of an element in y."""
+    x = [[f32(math.sin(i * i + 3 * r) * 2 + 0.3) for i in range(width)] for r in range(rows)]
+    params = {k: [f32(v) for v in vs] for k, vs in params.items()}
+
+    def y():
+        return [v for row in x for v in function(row, params)]
+
+    def loss():
+        return sum(v * math.cos(i) for i, v in enumerate(y()))
+
+    return {
+        "name": name, "norm": norm, "spec": spec, "width": width, "x": [v for row in x for v in row], "params": params, "y": y(),
+        "x_gradient": [v for row in x for v in gradient(loss, row)],
+        "gradients": {k: gradient(loss, vs) for k, vs in params.items()},
+    }
+
+
+def wave(n):
+    return [1 + 0.5 * math.cos(5 * i) for i in range(n)]
+
+
+cases = [
+    case("default", "prmsnorm", {}, prmsnorm, 2, 20, {"gamma": wave(20)}),
+    case("share", "prmsnorm", {"Share": 0.4, "Eps": 1e-2}, lambda x, p: prmsnorm(x, p, 0.4, 1e-2), 2, 9, {"gamma": wave(9)}),
+]
+print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
