@@ -58,6 +58,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true} }),
 		kind("dyt", "Dynamic tanh: y = γ tanh(α x) + β, with a scalar α learnt at each site.",
 			func() pipeline.Stage { return &DyT{Alpha: everywhere(0.5), Bias: true} }),
+		kind("bhyt", "Bounded hyperbolic tanh: y = γ tanh(λ x / (κ √(mean(x²) + ε))), with a scalar λ learnt at each site.",
+			func() pipeline.Stage { return &BHyT{Lambda: everywhere(1), Kappa: 10, Eps: 1e-6} }),
 		kind("hardtanh", "Dynamic hard tanh: y = γ min(1, max(−1, α x)) + β, with a scalar α learnt at each site.",
 			func() pipeline.Stage { return &HardTanh{Alpha: everywhere(0.5), Bias: true} }),
 		kind("none", "No normalization: y = x.", func() pipeline.Stage { return &None{} }),

@@ -12,6 +12,7 @@ func TestFieldsAreWitnessed(t *testing.T) {
 	seen := make(map[cache.Digest]Norm)
 	for _, n := range []Norm{
 		&PRMSNorm{Share: 0.5, Eps: 1e-5}, &PRMSNorm{Share: 0.25, Eps: 1e-5}, &PRMSNorm{Share: 0.5, Eps: 1e-6},
+		&BHyT{Kappa: 10, Eps: 1e-6}, &BHyT{Kappa: 9, Eps: 1e-6}, &BHyT{Kappa: 10, Eps: 1e-5},
 	} {
 		d, err := ml.Fingerprint(alone(n))
 		if err != nil {

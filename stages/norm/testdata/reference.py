@@ -18,6 +18,11 @@ def prmsnorm(x, params, share=0.0625, eps=1e-5):
     return [g * v / rms for g, v in zip(params["gamma"], x)]
 
 
+def bhyt(x, params, kappa=10.0, eps=1e-6):
+    alpha = params["lambda"][0] / (kappa * math.sqrt(sum(v * v for v in x) / len(x) + eps))
+    return [g * math.tanh(alpha * v) for g, v in zip(params["gamma"], x)]
+
+
 def gradient(f, xs, step=1e-6):
     out = []
     for i, x in enumerate(xs):
@@ -55,5 +60,7 @@ def wave(n):
 cases = [
     case("default", "prmsnorm", {}, prmsnorm, 2, 20, {"gamma": wave(20)}),
     case("share", "prmsnorm", {"Share": 0.4, "Eps": 1e-2}, lambda x, p: prmsnorm(x, p, 0.4, 1e-2), 2, 9, {"gamma": wave(9)}),
+    case("default", "bhyt", {}, bhyt, 2, 8, {"gamma": wave(8), "lambda": [1]}),
+    case("saturated", "bhyt", {"Kappa": 1.5, "Eps": 1e-2}, lambda x, p: bhyt(x, p, 1.5, 1e-2), 2, 8, {"gamma": wave(8), "lambda": [3]}),
 ]
 print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
