@@ -26,7 +26,7 @@ var bans = []ban{
 	{"ablate/pipeline", "ablate/stages", "", "main hands the pipeline its kinds"},
 	{"ablate/pipeline", "ablate/cmd", "", "imports point down"},
 	{"ablate/stages", "ablate/cmd", "", "imports point down"},
-	{"ablate/pipeline", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/spec ablate/hcl/study", "the pipeline sees a loaded study, never the language"},
+	{"ablate/pipeline", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/formula ablate/hcl/spec ablate/hcl/study", "the pipeline sees a loaded study, never the language"},
 	{"ablate/stages", "ablate/pipeline/", "ablate/pipeline/unpack ablate/pipeline/process", "stages know the contract, not what carries it out"},
 	{"ablate/pipeline/run", "ablate/pipeline/launch", "", "a run is handed its launchers"},
 	{"ablate/pipeline/run", "ablate/pipeline/source", "", "a run is handed its sources"},
@@ -34,11 +34,12 @@ var bans = []ban{
 	{"ablate/pipeline/launch", "ablate/pipeline/planner", "", "a launcher knows requests, not plans"},
 	{"ablate/stages/record", "ablate/", "ablate/cache", "rows and names"},
 	{"ablate/stages/answer", "ablate/", "ablate/stages/answer ablate/cache ablate/hcl/addr", "documents, and what is written from them"},
-	{"ablate/stages", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag", "stages see decoded specs, never the language"},
+	{"ablate/stages", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/formula", "stages see decoded specs, never the language"},
 	{"ablate/cmd/ablate/internal/view", "ablate/stages", "ablate/stages/answer", "views render data, and know no kind of stage"},
 	{"ablate/hcl/addr", "ablate/", "", "standard library only"},
 	{"ablate/hcl/diag", "ablate/", "", "standard library only"},
-	{"ablate/hcl/spec", "ablate/", "ablate/hcl/addr", "standard library and addresses only"},
+	{"ablate/hcl/formula", "ablate/", "ablate/hcl/diag", "standard library and diagnostics only"},
+	{"ablate/hcl/spec", "ablate/", "ablate/hcl/addr ablate/hcl/formula", "standard library, addresses and formulas only"},
 }
 
 // The layout: imports point down this list. A package belongs to the longest prefix
@@ -65,6 +66,7 @@ var layout = [][]string{
 	{"ablate/hcl"},
 	{"ablate/hcl/study"},
 	{"ablate/hcl/spec"},
+	{"ablate/hcl/formula"},
 	{"ablate/hcl/addr", "ablate/hcl/diag"},
 }
 

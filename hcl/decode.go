@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
@@ -19,6 +20,7 @@ type decoder struct {
 	sc      scope
 	ranges  map[string]diag.Range // the place of each attribute and block, by path
 	merge   bool                  // over an earlier body: nothing is required
+	names   *formulaNames         // that formulas can read in the body that is being decoded
 	invalid bool                  // an error was found and reported
 }
 
@@ -27,7 +29,11 @@ type decoder struct {
 func (d *decoder) body(content *hclv2.BodyContent, target reflect.Value, path diag.Path, bound map[string]bool) {
 	merge := d.merge
 	d.merge = d.preset(content, target, path) || merge
-	defer func() { d.merge = merge }()
+	d.names = d.openNames(content, target)
+	defer func() {
+		d.closeNames(d.names)
+		d.merge, d.names = merge, d.names.outer
+	}()
 	for _, f := range spec.Of(target.Type()).Fields {
 		at := append(path[:len(path):len(path)], f.Name)
 		field := target.Field(f.Index)
@@ -76,6 +82,10 @@ func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field refl
 		return
 	}
 	d.ranges[path.String()] = *rangeOf(attr.Range)
+	if f.Type == spec.FormulaType {
+		d.formula(attr, field, path)
+		return
+	}
 	val, ok := d.l.eval(attr.Expr, d.sc)
 	if !ok {
 		d.invalid = true
@@ -94,6 +104,13 @@ func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field refl
 // by default or from an earlier body.
 func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path) {
 	found := content.Blocks.OfType(f.Name)
+	if f.Type == spec.LetType {
+		return
+	}
+	if f.Labelled {
+		d.labelled(found, field, path)
+		return
+	}
 	if len(found) == 0 {
 		if f.Required && field.Kind() == reflect.Struct && !d.merge {
 			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A %s block is required: %s { … }.", f.Name, f.Name)
@@ -120,6 +137,29 @@ func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect
 		default:
 			d.nested(b, field, path, false)
 		}
+	}
+}
+
+// labelled decodes repeated blocks with labels, sorted by them. A block merges into
+// the one of its label from an earlier body.
+func (d *decoder) labelled(found hclv2.Blocks, field reflect.Value, path diag.Path) {
+	seen := make(map[string]bool)
+	for _, b := range found {
+		label := b.Labels[0]
+		at := append(path[:len(path):len(path)], label)
+		if seen[label] {
+			d.fail(rangeOf(b.LabelRanges[0]), "Duplicate block", "There is another %s block %q here. Merge the two, or rename one.", b.Type, label)
+			continue
+		}
+		seen[label] = true
+		d.ranges[at.String()] = *rangeOf(b.DefRange)
+		i, known := sort.Find(field.Len(), func(i int) int { return strings.Compare(label, spec.LabelOf(field.Index(i)).String()) })
+		if !known {
+			elem := spec.New(field.Type().Elem()).Elem()
+			spec.LabelOf(elem).SetString(label)
+			field.Set(reflect.AppendSlice(reflect.Append(field.Slice3(0, i, i), elem), field.Slice(i, field.Len())))
+		}
+		d.nested(b, field.Index(i), at, !known)
 	}
 }
 

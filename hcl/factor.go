@@ -50,6 +50,10 @@ func (x *crossing) readFactors(matrix *hclv2.Block) bool {
 			x.l.fail(rangeOf(attr.NameRange), "Block as a factor", "%s is a block, which a factor cannot set. Rename the factor and read it inside the block as matrix.name.", name)
 			continue
 		}
+		if bound && field.Type == spec.FormulaType {
+			x.l.fail(rangeOf(attr.NameRange), "Formula as a factor", "%s is a formula, which a factor cannot set. Rename the factor and read it inside the formula as matrix.name.", name)
+			continue
+		}
 		f := factor{name: name, at: rangeOf(attr.Range), bound: bound}
 		if x.readLevels(&f, val, rangeOf(attr.Expr.Range())) {
 			x.factors = append(x.factors, f)

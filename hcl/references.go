@@ -16,7 +16,11 @@ func bodySchema(s *spec.Struct) *hclv2.BodySchema {
 		case spec.Attribute:
 			out.Attributes = append(out.Attributes, hclv2.AttributeSchema{Name: f.Name})
 		case spec.Block:
-			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: f.Name})
+			header := hclv2.BlockHeaderSchema{Type: f.Name}
+			if f.Labelled {
+				header.LabelNames = []string{"name"}
+			}
+			out.Blocks = append(out.Blocks, header)
 		case spec.Union:
 			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: f.Name, LabelNames: []string{"type"}})
 		}

@@ -133,7 +133,7 @@ func goValue(v reflect.Value) cty.Value {
 		if v.Type() == spec.RefType {
 			return refValue(v.Interface().(addr.Instance))
 		}
-		if v.Type() == spec.LevelType {
+		if v.Type() == spec.LevelType || v.Type() == spec.FormulaType {
 			return cty.NilVal
 		}
 		return cty.ObjectVal(specValues(v))

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"ablate/hcl/addr"
+	"ablate/hcl/formula"
 )
 
 // Form is the syntax of a field.
@@ -18,6 +19,7 @@ const (
 	Attribute Form = iota // name = value
 	Block                 // name { … }
 	Union                 // name "arm" { … }
+	Label                 // of a labelled block
 )
 
 // Field describes one field of a spec struct.
@@ -27,6 +29,8 @@ type Field struct {
 	Form      Form
 	Required  bool
 	Repeated  bool // a slice of blocks
+	Labelled  bool // repeated blocks that each have a label, which no two share
+	Named     bool // labelled, and the label is a name in formulas
 	Pointer   bool // nil if absent
 	Keyed     bool // part of keys
 	Witnessed bool // part of keys through a fingerprint, not as a field
@@ -106,6 +110,10 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	case "block":
 		f.Form, f.Required = Block, sf.Type.Kind() == reflect.Struct
 		f.Repeated = sf.Type.Kind() == reflect.Slice
+	case "labelled", "named":
+		f.Form, f.Repeated, f.Labelled, f.Named = Block, true, true, option == "named"
+	case "label":
+		f.Form = Label
 	case "union":
 		f.Form, f.Required = Union, sf.Type.Kind() == reflect.Struct
 	default:
@@ -139,12 +147,16 @@ type Presetter interface {
 // Resolver is a spec with defaults that depend on other attributes.
 type Resolver interface{ Resolve() }
 
-// The reference types.
+// The types of attributes and blocks that are decoded in ways of their own.
 var (
 	RefType    = reflect.TypeFor[addr.Instance]()
 	RefsType   = reflect.TypeFor[[]addr.Instance]()
 	LevelType  = reflect.TypeFor[addr.Level]()
 	LevelsType = reflect.TypeFor[map[string]addr.Level]()
+
+	FormulaType = reflect.TypeFor[formula.Formula]()
+	LetType     = reflect.TypeFor[*formula.Let]()
+
 	numberType = reflect.TypeFor[NumberSetter]()
 )
 
@@ -162,6 +174,8 @@ func TypeName(t reflect.Type) string {
 		return "level"
 	case LevelsType:
 		return "map of levels"
+	case FormulaType:
+		return "formula"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -186,6 +200,20 @@ func TypeName(t reflect.Type) string {
 		return "object (" + names + ")"
 	}
 	panic(fmt.Sprintf("spec: no attribute can be of Go type %s", t))
+}
+
+// FormulaNamer is a spec or nested block whose formulas can read names that no block
+// declares, such as x in a norm.
+type FormulaNamer interface{ FormulaNames() []string }
+
+// LabelOf returns the label of a labelled block.
+func LabelOf(v reflect.Value) reflect.Value {
+	for _, f := range Of(v.Type()).Fields {
+		if f.Form == Label {
+			return v.Field(f.Index)
+		}
+	}
+	panic(fmt.Sprintf("spec: %s has no label", v.Type()))
 }
 
 // Defaulter is a nested block with defaults. Like those of a kind, they must not

@@ -20,7 +20,8 @@
 // any of these, which are nil if the attribute is absent; addr.Instance (one
 // reference), []addr.Instance (a list of references, in which the name of a stage
 // means all its instances), addr.Level (a reference or a scalar) and
-// map[string]addr.Level.
+// map[string]addr.Level. A formula.Formula is an expression that is kept as
+// mathematics, and a *formula.Let a block of its intermediates, which stays nil.
 //
 // An attribute whose pointer type has a method SetNumber(float64) also accepts a
 // number. Resolve() of a spec is called after decoding and fills in defaults that
@@ -33,5 +34,5 @@
 // itself is kept only for explanations. `doc:"…"` is its description in the
 // reference.
 //
-// The package imports the standard library and hcl/addr only.
+// The package imports the standard library, hcl/addr and hcl/formula only.
 package spec

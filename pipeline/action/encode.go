@@ -7,6 +7,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/addr"
+	"ablate/hcl/formula"
 	"ablate/hcl/spec"
 	"ablate/pipeline"
 )
@@ -54,18 +55,34 @@ func encodeStruct(v, base reflect.Value, accept func(*spec.Field) bool) cache.Va
 	fields := buffer[:0]
 	for i := range schema.Fields {
 		f := &schema.Fields[i]
-		if !f.Keyed || isReference(f.Type) || !accept(f) {
+		if !f.Keyed || isReference(f.Type) || f.Form == spec.Label || !accept(f) {
 			continue
 		}
 		var fieldBase reflect.Value
 		if base.IsValid() {
 			fieldBase = base.Field(f.Index)
 		}
+		if f.Labelled {
+			if enc := encodeLabelled(v.Field(f.Index)); len(enc.Keys()) > 0 || !fieldBase.IsValid() {
+				fields = append(fields, cache.Field{Name: f.Name, Value: enc})
+			}
+			continue
+		}
 		if enc := encodeField(v.Field(f.Index), fieldBase); !enc.IsZero() {
 			fields = append(fields, cache.Field{Name: f.Name, Value: enc})
 		}
 	}
 	return cache.Struct(slices.Clone(fields)...)
+}
+
+// encodeLabelled encodes repeated blocks by their labels, so that explanations name
+// the block that changed.
+func encodeLabelled(v reflect.Value) cache.Value {
+	m := make(map[string]cache.Value, v.Len())
+	for i := range v.Len() {
+		m[spec.LabelOf(v.Index(i)).String()] = encodeField(v.Index(i), spec.New(v.Type().Elem()).Elem())
+	}
+	return cache.Map(m)
 }
 
 func isReference(t reflect.Type) bool { return t == spec.RefType || t == spec.RefsType }
@@ -84,6 +101,12 @@ func encodeField(v, base reflect.Value) cache.Value {
 	case reflect.Map:
 		return encodeMap(v)
 	case reflect.Struct:
+		if f, ok := v.Interface().(formula.Formula); ok {
+			if f.IsZero() {
+				return cache.Value{}
+			}
+			return cache.String(f.String())
+		}
 		if v.Type() == spec.LevelType {
 			if base.IsValid() && v.Equal(base) {
 				return cache.Value{}

@@ -6,6 +6,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
+	"ablate/stages/internal/express"
 	"ablate/stages/internal/ml"
 )
 
@@ -18,7 +19,7 @@ const (
 )
 
 // InputOf is the path under which the site of a running statistic taps x.
-func InputOf(p ml.Param) string { return strings.TrimSuffix(p.Path, sigma) + Input }
+func InputOf(p ml.Param) string { return p.Path[:strings.LastIndexByte(p.Path, '.')] + Input }
 
 // Saturating is a norm that squashes.
 type Saturating interface {
@@ -61,7 +62,7 @@ func (b bounded) apply(x *Node, prefix string, vars ml.Vars, f func(*Node) *Node
 	}
 	if b.asinh != nil {
 		scale := vars.At(prefix + ".asinh")
-		x = Div(asinh(Mul(x, scale)), scale)
+		x = Div(express.Asinh(Mul(x, scale)), scale)
 	}
 	y := f(Mul(x, vars.At(prefix+".alpha")))
 	y = Mul(row(vars.At(prefix+".gamma"), y), y)
@@ -114,38 +115,10 @@ func (e *EMABlend) apply(x, sigma *Node) *Node {
 // minSigma keeps a constant input from an infinite scale.
 const minSigma = 1e-6
 
-// refresh moves σ towards the standard deviation of all that was seen. The
-// inputs are of one shape, so the variance of the whole is the mean variance
-// within plus the variance of the means.
+// refresh moves σ towards the standard deviation of all that was seen.
 func (e *EMABlend) refresh(value *Node, seen []*Node) *Node {
-	means := make([]*Node, len(seen))
-	var mean, within *Node
-	for i, x := range seen {
-		means[i] = ReduceAllMean(x)
-		d := Sub(x, means[i])
-		mean, within = plus(mean, means[i]), plus(within, ReduceAllMean(Mul(d, d)))
-	}
-	n := float64(len(seen))
-	variance := within
-	if len(seen) > 1 {
-		variance = DivScalar(within, n)
-		mean = DivScalar(mean, n)
-		var between *Node
-		for _, m := range means {
-			d := Sub(m, mean)
-			between = plus(between, Mul(d, d))
-		}
-		variance = Add(variance, DivScalar(between, n))
-	}
-	std := MaxScalar(Sqrt(variance), minSigma)
+	std := MaxScalar(Sqrt(express.Pooled(seen)), minSigma)
 	return Add(MulScalar(value, 1-e.Momentum), MulScalar(std, e.Momentum))
-}
-
-func plus(sum, x *Node) *Node {
-	if sum == nil {
-		return x
-	}
-	return Add(sum, x)
 }
 
 // Asinh compresses the input of a bounded norm: x becomes asinh(b x) / b with a
@@ -156,13 +129,3 @@ type Asinh struct {
 
 // SetDefaults fills an asinh block.
 func (a *Asinh) SetDefaults() { a.Scale = 1 }
-
-// asinh is ln(z + √(z² + 1)), written for the size of z so that it loses no
-// digits at either side or near 0, and so that its slope at 0 is 1.
-func asinh(z *Node) *Node {
-	negative := LessThan(z, ScalarZero(z.Graph(), z.DType()))
-	size := Where(negative, Neg(z), z)
-	square := Mul(size, size)
-	l := Log1P(Add(size, Div(square, OnePlus(Sqrt(OnePlus(square))))))
-	return Where(negative, Neg(l), l)
-}

@@ -46,7 +46,9 @@ func (n *Derf) Apply(x *Node, prefix string, vars ml.Vars) *Node {
 }
 
 // Refresh implements Running.
-func (n *Derf) Refresh(value *Node, seen []*Node) *Node { return n.EMABlend.refresh(value, seen) }
+func (n *Derf) Refresh(path string, vars ml.Vars, seen []*Node) *Node {
+	return n.EMABlend.refresh(vars.At(path), seen)
+}
 
 // Threshold implements Saturating: where erf reaches 0.99.
 func (n *Derf) Threshold() float64 { return 1.8213863677 }

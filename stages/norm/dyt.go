@@ -37,7 +37,9 @@ func (n *DyT) Apply(x *Node, prefix string, vars ml.Vars) *Node {
 }
 
 // Refresh implements Running.
-func (n *DyT) Refresh(value *Node, seen []*Node) *Node { return n.EMABlend.refresh(value, seen) }
+func (n *DyT) Refresh(path string, vars ml.Vars, seen []*Node) *Node {
+	return n.EMABlend.refresh(vars.At(path), seen)
+}
 
 // Threshold implements Saturating: where tanh reaches 0.99.
 func (n *DyT) Threshold() float64 { return 2.6466524124 }

@@ -30,7 +30,9 @@ func (n *HardTanh) Apply(x *Node, prefix string, vars ml.Vars) *Node {
 }
 
 // Refresh implements Running.
-func (n *HardTanh) Refresh(value *Node, seen []*Node) *Node { return n.EMABlend.refresh(value, seen) }
+func (n *HardTanh) Refresh(path string, vars ml.Vars, seen []*Node) *Node {
+	return n.EMABlend.refresh(vars.At(path), seen)
+}
 
 // Threshold implements Saturating: where the clipped line reaches 0.99.
 func (n *HardTanh) Threshold() float64 { return 0.99 }

@@ -37,9 +37,15 @@ type Norm interface {
 // Running is a norm that keeps a statistic of its inputs, in a parameter with
 // the role of a buffer at each site.
 type Running interface {
-	// Refresh returns the statistic after a step whose micro-batches showed the
-	// site the inputs in seen. It has no gradient, and evaluation never calls it.
-	Refresh(value *graph.Node, seen []*graph.Node) *graph.Node
+	// Refresh returns the statistic at a path after a step whose micro-batches
+	// showed the site the inputs in seen. vars holds the site's parameters as they
+	// were. It has no gradient, and evaluation never calls it.
+	Refresh(path string, vars ml.Vars, seen []*graph.Node) *graph.Node
+}
+
+// Tracking is a norm that names the parameters which probes show.
+type Tracking interface {
+	Tracked() []string
 }
 
 // Kinds lists the stages of block norm.
@@ -62,6 +68,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return &BHyT{Lambda: everywhere(1), Kappa: 10, Eps: 1e-6} }),
 		kind("hardtanh", "Dynamic hard tanh: y = γ min(1, max(−1, α x)) + β, with a scalar α learnt at each site.",
 			func() pipeline.Stage { return &HardTanh{Alpha: everywhere(0.5), Bias: true} }),
+		kind("formula", "A norm that the study declares: y is a formula of x, of parameters and of running values.",
+			func() pipeline.Stage { return &Formula{} }),
 		kind("none", "No normalization: y = x.", func() pipeline.Stage { return &None{} }),
 	}
 }
@@ -129,18 +137,19 @@ func row(v, x *graph.Node) *graph.Node {
 // alone is a norm by itself, with its gradient, at a small fixed shape: the
 // fingerprint that tells show and explain where a computation changed.
 func alone(n Norm) ml.Program {
-	const width = 8
-	params := n.Params("norm", Attention, width)
-	p := ml.Program{Name: "norm", Inputs: []ml.Input{{Name: "x", Shape: []int{2, width}, DType: dtypes.Float32}}}
+	const columns = 8
+	params := n.Params("norm", Attention, columns)
+	p := ml.Program{Name: "norm", Inputs: []ml.Input{{Name: "x", Shape: []int{2, columns}, DType: dtypes.Float32}}}
 	for _, q := range params {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
 	}
 	p.Build = func(in []*graph.Node) []*graph.Node {
-		y := n.Apply(in[0], "norm", ml.NewVars(params, in[1:]))
+		vars := ml.NewVars(params, in[1:])
+		y := n.Apply(in[0], "norm", vars)
 		out := append([]*graph.Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)...)
-		for i, q := range params {
+		for _, q := range params {
 			if q.Role == ml.RoleBuffer {
-				out = append(out, n.(Running).Refresh(in[i+1], in[:1]))
+				out = append(out, n.(Running).Refresh(q.Path, vars, in[:1]))
 			}
 		}
 		return out

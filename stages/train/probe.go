@@ -78,21 +78,33 @@ func (p *probe) fingerprint() (cache.Digest, error) {
 	return cache.Digest(cache.List(cache.DigestValue(d), cache.List(names...)).Key("ablate probe v1")), nil
 }
 
-// slopes adds every α and its gradient.
+// tracked lists the names of the parameters of norms that are taken.
+func (p *probe) tracked() []string {
+	if t, ok := p.recipe.norm.(norm.Tracking); ok {
+		return t.Tracked()
+	}
+	return []string{"alpha"}
+}
+
+// slopes adds every tracked parameter, such as α, and its gradient.
 func (p *probe) slopes(take func(path, quantity string, v *Node), params []*Node, loss *Node) {
 	var alphas []*Node
-	var paths []string
+	var paths []reading
 	for i, q := range p.recipe.params {
-		if site, ok := strings.CutSuffix(q.Path, ".alpha"); ok {
-			alphas, paths = append(alphas, params[i]), append(paths, site)
+		dot := strings.LastIndexByte(q.Path, '.')
+		if dot < 0 || len(q.Shape) > 0 || q.Role == ml.RoleBuffer {
+			continue
+		}
+		if slices.Contains(p.tracked(), q.Path[dot+1:]) {
+			alphas, paths = append(alphas, params[i]), append(paths, reading{q.Path[:dot], q.Path[dot+1:]})
 		}
 	}
 	if len(alphas) == 0 {
 		return
 	}
 	for i, g := range Gradient(loss, alphas...) {
-		take(paths[i], "alpha", alphas[i])
-		take(paths[i], "alpha_gradient", g)
+		take(paths[i].path, paths[i].quantity, alphas[i])
+		take(paths[i].path, paths[i].quantity+"_gradient", g)
 	}
 }
 
@@ -113,7 +125,7 @@ func (p *probe) activations(take func(path, quantity string, v *Node), seen taps
 			take(site, "input_rms", Sqrt(ReduceAllMean(Mul(x, x))))
 		case norm.Argument:
 			take(site, "argument_std", Sqrt(variance(x)))
-			if s, ok := p.recipe.norm.(norm.Saturating); ok {
+			if s, ok := p.recipe.norm.(norm.Saturating); ok && s.Threshold() > 0 {
 				take(site, "saturated", ReduceAllMean(ConvertDType(GreaterThan(Abs(x), Scalar(x.Graph(), x.DType(), s.Threshold())), x.DType())))
 			}
 		case norm.Output:

@@ -183,9 +183,10 @@ func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, se
 		perParam[i], states = states[:n], states[n:]
 	}
 	values, perParam := optimizer.UpdateAll(r.optimizer, trained, r.trained(params), grads, perParam, clock)
-	for i, p := range r.params {
+	vars := r.vars(params)
+	for _, p := range r.params {
 		if p.Role == ml.RoleBuffer {
-			newParams = append(newParams, r.norm.(norm.Running).Refresh(params[i], seen[norm.InputOf(p)]))
+			newParams = append(newParams, r.norm.(norm.Running).Refresh(p.Path, vars, seen[norm.InputOf(p)]))
 			continue
 		}
 		newParams, values = append(newParams, values[0]), values[1:]

@@ -82,7 +82,9 @@ func (standInNorm) Params(string, norm.Site, int) []ml.Param { return nil }
 func (standInNorm) Apply(x *Node, _ string, _ ml.Vars) *Node { return x }
 
 // Refresh implements norm.Running.
-func (standInNorm) Refresh(value *Node, _ []*Node) *Node { return AddScalar(value, 1) }
+func (standInNorm) Refresh(path string, vars ml.Vars, _ []*Node) *Node {
+	return AddScalar(vars.At(path), 1)
+}
 
 type standInOptimizer struct{ standIn }
 

@@ -52,6 +52,9 @@ func (v Vars) Tap(path string, x *graph.Node) {
 	}
 }
 
+// Watching reports whether tapped values have a watcher.
+func (v Vars) Watching() bool { return v.watch != nil }
+
 // Multiplying returns the same parameters for products whose factors are
 // rounded to a dtype; sums and everything else stay float32.
 func (v Vars) Multiplying(dtype dtypes.DType) Vars {

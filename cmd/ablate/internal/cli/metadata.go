@@ -72,6 +72,8 @@ func describeFields(v reflect.Value) []view.Field {
 		info := view.Field{Name: f.Name, Required: f.Required, Keyed: f.Keyed, Doc: f.Doc}
 		value := v.Field(f.Index)
 		switch f.Form {
+		case spec.Label:
+			continue
 		case spec.Attribute:
 			info.Form, info.Type = "attribute", spec.TypeName(f.Type)
 			info.Default = defaultText(f, value)
@@ -103,7 +105,7 @@ func blockValue(f spec.Field, v reflect.Value) reflect.Value {
 
 // defaultText renders a default as HCL; "" for none.
 func defaultText(f spec.Field, v reflect.Value) string {
-	if f.Required || v.Kind() == reflect.Pointer && v.IsNil() || f.Type == spec.RefType || f.Type == spec.RefsType || f.Type == spec.LevelsType {
+	if f.Required || v.Kind() == reflect.Pointer && v.IsNil() || f.Type == spec.RefType || f.Type == spec.RefsType || f.Type == spec.LevelsType || f.Type == spec.FormulaType {
 		return ""
 	}
 	if f.Type == spec.LevelType {

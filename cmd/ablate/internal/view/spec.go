@@ -9,6 +9,7 @@ import (
 
 	"ablate/hcl"
 	"ablate/hcl/addr"
+	"ablate/hcl/formula"
 	"ablate/hcl/spec"
 )
 
@@ -24,12 +25,20 @@ func SpecText(s any) (string, error) {
 }
 
 func writeBody(b *strings.Builder, v reflect.Value, indent string) error {
+	writeLets(b, v, indent)
 	for _, f := range spec.Of(v.Type()).Fields {
 		field := v.Field(f.Index)
 		switch {
-		case f.Preset || absent(field):
+		case f.Preset || f.Form == spec.Label || absent(field):
+		case f.Labelled:
+			for i := range field.Len() {
+				e := field.Index(i)
+				if err := writeBlock(b, fmt.Sprintf("%s %q", f.Name, spec.LabelOf(e).String()), e, indent); err != nil {
+					return err
+				}
+			}
 		case f.Form == spec.Attribute:
-			text, err := literal(field)
+			text, err := attributeText(f.Name, field)
 			if err != nil {
 				return err
 			}
@@ -53,7 +62,30 @@ func writeBody(b *strings.Builder, v reflect.Value, indent string) error {
 	return nil
 }
 
+// writeLets writes a block of the parts that occur many times in the formulas of a
+// body, which would be too long without names for them.
+func writeLets(b *strings.Builder, v reflect.Value, indent string) {
+	var lets []formula.Named
+	for _, f := range spec.Of(v.Type()).Fields {
+		if x, ok := v.Field(f.Index).Interface().(formula.Formula); ok && !x.IsZero() {
+			parts, _ := x.Text(f.Name + "_part")
+			lets = append(lets, parts...)
+		}
+	}
+	if len(lets) == 0 {
+		return
+	}
+	b.WriteString(indent + "let {\n")
+	for _, l := range lets {
+		fmt.Fprintf(b, "%s  %s = %s\n", indent, l.Name, l.Text)
+	}
+	b.WriteString(indent + "}\n")
+}
+
 func absent(v reflect.Value) bool {
+	if f, ok := v.Interface().(formula.Formula); ok {
+		return f.IsZero()
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return v.IsNil()
@@ -76,6 +108,14 @@ func writeArm(b *strings.Builder, name string, union reflect.Value, indent strin
 		}
 	}
 	return nil
+}
+
+func attributeText(name string, v reflect.Value) (string, error) {
+	if x, ok := v.Interface().(formula.Formula); ok {
+		_, text := x.Text(name + "_part")
+		return text, nil
+	}
+	return literal(v)
 }
 
 // literal is a value as an attribute takes it.

@@ -1,0 +1,225 @@
+// Package express builds the graphs of formulas. The graph of a formula that
+// restates a built-in computation is the same graph, so nothing is rewritten,
+// rounded or fused on the way.
+//
+// A formula is computed in lanes, side by side: for one site of a model in one lane,
+// for all micro-batches of a step, or for all parameters that share an update rule.
+// Lanes meet only in functions that need all of them.
+package express
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/hcl/formula"
+)
+
+// Value is what a part of a formula is in one lane: a number while it is known
+// without the graph, else a node.
+type Value struct {
+	Type   formula.Type
+	Number float64 // of a constant; of a constant truth value, 1 for true
+	Node   *Node
+	Parts  int // of a matrix: how many of equal height it consists of; 0 for one
+}
+
+// Tensor is a node of the graph as a value of a type.
+func Tensor(t formula.Type, n *Node) Value { return Value{Type: t, Node: n} }
+
+// Number is a value that is known before the graph is built.
+func Number(v float64) Value { return Value{Number: v} }
+
+// Joint computes a function of all lanes together.
+type Joint func(args [][]Value) []Value
+
+// Builder builds formulas into one graph.
+type Builder struct {
+	Graph    *Graph
+	Lanes    int
+	Names    map[string][]Value // one for each lane; a single one is shared by all
+	Joint    map[string]Joint   // functions of a place that express itself lacks
+	Computed formula.Level      // as in the scope that the formula was checked in
+}
+
+// One returns a builder with a single lane.
+func One(g *Graph, names map[string]Value) *Builder {
+	b := &Builder{Graph: g, Lanes: 1, Names: make(map[string][]Value, len(names)), Computed: formula.Tensor}
+	for name, v := range names {
+		b.Names[name] = []Value{v}
+	}
+	return b
+}
+
+// Build returns the value of a formula in each lane, or one for all. The formula has
+// been checked; a mistake in it panics.
+func (b *Builder) Build(f formula.Formula) []Value {
+	values := make([][]Value, len(f.Nodes))
+	for i, n := range f.Nodes {
+		args := make([][]Value, len(n.Args))
+		for j, a := range n.Args {
+			args[j] = values[a]
+		}
+		values[i] = b.node(n, args)
+	}
+	return values[len(values)-1]
+}
+
+// Float32 is the value of a formula in a single lane, as a node.
+func (b *Builder) Float32(f formula.Formula) *Node {
+	return b.Build(f)[0].Float32(b.Graph)
+}
+
+// Float32 is the value as a node of float32.
+func (v Value) Float32(g *Graph) *Node { return v.as(g, formula.Scalar) }
+
+func (b *Builder) node(n formula.Node, args [][]Value) []Value {
+	switch n.Op {
+	case "number":
+		return []Value{Number(n.Number)}
+	case "truth":
+		return []Value{{Type: formula.Type{IsTruth: true}, Number: n.Number}}
+	case "name":
+		v, ok := b.Names[n.Name]
+		if !ok {
+			panic("express: no name " + n.Name)
+		}
+		return v
+	}
+	if joint := b.Joint[n.Op]; joint != nil {
+		return joint(args)
+	}
+	lanes := 1
+	for _, a := range args {
+		lanes = max(lanes, len(a))
+	}
+	out := make([]Value, lanes)
+	for lane := range out {
+		own := make([]Value, len(args))
+		for j, a := range args {
+			own[j] = Lane(a, lane)
+		}
+		out[lane] = b.apply(n.Op, own)
+	}
+	return out
+}
+
+// Lane is the value of one lane.
+func Lane(values []Value, lane int) Value {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return values[lane]
+}
+
+// apply computes one operation.
+func (b *Builder) apply(op string, args []Value) Value {
+	if op == "where" && args[0].Node == nil { // a condition of constants
+		return args[int(2-args[0].Number)]
+	}
+	t, constant, parts := args[0].Type, true, 0
+	for _, a := range args {
+		t = join(t, a.Type)
+		constant = constant && a.Node == nil
+		parts = max(parts, a.Parts)
+	}
+	if constant {
+		numbers := make([]float64, len(args))
+		for i, a := range args {
+			numbers[i] = a.Number
+		}
+		if v, isTruth, ok := formula.Exact(op, numbers); ok {
+			return Value{Type: formula.Type{IsTruth: isTruth}, Number: v}
+		}
+		t.Level = b.Computed // what machines may differ in is computed where the rest is
+	}
+	in := make([]*Node, len(args))
+	for i, a := range args {
+		in[i] = a.as(b.Graph, t)
+	}
+	if r, ok := reductions[op]; ok {
+		return r(in[0], t)
+	}
+	if f, ok := unary[op]; ok {
+		return Value{Type: t, Node: f(in[0]), Parts: parts}
+	}
+	return Value{Type: t, Node: b.several(op, in, args), Parts: parts}
+}
+
+// several computes an operation that has more than one operand.
+func (b *Builder) several(op string, in []*Node, args []Value) *Node {
+	switch op {
+	case "where":
+		return Where(spread(in[0], in), spread(in[1], in), spread(in[2], in))
+	case "clip":
+		return Min(Max(in[0], in[1]), in[2])
+	case "first":
+		width := in[0].Shape().Dimensions[in[0].Rank()-1]
+		return SliceAxis(in[0], -1, AxisRange(0, Share(args[1].Number, width)))
+	}
+	f, ok := binary[op]
+	if !ok {
+		panic("express: no function " + op)
+	}
+	return f(in[0], in[1])
+}
+
+// Share is how many of n columns a share is, at least one.
+func Share(share float64, n int) int {
+	return max(1, int(math.Ceil(float64(share*float64(n))-1e-9)))
+}
+
+// join is the type of an operation whose operands fit.
+func join(a, b formula.Type) formula.Type {
+	t := formula.Type{Level: max(a.Level, b.Level), Down: a.Down, Along: a.Along}
+	if t.Down == formula.One {
+		t.Down = b.Down
+	}
+	if t.Along == formula.One {
+		t.Along = b.Along
+	}
+	return t
+}
+
+// as is the value as an operand of an operation of a type: constants in its
+// precision, numbers of a step rounded, vectors in the shape of a row.
+func (v Value) as(g *Graph, t formula.Type) *Node {
+	switch {
+	case v.Node == nil && v.Type.IsTruth:
+		return Const(g, v.Number == 1)
+	case v.Node == nil && t.Level == formula.Step:
+		return Scalar(g, dtypes.Float64, v.Number)
+	case v.Node == nil:
+		return Scalar(g, dtypes.Float32, v.Number)
+	case v.Node.DType() == dtypes.Float64 && t.Level == formula.Tensor:
+		return ConvertDType(v.Node, dtypes.Float32)
+	case v.Type.Down == formula.One && v.Type.Along != formula.One && t.Down != formula.One && v.Node.Rank() == 1:
+		return ExpandAxes(v.Node, 0)
+	}
+	return v.Node
+}
+
+// spread is x in the shape of all, which Where needs.
+func spread(x *Node, all []*Node) *Node {
+	var dims []int
+	for _, n := range all {
+		own := n.Shape().Dimensions
+		if len(own) > len(dims) {
+			dims = append(make([]int, 0, len(own)), own...)
+			continue
+		}
+		for i, d := range own {
+			dims[i] = max(dims[i], d)
+		}
+	}
+	for _, n := range all {
+		for i, d := range n.Shape().Dimensions {
+			dims[i] = max(dims[i], d)
+		}
+	}
+	if x.Rank() == 0 && len(dims) == 0 {
+		return x
+	}
+	return BroadcastToDims(x, dims...)
+}
