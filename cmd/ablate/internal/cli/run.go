@@ -173,7 +173,25 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	e.Stopped = failed != nil && !r.KeepGoing
 	s.show(e)
 	showSavings(w, savings, true)
+	if r.Progress != "none" && !s.json {
+		showNext(w, plan, failed)
+	}
 	return err
+}
+
+// showNext names the command that a user is likely to want next.
+func showNext(w *workspace, plan *planner.Plan, failed *run.FailedError) {
+	s := w.session
+	if failed != nil {
+		s.view().Note("Next: %s", s.command("status"))
+		return
+	}
+	for _, t := range plan.Tasks {
+		if t.Kind().Type == "report" && t.Role == pipeline.Analysis && t.Status == planner.Hit {
+			s.view().Note("Report: %s --open", s.command("report", t.Address.Stage.Name))
+			return
+		}
+	}
 }
 
 // showPartialAnalyses shows what the analyses say about the trials that have a

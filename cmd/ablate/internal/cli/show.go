@@ -173,6 +173,13 @@ func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string
 		e.Text = string(raw)
 		return e, nil
 	}
+	if tables, ok := t.Entry.Artifact(artifactOf["markdown"]); ok && format == "text" && !w.session.json {
+		body, err := cache.ReadAll(ctx, w.store, tables.Digest)
+		if err != nil {
+			return e, err
+		}
+		e.Tables = string(body)
+	}
 	if w.session.json {
 		e.Result, err = cache.ReadAll(ctx, w.store, result.Digest)
 	}

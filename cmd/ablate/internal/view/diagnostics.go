@@ -9,8 +9,16 @@ import (
 	"ablate/hcl/diag"
 )
 
+// widestText is the column where details wrap, on terminals that are not narrower.
+const widestText = 78
+
 // textWidth is the column where details wrap.
-const textWidth = 78
+func (v *View) textWidth() int {
+	if n := v.columns(v.opts.Stderr); n > 0 {
+		return min(n, widestText)
+	}
+	return widestText
+}
 
 // Diagnostics prints errors and warnings with the lines that they are about.
 func (v *View) Diagnostics(list diag.List) {
@@ -63,7 +71,7 @@ func (v *View) diagnostic(d diag.Diagnostic) string {
 	if d.Range != nil {
 		b.WriteString("\n" + v.snippet(*d.Range, colour))
 	}
-	b.WriteString("\n" + wrap(d.Detail, textWidth, "  "))
+	b.WriteString("\n" + wrap(d.Detail, v.textWidth(), "  "))
 	return b.String()
 }
 
@@ -82,23 +90,30 @@ func (v *View) snippet(r diag.Range, colour string) string {
 	if r.End.Line == r.Start.Line {
 		width = r.End.Column - r.Start.Column
 	}
-	line, at, width = excerpt(line, at, width)
+	line, at, width = excerpt(line, at, width, v.quoted(len(number)))
 	gap := strings.Repeat(" ", len(number))
 	return place + fmt.Sprintf("  %s %s %s\n  %s %s %s%s\n", number, v.paint(dim, "│"), string(line),
 		gap, v.paint(dim, "│"), strings.Repeat(" ", at), v.paint(colour, strings.Repeat("^", max(1, width))))
 }
 
-// longestLine is how many characters of a line are quoted.
-const longestLine = 160
+// quoted is how many characters of a line are quoted, beside a number of so many
+// digits.
+func (v *View) quoted(digits int) int {
+	const longest, least, around = 160, 40, 5
+	if n := v.columns(v.opts.Stderr); n > 0 {
+		return min(longest, max(least, n-digits-around))
+	}
+	return longest
+}
 
 // excerpt cuts a long line to what surrounds a place in it.
-func excerpt(line []rune, at, width int) ([]rune, int, int) {
-	if len(line) <= longestLine {
+func excerpt(line []rune, at, width, longest int) ([]rune, int, int) {
+	if len(line) <= longest {
 		return line, at, width
 	}
-	const before = 40
-	from := max(0, min(at-before, len(line)-longestLine))
-	to := min(len(line), from+longestLine)
+	before := longest / 4
+	from := max(0, min(at-before, len(line)-longest))
+	to := min(len(line), from+longest)
 	cut := slices.Clone(line[from:to])
 	if from > 0 {
 		cut[0] = '…'
@@ -131,7 +146,7 @@ func wrap(text string, width int, indent string) string {
 		}
 		at := 0
 		for i, word := range strings.Fields(paragraph) {
-			n := len([]rune(word))
+			n := cells(word)
 			switch {
 			case i == 0:
 				b.WriteString(indent)

@@ -20,13 +20,19 @@ type resulter interface{ text() string }
 // remarker is an event whose text is a remark beside the result.
 type remarker interface{ remark() string }
 
+// fitter is a resulter that lays itself out for the width of a terminal.
+type fitter interface{ fitted(width int) string }
+
 // Show reports an event in the form that the user asked for.
 func (v *View) Show(e Event) {
 	if v.opts.JSON {
 		v.object(e)
 		return
 	}
-	if r, ok := e.(resulter); ok {
+	width := v.columns(v.opts.Stdout)
+	if r, ok := e.(fitter); ok && width > 0 {
+		v.Text(r.fitted(width))
+	} else if r, ok := e.(resulter); ok {
 		v.Text(r.text())
 	}
 	if r, ok := e.(remarker); ok {

@@ -175,9 +175,18 @@ type Analysis struct {
 
 	Heading string `json:"-"` // above the rendering
 	Body    string `json:"-"` // in the form that the user asked for
+	Tables  string `json:"-"` // as Markdown, to be laid out for a terminal; "" where the form is another
 }
 
 func (Analysis) kind() string { return "analysis" }
+
+func (e Analysis) fitted(width int) string {
+	if !strings.HasPrefix(e.Tables, "### ") || strings.Contains(e.Tables, "```") { // what a program printed
+		return e.text()
+	}
+	e.Body = fitMarkdown(e.Tables, width)
+	return e.text()
+}
 
 func (e Analysis) text() string {
 	if e.Heading == "" {
@@ -230,11 +239,13 @@ type Difference struct {
 
 func (Difference) kind() string { return "difference" }
 
-func (e Difference) text() string {
+func (e Difference) text() string { return e.fitted(0) }
+
+func (e Difference) fitted(width int) string {
 	var b strings.Builder
 	if e.Trials != nil {
 		fmt.Fprintf(&b, "A  %s (%s)\nB  %s (%s)\n", e.A, plural(e.Trials[0], "trial"), e.B, plural(e.Trials[1], "trial"))
-		e.writeNumbers(&b)
+		e.writeNumbers(&b, width)
 		b.WriteString("\nMeans of the trials' last values. An analysis \"factorial\" gives intervals.\n")
 		return b.String()
 	}
@@ -248,22 +259,23 @@ func (e Difference) text() string {
 	for _, c := range e.Changes {
 		b.WriteString(changeLine(c))
 	}
-	e.writeNumbers(&b)
+	e.writeNumbers(&b, width)
 	return b.String()
 }
 
 // writeNumbers tabulates the numbers of both sides.
-func (e Difference) writeNumbers(b *strings.Builder) {
+func (e Difference) writeNumbers(b *strings.Builder, width int) {
 	if len(e.Numbers) == 0 {
 		b.WriteString("\nThey have no numbers in common yet.\n")
 		return
 	}
-	width := 0
+	b.WriteString("\n" + e.numbers().text(width))
+}
+
+func (e Difference) numbers() table {
+	t := table{head: []string{"number", "A", "B", "B − A"}, right: []bool{false, true, true, true}}
 	for _, n := range e.Numbers {
-		width = max(width, len(n.Name))
+		t.rows = append(t.rows, []string{n.Name, number(n.A), number(n.B), number(n.Difference)})
 	}
-	fmt.Fprintf(b, "\n  %-*s %14s %14s %14s\n", width, "", "A", "B", "B − A")
-	for _, n := range e.Numbers {
-		fmt.Fprintf(b, "  %-*s %14s %14s %14s\n", width, n.Name, number(n.A), number(n.B), number(n.Difference))
-	}
+	return t
 }

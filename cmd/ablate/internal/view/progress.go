@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -103,7 +104,7 @@ func (p *Progress) advance(name string, e run.Event) {
 	}
 	if p.mode == "plain" && e.Time.Sub(r.lined) >= lineEvery {
 		r.lined = e.Time
-		p.say("  %s %s", name, p.state(r))
+		p.say("  %s %s", name, p.state(r, 0))
 	}
 }
 
@@ -124,7 +125,7 @@ func (p *Progress) done(name string, e run.Event) {
 // warn prints a warning of a stage, in every mode.
 func (p *Progress) warn(name, text string) {
 	if !p.v.opts.JSON {
-		p.v.Note("%s %s:\n%s", p.v.paint(yellow, "Warning:"), name, wrap(text, textWidth, "  "))
+		p.v.Note("%s %s:\n%s", p.v.paint(yellow, "Warning:"), name, wrap(text, p.v.textWidth(), "  "))
 	}
 }
 
@@ -137,7 +138,7 @@ func (p *Progress) failed(name string, e run.Event) {
 	if list, ok := diag.From(e.Err); ok {
 		p.v.Diagnostics(list)
 	} else {
-		p.v.Note("%s", wrap(e.Err.Error(), textWidth, "  "))
+		p.v.Note("%s", wrap(e.Err.Error(), p.v.textWidth(), "  "))
 	}
 	if e.LogPath != "" {
 		p.v.Note("  Log: %s\n", e.LogPath)
@@ -170,45 +171,102 @@ func (p *Progress) draw() {
 	if p.mode != "live" {
 		return
 	}
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(p.running)) {
-		r := p.running[name]
-		short := r.event.Address.Key // the levels are enough to name a trial
-		if short == "" {
-			short = name
-		}
-		lines = append(lines, clip(fmt.Sprintf("  %s  %s", p.state(r), short), p.v.width()-1))
-	}
-	if p.total > 0 {
-		lines = append(lines, "  "+p.overall())
-	}
+	lines := p.live(p.v.columns(p.v.opts.Stderr) - 1) // a full line would scroll
 	if len(lines) > 0 {
 		io.WriteString(p.v.opts.Stderr, strings.Join(lines, "\n")+"\n")
 	}
 	p.drawn = len(lines)
 }
 
-// state describes a running step: bar, step, loss, speed, time left.
-func (p *Progress) state(r *runningStep) string {
+// live is a row for each running step and a line about all, in a width.
+func (p *Progress) live(width int) []string {
+	var names, lines []string
+	longest := 0
+	running := slices.Sorted(maps.Keys(p.running))
+	for _, name := range running {
+		short := cmp.Or(p.running[name].event.Address.Key, name) // the levels are enough to name a trial
+		names = append(names, short)
+		longest = max(longest, cells(short))
+	}
+	const least = 20
+	longest = max(least, min(longest, width*2/5))
+	for i, name := range running {
+		lines = append(lines, "  "+padded(shorten(names[i], longest), longest, false)+"  "+p.state(p.running[name], width-longest-4))
+	}
+	if p.total > 0 {
+		lines = append(lines, "  "+shorten(p.overall(), width-2))
+	}
+	return lines
+}
+
+// state describes a running step in a width: bar, step, loss, speed, time left. What is
+// less important goes first where there is no room. 0 is any width.
+func (p *Progress) state(r *runningStep, width int) string {
 	pr := r.event.Progress
-	if r.event.Type == run.StageWaiting {
+	switch {
+	case r.event.Type == run.StageWaiting:
 		return "waits for another process"
-	}
-	if pr.Waits != "" {
+	case pr.Waits != "":
 		return pr.Waits
-	}
-	if pr.Steps == 0 {
+	case pr.Steps == 0:
 		return "starting"
 	}
-	s := fmt.Sprintf("%s %d/%d%s", bar(pr.Step, pr.Steps, 12), pr.Step, pr.Steps, lossText(pr.Metrics))
-	if speed := pr.Metrics["tokens_per_second"]; speed > 0 {
-		s += fmt.Sprintf("  %.0f tok/s", speed)
+	fields := []struct {
+		text string
+		rank int // the highest is left out first
+	}{
+		{bar(pr.Step, pr.Steps, barWidth(width)), 2}, {fmt.Sprintf("%d/%d", pr.Step, pr.Steps), 3},
+		{metricText(pr.Metrics, "loss", "loss"), 0}, {metricText(pr.Metrics, "val_loss", "val"), 4}, {speedText(pr.Metrics), 5}, {p.leftText(r), 1},
 	}
-	if pr.Step > 0 {
-		left := time.Duration(float64(time.Since(r.started)) / float64(pr.Step) * float64(pr.Steps-pr.Step))
-		s += "  " + Duration(left) + " left"
+	for rank := len(fields); ; rank-- {
+		s := ""
+		for _, f := range fields {
+			if f.text == "" || f.rank >= rank {
+				continue
+			}
+			switch {
+			case s == "":
+			case f.rank == 3: // close to its bar
+				s += " "
+			default:
+				s += "  "
+			}
+			s += f.text
+		}
+		if width == 0 || cells(s) <= width || rank == 1 {
+			return s
+		}
 	}
-	return s
+}
+
+// barWidth is the width of a bar in a row.
+func barWidth(width int) int {
+	const narrow, usual, wide = 8, 12, 24
+	switch {
+	case width == 0:
+		return usual
+	case width < 50:
+		return narrow
+	case width < 90:
+		return usual
+	}
+	return wide
+}
+
+func speedText(metrics map[string]float64) string {
+	if speed := metrics["tokens_per_second"]; speed > 0 {
+		return fmt.Sprintf("%.0f tok/s", speed)
+	}
+	return ""
+}
+
+// leftText estimates the rest of a step from its speed.
+func (p *Progress) leftText(r *runningStep) string {
+	pr := r.event.Progress
+	if pr.Step == 0 {
+		return ""
+	}
+	return Duration(time.Duration(float64(time.Since(r.started))/float64(pr.Step)*float64(pr.Steps-pr.Step))) + " left"
 }
 
 // overall says how many trials are done and how long the rest will take.
@@ -223,23 +281,22 @@ func (p *Progress) overall() string {
 
 func lossText(metrics map[string]float64) string {
 	s := ""
-	if v, ok := metrics["loss"]; ok {
-		s += fmt.Sprintf("  loss %.4f", v)
-	}
-	if v, ok := metrics["val_loss"]; ok {
-		s += fmt.Sprintf("  val %.4f", v)
+	for _, m := range []string{metricText(metrics, "loss", "loss"), metricText(metrics, "val_loss", "val")} {
+		if m != "" {
+			s += "  " + m
+		}
 	}
 	return s
+}
+
+func metricText(metrics map[string]float64, name, shown string) string {
+	if v, ok := metrics[name]; ok {
+		return fmt.Sprintf("%s %.4f", shown, v)
+	}
+	return ""
 }
 
 func bar(n, of, width int) string {
 	full := n * width / max(1, of)
 	return strings.Repeat("━", full) + strings.Repeat("╌", width-full)
-}
-
-func clip(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s
 }

@@ -22,6 +22,7 @@ type Options struct {
 	JSON           bool
 	Color          bool // on stderr
 	ColorResults   bool // with Color, also on stdout
+	Columns        int  // of both streams; 0 means those of the terminal that a stream is, if it is one
 }
 
 // View renders one invocation. It is safe for concurrent use.
@@ -53,17 +54,6 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is the number of columns of the terminal on stderr.
-func (v *View) width() int {
-	const narrow = 80
-	if f, ok := v.opts.Stderr.(*os.File); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			return w
-		}
-	}
-	return narrow
-}
-
 // JSON reports whether the view prints JSON.
 func (v *View) JSON() bool { return v.opts.JSON }
 
@@ -75,6 +65,7 @@ func (v *View) Text(s string) {
 	if v.opts.JSON {
 		return
 	}
+	s = fit(s, v.columns(v.opts.Stdout))
 	if !v.opts.ColorResults {
 		s = painted.ReplaceAllString(s, "")
 	}
@@ -106,7 +97,7 @@ func (v *View) object(e Event) {
 func (v *View) Note(format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	fmt.Fprintf(v.opts.Stderr, format+"\n", args...)
+	io.WriteString(v.opts.Stderr, fit(fmt.Sprintf(format, args...), v.columns(v.opts.Stderr))+"\n")
 }
 
 // Error prints a failure of the machine.

@@ -1,0 +1,104 @@
+package view
+
+import (
+	"slices"
+	"strings"
+)
+
+// table is rows below a head, laid out for a terminal.
+type table struct {
+	head  []string
+	right []bool // columns of numbers
+	rows  [][]string
+	spare []string // heads of columns that narrow terminals do without, the least important first
+}
+
+// apart is the space between two columns.
+const apart = 3
+
+// text lays the table out in a width; 0 is any width. Where it does not fit, columns
+// are left out and named below. Where that is not enough, each row becomes a list.
+func (t table) text(width int) string {
+	kept := t
+	var out []string
+	for _, name := range t.spare {
+		if kept.fits(width) {
+			break
+		}
+		if i := slices.Index(kept.head, name); i > 0 {
+			kept, out = kept.without(i), append(out, name)
+		}
+	}
+	if !kept.fits(width) {
+		return t.list(width)
+	}
+	s := kept.grid()
+	if len(out) > 0 {
+		s += "  " + fitLine("Left out in this width: "+strings.Join(out, ", ")+".", max(width-2, leastAddress)) + "\n"
+	}
+	return s
+}
+
+func (t table) widths() []int {
+	out := make([]int, len(t.head))
+	for _, r := range append([][]string{t.head}, t.rows...) {
+		for i, c := range r {
+			out[i] = max(out[i], cells(c))
+		}
+	}
+	return out
+}
+
+func (t table) total() int {
+	n := 2 + apart*(len(t.head)-1)
+	for _, w := range t.widths() {
+		n += w
+	}
+	return n
+}
+
+func (t table) fits(width int) bool { return width == 0 || t.total() <= width }
+
+// without is the table without a column.
+func (t table) without(i int) table {
+	cut := func(r []string) []string { return slices.Delete(slices.Clone(r), i, i+1) }
+	out := table{head: cut(t.head), right: slices.Delete(slices.Clone(t.right), i, i+1), spare: t.spare}
+	for _, r := range t.rows {
+		out.rows = append(out.rows, cut(r))
+	}
+	return out
+}
+
+func (t table) grid() string {
+	widths := t.widths()
+	var b strings.Builder
+	for n, r := range append([][]string{t.head}, t.rows...) {
+		parts := make([]string, len(r))
+		for i, c := range r {
+			parts[i] = padded(c, widths[i], t.right[i])
+		}
+		b.WriteString(strings.TrimRight("  "+strings.Join(parts, strings.Repeat(" ", apart)), " ") + "\n")
+		if n == 0 {
+			b.WriteString("  " + strings.Repeat("─", t.total()-2) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// list writes each row as its first column, and the others below with their names.
+func (t table) list(width int) string {
+	names := 0
+	for _, h := range t.head[1:] {
+		names = max(names, cells(h))
+	}
+	var b strings.Builder
+	for _, r := range t.rows {
+		b.WriteString("  " + shorten(r[0], max(leastAddress, width-2)) + "\n")
+		for i, c := range r[1:] {
+			if c != "" {
+				b.WriteString(fitLine("    "+padded(t.head[i+1], names, false)+"  "+c, width) + "\n")
+			}
+		}
+	}
+	return b.String()
+}
