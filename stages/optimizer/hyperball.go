@@ -11,10 +11,14 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// Hyperball is optimizer "hyperball": every hidden matrix W keeps the norm R
-// that it was born with, W ← R (W − η R u/‖u‖) / ‖W − η R u/‖u‖‖, so that
+// Hyperball is optimizer "hyperball" (arXiv 2606.16899): every hidden matrix W
+// keeps the norm R of its start, W ← R (W − η R u/‖u‖) / ‖W − η R u/‖u‖‖, so that
 // weights cannot grow. What a factorial sees under it and under the optimizer
 // that gives the direction u tells whether growth was the cause.
+//
+// R is taken from W before each step, as in the authors' code
+// (github.com/marin-community/marin), rather than kept from the start: the two are
+// the same but for rounding, which does not add up.
 type Hyperball struct {
 	LearningRate float64 `hcl:"learning_rate,optional" doc:"η of the hidden matrices: the length of a step as a share of the matrix's norm."`
 	Direction    string  `hcl:"direction,optional" doc:"u: \"muon\", the orthogonalized momentum, or \"adam\", by the adamw block's averages."`
@@ -56,7 +60,19 @@ func (h *Hyperball) direction(p ml.Param, grad *Node, state []*Node, at Clock) (
 		return h.AdamW.direction(grad, state, at)
 	}
 	d, next := momentum{decay: h.Momentum, nesterov: h.Nesterov}.apply(grad, state[0])
-	return joined(newtonSchulz{iterations: h.Iterations, coefficients: "quintic"}.each(split(d, p.Parts))), []*Node{next}
+	return joined(h.schulz().each(split(d, p.Parts))), []*Node{next}
+}
+
+func (h *Hyperball) schulz() newtonSchulz {
+	return newtonSchulz{iterations: h.Iterations, coefficients: "quintic"}
+}
+
+// Scratch implements Working.
+func (h *Hyperball) Scratch(params []ml.Param) int64 {
+	if h.Direction == "adam" {
+		return 0
+	}
+	return matrixwise{schulz: h.schulz(), splitQKV: true}.scratch(params)
 }
 
 // Validate implements pipeline.Stage.

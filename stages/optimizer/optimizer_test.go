@@ -16,6 +16,12 @@ import (
 
 func execute(t *testing.T, p ml.Program, in ...[]float32) [][]float32 {
 	t.Helper()
+	return compiled(t, p)(in...)
+}
+
+// compiled is a program that can be executed many times.
+func compiled(t *testing.T, p ml.Program) func(in ...[]float32) [][]float32 {
+	t.Helper()
 	b, err := backend.Open("go", 1)
 	if err != nil {
 		t.Fatal(err)
@@ -24,28 +30,30 @@ func execute(t *testing.T, p ml.Program, in ...[]float32) [][]float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := make([]compute.Buffer, len(in))
-	for i, values := range in {
-		if p.Inputs[i].DType == dtypes.Int32 {
-			args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, []int32{int32(values[0])})
-		} else {
-			args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, values)
+	return func(in ...[]float32) [][]float32 {
+		args := make([]compute.Buffer, len(in))
+		for i, values := range in {
+			if p.Inputs[i].DType == dtypes.Int32 {
+				args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, []int32{int32(values[0])})
+			} else {
+				args[i], err = ml.NewBuffer(b, p.Inputs[i].Shape, values)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
+		bufs, err := e.Run(args, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	bufs, err := e.Run(args, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make([][]float32, len(bufs))
-	for i := range bufs {
-		if out[i], err = ml.Float32s(bufs[i]); err != nil {
-			t.Fatal(err)
+		out := make([][]float32, len(bufs))
+		for i := range bufs {
+			if out[i], err = ml.Float32s(bufs[i]); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return out
 	}
-	return out
 }
 
 // Newton-Schulz against published results to four decimals (Keras pull request

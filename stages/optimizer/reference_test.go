@@ -46,14 +46,14 @@ func (r trajectory) check(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := matrixParam(r.Shape[0], r.Shape[1], r.Parts)
-	program, value := one(o, p), r.Start
+	update, value := compiled(t, one(o, p)), r.Start
 	states := make([][]float32, len(o.State(p)))
 	for i, s := range States(o, p) {
 		states[i] = make([]float32, s.Size())
 	}
 	for step, gradient := range r.Gradients {
 		args := append([][]float32{{float32(step)}, {r.Factors[step]}, value, gradient}, states...)
-		out := execute(t, program, args...)
+		out := update(args...)
 		value, states = out[0], out[1:]
 		near(t, "value", step, value, r.Values[step])
 	}

@@ -172,6 +172,22 @@ func TestHyperballKeepsNorms(t *testing.T) {
 	}
 }
 
+// Rounding does not add up: after thousands of steps the norm is that of the start.
+func TestHyperballDoesNotDrift(t *testing.T) {
+	h := newHyperball()
+	h.Direction = "adam"
+	p := matrixParam(4, 6, 0)
+	update, start := compiled(t, one(h, p)), waves(24)
+	out := [][]float32{start, make([]float32, 24), make([]float32, 24)}
+	for step := range 3000 {
+		gradient := waves(24 + step)[step:]
+		out = update(append([][]float32{{float32(step)}, {1}, out[0], gradient}, out[1:]...)...)
+	}
+	if drift := math.Abs(size(out[0])/size(start) - 1); drift > 2e-5 {
+		t.Errorf("the norm drifted by %v", drift)
+	}
+}
+
 func TestMuonVariants(t *testing.T) {
 	for _, name := range newMuon().Presets() {
 		m := &Muon{}

@@ -103,6 +103,30 @@ class NorMuon:
         return {"momentum": self.m, "rows": self.v}
 
 
+class Hyperball:
+    """arXiv 2606.16899: W <- R Normalize(W - lr R Normalize(u)), R being the norm of W at the start."""
+
+    def __init__(self, lr=0.02, direction="muon"):
+        self.lr, self.direction = lr, direction
+
+    def start(self, w):
+        self.radius, self.m, self.v = norm(w), zeros(len(w), len(w[0])), zeros(len(w), len(w[0]))
+
+    def update(self, w, g, t, factor, parts):
+        if self.direction == "muon":
+            self.m = average(self.m, g, 0.95)
+            u = per_part(looked_ahead(self.m, g, 0.95), parts, lambda part, _: orthogonalized(part))
+        else:
+            self.m, self.v = average(self.m, g, 0.9), average(self.v, zip_with(lambda x: x * x, g), 0.95)
+            u = zip_with(lambda m, v: m / (1 - 0.9**t) / (math.sqrt(v / (1 - 0.95**t)) + 1e-8), self.m, self.v)
+        length = self.lr * factor * self.radius / norm(u)
+        moved = zip_with(lambda p, d: p - length * d, w, u)
+        return scaled(moved, self.radius / norm(moved))
+
+    def state(self):
+        return {"momentum": self.m} if self.direction == "muon" else {"m1": self.m, "m2": self.v}
+
+
 class AdEMAMix:
     """arXiv 2409.03137, algorithm 1 and equations of its schedulers."""
 
@@ -160,5 +184,8 @@ cases = [
     case("plain", "ademamix", {}, AdEMAMix(), 3, 4),
     case("warmup", "ademamix", {"Warmup": 4, "Alpha": 8, "Beta3": 0.999, "Beta2": 0.95, "WeightDecay": 0.1, "LearningRate": 0.01},
          AdEMAMix(lr=0.01, beta2=0.95, beta3=0.999, alpha=8, warmup=4, decay=0.1), 4, 3),
+    case("muon", "hyperball", {}, Hyperball(), 5, 4),
+    case("adam", "hyperball", {"LearningRate": 0.1, "Direction": "adam"}, Hyperball(0.1, "adam"), 4, 3),
+    case("fused", "hyperball", {}, Hyperball(), 6, 4, parts=3),
 ]
 print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
