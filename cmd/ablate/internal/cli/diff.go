@@ -23,7 +23,7 @@ func diffCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare two instances, two selections of trials or two plans",
-		Long: "diff compares two instances by their ingredients and numbers, two selections of trials, written\n" +
+		Long: "diff compares two instances by their ingredients, numbers and losses, two selections of trials, written\n" +
 			"as for --target (norm=derf.*,optimizer=muon.*), by the mean of each metric, or two files that\n" +
 			"ablate plan --out or ablate plan --json wrote by the instances that were added, were removed or\n" +
 			"have another key or action." + exitCodes(""),
@@ -168,6 +168,13 @@ func (w *workspace) diffTasks(ctx context.Context, plan *planner.Plan, a, b *pla
 		}
 		sides[i] = make(answer.Sample)
 		sides[i].Add(numbers)
+		if t.Role == pipeline.Trial && t.Status == planner.Hit {
+			rows, err := readMetrics(ctx, w.store, t)
+			if err != nil {
+				return e, err
+			}
+			e.Curves[i] = lossCurve(rows)
+		}
 	}
 	e.Numbers = answer.Diff(sides[0], sides[1])
 	return e, nil

@@ -17,26 +17,35 @@ func graphCommand(s *session) *cobra.Command {
 		Use:   "graph",
 		Short: "Show which stages depend on which",
 		Long: "graph prints the study's stages, the number of their instances and what each depends on, as\n" +
-			"text or, with --dot, for Graphviz." + exitCodes(""),
-		Example: "  ablate graph --dot | dot -Tsvg > study.svg",
+			"text, as a picture, or in Graphviz's language." + exitCodes(""),
+		Example: "  ablate graph --format svg > study.svg",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	c.Flags().BoolVar(&r.Dot, "dot", false, "print Graphviz's language")
+	c.Flags().StringVar(&r.Format, "format", "text", "text, svg or dot")
+	completeFlag(c, "format", choices("text", "svg", "dot"))
 	return c
 }
 
 // graphRequest asks for the graph of stages.
-type graphRequest struct{ Dot bool }
+type graphRequest struct{ Format string }
 
 func (r graphRequest) do(_ context.Context, s *session) error {
+	if err := oneOf("format", r.Format, "text", "svg", "dot"); err != nil {
+		return err
+	}
 	linked, err := s.loadStudy()
 	if err != nil {
 		return err
 	}
 	stages := stagesOf(linked)
-	if r.Dot && !s.json {
-		s.view().Text(view.Dot(stages))
+	switch {
+	case s.json: // whose form is one
+	case r.Format == "dot":
+		s.view().Document(view.Dot(stages))
+		return nil
+	case r.Format == "svg":
+		s.view().Document(view.SVG(stages))
 		return nil
 	}
 	for _, e := range stages {

@@ -17,9 +17,9 @@ func TestValidate(t *testing.T) {
 func TestGraph(t *testing.T) {
 	l := newLab(t)
 	l.check(t,
-		want{request: graphRequest{}, stdout: []string{"analysis.factorial.effects\n  ← data.results.runs\n"}},
-		want{request: graphRequest{Dot: true}, stdout: []string{"digraph study {", `"data.results.runs" -> "analysis.factorial.effects"`}})
-	if got := l.json(t, graphRequest{}); !strings.Contains(got, `{"type":"stage","address":"data.results.runs","instances":1,"needs":[]}`) {
+		want{request: graphRequest{Format: "text"}, stdout: []string{"analysis.factorial.effects\n  ← data.results.runs\n"}},
+		want{request: graphRequest{Format: "dot"}, stdout: []string{"digraph study {", `"data.results.runs" -> "analysis.factorial.effects"`}})
+	if got := l.json(t, graphRequest{Format: "text"}); !strings.Contains(got, `{"type":"stage","address":"data.results.runs","instances":1,"needs":[]}`) {
 		t.Errorf("graph --json prints %s", got)
 	}
 }

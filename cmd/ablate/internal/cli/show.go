@@ -25,7 +25,7 @@ func showCommand(s *session) *cobra.Command {
 		Use:   "show [INSTANCE|NUMBER]",
 		Short: "Show an analysis's table, or an instance's spec and results",
 		Long: "show lists the study's instances with their state. Given an instance, it shows the table of an\n" +
-			"analysis, or the spec, key, artifacts and last metrics of any other. Given a number, as ablate\n" +
+			"analysis, or the spec, key, artifacts, last metrics and loss of any other. Given a number, as ablate\n" +
 			"export numbers names it, it shows the value and what it depends on." + exitCodes("3 with --partial when trials are missing"),
 		Example:           "  ablate show analysis.factorial.coupling --format markdown",
 		Args:              argsBetween(0, 1),
@@ -146,8 +146,27 @@ func (w *workspace) addEntry(ctx context.Context, t *planner.Task, e *view.Insta
 	rows, err := readMetrics(ctx, w.store, t)
 	if err == nil && rows != nil {
 		e.Metrics = record.Last(rows)
+		if c := lossCurve(rows); len(c.Steps) > 1 {
+			e.Curves = append(e.Curves, c)
+		}
 	}
 	return err
+}
+
+// lossCurve is the first of the usual losses that a trial has.
+func lossCurve(rows []record.Row) view.Curve {
+	for _, name := range []string{"train_loss", "loss", "val_loss"} {
+		c := view.Curve{Name: name}
+		for _, r := range rows {
+			if r.Name == name && r.Finite() {
+				c.Steps, c.Values = append(c.Steps, r.Step), append(c.Values, r.Value)
+			}
+		}
+		if len(c.Steps) > 0 {
+			return c
+		}
+	}
+	return view.Curve{}
 }
 
 // analysis is the result of an analysis in one of its renderings.

@@ -31,7 +31,7 @@ func (v *View) Show(e Event) {
 	}
 	width := v.columns(v.opts.Stdout)
 	if r, ok := e.(fitter); ok && width > 0 {
-		v.Text(r.fitted(width))
+		v.Document(r.fitted(width))
 	} else if r, ok := e.(resulter); ok {
 		v.Text(r.text())
 	}

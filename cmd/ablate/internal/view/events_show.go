@@ -88,11 +88,14 @@ type Instance struct {
 	Declared diag.Range `json:"-"`
 	Reason   string     `json:"-"`
 	SpecText string     `json:"-"` // as HCL
+	Curves   []Curve    `json:"-"` // of the loss, by step
 }
 
 func (Instance) kind() string { return "instance" }
 
-func (e Instance) text() string {
+func (e Instance) text() string { return e.fitted(0) }
+
+func (e Instance) fitted(width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", e.Address, e.Label, e.Declared, e.Action, e.Reason)
 	if e.Failure != nil {
@@ -110,7 +113,10 @@ func (e Instance) text() string {
 	e.writeWork(&b)
 	e.writeFingerprints(&b)
 	e.writeEntry(&b)
-	return b.String()
+	for _, c := range e.Curves {
+		fmt.Fprintf(&b, "\n%s by step\n\n%s", c.Name, plot([]Curve{c}, width))
+	}
+	return fit(b.String(), width)
 }
 
 func (e Instance) writeWork(b *strings.Builder) {
@@ -181,8 +187,11 @@ type Analysis struct {
 func (Analysis) kind() string { return "analysis" }
 
 func (e Analysis) fitted(width int) string {
-	if !strings.HasPrefix(e.Tables, "### ") || strings.Contains(e.Tables, "```") { // what a program printed
+	switch {
+	case e.Heading == "" && e.Text == "": // a form for other programs
 		return e.text()
+	case !strings.HasPrefix(e.Tables, "### ") || strings.Contains(e.Tables, "```"): // what a program printed
+		return fit(e.text(), width)
 	}
 	e.Body = fitMarkdown(e.Tables, width)
 	return e.text()
@@ -234,6 +243,7 @@ type Difference struct {
 	Numbers []answer.Difference `json:"numbers" doc:"numbers that both have"`
 
 	Unknown bool       `json:"-"` // one key is not known yet
+	Curves  [2]Curve   `json:"-"` // of trials: the loss by step
 	Same    *cache.Key `json:"-"` // the key that both have
 }
 
@@ -247,7 +257,7 @@ func (e Difference) fitted(width int) string {
 		fmt.Fprintf(&b, "A  %s (%s)\nB  %s (%s)\n", e.A, plural(e.Trials[0], "trial"), e.B, plural(e.Trials[1], "trial"))
 		e.writeNumbers(&b, width)
 		b.WriteString("\nMeans of the trials' last values. An analysis \"factorial\" gives intervals.\n")
-		return b.String()
+		return fit(b.String(), width)
 	}
 	fmt.Fprintf(&b, "A  %s\nB  %s\n\nIngredients\n\n", e.A, e.B)
 	switch {
@@ -260,7 +270,10 @@ func (e Difference) fitted(width int) string {
 		b.WriteString(changeLine(c))
 	}
 	e.writeNumbers(&b, width)
-	return b.String()
+	if len(e.Curves[0].Steps) > 1 && len(e.Curves[1].Steps) > 1 {
+		fmt.Fprintf(&b, "\n%s by step: %s A, %s B, %s both\n\n%s", e.Curves[0].Name, plotMarks[0], plotMarks[1], bothMarks, plot(e.Curves[:], width))
+	}
+	return fit(b.String(), width)
 }
 
 // writeNumbers tabulates the numbers of both sides.

@@ -62,10 +62,14 @@ func (v *View) Sources(files map[string][]byte) { maps.Copy(v.sources, files) }
 
 // Text prints a result for people. With --json it prints nothing.
 func (v *View) Text(s string) {
+	v.Document(fit(s, v.columns(v.opts.Stdout)))
+}
+
+// Document prints a result as it is, whatever the width of the terminal.
+func (v *View) Document(s string) {
 	if v.opts.JSON {
 		return
 	}
-	s = fit(s, v.columns(v.opts.Stdout))
 	if !v.opts.ColorResults {
 		s = painted.ReplaceAllString(s, "")
 	}
