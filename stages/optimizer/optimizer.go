@@ -98,6 +98,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return newMuon() }),
 		kind("normuon", "Muon with a step for each row of a hidden matrix, by the running mean square of the row's orthogonalized momentum.",
 			func() pipeline.Stage { return newNorMuon() }),
+		kind("shampoo", "The average gradient of a hidden matrix between inverse fourth roots of its rows' and columns' second moments, by Newton-Schulz iterations; AdamW for everything else.",
+			func() pipeline.Stage { return newShampoo() }),
 		kind("hyperball", "Hidden matrices that keep their norm: steps on a sphere, in Muon's or Adam's direction; AdamW for everything else.",
 			func() pipeline.Stage { return newHyperball() }),
 		kind("ademamix", "Adam with a second, much slower average of gradients beside the first, and decoupled weight decay.",

@@ -185,6 +185,7 @@ func TestValidate(t *testing.T) {
 // The other rules name field and limit as well.
 func TestValidateOthers(t *testing.T) {
 	hyperball := func(change func(*Hyperball)) pipeline.Stage { h := newHyperball(); change(h); return h }
+	shampoo := func(change func(*Shampoo)) pipeline.Stage { s := newShampoo(); change(s); return s }
 	ademamix := func(change func(*AdEMAMix)) pipeline.Stage { a := newAdEMAMix(); change(a); return a }
 	normuon := func(change func(*NorMuon)) pipeline.Stage { m := newNorMuon(); change(m); return m }
 	lion := Lion{LearningRate: 1, Beta1: 0.9, Beta2: 0.99}
@@ -213,6 +214,12 @@ func TestValidateOthers(t *testing.T) {
 		"warmup must be at least 0, not -5":                ademamix(func(a *AdEMAMix) { a.Warmup = -5 }),
 		"eps must be above 0, not -4":                      ademamix(func(a *AdEMAMix) { a.Eps = -4 }),
 		"weight_decay must be at least 0, not -7":          ademamix(func(a *AdEMAMix) { a.WeightDecay = -7 }),
+		"beta1 must be at least 0 and below 1, not 3":      shampoo(func(s *Shampoo) { s.Beta1 = 3 }),
+		"beta2 must be at least 0 and at most 1, not 1.5":  shampoo(func(s *Shampoo) { s.Beta2 = 1.5 }),
+		"and below 1, not 1e-09":                           shampoo(func(s *Shampoo) { s.Eps = 1e-9 }),
+		"iterations must be between 1 and 100, not 200":    shampoo(func(s *Shampoo) { s.Iterations = 200 }),
+		`"moonlight" or "max", not "rms"`:                  shampoo(func(s *Shampoo) { s.Scale = "rms" }),
+		"weight_decay must be at least 0, not -9":          shampoo(func(s *Shampoo) { s.WeightDecay = -9 }),
 		"learning_rate must be above 0, not -3":            hyperball(func(h *Hyperball) { h.AdamW.LearningRate = -3 }),
 	} {
 		err := o.Validate().Err()

@@ -67,6 +67,8 @@ func TestMemoryOfOptimizers(t *testing.T) {
 				want += 3 * size
 			case k.Type == "adamw" || p.Role != ml.RoleMatrix:
 				want += 2 * size
+			case k.Type == "shampoo":
+				want += size + int64(p.Shape[0]*p.Shape[0]+p.Shape[1]*p.Shape[1])
 			case k.Type == "normuon":
 				want += size + int64(p.Shape[0])
 			default: // muon, hyperball
@@ -77,7 +79,7 @@ func TestMemoryOfOptimizers(t *testing.T) {
 		if got.State != 4*want {
 			t.Errorf("%s keeps %d bytes, want %d", k.Type, got.State, 4*want)
 		}
-		if schulz := slices.Contains([]string{"muon", "normuon", "hyperball"}, k.Type); schulz != (got.Update > 0) {
+		if schulz := slices.Contains([]string{"muon", "normuon", "hyperball", "shampoo"}, k.Type); schulz != (got.Update > 0) {
 			t.Errorf("%s needs %d bytes for an update", k.Type, got.Update)
 		}
 	}

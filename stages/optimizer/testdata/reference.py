@@ -103,6 +103,72 @@ class NorMuon:
         return {"momentum": self.m, "rows": self.v}
 
 
+def eigen(a):
+    """Eigenvalues and eigenvectors, as columns, of a symmetric matrix: Jacobi's rotations."""
+    n = len(a)
+    a, v = [row[:] for row in a], [[float(i == j) for j in range(n)] for i in range(n)]
+    for _ in range(60):
+        for p in range(n):
+            for q in range(p + 1, n):
+                if abs(a[p][q]) < 1e-300:
+                    continue
+                angle = 0.5 * math.atan2(2 * a[p][q], a[q][q] - a[p][p])
+                c, s = math.cos(angle), math.sin(angle)
+                for m in (a, v):
+                    for row in m:
+                        row[p], row[q] = c * row[p] - s * row[q], s * row[p] + c * row[q]
+                for k in range(n):
+                    a[p][k], a[q][k] = c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]
+    return [a[i][i] for i in range(n)], v
+
+
+def power(a, exponent):
+    values, v = eigen(a)
+    return product([[x * w**exponent for x, w in zip(row, values)] for row in v], transposed(v))
+
+
+class Shampoo:
+    """arXiv 1802.09568, algorithm 1, with averages for sums; roots by eigenvalues and not by iterations."""
+
+    def __init__(self, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-6, decay=0.0, factor=1.0):
+        self.lr, self.beta1, self.beta2, self.eps, self.decay, self.factor = lr, beta1, beta2, eps, decay, factor
+
+    def start(self, w):
+        self.m, self.left, self.right = zeros(len(w), len(w[0])), {}, {}
+
+    def gather(self, sides, i, g):
+        fresh = product(g, transposed(g))
+        old = sides.get(i, zeros(len(g), len(g)))
+        sides[i] = zip_with(lambda a, b: a + b, old, fresh) if self.beta2 == 1 else average(old, fresh, self.beta2)
+
+    def root(self, a, t):
+        lacking = 1 if self.beta2 == 1 else 1 - self.beta2**t
+        a = scaled(a, 1 / lacking)
+        ridge = self.eps * norm(a)
+        return power([[x + ridge * (i == j) for j, x in enumerate(row)] for i, row in enumerate(a)], -0.25)
+
+    def update(self, w, g, t, factor, parts):
+        lr = self.lr * factor
+        self.m = average(self.m, g, self.beta1)
+        height = len(w) // parts
+
+        def direction(part, i):
+            own = g[i * height : (i + 1) * height]
+            self.gather(self.left, i, own)
+            self.gather(self.right, i, transposed(own))
+            part = scaled(part, 1 / (1 - self.beta1**t))
+            return product(product(self.root(self.left[i], t), part), self.root(self.right[i], t))
+
+        step = per_part(self.m, parts, direction)
+        return zip_with(lambda p, s: p - lr * self.decay * p - lr * self.factor * s, w, step)
+
+    def state(self):
+        def stacked(sides):
+            return [row for i in sorted(sides) for row in sides[i]]
+
+        return {"momentum": self.m, "left": stacked(self.left), "right": stacked(self.right)}
+
+
 class Hyperball:
     """arXiv 2606.16899: W <- R Normalize(W - lr R Normalize(u)), R being the norm of W at the start."""
 
@@ -187,5 +253,11 @@ cases = [
     case("muon", "hyperball", {}, Hyperball(), 5, 4),
     case("adam", "hyperball", {"LearningRate": 0.1, "Direction": "adam"}, Hyperball(0.1, "adam"), 4, 3),
     case("fused", "hyperball", {}, Hyperball(), 6, 4, parts=3),
+    case("wide", "shampoo", {"Eps": 1e-3}, Shampoo(eps=1e-3), 3, 5),
+    case("tall", "shampoo", {"LearningRate": 0.1, "Beta1": 0.5, "Beta2": 0.9, "Eps": 1e-2, "WeightDecay": 0.1, "Scale": "jordan"},
+         Shampoo(lr=0.1, beta1=0.5, beta2=0.9, eps=1e-2, decay=0.1, factor=math.sqrt(2)), 6, 3),
+    case("fused", "shampoo", {"Eps": 1e-3}, Shampoo(eps=1e-3), 6, 4, parts=3),
+    case("sums", "shampoo", {"Beta2": 1, "Eps": 1e-3}, Shampoo(beta2=1, eps=1e-3), 4, 4),
+    case("defaults", "shampoo", {}, Shampoo(), 5, 4),
 ]
 print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
