@@ -25,6 +25,10 @@ type Config struct {
 
 	Executors map[string]study.Executor // by label
 
+	OnFinish  []string // the program that is started after a run, and its arguments
+	OnFailure []string // the one after a run that failed
+	NotifyIn  string   // the file that names them last
+
 	Sources map[string][]byte // the text of the files, for snippets
 }
 
@@ -38,7 +42,7 @@ type RemoteConfig struct {
 	Read      []string // further namespaces to look up results in, in order
 }
 
-var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"},
+var configSchema = &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "cache"}, {Type: "remote"}, {Type: "trust"}, {Type: "notify"},
 	{Type: "executor", LabelNames: []string{"type", "label"}}}}
 
 // ReadConfig reads configuration files; later ones override earlier ones. Files
@@ -70,6 +74,9 @@ func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
 	diags = renameUnknown(diags, blockNames(configSchema), nil)
 	for _, b := range content.Blocks {
 		diags = append(diags, c.readBlock(b)...)
+		if b.Type == "notify" {
+			c.NotifyIn = name
+		}
 	}
 	for _, path := range []*string{&c.CacheDir, &c.Remote.Sign} {
 		if *path != "" && !filepath.IsAbs(*path) {
@@ -85,6 +92,8 @@ func (c *Config) readBlock(b *hclv2.Block) hclv2.Diagnostics {
 		return c.readExecutor(b)
 	case "trust":
 		return c.readTrust(b)
+	case "notify":
+		return readFields(b, map[string]any{"on_finish": &c.OnFinish, "on_failure": &c.OnFailure})
 	case "cache":
 		return readFields(b, map[string]any{"dir": &c.CacheDir})
 	}

@@ -141,6 +141,7 @@ func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.
 // run carries out a plan and shows the analyses.
 func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) error {
 	started := time.Now()
+	idle := plan.Clean() // such a run takes no time, and ends without a notification
 	s := w.session
 	s.view().Diagnostics(plan.Warnings)
 	s.view().PlanSteps(plan)
@@ -175,6 +176,9 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	showSavings(w, savings, true)
 	if r.Progress != "none" && !s.json {
 		showNext(w, plan, failed)
+	}
+	if !idle {
+		notify(ctx, w, e, err)
 	}
 	return err
 }

@@ -131,6 +131,10 @@ func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 		return c, own, list
 	}
 	c, list = hcl.ReadConfig(append(files, name)...)
+	if c.NotifyIn == name {
+		list = append(list, diag.Errorf(nil, "Notification in a study", "%s has a block notify, and a study must not choose programs that run on the machine of whoever runs it. "+
+			"Move the block to the user's configuration.", name)...)
+	}
 	return c, own, list
 }
 

@@ -73,6 +73,9 @@ func SummaryOf(s run.Summary, elapsed time.Duration) Summary {
 
 func (Summary) kind() string { return "summary" }
 
+// Line says in words how the run ended.
+func (e Summary) Line() string { return e.remark() }
+
 func (e Summary) remark() string {
 	cached := fmt.Sprintf("%d cached", e.Trials.Hit)
 	if n := run.Total(e.Pulled); n > 0 {
