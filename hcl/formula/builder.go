@@ -51,8 +51,16 @@ func (b *Builder) Name(name string, at any) *Part {
 	return b.intern(&Part{op: opName, name: name, at: at})
 }
 
-// Call applies an operation or a function.
+// Call applies an operation or a function. The smallest or largest of several is
+// taken two by two.
 func (b *Builder) Call(op string, args []*Part, at any) (*Part, *Mistake) {
+	if last := len(args) - 1; last > 1 && (op == "min" || op == "max") {
+		first, mistake := b.Call(op, args[:last], at)
+		if mistake != nil {
+			return nil, mistake
+		}
+		args = []*Part{first, args[last]}
+	}
 	args = slices.Clone(args)
 	if p, mistake := b.fold(op, args, at); p != nil || mistake != nil {
 		return p, mistake

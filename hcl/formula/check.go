@@ -131,13 +131,11 @@ func (c *checker) constants(i int, n Node, fn function) bool {
 	for _, a := range n.Args[from:] {
 		x := c.f.Nodes[a]
 		if x.Op != opNumber {
-			c.fail(a, "Not a constant", "The last argument of %s must be a constant, and %s is not.", n.Op, c.f.quote(a))
-			c.invalid[i] = true
+			c.fail(i, "Not a constant", "The last argument of %s must be a constant, and %s is not.", n.Op, c.f.quote(a))
 			return false
 		}
 		if want := outside(n.Op, x.Number); want != "" {
-			c.fail(a, "Out of range", "The last argument of %s must be %s, not %v.", n.Op, want, x.Number)
-			c.invalid[i] = true
+			c.fail(i, "Out of range", "The last argument of %s must be %s, not %v.", n.Op, want, x.Number)
 			return false
 		}
 	}

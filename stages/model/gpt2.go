@@ -8,7 +8,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/formula"
 	"ablate/pipeline"
+	"ablate/stages/internal/express"
 	"ablate/stages/internal/ml"
 	"ablate/stages/norm"
 )
@@ -18,20 +20,25 @@ import (
 // Weights are [out, in]; those of the fused matrix are stacked query, key,
 // value.
 type GPT2 struct {
-	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest, all after nanoGPT: \"nano-char\" (its character model, with dropout 0.2), \"124m\" and \"350m\"."`
-	Layers        int      `hcl:"layers" doc:"Number of transformer blocks."`
-	Width         int      `hcl:"width" doc:"Width of the residual stream."`
-	Heads         int      `hcl:"heads" doc:"Heads; width must be a multiple."`
-	FFN           int      `hcl:"ffn,optional" doc:"Width of the feed-forward layer. Default: 4 times width."`
-	Positions     int      `hcl:"positions,optional" doc:"The longest sequence: each position has an embedding of its own."`
-	Bias          bool     `hcl:"bias,optional" doc:"Whether linear layers add a vector."`
-	Tied          bool     `hcl:"tied,optional" doc:"Whether the output projection is the embedding."`
-	EmbedScale    bool     `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
-	InitStd       float64  `hcl:"init_std,optional" doc:"Standard deviation of the initial weights; of those that write into the residual stream it is divided by √(2 layers)."`
-	ResidualScale *float64 `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
-	Attention     string   `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
-	Dropout       float64  `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Preset        string          `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest, all after nanoGPT: \"nano-char\" (its character model, with dropout 0.2), \"124m\" and \"350m\"."`
+	Layers        int             `hcl:"layers" doc:"Number of transformer blocks."`
+	Width         int             `hcl:"width" doc:"Width of the residual stream."`
+	Heads         int             `hcl:"heads" doc:"Heads; width must be a multiple."`
+	FFN           int             `hcl:"ffn,optional" doc:"Width of the feed-forward layer. Default: 4 times width."`
+	Positions     int             `hcl:"positions,optional" doc:"The longest sequence: each position has an embedding of its own."`
+	Bias          bool            `hcl:"bias,optional" doc:"Whether linear layers add a vector."`
+	Tied          bool            `hcl:"tied,optional" doc:"Whether the output projection is the embedding."`
+	EmbedScale    bool            `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
+	InitStd       float64         `hcl:"init_std,optional" doc:"Standard deviation of the initial weights; of those that write into the residual stream it is divided by √(2 layers)."`
+	ResidualScale *float64        `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
+	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
+	Dropout       float64         `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of the activation. The names enter no key."`
+	Activation    formula.Formula `hcl:"activation,optional" json:",omitzero" doc:"What the matrix down of the feed-forward layer takes: a formula of up. Default: gelu(up)."`
 }
+
+// FormulaNames implements spec.FormulaNamer.
+func (m *GPT2) FormulaNames() []string { return []string{"up"} }
 
 func newGPT2() *GPT2 {
 	return &GPT2{Attention: plain, Positions: 1024, Bias: true, Tied: true, InitStd: 0.02}
@@ -129,7 +136,7 @@ func (m *GPT2) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
 		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", mask_TT, vars), at, "attention")
 		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
-		x_ND = residual.add(x_ND, m.linear(gelu(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
+		x_ND = residual.add(x_ND, m.linear(m.activate(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
 	}
 	return n.Apply(vars.Leave(x_ND), "norm.final", vars)
 }
@@ -152,9 +159,12 @@ func (m *GPT2) linear(x_NI *Node, path string, vars ml.Vars) *Node {
 	return y_NO
 }
 
-// gelu is x Φ(x), by the error function.
-func gelu(x *Node) *Node {
-	return MulScalar(Mul(x, OnePlus(Erf(MulScalar(x, 1/math.Sqrt2)))), 0.5)
+// activate is GELU, or the study's activation.
+func (m *GPT2) activate(up_NF *Node) *Node {
+	if m.Activation.IsZero() {
+		return express.GELU(up_NF)
+	}
+	return activation(m.Activation, map[string]*Node{"up": up_NF})
 }
 
 // Validate implements pipeline.Stage.
@@ -168,6 +178,7 @@ func (m *GPT2) Validate() diag.List {
 	c.size("heads", m.Heads, mostWide)
 	c.size("positions", m.Positions, mostWide)
 	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
+	c.list = append(c.list, checkActivation(m.Activation, m.FormulaNames())...)
 	if len(c.list) == 0 {
 		c.heads(m.Width, m.Heads)
 	}

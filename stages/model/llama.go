@@ -7,6 +7,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/formula"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/norm"
@@ -18,20 +19,25 @@ import (
 
 // Llama is model "llama". Weights are [out, in].
 type Llama struct {
-	Preset        string   `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest: \"tiny\", \"124m\" and \"350m\" (GPT-2's depths, widths and heads; that many parameters with its tokens), \"1b-paper\" (arXiv 2604.01563; its base of the rotary frequencies is Llama 3's, which the paper does not name), \"llama-3.2-1b\"."`
-	Layers        int      `hcl:"layers" doc:"Number of transformer blocks."`
-	Width         int      `hcl:"width" doc:"Width of the residual stream."`
-	Heads         int      `hcl:"heads" doc:"Query heads; width must be a multiple, and each head's width even."`
-	KVHeads       int      `hcl:"kv_heads,optional" doc:"Key and value heads, each shared by heads / kv_heads query heads. Default: heads."`
-	FFN           int      `hcl:"ffn,optional" doc:"Width of the feed-forward layer. Default: 8/3 of width, rounded up to a multiple of 8."`
-	RopeTheta     float64  `hcl:"rope_theta,optional" doc:"Base of the rotary frequencies."`
-	Tied          bool     `hcl:"tied,optional" doc:"Whether the output projection is the embedding."`
-	EmbedScale    bool     `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
-	InitStd       float64  `hcl:"init_std,optional" doc:"Standard deviation of the initial weights."`
-	ResidualScale *float64 `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
-	Attention     string   `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
-	Dropout       float64  `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Preset        string          `hcl:"preset,preset" key:"-" json:"-" doc:"Values for the rest: \"tiny\", \"124m\" and \"350m\" (GPT-2's depths, widths and heads; that many parameters with its tokens), \"1b-paper\" (arXiv 2604.01563; its base of the rotary frequencies is Llama 3's, which the paper does not name), \"llama-3.2-1b\"."`
+	Layers        int             `hcl:"layers" doc:"Number of transformer blocks."`
+	Width         int             `hcl:"width" doc:"Width of the residual stream."`
+	Heads         int             `hcl:"heads" doc:"Query heads; width must be a multiple, and each head's width even."`
+	KVHeads       int             `hcl:"kv_heads,optional" doc:"Key and value heads, each shared by heads / kv_heads query heads. Default: heads."`
+	FFN           int             `hcl:"ffn,optional" doc:"Width of the feed-forward layer. Default: 8/3 of width, rounded up to a multiple of 8."`
+	RopeTheta     float64         `hcl:"rope_theta,optional" doc:"Base of the rotary frequencies."`
+	Tied          bool            `hcl:"tied,optional" doc:"Whether the output projection is the embedding."`
+	EmbedScale    bool            `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
+	InitStd       float64         `hcl:"init_std,optional" doc:"Standard deviation of the initial weights."`
+	ResidualScale *float64        `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
+	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
+	Dropout       float64         `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of the activation. The names enter no key."`
+	Activation    formula.Formula `hcl:"activation,optional" json:",omitzero" doc:"What the matrix down of the feed-forward layer takes: a formula of gate and up. Without gate there is no matrix gate. Default: silu(gate) * up."`
 }
+
+// FormulaNames implements spec.FormulaNamer.
+func (m *Llama) FormulaNames() []string { return []string{"gate", "up"} }
 
 func newLlama() *Llama { return &Llama{Attention: plain, RopeTheta: 10000, Tied: true, InitStd: 0.02} }
 
@@ -94,8 +100,10 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 			matrix(at+"attention.v", m.KVHeads*head, m.Width, ml.RoleMatrix),
 			matrix(at+"attention.o", m.Width, m.Heads*head, ml.RoleMatrix))
 		params = append(params, n.Params(at+"norm.ffn", norm.FFN, m.Width)...)
+		if m.gated() {
+			params = append(params, matrix(at+"ffn.gate", m.FFN, m.Width, ml.RoleMatrix))
+		}
 		params = append(params,
-			matrix(at+"ffn.gate", m.FFN, m.Width, ml.RoleMatrix),
 			matrix(at+"ffn.up", m.FFN, m.Width, ml.RoleMatrix),
 			matrix(at+"ffn.down", m.Width, m.FFN, ml.RoleMatrix))
 		params = append(params, residualParams(at, m.ResidualScale)...)
@@ -131,15 +139,24 @@ func (m *Llama) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
 		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", rope, mask_TT, vars), at, "attention")
 		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
-		x_ND = residual.add(x_ND, swiglu(y_ND, at+"ffn.", vars), at, "ffn")
+		x_ND = residual.add(x_ND, m.feedForward(y_ND, at+"ffn.", vars), at, "ffn")
 	}
 	return n.Apply(vars.Leave(x_ND), "norm.final", vars)
 }
 
-// swiglu is down(silu(gate x) · up x).
-func swiglu(x_ND *Node, at string, vars ml.Vars) *Node {
+// gated reports whether the feed-forward layer has a gate.
+func (m *Llama) gated() bool { return m.Activation.IsZero() || m.Activation.Reads("gate") }
+
+// feedForward is down(silu(gate x) · up x), or down of the study's activation.
+func (m *Llama) feedForward(x_ND *Node, at string, vars ml.Vars) *Node {
+	if !m.gated() {
+		return vars.Linear(activation(m.Activation, map[string]*Node{"up": vars.Linear(x_ND, at+"up")}), at+"down")
+	}
 	gate_NF := vars.Linear(x_ND, at+"gate")
 	up_NF := vars.Linear(x_ND, at+"up")
+	if !m.Activation.IsZero() {
+		return vars.Linear(activation(m.Activation, map[string]*Node{"gate": gate_NF, "up": up_NF}), at+"down")
+	}
 	return vars.Linear(Mul(Mul(gate_NF, Sigmoid(gate_NF)), up_NF), at+"down")
 }
 
@@ -166,6 +183,7 @@ func (m *Llama) Validate() diag.List {
 		c.wrong("rope_theta", "rope_theta must be above 0, not %v.", m.RopeTheta)
 	}
 	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
+	c.list = append(c.list, checkActivation(m.Activation, m.FormulaNames())...)
 	if len(c.list) > 0 {
 		return c.list
 	}

@@ -146,6 +146,7 @@ type computation struct {
 	clip                   float64
 	precision              string
 	lossChunk              int
+	loss                   string
 	checkpointing          bool
 	shape                  shape
 	probed                 bool
@@ -156,7 +157,7 @@ func (t *LM) computation(in pipeline.Inputs) computation {
 	return computation{
 		model: in.One("model").Stage, norm: in.One("norm").Stage, optimizer: in.One("optimizer").Stage,
 		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
-		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
+		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, loss: t.Loss.String(), checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
 		traits: traitsOf(in),
 	}
 }
@@ -172,7 +173,7 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
-		"precision": cache.String(t.Precision), "loss_chunk": cache.Int(int64(t.LossChunk)),
+		"precision": cache.String(t.Precision), "loss_chunk": cache.Int(int64(t.LossChunk)), "loss": cache.String(t.Loss.String()),
 	})
 	step := cache.List(forward, in.One("optimizer").Ref.Digest(), cache.Int(int64(t.Accumulate)), cache.Float(t.clip()), cache.Bool(t.Checkpointing))
 	code := make(map[string]cache.Value)

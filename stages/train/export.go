@@ -68,6 +68,8 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	case !isLlama || !isRMS:
 		return fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, not of %s with %s: leave --format out for safetensors",
 			x.Inputs.One("model").Ref.Type, x.Inputs.One("norm").Ref.Type)
+	case !m.Activation.IsZero():
+		return errors.New("transformers' Llama has no activation of one's own: leave --format out for safetensors")
 	case m.ResidualScale != nil:
 		return errors.New("transformers' Llama has no residual_scale: leave --format out for safetensors")
 	}

@@ -7,30 +7,33 @@ import (
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/hcl/formula"
 	"ablate/stages/internal/backend"
 )
 
 // LM is train "lm": one trial of a language model.
 type LM struct {
-	Data          addr.Instance `hcl:"data" ref:"data" doc:"The tokens."`
-	Model         addr.Instance `hcl:"model" ref:"model" doc:"The network."`
-	Norm          addr.Instance `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
-	Optimizer     addr.Instance `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
-	Seed          int64         `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
-	Steps         int           `hcl:"steps" key:"code" doc:"Optimizer steps."`
-	ClipNorm      *float64      `hcl:"clip_norm,optional" key:"code" doc:"Largest global norm of the gradient; 0 switches clipping off."`
-	Accumulate    int           `hcl:"accumulate,optional" key:"code" doc:"Micro-batches averaged into one step."`
-	LossChunk     int           `hcl:"loss_chunk,optional" key:"code" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
-	Checkpointing bool          `hcl:"gradient_checkpointing,optional" key:"code" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
-	Precision     string        `hcl:"precision,optional" key:"code" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
-	Backend       string        `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
-	Deterministic bool          `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
-	Batch         Batch         `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`
-	Schedule      *Schedule     `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step."`
-	Evaluate      *Evaluate     `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
-	Probe         *Probe        `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
-	Checkpoint    *Checkpoint   `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
-	Diverge       float64       `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
+	Data          addr.Instance   `hcl:"data" ref:"data" doc:"The tokens."`
+	Model         addr.Instance   `hcl:"model" ref:"model" doc:"The network."`
+	Norm          addr.Instance   `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
+	Optimizer     addr.Instance   `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
+	Seed          int64           `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
+	Steps         int             `hcl:"steps" key:"code" doc:"Optimizer steps."`
+	ClipNorm      *float64        `hcl:"clip_norm,optional" key:"code" doc:"Largest global norm of the gradient; 0 switches clipping off."`
+	Accumulate    int             `hcl:"accumulate,optional" key:"code" doc:"Micro-batches averaged into one step."`
+	LossChunk     int             `hcl:"loss_chunk,optional" key:"code" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
+	Checkpointing bool            `hcl:"gradient_checkpointing,optional" key:"code" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
+	Precision     string          `hcl:"precision,optional" key:"code" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
+	Backend       string          `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
+	Deterministic bool            `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
+	Batch         Batch           `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`
+	Schedule      *Schedule       `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step."`
+	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of formulas. The names enter no key."`
+	Loss          formula.Formula `hcl:"loss,optional" key:"code" json:",omitzero" doc:"What training minimizes of each token: a formula of cross_entropy, log_z (the logarithm of the sum of e to the scores) and mean_logit. Evaluations take cross_entropy. Default: cross_entropy."`
+	Evaluate      *Evaluate       `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`
+	Probe         *Probe          `hcl:"probe,block" doc:"Looks inside: α, the scale of activations, saturation and weight norms, as the artifact \"probes\"."`
+	Checkpoint    *Checkpoint     `hcl:"checkpoint,block" key:"-" doc:"What is kept of the states on the way. It enters no key."`
+	Diverge       float64         `hcl:"diverge_above,optional" doc:"A loss above it ends the trial as diverged, as one that is no number does; 0 for none."`
 }
 
 // Batch is the size of a micro-batch.
@@ -103,6 +106,7 @@ func (t *LM) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{"backend"}, "Unknown backend", "There is no backend %q. There is %s.",
 			t.Backend, strings.Join(backend.Names(), ", "))...)
 	}
+	list = append(list, t.validateLoss()...)
 	if t.Steps >= 1 && t.Steps <= mostSteps {
 		list = append(list, t.Schedule.validate(t.Steps)...)
 	}

@@ -18,17 +18,23 @@ func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
 		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norm, vars), targets_N, vars, sloped)
 	}
 	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norm, vars), b*(l-1), r.vocabulary)
-	return ReduceAllMean(crossEntropy(logits_NV, targets_N))
+	return ReduceAllMean(r.objective(logits_NV, targets_N, sloped))
 }
 
-// crossEntropy is −log softmax at each row's target, [N].
-func crossEntropy(logits_NV, targets_N *Node) *Node {
+// crossEntropy is −log softmax at each row's target, with its parts.
+type crossEntropy struct {
+	loss_N   *Node
+	top_N1   *Node // the largest score, without a gradient
+	logSum_N *Node // the logarithm of the sum of e to the scores less the largest
+}
+
+func newCrossEntropy(logits_NV, targets_N *Node) crossEntropy {
 	top_N1 := StopGradient(ReduceAndKeep(logits_NV, ReduceMax, -1))
 	shifted_NV := Sub(logits_NV, top_N1)
 	logSum_N := Log(ReduceSum(Exp(shifted_NV), -1))
 	hit_NV := OneHot(targets_N, logits_NV.Shape().Dimensions[1], dtypes.Float32)
 	target_N := ReduceSum(Mul(shifted_NV, hit_NV), -1)
-	return Sub(logSum_N, target_N)
+	return crossEntropy{Sub(logSum_N, target_N), top_N1, logSum_N}
 }
 
 // chunkedLoss is the mean of crossEntropy, computed one chunk of rows at a time so
@@ -49,7 +55,7 @@ func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *
 			x_CD = SchedulingBarrier(x_CD, done...)
 		}
 		logits_CV := vars.Dot(x_CD, []int{1}, nil, cut_VD, []int{1}, nil)
-		part := DivScalar(ReduceAllSum(crossEntropy(logits_CV, SliceAxis(targets_N, 0, rows))), float64(n))
+		part := DivScalar(ReduceAllSum(r.objective(logits_CV, SliceAxis(targets_N, 0, rows), sloped)), float64(n))
 		done = []*Node{part}
 		if sloped {
 			slopes := Gradient(part, x_CD, cut_VD)

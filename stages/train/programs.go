@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/cache"
+	"ablate/hcl/formula"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
@@ -28,9 +29,10 @@ type recipe struct {
 	vocabulary int
 	batch      Batch
 	accumulate int
-	clip       float64 // 0 for none
-	chunk      int     // rows whose scores are computed together; 0 for all
-	again      bool    // layers are recomputed in the backward pass
+	clip       float64         // 0 for none
+	chunk      int             // rows whose scores are computed together; 0 for all
+	formula    formula.Formula // of the loss; empty for the cross-entropy
+	again      bool            // layers are recomputed in the backward pass
 	dot        dtypes.DType
 
 	params []ml.Param
@@ -40,7 +42,7 @@ type recipe struct {
 func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
 	r := &recipe{
 		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
-		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, again: t.Checkpointing, dot: dtypes.Float32,
+		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, formula: t.Loss, again: t.Checkpointing, dot: dtypes.Float32,
 	}
 	if t.Precision == "bf16" {
 		r.dot = dtypes.BFloat16

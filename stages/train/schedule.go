@@ -14,6 +14,7 @@ type Schedule struct {
 	Cosine   *Cosine   `hcl:"cosine" doc:"Linear warmup, then half a cosine down to the floor."`
 	Linear   *Linear   `hcl:"linear" doc:"Linear warmup, then a line down to the floor."`
 	Constant *Constant `hcl:"constant" doc:"Linear warmup, then 1."`
+	Formula  *Curve    `hcl:"formula" doc:"A formula of the step."`
 	WSD      *WSD      `hcl:"wsd" doc:"Linear warmup, then 1, then a line down to the floor over the last steps. Runs of different length share all but their decay."`
 }
 
@@ -47,21 +48,27 @@ type shape struct {
 	warmup, decay int
 	floor         float64
 	cosine        bool
+	formula       string
 }
 
 func (s *Schedule) shape(steps int) shape {
 	switch {
 	case s.Cosine != nil:
-		return shape{s.Cosine.Warmup, steps - s.Cosine.Warmup, s.Cosine.Floor, true}
+		return shape{warmup: s.Cosine.Warmup, decay: steps - s.Cosine.Warmup, floor: s.Cosine.Floor, cosine: true}
 	case s.Linear != nil:
-		return shape{s.Linear.Warmup, steps - s.Linear.Warmup, s.Linear.Floor, false}
+		return shape{warmup: s.Linear.Warmup, decay: steps - s.Linear.Warmup, floor: s.Linear.Floor}
 	case s.WSD != nil:
-		return shape{s.WSD.Warmup, s.WSD.Decay, s.WSD.Floor, false}
+		return shape{warmup: s.WSD.Warmup, decay: s.WSD.Decay, floor: s.WSD.Floor}
+	case s.Formula != nil:
+		return shape{floor: 1, formula: s.Formula.Multiplier.String()}
 	}
 	return shape{warmup: s.Constant.Warmup, floor: 1}
 }
 
 func (s *Schedule) validate(steps int) diag.List {
+	if s.Formula != nil {
+		return s.Formula.validate(steps)
+	}
 	var list diag.List
 	wrong := func(name, detail string, args ...any) {
 		list = append(list, diag.Errorf(diag.Path{"schedule", name}, "Out of range", detail, args...)...)
@@ -90,6 +97,9 @@ func (t *LM) forkStep() int {
 // at returns the factor of step t of a run. Each product is rounded by itself, and
 // the result to float32, so that every machine computes the same factor.
 func (s *Schedule) at(t, steps int) float32 {
+	if s.Formula != nil {
+		return float32(s.Formula.at(t, steps))
+	}
 	f := s.shape(steps)
 	switch {
 	case t < f.warmup:
@@ -117,6 +127,9 @@ func (s *Schedule) digest(steps int) cache.Digest {
 // identity is the memo key of the schedule's factors.
 func (s *Schedule) identity(steps int) cache.Value {
 	f := s.shape(steps)
+	if s.Formula != nil {
+		return cache.List(cache.String(f.formula), cache.Int(int64(steps)))
+	}
 	return cache.Map(map[string]cache.Value{
 		"warmup": cache.Int(int64(f.warmup)), "decay": cache.Int(int64(f.decay)), "floor": cache.Float(f.floor),
 		"cosine": cache.Bool(f.cosine), "steps": cache.Int(int64(steps)),

@@ -1,0 +1,56 @@
+package train
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"ablate/hcl/diag"
+	"ablate/hcl/formula"
+	"ablate/stages/internal/express"
+)
+
+// lossNames are what the formula of a loss can read of each token.
+var lossNames = []string{"cross_entropy", "log_z", "mean_logit"}
+
+// FormulaNames implements spec.FormulaNamer.
+func (t *LM) FormulaNames() []string { return lossNames }
+
+// objective is what training minimizes of each token, [N]: the cross-entropy, or the
+// study's own loss. Evaluations always take the cross-entropy, so that trials with
+// different losses compare.
+func (r *recipe) objective(logits_NV, targets_N *Node, trained bool) *Node {
+	entropy := newCrossEntropy(logits_NV, targets_N)
+	if r.formula.IsZero() || !trained {
+		return entropy.loss_N
+	}
+	names := map[string]express.Value{"cross_entropy": express.Tensor(formula.Row, entropy.loss_N)}
+	if r.formula.Reads("log_z") {
+		names["log_z"] = express.Tensor(formula.Row, Add(entropy.logSum_N, Squeeze(entropy.top_N1, -1)))
+	}
+	if r.formula.Reads("mean_logit") {
+		names["mean_logit"] = express.Tensor(formula.Row, ReduceMean(logits_NV, -1))
+	}
+	return express.One(logits_NV.Graph(), names).Float32(r.formula)
+}
+
+// validateLoss checks the study's own loss.
+func (t *LM) validateLoss() diag.List {
+	if t.Loss.IsZero() {
+		return nil
+	}
+	scope := formula.Scope{Place: "a loss", Names: make(map[string]formula.Type), Functions: formula.Elementwise, Computed: formula.Tensor}
+	for _, name := range lossNames {
+		scope.Names[name] = formula.Row
+	}
+	path := diag.Path{"loss"}
+	kind, list := t.Loss.Check(path, scope)
+	switch {
+	case len(list) > 0:
+		return list
+	case kind.IsTruth:
+		return diag.Errorf(path, "Wrong type", "loss must be a number for each token, and this is a truth value.")
+	case len(t.Loss.Slopes()) == 0:
+		return diag.Errorf(path, "No gradient", "The loss does not depend on the model, so that nothing would change. "+
+			"It needs a gradient to cross_entropy, log_z or mean_logit.")
+	}
+	return nil
+}
