@@ -25,18 +25,35 @@ func (m *Model) Detectable(e Estimate) (effect, low, high float64) {
 	return effect, effect * math.Sqrt(e.DF/chi.Quantile(0.5+m.confidence/2)), effect * math.Sqrt(e.DF/chi.Quantile(0.5-m.confidence/2))
 }
 
-// detectableShift is the smallest detectable effect in standard errors.
+// detectableShift is the smallest detectable effect in standard errors: the root of
+// power − wantedPower, which rises with the shift, by false position. An end that stays
+// twice counts half (Illinois), so that both ends move.
 func detectableShift(df, confidence float64) float64 {
 	critical := quantileT(0.5+confidence/2, df)
 	t := newNoncentral(df)
+	excess := func(shift float64) float64 { return 1 - wantedPower - t.cdf(critical, shift) + t.cdf(-critical, shift) }
 	low, high := 0.0, 4*(critical+1)
-	for high-low > 1e-10*high {
-		middle := (low + high) / 2
-		if power := 1 - t.cdf(critical, middle) + t.cdf(-critical, middle); power < wantedPower {
-			low = middle
-		} else {
-			high = middle
+	atLow, atHigh := excess(low), excess(high)
+	side := 0
+	for high-low > 1e-12*high {
+		x := (low*atHigh - high*atLow) / (atHigh - atLow)
+		v := excess(x)
+		if math.Abs(v) < 1e-13 || !(low < x && x < high) {
+			return x
 		}
+		if v < 0 {
+			low, atLow = x, v
+			if side < 0 {
+				atHigh /= 2
+			}
+			side = -1
+			continue
+		}
+		high, atHigh = x, v
+		if side > 0 {
+			atLow /= 2
+		}
+		side = 1
 	}
 	return high
 }
