@@ -35,6 +35,7 @@ const (
 	simplePart   = "simple"
 	baselinePart = "baseline"
 	stepsPart    = "steps"
+	tunedPart    = "tuned"
 )
 
 // code is what the key of an analysis holds of its statistics.
@@ -59,6 +60,9 @@ func (f *Factorial) parts() (out []string) {
 	}
 	if len(f.Only) > 0 {
 		out = append(out, onlyPart)
+	}
+	if len(f.Tune) > 0 {
+		out = append(out, tunedPart)
 	}
 	if f.Freeze {
 		out = append(out, frozenPart)
@@ -151,6 +155,8 @@ func factorialSubject() behaviour.Subject {
 	pooled, separate, second, simple, same, notWorst := plain, plain, plain, plain, plain, plain
 	pooled.Error, separate.Error, second.Squares, simple.SimpleEffects = string(estimate.PooledError), string(estimate.SeparateError), string(estimate.TypeII), true
 	second.Error = string(estimate.PooledError)
+	tuned := plain
+	tuned.Tune, tuned.Baseline = []string{"norm"}, nil
 	margin := 0.5
 	same.Margin, notWorst.Margin, notWorst.Direction = &margin, &margin, notWorse
 	s := subject("factorial", &plain,
@@ -167,8 +173,10 @@ func factorialSubject() behaviour.Subject {
 		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),
 		scene(declaredPart, "declared-uneven", canonicalTables["uneven"], &declared),
 		scene(onlyPart, "only", canonicalTables["paired"], &only),
+		scene(tunedPart, "tuned", canonicalTables["paired"], &tuned),
+		scene(tunedPart, "tuned-uneven", canonicalTables["uneven"], &tuned),
 		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
-	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart,
+	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart, tunedPart,
 		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginPart(equivalent), marginPart(notWorse))
 	return s
 }

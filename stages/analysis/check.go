@@ -151,7 +151,7 @@ func (f *Factorial) Check(in pipeline.Inputs) diag.List {
 	}
 	list = append(list, f.restrict(t, open)...)
 	if f.Bootstrap != nil && !open && len(list) == 0 {
-		if why := bootstrapProblem(design.New(t, f.Replicate)); why != "" {
+		if why := bootstrapProblem(f.designed(t, f.Replicate)); why != "" {
 			list = diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why)
 		}
 	}

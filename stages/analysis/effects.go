@@ -17,11 +17,14 @@ type effects struct {
 	stage  *Factorial
 	design *design.Design
 	model  *estimate.Model
+	few    map[int]bool // cells that are tuned on few replicates
+	unsure map[int]bool // cells whose tuned setting depends on which replicate is left out
 	warnings
 }
 
 // analyse computes the answer from a table.
 func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
+	table, tuned := f.tuned(table)
 	d := design.New(table, replicate)
 	r := &effects{stage: f, design: d, Result: answer.Result{
 		Version: 4, Response: f.Response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
@@ -35,6 +38,7 @@ func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result
 		}
 		r.Cells = append(r.Cells, cellOf(d, c, levels...))
 	}
+	r.choices(tuned)
 	r.evaluations(table)
 	r.model = estimate.NewModel(d, estimate.Error(f.Error), f.Confidence)
 	r.contrasts()
@@ -133,19 +137,19 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 		out.Method, out.Missing = "not estimable", slices.Compact(c.Missing)
 		return out, estimate.Estimate{P: math.NaN()}
 	}
-	e := r.model.Contrast(c)
+	e := r.afterTuning(c, r.model.Contrast(c))
 	fill(&out, e)
 	out.N = make(map[string]int, len(e.Used))
 	for i, n := range e.Used {
 		out.N[r.design.CellKey(r.design.Cells[i].Levels)] = n
 	}
-	if e.Method == estimate.None {
+	if math.IsNaN(e.SE) {
 		return out, e
 	}
 	effect, low, high := r.model.Detectable(e)
 	out.Detect, out.DetectLow, out.DetectHigh = &effect, answer.Finite(low), answer.Finite(high)
 	if e.Method == estimate.PooledT {
-		own := estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c)
+		own := r.afterTuning(c, estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c))
 		out.OwnLow, out.OwnHigh = answer.Finite(own.Low), answer.Finite(own.High)
 	}
 	if b := r.stage.Bootstrap; b != nil {
@@ -162,6 +166,7 @@ func fill(c *answer.Contrast, e estimate.Estimate) {
 	finite := answer.Finite
 	c.Estimate, c.Low, c.High, c.T, c.P, c.DF = finite(e.Value), finite(e.Low), finite(e.High), finite(e.T), finite(e.P), finite(e.DF)
 	c.Half, c.Pairs, c.Method, c.Dropped, c.Constant = finite(e.Half), e.N, e.Method, e.Dropped, e.Constant
+	c.Wide = e.Wide
 }
 
 // equivalences tests the contrasts of a family against the margin. Each has a
@@ -214,6 +219,10 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 
 // anova computes the analysis of variance.
 func (r *effects) anova() {
+	if len(r.few)+len(r.unsure) > 0 {
+		r.say(true, "No analysis of variance: it has no correction for tuned settings that are uncertain.")
+		return
+	}
 	var why estimate.Problem
 	r.Anova, r.AnovaBy, why = estimate.Anova(r.design, estimate.Error(r.Error), estimate.Squares(r.stage.Squares))
 	if r.Anova != nil {

@@ -30,8 +30,9 @@ type Factorial struct {
 	SimpleEffects bool                  `hcl:"simple_effects,optional" doc:"Gaps at every combination of the other factors, rather than at their baseline, in designs of three factors or more."`
 	Margin        *float64              `hcl:"margin,optional" doc:"The largest difference that does not matter. Every gap, main effect and declared contrast is then also tested for equivalence."`
 	Direction     string                `hcl:"direction,optional" doc:"What is tested against the margin: \"equivalent\" (within it on both sides) or \"not worse\"."`
-	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\": \"lower\" or \"higher\"."`
+	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\" and for tune: \"lower\" or \"higher\"."`
 	Alpha         float64               `hcl:"alpha,optional" doc:"Error rate of the tests for equivalence."`
+	Tune          []string              `hcl:"tune,optional" doc:"Factors that are tuned within each cell, such as the learning rate. The response of a replicate is that at the level which is best for the other replicates; better says which responses are better."`
 	Only          []Only                `hcl:"only,block" doc:"Levels of a factor to analyse; trials of its other levels are left out."`
 	Contrasts     []Declared            `hcl:"contrast,block" doc:"Contrasts of your own. They are adjusted as a family of their own."`
 	Freeze        bool                  `hcl:"freeze,optional" doc:"Store the declared contrasts and the margin in the study's lock before the first trial runs, and tell planned from exploratory ones."`
@@ -158,7 +159,7 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 		return err
 	}
 	if f.Bootstrap != nil {
-		if why := bootstrapProblem(design.New(table, replicate)); why != "" {
+		if why := bootstrapProblem(f.designed(table, replicate)); why != "" {
 			return diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
 		}
 	}
@@ -176,10 +177,11 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 	for _, o := range f.Only {
 		list = append(list, o.restrict(t, open)...)
 	}
-	list = append(list, checkLevels(t, open, "baseline", f.Baseline)...)
+	list = append(list, f.checkTune(t)...)
+	list = append(list, f.checkCompared(t, open, "baseline", f.Baseline)...)
 	for _, c := range f.Contrasts {
 		for _, s := range c.sides() {
-			list = append(list, checkLevels(t, open, "contrast", s.Levels)...)
+			list = append(list, f.checkCompared(t, open, "contrast", s.Levels)...)
 		}
 	}
 	return list

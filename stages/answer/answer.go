@@ -52,6 +52,7 @@ type Line struct {
 	Omega2     *float64       `json:"omega2,omitempty"`
 	Missing    []string       `json:"missing,omitempty"`
 	Constant   bool           `json:"constant,omitempty"`
+	Wide       bool           `json:"widened,omitempty"`
 	Planned    bool           `json:"planned,omitempty"`
 }
 
@@ -83,8 +84,12 @@ func (r Result) lines() []identifiedLine {
 		l := contrastLine(c)
 		l.Error, l.FamilySize = r.Error, sizes[c.Family]
 		identity := fmt.Sprintf("%q %q %q", c.Name, c.Terms, c.At)
+		tuned := r.Tuned != nil && slices.Contains([]string{"gap", "main", "interaction"}, c.Kind)
+		if tuned {
+			l.Kind = "tuned"
+		}
 		out = append(out, identifiedLine{l, identity})
-		if c.Simple {
+		if c.Simple && !tuned {
 			l.Kind = "simple"
 			out = append(out, identifiedLine{l, identity})
 		}
@@ -106,7 +111,7 @@ func contrastLine(c Contrast) Line {
 		PHolm: c.PHolm, PAdjusted: c.PAdjusted, LowAdjusted: c.LowAdjusted, HighAdjusted: c.HighAdjusted, Family: c.Family,
 		N: c.N, Pairs: c.Pairs, Method: c.Method, HalfWidth: c.Half, Detectable: c.Detect, DetectLow: c.DetectLow, DetectHigh: c.DetectHigh,
 		BootLow: c.BootLow, BootHigh: c.BootHigh, OwnLow: c.OwnLow, OwnHigh: c.OwnHigh, Margin: c.Margin, Verdict: c.Verdict,
-		Missing: c.Missing, Constant: c.Constant, Planned: c.Planned}
+		Missing: c.Missing, Constant: c.Constant, Wide: c.Wide, Planned: c.Planned}
 	if c.DF != nil {
 		l.DF = append(l.DF, *c.DF)
 	}

@@ -29,6 +29,7 @@ type Result struct {
 	Margin     *Margin    `json:"equivalence,omitempty"`
 	Bootstrap  string     `json:"bootstrap,omitempty"` // what is resampled
 	Standing   *Standing  `json:"standing,omitempty"`  // of declarations, where they are frozen
+	Tuned      []Tuned    `json:"tuned,omitempty"`     // what each cell chose, where factors are tuned
 	Notes      []string   `json:"notes,omitempty"`     // assumptions and error rates
 	Warnings   []string   `json:"warnings"`
 
@@ -47,6 +48,18 @@ type Margin struct {
 	Alpha     float64 `json:"alpha"`
 	Direction string  `json:"direction"` // "equivalent" or "not worse"
 	Better    string  `json:"better"`    // "lower" or "higher"
+}
+
+// Tuned is the levels of the tuned factors that a cell chose.
+type Tuned struct {
+	Levels  []string `json:"levels"`          // of the cell
+	Setting []Term   `json:"setting"`         // the tuned factors with the levels of the best mean; none if a trial of each setting diverged
+	Mean    *float64 `json:"mean"`            // over all trials of the setting, which flatters: its own trials chose it
+	Tried   int      `json:"tried"`           // settings
+	Chosen  int      `json:"chosen"`          // replicates whose others chose the same setting
+	Of      int      `json:"of"`              // replicates whose others chose any
+	Fewest  int      `json:"fewest"`          // trials of a setting
+	Edges   []string `json:"edges,omitempty"` // tuned factors at the smallest or the largest number that was tried
 }
 
 // Factor is one factor of the design and the labels of its levels.
@@ -89,6 +102,7 @@ type Contrast struct {
 	Pairs    int            `json:"pairs,omitempty"`    // complete replicates, where they are paired
 	N        map[string]int `json:"n,omitempty"`        // by cell, the trials that it is based on
 	Dropped  bool           `json:"dropped,omitempty"`  // some trials of its cells are in no complete replicate
+	Wide     bool           `json:"widened,omitempty"`  // for tuned settings that are uncertain
 	Constant bool           `json:"constant,omitempty"` // replicates do not differ by more than rounding
 	Missing  []string       `json:"missing,omitempty"`  // cells without which it cannot be estimated
 

@@ -161,6 +161,15 @@ func (d *Design) At(levels []int) int {
 	return -1
 }
 
+// Find returns the index of the cell with the given levels, by factor, or -1.
+func (d *Design) Find(levels []Level) int {
+	at := make([]int, len(levels))
+	for i, l := range levels {
+		at[i] = slices.IndexFunc(d.Factors[i].Levels, func(x Level) bool { return x.ID == l.ID })
+	}
+	return d.At(at)
+}
+
 // CellOf returns the index of the cell of the table's i-th trial.
 func (d *Design) CellOf(t *Table, i int) int {
 	x := t.Trials[i]

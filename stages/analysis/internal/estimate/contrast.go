@@ -60,6 +60,7 @@ type Estimate struct {
 	Method string
 
 	Dropped  bool // pairs were incomplete, and are not used
+	Wide     bool // the standard error is larger than that of its method
 	Constant bool // replicates do not differ by more than rounding: there is nothing to test against
 }
 
@@ -244,6 +245,22 @@ func (e Estimate) with(se, df, confidence, rounding float64) Estimate {
 	e.T = e.Value / se
 	e.P = tailsT(e.T, df)
 	return e
+}
+
+// Point is the estimate without its interval and test. method says why.
+func (e Estimate) Point(method string) Estimate {
+	out := nothing(e.Value)
+	out.N, out.Used, out.Dropped, out.Method = e.N, e.Used, e.Dropped, method
+	return out
+}
+
+// Widened is the estimate with a larger standard error.
+func (e Estimate) Widened(factor, confidence float64) Estimate {
+	if math.IsNaN(e.SE) {
+		return e
+	}
+	e.Wide = true
+	return e.with(factor*e.SE, e.DF, confidence, 0)
 }
 
 // Interval is the confidence interval at another confidence.

@@ -108,6 +108,8 @@ func testOf(c answer.Contrast) string {
 	switch {
 	case c.Constant:
 		return "replicates do not differ"
+	case c.Method == "paired t" && c.Wide:
+		return fmt.Sprintf("paired t, n = %d, widened", c.Pairs)
 	case c.Method == "paired t" && c.Dropped:
 		return fmt.Sprintf("paired t, n = %d complete", c.Pairs)
 	case c.Method == "paired t":

@@ -24,6 +24,9 @@ func (r factorial) measure() string { return answer.Measure(r.Response, r.At) }
 // sections lists the parts in reading order.
 func (r factorial) sections() []Section {
 	out := []Section{{Title: "Cell means ± s.d. of " + r.measure(), Grid: r.cellGrid(), Lines: []string{r.about()}}}
+	if len(r.Tuned) > 0 {
+		out = append(out, Section{Title: "What each cell chose", Grid: r.tunedGrid()})
+	}
 	for _, part := range []struct{ kind, title string }{
 		{"declared", "Declared contrasts"}, {"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
 		{"interaction", "Interactions: does the gap of one factor depend on another?"}, {"equivalence", r.equivalenceTitle()},
