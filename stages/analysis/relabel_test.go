@@ -1,6 +1,7 @@
 package analysis_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -95,6 +96,11 @@ func (n renaming) file(losses []string, lines bool) string {
 	return b.String()
 }
 
+// place is the index of the level of a factor that tables show as label.
+func (n renaming) place(factor int, label string) int {
+	return slices.IndexFunc(n.levels[factor], func(l string) bool { return stdcmp.Or(l, "(empty)") == label })
+}
+
 // numbersOf lists the numbers of a result, without names. The order of rows decides
 // the order of sums, and so the last digits.
 func numbersOf(n renaming, r answer.Result) []string {
@@ -106,7 +112,7 @@ func numbersOf(n renaming, r answer.Result) []string {
 	}
 	var out []string
 	for _, c := range r.Cells {
-		at := fmt.Sprint(slices.Index(n.levels[0], c.Levels[0]), slices.Index(n.levels[1], c.Levels[1]))
+		at := fmt.Sprint(n.place(0, c.Levels[0]), n.place(1, c.Levels[1]))
 		out = append(out, fmt.Sprint("cell ", at, " ", c.N, show(c.Mean), show(c.SD), c.Diverged))
 	}
 	for _, c := range r.Contrasts {
