@@ -35,7 +35,7 @@ func rootCommand(s *session) *cobra.Command {
 	})
 	root.AddCommand(
 		initCommand(s), validateCommand(s), fmtCommand(s), planCommand(s), runCommand(s),
-		showCommand(s), explainCommand(s), diffCommand(s), graphCommand(s), statusCommand(s), uiCommand(s), logsCommand(s),
+		showCommand(s), explainCommand(s), diffCommand(s), graphCommand(s), statusCommand(s), uiCommand(s), watchCommand(s), logsCommand(s),
 		exportCommand(s), reportCommand(s), powerCommand(s), cacheCommand(s), trustCommand(s), metadataCommand(s), versionCommand(s),
 		execCommand(s), superviseCommand(), instancesTopic(),
 	)

@@ -61,6 +61,12 @@ func showScreen(v *view.View, tables string) {
 	v.Show(view.Status{Address: wide.String(), State: "running", Step: 40, Steps: 160, Metrics: map[string]float64{"loss": 3.25}})
 	v.Note("  + run     %s\n            norm.alpha (attention, ffn, final) 0.5 → 0.4, and a reason that is longer than narrow terminals are wide", wide)
 	v.Note("    ablate run --target '%s'", wide)
+	falling := view.Curve{Name: "loss", Steps: []int{1, 2, 3, 4}, Values: []float64{4, 2, 1, 1}}
+	v.NewScreen().Draw(view.Watched{Study: "coupling", Counts: "1 of 3 trials done, 1 running", Left: "40.0 s", Factors: []string{"norm", "optimizer"}, Metric: "loss",
+		Cells:    []view.WatchedCell{{Levels: []string{"Derf", "最適化"}, Marks: "✓▶", Mean: "1.0000", Curve: falling}, {Levels: []string{"a norm with an uncommonly long label", "<b>"}, Marks: "✗"}},
+		Running:  []view.WatchedTrial{{Name: "norm=derf.paper,optimizer=最適化,seed=43", Step: 30, Steps: 40, Metrics: map[string]float64{"loss": 1.5, "tokens_per_second": 900}, Left: "40.0 s"}},
+		Failures: []view.Failure{{Address: wide.String(), Error: "out of memory"}}})
+	v.Show(view.Instance{Address: trial.String(), Label: "a trial", Action: "hit", Reason: "cached", Curves: []view.Curve{falling}})
 	started := time.Now()
 	p := v.NewProgress("live", 3)
 	for _, a := range []addr.Instance{trial, wide} {

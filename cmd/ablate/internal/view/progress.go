@@ -199,8 +199,7 @@ func (p *Progress) live(width int) []string {
 	return lines
 }
 
-// state describes a running step in a width: bar, step, loss, speed, time left. What is
-// less important goes first where there is no room. 0 is any width.
+// state describes a running step in a width; 0 is any.
 func (p *Progress) state(r *runningStep, width int) string {
 	pr := r.event.Progress
 	switch {
@@ -211,12 +210,19 @@ func (p *Progress) state(r *runningStep, width int) string {
 	case pr.Steps == 0:
 		return "starting"
 	}
+	return stepText(width, pr.Step, pr.Steps, pr.Metrics, p.leftText(r))
+}
+
+// stepText says how far a trial is: bar, step, loss, speed, time left. What is less
+// important goes first where there is no room.
+func stepText(width, step, steps int, metrics map[string]float64, left string) string {
+	const count = 3 // rank of the steps, which stand close to their bar
 	fields := []struct {
 		text string
 		rank int // the highest is left out first
 	}{
-		{bar(pr.Step, pr.Steps, barWidth(width)), 2}, {fmt.Sprintf("%d/%d", pr.Step, pr.Steps), 3},
-		{metricText(pr.Metrics, "loss", "loss"), 0}, {metricText(pr.Metrics, "val_loss", "val"), 4}, {speedText(pr.Metrics), 5}, {p.leftText(r), 1},
+		{bar(step, steps, barWidth(width)), 2}, {fmt.Sprintf("%d/%d", step, steps), count},
+		{metricText(metrics, "loss", "loss"), 0}, {metricText(metrics, "val_loss", "val"), 4}, {speedText(metrics), 5}, {left, 1},
 	}
 	for rank := len(fields); ; rank-- {
 		s := ""
@@ -224,12 +230,11 @@ func (p *Progress) state(r *runningStep, width int) string {
 			if f.text == "" || f.rank >= rank {
 				continue
 			}
-			switch {
-			case s == "":
-			case f.rank == 3: // close to its bar
+			if s != "" && f.rank != count {
 				s += " "
-			default:
-				s += "  "
+			}
+			if s != "" {
+				s += " "
 			}
 			s += f.text
 		}

@@ -17,7 +17,8 @@ type table struct {
 const apart = 3
 
 // text lays the table out in a width; 0 is any width. Where it does not fit, columns
-// are left out and named below. Where that is not enough, each row becomes a list.
+// are left out and named below. Where that is not enough, long texts are shortened, and
+// else each row becomes a list.
 func (t table) text(width int) string {
 	kept := t
 	var out []string
@@ -28,6 +29,9 @@ func (t table) text(width int) string {
 		if i := slices.Index(kept.head, name); i > 0 {
 			kept, out = kept.without(i), append(out, name)
 		}
+	}
+	if !kept.fits(width) {
+		kept = kept.shortened(width)
 	}
 	if !kept.fits(width) {
 		return t.list(width)
@@ -58,6 +62,34 @@ func (t table) total() int {
 }
 
 func (t table) fits(width int) bool { return width == 0 || t.total() <= width }
+
+// shortened cuts the widest column of texts to what is left of a width, as far as it
+// still says something.
+func (t table) shortened(width int) table {
+	const least = 16
+	widths := t.widths()
+	widest := -1
+	for i, w := range widths {
+		if !t.right[i] && (widest < 0 || w > widths[widest]) {
+			widest = i
+		}
+	}
+	room := 0
+	if widest >= 0 {
+		room = widths[widest] - (t.total() - width)
+	}
+	if room < least {
+		return t
+	}
+	out := t
+	out.rows = nil
+	for _, r := range t.rows {
+		r = slices.Clone(r)
+		r[widest] = shorten(r[widest], room)
+		out.rows = append(out.rows, r)
+	}
+	return out
+}
 
 // without is the table without a column.
 func (t table) without(i int) table {

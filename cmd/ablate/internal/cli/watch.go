@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ablate/cmd/ablate/internal/ui"
+	"ablate/cmd/ablate/internal/view"
+)
+
+func watchCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch",
+		Short: "Follow a run in the terminal",
+		Long: "watch draws the cells of the study with their trials and curves, the running trials and the\n" +
+			"failures, and draws them again as the run goes on, whichever process runs it. Press Ctrl-C to\n" +
+			"stop watching; the run is not touched. Without a terminal, it prints the screen once." + exitCodes(""),
+		Example: "  ablate watch --chdir examples/coupling --var corpus=text.txt",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return watchRequest{}.do(c.Context(), s) },
+	}
+}
+
+// watchRequest asks to follow the study in the terminal.
+type watchRequest struct{}
+
+func (watchRequest) do(ctx context.Context, s *session) error {
+	if s.json {
+		return errors.New("watch draws for people: use ablate status --json")
+	}
+	store, err := s.openStore()
+	if err != nil {
+		return err
+	}
+	screen := s.view().NewScreen()
+	defer screen.Close()
+	return ui.Follow(ctx, ui.Options{Store: store, Plan: s.planForPage}, func(shot ui.Snapshot) bool {
+		return screen.Draw(watchedOf(shot))
+	})
+}
+
+// marks show the states of trials.
+var marks = map[ui.State]string{
+	ui.Cached: "✓", ui.Running: "▶", ui.Detached: "▷", ui.Failed: "✗", ui.Stopped: "■", ui.Waiting: "…", ui.Left: "○",
+}
+
+var stateWords = []struct {
+	state ui.State
+	word  string
+}{{ui.Running, "running"}, {ui.Detached, "detached"}, {ui.Failed, "failed"}, {ui.Stopped, "stopped"}, {ui.Waiting, "waiting"}, {ui.Left, "to do"}}
+
+// watchedOf groups the trials of a study by cell.
+func watchedOf(shot ui.Snapshot) view.Watched {
+	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric}
+	curves := make(map[string]ui.Curve)
+	for _, c := range shot.Curves.Curves {
+		curves[c.Address] = c
+	}
+	replicate := shot.Study.Replicate
+	if replicate == "" {
+		replicate = "seed"
+	}
+	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves}
+	for _, i := range shot.Study.Instances {
+		if i.State == ui.Failed {
+			w.Failures = append(w.Failures, view.Failure{Address: i.Address, Error: lastShown(i.Error)})
+		}
+		if i.Trial {
+			g.add(i)
+		}
+	}
+	w.Factors, w.Cells, w.Running = g.factors, g.finished(), g.running
+	w.Counts = fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial"))
+	for _, x := range stateWords {
+		if n := g.counts[x.state]; n > 0 {
+			w.Counts += fmt.Sprintf(", %d %s", n, x.word)
+		}
+	}
+	if g.left > 0 {
+		w.Left = view.Seconds(g.left)
+	}
+	return w
+}
+
+// grouper sorts trials into cells.
+type grouper struct {
+	factors   []string
+	replicate string
+	curves    map[string]ui.Curve
+	cells     []cellCurves
+	at        map[string]int // of a cell, by its levels
+	running   []view.WatchedTrial
+	counts    map[ui.State]int
+	trials    int
+	left      float64 // seconds until the last running trial ends
+}
+
+type cellCurves struct {
+	view.WatchedCell
+	curves []ui.Curve
+}
+
+func (g *grouper) add(i *ui.Instance) {
+	g.trials++
+	g.counts[i.State]++
+	levels := make([]string, len(g.factors))
+	for _, f := range i.Factors {
+		if f.Name == g.replicate {
+			continue
+		}
+		at := slices.Index(g.factors, f.Name)
+		if at < 0 {
+			at = len(g.factors)
+			g.factors, levels = append(g.factors, f.Name), append(levels, "")
+		}
+		levels[at] = f.Level
+		if f.Label != "" {
+			levels[at] = f.Label
+		}
+	}
+	id := strings.Join(levels, "\x00")
+	at, ok := g.at[id]
+	if !ok {
+		at = len(g.cells)
+		g.at[id] = at
+		g.cells = append(g.cells, cellCurves{WatchedCell: view.WatchedCell{Levels: levels}})
+	}
+	c := &g.cells[at]
+	c.Marks += marks[i.State]
+	if curve, ok := g.curves[i.Address]; ok {
+		c.curves = append(c.curves, curve)
+	}
+	if i.State == ui.Running || i.State == ui.Detached {
+		g.left = max(g.left, i.Left)
+		t := view.WatchedTrial{Name: i.Address[strings.Index(i.Address, "[")+1:], Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
+		t.Name = strings.Trim(t.Name, `"]`)
+		if i.Left >= 1 {
+			t.Left = view.Seconds(i.Left)
+		}
+		g.running = append(g.running, t)
+	}
+}
+
+// finished is the cells with their means. A trial of a cell that appeared before a
+// factor was known has no level of it.
+func (g *grouper) finished() []view.WatchedCell {
+	var out []view.WatchedCell
+	for _, c := range g.cells {
+		for len(c.Levels) < len(g.factors) {
+			c.Levels = append(c.Levels, "")
+		}
+		sum, n := 0.0, 0
+		sums, counts := make(map[int]float64), make(map[int]int)
+		for _, curve := range c.curves {
+			if curve.Last != nil {
+				sum, n = sum+*curve.Last, n+1
+			}
+			for i, s := range curve.Steps {
+				sums[s] += curve.Values[i]
+				counts[s]++
+			}
+		}
+		if n > 0 {
+			c.Mean = fmt.Sprintf("%.4f", sum/float64(n))
+		}
+		for s := range sums {
+			c.Curve.Steps = append(c.Curve.Steps, s)
+		}
+		slices.Sort(c.Curve.Steps)
+		for _, s := range c.Curve.Steps {
+			c.Curve.Values = append(c.Curve.Values, sums[s]/float64(counts[s]))
+		}
+		out = append(out, c.WatchedCell)
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// Watched is a study while it runs, for one screen of a terminal.
+type Watched struct {
+	Study    string
+	Counts   string // trials by state
+	Left     string // until the running trials end
+	Factors  []string
+	Metric   string
+	Cells    []WatchedCell
+	Running  []WatchedTrial
+	Failures []Failure
+}
+
+// WatchedCell is a cell with its trials.
+type WatchedCell struct {
+	Levels []string
+	Marks  string // one for each trial
+	Mean   string // of the last values
+	Curve  Curve  // mean of its trials
+}
+
+// WatchedTrial is a running trial.
+type WatchedTrial struct {
+	Name        string
+	Step, Steps int
+	Metrics     map[string]float64
+	Left        string
+}
+
+// Screen is a terminal that is drawn again and again.
+type Screen struct {
+	v    *View
+	live bool
+}
+
+// NewScreen takes the terminal over. Without one, a screen is drawn once.
+func (v *View) NewScreen() *Screen {
+	s := &Screen{v: v, live: IsTerminal(v.opts.Stdout)}
+	if s.live {
+		io.WriteString(v.opts.Stdout, "\x1b[?1049h\x1b[?25l") // the alternate screen, without a cursor
+	}
+	return s
+}
+
+// Close gives the terminal back.
+func (s *Screen) Close() {
+	if s.live {
+		io.WriteString(s.v.opts.Stdout, "\x1b[?25h\x1b[?1049l")
+	}
+}
+
+// Draw shows a study, and reports whether it can be drawn again.
+func (s *Screen) Draw(w Watched) bool {
+	width, height := s.v.columns(s.v.opts.Stdout), 0
+	if f, ok := s.v.opts.Stdout.(*os.File); ok && s.live {
+		_, height, _ = term.GetSize(int(f.Fd())) // 0 is any height
+	}
+	lines := s.v.watched(w, width)
+	if !s.live {
+		s.v.Document(strings.Join(lines, "\n") + "\n")
+		return false
+	}
+	if height > 0 && len(lines) > height {
+		more := fmt.Sprintf("  … %d more lines", len(lines)-height+1)
+		lines = append(lines[:height-1], more)
+	}
+	s.v.Document("\x1b[H" + strings.Join(lines, "\x1b[K\n") + "\x1b[K\x1b[J")
+	return true
+}
+
+// watched lays a study out in a width; 0 is any.
+func (v *View) watched(w Watched, width int) []string {
+	if w.Study == "" {
+		return []string{"No study has run with this store yet."}
+	}
+	head := w.Study + "  " + w.Counts
+	if w.Left != "" {
+		head += ", " + w.Left + " left"
+	}
+	text := fit(head, width) + "\n\n" + w.cellTable(width).text(width)
+	if len(w.Running) > 0 {
+		text += "\nRunning\n\n"
+		for _, t := range w.Running {
+			text += t.row(width) + "\n"
+		}
+	}
+	if len(w.Failures) > 0 {
+		text += "\nFailed\n\n"
+		for _, f := range w.Failures {
+			text += fit("  "+v.paint(red, "✗")+" "+f.Address+"\n    "+f.Error, width) + "\n"
+		}
+	}
+	return strings.Split(strings.TrimRight(text, "\n"), "\n")
+}
+
+// cellTable has a row for each cell.
+func (w Watched) cellTable(width int) table {
+	const curve, narrow, wide = 24, 12, 100
+	columns := curve
+	if width > 0 && width < wide {
+		columns = narrow
+	}
+	t := table{spare: []string{"curve"}}
+	for _, f := range w.Factors {
+		t.head, t.right = append(t.head, f), append(t.right, false)
+	}
+	t.head, t.right = append(t.head, "trials", w.Metric, "curve"), append(t.right, false, true, false)
+	for _, c := range w.Cells {
+		t.rows = append(t.rows, append(append([]string{}, c.Levels...), c.Marks, c.Mean, sparkline(c.Curve, columns)))
+	}
+	return t
+}
+
+func (t WatchedTrial) row(width int) string {
+	name := t.Name
+	if width > 0 {
+		const least = 20
+		name = shorten(name, max(least, width*2/5))
+		width = max(1, width-cells(name)-4)
+	}
+	left := t.Left
+	if left != "" {
+		left += " left"
+	}
+	return "  " + name + "  " + stepText(width, t.Step, t.Steps, t.Metrics, left)
+}
