@@ -24,13 +24,13 @@ var mutations = []change{
 	{name: "constants start at one", file: run, old: `float32(p.Init.Value)`, new: `1`},
 
 	// The clock and what is written down.
-	{name: "the multiplier is a step late", file: step, old: `t.Schedule.at(step, t.Steps)`, new: `t.Schedule.at(max(step-1, 0), t.Steps)`},
+	{name: "the multiplier is a step late", file: step, old: `l.spec.Schedule.at(first+i, l.spec.Steps)`, new: `l.spec.Schedule.at(max(first+i-1, 0), l.spec.Steps)`},
 	{name: "the same noise at every step", file: step, old: `step*len(words) + i`, new: `i`},
 	{name: "evaluation skips its first batch", file: step, old: `for _, batch := range l.checks {`, new: `for _, batch := range l.checks[1:] {`},
 	{name: "evaluation divides by n + 1", file: step, old: `float64(len(l.checks))`, new: `float64(len(l.checks)+1)`},
 	{name: "a loss at the limit diverges", file: step, old: `loss > t.Diverge`, new: `loss >= t.Diverge`},
 	{name: "an infinite loss goes on", file: step, old: `math.IsNaN(loss) || math.IsInf(loss, 0) ||`, new: `math.IsNaN(loss) ||`},
-	{name: "an infinite gradient goes on", file: step, old: `math.IsNaN(size) || math.IsInf(size, 0)`, new: `math.IsNaN(size)`},
+	{name: "an infinite gradient goes on", file: step, old: `math.IsNaN(norm) || math.IsInf(norm, 0)`, new: `math.IsNaN(norm)`},
 	{name: "a reading that is infinite has a row", file: step, old: `!math.IsNaN(v) && !math.IsInf(v, 0)`, new: `!math.IsNaN(v)`},
 	{name: "probes have six digits", file: "stages/train/probe.go", old: `'g', -1, 32)`, new: `'g', 6, 32)`},
 	{name: "probes look at the second batch", file: step, old: `l.machine.probe(l.checks[0])`, new: `l.machine.probe(l.checks[len(l.checks)-1])`},

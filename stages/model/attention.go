@@ -13,12 +13,17 @@ import (
 const (
 	plain    = "plain"
 	inBlocks = "flash"
+	byCuDNN  = "cudnn"
 )
 
-// block is how many positions have scores at a time, 0 for all.
+// block is the number of positions whose scores exist together, 0 for all. cuDNN's
+// kernel keeps one number for each row.
 func block(attention string) int {
-	if attention == inBlocks {
+	switch attention {
+	case inBlocks:
 		return flashBlock
+	case byCuDNN:
+		return 1
 	}
 	return 0
 }
@@ -46,6 +51,10 @@ func attend(how string, q, k, v, mask_TT *Node, dropout float64, at string, vars
 	}
 	k, v = share(k, q), share(v, q)
 	d := q.Shape().Dimensions
+	if how == byCuDNN {
+		out_BTHd := vars.Attend(swapHeads(q), swapHeads(k), swapHeads(v), 1/math.Sqrt(float64(d[3])))
+		return Reshape(out_BTHd, d[0]*d[2], d[1]*d[3])
+	}
 	scores_BHTT := vars.Dot(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
 	scores_BHTT = MulScalar(scores_BHTT, 1/math.Sqrt(float64(d[3])))
 	vars.Tap(at+Scores, scores_BHTT)
@@ -68,8 +77,11 @@ func share(x_BKTd, q_BHTd *Node) *Node {
 // mergeHeads is the inverse of splitHeads.
 func mergeHeads(x_BHTd *Node) *Node {
 	d := x_BHTd.Shape().Dimensions
-	return Reshape(TransposeAllDims(x_BHTd, 0, 2, 1, 3), d[0]*d[2], d[1]*d[3])
+	return Reshape(swapHeads(x_BHTd), d[0]*d[2], d[1]*d[3])
 }
+
+// swapHeads turns [B, H, T, d] into [B, T, H, d].
+func swapHeads(x_BHTd *Node) *Node { return TransposeAllDims(x_BHTd, 0, 2, 1, 3) }
 
 // hidden is added to scores of positions that lie ahead: far enough below any
 // score that its exponential is exactly 0 in float32.

@@ -30,7 +30,7 @@ type Llama struct {
 	EmbedScale    bool            `hcl:"embed_scale,optional" doc:"A learnt multiplier of the embeddings, starting at √width, as the authors of DyT and Derf use it."`
 	InitStd       float64         `hcl:"init_std,optional" doc:"Standard deviation of the initial weights."`
 	ResidualScale *float64        `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
-	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence at a time, or \"flash\", in blocks of 512 queries and keys whose scores the backward pass makes again (arXiv 2205.14135)."`
+	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence together; \"flash\", in blocks of 512 queries and keys whose scores the backward pass computes again (arXiv 2205.14135); or \"cudnn\", by NVIDIA's kernel, which needs backend = \"xla:cuda\" and precision = \"bf16\" and takes no dropout."`
 	Dropout       float64         `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
 	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of the activation. The names enter no key."`
 	Activation    formula.Formula `hcl:"activation,optional" json:",omitzero" doc:"What the matrix down of the feed-forward layer takes: a formula of gate and up. Without gate there is no matrix gate. Default: silu(gate) * up."`
@@ -81,7 +81,7 @@ func (m *Llama) Resolve() {
 
 // Traits implements Model.
 func (m *Llama) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Block: block(m.Attention), Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Block: block(m.Attention), CuDNN: m.Attention == byCuDNN, Noisy: m.Dropout > 0}
 }
 
 // Params implements Model.
@@ -188,6 +188,7 @@ func (m *Llama) Validate() diag.List {
 		return c.list
 	}
 	c.heads(m.Width, m.Heads)
+	c.fusedHeads(m.Attention, m.Width, m.Heads)
 	if m.Width%m.Heads == 0 && m.Width/m.Heads%2 != 0 {
 		c.wrong("heads", "%d heads of width %d are %d wide each, and rotary positions need an even width.", m.Heads, m.Width, m.Width/m.Heads)
 	}

@@ -31,6 +31,7 @@ type Traits struct {
 	Layers, Width, Heads int
 	Longest              int  // positions of the longest sequence; 0 for no limit
 	Block                int  // positions whose attention scores exist at a time; 0 for all
+	CuDNN                bool // attention is cuDNN's, on NVIDIA GPUs in half precision only
 	Noisy                bool // draws noise in training
 }
 
@@ -182,8 +183,11 @@ func (c *checks) size(name string, v, most int) {
 
 // shared checks what all models have.
 func (c *checks) shared(std, dropout float64, scale *float64, attention string) {
-	if attention != plain && attention != inBlocks {
-		c.wrong("attention", "attention is %q or %q, not %q.", plain, inBlocks, attention)
+	if attention != plain && attention != inBlocks && attention != byCuDNN {
+		c.wrong("attention", "attention must be %q, %q or %q, not %q.", plain, inBlocks, byCuDNN, attention)
+	}
+	if attention == byCuDNN && dropout > 0 {
+		c.wrong("attention", "attention = %q takes no dropout. Set dropout = 0, or attention = %q.", byCuDNN, inBlocks)
 	}
 	if std <= 0 {
 		c.wrong("init_std", "init_std must be above 0, not %v: equal weights would never part.", std)
@@ -193,6 +197,14 @@ func (c *checks) shared(std, dropout float64, scale *float64, attention string) 
 	}
 	if scale != nil && *scale == 0 {
 		c.wrong("residual_scale", "residual_scale must not be 0: no sublayer would ever learn.")
+	}
+}
+
+// fusedHeads checks the width of a head that cuDNN's kernel computes.
+func (c *checks) fusedHeads(attention string, width, heads int) {
+	if d := width / heads; attention == byCuDNN && width%heads == 0 && (d%8 != 0 || d > 128) {
+		c.wrong("attention", "attention = %q needs heads whose width is a multiple of 8 and at most 128, but %d heads of width %d are %d wide each. "+
+			"Use another number of heads, or attention = %q.", byCuDNN, heads, width, d, inBlocks)
 	}
 }
 

@@ -76,7 +76,9 @@ func TestValidate(t *testing.T) {
 		"dropout is a share, at least 0 and below 1, not 1": checkGPT2(func(m *GPT2) { m.Dropout = 1 }),
 		"positions must be at least 1, not -3":              checkGPT2(func(m *GPT2) { m.Positions = -3 }),
 		"width 384 cannot be divided among 7 heads":         checkGPT2(func(m *GPT2) { m.Heads = 7 }),
-		`attention is "plain" or "flash", not "linear"`:     checkGPT2(func(m *GPT2) { m.Attention = "linear" }),
+		`attention = "cudnn" takes no dropout`:              checkGPT2(func(m *GPT2) { m.Attention, m.Dropout = "cudnn", 0.1 }),
+		`heads of width 384 are 4 wide each`:                checkGPT2(func(m *GPT2) { m.Attention, m.Heads, m.Dropout = "cudnn", 96, 0 }),
+		`attention must be "plain", "flash" or "cudnn"`:     checkGPT2(func(m *GPT2) { m.Attention = "linear" }),
 		"residual_scale must not be 0":                      checkGPT2(func(m *GPT2) { m.ResidualScale = new(float64) }),
 	} {
 		if err := m.check(); err == nil || !strings.Contains(err.Error(), want) {

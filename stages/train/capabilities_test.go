@@ -8,7 +8,9 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
+	"ablate/cache"
 	"ablate/stages/internal/ml"
+	"ablate/stages/model"
 	"ablate/stages/norm"
 	"ablate/stages/optimizer"
 )
@@ -86,6 +88,54 @@ func TestFingerprintsAreEqualOnAllBackends(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// cudnnRecipe is the example's computation with cuDNN's attention.
+func cudnnRecipe(attention string, heads, kv int) *recipe {
+	m := &model.Llama{Layers: 2, Width: 64, Heads: heads, KVHeads: kv, RopeTheta: 10000, Tied: true, InitStd: 0.02, Attention: attention}
+	m.Resolve()
+	clip := 1.0
+	adamw := &optimizer.AdamW{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
+	return newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, adamw, 19, &LM{Accumulate: 2, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 24}})
+}
+
+// cuDNN's attention has a fingerprint on every machine, also where it cannot run.
+func TestFusedAttentionIsRecorded(t *testing.T) {
+	known := make(map[cache.Digest]string)
+	for name, r := range map[string]*recipe{
+		"plain": cudnnRecipe("plain", 4, 4), "cudnn": cudnnRecipe("cudnn", 4, 4), "cudnn, 2 heads": cudnnRecipe("cudnn", 2, 2), "cudnn, shared heads": cudnnRecipe("cudnn", 4, 2),
+	} {
+		for _, p := range []ml.Program{r.step(), r.evaluate(), (&probe{recipe: r}).program()} {
+			want, err := ml.Fingerprint(p)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, p.Name, err)
+			}
+			if other, ok := known[want]; ok {
+				t.Errorf("%s, %s has the fingerprint of %s", name, p.Name, other)
+			}
+			known[want] = name + ", " + p.Name
+			for _, cuda := range []bool{false, true} {
+				got, err := ml.FingerprintOver(claiming{gobackend.GetBackend(), xlaOperations(cuda)}, p)
+				if err != nil || got != want {
+					t.Errorf("%s, %s: over XLA (CUDA: %v) %s, %v, want %s", name, p.Name, cuda, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+func TestCuDNNNeedsItsBackend(t *testing.T) {
+	in := exampleInputs()
+	in.Refs["model"][0].Stage = &model.Llama{Layers: 1, Width: 64, Heads: 4, Attention: "cudnn"}
+	for _, c := range []struct {
+		backend, precision string
+		ok                 bool
+	}{{"xla:cuda", "bf16", true}, {"xla:cuda", "fp32", false}, {"go", "bf16", false}, {"xla:cpu", "bf16", false}} {
+		spec := &LM{Backend: c.backend, Precision: c.precision}
+		if err := spec.Check(in).Err(); (err == nil) != c.ok {
+			t.Errorf("%s, %s: Check = %v", c.backend, c.precision, err)
 		}
 	}
 }

@@ -210,6 +210,27 @@ func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 	return cache.Map(code), nil
 }
 
+// Check implements pipeline.Checker: it compares the trial with its model.
+func (t *LM) Check(in pipeline.Inputs) diag.List {
+	m := in.One("model")
+	spec, ok := m.Stage.(model.Model)
+	if !ok {
+		return nil // reported where the reference is
+	}
+	var list diag.List
+	traits := spec.Traits()
+	if most := traits.Longest; most > 0 && t.Batch.Length > most {
+		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
+			"length must be at most the %d positions of %s, not %d.", most, m.Address, t.Batch.Length)...)
+	}
+	if traits.CuDNN && (t.Backend != "xla:cuda" || t.Precision != "bf16") {
+		list = append(list, diag.Errorf(diag.Path{"model"}, "Attention not available",
+			"%s has attention = \"cudnn\", which needs backend = \"xla:cuda\" and precision = \"bf16\", not %q and %q. "+
+				"Set both, or give the model attention = \"flash\", which all backends have.", m.Address, t.Backend, t.Precision)...)
+	}
+	return list
+}
+
 // checkData refuses text that cannot fill one batch.
 func (t *LM) checkData(in pipeline.Inputs) diag.List {
 	data := in.One("data")
@@ -218,10 +239,6 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 		return diag.Errorf(diag.Path{"data"}, "Not text", "%s makes no tokens to train a language model on.", data.Address)
 	}
 	var list diag.List
-	if most := in.One("model").Stage.(model.Model).Traits().Longest; most > 0 && t.Batch.Length > most {
-		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
-			"length must be at most the %d positions of %s, not %d.", most, in.One("model").Address, t.Batch.Length)...)
-	}
 	count := func(name string) int {
 		a, _ := data.Artifact(name)
 		return int(a.Size) / tokens.TokenBytes()

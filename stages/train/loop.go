@@ -30,6 +30,7 @@ type loop struct {
 	journal *journal
 
 	machine  *machine
+	perCall  int // steps in one call of the backend, at most
 	at       int // the number of steps behind the machine's state, −1 when it holds none
 	latest   *saved
 	parent   *saved               // the last saved state on the machine's path, nil for the start
@@ -197,7 +198,7 @@ func (l *loop) compute(ctx context.Context, s span) error {
 	}
 	err := l.observe(ctx)
 	for err == nil && ctx.Err() == nil && l.at < s.to {
-		err = l.advance(ctx)
+		err = l.advance(ctx, s.to)
 	}
 	if ctx.Err() != nil {
 		return l.stop(ctx)

@@ -14,6 +14,7 @@ import (
 type machine struct {
 	backend compute.Backend
 	recipe  *recipe
+	most    int // steps that stepper can run in one call
 	stepper *ml.Exec
 	checker *ml.Exec
 	looking *ml.Exec // built at the first probe
@@ -21,10 +22,15 @@ type machine struct {
 	state   []compute.Buffer // parameters, then the optimizer's state
 }
 
-func newMachine(b compute.Backend, r *recipe, start [][]float32) (*machine, error) {
-	m := &machine{backend: b, recipe: r}
+// newMachine compiles a trial's programs, for up to most steps in one call.
+func newMachine(b compute.Backend, r *recipe, most int, start [][]float32) (*machine, error) {
+	m := &machine{backend: b, recipe: r, most: most}
+	stepper := r.step()
+	if most > 1 {
+		stepper = r.launch(most)
+	}
 	var err error
-	if m.stepper, err = ml.Compile(b, r.step()); err != nil {
+	if m.stepper, err = ml.Compile(b, stepper); err != nil {
 		return nil, err
 	}
 	if m.checker, err = ml.Compile(b, r.evaluate()); err != nil {
@@ -89,22 +95,20 @@ func (m *machine) save() (params, moments []ml.Tensor, err error) {
 	return all[:np], all[np:], nil
 }
 
-// step runs one optimizer step; the state never leaves the backend. noise is
-// nil for a model that draws none.
-func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uint32) (loss, size float64, err error) {
-	in := m.stepper.Inputs()
-	at, err1 := ml.NewBuffer(m.backend, nil, []int32{int32(step)})
-	factor, err2 := ml.Scalar(m.backend, multiplier)
-	batch, err3 := ml.NewBuffer(m.backend, in[len(m.state)+2].Shape, tokens)
-	args := append(m.state[:len(m.state):len(m.state)], at, factor, batch)
-	var err4 error
-	if noise != nil {
-		var words compute.Buffer
-		words, err4 = ml.NewBuffer(m.backend, in[len(m.state)+3].Shape, noise)
-		args = append(args, words)
-	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return 0, 0, err
+// stepInput is what the host hands to one step. noise is nil for a model that draws
+// none.
+type stepInput struct {
+	multiplier float32
+	tokens     []int32
+	noise      []uint32
+}
+
+// steps runs optimizer steps from number first on, one or as many as a launch takes,
+// and returns their losses and gradient norms. The state never leaves the backend.
+func (m *machine) steps(first int, in []stepInput) (losses, norms []float32, err error) {
+	args, err := m.arguments(first, in)
+	if err != nil {
+		return nil, nil, err
 	}
 	donate := make([]bool, len(args))
 	for i := range donate {
@@ -113,15 +117,55 @@ func (m *machine) step(step int, multiplier float32, tokens []int32, noise []uin
 	m.state = nil // donated, even if the step fails
 	out, err := m.stepper.Run(args, donate)
 	if err != nil {
-		return 0, 0, err
+		return nil, nil, err
 	}
 	last := len(out) - 2
 	m.state = out[:last]
-	if loss, err = takeScalar(out[last]); err != nil {
-		return 0, 0, err
+	if losses, err = take(out[last]); err != nil {
+		return nil, nil, err
 	}
-	size, err = takeScalar(out[last+1])
-	return loss, size, err
+	if norms, err = take(out[last+1]); err != nil {
+		return nil, nil, err
+	}
+	return losses[:len(in)], norms[:len(in)], nil
+}
+
+// arguments copies the inputs of steps to the backend, behind the state.
+func (m *machine) arguments(first int, in []stepInput) ([]compute.Buffer, error) {
+	numbers := [][]int32{{int32(first)}}
+	if m.most > 1 {
+		numbers = append(numbers, []int32{int32(len(in))})
+	}
+	args := m.state[:len(m.state):len(m.state)]
+	add := func(b compute.Buffer, err error) error {
+		args = append(args, b)
+		return err
+	}
+	var errs []error
+	for _, n := range numbers {
+		errs = append(errs, add(ml.NewBuffer(m.backend, nil, n)))
+	}
+	shapes := m.stepper.Inputs()[len(args):]
+	errs = append(errs, add(gathered(m.backend, shapes[0], in, func(s stepInput) []float32 { return []float32{s.multiplier} })),
+		add(gathered(m.backend, shapes[1], in, func(s stepInput) []int32 { return s.tokens })))
+	if in[0].noise != nil {
+		errs = append(errs, add(gathered(m.backend, shapes[2], in, func(s stepInput) []uint32 { return s.noise })))
+	}
+	return args, errors.Join(errs...)
+}
+
+// gathered copies one input of all steps to the backend. A launch of fewer steps than
+// it takes has zeros at the end.
+func gathered[T float32 | int32 | uint32](b compute.Backend, to ml.Input, in []stepInput, of func(stepInput) []T) (compute.Buffer, error) {
+	size := 1
+	for _, d := range to.Shape {
+		size *= d
+	}
+	all := make([]T, 0, size)
+	for _, s := range in {
+		all = append(all, of(s)...)
+	}
+	return ml.NewBuffer(b, to.Shape, all[:size])
 }
 
 // evaluate returns the loss of one batch.
@@ -174,9 +218,18 @@ func (m *machine) measure(program *ml.Exec, tokens []int32) (compute.Buffer, err
 
 // takeScalar reads a scalar and frees its buffer.
 func takeScalar(buf compute.Buffer) (float64, error) {
-	v, err := ml.Float32s(buf)
+	v, err := take(buf)
 	if err != nil {
 		return 0, err
 	}
-	return float64(v[0]), buf.Finalize()
+	return float64(v[0]), nil
+}
+
+// take reads a buffer and frees it.
+func take(buf compute.Buffer) ([]float32, error) {
+	v, err := ml.Float32s(buf)
+	if err != nil {
+		return nil, err
+	}
+	return v, buf.Finalize()
 }

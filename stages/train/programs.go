@@ -107,7 +107,7 @@ func (r *recipe) step() ml.Program {
 		newParams, newStates := r.update(params, grads, states, clock, seen)
 		return append(append(newParams, newStates...), loss, size)
 	}
-	return ml.Program{Name: "step", Inputs: inputs, Build: build}
+	return ml.Program{Name: "step", Inputs: inputs, Build: build, InPlace: np + ns}
 }
 
 // taps are the tapped values, one for each micro-batch.

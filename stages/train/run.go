@@ -80,7 +80,8 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text c
 	if l.journal, err = openJournal(ctx, t, env.Inputs, env.States); err != nil {
 		return nil, err
 	}
-	l.machine, err = newMachine(b, l.recipe, l.init())
+	l.perCall = t.stepsPerCall(env.Inputs)
+	l.machine, err = newMachine(b, l.recipe, stepsCompiled(t.Backend), l.init())
 	l.at = 0
 	return l, err
 }

@@ -9,32 +9,32 @@ import (
 	"ablate/stages/record"
 )
 
-// advance computes one step, then observes and saves where that is due.
-func (l *loop) advance(ctx context.Context) error {
+// advance computes the steps of one call of the backend, at most up to a step, then
+// observes and saves where that is due.
+func (l *loop) advance(ctx context.Context, to int) error {
 	if !l.background.busy() {
 		if err := l.background.settle(); err != nil {
 			return err
 		}
 	}
-	t, step := l.spec, l.at
-	tokens := l.feed.batch(step)
+	first := l.at
+	in := l.inputs(first, l.callLength(to))
 	l.at = -1
-	loss, size, err := l.machine.step(step, t.Schedule.at(step, t.Steps), tokens, l.noise(step))
+	losses, norms, err := l.machine.steps(first, in)
 	if err != nil {
 		return err
 	}
-	l.at = step + 1
-	l.done++
-	if err := l.check(loss); err != nil {
-		return err
+	for i := range in {
+		l.done++
+		if err := l.take(first+i+1, float64(losses[i]), float64(norms[i])); err != nil {
+			if i == len(in)-1 {
+				l.at = first + len(in)
+			}
+			return err
+		}
 	}
-	if math.IsNaN(size) || math.IsInf(size, 0) {
-		return &divergence{l.at, size}
-	}
-	if err := l.record([]record.Row{{Step: l.at, Name: trainLoss, Value: loss}, {Step: l.at, Name: gradientNorm, Value: size}}); err != nil {
-		return err
-	}
-	l.report(loss)
+	l.at = first + len(in)
+	l.report(float64(losses[len(in)-1]))
 	if ctx.Err() != nil { // observers can run later, on the state that stop saves
 		return nil
 	}
@@ -47,12 +47,45 @@ func (l *loop) advance(ctx context.Context) error {
 	return l.save(ctx)
 }
 
-// check returns a divergence for a loss that is NaN, infinite or above the limit.
-func (l *loop) check(loss float64) error {
-	if l.spec.diverges(loss) {
-		return &divergence{l.at, loss}
+// inputs prepares the host's part of n steps.
+func (l *loop) inputs(first, n int) []stepInput {
+	in := make([]stepInput, n)
+	for i := range in {
+		tokens := l.feed.batch(first + i)
+		if n > 1 { // the feed uses the memory again
+			tokens = slices.Clone(tokens)
+		}
+		in[i] = stepInput{l.spec.Schedule.at(first+i, l.spec.Steps), tokens, l.noise(first + i)}
 	}
-	return nil
+	return in
+}
+
+// callLength is the number of steps of the next call of the backend. A call ends
+// where an observation, a state or the confirmation of a divergence is due.
+func (l *loop) callLength(to int) int {
+	n := 1
+	for n < l.perCall && l.at+n < to && !l.endsCall(l.at+n) {
+		n++
+	}
+	return n
+}
+
+func (l *loop) endsCall(step int) bool {
+	due := func(o observer) bool { return o.due(step, l.spec.Steps) }
+	c := l.spec.Checkpoint
+	return slices.ContainsFunc(l.journal.observers, due) || c.Every > 0 && step%c.Every == 0 || step == l.spec.forkStep() ||
+		l.doubt != nil && step == l.doubt.step
+}
+
+// take records the rows of a step, or returns the divergence that it is.
+func (l *loop) take(step int, loss, norm float64) error {
+	if l.spec.diverges(loss) {
+		return &divergence{step, loss}
+	}
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return &divergence{step, norm}
+	}
+	return l.record(step, []record.Row{{Step: step, Name: trainLoss, Value: loss}, {Step: step, Name: gradientNorm, Value: norm}})
 }
 
 // diverges reports whether a loss ends a trial.
@@ -61,15 +94,15 @@ func (t *LM) diverges(loss float64) bool {
 }
 
 // record keeps the rows of a step, or compares them with the rows of an earlier run.
-func (l *loop) record(rows []record.Row) error {
-	known := l.rows[l.at]
-	if l.latest == nil || l.at > l.latest.step {
-		l.rows[l.at] = rows
+func (l *loop) record(step int, rows []record.Row) error {
+	known := l.rows[step]
+	if l.latest == nil || step > l.latest.step {
+		l.rows[step] = rows
 		return nil
 	}
 	if l.latest.entry.Class == l.env.States.Class() && !slices.Equal(known, rows) {
 		return fmt.Errorf("step %d gave %v when it was first computed and %v now, in one numerics class (%s): the machine does not repeat its results",
-			l.at, known, rows, l.env.States.Class())
+			step, known, rows, l.env.States.Class())
 	}
 	return nil
 }
@@ -135,8 +168,8 @@ func (l *loop) evaluate() ([]record.Row, error) {
 		sum += loss
 	}
 	mean := sum / float64(len(l.checks))
-	if err := l.check(mean); err != nil {
-		return nil, err
+	if l.spec.diverges(mean) {
+		return nil, &divergence{l.at, mean}
 	}
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))

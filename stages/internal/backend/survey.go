@@ -99,7 +99,7 @@ func machine() *surroundings {
 // xlaClass returns XLA's part of the numerics class: the plugin and its libraries,
 // and the models and drivers of GPUs.
 func xlaClass(name string) []string {
-	var parts []string
+	parts := []string{"launch=1"} // the form of the program that loops over steps
 	here := machine()
 	if p := here.plugins[name]; p.err == nil {
 		parts = append(parts, versionList(p.plugin.Versions)...)

@@ -96,7 +96,11 @@ func openXLA(name string) (compute.Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s with the plugin %s: %w", name, path, firstLine(err))
 	}
-	return b, nil
+	inner, ok := b.(*xla.Backend)
+	if !ok {
+		return nil, fmt.Errorf("opening %s: go-xla returned a %T", name, b)
+	}
+	return xlaBackend{Backend: inner}, nil
 }
 
 // firstLine drops the stack trace of an error from C++.

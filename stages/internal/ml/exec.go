@@ -18,7 +18,11 @@ type Exec struct {
 
 // Compile builds and compiles a program for a backend.
 func Compile(b compute.Backend, p Program) (*Exec, error) {
-	g, err := build(b, p)
+	in := b
+	if placer, ok := b.(InPlacer); ok && p.InPlace > 0 {
+		in = placer.InPlace(p.InPlace)
+	}
+	g, err := build(in, p)
 	if err != nil {
 		return nil, &DeviceError{err}
 	}

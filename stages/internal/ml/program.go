@@ -8,6 +8,7 @@
 package ml
 
 import (
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -25,6 +26,19 @@ type Program struct {
 	Name   string
 	Inputs []Input
 	Build  func(in []*graph.Node) []*graph.Node
+
+	// InPlace is the number of first inputs whose memory the outputs in the same
+	// places may take. Callers donate these inputs. It decides no bit.
+	InPlace int
+}
+
+// InPlacer is a backend that must be told which inputs a program overwrites.
+type InPlacer interface {
+	compute.Backend
+
+	// InPlace returns the same backend for programs that overwrite their first n
+	// inputs.
+	InPlace(n int) compute.Backend
 }
 
 // Role says what a parameter is for; optimizers group by it.

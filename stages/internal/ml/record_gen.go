@@ -370,14 +370,6 @@ func (f *recorder) FusedQuantizedDense(a0 compute.Value, a1 compute.Value, a2 co
 	return nil, refuse("FusedQuantizedDense")
 }
 
-func (f *recorder) FusedScaledDotProductAttention(a0 compute.Value, a1 compute.Value, a2 compute.Value, a3 compute.AttentionAxesLayout, a4 *compute.ScaledDotProductAttentionConfig) (compute.Value, []compute.Value, error) {
-	return nil, nil, refuse("FusedScaledDotProductAttention")
-}
-
-func (f *recorder) FusedScaledDotProductAttentionVJP(a0 compute.Value, a1 compute.Value, a2 compute.Value, a3 compute.AttentionAxesLayout, a4 *compute.ScaledDotProductAttentionConfig, a5 compute.Value, a6 []compute.Value, a7 compute.Value) (compute.Value, compute.Value, compute.Value, error) {
-	return nil, nil, nil, refuse("FusedScaledDotProductAttentionVJP")
-}
-
 func (f *recorder) FusedSoftmax(a0 compute.Value, a1 int) (compute.Value, error) {
 	return nil, refuse("FusedSoftmax")
 }

@@ -3,6 +3,7 @@ package ml
 import (
 	"hash/fnv"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -73,6 +74,16 @@ func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContra
 	a, b = graph.ConvertDType(a, v.dot), graph.ConvertDType(b, v.dot)
 	product := graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType)
 	return graph.ConvertDType(product.General(aContract, aBatch, bContract, bBatch), dtypes.Float32)
+}
+
+// Attend is causal attention as one operation of the backend, with a backward pass of
+// its own: cuDNN's. Queries, keys and values are [B, T, H, d]; they are rounded to the
+// precision of products. The result is float32.
+func (v Vars) Attend(q_BTHd, k_BTHd, v_BTHd *graph.Node, scale float64) *graph.Node {
+	round := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, v.dot) }
+	out_BTHd, _ := graph.BackendFusedScaledDotProductAttention(round(q_BTHd), round(k_BTHd), round(v_BTHd),
+		compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{Scale: scale, Causal: true})
+	return graph.ConvertDType(out_BTHd, dtypes.Float32)
 }
 
 // Linear multiplies rows [N, in] by a weight [out, in].

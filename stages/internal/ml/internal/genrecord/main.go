@@ -17,8 +17,9 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// byHand are the methods that the wrapper writes itself.
-var byHand = []string{"Name", "Builder", "Parent", "Closure", "Parameter", "Constant", "Shape", "Return"}
+// byHand are the methods that other files of the package have.
+var byHand = []string{"Name", "Builder", "Parent", "Closure", "Parameter", "Constant", "Shape", "Return",
+	"FusedScaledDotProductAttention", "FusedScaledDotProductAttentionVJP"}
 
 // commutative operations give the same bits with their operands swapped.
 var commutative = []string{"Add", "Mul", "LogicalAnd", "LogicalOr", "LogicalXor", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "NotEqual"}

@@ -1,0 +1,71 @@
+//go:build xla && cgo && linux
+
+package backend
+
+import (
+	"errors"
+	"reflect"
+	"unsafe"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/stablehlo"
+)
+
+// xlaBackend is go-xla's backend with programs that update their state in place.
+// go-xla donates buffers, but its programs do not say which output takes the memory
+// of which input. XLA then allocates the new state beside the old one.
+type xlaBackend struct {
+	*xla.Backend
+	inPlace int
+}
+
+// InPlace implements ml.InPlacer.
+func (b xlaBackend) InPlace(n int) compute.Backend { return xlaBackend{b.Backend, n} }
+
+// Builder implements compute.Backend.
+func (b xlaBackend) Builder(name string) compute.Builder {
+	inner, ok := b.Backend.Builder(name).(*xla.Builder)
+	if !ok {
+		return nil
+	}
+	return &inPlaceBuilder{inner, b.inPlace}
+}
+
+// inPlaceBuilder aliases the first n inputs to the outputs in the same places.
+type inPlaceBuilder struct {
+	*xla.Builder
+	n int
+}
+
+// Compile implements compute.Builder.
+func (b *inPlaceBuilder) Compile() (compute.Executable, error) {
+	if b.n > 0 {
+		main, err := mainFunction(b.Builder)
+		if err != nil {
+			return nil, err
+		}
+		for i, in := range main.Inputs[:b.n] {
+			if in.Attributes == nil {
+				in.Attributes = make(map[string]any)
+			}
+			in.Attributes["tf.aliasing_output"] = int32(i) // as JAX marks donated arguments
+		}
+	}
+	return b.Builder.Compile()
+}
+
+// mainFunction reads the StableHLO function of a builder, which go-xla does not
+// export.
+func mainFunction(b *xla.Builder) (*stablehlo.Function, error) {
+	unknown := errors.New("this version of go-xla cannot update a program's state in place")
+	outer := reflect.ValueOf(b).Elem().FieldByName("mainFn")
+	if outer.Kind() != reflect.Pointer || outer.IsNil() {
+		return nil, unknown
+	}
+	f := outer.Elem().FieldByName("fn")
+	if !f.IsValid() || f.Type() != reflect.TypeFor[*stablehlo.Function]() {
+		return nil, unknown
+	}
+	return *(**stablehlo.Function)(unsafe.Pointer(f.UnsafeAddr())), nil
+}
