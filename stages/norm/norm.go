@@ -58,6 +58,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return &RMSNorm{Eps: defaultEps} }),
 		kind("prmsnorm", "Partial RMSNorm: y = γ x / √(mean(x²) + ε), with the mean over the first elements only.",
 			func() pipeline.Stage { return &PRMSNorm{Share: 0.0625, Eps: defaultEps} }),
+		kind("tapernorm", "RMSNorm that fades to a linear map during training: y = g γ x / √(mean(x²) + ε) + (1 − g) c γ̃ x, with a gate g that falls from 1 to 0.",
+			func() pipeline.Stage { return &TaperNorm{Eps: defaultEps} }),
 		kind("layernorm", "Layer normalization: y = γ (x − mean) / √(var + ε), + β where asked.",
 			func() pipeline.Stage { return &LayerNorm{Eps: defaultEps} }),
 		kind("derf", "Dynamic erf: y = γ erf(α x + s) + β, with scalars α and s learnt at each site.",

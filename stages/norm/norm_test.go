@@ -73,7 +73,7 @@ func all() map[string]Norm {
 		"derf plain":       &Derf{Alpha: everywhere(0.5)},
 		"derf with asinh":  &Derf{Alpha: everywhere(0.5), Shift: true, Bias: true, Asinh: &Asinh{Scale: 2}},
 		"hardtanh":         &HardTanh{Alpha: everywhere(0.5), Bias: true}, "none": &None{},
-		"bhyt": &BHyT{Lambda: everywhere(1), Kappa: 2, Eps: 1e-6}, "prmsnorm": &PRMSNorm{Share: 0.5, Eps: 1e-5},
+		"tapernorm": &TaperNorm{Taper: 2, Eps: 1e-5}, "bhyt": &BHyT{Lambda: everywhere(1), Kappa: 2, Eps: 1e-6}, "prmsnorm": &PRMSNorm{Share: 0.5, Eps: 1e-5},
 	}
 }
 
@@ -181,6 +181,10 @@ func TestValidate(t *testing.T) {
 		{"lambda of bhyt", (&BHyT{Lambda: Sites{1, 0, 1}, Kappa: 10, Eps: 1}).Validate(), "lambda must be above 0 at every site, not 0"},
 		{"kappa", (&BHyT{Lambda: everywhere(1), Kappa: 1, Eps: 1}).Validate(), "kappa must be above 1, not 1"},
 		{"eps of bhyt", (&BHyT{Lambda: everywhere(1), Kappa: 10}).Validate(), "eps must be above 0, not 0"},
+		{"warmup", (&TaperNorm{Taper: 1, Eps: 1}).Validate(), "warmup must be at least 1"},
+		{"taper", (&TaperNorm{Warmup: 1, Taper: 20_000_000, Eps: 1}).Validate(), "taper must be at least 1 and at most 10000000, not 20000000"},
+		{"decay", (&TaperNorm{Warmup: 1, Taper: 1, Decay: 1, Eps: 1}).Validate(), "decay must be at least 0 and below 1, not 1"},
+		{"eps of tapernorm", (&TaperNorm{Warmup: 1, Taper: 1}).Validate(), "eps must be above 0, not 0"},
 		{"eps of layernorm", (&LayerNorm{Eps: -1}).Validate(), "eps must be above 0, not -1"},
 	} {
 		if err := tt.list.Err(); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -6,6 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/ml"
 )
 
 // values are those of testdata/reference.py: an implementation in float64 that has
@@ -18,6 +22,7 @@ type values struct {
 	XGradient  []float32 `json:"x_gradient"`
 	Params     map[string][]float32
 	Gradients  map[string][]float32
+	Refreshed  map[string][]float32 // buffers after a step
 }
 
 func TestReference(t *testing.T) {
@@ -54,8 +59,24 @@ func (v values) check(t *testing.T) {
 	}
 	near(t, "y", execute(t, program(n, rows, v.Width, false), in)[1], v.Y)
 	for i, got := range execute(t, program(n, rows, v.Width, true), in) {
+		if i > 0 && params[i-1].Role == ml.RoleBuffer {
+			continue // training takes no gradient of it
+		}
 		near(t, "the gradient of input "+program(n, rows, v.Width, true).Inputs[i].Name, got, want[i])
 	}
+	for name, want := range v.Refreshed {
+		near(t, name, execute(t, refresh(n, "n."+name, v.Width), in)[0], want)
+	}
+}
+
+// refresh is one step's refresh of a buffer, after two micro-batches of one row each.
+func refresh(n Norm, path string, width int) ml.Program {
+	p := program(n, 2, width, false)
+	p.Build = func(in []*graph.Node) []*graph.Node {
+		seen := []*graph.Node{graph.SliceAxis(in[0], 0, graph.AxisRange(0, 1)), graph.SliceAxis(in[0], 0, graph.AxisRange(1, 2))}
+		return []*graph.Node{n.(Running).Refresh(path, ml.NewVars(n.Params("n", FFN, width), in[1:]), seen)}
+	}
+	return p
 }
 
 // fresh is a norm with its defaults, by the type that studies name.

@@ -13,6 +13,9 @@ func TestFieldsAreWitnessed(t *testing.T) {
 	for _, n := range []Norm{
 		&PRMSNorm{Share: 0.5, Eps: 1e-5}, &PRMSNorm{Share: 0.25, Eps: 1e-5}, &PRMSNorm{Share: 0.5, Eps: 1e-6},
 		&BHyT{Kappa: 10, Eps: 1e-6}, &BHyT{Kappa: 9, Eps: 1e-6}, &BHyT{Kappa: 10, Eps: 1e-5},
+		&TaperNorm{Warmup: 4, Taper: 2, Decay: 0.9, Eps: 1e-5}, &TaperNorm{Warmup: 5, Taper: 2, Decay: 0.9, Eps: 1e-5},
+		&TaperNorm{Warmup: 4, Taper: 3, Decay: 0.9, Eps: 1e-5}, &TaperNorm{Warmup: 4, Taper: 2, Decay: 0.8, Eps: 1e-5},
+		&TaperNorm{Warmup: 4, Taper: 2, Decay: 0.9, Eps: 1e-6},
 	} {
 		d, err := ml.Fingerprint(alone(n))
 		if err != nil {

@@ -32,6 +32,7 @@ func TestKindsResume(t *testing.T) {
 		}
 		texts["norm "+k.Type] = short(k.Type, "adamw")
 	}
+	texts["norm tapernorm"] = strings.Replace(short("tapernorm", "adamw"), `"n" {}`, "\"n\" {\n  warmup = 5\n  taper = 5\n  decay = 0.5\n}", 1)
 	for _, k := range optimizer.Kinds() {
 		texts["optimizer "+k.Type] = short("rmsnorm", k.Type)
 	}

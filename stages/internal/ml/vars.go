@@ -39,6 +39,12 @@ func (v Vars) At(path string) *graph.Node {
 	return n
 }
 
+// Has reports whether a parameter was declared.
+func (v Vars) Has(path string) bool {
+	_, ok := v.nodes[path]
+	return ok
+}
+
 // Watched returns the same parameters with a watcher of tapped values.
 func (v Vars) Watched(watch func(path string, x *graph.Node)) Vars {
 	v.watch = watch
