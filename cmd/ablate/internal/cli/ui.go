@@ -69,7 +69,7 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Name, p.Description = w.graph.Study.Name, w.graph.Study.Description
+	p.Name, p.Description, p.Graph = w.graph.Study.Name, w.graph.Study.Description, view.SVG(stagesOf(w.graph))
 	for _, t := range plan.Tasks {
 		i, err := pageInstance(w, t)
 		if err != nil {

@@ -8,12 +8,14 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/pipeline/action"
 	"ablate/pipeline/launch"
+	"ablate/stages/record"
 )
 
 // routes are the parts of the server, each below a path of its own.
@@ -80,7 +82,8 @@ type Detail struct {
 	Provenance *action.Provenance `json:"provenance,omitempty"`
 	Artifacts  []cache.Artifact   `json:"artifacts,omitempty"`
 	Text       string             `json:"text,omitempty"` // of an analysis: its tables
-	Log        string             `json:"log,omitempty"`  // the end of it
+	Probes     []ProbeMap         `json:"probes,omitempty"`
+	Log        string             `json:"log,omitempty"` // the end of it
 }
 
 func (s *Server) answerInstance(w http.ResponseWriter, r *http.Request) {
@@ -126,6 +129,11 @@ func (s *Server) addEntry(ctx context.Context, d *Detail) error {
 		var p action.Provenance
 		if json.Unmarshal(raw, &p) == nil {
 			d.Provenance = &p
+		}
+	}
+	if a, ok := entry.Artifact(record.Probes); ok && !slices.Contains(found[0].Absent, a.Name) {
+		if d.Probes, err = s.readProbes(ctx, a.Digest); err != nil {
+			return fmt.Errorf("reading the probes of %s: %w", d.Address, err)
 		}
 	}
 	if a, ok := entry.Artifact(d.Answers); ok {

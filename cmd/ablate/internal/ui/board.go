@@ -26,6 +26,7 @@ type Study struct {
 	Problem     string     `json:"problem,omitempty"` // why there is no plan
 	Planned     *time.Time `json:"planned,omitempty"` // when the plan was made; nil without one
 	LastRun     *time.Time `json:"last_run,omitempty"`
+	Graph       string     `json:"graph,omitempty"` // SVG
 
 	Instances []*Instance `json:"instances,omitempty"`
 
@@ -211,7 +212,7 @@ func (b *board) inFolder(dir string) *Study {
 // take replaces what the last plan said and keeps what the journals say of the same
 // results. Instances that the study no longer has go.
 func (s *Study) take(p Planned) {
-	s.Description, s.Replicate = p.Description, p.Replicate
+	s.Description, s.Replicate, s.Graph = p.Description, p.Replicate, p.Graph
 	before := s.of
 	s.of, s.Instances = make(map[string]*Instance), nil
 	for _, i := range p.Instances {

@@ -15,6 +15,7 @@ type Planned struct {
 	Name, Dir   string
 	Description string
 	Replicate   string // the factor that repeats the experiment; "" for none
+	Graph       string // its stages as an SVG of this program
 	Instances   []Instance
 }
 

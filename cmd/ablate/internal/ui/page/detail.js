@@ -38,16 +38,74 @@ function detailParts(d) {
   } else if (d.seconds) facts.push(["Took", duration(d.seconds)]);
   const out = [el("dl", {}, ...facts.filter(f => f[1]).flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
   const part = (title, ...content) => out.push(el("h3", {}, title), ...content);
-  if (d.error) part("Error", el("pre", {}, d.error));
+  if (d.error) part("Error", el("pre", { tabIndex: 0 }, d.error));
   if (d.changes && d.changes.length) part("Changes since the nearest cached result", changesList(d.changes));
-  if (d.text) part("Tables", el("pre", {}, d.text));
-  if (d.spec) part("Spec", el("pre", {}, d.spec));
+  if (d.probes && d.probes.length) part("Probes", ...probeParts(d.probes));
+  if (d.text) part("Tables", el("pre", { tabIndex: 0 }, d.text));
+  if (d.spec) part("Spec", el("pre", { tabIndex: 0 }, d.spec));
   if (d.artifacts && d.artifacts.length) {
     part("Artifacts", el("ul", {}, ...d.artifacts.map(a => el("li", {},
       el("a", { href: query("/artifact", { study: study.id, address: d.address, name: a.name }) }, a.name), " ", a.media_type + ", " + a.size.toLocaleString() + " bytes"))));
   }
-  if (d.log) part("Log", el("pre", {}, d.log));
+  if (d.log) part("Log", el("pre", { tabIndex: 0 }, d.log));
   return out;
+}
+
+// probeParts shows what probes recorded as a heat map by layer and step, one at a time.
+function probeParts(probes) {
+  const box = el("div", {});
+  const pick = el("select", { onchange: () => box.replaceChildren(heatMap(probes[pick.value])) },
+    ...probes.map((p, i) => el("option", { value: i }, p.quantity.replaceAll("_", " ") + " at " + p.site)));
+  box.append(heatMap(probes[0]));
+  return [el("label", {}, "Probe ", pick), box];
+}
+
+// ramp is the scale from low to high; it is ordered in grey, too.
+const ramp = ["#fcfdbf", "#feca8d", "#fd9668", "#f1605d", "#cd4071", "#9e2f7f", "#721f81", "#440f76", "#180f3d"];
+
+function svg(tag, attributes, ...children) {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+  e.append(...children);
+  return e;
+}
+
+function heatMap(p) {
+  const values = p.layers.flat().filter(v => v !== null);
+  const low = Math.min(...values), high = Math.max(...values);
+  const left = 34, top = 22, width = 620, row = Math.max(8, Math.min(24, 240 / p.layers.length)), column = (width - left) / p.steps.length;
+  const shade = v => ramp[Math.min(ramp.length - 1, Math.floor((high > low ? (v - low) / (high - low) : 0.5) * ramp.length))];
+  const height = top + row * p.layers.length + 20;
+  const name = p.quantity.replaceAll("_", " ") + " at " + p.site;
+  const map = svg("svg", { class: "probe", viewBox: "0 0 " + width + " " + height, width, height, role: "img", "aria-label": name + " by layer and step, from " + number(low) + " to " + number(high) });
+  ramp.forEach((colour, i) => map.append(svg("rect", { x: left + 60 + i * 14, y: 2, width: 14.3, height: 10, fill: colour })));
+  map.append(svg("text", { x: left + 54, y: 11, "text-anchor": "end" }, number(low)), svg("text", { x: left + 66 + ramp.length * 14, y: 11 }, number(high)));
+  const every = Math.max(1, Math.ceil(p.layers.length / 8)), steps = Math.max(1, Math.ceil(44 / column));
+  p.layers.forEach((line, layer) => {
+    const y = top + row * (p.layers.length - 1 - layer);
+    if (layer % every === 0) map.append(svg("text", { x: left - 6, y: y + row / 2 + 4, "text-anchor": "end" }, "L" + layer));
+    line.forEach((v, i) => {
+      if (v === null) return;
+      map.append(svg("rect", { x: left + column * i, y, width: column + 0.3, height: row + 0.3, fill: shade(v) },
+        svg("title", {}, "step " + p.steps[i] + ", layer " + layer + ": " + number(v))));
+    });
+  });
+  p.steps.forEach((s, i) => {
+    if (i % steps === 0) map.append(svg("text", { x: left + column * (i + 0.5), y: height - 6, "text-anchor": "middle" }, s));
+  });
+  return map;
+}
+
+// drawGraph shows the stages and what each depends on. The server draws them; the page
+// has its own style for them.
+function drawGraph(study) {
+  const box = byID("graph").querySelector("div");
+  byID("graph").hidden = !study.graph;
+  if (!study.graph || box.dataset.shape === study.graph) return;
+  box.dataset.shape = study.graph;
+  const drawing = new DOMParser().parseFromString(study.graph, "image/svg+xml").documentElement;
+  drawing.querySelectorAll("style").forEach(s => s.remove());
+  box.replaceChildren(document.adoptNode(drawing));
 }
 
 const changesList = changes => el("ul", {}, ...changes.slice(0, 8).map(c => el("li", {}, el("code", {}, c.path), " " + (c.was || "nothing") + " → " + (c.now || "nothing"))),

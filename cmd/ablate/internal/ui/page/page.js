@@ -79,6 +79,7 @@ function drawAll() {
   drawChart(study, view);
   drawAnswers(study);
   drawPlan(study);
+  drawGraph(study);
 }
 
 // loadCurves reads the curves of all trials, or of some. A zoomed chart asks for the
