@@ -4,7 +4,7 @@
 # it quick. Any file, folder or glob will do.
 CORPUS ?= $(shell go env GOROOT)/src/net
 
-.PHONY: build build-xla test quickstart reference release
+.PHONY: build build-xla test quickstart reference screenshots release
 
 build:
 	go build -o bin/ablate ./cmd/ablate
@@ -24,6 +24,10 @@ ifdef ABLATE_REQUIRE
 else
 	go test -timeout 20m ./...
 endif
+
+# The pictures of docs/images.
+screenshots: build
+	scripts/screenshots/run
 
 reference: build
 	bin/ablate metadata --markdown > docs/stages.md
