@@ -14,7 +14,7 @@ type Part struct {
 	name   string
 	number float64
 	args   []*Part
-	digest [sha256.Size]byte
+	digest Digest
 	size   int // operations and operands of the expression as a tree, up to largestSize
 	at     any
 }
@@ -26,8 +26,11 @@ const largestSize = 1 << 30
 // Builder makes the parts of one formula. Each is put in canonical form when it is
 // made. Places are kept for messages: that of a part is where it was written first.
 type Builder struct {
-	parts map[[sha256.Size]byte]*Part
+	parts map[Digest]*Part
 }
+
+// Digest is the hash of an operation with all its operands.
+type Digest [sha256.Size]byte
 
 // Mistake is what is wrong with a part, for a diagnostic at its place.
 type Mistake struct{ Summary, Detail string }
@@ -84,30 +87,47 @@ func (b *Builder) intern(p *Part) *Part {
 	for _, a := range p.args {
 		p.size = min(p.size+a.size, largestSize)
 	}
-	p.digest = p.hash()
+	operands := make([]Digest, len(p.args))
+	for i, a := range p.args {
+		operands[i] = a.digest
+	}
+	p.digest = digestOf(p.op, p.name, p.number, operands)
 	if known, ok := b.parts[p.digest]; ok {
 		return known
 	}
 	if b.parts == nil {
-		b.parts = make(map[[sha256.Size]byte]*Part)
+		b.parts = make(map[Digest]*Part)
 	}
 	b.parts[p.digest] = p
 	return p
 }
 
-func (p *Part) hash() [sha256.Size]byte {
+func digestOf(op, name string, number float64, operands []Digest) Digest {
 	h := sha256.New()
 	text := func(s string) {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s))))
 		h.Write([]byte(s))
 	}
-	text(p.op)
-	text(p.name)
-	h.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(p.number)))
-	for _, a := range p.args {
-		h.Write(a.digest[:])
+	text(op)
+	text(name)
+	h.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(number)))
+	for _, d := range operands {
+		h.Write(d[:])
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return Digest(h.Sum(nil))
+}
+
+// Digests returns the digest of each node.
+func (f Formula) Digests() []Digest {
+	out := make([]Digest, len(f.Nodes))
+	for i, n := range f.Nodes {
+		operands := make([]Digest, len(n.Args))
+		for j, a := range n.Args {
+			operands[j] = out[a]
+		}
+		out[i] = digestOf(n.Op, n.Name, n.Number, operands)
+	}
+	return out
 }
 
 // Formula is the formula whose value is p, and the place of each of its nodes. Nodes

@@ -121,10 +121,8 @@ func (n *Formula) Refresh(path string, vars ml.Vars, seen []*graph.Node) *graph.
 
 // seen is the mean of a number over the micro-batches of a step.
 func (n *Formula) seen(of formula.Formula, one *express.Builder, xs []*graph.Node) *graph.Node {
-	b := *one
-	b.Lanes = len(xs)
+	b := express.New(one.Graph, len(xs), formula.Tensor)
 	b.Joint = map[string]express.Joint{"pooled_std": b.PooledStd}
-	b.Names = map[string][]express.Value{}
 	for name, v := range one.Names {
 		b.Names[name] = v
 	}

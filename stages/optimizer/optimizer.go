@@ -110,6 +110,8 @@ func Kinds() []pipeline.Kind {
 			func() pipeline.Stage { return &Signum{LearningRate: 1e-3, Momentum: 0.9, WeightDecay: 0.1} }),
 		kind("sgd", "Stochastic gradient descent with heavy-ball momentum and decoupled weight decay.",
 			func() pipeline.Stage { return &SGD{LearningRate: 0.1, Momentum: 0.9} }),
+		kind("formula", "Update rules that the study declares, as formulas of value, gradient and states.",
+			func() pipeline.Stage { return newFormula() }),
 	}
 }
 

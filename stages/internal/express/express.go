@@ -22,7 +22,6 @@ type Value struct {
 	Type   formula.Type
 	Number float64 // of a constant; of a constant truth value, 1 for true
 	Node   *Node
-	Parts  int // of a matrix: how many of equal height it consists of; 0 for one
 }
 
 // Tensor is a node of the graph as a value of a type.
@@ -41,11 +40,18 @@ type Builder struct {
 	Names    map[string][]Value // one for each lane; a single one is shared by all
 	Joint    map[string]Joint   // functions of a place that express itself lacks
 	Computed formula.Level      // as in the scope that the formula was checked in
+
+	known map[formula.Digest][]Value // what was built, so that formulas share their parts
+}
+
+// New returns a builder of several lanes.
+func New(g *Graph, lanes int, computed formula.Level) *Builder {
+	return &Builder{Graph: g, Lanes: lanes, Names: make(map[string][]Value), Computed: computed, known: make(map[formula.Digest][]Value)}
 }
 
 // One returns a builder with a single lane.
 func One(g *Graph, names map[string]Value) *Builder {
-	b := &Builder{Graph: g, Lanes: 1, Names: make(map[string][]Value, len(names)), Computed: formula.Tensor}
+	b := New(g, 1, formula.Tensor)
 	for name, v := range names {
 		b.Names[name] = []Value{v}
 	}
@@ -56,12 +62,18 @@ func One(g *Graph, names map[string]Value) *Builder {
 // been checked; a mistake in it panics.
 func (b *Builder) Build(f formula.Formula) []Value {
 	values := make([][]Value, len(f.Nodes))
+	digests := f.Digests()
 	for i, n := range f.Nodes {
+		if v, ok := b.known[digests[i]]; ok {
+			values[i] = v
+			continue
+		}
 		args := make([][]Value, len(n.Args))
 		for j, a := range n.Args {
 			args[j] = values[a]
 		}
 		values[i] = b.node(n, args)
+		b.known[digests[i]] = values[i]
 	}
 	return values[len(values)-1]
 }
@@ -118,11 +130,10 @@ func (b *Builder) apply(op string, args []Value) Value {
 	if op == "where" && args[0].Node == nil { // a condition of constants
 		return args[int(2-args[0].Number)]
 	}
-	t, constant, parts := args[0].Type, true, 0
+	t, constant := args[0].Type, true
 	for _, a := range args {
 		t = join(t, a.Type)
 		constant = constant && a.Node == nil
-		parts = max(parts, a.Parts)
 	}
 	if constant {
 		numbers := make([]float64, len(args))
@@ -142,9 +153,12 @@ func (b *Builder) apply(op string, args []Value) Value {
 		return r(in[0], t)
 	}
 	if f, ok := unary[op]; ok {
-		return Value{Type: t, Node: f(in[0]), Parts: parts}
+		return Value{Type: t, Node: f(in[0])}
 	}
-	return Value{Type: t, Node: b.several(op, in, args), Parts: parts}
+	if op == "matmul" {
+		t.Down, t.Along = args[0].Type.Down, args[1].Type.Along
+	}
+	return Value{Type: t, Node: b.several(op, in, args)}
 }
 
 // several computes an operation that has more than one operand.
@@ -152,6 +166,8 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 	switch op {
 	case "where":
 		return Where(spread(in[0], in), spread(in[1], in), spread(in[2], in))
+	case "matmul":
+		return DotGeneral(in[0], []int{1}, nil, in[1], []int{0}, nil)
 	case "clip":
 		return Min(Max(in[0], in[1]), in[2])
 	case "first":

@@ -44,6 +44,16 @@ var reductions = map[string]func(x *Node, t formula.Type) Value{
 		v.Node = Sqrt(v.Node)
 		return v
 	},
+	"norm_all": func(x *Node, _ formula.Type) Value { return Tensor(formula.Scalar, Sqrt(ReduceAllSum(Mul(x, x)))) },
+	"transpose": func(x *Node, t formula.Type) Value {
+		t.Down, t.Along = t.Along, t.Down
+		return Tensor(t, Transpose(x, 0, 1))
+	},
+	"mean_columns": func(x *Node, t formula.Type) Value { return along(x, t, ReduceMean) },
+	"mean_rows": func(x *Node, t formula.Type) Value {
+		t.Down = formula.One
+		return Tensor(t, ReduceAndKeep(x, ReduceMean, 0))
+	},
 	"mean_all": func(x *Node, _ formula.Type) Value { return Tensor(formula.Scalar, ReduceAllMean(x)) },
 	"rms_all":  func(x *Node, _ formula.Type) Value { return Tensor(formula.Scalar, Sqrt(ReduceAllMean(Mul(x, x)))) },
 	"std_all": func(x *Node, _ formula.Type) Value {
