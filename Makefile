@@ -4,7 +4,7 @@
 # it quick. Any file, folder or glob will do.
 CORPUS ?= $(shell go env GOROOT)/src/net
 
-.PHONY: build build-xla test quickstart reference screenshots release
+.PHONY: build build-xla test quickstart reference screenshots site release
 
 build:
 	go build -o bin/ablate ./cmd/ablate
@@ -32,6 +32,11 @@ screenshots: build
 reference: build
 	bin/ablate metadata --markdown > docs/stages.md
 	bin/ablate metadata --events --markdown > docs/json.md
+
+# The documentation as a static site.
+site:
+	rm -rf dist/site
+	go run ./scripts/site dist/site
 
 # Archives, packages, wheels and their checksums, from the commit that is checked out.
 release:

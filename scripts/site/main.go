@@ -1,0 +1,37 @@
+// Command site renders the project's Markdown as a static site.
+//
+//	site FOLDER
+//
+// It starts at README.md and follows the links: Markdown becomes pages, any other
+// file is copied. A link to a file or a heading that does not exist is an error.
+// Pages need no network; the search reads an index that is a script, so that it
+// works from a disk, too.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: site FOLDER")
+		os.Exit(2)
+	}
+	if err := build(".", os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "site:", err)
+		os.Exit(1)
+	}
+}
+
+// build renders the site of the repository at root into a folder.
+func build(root, out string) error {
+	s, err := crawl(os.DirFS(root))
+	if err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	return s.write(out)
+}
