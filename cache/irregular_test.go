@@ -159,6 +159,43 @@ func useAll(dir string) {
 	}
 }
 
+// What is no regular file gives way to the blob or the entry of its name.
+func TestIrregularFilesAreReplaced(t *testing.T) {
+	ctx := context.Background()
+	for kind, put := range map[string]func(path string) error{
+		"fifo":   func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o755) },
+	} {
+		for _, pattern := range []string{"blobs/sha256/*/*", "entries/*/*"} {
+			dir := t.TempDir()
+			e := kept(t, open(t, fsys.NewOS(), dir), "k")
+			publish(t, open(t, fsys.NewOS(), dir), e)
+			names, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil || len(names) == 0 {
+				t.Fatal(names, err)
+			}
+			for _, name := range names {
+				if err := errors.Join(os.Remove(name), put(name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			os.Remove(filepath.Join(dir, "index.2"))
+			s := open(t, fsys.NewOS(), dir)
+			again := kept(t, s, "k")
+			publish(t, s, again)
+			if found, err := s.Lookup(ctx, e.Key); err != nil || len(found) != 1 || len(found[0].Absent) > 0 {
+				t.Errorf("%s in place of %s: %v, %v", kind, pattern, found, err)
+			}
+			if r, err := s.Open(ctx, again.Ingredients); err != nil {
+				t.Errorf("%s in place of %s: %v", kind, pattern, err)
+			} else {
+				r.Close()
+			}
+		}
+	}
+}
+
 // A store that cannot be written answers, and is verified.
 func TestReadOnlyStore(t *testing.T) {
 	ctx := context.Background()

@@ -169,10 +169,21 @@ func (s *Local) link(tmp, name string) error {
 	if err := s.fs.Chmod(tmp, 0o444); err != nil {
 		return err
 	}
-	if err := s.fs.Link(tmp, name); err != nil {
+	err := s.fs.Link(tmp, name)
+	if errors.Is(err, fs.ErrExist) && s.irregular(name) {
+		s.quarantine(name, "")
+		err = s.fs.Link(tmp, name)
+	}
+	if err != nil {
 		return err
 	}
 	return s.fs.SyncDir(dir)
+}
+
+// irregular reports whether a name holds what no file of the store can be.
+func (s *Local) irregular(name string) bool {
+	info, err := s.fs.Stat(name)
+	return err == nil && !info.Mode().IsRegular()
 }
 
 // ReplaceDocuments gives the entry of a key other documents in place of those that
