@@ -18,6 +18,7 @@ type documents struct {
 	any       bool   // there was a document
 	within    bool   // one has begun
 	separated bool   // the file had a separator
+	divided   bool   // a file had one
 	ids       []uint32
 	ordinary  map[string]int // special tokens that were encoded as text
 }
@@ -76,7 +77,7 @@ func (d *documents) scan(text []byte, last bool) error {
 func (d *documents) match(text []byte, at int, p *pattern) error {
 	switch p.kind {
 	case separates:
-		d.separated = true
+		d.separated, d.divided = true, true
 		if err := d.encode(text[:at], nil, true); err != nil {
 			return err
 		}

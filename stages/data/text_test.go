@@ -210,6 +210,17 @@ func TestEncodingsOfText(t *testing.T) {
 	}
 }
 
+// A separator that no file has is most likely a mistake; one that some lack is not.
+func TestMissingSeparator(t *testing.T) {
+	for text, want := range map[string]bool{"one|two": false, "one two": true} {
+		dir := folder(t, map[string]string{"a": text, "b": "three four"})
+		out, err := runText(t, dir, &Text{Source: []string{"a", "b"}, Tokenizer: "bytes", Separator: "|", Split: &Split{Validation: 0.2}})
+		if err != nil || strings.Contains(out.warned(), `the separator "|" does not occur`) != want {
+			t.Errorf("%q: %v, warnings %q", text, err, out.warned())
+		}
+	}
+}
+
 // A vocabulary that is the tokenizer's own changes nothing.
 func TestOwnVocabulary(t *testing.T) {
 	a, b := &Text{Tokenizer: "bytes", Size: 256}, &Text{Tokenizer: "gpt2", Size: 50304}

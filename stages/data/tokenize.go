@@ -115,6 +115,9 @@ func (t *Text) encode(ctx context.Context, env *pipeline.Env, files []source) (e
 		}
 		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
 	}
+	if t.Separator != "" && !d.divided {
+		env.Warn(fmt.Sprintf("the separator %q does not occur in the text, so each file is one document", t.Separator))
+	}
 	if len(d.ordinary) > 0 {
 		env.Warn(ordinaryWarning(d.ordinary))
 	}
