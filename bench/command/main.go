@@ -1,9 +1,8 @@
 //go:build unix
 
-// Command command times trials that are trivial programs: what a trial costs
-// beyond starting the program itself, at the same number of slots. It builds
-// ablate, runs a study of sh scripts as a whole process, and starts the same
-// scripts bare.
+// Command command measures the overhead of a trial that is a program. It builds
+// ablate, runs a study of trivial sh scripts as a whole process, and compares it
+// with starting the same scripts directly, with the same number at once.
 //
 //	go run ./bench/command [-trials 1000] [-jobs 0]
 package main
@@ -86,8 +85,8 @@ func run(binary, study, store string, jobs int) *exec.Cmd {
 	return command(study, []string{"ABLATE_CACHE_DIR=" + store}, binary, "run", "--progress", "none", "--jobs", strconv.Itoa(jobs))
 }
 
-// perTrial starts a program so many times, some at once, and returns the wall
-// time of each in milliseconds.
+// perTrial starts a program many times, several at once, and returns the mean
+// wall time in milliseconds.
 func perTrial(n, jobs int, start func(i int) *exec.Cmd) float64 {
 	numbers := count(n)
 	var group sync.WaitGroup
@@ -103,7 +102,7 @@ func perTrial(n, jobs int, start func(i int) *exec.Cmd) float64 {
 	return time.Since(started).Seconds() * 1000 / float64(n)
 }
 
-// count is a closed queue of numbers.
+// count returns a closed channel that holds the numbers below n.
 func count(n int) <-chan int {
 	c := make(chan int, n)
 	for i := range n {

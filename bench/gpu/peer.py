@@ -1,11 +1,11 @@
-"""The peer of scripts/gpu-check: the same Llama, loss, clipping and AdamW in PyTorch as PyTorch is fast:
+"""What scripts/gpu-check compares with: the same Llama, loss, clipping and AdamW in PyTorch with its fast paths:
 torch.compile, flash attention, fused AdamW, bf16 autocast over fp32 weights. Random tokens.
 
     peer.py '{"layers": 12, "width": 768, "heads": 12, "kv_heads": 12, "ffn": 2048, "vocabulary": 50257,
               "sequences": 16, "length": 1024, "theta": 10000, "device": "cuda", "seconds": 15}'
 
-What the installation lacks is done without, with a word on stderr. Prints one JSON line; with "skipped" where there is
-no torch or no such device."""
+Features that the installation lacks are left out, with a message on stderr. Prints one JSON line, with "skipped" if
+PyTorch or the device is missing."""
 import contextlib, json, sys, time
 
 try:

@@ -1,11 +1,11 @@
 //go:build unix
 
-// Command noop times the plan of a study in which everything is cached, beside
-// other tools on a graph of the same size. It builds the program, publishes
+// Command noop measures the plan of a study in which everything is cached, and
+// other build tools on a graph of the same size. It builds the program, publishes
 // entries under the planner's real keys, and times whole processes.
 //
-// A last line times the first plan after a rebuild of ours, when no fingerprint
-// is remembered.
+// The last line is the time of the first plan after ablate was rebuilt, when no
+// fingerprint is cached.
 //
 //	go run ./bench/noop [-nodes 1001,10001,100001] [-runs 5] [-peers=false]
 package main
@@ -70,11 +70,11 @@ func main() {
 // peak memory.
 type measurement struct{ seconds, cpu, rss float64 }
 
-// norms is how many norms a study has.
+// norms is the number of norms in a study.
 const norms = 2
 
-// study is a train stage of so many trials with the stages around it: the
-// nodes are the trials, the analysis, and five definitions and data.
+// study is a train stage with its inputs and an analysis. The nodes are the
+// trials, the analysis, five definitions and the data.
 func study(trials, layers, optimizers int) string {
 	return fmt.Sprintf(`
 data "text" "corpus" {

@@ -1,8 +1,8 @@
 //go:build unix
 
-// Command slurm times what ablate adds to a trial on a Slurm cluster: whole
-// runs of trials of one step, beside plain sbatch of as many jobs of true, and
-// beside the same trials on this machine. It starts a cluster of its own.
+// Command slurm measures the overhead of ablate per trial on a Slurm cluster. It
+// runs trials of one step on a cluster that it starts, and compares them with as
+// many jobs of true through sbatch, and with the same trials on this machine.
 //
 //	go run ./bench/slurm [-trials 48]
 package main
@@ -48,7 +48,7 @@ func main() {
 	report("ablate, this machine", n, func() { study(dir, "here", "local", n, "") })
 }
 
-// report times something and prints it for each trial.
+// report times f and prints the time per trial.
 func report(name string, n int, f func()) {
 	started := time.Now()
 	f()
@@ -64,7 +64,7 @@ func drained() {
 	}
 }
 
-// study runs so many trials in a store of its own.
+// study runs n trials in a store of its own.
 func study(dir, name, executor string, n int, config string) {
 	at := filepath.Join(dir, name)
 	raw, err := os.ReadFile("cmd/ablate/testdata/study.hcl")

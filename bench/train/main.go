@@ -1,12 +1,11 @@
 //go:build unix
 
-// Command train times training on the CPU beside PyTorch eager, in turn, in
-// processes of their own: the same model, batch, clipping and AdamW. PyTorch
-// gets its best numbers of threads. Our time of a step is that of a whole run of
-// many steps less that of a run of few, evaluation and probes at the end
-// included in both. Beside the time of the wall clock, of which the median of all
-// rounds counts, stands that of the processors, which says more where other work
-// runs on the machine.
+// Command train compares training on the CPU with PyTorch eager, in turn, in
+// separate processes: the same model, batch, clipping and AdamW. PyTorch uses its
+// best number of threads. The time of a step is the difference between a run of
+// many steps and a run of few, so that start-up, evaluation and probes cancel. It
+// prints the medians of wall time and of processor time; the latter is more
+// reliable on a busy machine.
 //
 //	go run ./bench/train [-rounds 3] [-python /usr/bin/python3]
 package main
@@ -101,10 +100,10 @@ type measurement struct {
 	threads threads
 }
 
-// threads are PyTorch's own and those of the OpenBLAS below it.
+// threads are the numbers of threads of PyTorch and of its OpenBLAS.
 type threads struct{ torch, blas int }
 
-// median is that of each number.
+// median returns the median of each field.
 func median(ms []measurement) measurement {
 	of := func(number func(measurement) float64) float64 {
 		var all []float64
@@ -121,7 +120,7 @@ func median(ms []measurement) measurement {
 	return m
 }
 
-// best is the median of the threads that are fastest.
+// best returns the median for the fastest numbers of threads.
 func best(ms []measurement) measurement {
 	by := map[threads][]measurement{}
 	for _, m := range ms {
@@ -206,7 +205,7 @@ func measureOurs(dir, binary string, s size) measurement {
 	return measurement{Seconds: (many.Seconds - few.Seconds) / steps, CPU: (many.CPU - few.CPU) / steps, MiB: many.MiB}
 }
 
-// wholeRun trains from nothing and returns the times and the peak memory of all.
+// wholeRun trains in an empty store and returns the times and the peak memory.
 func wholeRun(dir, binary string, s size, steps int) measurement {
 	here, err := os.MkdirTemp(dir, "run")
 	must(err)
@@ -231,8 +230,8 @@ func wholeRun(dir, binary string, s size, steps int) measurement {
 	return run()
 }
 
-// matrixProduct is the arithmetic a second of one large product on the same
-// backend.
+// matrixProduct returns the speed of one large matrix product on the same
+// backend, in GFLOP/s.
 func matrixProduct() float64 {
 	out, err := command("go", "test", "./stages/internal/backend", "-run", "^$", "-bench", "Product").Output()
 	must(err)
