@@ -13,9 +13,9 @@ import (
 // BHyT is norm "bhyt", bounded hyperbolic tanh (arXiv 2601.09719,
 // github.com/MLAI-Yonsei/BHyT): y = γ tanh(λ x / (κ √(mean(x²) + ε))) with a
 // scalar λ learnt at each site. By Chebyshev's inequality the argument is within
-// ±λ for all but a share 1/κ² of the elements. It is what the paper calls BHyT*:
-// each site has its own mean square. The faster BHyT takes the one before the
-// feed-forward layer from the weights of attention.
+// ±λ for all but a share 1/κ² of the elements. This is the paper's BHyT*, which
+// computes the mean square at each site. The paper's BHyT estimates it before the
+// feed-forward layer from the weights of attention, which is faster.
 type BHyT struct {
 	Lambda Sites   `hcl:"lambda,optional" doc:"Start value of λ, the bound that κ deviations of x are mapped to: one number, or one for each site."`
 	Kappa  float64 `hcl:"kappa,optional" doc:"κ, deviations of x within the bound."`

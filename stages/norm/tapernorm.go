@@ -19,7 +19,8 @@ import (
 // ratio of the averages of ‖γ x‖² / r and ‖γ x‖²; γ̃ starts at what γ is when the
 // taper begins, and both are trained.
 //
-// The auxiliary loss that lets the paper taper the final norm, too, is not there.
+// The paper's auxiliary loss on the scale of the final norm's input is not
+// implemented; it lets the final norm taper, too.
 type TaperNorm struct {
 	Warmup int     `hcl:"warmup" doc:"Steps with g = 1, over which c is averaged."`
 	Taper  int     `hcl:"taper" doc:"Steps over which g falls to 0."`
