@@ -116,7 +116,7 @@ func (n *TaperNorm) Validate() diag.List {
 		list = append(list, diag.Errorf(diag.Path{name}, "Out of range", "%s must be %s, not %v.", name, want, got)...)
 	}
 	if n.Warmup < 1 || n.Warmup > mostTaperSteps {
-		wrong("warmup", "at least 1 and at most 10000000: without it c has nothing to be averaged from", n.Warmup)
+		wrong("warmup", "at least 1 and at most 10000000", n.Warmup)
 	}
 	if n.Taper < 1 || n.Taper > mostTaperSteps {
 		wrong("taper", "at least 1 and at most 10000000", n.Taper)

@@ -111,7 +111,7 @@ func (s *Shampoo) Validate() diag.List {
 	c.that(s.LearningRate > 0, "learning_rate", "above 0", s.LearningRate)
 	c.that(s.Beta1 >= 0 && s.Beta1 < 1, "beta1", "at least 0 and below 1", s.Beta1)
 	c.that(s.Beta2 >= 0 && s.Beta2 <= 1, "beta2", "at least 0 and at most 1", s.Beta2)
-	c.that(s.Eps >= 1e-7 && s.Eps < 1, "eps", "at least 1e-7, which fp32 still tells from 0 beside 1, and below 1", s.Eps)
+	c.that(s.Eps >= 1e-7 && s.Eps < 1, "eps", "at least 1e-7 and below 1", s.Eps)
 	c.that(s.Iterations >= 1 && s.Iterations <= mostIterations, "iterations", fmt.Sprintf("between 1 and %d", mostIterations), s.Iterations)
 	c.among(s.Scale, "scale", "none", "jordan", "moonlight", "max")
 	c.that(s.WeightDecay >= 0, "weight_decay", "at least 0", s.WeightDecay)
