@@ -1,8 +1,12 @@
 package hcl
 
 import (
+	"slices"
+	"strings"
+
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/spec"
 )
@@ -52,7 +56,7 @@ func bodyVariables(body hclv2.Body, schema *hclv2.BodySchema) []hclv2.Traversal 
 	content, _, _ := body.PartialContent(schema) // errors are reported by the decoder
 	var out []hclv2.Traversal
 	for _, name := range sortedKeys(content.Attributes) {
-		out = append(out, content.Attributes[name].Expr.Variables()...)
+		out = append(out, jsonVariables(content.Attributes[name].Expr)...)
 	}
 	for _, b := range content.Blocks {
 		out = append(out, blockVariables(b)...)
@@ -67,9 +71,27 @@ func blockVariables(b *hclv2.Block) []hclv2.Traversal {
 	attrs, _ := b.Body.JustAttributes() // errors are reported by the decoder
 	var out []hclv2.Traversal
 	for _, name := range sortedKeys(attrs) {
-		out = append(out, attrs[name].Expr.Variables()...)
+		out = append(out, jsonVariables(attrs[name].Expr)...)
 	}
 	return out
+}
+
+// jsonVariables lists the references in an expression of the JSON syntax. A string
+// may be a formula, which is no template: what it reads of the matrix counts.
+func jsonVariables(expr hclv2.Expression) []hclv2.Traversal {
+	out := expr.Variables()
+	if len(out) > 0 {
+		return out
+	}
+	v, diags := expr.Value(nil)
+	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !strings.Contains(v.AsString(), "matrix.") {
+		return nil
+	}
+	e, diags := formulaFromJSON(expr)
+	if diags.HasErrors() {
+		return nil
+	}
+	return slices.DeleteFunc(e.Variables(), func(t hclv2.Traversal) bool { return t.RootName() != "matrix" })
 }
 
 func nativeVariables(body *hclsyntax.Body) []hclv2.Traversal {
