@@ -12,7 +12,7 @@ type Options struct {
 	Kinds   []study.Kind  // the types of stages that a study may declare
 	Environ []string      // "NAME=value", as returned by os.Environ
 	Vars    []Var         // --var and --var-file, in the order given
-	Timeout time.Duration // limit on loading; zero means one minute
+	Timeout time.Duration // limit on the processor time of loading; zero means one minute
 }
 
 // Var is one --var (Name and Value) or one --var-file (File).

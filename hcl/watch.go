@@ -10,8 +10,8 @@ import (
 	"ablate/hcl/study"
 )
 
-// watch runs load and returns its result, or an error when it takes too long or
-// uses too much memory. The other limits make this rare; it remains for what
+// watch runs load and returns its result, or an error when it takes too much
+// processor time or memory. The other limits make this rare; it remains for what
 // they do not foresee. HCL offers no way to interrupt an evaluation, so the
 // goroutine is abandoned, and the caller should exit soon.
 func (l *loader) watch(load func()) (*study.Study, diag.List) {
@@ -21,7 +21,7 @@ func (l *loader) watch(load func()) (*study.Study, diag.List) {
 		load()
 	}()
 	limit := cmp.Or(l.opts.Timeout, time.Minute)
-	deadline := time.After(limit)
+	begun := cpuTime()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	before := heapSize()
@@ -29,9 +29,10 @@ func (l *loader) watch(load func()) (*study.Study, diag.List) {
 		select {
 		case <-done:
 			return l.study, sortList(l.diags)
-		case <-deadline:
-			return l.abandon("Loading the study takes longer than %s. Use shorter lists, fewer loops or fewer instances.", limit)
 		case <-tick.C:
+			if cpuTime() > begun+limit {
+				return l.abandon("Loading the study takes more than %s of processor time. Use shorter lists, fewer loops or fewer instances.", limit)
+			}
 			if heapSize() > before+maxHeap {
 				return l.abandon("Loading the study takes more than %.1f GiB of memory. Use shorter lists, fewer loops or fewer instances.", float64(maxHeap)/(1<<30))
 			}
