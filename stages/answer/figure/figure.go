@@ -92,6 +92,7 @@ type shape struct {
 	width  float64 // of a line
 	dash   int
 	faint  bool // drawn half transparent
+	pale   bool // drawn almost transparent, as bands are
 	text   string
 	size   float64
 	bold   bool

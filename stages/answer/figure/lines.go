@@ -178,7 +178,7 @@ func (f frame) course(i int, l course) {
 		for k := len(lowerEnds) - 1; k >= 0; k-- {
 			upperEnds = append(upperEnds, lowerEnds[k])
 		}
-		f.add(shape{form: area, ink: series(i), points: upperEnds, faint: true, width: 0.2})
+		f.add(shape{form: area, ink: series(i), points: upperEnds, pale: true})
 	} else {
 		for k := range upperEnds {
 			f.line(series(i), 1.2, upperEnds[k], lowerEnds[k])

@@ -62,7 +62,7 @@ func (p painter) paint(c vg.Canvas, d *drawing) {
 	}
 }
 
-// tint is the colour of a shape, mixed with white where it is faint.
+// tint is the colour of a shape, mixed with white where it is faint or pale.
 func tint(s shape) color.RGBA {
 	text := s.colour
 	if text == "" {
@@ -70,11 +70,15 @@ func tint(s shape) color.RGBA {
 	}
 	v, _ := strconv.ParseUint(text[1:], 16, 32) // the colours are constants and those of shade
 	c := [3]float64{float64(v >> 16), float64(v >> 8 & 0xff), float64(v & 0xff)}
-	if s.faint {
-		const share = 0.45
-		for i := range c {
-			c[i] = share*c[i] + (1-share)*0xff
-		}
+	share := 1.0
+	switch {
+	case s.faint:
+		share = 0.45
+	case s.pale:
+		share = 0.16
+	}
+	for i := range c {
+		c[i] = share*c[i] + (1-share)*0xff
 	}
 	return color.RGBA{uint8(c[0]), uint8(c[1]), uint8(c[2]), 0xff}
 }

@@ -37,7 +37,7 @@ func (f Figure) SVG(width float64) []byte {
 	return []byte(b.String())
 }
 
-const faintStyle = ".faint{opacity:.45}.line{fill:none;stroke-linejoin:round}"
+const faintStyle = ".faint{opacity:.45}.pale{opacity:.16}.line{fill:none;stroke-linejoin:round}"
 
 // inks lists the inks of a drawing.
 func (d *drawing) inks() []ink {
@@ -70,8 +70,11 @@ func px(v float64) string {
 func (d *drawing) write(b *strings.Builder) {
 	for _, s := range d.shapes {
 		class := ""
-		if s.faint {
+		switch {
+		case s.faint:
 			class = " faint"
+		case s.pale:
+			class = " pale"
 		}
 		switch s.form {
 		case line:
