@@ -56,7 +56,7 @@ func bodyVariables(body hclv2.Body, schema *hclv2.BodySchema) []hclv2.Traversal 
 	content, _, _ := body.PartialContent(schema) // errors are reported by the decoder
 	var out []hclv2.Traversal
 	for _, name := range sortedKeys(content.Attributes) {
-		out = append(out, jsonVariables(content.Attributes[name].Expr)...)
+		out = append(out, expressionVariables(content.Attributes[name].Expr)...)
 	}
 	for _, b := range content.Blocks {
 		out = append(out, blockVariables(b)...)
@@ -71,16 +71,34 @@ func blockVariables(b *hclv2.Block) []hclv2.Traversal {
 	attrs, _ := b.Body.JustAttributes() // errors are reported by the decoder
 	var out []hclv2.Traversal
 	for _, name := range sortedKeys(attrs) {
-		out = append(out, jsonVariables(attrs[name].Expr)...)
+		out = append(out, expressionVariables(attrs[name].Expr)...)
 	}
 	return out
 }
 
-// jsonVariables lists the references in an expression of the JSON syntax. A string
-// may be a formula, which is no template: what it reads of the matrix counts.
-func jsonVariables(expr hclv2.Expression) []hclv2.Traversal {
+// expressionVariables lists the references in an expression of either syntax. A string
+// of the JSON syntax may be a formula, which is no template: what it reads of the
+// matrix counts.
+func expressionVariables(expr hclv2.Expression) []hclv2.Traversal {
 	out := expr.Variables()
-	if len(out) > 0 {
+	if _, native := expr.(hclsyntax.Expression); !native {
+		out = append(out, jsonFormulaVariables(expr)...)
+	}
+	return out
+}
+
+func jsonFormulaVariables(expr hclv2.Expression) []hclv2.Traversal {
+	var out []hclv2.Traversal
+	if pairs, diags := hclv2.ExprMap(expr); !diags.HasErrors() {
+		for _, pair := range pairs {
+			out = append(out, jsonFormulaVariables(pair.Value)...)
+		}
+		return out
+	}
+	if items, diags := hclv2.ExprList(expr); !diags.HasErrors() {
+		for _, item := range items {
+			out = append(out, jsonFormulaVariables(item)...)
+		}
 		return out
 	}
 	v, diags := expr.Value(nil)

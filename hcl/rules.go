@@ -68,7 +68,7 @@ func (x *crossing) checkUse() {
 func (x *crossing) reads() []hclv2.Traversal {
 	var out []hclv2.Traversal
 	for _, name := range sortedKeys(x.s.content.Attributes) {
-		out = append(out, x.s.content.Attributes[name].Expr.Variables()...)
+		out = append(out, expressionVariables(x.s.content.Attributes[name].Expr)...)
 	}
 	for _, b := range x.s.content.Blocks {
 		if !slices.Contains(matrixBlocks, b.Type) {
