@@ -123,9 +123,9 @@ func (e Explanation) text() string {
 	for _, c := range e.Changes {
 		switch {
 		case c.Code && c.Part != "":
-			fmt.Fprintf(&b, "  the %s's fingerprint changed, in the part %q\n", c.Path, c.Part)
+			fmt.Fprintf(&b, "  the computation %q differs in the part %q, by its fingerprint\n", c.Path, c.Part)
 		case c.Code:
-			fmt.Fprintf(&b, "  the %s's fingerprint changed\n", c.Path)
+			fmt.Fprintf(&b, "  the computation %q differs, by its fingerprint\n", c.Path)
 		default:
 			b.WriteString(changeLine(c))
 		}
