@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/text/unicode/norm"
@@ -41,7 +42,7 @@ func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
 		return s.walk(full, "", exclude)
 	case err == nil:
 		return nil, errNotRegular
-	case !os.IsNotExist(err):
+	case !os.IsNotExist(err) && !errors.Is(err, syscall.ENOTDIR): // a glob below a file matches nothing
 		return nil, err
 	}
 	if isLink(full) {
@@ -90,7 +91,7 @@ func (s Folder) glob(pattern string, exclude []string) ([]string, error) {
 		return nil, nil // no glob, and no such file
 	}
 	dir := existingForm(filepath.FromSlash(base))
-	if _, err := os.Stat(dir); os.IsNotExist(err) {
+	if info, err := os.Stat(dir); os.IsNotExist(err) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
 		return nil, nil
 	}
 	return s.walk(dir, rest, exclude)

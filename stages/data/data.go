@@ -19,7 +19,9 @@ func Kinds() []pipeline.Kind {
 	}, {
 		Block: "data", Type: "results", Version: 2, Role: pipeline.Data, Child: true,
 		Doc: "Tables of finished runs of any program. Analyses take them in place of trials; nothing is trained.",
-		New: func() pipeline.Stage { return &Results{Responses: []string{"val_loss"}, Outcome: outcomeColumn} },
+		New: func() pipeline.Stage {
+			return &Results{Responses: []string{"val_loss"}, Outcome: outcomeColumn, Format: autoFormat}
+		},
 	}, {
 		Block: "data", Type: "tokens", Version: 1, Role: pipeline.Data, Child: true,
 		Doc: "Files of tokens that another program made: little-endian numbers and nothing else, as nanoGPT writes them.",

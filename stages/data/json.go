@@ -62,7 +62,7 @@ func jsonCell(object map[string]any, name string) cell {
 	switch v := v.(type) {
 	case nil:
 		if ok {
-			return cell{kind: null}
+			return cell{kind: null, text: "null"}
 		}
 		return cell{}
 	case string:

@@ -3,9 +3,13 @@ package data
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 
-	"ablate/cache"
+	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/record"
@@ -20,6 +24,9 @@ type Results struct {
 	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers. NaN, an infinity, null or an empty field means that the run diverged."`
 	Outcome   string            `hcl:"outcome,optional" doc:"Column that says how a run ended, if the files have it: finished, diverged or failed. Failed runs are left out. \"\" reads no such column."`
 	Columns   map[string]string `hcl:"columns,optional" doc:"By factor, replicate or response, the name of its column in the files, if it is another."`
+
+	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow or config. All but table are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, or with config.json or config.yaml beside a table of metrics. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files."`
+	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value are left out."`
 }
 
 // outcomeColumn is the default of outcome, and what exports call it.
@@ -41,7 +48,24 @@ func (r *Results) ReplicateName() string { return r.Replicate }
 func (r *Results) ResponseNames() []string { return r.Responses }
 
 // DeclaredFiles implements pipeline.FileReader.
-func (r *Results) DeclaredFiles() []pipeline.Files { return pipeline.FilesOf(r.Source, r.Exclude...) }
+func (r *Results) DeclaredFiles() []pipeline.Files {
+	return pipeline.FilesOf(r.patterns(), r.Exclude...)
+}
+
+// patterns are the sources, and the hidden folders in which Hydra describes the
+// runs below them.
+func (r *Results) patterns() []string {
+	out := slices.Clone(r.Source)
+	if r.Format != "" && r.Format != autoFormat && r.Format != "hydra" {
+		return out
+	}
+	for _, s := range r.Source {
+		if !pipeline.IsRemote(s) && !tableSuffix(s) {
+			out = append(out, path.Join(s, "**/.hydra/*.yaml"))
+		}
+	}
+	return out
+}
 
 // Remotes implements pipeline.RemoteReader.
 func (r *Results) Remotes() []string { return remotes(r.Source) }
@@ -76,6 +100,9 @@ func (r *Results) Validate() diag.List {
 		}
 		seen[name] = true
 	}
+	if r.Format != "" && r.Format != autoFormat && r.Format != tableFormat && formatNamed(r.Format) == nil {
+		list = append(list, diag.Errorf(diag.Path{"format"}, "Unknown format", "%q is no format: the formats are %s.", r.Format, strings.Join(formatNames(), ", "))...)
+	}
 	for _, name := range sortedKeys(r.Columns) {
 		if !seen[name] {
 			wrong("columns", "columns renames %q, which is not a factor, the replicate or a response.", name)
@@ -86,7 +113,7 @@ func (r *Results) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	files, err := expand(in.Sources, r.Source, r.Exclude)
+	found, err := r.find(in.Sources)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -96,7 +123,7 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	return pipeline.Recipe{
 		Code:    host,
-		Inputs:  cache.Map(map[string]cache.Value{"source": digestsOf(files)}),
+		Inputs:  found.value(),
 		Outputs: []pipeline.Output{{Name: record.Trials, MediaType: record.TrialsType}},
 	}, nil
 }
@@ -112,11 +139,11 @@ func (r *Results) called(name string) string {
 // Run implements pipeline.Stage. Rows are written while they are read: a table
 // may be larger than memory.
 func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
-	files, err := expand(env.Inputs.Sources, r.Source, r.Exclude)
+	found, err := r.find(env.Inputs.Sources)
 	if err != nil {
 		return err
 	}
-	numbered, err := r.numbered(env.Inputs.Sources, files)
+	numbered, err := r.numbered(env.Inputs.Sources, found)
 	if err != nil {
 		return err
 	}
@@ -129,7 +156,12 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 		return err
 	}
 	rows := newRunReader(r, numbered, write)
-	for _, f := range files {
+	for _, run := range found.runs {
+		if err := readFolder(ctx, env.Inputs.Sources, found.format, run, rows); err != nil {
+			return err
+		}
+	}
+	for _, f := range found.tables {
 		if err := r.readFile(ctx, env.Inputs.Sources, f, rows); err != nil {
 			return err
 		}
@@ -151,7 +183,7 @@ func (r *Results) readFile(ctx context.Context, sources pipeline.Sources, f sour
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		return rows.add(f, row)
+		return rows.add(fmt.Sprintf("%s:%d", filepath.Base(f.path), row.number), row)
 	})
 	if err != nil {
 		return notTable(f, err)
@@ -170,16 +202,16 @@ func notTable(f source, err error) error {
 // numbered reports whether the files number replicates. A column that the first
 // row lacks is not misspelt if every other column of the file is asked for: the
 // table has no such column, and its rows are unpaired.
-func (r *Results) numbered(sources pipeline.Sources, files []source) (bool, error) {
-	if r.Replicate == "" {
-		return false, nil
+func (r *Results) numbered(sources pipeline.Sources, found foundRuns) (bool, error) {
+	if r.Replicate == "" || found.format != nil {
+		return r.Replicate != "", nil
 	}
 	var asked []string
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		asked = append(asked, r.called(name))
 	}
-	asked = append(asked, r.Outcome)
-	for _, f := range files {
+	asked = append(append(asked, r.Outcome), sortedKeys(r.Where)...)
+	for _, f := range found.tables {
 		columns, err := columnsOf(sources, f, append(asked, r.called(r.Replicate)))
 		if err != nil {
 			return false, err

@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,37 +27,48 @@ type runReader struct {
 	write    func(record.Run) error
 
 	runs     int
-	failed   int
+	ended    map[string]int // runs without a result, by what the files say
+	left     int            // runs that where leaves out
 	empty    map[string]int // rows without a value, by response
 	seen     map[[16]byte]int32
+	places   []string // of the runs, where they are not rows
+	types    []spellings
 	mistakes mistakes
 }
 
 func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
-	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32)}
+	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32),
+		ended: make(map[string]int), types: make([]spellings, len(r.Factors))}
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		x.wanted = append(x.wanted, r.called(name))
 	}
 	x.wanted = append(x.wanted, r.called(r.Replicate), r.Outcome)
+	x.wanted = append(x.wanted, sortedKeys(r.Where)...)
 	return x
 }
 
-// add reads one row.
-func (x *runReader) add(f source, row tableRow) error {
+// add reads one row, of which where says the place.
+func (x *runReader) add(where string, row tableRow) error {
 	x.runs++
 	if x.runs > maxRuns {
 		return fmt.Errorf("it has more than %d rows, which is the limit of a table", maxRuns)
 	}
-	where := fmt.Sprintf("%s:%d", filepath.Base(f.path), row.number)
 	if row.broken != "" {
 		x.mistakes.add(where, row.broken)
+		return nil
+	}
+	if matches, err := x.matches(row); !matches || err != nil {
+		x.left++
+		if err != nil {
+			x.mistakes.add(where, err.Error())
+		}
 		return nil
 	}
 	run, wrong := x.run(row)
 	if len(wrong) == 0 {
 		if first, twice := x.duplicate(run); twice {
-			wrong = append(wrong, fmt.Sprintf("it has the same factors and %s as row %d of the source: %s",
-				x.spec.Replicate, first, strings.Join(append(run.Levels, run.Replicate), ", ")))
+			wrong = append(wrong, fmt.Sprintf("it has the same factors and %s as %s: %s",
+				x.spec.Replicate, x.place(first), strings.Join(append(run.Levels, run.Replicate), ", ")))
 		}
 	}
 	for _, w := range wrong {
@@ -67,10 +77,30 @@ func (x *runReader) add(f source, row tableRow) error {
 	if x.mistakes.rows > 0 {
 		return nil // nothing is published, but the other mistakes are collected
 	}
-	if run.Outcome == record.OutcomeFailed {
-		x.failed++
-	}
 	return x.write(run)
+}
+
+// place names a run by its number.
+func (x *runReader) place(n int32) string {
+	if int(n) <= len(x.places) {
+		return x.places[n-1]
+	}
+	return fmt.Sprintf("row %d of the source", n)
+}
+
+// matches reports whether a row has the values of where.
+func (x *runReader) matches(row tableRow) (bool, error) {
+	first := len(x.wanted) - len(x.spec.Where)
+	for i, name := range x.wanted[first:] {
+		c := row.cells[first+i]
+		if c.kind == absent {
+			return false, fmt.Errorf("where names the column %q, and there is none; the columns are %s", name, strings.Join(row.columns(), ", "))
+		}
+		if text, err := c.level(); err != nil || text != x.spec.Where[name].Text {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // duplicate reports whether an earlier run has the same levels and replicate.
@@ -104,6 +134,8 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 			wrong = append(wrong, missing(x.wanted[i]))
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))
+		default:
+			x.types[i].add(row.cells[i])
 		}
 	}
 	n := len(r.Factors) + len(r.Responses)
@@ -119,6 +151,9 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	var err error
 	if run.Outcome, err = row.cells[n+1].outcome(); err != nil {
 		wrong = append(wrong, fmt.Sprintf("%s %v; set outcome = \"\" if the column has another meaning", r.Outcome, err))
+	}
+	if word := row.cells[n+1].text; run.Outcome == record.OutcomeFailed && len(wrong) == 0 {
+		x.ended[strings.ToLower(strings.TrimSpace(word))]++
 	}
 	return run, append(wrong, x.values(row, run)...)
 }
@@ -151,13 +186,23 @@ func (x *runReader) finish(warn func(string)) error {
 		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.mistakes.rows > 0:
 		return x.mistakes.list(x.runs).Err()
+	case x.left == x.runs:
+		return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d runs has the values of where.", x.runs).Err()
 	}
 	for _, name := range sortedKeys(x.empty) {
 		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
 			x.empty[name], x.runs, name, outcomeColumn))
 	}
-	if x.failed > 0 {
-		warn(fmt.Sprintf("%d of %d runs failed and are left out", x.failed, x.runs))
+	for _, word := range sortedKeys(x.ended) {
+		warn(fmt.Sprintf("%d of %d runs %s and are left out", x.ended[word], x.runs, endings[word]))
+	}
+	if x.left > 0 {
+		warn(fmt.Sprintf("where leaves out %d of %d runs", x.left, x.runs))
+	}
+	for i, name := range x.spec.Factors {
+		if number, text, ok := x.types[i].clash(); ok {
+			warn(fmt.Sprintf("%s is the number %s in some runs and the text %q in others; these are two levels", name, number, text))
+		}
 	}
 	return nil
 }
@@ -255,14 +300,58 @@ func (c cell) number() (float64, error) {
 
 // outcome reads a cell as an outcome. Without one the run finished.
 func (c cell) outcome() (record.Outcome, error) {
-	if c.kind == absent || c.text == "" {
+	if c.kind == absent || c.kind == null || c.text == "" {
 		return record.OutcomeFinished, nil
 	}
-	o := record.Outcome(strings.ToLower(strings.TrimSpace(c.text)))
-	if !slices.Contains(record.Outcomes, o) {
-		return "", fmt.Errorf("is %.40q, not finished, diverged or failed", c.text)
+	switch word := strings.ToLower(strings.TrimSpace(c.text)); {
+	case slices.Contains(record.Outcomes, record.Outcome(word)):
+		return record.Outcome(word), nil
+	case word == "complete" || word == "success":
+		return record.OutcomeFinished, nil
+	case endings[word] != "":
+		return record.OutcomeFailed, nil
 	}
-	return o, nil
+	return "", fmt.Errorf("is %.40q, not finished, diverged or failed", c.text)
+}
+
+// endings says of a run without a result what its tracker's word for it means.
+var endings = map[string]string{
+	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "were killed", "running": "are still running",
+	"scheduled": "have not started", "waiting": "have not started", "pruned": "were pruned", noMetrics: "have no file of metrics",
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// spellings are the levels of a factor that are numbers, and those that are texts
+// in which a number is spelt otherwise.
+type spellings struct {
+	numbers map[string]bool
+	texts   map[string]string // by the text of the number
+}
+
+func (s *spellings) add(c cell) {
+	text, ok := addr.CanonicalNumber(c.text)
+	switch {
+	case !ok:
+	case c.kind == numeric:
+		if s.numbers == nil {
+			s.numbers = make(map[string]bool)
+		}
+		s.numbers[text] = true
+	case c.kind == textual && text != c.text:
+		if s.texts == nil {
+			s.texts = make(map[string]string)
+		}
+		s.texts[text] = c.text
+	}
+}
+
+// clash returns a number that is also spelt as a text.
+func (s *spellings) clash() (number, text string, ok bool) {
+	for _, number := range sortedKeys(s.texts) {
+		if s.numbers[number] {
+			return number, s.texts[number], true
+		}
+	}
+	return "", "", false
+}

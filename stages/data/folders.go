@@ -1,0 +1,357 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+)
+
+// Formats that are no layout of folders.
+const (
+	autoFormat  = "auto"
+	tableFormat = "table"
+)
+
+// folderFormat is a layout of folders with one run each. Paths are relative to the
+// folder of the run.
+type folderFormat struct {
+	name  string
+	marks func(rel string) bool // the file says that its folder, or the one above a hidden one, is a run
+	keeps func(rel string) bool // the file is read
+	read  func(*folderRun) error
+}
+
+// folderFormats are in the order in which they are tried: a run of Hydra may hold
+// the files of a logger.
+var folderFormats = []folderFormat{
+	{"hydra", oneOf(hydraConfig, hydraOverrides), either(oneOf(hydraConfig, hydraOverrides), isMetrics), readHydra},
+	{"lightning", oneOf(lightningParameters), either(oneOf(lightningParameters), isMetrics), readLightning},
+	{"mlflow", oneOf(mlflowMeta), isMLflow, readMLflow},
+	{"config", oneOf(configNames...), either(oneOf(configNames...), isMetrics), readConfig},
+}
+
+func oneOf(names ...string) func(string) bool {
+	return func(rel string) bool { return slices.Contains(names, rel) }
+}
+
+func either(a, b func(string) bool) func(string) bool {
+	return func(rel string) bool { return a(rel) || b(rel) }
+}
+
+func formatNamed(name string) *folderFormat {
+	for i := range folderFormats {
+		if folderFormats[i].name == name {
+			return &folderFormats[i]
+		}
+	}
+	return nil
+}
+
+func formatNames() []string {
+	names := []string{autoFormat, tableFormat}
+	for _, f := range folderFormats {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// tableSuffix reports whether a source is a file by its name.
+func tableSuffix(name string) bool {
+	return slices.Contains([]string{".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz", ".zst", ".db"}, strings.ToLower(path.Ext(name)))
+}
+
+// foundRuns is what a source holds: tables, or runs in folders of one format.
+type foundRuns struct {
+	tables []source
+	format *folderFormat
+	runs   []foundRun
+}
+
+// foundRun is the folder of a run with the files in it that are read.
+type foundRun struct {
+	name  string            // its path below the folder that all runs are in
+	files map[string]source // by their path in the folder
+}
+
+// value is how the files enter the key. Which files belong to one run is part of
+// the result, so the paths below the common folder do, too.
+func (f foundRuns) value() cache.Value {
+	if f.format == nil {
+		return cache.Map(map[string]cache.Value{"source": digestsOf(f.tables)})
+	}
+	runs := make([]cache.Value, len(f.runs))
+	for i, run := range f.runs {
+		files := make(map[string]cache.Value, len(run.files))
+		for name, s := range run.files {
+			files[name] = cache.DigestValue(s.digest)
+		}
+		runs[i] = cache.Struct(cache.Field{Name: "run", Value: cache.String(run.name)}, cache.Field{Name: "files", Value: cache.Map(files)})
+	}
+	return cache.Map(map[string]cache.Value{"format": cache.String(f.format.name), "runs": cache.List(runs...)})
+}
+
+// find looks for the files of the source. It digests those that are read.
+func (r *Results) find(sources pipeline.Sources) (foundRuns, error) {
+	if r.Format == tableFormat {
+		tables, err := expand(sources, r.Source, r.Exclude)
+		return foundRuns{tables: tables}, err
+	}
+	paths, err := r.paths(sources)
+	if err != nil {
+		return foundRuns{}, err
+	}
+	format := r.formatOf(paths)
+	if format == nil {
+		tables, err := expand(sources, r.Source, r.Exclude)
+		return foundRuns{tables: tables}, err
+	}
+	runs, err := runsOf(format, paths, sources)
+	if err == nil && len(runs) == 0 {
+		err = diag.Errorf(diag.Path{"source"}, "No runs", "No folder in source holds a run in the format %s.", format.name).Err()
+	}
+	return foundRuns{format: format, runs: runs}, err
+}
+
+// paths lists the files of the source, sorted, each once.
+func (r *Results) paths(sources pipeline.Sources) (paths []string, err error) {
+	for _, pattern := range r.patterns() {
+		if pipeline.IsRemote(pattern) {
+			continue // one file
+		}
+		found, err := sources.Expand(pattern, r.Exclude...)
+		if err != nil {
+			return nil, diag.Errorf(diag.Path{"source"}, "Unreadable source", "%q cannot be read: %v. Check the path and its permissions.", pattern, reason(err)).Err()
+		}
+		paths = append(paths, found...)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// formatOf is the format that the study names, or the first one of which the files
+// have a mark; nil for tables. A folder that has a configuration but no metrics is
+// no run: the table beside it may be one of runs.
+func (r *Results) formatOf(paths []string) *folderFormat {
+	if r.Format != "" && r.Format != autoFormat {
+		return formatNamed(r.Format)
+	}
+	for i, f := range folderFormats {
+		for _, p := range paths {
+			if _, ok := f.root(p); ok && (f.name != "config" || besideMetrics(p, paths)) {
+				return &folderFormats[i]
+			}
+		}
+	}
+	return nil
+}
+
+// besideMetrics reports whether the folder of a file holds metrics.
+func besideMetrics(name string, paths []string) bool {
+	dir := filepath.Dir(name) + string(filepath.Separator)
+	first, _ := slices.BinarySearch(paths, dir)
+	for _, p := range paths[first:] {
+		if !strings.HasPrefix(p, dir) {
+			return false
+		}
+		if isMetrics(filepath.Base(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// root returns the folder of the run that a file marks.
+func (f *folderFormat) root(name string) (dir string, ok bool) {
+	dir = filepath.Dir(name)
+	rel := filepath.Base(name)
+	if hidden := filepath.Base(dir); strings.HasPrefix(hidden, ".") && hidden != "." && hidden != ".." {
+		dir, rel = filepath.Dir(dir), hidden+"/"+rel
+	}
+	return dir, f.marks(rel)
+}
+
+// runsOf groups files by run: each belongs to the nearest folder above it that is
+// one.
+func runsOf(format *folderFormat, paths []string, sources pipeline.Sources) ([]foundRun, error) {
+	runs := make(map[string]*foundRun)
+	for _, p := range paths {
+		if dir, ok := format.root(p); ok && runs[dir] == nil {
+			runs[dir] = &foundRun{files: make(map[string]source)}
+		}
+	}
+	for _, p := range paths {
+		dir, ok := nearest(p, runs)
+		if !ok {
+			continue
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return nil, err
+		}
+		if rel = filepath.ToSlash(rel); !format.keeps(rel) {
+			continue
+		}
+		digest, size, err := sources.Digest(p)
+		if err != nil {
+			return nil, diag.Errorf(diag.Path{"source"}, "Unreadable source", "%s cannot be read: %v. Check the file and its permissions.", p, reason(err)).Err()
+		}
+		runs[dir].files[rel] = source{p, digest, size}
+	}
+	dirs := sortedKeys(runs)
+	above := commonFolder(dirs)
+	out := make([]foundRun, len(dirs))
+	for i, dir := range dirs {
+		rel, err := filepath.Rel(above, dir)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = foundRun{filepath.ToSlash(rel), runs[dir].files}
+	}
+	return out, nil
+}
+
+// nearest returns the folder above a file that is a run.
+func nearest(name string, runs map[string]*foundRun) (string, bool) {
+	for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
+		if runs[dir] != nil {
+			return dir, true
+		}
+		if dir == filepath.Dir(dir) {
+			return "", false
+		}
+	}
+}
+
+// commonFolder is the deepest folder that holds all of the folders.
+func commonFolder(dirs []string) string {
+	if len(dirs) == 0 {
+		return ""
+	}
+	above := filepath.Dir(dirs[0])
+	for _, dir := range dirs[1:] {
+		for !strings.HasPrefix(dir, strings.TrimSuffix(above, string(filepath.Separator))+string(filepath.Separator)) && above != filepath.Dir(above) {
+			above = filepath.Dir(above)
+		}
+	}
+	return above
+}
+
+// noMetrics is the status of a run that left no metrics.
+const noMetrics = "no metrics"
+
+// folderRun is a run while its files are read.
+type folderRun struct {
+	foundRun
+	sources pipeline.Sources
+	columns map[string]cell
+	series  series
+	skip    bool // it is no run
+}
+
+// readFolder reads one run.
+func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFormat, found foundRun, rows *runReader) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	run := &folderRun{foundRun: found, sources: sources, columns: map[string]cell{}, series: newSeries(rows.metrics())}
+	row := tableRow{columns: func() []string { return run.names() }}
+	if err := format.read(run); err != nil {
+		if _, ok := diag.From(err); ok {
+			return err
+		}
+		row.broken = err.Error()
+	}
+	if run.skip {
+		return nil
+	}
+	run.summarize()
+	for _, name := range rows.wanted {
+		c := cell{}
+		if name != "" {
+			c = run.columns[name]
+		}
+		row.cells = append(row.cells, c)
+	}
+	rows.places = append(rows.places, found.name)
+	return rows.add(found.name, row)
+}
+
+// metrics lists the columns of the responses.
+func (x *runReader) metrics() []string {
+	return x.wanted[len(x.spec.Factors):][:len(x.spec.Responses)]
+}
+
+// summarize makes the last value of each metric a column, and says how the run
+// ended. A parameter has precedence over a column of ours.
+func (r *folderRun) summarize() {
+	for name, points := range r.series.points {
+		if _, ok := r.columns[name]; !ok {
+			r.columns[name] = last(points)
+		}
+	}
+	status, ok := r.columns["status"]
+	if !ok && r.series.files == 0 {
+		status, ok = cell{textual, noMetrics}, true
+	}
+	if ok {
+		r.add(map[string]cell{outcomeColumn: status, "status": status})
+	}
+	r.add(map[string]cell{"run": {textual, r.name}})
+}
+
+// names lists the columns of a run.
+func (r *folderRun) names() []string {
+	names := sortedKeys(r.columns)
+	for name := range r.series.others {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// open opens a file of the run.
+func (r *folderRun) open(rel string) (io.ReadCloser, error) {
+	in, err := r.sources.Open(r.files[rel].path)
+	if err != nil {
+		return nil, unreadable(r.files[rel], err)
+	}
+	return in, nil
+}
+
+// maxSmallFile bounds a file that is read as a whole: a configuration, or one
+// parameter.
+const maxSmallFile = 4 << 20
+
+// text reads a small file.
+func (r *folderRun) text(rel string) ([]byte, error) {
+	if r.files[rel].size > maxSmallFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", rel, maxSmallFile)
+	}
+	in, err := r.open(rel)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return nil, unreadable(r.files[rel], err)
+	}
+	return text, nil
+}
+
+// add adds parameters to the columns of a run, unless it has them.
+func (r *folderRun) add(parameters map[string]cell) {
+	for name, c := range parameters {
+		if _, ok := r.columns[name]; !ok {
+			r.columns[name] = c
+		}
+	}
+}

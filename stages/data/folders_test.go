@@ -1,0 +1,204 @@
+package data
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ablate/hcl/addr"
+	"ablate/stages/record"
+)
+
+// readFolders runs data "results" in a folder.
+func readFolders(t *testing.T, dir string, r *Results) (map[string]record.Run, string, error) {
+	t.Helper()
+	if r.Outcome == "" {
+		r.Outcome = outcomeColumn
+	}
+	r.Resolve()
+	if list := r.Validate(); list.Err() != nil {
+		t.Fatal(list.Err())
+	}
+	out, err := runText(t, dir, r)
+	if err != nil {
+		return nil, out.warned(), err
+	}
+	_, runs, err := record.ReadTable(out[record.Trials])
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]record.Run)
+	for run, err := range runs {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.Join(append(run.Levels, run.Replicate), " ")] = run
+	}
+	return all, out.warned(), nil
+}
+
+// golden reads what the tools' own readers say about the runs of testdata.
+func golden(t *testing.T) map[string][]map[string]any {
+	t.Helper()
+	text, err := os.ReadFile("testdata/runs/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string][]map[string]any
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// What real tools wrote is read as their own readers read it, with and without the
+// name of the format.
+func TestRunsOfTools(t *testing.T) {
+	want := golden(t)
+	testdata, err := filepath.Abs("testdata/runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		format, folder string
+		factors        []string
+		response       string
+		warned         string
+	}{
+		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "2 of 6 runs have no file of metrics and are left out\n"},
+		{"lightning", "lightning", []string{"norm"}, "val/loss", ""},
+		{"config", "config", []string{"norm"}, "val_loss", ""},
+		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "1 of 6 runs failed and are left out\n1 of 6 runs are still running and are left out\n"},
+	} {
+		for _, format := range []string{c.format, autoFormat} {
+			r := &Results{Source: []string{c.folder}, Factors: c.factors, Replicate: "seed", Responses: []string{c.response}, Format: format}
+			runs, warned, err := readFolders(t, testdata, r)
+			if err != nil {
+				t.Errorf("%s: %v", c.format, err)
+				continue
+			}
+			if warned != c.warned || len(runs) != len(want[c.format]) {
+				t.Errorf("%s: %d runs, want %d; warned %q", c.format, len(runs), len(want[c.format]), warned)
+			}
+			for _, w := range want[c.format] {
+				compareRun(t, c.format, runs, w, c.factors, c.response)
+			}
+		}
+	}
+}
+
+// compareRun finds the run that a tool's reader describes.
+func compareRun(t *testing.T, format string, runs map[string]record.Run, want map[string]any, factors []string, response string) {
+	t.Helper()
+	var id []string
+	for _, f := range append(factors, "seed") {
+		name := f[strings.LastIndex(f, ".")+1:]
+		id = append(id, fmt.Sprint(want[name]))
+	}
+	run, ok := runs[strings.Join(id, " ")]
+	value, finite := run.Values[response]
+	wanted := fmt.Sprint(want[response])
+	status := want["status"]
+	lost := want[response] == nil || wanted == "nan" || wanted == "inf" || status == "FAILED" || status == "RUNNING"
+	if !ok || finite == lost || finite && fmt.Sprint(value) != wanted {
+		t.Errorf("%s: the run %v is %v, want %v", format, id, run, want)
+	}
+}
+
+// where compares levels: numbers by value, texts to the letter.
+func TestWhere(t *testing.T) {
+	files := map[string]string{
+		"a/config.json": `{"norm":"rms","seed":1,"lr":1e-1}`, "a/metrics.jsonl": `{"step":1,"loss":2}`,
+		"b/config.yaml": "norm: rms\nseed: 2\nlr: 0.2", "b/metrics.csv": "step,loss\n2,1\n1,9\n",
+	}
+	r := byNorm()
+	r.Source, r.Where = []string{"."}, map[string]addr.Level{"lr": {Kind: "number", Text: "0.1"}}
+	runs, warned, err := readFolders(t, folder(t, files), r)
+	if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "where leaves out 1 of 2 runs\n" {
+		t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
+	}
+	for column, want := range map[string]string{"lr": "None of the 2 runs has the values of where", "rate": `where names the column "rate", and there is none; the columns are loss, lr, norm, run, seed`} {
+		r.Where = map[string]addr.Level{column: {Kind: "number", Text: "7"}}
+		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("where %s: %v, want %q", column, err, want)
+		}
+	}
+}
+
+// What cannot be known is refused, with the run.
+func TestUnusableFolders(t *testing.T) {
+	good := map[string]string{"a/config.yaml": "norm: rms\nseed: 1", "a/metrics.csv": "step,loss\n1,2\n"}
+	for _, c := range []struct{ name, text, want string }{
+		{"a/config.yaml", "norm: &x rms\nseed: 1\nother: *x", "a: config.yaml: line 3: it has the alias *x"},
+		{"a/config.yaml", "norm: rms\nseed: [1]", "a: seed has no value, but it numbers the replicates"},
+		{"a/config.yaml", "norm: rms\nseed: 1\nx.y: 1\nx: {y: 2}", "two parameters are named x.y"},
+		{"a/config.yaml", "norm: [", "a: config.yaml: yaml:"},
+		{"a/config.yaml", "- norm", "it is not a mapping"},
+		{"a/config.yaml", "seed: 1", `there is no column "norm"; the columns are loss, run, seed`},
+		{"a/config.json", `{"norm":"rms"}`, "it has both config.json and config.yaml"},
+		{"a/metrics.jsonl", `{"loss":1}`, "both metrics.csv and metrics.jsonl have the metric loss"},
+		{"a/metrics.csv", "step,loss\nx,2\n", `a: metrics.csv: line 2: the step is "x"`},
+		{"a/metrics.csv", "step,loss\n1,two\n", `a: loss is "two", not a number`},
+		{"a/metrics.csv", "step,loss\n1\n", "a: metrics.csv: line 2: it has 1 fields"},
+		{"a/metrics.csv", "step,acc\n1,2\n", `a: there is no column "loss"; the columns are acc, norm`},
+		{"b/config.yaml", "norm: rms\nseed: 1", "b: it has the same factors and seed as a: rms, 1"},
+	} {
+		files := map[string]string{c.name: c.text}
+		for name, text := range good {
+			if _, ok := files[name]; !ok {
+				files[name] = text
+			}
+		}
+		r := byNorm()
+		r.Source = []string{"."}
+		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s = %q: %v, want %q", c.name, c.text, err, c.want)
+		}
+	}
+}
+
+// A parameter that is a number in one run and a text in another is named.
+func TestTypesThatDiffer(t *testing.T) {
+	r := byNorm()
+	r.Factors, r.Source = []string{"lr"}, []string{"."}
+	_, warned, err := readFolders(t, folder(t, map[string]string{
+		"a/config.json": `{"lr":0.001,"seed":1}`, "a/metrics.jsonl": `{"loss":2}`,
+		"b/config.json": `{"lr":"1e-3","seed":1}`, "b/metrics.jsonl": `{"loss":2}`,
+	}), r)
+	if want := "lr is the number 0.001 in some runs and the text \"1e-3\" in others; these are two levels\n"; err != nil || warned != want {
+		t.Errorf("%v, warned %q, want %q", err, warned, want)
+	}
+}
+
+// Files that are no part of a run do not enter the key; which files form one does.
+func TestKeysOfFolders(t *testing.T) {
+	key := func(files map[string]string) string {
+		t.Helper()
+		r := byNorm()
+		r.Source = []string{"logs"}
+		recipe, err := r.Describe(inputs(folder(t, files)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(recipe.Inputs.Key("test"))
+	}
+	files := func(more ...string) map[string]string {
+		out := map[string]string{"logs/a/config.json": "{}", "logs/a/metrics.csv": "loss\n1\n", "logs/b/config.json": "{}", "logs/b/metrics.csv": "loss\n2\n"}
+		for i := 0; i < len(more); i += 2 {
+			out[filepath.Join("logs", more[i])] = more[i+1]
+		}
+		return out
+	}
+	first := key(files())
+	if key(files("a/last.ckpt", "weights", "b/notes.txt", "x")) != first {
+		t.Error("a file that is not read changes the key")
+	}
+	if key(files("a/metrics.csv", "loss\n2\n", "b/metrics.csv", "loss\n1\n")) == first {
+		t.Error("metrics of other runs have the same key")
+	}
+}

@@ -1,0 +1,153 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/stages/record"
+)
+
+// series are the metrics of a run by step.
+type series struct {
+	wanted []string
+	points map[string][]point
+	from   map[string]string // the file that a metric was read from
+	others map[string]bool   // metrics that nobody asked for
+	files  int
+}
+
+// point is a value of a metric. Its cell is as the file has it.
+type point struct {
+	step  float64
+	value cell
+}
+
+func newSeries(wanted []string) series {
+	return series{wanted: wanted, points: make(map[string][]point), from: make(map[string]string), others: make(map[string]bool)}
+}
+
+// last returns the value at the largest step; of several, the one that was written
+// last.
+func last(points []point) cell {
+	best := points[0]
+	for _, p := range points[1:] {
+		if p.step >= best.step {
+			best = p
+		}
+	}
+	return best.value
+}
+
+// metricsNames are the names, without their endings, of tables of metrics.
+var metricsNames = []string{"metrics", "history", "progress", "results"}
+
+// isMetrics reports whether a file holds metrics, by its name.
+func isMetrics(rel string) bool {
+	base := path.Base(rel)
+	ending := path.Ext(base)
+	return slices.Contains([]string{".csv", ".tsv", ".jsonl", ".json", ".parquet"}, ending) && slices.Contains(metricsNames, strings.TrimSuffix(base, ending))
+}
+
+// stepNames are the columns that hold the step, in order of precedence.
+var stepNames = []string{"step", "_step", "global_step", "iteration"}
+
+// Columns of a table that has a row for each value.
+const (
+	nameColumn  = "name"
+	valueColumn = "value"
+)
+
+// readMetrics reads all tables of metrics of a run. A metric that two of them have
+// is a mistake: which one counts cannot be known.
+func (r *folderRun) readMetrics() error {
+	for _, rel := range sortedKeys(r.files) {
+		if isMetrics(rel) {
+			if err := r.readTable(rel); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *folderRun) readTable(rel string) error {
+	in, err := r.open(rel)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r.series.files++
+	wanted := slices.Concat(stepNames, []string{nameColumn, valueColumn}, r.series.wanted)
+	n := 0
+	err = scanTable(in, wanted, func(row tableRow) error {
+		n++
+		if row.broken != "" {
+			return fmt.Errorf("line %d: %s", row.number, row.broken)
+		}
+		return r.series.row(rel, n, row)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", rel, err)
+	}
+	return drain(in, r.files[rel])
+}
+
+// row reads one row of a table: all metrics at a step, or one of them.
+func (s *series) row(rel string, n int, row tableRow) error {
+	step, err := stepOf(row.cells[:len(stepNames)], n)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", row.number, err)
+	}
+	rest := row.cells[len(stepNames):]
+	if name, value := rest[0], rest[1]; name.kind == textual && value.kind != absent {
+		return s.add(rel, norm.NFC.String(name.text), point{step, value})
+	}
+	for _, name := range row.columns() {
+		if !slices.Contains(s.wanted, name) && !slices.Contains(stepNames, name) {
+			s.others[name] = true
+		}
+	}
+	for i, name := range s.wanted {
+		c := rest[2+i]
+		if c.kind == absent || c.kind == null && c.text == "" { // not measured at this step
+			continue
+		}
+		if err := s.add(rel, name, point{step, c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stepOf reads the step of row n. Without a column for it the rows are in order.
+func stepOf(cells []cell, n int) (float64, error) {
+	for _, c := range cells {
+		if c.kind == absent || c.kind == null {
+			continue
+		}
+		step, err := record.Number(c.text)
+		if err != nil || math.IsNaN(step) || math.IsInf(step, 0) {
+			return 0, fmt.Errorf("the step is %.40q, not a number", c.text)
+		}
+		return step, nil
+	}
+	return float64(n), nil
+}
+
+func (s *series) add(rel, name string, p point) error {
+	if !slices.Contains(s.wanted, name) {
+		s.others[name] = true
+		return nil
+	}
+	if from, ok := s.from[name]; ok && from != rel {
+		return fmt.Errorf("both %s and %s have the metric %s; name one of them in exclude", from, rel, name)
+	}
+	s.from[name] = rel
+	s.points[name] = append(s.points[name], p)
+	return nil
+}
