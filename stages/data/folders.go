@@ -32,10 +32,11 @@ type folderFormat struct {
 // folderFormats are in the order in which they are tried: a run of Hydra may hold
 // the files of a logger.
 var folderFormats = []folderFormat{
-	{"hydra", oneOf(hydraConfig, hydraOverrides), either(oneOf(hydraConfig, hydraOverrides), isMetrics), readHydra},
-	{"lightning", oneOf(lightningParameters), either(oneOf(lightningParameters), isMetrics), readLightning},
+	{"hydra", oneOf(hydraConfig, hydraOverrides), either(oneOf(hydraConfig, hydraOverrides), isSeries), readHydra},
+	{"lightning", oneOf(lightningParameters), either(oneOf(lightningParameters), isSeries), readLightning},
 	{"mlflow", oneOf(mlflowMeta), isMLflow, readMLflow},
-	{"config", oneOf(configNames...), either(oneOf(configNames...), isMetrics), readConfig},
+	{"config", oneOf(configNames...), either(oneOf(configNames...), isSeries), readConfig},
+	{"tensorboard", isEvents, isEvents, readTensorBoard},
 }
 
 func oneOf(names ...string) func(string) bool {
@@ -161,7 +162,7 @@ func besideMetrics(name string, paths []string) bool {
 		if !strings.HasPrefix(p, dir) {
 			return false
 		}
-		if isMetrics(filepath.Base(p)) {
+		if isSeries(filepath.Base(p)) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,6 +75,7 @@ func TestRunsOfTools(t *testing.T) {
 		{"lightning", "lightning", []string{"norm"}, "val/loss", ""},
 		{"config", "config", []string{"norm"}, "val_loss", ""},
 		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "1 of 6 runs failed and are left out\n1 of 6 runs are still running and are left out\n"},
+		{"tensorboard", "tensorboard", []string{"norm"}, "val/loss", ""},
 	} {
 		for _, format := range []string{c.format, autoFormat} {
 			r := &Results{Source: []string{c.folder}, Factors: c.factors, Replicate: "seed", Responses: []string{c.response}, Format: format}
@@ -149,6 +151,9 @@ func TestUnusableFolders(t *testing.T) {
 		{"b/config.yaml", "norm: rms\nseed: 1", "b: it has the same factors and seed as a: rms, 1"},
 	} {
 		files := map[string]string{c.name: c.text}
+		if path.Dir(c.name) == "b" {
+			files["b/metrics.csv"] = "step,loss\n1,2\n"
+		}
 		for name, text := range good {
 			if _, ok := files[name]; !ok {
 				files[name] = text
@@ -201,4 +206,46 @@ func TestKeysOfFolders(t *testing.T) {
 	if key(files("a/metrics.csv", "loss\n2\n", "b/metrics.csv", "loss\n1\n")) == first {
 		t.Error("metrics of other runs have the same key")
 	}
+}
+
+// A damaged event file is refused with the place; one whose end is missing, as a
+// writer that was killed leaves it, is read as far as it goes.
+func TestDamagedEvents(t *testing.T) {
+	whole, err := os.ReadFile("testdata/runs/tensorboard/rms-1/events.out.tfevents.1700000000.host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(content string) (map[string]record.Run, error) {
+		t.Helper()
+		r := &Results{Source: []string{"."}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val/loss"}}
+		runs, _, err := readFolders(t, folder(t, map[string]string{"a/events.out.tfevents.1.x": content}), r)
+		return runs, err
+	}
+	for n := len(whole); n > 0; n -= 7 {
+		runs, err := read(string(whole[:n]))
+		if err == nil && runs["rms 1"].Outcome != record.OutcomeFinished || err != nil && !strings.Contains(err.Error(), "there is no column") {
+			t.Errorf("%d of %d bytes: %v, %v", n, len(whole), runs, err)
+		}
+	}
+	for _, c := range []struct {
+		at   int
+		want string
+	}{{2, "record 1: it is damaged: the checksum of its length is wrong"}, {20, "record 1: it is damaged: its checksum is wrong"}} {
+		damaged := []byte(string(whole))
+		damaged[c.at] ^= 1
+		if _, err := read(string(damaged)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("byte %d changed: %v, want %q", c.at, err, c.want)
+		}
+	}
+}
+
+// Any bytes are read or refused.
+func FuzzEvents(f *testing.F) {
+	f.Add([]byte{0x10, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04, 'l', 'o', 's', 's', 0x15, 0, 0, 0x80, 0x3f})
+	f.Fuzz(func(t *testing.T, message []byte) {
+		r := &folderRun{columns: map[string]cell{}, series: newSeries([]string{"loss"})}
+		if err := r.event(message); err == nil {
+			r.summarize()
+		}
+	})
 }

@@ -25,7 +25,7 @@ type Results struct {
 	Outcome   string            `hcl:"outcome,optional" doc:"Column that says how a run ended, if the files have it: finished, diverged or failed. Failed runs are left out. \"\" reads no such column."`
 	Columns   map[string]string `hcl:"columns,optional" doc:"By factor, replicate or response, the name of its column in the files, if it is another."`
 
-	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow or config. All but table are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, or with config.json or config.yaml beside a table of metrics. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files."`
+	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, config or tensorboard. All but table are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, with config.json or config.yaml beside metrics, or with event files of TensorBoard. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files."`
 	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value are left out."`
 }
 

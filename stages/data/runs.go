@@ -65,7 +65,7 @@ func (x *runReader) add(where string, row tableRow) error {
 		return nil
 	}
 	run, wrong := x.run(row)
-	if len(wrong) == 0 {
+	if len(wrong) == 0 && run.Outcome != record.OutcomeFailed { // another run may repeat a failed one
 		if first, twice := x.duplicate(run); twice {
 			wrong = append(wrong, fmt.Sprintf("it has the same factors and %s as %s: %s",
 				x.spec.Replicate, x.place(first), strings.Join(append(run.Levels, run.Replicate), ", ")))

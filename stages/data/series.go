@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -53,6 +54,9 @@ func isMetrics(rel string) bool {
 	return slices.Contains([]string{".csv", ".tsv", ".jsonl", ".json", ".parquet"}, ending) && slices.Contains(metricsNames, strings.TrimSuffix(base, ending))
 }
 
+// isSeries reports whether a file holds metrics in a format that all layouts read.
+func isSeries(rel string) bool { return isMetrics(rel) || isEvents(rel) }
+
 // stepNames are the columns that hold the step, in order of precedence.
 var stepNames = []string{"step", "_step", "global_step", "iteration"}
 
@@ -62,9 +66,30 @@ const (
 	valueColumn = "value"
 )
 
-// readMetrics reads all tables of metrics of a run. A metric that two of them have
-// is a mistake: which one counts cannot be known.
+// readMetrics reads all metrics of a run. A metric that two tables have is a
+// mistake: which one counts cannot be known. Event files have less precision, so
+// they count for the metrics that no table has.
 func (r *folderRun) readMetrics() error {
+	if err := r.readTables(); err != nil {
+		return err
+	}
+	tables := r.series
+	r.series = newSeries(slices.DeleteFunc(slices.Clone(tables.wanted), func(name string) bool { return tables.from[name] != "" }))
+	for _, rel := range sortedKeys(r.files) {
+		if isEvents(rel) {
+			if err := r.readEvents(rel); err != nil {
+				return err
+			}
+		}
+	}
+	maps.Copy(tables.points, r.series.points)
+	maps.Copy(tables.others, r.series.others)
+	tables.files += r.series.files
+	r.series = tables
+	return nil
+}
+
+func (r *folderRun) readTables() error {
 	for _, rel := range sortedKeys(r.files) {
 		if isMetrics(rel) {
 			if err := r.readTable(rel); err != nil {

@@ -16,7 +16,7 @@ import yaml
 
 here = os.path.dirname(os.path.abspath(__file__))
 os.chdir(here)
-for name in ("hydra", "lightning", "mlruns", "config"):
+for name in ("hydra", "lightning", "mlruns", "config", "tensorboard"):
     shutil.rmtree(name, ignore_errors=True)
 golden = {}
 
@@ -144,5 +144,48 @@ for folder, _, files in os.walk("mlruns"):
         elif name == "meta.yaml":
             text = open(path).read()
             open(path, "w").write(text.replace(here, "/home/user"))
+
+# TensorBoard: event files of tensorboardX, with hyperparameters in some, and of
+# TensorFlow's second summaries, which are tensors.
+from tensorboardX import SummaryWriter
+from tensorboardX.summary import hparams
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.scalar.metadata import create_summary_metadata
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.util import tensor_util
+
+golden["tensorboard"] = []
+for norm, seed in [("rms", 1), ("rms", 2), ("dyt", 1), ("dyt", 2)]:
+    folder = f"tensorboard/{norm}-{seed}"
+    parameters = hparams({"norm": norm, "seed": seed, "lr": 1e-3, "bias": False}, {"val/loss": 0})
+    values = [float("nan") if norm == "dyt" and seed == 2 and step == 2 else loss(0.4, seed, step) for step in range(3)]
+    if norm == "rms":
+        w = SummaryWriter(folder)
+        for s in parameters:
+            w.file_writer.add_summary(s)
+        for step, value in enumerate(values):
+            w.add_scalar("val/loss", value, step)
+        w.add_histogram("weights", [1.0, 2.0, 3.0], 2)
+        w.add_text("note", "hello", 0)
+    else:
+        w = EventFileWriter(folder)
+        for s in parameters:
+            w.add_event(Event(wall_time=1e9, summary=Summary.FromString(s.SerializeToString())))
+        for step, value in enumerate(values):
+            w.add_event(Event(step=step, wall_time=1e9 + step, summary=Summary(value=[Summary.Value(
+                tag="val/loss", metadata=create_summary_metadata(None, None), tensor=tensor_util.make_tensor_proto(value, dtype="float32"))])))
+    w.close()
+    (name,) = os.listdir(folder)
+    os.rename(f"{folder}/{name}", f"{folder}/events.out.tfevents.1700000000.host")
+    acc = EventAccumulator(folder)
+    acc.Reload()
+    if "val/loss" in acc.Tags()["scalars"]:
+        value = acc.Scalars("val/loss")[-1].value
+    else:
+        value = float(tensor_util.make_ndarray(acc.Tensors("val/loss")[-1].tensor_proto))
+    import numpy
+    golden["tensorboard"].append({"run": f"{norm}-{seed}", "norm": norm, "seed": seed, "val/loss": str(numpy.float32(value))})
 
 json.dump(golden, open("golden.json", "w"), indent=1)
