@@ -249,3 +249,17 @@ func FuzzEvents(f *testing.F) {
 		}
 	})
 }
+
+// The words of trackers say how a run ended.
+func TestStates(t *testing.T) {
+	r := byNorm()
+	r.Outcome = "State"
+	text := "norm,seed,loss,State\na,1,1.5,finished\na,2,7.5,crashed\na,3,1,running\na,4,2,COMPLETE\na,2,1.25,finished\n"
+	_, runs, warned, err := readRuns(t, r, map[string]string{"wandb.csv": text})
+	if err != nil || len(runs) != 5 || runs[1].Outcome != record.OutcomeFailed || len(runs[1].Values) != 0 || runs[3].Values["loss"] != 2 || runs[4].Values["loss"] != 1.25 {
+		t.Errorf("%v, runs %v", err, runs)
+	}
+	if want := "1 of 5 runs crashed and are left out\n1 of 5 runs are still running and are left out\n"; warned != want {
+		t.Errorf("warned %q, want %q", warned, want)
+	}
+}
