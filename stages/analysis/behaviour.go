@@ -36,6 +36,8 @@ const (
 	baselinePart = "baseline"
 	stepsPart    = "steps"
 	tunedPart    = "tuned"
+	flipPart     = "sign-flip"
+	scaleOf      = "scale-"
 )
 
 // code is what the key of an analysis holds of its statistics.
@@ -60,6 +62,12 @@ func (f *Factorial) parts() (out []string) {
 	}
 	if len(f.Only) > 0 {
 		out = append(out, onlyPart)
+	}
+	if f.SignFlip {
+		out = append(out, flipPart)
+	}
+	if f.Scale != "" {
+		out = append(out, scaleOf+f.Scale)
 	}
 	if len(f.Tune) > 0 {
 		out = append(out, tunedPart)
@@ -155,7 +163,8 @@ func factorialSubject() behaviour.Subject {
 	pooled, separate, second, simple, same, notWorst := plain, plain, plain, plain, plain, plain
 	pooled.Error, separate.Error, second.Squares, simple.SimpleEffects = string(estimate.PooledError), string(estimate.SeparateError), string(estimate.TypeII), true
 	second.Error = string(estimate.PooledError)
-	tuned := plain
+	tuned, flipped, logs := plain, plain, plain
+	flipped.SignFlip, logs.Scale = true, logScale
 	tuned.Tune, tuned.Baseline = []string{"norm"}, nil
 	margin := 0.5
 	same.Margin, notWorst.Margin, notWorst.Direction = &margin, &margin, notWorse
@@ -173,10 +182,12 @@ func factorialSubject() behaviour.Subject {
 		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),
 		scene(declaredPart, "declared-uneven", canonicalTables["uneven"], &declared),
 		scene(onlyPart, "only", canonicalTables["paired"], &only),
+		scene(flipPart, "sign-flip", canonicalTables["paired"], &flipped),
+		scene(scaleOf+logScale, "log", canonicalTables["paired"], &logs),
 		scene(tunedPart, "tuned", canonicalTables["paired"], &tuned),
 		scene(tunedPart, "tuned-uneven", canonicalTables["uneven"], &tuned),
 		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
-	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart, tunedPart,
+	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart, tunedPart, flipPart, scaleOf+logScale,
 		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginPart(equivalent), marginPart(notWorse))
 	return s
 }

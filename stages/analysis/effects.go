@@ -17,19 +17,26 @@ type effects struct {
 	stage  *Factorial
 	design *design.Design
 	model  *estimate.Model
-	few    map[int]bool // cells that are tuned on few replicates
-	unsure map[int]bool // cells whose tuned setting depends on which replicate is left out
+	few    map[int]bool  // cells that are tuned on few replicates
+	part   *completePart // of an incomplete design
+	unsure map[int]bool  // cells whose tuned setting depends on which replicate is left out
 	warnings
 }
 
 // analyse computes the answer from a table.
 func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
 	table, tuned := f.tuned(table)
+	if f.Scale == logScale {
+		table = logarithms(table)
+	}
 	d := design.New(table, replicate)
 	r := &effects{stage: f, design: d, Result: answer.Result{
 		Version: 4, Response: f.Response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
-		Error: f.Error, Trials: len(table.Trials), Contrasts: []answer.Contrast{}, Families: []answer.Family{},
+		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
+	if f.Bootstrap != nil {
+		r.Bootstrap = f.Bootstrap.Resample
+	}
 	r.baselines()
 	for _, c := range d.Cells {
 		var levels []string
@@ -43,6 +50,7 @@ func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result
 	r.model = estimate.NewModel(d, estimate.Error(f.Error), f.Confidence)
 	r.contrasts()
 	r.anova()
+	r.sayPart(r.part)
 	r.unequalSpread()
 	r.say(table.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", table.Lacks)
 	r.say(len(table.Unused) > 0, "No trial has %s, which only names.", join(table.Unused))
@@ -94,6 +102,8 @@ func (r *effects) contrasts() {
 	for _, c := range r.stage.Contrasts {
 		all = append(all, r.design.Declared(c.Name, c.sides()))
 	}
+	r.part = r.complete()
+	r.part.fill(all)
 	for _, kind := range families {
 		var members []design.Contrast
 		for _, c := range all {
@@ -131,7 +141,7 @@ func (r *effects) family(kind string, members []design.Contrast) {
 
 // contrast estimates one contrast.
 func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimate) {
-	out := answer.Contrast{Kind: c.Kind, Name: c.Name, Terms: c.Terms, At: c.At, Simple: c.Simple}
+	out := answer.Contrast{Kind: c.Kind, Name: c.Name, Terms: c.Terms, At: c.At, Over: c.Over, Simple: c.Simple}
 	if len(c.Missing) > 0 {
 		slices.Sort(c.Missing)
 		out.Method, out.Missing = "not estimable", slices.Compact(c.Missing)
@@ -151,6 +161,9 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 	if e.Method == estimate.PooledT {
 		own := r.afterTuning(c, estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c))
 		out.OwnLow, out.OwnHigh = answer.Finite(own.Low), answer.Finite(own.High)
+	}
+	if p, least, ok := r.model.SignFlip(c); ok && r.stage.SignFlip && !e.Wide {
+		out.PFlip, out.PFlipLeast = &p, &least
 	}
 	if b := r.stage.Bootstrap; b != nil {
 		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)
@@ -192,7 +205,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		}
 		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, "cannot tell"
 		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
-		c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh = nil, nil, nil, nil
+		c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil
 		if s.Direction == notWorse {
 			c.Method = "one-sided t"
 		}
@@ -225,6 +238,9 @@ func (r *effects) anova() {
 	}
 	var why estimate.Problem
 	r.Anova, r.AnovaBy, why = estimate.Anova(r.design, estimate.Error(r.Error), estimate.Squares(r.stage.Squares))
+	if why == estimate.EmptyCells && r.part != nil {
+		why = r.anovaOver(r.part)
+	}
 	if r.Anova != nil {
 		r.Squares = r.stage.Squares
 	}

@@ -28,6 +28,8 @@ type Factorial struct {
 	Error         string                `hcl:"error,optional" doc:"How the error is estimated: from each \"contrast\" of the replicates alone, \"pooled\" over all cells with replicates as blocks, or with a variance for each cell and no pairs (\"separate\")."`
 	Squares       string                `hcl:"sums_of_squares,optional" doc:"Of the analysis of variance: type \"III\" or \"II\". They agree where no trial is missing."`
 	SimpleEffects bool                  `hcl:"simple_effects,optional" doc:"Gaps at every combination of the other factors, rather than at their baseline, in designs of three factors or more."`
+	SignFlip      bool                  `hcl:"sign_flip,optional" doc:"Also test each contrast by flipping the signs of its replicates, which assumes no distribution. Three replicates cannot give a p below 0.25."`
+	Scale         string                `hcl:"scale,optional" doc:"\"linear\", or \"log\" to compare logarithms of the response, so that effects are ratios. Default: linear."`
 	Margin        *float64              `hcl:"margin,optional" doc:"The largest difference that does not matter. Every gap, main effect and declared contrast is then also tested for equivalence."`
 	Direction     string                `hcl:"direction,optional" doc:"What is tested against the margin: \"equivalent\" (within it on both sides) or \"not worse\"."`
 	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\" and for tune: \"lower\" or \"higher\"."`
@@ -76,6 +78,9 @@ const (
 
 // Resolve fills derived defaults.
 func (f *Factorial) Resolve() {
+	if f.Scale == linearScale {
+		f.Scale = ""
+	}
 	if f.Response == "" {
 		f.Response = "val_loss"
 	}
@@ -91,6 +96,9 @@ func (f *Factorial) Validate() diag.List {
 	list = append(list, oneOf(diag.Path{"error"}, f.Error, models...)...)
 	list = append(list, oneOf(diag.Path{"sums_of_squares"}, f.Squares, string(estimate.TypeIII), string(estimate.TypeII))...)
 	list = append(list, f.validateMargin()...)
+	if f.Scale != "" {
+		list = append(list, oneOf(diag.Path{"scale"}, f.Scale, linearScale, logScale)...)
+	}
 	if f.Bootstrap != nil {
 		list = append(list, f.Bootstrap.validate()...)
 	}
@@ -156,6 +164,9 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 		return err
 	}
 	if err := f.restrict(table, false).Err(); err != nil {
+		return err
+	}
+	if err := f.checkScale(table).Err(); err != nil {
 		return err
 	}
 	if f.Bootstrap != nil {

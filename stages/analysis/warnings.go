@@ -59,28 +59,12 @@ func (r *effects) warnContrasts() {
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
 	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
 	if lost > 0 {
-		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), r.completeGrid())
-	}
-}
-
-// completeGrid is the HCL that selects the largest complete part of the design.
-func (r *effects) completeGrid() string {
-	keep := design.LargestComplete(r.design)
-	if keep == nil {
-		return ""
-	}
-	var blocks []string
-	for i, f := range r.design.Factors {
-		if len(keep[i]) == len(f.Levels) {
-			continue
+		advice := r.completeGrid()
+		if r.part != nil { // sayPart gives it
+			advice = ""
 		}
-		var levels []string
-		for _, l := range keep[i] {
-			levels = append(levels, fmt.Sprintf("%q", f.Labels[l]))
-		}
-		blocks = append(blocks, fmt.Sprintf("factor = %q and levels = [%s]", f.Name, join(levels)))
+		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), advice)
 	}
-	return " To analyse the largest complete part alone, add a block only with " + strings.Join(blocks, ", and another with ") + "."
 }
 
 func contrastsHave(n, of int) string {

@@ -33,27 +33,33 @@ type Line struct {
 	Stratum      string   `json:"stratum,omitempty"`
 	Type         string   `json:"ss_type,omitempty"` // of sums of squares: I, II or III
 
-	N          map[string]int `json:"n,omitempty"` // by cell
-	Pairs      int            `json:"pairs,omitempty"`
-	Method     string         `json:"method,omitempty"`
-	HalfWidth  *float64       `json:"half_width,omitempty"`
-	Detectable *float64       `json:"detectable,omitempty"`
-	DetectLow  *float64       `json:"detectable_low,omitempty"`
-	DetectHigh *float64       `json:"detectable_high,omitempty"`
-	BootLow    *float64       `json:"bootstrap_low,omitempty"`
-	BootHigh   *float64       `json:"bootstrap_high,omitempty"`
-	OwnLow     *float64       `json:"low_contrast,omitempty"`
-	OwnHigh    *float64       `json:"high_contrast,omitempty"`
-	Margin     *float64       `json:"margin,omitempty"`
-	Verdict    string         `json:"verdict,omitempty"`
-	SS         *float64       `json:"ss,omitempty"`
-	Eta2       *float64       `json:"eta2,omitempty"`
-	PartialEta *float64       `json:"partial_eta2,omitempty"`
-	Omega2     *float64       `json:"omega2,omitempty"`
-	Missing    []string       `json:"missing,omitempty"`
-	Constant   bool           `json:"constant,omitempty"`
-	Wide       bool           `json:"widened,omitempty"`
-	Planned    bool           `json:"planned,omitempty"`
+	N          map[string]int      `json:"n,omitempty"` // by cell
+	Pairs      int                 `json:"pairs,omitempty"`
+	Method     string              `json:"method,omitempty"`
+	PFlip      *float64            `json:"p_sign_flip,omitempty"`
+	PFlipLeast *float64            `json:"p_sign_flip_smallest,omitempty"`
+	Ratio      *float64            `json:"ratio,omitempty"` // where logarithms are compared
+	RatioLow   *float64            `json:"ratio_low,omitempty"`
+	RatioHigh  *float64            `json:"ratio_high,omitempty"`
+	HalfWidth  *float64            `json:"half_width,omitempty"`
+	Detectable *float64            `json:"detectable,omitempty"`
+	DetectLow  *float64            `json:"detectable_low,omitempty"`
+	DetectHigh *float64            `json:"detectable_high,omitempty"`
+	BootLow    *float64            `json:"bootstrap_low,omitempty"`
+	BootHigh   *float64            `json:"bootstrap_high,omitempty"`
+	OwnLow     *float64            `json:"low_contrast,omitempty"`
+	OwnHigh    *float64            `json:"high_contrast,omitempty"`
+	Margin     *float64            `json:"margin,omitempty"`
+	Verdict    string              `json:"verdict,omitempty"`
+	SS         *float64            `json:"ss,omitempty"`
+	Eta2       *float64            `json:"eta2,omitempty"`
+	PartialEta *float64            `json:"partial_eta2,omitempty"`
+	Omega2     *float64            `json:"omega2,omitempty"`
+	Over       map[string][]string `json:"over,omitempty"`
+	Missing    []string            `json:"missing,omitempty"`
+	Constant   bool                `json:"constant,omitempty"`
+	Wide       bool                `json:"widened,omitempty"`
+	Planned    bool                `json:"planned,omitempty"`
 }
 
 // Lines turns a result into lines for programs.
@@ -83,6 +89,9 @@ func (r Result) lines() []identifiedLine {
 	for _, c := range r.Contrasts {
 		l := contrastLine(c)
 		l.Error, l.FamilySize = r.Error, sizes[c.Family]
+		if r.Scale == "log" {
+			l.Ratio, l.RatioLow, l.RatioHigh = Exponential(c.Estimate), Exponential(c.Low), Exponential(c.High)
+		}
 		identity := fmt.Sprintf("%q %q %q", c.Name, c.Terms, c.At)
 		tuned := r.Tuned != nil && slices.Contains([]string{"gap", "main", "interaction"}, c.Kind)
 		if tuned {
@@ -111,7 +120,7 @@ func contrastLine(c Contrast) Line {
 		PHolm: c.PHolm, PAdjusted: c.PAdjusted, LowAdjusted: c.LowAdjusted, HighAdjusted: c.HighAdjusted, Family: c.Family,
 		N: c.N, Pairs: c.Pairs, Method: c.Method, HalfWidth: c.Half, Detectable: c.Detect, DetectLow: c.DetectLow, DetectHigh: c.DetectHigh,
 		BootLow: c.BootLow, BootHigh: c.BootHigh, OwnLow: c.OwnLow, OwnHigh: c.OwnHigh, Margin: c.Margin, Verdict: c.Verdict,
-		Missing: c.Missing, Constant: c.Constant, Wide: c.Wide, Planned: c.Planned}
+		Missing: c.Missing, Over: c.Over, PFlip: c.PFlip, PFlipLeast: c.PFlipLeast, Constant: c.Constant, Wide: c.Wide, Planned: c.Planned}
 	if c.DF != nil {
 		l.DF = append(l.DF, *c.DF)
 	}

@@ -16,7 +16,8 @@ type Result struct {
 	At         string     `json:"at"` // "final", "best" or a step; "" for finished runs
 	Replicate  string     `json:"replicate"`
 	Confidence float64    `json:"confidence"`
-	Error      string     `json:"error"` // the model of the errors: "contrast", "pooled" or "separate"
+	Error      string     `json:"error"`           // the model of the errors: "contrast", "pooled" or "separate"
+	Scale      string     `json:"scale,omitempty"` // "log" where logarithms of the response are compared
 	Trials     int        `json:"trials"`
 	Tokens     int        `json:"evaluation_tokens,omitempty"`
 	Factors    []Factor   `json:"factors"`
@@ -106,6 +107,8 @@ type Contrast struct {
 	Constant bool           `json:"constant,omitempty"` // replicates do not differ by more than rounding
 	Missing  []string       `json:"missing,omitempty"`  // cells without which it cannot be estimated
 
+	PFlip      *float64 `json:"p_sign_flip,omitempty"`
+	PFlipLeast *float64 `json:"p_sign_flip_smallest,omitempty"` // the smallest that so many replicates can give
 	Half       *float64 `json:"half_width"`
 	Detect     *float64 `json:"detectable"` // the effect that four of five studies of this size find
 	DetectLow  *float64 `json:"detectable_low,omitempty"`
@@ -117,10 +120,11 @@ type Contrast struct {
 	Margin     *float64 `json:"margin,omitempty"`
 	Verdict    string   `json:"verdict,omitempty"` // of kind "equivalence"
 
-	Terms   []Term            `json:"terms"`
-	At      map[string]string `json:"at,omitempty"`
-	Simple  bool              `json:"simple,omitempty"`  // a gap at the baseline of all other factors
-	Planned bool              `json:"planned,omitempty"` // declared, and unchanged since the freeze
+	Terms   []Term              `json:"terms"`
+	At      map[string]string   `json:"at,omitempty"`
+	Over    map[string][]string `json:"over,omitempty"`    // by factor of which levels are left out of an average, those that remain
+	Simple  bool                `json:"simple,omitempty"`  // a gap at the baseline of all other factors
+	Planned bool                `json:"planned,omitempty"` // declared, and unchanged since the freeze
 }
 
 // Term is one level of a factor compared with another.
@@ -191,4 +195,12 @@ func Measure(response, at string) string {
 		return "the lowest " + response
 	}
 	return response + " at step " + at
+}
+
+// Exponential is e to the power of a number; nil for nil.
+func Exponential(v *float64) *float64 {
+	if v == nil {
+		return nil
+	}
+	return Finite(math.Exp(*v))
 }

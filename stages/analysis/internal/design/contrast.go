@@ -18,7 +18,8 @@ type Contrast struct {
 	Missing []string        // cells without a mean that it needs
 	Terms   []answer.Term   // what is compared: one level for a gap, two for an interaction
 	At      map[string]string
-	Simple  bool // a gap at the baseline of all other factors
+	Over    map[string][]string // by factor of which levels are left out of the average, those that remain
+	Simple  bool                // a gap at the baseline of all other factors
 }
 
 // Contrasts lists what a factorial estimates: gaps to the baseline level, main

@@ -114,7 +114,7 @@ func sorted(t *Table, replicate string, columns []int) *Design {
 }
 
 func (d *Design) add(levels []int, replicate int, x Trial) {
-	key := fmt.Sprint(levels)
+	key := key(levels)
 	i, ok := d.byLevels[key]
 	if !ok {
 		i = len(d.Cells)
@@ -134,6 +134,9 @@ func (d *Design) add(levels []int, replicate int, x Trial) {
 	c.Replicates = append(c.Replicates, replicate)
 	c.Values = append(c.Values, x.Response)
 }
+
+// key identifies a cell by its levels.
+func key(levels []int) string { return fmt.Sprint(levels) }
 
 // CellName joins the labels of a cell's levels.
 func (d *Design) CellName(levels []int) string {
@@ -155,7 +158,7 @@ func (d *Design) CellKey(levels []int) string {
 
 // At returns the index of a cell, or -1.
 func (d *Design) At(levels []int) int {
-	if i, ok := d.byLevels[fmt.Sprint(levels)]; ok {
+	if i, ok := d.byLevels[key(levels)]; ok {
 		return i
 	}
 	return -1

@@ -56,7 +56,7 @@ func (r factorial) declaredSentence(c answer.Contrast) string {
 func (r factorial) interactionSentence(c answer.Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
 	change := numeral.Signed(c.Estimate, halfOf(c.Low, c.High))
-	over := r.averagedOver(a.Factor, b.Factor)
+	over := r.averagedOver(a.Factor, b.Factor) + overText(c)
 	switch {
 	case c.Constant && *c.Estimate == 0:
 		return fmt.Sprintf("The difference between %s and %s is the same under %s as under %s in every replicate%s.", a.Level, a.Baseline, b.Level, b.Baseline, over)

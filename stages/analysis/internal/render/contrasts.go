@@ -2,6 +2,9 @@ package render
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
@@ -24,6 +27,7 @@ func (r factorial) contrastGrid(kind string) *Grid {
 		if kind == "interaction" {
 			line[0] = shortName(c)
 		}
+		line[0] += overText(c)
 		for _, column := range columns {
 			line = append(line, column.show(c))
 		}
@@ -59,6 +63,12 @@ func (r factorial) columns(kind string) []column {
 	if kind == "equivalence" {
 		return append(out, column{"verdict", false, func(c answer.Contrast) string { return c.Verdict }})
 	}
+	if r.Scale == "log" {
+		out = append(out, column{"ratio", true, ratioOf})
+	}
+	if slices.ContainsFunc(r.Contrasts, func(c answer.Contrast) bool { return c.PFlip != nil }) {
+		out = append(out, column{"p (sign flip)", true, flipOf})
+	}
 	out = append(out, column{"test", true, testOf})
 	if r.Error == "pooled" {
 		out = append(out, column{"own error", true, func(c answer.Contrast) string { return numeral.Between(c.OwnLow, c.OwnHigh) }})
@@ -70,6 +80,43 @@ func (r factorial) columns(kind string) []column {
 		out = append(out, column{"", false, standingOf})
 	}
 	return out
+}
+
+// overText says over which levels an average is, where some are left out.
+func overText(c answer.Contrast) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(c.Over)) {
+		parts = append(parts, name+" = "+join(c.Over[name]))
+	}
+	if parts == nil {
+		return ""
+	}
+	return " (over " + strings.Join(parts, "; ") + ")"
+}
+
+// ratioOf is the ratio of geometric means with its interval.
+func ratioOf(c answer.Contrast) string {
+	if c.Estimate == nil {
+		return ""
+	}
+	s := numeral.Significant(*answer.Exponential(c.Estimate), 4)
+	if c.Low != nil {
+		s += fmt.Sprintf(" [%s, %s]", numeral.Significant(*answer.Exponential(c.Low), 4), numeral.Significant(*answer.Exponential(c.High), 4))
+	}
+	return s
+}
+
+// flipOf is the p of the sign-flip test, and its smallest value where p cannot be below
+// 0.05.
+func flipOf(c answer.Contrast) string {
+	if c.PFlip == nil {
+		return ""
+	}
+	s := numeral.Probability(c.PFlip)
+	if *c.PFlipLeast > 0.05 {
+		s += " (at least " + numeral.Probability(c.PFlipLeast) + ")"
+	}
+	return s
 }
 
 func (r factorial) equivalenceTitle() string {

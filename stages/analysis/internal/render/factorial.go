@@ -19,7 +19,12 @@ func Factorial(r answer.Result) Document {
 	return Document{Sections: f.sections(), Rows: f.rows(), Figures: f.figures()}
 }
 
-func (r factorial) measure() string { return answer.Measure(r.Response, r.At) }
+func (r factorial) measure() string {
+	if r.Scale == "log" {
+		return "the logarithm of " + answer.Measure(r.Response, r.At)
+	}
+	return answer.Measure(r.Response, r.At)
+}
 
 // sections lists the parts in reading order.
 func (r factorial) sections() []Section {
