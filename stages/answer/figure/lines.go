@@ -21,7 +21,6 @@ type chart struct {
 	x, y    string // names of the axes
 	zero    bool   // no difference is marked
 	points  bool   // each point is marked
-	steps   bool   // the abscissa is training steps
 }
 
 // Trajectory draws the gaps of a trajectory by step, and the response of each level.
