@@ -22,8 +22,8 @@ func short(normType, rule string) string {
 	return strings.NewReplacer("norm.derf.n", "norm."+normType+".n", "optimizer.adamw.o", "optimizer."+rule+".o").Replace(text)
 }
 
-// Each norm and each optimizer that can do with its defaults trains, and a trial that was stopped resumes with
-// the bytes of one that was not.
+// Each norm and each optimizer that is valid with its defaults trains, and a trial that
+// was stopped resumes with the bytes of one that was not.
 func TestKindsResume(t *testing.T) {
 	texts := make(map[string]string)
 	for _, k := range norm.Kinds() {
@@ -34,6 +34,9 @@ func TestKindsResume(t *testing.T) {
 	}
 	texts["norm tapernorm"] = strings.Replace(short("tapernorm", "adamw"), `"n" {}`, "\"n\" {\n  warmup = 5\n  taper = 5\n  decay = 0.5\n}", 1)
 	for _, k := range optimizer.Kinds() {
+		if k.New().Validate().Err() != nil {
+			continue
+		}
 		texts["optimizer "+k.Type] = short("rmsnorm", k.Type)
 	}
 	for name, text := range texts {
