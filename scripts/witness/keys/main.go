@@ -108,9 +108,15 @@ func trials() map[string]func(*trial) {
 		},
 	}
 	for _, k := range norm.Kinds() {
+		if k.New().Validate().Err() != nil {
+			continue // it has attributes without a default
+		}
 		out["norm-"+k.Type] = func(t *trial) { t.norm = k.New() }
 	}
 	for _, k := range optimizer.Kinds() {
+		if k.New().Validate().Err() != nil {
+			continue
+		}
 		out["optimizer-"+k.Type] = func(t *trial) { t.optimizer = k.New() }
 	}
 	return out
