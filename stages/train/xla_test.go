@@ -103,9 +103,21 @@ func variants() []variant {
 		{name: "asinh", norm: block("norm", "dyt", "asinh {}"), train: probe},
 		{name: "batched Muon in bf16", optimizer: block("optimizer", "muon", "batched = true\nprecision = \"bf16\""), tolerance: 2e-2},
 		{name: "moonlight", optimizer: block("optimizer", "muon", "variant = \"moonlight\"")},
+		// By default two columns of this width are normalized, and gradients explode.
+		{name: "prmsnorm", norm: block("norm", "prmsnorm", "share = 0.5"), train: probe},
+		{name: "tapernorm", norm: block("norm", "tapernorm", "warmup = 5\ntaper = 5\ndecay = 0.5"), train: probe},
+		{name: "a norm as a formula", norm: block("norm", "formula", "parameter \"alpha\" {\n start = 0.5\n}\nparameter \"gamma\" {\n shape = \"width\"\n start = 1\n}\n"+
+			"y = gamma * (alpha * x / (1 + abs(alpha * x)))"), train: probe},
+		{name: "an optimizer as a formula", optimizer: block("optimizer", "formula", "learning_rate = 0.003\nrule \"matrix\" {\n state \"m\" {\n next = 0.9 * m + gradient\n }\n"+
+			" value = value - learning_rate * next.m\n}\nadamw {}")},
+		{name: "an activation, a schedule and a loss as formulas", model: block("model", "llama", modelBody+"\nactivation = square(relu(up))"),
+			train: "loss = cross_entropy + 0.0001 * square(log_z)\nschedule \"formula\" {\n multiplier = min((step + 1) / 5, (steps - step) / 10, 1)\n}"},
 	}
 	for _, k := range stages.All() {
 		if k.Role != pipeline.Definition || slices.Contains([]string{"llama", "rmsnorm", "adamw"}, k.Type) { // those of the base
+			continue
+		}
+		if slices.Contains([]string{"prmsnorm", "tapernorm", "formula"}, k.Type) { // above, with attributes
 			continue
 		}
 		v := variant{name: k.Block + " " + k.Type}
