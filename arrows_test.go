@@ -38,7 +38,8 @@ var bans = []ban{
 	{"ablate/cmd/ablate/internal/view", "ablate/stages", "ablate/stages/answer", "views render data, and know no kind of stage"},
 	{"ablate/hcl/addr", "ablate/", "", "standard library only"},
 	{"ablate/hcl/diag", "ablate/", "", "standard library only"},
-	{"ablate/hcl/formula", "ablate/", "ablate/hcl/diag", "standard library and diagnostics only"},
+	{"ablate/hcl/formula", "ablate/", "ablate/hcl/diag ablate/hcl/nearest", "standard library, diagnostics and suggestions only"},
+	{"ablate/hcl/nearest", "ablate/", "", "names only"},
 	{"ablate/hcl/spec", "ablate/", "ablate/hcl/addr ablate/hcl/formula", "standard library, addresses and formulas only"},
 }
 
@@ -67,7 +68,7 @@ var layout = [][]string{
 	{"ablate/hcl/study"},
 	{"ablate/hcl/spec"},
 	{"ablate/hcl/formula"},
-	{"ablate/hcl/addr", "ablate/hcl/diag"},
+	{"ablate/hcl/addr", "ablate/hcl/diag", "ablate/hcl/nearest"},
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	hclv2 "github.com/hashicorp/hcl/v2"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/nearest"
 )
 
 // upstream records diagnostics of the HCL library, in the words of our docs.
@@ -118,18 +118,9 @@ func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 
 // suggest names the nearest of the known names, or lists them.
 func suggest(given string, known []string) string {
-	const tooFar, longest = 3, 100 // the distance of long names takes long to compute
-	best, nearest := "", tooFar
-	for _, k := range known {
-		if max(len(given), len(k)) > longest {
-			continue
-		}
-		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(k), nil); d < nearest {
-			best, nearest = k, d
-		}
-	}
+	best, distance := nearest.Name(given, known, 3)
 	switch {
-	case best != "" && nearest < max(2, len(given)) && !isNumber(given): // one number is as near as another
+	case best != "" && distance < max(2, len(given)) && !isNumber(given): // one number is as near as another
 		return fmt.Sprintf(" Did you mean %q?", best)
 	case len(known) == 0:
 		return ""

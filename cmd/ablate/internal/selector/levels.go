@@ -41,7 +41,7 @@ func (x *Index) byLevels(among []Candidate, text string) ([]Candidate, error) {
 func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) {
 	known, factors := factorsOf(among, factor)
 	if len(known) == 0 {
-		return nil, fmt.Errorf("no factor is named %q%s", factor, nearest(factor, factors))
+		return nil, fmt.Errorf("no factor is named %q%s", factor, suggest(factor, factors))
 	}
 	readings := []func(*addr.Factor) bool{
 		func(f *addr.Factor) bool {
@@ -78,7 +78,7 @@ func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) 
 		return nil, err
 	}
 	if i < 0 {
-		return nil, fmt.Errorf("the factor %s has no level %q%s", factor, wanted, nearest(wanted, texts))
+		return nil, fmt.Errorf("the factor %s has no level %q%s", factor, wanted, suggest(wanted, texts))
 	}
 	return levels[i : i+1], nil
 }

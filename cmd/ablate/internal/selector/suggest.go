@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
+	"ablate/hcl/nearest"
 )
 
 // suggestion names what a user may have meant.
 func (x *Index) suggestion(text string) string {
 	head, _, _ := strings.Cut(text, "[")
-	return nearest(head, x.names())
+	return suggest(head, x.names())
 }
 
 // names lists the names that candidates go by, without their keys.
@@ -37,18 +37,10 @@ func (x *Index) names() []string {
 	return out
 }
 
-// nearest names the known text that differs least, or the first few known texts.
-func nearest(text string, known []string) string {
-	const most, tooLong, listed = 3, 100, 6
-	best, least := "", min(most, len(text)/2)+1
-	for _, k := range known {
-		if max(len(k), len(text)) > tooLong {
-			continue
-		}
-		if d := levenshtein.Distance(strings.ToLower(text), strings.ToLower(k), nil); d < least {
-			best, least = k, d
-		}
-	}
+// suggest names the known text that differs least, or the first few known texts.
+func suggest(text string, known []string) string {
+	const most, listed = 3, 6
+	best, _ := nearest.Name(text, known, min(most, len(text)/2)+1)
 	switch {
 	case best != "":
 		return fmt.Sprintf(". Did you mean %q?", best)
