@@ -129,13 +129,18 @@ type frame struct {
 	left, top, right, bottom float64
 }
 
+// labelled returns the marks of a scale with their texts.
+func (s scale) labelled(about int) (ticks []float64, texts []string) {
+	ticks = s.ticks(about)
+	if s.log {
+		return ticks, logTexts(ticks)
+	}
+	return ticks, tickTexts(ticks)
+}
+
 // gridlines draws horizontal rules with their numbers at the left.
 func (f frame) gridlines(about int, numbered bool) {
-	ticks := f.y.ticks(about)
-	texts := tickTexts(ticks)
-	if f.y.log {
-		texts = logTexts(ticks)
-	}
+	ticks, texts := f.y.labelled(about)
 	for i, t := range ticks {
 		y := f.y.at(t)
 		f.line(rule, 1, point{f.left, y}, point{f.right, y})
@@ -148,11 +153,7 @@ func (f frame) gridlines(about int, numbered bool) {
 // abscissa draws the lower axis with its numbers and its name.
 func (f frame) abscissa(about int, name string) {
 	f.line(soft, 1, point{f.left, f.bottom}, point{f.right, f.bottom})
-	ticks := f.x.ticks(about)
-	texts := tickTexts(ticks)
-	if f.x.log {
-		texts = logTexts(ticks)
-	}
+	ticks, texts := f.x.labelled(about)
 	for i, t := range ticks {
 		x := f.x.at(t)
 		f.line(soft, 1, point{x, f.bottom}, point{x, f.bottom + 4})

@@ -176,6 +176,20 @@ func Share(v *float64) string {
 	return Fixed(100**v, 1, false) + " %"
 }
 
+// Prefixed writes a large number with three digits and a prefix of its unit, which
+// space separates.
+func Prefixed(v float64, space string) string {
+	for _, unit := range []struct {
+		size   float64
+		prefix string
+	}{{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if v >= unit.size {
+			return fmt.Sprintf("%.3g%s%s", v/unit.size, space, unit.prefix)
+		}
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
 // Count prints degrees of freedom, which may have a fraction.
 func Count(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 

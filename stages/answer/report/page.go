@@ -116,30 +116,28 @@ const forestFile = "effects"
 func newChapter(c Chapter, id string) (chapter, error) {
 	out := chapter{Chapter: c, ID: id}
 	var err error
-	read := func(into any) { err = json.Unmarshal(c.Result, into) }
 	switch c.Kind {
 	case "factorial":
 		var r answer.Result
-		read(&r)
+		err = json.Unmarshal(c.Result, &r)
 		out.factorial(r)
 	case "recovery":
-		var r answer.Recovery
-		read(&r)
-		out.pictures = figure.Recovery(r)
+		out.pictures, err = drawn(c.Result, figure.Recovery)
 	case "dose":
-		var r answer.Dose
-		read(&r)
-		out.pictures = figure.Dose(r)
+		out.pictures, err = drawn(c.Result, figure.Dose)
 	case "trajectory":
-		var r answer.Trajectory
-		read(&r)
-		out.pictures = figure.Trajectory(r)
+		out.pictures, err = drawn(c.Result, figure.Trajectory)
 	case "mechanism":
-		var r answer.Mechanism
-		read(&r)
-		out.pictures = figure.Mechanism(r)
+		out.pictures, err = drawn(c.Result, figure.Mechanism)
 	}
 	return out, err
+}
+
+// drawn draws the figures of a document.
+func drawn[T any](document json.RawMessage, draw func(T) []figure.Figure) ([]figure.Figure, error) {
+	var r T
+	err := json.Unmarshal(document, &r)
+	return draw(r), err
 }
 
 // Body is the tables that the analysis wrote.

@@ -137,17 +137,7 @@ func plural(n int, noun string) string {
 }
 
 // quantity prints a large number with a prefix.
-func quantity(v float64) string {
-	for _, unit := range []struct {
-		size   float64
-		prefix string
-	}{{1e18, " E"}, {1e15, " P"}, {1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
-		if v >= unit.size {
-			return fmt.Sprintf("%.3g%s", v/unit.size, unit.prefix)
-		}
-	}
-	return fmt.Sprintf("%.3g", v)
-}
+func quantity(v float64) string { return numeral.Prefixed(v, " ") }
 
 func duration(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)

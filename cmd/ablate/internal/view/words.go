@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"ablate/stages/answer/numeral"
 )
 
 // Count writes a number with its noun: "1 trial", "2 trials".
@@ -32,17 +34,7 @@ func them(n int) string {
 }
 
 // Quantity writes a large number with three digits and a prefix.
-func Quantity(v float64) string {
-	for _, unit := range []struct {
-		size   float64
-		prefix string
-	}{{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
-		if v >= unit.size {
-			return fmt.Sprintf("%.3g%s", v/unit.size, unit.prefix)
-		}
-	}
-	return fmt.Sprintf("%.3g", v)
-}
+func Quantity(v float64) string { return numeral.Prefixed(v, "") }
 
 // Size writes bytes in binary units.
 func Size(n int64) string {
