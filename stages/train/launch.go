@@ -24,6 +24,10 @@ func stepsCompiled(backend string) int {
 // It follows from the arithmetic of a step, never from clocks: a call takes about half
 // a second, so that interruptions and progress do not wait long.
 func (t *LM) stepsPerCall(in pipeline.Inputs) int {
+	most := stepsCompiled(t.Backend)
+	if most == 1 {
+		return 1
+	}
 	const cuda, cpu = 2e14, 2e10 // FLOP in a call
 	budget := float64(cpu)
 	if t.Backend == "xla:cuda" {
@@ -31,7 +35,7 @@ func (t *LM) stepsPerCall(in pipeline.Inputs) int {
 	}
 	work := t.work(in)
 	step := work.FLOPsPerToken * float64(t.tokensPerStep())
-	return max(1, min(stepsCompiled(t.Backend), int(budget/step)))
+	return max(1, min(most, int(budget/step)))
 }
 
 // launch is a loop of up to most optimizer steps on the device, which saves the wait
