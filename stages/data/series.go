@@ -18,7 +18,7 @@ type series struct {
 	wanted []string
 	points map[string][]point
 	from   map[string]string // the file that a metric was read from
-	others map[string]bool   // metrics that nobody asked for
+	others map[string]bool   // metrics of the files that are no responses
 	files  int
 }
 

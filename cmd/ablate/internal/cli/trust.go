@@ -132,8 +132,8 @@ func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 	}
 	c, list = hcl.ReadConfig(append(files, name)...)
 	if c.NotifyIn == name {
-		list = append(list, diag.Errorf(nil, "Notification in a study", "%s has a block notify, and a study must not choose programs that run on the machine of whoever runs it. "+
-			"Move the block to the user's configuration.", name)...)
+		list = append(list, diag.Errorf(nil, "Notification in a study", "%s has a block notify. A study must not choose which programs run on your machine. "+
+			"Move the block to your own configuration file.", name)...)
 	}
 	return c, own, list
 }

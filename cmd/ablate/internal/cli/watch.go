@@ -17,9 +17,9 @@ func watchCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
 		Short: "Follow a run in the terminal",
-		Long: "watch draws the cells of the study with their trials and curves, the running trials and the\n" +
-			"failures, and draws them again as the run goes on, whichever process runs it. Press Ctrl-C to\n" +
-			"stop watching; the run is not touched. Without a terminal, it prints the screen once." + exitCodes(""),
+		Long: "watch shows the cells of the study with their trials and curves, the running trials and the\n" +
+			"failures, and updates them during the run, in whichever process it runs. Press Ctrl-C to stop\n" +
+			"watching; this does not stop the run. Without a terminal, watch prints the screen once." + exitCodes(""),
 		Example: "  ablate watch --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return watchRequest{}.do(c.Context(), s) },
