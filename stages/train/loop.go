@@ -11,11 +11,13 @@ import (
 	"ablate/stages/record"
 )
 
+// progressEvery bounds how often a trial reports. Tests set it to 0.
+var progressEvery = 200 * time.Millisecond
+
 const (
-	progressEvery = 200 * time.Millisecond // bounds how often a trial reports
-	logEvery      = 5 * time.Second        // bounds how often it logs a step
-	saveEvery     = time.Minute            // between states of a trial without checkpoint.every
-	saveLast      = 15 * time.Second       // bounds saving the state of an interrupted trial
+	logEvery  = 5 * time.Second  // bounds how often it logs a step
+	saveEvery = time.Minute      // between states of a trial without checkpoint.every
+	saveLast  = 15 * time.Second // bounds saving the state of an interrupted trial
 )
 
 // loop is a trial in progress.

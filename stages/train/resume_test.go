@@ -256,12 +256,7 @@ func TestResume(t *testing.T) {
 			}
 			reached = stop
 		}
-		if err := l.run(text, 0); err != nil {
-			t.Fatal(err)
-		}
-		if l.computed > 24-reached {
-			t.Errorf("it computed %d steps after a stop at %d", l.computed, reached)
-		}
+		l.must(text, 24-reached)
 		l.same(straight, text)
 	}
 }
