@@ -136,14 +136,7 @@ func (r *doses) gaps() {
 		}
 		r.Doses = append(r.Doses, p)
 	}
-	for j, adjusted := range family.Adjust(r.Confidence) {
-		c := &r.Contrasts[j]
-		c.PHolm, c.PAdjusted = answer.Finite(adjusted.Holm), answer.Finite(adjusted.Bonferroni)
-		c.LowAdjusted, c.HighAdjusted = answer.Finite(adjusted.Low), answer.Finite(adjusted.High)
-	}
-	if len(r.Contrasts) > 0 {
-		r.Families = append(r.Families, answer.Family{Name: "dose", Size: family.Size()})
-	}
+	r.adjust(0, &family)
 	r.say(single, "Some doses have one trial and no interval: one trial says nothing about the noise of a %s. Add replicates.", r.design.Replicate)
 	r.say(diverged, "Doses with a diverged trial have no mean and are not part of the slope.")
 	r.say(r.Reference != nil && len(r.Contrasts) > 0, "The reference is a constant: intervals of gaps do not include its uncertainty. Name a level as baseline to compare with its trials.")
@@ -193,19 +186,51 @@ func (r *doses) slope() {
 			}
 		}
 	}
-	out := answer.Contrast{Kind: "dose", Name: r.Factor + ": slope", Family: "slope", Method: "least squares"}
-	if c, ok := estimate.Slope(cells, at); ok {
-		if e := r.model.Contrast(c); e.Method == estimate.PairedT || e.Constant {
-			fill(&out, e)
-		}
-	}
-	if out.Estimate == nil {
-		line, ok := estimate.Fit(x, y, r.Confidence)
-		if !ok {
+	e, ok := r.slopeOf(cells, at)
+	if !ok {
+		if e, ok = estimate.Fit(x, y, r.Confidence); !ok {
 			return
 		}
-		out.Estimate, out.Low, out.High = answer.Finite(line.Slope), answer.Finite(line.Low), answer.Finite(line.High)
 	}
+	out := answer.Contrast{Kind: "dose", Name: r.Factor + ": slope", Family: "slope"}
+	fill(&out, e)
+	out.N = r.used(cells)
 	r.Slope, r.SlopeLow, r.SlopeHigh, r.SlopeBy = out.Estimate, out.Low, out.High, out.Method
+	first := len(r.Contrasts)
 	r.Contrasts = append(r.Contrasts, out)
+	var family estimate.Family
+	family.Add(design.Contrast{}, e)
+	r.adjust(first, &family)
+}
+
+// slopeOf is the slope with each replicate as a block; ok is false without two complete
+// replicates.
+func (r *doses) slopeOf(cells []int, at []float64) (e estimate.Estimate, ok bool) {
+	c, ok := estimate.Slope(cells, at)
+	if !ok {
+		return e, false
+	}
+	e = r.model.Contrast(c)
+	return e, e.Method == estimate.PairedT || e.Constant
+}
+
+// adjust adjusts the contrasts from first on as one family, which is named after them.
+func (r *doses) adjust(first int, family *estimate.Family) {
+	for i, adjusted := range family.Adjust(r.Confidence) {
+		c := &r.Contrasts[first+i]
+		c.PHolm, c.PAdjusted = answer.Finite(adjusted.Holm), answer.Finite(adjusted.Bonferroni)
+		c.LowAdjusted, c.HighAdjusted = answer.Finite(adjusted.Low), answer.Finite(adjusted.High)
+	}
+	if first < len(r.Contrasts) {
+		r.Families = append(r.Families, answer.Family{Name: r.Contrasts[first].Family, Size: family.Size()})
+	}
+}
+
+// used is the number of trials of each cell.
+func (r *doses) used(cells []int) map[string]int {
+	out := make(map[string]int, len(cells))
+	for _, i := range cells {
+		out[r.design.CellKey(r.design.Cells[i].Levels)] = len(r.design.Cells[i].Values)
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
-	"ablate/stages/answer"
 )
 
 // oneGap has two arms and a seed for each difference between them.
@@ -119,50 +117,6 @@ func TestIncompleteDesign(t *testing.T) {
 	text := strings.Join(got.Warnings, " ")
 	if !strings.Contains(text, `factor = "norm" and levels = ["rmsnorm", "derf"]`) || strings.Count(text, "a block only") != 1 {
 		t.Errorf("the warnings are %q", text)
-	}
-}
-
-// Names of fields that other programs read.
-func TestFixedNames(t *testing.T) {
-	margin := 0.01
-	f := newFactorial()
-	f.Margin = &margin
-	table := design.NewTable([]string{"a", "b", "seed"}, "seed")
-	for i := range 4 {
-		for j := range 4 {
-			add(table, float64(i*j%3)+float64(j)/7, fmt.Sprint("a", i/2), fmt.Sprint("b", i%2), fmt.Sprint(j))
-		}
-	}
-	common := []string{"kind", "name", "estimate", "low", "high", "t", "df", "p", "p_holm", "p_adjusted", "low_adjusted", "high_adjusted", "adjusted", "family", "error", "n", "method", "f"}
-	want := map[string][]string{
-		"anova": {"kind", "name", "estimate", "low", "high", "f", "df", "p", "error", "ss_type", "method"},
-		"gap":   common, "main": common, "interaction": common, "simple": common,
-		"equivalence": append(slices.DeleteFunc(slices.Clone(common), func(s string) bool { return s == "t" }), "margin", "verdict"),
-	}
-	seen := make(map[string]bool)
-	check := func(r answer.Result) {
-		for _, l := range r.Lines() {
-			raw, err := json.Marshal(l)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var fields map[string]any
-			if err := json.Unmarshal(raw, &fields); err != nil {
-				t.Fatal(err)
-			}
-			seen[l.Kind] = true
-			for _, name := range want[l.Kind] {
-				if _, ok := fields[name]; !ok && !(l.F == nil && l.Kind == "anova") {
-					t.Errorf("a line of kind %s lacks %s: %s", l.Kind, name, raw)
-				}
-			}
-		}
-	}
-	check(f.analyse(table, "seed"))
-	for kind := range want {
-		if !seen[kind] {
-			t.Errorf("no line of kind %s", kind)
-		}
 	}
 }
 

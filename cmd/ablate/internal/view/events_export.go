@@ -63,8 +63,12 @@ func (Checked) kind() string { return "checked" }
 
 func (e Checked) text() string { return fmt.Sprintf("All %d numbers match the study.\n", e.Numbers) }
 
+// text repeats ss_type as type, which is that of the event with --json.
 func (e Contrast) text() string {
-	raw, err := plainJSON(e.Line)
+	raw, err := plainJSON(struct {
+		answer.Line
+		Type string `json:"type,omitempty"`
+	}{e.Line, e.Type})
 	if err != nil {
 		panic("view: a contrast does not marshal: " + err.Error())
 	}

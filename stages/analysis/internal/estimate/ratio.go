@@ -86,25 +86,27 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	return out
 }
 
-// Line is a straight line through points by least squares.
-type Line struct{ Slope, Low, High float64 }
+// LeastSquares is the method of a slope through the points of all trials.
+const LeastSquares = "least squares"
 
-// Fit is the least-squares line through points, with the interval of its slope.
-// ok is false with fewer than three points or two values of x.
-func Fit(x, y []float64, confidence float64) (l Line, ok bool) {
+// Fit is the slope of the least-squares line through points. ok is false with fewer
+// than three points or two values of x.
+func Fit(x, y []float64, confidence float64) (e Estimate, ok bool) {
 	if len(x) < 3 || slices.Min(x) == slices.Max(x) {
-		return Line{}, false
+		return Estimate{}, false
 	}
 	intercept, slope := stat.LinearRegression(x, y, nil, false)
-	rss, sxx, mean := 0.0, 0.0, stat.Mean(x, nil)
+	rss, sxx, mean, size := 0.0, 0.0, stat.Mean(x, nil), 0.0
 	for i := range x {
 		d := y[i] - intercept - slope*x[i]
 		rss += d * d
 		sxx += (x[i] - mean) * (x[i] - mean)
+		size = max(size, math.Abs(y[i]))
 	}
 	df := float64(len(x) - 2)
-	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(0.5+confidence/2) * math.Sqrt(rss/df/sxx)
-	return Line{slope, slope - half, slope + half}, true
+	e = nothing(slope)
+	e.Method = LeastSquares
+	return e.with(math.Sqrt(rss/df/sxx), df, confidence, noiseShare*size/math.Sqrt(sxx)), true
 }
 
 // Slope is the slope of the least-squares line through the means of cells as a
