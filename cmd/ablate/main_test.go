@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,10 @@ import (
 func TestMain(m *testing.M) {
 	if servesParent(os.Args) { // a run within this process starts this executable as its child
 		main()
+	}
+	waiting := strconv.Itoa(3 * runtime.GOMAXPROCS(0)) // scripts wait for processes and leases more than they compute
+	if err := flag.Set("test.parallel", waiting); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"ablate": main, "ablate-crashing": crashing})
 }
