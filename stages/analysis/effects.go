@@ -20,6 +20,8 @@ type effects struct {
 	few    map[int]bool  // cells that are tuned on few replicates
 	part   *completePart // of an incomplete design
 	unsure map[int]bool  // cells whose tuned setting depends on which replicate is left out
+
+	estimated []placed
 	warnings
 }
 
@@ -51,6 +53,7 @@ func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result
 	r.contrasts()
 	r.anova()
 	r.sayPart(r.part)
+	r.sensitivity()
 	r.unequalSpread()
 	r.say(table.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", table.Lacks)
 	r.say(len(table.Unused) > 0, "No trial has %s, which only names.", join(table.Unused))
@@ -125,6 +128,9 @@ func (r *effects) family(kind string, members []design.Contrast) {
 	for _, c := range members {
 		out, e := r.contrast(c)
 		out.Family = kind
+		if out.Estimate != nil {
+			r.estimated = append(r.estimated, placed{c, len(r.Contrasts)})
+		}
 		r.Contrasts = append(r.Contrasts, out)
 		f.Add(c, e)
 	}
@@ -205,7 +211,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		}
 		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, "cannot tell"
 		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
-		c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil
+		c.LeftOut, c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil, nil
 		if s.Direction == notWorse {
 			c.Method = "one-sided t"
 		}

@@ -7,7 +7,7 @@ import (
 
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/estimate"
-	"ablate/stages/answer"
+	"ablate/stages/answer/numeral"
 )
 
 // warnings collects what limits an answer.
@@ -96,27 +96,28 @@ const spreadRatio = 4
 // unequalSpread names cells whose standard deviations differ much. It decides
 // nothing.
 func (r *effects) unequalSpread() {
-	var least, most *answer.Cell
-	for i := range r.Cells {
-		c := &r.Cells[i]
-		if c.SD == nil || *c.SD == 0 {
-			continue
-		}
-		if least == nil || *c.SD < *least.SD {
-			least = c
-		}
-		if most == nil || *c.SD > *most.SD {
-			most = c
+	var least, most int
+	found := false
+	for i, c := range r.Cells {
+		switch {
+		case c.SD == nil || *c.SD == 0:
+		case !found:
+			least, most, found = i, i, true
+		case *c.SD < *r.Cells[least].SD:
+			least = i
+		case *c.SD > *r.Cells[most].SD:
+			most = i
 		}
 	}
-	if least == nil || *most.SD < spreadRatio**least.SD {
+	if !found || *r.Cells[most].SD < spreadRatio**r.Cells[least].SD {
 		return
 	}
-	text := "The s.d. of %s is %.2g times that of %s."
+	text := "The s.d. of %s is %s times that of %s."
 	if r.Error == string(estimate.PooledError) {
 		text += " error = \"pooled\" assumes that they are equal; error = \"contrast\" does not."
 	}
-	r.say(true, text, strings.Join(most.Levels, " + "), *most.SD / *least.SD, strings.Join(least.Levels, " + "))
+	name := func(i int) string { return r.design.CellName(r.design.Cells[i].Levels) }
+	r.say(true, text, name(most), numeral.Significant(*r.Cells[most].SD / *r.Cells[least].SD, 2), name(least))
 }
 
 // rates says what the adjustments hold, and for the page as a whole.

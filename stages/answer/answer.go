@@ -49,6 +49,9 @@ type Line struct {
 	BootHigh   *float64            `json:"bootstrap_high,omitempty"`
 	OwnLow     *float64            `json:"low_contrast,omitempty"`
 	OwnHigh    *float64            `json:"high_contrast,omitempty"`
+	WithoutLow *float64            `json:"without_low,omitempty"` // the smallest estimate without one replicate
+	WithoutTop *float64            `json:"without_high,omitempty"`
+	Moved      string              `json:"without,omitempty"` // the replicate that moves the estimate most
 	Margin     *float64            `json:"margin,omitempty"`
 	Verdict    string              `json:"verdict,omitempty"`
 	SS         *float64            `json:"ss,omitempty"`
@@ -123,6 +126,9 @@ func contrastLine(c Contrast) Line {
 		Missing: c.Missing, Over: c.Over, PFlip: c.PFlip, PFlipLeast: c.PFlipLeast, Constant: c.Constant, Wide: c.Wide, Planned: c.Planned}
 	if c.DF != nil {
 		l.DF = append(l.DF, *c.DF)
+	}
+	if x := c.LeftOut; x != nil {
+		l.WithoutLow, l.WithoutTop, l.Moved = &x.Low, &x.High, x.Replicate
 	}
 	if c.PAdjusted != nil {
 		l.Adjusted = "bonferroni"

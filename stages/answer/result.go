@@ -34,6 +34,8 @@ type Result struct {
 	Notes      []string   `json:"notes,omitempty"`     // assumptions and error rates
 	Warnings   []string   `json:"warnings"`
 
+	Sensitivity *Sensitivity `json:"sensitivity,omitempty"`
+
 	Digest cache.Digest `json:"-"` // of the document
 }
 
@@ -117,6 +119,7 @@ type Contrast struct {
 	BootHigh   *float64 `json:"bootstrap_high,omitempty"`
 	OwnLow     *float64 `json:"low_contrast,omitempty"` // with the contrast's own error, beside a pooled one
 	OwnHigh    *float64 `json:"high_contrast,omitempty"`
+	LeftOut    *LeftOut `json:"left_out,omitempty"`
 	Margin     *float64 `json:"margin,omitempty"`
 	Verdict    string   `json:"verdict,omitempty"` // of kind "equivalence"
 

@@ -108,6 +108,12 @@ func Between(low, high *float64) string {
 	return "[" + bound(*low, d) + ", " + bound(*high, d) + "]"
 }
 
+// Range prints the smallest and the largest of some estimates, which are no interval.
+func Range(low, high *float64) string {
+	between := Between(low, high)
+	return strings.Replace(strings.Trim(between, "[]"), ", ", " to ", 1)
+}
+
 // bound prints one end of an interval.
 func bound(v float64, decimals int) string {
 	const extra = 4

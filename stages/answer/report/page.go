@@ -35,6 +35,7 @@ type chapter struct {
 	Tables      []effects
 	Pictures    []picture
 	Sensitivity *table
+	Doubts      []string // on which trials and assumptions the answer depends
 	Anova       *table
 	Notes       []string
 	Warnings    []string
@@ -161,6 +162,9 @@ func (c *chapter) factorial(r answer.Result) {
 		c.pictures = append(c.pictures, f)
 	}
 	c.Sensitivity, c.Anova = sensitivity(r), anova(r)
+	if r.Sensitivity != nil {
+		c.Doubts = r.Sensitivity.Lines(r.Replicate)
+	}
 	c.Notes, c.Warnings = r.Notes, r.Warnings
 }
 

@@ -124,6 +124,8 @@ func sensitivity(r answer.Result) *table {
 		{"detectable with 80 % power", func(c answer.Contrast) bool { return c.Detect != nil }, detectable},
 		{"interval with its own error", func(c answer.Contrast) bool { return c.OwnLow != nil }, func(c answer.Contrast) cell { return interval(c.OwnLow, c.OwnHigh) }},
 		{"bootstrap-t interval", func(c answer.Contrast) bool { return c.BootLow != nil }, func(c answer.Contrast) cell { return interval(c.BootLow, c.BootHigh) }},
+		{"without one " + r.Replicate, func(c answer.Contrast) bool { return c.LeftOut != nil }, leftOut},
+		{"moved most by", func(c answer.Contrast) bool { return c.LeftOut != nil }, movedBy},
 		{"test", func(answer.Contrast) bool { return true }, func(c answer.Contrast) cell { return words(method(c)) }},
 	}
 	shown := columns[:0:0]
@@ -131,7 +133,7 @@ func sensitivity(r answer.Result) *table {
 		for _, c := range r.Contrasts {
 			if column.has(c) && c.Estimate != nil {
 				shown = append(shown, column)
-				t.Head = append(t.Head, head{column.title, column.title != "test"})
+				t.Head = append(t.Head, head{column.title, column.title != "test" && column.title != "moved most by"})
 				break
 			}
 		}
@@ -153,6 +155,21 @@ func sensitivity(r answer.Result) *table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// leftOut is the range of the estimates without one replicate.
+func leftOut(c answer.Contrast) cell {
+	if c.LeftOut == nil {
+		return cell{Number: true}
+	}
+	return counted(numeral.Range(&c.LeftOut.Low, &c.LeftOut.High), &c.LeftOut.Low)
+}
+
+func movedBy(c answer.Contrast) cell {
+	if c.LeftOut == nil {
+		return cell{}
+	}
+	return words(c.LeftOut.Replicate)
 }
 
 func interval(low, high *float64) cell {

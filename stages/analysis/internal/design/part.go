@@ -33,6 +33,17 @@ func (d *Design) Part(keep [][]int) (part *Design, cells []int, ok bool) {
 	return part, cells, true
 }
 
+// Without is the design without the trials of one replicate. Cells keep their indexes,
+// and may be left without a trial.
+func (d *Design) Without(replicate int) *Design {
+	part := *d
+	part.Cells = make([]*Cell, len(d.Cells))
+	for i, c := range d.Cells {
+		part.Cells[i] = c.Only(slices.DeleteFunc(slices.Clone(c.Replicates), func(r int) bool { return r == replicate }))
+	}
+	return &part
+}
+
 // Diverged reports whether a trial of any cell diverged.
 func (d *Design) Diverged() bool {
 	return slices.ContainsFunc(d.Cells, func(c *Cell) bool { return c.Diverged > 0 })

@@ -30,9 +30,10 @@ type fit struct {
 	effects []float64   // of cells, up to a constant where there are blocks
 	inverse *mat.Dense  // unscaled covariance of effects, for contrasts
 	rss, df float64
-	total   float64 // sum of squares about the grand mean
-	blocks  int     // replicates that are fitted, 0 for none
-	noise   float64 // the standard deviation that rounding alone can make
+	total   float64   // sum of squares about the grand mean
+	block   []float64 // effects of replicates; nil without blocks
+	blocks  int       // replicates that are fitted, 0 for none
+	noise   float64   // the standard deviation that rounding alone can make
 	trials  int
 }
 
@@ -130,26 +131,36 @@ func (f *fit) blocked(d *design.Design) Problem {
 	return NoProblem
 }
 
-// residuals computes the residual sum of squares about cells and replicates.
+// residuals computes the effects of replicates and the residual sum of squares about
+// them and the cells.
 func (f *fit) residuals(d *design.Design, size []float64) {
-	block := make([]float64, len(d.Replicates))
+	f.block = make([]float64, len(d.Replicates))
 	for a, i := range f.cells {
 		for j, r := range d.Cells[i].Replicates {
-			block[r] += (d.Cells[i].Values[j] - f.effects[a]) / size[r]
+			f.block[r] += (d.Cells[i].Values[j] - f.effects[a]) / size[r]
 		}
 	}
-	for a, i := range f.cells {
-		for j, r := range d.Cells[i].Replicates {
-			e := d.Cells[i].Values[j] - f.effects[a] - block[r]
-			f.rss += e * e
-		}
-	}
+	f.each(d, func(_, _ int, _, e float64) { f.rss += e * e })
 	for _, n := range size {
 		if n > 0 {
 			f.blocks++
 		}
 	}
 	f.df = float64(f.trials - len(f.cells) - f.blocks + 1)
+}
+
+// each calls do with every trial and its residual.
+func (f *fit) each(d *design.Design, do func(cell, replicate int, value, residual float64)) {
+	for a, i := range f.cells {
+		for j, r := range d.Cells[i].Replicates {
+			v := d.Cells[i].Values[j]
+			e := v - f.effects[a]
+			if f.block != nil {
+				e -= f.block[r]
+			}
+			do(i, r, v, e)
+		}
+	}
 }
 
 // contrast is the estimate of a contrast and its variance in units of the

@@ -49,6 +49,9 @@ func (r factorial) sections() []Section {
 	if len(r.Anova) > 0 {
 		out = append(out, Section{Title: "Analysis of variance (" + r.AnovaBy + ")", Grid: r.anovaGrid()})
 	}
+	if s, ok := r.sensitivity(); ok {
+		out = append(out, s)
+	}
 	if len(r.Notes) > 0 {
 		out = append(out, Section{Title: "Assumptions and error rates", Lines: r.Notes})
 	}
