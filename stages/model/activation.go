@@ -46,5 +46,16 @@ func checkActivation(f formula.Formula, names []string) diag.List {
 				"Comparisons, sign and stop_gradient pass none.", name)
 		}
 	}
-	return nil
+	sample := make(map[string]formula.Grid, len(names))
+	for i, name := range names {
+		x := formula.Sample(sampleRows+i, sampleColumns)
+		sample[name] = formula.NewGrid(sampleRows, sampleColumns, func(row, column int) float64 { return x.At(row+i, column) })
+	}
+	return f.Evaluate(sample, nil).Problems(path, "Computed for inputs with a standard normal distribution.")
 }
+
+// The sample at which an activation is computed before anything is trained.
+const (
+	sampleRows    = 3
+	sampleColumns = 16
+)

@@ -28,7 +28,10 @@ func (n *Formula) Validate() diag.List {
 	for i := range n.Running {
 		list = append(list, n.validateRunning(&n.Running[i], names)...)
 	}
-	return append(list, n.validateUse()...)
+	if list = append(list, n.validateUse()...); len(list) > 0 {
+		return list
+	}
+	return n.validateStart()
 }
 
 func (n *Formula) validateParameters() diag.List {

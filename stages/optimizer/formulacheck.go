@@ -45,7 +45,18 @@ func (f *Formula) validateRule(r *Rule) diag.List {
 			return list // those of the other kinds would repeat it
 		}
 	}
-	return r.validateUse(path)
+	if list := r.validateUse(path); len(list) > 0 {
+		return list
+	}
+	if len(f.kindsOf(r)) == 0 {
+		return diag.Warningf(path, "Unused rule", "Other rules cover all parameters, so that this rule updates none. Remove it.")
+	}
+	for _, kind := range f.kindsOf(r) {
+		if list := r.validateStart(path, kind, f.LearningRate); len(list) > 0 {
+			return list
+		}
+	}
+	return nil
 }
 
 // kindsOf are the types of the parameters that a rule may have.

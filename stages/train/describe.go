@@ -228,6 +228,22 @@ func (t *LM) Check(in pipeline.Inputs) diag.List {
 			"%s has attention = \"cudnn\", which needs backend = \"xla:cuda\" and precision = \"bf16\", not %q and %q. "+
 				"Set both, or give the model attention = \"flash\", which all backends have.", m.Address, t.Backend, t.Precision)...)
 	}
+	return append(list, t.checkRules(in)...)
+}
+
+// checkRules warns of rules of optimizer "formula" that update no parameter of the
+// trial.
+func (t *LM) checkRules(in pipeline.Inputs) (list diag.List) {
+	o, declared := in.One("optimizer").Stage.(*optimizer.Formula)
+	n, known := in.One("norm").Stage.(norm.Norm)
+	if !declared || !known {
+		return nil
+	}
+	const anyVocabulary = 256
+	for _, label := range o.IdleRules(in.One("model").Stage.(model.Model).Params(n, anyVocabulary)) {
+		list = append(list, diag.Warningf(diag.Path{"optimizer"}, "Unused rule", "rule %q of %s updates no parameter of %s with %s. Remove the rule, or use a model with such parameters.",
+			label, in.One("optimizer").Address, in.One("model").Address, in.One("norm").Address)...)
+	}
 	return list
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 
+	"ablate/hcl/spec"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
@@ -25,7 +26,7 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 	}
 	switch format {
 	case "safetensors":
-		return put(x, "model.safetensors", func(w io.Writer) error { _, err := w.Write(raw); return err })
+		return t.exportWeights(x, raw)
 	case "hf":
 		return t.exportHF(x, raw)
 	}
@@ -61,17 +62,43 @@ func put(x pipeline.Export, name string, write func(io.Writer) error) error {
 	return errors.Join(write(w), w.Close())
 }
 
+// exportWeights writes the checkpoint. Formulas travel in its metadata. The checkpoint
+// in the store has none, since its bytes follow from the key, which does not depend on
+// how a formula is written.
+func (t *LM) exportWeights(x pipeline.Export, raw []byte) error {
+	about := make(map[string]string)
+	t.describeFormulas(x.Inputs, about)
+	if len(about) == 0 {
+		return put(x, "model.safetensors", func(w io.Writer) error { _, err := w.Write(raw); return err })
+	}
+	tensors, err := ml.ReadSafetensors(raw)
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	return put(x, "model.safetensors", func(w io.Writer) error { return ml.WriteSafetensors(w, about, tensors) })
+}
+
+// describeFormulas adds the formulas of a trial to metadata.
+func (t *LM) describeFormulas(in pipeline.Inputs, about map[string]string) {
+	for place, text := range t.formulas(in) {
+		about["formula."+place] = text
+	}
+}
+
+// weightsOnly ends the refusals of what a folder for transformers cannot hold.
+const weightsOnly = "Leave --format out to export the weights as safetensors"
+
 func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	m, isLlama := x.Inputs.One("model").Stage.(*model.Llama)
 	n, isRMS := x.Inputs.One("norm").Stage.(*norm.RMSNorm)
 	switch {
+	case len(spec.Formulas(x.Inputs.One("norm").Stage)) > 0 || len(spec.Formulas(x.Inputs.One("model").Stage)) > 0:
+		return errors.New("a folder for transformers holds the models that transformers computes, and not the formulas of a study. " + weightsOnly + ", with the formulas in their metadata")
 	case !isLlama || !isRMS:
-		return fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, not of %s with %s: leave --format out for safetensors",
+		return fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, not of %s with %s. "+weightsOnly,
 			x.Inputs.One("model").Ref.Type, x.Inputs.One("norm").Ref.Type)
-	case !m.Activation.IsZero():
-		return errors.New("transformers' Llama has no activation of one's own: leave --format out for safetensors")
 	case m.ResidualScale != nil:
-		return errors.New("transformers' Llama has no residual_scale: leave --format out for safetensors")
+		return errors.New("transformers' Llama has no residual_scale. " + weightsOnly)
 	}
 	tensors, err := ml.ReadSafetensors(raw)
 	if err != nil {
@@ -87,7 +114,9 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	about := model.HuggingFaceMetadata()
+	t.describeFormulas(x.Inputs, about)
 	return put(x, "model.safetensors", func(w io.Writer) error {
-		return ml.WriteSafetensors(w, model.HuggingFaceMetadata(), m.HuggingFaceTensors(tensors))
+		return ml.WriteSafetensors(w, about, m.HuggingFaceTensors(tensors))
 	})
 }

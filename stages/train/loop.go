@@ -61,8 +61,9 @@ const (
 
 // divergence is a loss, or a gradient norm, that ends a trial.
 type divergence struct {
-	step int
-	loss float64
+	step  int
+	loss  float64
+	slope bool // the gradient is not finite, and the loss is
 }
 
 func (d *divergence) Error() string {
@@ -103,6 +104,7 @@ func (l *loop) train(ctx context.Context) error {
 		case l.doubt.step == d.step:
 			l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)
 			l.diverged = d
+			l.explainSlope(d)
 			return nil
 		default:
 			return fmt.Errorf("%w, and when repeated at step %d: the machine does not repeat its results", l.doubt, d.step)

@@ -52,5 +52,39 @@ func (t *LM) validateLoss() diag.List {
 		return diag.Errorf(path, "No gradient", "The loss does not depend on the model, so that nothing would change. "+
 			"It needs a gradient to cross_entropy, log_z or mean_logit.")
 	}
+	return t.validateLossStart(path)
+}
+
+// lossSample has values of tokens as they are before the first step: an untrained
+// model with 256 tokens gives all about the same score, near 0.
+var lossSample = map[string]formula.Grid{
+	"cross_entropy": {Rows: 4, Columns: 1, Values: []float64{5.65, 5.55, 5.5, 5.4}},
+	"log_z":         {Rows: 4, Columns: 1, Values: []float64{5.55, 5.56, 5.54, 5.53}},
+	"mean_logit":    {Rows: 4, Columns: 1, Values: []float64{0.01, -0.02, 0.02, -0.01}},
+}
+
+// validateLossStart warns of a loss that is not finite before the first step, or that
+// does not lead to a smaller cross-entropy.
+func (t *LM) validateLossStart(path diag.Path) diag.List {
+	e := t.Loss.Evaluate(lossSample, nil)
+	if list := e.Problems(path, "Computed for the scores of an untrained model."); len(list) > 0 {
+		return list
+	}
+	slope := 0.0
+	ones := e.Result()
+	gradients := e.Gradients(formula.NewGrid(ones.Rows, ones.Columns, func(int, int) float64 { return 1 }))
+	for i, n := range t.Loss.Nodes {
+		if n.Op == "name" && n.Name == "cross_entropy" {
+			for _, g := range gradients[i].Values {
+				slope += g
+			}
+		}
+	}
+	switch {
+	case slope < 0:
+		return diag.Warningf(path, "Loss rises", "The loss falls where cross_entropy rises, so that training makes the model worse. Change the sign.")
+	case slope == 0:
+		return diag.Warningf(path, "Loss without targets", "No gradient passes to cross_entropy at the start, and log_z and mean_logit do not depend on the token that is to be predicted. Add cross_entropy.")
+	}
 	return nil
 }

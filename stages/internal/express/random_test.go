@@ -280,6 +280,7 @@ func compare(t *testing.T, f formula.Formula, names map[string]matrix) bool {
 			slopes = append(slopes, narrow)
 		}
 	}
+	compareEvaluation(t, f, names, want, slopes)
 	got := run(t, f, names)
 	check := func(what string, got float32, want float64) {
 		if diff := math.Abs(float64(got) - want); !(diff <= 1e-5*(1+largest)*(1+math.Abs(want))) {
@@ -297,6 +298,46 @@ func compare(t *testing.T, f formula.Formula, names map[string]matrix) bool {
 		}
 	}
 	return true
+}
+
+// compareEvaluation compares the evaluation for plots and warnings, which computes in
+// float64 too.
+func compareEvaluation(t *testing.T, f formula.Formula, names map[string]matrix, want matrix, slopes []float64) {
+	t.Helper()
+	grids := make(map[string]formula.Grid)
+	for name, m := range names {
+		grids[name] = formula.Grid{Rows: m.down, Columns: m.along, Values: m.v}
+	}
+	check := func(what string, got, want float64) {
+		if !(math.Abs(got-want) <= 1e-5*(1+math.Abs(want))) {
+			t.Errorf("%s: %s is evaluated to %v, want %v", f, what, got, want)
+		}
+	}
+	e := f.Evaluate(grids, nil)
+	result := e.Result()
+	for k, v := range result.Values {
+		check(fmt.Sprintf("y[%d]", k), v, want.at(k/result.Columns, k%result.Columns))
+	}
+	weights := formula.NewGrid(result.Rows, result.Columns, func(int, int) float64 { return 0 })
+	for i := range rows {
+		for j := range columns {
+			weights.Values[min(i, result.Rows-1)*result.Columns+min(j, result.Columns-1)] += weight(i, j)
+		}
+	}
+	gradients := e.Gradients(weights)
+	k := 0
+	for _, name := range order {
+		size := len(names[name].v)
+		at := slices.IndexFunc(f.Nodes, func(n formula.Node) bool { return n.Name == name })
+		for j := range size {
+			got := 0.0
+			if at >= 0 {
+				got = gradients[at].Values[j]
+			}
+			check(fmt.Sprintf("gradient of %s[%d]", name, j), got, slopes[k])
+			k++
+		}
+	}
 }
 
 // run computes a formula and its gradients by the graph.
