@@ -283,7 +283,6 @@ type Env struct {
 	Log     *slog.Logger
 	Threads int  // cores this action may use
 	Trace   bool // report files that are read without being declared
-	Undrawn bool // leave figures out, since a rehearsal compares what an analysis says
 	States  States
 
 	// Open reads an artifact of an input.

@@ -12,7 +12,6 @@ package analysis
 import (
 	"ablate/hcl/addr"
 	"ablate/pipeline"
-	"ablate/stages/analysis/internal/render"
 )
 
 // Kinds lists the stages of block analysis.
@@ -50,13 +49,14 @@ func Kinds() []pipeline.Kind {
 // finalStep is the default place where a response is read.
 var finalStep = addr.Level{Kind: "string", Text: "final"}
 
-// outputs are those of every analysis, and its figures.
-func outputs(figures ...string) []pipeline.Output {
-	return append([]pipeline.Output{
+// outputs are those of every analysis. Figures are drawn from the result where they
+// are shown.
+func outputs() []pipeline.Output {
+	return []pipeline.Output{
 		{Name: "csv", MediaType: "text/csv"},
 		{Name: "html", MediaType: "text/html"},
 		{Name: "markdown", MediaType: "text/markdown"},
 		{Name: "result", MediaType: "application/json"},
 		{Name: "table", MediaType: "text/plain"},
-	}, render.FigureOutputs(figures...)...)
+	}
 }

@@ -47,7 +47,7 @@ func (a *Dose) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (a *Dose) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, doseSubject(), a.parts(), "dose")
+	return describeTrials(in, doseSubject(), a.parts())
 }
 
 // Run implements pipeline.Stage.

@@ -154,7 +154,7 @@ func (f *Factorial) recipe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		})})
 	}
 	host, err := code(in, factorialSubject(), f.parts()...)
-	return pipeline.Recipe{Inputs: inputs, Code: host, Outputs: outputs("interaction", "contrasts")}, err
+	return pipeline.Recipe{Inputs: inputs, Code: host, Outputs: outputs()}, err
 }
 
 // Run implements pipeline.Stage.

@@ -79,7 +79,7 @@ func (a *Mechanism) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	return pipeline.Recipe{
 		Code:    host,
 		Inputs:  cache.Map(map[string]cache.Value{"trials": cache.List(items...)}),
-		Outputs: outputs("mechanism", "heat"),
+		Outputs: outputs(),
 	}, nil
 }
 

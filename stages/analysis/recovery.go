@@ -46,7 +46,7 @@ func (a *Recovery) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (a *Recovery) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, recoverySubject(), nil, "recovery")
+	return describeTrials(in, recoverySubject(), nil)
 }
 
 // Run implements pipeline.Stage.

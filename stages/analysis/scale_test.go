@@ -16,7 +16,7 @@ import (
 )
 
 // BenchmarkFactorial10000 reads 10,000 trials with 200 logged steps each from a
-// store on disk, and answers: table, contrasts, figures.
+// store on disk, and answers: table and contrasts.
 func BenchmarkFactorial10000(b *testing.B) {
 	ctx := context.Background()
 	store, err := cache.Open(fsys.NewOS(), b.TempDir())

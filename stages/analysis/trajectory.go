@@ -48,7 +48,7 @@ func (a *Trajectory) Validate() diag.List {
 
 // Describe implements pipeline.Stage.
 func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	return describeTrials(in, trajectorySubject(), a.parts(), "trajectory", "curves")
+	return describeTrials(in, trajectorySubject(), a.parts())
 }
 
 // Run implements pipeline.Stage.

@@ -43,13 +43,13 @@ func trialInputs(in []pipeline.Input) cache.Value {
 }
 
 // describeTrials is Describe for analyses of trials or of a table of results.
-func describeTrials(in pipeline.Inputs, s behaviour.Subject, parts []string, figures ...string) (pipeline.Recipe, error) {
+func describeTrials(in pipeline.Inputs, s behaviour.Subject, parts []string) (pipeline.Recipe, error) {
 	trials := in.Refs["trials"]
 	if err := checkSources(trials).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
 	host, err := code(in, s, parts...)
-	return pipeline.Recipe{Inputs: trialInputs(trials), Code: host, Outputs: outputs(figures...)}, err
+	return pipeline.Recipe{Inputs: trialInputs(trials), Code: host, Outputs: outputs()}, err
 }
 
 // sameFactors refuses trials of different factors.

@@ -7,9 +7,11 @@ import (
 	"math"
 	"strconv"
 
+	"codeberg.org/go-fonts/liberation/liberationsansbold"
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	xfont "golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
 	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
 )
@@ -37,7 +39,20 @@ type painter struct {
 }
 
 func newPainter(height float64) painter {
-	return painter{height, font.NewCache(liberation.Collection())}
+	return painter{height, font.NewCache(font.Collection{
+		{Font: font.Font{Typeface: typeface}, Face: parsed(liberationsansregular.TTF)},
+		{Font: font.Font{Typeface: typeface, Weight: xfont.WeightBold}, Face: parsed(liberationsansbold.TTF)},
+	})}
+}
+
+const typeface = "Liberation Sans"
+
+func parsed(ttf []byte) *opentype.Font {
+	f, err := opentype.Parse(ttf)
+	if err != nil {
+		panic(err) // of a font that is part of the program
+	}
+	return f
 }
 
 func (p painter) point(at point) vg.Point {
@@ -135,7 +150,7 @@ func (p painter) label(c vg.Canvas, s shape) {
 	if s.bold {
 		weight = xfont.WeightBold
 	}
-	face := p.fonts.Lookup(font.Font{Typeface: "Liberation", Variant: "Sans", Weight: weight}, vg.Length(s.size)*pixel)
+	face := p.fonts.Lookup(font.Font{Typeface: typeface, Weight: weight}, vg.Length(s.size)*pixel)
 	at := p.point(s.points[0])
 	switch s.anchor {
 	case "middle":

@@ -125,14 +125,29 @@ func Figures(s Source) ([]figure.Figure, error) {
 	}
 	var out []figure.Figure
 	for _, c := range p.Chapters {
-		name := c.Address[strings.LastIndex(c.Address, ".")+1:]
-		all := c.pictures
-		for _, f := range all {
-			f.Name = name + "-" + f.Name
-			out = append(out, f)
-		}
+		out = append(out, c.named()...)
 	}
 	return append(out, p.curves...), nil
+}
+
+// FiguresOf lists the figures of one analysis.
+func FiguresOf(c Chapter) ([]figure.Figure, error) {
+	drawn, err := newChapter(c, "")
+	if err != nil {
+		return nil, fmt.Errorf("reading the result of %s: %w", c.Address, err)
+	}
+	return drawn.named(), nil
+}
+
+// named lists the figures of a chapter. Their names begin with that of the analysis.
+func (c chapter) named() []figure.Figure {
+	name := c.Address[strings.LastIndex(c.Address, ".")+1:]
+	var out []figure.Figure
+	for _, f := range c.pictures {
+		f.Name = name + "-" + f.Name
+		out = append(out, f)
+	}
+	return out
 }
 
 // Markdown appends provenance to the stored text of a report.

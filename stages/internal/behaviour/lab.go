@@ -75,7 +75,7 @@ func (l *Lab) Run(in pipeline.Inputs, run func(context.Context, *pipeline.Env) e
 	in.Memo, in.Shared, in.Sources = constantMemo{}, nil, l.files
 	before := len(l.kept.order)
 	err := run(context.Background(), &pipeline.Env{
-		Inputs: in, Log: slog.New(slog.DiscardHandler), Threads: 1, Undrawn: true, States: &l.kept,
+		Inputs: in, Log: slog.New(slog.DiscardHandler), Threads: 1, States: &l.kept,
 		Open: func(d cache.Digest) (io.ReadCloser, error) { return l.open(d) },
 		Map: func(d cache.Digest) (*cache.Mapped, error) {
 			b, err := l.get(d)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
+	"ablate/stages/answer/report"
 )
 
 func exportCommand(s *session) *cobra.Command {
@@ -126,9 +129,11 @@ func (r exportContrastsRequest) do(ctx context.Context, s *session) error {
 func exportFiguresCommand(s *session) *cobra.Command {
 	var r exportFiguresRequest
 	c := &cobra.Command{
-		Use:               "figures ANALYSIS",
-		Short:             "Write an analysis's figures as SVG and PNG, and their data as CSV",
-		Long:              "figures writes the figures of an analysis. Existing files are replaced." + exitCodes(""),
+		Use:   "figures ANALYSIS",
+		Short: "Write an analysis's figures as SVG, PDF and PNG, and their data as CSV",
+		Long: "figures writes the figures of an analysis in the width of a column of a paper, each with its data as\n" +
+			"CSV, and all numbers of the analysis as NAME.csv. Of an analysis \"command\", it writes the SVG and PNG\n" +
+			"files that the program made. Existing files are replaced." + exitCodes(""),
 		Example:           "  ablate export figures coupling --to figures",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, analyses, 1),
@@ -145,19 +150,29 @@ func exportFiguresCommand(s *session) *cobra.Command {
 type exportFiguresRequest struct{ Analysis, To string }
 
 func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
-	w, _, t, err := s.plannedTask(ctx, analyses, r.Analysis)
+	w, plan, t, err := s.plannedTask(ctx, analyses, r.Analysis)
+	if err != nil {
+		return err
+	}
+	if err := t.Cached(); err != nil {
+		return err
+	}
+	chapter, err := reportReader{w}.chapter(ctx, plan, answer.ReportChapter{Address: t.Address.String()})
+	if err != nil {
+		return err
+	}
+	figures, err := report.FiguresOf(chapter)
 	if err != nil {
 		return err
 	}
 	name := t.Address.Stage.Name
 	files := map[string]string{"csv": name + ".csv"}
 	for _, a := range t.Entry.Artifacts {
-		switch filepath.Ext(a.Name) {
-		case ".svg", ".png":
+		if end := filepath.Ext(a.Name); len(figures) == 0 && (end == ".svg" || end == ".png") { // of a program
 			files[a.Name] = name + "-" + a.Name
 		}
 	}
-	return w.writeArtifacts(ctx, t, r.To, files)
+	return cmp.Or(w.writeArtifacts(ctx, t, r.To, files), writeFigures(s, r.To, figures))
 }
 
 // writeArtifacts writes artifacts of a cached instance as files in a folder.

@@ -95,7 +95,11 @@ func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task,
 		return err
 	}
 	if r.Figures {
-		if err := writeFigures(s, filepath.Join(r.To, "figures"), source); err != nil {
+		figures, err := report.Figures(source)
+		if err != nil {
+			return err
+		}
+		if err := writeFigures(s, filepath.Join(r.To, "figures"), figures); err != nil {
 			return err
 		}
 	}
@@ -109,12 +113,8 @@ func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task,
 	return nil
 }
 
-// writeFigures writes the figures of a report in every format.
-func writeFigures(s *session, to string, source report.Source) error {
-	figures, err := report.Figures(source)
-	if err != nil {
-		return err
-	}
+// writeFigures writes figures in every format.
+func writeFigures(s *session, to string, figures []figure.Figure) error {
 	for _, f := range figures {
 		pdf, err := f.PDF(figure.Column)
 		if err != nil {

@@ -168,3 +168,18 @@ func testOf(c answer.Contrast) string {
 	}
 	return c.Method
 }
+
+// shortName is a contrast's name where its kind is not said beside it.
+func shortName(c answer.Contrast) string {
+	if len(c.Terms) > 1 && c.Kind == "interaction" {
+		var gaps []string
+		for _, t := range c.Terms {
+			gaps = append(gaps, fmt.Sprintf("(%s − %s)", t.Level, t.Baseline))
+		}
+		return strings.Join(gaps, " × ")
+	}
+	if c.Kind == "main" {
+		return c.Name + " (main)"
+	}
+	return c.Name
+}

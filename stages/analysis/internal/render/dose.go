@@ -4,16 +4,13 @@ import (
 	"fmt"
 	"strconv"
 
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
 )
 
 // Dose is the document of a dose analysis.
 func Dose(r answer.Dose) Document {
-	return Document{Sections: doseSections(r), Rows: doseRows(r), Figures: doseFigures(r)}
+	return Document{Sections: doseSections(r), Rows: doseRows(r)}
 }
 
 func doseSections(r answer.Dose) []Section {
@@ -65,26 +62,4 @@ func doseRows(r answer.Dose) [][]string {
 		rows = append(rows, []string{numeral.Shortest(l.Dose), strconv.Itoa(l.N), numeral.Exact(l.Mean), numeral.Exact(l.SD), numeral.Exact(l.Gap), numeral.Exact(l.Low), numeral.Exact(l.High)})
 	}
 	return rows
-}
-
-func doseFigures(r answer.Dose) []Figure {
-	p := newPlot(r.Factor, answer.Measure(r.Response, r.At))
-	var w whiskers
-	for _, l := range r.Doses {
-		if l.Mean != nil {
-			w.above(l.Dose, *l.Mean, halfWidth(l.Cell, r.Confidence))
-		}
-	}
-	if len(w.XYs) == 0 {
-		return nil
-	}
-	if r.Reference != nil {
-		ends := plotter.XYs{{X: w.XYs[0].X, Y: *r.Reference}, {X: w.XYs[len(w.XYs)-1].X, Y: *r.Reference}}
-		if line, err := dotted(ends); err == nil {
-			p.Add(line)
-			p.Legend.Add("reference", line)
-		}
-	}
-	series(p, 1, "", w, true)
-	return []Figure{{name: "dose", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: 1}}
 }

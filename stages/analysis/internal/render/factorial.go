@@ -16,7 +16,7 @@ type factorial struct{ answer.Result }
 // Factorial is the document of a factorial analysis.
 func Factorial(r answer.Result) Document {
 	f := factorial{r}
-	return Document{Sections: f.sections(), Rows: f.rows(), Figures: f.figures()}
+	return Document{Sections: f.sections(), Rows: f.rows()}
 }
 
 func (r factorial) measure() string {

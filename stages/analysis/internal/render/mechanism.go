@@ -6,16 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
 )
 
 // Mechanism is the document of a mechanism analysis.
 func Mechanism(r answer.Mechanism) Document {
-	return Document{Sections: mechanismSections(r), Rows: mechanismRows(r), Figures: mechanismFigures(r)}
+	return Document{Sections: mechanismSections(r), Rows: mechanismRows(r)}
 }
 
 // probeTitle names what the probes took, and where.
@@ -56,25 +53,4 @@ func mechanismRows(r answer.Mechanism) [][]string {
 		}
 	}
 	return rows
-}
-
-// mechanismFigures draws the last layer by step, and all layers as heat maps.
-func mechanismFigures(r answer.Mechanism) []Figure {
-	p := newPlot("step", fmt.Sprintf("%s, layer %d", probeTitle(r), r.Layers-1))
-	for i, c := range r.Cells {
-		var w whiskers
-		for _, x := range c.Points {
-			if x.Layer == r.Layers-1 {
-				w.XYs = append(w.XYs, plotter.XY{X: float64(x.Step), Y: x.Value})
-			}
-		}
-		if len(w.XYs) > 0 {
-			course(p, i, c.Name, w)
-		}
-	}
-	out := []Figure{{name: "mechanism", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Cells)}}
-	if f, ok := heat(r); ok {
-		out = append(out, f)
-	}
-	return out
 }

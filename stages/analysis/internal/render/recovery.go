@@ -10,11 +10,7 @@ import (
 
 // Recovery is the document of a recovery analysis.
 func Recovery(r answer.Recovery) Document {
-	d := Document{Sections: recoverySections(r), Rows: recoveryRows(r)}
-	if f, ok := forest("recovery", "share of the gap that is won back", r.Contrasts, 0); ok {
-		d.Figures = []Figure{f}
-	}
-	return d
+	return Document{Sections: recoverySections(r), Rows: recoveryRows(r)}
 }
 
 // ofLevel finds the contrast of a level; the zero contrast if there is none.

@@ -1,5 +1,5 @@
 // Package render turns the documents of package answer into what people read:
-// text, Markdown, HTML, CSV and figures. It computes no statistics.
+// text, Markdown, HTML and CSV. It computes no statistics.
 //
 // The same document always gives the same bytes, since they are cached and
 // compared: no time, no host, no order of a map.
@@ -19,7 +19,6 @@ import (
 type Document struct {
 	Sections []Section
 	Rows     [][]string // of the CSV file, which has all numbers in full precision
-	Figures  []Figure
 }
 
 // Section is one part of a document: a title, then a table or lines or both.
@@ -60,14 +59,6 @@ func Write(env *pipeline.Env, result any, d Document) error {
 		{"html", html(sections)},
 	} {
 		if err := WriteFile(env, o.name, []byte(o.content)); err != nil {
-			return err
-		}
-	}
-	if env.Undrawn {
-		return nil
-	}
-	for _, f := range d.Figures {
-		if err := f.write(env, stamp); err != nil {
 			return err
 		}
 	}

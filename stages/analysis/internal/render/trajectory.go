@@ -5,15 +5,13 @@ import (
 	"slices"
 	"strconv"
 
-	"gonum.org/v1/plot/vg"
-
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
 )
 
 // Trajectory is the document of a trajectory analysis.
 func Trajectory(r answer.Trajectory) Document {
-	return Document{Sections: trajectorySections(r), Rows: trajectoryRows(r), Figures: trajectoryFigures(r)}
+	return Document{Sections: trajectorySections(r), Rows: trajectoryRows(r)}
 }
 
 func trajectorySections(r answer.Trajectory) []Section {
@@ -80,33 +78,4 @@ func trajectoryRows(r answer.Trajectory) [][]string {
 		}
 	}
 	return rows
-}
-
-func trajectoryFigures(r answer.Trajectory) []Figure {
-	p := newPlot("step", "gap of "+r.Response+" to "+r.Baseline)
-	for i, l := range r.Levels {
-		var w whiskers
-		for _, x := range l.Points {
-			if x.Low == nil {
-				w.above(float64(x.Step), x.Gap, 0)
-				continue
-			}
-			w.spanning(float64(x.Step), *x.Low, x.Gap, *x.High)
-		}
-		course(p, i+1, l.Level, w)
-	}
-	q := newPlot("step", r.Response)
-	for i, c := range r.Curves {
-		var w whiskers
-		for _, x := range c.Points {
-			if x.Mean != nil {
-				w.above(float64(x.Step), *x.Mean, halfWidth(x.Cell, r.Confidence))
-			}
-		}
-		course(q, i, c.Level, w)
-	}
-	return []Figure{
-		{name: "trajectory", plot: p, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Levels)},
-		{name: "curves", plot: q, width: 6 * vg.Inch, height: 4 * vg.Inch, legend: len(r.Curves)},
-	}
 }
