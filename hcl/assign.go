@@ -22,6 +22,9 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 	case spec.RefsType:
 		d.assignRefs(val, to, f, at)
 		return
+	case spec.PartsType:
+		d.assignParts(val, to, f, name, at)
+		return
 	case spec.LevelType:
 		l, ok := asLevel(val)
 		if refs, several := asRefs(val); !ok && several {
@@ -207,6 +210,7 @@ func (d *decoder) assignObject(val cty.Value, to reflect.Value, name string, at 
 	given := make(map[string]bool)
 	for it := val.ElementIterator(); it.Next(); {
 		k, item := it.Element()
+		at := d.entry(name, k.AsString(), at)
 		field, ok := s.Field(k.AsString())
 		if !ok {
 			d.fail(at, "Unknown attribute", "%s does not have an attribute %q.%s", name, k.AsString(), suggest(k.AsString(), s.Names()))

@@ -144,7 +144,7 @@ func isPlain(v reflect.Value) bool {
 	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64, reflect.String:
 		return true
 	}
-	return v.Type() == spec.RefType
+	return v.Type() == spec.RefType || v.Type() == spec.PartsType // whose map never changes
 }
 
 // clone copies a spec with all its pointers: Resolve may change what one instance

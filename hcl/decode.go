@@ -86,6 +86,7 @@ func (d *decoder) attribute(content *hclv2.BodyContent, f spec.Field, field refl
 		d.formula(attr, field, path)
 		return
 	}
+	d.entryRanges(attr.Expr, path)
 	val, ok := d.l.eval(attr.Expr, d.sc)
 	if !ok {
 		d.invalid = true

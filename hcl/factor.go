@@ -103,8 +103,11 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 		return nil, false
 	}
 	var items []cty.Value
+	parts := partNames(spec.Of(reflect.TypeOf(x.s.kind.New())))
 	for _, item := range val.AsValueSlice() {
-		if refs, ok := asRefs(item); ok {
+		if _, ok := asParts(item); ok && onlyParts(item, parts) {
+			items = append(items, item)
+		} else if refs, ok := asRefs(item); ok {
 			items = append(items, x.members(item, refs)...)
 		} else {
 			items = append(items, item)
@@ -160,6 +163,9 @@ func (x *crossing) show(f *factor) []*addr.Factor {
 }
 
 func (x *crossing) labelOf(level addr.Level) string {
+	if p, ok := level.Parts(); ok {
+		return x.labelOfParts(p)
+	}
 	if level.Kind != "ref" {
 		return level.Text
 	}

@@ -59,7 +59,7 @@ func (l *loader) addMembers(s *stage, val cty.Value, at *diag.Range) bool {
 		}
 		level, ok := asLevel(key)
 		switch {
-		case !ok || level.Kind == "ref":
+		case !ok || level.Kind == "ref" || level.Kind == "parts":
 			l.fail(at, "Wrong type", "The elements of for_each must be strings, numbers or bools, not %s. For other values, use a map.", article(describe(key)))
 			return false
 		case rounded(key) != "":

@@ -75,10 +75,37 @@ func asRefs(v cty.Value) ([]addr.Instance, bool) {
 	return out, true
 }
 
-// asLevel reads a level of a factor: a reference or a scalar.
+// asParts reads an object with a reference for each part; attributes that are null
+// count as absent. ok is false for the instances of a stage with for_each, which are
+// an object of references by key, too.
+func asParts(v cty.Value) (parts addr.Parts, ok bool) {
+	if _, single := asRef(v); single || v.IsNull() || !v.Type().IsObjectType() {
+		return addr.Parts{}, false
+	}
+	parts.Each = make(map[string]addr.Instance)
+	members := true
+	for it := v.ElementIterator(); it.Next(); {
+		k, item := it.Element()
+		if item.IsNull() {
+			continue
+		}
+		a, ok := asRef(item)
+		if !ok {
+			return addr.Parts{}, false
+		}
+		parts.Each[k.AsString()] = a
+		members = members && a.Key == k.AsString()
+	}
+	return parts, !members
+}
+
+// asLevel reads a level of a factor: a reference, references for parts, or a scalar.
 func asLevel(v cty.Value) (addr.Level, bool) {
 	if a, ok := asRef(v); ok {
 		return addr.Level{Kind: "ref", Ref: a}, true
+	}
+	if p, ok := asParts(v); ok {
+		return p.Level(), true
 	}
 	if v.IsNull() {
 		return addr.Level{}, false
@@ -133,12 +160,26 @@ func goValue(v reflect.Value) cty.Value {
 		if v.Type() == spec.RefType {
 			return refValue(v.Interface().(addr.Instance))
 		}
+		if v.Type() == spec.PartsType {
+			return partsValue(v.Interface().(addr.Parts))
+		}
 		if v.Type() == spec.LevelType || v.Type() == spec.FormulaType {
 			return cty.NilVal
 		}
 		return cty.ObjectVal(specValues(v))
 	}
 	return cty.NilVal
+}
+
+func partsValue(p addr.Parts) cty.Value {
+	if len(p.Each) == 0 {
+		return refValue(p.Whole)
+	}
+	m := make(map[string]cty.Value, len(p.Each))
+	for name, a := range p.Each {
+		m[name] = refValue(a)
+	}
+	return cty.ObjectVal(m)
 }
 
 // describe names a value's type in messages.

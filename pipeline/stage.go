@@ -76,7 +76,9 @@ type Recipe struct {
 
 	// Notes are stored beside the ingredients for explain and show, and are never
 	// hashed: a map of "inputs", the references that Code stands for, and "parts",
-	// the fingerprints of the parts of a computation, each alone.
+	// the fingerprints of the parts of a computation, each alone. Where an attribute
+	// has a reference for each of several parts, "wholes" has under its name a map of
+	// those that one reference would stand for.
 	Notes cache.Value
 
 	Outputs []Output

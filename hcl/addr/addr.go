@@ -63,29 +63,29 @@ func (i *Instance) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Level is one value of a factor: a reference to an instance, or a scalar. A scalar
-// is stored as its kind and its canonical text (the shortest exact number, true or
-// false, or the string itself), so that levels are comparable.
+// Level is one value of a factor: a reference to an instance, references to an
+// instance for each part of something (see Parts), or a scalar. All but a reference
+// are stored as their kind and their canonical text (the shortest exact number, true
+// or false, or the string itself), so that levels are comparable.
 type Level struct {
-	Ref  Instance // zero for a scalar
-	Kind string   // "ref", "number", "string" or "bool"
-	Text string   // canonical text of a scalar
+	Ref  Instance // zero for all but a reference
+	Kind string   // "ref", "parts", "number", "string" or "bool"
+	Text string   // canonical text of all but a reference
 }
 
 // String returns the level's short form, which addresses contain: derf.paper,
-// derf.alpha:0.1, 42. It omits the block of a reference, which the factor implies.
+// derf.alpha:0.1, attention:derf.paper+ffn:rmsnorm.base, 42. It omits the block of a reference, which the factor implies.
 func (l Level) String() string {
-	if l.Kind == "string" {
+	switch l.Kind {
+	case "ref":
+		return QuoteLevel(short(l.Ref))
+	case "string":
 		return QuoteLevel(l.Text)
 	}
-	if l.Kind != "ref" {
-		return l.Text
+	if p, ok := l.Parts(); ok {
+		return QuoteLevel(p.text(short))
 	}
-	s := l.Ref.Stage.Type + "." + l.Ref.Stage.Name
-	if l.Ref.Key != "" {
-		s += ":" + l.Ref.Key
-	}
-	return QuoteLevel(s)
+	return l.Text
 }
 
 // Factor is a factor at one of its levels. The cells at that level may share it.

@@ -37,6 +37,7 @@ type Field struct {
 	Preset    bool // names a set of values for the other fields
 	Type      reflect.Type
 	Blocks    []string // that a reference may refer to; empty for any
+	Parts     []string // that an addr.Parts may name
 	Doc       string
 }
 
@@ -101,6 +102,9 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	if refs := sf.Tag.Get("ref"); refs != "" {
 		f.Blocks = strings.Split(refs, ",")
 	}
+	if parts := sf.Tag.Get("parts"); parts != "" {
+		f.Parts = strings.Split(parts, ",")
+	}
 	switch option {
 	case "":
 		f.Required = true
@@ -151,6 +155,7 @@ type Resolver interface{ Resolve() }
 var (
 	RefType    = reflect.TypeFor[addr.Instance]()
 	RefsType   = reflect.TypeFor[[]addr.Instance]()
+	PartsType  = reflect.TypeFor[addr.Parts]()
 	LevelType  = reflect.TypeFor[addr.Level]()
 	LevelsType = reflect.TypeFor[map[string]addr.Level]()
 
@@ -170,6 +175,8 @@ func TypeName(t reflect.Type) string {
 		return "reference"
 	case RefsType:
 		return "references"
+	case PartsType:
+		return "reference or object of references"
 	case LevelType:
 		return "level"
 	case LevelsType:

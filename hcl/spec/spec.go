@@ -19,7 +19,8 @@
 // and maps from strings to them; structs (objects, tagged like blocks); pointers to
 // any of these, which are nil if the attribute is absent; addr.Instance (one
 // reference), []addr.Instance (a list of references, in which the name of a stage
-// means all its instances), addr.Level (a reference or a scalar) and
+// means all its instances), addr.Parts (one reference, or an object with a reference
+// for each part), addr.Level (a reference or a scalar) and
 // map[string]addr.Level. A formula.Formula is an expression that is kept as
 // mathematics, and a *formula.Let a block of its intermediates, which stays nil.
 //
@@ -29,7 +30,7 @@
 // sets its defaults when the block is present.
 //
 // The tag `ref:"norm"` lists the blocks that a reference may refer to, with commas
-// between. `key:"-"` keeps a field out of keys. `key:"code"` marks a field whose
+// between; `parts:"attention,ffn"` lists the parts of an addr.Parts. `key:"-"` keeps a field out of keys. `key:"code"` marks a field whose
 // effect is part of a fingerprint: the fingerprint enters the key, and the field
 // itself is kept only for explanations. `doc:"…"` is its description in the
 // reference.

@@ -19,6 +19,8 @@ func edges(out []Edge, v reflect.Value, path string) []Edge {
 			if a := field.Interface().(addr.Instance); !a.IsZero() {
 				out = append(out, Edge{Path: name, Target: a})
 			}
+		case f.Type == spec.PartsType:
+			out = partEdges(out, field.Interface().(addr.Parts), name)
 		case f.Type == spec.RefsType:
 			for _, a := range field.Interface().([]addr.Instance) {
 				out = append(out, Edge{Path: name, Target: a})
@@ -30,6 +32,17 @@ func edges(out []Edge, v reflect.Value, path string) []Edge {
 		case f.Form != spec.Attribute && field.Kind() == reflect.Struct:
 			out = edges(out, field, name)
 		}
+	}
+	return out
+}
+
+// partEdges lists the references of parts: norm for the whole, or norm.attention.
+func partEdges(out []Edge, p addr.Parts, name string) []Edge {
+	if !p.Whole.IsZero() {
+		return append(out, Edge{Path: name, Target: p.Whole})
+	}
+	for _, part := range p.Names() {
+		out = append(out, Edge{Path: name + "." + part, Target: p.Each[part]})
 	}
 	return out
 }

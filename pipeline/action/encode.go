@@ -85,7 +85,9 @@ func encodeLabelled(v reflect.Value) cache.Value {
 	return cache.Map(m)
 }
 
-func isReference(t reflect.Type) bool { return t == spec.RefType || t == spec.RefsType }
+func isReference(t reflect.Type) bool {
+	return t == spec.RefType || t == spec.RefsType || t == spec.PartsType
+}
 
 // encodeField encodes one field, or returns zero where it equals its base.
 func encodeField(v, base reflect.Value) cache.Value {

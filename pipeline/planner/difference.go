@@ -80,10 +80,10 @@ func allDifferences(old pastAction, t *Task) []cache.Difference {
 	if len(all) == 0 {
 		return nil
 	}
-	was, now := action.OrEmpty(old.notes), t.action.Notes()
+	was, now := alignNotes(action.OrEmpty(old.notes), t.action.Notes())
 	for _, section := range []string{"inputs", "spec"} {
 		for _, d := range cache.Diff(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
-			d.Path = append([]string{section}, d.Path...)
+			d = typeOfInput(cache.Difference{Path: append([]string{section}, d.Path...), A: d.A, B: d.B})
 			if !slices.ContainsFunc(all, func(known cache.Difference) bool { return slices.Equal(known.Path, d.Path) }) {
 				all = append(all, d)
 			}
@@ -100,7 +100,8 @@ func isSwap(path []string) bool { return len(path) == 3 && path[0] == "inputs" &
 // differs although their spec does not: the program changed there.
 func changedParts(old pastAction, t *Task, other []difference) []string {
 	var parts []string
-	for _, d := range cache.Diff(action.OrEmpty(old.notes.At("parts")), action.OrEmpty(t.action.Notes().At("parts"))) {
+	was, now := alignNotes(action.OrEmpty(old.notes), t.action.Notes())
+	for _, d := range cache.Diff(action.OrEmpty(was.At("parts")), action.OrEmpty(now.At("parts"))) {
 		part := d.Path[0]
 		explained := slices.ContainsFunc(other, func(d difference) bool {
 			path := d.name()

@@ -33,6 +33,7 @@ type GPT2 struct {
 	ResidualScale *float64        `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
 	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence together; \"flash\", in blocks of 512 queries and keys whose scores the backward pass computes again (arXiv 2205.14135); or \"cudnn\", by NVIDIA's kernel, which needs backend = \"xla:cuda\" and precision = \"bf16\" and takes no dropout."`
 	Dropout       float64         `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Placement     placement       `hcl:"placement,optional" json:",omitzero" doc:"Where norms stand: \"pre\", x + f(norm(x)) in each sublayer and one norm at the end; \"post\", norm(x + f(x)) and none at the end (arXiv 1706.03762); or \"peri\", x + norm(f(norm(x))) and one at the end (arXiv 2502.02732)."`
 	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of the activation. The names enter no key."`
 	Activation    formula.Formula `hcl:"activation,optional" json:",omitzero" doc:"What the matrix down of the feed-forward layer takes: a formula of up. Default: gelu(up)."`
 }
@@ -41,7 +42,7 @@ type GPT2 struct {
 func (m *GPT2) FormulaNames() []string { return []string{"up"} }
 
 func newGPT2() *GPT2 {
-	return &GPT2{Attention: plain, Positions: 1024, Bias: true, Tied: true, InitStd: 0.02}
+	return &GPT2{Attention: plain, Placement: pre, Positions: 1024, Bias: true, Tied: true, InitStd: 0.02}
 }
 
 var gpt2Presets = map[string]func(*GPT2){
@@ -75,11 +76,12 @@ func (m *GPT2) Resolve() {
 
 // Traits implements Model.
 func (m *GPT2) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Longest: m.Positions, Block: block(m.Attention), CuDNN: m.Attention == byCuDNN, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Longest: m.Positions, Block: block(m.Attention), CuDNN: m.Attention == byCuDNN, Noisy: m.Dropout > 0,
+		Sites: m.Placement.sites()}
 }
 
 // Params implements Model.
-func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
+func (m *GPT2) Params(n norm.Norms, vocabulary int) []ml.Param {
 	inner := m.InitStd / math.Sqrt(2*float64(m.Layers))
 	var params []ml.Param
 	matrix := func(path string, out, in int, role ml.Role, std float64) {
@@ -96,15 +98,16 @@ func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
 	matrix("positions", m.Positions, m.Width, ml.RoleEmbedding, m.InitStd)
 	for i := range m.Layers {
 		at := fmt.Sprintf("layers.%d.", i)
-		params = append(params, n.Params(at+"norm.attention", norm.Attention, m.Width)...)
+		params = append(params, m.Placement.params(n, at, norm.Attention, m.Width)...)
 		linear(at+"attention.qkv", 3*m.Width, m.Width, 3, m.InitStd)
 		linear(at+"attention.o", m.Width, m.Width, 0, inner)
-		params = append(params, n.Params(at+"norm.ffn", norm.FFN, m.Width)...)
+		params = append(params, m.Placement.params(n, at, norm.FFN, m.Width)...)
+		params = append(params, queryKeyParams(n, at, m.Width/m.Heads)...)
 		linear(at+"ffn.up", m.FFN, m.Width, 0, m.InitStd)
 		linear(at+"ffn.down", m.Width, m.FFN, 0, inner)
 		params = append(params, residualParams(at, m.ResidualScale)...)
 	}
-	params = append(params, n.Params("norm.final", norm.Final, m.Width)...)
+	params = append(params, m.Placement.endParams(n, m.Width)...)
 	if !m.Tied {
 		matrix("head", vocabulary, m.Width, ml.RoleHead, m.InitStd)
 	}
@@ -118,7 +121,7 @@ func (m *GPT2) Params(n norm.Norm, vocabulary int) []ml.Param {
 func (m *GPT2) Head() string { return head(m.Tied) }
 
 // Rows implements Model.
-func (m *GPT2) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+func (m *GPT2) Rows(tokens_BT *Node, n norm.Norms, vars ml.Vars) *Node {
 	dims := tokens_BT.Shape().Dimensions
 	b, t := dims[0], dims[1]
 	x_BTD := Reshape(Gather(vars.At("embedding"), Reshape(tokens_BT, b*t, 1)), b, t, m.Width)
@@ -127,28 +130,31 @@ func (m *GPT2) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
 	}
 	positions_TD := Slice(vars.At("positions"), AxisRange(0, t), AxisRange())
 	x_ND := Reshape(Add(x_BTD, Reshape(positions_TD, 1, t, m.Width)), b*t, m.Width)
+	x_ND = n.Apply(x_ND, norm.Embedding, embeddingNorm, vars)
 	x_ND = vars.Dropout(x_ND, m.Dropout, "embedding")
 	mask_TT := LowerTriangular(tokens_BT.Graph(), t)
-	residual := residual{scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
+	stream := stream{placement: m.Placement, norms: n, scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
 	for i := range m.Layers {
 		at := fmt.Sprintf("layers.%d.", i)
 		x_ND = vars.Enter(x_ND)
-		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
-		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", mask_TT, vars), at, "attention")
-		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
-		x_ND = residual.add(x_ND, m.linear(m.activate(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars), at, "ffn")
+		x_ND = stream.through(x_ND, at, norm.Attention, func(y_ND *Node) *Node { return m.attention(y_ND, b, t, at, n, mask_TT, vars) })
+		x_ND = stream.through(x_ND, at, norm.FFN, func(y_ND *Node) *Node {
+			return m.linear(m.activate(m.linear(y_ND, at+"ffn.up", vars)), at+"ffn.down", vars)
+		})
 	}
-	return n.Apply(vars.Leave(x_ND), "norm.final", vars)
+	return stream.end(vars.Leave(x_ND))
 }
 
 // attention is causal softmax attention with as many key and value heads as
 // query heads.
-func (m *GPT2) attention(x_ND *Node, b, t int, at string, mask_TT *Node, vars ml.Vars) *Node {
+func (m *GPT2) attention(x_ND *Node, b, t int, layer string, n norm.Norms, mask_TT *Node, vars ml.Vars) *Node {
+	at := layer + "attention"
 	fused_NE := m.linear(x_ND, at+".qkv", vars)
-	part := func(i int) *Node {
-		return splitHeads(Slice(fused_NE, AxisRange(), AxisRange(i*m.Width, (i+1)*m.Width)), b, t, m.Heads)
-	}
-	return m.linear(attend(m.Attention, part(0), part(1), part(2), mask_TT, m.Dropout, at, vars), at+".o", vars)
+	part := func(i int) *Node { return Slice(fused_NE, AxisRange(), AxisRange(i*m.Width, (i+1)*m.Width)) }
+	q_BHTd := splitHeads(queryKey(part(0), m.Heads, layer+queryNorm, n, vars), b, t, m.Heads)
+	k_BHTd := splitHeads(queryKey(part(1), m.Heads, layer+keyNorm, n, vars), b, t, m.Heads)
+	v_BHTd := splitHeads(part(2), b, t, m.Heads)
+	return m.linear(attend(m.Attention, q_BHTd, k_BHTd, v_BHTd, mask_TT, m.Dropout, at, vars), at+".o", vars)
 }
 
 func (m *GPT2) linear(x_NI *Node, path string, vars ml.Vars) *Node {
@@ -178,6 +184,7 @@ func (m *GPT2) Validate() diag.List {
 	c.size("heads", m.Heads, mostWide)
 	c.size("positions", m.Positions, mostWide)
 	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
+	c.placement(m.Placement)
 	c.list = append(c.list, checkActivation(m.Activation, m.FormulaNames())...)
 	if len(c.list) == 0 {
 		c.heads(m.Width, m.Heads)

@@ -23,7 +23,7 @@ func TestHuggingFace(t *testing.T) {
 		m := &Llama{Layers: 2, Width: 8, Heads: 4, KVHeads: 2, Tied: tt.tied, EmbedScale: tt.scaled}
 		m.Resolve()
 		var tensors []ml.Tensor
-		for i, p := range m.Params(&norm.RMSNorm{}, 16) {
+		for i, p := range m.Params(norm.Everywhere(&norm.RMSNorm{}), 16) {
 			value := float32(10 + i)
 			switch p.Path {
 			case "embedding":

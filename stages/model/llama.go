@@ -32,6 +32,7 @@ type Llama struct {
 	ResidualScale *float64        `hcl:"residual_scale,optional" doc:"Start of a learnt multiplier of what each sublayer adds to the residual stream; without it there is none."`
 	Attention     string          `hcl:"attention,optional" doc:"How it is computed: \"plain\", with all scores of a sequence together; \"flash\", in blocks of 512 queries and keys whose scores the backward pass computes again (arXiv 2205.14135); or \"cudnn\", by NVIDIA's kernel, which needs backend = \"xla:cuda\" and precision = \"bf16\" and takes no dropout."`
 	Dropout       float64         `hcl:"dropout,optional" doc:"Share of elements dropped in training: of the embeddings, the attention weights, and what each sublayer adds."`
+	Placement     placement       `hcl:"placement,optional" json:",omitzero" doc:"Where norms stand: \"pre\", x + f(norm(x)) in each sublayer and one norm at the end; \"post\", norm(x + f(x)) and none at the end (arXiv 1706.03762); or \"peri\", x + norm(f(norm(x))) and one at the end (arXiv 2502.02732)."`
 	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of the activation. The names enter no key."`
 	Activation    formula.Formula `hcl:"activation,optional" json:",omitzero" doc:"What the matrix down of the feed-forward layer takes: a formula of gate and up. Without gate there is no matrix gate. Default: silu(gate) * up."`
 }
@@ -39,7 +40,9 @@ type Llama struct {
 // FormulaNames implements spec.FormulaNamer.
 func (m *Llama) FormulaNames() []string { return []string{"gate", "up"} }
 
-func newLlama() *Llama { return &Llama{Attention: plain, RopeTheta: 10000, Tied: true, InitStd: 0.02} }
+func newLlama() *Llama {
+	return &Llama{Attention: plain, Placement: pre, RopeTheta: 10000, Tied: true, InitStd: 0.02}
+}
 
 var llamaPresets = map[string]func(*Llama){
 	"tiny": func(m *Llama) { m.Layers, m.Width, m.Heads = 4, 128, 4 },
@@ -81,11 +84,12 @@ func (m *Llama) Resolve() {
 
 // Traits implements Model.
 func (m *Llama) Traits() Traits {
-	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Block: block(m.Attention), CuDNN: m.Attention == byCuDNN, Noisy: m.Dropout > 0}
+	return Traits{Layers: m.Layers, Width: m.Width, Heads: m.Heads, Block: block(m.Attention), CuDNN: m.Attention == byCuDNN, Noisy: m.Dropout > 0,
+		Sites: m.Placement.sites()}
 }
 
 // Params implements Model.
-func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
+func (m *Llama) Params(n norm.Norms, vocabulary int) []ml.Param {
 	head := m.Width / m.Heads
 	matrix := func(path string, out, in int, role ml.Role) ml.Param {
 		return ml.Param{Path: path, Shape: []int{out, in}, Role: role, Init: ml.Init{Std: m.InitStd}}
@@ -93,13 +97,14 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 	params := []ml.Param{matrix("embedding", vocabulary, m.Width, ml.RoleEmbedding)}
 	for i := range m.Layers {
 		at := fmt.Sprintf("layers.%d.", i)
-		params = append(params, n.Params(at+"norm.attention", norm.Attention, m.Width)...)
+		params = append(params, m.Placement.params(n, at, norm.Attention, m.Width)...)
 		params = append(params,
 			matrix(at+"attention.q", m.Heads*head, m.Width, ml.RoleMatrix),
 			matrix(at+"attention.k", m.KVHeads*head, m.Width, ml.RoleMatrix),
 			matrix(at+"attention.v", m.KVHeads*head, m.Width, ml.RoleMatrix),
 			matrix(at+"attention.o", m.Width, m.Heads*head, ml.RoleMatrix))
-		params = append(params, n.Params(at+"norm.ffn", norm.FFN, m.Width)...)
+		params = append(params, m.Placement.params(n, at, norm.FFN, m.Width)...)
+		params = append(params, queryKeyParams(n, at, m.Width/m.Heads)...)
 		if m.gated() {
 			params = append(params, matrix(at+"ffn.gate", m.FFN, m.Width, ml.RoleMatrix))
 		}
@@ -108,7 +113,7 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 			matrix(at+"ffn.down", m.Width, m.FFN, ml.RoleMatrix))
 		params = append(params, residualParams(at, m.ResidualScale)...)
 	}
-	params = append(params, n.Params("norm.final", norm.Final, m.Width)...)
+	params = append(params, m.Placement.endParams(n, m.Width)...)
 	if !m.Tied {
 		params = append(params, matrix("head", vocabulary, m.Width, ml.RoleHead))
 	}
@@ -122,26 +127,25 @@ func (m *Llama) Params(n norm.Norm, vocabulary int) []ml.Param {
 func (m *Llama) Head() string { return head(m.Tied) }
 
 // Rows implements Model.
-func (m *Llama) Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+func (m *Llama) Rows(tokens_BT *Node, n norm.Norms, vars ml.Vars) *Node {
 	dims := tokens_BT.Shape().Dimensions
 	b, t := dims[0], dims[1]
 	x_ND := Gather(vars.At("embedding"), Reshape(tokens_BT, b*t, 1))
 	if m.EmbedScale {
 		x_ND = Mul(x_ND, vars.At("embedding_scale"))
 	}
+	x_ND = n.Apply(x_ND, norm.Embedding, embeddingNorm, vars)
 	x_ND = vars.Dropout(x_ND, m.Dropout, "embedding")
 	rope := newRope(tokens_BT.Graph(), t, m.Width/m.Heads, m.RopeTheta)
 	mask_TT := LowerTriangular(tokens_BT.Graph(), t)
-	residual := residual{scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
+	stream := stream{placement: m.Placement, norms: n, scaled: m.ResidualScale != nil, dropout: m.Dropout, vars: vars}
 	for i := range m.Layers {
 		at := fmt.Sprintf("layers.%d.", i)
 		x_ND = vars.Enter(x_ND)
-		y_ND := n.Apply(x_ND, at+"norm.attention", vars)
-		x_ND = residual.add(x_ND, m.attention(y_ND, b, t, at+"attention", rope, mask_TT, vars), at, "attention")
-		y_ND = n.Apply(x_ND, at+"norm.ffn", vars)
-		x_ND = residual.add(x_ND, m.feedForward(y_ND, at+"ffn.", vars), at, "ffn")
+		x_ND = stream.through(x_ND, at, norm.Attention, func(y_ND *Node) *Node { return m.attention(y_ND, b, t, at, n, rope, mask_TT, vars) })
+		x_ND = stream.through(x_ND, at, norm.FFN, func(y_ND *Node) *Node { return m.feedForward(y_ND, at+"ffn.", vars) })
 	}
-	return n.Apply(vars.Leave(x_ND), "norm.final", vars)
+	return stream.end(vars.Leave(x_ND))
 }
 
 // gated reports whether the feed-forward layer has a gate.
@@ -161,9 +165,11 @@ func (m *Llama) feedForward(x_ND *Node, at string, vars ml.Vars) *Node {
 }
 
 // attention is causal softmax attention over grouped heads.
-func (m *Llama) attention(x_ND *Node, b, t int, at string, rope rope, mask_TT *Node, vars ml.Vars) *Node {
-	q_BHTd := rope.rotate(splitHeads(vars.Linear(x_ND, at+".q"), b, t, m.Heads))
-	k_BKTd := rope.rotate(splitHeads(vars.Linear(x_ND, at+".k"), b, t, m.KVHeads))
+func (m *Llama) attention(x_ND *Node, b, t int, layer string, n norm.Norms, rope rope, mask_TT *Node, vars ml.Vars) *Node {
+	at := layer + "attention"
+	q_NE := queryKey(vars.Linear(x_ND, at+".q"), m.Heads, layer+queryNorm, n, vars)
+	k_NE := queryKey(vars.Linear(x_ND, at+".k"), m.KVHeads, layer+keyNorm, n, vars)
+	q_BHTd, k_BKTd := rope.rotate(splitHeads(q_NE, b, t, m.Heads)), rope.rotate(splitHeads(k_NE, b, t, m.KVHeads))
 	v_BKTd := splitHeads(vars.Linear(x_ND, at+".v"), b, t, m.KVHeads)
 	out_ND := attend(m.Attention, q_BHTd, k_BKTd, v_BKTd, mask_TT, m.Dropout, at, vars)
 	return vars.Linear(out_ND, at+".o")
@@ -183,6 +189,7 @@ func (m *Llama) Validate() diag.List {
 		c.wrong("rope_theta", "rope_theta must be above 0, not %v.", m.RopeTheta)
 	}
 	c.shared(m.InitStd, m.Dropout, m.ResidualScale, m.Attention)
+	c.placement(m.Placement)
 	c.list = append(c.list, checkActivation(m.Activation, m.FormulaNames())...)
 	if len(c.list) > 0 {
 		return c.list

@@ -13,13 +13,13 @@ import (
 	"ablate/stages/norm"
 )
 
-// Model is a language model up to its norm and vocabulary.
+// Model is a language model up to its norms and vocabulary.
 type Model interface {
-	// Params declares all parameters for a norm and a vocabulary.
-	Params(n norm.Norm, vocabulary int) []ml.Param
+	// Params declares all parameters for the norms of its sites and a vocabulary.
+	Params(n norm.Norms, vocabulary int) []ml.Param
 	// Rows maps tokens [B, T], int32, to what the output projection takes, rows
 	// [B·T, width] of float32.
-	Rows(tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node
+	Rows(tokens_BT *Node, n norm.Norms, vars ml.Vars) *Node
 	// Head is the path of the output projection, [vocabulary, width].
 	Head() string
 	// Traits says what a trainer must know beside the graph.
@@ -29,21 +29,22 @@ type Model interface {
 // Traits are facts about a model.
 type Traits struct {
 	Layers, Width, Heads int
-	Longest              int  // positions of the longest sequence; 0 for no limit
-	Block                int  // positions whose attention scores exist at a time; 0 for all
-	CuDNN                bool // attention is cuDNN's, on NVIDIA GPUs in half precision only
-	Noisy                bool // draws noise in training
+	Longest              int         // positions of the longest sequence; 0 for no limit
+	Block                int         // positions whose attention scores exist at a time; 0 for all
+	CuDNN                bool        // attention is cuDNN's, on NVIDIA GPUs in half precision only
+	Noisy                bool        // draws noise in training
+	Sites                []norm.Site // where norms can stand
 }
 
 // Kinds lists the stages of block model.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{{
 		Block: "model", Type: "llama", Version: 1, Role: pipeline.Definition,
-		Doc: "A decoder-only transformer in Llama's shape: rotary positions, grouped-query attention, SwiGLU, norms before each sublayer and at the end.",
+		Doc: "A decoder-only transformer in Llama's shape: rotary positions, grouped-query attention, SwiGLU, norms before each sublayer and at the end, or where placement says.",
 		New: func() pipeline.Stage { return newLlama() },
 	}, {
 		Block: "model", Type: "gpt2", Version: 1, Role: pipeline.Definition,
-		Doc: "A decoder-only transformer in GPT-2's shape: learnt positions, fused attention weights, GELU, norms before each sublayer and at the end.",
+		Doc: "A decoder-only transformer in GPT-2's shape: learnt positions, fused attention weights, GELU, norms before each sublayer and at the end, or where placement says.",
 		New: func() pipeline.Stage { return newGPT2() },
 	}}
 }
@@ -87,38 +88,8 @@ func embeddingScale(width int) ml.Param {
 	return ml.Param{Path: "embedding_scale", Role: ml.RoleScalar, Init: ml.Init{Value: math.Sqrt(float64(width))}}
 }
 
-// residual adds sublayers to the residual stream.
-type residual struct {
-	scaled  bool
-	dropout float64
-	vars    ml.Vars
-}
-
-func residualPath(at, sublayer string) string { return at + "residual." + sublayer }
-
-// residualParams declares the multipliers of one block, if there are any.
-func residualParams(at string, start *float64) []ml.Param {
-	if start == nil {
-		return nil
-	}
-	var out []ml.Param
-	for _, sublayer := range []string{"attention", "ffn"} {
-		out = append(out, ml.Param{Path: residualPath(at, sublayer), Role: ml.RoleScalar, Init: ml.Init{Value: *start}})
-	}
-	return out
-}
-
-func (r residual) add(x_ND, y_ND *Node, at, sublayer string) *Node {
-	path := residualPath(at, sublayer)
-	y_ND = r.vars.Dropout(y_ND, r.dropout, path)
-	if r.scaled {
-		y_ND = Mul(y_ND, r.vars.At(path))
-	}
-	return Add(x_ND, y_ND)
-}
-
 // Logits maps tokens [B, T], int32, to scores [B, T, vocabulary], float32.
-func Logits(m Model, tokens_BT *Node, n norm.Norm, vars ml.Vars) *Node {
+func Logits(m Model, tokens_BT *Node, n norm.Norms, vars ml.Vars) *Node {
 	dims, path := tokens_BT.Shape().Dimensions, m.Head()
 	return Reshape(vars.Linear(m.Rows(tokens_BT, n, vars), path), dims[0], dims[1], vars.At(path).Shape().Dimensions[0])
 }
@@ -139,7 +110,7 @@ func describe(m Model, in pipeline.Inputs, kind string) (pipeline.Recipe, error)
 // alone is a model by itself without norms, with a small vocabulary and a short
 // sequence.
 func alone(m Model) ml.Program {
-	n, length := &norm.None{}, 4
+	n, length := norm.Everywhere(&norm.None{}), 4
 	if t := m.Traits(); t.Longest > 0 {
 		length = min(length, t.Longest)
 	}
@@ -197,6 +168,12 @@ func (c *checks) shared(std, dropout float64, scale *float64, attention string) 
 	}
 	if scale != nil && *scale == 0 {
 		c.wrong("residual_scale", "residual_scale must not be 0: no sublayer would ever learn.")
+	}
+}
+
+func (c *checks) placement(p placement) {
+	if p != pre && p != post && p != peri {
+		c.wrong("placement", "placement must be %q, %q or %q, not %q.", pre, post, peri, p)
 	}
 }
 

@@ -50,14 +50,14 @@ func TestParameters(t *testing.T) {
 		// arXiv 2604.01563: 45.09M a layer, 262.7M of embeddings.
 		{"1b-paper", llama("1b-paper"), &norm.RMSNorm{Eps: 1e-5}, 128256, 16*(2048*2048*2+2*512*2048+3*2048*5632+2*2048) + 128256*2048 + 2048},
 	} {
-		if got := Parameters(tt.model.Params(tt.norm, tt.vocabulary)); got != tt.want {
+		if got := Parameters(tt.model.Params(norm.Everywhere(tt.norm), tt.vocabulary)); got != tt.want {
 			t.Errorf("%s: %d parameters, want %d", tt.name, got, tt.want)
 		}
 	}
 	m := gpt2("124m", false)
 	// PaLM's formula for GPT-2 at 1024 positions: 6 · 123.55M + 12 · 12 · 768 · 1024.
 	want := 6*float64(12*12*768*768+50257*768) + 12*12*768*1024
-	if got := FLOPs(m, m.Params(&norm.None{}, 50257), 1024); math.Abs(got/want-1) > 1e-12 {
+	if got := FLOPs(m, m.Params(norm.Everywhere(&norm.None{}), 50257), 1024); math.Abs(got/want-1) > 1e-12 {
 		t.Errorf("FLOPs = %v, want %v", got, want)
 	}
 }
@@ -127,7 +127,7 @@ func logits(t *testing.T, m Model, tokens []int32, noise []uint32, dot dtypes.DT
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &norm.RMSNorm{Eps: 1e-5}
+	n := norm.Everywhere(&norm.RMSNorm{Eps: 1e-5})
 	params := m.Params(n, 11)
 	p := ml.Program{Name: "logits", Inputs: []ml.Input{{Name: "tokens", Shape: []int{1, len(tokens)}, DType: dtypes.Int32}}}
 	for _, q := range params {

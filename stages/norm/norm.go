@@ -15,16 +15,6 @@ import (
 	"ablate/stages/internal/ml"
 )
 
-// Site is where in the model a norm stands.
-type Site string
-
-// The sites of a pre-norm transformer.
-const (
-	Attention Site = "attention"
-	FFN       Site = "ffn"
-	Final     Site = "final"
-)
-
 // Norm is a normalization as part of a model.
 type Norm interface {
 	// Params declares the parameters of one site, with paths below prefix.
@@ -79,7 +69,9 @@ func Kinds() []pipeline.Kind {
 // defaultEps is the ε of Llama 3.
 const defaultEps = 1e-5
 
-// Sites is one number for each site; a bare number stands for all three.
+// Sites is one number for each site; a bare number stands for all three. The output
+// of a sublayer has the number of its input. Queries and keys, and the embeddings, have
+// that of attention: a study that wants another one there uses another stage there.
 type Sites struct {
 	Attention float64 `hcl:"attention,optional" doc:"Before attention."`
 	FFN       float64 `hcl:"ffn,optional" doc:"Before the feed-forward layer."`
@@ -94,9 +86,9 @@ func everywhere(v float64) Sites { return Sites{v, v, v} }
 // at returns the number of a site.
 func (s Sites) at(site Site) float64 {
 	switch site {
-	case Attention:
+	case Attention, AttentionOutput, QK, Embedding:
 		return s.Attention
-	case FFN:
+	case FFN, FFNOutput:
 		return s.FFN
 	case Final:
 		return s.Final

@@ -79,7 +79,7 @@ func TestPairedByConstruction(t *testing.T) {
 	m := &model.Llama{Layers: 2, Width: 8, Heads: 2, KVHeads: 2, FFN: 16, Tied: true, InitStd: 0.02, RopeTheta: 10000}
 	adamw := &optimizer.AdamW{}
 	start := func(n norm.Norm, o optimizer.Optimizer, seed string) map[string][]float32 {
-		r := newRecipe(m, n, o, 16, &LM{Batch: Batch{1, 4}, Accumulate: 1})
+		r := newRecipe(m, norm.Everywhere(n), o, 16, &LM{Batch: Batch{1, 4}, Accumulate: 1})
 		out := make(map[string][]float32)
 		for i, v := range initialise(r.params, ml.NewStream(0, "init", seed)) {
 			out[r.params[i].Path] = v

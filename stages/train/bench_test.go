@@ -49,7 +49,7 @@ func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimiz
 	clip := 1.0
 	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, length}, Schedule: &Schedule{Constant: &Constant{}}}
 	m.Resolve()
-	r := newRecipe(m, n, o, 256, spec)
+	r := newRecipe(m, norm.Everywhere(n), o, 256, spec)
 	be, err := backend.Open("go", threads)
 	if err != nil {
 		b.Fatal(err)

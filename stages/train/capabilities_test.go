@@ -74,7 +74,7 @@ func TestFingerprintsAreEqualOnAllBackends(t *testing.T) {
 					m.Attention = "flash"
 				}
 				m.Resolve()
-				r := newRecipe(m, n, o, 256, spec)
+				r := newRecipe(m, norm.Everywhere(n), o, 256, spec)
 				for _, p := range []ml.Program{r.step(), r.evaluate(), (&probe{recipe: r}).program()} {
 					want, err := ml.Fingerprint(p)
 					if err != nil {
@@ -98,7 +98,7 @@ func cudnnRecipe(attention string, heads, kv int) *recipe {
 	m.Resolve()
 	clip := 1.0
 	adamw := &optimizer.AdamW{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	return newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, adamw, 19, &LM{Accumulate: 2, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 24}})
+	return newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), adamw, 19, &LM{Accumulate: 2, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 24}})
 }
 
 // cuDNN's attention has a fingerprint on every machine, also where it cannot run.

@@ -71,7 +71,7 @@ func TestCheckpointing(t *testing.T) {
 			t.Run(name+" "+precision, func(t *testing.T) {
 				run := func(again bool) ([]float64, [][]float32) {
 					spec := &LM{Accumulate: 2, Precision: precision, Batch: Batch{2, 9}, LossChunk: 5, Checkpointing: again}
-					return trained(t, newRecipe(m, n, smallAdamW(), 19, spec), 4)
+					return trained(t, newRecipe(m, norm.Everywhere(n), smallAdamW(), 19, spec), 4)
 				}
 				rows, state := run(true)
 				wantRows, wantState := run(false)
@@ -90,7 +90,7 @@ func TestFlashAttention(t *testing.T) {
 		m := &model.Llama{Layers: 2, Width: 16, Heads: 4, KVHeads: 2, RopeTheta: 10000, Tied: true, InitStd: 0.3, Attention: how}
 		m.Resolve()
 		spec := &LM{Accumulate: 1, Batch: Batch{1, 530}, Checkpointing: again}
-		r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, smallAdamW(), 19, spec)
+		r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), smallAdamW(), 19, spec)
 		return r, gradients(t, r)
 	}
 	whole, want := run("plain", false)

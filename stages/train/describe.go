@@ -9,7 +9,6 @@ import (
 	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
-	"ablate/stages/norm"
 	"ablate/stages/optimizer"
 	"ablate/stages/record"
 )
@@ -31,8 +30,7 @@ const safetensors = "application/x-safetensors"
 // recipe composes the trial's computation from its inputs.
 func (t *LM) recipe(in pipeline.Inputs) *recipe {
 	tokens := in.One("data").Stage.(Tokens)
-	return newRecipe(in.One("model").Stage.(model.Model), in.One("norm").Stage.(norm.Norm),
-		in.One("optimizer").Stage.(optimizer.Optimizer), tokens.Vocabulary(), t)
+	return newRecipe(in.One("model").Stage.(model.Model), normsOf(in), in.One("optimizer").Stage.(optimizer.Optimizer), tokens.Vocabulary(), t)
 }
 
 // Describe implements pipeline.Stage. Trials that differ in their seed alone share
@@ -92,24 +90,45 @@ func tokensValue(in pipeline.Inputs) (cache.Value, error) {
 }
 
 // definitions are the stages that define the parts of a trial, by identity.
-type definitions struct{ model, norm, optimizer pipeline.Stage }
+type definitions struct {
+	model, optimizer pipeline.Stage
+	norms            normStages
+}
 
 // notes explain the fingerprints: they hold the references to the definitions, and
 // the fingerprint of each definition. They are not part of the key, so that two ways
 // to write the same mathematics are one trial.
 func notes(in pipeline.Inputs) (cache.Value, error) {
-	key := definitions{in.One("model").Stage, in.One("norm").Stage, in.One("optimizer").Stage}
+	key := definitions{in.One("model").Stage, in.One("optimizer").Stage, normStagesOf(in)}
 	return in.Shared.Value(key, func() (cache.Value, error) {
 		refs, parts := make(map[string]cache.Value), make(map[string]cache.Value)
-		for _, name := range []string{"model", "norm", "optimizer"} {
-			one := in.One(name)
+		note := func(name string, one pipeline.Input) {
 			refs[name] = one.Ref.Value()
 			if !one.Recipe.Code.IsZero() {
 				parts[name] = one.Recipe.Code
 			}
 		}
-		return cache.Map(map[string]cache.Value{"inputs": cache.Map(refs), "parts": cache.Map(parts)}), nil
+		note("model", in.One("model"))
+		note("optimizer", in.One("optimizer"))
+		norms, whole := notedNorms(in)
+		for name, one := range norms {
+			note(name, one)
+		}
+		out := cache.Map(map[string]cache.Value{"inputs": cache.Map(refs), "parts": cache.Map(parts)})
+		if len(whole) > 0 {
+			out = out.With("wholes", cache.Map(map[string]cache.Value{normAttribute: marks(whole)}))
+		}
+		return out, nil
 	})
+}
+
+// marks is a map of names.
+func marks(names []string) cache.Value {
+	out := make(map[string]cache.Value, len(names))
+	for _, name := range names {
+		out[name] = cache.Bool(true)
+	}
+	return cache.Map(out)
 }
 
 // device is a computation on a backend.
@@ -139,7 +158,8 @@ func (t *LM) count(in pipeline.Inputs) pipeline.Work {
 // identity, and the fields that enter the programs. Trials that differ in their seed
 // alone share one.
 type computation struct {
-	model, norm, optimizer pipeline.Stage
+	model, optimizer       pipeline.Stage
+	norms                  normStages
 	vocabulary, accumulate int
 	steps                  int
 	batch                  Batch
@@ -155,7 +175,7 @@ type computation struct {
 
 func (t *LM) computation(in pipeline.Inputs) computation {
 	return computation{
-		model: in.One("model").Stage, norm: in.One("norm").Stage, optimizer: in.One("optimizer").Stage,
+		model: in.One("model").Stage, norms: normStagesOf(in), optimizer: in.One("optimizer").Stage,
 		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
 		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, loss: t.Loss.String(), checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
 		traits: traitsOf(in),
@@ -170,7 +190,7 @@ func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
 // trace computes the fingerprints, or reads them from the memo.
 func (t *LM) trace(in pipeline.Inputs) (cache.Value, error) {
 	forward := cache.Map(map[string]cache.Value{
-		"model": in.One("model").Ref.Digest(), "norm": in.One("norm").Ref.Digest(),
+		"model": in.One("model").Ref.Digest(), "norms": normDigests(in),
 		"vocabulary": cache.Int(int64(in.One("data").Stage.(Tokens).Vocabulary())),
 		"sequences":  cache.Int(int64(t.Batch.Sequences)), "length": cache.Int(int64(t.Batch.Length)),
 		"precision": cache.String(t.Precision), "loss_chunk": cache.Int(int64(t.LossChunk)), "loss": cache.String(t.Loss.String()),
@@ -217,8 +237,8 @@ func (t *LM) Check(in pipeline.Inputs) diag.List {
 	if !ok {
 		return nil // reported where the reference is
 	}
-	var list diag.List
 	traits := spec.Traits()
+	list := checkNorms(in, m.Address, traits.Sites)
 	if most := traits.Longest; most > 0 && t.Batch.Length > most {
 		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
 			"length must be at most the %d positions of %s, not %d.", most, m.Address, t.Batch.Length)...)
@@ -235,14 +255,13 @@ func (t *LM) Check(in pipeline.Inputs) diag.List {
 // trial.
 func (t *LM) checkRules(in pipeline.Inputs) (list diag.List) {
 	o, declared := in.One("optimizer").Stage.(*optimizer.Formula)
-	n, known := in.One("norm").Stage.(norm.Norm)
-	if !declared || !known {
+	if !declared {
 		return nil
 	}
 	const anyVocabulary = 256
-	for _, label := range o.IdleRules(in.One("model").Stage.(model.Model).Params(n, anyVocabulary)) {
-		list = append(list, diag.Warningf(diag.Path{"optimizer"}, "Unused rule", "rule %q of %s updates no parameter of %s with %s. Remove the rule, or use a model with such parameters.",
-			label, in.One("optimizer").Address, in.One("model").Address, in.One("norm").Address)...)
+	for _, label := range o.IdleRules(in.One("model").Stage.(model.Model).Params(normsOf(in), anyVocabulary)) {
+		list = append(list, diag.Warningf(diag.Path{"optimizer"}, "Unused rule", "rule %q of %s updates no parameter of %s with the norms of this trial. Remove the rule, or use a model with such parameters.",
+			label, in.One("optimizer").Address, in.One("model").Address)...)
 	}
 	return list
 }

@@ -90,13 +90,16 @@ const weightsOnly = "Leave --format out to export the weights as safetensors"
 
 func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	m, isLlama := x.Inputs.One("model").Stage.(*model.Llama)
-	n, isRMS := x.Inputs.One("norm").Stage.(*norm.RMSNorm)
+	eps, wrong := epsilonForHF(x.Inputs)
 	switch {
-	case len(spec.Formulas(x.Inputs.One("norm").Stage)) > 0 || len(spec.Formulas(x.Inputs.One("model").Stage)) > 0:
+	case declaredInModel(x.Inputs):
 		return errors.New("a folder for transformers holds the models that transformers computes, and not the formulas of a study. " + weightsOnly + ", with the formulas in their metadata")
-	case !isLlama || !isRMS:
-		return fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, not of %s with %s. "+weightsOnly,
-			x.Inputs.One("model").Ref.Type, x.Inputs.One("norm").Ref.Type)
+	case !isLlama:
+		return fmt.Errorf("a folder for transformers is written of Llama only, not of %s. "+weightsOnly, x.Inputs.One("model").Ref.Type)
+	case !m.Placement.IsZero():
+		return fmt.Errorf("transformers' Llama has its norms before each sublayer, not placement = %q. "+weightsOnly, m.Placement)
+	case wrong != nil:
+		return wrong
 	case m.ResidualScale != nil:
 		return errors.New("transformers' Llama has no residual_scale. " + weightsOnly)
 	}
@@ -105,7 +108,7 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	vocabulary := x.Inputs.One("data").Stage.(Tokens).Vocabulary()
-	config := m.HuggingFaceConfig(vocabulary, t.Batch.Length, n.Eps)
+	config := m.HuggingFaceConfig(vocabulary, t.Batch.Length, eps)
 	err = put(x, "config.json", func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
@@ -119,4 +122,40 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	return put(x, "model.safetensors", func(w io.Writer) error {
 		return ml.WriteSafetensors(w, about, m.HuggingFaceTensors(tensors))
 	})
+}
+
+// declaredInModel reports whether the model, or one of its norms, is a formula.
+func declaredInModel(in pipeline.Inputs) bool {
+	if len(spec.Formulas(in.One("model").Stage)) > 0 {
+		return true
+	}
+	for _, site := range sitesOf(in) {
+		if one, ok := normAt(in, site); ok && len(spec.Formulas(one.Stage)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// epsilonForHF is the ε of the norms, which must be RMSNorms with one ε at the sites
+// that transformers' Llama has.
+func epsilonForHF(in pipeline.Inputs) (float64, error) {
+	eps := 0.0
+	for _, site := range sitesOf(in) {
+		one, ok := normAt(in, site)
+		if !ok {
+			continue
+		}
+		n, isRMS := one.Stage.(*norm.RMSNorm)
+		switch {
+		case site.Optional():
+			return 0, fmt.Errorf("transformers' Llama has no norm at the site %s. "+weightsOnly, site)
+		case !isRMS:
+			return 0, fmt.Errorf("a folder for transformers is written of Llama with RMSNorm only, and the site %s has %s. "+weightsOnly, site, one.Address)
+		case eps != 0 && n.Eps != eps:
+			return 0, errors.New("transformers' Llama has one eps for all norms, and those of this trial differ. " + weightsOnly)
+		}
+		eps = n.Eps
+	}
+	return eps, nil
 }

@@ -162,7 +162,7 @@ func TestXLAProductsInHalfPrecision(t *testing.T) {
 	m.Resolve()
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
 	spec := &LM{Accumulate: 1, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 128}}
-	r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, adamw, 50257, spec)
+	r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), adamw, 50257, spec)
 	for _, p := range []ml.Program{r.step(), r.launch(4)} {
 		found := product.FindAllStringSubmatch(look(t, p, false).text, -1)
 		if len(found) < 20 {

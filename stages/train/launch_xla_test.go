@@ -25,8 +25,8 @@ func launchRecipes() map[string]*recipe {
 		return &LM{Accumulate: accumulate, ClipNorm: &clip, Batch: Batch{2, 9}}
 	}
 	return map[string]*recipe{
-		"accumulated, dropout": newRecipe(&noisy, &norm.RMSNorm{Eps: 1e-5}, adamw, 19, spec(2)),
-		"running statistics":   newRecipe(m, blended, adamw, 19, spec(1)),
+		"accumulated, dropout": newRecipe(&noisy, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), adamw, 19, spec(2)),
+		"running statistics":   newRecipe(m, norm.Everywhere(blended), adamw, 19, spec(1)),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 type LM struct {
 	Data          addr.Instance   `hcl:"data" ref:"data" doc:"The tokens."`
 	Model         addr.Instance   `hcl:"model" ref:"model" doc:"The network."`
-	Norm          addr.Instance   `hcl:"norm" ref:"norm" doc:"Its normalization, at every site."`
+	Norm          addr.Parts      `hcl:"norm" ref:"norm" parts:"embedding,attention,qk,attention_output,ffn,ffn_output,final" doc:"Its normalization: one norm for every site, or an object with a norm for each site of the model: attention, ffn, final, and where the model has placement = \"peri\" attention_output and ffn_output, which without an entry have the norm of attention and ffn. An object can also name qk, for each head's queries and keys, and embedding, for what enters the first layer."`
 	Optimizer     addr.Instance   `hcl:"optimizer" ref:"optimizer" doc:"The update rule."`
 	Seed          int64           `hcl:"seed,optional" doc:"The replicate: initial weights and the order of the data follow from it."`
 	Steps         int             `hcl:"steps" key:"code" doc:"Optimizer steps."`

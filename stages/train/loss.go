@@ -15,9 +15,9 @@ func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
 	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
 	targets_N := Reshape(SliceAxis(tokens_BL, 1, AxisRange(1, l)), b*(l-1))
 	if r.chunk > 0 {
-		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norm, vars), targets_N, vars, sloped)
+		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norms, vars), targets_N, vars, sloped)
 	}
-	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norm, vars), b*(l-1), r.vocabulary)
+	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norms, vars), b*(l-1), r.vocabulary)
 	return ReduceAllMean(r.objective(logits_NV, targets_N, sloped))
 }
 

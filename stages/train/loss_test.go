@@ -37,7 +37,7 @@ func smallRecipe(m model.Model, o optimizer.Optimizer, length int, change func(*
 	if change != nil {
 		change(spec)
 	}
-	return newRecipe(m, &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, o, 19, spec)
+	return newRecipe(m, norm.Everywhere(&norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}), o, 19, spec)
 }
 
 func smallTokens(r *recipe) []int32 {

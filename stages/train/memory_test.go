@@ -40,7 +40,7 @@ func TestMemory(t *testing.T) {
 		t.Errorf("with checkpointing, memory = %+v, want %+v", got, want)
 	}
 	m.Attention = "flash"
-	r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, smallAdamW(), 256, &LM{Accumulate: 2, Batch: Batch{8, 600}})
+	r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), smallAdamW(), 256, &LM{Accumulate: 2, Batch: Batch{8, 600}})
 	want.Activations = 4 * ((2*8*600)*3*(17*64+2) + 2*8*2*512*512)
 	if got := r.memory().Activations; got != want.Activations {
 		t.Errorf("in blocks, activations = %d, want %d", got, want.Activations)
@@ -59,7 +59,7 @@ func TestMemoryOfOptimizers(t *testing.T) {
 			continue // it has attributes without a default
 		}
 		o := k.New().(optimizer.Optimizer)
-		r := newRecipe(m, &norm.RMSNorm{Eps: 1e-5}, o, 256, &LM{Accumulate: 1, Batch: Batch{8, 64}})
+		r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), o, 256, &LM{Accumulate: 1, Batch: Batch{8, 64}})
 		var want int64
 		for _, p := range r.trainedParams() {
 			size := p.Size()

@@ -78,12 +78,12 @@ func (p *probe) fingerprint() (cache.Digest, error) {
 	return cache.Digest(cache.List(cache.DigestValue(d), cache.List(names...)).Key("ablate probe v1")), nil
 }
 
-// tracked lists the names of the parameters of norms that are taken.
-func (p *probe) tracked() []string {
-	if t, ok := p.recipe.norm.(norm.Tracking); ok {
-		return t.Tracked()
+// tracked reports whether the parameter of a name in a norm is taken.
+func tracked(n norm.Norm, name string) bool {
+	if t, ok := n.(norm.Tracking); ok {
+		return slices.Contains(t.Tracked(), name)
 	}
-	return []string{"alpha"}
+	return n != nil && name == "alpha"
 }
 
 // slopes adds every tracked parameter, such as α, and its gradient.
@@ -95,7 +95,7 @@ func (p *probe) slopes(take func(path, quantity string, v *Node), params []*Node
 		if dot < 0 || len(q.Shape) > 0 || q.Role == ml.RoleBuffer {
 			continue
 		}
-		if slices.Contains(p.tracked(), q.Path[dot+1:]) {
+		if tracked(p.recipe.norms.Of(q.Path), q.Path[dot+1:]) {
 			alphas, paths = append(alphas, params[i]), append(paths, reading{q.Path[:dot], q.Path[dot+1:]})
 		}
 	}
@@ -125,7 +125,7 @@ func (p *probe) activations(take func(path, quantity string, v *Node), seen taps
 			take(site, "input_rms", Sqrt(ReduceAllMean(Mul(x, x))))
 		case norm.Argument:
 			take(site, "argument_std", Sqrt(variance(x)))
-			if s, ok := p.recipe.norm.(norm.Saturating); ok && s.Threshold() > 0 {
+			if s, ok := p.recipe.norms.Of(path).(norm.Saturating); ok && s.Threshold() > 0 {
 				take(site, "saturated", ReduceAllMean(ConvertDType(GreaterThan(Abs(x), Scalar(x.Graph(), x.DType(), s.Threshold())), x.DType())))
 			}
 		case norm.Output:

@@ -24,7 +24,7 @@ import (
 // the order in which norms and models declare them.
 type recipe struct {
 	model      model.Model
-	norm       norm.Norm
+	norms      norm.Norms
 	optimizer  optimizer.Optimizer
 	vocabulary int
 	batch      Batch
@@ -39,9 +39,9 @@ type recipe struct {
 	states []ml.Param // of the optimizer, in the order of params
 }
 
-func newRecipe(m model.Model, n norm.Norm, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
+func newRecipe(m model.Model, n norm.Norms, o optimizer.Optimizer, vocabulary int, t *LM) *recipe {
 	r := &recipe{
-		model: m, norm: n, optimizer: o, vocabulary: vocabulary,
+		model: m, norms: n, optimizer: o, vocabulary: vocabulary,
 		batch: t.Batch, accumulate: t.Accumulate, clip: t.clip(), chunk: t.LossChunk, formula: t.Loss, again: t.Checkpointing, dot: dtypes.Float32,
 	}
 	if t.Precision == "bf16" {
@@ -188,7 +188,7 @@ func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, se
 	vars := r.vars(params)
 	for _, p := range r.params {
 		if p.Role == ml.RoleBuffer {
-			newParams = append(newParams, r.norm.(norm.Running).Refresh(p.Path, vars, seen[norm.InputOf(p)]))
+			newParams = append(newParams, r.norms.Of(p.Path).(norm.Running).Refresh(p.Path, vars, seen[norm.InputOf(p)]))
 			continue
 		}
 		newParams, values = append(newParams, values[0]), values[1:]

@@ -47,7 +47,7 @@ type standInModel struct {
 }
 
 // Params implements model.Model.
-func (standInModel) Params(norm.Norm, int) []ml.Param {
+func (standInModel) Params(norm.Norms, int) []ml.Param {
 	return []ml.Param{
 		{Path: "embedding", Shape: []int{7, 3}, Role: ml.RoleEmbedding, Init: ml.Init{Std: 0.02}},
 		{Path: "layers.0.ffn.down", Shape: []int{3, 3}, Role: ml.RoleMatrix, Init: ml.Init{Std: 0.5}},
@@ -58,7 +58,7 @@ func (standInModel) Params(norm.Norm, int) []ml.Param {
 }
 
 // Rows implements model.Model.
-func (standInModel) Rows(tokens_BT *Node, _ norm.Norm, vars ml.Vars) *Node {
+func (standInModel) Rows(tokens_BT *Node, _ norm.Norms, vars ml.Vars) *Node {
 	dims := tokens_BT.Shape().Dimensions
 	x_ND := DotProduct(OneHot(Reshape(tokens_BT, dims[0]*dims[1]), 7, dtypes.Float32), vars.At("embedding"))
 	x_ND = Mul(DotProduct(x_ND, vars.At("layers.0.ffn.down")), Reshape(vars.At("layers.0.norm.ffn.gamma"), 1, 3))
@@ -70,7 +70,7 @@ func (standInModel) Head() string { return "embedding" }
 
 // Traits implements model.Model.
 func (m standInModel) Traits() model.Traits {
-	return model.Traits{Layers: 1, Width: 3, Heads: 1, Noisy: m.noisy}
+	return model.Traits{Layers: 1, Width: 3, Heads: 1, Noisy: m.noisy, Sites: []norm.Site{norm.FFN}}
 }
 
 type standInNorm struct{ standIn }

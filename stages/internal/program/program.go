@@ -40,7 +40,12 @@ func (s Spec) Validate(reserved ...string) diag.List {
 		list = append(list, diag.Errorf(diag.Path{"argv"}, "No program", "argv is empty. Its first element names the program to run.")...)
 	}
 	for _, name := range sortedKeys(s.Parameters) {
-		if level := s.Parameters[name]; level.Kind == "ref" {
+		level := s.Parameters[name]
+		if _, several := level.Parts(); several {
+			list = append(list, diag.Errorf(diag.Path{"parameters"}, "Stages as a parameter",
+				"The parameter %q refers to several stages. Parameters are numbers, strings and bools: pass attributes of the stages.", name)...)
+		}
+		if level.Kind == "ref" {
 			list = append(list, diag.Errorf(diag.Path{"parameters"}, "Stage as a parameter",
 				"The parameter %q is the stage %s. Parameters are numbers, strings and bools: pass an attribute of the stage, such as matrix.norm.alpha or matrix.norm.type.",
 				name, level.Ref)...)

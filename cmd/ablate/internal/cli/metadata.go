@@ -105,7 +105,7 @@ func blockValue(f spec.Field, v reflect.Value) reflect.Value {
 
 // defaultText renders a default as HCL; "" for none.
 func defaultText(f spec.Field, v reflect.Value) string {
-	if f.Required || v.Kind() == reflect.Pointer && v.IsNil() || f.Type == spec.RefType || f.Type == spec.RefsType || f.Type == spec.LevelsType || f.Type == spec.FormulaType {
+	if f.Required || v.Kind() == reflect.Pointer && v.IsNil() || f.Type == spec.RefType || f.Type == spec.RefsType || f.Type == spec.PartsType || f.Type == spec.LevelsType || f.Type == spec.FormulaType {
 		return ""
 	}
 	if f.Type == spec.LevelType {

@@ -124,6 +124,8 @@ func literal(v reflect.Value) (string, error) {
 	switch x := v.Interface().(type) {
 	case addr.Instance:
 		return x.String(), nil
+	case addr.Parts:
+		return x.String(), nil
 	case []addr.Instance:
 		var names []string
 		for _, a := range x {
@@ -131,6 +133,9 @@ func literal(v reflect.Value) (string, error) {
 		}
 		return "[" + strings.Join(names, ", ") + "]", nil
 	case addr.Level:
+		if p, ok := x.Parts(); ok {
+			return p.String(), nil
+		}
 		switch x.Kind {
 		case "ref":
 			return x.Ref.String(), nil
