@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -41,7 +42,7 @@ func (x *crossing) instance(c cell) {
 	if plan.invalid {
 		return
 	}
-	d := &decoder{l: x.l, ranges: plan.ranges}
+	d := &decoder{l: x.l, ranges: x.rangesOf(c, plan)}
 	target := clone(plan.target)
 	x.bind(d, c, target.Elem())
 	if d.invalid {
@@ -55,7 +56,24 @@ func (x *crossing) instance(c cell) {
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
+	inst.Locate = locator(d.ranges, inst.Range)
 	x.s.instances = append(x.s.instances, &inst)
+}
+
+// rangesOf returns the places of a cell's attributes: those of the plan, and of the
+// entries of levels that are objects.
+func (x *crossing) rangesOf(c cell, plan *cellPlan) map[string]diag.Range {
+	d := &decoder{ranges: make(map[string]diag.Range)}
+	for i, f := range x.factors {
+		if f.bound && c[i] < len(f.exprs) {
+			d.entryRanges(f.exprs[c[i]], diag.Path{f.name})
+		}
+	}
+	if len(d.ranges) == 0 {
+		return plan.ranges
+	}
+	maps.Copy(d.ranges, plan.ranges)
+	return d.ranges
 }
 
 // planID is equal for cells that share a plan: those that agree in the overrides
@@ -96,7 +114,6 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 		}
 	}
 	d.meta(x.s.content, &plan.model)
-	plan.model.Locate = locator(d.ranges, plan.model.Range)
 	plan.invalid = d.invalid
 	return plan
 }

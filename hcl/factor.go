@@ -20,8 +20,9 @@ type factor struct {
 	at     *diag.Range
 	levels []cty.Value
 	names  []addr.Level
-	values []reflect.Value // the attribute at each level, decoded on first use
-	shown  []*addr.Factor  // the factor at each level, made on first use
+	exprs  []hclv2.Expression // of the levels that the study writes out one by one
+	values []reflect.Value    // the attribute at each level, decoded on first use
+	shown  []*addr.Factor     // the factor at each level, made on first use
 }
 
 // readFactors reports whether all factors could be read. If the levels of one
@@ -56,6 +57,9 @@ func (x *crossing) readFactors(matrix *hclv2.Block) bool {
 		}
 		f := factor{name: name, at: rangeOf(attr.Range), bound: bound}
 		if x.readLevels(&f, val, rangeOf(attr.Expr.Range())) {
+			if items, diags := hclv2.ExprList(attr.Expr); !diags.HasErrors() && len(items) == len(f.levels) {
+				f.exprs = items
+			}
 			x.factors = append(x.factors, f)
 		}
 	}
@@ -105,7 +109,7 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 	var items []cty.Value
 	parts := partNames(spec.Of(reflect.TypeOf(x.s.kind.New())))
 	for _, item := range val.AsValueSlice() {
-		if _, ok := asParts(item); ok && onlyParts(item, parts) {
+		if _, ok := asParts(item); ok && namesPart(item, parts) {
 			items = append(items, item)
 		} else if refs, ok := asRefs(item); ok {
 			items = append(items, x.members(item, refs)...)

@@ -20,8 +20,9 @@ func (d *decoder) assignParts(val cty.Value, to reflect.Value, f spec.Field, nam
 	var p addr.Parts
 	_, single := asRef(val)
 	_, several := asRefs(val)
+	_, parts := asParts(val)
 	switch {
-	case single, several && !onlyParts(val, f.Parts):
+	case single, several && !parts && !namesPart(val, f.Parts):
 		d.assignRef(val, reflect.ValueOf(&p.Whole).Elem(), f, at)
 	case describe(val) == "object":
 		p.Each = d.parts(val, f, name, at)
@@ -56,14 +57,14 @@ func (d *decoder) parts(val cty.Value, f spec.Field, name string, at *diag.Range
 	return each
 }
 
-// onlyParts reports whether all attributes of an object are parts.
-func onlyParts(val cty.Value, parts []string) bool {
+// namesPart reports whether an attribute of an object is a part.
+func namesPart(val cty.Value, parts []string) bool {
 	for name := range val.Type().AttributeTypes() {
-		if !slices.Contains(parts, name) {
-			return false
+		if slices.Contains(parts, name) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // partNames lists the parts that the attributes of a schema can name.

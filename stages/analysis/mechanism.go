@@ -26,7 +26,7 @@ import (
 type Mechanism struct {
 	Trials    []addr.Instance `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all its trials."`
 	Quantity  string          `hcl:"quantity,optional" doc:"What the probes recorded: \"saturated\", \"input_std\", \"input_rms\", \"argument_std\", \"output_variance\", \"alpha\", \"alpha_gradient\", \"score_max\", \"frobenius\" or \"spectral\"."`
-	Site      string          `hcl:"site,optional" doc:"Where in a layer, as the end of the probe's path: \"ffn\", \"attention\", \"ffn.down\"."`
+	Site      string          `hcl:"site,optional" doc:"Where in a layer, as the end of the probe's path: \"ffn\", \"attention\", \"q\" and \"k\" for norms of queries and keys, \"ffn_output\", \"ffn.down\"."`
 	Replicate string          `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell; they are averaged."`
 }
 
@@ -37,8 +37,8 @@ var probeSites = map[string][]string{
 	"alpha": normSites, "alpha_gradient": normSites, "score_max": {"attention"}, "frobenius": nil, "spectral": nil,
 }
 
-// normSites are the places of a layer's normalizations.
-var normSites = []string{"attention", "ffn"}
+// normSites are the places of a layer's normalizations, as paths of probes end.
+var normSites = []string{"attention", "ffn", "attention_output", "ffn_output", "q", "k"}
 
 // Validate implements pipeline.Stage.
 func (a *Mechanism) Validate() diag.List {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,19 +117,30 @@ func small() map[string]Model {
 	l := newLlama()
 	l.Layers, l.Width, l.Heads, l.KVHeads = 2, 16, 2, 1
 	l.Resolve()
-	scaled := *g
+	scaled, after, around := *g, *g, *l
 	scaled.ResidualScale, scaled.EmbedScale, scaled.Tied = &scale, true, false
-	return map[string]Model{"gpt2": g, "gpt2 scaled": &scaled, "llama": l}
+	after.Placement, around.Placement = post, peri
+	return map[string]Model{"gpt2": g, "gpt2 scaled": &scaled, "gpt2 post": &after, "llama": l, "llama peri": &around}
 }
 
 func logits(t *testing.T, m Model, tokens []int32, noise []uint32, dot dtypes.DType) []float32 {
+	t.Helper()
+	return scoresOf(t, m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), 11, tokens, noise, dot, func(q ml.Param) []float32 {
+		if q.Init.Std > 0 {
+			return ml.NewStream(1, "init").Sub(q.Path).Normals(int(q.Size()), 0.3)
+		}
+		return slices.Repeat([]float32{float32(q.Init.Value)}, int(q.Size()))
+	})
+}
+
+// scoresOf returns a model's scores, with parameters as values gives them.
+func scoresOf(t *testing.T, m Model, n norm.Norms, vocabulary int, tokens []int32, noise []uint32, dot dtypes.DType, values func(ml.Param) []float32) []float32 {
 	t.Helper()
 	b, err := backend.Open("go", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := norm.Everywhere(&norm.RMSNorm{Eps: 1e-5})
-	params := m.Params(n, 11)
+	params := m.Params(n, vocabulary)
 	p := ml.Program{Name: "logits", Inputs: []ml.Input{{Name: "tokens", Shape: []int{1, len(tokens)}, DType: dtypes.Int32}}}
 	for _, q := range params {
 		p.Inputs = append(p.Inputs, ml.Input{Name: q.Path, Shape: q.Shape, DType: dtypes.Float32})
@@ -154,14 +166,7 @@ func logits(t *testing.T, m Model, tokens []int32, noise []uint32, dot dtypes.DT
 	}
 	add(ml.NewBuffer(b, []int{1, len(tokens)}, tokens))
 	for _, q := range params {
-		values := make([]float32, q.Size())
-		for i := range values {
-			values[i] = float32(q.Init.Value)
-		}
-		if q.Init.Std > 0 {
-			values = ml.NewStream(1, "init").Sub(q.Path).Normals(int(q.Size()), 0.3)
-		}
-		add(ml.NewBuffer(b, q.Shape, values))
+		add(ml.NewBuffer(b, q.Shape, values(q)))
 	}
 	if noise == nil {
 		noise = []uint32{0, 0}

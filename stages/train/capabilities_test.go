@@ -69,12 +69,13 @@ func TestFingerprintsAreEqualOnAllBackends(t *testing.T) {
 				if rule == "muon" {
 					spec.LossChunk, spec.Checkpointing = 200, true
 				}
-				m := exampleModel()
+				m, norms := exampleModel(), norm.Everywhere(n)
 				if precision == "bf16" { // what XLA would fuse
-					m.Attention = "flash"
+					m.Attention, m.Placement = "flash", "peri"
+					norms[norm.QK], norms[norm.Embedding] = n, n
 				}
 				m.Resolve()
-				r := newRecipe(m, norm.Everywhere(n), o, 256, spec)
+				r := newRecipe(m, norms, o, 256, spec)
 				for _, p := range []ml.Program{r.step(), r.evaluate(), (&probe{recipe: r}).program()} {
 					want, err := ml.Fingerprint(p)
 					if err != nil {

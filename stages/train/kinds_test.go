@@ -22,6 +22,20 @@ func short(normType, rule string) string {
 	return strings.NewReplacer("norm.derf.n", "norm."+normType+".n", "optimizer.adamw.o", "optimizer."+rule+".o").Replace(text)
 }
 
+// bySites is a trial with a norm of its own at every site that the placement has.
+func bySites(text, placement string) string {
+	text = strings.Replace(text, `"n" {}`, "\"n\" {\n  warmup = 5\n  taper = 5\n  decay = 0.5\n}\nnorm \"derf\" \"d\" {\n  ema_blend {}\n}\nnorm \"rmsnorm\" \"r\" {}", 1)
+	text = strings.Replace(text, "model \"llama\" \"m\" {", fmt.Sprintf("model \"llama\" \"m\" {\n  placement = %q", placement), 1)
+	sites := "attention = norm.tapernorm.n, ffn = norm.derf.d, qk = norm.derf.d, embedding = norm.derf.d"
+	switch placement {
+	case "pre":
+		sites += ", final = norm.rmsnorm.r"
+	case "peri":
+		sites += ", final = norm.rmsnorm.r, ffn_output = norm.tapernorm.n"
+	}
+	return strings.Replace(text, "= norm.tapernorm.n\n", "= { "+sites+" }\n", 1)
+}
+
 // Each norm and each optimizer that is valid with its defaults trains, and a trial that
 // was stopped resumes with the bytes of one that was not.
 func TestKindsResume(t *testing.T) {
@@ -33,6 +47,9 @@ func TestKindsResume(t *testing.T) {
 		texts["norm "+k.Type] = short(k.Type, "adamw")
 	}
 	texts["norm tapernorm"] = strings.Replace(short("tapernorm", "adamw"), `"n" {}`, "\"n\" {\n  warmup = 5\n  taper = 5\n  decay = 0.5\n}", 1)
+	for _, placement := range []string{"pre", "post", "peri"} {
+		texts["sites, "+placement] = bySites(short("tapernorm", "adamw"), placement)
+	}
 	for _, k := range optimizer.Kinds() {
 		if k.New().Validate().Err() != nil {
 			continue

@@ -39,7 +39,14 @@ func TestMemory(t *testing.T) {
 	if got := spec.work(exampleInputs()).Memory; got != want {
 		t.Errorf("with checkpointing, memory = %+v, want %+v", got, want)
 	}
-	m.Attention = "flash"
+	m.Placement = "peri"
+	norms := norm.Everywhere(&norm.RMSNorm{Eps: 1e-5})
+	norms[norm.QK], norms[norm.Embedding] = norms[norm.FFN], norms[norm.FFN]
+	at := newRecipe(m, norms, smallAdamW(), 256, &LM{Accumulate: 2, Batch: Batch{8, 64}}).memory().Activations
+	if want := int64(4 * (2 * 8 * 64) * (3*(21*64+2*2*64) + 64)); at != want {
+		t.Errorf("with norms of outputs, queries, keys and embeddings, activations = %d, want %d", at, want)
+	}
+	m.Attention, m.Placement = "flash", "pre"
 	r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), smallAdamW(), 256, &LM{Accumulate: 2, Batch: Batch{8, 600}})
 	want.Activations = 4 * ((2*8*600)*3*(17*64+2) + 2*8*2*512*512)
 	if got := r.memory().Activations; got != want.Activations {

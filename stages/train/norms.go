@@ -117,7 +117,7 @@ func checkNorms(in pipeline.Inputs, of addr.Instance, sites []norm.Site) diag.Li
 			list = append(list, diag.Errorf(path, "No such site", "%s has no site %s%s. Remove the entry, or set it to null where the model has none. Its sites are %s.",
 				of, site, whyNone(site), listed(sites))...)
 		case has && !named && !site.Optional() && site.Input() == "":
-			list = append(list, diag.Errorf(diag.Path{normAttribute}, "Missing site", "norm names no norm for the site %s of %s. Add %s = …; norm.none.x leaves the site as it is. The sites are %s.",
+			list = append(list, diag.Errorf(diag.Path{normAttribute}, "Missing site", "norm names no norm for the site %s of %s. Add %s = …, with a norm \"none\" if there should be none. The sites are %s.",
 				site, of, site, listed(sites))...)
 		}
 	}

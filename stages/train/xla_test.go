@@ -25,6 +25,7 @@ import (
 type variant struct {
 	name                   string
 	model, norm, optimizer string // blocks; "" for those of the base
+	sites                  string // the trial's attribute norm; "" for the one norm
 	train                  string // further attributes and blocks of the trial
 
 	// tolerance is that of gradient norms and probes; 0 for that of losses. Factors
@@ -72,7 +73,7 @@ train "lm" "one" {
 }
 `,
 		or(v.model, block("model", "llama", modelBody)), or(v.norm, block("norm", "rmsnorm", "")), or(v.optimizer, block("optimizer", "adamw", "learning_rate = 0.003")),
-		reference("model", or(v.model, `"llama"`)), reference("norm", or(v.norm, `"rmsnorm"`)), reference("optimizer", or(v.optimizer, `"adamw"`)), name, v.train)
+		reference("model", or(v.model, `"llama"`)), or(v.sites, reference("norm", or(v.norm, `"rmsnorm"`))), reference("optimizer", or(v.optimizer, `"adamw"`)), name, v.train)
 }
 
 const modelBody = "layers = 1\nwidth = 32\nheads = 2"
@@ -103,6 +104,9 @@ func variants() []variant {
 		{name: "asinh", norm: block("norm", "dyt", "asinh {}"), train: probe},
 		{name: "batched Muon in bf16", optimizer: block("optimizer", "muon", "batched = true\nprecision = \"bf16\""), tolerance: 2e-2},
 		{name: "moonlight", optimizer: block("optimizer", "muon", "variant = \"moonlight\"")},
+		{name: "post", model: block("model", "gpt2", modelBody+"\nplacement = \"post\""), norm: block("norm", "layernorm", ""), train: probe},
+		{name: "peri, a norm at each site", model: block("model", "llama", modelBody+"\nplacement = \"peri\""), norm: block("norm", "derf", "ema_blend {}") + "\nnorm \"rmsnorm\" \"x\" {}",
+			sites: "{ embedding = norm.rmsnorm.x, attention = norm.rmsnorm.x, qk = norm.derf.x, ffn = norm.derf.x, ffn_output = norm.rmsnorm.x, final = norm.rmsnorm.x }", train: probe},
 		// By default two columns of this width are normalized, and gradients explode.
 		{name: "prmsnorm", norm: block("norm", "prmsnorm", "share = 0.5"), train: probe},
 		{name: "tapernorm", norm: block("norm", "tapernorm", "warmup = 5\ntaper = 5\ndecay = 0.5"), train: probe},

@@ -54,6 +54,7 @@ type trial struct {
 	lm        train.LM
 	model     pipeline.Stage
 	norm      pipeline.Stage
+	at        map[norm.Site]pipeline.Stage // instead of norm
 	optimizer pipeline.Stage
 }
 
@@ -96,6 +97,15 @@ func trials() map[string]func(*trial) {
 		"gpt2": func(t *trial) {
 			t.model = &model.GPT2{Layers: 2, Width: 16, Heads: 4, FFN: 24, Positions: 16, Bias: true, Tied: true, InitStd: 0.02, Attention: "plain"}
 		},
+		"post": func(t *trial) { t.model.(*model.Llama).Placement = "post" },
+		"peri": func(t *trial) { t.model.(*model.Llama).Placement = "peri" },
+		"sites": func(t *trial) {
+			t.model.(*model.Llama).Placement = "peri"
+			t.at = make(map[norm.Site]pipeline.Stage)
+			for i, site := range norm.AllSites() {
+				t.at[site] = &norm.RMSNorm{Eps: float64(i+1) / 1024}
+			}
+		},
 		"ema": func(t *trial) {
 			n := fresh(norm.Kinds(), "derf").(*norm.Derf)
 			n.EMABlend = &norm.EMABlend{Lambda: 0.9, Momentum: 0.5}
@@ -133,12 +143,18 @@ func (t *trial) fingerprints() (cache.Value, error) {
 		panic(fmt.Sprintf("no kind makes a %T", s))
 	}
 	text := func(name string) cache.Artifact { return cache.Artifact{Name: name, Size: 4096} }
-	recipe, err := t.lm.Describe(pipeline.Inputs{Memo: forgetful{}, Refs: map[string][]pipeline.Input{
+	refs := map[string][]pipeline.Input{
 		"data":      {{Stage: &data.Text{Tokenizer: "bytes"}, Artifacts: []cache.Artifact{text("train"), text("validation")}}},
 		"model":     ref("model", t.model),
-		"norm":      ref("norm", t.norm),
 		"optimizer": ref("optimizer", t.optimizer),
-	}})
+	}
+	if t.at == nil {
+		refs["norm"] = ref("norm", t.norm)
+	}
+	for site, n := range t.at {
+		refs["norm."+string(site)] = ref("norm", n)
+	}
+	recipe, err := t.lm.Describe(pipeline.Inputs{Memo: forgetful{}, Refs: refs})
 	return recipe.Code, err
 }
 
