@@ -38,6 +38,10 @@ const (
 	tunedPart    = "tuned"
 	flipPart     = "sign-flip"
 	scaleOf      = "scale-"
+	severalPart  = "responses"
+	jointPart    = "joint-families"
+	targetPart   = "target"
+	constantPart = "constant"
 )
 
 // code is what the key of an analysis holds of its statistics.
@@ -59,6 +63,18 @@ func (f *Factorial) parts() (out []string) {
 	}
 	if len(f.Contrasts) > 0 {
 		out = append(out, declaredPart)
+	}
+	if slices.ContainsFunc(f.Contrasts, func(c Declared) bool { return c.Constant != nil }) {
+		out = append(out, constantPart)
+	}
+	if len(f.Responses) > 0 {
+		out = append(out, severalPart)
+	}
+	if f.Families == jointFamilies {
+		out = append(out, jointPart)
+	}
+	if f.Target != nil {
+		out = append(out, targetPart)
 	}
 	if len(f.Only) > 0 {
 		out = append(out, onlyPart)
@@ -168,7 +184,17 @@ func factorialSubject() behaviour.Subject {
 	tuned.Tune, tuned.Baseline = []string{"norm"}, nil
 	margin := 0.5
 	same.Margin, notWorst.Margin, notWorst.Direction = &margin, &margin, notWorse
+	several, joint, target, constant := plain, plain, plain, plain
+	several.Response, several.Responses = "", []string{"val_loss", "train_loss"}
+	joint.Response, joint.Responses, joint.Families = "", several.Responses, jointFamilies
+	reach, mean := 2.4, 2.5
+	target.Target = &reach
+	constant.Contrasts = []Declared{{Name: "c", Of: map[string]addr.Level{"norm": number("2")}, Constant: &mean}}
 	s := subject("factorial", &plain,
+		scene(severalPart, "responses", canonicalTables["paired"], &several),
+		scene(jointPart, "joint", canonicalTables["uneven"], &joint),
+		scene(targetPart, "target", canonicalTables["paired"], &target),
+		scene(constantPart, "constant", canonicalTables["paired"], &constant),
 		scene(corePart, "best", canonicalTables["paired"], &best),
 		scene(bootstrapOf+"replicates", "bootstrap-replicates", canonicalTables["paired"], &replicates),
 		scene(bootstrapOf+"within_cells", "bootstrap-within-cells", canonicalTables["paired"], &cells),
@@ -188,6 +214,7 @@ func factorialSubject() behaviour.Subject {
 		scene(tunedPart, "tuned-uneven", canonicalTables["uneven"], &tuned),
 		scene(frozenPart, "frozen", canonicalTables["paired"], &frozen))
 	s.Parts = append(s.Parts, bootstrapOf+"replicates", bootstrapOf+"within_cells", declaredPart, onlyPart, frozenPart, tunedPart, flipPart, scaleOf+logScale,
+		severalPart, jointPart, targetPart, constantPart,
 		errorOf+pooled.Error, errorOf+separate.Error, squaresOf+second.Squares, simplePart, marginPart(equivalent), marginPart(notWorse))
 	return s
 }

@@ -139,9 +139,15 @@ func checkOpen(t *design.Table, factor string, where map[string]addr.Level) diag
 
 // Check implements pipeline.Checker.
 func (f *Factorial) Check(in pipeline.Inputs) diag.List {
-	list, ok := checkTrials(in, f.Response, f.At)
+	list, ok := checkTrials(in, f.responses()[0], f.At)
 	if !ok {
 		return list
+	}
+	for _, response := range f.responses()[1:] {
+		list = append(list, checkResponse(in.Refs["trials"], response, f.At)...)
+	}
+	if _, ok := asResults(in.Refs["trials"]); ok && f.Target != nil {
+		list = append(list, noSteps(in.Refs["trials"][0])...)
 	}
 	t, open, wrong := declaredTable(in.Refs["trials"], f.Replicate)
 	list = append(list, wrong...)

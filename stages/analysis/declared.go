@@ -9,12 +9,13 @@ import (
 )
 
 // Declared is a contrast that the study defines: the mean of some cells minus the
-// mean of others, with equal weights.
+// mean of others, with equal weights, or minus a constant.
 type Declared struct {
-	Name    string                `hcl:"name" doc:"Its name, in tables and for other programs."`
-	Of      map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells to compare. Factors that are left out are averaged over."`
-	Against map[string]addr.Level `hcl:"against" doc:"By factor, the level of the cells to compare them with."`
-	Minus   *Difference           `hcl:"minus,block" doc:"A second difference, which is subtracted from the first: an interaction."`
+	Name     string                `hcl:"name" doc:"Its name, in tables and for other programs."`
+	Of       map[string]addr.Level `hcl:"of" doc:"By factor, the level of the cells to compare. Factors that are left out are averaged over."`
+	Against  map[string]addr.Level `hcl:"against,optional" doc:"By factor, the level of the cells to compare them with."`
+	Constant *float64              `hcl:"constant,optional" doc:"A constant to compare them with instead, such as a published loss. Its own uncertainty is not known, so the interval does not include it."`
+	Minus    *Difference           `hcl:"minus,block" doc:"A second difference, which is subtracted from the first: an interaction."`
 }
 
 // Difference is the mean of some cells minus the mean of others.
@@ -25,7 +26,10 @@ type Difference struct {
 
 // sides lists the groups of cells of a declared contrast with their signs.
 func (c Declared) sides() []design.Side {
-	out := []design.Side{{Levels: c.Of, Sign: 1}, {Levels: c.Against, Sign: -1}}
+	out := []design.Side{{Levels: c.Of, Sign: 1}}
+	if c.Constant == nil {
+		out = append(out, design.Side{Levels: c.Against, Sign: -1})
+	}
 	if c.Minus != nil {
 		out = append(out, design.Side{Levels: c.Minus.Of, Sign: -1}, design.Side{Levels: c.Minus.Against, Sign: 1})
 	}
@@ -42,8 +46,11 @@ func (c Declared) digest(f *Factorial) string {
 		}
 		sides = append(sides, cache.Map(levels))
 	}
+	if c.Constant != nil {
+		sides = append(sides, cache.Map(map[string]cache.Value{"constant": cache.Float(*c.Constant)}))
+	}
 	return cache.Map(map[string]cache.Value{
-		"name": cache.String(c.Name), "sides": cache.List(sides...), "response": cache.String(f.Response),
+		"name": cache.String(c.Name), "sides": cache.List(sides...), "response": cache.String(f.measures()),
 		"at": cache.String(f.At.String()), "replicate": cache.String(f.Replicate), "confidence": cache.Float(f.Confidence),
 	}).Key("ablate contrast v1").String()
 }
@@ -92,6 +99,16 @@ func (f *Factorial) validateDeclared() diag.List {
 			wrong("Two contrasts have the name %q. Rename one.", c.Name)
 		}
 		seen[c.Name] = true
+		switch {
+		case c.Constant == nil && c.Against == nil:
+			wrong("%q compares with nothing. Add against, the cells to compare with, or constant.", c.Name)
+			continue
+		case c.Constant != nil && (c.Against != nil || c.Minus != nil):
+			wrong("%q has a constant beside against or minus. A constant takes the place of both: remove it, or them.", c.Name)
+			continue
+		case c.Constant != nil:
+			continue
+		}
 		if sameSetting(c.Of, c.Against) || c.Minus != nil && sameSetting(c.Minus.Of, c.Minus.Against) {
 			wrong("%q compares cells with themselves: of and against are the same.", c.Name)
 		}

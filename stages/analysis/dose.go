@@ -148,10 +148,10 @@ func (r *doses) gap(p *answer.DosePoint, cell int, family *estimate.Family) {
 	if r.base >= 0 {
 		c.Weights[r.base] = -1
 	}
-	e := r.model.Contrast(c)
 	if r.Reference != nil {
-		e = e.Minus(*r.Reference, r.Confidence)
+		c.Minus = *r.Reference
 	}
+	e := r.model.Contrast(c)
 	p.Low, p.High = answer.Finite(e.Low), answer.Finite(e.High)
 	if r.base < 0 && r.Reference == nil {
 		return
@@ -216,11 +216,7 @@ func (r *doses) slopeOf(cells []int, at []float64) (e estimate.Estimate, ok bool
 
 // adjust adjusts the contrasts from first on as one family, which is named after them.
 func (r *doses) adjust(first int, family *estimate.Family) {
-	for i, adjusted := range family.Adjust(r.Confidence) {
-		c := &r.Contrasts[first+i]
-		c.PHolm, c.PAdjusted = answer.Finite(adjusted.Holm), answer.Finite(adjusted.Bonferroni)
-		c.LowAdjusted, c.HighAdjusted = answer.Finite(adjusted.Low), answer.Finite(adjusted.High)
-	}
+	fillAdjusted(r.Contrasts[first:], family.Adjust(r.Confidence))
 	if first < len(r.Contrasts) {
 		r.Families = append(r.Families, answer.Family{Name: r.Contrasts[first].Family, Size: family.Size()})
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/estimate"
@@ -22,20 +21,57 @@ type effects struct {
 	unsure map[int]bool  // cells whose tuned setting depends on which replicate is left out
 
 	estimated []placed
+	grouped   map[string]group // by kind
 	warnings
+}
+
+// measured is the trials with their values of one response.
+type measured struct {
+	response string
+	table    *design.Table
 }
 
 // analyse computes the answer from a table.
 func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
-	table, tuned := f.tuned(table)
+	return f.answer([]measured{{f.Response, table}}, replicate)
+}
+
+// answer analyses one response or several.
+func (f *Factorial) answer(all []measured, replicate string) answer.Result {
+	var parts []*effects
+	for _, m := range all {
+		parts = append(parts, f.effects(m, replicate))
+	}
+	joint := f.Families == jointFamilies && len(parts) > 1
+	if joint {
+		adjustTogether(parts, f.Confidence)
+	}
+	for _, r := range parts {
+		r.Joint = joint
+		r.rates(len(parts))
+		r.Warnings = r.texts
+	}
+	out := parts[0].Result
+	for _, r := range parts[1:] {
+		out.Others = append(out.Others, r.Result)
+	}
+	return out
+}
+
+// effects analyses one response.
+func (f *Factorial) effects(m measured, replicate string) *effects {
+	table, tuned := f.tuned(m.table)
 	if f.Scale == logScale {
 		table = logarithms(table)
 	}
 	d := design.New(table, replicate)
 	r := &effects{stage: f, design: d, Result: answer.Result{
-		Version: 4, Response: f.Response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
+		Version: 5, Response: m.response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
+	if f.Target != nil {
+		r.aim()
+	}
 	if f.Bootstrap != nil {
 		r.Bootstrap = f.Bootstrap.Resample
 	}
@@ -55,12 +91,45 @@ func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result
 	r.sayPart(r.part)
 	r.sensitivity()
 	r.unequalSpread()
-	r.say(table.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", table.Lacks)
-	r.say(len(table.Unused) > 0, "No trial has %s, which only names.", join(table.Unused))
-	r.say(len(d.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(d.Doubled), ", "))
-	r.rates()
-	r.Warnings = r.texts
-	return r.Result
+	r.sayTable(table)
+	return r
+}
+
+// adjustTogether adjusts the families of one kind over all responses.
+func adjustTogether(parts []*effects, confidence float64) {
+	for _, kind := range families {
+		var of []*estimate.Family
+		var members [][]answer.Contrast
+		size := 0
+		for _, r := range parts {
+			if g, ok := r.grouped[kind]; ok {
+				of, members = append(of, g.family), append(members, r.Contrasts[g.first:])
+				size += g.family.Size()
+			}
+		}
+		if of == nil {
+			continue
+		}
+		for k, adjusted := range estimate.AdjustTogether(confidence, of...) {
+			fillAdjusted(members[k], adjusted)
+		}
+		for _, r := range parts {
+			for i := range r.Families {
+				if r.Families[i].Name == kind {
+					r.Families[i].Size = size
+				}
+			}
+		}
+	}
+}
+
+// fillAdjusted copies adjusted numbers into contrasts.
+func fillAdjusted(members []answer.Contrast, adjusted []estimate.Adjusted) {
+	for i, a := range adjusted {
+		c := &members[i]
+		c.PHolm, c.PAdjusted = answer.Finite(a.Holm), answer.Finite(a.Bonferroni)
+		c.LowAdjusted, c.HighAdjusted = answer.Finite(a.Low), answer.Finite(a.High)
+	}
 }
 
 // baselines chooses the level that each factor's gaps are measured from.
@@ -79,7 +148,7 @@ func (r *effects) baselines() {
 
 // cellOf summarizes a cell.
 func cellOf(d *design.Design, c *design.Cell, levels ...string) answer.Cell {
-	out := answer.Cell{Levels: levels, N: len(c.Values), Values: slices.Clone(c.Values), Diverged: c.Diverged}
+	out := answer.Cell{Levels: levels, N: len(c.Values), Values: slices.Clone(c.Values), Diverged: c.Diverged, Censored: c.Censored, Last: c.Last}
 	if out.Values == nil {
 		out.Values = []float64{}
 	}
@@ -99,11 +168,21 @@ func cellOf(d *design.Design, c *design.Cell, levels ...string) answer.Cell {
 // families lists the kinds of contrasts, each of which is adjusted by itself.
 var families = []string{"gap", "main", "interaction", "declared"}
 
+// group is the contrasts of one family.
+type group struct {
+	first  int // among the contrasts of the answer
+	family *estimate.Family
+}
+
 // contrasts estimates all contrasts, a family at a time.
 func (r *effects) contrasts() {
 	all := r.design.Contrasts(r.stage.SimpleEffects)
 	for _, c := range r.stage.Contrasts {
-		all = append(all, r.design.Declared(c.Name, c.sides()))
+		x := r.design.Declared(c.Name, c.sides())
+		if c.Constant != nil {
+			x.Minus = r.stage.scaled(*c.Constant)
+		}
+		all = append(all, x)
 	}
 	r.part = r.complete()
 	r.part.fill(all)
@@ -135,11 +214,11 @@ func (r *effects) family(kind string, members []design.Contrast) {
 		f.Add(c, e)
 	}
 	r.Families = append(r.Families, answer.Family{Name: kind, Size: f.Size()})
-	for i, a := range f.Adjust(r.Confidence) {
-		c := &r.Contrasts[first+i]
-		c.PHolm, c.PAdjusted = answer.Finite(a.Holm), answer.Finite(a.Bonferroni)
-		c.LowAdjusted, c.HighAdjusted = answer.Finite(a.Low), answer.Finite(a.High)
+	fillAdjusted(r.Contrasts[first:], f.Adjust(r.Confidence))
+	if r.grouped == nil {
+		r.grouped = make(map[string]group)
 	}
+	r.grouped[kind] = group{first, &f}
 	if r.stage.Margin != nil && kind != "interaction" {
 		r.equivalences(kind, r.Contrasts[first:], &f)
 	}

@@ -21,6 +21,9 @@ import (
 type Factorial struct {
 	Trials        []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
 	Response      string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
+	Responses     []string              `hcl:"responses,optional" doc:"Several metrics to compare, instead of response. Each has families of its own."`
+	Families      string                `hcl:"families,optional" doc:"Of several responses: adjust each \"response\" by itself, or the contrasts of a kind over \"all\" responses at once. Default: response."`
+	Target        *float64              `hcl:"target,optional" doc:"Compare how many steps the response takes to reach this value, at its evaluations. better says from which side. Cells with a trial that does not reach it have a rate and a range instead of a mean."`
 	At            addr.Level            `hcl:"at,optional" doc:"Where the response is read: \"final\", \"best\" or a step."`
 	Baseline      map[string]addr.Level `hcl:"baseline,optional" doc:"By factor, the level that gaps are measured from. Default: the first level in the matrix."`
 	Replicate     string                `hcl:"replicate,optional" doc:"The factor whose levels are replicates of a cell."`
@@ -81,7 +84,10 @@ func (f *Factorial) Resolve() {
 	if f.Scale == linearScale {
 		f.Scale = ""
 	}
-	if f.Response == "" {
+	if f.Families == ownFamilies {
+		f.Families = ""
+	}
+	if f.Response == "" && len(f.Responses) == 0 {
 		f.Response = "val_loss"
 	}
 }
@@ -102,6 +108,7 @@ func (f *Factorial) Validate() diag.List {
 	if f.Bootstrap != nil {
 		list = append(list, f.Bootstrap.validate()...)
 	}
+	list = append(list, f.validateResponses()...)
 	return append(list, f.validateDeclared()...)
 }
 
@@ -159,26 +166,44 @@ func (f *Factorial) recipe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
-	table, replicate, err := readTable(env, f.Response, f.At, f.Replicate)
-	if err != nil {
-		return err
-	}
-	if err := f.restrict(table, false).Err(); err != nil {
-		return err
-	}
-	if err := f.checkScale(table).Err(); err != nil {
-		return err
-	}
-	if f.Bootstrap != nil {
-		if why := bootstrapProblem(f.designed(table, replicate)); why != "" {
-			return diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
+	var all []measured
+	name := ""
+	for _, response := range f.responses() {
+		table, replicate, err := f.read(env, response)
+		if err != nil {
+			return err
 		}
+		all, name = append(all, measured{response, table}), replicate
 	}
-	r := f.analyse(table, replicate)
+	r := f.answer(all, name)
 	if f.Freeze {
 		f.judge(&r, env.Inputs.Frozen)
 	}
 	return render.Write(env, r, render.Factorial(r))
+}
+
+// read reads the values of one response, and checks whether they can be analysed.
+func (f *Factorial) read(env *pipeline.Env, response string) (*design.Table, string, error) {
+	read := readTable
+	if f.Target != nil {
+		read = f.readSteps
+	}
+	table, replicate, err := read(env, response, f.At, f.Replicate)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := f.restrict(table, false).Err(); err != nil {
+		return nil, "", err
+	}
+	if err := f.checkScale(table, response).Err(); err != nil {
+		return nil, "", err
+	}
+	if f.Bootstrap != nil {
+		if why := bootstrapProblem(f.designed(table, replicate)); why != "" {
+			return nil, "", diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
+		}
+	}
+	return table, replicate, nil
 }
 
 // restrict drops the trials of levels that only leaves out. It reports every
@@ -233,11 +258,21 @@ func (o Only) restrict(t *design.Table, open bool) diag.List {
 func (f *Factorial) judge(r *answer.Result, frozen *pipeline.Frozen) {
 	if frozen == nil {
 		r.Standing = f.standing(nil)
-		return
+	} else {
+		r.Standing = f.standing(frozen.Contrasts)
+		r.Standing.Time, r.Standing.Known, r.Standing.Trials = frozen.Time, frozen.Known, frozen.Trials
+		markPlanned(r.Contrasts, r.Standing)
 	}
-	r.Standing = f.standing(frozen.Contrasts)
-	r.Standing.Time, r.Standing.Known, r.Standing.Trials = frozen.Time, frozen.Known, frozen.Trials
-	for i, c := range r.Contrasts {
-		r.Contrasts[i].Planned = c.Kind == "declared" && !slices.Contains(r.Standing.Changed, c.Name)
+	for i := range r.Others {
+		r.Others[i].Standing = r.Standing
+		if frozen != nil {
+			markPlanned(r.Others[i].Contrasts, r.Standing)
+		}
+	}
+}
+
+func markPlanned(contrasts []answer.Contrast, s *answer.Standing) {
+	for i, c := range contrasts {
+		contrasts[i].Planned = c.Kind == "declared" && !slices.Contains(s.Changed, c.Name)
 	}
 }

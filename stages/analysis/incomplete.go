@@ -20,7 +20,7 @@ type completePart struct {
 // complete finds the complete part of an incomplete design; nil without one.
 func (r *effects) complete() *completePart {
 	keep := design.LargestComplete(r.design)
-	if keep == nil || r.design.Diverged() {
+	if keep == nil || r.design.Failed() {
 		return nil
 	}
 	part, cells, ok := r.design.Part(keep)

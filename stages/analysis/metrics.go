@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -43,6 +44,18 @@ func readMetrics(env *pipeline.Env, d cache.Digest, names ...string) ([]record.R
 	return out, nil
 }
 
+// errNoMetric is a trial without a metric, at any step.
+var errNoMetric = errors.New("no such metric")
+
+// noMetricError is errNoMetric with the metrics that the trial has.
+type noMetricError struct{ text string }
+
+// Error implements error.
+func (e noMetricError) Error() string { return e.text }
+
+// Is makes errors.Is find errNoMetric.
+func (noMetricError) Is(target error) bool { return target == errNoMetric }
+
 // pick returns a metric's row at the last step, at its lowest value, or at a
 // given step.
 func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
@@ -68,7 +81,7 @@ func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
 	case names[metric]:
 		return record.Row{}, fmt.Errorf("its metric %q has no value at step %s; evaluate at that step, or choose another", metric, at.Text)
 	}
-	return record.Row{}, fmt.Errorf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))
+	return record.Row{}, noMetricError{fmt.Sprintf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))}
 }
 
 // validateAt checks where a response is to be read.

@@ -78,7 +78,7 @@ func TestLogScale(t *testing.T) {
 		t.Errorf("the text does not show the ratio:\n%s", text)
 	}
 	table.Trials[0].Response = 0
-	if err := f.checkScale(table).Err(); err == nil || !strings.Contains(err.Error(), "Logarithms need responses above 0") {
+	if err := f.checkScale(table, "y").Err(); err == nil || !strings.Contains(err.Error(), "Logarithms need responses above 0") {
 		t.Errorf("a response of 0: %v", err)
 	}
 }

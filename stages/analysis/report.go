@@ -82,8 +82,15 @@ func (r *Report) Run(_ context.Context, env *pipeline.Env) error {
 	return errors.Join(
 		render.WriteFile(env, reportPage, append(raw, '\n')),
 		render.WriteFile(env, reportMarkdown, []byte(render.ReportMarkdown(doc, bodies))),
-		render.WriteFile(env, "table", fmt.Appendf(nil, "  A page of %d analyses: ablate report writes it.\n", len(doc.Chapters))),
+		render.WriteFile(env, "table", fmt.Appendf(nil, "  A page of %s: ablate report writes it.\n", analyses(len(doc.Chapters)))),
 	)
+}
+
+func analyses(n int) string {
+	if n == 1 {
+		return "1 analysis"
+	}
+	return fmt.Sprintf("%d analyses", n)
 }
 
 // readChapter makes a chapter of what an analysis wrote, and returns its Markdown.

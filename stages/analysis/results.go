@@ -96,6 +96,9 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string) (t *design
 			run.Replicate = strconv.Itoa(row)
 		}
 		value, ok := run.Values[metric]
+		if !ok && run.Outcome == record.OutcomeFinished {
+			t.Valueless++
+		}
 		t.Add(design.Trial{Response: value, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}
 	return t, replicate, nil

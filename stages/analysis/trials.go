@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -96,16 +97,41 @@ func readTable(env *pipeline.Env, response string, at addr.Level, replicate stri
 	if _, ok := asResults(inputs); ok {
 		return readResults(env, inputs[0], response)
 	}
-	t := newTable(inputs, replicate)
-	if replicate != "seed" && t.Replicate < 0 { // a study need not have the factor seed
-		return nil, "", diag.Errorf(diag.Path{"replicate"}, "Unknown factor", "The trials have no factor %q; they have %s.", replicate, join(t.Names())).Err()
+	t, err := emptyTable(inputs, replicate)
+	if err != nil {
+		return nil, "", err
 	}
+	var lacking error
 	for _, in := range inputs {
-		if err := readTrial(env, t, in, response, at); err != nil {
+		err := readTrial(env, t, in, response, at)
+		if errors.Is(err, errNoMetric) {
+			if lacking == nil {
+				lacking = noResponse(in, err).Err()
+			}
+			t.Without = append(t.Without, in.Address.String())
+			continue
+		}
+		if err != nil {
 			return nil, "", err
 		}
 	}
+	if len(t.Trials) == 0 {
+		return nil, "", lacking
+	}
 	return t, replicate, nil
+}
+
+// emptyTable is a table for trials, which have the replicate as a factor.
+func emptyTable(inputs []pipeline.Input, replicate string) (*design.Table, error) {
+	t := newTable(inputs, replicate)
+	if replicate != "seed" && t.Replicate < 0 { // a study need not have the factor seed
+		return nil, diag.Errorf(diag.Path{"replicate"}, "Unknown factor", "The trials have no factor %q; they have %s.", replicate, join(t.Names())).Err()
+	}
+	return t, nil
+}
+
+func noResponse(in pipeline.Input, err error) diag.List {
+	return diag.Errorf(diag.Path{"response"}, "No such response", "%s: %v.", in.Address, err)
 }
 
 // readTrial adds one trial to a table.
@@ -119,8 +145,11 @@ func readTrial(env *pipeline.Env, t *design.Table, in pipeline.Input, response s
 		x.Step, x.Diverged = end.Step, true
 	} else {
 		found, err := pick(rows, response, at)
-		if err != nil {
-			return diag.Errorf(diag.Path{"response"}, "No such response", "%s: %v.", in.Address, err).Err()
+		switch {
+		case errors.Is(err, errNoMetric):
+			return err
+		case err != nil:
+			return noResponse(in, err).Err()
 		}
 		x.Response, x.Step = found.Value, found.Step
 	}

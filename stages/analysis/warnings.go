@@ -120,8 +120,17 @@ func (r *effects) unequalSpread() {
 	r.say(true, text, name(most), numeral.Significant(*r.Cells[most].SD / *r.Cells[least].SD, 2), name(least))
 }
 
-// rates says what the adjustments hold, and for the page as a whole.
-func (r *effects) rates() {
+// sayTable says what of the trials is not used.
+func (r *effects) sayTable(t *design.Table) {
+	r.say(t.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", t.Lacks)
+	r.say(len(t.Unused) > 0, "No trial has %s, which only names.", join(t.Unused))
+	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
+	r.say(len(t.Without) > 0, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
+	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
+}
+
+// rates says what the adjustments hold, and for a page of so many responses.
+func (r *effects) rates(responses int) {
 	alpha := 100 * (1 - r.Confidence)
 	var parts []string
 	claims := 0
@@ -134,6 +143,11 @@ func (r *effects) rates() {
 	if claims > 0 {
 		text := fmt.Sprintf("Adjusted intervals hold for a whole family at once (%s), by Bonferroni's rule; p (Holm) is adjusted in the same family and can reject where an adjusted interval includes 0. "+
 			"Where there is no effect, each family makes a false claim in at most %.3g %% of studies", join(parts), alpha)
+		if responses > 1 && r.Joint {
+			text = strings.Replace(text, "for a whole family at once", "for a whole family of all responses at once", 1)
+		} else {
+			claims *= responses
+		}
 		if claims > 1 {
 			text += fmt.Sprintf(", and the page as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +23,7 @@ type Line struct {
 	DF       []float64 `json:"df"`
 	P        *float64  `json:"p"`
 
+	Response     string   `json:"response,omitempty"` // where an analysis has several
 	PHolm        *float64 `json:"p_holm,omitempty"`
 	PAdjusted    *float64 `json:"p_adjusted,omitempty"`
 	LowAdjusted  *float64 `json:"low_adjusted,omitempty"`
@@ -81,6 +83,21 @@ type identifiedLine struct {
 }
 
 func (r Result) lines() []identifiedLine {
+	if r.Others == nil {
+		return r.ownLines()
+	}
+	var out []identifiedLine
+	for _, x := range r.All() {
+		for _, l := range x.ownLines() {
+			l.Response, l.identity = x.Response, x.Response+" "+l.identity
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// ownLines are those of one response.
+func (r Result) ownLines() []identifiedLine {
 	var out []identifiedLine
 	for _, a := range r.Anova {
 		out = append(out, identifiedLine{r.anovaLine(a), a.Name})
@@ -135,6 +152,16 @@ func contrastLine(c Contrast) Line {
 	}
 	l.Name = c.ProgramName()
 	return l
+}
+
+// Difference is a term for people. Numbers keep the name of their factor.
+func (t Term) Difference() string {
+	_, err1 := strconv.ParseFloat(t.Level, 64)
+	_, err2 := strconv.ParseFloat(t.Baseline, 64)
+	if err1 == nil && err2 == nil {
+		return fmt.Sprintf("(%s = %s − %s)", t.Factor, t.Level, t.Baseline)
+	}
+	return fmt.Sprintf("(%s − %s)", t.Level, t.Baseline)
 }
 
 // ProgramName is a contrast's name for programs; that of the study for a declared

@@ -33,15 +33,21 @@ func (r Result) Numbers(of addr.Instance, key cache.Key) []Number {
 				kind: kind, what: what, identity: kind + " " + identity, field: field})
 		}
 	}
-	for _, c := range r.Cells {
-		if len(c.Levels) == 0 { // of a mechanism, whose cells are by step and layer
-			continue
+	for _, x := range r.All() {
+		of := ""
+		if r.Others != nil {
+			of = x.Response + " "
 		}
-		n := float64(c.N)
-		what, identity := strings.Join(c.Levels, " "), fmt.Sprintf("%q", c.Levels)
-		add("cell", what, identity, "mean", c.Mean)
-		add("cell", what, identity, "sd", c.SD)
-		add("cell", what, identity, "n", &n)
+		for _, c := range x.Cells {
+			if len(c.Levels) == 0 { // of a mechanism, whose cells are by step and layer
+				continue
+			}
+			n := float64(c.N)
+			what, identity := of+strings.Join(c.Levels, " "), of+fmt.Sprintf("%q", c.Levels)
+			add("cell", what, identity, "mean", c.Mean)
+			add("cell", what, identity, "sd", c.SD)
+			add("cell", what, identity, "n", &n)
+		}
 	}
 	for _, l := range r.lines() {
 		for _, f := range []struct {
@@ -52,7 +58,7 @@ func (r Result) Numbers(of addr.Instance, key cache.Key) []Number {
 			{"f", l.F}, {"p", l.P}, {"p-holm", l.PHolm}, {"p-adjusted", l.PAdjusted},
 			{"half-width", l.HalfWidth}, {"detectable", l.Detectable}, {"eta2", l.Eta2}, {"omega2", l.Omega2},
 		} {
-			add(l.Kind, l.Name, l.identity, f.name, f.value)
+			add(l.Kind, strings.TrimSpace(l.Response+" "+l.Name), l.identity, f.name, f.value)
 		}
 	}
 	return out

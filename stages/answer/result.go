@@ -35,9 +35,15 @@ type Result struct {
 	Warnings   []string   `json:"warnings"`
 
 	Sensitivity *Sensitivity `json:"sensitivity,omitempty"`
+	Metric      string       `json:"metric,omitempty"`          // whose first step at a target is the response
+	Others      []Result     `json:"other_responses,omitempty"` // the same analysis of further responses
+	Joint       bool         `json:"joint_families,omitempty"`  // families hold over all responses
 
 	Digest cache.Digest `json:"-"` // of the document
 }
+
+// All lists the results of all responses.
+func (r Result) All() []Result { return append([]Result{r}, r.Others...) }
 
 // Family is the contrasts whose tests and intervals are adjusted together.
 type Family struct {
@@ -82,6 +88,8 @@ type Cell struct {
 	Replicates []string  `json:"replicates"`
 	Values     []float64 `json:"values"`
 	Diverged   int       `json:"diverged,omitempty"`
+	Censored   int       `json:"not_reached,omitempty"` // trials that did not reach the target
+	Last       int       `json:"last_step,omitempty"`   // of these
 }
 
 // Contrast is one estimated difference.

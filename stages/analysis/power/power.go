@@ -45,27 +45,43 @@ type Answer struct {
 }
 
 // Pilot reads the contrasts of a finished analysis, and names those that have no
-// standard deviation.
+// standard deviation. Names begin with the response where there are several.
 func Pilot(r answer.Result) (known []Contrast, unknown []string) {
-	sizes := make(map[string]int)
-	for _, f := range r.Families {
-		sizes[f.Name] = f.Size
-	}
-	for _, c := range r.Contrasts {
-		if c.Kind == "equivalence" || c.Kind == "recovery" {
-			continue
+	for _, x := range r.All() {
+		of := ""
+		if r.Others != nil {
+			of = x.Response + ": "
 		}
-		replicates := replicatesOf(c)
-		if c.Half == nil || c.DF == nil || c.Estimate == nil || replicates < 2 {
-			unknown = append(unknown, c.Name)
-			continue
+		sizes := make(map[string]int)
+		for _, f := range x.Families {
+			sizes[f.Name] = f.Size
 		}
-		se := *c.Half / estimate.Plan{SE: 1, DF: *c.DF}.Half(r.Confidence)
-		sd := se * math.Sqrt(replicates)
-		known = append(known, Contrast{Kind: c.Kind, Name: c.ProgramName(), Estimate: *c.Estimate, SD: sd, Upper: sd * estimate.UpperSD(*c.DF, upperConfidence),
-			Family: max(1, sizes[c.Family]), DF: *c.DF / (replicates - 1)})
+		for _, c := range x.Contrasts {
+			if c.Kind == "equivalence" || c.Kind == "recovery" {
+				continue
+			}
+			p, ok := pilotOf(c, x.Confidence)
+			if !ok {
+				unknown = append(unknown, of+c.Name)
+				continue
+			}
+			p.Name, p.Family = of+p.Name, max(1, sizes[c.Family])
+			known = append(known, p)
+		}
 	}
 	return known, unknown
+}
+
+// pilotOf is what a pilot knows of a contrast; ok is false without a standard deviation.
+func pilotOf(c answer.Contrast, confidence float64) (p Contrast, ok bool) {
+	replicates := replicatesOf(c)
+	if c.Half == nil || c.DF == nil || c.Estimate == nil || replicates < 2 {
+		return Contrast{}, false
+	}
+	se := *c.Half / estimate.Plan{SE: 1, DF: *c.DF}.Half(confidence)
+	sd := se * math.Sqrt(replicates)
+	return Contrast{Kind: c.Kind, Name: c.ProgramName(), Estimate: *c.Estimate, SD: sd, Upper: sd * estimate.UpperSD(*c.DF, upperConfidence),
+		DF: *c.DF / (replicates - 1)}, true
 }
 
 // replicatesOf is the number of replicates that a contrast rests on: the pairs, or

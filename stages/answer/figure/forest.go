@@ -69,7 +69,7 @@ func Name(c answer.Contrast) string {
 	}
 	var gaps []string
 	for _, t := range c.Terms {
-		gaps = append(gaps, fmt.Sprintf("(%s − %s)", t.Level, t.Baseline))
+		gaps = append(gaps, t.Difference())
 	}
 	return strings.Join(gaps, " × ")
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -30,15 +31,14 @@ type page struct {
 // chapter is an analysis as the page shows it.
 type chapter struct {
 	Chapter
-	ID          string
-	Measure     string
-	Tables      []effects
-	Pictures    []picture
-	Sensitivity *table
-	Doubts      []string // on which trials and assumptions the answer depends
-	Anova       *table
-	Notes       []string
-	Warnings    []string
+	ID       string
+	Measure  string
+	Tables   []effects
+	Pictures []picture
+	Further  []*table // steps to a target, sensitivity and analysis of variance
+	Doubts   []string // on which trials and assumptions the answer depends
+	Notes    []string
+	Warnings []string
 
 	pictures []figure.Figure
 }
@@ -75,7 +75,7 @@ func newPage(s Source) (page, error) {
 		}
 		for _, f := range shown.pictures {
 			drawn := show(f)
-			if f.Name == forestFile { // on a wide screen, its rows are in the tables
+			if strings.HasPrefix(f.Name, forestFile) { // on a wide screen, its rows are in the tables
 				drawn.Wide = ""
 			}
 			shown.Pictures = append(shown.Pictures, drawn)
@@ -121,7 +121,9 @@ func newChapter(c Chapter, id string) (chapter, error) {
 	case "factorial":
 		var r answer.Result
 		err = json.Unmarshal(c.Result, &r)
-		out.factorial(r)
+		for i, x := range r.All() {
+			out.factorial(x, i, len(r.Others) > 0)
+		}
 	case "recovery":
 		out.pictures, err = drawn(c.Result, figure.Recovery)
 	case "dose":
@@ -149,23 +151,52 @@ func (c chapter) Body() template.HTML {
 	return template.HTML(c.Fragment) // written by this program, and escaped there
 }
 
-func (c *chapter) factorial(r answer.Result) {
-	c.Measure = answer.Measure(r.Response, r.At)
+// factorial adds what is shown of the i-th response, whose name titles bear if there are
+// several.
+func (c *chapter) factorial(r answer.Result, i int, several bool) {
+	of, number := "", ""
+	if several {
+		of = r.Response + ": "
+	}
+	if i > 0 {
+		c.Measure, number = c.Measure+", "+answer.Measure(r.Response, r.At), fmt.Sprintf("-%d", i+1)
+	} else {
+		c.Measure = answer.Measure(r.Response, r.At)
+	}
 	for _, f := range figure.Families(r) {
+		f.Title = of + f.Title
 		c.Tables = append(c.Tables, newEffects(f, r, c.ID))
 	}
 	if f, ok := figure.Cells(r); ok {
+		f.Name += number
 		c.pictures = append(c.pictures, f)
 	}
 	if f, ok := figure.Forest(r); ok {
-		f.Name = forestFile
+		f.Name, f.Caption = forestFile+number, of+f.Caption
 		c.pictures = append(c.pictures, f)
 	}
-	c.Sensitivity, c.Anova = sensitivity(r), anova(r)
-	if r.Sensitivity != nil {
-		c.Doubts = r.Sensitivity.Lines(r.Replicate)
+	for _, t := range []*table{reached(r), sensitivity(r), anova(r)} {
+		if t != nil {
+			t.Title = of + t.Title
+			c.Further = append(c.Further, t)
+		}
 	}
-	c.Notes, c.Warnings = r.Notes, r.Warnings
+	if r.Sensitivity != nil {
+		for _, s := range r.Sensitivity.Lines(r.Replicate) {
+			c.Doubts = append(c.Doubts, of+s)
+		}
+	}
+	c.Notes, c.Warnings = appendOnce(c.Notes, "", r.Notes), appendOnce(c.Warnings, of, r.Warnings)
+}
+
+// appendOnce appends what a list does not have.
+func appendOnce(list []string, of string, more []string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, of+s) {
+			list = append(list, of+s)
+		}
+	}
+	return list
 }
 
 // Wanted lists the metrics that a report shows as curves: those of its analyses, and
@@ -173,9 +204,21 @@ func (c *chapter) factorial(r answer.Result) {
 func Wanted(chapters []Chapter) []string {
 	out := []string{"train_loss", "loss"}
 	for _, c := range chapters {
-		var doc struct{ Response string }
-		if json.Unmarshal(c.Result, &doc) == nil && doc.Response != "" && !slices.Contains(out, doc.Response) {
-			out = append(out, doc.Response)
+		var doc struct {
+			Response, Metric string
+			Others           []struct{ Response string } `json:"other_responses"`
+		}
+		if json.Unmarshal(c.Result, &doc) != nil {
+			continue
+		}
+		names := []string{cmp.Or(doc.Metric, doc.Response)}
+		for _, x := range doc.Others {
+			names = append(names, x.Response)
+		}
+		for _, name := range names {
+			if name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
 	return out

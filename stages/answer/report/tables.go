@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"ablate/stages/answer"
@@ -187,6 +188,35 @@ func detectable(c answer.Contrast) cell {
 	}
 	return out
 }
+
+// reached tabulates how many trials of each cell reached the target, and when; nil
+// without a target.
+func reached(r answer.Result) *table {
+	if r.Metric == "" {
+		return nil
+	}
+	t := &table{Title: upperFirst(r.Response)}
+	for _, f := range r.Factors {
+		t.Head = append(t.Head, head{Text: f.Name})
+	}
+	t.Head = append(t.Head, head{"trials that reach it", true}, head{"earliest", true}, head{"latest", true})
+	for _, c := range r.Cells {
+		var row []cell
+		for _, l := range c.Levels {
+			row = append(row, words(l))
+		}
+		row = append(row, cell{Text: fmt.Sprintf("%d of %d", c.N, c.N+c.Censored), Number: true})
+		if c.N == 0 {
+			t.Rows = append(t.Rows, append(row, cell{Number: true}, cell{Number: true}))
+			continue
+		}
+		low, high := slices.Min(c.Values), slices.Max(c.Values)
+		t.Rows = append(t.Rows, append(row, counted(numeral.Shortest(low), &low), counted(numeral.Shortest(high), &high)))
+	}
+	return t
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // method names the test of a contrast, and what it is based on.
 func method(c answer.Contrast) string {

@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -10,11 +11,12 @@ import (
 	"ablate/stages/answer"
 )
 
-// Contrast is a linear combination of cell means.
+// Contrast is a linear combination of cell means, less a constant.
 type Contrast struct {
 	Kind    string // gap, main, interaction or declared
 	Name    string
 	Weights map[int]float64 // by index of the cell
+	Minus   float64         // the constant
 	Missing []string        // cells without a mean that it needs
 	Terms   []answer.Term   // what is compared: one level for a gap, two for an interaction
 	At      map[string]string
@@ -277,6 +279,16 @@ func (d *Design) addProduct(c *Contrast, factors, levels []int) {
 			d.addCell(c, at, w)
 		}
 	}
+}
+
+// Absolute reports whether the weights do not add up to 0, as those of a mean that is
+// compared with a constant. What all trials of a replicate share then does not cancel.
+func (c Contrast) Absolute() bool {
+	sum := 0.0
+	for _, w := range c.Weights {
+		sum += w
+	}
+	return math.Abs(sum) > 1e-9
 }
 
 // Side is a group of cells in a declared contrast, with its sign.

@@ -42,13 +42,15 @@ type Cell struct {
 	Replicates []int     // of the trials with a response, in their order
 	Values     []float64 // their responses
 	Diverged   int       // further trials, without a response
+	Censored   int       // further trials, which did not reach the target
+	Last       int       // the last step of these
 
 	byReplicate map[int]float64
 }
 
-// Complete reports whether the cell has a mean: it has trials, and none
-// diverged.
-func (c *Cell) Complete() bool { return len(c.Values) > 0 && c.Diverged == 0 }
+// Complete reports whether the cell has a mean: it has trials, and each has a
+// response.
+func (c *Cell) Complete() bool { return len(c.Values) > 0 && c.Diverged+c.Censored == 0 }
 
 // Value is the response of a replicate.
 func (c *Cell) Value(replicate int) (v float64, ok bool) {
@@ -56,8 +58,11 @@ func (c *Cell) Value(replicate int) (v float64, ok bool) {
 	return v, ok
 }
 
-// Rate says how many of the cell's trials diverged.
+// Rate says how many of the cell's trials diverged, or did not reach the target.
 func (c *Cell) Rate() string {
+	if c.Censored > 0 {
+		return fmt.Sprintf("%d of %d did not reach the target", c.Censored, c.Censored+len(c.Values))
+	}
 	return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+len(c.Values))
 }
 
@@ -122,8 +127,13 @@ func (d *Design) add(levels []int, replicate int, x Trial) {
 		d.Cells = append(d.Cells, &Cell{Levels: levels, byReplicate: make(map[int]float64)})
 	}
 	c := d.Cells[i]
-	if x.Diverged {
+	switch {
+	case x.Diverged:
 		c.Diverged++
+		return
+	case x.Censored:
+		c.Censored++
+		c.Last = max(c.Last, x.Step)
 		return
 	}
 	if _, twice := c.byReplicate[replicate]; twice {
@@ -209,7 +219,7 @@ func (d *Design) Combinations(fixed ...int) [][]int {
 
 // Only is the cell with some of its replicates.
 func (c *Cell) Only(replicates []int) *Cell {
-	out := &Cell{Levels: c.Levels, Diverged: c.Diverged, byReplicate: make(map[int]float64, len(replicates))}
+	out := &Cell{Levels: c.Levels, Diverged: c.Diverged, Censored: c.Censored, Last: c.Last, byReplicate: make(map[int]float64, len(replicates))}
 	for _, r := range replicates {
 		if v, ok := c.byReplicate[r]; ok {
 			out.byReplicate[r] = v

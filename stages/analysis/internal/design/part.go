@@ -44,7 +44,7 @@ func (d *Design) Without(replicate int) *Design {
 	return &part
 }
 
-// Diverged reports whether a trial of any cell diverged.
-func (d *Design) Diverged() bool {
-	return slices.ContainsFunc(d.Cells, func(c *Cell) bool { return c.Diverged > 0 })
+// Failed reports whether a trial of any cell diverged, or did not reach the target.
+func (d *Design) Failed() bool {
+	return slices.ContainsFunc(d.Cells, func(c *Cell) bool { return c.Diverged+c.Censored > 0 })
 }

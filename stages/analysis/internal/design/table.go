@@ -43,6 +43,7 @@ type Trial struct {
 	Response float64
 	Step     int  // where the response was read, or where the trial diverged
 	Diverged bool // there is no response
+	Censored bool // the response is a step that was not reached
 }
 
 // Table is all trials with their responses.
@@ -50,6 +51,9 @@ type Table struct {
 	Columns   []*Column
 	Replicate int // the column of the replicate, -1 for none
 	Trials    []Trial
+
+	Valueless int      // runs that finished without a value of the response, and count as diverged
+	Without   []string // trials that lack the response, and are left out
 
 	Unpaired bool   // equal replicates of two cells have nothing in common
 	Lacks    string // the replicate that the study names and the files do not have

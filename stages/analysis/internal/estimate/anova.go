@@ -53,7 +53,10 @@ func suitable(d *design.Design) Problem {
 		return EmptyCells
 	}
 	for _, c := range d.Cells {
-		if !c.Complete() {
+		switch {
+		case c.Censored > 0:
+			return Censored
+		case !c.Complete():
 			return Diverged
 		}
 		trials += len(c.Values)

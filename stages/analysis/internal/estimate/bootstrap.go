@@ -49,6 +49,9 @@ func (b Bootstrap) Interval(d *design.Design, c design.Contrast, confidence floa
 		return 0, 0, false
 	}
 	ts := b.draw(samples, value)
+	if !b.Whole { // in each replicate already
+		value -= c.Minus
+	}
 	return value - quantile(ts, 0.5+confidence/2)*se, value - quantile(ts, 0.5-confidence/2)*se, true
 }
 

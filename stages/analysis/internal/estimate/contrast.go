@@ -38,10 +38,11 @@ var Errors = []Error{OwnError, PooledError, SeparateError}
 
 // Methods of an estimate.
 const (
-	PairedT = "paired t"
-	WelchT  = "Welch t"
-	PooledT = "pooled t"
-	None    = "none" // a value without interval
+	PairedT    = "paired t"
+	OneSampleT = "one-sample t" // of a mean
+	WelchT     = "Welch t"
+	PooledT    = "pooled t"
+	None       = "none" // a value without interval
 )
 
 // Estimate is the answer to one contrast. NaN stands for numbers that cannot be
@@ -105,9 +106,11 @@ func NewModel(d *design.Design, errors Error, confidence float64) *Model {
 // cells have, with n − 1 degrees of freedom. Cells without two common replicates
 // are independent samples: Welch's t with Satterthwaite's degrees of freedom. A
 // cell with one trial then gives a value without interval.
+//
+// A mean has no error in a model with replicates as blocks, so PooledError takes its own.
 func (m *Model) Contrast(c design.Contrast) Estimate {
 	switch {
-	case m.errors == PooledError && m.fit != nil:
+	case m.errors == PooledError && m.fit != nil && !(c.Absolute() && m.design.Paired):
 		return m.pooled(c)
 	case m.errors != SeparateError && m.design.Paired:
 		shared := common(c, m.design.Cells)
@@ -136,6 +139,9 @@ func (m *Model) paired(c design.Contrast, replicates []int) Estimate {
 	sd := stat.StdDev(each, nil)
 	e := nothing(combined(c, m.design.Cells, replicates))
 	e.N, e.Method, e.Used = len(each), PairedT, make(map[int]int)
+	if c.Absolute() {
+		e.Method = OneSampleT
+	}
 	for i := range c.Weights {
 		e.Used[i] = len(each)
 		e.Dropped = e.Dropped || len(m.design.Cells[i].Values) > len(each)
@@ -146,7 +152,7 @@ func (m *Model) paired(c design.Contrast, replicates []int) Estimate {
 
 // combined is the contrast of the means over some replicates.
 func combined(c design.Contrast, cells []*design.Cell, replicates []int) float64 {
-	value := 0.0
+	value := -c.Minus
 	for _, i := range sortedKeys(c.Weights) {
 		_, mean, _ := Summary(cells[i].Only(replicates))
 		value += c.Weights[i] * mean
@@ -163,6 +169,7 @@ func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64
 			v, _ := cells[i].Value(r)
 			each[j] += c.Weights[i] * v
 		}
+		each[j] -= c.Minus
 	}
 	return each
 }
@@ -182,18 +189,21 @@ func (m *Model) Welch(c design.Contrast) Estimate {
 		used[i] = n
 		enough = enough && n >= 2
 	}
-	e := nothing(value)
+	e := nothing(value - c.Minus)
 	e.Used = used
 	if !enough {
 		return e
 	}
 	e.Method = WelchT
+	if len(c.Weights) == 1 {
+		e.Method = OneSampleT
+	}
 	return e.with(math.Sqrt(variance), variance*variance/denominator, m.confidence, noise(c, m.design.Cells))
 }
 
 func (m *Model) pooled(c design.Contrast) Estimate {
 	value, unscaled := m.fit.contrast(c.Weights)
-	e := nothing(value)
+	e := nothing(value - c.Minus)
 	e.Method, e.Used = PooledT, make(map[int]int)
 	for i := range c.Weights {
 		e.Used[i] = len(m.design.Cells[i].Values)
@@ -213,7 +223,7 @@ const noiseShare = 1e-13
 
 // noise is the spread of a contrast that rounding alone can make.
 func noise(c design.Contrast, cells []*design.Cell) float64 {
-	size := 0.0
+	size := math.Abs(c.Minus)
 	for i, w := range c.Weights {
 		size = max(size, math.Abs(w)*largest(cells[i]))
 	}

@@ -19,22 +19,22 @@ type Family struct {
 
 // Add adds a member. An estimate without a test has a NaN as its p.
 func (f *Family) Add(c design.Contrast, e Estimate) {
-	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameWeights(x.Weights, c.Weights) })
+	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameHypothesis(x, c) })
 	if i < 0 {
 		i = len(f.contrasts)
 	}
 	f.contrasts, f.estimates, f.same = append(f.contrasts, c), append(f.estimates, e), append(f.same, i)
 }
 
-// sameWeights reports whether two contrasts are the same up to their sign.
-func sameWeights(a, b map[int]float64) bool {
-	if len(a) != len(b) {
+// sameHypothesis reports whether two contrasts are the same up to their sign.
+func sameHypothesis(a, b design.Contrast) bool {
+	if len(a.Weights) != len(b.Weights) {
 		return false
 	}
 	const tolerance = 1e-12
-	plus, minus := true, true
-	for i, w := range a {
-		v, ok := b[i]
+	plus, minus := a.Minus == b.Minus, a.Minus == -b.Minus
+	for i, w := range a.Weights {
+		v, ok := b.Weights[i]
 		if !ok {
 			return false
 		}
@@ -63,8 +63,27 @@ type Adjusted struct {
 }
 
 // Adjust computes the adjusted numbers of all members.
-func (f *Family) Adjust(confidence float64) []Adjusted {
-	size := float64(f.Size())
+func (f *Family) Adjust(confidence float64) []Adjusted { return AdjustTogether(confidence, f)[0] }
+
+// AdjustTogether adjusts the members of several families as one.
+func AdjustTogether(confidence float64, families ...*Family) [][]Adjusted {
+	size := 0.0
+	var p []float64
+	for _, f := range families {
+		size += float64(f.Size())
+		p = append(p, f.hypotheses()...)
+	}
+	holm := Holm(p)
+	out := make([][]Adjusted, len(families))
+	for k, f := range families {
+		out[k] = f.adjusted(holm[:len(f.same)], size, confidence)
+		holm = holm[len(f.same):]
+	}
+	return out
+}
+
+// hypotheses is the p of each member; NaN for one that is tested before.
+func (f *Family) hypotheses() []float64 {
 	p := make([]float64, len(f.same))
 	for i, first := range f.same {
 		p[i] = math.NaN()
@@ -72,8 +91,11 @@ func (f *Family) Adjust(confidence float64) []Adjusted {
 			p[i] = f.estimates[i].P
 		}
 	}
-	holm := Holm(p)
-	out := make([]Adjusted, len(p))
+	return p
+}
+
+func (f *Family) adjusted(holm []float64, size, confidence float64) []Adjusted {
+	out := make([]Adjusted, len(f.same))
 	for i, first := range f.same {
 		e := f.estimates[i]
 		out[i] = Adjusted{holm[first], min(1, size*e.P), math.NaN(), math.NaN()}

@@ -15,6 +15,7 @@ const (
 	NoFactor     Problem = "there is no factor"
 	EmptyCells   Problem = "some cells have no trial"
 	Diverged     Problem = "some trials diverged"
+	Censored     Problem = "some trials did not reach the target"
 	OneTrialEach Problem = "every cell has one trial"
 	TooFewBlocks Problem = "fewer than two replicates are complete"
 	NoResidual   Problem = "no degrees of freedom are left for the error"

@@ -127,12 +127,3 @@ func Slope(cells []int, x []float64) (c design.Contrast, ok bool) {
 	}
 	return c, true
 }
-
-// Minus is the estimate less a constant.
-func (e Estimate) Minus(constant, confidence float64) Estimate {
-	e.Value -= constant
-	if e.Method == None {
-		return e
-	}
-	return e.with(e.SE, e.DF, confidence, 0)
-}

@@ -11,6 +11,20 @@ import (
 // factorial in sentences with their numbers. Every claim rests on an adjusted
 // interval.
 func Abstract(r answer.Result) []string {
+	var out []string
+	for _, x := range r.All() {
+		for _, s := range sentences(x) {
+			if r.Others != nil {
+				s = x.Response + ": " + s
+			}
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// sentences are those about one response.
+func sentences(r answer.Result) []string {
 	f := factorial{r}
 	var out []string
 	for _, c := range r.Contrasts {

@@ -161,6 +161,8 @@ func testOf(c answer.Contrast) string {
 		return fmt.Sprintf("paired t, n = %d complete", c.Pairs)
 	case c.Method == "paired t":
 		return fmt.Sprintf("paired t, n = %d", c.Pairs)
+	case c.Method == "one-sample t":
+		return fmt.Sprintf("one-sample t, n = %s", numeral.Count(*c.DF+1))
 	case c.Method == "Welch t", c.Method == "pooled t":
 		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), numeral.Count(*c.DF))
 	case c.Method == "none":
@@ -174,7 +176,7 @@ func shortName(c answer.Contrast) string {
 	if len(c.Terms) > 1 && c.Kind == "interaction" {
 		var gaps []string
 		for _, t := range c.Terms {
-			gaps = append(gaps, fmt.Sprintf("(%s − %s)", t.Level, t.Baseline))
+			gaps = append(gaps, t.Difference())
 		}
 		return strings.Join(gaps, " × ")
 	}

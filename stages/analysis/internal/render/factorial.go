@@ -16,7 +16,31 @@ type factorial struct{ answer.Result }
 // Factorial is the document of a factorial analysis.
 func Factorial(r answer.Result) Document {
 	f := factorial{r}
+	if r.Others != nil {
+		return severalResponses(r)
+	}
 	return Document{Sections: f.sections(), Rows: f.rows()}
+}
+
+// severalResponses is one document after the other. Titles and rows name the response.
+func severalResponses(r answer.Result) Document {
+	var out Document
+	for i, x := range r.All() {
+		f := factorial{x}
+		for _, s := range f.sections() {
+			s.Title = x.Response + ": " + s.Title
+			out.Sections = append(out.Sections, s)
+		}
+		for j, row := range f.rows() {
+			switch {
+			case j > 0:
+				out.Rows = append(out.Rows, append([]string{x.Response}, row...))
+			case i == 0:
+				out.Rows = append(out.Rows, append([]string{"response"}, row...))
+			}
+		}
+	}
+	return out
 }
 
 func (r factorial) measure() string {
@@ -135,12 +159,27 @@ func (r factorial) cell(levels []string) answer.Cell {
 // meanOf prints a cell's mean and standard deviation, or why it has none.
 func meanOf(c answer.Cell) string {
 	switch {
-	case c.N+c.Diverged == 0:
+	case c.N+c.Diverged+c.Censored == 0:
 		return "no trial"
+	case c.Censored > 0:
+		return reachedBy(c)
 	case c.Mean == nil:
 		return fmt.Sprintf("%d of %d diverged", c.Diverged, c.Diverged+c.N)
 	}
 	return numeral.WithError(*c.Mean, c.SD)
+}
+
+// reachedBy says how many trials of a cell reached the target, and at which steps.
+func reachedBy(c answer.Cell) string {
+	if c.N == 0 {
+		return fmt.Sprintf("none of %d in %d steps", c.Censored, c.Last)
+	}
+	low, high := slices.Min(c.Values), slices.Max(c.Values)
+	s := fmt.Sprintf("%d of %d at %s", c.N, c.N+c.Censored, numeral.Shortest(low))
+	if low < high {
+		s += " to " + numeral.Shortest(high)
+	}
+	return s
 }
 
 // valuesOf lists the responses of a cell by replicate, in full precision.

@@ -25,7 +25,7 @@ func (r factorial) sensitivity() (s Section, ok bool) {
 		}
 	}
 	if len(shown) < of {
-		s.Lines = append(s.Lines, fmt.Sprintf("The %d of %d contrasts that one %s moves most.", len(shown), of, r.Replicate))
+		s.Lines = append(s.Lines, fmt.Sprintf("These are the %d of %d contrasts that one %s moves most.", len(shown), of, r.Replicate))
 	}
 	if r.Sensitivity != nil {
 		s.Lines = append(s.Lines, r.Sensitivity.Lines(r.Replicate)...)

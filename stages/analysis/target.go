@@ -1,0 +1,76 @@
+package analysis
+
+import (
+	"fmt"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/record"
+)
+
+// readSteps is readTable for the number of steps that a metric takes to reach the target.
+// A trial that does not reach it is censored, also if it diverged.
+func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, replicate string) (*design.Table, string, error) {
+	inputs := env.Inputs.Refs["trials"]
+	if _, ok := asResults(inputs); ok {
+		return nil, "", noSteps(inputs[0]).Err()
+	}
+	t, err := emptyTable(inputs, replicate)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, in := range inputs {
+		rows, err := readMetrics(env, in.Digest(record.Metrics), response)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
+		}
+		x := design.Trial{Censored: true}
+		for _, row := range rows {
+			if row.Name != response {
+				continue
+			}
+			x.Step = max(x.Step, row.Step)
+			if f.reaches(row.Value) && (x.Censored || float64(row.Step) < x.Response) {
+				x.Response, x.Censored = float64(row.Step), false
+			}
+		}
+		if x.Step == 0 {
+			if _, err := pick(rows, response, finalStep); err != nil {
+				return nil, "", noResponse(in, err).Err()
+			}
+		}
+		t.Add(x, levelsOf(in)...)
+	}
+	return t, replicate, nil
+}
+
+// reaches reports whether a value is at the target or better.
+func (f *Factorial) reaches(v float64) bool {
+	if f.Better == "higher" {
+		return v >= *f.Target
+	}
+	return v <= *f.Target
+}
+
+func noSteps(in pipeline.Input) diag.List {
+	return diag.Errorf(diag.Path{"target"}, "No steps", "%s has one value for each run and no steps, so it cannot say when a target is reached. Remove target.", in.Address)
+}
+
+// aim names the response of a target, and says what censored trials leave.
+func (r *effects) aim() {
+	sign := "≤"
+	if r.stage.Better == "higher" {
+		sign = "≥"
+	}
+	r.Metric = r.Response
+	r.Response = fmt.Sprintf("steps to %s %s %v", r.Metric, sign, *r.stage.Target)
+	r.At = ""
+	r.Notes = append(r.Notes, fmt.Sprintf("A trial reaches the target at its first evaluation with %s %s %v; the steps since the evaluation before are not resolved.", r.Metric, sign, *r.stage.Target))
+	censored := 0
+	for _, c := range r.design.Cells {
+		censored += c.Censored
+	}
+	r.say(censored > 0, "%d of %d trials did not reach the target. Their steps are unknown, so their cells have a rate and a range, and contrasts with them no estimate. A longer run, or a target that all reach, would give one.", censored, r.Trials)
+}
