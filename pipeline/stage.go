@@ -83,6 +83,9 @@ type Recipe struct {
 
 	Outputs []Output
 	Work    func() Work // how much there is to compute; nil where it is little
+
+	// Warnings returns what a plan warns of; nil for nothing. It may read sources.
+	Warnings func() diag.List
 }
 
 // Work is the estimated size of an action.

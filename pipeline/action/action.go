@@ -6,6 +6,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/addr"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -76,6 +77,14 @@ func (a *Action) Work() (w pipeline.Work, ok bool) {
 		return pipeline.Work{}, false
 	}
 	return a.recipe.Work(), true
+}
+
+// Warnings returns what a plan of the action warns of.
+func (a *Action) Warnings() diag.List {
+	if a.recipe.Warnings == nil {
+		return nil
+	}
+	return a.recipe.Warnings()
 }
 
 // AsDefinition returns the action of a definition as its consumers see it.

@@ -87,6 +87,7 @@ func (p *Planner) describeTask(plan *Plan, t *Task, found *graph.Findings) (read
 	if err != nil {
 		return false, err
 	}
+	found.Add(t.node, t.action.Warnings())
 	t.Absent = len(in.Absent)
 	t.Key = t.action.Key()
 	t.promised = plan.share(t.action.Outputs())

@@ -14,13 +14,14 @@ import (
 type Command struct {
 	Argv        []string              `hcl:"argv" doc:"The program and its arguments. A name with a slash is a path in files; a bare name is looked up on the PATH."`
 	Parameters  map[string]addr.Level `hcl:"parameters,optional" doc:"Numbers, strings and bools by name. The program reads them as a JSON object from the file that ABLATE_PARAMETERS names."`
-	Files       []string              `hcl:"files,optional" key:"-" doc:"Files, folders and globs below the study's folder that the program needs. It sees them under the same paths, and nothing else. Paths and contents enter the key. Files ending in .gz and .zst are decompressed and lose that ending."`
+	Files       []string              `hcl:"files,optional" key:"-" doc:"Files, folders and globs below the study's folder that the program needs. It sees them under the same paths, and nothing else. Paths and contents enter the key, those of Python programs without comments, blank lines and spacing. Files ending in .gz and .zst are decompressed and lose that ending."`
 	Exclude     []string              `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in files leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
 	Environment []string              `hcl:"environment,optional" key:"-" doc:"Files that stand for installed software, for example \"uv.lock\". Their contents enter the key; the program does not see them."`
 	Env         []string              `hcl:"env,optional" doc:"Names of variables of your environment that are passed to the program. Their values do not enter the key."`
 	Inputs      []addr.Instance       `hcl:"inputs,optional" ref:"data" doc:"Data stages. Their artifacts are files in the folders 0, 1, … of the folder that ABLATE_INPUTS names."`
 	Outputs     []string              `hcl:"outputs" doc:"Files that the program makes in the folder that ABLATE_OUTPUTS names. Any other file there is an error."`
 	Version     string                `hcl:"version,optional" doc:"Any text. Changing it runs the program again."`
+	Raw         bool                  `hcl:"raw,optional" key:"-" doc:"Python programs among files (.py) enter the key by their bytes, so that a comment counts as a change. Without it they enter by their tokens: comments, blank lines and spacing do not count."`
 }
 
 func (c *Command) spec() program.Spec { return program.Spec(*c) }
@@ -47,7 +48,8 @@ func (c *Command) Validate() diag.List {
 // Describe implements pipeline.Stage.
 func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	what, err := c.spec().Ingredients(in)
-	return pipeline.Recipe{Inputs: what, Outputs: c.spec().Promises()}, err
+	warnings := func() diag.List { return c.spec().Warnings(in) }
+	return pipeline.Recipe{Inputs: what, Outputs: c.spec().Promises(), Warnings: warnings}, err
 }
 
 // Survey implements pipeline.Resumable.

@@ -10,6 +10,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/python"
 )
 
 // file is a declared file.
@@ -76,7 +77,7 @@ func unpackedName(name string) string {
 // files with their paths and contents, lock files, and the contents of the inputs
 // in order.
 func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
-	files, err := in.Shared.Value(sharedFiles{strings.Join(s.Files, "\x00"), strings.Join(s.Exclude, "\x00"), strings.Join(s.Environment, "\x00")}, func() (cache.Value, error) {
+	files, err := in.Shared.Value(s.shared(), func() (cache.Value, error) {
 		return s.fileDigests(in)
 	})
 	if err != nil {
@@ -97,7 +98,15 @@ func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
 
 // sharedFiles is the key under which the trials of a plan share the digests of
 // their files.
-type sharedFiles struct{ files, exclude, environment string }
+type sharedFiles struct {
+	files, exclude, environment string
+	raw                         bool
+}
+
+func (s Spec) shared() sharedFiles {
+	const between = "\x00"
+	return sharedFiles{strings.Join(s.Files, between), strings.Join(s.Exclude, between), strings.Join(s.Environment, between), s.Raw}
+}
 
 func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 	contents := make(map[string]cache.Value, 2)
@@ -112,6 +121,9 @@ func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 		digests := make(map[string]cache.Value, len(files))
 		for _, f := range files {
 			digest, _, err := in.Sources.Digest(f.path)
+			if err == nil && d.attr == "files" && !s.Raw && python.IsSource(f.name) {
+				digest, err = tokenDigest(in, f, digest)
+			}
 			if err != nil {
 				return cache.Value{}, diag.Errorf(diag.Path{d.attr}, "Unreadable file", "%s: %v.", f.path, err).Err()
 			}

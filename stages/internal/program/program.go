@@ -27,6 +27,7 @@ type Spec struct {
 	Inputs      []addr.Instance
 	Outputs     []string
 	Version     string
+	Raw         bool
 }
 
 // variableName matches names of environment variables that every shell accepts.

@@ -1,0 +1,119 @@
+package program
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"ablate/cache"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/internal/python"
+)
+
+// tokenDigest is the digest of the tokens of a Python program, or of its bytes where
+// the lexer is not sure of them.
+func tokenDigest(in pipeline.Inputs, f file, content cache.Digest) (cache.Digest, error) {
+	compute := func() (cache.Digest, error) {
+		source, err := readFile(in, f)
+		if err != nil {
+			return cache.Digest{}, err
+		}
+		if d, ok := python.Digest(source); ok {
+			return d, nil
+		}
+		return content, nil
+	}
+	if in.Memo == nil {
+		return compute()
+	}
+	return in.Memo.Digest(cache.List(cache.String("python"), cache.DigestValue(content)), compute)
+}
+
+// readFile reads a declared file up to the size that the lexer takes.
+func readFile(in pipeline.Inputs, f file) ([]byte, error) {
+	if _, _, err := in.Sources.Digest(f.path); err != nil { // only what has a digest can be opened
+		return nil, err
+	}
+	r, err := in.Sources.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, python.MaxSource+1))
+}
+
+// Warnings warns of modules of the study that the declared Python programs import and
+// that are not declared themselves. The trials of a plan that have the same files
+// share the answer.
+func (s Spec) Warnings(in pipeline.Inputs) diag.List {
+	shared, err := in.Shared.Value(sharedImports(s.shared()), func() (cache.Value, error) {
+		texts, err := s.undeclaredImports(in)
+		return cache.String(strings.Join(texts, "\n")), err
+	})
+	text, _ := shared.Text()
+	if err != nil || text == "" { // Describe reports what cannot be read
+		return nil
+	}
+	var list diag.List
+	for line := range strings.SplitSeq(text, "\n") {
+		list = append(list, diag.Warningf(diag.Path{"files"}, "Undeclared import", "%s", line)...)
+	}
+	return list
+}
+
+// sharedImports is the key under which the trials of a plan share their warnings.
+type sharedImports sharedFiles
+
+func (s Spec) undeclaredImports(in pipeline.Inputs) (texts []string, err error) {
+	files, err := expand(in, "files", s.Files, s.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(files)) // declared, or warned of
+	for _, f := range files {
+		known[f.name] = true
+	}
+	for _, f := range files {
+		if !python.IsSource(f.name) {
+			continue
+		}
+		source, err := readFile(in, f)
+		if err != nil {
+			return nil, err
+		}
+		tokens, _ := python.Tokens(source)
+		for _, m := range python.Imports(tokens) {
+			for _, name := range s.missing(in, m.Files(f.name), known) {
+				known[name] = true
+				texts = append(texts, fmt.Sprintf("%s imports %s of the study's folder, which files does not list. "+
+					"The program cannot import it, and a change to it retrains nothing. Add it to files.", f.name, name))
+			}
+		}
+	}
+	return texts, nil
+}
+
+// missing lists the files of a module that are in the study's folder but unknown. A
+// module that is found whole in one folder is not looked for in the others.
+func (s Spec) missing(in pipeline.Inputs, folders [][]string, known map[string]bool) (missing []string) {
+	for _, names := range folders {
+		var found, unknown []string
+		for _, name := range names {
+			if files, err := in.Sources.Expand(filepath.FromSlash(name), s.Exclude...); err == nil && len(files) == 1 && filepath.IsLocal(name) {
+				found = append(found, name)
+				if !known[name] {
+					unknown = append(unknown, name)
+				}
+			}
+		}
+		switch {
+		case len(found) > 0 && len(unknown) == 0:
+			return nil
+		case missing == nil:
+			missing = unknown
+		}
+	}
+	return missing
+}
