@@ -68,6 +68,17 @@ func (f Formula) Calls(function string) bool {
 	return false
 }
 
+// Reduces reports whether the formula calls a function that does not go element by
+// element.
+func (f Formula) Reduces() bool {
+	for _, n := range f.Nodes {
+		if functions[n.Op].reach != broadcast || n.Op == "first" {
+			return true
+		}
+	}
+	return false
+}
+
 // Slopes lists the names through which the value of the formula has a gradient.
 func (f Formula) Slopes() map[string]bool {
 	out := make(map[string]bool)

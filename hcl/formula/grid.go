@@ -60,7 +60,7 @@ func single(v float64) float64 {
 // looks like none.
 func normals(n int) []float64 {
 	step := 7
-	for n%step == 0 {
+	for !coprime(step, n) {
 		step += 2
 	}
 	out := make([]float64, n)
@@ -69,6 +69,13 @@ func normals(n int) []float64 {
 		out[i] = math.Sqrt2 * math.Erfinv(2*p-1)
 	}
 	return out
+}
+
+func coprime(a, b int) bool {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a == 1
 }
 
 // Sample is a grid of standard normal numbers, the same on every call. Its rows have

@@ -2,6 +2,7 @@ package norm
 
 import (
 	"fmt"
+	"strings"
 
 	"ablate/hcl/diag"
 	"ablate/hcl/formula"
@@ -28,15 +29,33 @@ func (n *Formula) startNames(site Site, x formula.Grid) map[string]formula.Grid 
 	return names
 }
 
-// startSites are the sites with different start values, each with its name in
-// messages: a single one where all are alike.
+// startSites has one site of each group with the same start values, and the name of the
+// group in messages.
 func (n *Formula) startSites() (sites []Site, names []string) {
-	for _, p := range n.Parameters {
-		if p.Start != everywhere(p.Start.Attention) {
-			return []Site{Attention, FFN, Final}, []string{"at the site attention", "at the site ffn", "at the site final"}
+	all := []Site{Attention, FFN, Final}
+	groups := make(map[string][]string)
+	var order []string
+	for _, site := range all {
+		starts := ""
+		for _, p := range n.Parameters {
+			starts += fmt.Sprintln(p.Start.at(site))
+		}
+		if groups[starts] == nil {
+			order, sites = append(order, starts), append(sites, site)
+		}
+		groups[starts] = append(groups[starts], string(site))
+	}
+	for _, starts := range order {
+		switch group := groups[starts]; len(group) {
+		case len(all):
+			names = append(names, "at every site")
+		case 1:
+			names = append(names, "at the site "+group[0])
+		default:
+			names = append(names, "at the sites "+strings.Join(group, " and "))
 		}
 	}
-	return []Site{Attention}, []string{"at every site"}
+	return sites, names
 }
 
 // validateStart warns of values and gradients that are not finite at the start values.

@@ -25,8 +25,9 @@ func showCommand(s *session) *cobra.Command {
 		Use:   "show [INSTANCE|NUMBER]",
 		Short: "Show an analysis's table, or an instance's spec and results",
 		Long: "show lists the study's instances with their state. Given an instance, it shows the table of an\n" +
-			"analysis, or the spec, key, artifacts, last metrics and loss of any other. Given a number, as ablate\n" +
-			"export numbers names it, it shows the value and what it depends on." + exitCodes("3 with --partial when trials are missing"),
+			"analysis, or the spec, key, artifacts, last metrics and loss of any other. Formulas are drawn,\n" +
+			"with their derivatives. Given a number, as ablate export numbers names it, it shows the value and\n" +
+			"what it depends on." + exitCodes("3 with --partial when trials are missing"),
 		Example:           "  ablate show analysis.factorial.coupling --format markdown",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
@@ -110,6 +111,9 @@ func (w *workspace) instance(ctx context.Context, t *planner.Task) (view.Instanc
 	var err error
 	if e.SpecText, err = view.SpecText(inst.Spec); err != nil {
 		return e, err
+	}
+	if sketcher, ok := inst.Spec.(pipeline.Sketcher); ok {
+		e.Sketches = sketcher.Sketches()
 	}
 	ingredients, notes, err := t.Describe()
 	if err != nil {

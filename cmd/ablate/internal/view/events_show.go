@@ -85,10 +85,11 @@ type Instance struct {
 	Metrics     map[string]float64 `json:"metrics,omitempty" doc:"last value of each metric"`
 	Failure     *Failure           `json:"failure,omitempty" doc:"when and why its last attempt failed"`
 
-	Declared diag.Range `json:"-"`
-	Reason   string     `json:"-"`
-	SpecText string     `json:"-"` // as HCL
-	Curves   []Curve    `json:"-"` // of the loss, by step
+	Declared diag.Range        `json:"-"`
+	Reason   string            `json:"-"`
+	SpecText string            `json:"-"` // as HCL
+	Curves   []Curve           `json:"-"` // of the loss, by step
+	Sketches []pipeline.Sketch `json:"-"` // of its formulas
 }
 
 func (Instance) kind() string { return "instance" }
@@ -109,6 +110,9 @@ func (e Instance) fitted(width int) string {
 	}
 	if e.SpecText != "" {
 		fmt.Fprintf(&b, "\nSpec\n\n  %s\n", strings.ReplaceAll(strings.TrimSuffix(e.SpecText, "\n"), "\n", "\n  "))
+	}
+	for _, k := range e.Sketches {
+		b.WriteString(sketchText(k, width))
 	}
 	e.writeWork(&b)
 	e.writeFingerprints(&b)

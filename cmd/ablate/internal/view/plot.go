@@ -24,6 +24,12 @@ const bothMarks = "⁕"
 // plot draws one or two curves as text in a width; 0 is that of 80 columns. Each column
 // is the mean of the values that fall into it.
 func plot(curves []Curve, width int) string {
+	_, _, first, last := limits(curves)
+	return plotBetween(curves, width, fmt.Sprint(first), fmt.Sprintf("step %d", last))
+}
+
+// plotBetween draws curves above the labels of the ends of the horizontal axis.
+func plotBetween(curves []Curve, width int, from, to string) string {
 	const usual, most, axis = 80, 110, 12
 	if width == 0 {
 		width = usual
@@ -53,16 +59,16 @@ func plot(curves []Curve, width int) string {
 			}
 		}
 	}
-	return drawn(grid, low, high, first, last, columns)
+	return drawn(grid, low, high, from, to, columns)
 }
 
 // drawn writes the cells of a plot with its axes.
-func drawn(grid [][]string, low, high float64, first, last, columns int) string {
+func drawn(grid [][]string, low, high float64, from, to string, columns int) string {
 	var b strings.Builder
 	for i, row := range grid {
 		label := ""
 		if i%3 == 0 { // every third line has a number
-			label = fmt.Sprintf("%.4g", high-(high-low)*float64(i)/(plotHeight-1))
+			label = axisLabel(high - (high-low)*float64(i)/(plotHeight-1))
 		}
 		line := ""
 		for _, c := range row {
@@ -71,12 +77,22 @@ func drawn(grid [][]string, low, high float64, first, last, columns int) string 
 			}
 			line += c
 		}
-		b.WriteString(strings.TrimRight("  "+padded(label, 7, true)+" ┤"+line, " ") + "\n")
+		b.WriteString(strings.TrimRight("  "+padded(label, labelWidth, true)+" ┤"+line, " ") + "\n")
 	}
 	b.WriteString("          └" + strings.Repeat("─", columns) + "\n")
-	from, to := fmt.Sprint(first), fmt.Sprintf("step %d", last)
 	b.WriteString("           " + from + padded(to, columns-len(from), true) + "\n")
 	return b.String()
+}
+
+const labelWidth = 7
+
+// axisLabel is a number in the width of a label.
+func axisLabel(v float64) string {
+	label := fmt.Sprintf("%.4g", v)
+	if len(label) > labelWidth {
+		return fmt.Sprintf("%.2g", v)
+	}
+	return label
 }
 
 // limits are the ranges of the values and steps of curves.
