@@ -82,7 +82,35 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 			}
 		}
 	}
-	return p, nil
+	return p, addPartialAnswers(ctx, w, &p, plan)
+}
+
+// addPartialAnswers adds the answers of analyses that wait for some of their trials.
+// It runs no program: only analyses of this program accept missing trials.
+func addPartialAnswers(ctx context.Context, w *workspace, p *ui.Planned, plan *planner.Plan) error {
+	waits := func(t *planner.Task) bool { return t.Role == pipeline.Analysis && t.Status == planner.Pending }
+	if !slices.ContainsFunc(plan.Tasks, waits) {
+		return nil
+	}
+	partial, err := w.answerFrom(ctx, func(t *planner.Task) bool { return t.Absent > 0 })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if partial == nil {
+		return err
+	}
+	// An analysis fails on too few trials, and all do in a store that cannot be written.
+	// The page does without those.
+	for i, t := range plan.Tasks {
+		if !waits(t) {
+			continue
+		}
+		p.Instances[i].Answers = artifactOf["text"]
+		if now := partial.Task(t.Address); now != nil && now.Absent > 0 && now.Status == planner.Hit {
+			p.Instances[i].PartialKey, p.Instances[i].Absent = now.Key, now.Absent
+		}
+	}
+	return nil
 }
 
 // hasStudy reports whether a folder holds files of a study.

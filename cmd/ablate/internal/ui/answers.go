@@ -116,12 +116,15 @@ func (b *board) instance(r *http.Request) (Instance, bool) {
 
 // addEntry adds what the store holds of an instance.
 func (s *Server) addEntry(ctx context.Context, d *Detail) error {
-	if d.Key.IsZero() {
-		return nil
-	}
-	found, err := s.store.Lookup(ctx, d.Key)
-	if err != nil || !found[0].OK {
+	found, err := s.store.Lookup(ctx, d.Key, d.PartialKey)
+	if err != nil {
 		return err
+	}
+	if !found[0].OK {
+		found = found[1:]
+	}
+	if !found[0].OK {
+		return nil
 	}
 	entry := found[0].Entry
 	d.Artifacts = entry.Artifacts

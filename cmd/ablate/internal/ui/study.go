@@ -34,6 +34,11 @@ type Instance struct {
 	Spec    string           `json:"-"`
 	Answers string           `json:"answers,omitempty"` // of an analysis: the artifact with its tables
 
+	// Of an analysis that waits for trials: the result from those that are done, and
+	// how many it lacks.
+	PartialKey cache.Key `json:"partial,omitzero"`
+	Absent     int       `json:"absent,omitempty"`
+
 	State   State              `json:"state"`
 	Step    int                `json:"step,omitempty"`
 	Steps   int                `json:"steps,omitempty"`

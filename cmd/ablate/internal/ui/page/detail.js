@@ -163,19 +163,22 @@ function drawAnswers(study) {
   const analyses = (study.instances || []).filter(i => i.answers);
   byID("answers").hidden = !analyses.length;
   const box = byID("answers").querySelector("div");
-  const shape = JSON.stringify(analyses.map(i => [i.address, i.state, i.key]));
+  const shape = JSON.stringify(analyses.map(i => [i.address, i.state, i.key, i.partial]));
   if (box.dataset.shape === shape) return;
   box.dataset.shape = shape;
+  const open = new Set([...box.querySelectorAll("details[open]")].map(d => d.dataset.address));
   box.replaceChildren(...analyses.map(i => {
-    if (i.state !== "cached") return el("p", { className: "soft" }, (i.label || i.address) + ": answers once its trials are done");
+    if (i.state !== "cached" && !i.partial) return el("p", { className: "soft" }, (i.label || i.address) + ": answers once its trials are done");
     const text = el("pre", { tabIndex: 0 }, "Loading…");
-    return el("details", { ontoggle: async e => {
+    const details = el("details", { open: open.has(i.address), ontoggle: async e => {
       if (!e.target.open) return;
       try {
         text.textContent = (await fetchJSON("/api/instance", { study: study.id, address: i.address })).text || "No tables.";
       } catch (err) {
         text.textContent = err.message;
       }
-    } }, el("summary", {}, i.label || i.address), text);
+    } }, el("summary", {}, (i.label || i.address) + (i.state === "cached" ? "" : ` (partial: ${i.absent} ${i.absent === 1 ? "trial" : "trials"} missing)`)), text);
+    details.dataset.address = i.address;
+    return details;
   }));
 }

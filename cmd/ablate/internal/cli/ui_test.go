@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ablate/cmd/ablate/internal/ui"
+)
+
+// partly is a study of programs, one for each replicate.
+const partly = `study "partly" {}
+
+train "command" "main" {
+  matrix {
+    rule = ["a", "b"]
+    seed = [1, 2, 3]
+  }
+  argv = ["sh", "-c", "echo '{\"step\":1,\"name\":\"val_loss\",\"value\":'$1.5'}' > $ABLATE_METRICS", matrix.rule, matrix.seed]
+}
+
+analysis "factorial" "effects" {
+  trials = train.command.main
+}
+
+analysis "command" "counts" {
+  trials  = train.command.main
+  command = ["sh", "-c", "touch ran; cat $ABLATE_INPUTS > /dev/null"]
+}
+`
+
+// The page shows what an analysis says about the trials that are done, and runs no
+// program for it.
+func TestPageAnswersPartially(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "study.hcl", partly)
+	answer := func() ui.Instance {
+		t.Helper()
+		s, _, _ := l.session()
+		p, err := s.planForPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range p.Instances {
+			if i.Address == "analysis.factorial.effects" {
+				return i
+			}
+		}
+		t.Fatal("the page has no analysis")
+		return ui.Instance{}
+	}
+	for _, tt := range []struct {
+		target string
+		absent int
+	}{{"", 0}, {"seed=1", 4}, {"seed=2", 2}} {
+		if tt.target != "" {
+			s, _, stderr := l.session("PATH=" + os.Getenv("PATH"))
+			r := runRequest{runOptions: runOptions{Progress: "none"}, Targets: []string{tt.target}}
+			if err := r.do(t.Context(), s); err != nil {
+				t.Fatalf("%v\n%s", err, stderr)
+			}
+		}
+		if got := answer(); got.Absent != tt.absent || got.PartialKey.IsZero() != (tt.absent == 0) {
+			t.Errorf("after --target %q the answer lacks %d trials (key %s), want %d", tt.target, got.Absent, got.PartialKey, tt.absent)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, "ran")); err == nil {
+		t.Error("the page ran the program of an analysis")
+	}
+}
