@@ -33,7 +33,7 @@ var bans = []ban{
 	{"ablate/pipeline/run", "ablate/pipeline/graph", "", "a run asks the plan"},
 	{"ablate/pipeline/launch", "ablate/pipeline/planner", "", "a launcher knows requests, not plans"},
 	{"ablate/stages/record", "ablate/", "ablate/cache", "rows and names"},
-	{"ablate/stages/answer", "ablate/", "ablate/stages/answer ablate/cache ablate/hcl/addr", "documents, and what is written from them"},
+	{"ablate/stages/answer", "ablate/", "ablate/stages/answer ablate/cache ablate/hcl/addr ablate/hcl/formula", "documents, and what is written from them"},
 	{"ablate/stages", "ablate/hcl", "ablate/hcl/addr ablate/hcl/diag ablate/hcl/formula ablate/hcl/spec", "stages see decoded specs, never the language"},
 	{"ablate/cmd/ablate/internal/view", "ablate/stages", "ablate/stages/answer", "views render data, and know no kind of stage"},
 	{"ablate/hcl/addr", "ablate/", "", "standard library only"},

@@ -64,7 +64,10 @@ type Part struct {
 }
 
 // Setting is one field of a spec.
-type Setting struct{ Name, Value string }
+type Setting struct {
+	Name, Value string
+	Math        template.HTML // the value typeset, where it is a formula: see MathML
+}
 
 // Trial is one trial of the study.
 type Trial struct {

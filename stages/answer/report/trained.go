@@ -31,10 +31,10 @@ type varied struct {
 	Rows   []variedRow
 }
 
-// variedRow is one setting at each level; "" where a level does not have it.
+// variedRow is one setting at each level; empty where a level does not have it.
 type variedRow struct {
 	Name   string
-	Values []string
+	Values []Setting
 }
 
 // grid is the cells of the design: one factor down, the others across.
@@ -220,13 +220,13 @@ func newVaried(f Factor) varied {
 		for _, x := range l.Settings {
 			if _, ok := at[x.Name]; !ok {
 				at[x.Name] = len(out.Rows)
-				out.Rows = append(out.Rows, variedRow{x.Name, make([]string, len(f.Levels))})
+				out.Rows = append(out.Rows, variedRow{x.Name, make([]Setting, len(f.Levels))})
 			}
-			out.Rows[at[x.Name]].Values[i] = x.Value
+			out.Rows[at[x.Name]].Values[i] = x
 		}
 	}
 	out.Rows = slices.DeleteFunc(out.Rows, func(r variedRow) bool {
-		return len(r.Values) > 1 && !slices.ContainsFunc(r.Values, func(v string) bool { return v != r.Values[0] })
+		return len(r.Values) > 1 && !slices.ContainsFunc(r.Values, func(v Setting) bool { return v != r.Values[0] })
 	})
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
+	"ablate/hcl/spec"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -170,10 +172,15 @@ func (w reportReader) settingsOf(a addr.Instance) ([]report.Setting, error) {
 	if a == (addr.Instance{}) {
 		return nil, nil
 	}
-	list, err := view.Settings(w.graph.Instance(a).Spec)
+	s := w.graph.Instance(a).Spec
+	list, err := view.Settings(s)
+	typeset := make(map[string]template.HTML)
+	for _, f := range spec.Formulas(s) {
+		typeset[f.Path] = report.MathML(f.Formula)
+	}
 	var out []report.Setting
 	for _, x := range list {
-		out = append(out, report.Setting(x))
+		out = append(out, report.Setting{Name: x.Name, Value: x.Value, Math: typeset[x.Name]})
 	}
 	return out, err
 }

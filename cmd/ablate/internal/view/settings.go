@@ -21,12 +21,12 @@ func settings(out []Setting, v reflect.Value, prefix string) ([]Setting, error) 
 	var err error
 	for _, f := range spec.Of(v.Type()).Fields {
 		field := v.Field(f.Index)
-		if f.Preset || absent(field) || isReference(field) {
+		if f.Preset || f.Form == spec.Label || absent(field) || isReference(field) {
 			continue
 		}
 		switch {
 		case f.Form == spec.Attribute:
-			text, err := literal(field)
+			text, err := attributeText(f.Name, field)
 			if err != nil {
 				return nil, err
 			}
@@ -43,7 +43,11 @@ func settings(out []Setting, v reflect.Value, prefix string) ([]Setting, error) 
 			}
 		case f.Repeated:
 			for i := range field.Len() {
-				if out, err = settings(out, reflect.Indirect(field.Index(i)), prefix+f.Name+"."); err != nil {
+				name := prefix + f.Name + "."
+				if f.Labelled {
+					name += spec.LabelOf(field.Index(i)).String() + "."
+				}
+				if out, err = settings(out, reflect.Indirect(field.Index(i)), name); err != nil {
 					return nil, err
 				}
 			}
