@@ -268,7 +268,7 @@ func (e *LostEntryError) Error() string {
 }
 
 // unreadableEntries lists damaged entries that were moved aside and have no
-// successor: nothing says which blobs they need.
+// successor, and lost folders: nothing says which blobs they need.
 func (s *Local) unreadableEntries(read map[Key]bool) (doubts []error) {
 	names, err := s.readNames(s.path("damaged"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -277,6 +277,10 @@ func (s *Local) unreadableEntries(read map[Key]bool) (doubts []error) {
 	slices.Sort(names)
 	for _, name := range names {
 		path := s.path("damaged", name)
+		if decides(name) {
+			doubts = append(doubts, &LostFolderError{path})
+			continue
+		}
 		hex, ok := strings.CutPrefix(name, damagedEntry)
 		if !ok && s.startsLikeEntry(path) { // as earlier versions name them
 			hex, ok = name, true

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-
-	"ablate/cache/fsys"
 )
 
 // DamagedError reports that a file of the store no longer holds what was
@@ -36,7 +34,7 @@ func (s *Local) quarantine(path, prefix string) {
 	if prefix != damagedEntry {
 		name += "." + rand.Text()[:8] // the same blob may be damaged again
 	}
-	s.fs.MkdirAll(s.path("damaged"), 0o755)
+	s.makeFolder(s.path("damaged"))
 	s.fs.Rename(path, s.path("damaged", name))
 }
 
@@ -61,7 +59,7 @@ func (s *Local) entryFile(k Key) (Entry, error) {
 	}
 	copied, ok := s.index.entries[k]
 	if ok {
-		ok = fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(copied)) == nil
+		ok = s.writeFile(s.entryPath(k), EncodeEntry(copied)) == nil
 	}
 	if !ok {
 		s.healed(err)

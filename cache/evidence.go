@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-
-	"ablate/cache/fsys"
 )
 
 // Evidence is what repeating an entry's action found. It is kept beside the
@@ -26,7 +24,7 @@ func (s *Local) AddEvidence(k Key, e Evidence) error {
 		return err
 	}
 	name := s.path("evidence", k.String(), DigestOf(raw).Hex()[:16]+".json")
-	if err := fsys.WriteAtomic(s.fs, name, raw); err != nil {
+	if err := s.writeFile(name, raw); err != nil {
 		return advise(fmt.Errorf("storing the evidence: %w", err))
 	}
 	return nil

@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"time"
-
-	"ablate/cache/fsys"
 )
 
 // The index repeats all entries in one append-only file, so that a lookup of
@@ -163,7 +161,7 @@ func (s *Local) rebuild() error {
 	for _, e := range all {
 		raw = appendRecord(raw, e)
 	}
-	if err := fsys.WriteAtomic(s.fs, s.path(indexName), raw); err != nil && !unwritable(err) {
+	if err := s.writeFile(s.path(indexName), raw); err != nil && !unwritable(err) {
 		return err
 	} else if err == nil {
 		s.index = newIndex(int64(len(raw)))

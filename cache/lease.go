@@ -157,7 +157,7 @@ func (s *Local) take(k Key, local bool) (*lease, error) {
 }
 
 func (s *Local) createLease(l *lease) error {
-	if err := s.fs.MkdirAll(s.path("leases"), 0o755); err != nil {
+	if err := s.makeFolder(s.path("leases")); err != nil {
 		return err
 	}
 	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "lease-*")

@@ -27,6 +27,7 @@ type Local struct {
 	fs        fsys.FS
 	dir       string
 	healed    func(error)                              // reports damage that healed; never nil
+	opened    []error                                  // damage that healed before OnHealed
 	retention func(e Entry, artifact string) Retention // of entries without one; never nil
 
 	mu    sync.Mutex // guards index
@@ -37,14 +38,14 @@ type Local struct {
 
 // Open opens the store in a folder and creates it if there is none.
 func Open(f fsys.FS, dir string) (*Local, error) {
-	s := &Local{
-		fs: f, dir: dir, leases: newLeases(),
-		healed: func(error) {}, retention: func(Entry, string) Retention { return "" },
-	}
+	s := &Local{fs: f, dir: dir, leases: newLeases(), retention: func(Entry, string) Retention { return "" }}
+	s.healed = func(err error) { s.opened = append(s.opened, err) } // until Open returns
 	got, err := s.readFile(s.path("format"), maxDocument)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = s.init()
+	case errors.Is(err, errUnfit) || err == nil && !strings.HasPrefix(string(got), "ablate store "):
+		return nil, fmt.Errorf("the file %s is damaged, so the format of the store is not known. If this version of ablate created the store, remove the file, and it is written again; otherwise set ABLATE_CACHE_DIR to another folder", s.path("format"))
 	case err == nil && string(got) != storeFormat:
 		return nil, fmt.Errorf("the store at %s has format %q, but this program needs %q: use the program that created it, or set ABLATE_CACHE_DIR to another folder",
 			dir, strings.TrimSpace(string(got)), strings.TrimSpace(storeFormat))
@@ -52,12 +53,14 @@ func Open(f fsys.FS, dir string) (*Local, error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("opening the store at %s: %w", dir, err))
 	}
+	s.restoreFolders()
+	s.healed = func(error) {}
 	return s, nil
 }
 
 func (s *Local) init() error {
 	for _, sub := range []string{"blobs/sha256", "entries", "locks", "logs", "memo", "roots", "tmp", "damaged"} {
-		if err := s.fs.MkdirAll(s.path(sub), 0o755); err != nil {
+		if err := s.makeFolder(s.path(sub)); err != nil {
 			return err
 		}
 	}
@@ -65,9 +68,15 @@ func (s *Local) init() error {
 }
 
 // OnHealed sets a function that is called with damage that caused no error: an
-// entry moved aside or restored, an index written anew. Set it before the store
-// is used; the function must not use the store.
-func (s *Local) OnHealed(f func(error)) { s.healed = f }
+// entry moved aside or restored, an index written anew, and at once with what Open
+// found. Set it before the store is used; the function must not use the store.
+func (s *Local) OnHealed(f func(error)) {
+	s.healed = f
+	for _, err := range s.opened {
+		f(err)
+	}
+	s.opened = nil
+}
 
 // OnUnclassified sets a function that classifies artifacts of entries that do
 // not declare a retention, because an earlier version published them. Set it

@@ -243,6 +243,9 @@ func (s *Local) entryKeys() iter.Seq2[Key, error] {
 		}
 		slices.Sort(dirs)
 		for _, dir := range dirs {
+			if !isPrefixFolder(dir) {
+				continue
+			}
 			names, err := s.readNames(s.path("entries", dir))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) && !yield(Key{}, err) {
 				return

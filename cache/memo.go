@@ -3,8 +3,6 @@ package cache
 import (
 	"fmt"
 	"sync"
-
-	"ablate/cache/fsys"
 )
 
 // memoDomain keeps the names of memoized digests apart from keys of actions.
@@ -13,8 +11,8 @@ const memoDomain = "ablate memo v1"
 // Memo caches digests that the running executable computed. Another executable
 // has its own memo, so a rebuilt program computes all of them again.
 type Memo struct {
-	fs   fsys.FS
-	path string
+	store *Local
+	path  string
 
 	mu      sync.Mutex
 	known   map[Key]Digest
@@ -24,7 +22,7 @@ type Memo struct {
 // Memo loads what the executable of that digest computed before. A damaged file
 // is ignored.
 func (s *Local) Memo(executable Digest) *Memo {
-	m := &Memo{fs: s.fs, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest)}
+	m := &Memo{store: s, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest)}
 	raw, err := s.readFile(m.path, maxDocument)
 	if err != nil || len(raw) < 32 || DigestOf(raw[32:]) != Digest(raw[:32]) {
 		return m
@@ -64,7 +62,7 @@ func (m *Memo) Save() error {
 	}
 	sum := DigestOf(body)
 	m.changed = false
-	if err := fsys.WriteAtomic(m.fs, m.path, append(sum[:], body...)); err != nil {
+	if err := m.store.writeFile(m.path, append(sum[:], body...)); err != nil {
 		return advise(fmt.Errorf("writing memoized fingerprints: %w", err))
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"ablate/cache/fsys"
 )
 
 // Pin protects an entry from garbage collection.
@@ -115,7 +113,7 @@ func (s *Local) writeDocument(name string, doc any) error {
 		return err
 	}
 	sealed := fmt.Appendf(nil, `%s%s%s"}`, raw[:len(raw)-1], sumField, DigestOf(raw))
-	return advise(fsys.WriteAtomic(s.fs, name, sealed))
+	return advise(s.writeFile(name, sealed))
 }
 
 // checkDocument returns a document without its digest, and an error if that

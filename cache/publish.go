@@ -89,7 +89,7 @@ func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
 	if why != "" {
 		s.healed(fmt.Errorf("entry %s was replaced by a result computed again: %s", e.Key, why))
 	}
-	if err := fsys.WriteAtomic(s.fs, s.entryPath(e.Key), EncodeEntry(e)); err != nil {
+	if err := s.writeFile(s.entryPath(e.Key), EncodeEntry(e)); err != nil {
 		return Entry{}, advise(fmt.Errorf("replacing entry %s: %w", e.Key, err))
 	}
 	return e, s.appendIndex(e)
@@ -163,7 +163,7 @@ func (s *Local) createFile(name string, content []byte) error {
 // link gives a finished temporary file its final name, durably.
 func (s *Local) link(tmp, name string) error {
 	dir := filepath.Dir(name)
-	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+	if err := s.makeFolder(dir); err != nil {
 		return err
 	}
 	if err := s.fs.Chmod(tmp, 0o444); err != nil {
@@ -178,6 +178,19 @@ func (s *Local) link(tmp, name string) error {
 		return err
 	}
 	return s.fs.SyncDir(dir)
+}
+
+// writeFile replaces a file durably, or whatever else has its name.
+func (s *Local) writeFile(name string, content []byte) error {
+	if err := s.makeFolder(filepath.Dir(name)); err != nil {
+		return err
+	}
+	err := fsys.WriteAtomic(s.fs, name, content)
+	if err != nil && s.irregular(name) {
+		s.quarantine(name, "")
+		err = fsys.WriteAtomic(s.fs, name, content)
+	}
+	return err
 }
 
 // irregular reports whether a name holds what no file of the store can be.
@@ -204,7 +217,7 @@ func (s *Local) ReplaceDocuments(_ context.Context, k Key, ingredients, provenan
 	if lost := s.missingDocuments(e); len(lost) > 0 {
 		return fmt.Errorf("entry %s would still lack its %s", k, strings.Join(lost, " and "))
 	}
-	if err := fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(e)); err != nil {
+	if err := s.writeFile(s.entryPath(k), EncodeEntry(e)); err != nil {
 		return advise(fmt.Errorf("replacing the documents of entry %s: %w", k, err))
 	}
 	return s.appendIndex(e)

@@ -12,9 +12,9 @@ import (
 // StatCache caches digests of the user's files by their stat data. Times only
 // decide whether a file is read again; they never enter a key.
 type StatCache struct {
-	fs   fsys.FS
-	path string
-	now  func() time.Time
+	store *Local
+	path  string
+	now   func() time.Time
 
 	mu      sync.Mutex
 	known   map[string]statRecord
@@ -47,7 +47,7 @@ const racyAge = 2 * time.Second
 // StatCache loads the store's digests of source files. A damaged file is
 // ignored.
 func (s *Local) StatCache() *StatCache {
-	c := &StatCache{fs: s.fs, path: s.path("memo", "sources.json"), now: time.Now, known: make(map[string]statRecord)}
+	c := &StatCache{store: s, path: s.path("memo", "sources.json"), now: time.Now, known: make(map[string]statRecord)}
 	if raw, err := s.readFile(c.path, maxDocument); err == nil {
 		if json.Unmarshal(raw, &c.known) != nil {
 			c.known = make(map[string]statRecord)
@@ -102,5 +102,5 @@ func (c *StatCache) Save() error {
 		return fmt.Errorf("writing digests of sources: %w", err)
 	}
 	c.changed = false
-	return advise(fsys.WriteAtomic(c.fs, c.path, raw))
+	return advise(c.store.writeFile(c.path, raw))
 }

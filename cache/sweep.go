@@ -11,7 +11,7 @@ import (
 // those that a run began to need meanwhile are put back.
 func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 	s := c.store
-	if err := s.fs.MkdirAll(s.path("trash"), 0o755); err != nil {
+	if err := s.makeFolder(s.path("trash")); err != nil {
 		return 0, advise(err)
 	}
 	var moved, leftovers []Garbage

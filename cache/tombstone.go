@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"strings"
 	"time"
-
-	"ablate/cache/fsys"
 )
 
 // Tombstone says why an entry was disowned. Its result is refused from then on,
@@ -87,7 +85,7 @@ func (s *Local) Disown(e Entry, reason string, now time.Time) error {
 	}
 	// The tombstone comes first: a crash in between leaves an entry that can be
 	// disowned again, never one that is gone and comes back from a remote.
-	if err := fsys.WriteAtomic(s.fs, s.tombstonePath(e.Key), raw); err != nil {
+	if err := s.writeFile(s.tombstonePath(e.Key), raw); err != nil {
 		return advise(fmt.Errorf("writing the tombstone: %w", err))
 	}
 	hex := e.Key.String()
@@ -140,13 +138,16 @@ func (s *Local) disownedKeys() (map[Key]bool, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: no result is accepted, because a disowned one could return. Restore the folder from a copy; only if nothing was disowned, remove it", err)
 	}
 	keys := make(map[Key]bool)
 	for _, dir := range dirs {
+		if !isPrefixFolder(dir) {
+			continue
+		}
 		names, err := s.readNames(s.path("disowned", dir))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return nil, fmt.Errorf("%w: no result is accepted, because a disowned one could return. Restore the folder from a copy", err)
 		}
 		for _, name := range names {
 			if k, err := ParseKey(strings.TrimSuffix(name, ".json")); err == nil {

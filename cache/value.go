@@ -217,6 +217,21 @@ func (v Value) Text() (string, bool) {
 	return v.enc[1:], true
 }
 
+// IsList reports whether the value is a list.
+func (v Value) IsList() bool { return v.kind() == typeList }
+
+// Elements returns the elements of a list. Other values have none.
+func (v Value) Elements() []Value {
+	if !v.IsList() {
+		return nil
+	}
+	out := make([]Value, len(v.subs))
+	for i, f := range v.subs {
+		out[i] = f.Value
+	}
+	return out
+}
+
 func (v Value) kind() byte {
 	if v.IsZero() {
 		return 0

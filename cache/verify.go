@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-
-	"ablate/cache/fsys"
 )
 
 // Fault is a blob of an entry that is damaged or missing.
@@ -65,10 +63,19 @@ func (s *Local) verifyBlob(ctx context.Context, d Digest) error {
 
 // Reindex reads every entry's file and writes the index anew. Files that are
 // damaged or missing are restored from the index where it has a copy. lost
-// lists the damaged entries for which it has none.
+// lists the damaged entries for which it has none, and lost folders.
 func (s *Local) Reindex() (lost []error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	dirs, err := s.readNames(s.path("entries"))
+	if err != nil {
+		return nil, advise(err)
+	}
+	for _, dir := range dirs {
+		if isPrefixFolder(dir) {
+			s.restoreFolder(s.path("entries", dir))
+		}
+	}
 	if err := s.refresh(); err != nil {
 		return nil, advise(err)
 	}
@@ -78,7 +85,7 @@ func (s *Local) Reindex() (lost []error, err error) {
 	}
 	for k, e := range s.index.entries {
 		if _, err := s.fs.Stat(s.entryPath(k)); errors.Is(err, fs.ErrNotExist) && !disowned[k] {
-			if err := fsys.WriteAtomic(s.fs, s.entryPath(k), EncodeEntry(e)); err != nil && !unwritable(err) {
+			if err := s.writeFile(s.entryPath(k), EncodeEntry(e)); err != nil && !unwritable(err) {
 				return nil, advise(err)
 			}
 		}
