@@ -107,10 +107,13 @@ func codeText(changes []Change) []string {
 	return []string{line}
 }
 
+// absent stands for a value that is missing.
+const absent = "(absent)"
+
 // text renders a value for people; long values are cut.
 func text(v cache.Value) string {
 	if v.IsZero() {
-		return "(absent)"
+		return absent
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -130,10 +133,6 @@ func text(v cache.Value) string {
 	}
 	const most = 60
 	if r := []rune(s); len(r) > most {
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) == nil { // long lists that differ, differ in length
-			return fmt.Sprintf("a list of %d", len(list))
-		}
 		return string(r[:most]) + "…"
 	}
 	return s

@@ -82,15 +82,35 @@ func allDifferences(old pastAction, t *Task) []cache.Difference {
 	}
 	was, now := alignNotes(action.OrEmpty(old.notes), t.action.Notes())
 	for _, section := range []string{"inputs", "spec"} {
+		replaced := make(map[string]bool) // lists whose elements notes name
 		for _, d := range cache.Diff(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
 			d = typeOfInput(cache.Difference{Path: append([]string{section}, d.Path...), A: d.A, B: d.B})
-			if !slices.ContainsFunc(all, func(known cache.Difference) bool { return slices.Equal(known.Path, d.Path) }) {
-				all = append(all, d)
+			list := d.Path[:2]
+			switch {
+			case !t.action.Ingredients().At(list...).IsList():
+				if slices.ContainsFunc(all, func(known cache.Difference) bool { return slices.Equal(known.Path, d.Path) }) {
+					continue
+				}
+			case was.At(list...).IsZero() || now.At(list...).IsZero():
+				continue
+			case !replaced[list[1]]:
+				replaced[list[1]] = true
+				all = slices.DeleteFunc(all, func(known cache.Difference) bool { return isUnnamed(known.Path, list) })
 			}
+			all = append(all, d)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b cache.Difference) int { return slices.Compare(a.Path, b.Path) })
 	return all
+}
+
+// isUnnamed reports whether a path is that of a list, or of one of its elements, which
+// notes describe by name.
+func isUnnamed(path, list []string) bool {
+	if len(path) > len(list)+1 || !slices.Equal(path[:min(len(path), len(list))], list) {
+		return false
+	}
+	return len(path) == len(list) || strings.Trim(path[len(list)], "0123456789") == ""
 }
 
 // isSwap reports whether a path is the type of an input.
@@ -150,6 +170,10 @@ func changesOf(list []difference, t *Task) []Change {
 	var out []Change
 	for _, d := range list {
 		was, now := d.A, d.B
+		if was.IsList() && now.IsList() {
+			out = append(out, elementChanges(d)...)
+			continue
+		}
 		if was.IsZero() {
 			was = elidedDefault(d.Path, t)
 		}

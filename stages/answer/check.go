@@ -13,7 +13,7 @@ import (
 var (
 	latexTyped = regexp.MustCompile(`\\ablatenum\{([^{}]*)\}\{((?:[^{}]|\{[^{}]*\})*)\}`)
 	latexNamed = regexp.MustCompile(`\\ablate(?:\[\d+\])?\{([^{}#]*)\}`)
-	latexKept  = regexp.MustCompile(`\\ablate@def\{(\d+)\}\{([^{}]*)\}\{([^{}]*)\}`)
+	latexKept  = regexp.MustCompile(`\\ablate@def\{(\d*)\}\{([^{}]*)\}\{([^{}]*)\}`)
 	markdown   = regexp.MustCompile(`\[([^\[\]]*)\]\(#ablate:([^()]*)\)`)
 )
 
@@ -59,7 +59,7 @@ func Agrees(text string, value float64) (now string, ok bool) {
 	t = strings.TrimPrefix(t, "+")
 	printed, err := strconv.ParseFloat(t, 64)
 	if err != nil || math.IsNaN(printed) {
-		return fixed(value, decimalsOf), false
+		return fixed(value, decimals("", value, nil)), false
 	}
 	if strings.ContainsAny(t, "eE") {
 		mantissa, _, _ := strings.Cut(strings.ToLower(t), "e")

@@ -22,15 +22,16 @@ type Number struct {
 
 	kind, what, field string
 	identity          string // of the cell or contrast: differs where what may not
+	decimals          int    // how many it is written with
 }
 
 // Numbers lists the numbers of the result of an analysis, without their names.
 func (r Result) Numbers(of addr.Instance, key cache.Key) []Number {
 	var out []Number
-	add := func(kind, what, identity, field string, v *float64) {
+	add := func(kind, what, identity, field string, v, uncertainty *float64) {
 		if v != nil {
 			out = append(out, Number{Value: *v, What: kind + " " + what + ", " + field, Address: of, Key: key, Result: r.Digest,
-				kind: kind, what: what, identity: kind + " " + identity, field: field})
+				kind: kind, what: what, identity: kind + " " + identity, field: field, decimals: decimals(field, *v, uncertainty)})
 		}
 	}
 	for _, x := range r.All() {
@@ -44,21 +45,22 @@ func (r Result) Numbers(of addr.Instance, key cache.Key) []Number {
 			}
 			n := float64(c.N)
 			what, identity := of+strings.Join(c.Levels, " "), of+fmt.Sprintf("%q", c.Levels)
-			add("cell", what, identity, "mean", c.Mean)
-			add("cell", what, identity, "sd", c.SD)
-			add("cell", what, identity, "n", &n)
+			add("cell", what, identity, "mean", c.Mean, c.SD)
+			add("cell", what, identity, "sd", c.SD, c.SD)
+			add("cell", what, identity, "n", &n, nil)
 		}
 	}
 	for _, l := range r.lines() {
 		for _, f := range []struct {
-			name  string
-			value *float64
+			name               string
+			value, uncertainty *float64
 		}{
-			{"estimate", l.Estimate}, {"low", l.Low}, {"high", l.High}, {"low-adjusted", l.LowAdjusted}, {"high-adjusted", l.HighAdjusted},
-			{"f", l.F}, {"p", l.P}, {"p-holm", l.PHolm}, {"p-adjusted", l.PAdjusted},
-			{"half-width", l.HalfWidth}, {"detectable", l.Detectable}, {"eta2", l.Eta2}, {"omega2", l.Omega2},
+			{"estimate", l.Estimate, l.HalfWidth}, {"low", l.Low, l.HalfWidth}, {"high", l.High, l.HalfWidth},
+			{"low-adjusted", l.LowAdjusted, l.HalfWidth}, {"high-adjusted", l.HighAdjusted, l.HalfWidth},
+			{"f", l.F, nil}, {"p", l.P, nil}, {"p-holm", l.PHolm, nil}, {"p-adjusted", l.PAdjusted, nil},
+			{"half-width", l.HalfWidth, l.HalfWidth}, {"detectable", l.Detectable, l.HalfWidth}, {"eta2", l.Eta2, nil}, {"omega2", l.Omega2, nil},
 		} {
-			add(l.Kind, strings.TrimSpace(l.Response+" "+l.Name), l.identity, f.name, f.value)
+			add(l.Kind, strings.TrimSpace(l.Response+" "+l.Name), l.identity, f.name, f.value, f.uncertainty)
 		}
 	}
 	return out

@@ -2,14 +2,30 @@ package answer
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"ablate/cache"
 )
 
-// decimalsOf is the default number of decimals.
-const decimalsOf = 4
+// fewestDecimals is the number of decimals of a number that needs no more.
+const fewestDecimals = 4
+
+// decimals is how many decimals a number is written with: none for a count, otherwise
+// enough for two digits of its uncertainty, or for two of its own.
+func decimals(field string, v float64, uncertainty *float64) int {
+	const most = 15
+	switch {
+	case field == "n":
+		return 0
+	case uncertainty != nil && *uncertainty > 0:
+		v = *uncertainty
+	case v == 0:
+		return fewestDecimals
+	}
+	return min(most, max(fewestDecimals, 1-int(math.Floor(math.Log10(math.Abs(v))))))
+}
 
 // LaTeX is a file of macros, one for each number.
 func LaTeX(list []Number) string {
@@ -17,7 +33,7 @@ func LaTeX(list []Number) string {
 	b.WriteString("% Written by ablate export numbers; ablate report --check compares it with the study.\n" +
 		"% \\ablate{NAME} and \\ablate[DECIMALS]{NAME} print a number, \\ablatenum{NAME}{TEXT} prints a text that is checked.\n" +
 		"\\newcommand{\\ablatenum}[2]{#2}\n" +
-		"\\newcommand{\\ablate}[2][4]{\\ifcsname ablate@#1@#2\\endcsname\\csname ablate@#1@#2\\endcsname\\else\\errmessage{No number #2 with #1 decimals in numbers.tex}\\fi}\n" +
+		"\\newcommand{\\ablate}[2][]{\\ifcsname ablate@#1@#2\\endcsname\\csname ablate@#1@#2\\endcsname\\else\\errmessage{No number #2 with #1 decimals in numbers.tex}\\fi}\n" +
 		"\\makeatletter\n\\newcommand{\\ablate@def}[3]{\\expandafter\\def\\csname ablate@#1@#2\\endcsname{\\ensuremath{#3}}}\n")
 	const most = 6
 	at := cache.Digest{}
@@ -26,7 +42,8 @@ func LaTeX(list []Number) string {
 			at = n.Result
 			fmt.Fprintf(&b, "\n%% %s, %s\n", n.Address, n.Result)
 		}
-		for d := range most + 1 {
+		fmt.Fprintf(&b, "\\ablate@def{}{%s}{%s}\n", n.Name, fixed(n.Value, n.decimals))
+		for d := range max(most, n.decimals) + 1 {
 			fmt.Fprintf(&b, "\\ablate@def{%d}{%s}{%s}\n", d, n.Name, fixed(n.Value, d))
 		}
 	}
@@ -39,7 +56,7 @@ func Markdown(list []Number) string {
 	var b strings.Builder
 	b.WriteString("| name | number | what | result |\n|---|---:|---|---|\n")
 	for _, n := range list {
-		fmt.Fprintf(&b, "| `%s` | [%s](#ablate:%s) | %s | %s |\n", n.Name, fixed(n.Value, decimalsOf), n.Name, strings.ReplaceAll(n.What, "|", "\\|"), n.Result)
+		fmt.Fprintf(&b, "| `%s` | [%s](#ablate:%s) | %s | %s |\n", n.Name, fixed(n.Value, n.decimals), n.Name, strings.ReplaceAll(n.What, "|", "\\|"), n.Result)
 	}
 	return b.String()
 }

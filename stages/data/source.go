@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,10 +23,12 @@ type source struct {
 }
 
 // expand finds and digests the files that patterns name, without what exclude matches.
+// A file that several patterns match is read once, in the place of the first.
 func expand(sources pipeline.Sources, patterns, exclude []string) ([]source, error) {
 	at := diag.Path{"source"}
 	var files []source
 	total := int64(0)
+	seen := make(map[string]bool)
 	for _, pattern := range patterns {
 		paths, err := sources.Expand(pattern, exclude...)
 		switch {
@@ -37,6 +40,10 @@ func expand(sources pipeline.Sources, patterns, exclude []string) ([]source, err
 			return nil, diag.Errorf(at, "Missing source", "%q matches no file%s. Relative paths start at the study's folder.", pattern, program.Excluding(exclude)).Err()
 		}
 		for _, path := range paths {
+			if seen[path] {
+				continue
+			}
+			seen[path] = true
 			d, size, err := sources.Digest(path)
 			if err != nil {
 				return nil, diag.Errorf(at, "Unreadable source", "%s cannot be read: %v. Check the file and its permissions.", path, reason(err)).Err()
@@ -67,6 +74,30 @@ func digestsOf(files []source) cache.Value {
 		digests[i] = cache.DigestValue(f.digest)
 	}
 	return cache.List(digests...)
+}
+
+// namesOf are notes that name the files of a source, so that explanations can. They
+// are paths relative to the study's folder; of files elsewhere, the last part.
+func namesOf(files []source, study string) cache.Value {
+	const most = 10_000 // beyond it, explanations count files
+	if len(files) > most {
+		return cache.Value{}
+	}
+	names := make(map[string]cache.Value, len(files))
+	for _, f := range files {
+		name, err := filepath.Rel(study, f.path)
+		switch {
+		case pipeline.IsRemote(f.path):
+			name = f.path
+		case err != nil || !filepath.IsLocal(name):
+			name = filepath.Base(f.path)
+		}
+		if _, taken := names[name]; taken {
+			return cache.Value{}
+		}
+		names[filepath.ToSlash(name)] = cache.DigestValue(f.digest)
+	}
+	return cache.Map(map[string]cache.Value{"inputs": cache.Map(map[string]cache.Value{"source": cache.Map(names)})})
 }
 
 // copyFile copies a source as it is. Sources check that the content is the

@@ -10,7 +10,7 @@ import (
 
 // Text is data "text": the user's files as one stream of tokens.
 type Text struct {
-	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, without hidden files), globs, and remote files (https://…, hf://datasets/owner/name@revision/file, s3://bucket/key) as pinned in study.lock.hcl. Files compressed with gzip or zstd are decompressed, and UTF-16 is decoded. Contents enter the key; paths do not."`
+	Source    []string `hcl:"source" key:"-" doc:"Files, folders (read recursively, without hidden files), globs, and remote files (https://…, hf://datasets/owner/name@revision/file, s3://bucket/key) as pinned in study.lock.hcl. Files compressed with gzip or zstd are decompressed, and UTF-16 is decoded. A file that several of them match is read once. Contents enter the key; paths do not."`
 	Exclude   []string `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
 	Tokenizer string   `hcl:"tokenizer,optional" key:"-" doc:"How text becomes tokens: \"bytes\" (one token per byte), \"gpt2\", \"cl100k\", or a file tokenizer.json of Hugging Face with byte-level BPE as in GPT-2 or Llama 3. The content of the file enters the key."`
 	Separator string   `hcl:"separator,optional" doc:"Text between two documents within a file, for example \"<|endoftext|>\\n\". It becomes the token that ends a document."`
@@ -118,5 +118,5 @@ func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		inputs["tokenizer"] = cache.String(t.Tokenizer)
 	}
 	host, err := code(in, t.subject())
-	return pipeline.Recipe{Inputs: cache.Map(inputs), Code: host, Outputs: tokenOutputs()}, err
+	return pipeline.Recipe{Inputs: cache.Map(inputs), Code: host, Notes: namesOf(files, in.Study.Dir), Outputs: tokenOutputs()}, err
 }

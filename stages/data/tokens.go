@@ -65,7 +65,7 @@ func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		}
 	}
 	host, err := code(in, binarySubject())
-	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Code: host, Outputs: tokenOutputs()}, err
+	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Code: host, Notes: namesOf(files, in.Study.Dir), Outputs: tokenOutputs()}, err
 }
 
 // Run implements pipeline.Stage.

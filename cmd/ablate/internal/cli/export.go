@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,9 +30,9 @@ func exportCommand(s *session) *cobra.Command {
 		RunE:    needSubcommand,
 	}
 	c.AddCommand(exportCheckpointCommand(s), exportContrastsCommand(s), exportFiguresCommand(s), exportNumbersCommand(s),
-		exportTableCommand(s, "trials", "Write a table with one row per trial",
-			"trials writes one row per trial: its levels, the last value of each metric, its key, and where\nand when it was computed.", trialsTable),
-		exportTableCommand(s, "metrics", "Write a table with one row per logged value",
+		exportTableCommand(s, exportableTrials, "trials", "Write a table with one row per trial",
+			"trials writes one row per trial: its levels, the last value of each metric, its key, and where\nand when it was computed. Finished runs of data \"results\" are trials too.", trialsTable),
+		exportTableCommand(s, trials, "metrics", "Write a table with one row per logged value",
 			"metrics writes every value that the trials logged, one per row, with the trial's levels.", metricsTable),
 	)
 	return c
@@ -66,7 +68,7 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	toFile := filepath.Ext(r.To) == ".safetensors" && !isFolder(r.To)
+	toFile := strings.EqualFold(filepath.Ext(r.To), ".safetensors") && !isFolder(r.To)
 	if toFile && r.Format != "safetensors" {
 		return fmt.Errorf("--to %s names a file, and --format %s writes a folder: name a folder, or use --format safetensors", r.To, r.Format)
 	}
@@ -79,6 +81,9 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 			return nil, fmt.Errorf("creating the folder: %w", err)
 		}
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("%s exists: remove it, or name another with --to", path)
+		}
 		if err == nil {
 			s.show(view.Exported{File: path})
 		}

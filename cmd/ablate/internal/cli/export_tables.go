@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -22,15 +22,15 @@ import (
 // tableBuilder makes a table of cached trials.
 type tableBuilder func(context.Context, *workspace, []*planner.Task) (*tables.Table, error)
 
-func exportTableCommand(s *session, name, short, long string, build tableBuilder) *cobra.Command {
-	r := exportTableRequest{Build: build}
+func exportTableCommand(s *session, of instanceSort, name, short, long string, build tableBuilder) *cobra.Command {
+	r := exportTableRequest{Of: of, Build: build}
 	c := &cobra.Command{
 		Use: name + " [TRIALS]", Short: short,
 		Long: long + "\nTRIALS selects trials by address, name, label or levels; without it the table has all. An\n" +
 			"existing file is replaced; in an existing SQLite database only the table is replaced." + exitCodes("3 when some trials have no result yet"),
 		Example:           "  ablate export " + name + " --to " + name + ".parquet",
 		Args:              argsBetween(0, 1),
-		ValidArgsFunction: complete(s, trials, 1),
+		ValidArgsFunction: complete(s, of, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				r.Trials = args[0]
@@ -46,6 +46,7 @@ func exportTableCommand(s *session, name, short, long string, build tableBuilder
 
 // exportTableRequest asks for a table of trials.
 type exportTableRequest struct {
+	Of      instanceSort // what TRIALS selects
 	Build   tableBuilder
 	Trials  string // "" means all
 	Format  string // "" means that of the file's extension
@@ -67,7 +68,7 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	rows, lacking, err := w.cachedTrials(plan, r.Trials)
+	rows, lacking, err := w.cachedTrials(plan, r.Of, r.Trials)
 	if err != nil {
 		return err
 	}
@@ -90,15 +91,15 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 
 // cachedTrials lists the trials that a text names, or all, with a result, and counts
 // those without one.
-func (w *workspace) cachedTrials(plan *planner.Plan, typed string) (cached []*planner.Task, lacking int, err error) {
+func (w *workspace) cachedTrials(plan *planner.Plan, of instanceSort, typed string) (cached []*planner.Task, lacking int, err error) {
 	all := typed == ""
 	if all {
 		typed = "*"
 	}
-	tasks, err := w.selectTasks(plan, trials, typed)
+	tasks, err := w.selectTasks(plan, of, typed)
 	switch {
 	case err != nil && all:
-		return nil, 0, errors.New("the study has no trials")
+		return nil, 0, fmt.Errorf("the study has no %s", of.noun+"s")
 	case err != nil:
 		return nil, 0, err
 	}
@@ -163,50 +164,6 @@ func identity(w *workspace, t *planner.Task, factors []string) []any {
 		}
 	}
 	return row
-}
-
-// trialsTable has one row per trial, with its outcome and the last value of each
-// metric. data "results" reads it back.
-func trialsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
-	factors := factorColumns(w, trials)
-	last := make([]map[string]float64, len(trials))
-	outcomes := make([]record.Outcome, len(trials))
-	names := make(map[string]bool)
-	for i, t := range trials {
-		rows, err := readMetrics(ctx, w.store, t)
-		if err != nil {
-			return nil, err
-		}
-		last[i], outcomes[i] = record.Last(rows), record.OutcomeOf(rows)
-		delete(last[i], record.Diverged)
-		for name := range last[i] {
-			names[name] = true
-		}
-	}
-	metrics := slices.Sorted(maps.Keys(names))
-	out := &tables.Table{Name: "trials"}
-	out.Columns = slices.Concat([]string{"trial"}, factors, metrics, []string{"outcome", "key", "host", "class", "finished", "seconds"})
-	record.UniqueColumns(out.Columns, 1, 1+len(factors))
-	for i := range out.Columns {
-		n := i - 1 - len(factors)
-		out.Number = append(out.Number, n >= 0 && n < len(metrics) || i == len(out.Columns)-1)
-	}
-	for i, t := range trials {
-		row := identity(w, t, factors)
-		for _, name := range metrics {
-			if v, ok := last[i][name]; ok {
-				row = append(row, v)
-			} else {
-				row = append(row, nil)
-			}
-		}
-		p, err := readProvenance(ctx, w.store, t)
-		if err != nil {
-			return nil, err
-		}
-		out.Rows = append(out.Rows, append(row, string(outcomes[i]), t.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds))
-	}
-	return out, nil
 }
 
 // metricsTable has one row per logged value.

@@ -13,6 +13,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl/nearest"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
@@ -26,7 +27,8 @@ func exportNumbersCommand(s *session) *cobra.Command {
 		Long: "numbers writes a file of named numbers. In LaTeX, \\input it and write \\ablate{NAME}, or\n" +
 			"\\ablate[3]{NAME} for another number of decimals; put a number that you type yourself into\n" +
 			"\\ablatenum{NAME}{0.659}. In Markdown, write [0.659](#ablate:NAME). ablate report --check then\n" +
-			"compares a paper with the study, and ablate show NAME shows where a number comes from." + exitCodes(""),
+			"compares a paper with the study, and ablate show NAME shows where a number comes from. With --json\n" +
+			"the numbers are events." + exitCodes(""),
 		Example: "  ablate export numbers --format latex --to numbers.tex",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
@@ -49,6 +51,12 @@ func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
 	}
 	if len(list) == 0 {
 		return errors.New("no analysis has numbers yet: run the study first")
+	}
+	if s.json && r.To == "" {
+		for _, n := range list {
+			s.show(numberEvent(n))
+		}
+		return nil
 	}
 	text := answer.LaTeX(list)
 	if r.Format == "markdown" {
@@ -96,17 +104,38 @@ func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string)
 	if err != nil {
 		return view.Number{}, err
 	}
-	for _, n := range list {
-		if n.Name != name {
+	names := make([]string, len(list))
+	for i, n := range list {
+		if names[i] = n.Name; n.Name != name {
 			continue
 		}
-		e := view.Number{Name: n.Name, Value: n.Value, What: n.What, Address: n.Address.String(), Key: n.Key, Result: n.Result}
+		e := numberEvent(n)
 		for _, d := range plan.Needs(plan.Task(n.Address)) {
 			e.RestsOn = append(e.RestsOn, view.KeyOf{Address: d.Address.String(), Key: d.Key})
 		}
 		return e, nil
 	}
-	return view.Number{}, fmt.Errorf("no analysis with a result has a number %s; ablate export numbers lists them", name)
+	return view.Number{}, fmt.Errorf("no analysis with a result has a number %s%s", name, suggestNumber(name, names))
+}
+
+// suggestNumber names the number that a user may have meant.
+func suggestNumber(name string, known []string) string {
+	const most = 4 // differences of a misspelt name
+	best, _ := nearest.Name(name, known, min(most, len(name)/2)+1)
+	for _, k := range known {
+		if best == "" && (strings.HasPrefix(k, name) || strings.HasSuffix(k, "/"+name)) { // a part of a name
+			best = k
+		}
+	}
+	if best == "" {
+		return "; ablate export numbers lists them"
+	}
+	return fmt.Sprintf(". Did you mean %q? ablate export numbers lists all", best)
+}
+
+// numberEvent describes a number without what it depends on.
+func numberEvent(n answer.Number) view.Number {
+	return view.Number{Name: n.Name, Value: n.Value, What: n.What, Address: n.Address.String(), Key: n.Key, Result: n.Result, RestsOn: []view.KeyOf{}}
 }
 
 // readResult reads the result document of an analysis.

@@ -216,7 +216,7 @@ type Number struct {
 	Address string       `json:"address" doc:"the analysis"`
 	Key     cache.Key    `json:"key" doc:"the analysis's key"`
 	Result  cache.Digest `json:"result" doc:"digest of the result document"`
-	RestsOn []KeyOf      `json:"rests_on" doc:"the instances that it depends on"`
+	RestsOn []KeyOf      `json:"rests_on" doc:"the instances that it depends on; empty in export numbers"`
 }
 
 // KeyOf is an instance with its key.
