@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 
 	"ablate/cmd/ablate/internal/cli"
@@ -15,6 +17,7 @@ func main() {
 	child := servesParent(os.Args)
 	handleSignals(cancel, child)
 	process.SurvivePipes()
+	log.SetOutput(io.Discard) // net/http logs what servers send, unasked and unescaped
 	app := cli.App{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: os.Environ(), Kinds: stages.All(),

@@ -104,10 +104,10 @@ func allDifferences(old pastAction, t *Task) []cache.Difference {
 	return all
 }
 
-// isUnnamed reports whether a path is that of a list, or of one of its elements, which
-// notes describe by name.
+// isUnnamed reports whether a path is that of a list or lies in one of its elements,
+// which notes describe by name.
 func isUnnamed(path, list []string) bool {
-	if len(path) > len(list)+1 || !slices.Equal(path[:min(len(path), len(list))], list) {
+	if len(path) < len(list) || !slices.Equal(path[:len(list)], list) {
 		return false
 	}
 	return len(path) == len(list) || strings.Trim(path[len(list)], "0123456789") == ""

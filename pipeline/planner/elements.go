@@ -1,13 +1,15 @@
 package planner
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
 	"ablate/cache"
 )
 
-// elementChanges names the elements by which two lists of different lengths differ.
+// elementChanges names the elements by which two lists of different lengths differ. Of
+// elements with fields it says how many there are.
 func elementChanges(d difference) []Change {
 	var out []Change
 	add := func(i int, was, now string) {
@@ -15,6 +17,9 @@ func elementChanges(d difference) []Change {
 		out = append(out, Change{Path: difference{Difference: cache.Difference{Path: path}}.name(), Was: was, Now: now, Code: d.code, Part: d.part})
 	}
 	was, now := d.A.Elements(), d.B.Elements()
+	if hasFields(was) || hasFields(now) {
+		return []Change{{Path: d.name(), Was: elements(len(was)), Now: elements(len(now)), Code: d.code, Part: d.part}}
+	}
 	kept := common(hashes(was), hashes(now))
 	i, j := 0, 0
 	for _, k := range append(kept, [2]int{len(was), len(now)}) {
@@ -30,6 +35,17 @@ func elementChanges(d difference) []Change {
 		i, j = k[0]+1, k[1]+1
 	}
 	return out
+}
+
+func hasFields(list []cache.Value) bool {
+	return slices.ContainsFunc(list, func(v cache.Value) bool { return len(v.Keys()) > 0 })
+}
+
+func elements(n int) string {
+	if n == 1 {
+		return "1 element"
+	}
+	return fmt.Sprintf("%d elements", n)
 }
 
 // hashes make elements comparable.

@@ -90,13 +90,33 @@ func (f foundRuns) value() cache.Value {
 	}
 	runs := make([]cache.Value, len(f.runs))
 	for i, run := range f.runs {
-		files := make(map[string]cache.Value, len(run.files))
-		for name, s := range run.files {
-			files[name] = cache.DigestValue(s.digest)
-		}
-		runs[i] = cache.Struct(cache.Field{Name: "run", Value: cache.String(run.name)}, cache.Field{Name: "files", Value: cache.Map(files)})
+		runs[i] = cache.Struct(cache.Field{Name: "run", Value: cache.String(run.name)}, cache.Field{Name: "files", Value: run.digests()})
 	}
 	return cache.Map(map[string]cache.Value{"format": cache.String(f.format.name), "runs": cache.List(runs...)})
+}
+
+// digests are the files of a run by name.
+func (r foundRun) digests() cache.Value {
+	files := make(map[string]cache.Value, len(r.files))
+	for name, s := range r.files {
+		files[name] = cache.DigestValue(s.digest)
+	}
+	return cache.Map(files)
+}
+
+// names are notes that name the tables or runs, so that explanations can.
+func (f foundRuns) names(study string) cache.Value {
+	if f.format == nil {
+		return namesOf(f.tables, study)
+	}
+	if len(f.runs) > maxNamed {
+		return cache.Value{}
+	}
+	runs := make(map[string]cache.Value, len(f.runs))
+	for _, run := range f.runs {
+		runs[run.name] = run.digests()
+	}
+	return cache.Map(map[string]cache.Value{"inputs": cache.Map(map[string]cache.Value{"runs": cache.Map(runs)})})
 }
 
 // find looks for the files of the source. It digests those that are read.

@@ -124,7 +124,7 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	return pipeline.Recipe{
 		Code:    host,
 		Inputs:  found.value(),
-		Notes:   namesOf(found.tables, in.Study.Dir),
+		Notes:   found.names(in.Study.Dir),
 		Outputs: []pipeline.Output{{Name: record.Trials, MediaType: record.TrialsType}},
 	}, nil
 }

@@ -76,11 +76,13 @@ func digestsOf(files []source) cache.Value {
 	return cache.List(digests...)
 }
 
+// maxNamed is the number of files or runs beyond which notes do not name them.
+const maxNamed = 10_000
+
 // namesOf are notes that name the files of a source, so that explanations can. They
 // are paths relative to the study's folder; of files elsewhere, the last part.
 func namesOf(files []source, study string) cache.Value {
-	const most = 10_000 // beyond it, explanations count files
-	if len(files) > most {
+	if len(files) > maxNamed {
 		return cache.Value{}
 	}
 	names := make(map[string]cache.Value, len(files))
