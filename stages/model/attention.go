@@ -36,6 +36,10 @@ const Scores = ".scores"
 // mask hides, a scalar.
 const TopScore = ".score_max"
 
+// TopScores is what attention taps for each query head, below its prefix: the largest
+// score that no mask hides, [H]. cuDNN's attention taps none.
+const TopScores = ".top_scores"
+
 // splitHeads turns rows [B·T, n·d] into heads [B, n, T, d].
 func splitHeads(x_ND *Node, b, t, n int) *Node {
 	head := x_ND.Shape().Dimensions[1] / n
@@ -58,7 +62,11 @@ func attend(how string, q, k, v, mask_TT *Node, dropout float64, at string, vars
 	scores_BHTT := vars.Dot(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
 	scores_BHTT = MulScalar(scores_BHTT, 1/math.Sqrt(float64(d[3])))
 	vars.Tap(at+Scores, scores_BHTT)
-	weights_BHTT := vars.Dropout(causalSoftmax(scores_BHTT, mask_TT), dropout, at+".weights")
+	masked_BHTT := causal(scores_BHTT, mask_TT)
+	if vars.Watching() {
+		vars.Tap(at+TopScores, ReduceMax(masked_BHTT, 0, 2, 3))
+	}
+	weights_BHTT := vars.Dropout(softmax(masked_BHTT), dropout, at+".weights")
 	out_BHTd := vars.Dot(weights_BHTT, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})
 	return mergeHeads(out_BHTd)
 }
@@ -87,13 +95,17 @@ func swapHeads(x_BHTd *Node) *Node { return TransposeAllDims(x_BHTd, 0, 2, 1, 3)
 // score that its exponential is exactly 0 in float32.
 const hidden = -1e9
 
-// causalSoftmax is the softmax over the last axis of what the mask shows.
-func causalSoftmax(scores_BHTT, mask_TT *Node) *Node {
+// causal hides scores of positions that lie ahead, as the mask has it.
+func causal(scores_BHTT, mask_TT *Node) *Node {
 	g := scores_BHTT.Graph()
 	penalty_TT := Where(mask_TT, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, hidden))
 	dims := scores_BHTT.Shape().Dimensions
-	masked := Add(scores_BHTT, Reshape(penalty_TT, 1, 1, dims[2], dims[3]))
-	top := StopGradient(ReduceAndKeep(masked, ReduceMax, -1))
-	e := Exp(Sub(masked, top))
+	return Add(scores_BHTT, Reshape(penalty_TT, 1, 1, dims[2], dims[3]))
+}
+
+// softmax is that over the last axis.
+func softmax(x *Node) *Node {
+	top := StopGradient(ReduceAndKeep(x, ReduceMax, -1))
+	e := Exp(Sub(x, top))
 	return Div(e, ReduceAndKeep(e, ReduceSum, -1))
 }

@@ -52,7 +52,7 @@ func (f flash) attend(q, k, v *Node) *Node {
 // forward returns the result and the logarithm of each row's sum, [B, H, T, 1].
 func (f flash) forward(q, k, v *Node) (out_BHTd, logSum_BHT1 *Node) {
 	shared := k.Shape().Dimensions[1]
-	var outs, logSums []*Node
+	var outs, logSums, tops []*Node
 	var highest *Node
 	for i, queries := range f.blocks(q) {
 		q_BKRd := grouped(queries, shared)
@@ -79,8 +79,12 @@ func (f flash) forward(q, k, v *Node) (out_BHTd, logSum_BHT1 *Node) {
 		heads := q.Shape().Dimensions[1]
 		outs = append(outs, ungrouped(Div(acc, sum), heads))
 		logSums = append(logSums, ungrouped(Add(top, Log(sum)), heads))
+		tops = append(tops, ungrouped(top, heads))
 	}
 	f.vars.Tap(f.at+TopScore, highest)
+	if f.vars.Watching() {
+		f.vars.Tap(f.at+TopScores, ReduceMax(Concatenate(tops, 2), 0, 2, 3))
+	}
 	return Concatenate(outs, 2), Concatenate(logSums, 2)
 }
 

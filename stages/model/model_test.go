@@ -125,16 +125,18 @@ func small() map[string]Model {
 
 func logits(t *testing.T, m Model, tokens []int32, noise []uint32, dot dtypes.DType) []float32 {
 	t.Helper()
-	return scoresOf(t, m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), 11, tokens, noise, dot, func(q ml.Param) []float32 {
+	scores, _ := scoresOf(t, m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), 11, tokens, noise, dot, func(q ml.Param) []float32 {
 		if q.Init.Std > 0 {
 			return ml.NewStream(1, "init").Sub(q.Path).Normals(int(q.Size()), 0.3)
 		}
 		return slices.Repeat([]float32{float32(q.Init.Value)}, int(q.Size()))
 	})
+	return scores
 }
 
-// scoresOf returns a model's scores, with parameters as values gives them.
-func scoresOf(t *testing.T, m Model, n norm.Norms, vocabulary int, tokens []int32, noise []uint32, dot dtypes.DType, values func(ml.Param) []float32) []float32 {
+// scoresOf returns a model's scores of tokens, and the largest scores of attention by
+// layer and head, with parameters as values gives them.
+func scoresOf(t *testing.T, m Model, n norm.Norms, vocabulary int, tokens []int32, noise []uint32, dot dtypes.DType, values func(ml.Param) []float32) (scores, tops []float32) {
 	t.Helper()
 	b, err := backend.Open("go", 1)
 	if err != nil {
@@ -151,7 +153,13 @@ func scoresOf(t *testing.T, m Model, n norm.Norms, vocabulary int, tokens []int3
 		if noise != nil {
 			vars = vars.Noisy(in[len(in)-1])
 		}
-		return []*Node{Logits(m, in[0], n, vars)}
+		var tops []*Node
+		vars = vars.Watched(func(path string, x *Node) {
+			if strings.HasSuffix(path, TopScores) {
+				tops = append(tops, x)
+			}
+		})
+		return []*Node{Logits(m, in[0], n, vars), Concatenate(tops, 0)}
 	}
 	e, err := ml.Compile(b, p)
 	if err != nil {
@@ -176,11 +184,12 @@ func scoresOf(t *testing.T, m Model, n norm.Norms, vocabulary int, tokens []int3
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ml.Float32s(out[0])
-	if err != nil {
-		t.Fatal(err)
+	for i, to := range []*[]float32{&scores, &tops} {
+		if *to, err = ml.Float32s(out[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return got
+	return scores, tops
 }
 
 // No position sees what follows it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -21,6 +22,7 @@ type scores struct {
 	Extra     bool // norms of queries, keys and embeddings
 	Tokens    []int32
 	Logits    []float64
+	TopScores [][]float64 `json:"top_scores"` // of each layer's heads
 }
 
 func TestReference(t *testing.T) {
@@ -46,12 +48,21 @@ func (s scores) check(t *testing.T) {
 	if s.Extra {
 		norms[norm.QK], norms[norm.Embedding] = rms, rms
 	}
-	for name, how := range map[string]string{"plain": plain, "flash": inBlocks} {
-		got := scoresOf(t, s.model(how), norms, 5, s.Tokens, nil, dtypes.Float32, referenceValues)
-		for i, want := range s.Logits {
-			if math.Abs(float64(got[i])-want) > 2e-5 {
-				t.Fatalf("%s: score %d is %v, want %v", name, i, got[i], want)
-			}
+	for _, how := range []string{plain, inBlocks} {
+		logits, tops := scoresOf(t, s.model(how), norms, 5, s.Tokens, nil, dtypes.Float32, referenceValues)
+		nearly(t, how, logits, s.Logits)
+		nearly(t, how+", largest scores of attention", tops, slices.Concat(s.TopScores...))
+	}
+}
+
+func nearly(t *testing.T, what string, got []float32, want []float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if math.Abs(float64(got[i])-want[i]) > 2e-5 {
+			t.Fatalf("%s: value %d is %v, want %v", what, i, got[i], want[i])
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Muon is optimizer "muon" after K. Jordan's muon.py: the momentum of each
 // hidden matrix is replaced by an approximately orthogonal one.
 type Muon struct {
-	Variant      string  `hcl:"variant,preset" key:"-" json:"-" doc:"Values for the rest: \"original\" (the defaults), \"moonlight\" (arXiv 2502.16982), \"torch\" (torch.optim.Muon), \"speedrun-2024-10\" (modded-nanogpt's record of 10 October 2024)."`
+	Variant      string  `hcl:"variant,preset" key:"-" json:"-" doc:"Values for the rest: \"original\" (the defaults), \"moonlight\" (arXiv 2502.16982), \"muonclip\" (arXiv 2507.20534: moonlight with qk_clip = 100), \"torch\" (torch.optim.Muon), \"speedrun-2024-10\" (modded-nanogpt's record of 10 October 2024)."`
 	LearningRate float64 `hcl:"learning_rate,optional" doc:"η of the hidden matrices, before the schedule's factor."`
 	Momentum     float64 `hcl:"momentum,optional" doc:"μ of the average."`
 	MomentumForm string  `hcl:"momentum_form,optional" doc:"\"ema\" m ← μ m + (1 − μ) g, or \"heavy_ball\" m ← μ m + g. The orthogonalized direction is the same."`
@@ -26,6 +26,7 @@ type Muon struct {
 	Precision    string  `hcl:"precision,optional" doc:"Of the matrices in the iterations: \"fp32\" or \"bf16\". The momentum, its norm and the update stay fp32."`
 	SplitQKV     bool    `hcl:"split_qkv,optional" doc:"Whether the query, key and value parts of a fused matrix are orthogonalized one by one."`
 	WeightDecay  float64 `hcl:"weight_decay,optional" doc:"λ of the hidden matrices."`
+	QKClip       float64 `hcl:"qk_clip,optional" json:",omitzero" doc:"τ of QK-clip (arXiv 2507.20534): after each step, the queries and keys of a head whose largest score q·k/√d was above it shrink, so that the score would have been τ; 0 for none."`
 	AdamW        *AdamW  `hcl:"adamw,block" doc:"The rule for embeddings, output projection, vectors and scalars."`
 }
 
@@ -41,6 +42,11 @@ var muonVariants = map[string]func(*Muon){
 	"moonlight": func(m *Muon) {
 		m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
 		m.AdamW.LearningRate = 1e-3
+	},
+	"muonclip": func(m *Muon) {
+		m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
+		m.AdamW.LearningRate = 1e-3
+		m.QKClip = 100
 	},
 	"torch": func(m *Muon) {
 		m.LearningRate, m.WeightDecay, m.SplitQKV = 1e-3, 0.1, false
@@ -64,7 +70,7 @@ func (m *Muon) SetPreset(name string) bool {
 
 // Presets implements spec.Presetter.
 func (m *Muon) Presets() []string {
-	return []string{"original", "moonlight", "torch", "speedrun-2024-10"}
+	return []string{"original", "moonlight", "muonclip", "torch", "speedrun-2024-10"}
 }
 
 // State implements Optimizer.
@@ -90,6 +96,9 @@ func (m *Muon) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*N
 	})
 }
 
+// ScoreLimit implements Clipping.
+func (m *Muon) ScoreLimit() float64 { return m.QKClip }
+
 // Scratch implements Working.
 func (m *Muon) Scratch(params []ml.Param) int64 { return m.matrixwise().scratch(params) }
 
@@ -105,6 +114,7 @@ func (m *Muon) Validate() diag.List {
 	c.that(m.Momentum >= 0 && m.Momentum < 1, "momentum", "at least 0 and below 1", m.Momentum)
 	c.that(m.Iterations >= 1 && m.Iterations <= mostIterations, "iterations", fmt.Sprintf("between 1 and %d", mostIterations), m.Iterations)
 	c.that(m.WeightDecay >= 0, "weight_decay", "at least 0", m.WeightDecay)
+	c.that(m.QKClip >= 0, "qk_clip", "above 0, or 0 for none", m.QKClip)
 	c.among(m.MomentumForm, "momentum_form", "ema", "heavy_ball")
 	c.among(m.Coefficients, "coefficients", "quintic", "polar-express")
 	c.among(m.Precision, "precision", "fp32", "bf16")

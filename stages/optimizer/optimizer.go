@@ -136,6 +136,10 @@ func alone(o Optimizer) ml.Program {
 			add(s.Path, s.Shape)
 		}
 	}
+	limit := ScoreLimit(o)
+	if limit > 0 {
+		add("scores", []int{2})
+	}
 	p.Build = func(in []*graph.Node) []*graph.Node {
 		at, rest := Clock{in[0], in[1]}, in[2:]
 		var values, grads []*graph.Node
@@ -147,6 +151,9 @@ func alone(o Optimizer) ml.Program {
 		}
 		var out []*graph.Node
 		values, states = UpdateAll(o, params, values, grads, states, at)
+		if limit > 0 {
+			values[0] = ClipQueryKey(values[0], rest[0], 2, 1, 0, limit)
+		}
 		for i := range params {
 			out = append(append(out, values[i]), states[i]...)
 		}

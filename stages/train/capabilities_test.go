@@ -57,7 +57,7 @@ func (c claiming) Capabilities() compute.Capabilities {
 // the fingerprints of the example's programs.
 func TestFingerprintsAreEqualOnAllBackends(t *testing.T) {
 	adamw := &optimizer.AdamW{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	muon := &optimizer.Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, MomentumForm: "ema", Iterations: 5, Coefficients: "quintic", Scale: "jordan", Batched: true, Precision: "bf16", AdamW: adamw}
+	muon := &optimizer.Muon{LearningRate: 0.02, Momentum: 0.95, Nesterov: true, MomentumForm: "ema", Iterations: 5, Coefficients: "quintic", Scale: "jordan", Batched: true, Precision: "bf16", QKClip: 100, AdamW: adamw}
 	alpha := norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}
 	clip := 1.0
 	for _, precision := range []string{"fp32", "bf16"} {

@@ -238,7 +238,7 @@ func (t *LM) Check(in pipeline.Inputs) diag.List {
 		return nil // reported where the reference is
 	}
 	traits := spec.Traits()
-	list := checkNorms(in, m.Address, traits.Sites)
+	list := append(checkNorms(in, m.Address, traits.Sites), checkClip(in, traits)...)
 	if most := traits.Longest; most > 0 && t.Batch.Length > most {
 		list = append(list, diag.Errorf(diag.Path{"batch", "length"}, "Out of range",
 			"length must be at most the %d positions of %s, not %d.", most, m.Address, t.Batch.Length)...)

@@ -56,6 +56,7 @@ func TestKindsResume(t *testing.T) {
 		}
 		texts["optimizer "+k.Type] = short("rmsnorm", k.Type)
 	}
+	texts["QK-clip"] = strings.Replace(short("rmsnorm", "muon"), `"o" {}`, "\"o\" {\n  qk_clip = 0.01\n}", 1)
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
 			straight, stopped := newLab(t), newLab(t)

@@ -185,6 +185,7 @@ func (r *recipe) update(params, grads, states []*Node, clock optimizer.Clock, se
 		perParam[i], states = states[:n], states[n:]
 	}
 	values, perParam := optimizer.UpdateAll(r.optimizer, trained, r.trained(params), grads, perParam, clock)
+	r.clipScores(trained, values, seen)
 	vars := r.vars(params)
 	for _, p := range r.params {
 		if p.Role == ml.RoleBuffer {

@@ -103,6 +103,8 @@ func variants() []variant {
 		{name: "ema_blend", norm: block("norm", "derf", "ema_blend {}"), train: probe},
 		{name: "asinh", norm: block("norm", "dyt", "asinh {}"), train: probe},
 		{name: "batched Muon in bf16", optimizer: block("optimizer", "muon", "batched = true\nprecision = \"bf16\""), tolerance: 2e-2},
+		{name: "QK-clip", optimizer: block("optimizer", "muon", "variant = \"muonclip\"\nqk_clip = 0.01"), train: probe},
+		{name: "QK-clip, flash attention", model: block("model", "gpt2", modelBody+"\nattention = \"flash\""), optimizer: block("optimizer", "muon", "qk_clip = 0.01"), train: "accumulate = 2"},
 		{name: "moonlight", optimizer: block("optimizer", "muon", "variant = \"moonlight\"")},
 		{name: "post", model: block("model", "gpt2", modelBody+"\nplacement = \"post\""), norm: block("norm", "layernorm", ""), train: probe},
 		{name: "peri, a norm at each site", model: block("model", "llama", modelBody+"\nplacement = \"peri\""), norm: block("norm", "derf", "ema_blend {}") + "\nnorm \"rmsnorm\" \"x\" {}",

@@ -106,6 +106,17 @@ func trials() map[string]func(*trial) {
 				t.at[site] = &norm.RMSNorm{Eps: float64(i+1) / 1024}
 			}
 		},
+		"clipped": func(t *trial) {
+			o := fresh(optimizer.Kinds(), "muon").(*optimizer.Muon)
+			o.QKClip = 0.5
+			t.optimizer, t.lm.Accumulate = o, 2
+		},
+		"clipped-gpt2": func(t *trial) {
+			t.model = &model.GPT2{Layers: 2, Width: 16, Heads: 4, FFN: 24, Positions: 16, Bias: true, Tied: true, InitStd: 0.02, Attention: "flash"}
+			o := fresh(optimizer.Kinds(), "muon").(*optimizer.Muon)
+			o.QKClip = 0.5
+			t.optimizer = o
+		},
 		"ema": func(t *trial) {
 			n := fresh(norm.Kinds(), "derf").(*norm.Derf)
 			n.EMABlend = &norm.EMABlend{Lambda: 0.9, Momentum: 0.5}

@@ -1,6 +1,6 @@
 """Forward passes of the models in plain Python with float64, written from the papers and not from the Go code, for
-every placement of norms, with and without norms of queries, keys and embeddings. Prints the logits that
-reference_test.go compares with, as JSON.
+every placement of norms, with and without norms of queries, keys and embeddings. Prints what reference_test.go compares
+with, as JSON: logits, and the largest score of each head in each layer.
 
     python3 stages/model/testdata/reference.py >stages/model/testdata/reference.json
 
@@ -53,9 +53,11 @@ def rotated(x, position):
     return out
 
 
-def attention(queries, keys, values, at, qk, rope):
+def attention(queries, keys, values, at, qk, rope, tops):
     """Causal softmax attention of rows of all heads."""
     out = [[] for _ in queries]
+    highest = [-math.inf] * HEADS
+    tops.append(highest)
     for h in range(HEADS):
         part = lambda rows: [row[h * HEAD:(h + 1) * HEAD] for row in rows]
         q, k, v = part(queries), part(keys), part(values)
@@ -65,14 +67,15 @@ def attention(queries, keys, values, at, qk, rope):
             q, k = [rotated(x, t) for t, x in enumerate(q)], [rotated(x, t) for t, x in enumerate(k)]
         for t, row in enumerate(q):
             scores = [sum(a * b for a, b in zip(row, k[s])) / math.sqrt(HEAD) for s in range(t + 1)]
+            highest[h] = max([highest[h]] + scores)
             weights = [math.exp(s - max(scores)) for s in scores]
             out[t] += [sum(w * v[s][d] for s, w in enumerate(weights)) / sum(weights) for d in range(HEAD)]
     return out
 
 
-def llama_attention(x, at, qk):
+def llama_attention(x, at, qk, tops):
     q, k, v = ([times(matrix(at + "attention." + n, WIDTH, WIDTH), row) for row in x] for n in "qkv")
-    return [times(matrix(at + "attention.o", WIDTH, WIDTH), row) for row in attention(q, k, v, at, qk, True)]
+    return [times(matrix(at + "attention.o", WIDTH, WIDTH), row) for row in attention(q, k, v, at, qk, True, tops)]
 
 
 def llama_ffn(x, at):
@@ -83,11 +86,11 @@ def llama_ffn(x, at):
     return out
 
 
-def gpt2_attention(x, at, qk):
+def gpt2_attention(x, at, qk, tops):
     fused = [plus(times(matrix(at + "attention.qkv", 3 * WIDTH, WIDTH), row), vector(at + "attention.qkv_bias", 3 * WIDTH)) for row in x]
     q, k, v = ([row[i * WIDTH:(i + 1) * WIDTH] for row in fused] for i in range(3))
     return [plus(times(matrix(at + "attention.o", WIDTH, WIDTH), row), vector(at + "attention.o_bias", WIDTH))
-            for row in attention(q, k, v, at, qk, False)]
+            for row in attention(q, k, v, at, qk, False, tops)]
 
 
 def gpt2_ffn(x, at):
@@ -108,7 +111,8 @@ def sublayer(x, f, placement, at, name):
     return [plus(a, b) for a, b in zip(x, y)]
 
 
-def logits(model, placement, extra):
+def forward(model, placement, extra):
+    tops = []
     embedding = matrix("embedding", VOCABULARY, WIDTH)
     x = [embedding[token] for token in TOKENS]
     if model == "gpt2":
@@ -118,13 +122,17 @@ def logits(model, placement, extra):
     attend, feed = (llama_attention, llama_ffn) if model == "llama" else (gpt2_attention, gpt2_ffn)
     for layer in range(LAYERS):
         at = f"layers.{layer}."
-        x = sublayer(x, lambda rows: attend(rows, at, extra), placement, at, "attention")
+        x = sublayer(x, lambda rows: attend(rows, at, extra, tops), placement, at, "attention")
         x = sublayer(x, lambda rows: feed(rows, at), placement, at, "ffn")
     if placement != "post":
         x = [rms("norm.final")(row) for row in x]
-    return [s for row in x for s in times(embedding, row)]
+    return [round(s, 9) for row in x for s in times(embedding, row)], [[round(s, 9) for s in layer] for layer in tops]
 
 
-cases = [{"model": m, "placement": p, "extra": e, "tokens": TOKENS, "logits": [round(v, 9) for v in logits(m, p, e)]}
-         for m in ("llama", "gpt2") for p in ("pre", "post", "peri") for e in (False, True)]
-print(json.dumps(cases, indent=1))
+def case(model, placement, extra):
+    logits, tops = forward(model, placement, extra)
+    return {"model": model, "placement": placement, "extra": extra, "tokens": TOKENS, "logits": logits, "top_scores": tops}
+
+
+cases = [case(m, p, e) for m in ("llama", "gpt2") for p in ("pre", "post", "peri") for e in (False, True)]
+print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")
