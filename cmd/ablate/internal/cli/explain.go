@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline/planner"
 )
 
 func explainCommand(s *session) *cobra.Command {
@@ -13,7 +14,8 @@ func explainCommand(s *session) *cobra.Command {
 		Use:   "explain INSTANCE",
 		Short: "Say why an instance is cached or has to run",
 		Long: "explain compares the ingredients of an instance's key with those of the nearest cached entry\n" +
-			"and names every field, input and fingerprint that differs." + exitCodes(""),
+			"and names every field, input and fingerprint that differs, and the instances of the study that\n" +
+			"are the same computation." + exitCodes(""),
 		Example:           "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
@@ -27,7 +29,7 @@ func explainCommand(s *session) *cobra.Command {
 type explainRequest struct{ Instance string }
 
 func (r explainRequest) do(ctx context.Context, s *session) error {
-	w, _, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}
@@ -37,11 +39,26 @@ func (r explainRequest) do(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		e.Key, e.Changes = &t.Key, nearest.Changes
+		e.Key, e.Changes, e.Twins = &t.Key, nearest.Changes, twins(plan, t)
 		if !nearest.Nearest.IsZero() {
 			e.Nearest = &nearest.Nearest
 		}
 	}
+	if e.Action == planner.Same {
+		e.Twins = nil // the reason names one
+	}
 	s.show(e)
 	return nil
+}
+
+// twins lists the first other instances with the key of a task, which are one result
+// however they are written.
+func twins(plan *planner.Plan, t *planner.Task) (out []string) {
+	const most = 5
+	for _, other := range plan.Tasks {
+		if other != t && other.Key == t.Key && len(out) < most {
+			out = append(out, other.Address.String())
+		}
+	}
+	return out
 }

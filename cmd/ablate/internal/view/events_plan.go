@@ -106,6 +106,8 @@ type Explanation struct {
 	Key     *cache.Key       `json:"key,omitempty" doc:"its key; absent while it is pending"`
 	Nearest *cache.Key       `json:"nearest,omitempty" doc:"the entry that it is compared with"`
 	Changes []planner.Change `json:"changes" doc:"what differs from that entry"`
+
+	Twins []string `json:"-"` // other instances of the study with the same key
 }
 
 func (Explanation) kind() string { return "explanation" }
@@ -115,6 +117,9 @@ func (e Explanation) text() string {
 	fmt.Fprintf(&b, "%s\n  %s: %s\n", e.Address, e.Action, e.Reason)
 	if e.Key != nil {
 		fmt.Fprintf(&b, "  key %s\n", e.Key)
+	}
+	for _, twin := range e.Twins {
+		fmt.Fprintf(&b, "  the same computation as %s\n", twin)
 	}
 	if e.Nearest == nil {
 		return b.String()
