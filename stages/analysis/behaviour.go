@@ -191,6 +191,7 @@ func factorialSubject() behaviour.Subject {
 	target.Target = &reach
 	constant.Contrasts = []Declared{{Name: "c", Of: map[string]addr.Level{"norm": number("2")}, Constant: &mean}}
 	s := subject("factorial", &plain,
+		scene(corePart, "three-factors", canonicalTable{seeds: 3, depth: true}, factorialStage()),
 		scene(severalPart, "responses", canonicalTables["paired"], &several),
 		scene(jointPart, "joint", canonicalTables["uneven"], &joint),
 		scene(targetPart, "target", canonicalTables["paired"], &target),

@@ -24,6 +24,7 @@ type canonicalTable struct {
 	clear   bool // little noise
 	flat    bool // the same noise in every cell, and one response at two steps
 	results bool // a table of finished runs instead of trials
+	depth   bool // a third factor, which interacts with the others
 }
 
 var canonicalTables = map[string]canonicalTable{
@@ -56,14 +57,21 @@ func (c canonicalTable) trials(lab *behaviour.Lab) []pipeline.Input {
 				if c.uneven && (norm == 2 && rule == 1 || norm == 1 && seed == rule) {
 					continue
 				}
-				out = append(out, c.trial(lab, r, norm, rule, seed, len(out)))
+				out = append(out, c.trial(lab, r, cell{norm, rule, 0}, seed, len(out)))
+				if c.depth {
+					out = append(out, c.trial(lab, r, cell{norm, rule, 1}, seed, len(out)))
+				}
 			}
 		}
 	}
 	return out
 }
 
-func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, norm, rule, seed, place int) pipeline.Input {
+// cell is the levels of a canonical trial.
+type cell struct{ norm, rule, depth int }
+
+func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, at cell, seed, place int) pipeline.Input {
+	norm, rule := at.norm, at.rule
 	var metrics, probes strings.Builder
 	row := func(step int, name string, value float64) {
 		raw, err := json.Marshal(record.Row{Step: step, Name: name, Value: value})
@@ -75,14 +83,14 @@ func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, norm, rule, seed
 	probes.WriteString("step,path,quantity,value\n")
 	noise := float64(r.IntN(1<<12)) / (1 << 14)
 	for step := 4; step <= 12; step += 4 {
-		more, at := float64(r.IntN(1<<12))/(1<<15), step
+		more, on := float64(r.IntN(1<<12))/(1<<15), step
 		if c.clear {
 			noise, more = noise/16, more/16
 		}
 		if c.flat {
-			noise, more, at = float64(seed*seed%5)/64, 0, min(step, 8)
+			noise, more, on = float64(seed*seed%5)/64, 0, min(step, 8)
 		}
-		loss := 3 - float64(at)/16 + float64(norm*norm)/64 + float64(rule)/32 - float64(norm*rule)/128 + noise + more
+		loss := 3 - float64(on)/16 + float64(norm*norm)/64 + float64(rule)/32 - float64(norm*rule)/128 + float64(norm*rule*at.depth) + noise + more
 		row(step, "train_loss", loss+0.125)
 		row(step, "val_loss", loss)
 		for layer := range 2 {
@@ -101,9 +109,13 @@ func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, norm, rule, seed
 	factor := func(name string, level addr.Level) *addr.Factor {
 		return &addr.Factor{Name: name, Level: level, Label: level.Text}
 	}
+	factors := []*addr.Factor{factor("norm", number(canonicalNorms[norm])), factor("optimizer", word([]string{"adamw", "muon"}[rule]))}
+	if c.depth {
+		factors = append(factors, factor("depth", number(strconv.Itoa(at.depth))))
+	}
 	return pipeline.Input{
 		Address:   addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "canonical"}, Key: strconv.Itoa(place)},
-		Factors:   []*addr.Factor{factor("norm", number(canonicalNorms[norm])), factor("optimizer", word([]string{"adamw", "muon"}[rule])), factor("seed", number(strconv.Itoa(seed)))},
+		Factors:   append(factors, factor("seed", number(strconv.Itoa(seed)))),
 		Artifacts: []cache.Artifact{lab.Artifact(record.Metrics, []byte(metrics.String())), lab.Artifact(record.Probes, []byte(probes.String()))},
 	}
 }

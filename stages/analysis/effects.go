@@ -197,6 +197,7 @@ func (r *effects) contrasts() {
 			r.family(kind, members)
 		}
 	}
+	r.affected()
 	r.warnContrasts()
 }
 
@@ -247,8 +248,10 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 		own := r.afterTuning(c, estimate.NewModel(r.design, estimate.OwnError, r.Confidence).Contrast(c))
 		out.OwnLow, out.OwnHigh = answer.Finite(own.Low), answer.Finite(own.High)
 	}
-	if p, least, ok := r.model.SignFlip(c); ok && r.stage.SignFlip && !e.Wide {
-		out.PFlip, out.PFlipLeast = &p, &least
+	if r.stage.SignFlip && !e.Wide {
+		if p, least, ok := r.model.SignFlip(c); ok {
+			out.PFlip, out.PFlipLeast = &p, &least
+		}
 	}
 	if b := r.stage.Bootstrap; b != nil {
 		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)

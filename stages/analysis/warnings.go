@@ -163,7 +163,7 @@ func (r *effects) rates(responses int) {
 
 // familyName is what the members of a family are called.
 func familyName(kind string, n int) string {
-	names := map[string]string{"gap": "gap", "main": "main effect", "interaction": "interaction", "declared": "declared contrast"}
+	names := map[string]string{"gap": "gap", "main": "main effect", "interaction": "interaction", "declared": "declared contrast", affectedKind: "affected gap"}
 	if n == 1 {
 		return names[kind]
 	}

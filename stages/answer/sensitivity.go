@@ -53,7 +53,7 @@ func (s Sensitivity) Lines(replicate string) []string {
 	}
 	if s.Least != nil && s.Most != nil {
 		out = append(out, fmt.Sprintf("Standard deviations of cells range from %s (%s) to %s (%s).",
-			numeral.Significant(s.Least.SD, 2), s.Least.Cell, numeral.Significant(s.Most.SD, 2), s.Most.Cell))
+			numeral.Significant(s.Least.SD, 3), s.Least.Cell, numeral.Significant(s.Most.SD, 3), s.Most.Cell))
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func Pilot(r answer.Result) (known []Contrast, unknown []string) {
 			sizes[f.Name] = f.Size
 		}
 		for _, c := range x.Contrasts {
-			if c.Kind == "equivalence" || c.Kind == "recovery" {
+			if c.Kind == "equivalence" || c.Kind == "recovery" || c.Kind == "affected" {
 				continue
 			}
 			p, ok := pilotOf(c, x.Confidence)

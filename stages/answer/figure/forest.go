@@ -25,6 +25,7 @@ var kinds = []struct{ kind, title, short string }{
 	{"gap", "Gaps to the baseline level", "Gaps to the baseline level"},
 	{"main", "Main effects, averaged over the other factors", "Main effects"},
 	{"interaction", "Interactions: does the gap of one factor depend on another?", "Interactions"},
+	{"affected", "Gaps that an interaction affects, averaged over the factors that are not named", "Affected gaps"},
 	{"equivalence", "Equivalence", "Equivalence"},
 }
 

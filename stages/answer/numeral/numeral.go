@@ -197,7 +197,12 @@ func Prefixed(v float64, space string) string {
 }
 
 // Count prints degrees of freedom, which may have a fraction.
-func Count(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+func Count(v float64) string {
+	if v == math.Trunc(v) || v >= 1e4 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
 
 // Percent is a confidence as people write it.
 func Percent(confidence float64) string {

@@ -155,6 +155,49 @@ func (d *Design) addCell(c *Contrast, levels []int, weight float64) {
 	c.Weights[cell] += weight
 }
 
+// PartialGaps lists the gaps of some factors at each combination of the others among
+// them, averaged over the rest.
+func (d *Design) PartialGaps(set []int) []Contrast {
+	var out []Contrast
+	rest := d.Combinations(set...)
+	for _, i := range set {
+		outside := slices.DeleteFunc(d.every(), func(j int) bool { return j != i && slices.Contains(set, j) })
+		for l, f := 0, d.Factors[i]; l < len(f.Levels); l++ {
+			if l == f.Baseline {
+				continue
+			}
+			for _, at := range d.Combinations(outside...) {
+				c := Contrast{Kind: "affected", Name: d.difference(i, l), Terms: []answer.Term{d.term(i, l)}, At: make(map[string]string)}
+				word := " at "
+				for _, j := range set {
+					if j != i {
+						c.Name += word + d.Factors[j].Shown(at[j])
+						c.At[d.Factors[j].Name], word = d.Factors[j].Labels[at[j]], ", "
+					}
+				}
+				for _, others := range rest {
+					levels := slices.Clone(others)
+					for _, j := range set {
+						levels[j] = at[j]
+					}
+					d.addDifference(&c, i, l, levels, 1/float64(len(rest)))
+				}
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// every lists all factors.
+func (d *Design) every() []int {
+	out := make([]int, len(d.Factors))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
 // mains averages each level's gap over all combinations of the other factors
 // with equal weights.
 func (d *Design) mains() []Contrast {

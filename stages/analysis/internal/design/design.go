@@ -54,6 +54,9 @@ func (c *Cell) Complete() bool { return len(c.Values) > 0 && c.Diverged+c.Censor
 
 // Value is the response of a replicate.
 func (c *Cell) Value(replicate int) (v float64, ok bool) {
+	if replicate < len(c.Replicates) && c.Replicates[replicate] == replicate { // as in every complete design; a map is slow
+		return c.Values[replicate], true
+	}
 	v, ok = c.byReplicate[replicate]
 	return v, ok
 }
@@ -217,8 +220,11 @@ func (d *Design) Combinations(fixed ...int) [][]int {
 	return out
 }
 
-// Only is the cell with some of its replicates.
+// Only is the cell with some of its replicates. The caller does not change it.
 func (c *Cell) Only(replicates []int) *Cell {
+	if slices.Equal(c.Replicates, replicates) {
+		return c
+	}
 	out := &Cell{Levels: c.Levels, Diverged: c.Diverged, Censored: c.Censored, Last: c.Last, byReplicate: make(map[int]float64, len(replicates))}
 	for _, r := range replicates {
 		if v, ok := c.byReplicate[r]; ok {

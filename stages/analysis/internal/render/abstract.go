@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
@@ -33,7 +35,9 @@ func sentences(r answer.Result) []string {
 		case c.Kind == "declared":
 			out = append(out, f.declaredSentence(c))
 		case c.Kind == "interaction" && len(c.Terms) == 2:
-			out = append(out, f.interactionSentence(c))
+			out = append(out, f.interactionSentence(c)+f.hidden(c))
+		case c.Kind == "interaction" && clear(c):
+			out = append(out, f.higherSentence(c))
 		case c.Kind == "equivalence" && c.Verdict != "":
 			out = append(out, fmt.Sprintf("%s: %s (%s).", c.Name, c.Verdict, f.evidence(c)))
 		}
@@ -87,6 +91,46 @@ func (r factorial) interactionSentence(c answer.Contrast) string {
 		s += fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.Detect, 2))
 	}
 	return s + "."
+}
+
+// higherSentence states an interaction of three factors or more.
+func (r factorial) higherSentence(c answer.Contrast) string {
+	var gaps, factors []string
+	for _, t := range c.Terms {
+		gaps, factors = append(gaps, t.Difference()), append(factors, t.Factor)
+	}
+	last := len(factors) - 1
+	return fmt.Sprintf("%s and %s interact: %s is %s%s (%s).", join(factors[:last]), factors[last], strings.Join(gaps, " × "), numeral.Signed(c.Estimate, halfOf(c.Low, c.High)), overText(c), r.evidence(c))
+}
+
+// hidden says that a higher interaction is found, so that an average over its factors
+// differs between their levels; "" without one.
+func (r factorial) hidden(c answer.Contrast) string {
+	var over []string
+	for _, x := range r.Contrasts {
+		if x.Kind != "interaction" || !clear(x) || len(x.Terms) <= len(c.Terms) || !within(c.Terms, x.Terms) {
+			continue
+		}
+		for _, t := range x.Terms {
+			if !slices.ContainsFunc(c.Terms, func(own answer.Term) bool { return own.Factor == t.Factor }) && !slices.Contains(over, t.Factor) {
+				over = append(over, t.Factor)
+			}
+		}
+	}
+	if over == nil {
+		return ""
+	}
+	return fmt.Sprintf(" This average hides that the change depends on %s; the affected gaps are shown.", join(over))
+}
+
+// within reports whether the factors of some terms are among those of others.
+func within(some, others []answer.Term) bool {
+	for _, t := range some {
+		if !slices.ContainsFunc(others, func(x answer.Term) bool { return x.Factor == t.Factor }) {
+			return false
+		}
+	}
+	return true
 }
 
 // averagedOver names the factors that a contrast of two factors averages over.

@@ -58,7 +58,7 @@ func (r factorial) sections() []Section {
 	}
 	for _, part := range []struct{ kind, title string }{
 		{"declared", "Declared contrasts"}, {"gap", "Gaps to the baseline level"}, {"main", "Main effects, averaged over the other factors"},
-		{"interaction", "Interactions: does the gap of one factor depend on another?"}, {"equivalence", r.equivalenceTitle()},
+		{"interaction", "Interactions: does the gap of one factor depend on another?"}, {"affected", "Gaps that an interaction affects, averaged over the factors that are not named"}, {"equivalence", r.equivalenceTitle()},
 	} {
 		g := r.contrastGrid(part.kind)
 		if g == nil {

@@ -1,0 +1,110 @@
+package analysis
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"ablate/stages/answer"
+)
+
+// affectedKind is the kind of gaps that depend on an interaction.
+const affectedKind = "affected"
+
+// affected adds the gaps that an interaction changes, where averages over a factor hide
+// them: in designs of three factors or more, those at each combination of the factors of
+// an interaction that is found or declared. Which are shown depends on the data, so they
+// are adjusted for all that could be.
+func (r *effects) affected() {
+	if len(r.design.Factors) < 3 || r.stage.SimpleEffects {
+		return
+	}
+	shown := r.interacting()
+	if len(shown) == 0 {
+		return
+	}
+	size := r.partialGaps()
+	for _, set := range shown {
+		for _, c := range r.design.PartialGaps(set) {
+			out, e := r.contrast(c)
+			out.Family = affectedKind
+			if !math.IsNaN(e.P) {
+				low, high := e.Interval(1 - (1-r.Confidence)/float64(size))
+				p := min(1, float64(size)*e.P)
+				out.PAdjusted, out.PHolm = &p, &p
+				out.LowAdjusted, out.HighAdjusted = answer.Finite(low), answer.Finite(high)
+			}
+			r.Contrasts = append(r.Contrasts, out)
+		}
+	}
+	r.Families = append(r.Families, answer.Family{Name: affectedKind, Size: size})
+}
+
+// interacting lists the sets of factors of which an interaction is found or declared,
+// without sets that are part of another.
+func (r *effects) interacting() [][]int {
+	var masks []uint
+	for _, c := range r.Contrasts {
+		if c.Kind == "interaction" && c.LowAdjusted != nil && (*c.LowAdjusted > 0 || *c.HighAdjusted < 0) {
+			var names []string
+			for _, t := range c.Terms {
+				names = append(names, t.Factor)
+			}
+			masks = append(masks, r.mask(names))
+		}
+	}
+	for _, c := range r.stage.Contrasts {
+		if c.Minus != nil {
+			masks = append(masks, r.mask(slices.Concat(sortedKeys(c.Of), sortedKeys(c.Against), sortedKeys(c.Minus.Of), sortedKeys(c.Minus.Against))))
+		}
+	}
+	slices.Sort(masks)
+	masks = slices.Compact(masks)
+	var out [][]int
+	for _, m := range masks {
+		within := slices.ContainsFunc(masks, func(x uint) bool { return x != m && x&m == m })
+		if !within && bits.OnesCount(m) > 1 {
+			out = append(out, factorsOf(m))
+		}
+	}
+	return out
+}
+
+// mask marks factors by their names.
+func (r *effects) mask(names []string) (m uint) {
+	for i, f := range r.design.Factors {
+		if slices.Contains(names, f.Name) {
+			m |= 1 << i
+		}
+	}
+	return m
+}
+
+func factorsOf(mask uint) (out []int) {
+	for i := range bits.Len(mask) {
+		if mask>>i&1 == 1 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// partialGaps is the number of gaps that any interaction could affect.
+func (r *effects) partialGaps() (n int) {
+	for mask := uint(1); mask < 1<<len(r.design.Factors); mask++ {
+		set := factorsOf(mask)
+		if len(set) < 2 {
+			continue
+		}
+		for _, i := range set {
+			gaps := len(r.design.Factors[i].Levels) - 1
+			for _, j := range set {
+				if j != i {
+					gaps *= len(r.design.Factors[j].Levels)
+				}
+			}
+			n += gaps
+		}
+	}
+	return n
+}

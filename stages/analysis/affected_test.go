@@ -1,0 +1,65 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"ablate/hcl/addr"
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/render"
+)
+
+// threeWay is 2 × 2 × 2 cells with an interaction of the given size among all three.
+func threeWay(size float64) *design.Table {
+	table := design.NewTable([]string{"a", "b", "c", "seed"}, "seed")
+	for i := range 8 {
+		for s := range 5 {
+			y := math.Sin(float64(3*i*i+7*s*s+i*s)) / 10
+			if i == 7 {
+				y += size
+			}
+			add(table, y, fmt.Sprint("a", i&1), fmt.Sprint("b", i>>1&1), fmt.Sprint("c", i>>2), fmt.Sprint(s))
+		}
+	}
+	return table
+}
+
+// Where an interaction of three factors is found, the gaps that it affects are shown, and
+// sentences about averages say so. They are adjusted for all gaps that could be shown.
+func TestAffectedGaps(t *testing.T) {
+	r := newFactorial().analyse(threeWay(3), "seed")
+	gap := find(t, r, affectedKind, "a1 − a0 at b1, c1")
+	if math.Abs(*gap.Estimate-3) > 0.2 || *gap.LowAdjusted >= *gap.Low || *gap.PAdjusted != min(1, 24**gap.P) {
+		t.Errorf("%+v, want a gap of about 3, adjusted for 24", gap)
+	}
+	if main := find(t, r, "main", "a1 − a0"); math.Abs(*main.Estimate-0.75) > 0.1 {
+		t.Errorf("%+v", main)
+	}
+	text := strings.Join(render.Abstract(r), "\n")
+	for _, want := range []string{"a, b and c interact: (a1 − a0) × (b1 − b0) × (c1 − c0) is +2.98", "averaged over c", "This average hides that the change depends on c; the affected gaps are shown."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the sentences do not say %q:\n%s", want, text)
+		}
+	}
+	if page := render.Text(render.Factorial(r).Sections); !strings.Contains(page, "Gaps that an interaction affects") || !strings.Contains(strings.Join(strings.Fields(page), " "), "24 affected gaps") {
+		t.Errorf("the text is\n%s", page)
+	}
+}
+
+// Without an interaction no further gaps are shown, unless the study declares one. On
+// request all simple effects are gaps.
+func TestGapsAreNotAffected(t *testing.T) {
+	f := newFactorial()
+	for _, c := range f.analyse(threeWay(0), "seed").Contrasts {
+		if c.Kind == affectedKind {
+			t.Errorf("%+v", c)
+		}
+	}
+	level := func(a, b string) map[string]addr.Level { return map[string]addr.Level{"a": word(a), "b": word(b)} }
+	f.Contrasts = []Declared{{Name: "mine", Of: level("a1", "b1"), Against: level("a0", "b1"), Minus: &Difference{Of: level("a1", "b0"), Against: level("a0", "b0")}}}
+	find(t, f.analyse(threeWay(0), "seed"), affectedKind, "a1 − a0 at b1")
+	f.SimpleEffects = true
+	find(t, f.analyse(threeWay(3), "seed"), "gap", "a1 − a0 at b1, c1")
+}
