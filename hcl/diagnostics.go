@@ -62,10 +62,21 @@ var phrases = []struct{ summary, say, next string }{
 	{"Attribute redefined", "Attribute set twice", "Remove one of the two."},
 }
 
-// plain replaces the library's "argument" by "attribute", which our docs use.
+// plain replaces the library's "argument" by "attribute", which our docs use, and leaves
+// names as they are: those in quotes, and lists of them.
 func plain(s string) string {
-	return strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "Argument", "Attribute", "argument", "attribute").Replace(s)
+	return proseOrName.ReplaceAllStringFunc(s, func(part string) string {
+		if strings.HasPrefix(part, `"`) || strings.HasPrefix(part, "Available: ") {
+			return part
+		}
+		return inOurWords.Replace(part)
+	})
 }
+
+var (
+	proseOrName = regexp.MustCompile(`(?s)"[^"]*"|Available: .*|[Aa]n? [Aa]rgument|[Aa]rgument`)
+	inOurWords  = strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "Argument", "Attribute", "argument", "attribute")
+)
 
 var (
 	unknownFunction = regexp.MustCompile(`There is no function named "([^"]+)"`)

@@ -245,7 +245,7 @@ func (t *translator) value(v cty.Value, at hclv2.Range) *formula.Part {
 	case v.IsNull() || v.Type() != cty.Number:
 		return t.fail(at, "Wrong type", "A formula takes a number here, not %s.", article(describe(v)))
 	}
-	x, ok := t.d.float(v, "the number", rangeOf(at))
+	x, ok := t.d.float(v, "The number", rangeOf(at))
 	if !ok {
 		return nil
 	}
