@@ -275,6 +275,8 @@ type folderRun struct {
 	columns map[string]cell
 	series  series
 	skip    bool // it is no run
+
+	truncated []string // event files that end inside of a record
 }
 
 // readFolder reads one run.
@@ -300,6 +302,9 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 			c = run.columns[name]
 		}
 		row.cells = append(row.cells, c)
+	}
+	for _, rel := range run.truncated {
+		rows.truncated = append(rows.truncated, path.Join(found.name, rel))
 	}
 	rows.places = append(rows.places, found.name)
 	return rows.add(found.name, row)

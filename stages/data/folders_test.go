@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ablate/hcl/addr"
+	"ablate/stages/internal/tfevents"
 	"ablate/stages/record"
 )
 
@@ -215,16 +216,20 @@ func TestDamagedEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(content string) (map[string]record.Run, error) {
+	warned := ""
+	read := func(content string) (runs map[string]record.Run, err error) {
 		t.Helper()
 		r := &Results{Source: []string{"."}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val/loss"}}
-		runs, _, err := readFolders(t, folder(t, map[string]string{"a/events.out.tfevents.1.x": content}), r)
+		runs, warned, err = readFolders(t, folder(t, map[string]string{"a/events.out.tfevents.1.x": content}), r)
 		return runs, err
 	}
 	for n := len(whole); n > 0; n -= 7 {
 		runs, err := read(string(whole[:n]))
 		if err == nil && runs["rms 1"].Outcome != record.OutcomeFinished || err != nil && !strings.Contains(err.Error(), "there is no column") {
 			t.Errorf("%d of %d bytes: %v, %v", n, len(whole), runs, err)
+		}
+		if says := strings.Contains(warned, "1 event files end inside of a record"); err == nil && says == (n == len(whole)) {
+			t.Errorf("%d of %d bytes: warned %q", n, len(whole), warned)
 		}
 	}
 	for _, c := range []struct {
@@ -244,7 +249,7 @@ func FuzzEvents(f *testing.F) {
 	f.Add([]byte{0x10, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04, 'l', 'o', 's', 's', 0x15, 0, 0, 0x80, 0x3f})
 	f.Fuzz(func(t *testing.T, message []byte) {
 		r := &folderRun{columns: map[string]cell{}, series: newSeries([]string{"loss"})}
-		if err := r.event(message); err == nil {
+		if err := tfevents.ReadEvent(message, r.event); err == nil {
 			r.summarize()
 		}
 	})

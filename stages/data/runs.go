@@ -26,14 +26,15 @@ type runReader struct {
 	wanted   []string // columns: factors, responses, then the replicate and the outcome
 	write    func(record.Run) error
 
-	runs     int
-	ended    map[string]int // runs without a result, by what the files say
-	left     int            // runs that where leaves out
-	empty    map[string]int // rows without a value, by response
-	seen     map[[16]byte]int32
-	places   []string // of the runs, where they are not rows
-	types    []spellings
-	mistakes mistakes
+	runs      int
+	ended     map[string]int // runs without a result, by what the files say
+	left      int            // runs that where leaves out
+	empty     map[string]int // rows without a value, by response
+	seen      map[[16]byte]int32
+	places    []string // of the runs, where they are not rows
+	truncated []string // event files that end inside of a record
+	types     []spellings
+	mistakes  mistakes
 }
 
 func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
@@ -195,6 +196,9 @@ func (x *runReader) finish(warn func(string)) error {
 	}
 	for _, word := range sortedKeys(x.ended) {
 		warn(fmt.Sprintf("%d of %d runs %s and are left out", x.ended[word], x.runs, endings[word]))
+	}
+	if n := len(x.truncated); n > 0 {
+		warn(fmt.Sprintf("%d event files end inside of a record, which was not read, as when a program is killed: the first is %s", n, x.truncated[0]))
 	}
 	if x.left > 0 {
 		warn(fmt.Sprintf("where leaves out %d of %d runs", x.left, x.runs))
