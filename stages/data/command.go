@@ -9,8 +9,7 @@ import (
 	"ablate/stages/internal/program"
 )
 
-// Command is data "command": files that the user's program makes. It has the
-// fields of program.Spec.
+// Command is data "command": files that the user's program makes.
 type Command struct {
 	Argv        []string              `hcl:"argv" doc:"The program and its arguments. A name with a slash is a path in files; a bare name is looked up on the PATH."`
 	Parameters  map[string]addr.Level `hcl:"parameters,optional" doc:"Numbers, strings and bools by name. The program reads them as a JSON object from the file that ABLATE_PARAMETERS names."`
@@ -22,9 +21,15 @@ type Command struct {
 	Outputs     []string              `hcl:"outputs" doc:"Files that the program makes in the folder that ABLATE_OUTPUTS names. Any other file there is an error."`
 	Version     string                `hcl:"version,optional" doc:"Any text. Changing it runs the program again."`
 	Raw         bool                  `hcl:"raw,optional" key:"-" doc:"Python programs among files (.py) enter the key by their bytes, so that a comment counts as a change. Without it they enter by their tokens: comments, blank lines and spacing do not count."`
+	Flags       string                `hcl:"flags,optional" doc:"Passes parameters as arguments after argv, too: argparse as --name value (true as --name, false as nothing; a name that begins with a dash as it is), hydra as name=value."`
 }
 
-func (c *Command) spec() program.Spec { return program.Spec(*c) }
+func (c *Command) spec() program.Spec {
+	return program.Spec{
+		Argv: c.Argv, Parameters: c.Parameters, Files: c.Files, Exclude: c.Exclude, Environment: c.Environment,
+		Env: c.Env, Inputs: c.Inputs, Outputs: c.Outputs, Version: c.Version, Raw: c.Raw, Flags: c.Flags,
+	}
+}
 
 // Passes implements pipeline.EnvPassthrough.
 func (c *Command) Passes() []string { return c.Env }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 )
@@ -31,6 +32,15 @@ func Parse(line []byte) (Row, error) {
 		return Row{}, fmt.Errorf("it is not a JSON object of the expected form: %w", err)
 	}
 	return l.row()
+}
+
+// Log writes a row as Parse reads it, from the texts of a step and a value.
+func Log(w io.Writer, step, name, value string) error {
+	quoted := func(text string) json.RawMessage {
+		raw, _ := json.Marshal(text) // of a string it never fails
+		return raw
+	}
+	return json.NewEncoder(w).Encode(logged{quoted(step), &name, quoted(value)})
 }
 
 // row checks what was decoded.

@@ -24,6 +24,8 @@ type Command struct {
 	Outputs     []string              `hcl:"outputs,optional" doc:"Files that the program makes in the folder that ABLATE_OUTPUTS names. Any other file there is an error."`
 	Version     string                `hcl:"version,optional" doc:"Any text. Changing it runs the program again."`
 	Raw         bool                  `hcl:"raw,optional" key:"-" doc:"Python programs among files (.py) enter the key by their bytes, so that a comment counts as a change. Without it they enter by their tokens: comments, blank lines and spacing do not count."`
+	Flags       string                `hcl:"flags,optional" doc:"Passes parameters as arguments after argv, too: argparse as --name value (true as --name, false as nothing; a name that begins with a dash as it is), hydra as name=value."`
+	Metrics     *program.Metrics      `hcl:"metrics,optional" doc:"Where a program that does not know ABLATE_METRICS writes its metrics."`
 }
 
 func (c *Command) spec() program.Spec { return program.Spec(*c) }

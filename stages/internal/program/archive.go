@@ -17,10 +17,10 @@ import (
 // archive.
 func pack(w io.Writer, s Scratch, commit string) error {
 	t := tar.NewWriter(w)
-	for _, top := range []string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile), metricsFile} {
+	for _, top := range []string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile), s.metrics} {
 		err := filepath.WalkDir(s.path(top), func(path string, d fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist) && top == metricsFile:
+			case errors.Is(err, fs.ErrNotExist) && top == s.metrics:
 				return nil // nothing logged yet
 			case err != nil || d.IsDir():
 				return err
@@ -52,7 +52,7 @@ func packFile(t *tar.Writer, s Scratch, path string) error {
 		return err
 	}
 	size := info.Size()
-	if name == metricsFile {
+	if name == s.metrics {
 		if size, err = completeLines(f, size); err != nil {
 			return err
 		}

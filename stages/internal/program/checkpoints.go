@@ -73,7 +73,9 @@ func (s Spec) call() any {
 		Parameters   map[string]addr.Level
 		Outputs, Env []string
 		Version      string
-	}{s.Argv, s.Parameters, s.Outputs, s.Env, s.Version}
+		Flags        string   `json:",omitempty"`
+		Metrics      *Metrics `json:",omitempty"`
+	}{s.Argv, s.Parameters, s.Outputs, s.Env, s.Version, s.Flags, s.Metrics}
 }
 
 // describe returns what the key of a checkpoint is the hash of.

@@ -86,7 +86,7 @@ func (s Spec) collect(env *pipeline.Env, dir Scratch, metrics string) error {
 	if metrics == "" {
 		return nil
 	}
-	return collectMetrics(env, dir, metrics)
+	return s.collectMetrics(env, dir, metrics)
 }
 
 // storeFile stores one file as an output.
@@ -109,9 +109,11 @@ func storeFile(env *pipeline.Env, name, file string) error {
 // rowExample shows the format of metrics in messages.
 const rowExample = `{"step": 10, "name": "val_loss", "value": 2.5}`
 
-func collectMetrics(env *pipeline.Env, dir Scratch, name string) error {
-	rows, err := readMetrics(dir.path(metricsFile))
-	if errors.Is(err, os.ErrNotExist) || err == nil && rows.empty() {
+func (s Spec) collectMetrics(env *pipeline.Env, dir Scratch, name string) error {
+	rows, err := readMetrics(dir.path(dir.metrics))
+	if none := errors.Is(err, os.ErrNotExist) || err == nil && rows.empty(); none && s.Metrics != nil {
+		return s.Metrics.nothing()
+	} else if none {
 		return diag.Errorf(diag.Path{"argv"}, "No metrics",
 			"The program exited with status 0 but logged no metrics. Append one value per line to the file named by ABLATE_METRICS: %s.", rowExample).Err()
 	}

@@ -67,7 +67,7 @@ func (p *call) run(ctx context.Context) error {
 	log := newLogWriter(os.Stderr)
 	go func() { // ends when no process holds the pipe
 		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed), output)
+		io.Copy(io.MultiWriter(log, &p.printed, p.printedMetrics()), output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
@@ -103,6 +103,9 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 	for {
 		select {
 		case err := <-done:
+			if bad := p.convert(); err == nil {
+				err = bad
+			}
 			// Also when stopped: the program was asked to commit a checkpoint.
 			p.keep(context.WithoutCancel(ctx))
 			if badRow != nil {
@@ -157,7 +160,7 @@ func (p *call) command() ([]string, error) {
 		return nil, diag.Errorf(diag.Path{"argv"}, "Program not found",
 			"%s cannot be run: %v. List a program of the study in files and call it by its path, such as \"./train.py\"; a bare name is looked up on the PATH.", p.spec.Argv[0], errors.Unwrap(err)).Err()
 	}
-	return append([]string{found}, p.spec.Argv[1:]...), nil
+	return slices.Concat([]string{found}, p.spec.Argv[1:], p.spec.arguments()), nil
 }
 
 // Inherited lists the environment variables that every program needs to work at
@@ -176,6 +179,6 @@ func (p *call) environment() []string {
 	threads := fmt.Sprint(max(1, p.env.Threads))
 	return append(out, "LC_ALL=C.UTF-8", "TMPDIR="+p.dir.path(temporary),
 		"OMP_NUM_THREADS="+threads, "ABLATE_THREADS="+threads,
-		"ABLATE_PARAMETERS="+p.dir.path(parametersFile), "ABLATE_METRICS="+p.dir.path(metricsFile),
+		"ABLATE_PARAMETERS="+p.dir.path(parametersFile), "ABLATE_METRICS="+p.dir.path(p.dir.metrics),
 		"ABLATE_INPUTS="+p.dir.path(inputsFolder), "ABLATE_OUTPUTS="+p.dir.path(outputsFolder), "ABLATE_RESUME="+p.dir.path(resumeFolder))
 }

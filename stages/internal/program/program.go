@@ -28,6 +28,8 @@ type Spec struct {
 	Outputs     []string
 	Version     string
 	Raw         bool
+	Flags       string
+	Metrics     *Metrics
 }
 
 // variableName matches names of environment variables that every shell accepts.
@@ -63,6 +65,10 @@ func (s Spec) Validate(reserved ...string) diag.List {
 			list = append(list, diag.Errorf(diag.Path{"env"}, "Invalid variable name",
 				"%q cannot be passed on. env lists names of environment variables, without values; values for the program are parameters.", name)...)
 		}
+	}
+	list = append(list, s.validateFlags()...)
+	if s.Metrics != nil {
+		list = append(list, s.Metrics.validate()...)
 	}
 	return append(list, ValidateOutputs(s.Outputs, reserved...)...)
 }

@@ -26,8 +26,9 @@ const (
 
 // Scratch is the folder in which one program runs. It is locked while it exists.
 type Scratch struct {
-	Dir  string
-	lock *scratchLock
+	Dir     string
+	lock    *scratchLock
+	metrics string // name of the file of metrics
 }
 
 // NewScratch makes an empty folder for an action. It first removes the folders of
@@ -38,7 +39,7 @@ func NewScratch(key cache.Key) (Scratch, error) {
 	if err != nil {
 		return Scratch{}, fmt.Errorf("making the program's folder: %w", err)
 	}
-	return Scratch{dir, lock}, nil
+	return Scratch{dir, lock, metricsFile}, nil
 }
 
 // Remove removes the folder, and then unlocks its name.
@@ -53,6 +54,9 @@ func makeScratch(spec Spec, env *pipeline.Env) (Scratch, error) {
 	s, err := NewScratch(env.Key)
 	if err != nil {
 		return s, err
+	}
+	if spec.Metrics != nil { // the program may write a file of the usual name itself
+		s.metrics = "." + metricsFile
 	}
 	if err := s.fill(spec, env); err != nil {
 		return s, errors.Join(err, s.Remove())

@@ -29,7 +29,7 @@ const maxShown = 64
 // newest values. The error is a line that cannot be used: the run would fail for
 // it in the end.
 func (w *watcher) report(p *call) error {
-	f, err := fsys.OpenRegular(p.dir.path(metricsFile))
+	f, err := fsys.OpenRegular(p.dir.path(p.dir.metrics))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -1,0 +1,245 @@
+package program
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"ablate/cache/fsys"
+	"ablate/hcl/diag"
+	"ablate/stages/internal/tfevents"
+	"ablate/stages/record"
+)
+
+// Metrics says where a program that does not know ABLATE_METRICS writes its metrics.
+type Metrics struct {
+	File   string `hcl:"file,optional" doc:"A file, or a glob, in the program's folder: CSV with a head line, JSON lines, or event files of TensorBoard. A folder stands for all such files in it."`
+	Step   string `hcl:"step,optional" doc:"The column that holds the step. By default step, _step, global_step, iteration or epoch; without one, rows are counted."`
+	Stdout string `hcl:"stdout,optional" doc:"A regular expression for lines that the program prints. Its named groups are metrics; the group step is the step."`
+}
+
+// stepGroup is the group, and the first of the columns, that holds the step.
+const stepGroup = "step"
+
+func (m *Metrics) validate() diag.List {
+	at := func(name, detail string, args ...any) diag.List {
+		return diag.Errorf(diag.Path{"metrics", name}, "Unusable metrics", detail, args...)
+	}
+	switch {
+	case m.File == "" && m.Stdout == "":
+		return diag.Errorf(diag.Path{"metrics"}, "Unusable metrics", "metrics needs file or stdout, which say where the program writes them.")
+	case m.File != "" && !filepath.IsLocal(m.File):
+		return at("file", "%q is not below the program's folder.", m.File)
+	}
+	if _, err := path.Match(m.File, ""); err != nil {
+		return at("file", "%q is not a glob.", m.File)
+	}
+	pattern, err := regexp.Compile(m.Stdout)
+	if err != nil {
+		return at("stdout", "It is not a regular expression: %v.", err)
+	}
+	if m.Stdout != "" && len(groups(pattern)) == 0 {
+		return at("stdout", "It names no metric. Name a group, as in \"loss: (?P<val_loss>[0-9.]+)\".")
+	}
+	return nil
+}
+
+// nothing is the error for a program that wrote no metrics.
+func (m *Metrics) nothing() error {
+	switch {
+	case m.File == "":
+		return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but printed no line that matches stdout.").Err()
+	case m.Stdout == "":
+		return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but left no metrics in %s.", m.File).Err()
+	}
+	return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but left no metrics in %s, and printed no line that matches stdout.", m.File).Err()
+}
+
+// groups lists the metrics that a pattern names.
+func groups(pattern *regexp.Regexp) []string {
+	return slices.DeleteFunc(slices.Clone(pattern.SubexpNames()), func(name string) bool { return name == "" || name == stepGroup })
+}
+
+// printedMetrics returns what reads metrics from the output of the program.
+func (p *call) printedMetrics() io.Writer {
+	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
+		return io.Discard
+	}
+	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(p.dir.metrics)}
+}
+
+// printedMetrics appends rows to the file of metrics for lines that match. The last
+// line counts once it has an end.
+type printedMetrics struct {
+	pattern *regexp.Regexp
+	file    string
+	line    []byte
+	count   int
+}
+
+// Write implements io.Writer. It never fails, so that the rest of the output is kept.
+// A carriage return ends a line, too: progress bars write them.
+func (m *printedMetrics) Write(b []byte) (int, error) {
+	for _, c := range b {
+		if c != '\n' && c != '\r' {
+			if len(m.line) < record.MaxLine {
+				m.line = append(m.line, c)
+			}
+			continue
+		}
+		if rows := m.rows(m.line); len(rows) > 0 {
+			appendRows(m.file, rows)
+		}
+		m.line = m.line[:0]
+	}
+	return len(b), nil
+}
+
+func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
+	found := m.pattern.FindSubmatch(line)
+	if found == nil {
+		return nil
+	}
+	m.count++
+	step := strconv.Itoa(m.count)
+	if i := m.pattern.SubexpIndex(stepGroup); i >= 0 && len(found[i]) > 0 {
+		step = string(found[i])
+	}
+	for _, name := range groups(m.pattern) {
+		if value := found[m.pattern.SubexpIndex(name)]; len(value) > 0 {
+			out = append(out, foreignRow{step, name, string(value)})
+		}
+	}
+	return out
+}
+
+// foreignRow is a row for the file of metrics, before its numbers are read.
+type foreignRow struct{ step, name, value string }
+
+func appendRows(file string, rows []foreignRow) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for _, r := range rows {
+		if err == nil {
+			err = record.Log(w, r.step, r.name, r.value)
+		}
+	}
+	return errors.Join(err, w.Flush(), f.Close())
+}
+
+// convert appends the metrics of the program's files to the file of metrics. Rows
+// that an earlier call of the program left are replaced by the same ones.
+func (p *call) convert() error {
+	m := p.spec.Metrics
+	if m == nil || m.File == "" {
+		return nil
+	}
+	names, err := m.files(p.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		rows, err := m.read(p, name)
+		if err == nil {
+			err = appendRows(p.dir.path(p.dir.metrics), rows)
+		}
+		if err != nil {
+			return diag.Errorf(diag.Path{"metrics"}, "Unreadable metrics", "The metrics in %s cannot be read: %v.", name, err).Err()
+		}
+	}
+	return nil
+}
+
+// files lists the files that m.File names, by their path in the program's folder.
+func (m *Metrics) files(dir Scratch) (out []string, err error) {
+	found, err := filepath.Glob(filepath.Join(globQuote(dir.Dir), filepath.FromSlash(m.File)))
+	if err != nil {
+		return nil, err
+	}
+	for _, top := range found {
+		err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() || name != top && !isMetricsName(d.Name()) {
+				return err
+			}
+			rel, err := filepath.Rel(dir.Dir, name)
+			out = append(out, rel)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// globQuote escapes the wildcards in a path.
+func globQuote(name string) string {
+	return regexp.MustCompile(`[\\*?\[]`).ReplaceAllString(name, `\$0`)
+}
+
+func isMetricsName(name string) bool {
+	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
+}
+
+func (m *Metrics) read(p *call, name string) (rows []foreignRow, err error) {
+	f, err := fsys.OpenRegular(p.dir.path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if tfevents.IsName(name) {
+		truncated, err := tfevents.Read(f, func(v tfevents.Value) error {
+			if v.Number != "" {
+				rows = append(rows, foreignRow{strconv.FormatInt(v.Step, 10), v.Tag, v.Number})
+			}
+			return nil
+		})
+		if truncated {
+			p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
+		}
+		return rows, err
+	}
+	in := bufio.NewReader(f)
+	head, _ := in.Peek(64)
+	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
+		return m.readJSON(in)
+	}
+	return m.readCSV(in)
+}
+
+// stepColumns are the columns that hold the step, in order of precedence.
+var stepColumns = []string{stepGroup, "_step", "global_step", "iteration", "epoch"}
+
+// stepOf returns the column that holds the step, "" for none.
+func (m *Metrics) stepOf(columns []string) (string, error) {
+	if m.Step != "" {
+		if !slices.Contains(columns, m.Step) {
+			return "", fmt.Errorf("there is no column %q", m.Step)
+		}
+		return m.Step, nil
+	}
+	for _, name := range stepColumns {
+		if slices.Contains(columns, name) {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// number reports whether a text is the value of a metric. An empty one was not
+// measured at this step, and other words are no numbers; NaN is one.
+func number(text string) bool {
+	_, err := record.Number(text)
+	return err == nil && text != ""
+}

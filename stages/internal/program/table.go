@@ -1,0 +1,105 @@
+package program
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"ablate/stages/record"
+)
+
+// readCSV reads a table with a column for each metric. Columns of words are left out.
+func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, err error) {
+	first, _ := in.Peek(4096)
+	line, _, _ := strings.Cut(string(first), "\n")
+	r := csv.NewReader(in)
+	if !strings.Contains(line, ",") && strings.Contains(line, "\t") {
+		r.Comma = '\t'
+	}
+	columns, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	columns[0] = strings.TrimPrefix(columns[0], "\ufeff")
+	step, err := m.stepOf(columns)
+	if err != nil {
+		return nil, err
+	}
+	for n := 1; ; n++ {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		at := strconv.Itoa(n)
+		for i, name := range columns {
+			if name == step {
+				at = cells[i]
+			}
+		}
+		for i, name := range columns {
+			if name != step && name != "" && number(cells[i]) {
+				rows = append(rows, foreignRow{at, name, cells[i]})
+			}
+		}
+	}
+}
+
+// readJSON reads lines of objects: of one metric each, as ABLATE_METRICS has them, or
+// with a member for each metric.
+func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, err error) {
+	n := 0
+	for line, err := range record.Lines(in) {
+		if err != nil {
+			return nil, err
+		}
+		n++
+		var object map[string]any
+		if err := record.Decode(line.Text, &object); err != nil {
+			return nil, fmt.Errorf("line %d: %w", line.Number, err)
+		}
+		step, err := m.stepOf(sortedKeys(object))
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line.Number, err)
+		}
+		at := strconv.Itoa(n)
+		if step != "" {
+			at = textOf(object[step])
+			delete(object, step)
+		}
+		name, named := object["name"].(string)
+		if value, ok := object["value"]; ok && named {
+			rows = append(rows, foreignRow{at, name, textOf(value)})
+			continue
+		}
+		for _, name := range sortedKeys(object) {
+			if text := textOf(object[name]); number(text) {
+				rows = append(rows, foreignRow{at, name, text})
+			}
+		}
+	}
+	return rows, nil
+}
+
+// textOf is a member as a text, "" for a bool, a list or an object.
+func textOf(v any) string {
+	switch v := v.(type) {
+	case json.Number:
+		return v.String()
+	case string:
+		return v
+	case nil:
+		return "null"
+	}
+	return ""
+}
