@@ -30,11 +30,8 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []
 		return fmt.Errorf("looking up results: %w", err)
 	}
 	for i, t := range described {
-		if f := answers[i]; !f.OK || f.Away || len(f.Absent) > 0 {
-			if _, err := t.Action(); err != nil {
-				return err
-			}
-			t.release()
+		if f := answers[i]; f.OK && !f.Away && len(f.Absent) == 0 {
+			t.work = nil // nothing remains to be computed
 		}
 		t.settle(answers[i])
 		plan.keys.claim(t)
@@ -60,9 +57,7 @@ func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, fo
 			continue
 		}
 		described = append(described, t)
-		if t.node.Instance.Factors != nil {
-			t.action = nil // ten thousand of them take much memory, and most are cached
-		}
+		t.release()
 	}
 	return described, nil
 }

@@ -72,16 +72,24 @@ func openJournal(ctx context.Context, t *LM, in pipeline.Inputs, states pipeline
 	if j.observers, err = t.observers(in); err != nil {
 		return nil, err
 	}
-	mark, err := states.Find(ctx, knownKey(j.base.Key(stateDomain)))
-	if err != nil {
+	if j.known, err = hasStates(ctx, states, j.base); err != nil {
 		return nil, err
 	}
-	j.known = mark[0].OK
 	j.keys = t.stateKeys(j.base)
 	if !j.known {
 		return j, nil
 	}
 	return j, errors.Join(j.findStates(ctx), j.findObservations(ctx))
+}
+
+// hasStates reports whether a state of a run was ever kept. Most runs of a plan have
+// none, and nothing more needs to be looked up for them.
+func hasStates(ctx context.Context, states pipeline.States, base cache.Value) (bool, error) {
+	mark, err := states.Find(ctx, knownKey(base.Key(stateDomain)))
+	if err != nil {
+		return false, err
+	}
+	return mark[0].OK, nil
 }
 
 func (j *journal) findStates(ctx context.Context) error {

@@ -53,6 +53,13 @@ func (j *journal) spans(latest *saved, at int, needLast bool, ended *divergence)
 
 // Survey implements pipeline.Resumable.
 func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
+	base, err := t.base(in)
+	if err != nil {
+		return pipeline.Survey{}, err
+	}
+	if known, err := hasStates(ctx, states, base); !known || err != nil {
+		return pipeline.Survey{}, err
+	}
 	j, err := openJournal(ctx, t, in, states)
 	if err != nil {
 		return pipeline.Survey{}, err
