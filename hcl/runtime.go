@@ -15,7 +15,7 @@ var (
 		Attributes: []hclv2.AttributeSchema{{Name: "timeout"}, {Name: "retries"}, {Name: "executor"}},
 		Blocks:     []hclv2.BlockHeaderSchema{{Type: "resources"}},
 	}
-	resourcesSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{{Name: "cpus"}, {Name: "gpus"}, {Name: "memory"}}}
+	resourcesSchema = &hclv2.BodySchema{Attributes: []hclv2.AttributeSchema{{Name: "cpus"}, {Name: "gpus"}, {Name: "memory"}, {Name: "nodes"}, {Name: "tasks_per_node"}}}
 )
 
 // meta decodes what a stage declares besides its spec.
@@ -68,7 +68,7 @@ func (d *decoder) runtime(b *hclv2.Block, r *study.Runtime) {
 func (d *decoder) resources(b *hclv2.Block, r *study.Resources) {
 	content, diags := b.Body.Content(resourcesSchema)
 	d.l.upstream(renameUnknown(diags, nil, attributeNames(resourcesSchema)))
-	for name, n := range map[string]*int{"cpus": &r.CPUs, "gpus": &r.GPUs} {
+	for name, n := range map[string]*int{"cpus": &r.CPUs, "gpus": &r.GPUs, "nodes": &r.Nodes, "tasks_per_node": &r.TasksPerNode} {
 		d.plain(content.Attributes[name], n)
 		if *n < 0 {
 			d.l.fail(rangeOf(content.Attributes[name].Expr.Range()), "Invalid value", "%s must be 0 or more, not %d.", name, *n)

@@ -32,4 +32,8 @@ type Resources struct {
 	CPUs   int   `json:"cpus,omitempty"`
 	GPUs   int   `json:"gpus,omitempty"`
 	Memory int64 `json:"memory,omitempty"` // bytes
+
+	// Of a job of Slurm: the program starts the tasks itself, with srun.
+	Nodes        int `json:"nodes,omitempty"`
+	TasksPerNode int `json:"tasks_per_node,omitempty"`
 }

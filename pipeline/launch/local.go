@@ -52,7 +52,7 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 		command = slices.Insert(slices.Clone(command), 1, superviseCommand)
 	}
 	cmd := osexec.Command(command[0], command[1:]...)
-	cmd.Env = append(childEnvironment(l.Environ, req.Threads, req.Passes, l.ViaRemote), share.environment()...)
+	cmd.Env = append(childEnvironment(l.Environ, req, l.ViaRemote), share.environment()...)
 	if l.Idle != nil && req.Reusable {
 		return l.Idle.talk(ctx, cmd, req, log, progress)
 	}
@@ -91,18 +91,21 @@ var inheritedEnv = []string{
 // remote.
 var remoteEnv = []string{"ABLATE_REMOTE", "AWS_", "GOOGLE_", "AZURE_"}
 
-// childEnvironment filters the parent's environment.
-func childEnvironment(environ []string, threads int, passes []string, viaRemote bool) []string {
+// childEnvironment filters the parent's environment. A program that starts the tasks
+// of its job with srun needs the variables of Slurm.
+func childEnvironment(environ []string, req action.Request, viaRemote bool) []string {
 	var out []string
+	ofSlurm := req.Resources.Nodes > 1 || req.Resources.TasksPerNode > 0
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
 		if runtime.GOOS == "windows" {
 			name = strings.ToUpper(name)
 		}
 		ofRemote := func(prefix string) bool { return viaRemote && strings.HasPrefix(name, prefix) }
-		if slices.Contains(inheritedEnv, name) || slices.Contains(passes, name) || slices.ContainsFunc(remoteEnv, ofRemote) {
+		if slices.Contains(inheritedEnv, name) || slices.Contains(req.Passes, name) || slices.ContainsFunc(remoteEnv, ofRemote) ||
+			ofSlurm && strings.HasPrefix(name, "SLURM_") {
 			out = append(out, kv)
 		}
 	}
-	return append(out, fmt.Sprintf("GOMAXPROCS=%d", max(1, threads)))
+	return append(out, fmt.Sprintf("GOMAXPROCS=%d", max(1, req.Threads)))
 }

@@ -42,6 +42,9 @@ type share struct {
 
 // take waits until what an action asks for is free. It reports what it waits for.
 func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string)) (*share, error) {
+	if m != nil && r.Nodes > 1 {
+		return nil, severalNodes(r.Nodes)
+	}
 	if m == nil || r.GPUs == 0 && r.Memory == 0 {
 		return &share{}, nil
 	}
@@ -65,6 +68,11 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		case <-time.After(slotPoll):
 		}
 	}
+}
+
+// severalNodes is the error of an executor that is one machine.
+func severalNodes(n int) error {
+	return fmt.Errorf("asks for %d nodes, which only executors of type slurm have", n)
 }
 
 // try takes everything or nothing; why says what is not free.

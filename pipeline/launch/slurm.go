@@ -52,7 +52,7 @@ func (s Slurm) submission(b *batch, spool string) []string {
 	args := []string{
 		"--parsable", "--job-name=" + b.name(), "--comment=" + b.comment(),
 		"--kill-on-invalid-dep=yes", "--requeue", "--open-mode=append",
-		"--nodes=1", "--ntasks=1", "--chdir=/",
+		fmt.Sprintf("--nodes=%d", max(1, b.Resources.Nodes)), tasks(b.Resources), "--chdir=/",
 		fmt.Sprintf("--array=0-%d%%%d", len(b.Tasks)-1, max(1, c.Jobs/c.PerAllocation)),
 	}
 	if c.Shared {
@@ -79,6 +79,15 @@ func (s Slurm) submission(b *batch, spool string) []string {
 		args = append(args, fmt.Sprintf("--mem=%dM", n>>20))
 	}
 	return append(args, c.Arguments...)
+}
+
+// tasks is the option for the number of tasks. The batch script runs once; a program
+// starts the tasks of its job with srun.
+func tasks(r study.Resources) string {
+	if r.Nodes <= 1 && r.TasksPerNode == 0 {
+		return "--ntasks=1"
+	}
+	return fmt.Sprintf("--ntasks-per-node=%d", max(1, r.TasksPerNode))
 }
 
 // nodeLog is where a job writes its output on a node that does not see the store.

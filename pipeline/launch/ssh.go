@@ -57,6 +57,9 @@ const sshFailed = 255
 
 // Launch implements run.Launcher. It skips hosts that do not answer.
 func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
+	if n := req.Resources.Nodes; n > 1 {
+		return severalNodes(n)
+	}
 	if n := req.Resources.GPUs; n > s.Config.GPUs {
 		return fmt.Errorf("asks for %d GPUs, but executor %q has gpus = %d", n, s.Config.Label, s.Config.GPUs)
 	}

@@ -176,6 +176,11 @@ func (p *call) environment() []string {
 			out = append(out, name+"="+v)
 		}
 	}
+	for _, kv := range os.Environ() { // of a job with several tasks, which srun starts
+		if strings.HasPrefix(kv, "SLURM_") {
+			out = append(out, kv)
+		}
+	}
 	threads := fmt.Sprint(max(1, p.env.Threads))
 	return append(out, "LC_ALL=C.UTF-8", "TMPDIR="+p.dir.path(temporary),
 		"OMP_NUM_THREADS="+threads, "ABLATE_THREADS="+threads,

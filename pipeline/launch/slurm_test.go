@@ -1,0 +1,36 @@
+package launch
+
+import (
+	"slices"
+	"testing"
+
+	"ablate/cache"
+	"ablate/hcl/study"
+	"ablate/pipeline/action"
+)
+
+func TestNodesAndTasks(t *testing.T) {
+	for _, c := range []struct {
+		resources study.Resources
+		want      []string
+		slurm     bool // the program sees the variables of the job
+	}{
+		{study.Resources{}, []string{"--nodes=1", "--ntasks=1"}, false},
+		{study.Resources{Nodes: 1}, []string{"--nodes=1", "--ntasks=1"}, false},
+		{study.Resources{Nodes: 2}, []string{"--nodes=2", "--ntasks-per-node=1"}, true},
+		{study.Resources{Nodes: 2, TasksPerNode: 4, GPUs: 4}, []string{"--nodes=2", "--ntasks-per-node=4", "--gres=gpu:4"}, true},
+		{study.Resources{TasksPerNode: 4}, []string{"--nodes=1", "--ntasks-per-node=4"}, true},
+	} {
+		b := newBatch("a100", c.resources, [][]cache.Key{{{}}})
+		args := Slurm{Cluster: &Cluster{}, Config: study.Executor{Shared: true, PerAllocation: 1}}.submission(b, "/spool")
+		for _, want := range c.want {
+			if !slices.Contains(args, want) {
+				t.Errorf("%+v: sbatch %q lacks %s", c.resources, args, want)
+			}
+		}
+		env := childEnvironment([]string{"SLURM_JOB_ID=7", "OTHER=1"}, action.Request{Resources: c.resources}, false)
+		if slices.Contains(env, "SLURM_JOB_ID=7") != c.slurm || slices.Contains(env, "OTHER=1") {
+			t.Errorf("%+v: the environment of the program is %q", c.resources, env)
+		}
+	}
+}
