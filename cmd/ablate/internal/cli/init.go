@@ -24,18 +24,24 @@ var starter []byte
 
 func initCommand(s *session) *cobra.Command {
 	var upgrade bool
+	var script string
 	c := &cobra.Command{
 		Use:   "init [FOLDER]",
 		Short: "Create a small study, or pin a study's remote sources",
 		Long: "init writes a study of two norms, two optimizers and two seeds that trains in a minute or two\n" +
 			"on two cores. It overwrites nothing.\n\n" +
+			"init --command SCRIPT writes a study of a Python script in the current folder, with the flags that\n" +
+			"python3 SCRIPT --help lists. It runs the script for that.\n\n" +
 			"init --upgrade fetches the remote sources of an existing study and records their current\n" +
 			"revisions in " + study.LockFile + ". No other command changes a pin." + exitCodes(""),
-		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --upgrade --chdir my-study",
+		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --command train.py\n  ablate init --upgrade --chdir my-study",
 		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if upgrade {
 				return upgradeRequest{}.do(c.Context(), s)
+			}
+			if script != "" {
+				return scriptRequest{Script: script}.do(c.Context(), s)
 			}
 			r := initRequest{Folder: s.dir}
 			if len(args) == 1 && filepath.IsAbs(args[0]) {
@@ -46,6 +52,7 @@ func initCommand(s *session) *cobra.Command {
 			return r.do(c.Context(), s)
 		},
 	}
+	c.Flags().StringVar(&script, "command", "", "write a study of a Python `script` from its --help")
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "fetch and pin the study's remote sources")
 	return c
 }

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ablate/hcl"
+)
+
+// scriptRequest asks for a study of a Python script that parses its flags with
+// argparse. The script is run once, with --help.
+type scriptRequest struct{ Script string }
+
+// helpTime is how long a script may take to print its help: imports are slow.
+const helpTime = 2 * time.Minute
+
+func (r scriptRequest) do(ctx context.Context, s *session) error {
+	if !filepath.IsLocal(r.Script) {
+		return fmt.Errorf("%s is not below %s: go to the script's folder, or name it with --chdir", r.Script, s.dir)
+	}
+	ctx, cancel := context.WithTimeout(ctx, helpTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "python3", r.Script, "--help")
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, append(cmd.Environ(), "COLUMNS=200", "NO_COLOR=1"), time.Second
+	help, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("python3 %s --help failed: %w: the script must print its flags", r.Script, err)
+	}
+	flags := flagsOf(string(help))
+	if len(flags) == 0 {
+		return fmt.Errorf("the help of %s lists no flags: it must parse them with argparse, or write the study by hand", r.Script)
+	}
+	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, flags)))
+	if err := list.Err(); err != nil {
+		return fmt.Errorf("this is a bug in ablate: the study of %s does not parse: %w", r.Script, err)
+	}
+	if err := createFile(filepath.Join(s.dir, "study.hcl"), text); err != nil {
+		return err
+	}
+	s.view().Text("Created study.hcl. Choose what varies in its matrix, say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
+	return nil
+}
+
+// scriptFlag is a flag of a script.
+type scriptFlag struct {
+	name     string
+	value    bool     // it takes a value
+	choices  []string // the values that it takes
+	standard string   // its default, "" where the help does not say
+}
+
+var (
+	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)( \{[^}]*\}| [^ ,]+)?(?:, --no-[\w-]+)?(?:  +|$)`)
+	flagStart   = regexp.MustCompile(`^ {1,8}-`)
+	flagDefault = regexp.MustCompile(`\(default: ([^)]*)\)`)
+)
+
+// flagsOf reads the help of argparse. The text of a flag goes up to the next one.
+func flagsOf(help string) (flags []scriptFlag) {
+	known := false // the line belongs to the last of flags
+	for line := range strings.Lines(help) {
+		if flagStart.MatchString(line) {
+			known = false
+		}
+		if m := flagLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+			f := scriptFlag{name: m[1], value: m[2] != ""}
+			if inner, ok := strings.CutPrefix(strings.TrimSpace(m[2]), "{"); ok {
+				f.choices = strings.Split(strings.TrimSuffix(inner, "}"), ",")
+			}
+			flags, known = append(flags, f), true
+		}
+		if d := flagDefault.FindStringSubmatch(line); d != nil && known && d[1] != "None" {
+			flags[len(flags)-1].standard = d[1]
+		}
+	}
+	return slices.DeleteFunc(flags, func(f scriptFlag) bool { return f.name == "help" || f.name == "version" })
+}
+
+// scriptStudy writes the study: the seed and the first flag with choices vary, flags
+// with a default have it, and the others are comments.
+func scriptStudy(script string, flags []scriptFlag) string {
+	var matrix, parameters strings.Builder
+	varied := ""
+	for _, f := range flags {
+		switch {
+		case f.name == "seed":
+			matrix.WriteString("seed = [1, 2, 3]\n")
+		case len(f.choices) > 1 && varied == "" && identifier.MatchString(f.name):
+			varied = f.name
+			levels := make([]string, len(f.choices))
+			for i, c := range f.choices {
+				levels[i] = literal(c)
+			}
+			fmt.Fprintf(&matrix, "%s = [%s]\n", f.name, strings.Join(levels, ", "))
+		}
+	}
+	for _, f := range flags {
+		name := f.name
+		if !identifier.MatchString(name) {
+			name = strconv.Quote(name)
+		}
+		switch {
+		case f.name == "seed" || f.name == varied:
+			fmt.Fprintf(&parameters, "%s = matrix.%s\n", name, f.name)
+		case !f.value:
+			fmt.Fprintf(&parameters, "# %s = true\n", name)
+		case f.standard == "":
+			fmt.Fprintf(&parameters, "# %s = \"\"\n", name)
+		default:
+			fmt.Fprintf(&parameters, "%s = %s\n", name, literal(f.standard))
+		}
+	}
+	text := fmt.Sprintf("study %s {}\n\ntrain \"command\" \"main\" {\n", literal(studyName(script)))
+	if matrix.Len() > 0 {
+		text += "matrix {\n" + matrix.String() + "}\n\n"
+	}
+	return text + fmt.Sprintf(`argv  = ["python3", %[1]s]
+files = [%[1]s]
+flags = "argparse"
+
+parameters = {
+%[2]s}
+
+# A pattern for lines that the script prints; see docs/pytorch.md.
+metrics = {
+stdout = "val_loss[=: ]+(?P<val_loss>[-+.0-9a-z]+)"
+}
+}
+
+analysis "table" "main" {
+trials = train.command.main
+}
+`, literal(filepath.ToSlash(script)), parameters.String())
+}
+
+var notInName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// studyName is the name of a script without what names of studies cannot have.
+func studyName(script string) string {
+	name := notInName.ReplaceAllString(strings.TrimSuffix(filepath.Base(script), ".py"), "-")
+	if name = strings.TrimLeft(name, "-0123456789"); name == "" {
+		return "script"
+	}
+	return name
+}
+
+// identifier matches names that need no quotes.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+// number matches numbers of the language.
+var number = regexp.MustCompile(`^-?\d+(\.\d+)?([eE][-+]?\d+)?$`)
+
+// literal writes a value of a flag in the language.
+func literal(text string) string {
+	if number.MatchString(text) {
+		return text
+	}
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strconv.Quote(text))
+}
