@@ -60,7 +60,7 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.What == "" {
-		return w.list(plan)
+		return listInstances(w, plan)
 	}
 	t, err := w.find(plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
@@ -82,8 +82,8 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	return partialOutcome(t)
 }
 
-// list shows the state of every instance, and which failed.
-func (w *workspace) list(plan *planner.Plan) error {
+// listInstances shows the state of every instance, and which failed.
+func listInstances(w *workspace, plan *planner.Plan) error {
 	for _, t := range plan.Tasks {
 		w.session.show(view.PlanStepOf(t))
 	}
