@@ -115,7 +115,7 @@ func gapOf(table *design.Table) estimate.Estimate {
 // The upper bound of a pilot's standard deviation is above the true one in 90 of 100
 // pilots. Power at the pilot's own estimate is right on average only roughly.
 func TestRatesOfPilots(t *testing.T) {
-	many, tolerance := studies(8000)
+	many, tolerance := studies(20000)
 	t.Log("| pilot's replicates | true s.d. is below the upper bound | power at the estimate, its quartiles | true power |")
 	for _, n := range []int{3, 5, 10} {
 		r := rand.New(rand.NewPCG(41, uint64(n)))

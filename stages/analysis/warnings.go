@@ -34,8 +34,11 @@ func (r *effects) evaluations(t *design.Table) {
 func (r *effects) warnContrasts() {
 	var single, unpaired, dropped, constant []string
 	missing := make(map[string]bool)
-	lost := 0
+	lost, all := 0, 0
 	for _, c := range r.Contrasts {
+		if c.Kind != "equivalence" {
+			all++
+		}
 		switch {
 		case c.Kind == "equivalence":
 		case c.Missing != nil:
@@ -53,7 +56,7 @@ func (r *effects) warnContrasts() {
 			dropped = append(dropped, c.Name)
 		}
 	}
-	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), len(r.Contrasts)), r.Replicate)
+	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), all), r.Replicate)
 	r.say(len(unpaired) > 0 && r.design.Paired && r.Error == string(estimate.OwnError),
 		"Unpaired (Welch), because their cells share fewer than two replicates: %s.", some(unpaired))
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
@@ -64,7 +67,37 @@ func (r *effects) warnContrasts() {
 			advice = ""
 		}
 		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), advice)
+		r.sayNested()
 	}
+}
+
+// sayNested names factors of which one determines the other, so that cells are missing by
+// design.
+func (r *effects) sayNested() {
+	for i, f := range r.design.Factors {
+		for j, g := range r.design.Factors {
+			if len(f.Levels) < 2 || len(g.Levels) < 2 || i == j || !r.determines(i, j) {
+				continue
+			}
+			if back := r.determines(j, i); !back {
+				r.say(true, "Each level of %s has one level of %s, so %s can be compared only within a level of %s. A block contrast that names a level of every factor compares any two cells.", f.Name, g.Name, f.Name, g.Name)
+			} else if i < j {
+				r.say(true, "%s and %s vary together, so their effects cannot be told apart. A block contrast that names a level of every factor compares any two cells.", f.Name, g.Name)
+			}
+		}
+	}
+}
+
+// determines reports whether all cells with a level of factor i have the same level of j.
+func (r *effects) determines(i, j int) bool {
+	of := make(map[int]int)
+	for _, c := range r.design.Cells {
+		if l, ok := of[c.Levels[i]]; ok && l != c.Levels[j] {
+			return false
+		}
+		of[c.Levels[i]] = c.Levels[j]
+	}
+	return true
 }
 
 func contrastsHave(n, of int) string {

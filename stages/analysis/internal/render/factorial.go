@@ -87,7 +87,7 @@ func (r factorial) about() string {
 	var base, assumed []string
 	for _, f := range r.Factors {
 		base = append(base, f.Name+" = "+f.Baseline)
-		if f.Assumed {
+		if f.Assumed && len(f.Levels) > 1 {
 			assumed = append(assumed, f.Name)
 		}
 	}

@@ -1,0 +1,69 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/render"
+)
+
+// rows is a table of two factors: a row is the levels of a cell, with n trials.
+func rows(n int, cells ...[2]string) *design.Table {
+	table := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+	for i, c := range cells {
+		for s := range n {
+			add(table, 3+math.Sin(float64(5*i+s*s)), c[0], c[1], fmt.Sprint(s))
+		}
+	}
+	return table
+}
+
+// Designs that cannot answer are named, with what can still be said.
+func TestBadInput(t *testing.T) {
+	valueless := rows(2, [2]string{"a", "1"}, [2]string{"b", "1"})
+	valueless.Valueless = 1
+	tuned, simple := newFactorial(), newFactorial()
+	tuned.Tune = []string{"depth"}
+	for name, tt := range map[string]struct {
+		stage     *Factorial
+		table     *design.Table
+		says      string
+		estimates int // gaps, main effects and interactions that have an estimate
+	}{
+		"one level to tune":       {tuned, rows(3, [2]string{"a", "1"}, [2]string{"b", "1"}), "depth has one level in a, b, so it is not tuned there", 1},
+		"factors vary together":   {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}), "norm and depth vary together, so their effects cannot be told apart", 0},
+		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
+		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
+		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "", 0},
+		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
+	} {
+		tt.stage.Response = "loss"
+		r := tt.stage.analyse(tt.table, "seed")
+		got := 0
+		for _, c := range r.Contrasts {
+			if c.Estimate != nil {
+				got++
+			}
+		}
+		if text := strings.Join(r.Warnings, "\n"); got != tt.estimates || !strings.Contains(text, tt.says) {
+			t.Errorf("%s: %d estimates, want %d; warnings %q, want %q", name, got, tt.estimates, text, tt.says)
+		}
+		if text := render.Text(render.Factorial(r).Sections); strings.Contains(text, "NaN") || strings.Contains(text, "<nil>") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
+// A margin is above 0 and finite.
+func TestMarginOfZero(t *testing.T) {
+	for _, margin := range []float64{0, -1, math.Inf(1), math.NaN()} {
+		f := newFactorial()
+		f.Margin = &margin
+		if err := f.Validate().Err(); err == nil || !strings.Contains(err.Error(), "margin must be above 0") {
+			t.Errorf("margin %v: %v", margin, err)
+		}
+	}
+}
