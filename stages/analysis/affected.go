@@ -31,7 +31,7 @@ func (r *effects) affected() {
 			if !math.IsNaN(e.P) {
 				low, high := e.Interval(1 - (1-r.Confidence)/float64(size))
 				p := min(1, float64(size)*e.P)
-				out.PAdjusted, out.PHolm = &p, &p
+				out.PAdjusted = &p
 				out.LowAdjusted, out.HighAdjusted = answer.Finite(low), answer.Finite(high)
 			}
 			r.Contrasts = append(r.Contrasts, out)

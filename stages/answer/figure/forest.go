@@ -65,6 +65,9 @@ func Families(r answer.Result) []Family {
 
 // Name is a contrast's name in a table of its family.
 func Name(c answer.Contrast) string {
+	if c.Family == "equivalence of main" {
+		return c.Name + " (main)"
+	}
 	if len(c.Terms) < 2 || c.Kind != "interaction" {
 		return c.Name
 	}

@@ -39,7 +39,7 @@ func sentences(r answer.Result) []string {
 		case c.Kind == "interaction" && clear(c):
 			out = append(out, f.higherSentence(c))
 		case c.Kind == "equivalence" && c.Verdict != "":
-			out = append(out, fmt.Sprintf("%s: %s (%s).", c.Name, c.Verdict, f.evidence(c)))
+			out = append(out, fmt.Sprintf("%s: %s (%s).", shortName(c), c.Verdict, f.evidence(c)))
 		}
 	}
 	return out

@@ -24,7 +24,7 @@ func (r factorial) contrastGrid(kind string) *Grid {
 			continue
 		}
 		line := []string{c.Name}
-		if kind == "interaction" {
+		if kind == "interaction" || kind == "equivalence" {
 			line[0] = shortName(c)
 		}
 		line[0] += overText(c)
@@ -180,7 +180,7 @@ func shortName(c answer.Contrast) string {
 		}
 		return strings.Join(gaps, " × ")
 	}
-	if c.Kind == "main" {
+	if c.Kind == "main" || c.Family == "equivalence of main" {
 		return c.Name + " (main)"
 	}
 	return c.Name
