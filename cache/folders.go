@@ -24,6 +24,12 @@ func (s *Local) restoreFolders() {
 	for _, name := range folders {
 		s.restoreFolder(s.path(name))
 	}
+	names, _ := s.readNames(s.LogDir()) // what cannot be listed fails where it is used
+	for _, name := range names {
+		if isPrefixFolder(name) { // launchers write below it, and know no damage
+			s.restoreFolder(s.path("logs", name))
+		}
+	}
 }
 
 // restoreFolder moves a file aside that stands in place of a folder. A folder that is

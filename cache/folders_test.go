@@ -63,6 +63,19 @@ func TestFoldersAreRestored(t *testing.T) {
 	}
 }
 
+// Launchers find the folders of logs in place.
+func TestFolderOfLogsIsRestored(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(open(t, fsys.NewOS(), dir).LogDir(), "ab")
+	if err := syscall.Mkfifo(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	open(t, fsys.NewOS(), dir)
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		t.Errorf("%v, %v, want a folder", info, err)
+	}
+}
+
 // A folder of entries that was replaced is restored from the index.
 func TestFolderOfEntriesIsRestored(t *testing.T) {
 	dir := t.TempDir()

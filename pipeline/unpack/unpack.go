@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 
@@ -81,6 +82,9 @@ type guard struct {
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.ReadCloser.Read(p)
 	g.out += int64(n)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return n, fmt.Errorf("it says that it needs more than %d MiB of memory to be decompressed: compress it again with a smaller window", maxWindow>>20)
+	}
 	if g.out > judged && g.out > maxRatio*g.in.n {
 		return n, fmt.Errorf("it expands to more than %d times its size, as a decompression bomb does; decompress it yourself if that is meant", maxRatio)
 	}

@@ -59,6 +59,8 @@ func TestReader(t *testing.T) {
 		}
 		if err == nil {
 			t.Errorf("%s is read", name)
+		} else if name == "wide window" && !strings.Contains(err.Error(), "smaller window") {
+			t.Errorf("%s: %v, want what to do", name, err)
 		}
 	}
 }
