@@ -85,7 +85,7 @@ var refactorings = []change{
 	{name: "a comment", file: "stages/norm/dyt.go", old: "// Apply implements Norm.", new: "// Apply implements Norm. It squashes."},
 	{name: "a renamed parameter", file: "stages/norm/dyt.go", old: "func(u *Node) *Node {\n\t\tvars.Tap(prefix+Argument, u)\n\t\treturn Tanh(u)", new: "func(z *Node) *Node {\n\t\tvars.Tap(prefix+Argument, z)\n\t\treturn Tanh(z)"},
 	{name: "commuted factors", file: "stages/norm/rmsnorm.go", old: `Mul(row(vars.At(prefix+".gamma"), x), rescale(x, n.Eps))`, new: `Mul(rescale(x, n.Eps), row(vars.At(prefix+".gamma"), x))`, test: "./stages/norm ."},
-	{name: "commuted summands", file: "stages/model/model.go", old: `return Add(x_ND, y_ND)`, new: `return Add(y_ND, x_ND)`},
+	{name: "commuted summands", file: "stages/model/placement.go", old: `return Add(x_ND, y_ND)`, new: `return Add(y_ND, x_ND)`},
 	{name: "a dead node", file: "stages/norm/derf.go", old: `return Erf(u)`, new: "_ = Tanh(u)\n\t\treturn Erf(u)"},
 	{name: "parameters declared in another order", file: "stages/norm/bounded.go", old: "out := []ml.Param{gain(prefix, width)}\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}", new: "var out []ml.Param\n\tif b.bias {\n\t\tout = append(out, bias(prefix, width))\n\t}\n\tout = append(out, gain(prefix, width))"},
 	{name: "an extracted helper", file: step, old: "words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))", new: "words[i] = func(at int) uint32 { return uint32(l.dropout.Uint64(uint64(at))) }(step*len(words) + i)"},

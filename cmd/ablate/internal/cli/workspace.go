@@ -140,11 +140,11 @@ func (s *session) plannedAnswers(ctx context.Context, partial bool) (*workspace,
 
 // answerPartially runs the analyses over cached trials and trains nothing.
 func (w *workspace) answerPartially(ctx context.Context) (*planner.Plan, error) {
-	return w.answerFrom(ctx, func(t *planner.Task) bool { return t.Role == pipeline.Analysis || t.Status == planner.Pull })
+	return answerFrom(ctx, w, func(t *planner.Task) bool { return t.Role == pipeline.Analysis || t.Status == planner.Pull })
 }
 
 // answerFrom plans with what is there, and runs the tasks of that plan that are wanted.
-func (w *workspace) answerFrom(ctx context.Context, wanted func(*planner.Task) bool) (*planner.Plan, error) {
+func answerFrom(ctx context.Context, w *workspace, wanted func(*planner.Task) bool) (*planner.Plan, error) {
 	w.planner.Partial = true
 	plan, err := w.plan(ctx)
 	if err != nil {
