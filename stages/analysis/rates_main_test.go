@@ -13,7 +13,7 @@ import (
 // The family of main effects of 4 × 4 cells and three replicates, in many more studies
 // than TestRatesOfClaims affords: only these contrasts are estimated.
 func TestRatesOfMainEffects(t *testing.T) {
-	many, tolerance := studies(100000)
+	many, tolerance := studies(400000)
 	r := rand.New(rand.NewPCG(29, 3))
 	claimed := 0
 	mains := slices.DeleteFunc(design.New(study(r, 4, 3, noise{1, 1}, nothing), "r").Contrasts(false), func(c design.Contrast) bool { return c.Kind != "main" })

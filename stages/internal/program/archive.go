@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"ablate/cache/fsys"
 )
@@ -17,10 +18,11 @@ import (
 // archive.
 func pack(w io.Writer, s Scratch, commit string) error {
 	t := tar.NewWriter(w)
-	for _, top := range []string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile), s.metrics} {
+	tops := append([]string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile)}, s.rowFiles()...)
+	for _, top := range tops {
 		err := filepath.WalkDir(s.path(top), func(path string, d fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist) && top == s.metrics:
+			case errors.Is(err, fs.ErrNotExist) && slices.Contains(s.rowFiles(), top):
 				return nil // nothing logged yet
 			case err != nil || d.IsDir():
 				return err
@@ -52,7 +54,7 @@ func packFile(t *tar.Writer, s Scratch, path string) error {
 		return err
 	}
 	size := info.Size()
-	if name == s.metrics {
+	if slices.Contains(s.rowFiles(), name) {
 		if size, err = completeLines(f, size); err != nil {
 			return err
 		}

@@ -2,10 +2,12 @@ package program
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math"
+	"os"
 	"slices"
 	"strings"
 
@@ -31,15 +33,22 @@ type metricRow struct {
 // every row logs something else than metrics.
 const maxMetricNames = 100_000
 
-// readMetrics reads a file of metrics. Of rows with the same step and name, which
+// readMetrics reads the files of metrics. Of rows with the same step and name, which
 // a program logs again after it resumed from a checkpoint, the last one counts.
-func readMetrics(path string) (*metrics, error) {
-	f, err := fsys.OpenRegular(path)
-	if err != nil {
-		return nil, err
+func readMetrics(s Scratch) (*metrics, error) {
+	var all []io.Reader
+	for _, name := range s.rowFiles() {
+		f, err := fsys.OpenRegular(s.path(name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		all = append(all, f, strings.NewReader("\n"))
 	}
-	defer f.Close()
-	return parseMetrics(f)
+	return parseMetrics(io.MultiReader(all...))
 }
 
 func parseMetrics(r io.Reader) (*metrics, error) {

@@ -110,8 +110,8 @@ func storeFile(env *pipeline.Env, name, file string) error {
 const rowExample = `{"step": 10, "name": "val_loss", "value": 2.5}`
 
 func (s Spec) collectMetrics(env *pipeline.Env, dir Scratch, name string) error {
-	rows, err := readMetrics(dir.path(dir.metrics))
-	if none := errors.Is(err, os.ErrNotExist) || err == nil && rows.empty(); none && s.Metrics != nil {
+	rows, err := readMetrics(dir)
+	if none := err == nil && rows.empty(); none && s.Metrics != nil {
 		return s.Metrics.nothing()
 	} else if none {
 		return diag.Errorf(diag.Path{"argv"}, "No metrics",

@@ -34,7 +34,7 @@ type call struct {
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
 	stopped  bool        // we asked the program to stop, and its children with it
-	progress watcher
+	watchers [2]watcher  // of the files of rows
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -111,7 +111,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			if badRow != nil {
 				return badRow
 			}
-			if last := p.progress.report(p); err == nil {
+			if last := p.report(); err == nil {
 				err = last
 			}
 			return err
@@ -120,7 +120,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			if badRow != nil {
 				continue
 			}
-			if badRow = p.progress.report(p); badRow != nil {
+			if badRow = p.report(); badRow != nil {
 				stop()
 			}
 		case <-stopping:

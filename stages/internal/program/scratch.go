@@ -18,6 +18,7 @@ import (
 const (
 	parametersFile = "parameters.json"
 	metricsFile    = "metrics.jsonl"
+	convertedFile  = ".converted.jsonl"
 	inputsFolder   = "inputs"
 	outputsFolder  = "outputs"
 	resumeFolder   = "resume"
@@ -44,6 +45,10 @@ func NewScratch(key cache.Key) (Scratch, error) {
 
 // Remove removes the folder, and then unlocks its name.
 func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
+
+// rowFiles lists the files that hold rows: what the program logs, and what this process
+// makes of its output. Two writers of one file could overwrite each other.
+func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile} }
 
 func (s Scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.Dir}, names...)...)

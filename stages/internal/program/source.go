@@ -73,10 +73,10 @@ func (p *call) printedMetrics() io.Writer {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return io.Discard
 	}
-	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(p.dir.metrics)}
+	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(convertedFile)}
 }
 
-// printedMetrics appends rows to the file of metrics for lines that match. The last
+// printedMetrics appends a row to a file for each line that matches. The last
 // line counts once it has an end.
 type printedMetrics struct {
 	pattern *regexp.Regexp
@@ -121,7 +121,7 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	return out
 }
 
-// foreignRow is a row for the file of metrics, before its numbers are read.
+// foreignRow is a row before its numbers are read.
 type foreignRow struct{ step, name, value string }
 
 func appendRows(file string, rows []foreignRow) error {
@@ -138,7 +138,7 @@ func appendRows(file string, rows []foreignRow) error {
 	return errors.Join(err, w.Flush(), f.Close())
 }
 
-// convert appends the metrics of the program's files to the file of metrics. Rows
+// convert appends the metrics of the program's files to those that it printed. Rows
 // that an earlier call of the program left are replaced by the same ones.
 func (p *call) convert() error {
 	m := p.spec.Metrics
@@ -152,7 +152,7 @@ func (p *call) convert() error {
 	for _, name := range names {
 		rows, err := m.read(p, name)
 		if err == nil {
-			err = appendRows(p.dir.path(p.dir.metrics), rows)
+			err = appendRows(p.dir.path(convertedFile), rows)
 		}
 		if err != nil {
 			return diag.Errorf(diag.Path{"metrics"}, "Unreadable metrics", "The metrics in %s cannot be read: %v.", name, err).Err()

@@ -2,7 +2,6 @@ package program
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,7 +30,7 @@ func TestEventsOfPrograms(t *testing.T) {
 		if err := p.convert(); err != nil {
 			t.Fatal(err)
 		}
-		m, err := readMetrics(filepath.Join(dir.Dir, metricsFile))
+		m, err := readMetrics(dir)
 		if err != nil || len(m.names) == 0 || !strings.Contains(strings.Join(m.names, " "), "val/loss") {
 			t.Errorf("without %d bytes: metrics %v, %v", missing, m, err)
 		}

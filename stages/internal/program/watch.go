@@ -3,6 +3,7 @@ package program
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 	"ablate/stages/record"
 )
 
-// watcher follows the file of metrics while the program runs.
+// watcher follows a file of metrics while the program runs.
 type watcher struct {
 	offset int64 // of the first byte that was not read yet
 	line   int   // lines read so far
@@ -25,11 +26,20 @@ type watcher struct {
 // maxShown is how many metrics one progress report names.
 const maxShown = 64
 
-// report reads the lines that were completed since the last call and reports the
-// newest values. The error is a line that cannot be used: the run would fail for
-// it in the end.
-func (w *watcher) report(p *call) error {
-	f, err := fsys.OpenRegular(p.dir.path(p.dir.metrics))
+// report reports what was logged since the last call. The error is a line that cannot
+// be used: the run would fail for it in the end.
+func (p *call) report() error {
+	var err error
+	for i, name := range p.dir.rowFiles() {
+		err = cmp.Or(err, p.watchers[i].report(p, name))
+	}
+	return err
+}
+
+// report reads the lines of a file that were completed since the last call and reports
+// the newest values.
+func (w *watcher) report(p *call, name string) error {
+	f, err := fsys.OpenRegular(p.dir.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
