@@ -53,7 +53,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	for i := range outputs { // only the program can make it again, whatever its name
 		outputs[i].Retention = cache.Keep
 	}
-	code, err := program.Code(in)
+	code, err := c.spec().Code(in)
 	warnings := func() diag.List { return c.spec().Warnings(in) }
 	return pipeline.Recipe{Inputs: what, Code: code, Outputs: outputs, Warnings: warnings}, err
 }

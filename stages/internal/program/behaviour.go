@@ -1,6 +1,8 @@
 package program
 
 import (
+	_ "embed"
+	"regexp"
 	"strings"
 
 	"ablate/cache"
@@ -11,7 +13,8 @@ import (
 // metricsPart is what decides the rows of a program's metrics.
 const metricsPart = "metrics"
 
-// MetricsSubject is the code that reads what a program logs.
+// MetricsSubject is the code that reads what a program logs, prints or writes in the
+// format of another tool.
 func MetricsSubject() behaviour.Subject {
 	scenes := make([]behaviour.Scene, 0, len(canonicalMetrics))
 	for name, text := range canonicalMetrics {
@@ -27,13 +30,65 @@ func MetricsSubject() behaviour.Subject {
 			return nil
 		}})
 	}
-	return behaviour.Subject{Name: "train.command", Parts: []string{metricsPart}, Scenes: scenes}
+	return behaviour.Subject{Name: "train.command", Parts: []string{metricsPart, foreignPart}, Scenes: append(scenes, foreignScenes()...)}
+}
+
+// foreignPart is what decides the rows that are made of a program's output.
+const foreignPart = "foreign"
+
+// foreignScenes rehearse the code that makes rows of what a program prints and of files
+// in formats of other tools.
+func foreignScenes() []behaviour.Scene {
+	note := func(w *behaviour.Witness, rows []foreignRow, err error) {
+		if err != nil {
+			w.Note(foreignPart, "refused")
+		}
+		for _, r := range rows {
+			w.Note(foreignPart, "%q %q %q", r.step, r.name, r.value)
+		}
+	}
+	var scenes []behaviour.Scene
+	for name, text := range canonicalFiles {
+		for scene, m := range map[string]Metrics{name: {}, name + "-by-epoch": {Step: "epoch"}} {
+			scenes = append(scenes, behaviour.Scene{Name: scene, Play: func(w *behaviour.Witness) error {
+				rows, _, err := m.readFrom(strings.NewReader(text), name)
+				note(w, rows, err)
+				return nil
+			}})
+		}
+	}
+	return append(scenes, behaviour.Scene{Name: "printed", Play: func(w *behaviour.Witness) error {
+		printed := printedMetrics{pattern: regexp.MustCompile(`(?:at (?P<step>\d+): )?loss (?P<loss>\S+)(?: accuracy (?P<accuracy>\S+))?`)}
+		for line := range strings.SplitSeq("hello\nloss 3.5\nat 4: loss 2.5 accuracy 0.5\nloss nan\nat 5: no", "\n") {
+			note(w, printed.rows([]byte(line)), nil)
+		}
+		return nil
+	}})
+}
+
+//go:embed scene.tfevents
+var canonicalEvents string
+
+// canonicalFiles are files as other tools write them: with and without a column for the
+// step, with empty fields, words, and what is no number.
+var canonicalFiles = map[string]string{
+	"events.out.tfevents.1": canonicalEvents,
+	"wide.csv":              "step,epoch,loss,note\n1,0,3.5,fine\n2,0,,\n3,1,NaN,\n4,1,-1e-3,5\n",
+	"no-step.csv":           "loss,accuracy\n3,0.125\n2,0.25\n",
+	"tabs.tsv":              "epoch\tloss\n0\t3\n1\t\"2\"\n",
+	"ragged.csv":            "step,loss\n1,3,4\n",
+	"lines.jsonl":           "{\"step\": 1, \"epoch\": 0, \"loss\": 3.5, \"who\": \"me\"}\n\n{\"epoch\": 1, \"_step\": 2, \"loss\": null, \"deep\": {\"a\": 1}}\n{\"step\": 3, \"loss\": Infinity}\n",
+	"half.jsonl":            "{\"step\": 1, \"loss\": 3.5}\n{\"step\": 2, \"lo",
 }
 
 // Code is what the key of a program's trial holds of the code that reads its
 // metrics.
-func Code(in pipeline.Inputs) (cache.Value, error) {
-	host, err := behaviour.Fingerprint(in, MetricsSubject(), metricsPart)
+func (s Spec) Code(in pipeline.Inputs) (cache.Value, error) {
+	parts := []string{metricsPart}
+	if s.Metrics != nil {
+		parts = append(parts, foreignPart)
+	}
+	host, err := behaviour.Fingerprint(in, MetricsSubject(), parts...)
 	if err != nil || len(host.Keys()) == 0 {
 		return cache.Value{}, err
 	}

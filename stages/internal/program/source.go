@@ -192,30 +192,39 @@ func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
 
-func (m *Metrics) read(p *call, name string) (rows []foreignRow, err error) {
+func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
 	f, err := fsys.OpenRegular(p.dir.path(name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	rows, truncated, err := m.readFrom(f, name)
+	if truncated {
+		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
+	}
+	return rows, err
+}
+
+// readFrom reads the rows of a file of that name. truncated reports that an event file
+// ends inside of a record.
+func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, truncated bool, err error) {
 	if tfevents.IsName(name) {
-		truncated, err := tfevents.Read(f, func(v tfevents.Value) error {
+		truncated, err = tfevents.Read(f, func(v tfevents.Value) error {
 			if v.Number != "" {
 				rows = append(rows, foreignRow{strconv.FormatInt(v.Step, 10), v.Tag, v.Number})
 			}
 			return nil
 		})
-		if truncated {
-			p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
-		}
-		return rows, err
+		return rows, truncated, err
 	}
 	in := bufio.NewReader(f)
 	head, _ := in.Peek(64)
 	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
-		return m.readJSON(in)
+		rows, err = m.readJSON(in)
+	} else {
+		rows, err = m.readCSV(in)
 	}
-	return m.readCSV(in)
+	return rows, false, err
 }
 
 // stepColumns are the columns that hold the step, in order of precedence.

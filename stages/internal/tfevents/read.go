@@ -1,4 +1,4 @@
-// Package tfevents reads and writes the event files of TensorBoard: records with
+// Package tfevents reads the event files of TensorBoard: records with
 // checksums, each a message of protocol buffers.
 package tfevents
 
