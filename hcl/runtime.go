@@ -1,6 +1,8 @@
 package hcl
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -68,7 +70,9 @@ func (d *decoder) runtime(b *hclv2.Block, r *study.Runtime) {
 func (d *decoder) resources(b *hclv2.Block, r *study.Resources) {
 	content, diags := b.Body.Content(resourcesSchema)
 	d.l.upstream(renameUnknown(diags, nil, attributeNames(resourcesSchema)))
-	for name, n := range map[string]*int{"cpus": &r.CPUs, "gpus": &r.GPUs, "nodes": &r.Nodes, "tasks_per_node": &r.TasksPerNode} {
+	counts := map[string]*int{"cpus": &r.CPUs, "gpus": &r.GPUs, "nodes": &r.Nodes, "tasks_per_node": &r.TasksPerNode}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		n := counts[name]
 		d.plain(content.Attributes[name], n)
 		if *n < 0 {
 			d.l.fail(rangeOf(content.Attributes[name].Expr.Range()), "Invalid value", "%s must be 0 or more, not %d.", name, *n)
