@@ -162,8 +162,9 @@ func TestExport(t *testing.T) {
 		want{request: exportContrastsRequest{Analysis: "nothing"}, err: "nothing"},
 		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
 		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", Format: "safetensors", To: out}, err: "norm.derf.paper"},
-		want{request: exportTableRequest{Build: trialsTable}, err: "the study has no trial"},
-		want{request: exportTableRequest{Build: trialsTable, Format: "sqlite"}, err: "--to"},
+		want{request: exportTableRequest{Of: trials, Build: trialsTable}, err: "the study has no trial"},
+		want{request: exportTableRequest{Of: exportableTrials, Build: trialsTable}, stdout: []string{"norm,opt,seed,", "b,y,2,"}},
+		want{request: exportTableRequest{Of: trials, Build: trialsTable, Format: "sqlite"}, err: "--to"},
 		want{request: exportNumbersRequest{Format: "markdown"}, stdout: []string{"| `effects/cell/a-x/mean` | [1.0500]"}},
 		want{request: exportNumbersRequest{Format: "latex", To: filepath.Join(out, "n.tex")}, stderr: []string{" numbers."}},
 		want{request: exportNumbersRequest{Format: "word"}, err: "--format: must be latex or markdown"})
