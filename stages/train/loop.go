@@ -104,7 +104,6 @@ func (l *loop) train(ctx context.Context) error {
 		case l.doubt.step == d.step:
 			l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)
 			l.diverged = d
-			l.explainSlope(d)
 			return nil
 		default:
 			return fmt.Errorf("%w, and when repeated at step %d: the machine does not repeat its results", l.doubt, d.step)

@@ -41,7 +41,9 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	if err := l.train(ctx); err != nil {
 		return err
 	}
-	if t.Checkpoint.Keep != "none" && l.diverged == nil {
+	if l.diverged != nil {
+		l.warnOf(l.diverged)
+	} else if t.Checkpoint.Keep != "none" {
 		if err := l.writeCheckpoint(ctx); err != nil { // first, since it may adopt the states of another process, with other rows
 			return err
 		}

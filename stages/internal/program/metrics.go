@@ -134,6 +134,20 @@ func (m *metrics) settled() iter.Seq[record.Row] {
 	}
 }
 
+// reported yields the rows of the artifact, and warns of a divergence.
+func (m *metrics) reported(warn func(string)) iter.Seq[record.Row] {
+	return func(yield func(record.Row) bool) {
+		for r := range m.settled() {
+			if r.Name == record.Diverged {
+				warn(fmt.Sprintf("the trial diverged at step %d", r.Step))
+			}
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
 // divergence is the first step at which a metric ends with a value that is not
 // finite.
 func divergence(last []metricRow) (step int, ok bool) {

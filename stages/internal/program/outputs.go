@@ -124,7 +124,7 @@ func (s Spec) collectMetrics(env *pipeline.Env, dir Scratch, name string) error 
 	if err != nil {
 		return err
 	}
-	if err := record.Write(w, rows.settled()); err != nil {
+	if err := record.Write(w, rows.reported(env.Warn)); err != nil {
 		return fmt.Errorf("storing the metrics: %w", err)
 	}
 	return w.Close()
