@@ -24,6 +24,9 @@ func (r *effects) affected() {
 		return
 	}
 	size := r.partialGaps()
+	if r.stage.Families == jointFamilies {
+		size *= len(r.stage.responses())
+	}
 	for _, set := range shown {
 		for _, c := range r.design.PartialGaps(set) {
 			out, e := r.contrast(c)

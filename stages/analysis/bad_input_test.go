@@ -21,12 +21,26 @@ func rows(n int, cells ...[2]string) *design.Table {
 	return table
 }
 
+// chained is a table of two cells with two trials each, whose replicates begin one, or
+// two, apart.
+func chained(common int) *design.Table {
+	table := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+	for i, norm := range []string{"a", "b"} {
+		for s := range 2 {
+			add(table, 3+math.Sin(float64(5*i+s*s)), norm, "1", fmt.Sprint(s+i*(3-common)))
+		}
+	}
+	return table
+}
+
 // Designs that cannot answer are named, with what can still be said.
 func TestBadInput(t *testing.T) {
 	valueless := rows(2, [2]string{"a", "1"}, [2]string{"b", "1"})
 	valueless.Valueless = 1
 	tuned, simple := newFactorial(), newFactorial()
 	tuned.Tune = []string{"depth"}
+	pooled := newFactorial()
+	pooled.Error = "pooled"
 	for name, tt := range map[string]struct {
 		stage     *Factorial
 		table     *design.Table
@@ -36,6 +50,8 @@ func TestBadInput(t *testing.T) {
 		"one level to tune":       {tuned, rows(3, [2]string{"a", "1"}, [2]string{"b", "1"}), "depth has one level in a, b, so it is not tuned there", 1},
 		"factors vary together":   {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}), "norm and depth vary together, so their effects cannot be told apart", 0},
 		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
+		"replicates in a chain":   {pooled, chained(2), "", 2},
+		"no common replicate":     {pooled, chained(1), "", 2},
 		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
 		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},

@@ -25,7 +25,7 @@ func (f *Factorial) responses() []string {
 func (f *Factorial) measures() string {
 	s := join(f.responses())
 	if f.Target != nil {
-		s += fmt.Sprintf(" to %v", *f.Target)
+		s += fmt.Sprintf(" to %s %v", f.Better, *f.Target)
 	}
 	return s
 }

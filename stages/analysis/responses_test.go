@@ -128,8 +128,16 @@ func TestTarget(t *testing.T) {
 			t.Errorf("target %v: want %q in\n%s", tt.target, tt.says, done.Outputs["table"])
 		}
 	}
+	target := 2.8
+	trials := in.Refs["trials"]
+	trials[0].Artifacts = []cache.Artifact{lab.Artifact("metrics", []byte(`{"step":7,"name":"diverged","value":1}`+"\n"))}
+	early := newFactorial()
+	early.Resolve()
+	early.Target = &target
+	if done, err := lab.Run(in, early.Run); err != nil || !strings.Contains(string(done.Outputs["table"]), "did not reach") {
+		t.Errorf("a trial that diverged before its first evaluation: %v\n%s", err, done.Outputs["table"])
+	}
 	f := newFactorial()
-	target := 1.
 	f.Target = &target
 	if err := f.Check(canonicalTable{results: true}.inputs(lab)).Err(); err == nil || !strings.Contains(err.Error(), "no steps") {
 		t.Errorf("a target of finished runs: %v", err)

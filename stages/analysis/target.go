@@ -22,12 +22,15 @@ func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, 
 		return nil, "", err
 	}
 	for _, in := range inputs {
-		rows, err := readMetrics(env, in.Digest(record.Metrics), response)
+		rows, err := readMetrics(env, in.Digest(record.Metrics), response, record.Diverged)
 		if err != nil {
 			return nil, "", fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
 		x := design.Trial{Censored: true}
 		for _, row := range rows {
+			if row.Name == record.Diverged {
+				x.Step = max(x.Step, row.Step)
+			}
 			if row.Name != response {
 				continue
 			}

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,9 +66,10 @@ func (p *call) run(ctx context.Context) error {
 	}
 	read := make(chan struct{})
 	log := newLogWriter(os.Stderr)
+	rows := p.printedMetrics()
 	go func() { // ends when no process holds the pipe
 		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, p.printedMetrics()), output)
+		io.Copy(io.MultiWriter(log, &p.printed, rows), output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
@@ -80,6 +82,7 @@ func (p *call) run(ctx context.Context) error {
 	output.Close()
 	<-read
 	log.close()
+	err = p.finish(ctx, rows, err)
 	if trace != nil {
 		trace.report(p)
 	}
@@ -103,18 +106,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 	for {
 		select {
 		case err := <-done:
-			if bad := p.convert(); err == nil {
-				err = bad
-			}
-			// Also when stopped: the program was asked to commit a checkpoint.
-			p.keep(context.WithoutCancel(ctx))
-			if badRow != nil {
-				return badRow
-			}
-			if last := p.report(); err == nil {
-				err = last
-			}
-			return err
+			return cmp.Or(badRow, err)
 		case <-tick.C:
 			p.keep(context.WithoutCancel(ctx))
 			if badRow != nil {
@@ -129,6 +121,22 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			process.SignalGroup(pid, syscall.SIGKILL)
 		}
 	}
+}
+
+// finish takes over what the program left behind when it ended.
+func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) error {
+	if err == nil {
+		rows.end()
+	}
+	if bad := p.convert(); err == nil {
+		err = bad
+	}
+	// Also when stopped: the program was asked to commit a checkpoint.
+	p.keep(context.WithoutCancel(ctx))
+	if last := p.report(); err == nil {
+		err = last
+	}
+	return err
 }
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint

@@ -68,16 +68,23 @@ func groups(pattern *regexp.Regexp) []string {
 	return slices.DeleteFunc(slices.Clone(pattern.SubexpNames()), func(name string) bool { return name == "" || name == stepGroup })
 }
 
-// printedMetrics returns what reads metrics from the output of the program.
-func (p *call) printedMetrics() io.Writer {
+// printedMetrics returns what reads metrics from the output of the program, nil for
+// nothing. A program that resumed goes on counting.
+func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
-		return io.Discard
+		return nil
 	}
-	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(convertedFile)}
+	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(convertedFile)}
+	if f, err := fsys.OpenRegular(m.file); err == nil {
+		defer f.Close()
+		if known, err := parseMetrics(f); err == nil && !known.empty() {
+			m.count = known.rows[len(known.rows)-1].step
+		}
+	}
+	return m
 }
 
-// printedMetrics appends a row to a file for each line that matches. The last
-// line counts once it has an end.
+// printedMetrics appends rows to a file for each line that matches and has numbers.
 type printedMetrics struct {
 	pattern *regexp.Regexp
 	file    string
@@ -88,6 +95,9 @@ type printedMetrics struct {
 // Write implements io.Writer. It never fails, so that the rest of the output is kept.
 // A carriage return ends a line, too: progress bars write them.
 func (m *printedMetrics) Write(b []byte) (int, error) {
+	if m == nil {
+		return len(b), nil
+	}
 	for _, c := range b {
 		if c != '\n' && c != '\r' {
 			if len(m.line) < record.MaxLine {
@@ -103,20 +113,29 @@ func (m *printedMetrics) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// end ends the last line of a program that ended by itself.
+func (m *printedMetrics) end() {
+	if m != nil && len(m.line) > 0 {
+		m.Write([]byte("\n"))
+	}
+}
+
 func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	found := m.pattern.FindSubmatch(line)
 	if found == nil {
 		return nil
 	}
-	m.count++
-	step := strconv.Itoa(m.count)
+	step := strconv.Itoa(m.count + 1)
 	if i := m.pattern.SubexpIndex(stepGroup); i >= 0 && len(found[i]) > 0 {
 		step = string(found[i])
 	}
 	for _, name := range groups(m.pattern) {
-		if value := found[m.pattern.SubexpIndex(name)]; len(value) > 0 {
-			out = append(out, foreignRow{step, name, string(value)})
+		if value := string(found[m.pattern.SubexpIndex(name)]); number(value) {
+			out = append(out, foreignRow{step, name, value})
 		}
+	}
+	if len(out) > 0 {
+		m.count++
 	}
 	return out
 }
@@ -173,7 +192,9 @@ func (m *Metrics) files(dir Scratch) (out []string, err error) {
 				return err
 			}
 			rel, err := filepath.Rel(dir.Dir, name)
-			out = append(out, rel)
+			if !slices.Contains(dir.rowFiles(), rel) {
+				out = append(out, rel)
+			}
 			return err
 		})
 		if err != nil {
@@ -198,33 +219,41 @@ func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
 		return nil, err
 	}
 	defer f.Close()
-	rows, truncated, err := m.readFrom(f, name)
-	if truncated {
+	rows, facts, err := m.readFrom(f, name)
+	if facts.truncated {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
+	}
+	if err == nil && facts.counted && p.kept != nil && p.kept.last > 0 {
+		err = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
 	}
 	return rows, err
 }
 
-// readFrom reads the rows of a file of that name. truncated reports that an event file
-// ends inside of a record.
-func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, truncated bool, err error) {
+// fileFacts are what is particular about a file.
+type fileFacts struct {
+	truncated bool // it ends inside of a record
+	counted   bool // rows without a step were counted
+}
+
+// readFrom reads the rows of a file of that name.
+func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, facts fileFacts, err error) {
 	if tfevents.IsName(name) {
-		truncated, err = tfevents.Read(f, func(v tfevents.Value) error {
+		facts.truncated, err = tfevents.Read(f, func(v tfevents.Value) error {
 			if v.Number != "" {
 				rows = append(rows, foreignRow{strconv.FormatInt(v.Step, 10), v.Tag, v.Number})
 			}
 			return nil
 		})
-		return rows, truncated, err
+		return rows, facts, err
 	}
 	in := bufio.NewReader(f)
 	head, _ := in.Peek(64)
 	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
-		rows, err = m.readJSON(in)
+		rows, facts.counted, err = m.readJSON(in)
 	} else {
-		rows, err = m.readCSV(in)
+		rows, facts.counted, err = m.readCSV(in)
 	}
-	return rows, false, err
+	return rows, facts, err
 }
 
 // stepColumns are the columns that hold the step, in order of precedence.

@@ -2,11 +2,15 @@ package program
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/stages/record"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Event files that TensorBoard's writer made are read from the program's folder; one
@@ -49,5 +53,40 @@ func TestHydraValue(t *testing.T) {
 		if got := hydraValue(addr.Level{Kind: "string", Text: text}); got != want {
 			t.Errorf("hydraValue(%q) = %s, want %s", text, got, want)
 		}
+	}
+}
+
+// Lines without a step are counted on after a checkpoint, words are no values, and the
+// last line needs no end.
+func TestPrintedMetrics(t *testing.T) {
+	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	p := &call{spec: Spec{Metrics: &Metrics{Stdout: `loss[ =]+(?P<loss>\S+)`, File: "*.jsonl"}}, dir: dir}
+	for _, text := range []string{"loss improved\nloss = 3\rloss = 2", "loss 1\nno loss\n"} {
+		rows := p.printedMetrics()
+		rows.Write([]byte(text))
+		rows.end()
+	}
+	m, err := readMetrics(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []record.Row{{Step: 1, Name: "loss", Value: 3}, {Step: 2, Name: "loss", Value: 2}, {Step: 3, Name: "loss", Value: 1}}
+	if diff := cmp.Diff(want, slices.Collect(m.settled())); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if names, err := p.spec.Metrics.files(dir); err != nil || len(names) > 0 {
+		t.Errorf("files of metrics = %v, %v, want none of ablate's own", names, err)
+	}
+}
+
+// Rows without a step cannot be counted after a checkpoint.
+func TestCountedRowsAfterACheckpoint(t *testing.T) {
+	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	if err := os.WriteFile(dir.path("log.csv"), []byte("loss\n3\n2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &call{spec: Spec{Metrics: &Metrics{File: "log.csv"}}, dir: dir, kept: &checkpoints{last: 1}}
+	if err := p.convert(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
+		t.Errorf("convert() = %v, want that the rows have no step", err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // readCSV reads a table with a column for each metric. Columns of words are left out.
-func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, err error) {
+// counted reports that the rows have no step.
+func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, counted bool, err error) {
 	first, _ := in.Peek(4096)
 	line, _, _ := strings.Cut(string(first), "\n")
 	r := csv.NewReader(in)
@@ -23,23 +24,23 @@ func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, err error) {
 	}
 	columns, err := r.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	columns[0] = strings.TrimPrefix(columns[0], "\ufeff")
 	step, err := m.stepOf(columns)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for n := 1; ; n++ {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return rows, nil
+			return rows, step == "", nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		at := strconv.Itoa(n)
 		for i, name := range columns {
@@ -56,23 +57,24 @@ func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, err error) {
 }
 
 // readJSON reads lines of objects: of one metric each, as ABLATE_METRICS has them, or
-// with a member for each metric.
-func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, err error) {
+// with a member for each metric. counted reports that some have no step.
+func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, counted bool, err error) {
 	n := 0
 	for line, err := range record.Lines(in) {
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		n++
 		var object map[string]any
 		if err := record.Decode(line.Text, &object); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line.Number, err)
+			return nil, false, fmt.Errorf("line %d: %w", line.Number, err)
 		}
 		step, err := m.stepOf(sortedKeys(object))
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line.Number, err)
+			return nil, false, fmt.Errorf("line %d: %w", line.Number, err)
 		}
 		at := strconv.Itoa(n)
+		counted = counted || step == ""
 		if step != "" {
 			at = textOf(object[step])
 			delete(object, step)
@@ -88,7 +90,7 @@ func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, err error) {
 			}
 		}
 	}
-	return rows, nil
+	return rows, counted, nil
 }
 
 // textOf is a member as a text, "" for a bool, a list or an object.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"ablate/hcl"
+	"ablate/hcl/spec"
+	"ablate/pipeline"
 )
 
 // scriptRequest asks for a study of a Python script that parses its flags with
@@ -37,7 +40,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if len(flags) == 0 {
 		return fmt.Errorf("the help of %s lists no flags: it must parse them with argparse, or write the study by hand", r.Script)
 	}
-	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, flags)))
+	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, flags, s.attributesOfPrograms())))
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("this is a bug in ablate: the study of %s does not parse: %w", r.Script, err)
 	}
@@ -46,6 +49,17 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	}
 	s.view().Text("Created study.hcl. Choose what varies in its matrix, say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
 	return nil
+}
+
+// attributesOfPrograms lists the attributes of trials that are programs. A factor of such
+// a name would set the attribute.
+func (s *session) attributesOfPrograms() (names []string) {
+	for _, k := range s.app.Kinds {
+		if k.Role == pipeline.Trial && k.Type == "command" {
+			names = append(names, spec.Of(reflect.TypeOf(k.New())).Names()...)
+		}
+	}
+	return names
 }
 
 // scriptFlag is a flag of a script.
@@ -84,15 +98,16 @@ func flagsOf(help string) (flags []scriptFlag) {
 }
 
 // scriptStudy writes the study: the seed and the first flag with choices vary, flags
-// with a default have it, and the others are comments.
-func scriptStudy(script string, flags []scriptFlag) string {
+// with a default have it, and the others are comments. taken are names that no factor
+// can have.
+func scriptStudy(script string, flags []scriptFlag, taken []string) string {
 	var matrix, parameters strings.Builder
 	varied := ""
 	for _, f := range flags {
 		switch {
 		case f.name == "seed":
 			matrix.WriteString("seed = [1, 2, 3]\n")
-		case len(f.choices) > 1 && varied == "" && identifier.MatchString(f.name):
+		case len(f.choices) > 1 && varied == "" && identifier.MatchString(f.name) && !slices.Contains(taken, f.name):
 			varied = f.name
 			levels := make([]string, len(f.choices))
 			for i, c := range f.choices {
@@ -130,7 +145,7 @@ parameters = {
 
 # A pattern for lines that the script prints; see docs/pytorch.md.
 metrics = {
-stdout = "val_loss[=: ]+(?P<val_loss>[-+.0-9a-z]+)"
+stdout = "val_loss[=: ]+(?P<val_loss>[-+]?[0-9][-+.0-9e]*|nan|inf)"
 }
 }
 
@@ -154,8 +169,8 @@ func studyName(script string) string {
 // identifier matches names that need no quotes.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// number matches numbers of the language.
-var number = regexp.MustCompile(`^-?\d+(\.\d+)?([eE][-+]?\d+)?$`)
+// number matches numbers whose text the language keeps: 1.10 would become 1.1.
+var number = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d*[1-9])?$`)
 
 // literal writes a value of a flag in the language.
 func literal(text string) string {

@@ -86,8 +86,7 @@ type Model struct {
 	design     *design.Design
 	errors     Error
 	confidence float64
-	fit        *fit // of PooledError; nil where it cannot be fitted
-	noFit      Problem
+	fit        *fit                // of PooledError; nil where it cannot be fitted
 	shifts     map[float64]float64 // by degrees of freedom, the smallest detectable effect in standard errors
 }
 
@@ -95,7 +94,9 @@ type Model struct {
 func NewModel(d *design.Design, errors Error, confidence float64) *Model {
 	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(map[float64]float64)}
 	if errors == PooledError {
-		m.fit, m.noFit = leastSquares(d, completeCells(d))
+		if f, problem := leastSquares(d, completeCells(d)); problem == NoProblem {
+			m.fit = f
+		}
 	}
 	return m
 }

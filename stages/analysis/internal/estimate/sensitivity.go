@@ -35,7 +35,7 @@ func LeaveOneOut(d *design.Design, errors Error, confidence float64, contrasts [
 		part := d.Without(r)
 		m := NewModel(part, errors, confidence)
 		for i, c := range contrasts {
-			if !involves(c, d, r) || !estimable(c, part) {
+			if !involves(c, d, r) || !estimable(c, part) || errors == OwnError && len(common(c, part.Cells)) < 2 && len(common(c, d.Cells)) >= 2 {
 				continue
 			}
 			counts[i]++
