@@ -24,9 +24,7 @@ func (l *loop) warnOf(d *divergence) {
 	l.warn(text, d.step, d.loss)
 }
 
-func (l *loop) warn(text string, args ...any) {
-	l.env.Progress(pipeline.Progress{Warning: fmt.Sprintf(text, args...)})
-}
+func (l *loop) warn(text string, args ...any) { l.env.Warn(fmt.Sprintf(text, args...)) }
 
 // formulas has what the study declares as mathematics for the trial, by attribute:
 // "norm.y".

@@ -35,6 +35,7 @@ type call struct {
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
 	stopped  bool        // we asked the program to stop, and its children with it
+	resumed  bool        // it began at a checkpoint
 	watchers [2]watcher  // of the files of rows
 }
 

@@ -56,7 +56,7 @@ func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.St
 func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kept *checkpoints) error {
 	for {
 		before := kept.last
-		p := &call{spec: s, env: env, dir: dir, kept: kept}
+		p := &call{spec: s, env: env, dir: dir, kept: kept, resumed: before > 0}
 		err := p.run(ctx)
 		var exit *exec.ExitError
 		switch {

@@ -68,8 +68,8 @@ func groups(pattern *regexp.Regexp) []string {
 	return slices.DeleteFunc(slices.Clone(pattern.SubexpNames()), func(name string) bool { return name == "" || name == stepGroup })
 }
 
-// printedMetrics returns what reads metrics from the output of the program, nil for
-// nothing. A program that resumed goes on counting.
+// printedMetrics returns the reader of metrics in the program's output, nil without one.
+// After a checkpoint, it continues the count of the rows before.
 func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return nil
@@ -223,7 +223,7 @@ func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
 	if facts.truncated {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
 	}
-	if err == nil && facts.counted && p.kept != nil && p.kept.last > 0 {
+	if err == nil && facts.counted && p.resumed {
 		err = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
 	}
 	return rows, err

@@ -143,7 +143,7 @@ func (w *workspace) answerPartially(ctx context.Context) (*planner.Plan, error) 
 	return answerFrom(ctx, w, func(t *planner.Task) bool { return t.Role == pipeline.Analysis || t.Status == planner.Pull })
 }
 
-// answerFrom plans with what is there, and runs the tasks of that plan that are wanted.
+// answerFrom makes a partial plan from the results in the store and runs its wanted tasks.
 func answerFrom(ctx context.Context, w *workspace, wanted func(*planner.Task) bool) (*planner.Plan, error) {
 	w.planner.Partial = true
 	plan, err := w.plan(ctx)
