@@ -28,18 +28,27 @@ func LeaveOneOut(d *design.Design, errors Error, confidence float64, contrasts [
 	}
 	whole := NewModel(d, errors, confidence)
 	values, counts := make([]float64, len(contrasts)), make([]int, len(contrasts))
+	paired := make([]bool, len(contrasts))
 	for i, c := range contrasts {
 		values[i] = whole.Contrast(c).Value
+		paired[i] = errors == OwnError && len(common(c, d.Cells)) >= 2
 	}
 	for r := range d.Replicates {
 		part := d.Without(r)
 		m := NewModel(part, errors, confidence)
 		for i, c := range contrasts {
-			if !involves(c, d, r) || !estimable(c, part) || errors == OwnError && len(common(c, part.Cells)) < 2 && len(common(c, d.Cells)) >= 2 {
+			if !involves(c, d, r) || !estimable(c, part) {
 				continue
 			}
-			counts[i]++
 			value := m.Contrast(c).Value
+			if paired[i] { // also if one common replicate is left, where Contrast takes all trials
+				shared := common(c, part.Cells)
+				if len(shared) == 0 {
+					continue
+				}
+				value = combined(c, part.Cells, shared)
+			}
+			counts[i]++
 			if out[i] == nil {
 				out[i] = &LeftOut{Low: math.Inf(1), High: math.Inf(-1), Replicate: r, Value: value}
 			}
