@@ -9,6 +9,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
 )
 
 // threeWay is 2 × 2 × 2 cells with an interaction of the given size among all three.
@@ -37,7 +38,7 @@ func TestAffectedGaps(t *testing.T) {
 	if main := find(t, r, "main", "a1 − a0"); math.Abs(*main.Estimate-0.75) > 0.1 {
 		t.Errorf("%+v", main)
 	}
-	text := strings.Join(render.Abstract(r), "\n")
+	text := strings.Join(answer.Sentences(answer.Findings(r)), "\n")
 	for _, want := range []string{"a, b and c interact: (a1 − a0) × (b1 − b0) × (c1 − c0) is +2.98", "averaged over c", "This average hides that the change depends on c; the affected gaps are shown."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the sentences do not say %q:\n%s", want, text)

@@ -291,7 +291,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		if c.Missing != nil {
 			continue
 		}
-		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, "cannot tell"
+		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, answer.Undecided
 		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
 		c.LeftOut, c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil, nil
 		if s.Direction == notWorse {

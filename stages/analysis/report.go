@@ -117,7 +117,7 @@ func readChapter(env *pipeline.Env, a pipeline.Input) (c answer.ReportChapter, m
 		return c, "", err
 	}
 	if res, err := answer.Parse([]byte(raw), a.Digest("result")); err == nil { // a program's result may be anything
-		c.Sentences = render.Abstract(res)
+		c.Sentences = answer.Sentences(answer.Findings(res))
 	}
 	return c, markdown, nil
 }

@@ -1,5 +1,10 @@
 package answer
 
+import (
+	"ablate/stages/answer/numeral"
+	"fmt"
+)
+
 // Recovery is the document of a recovery analysis.
 type Recovery struct {
 	Version    int        `json:"version"`
@@ -139,4 +144,17 @@ type ReportChapter struct {
 	Address   string   `json:"address"`
 	Result    string   `json:"result,omitempty"` // digest of its document
 	Sentences []string `json:"sentences,omitempty"`
+}
+
+// Findings says which share of the gap each level wins back.
+func (r Recovery) Findings() []Finding {
+	var out []Finding
+	for _, c := range r.Contrasts {
+		if c.Estimate == nil || c.Low == nil {
+			continue
+		}
+		out = append(out, Finding{fmt.Sprintf("%s wins back %s of the gap of %s to %s in %s (%s interval [%s, %s]).",
+			c.Name, numeral.Share(c.Estimate), r.Lost, r.Baseline, Measure(r.Response, r.At), numeral.Percent(r.Confidence), numeral.Share(c.Low), numeral.Share(c.High)), *c.Low > 0})
+	}
+	return out
 }

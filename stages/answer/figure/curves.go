@@ -195,8 +195,13 @@ func (g curveGrid) drawing(width float64) *drawing {
 	if width < 400 {
 		columns = min(2, len(g.panels))
 	}
-	const left, gap, head, foot, top = 36.0, 14.0, 20.0, 12.0, 22.0
+	const left, gap, foot, top = 36.0, 14.0, 12.0, 22.0
 	each := (width - left - gap*float64(columns-1)) / float64(columns)
+	var names []string
+	for _, p := range g.panels {
+		names = append(names, p.name)
+	}
+	head := titleHeight(names, each)
 	high := math.Round(max(96, min(200, each*0.66)))
 	rows := (len(g.panels) + columns - 1) / columns
 	d := &drawing{width: width, height: top + float64(rows)*(head+high+foot) + 26}
@@ -205,7 +210,7 @@ func (g curveGrid) drawing(width float64) *drawing {
 		x, y := left+float64(i%columns)*(each+gap), top+float64(i/columns)*(head+high+foot)
 		f := frame{drawing: d, x: g.x, y: g.y, left: x, right: x + each, top: y + head, bottom: y + head + high}
 		f.x.from, f.x.to, f.y.from, f.y.to = f.left, f.right, f.bottom, f.top
-		d.add(shape{form: label, ink: black, size: textSize, bold: true, points: []point{{x, y + head - 6}}, text: shorten(p.name, textSize*1.06, each)})
+		f.title(p.name)
 		f.gridlines(4, i%columns == 0)
 		g.panel(f, i)
 		if i+columns >= len(g.panels) {

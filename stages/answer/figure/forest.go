@@ -2,6 +2,7 @@ package figure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ablate/stages/answer"
@@ -63,6 +64,12 @@ func Families(r answer.Result) []Family {
 	return out
 }
 
+// Estimated reports whether any contrast has an estimate, so that there is something to
+// draw.
+func (f Family) Estimated() bool {
+	return slices.ContainsFunc(f.Contrasts, func(c answer.Contrast) bool { return c.Estimate != nil })
+}
+
 // Name is a contrast's name in a table of its family.
 func Name(c answer.Contrast) string {
 	if c.Family == "equivalence of main" {
@@ -91,7 +98,7 @@ func Forest(r answer.Result) (Figure, bool) {
 	if r.Margin != nil {
 		f.Caption += fmt.Sprintf(" The band is the margin of equivalence, ±%v.", r.Margin.Margin)
 	}
-	return f, len(families) > 0
+	return f, slices.ContainsFunc(families, Family.Estimated)
 }
 
 func effectsInWords(families []Family) string {
@@ -99,7 +106,7 @@ func effectsInWords(families []Family) string {
 	for _, f := range families {
 		for _, c := range f.Contrasts {
 			if c.Estimate != nil {
-				parts = append(parts, Name(c)+" "+numeral.Signed(c.Estimate, half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
+				parts = append(parts, Name(c)+" "+numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
 			}
 		}
 	}
@@ -114,27 +121,22 @@ func effectRows(r answer.Result) [][]string {
 	return rows
 }
 
-// half is half the width of an interval; nil if there is none.
-func half(low, high *float64) *float64 {
-	if low == nil || high == nil {
-		return nil
-	}
-	h := (*high - *low) / 2
-	return &h
-}
-
 // StripWidth and StripHeight are the size of a contrast's strip in a table.
 const (
 	StripWidth  = 210.0
 	StripHeight = 30.0
 )
 
+// overhang is how far the line of no difference goes beyond a strip. The cell of the table
+// clips it, and may be higher than the strip where a name takes several lines.
+const overhang = 60
+
 // Strip draws one contrast for a row of a table. Strips of one table make a forest
 // plot.
 func (f Family) Strip(c answer.Contrast) string {
 	d := &drawing{width: StripWidth, height: StripHeight}
 	f.scale.from, f.scale.to = 6, StripWidth-6
-	f.strip(d, c, StripHeight/2, StripHeight)
+	f.strip(d, c, StripHeight/2, StripHeight+2*overhang)
 	return bare(d)
 }
 
@@ -163,7 +165,7 @@ func (f Family) zero(d *drawing, top, bottom float64) {
 		d.rect(shaded, f.scale.at(-f.margin), top, f.scale.at(f.margin)-f.scale.at(-f.margin), bottom-top)
 	}
 	x := f.scale.at(0)
-	d.add(shape{form: line, ink: soft, width: 1, dash: 2, points: []point{{x, top}, {x, bottom}}})
+	d.line(soft, 1, point{x, top}, point{x, bottom})
 }
 
 // strip draws a contrast with its intervals at a height.
@@ -212,7 +214,7 @@ func drawForest(families []Family, width float64) *drawing {
 			}
 			f.strip(d, c, d.height+high/2, high)
 			if numbers > 0 {
-				d.text(black, textSize, width, d.height+high/2+4, "end", numeral.Signed(c.Estimate, half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
+				d.text(black, textSize, width, d.height+high/2+4, "end", numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
 			}
 			d.height += high
 		}

@@ -65,16 +65,21 @@ func drawHeat(r answer.Mechanism, title string, values span, width float64) *dra
 	} else if len(r.Cells) == 4 {
 		columns = 2
 	}
-	const left, gap, head, foot, top = 46.0, 14.0, 20.0, 14.0, 40.0
+	const left, gap, foot, top = 46.0, 14.0, 14.0, 30.0
 	each := (width - left - gap*float64(columns-1)) / float64(columns)
+	var names []string
+	for _, c := range r.Cells {
+		names = append(names, c.Name)
+	}
+	head := titleHeight(names, each)
 	high := max(64, min(160, 22*float64(r.Layers)))
 	rows := (len(r.Cells) + columns - 1) / columns
 	d := &drawing{width: width, height: top + float64(rows)*(head+high+foot) + 32}
 	scaleBar(d, title, values, width)
 	for i, c := range r.Cells {
 		x, y := left+float64(i%columns)*(each+gap), top+float64(i/columns)*(head+high+foot)
-		d.add(shape{form: label, ink: black, size: textSize, bold: true, points: []point{{x, y + head - 6}}, text: shorten(c.Name, textSize*1.06, each)})
 		f := frame{drawing: d, left: x, right: x + each, top: y + head, bottom: y + head + high}
+		f.title(c.Name)
 		f.heat(c, r.Layers, values, title)
 		if i%columns == 0 {
 			f.layers(r.Layers)

@@ -112,27 +112,43 @@ func drawInteraction(r answer.Result, width float64) *drawing {
 		lines = 1
 	}
 	series, across := r.Factors[lines], r.Factors[1-lines]
-	gutter := widest(series.Levels, textSize) + 14
+	gutter, near := beside(series.Levels, width)
+	if !near {
+		gutter = 12
+	}
 	height := max(250, min(340, width*0.56))
 	d := &drawing{width: width, height: height}
 	f := frame{drawing: d, left: 44, top: 28, right: width - gutter, bottom: height - 40}
+	slot := (f.right - f.left) / float64(len(across.Levels))
+	names := 1
+	for _, level := range across.Levels {
+		names = max(names, len(fold(level, textSize, slot-6)))
+	}
+	d.height += 14 * float64(names-1)
 	f.y.min, f.y.max = spanOfCells(r).padded(0.06)
 	f.y.from, f.y.to = f.bottom, f.top
-	f.gridlines(5, true)
+	f.gridlines(7, true)
 	d.text(soft, textSize-1, 0, 12, "start", answer.Measure(r.Response, r.At))
 	f.line(soft, 1, point{f.left, f.bottom}, point{f.right, f.bottom})
 	places := make([]float64, len(across.Levels))
 	for j, level := range across.Levels {
-		places[j] = f.left + (f.right-f.left)*(float64(j)+0.5)/float64(len(across.Levels))
-		d.text(black, textSize, places[j], f.bottom+17, "middle", level)
+		places[j] = f.left + slot*(float64(j)+0.5)
+		for k, text := range fold(level, textSize, slot-6) {
+			d.text(black, textSize, places[j], f.bottom+17+14*float64(k), "middle", shorten(text, textSize, slot))
+		}
 	}
-	d.text(soft, textSize-1, f.right, f.bottom+33, "end", across.Name)
-	step := min(16, (f.right-f.left)/float64(len(across.Levels))/float64(len(series.Levels)+1))
+	d.text(soft, textSize-1, f.right, f.bottom+33+14*float64(names-1), "end", across.Name)
+	step := min(16, slot/float64(len(series.Levels)+1))
 	var ends []labelAt
 	for i, level := range series.Levels {
 		ends = append(ends, f.seriesOfCells(r, i, lines, level, across.Levels, places, step*(float64(i)-float64(len(series.Levels)-1)/2))...)
 	}
-	d.labels(ends, f.right+10, f.top, f.bottom)
+	if near {
+		d.labels(ends, f.right+10, f.top, f.bottom)
+		return d
+	}
+	d.legend(series.Levels, d.height, width)
+	d.height += legendHeight(series.Levels, width)
 	return d
 }
 

@@ -2,6 +2,7 @@ package figure
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"ablate/stages/answer"
@@ -65,7 +66,11 @@ func Dose(r answer.Dose) []Figure {
 		first, last := c.x[0], c.x[len(c.x)-1]
 		ch.courses = append(ch.courses, course{name: "reference", x: []float64{first, last}, y: []float64{*r.Reference, *r.Reference}, low: make([]*float64, 2), high: make([]*float64, 2)})
 	}
-	return ch.figure("dose", fmt.Sprintf("%s by %s: means with %s intervals.", upper(answer.Measure(r.Response, r.At)), r.Factor, numeral.Percent(r.Confidence)))
+	caption := fmt.Sprintf("%s by %s: means", upper(answer.Measure(r.Response, r.At)), r.Factor)
+	if slices.ContainsFunc(r.Doses, func(p answer.DosePoint) bool { return p.N > 1 }) {
+		caption += fmt.Sprintf(" with %s intervals", numeral.Percent(r.Confidence))
+	}
+	return ch.figure("dose", caption+".")
 }
 
 // Recovery draws the shares that levels win back.
@@ -136,11 +141,15 @@ func (c chart) drawing(width float64) *drawing {
 	}
 	height := max(230, min(320, width*0.5))
 	d := &drawing{width: width, height: height}
-	f := frame{drawing: d, left: 50, top: 26, right: width - widest(names, textSize) - 16, bottom: height - 36}
+	room, near := beside(names, width)
+	if !near {
+		room = 16
+	}
+	f := frame{drawing: d, left: 50, top: 26, right: width - room, bottom: height - 36}
 	f.x = scale{min: xs.min, max: xs.max, from: f.left, to: f.right}
 	f.y.min, f.y.max = ys.padded(0.05)
 	f.y.from, f.y.to = f.bottom, f.top
-	f.gridlines(5, true)
+	f.gridlines(6, true)
 	d.text(soft, textSize-1, 0, 12, "start", c.y)
 	f.abscissa(tickCount(f), c.x)
 	if c.zero {
@@ -148,13 +157,18 @@ func (c chart) drawing(width float64) *drawing {
 	}
 	var ends []labelAt
 	for i, l := range c.courses {
-		f.course(i, l)
+		f.course(i, l, dodge*(float64(i)-float64(len(c.courses)-1)/2))
 		if n := len(l.x); n > 0 {
 			ends = append(ends, labelAt{series(i), f.y.at(l.y[n-1]), l.name})
 		}
 	}
-	d.labels(ends, f.right+8, f.top, f.bottom)
 	d.add(shape{form: area, panel: 1, points: []point{{f.left, f.top}, {f.right, f.top}, {f.right, f.bottom}, {f.left, f.bottom}}})
+	if near {
+		d.labels(ends, f.right+8, f.top, f.bottom)
+		return d
+	}
+	d.legend(names, d.height, width)
+	d.height += legendHeight(names, width)
 	return d
 }
 
@@ -162,11 +176,18 @@ func (c chart) drawing(width float64) *drawing {
 // interval at every point.
 const crowded = 12
 
-// course draws a line with its intervals.
-func (f frame) course(i int, l course) {
+// dodge is the distance between the intervals of two lines at one place.
+const dodge = 5
+
+// course draws a line with its intervals. Where each point has one, the line is moved
+// aside, so that intervals of several lines do not cover each other.
+func (f frame) course(i int, l course, aside float64) {
+	if len(l.x) >= crowded {
+		aside = 0
+	}
 	var upperEnds, lowerEnds, middle []point
 	for k := range l.x {
-		x := f.x.at(l.x[k])
+		x := f.x.at(l.x[k]) + aside
 		middle = append(middle, point{x, f.y.at(l.y[k])})
 		if l.low[k] == nil {
 			continue

@@ -90,6 +90,15 @@ func plus(text string, v float64) string {
 	return text
 }
 
+// Half is half the width of an interval; nil if there is none.
+func Half(low, high *float64) *float64 {
+	if low == nil || high == nil {
+		return nil
+	}
+	h := (*high - *low) / 2
+	return &h
+}
+
 // Between prints an interval with the digits that half its width asks for; "" if
 // there is none. Whether it includes 0 can always be read: a bound keeps its sign,
 // and gets more digits if it would be rounded to 0.

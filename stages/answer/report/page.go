@@ -18,7 +18,8 @@ type page struct {
 	Style    template.CSS
 	Script   template.JS
 	Lead     string   // the first finding
-	Findings []string // the others
+	Findings []string // the next ones
+	Further  []string // those that the page folds
 	Partial  string
 	Trained  trained
 	Chapters []chapter
@@ -68,6 +69,7 @@ func newPage(s Source) (page, error) {
 		return picture{ID: id, Caption: f.Caption, // our own drawings, escaped by their package
 			Wide: template.HTML(f.Inline(id+"-wide", figure.Page)), Narrow: template.HTML(f.Inline(id+"-narrow", figure.Column))}
 	}
+	var found []answer.Finding
 	for i, c := range s.Chapters {
 		shown, err := newChapter(c, fmt.Sprintf("chapter-%d", i+1))
 		if err != nil {
@@ -81,12 +83,10 @@ func newPage(s Source) (page, error) {
 			shown.Pictures = append(shown.Pictures, drawn)
 		}
 		p.Chapters = append(p.Chapters, shown)
-		p.Findings = append(p.Findings, c.Sentences...)
+		found = append(found, findingsOf(c)...)
 		p.Partial = partialText(p.Partial, c.Result)
 	}
-	if len(p.Findings) > 0 {
-		p.Lead, p.Findings = p.Findings[0], p.Findings[1:]
-	}
+	p.Lead, p.Findings, p.Further = ordered(found)
 	p.curves = curves(s)
 	for _, f := range p.curves {
 		p.Curves = append(p.Curves, show(f))
@@ -99,6 +99,50 @@ func newPage(s Source) (page, error) {
 	raw, err := json.Marshal(hovers)
 	p.Hovers = template.JS(raw) // JSON escapes <, > and &
 	return p, err
+}
+
+// findingsOf are the sentences of a chapter. The document of a report has those that it
+// was made with.
+func findingsOf(c Chapter) []answer.Finding {
+	var r answer.Result
+	if c.Kind == "factorial" && json.Unmarshal(c.Result, &r) == nil {
+		if list := answer.Findings(r); len(list) > 0 {
+			return list
+		}
+	}
+	var out []answer.Finding
+	if c.Kind == "recovery" {
+		var doc answer.Recovery
+		if json.Unmarshal(c.Result, &doc) == nil {
+			return doc.Findings()
+		}
+	}
+	for _, s := range c.Sentences {
+		out = append(out, answer.Finding{Text: s, Clear: true})
+	}
+	return out
+}
+
+// mostFindings is how many findings are shown before the rest is folded.
+const mostFindings = 6
+
+// ordered lists findings once each: what the data show before what they leave open.
+func ordered(found []answer.Finding) (lead string, next, further []string) {
+	var all []string
+	for _, clear := range []bool{true, false} {
+		for _, f := range found {
+			if f.Clear == clear && !slices.Contains(all, f.Text) {
+				all = append(all, f.Text)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "", nil, nil
+	}
+	if n := mostFindings; len(all) > n+1 {
+		return all[0], all[1:n], all[n:]
+	}
+	return all[0], all[1:], nil
 }
 
 // partialText is what a document says of missing trials.
@@ -175,7 +219,7 @@ func (c *chapter) factorial(r answer.Result, i int, several bool) {
 		f.Name, f.Caption = forestFile+number, of+f.Caption
 		c.pictures = append(c.pictures, f)
 	}
-	for _, t := range []*table{reached(r), sensitivity(r), anova(r)} {
+	for _, t := range []*table{reached(r), cellMeans(r), sensitivity(r), anova(r)} {
 		if t != nil {
 			t.Title = of + t.Title
 			c.Further = append(c.Further, t)
@@ -224,6 +268,12 @@ func Wanted(chapters []Chapter) []string {
 	return out
 }
 
+// cellName names a cell by its levels. A trial has no level of a factor that other
+// trials of the study vary.
+func cellName(levels []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(levels), func(l string) bool { return l == "" }), " · ")
+}
+
 // curves draws the wanted metrics by cell.
 func curves(s Source) []figure.Figure {
 	var out []figure.Figure
@@ -231,7 +281,7 @@ func curves(s Source) []figure.Figure {
 		var panels []figure.Panel
 		at := make(map[string]int)
 		for _, t := range s.Trials {
-			name := strings.Join(t.Levels, " · ")
+			name := cellName(t.Levels)
 			if _, ok := at[name]; !ok {
 				at[name] = len(panels)
 				panels = append(panels, figure.Panel{Name: name})

@@ -139,3 +139,27 @@ func TestMarkdownAppendsATable(t *testing.T) {
 		t.Errorf("Markdown = %s", got)
 	}
 }
+
+// What the data show comes first, each sentence once, and a long list is folded.
+func TestFindingsAreOrdered(t *testing.T) {
+	s := source()
+	s.Chapters[0].Result = []byte(`{"response": "loss", "factors": [{"name": "norm"}], "contrasts": [
+ {"kind": "gap", "name": "open", "estimate": 0.1, "low": -1, "high": 1, "low_adjusted": -2, "high_adjusted": 2, "terms": [{"factor": "norm", "level": "open", "baseline": "base"}]},
+ {"kind": "gap", "name": "shown", "estimate": 5, "low": 4, "high": 6, "low_adjusted": 3, "high_adjusted": 7, "terms": [{"factor": "norm", "level": "shown", "baseline": "base"}]}]}`)
+	for range 9 {
+		c := s.Chapters[0]
+		c.Kind, c.Sentences = "command", []string{"Said by a program " + strings.Repeat("again ", len(s.Chapters)) + "."}
+		s.Chapters = append(s.Chapters, c, s.Chapters[0])
+	}
+	raw, err := report.HTML(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(raw)
+	if !strings.Contains(page, `<p class="lead">From base to shown, loss changes by &#43;5.0 `) || strings.Count(page, "From base to shown") != 1 {
+		t.Errorf("the first finding is another, or is there twice: %s", page[strings.Index(page, "finding"):][:2000])
+	}
+	if !strings.Contains(page, "<summary>5 more</summary>") || strings.Index(page, "differs between base and open") < strings.Index(page, "<summary>5 more") {
+		t.Error("what is not shown does not come last")
+	}
+}

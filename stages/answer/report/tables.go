@@ -66,16 +66,22 @@ func newEffects(f figure.Family, r answer.Result, chapter string) effects {
 		level = 1 - 2*r.Margin.Alpha
 	}
 	t := effects{
-		Title: f.Title, Interval: numeral.Percent(level) + " interval", Axis: template.HTML(f.Axis()), Link: "provenance-" + chapter, // our own drawings
+		Title: f.Title, Interval: numeral.Percent(level) + " interval", Link: "provenance-" + chapter,
 		Verdicts: kind == "equivalence", Planned: kind == "declared" && r.Standing != nil && r.Standing.Time != "",
+	}
+	if f.Estimated() {
+		t.Axis = template.HTML(f.Axis()) // our own drawing
 	}
 	for _, c := range f.Contrasts {
 		t.Adjusted = t.Adjusted || c.LowAdjusted != nil
 		e := effect{
-			Name: figure.Name(c), Exact: exact(c), Strip: template.HTML(f.Strip(c)), // our own drawing
-			Estimate: counted(numeral.Signed(c.Estimate, halfOf(c)), c.Estimate), Interval: numeral.Between(c.Low, c.High),
+			Name: figure.Name(c), Exact: exact(c),
+			Estimate: counted(numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)), c.Estimate), Interval: numeral.Between(c.Low, c.High),
 			Low: counted("", c.Low), P: counted(numeral.Probability(c.P), c.P), Holm: counted(numeral.Probability(c.PHolm), c.PHolm),
 			AdjustedInterval: numeral.Between(c.LowAdjusted, c.HighAdjusted), Verdict: c.Verdict, Standing: "exploratory: changed after the freeze",
+		}
+		if f.Estimated() {
+			e.Strip = template.HTML(f.Strip(c)) // our own drawing
 		}
 		if c.Planned {
 			e.Standing = "planned"
@@ -89,14 +95,6 @@ func newEffects(f figure.Family, r answer.Result, chapter string) effects {
 		t.Rows = append(t.Rows, e)
 	}
 	return t
-}
-
-func halfOf(c answer.Contrast) *float64 {
-	if c.Low == nil || c.High == nil {
-		return nil
-	}
-	h := (*c.High - *c.Low) / 2
-	return &h
 }
 
 // exact lists the numbers of a contrast in full precision.
@@ -212,6 +210,34 @@ func reached(r answer.Result) *table {
 		}
 		low, high := slices.Min(c.Values), slices.Max(c.Values)
 		t.Rows = append(t.Rows, append(row, counted(numeral.Shortest(low), &low), counted(numeral.Shortest(high), &high)))
+	}
+	return t
+}
+
+// cellMeans tabulates the cells; nil where the table of steps to a target does.
+func cellMeans(r answer.Result) *table {
+	if r.Metric != "" {
+		return nil
+	}
+	t := &table{Title: "Cells"}
+	for _, f := range r.Factors {
+		t.Head = append(t.Head, head{Text: f.Name})
+	}
+	t.Head = append(t.Head, head{"mean ± s.d.", true}, head{"trials", true})
+	for _, c := range r.Cells {
+		var row []cell
+		for _, l := range c.Levels {
+			row = append(row, words(l))
+		}
+		mean := cell{Number: true, Text: "no trial"}
+		switch {
+		case c.Mean != nil:
+			mean = counted(numeral.WithError(*c.Mean, c.SD), c.Mean)
+		case c.Diverged > 0:
+			mean.Text = fmt.Sprintf("%d of %d diverged", c.Diverged, c.N+c.Diverged)
+		}
+		n := float64(c.N + c.Diverged)
+		t.Rows = append(t.Rows, append(row, mean, counted(numeral.Count(n), &n)))
 	}
 	return t
 }

@@ -163,7 +163,7 @@ func newGrid(s Source) *grid {
 	}
 	g := &grid{Corner: s.Factors[down].Name}
 	column := func(t Trial) string {
-		return strings.Join(slices.Delete(slices.Clone(t.Levels), down, down+1), " · ")
+		return cellName(slices.Delete(slices.Clone(t.Levels), down, down+1))
 	}
 	for _, t := range s.Trials {
 		if c := column(t); !slices.Contains(g.Columns, c) {
@@ -171,7 +171,11 @@ func newGrid(s Source) *grid {
 		}
 	}
 	means := meansOf(s)
-	for _, l := range s.Factors[down].Levels {
+	levels := s.Factors[down].Levels
+	if slices.ContainsFunc(s.Trials, func(t Trial) bool { return t.Levels[down] == "" }) {
+		levels = append(slices.Clone(levels), Level{})
+	}
+	for _, l := range levels {
 		row := gridRow{Label: l.Label, Cells: make([]gridCell, len(g.Columns))}
 		for _, t := range s.Trials {
 			if t.Levels[down] != l.Label {

@@ -150,7 +150,7 @@ func (w reportReader) addFactors(trials []*planner.Task, s *report.Source) error
 			if slices.ContainsFunc(s.Factors[at].Levels, func(l report.Level) bool { return l.Label == label }) {
 				continue
 			}
-			settings, err := w.settingsOf(f.Level.Ref)
+			settings, err := w.settingsOfLevel(f.Level)
 			if err != nil {
 				return err
 			}
@@ -165,6 +165,38 @@ func levelLabel(f *addr.Factor) string {
 		return f.Label
 	}
 	return f.Level.Plain()
+}
+
+// settingsOfLevel lists what a level sets. A level with an instance for each site has these
+// by site, then the settings of each.
+func (w reportReader) settingsOfLevel(l addr.Level) ([]report.Setting, error) {
+	parts, ok := l.Parts()
+	if !ok {
+		return w.settingsOf(l.Ref)
+	}
+	var out, further []report.Setting
+	var seen []addr.Instance
+	for _, site := range parts.Names() {
+		part := parts.Each[site]
+		if part == (addr.Instance{}) {
+			continue
+		}
+		label := w.graph.Instance(part).Label
+		out = append(out, report.Setting{Name: site, Value: label})
+		if slices.Contains(seen, part) {
+			continue
+		}
+		seen = append(seen, part)
+		settings, err := w.settingsOf(part)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range settings {
+			s.Name = label + ": " + s.Name
+			further = append(further, s)
+		}
+	}
+	return append(out, further...), nil
 }
 
 // settingsOf lists the settings of an instance; none for the zero address.

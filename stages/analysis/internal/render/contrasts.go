@@ -2,9 +2,7 @@ package render
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
@@ -25,9 +23,9 @@ func (r factorial) contrastGrid(kind string) *Grid {
 		}
 		line := []string{c.Name}
 		if kind == "interaction" || kind == "equivalence" {
-			line[0] = shortName(c)
+			line[0] = c.ShortName()
 		}
-		line[0] += overText(c)
+		line[0] += c.OverText()
 		for _, column := range columns {
 			line = append(line, column.show(c))
 		}
@@ -52,7 +50,7 @@ func (r factorial) columns(kind string) []column {
 	if kind == "equivalence" && r.Margin != nil {
 		level = 1 - 2*r.Margin.Alpha
 	}
-	estimate := func(c answer.Contrast) string { return numeral.Signed(c.Estimate, halfOf(c.Low, c.High)) }
+	estimate := func(c answer.Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 	out := []column{
 		{"estimate", true, estimate},
 		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return numeral.Between(c.Low, c.High) }},
@@ -80,18 +78,6 @@ func (r factorial) columns(kind string) []column {
 		out = append(out, column{"", false, standingOf})
 	}
 	return out
-}
-
-// overText says over which levels an average is, where some are left out.
-func overText(c answer.Contrast) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(c.Over)) {
-		parts = append(parts, name+" = "+join(c.Over[name]))
-	}
-	if parts == nil {
-		return ""
-	}
-	return " (over " + strings.Join(parts, "; ") + ")"
 }
 
 // ratioOf is the ratio of geometric means with its interval.
@@ -169,19 +155,4 @@ func testOf(c answer.Contrast) string {
 		return "one trial a cell"
 	}
 	return c.Method
-}
-
-// shortName is a contrast's name where its kind is not said beside it.
-func shortName(c answer.Contrast) string {
-	if len(c.Terms) > 1 && c.Kind == "interaction" {
-		var gaps []string
-		for _, t := range c.Terms {
-			gaps = append(gaps, t.Difference())
-		}
-		return strings.Join(gaps, " × ")
-	}
-	if c.Kind == "main" || c.Family == "equivalence of main" {
-		return c.Name + " (main)"
-	}
-	return c.Name
 }

@@ -24,13 +24,13 @@ func doseSections(r answer.Dose) []Section {
 	for _, l := range r.Doses {
 		line := []string{numeral.Shortest(l.Dose), meanOf(l.Cell), strconv.Itoa(l.N)}
 		if comparedWith(r) != "" {
-			line = append(line, numeral.Signed(l.Gap, halfOf(l.Low, l.High)))
+			line = append(line, numeral.Signed(l.Gap, numeral.Half(l.Low, l.High)))
 		}
 		g.add(append(line, numeral.Between(l.Low, l.High))...)
 	}
 	out := Section{Title: fmt.Sprintf("%s against %s", answer.Measure(r.Response, r.At), r.Factor), Grid: g}
 	if r.Slope != nil {
-		line := fmt.Sprintf("The least-squares line changes by %s for each unit of %s", numeral.Signed(r.Slope, halfOf(r.SlopeLow, r.SlopeHigh)), r.Factor)
+		line := fmt.Sprintf("The least-squares line changes by %s for each unit of %s", numeral.Signed(r.Slope, numeral.Half(r.SlopeLow, r.SlopeHigh)), r.Factor)
 		if interval := numeral.Between(r.SlopeLow, r.SlopeHigh); interval != "" {
 			line += ", " + numeral.Percent(r.Confidence) + " interval " + interval
 		}
@@ -45,15 +45,6 @@ func comparedWith(r answer.Dose) string {
 		return numeral.Shortest(*r.Reference)
 	}
 	return r.Baseline
-}
-
-// halfOf is half the width of an interval; nil if there is none.
-func halfOf(low, high *float64) *float64 {
-	if low == nil || high == nil {
-		return nil
-	}
-	half := (*high - *low) / 2
-	return &half
 }
 
 func doseRows(r answer.Dose) [][]string {

@@ -43,16 +43,9 @@ func severalResponses(r answer.Result) Document {
 	return out
 }
 
-func (r factorial) measure() string {
-	if r.Scale == "log" {
-		return "the logarithm of " + answer.Measure(r.Response, r.At)
-	}
-	return answer.Measure(r.Response, r.At)
-}
-
 // sections lists the parts in reading order.
 func (r factorial) sections() []Section {
-	out := []Section{{Title: "Cell means ± s.d. of " + r.measure(), Grid: r.cellGrid(), Lines: []string{r.about()}}}
+	out := []Section{{Title: "Cell means ± s.d. of " + r.Measured(), Grid: r.cellGrid(), Lines: []string{r.about()}}}
 	if len(r.Tuned) > 0 {
 		out = append(out, Section{Title: "What each cell chose", Grid: r.tunedGrid()})
 	}

@@ -21,7 +21,7 @@ func (r factorial) sensitivity() (s Section, ok bool) {
 		s.Grid.right = append(s.Grid.right, false)
 		s.Grid.add("", "estimate", "without one "+r.Replicate, "moved most by")
 		for _, c := range shown {
-			s.Grid.add(shortName(c), numeral.Signed(c.Estimate, halfOf(c.Low, c.High)), numeral.Range(&c.LeftOut.Low, &c.LeftOut.High), r.Replicate+" "+c.LeftOut.Replicate)
+			s.Grid.add(c.ShortName(), numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)), numeral.Range(&c.LeftOut.Low, &c.LeftOut.High), r.Replicate+" "+c.LeftOut.Replicate)
 		}
 	}
 	if len(shown) < of {

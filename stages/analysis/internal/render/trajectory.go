@@ -26,7 +26,7 @@ func trajectorySections(r answer.Trajectory) []Section {
 		line := []string{strconv.Itoa(r.Levels[0].Points[k].Step)}
 		for _, l := range r.Levels {
 			p := l.Points[k]
-			line = append(line, numeral.Signed(&p.Gap, halfOf(p.Low, p.High)), numeral.Between(p.Low, p.High))
+			line = append(line, numeral.Signed(&p.Gap, numeral.Half(p.Low, p.High)), numeral.Between(p.Low, p.High))
 		}
 		g.add(line...)
 	}

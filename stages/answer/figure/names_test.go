@@ -1,0 +1,55 @@
+package figure_test
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
+)
+
+var places = regexp.MustCompile(`(?:[ML ]| x=")(-?[\d.]+)[ "]`)
+
+// Names that are too long to stand beside the lines leave the plot its room, in a column as
+// on a page.
+func TestLongNames(t *testing.T) {
+	long := "attention softsign, ffn softsign, final RMSNorm, qk RMSNorm"
+	value := func(v float64) *float64 { return &v }
+	cell := func(a, b string, v float64) answer.Cell {
+		return answer.Cell{Levels: []string{a, b}, N: 1, Mean: value(v), Replicates: []string{"1"}, Values: []float64{v}}
+	}
+	cells := answer.Result{
+		Factors: []answer.Factor{{Name: "norm", Levels: []string{"RMSNorm", long}}, {Name: "optimizer", Levels: []string{"AdamW", long}}},
+		Cells:   []answer.Cell{cell("RMSNorm", "AdamW", 1), cell("RMSNorm", long, 2), cell(long, "AdamW", 3), cell(long, long, 5)},
+	}
+	line := answer.TrajectoryLine{Level: long, Points: []answer.TrajectoryPoint{{Step: 1, Gap: 1}, {Step: 2, Gap: 3}}}
+	drawn := figure.Trajectory(answer.Trajectory{Baseline: "RMSNorm", Levels: []answer.TrajectoryLine{line}})
+	interaction, ok := figure.Cells(cells)
+	if !ok {
+		t.Fatal("no figure of cells")
+	}
+	panels := []answer.MechanismCell{{Name: long + " + AdamW", Points: []answer.MechanismPoint{{Step: 1, Value: 2, N: 1}}}, {Name: long, Points: []answer.MechanismPoint{{Step: 1, Value: 3, N: 1}}}}
+	drawn = append(append(drawn, interaction), figure.Mechanism(answer.Mechanism{Quantity: "alpha", Site: "ffn", Layers: 1, Cells: panels})...)
+	for _, f := range drawn {
+		for _, width := range []float64{figure.Column, figure.Page} {
+			svg := string(f.SVG(width))
+			for _, m := range places.FindAllStringSubmatch(strings.Join(regexp.MustCompile(`(?s)<path[^>]*>|<text[^>]*>`).FindAllString(svg, -1), "\n"), -1) {
+				if x, err := strconv.ParseFloat(m[1], 64); err != nil || x < -1 {
+					t.Fatalf("%s at %v is drawn at %s, beside the canvas: %s", f.Name, width, m[1], svg)
+				}
+			}
+			if plain := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(strings.ReplaceAll(svg, "</text>", " "), ""); strings.Count(plain, "softsign") < 2 {
+				t.Errorf("%s at %v does not name its lines: %s", f.Name, width, plain)
+			}
+		}
+	}
+}
+
+// Where nothing can be estimated, there is nothing to draw.
+func TestNoEstimates(t *testing.T) {
+	if _, ok := figure.Forest(answer.Result{Contrasts: []answer.Contrast{{Kind: "gap", Name: "a − b", Missing: []string{"a"}}}}); ok {
+		t.Error("a forest plot of no estimates")
+	}
+}

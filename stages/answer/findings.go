@@ -1,0 +1,228 @@
+package answer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ablate/stages/answer/numeral"
+)
+
+// Finding is a result in a sentence with its numbers.
+type Finding struct {
+	Text  string
+	Clear bool // the data decide it
+}
+
+// Findings says the declared contrasts, the interactions and the verdicts of a factorial in
+// sentences, and the gaps of a design with one factor. Every claim rests on an adjusted
+// interval.
+func Findings(r Result) []Finding {
+	var out []Finding
+	for _, x := range r.All() {
+		for _, f := range findings(x) {
+			if r.Others != nil {
+				f.Text = x.Response + ": " + f.Text
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Sentences are the texts of findings.
+func Sentences(list []Finding) []string {
+	var out []string
+	for _, f := range list {
+		out = append(out, f.Text)
+	}
+	return out
+}
+
+// findings are those about one response.
+func findings(r Result) []Finding {
+	var out []Finding
+	for _, c := range r.Contrasts {
+		switch {
+		case c.Estimate == nil:
+		case c.Kind == "declared":
+			out = append(out, Finding{r.declaredSentence(c), c.Clear()})
+		case c.Kind == "gap" && len(r.Factors) == 1 && len(c.Terms) == 1:
+			out = append(out, Finding{r.gapSentence(c), c.Clear()})
+		case c.Kind == "interaction" && len(c.Terms) == 2:
+			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.Constant})
+		case c.Kind == "interaction" && c.Clear():
+			out = append(out, Finding{r.higherSentence(c), true})
+		case c.Kind == "equivalence" && c.Verdict != "":
+			out = append(out, Finding{fmt.Sprintf("%s: %s (%s).", c.ShortName(), c.Verdict, evidence(c)), c.Verdict != Undecided})
+		}
+	}
+	return out
+}
+
+// Undecided is the verdict where neither equivalence nor its opposite is shown.
+const Undecided = "cannot tell"
+
+// Clear reports whether the adjusted interval excludes 0.
+func (c Contrast) Clear() bool {
+	return c.LowAdjusted != nil && (*c.LowAdjusted > 0 || *c.HighAdjusted < 0)
+}
+
+// ShortName is the name of a contrast where its kind is not said beside it.
+func (c Contrast) ShortName() string {
+	if len(c.Terms) > 1 && c.Kind == "interaction" {
+		return gapsOf(c.Terms)
+	}
+	if c.Kind == "main" || c.Family == "equivalence of main" {
+		return c.Name + " (main)"
+	}
+	return c.Name
+}
+
+// gapsOf is the gaps whose product an interaction is.
+func gapsOf(terms []Term) string {
+	var gaps []string
+	for _, t := range terms {
+		gaps = append(gaps, t.Difference())
+	}
+	return strings.Join(gaps, " × ")
+}
+
+// OverText says over which levels an average is, where some are left out.
+func (c Contrast) OverText() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(c.Over)) {
+		parts = append(parts, name+" = "+join(c.Over[name]))
+	}
+	if parts == nil {
+		return ""
+	}
+	return " (over " + strings.Join(parts, "; ") + ")"
+}
+
+func join(words []string) string { return strings.Join(words, ", ") }
+
+// Measured names the response and where it was read, on the scale of the comparison.
+func (r Result) Measured() string {
+	if r.Scale == "log" {
+		return "the logarithm of " + Measure(r.Response, r.At)
+	}
+	return Measure(r.Response, r.At)
+}
+
+// evidence is the interval that a claim rests on.
+func evidence(c Contrast) string {
+	if c.LowAdjusted == nil {
+		return "no interval"
+	}
+	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
+}
+
+func change(c Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
+
+func (r Result) declaredSentence(c Contrast) string {
+	s := fmt.Sprintf("%s is %s (%s)", c.Name, change(c), evidence(c))
+	switch {
+	case c.Planned && r.Standing.Known == 0:
+		s += ", planned before any of its trials had a result"
+	case c.Planned:
+		s += ", planned when some of its results were known"
+	case r.Standing != nil && r.Standing.Time != "":
+		s += ", exploratory: it was changed after the freeze"
+	}
+	return s + "."
+}
+
+// gapSentence compares two levels of the only factor.
+func (r Result) gapSentence(c Contrast) string {
+	t, what := c.Terms[0], r.Measured()
+	switch {
+	case c.Constant && *c.Estimate == 0:
+		return fmt.Sprintf("In every replicate, %s is the same at %s as at %s.", what, t.Level, t.Baseline)
+	case c.Low == nil:
+		return fmt.Sprintf("From %s to %s, %s changes by %s; there is no interval.", t.Baseline, t.Level, what, change(c))
+	case c.Clear():
+		return fmt.Sprintf("From %s to %s, %s changes by %s (%s).", t.Baseline, t.Level, what, change(c), evidence(c))
+	}
+	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, t.Baseline, t.Level, change(c), evidence(c), sensitive(c))
+}
+
+// sensitive says which change a study of this size finds.
+func sensitive(c Contrast) string {
+	if c.Detect == nil {
+		return ""
+	}
+	return fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.Detect, 2))
+}
+
+func (r Result) interactionSentence(c Contrast) string {
+	a, b := c.Terms[0], c.Terms[1]
+	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
+	switch {
+	case c.Constant && *c.Estimate == 0:
+		return fmt.Sprintf("The difference between %s and %s is the same under %s as under %s in every replicate%s.", a.Level, a.Baseline, b.Level, b.Baseline, over)
+	case c.Low == nil:
+		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s; there is no interval.",
+			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over)
+	case c.Clear():
+		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s (%s).",
+			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over, evidence(c))
+	}
+	return fmt.Sprintf("The data do not show whether the difference between %s and %s depends on %s%s: from %s to %s it changes by %s (%s)%s.",
+		a.Level, a.Baseline, b.Factor, over, b.Baseline, b.Level, change(c), evidence(c), sensitive(c))
+}
+
+// higherSentence states an interaction of three factors or more.
+func (r Result) higherSentence(c Contrast) string {
+	var factors []string
+	for _, t := range c.Terms {
+		factors = append(factors, t.Factor)
+	}
+	last := len(factors) - 1
+	return fmt.Sprintf("%s and %s interact: %s is %s%s (%s).", join(factors[:last]), factors[last], gapsOf(c.Terms), change(c), c.OverText(), evidence(c))
+}
+
+// hidden says that a higher interaction is found, so that an average over its factors
+// differs between their levels; "" without one.
+func (r Result) hidden(c Contrast) string {
+	var over []string
+	for _, x := range r.Contrasts {
+		if x.Kind != "interaction" || !x.Clear() || len(x.Terms) <= len(c.Terms) || !within(c.Terms, x.Terms) {
+			continue
+		}
+		for _, t := range x.Terms {
+			if !slices.ContainsFunc(c.Terms, func(own Term) bool { return own.Factor == t.Factor }) && !slices.Contains(over, t.Factor) {
+				over = append(over, t.Factor)
+			}
+		}
+	}
+	if over == nil {
+		return ""
+	}
+	return fmt.Sprintf(" This average hides that the change depends on %s; the affected gaps are shown.", join(over))
+}
+
+// within reports whether the factors of some terms are among those of others.
+func within(some, others []Term) bool {
+	for _, t := range some {
+		if !slices.ContainsFunc(others, func(x Term) bool { return x.Factor == t.Factor }) {
+			return false
+		}
+	}
+	return true
+}
+
+// averagedOver names the factors that a contrast of two factors averages over.
+func (r Result) averagedOver(factors ...string) string {
+	var others []string
+	for _, f := range r.Factors {
+		if f.Name != factors[0] && f.Name != factors[1] {
+			others = append(others, f.Name)
+		}
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	return ", averaged over " + join(others)
+}
