@@ -176,7 +176,7 @@ var homes = map[string]string{
 	"github.com/hashicorp/go-retryablehttp": "ablate/cache/remote",
 	"golang.org/x/mod":                      "ablate/cache/remote",
 	"modernc.org/sqlite":                    "ablate/cmd/ablate/internal/tables",
-	"go.yaml.in/yaml/v3":                    "ablate/stages/data",
+	"go.yaml.in/yaml/v3":                    "ablate/stages",
 }
 
 type goPackage struct {

@@ -1,4 +1,4 @@
-// Package tfevents reads the event files of TensorBoard: records with
+// Package tfevents reads and writes the event files of TensorBoard: records with
 // checksums, each a message of protocol buffers.
 package tfevents
 
@@ -99,16 +99,21 @@ func readAtMost(in io.Reader, into []byte, n int) ([]byte, error) {
 	return into, nil
 }
 
-// checked compares data with its masked checksum.
-func checked(data, sum []byte) bool {
+// checked compares data with its checksum.
+func checked(data, sum []byte) bool { return checksum(data) == binary.LittleEndian.Uint32(sum) }
+
+// checksum is the masked checksum of TFRecord files.
+func checksum(data []byte) uint32 {
 	const delta = 0xa282ead8
 	c := crc32.Checksum(data, castagnoli)
-	return (c>>15|c<<17)+delta == binary.LittleEndian.Uint32(sum)
+	return (c>>15 | c<<17) + delta
 }
 
 // Numbers of the fields of messages that hold scalars.
 const (
+	eventTime    protowire.Number = 1
 	eventStep    protowire.Number = 2
+	eventVersion protowire.Number = 3
 	eventSummary protowire.Number = 5
 
 	summaryValue protowire.Number = 1

@@ -29,7 +29,7 @@ func exportCommand(s *session) *cobra.Command {
 		Example: "  ablate export trials --to trials.csv",
 		RunE:    needSubcommand,
 	}
-	c.AddCommand(exportCheckpointCommand(s), exportContrastsCommand(s), exportFiguresCommand(s), exportNumbersCommand(s),
+	c.AddCommand(exportCheckpointCommand(s), exportContrastsCommand(s), exportFiguresCommand(s), exportNumbersCommand(s), exportRunsCommand(s),
 		exportTableCommand(s, exportableTrials, "trials", "Write a table with one row per trial",
 			"trials writes one row per trial: its levels, the last value of each metric, its key, and where\nand when it was computed. Finished runs of data \"results\" are trials too.", trialsTable),
 		exportTableCommand(s, trials, "metrics", "Write a table with one row per logged value",

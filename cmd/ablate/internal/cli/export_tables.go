@@ -82,11 +82,16 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if r.To != "" { // otherwise the rows are the output, alone
 		s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
 	}
-	if lacking > 0 {
-		s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+len(rows), "trial"))
-		return exitError{ExitPartial}
+	return s.leftOut(lacking, len(rows))
+}
+
+// leftOut reports trials without a result.
+func (s *session) leftOut(lacking, written int) error {
+	if lacking == 0 {
+		return nil
 	}
-	return nil
+	s.view().Note("Left out %d of %s without a result. Run the study for the rest.", lacking, view.Count(lacking+written, "trial"))
+	return exitError{ExitPartial}
 }
 
 // cachedTrials lists the trials that a text names, or all, with a result, and counts
