@@ -20,7 +20,8 @@ import (
 type Command struct {
 	Trials      []addr.Instance   `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs, data \"results\"."`
 	Command     []string          `hcl:"command" doc:"The program and its arguments. It runs in an empty folder that holds trials.csv, metrics.csv and the declared files; what it prints is the table of the analysis."`
-	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, one by one, copied into that folder under their paths. Their contents are part of the key. Files that are not declared are missing from the folder."`
+	Files       []string          `hcl:"files,optional" key:"-" doc:"The program's files, one by one, copied into that folder under their paths. Their contents are part of the key, those of Python programs without comments, blank lines and spacing. Files that are not declared are missing from the folder."`
+	Raw         bool              `hcl:"raw,optional" key:"-" doc:"Python programs among files (.py) enter the key by their bytes, so that a comment counts as a change. Without it they enter by their tokens: comments, blank lines and spacing do not count."`
 	Environment map[string]string `hcl:"environment,optional" doc:"Variables of its environment, in addition to PATH, HOME and a few others."`
 	Outputs     []string          `hcl:"outputs,optional" doc:"Files that it leaves in the folder and that are kept. Reports show images."`
 }
@@ -58,7 +59,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	}
 	contents := make(map[string]cache.Value, len(files))
 	for i, path := range files {
-		d, _, err := in.Sources.Digest(path)
+		d, err := program.ContentDigest(in, path, c.Files[i], c.Raw)
 		if err != nil {
 			return pipeline.Recipe{}, unreadableFile(c.Files[i], err)
 		}
@@ -69,6 +70,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Outputs: []pipeline.Output{
 			{Name: "html", MediaType: "text/html"}, {Name: "markdown", MediaType: "text/markdown"}, {Name: "table", MediaType: "text/plain"},
 		},
+		Warnings: func() diag.List { return program.Spec{Files: c.Files, Raw: c.Raw}.Warnings(in) },
 	}
 	for _, name := range c.Outputs {
 		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: program.MediaType(name)})

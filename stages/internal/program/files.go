@@ -120,10 +120,7 @@ func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 		}
 		digests := make(map[string]cache.Value, len(files))
 		for _, f := range files {
-			digest, _, err := in.Sources.Digest(f.path)
-			if err == nil && d.attr == "files" && !s.Raw && python.IsSource(f.name) {
-				digest, err = tokenDigest(in, f, digest)
-			}
+			digest, err := ContentDigest(in, f.path, f.name, s.Raw || d.attr != "files")
 			if err != nil {
 				return cache.Value{}, diag.Errorf(diag.Path{d.attr}, "Unreadable file", "%s: %v.", f.path, err).Err()
 			}
@@ -132,6 +129,17 @@ func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
 		contents[d.attr] = cache.Map(digests)
 	}
 	return cache.Map(contents), nil
+}
+
+// ContentDigest is what of a declared file enters the key: the tokens of a Python
+// program, unless raw is set, and the bytes of everything else. name is its path in the
+// program's folder.
+func ContentDigest(in pipeline.Inputs, path, name string, raw bool) (cache.Digest, error) {
+	digest, _, err := in.Sources.Digest(path)
+	if err != nil || raw || !python.IsSource(name) {
+		return digest, err
+	}
+	return tokenDigest(in, file{path, name}, digest)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
