@@ -165,7 +165,8 @@ func sources(t *testing.T, folders ...string) []string {
 	return out
 }
 
-// Third-party modules and the only folders that may import them.
+// Third-party modules and the only folders that may import them. Databases are written
+// by exports and read by data stages.
 var homes = map[string]string{
 	"github.com/hashicorp/hcl":              "ablate/hcl",
 	"github.com/zclconf":                    "ablate/hcl",
@@ -175,7 +176,7 @@ var homes = map[string]string{
 	"github.com/spf13/afero":                "ablate/cache",
 	"github.com/hashicorp/go-retryablehttp": "ablate/cache/remote",
 	"golang.org/x/mod":                      "ablate/cache/remote",
-	"modernc.org/sqlite":                    "ablate/cmd/ablate/internal/tables",
+	"modernc.org/sqlite":                    "ablate/cmd/ablate/internal/tables ablate/stages/internal/sqlite",
 	"go.yaml.in/yaml/v3":                    "ablate/stages",
 }
 
@@ -195,7 +196,8 @@ func TestArrows(t *testing.T) {
 				}
 			}
 			for module, home := range homes {
-				if under(imp, module) && !under(p.ImportPath, home) {
+				atHome := slices.ContainsFunc(strings.Fields(home), func(prefix string) bool { return under(p.ImportPath, prefix) })
+				if under(imp, module) && !atHome {
 					t.Errorf("%s imports %s, which belongs under %s", p.ImportPath, imp, home)
 				}
 			}

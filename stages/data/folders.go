@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -61,6 +62,11 @@ func formatNames() []string {
 	for _, f := range folderFormats {
 		names = append(names, f.name)
 	}
+	for _, f := range databaseFormats {
+		if !slices.Contains(names, f.name) {
+			names = append(names, f.name)
+		}
+	}
 	return names
 }
 
@@ -72,6 +78,7 @@ func tableSuffix(name string) bool {
 // foundRuns is what a source holds: tables, or runs in folders of one format.
 type foundRuns struct {
 	tables []source
+	beside map[string]source // by path, what SQLite keeps beside databases among them
 	format *folderFormat
 	runs   []foundRun
 }
@@ -86,13 +93,30 @@ type foundRun struct {
 // the result, so the paths below the common folder do, too.
 func (f foundRuns) value() cache.Value {
 	if f.format == nil {
-		return cache.Map(map[string]cache.Value{"source": digestsOf(f.tables)})
+		return f.tableValue()
 	}
 	runs := make([]cache.Value, len(f.runs))
 	for i, run := range f.runs {
 		runs[i] = cache.Struct(cache.Field{Name: "run", Value: cache.String(run.name)}, cache.Field{Name: "files", Value: run.digests()})
 	}
 	return cache.Map(map[string]cache.Value{"format": cache.String(f.format.name), "runs": cache.List(runs...)})
+}
+
+// tableValue is value for tables. The log of a database belongs to it.
+func (f foundRuns) tableValue() cache.Value {
+	out := map[string]cache.Value{"source": digestsOf(f.tables)}
+	beside := make(map[string]cache.Value)
+	for i, t := range f.tables {
+		for _, suffix := range []string{logSuffix, journalSuffix} {
+			if s, ok := f.beside[t.path+suffix]; ok {
+				beside[strconv.Itoa(i)+suffix] = cache.DigestValue(s.digest)
+			}
+		}
+	}
+	if len(beside) > 0 {
+		out["beside"] = cache.Map(beside)
+	}
+	return cache.Map(out)
 }
 
 // digests are the files of a run by name.
@@ -122,8 +146,7 @@ func (f foundRuns) names(study string) cache.Value {
 // find looks for the files of the source. It digests those that are read.
 func (r *Results) find(sources pipeline.Sources) (foundRuns, error) {
 	if r.Format == tableFormat {
-		tables, err := expand(sources, r.Source, r.Exclude)
-		return foundRuns{tables: tables}, err
+		return r.findTables(sources)
 	}
 	paths, err := r.paths(sources)
 	if err != nil {
@@ -131,14 +154,25 @@ func (r *Results) find(sources pipeline.Sources) (foundRuns, error) {
 	}
 	format := r.formatOf(paths)
 	if format == nil {
-		tables, err := expand(sources, r.Source, r.Exclude)
-		return foundRuns{tables: tables}, err
+		return r.findTables(sources)
 	}
 	runs, err := runsOf(format, paths, sources)
+	if err == nil && len(runs) == 0 && databaseNamed(format.name) {
+		return r.findTables(sources)
+	}
 	if err == nil && len(runs) == 0 {
 		err = diag.Errorf(diag.Path{"source"}, "No runs", "No folder in source holds a run in the format %s.", format.name).Err()
 	}
 	return foundRuns{format: format, runs: runs}, err
+}
+
+// findTables finds the files of the source that are tables or databases.
+func (r *Results) findTables(sources pipeline.Sources) (f foundRuns, err error) {
+	if f.tables, err = expand(sources, r.Source, r.Exclude); err != nil {
+		return f, err
+	}
+	f.tables, f.beside, err = r.companions(sources, f.tables)
+	return f, err
 }
 
 // paths lists the files of the source, sorted, each once.
@@ -274,7 +308,8 @@ type folderRun struct {
 	sources pipeline.Sources
 	columns map[string]cell
 	series  series
-	skip    bool // it is no run
+	skip    bool     // it is no run
+	others  []string // more columns that it may have, for messages
 
 	truncated []string // event files that end inside of a record
 }
@@ -285,18 +320,24 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 		return context.Cause(ctx)
 	}
 	run := &folderRun{foundRun: found, sources: sources, columns: map[string]cell{}, series: newSeries(rows.metrics())}
-	row := tableRow{columns: func() []string { return run.names() }}
-	if err := format.read(run); err != nil {
-		if _, ok := diag.From(err); ok {
-			return err
-		}
-		row.broken = err.Error()
+	err := format.read(run)
+	if _, ok := diag.From(err); ok {
+		return err
 	}
 	if run.skip {
 		return nil
 	}
+	return rows.addRun(run, err)
+}
+
+// addRun adds a run that is no row of a table; broken says why it cannot be read.
+func (x *runReader) addRun(run *folderRun, broken error) error {
+	row := tableRow{columns: run.names}
+	if broken != nil {
+		row.broken = broken.Error()
+	}
 	run.summarize()
-	for _, name := range rows.wanted {
+	for _, name := range x.wanted {
 		c := cell{}
 		if name != "" {
 			c = run.columns[name]
@@ -304,10 +345,13 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 		row.cells = append(row.cells, c)
 	}
 	for _, rel := range run.truncated {
-		rows.truncated = append(rows.truncated, path.Join(found.name, rel))
+		x.truncated = append(x.truncated, path.Join(run.name, rel))
 	}
-	rows.places = append(rows.places, found.name)
-	return rows.add(found.name, row)
+	for len(x.places) < x.runs { // rows of a table before it
+		x.places = append(x.places, "")
+	}
+	x.places = append(x.places, run.name)
+	return x.add(run.name, row)
 }
 
 // metrics lists the columns of the responses.
@@ -335,7 +379,7 @@ func (r *folderRun) summarize() {
 
 // names lists the columns of a run.
 func (r *folderRun) names() []string {
-	names := sortedKeys(r.columns)
+	names := append(sortedKeys(r.columns), r.others...)
 	for name := range r.series.others {
 		names = append(names, name)
 	}

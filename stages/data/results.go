@@ -17,7 +17,7 @@ import (
 
 // Results is data "results": tables of finished runs of any program.
 type Results struct {
-	Source    []string          `hcl:"source" key:"-" doc:"Tables: CSV with a head line (separated by commas, tabs or semicolons), JSON objects (one per line, or a list), or Parquet; also compressed with gzip or zstd. The content decides, not the name. Contents enter the key; paths do not."`
+	Source    []string          `hcl:"source" key:"-" doc:"Folders of runs, SQLite databases of trackers, or tables: CSV with a head line (separated by commas, tabs or semicolons), JSON objects (one per line, or a list), or Parquet; also compressed with gzip or zstd. The content decides, not the name. Contents enter the key; paths do not."`
 	Exclude   []string          `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
 	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels. Texts keep their spelling: 2.1 and 2.10 are two levels. Numbers of JSON and Parquet are compared by value."`
 	Replicate string            `hcl:"replicate,optional" doc:"Column that numbers the replicates of a cell and pairs them across cells. Without it, or if it is the only column that the files lack and they have no other, rows are unpaired."`
@@ -25,7 +25,7 @@ type Results struct {
 	Outcome   string            `hcl:"outcome,optional" doc:"Column that says how a run ended, if the files have it: finished, diverged or failed. Failed runs are left out. \"\" reads no such column."`
 	Columns   map[string]string `hcl:"columns,optional" doc:"By factor, replicate or response, the name of its column in the files, if it is another."`
 
-	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, config or tensorboard. All but table are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, with config.json or config.yaml beside metrics, or with event files of TensorBoard. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files."`
+	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, config, tensorboard, optuna or trackio. All but table, optuna and trackio are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, with config.json or config.yaml beside metrics, or with event files of TensorBoard. mlflow is also MLflow's SQLite database, optuna is Optuna's and trackio is Trackio's. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files, and of databases by their content."`
 	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value are left out."`
 }
 
@@ -49,7 +49,7 @@ func (r *Results) ResponseNames() []string { return r.Responses }
 
 // DeclaredFiles implements pipeline.FileReader.
 func (r *Results) DeclaredFiles() []pipeline.Files {
-	return pipeline.FilesOf(r.patterns(), r.Exclude...)
+	return pipeline.FilesOf(append(r.patterns(), r.companionPatterns()...), r.Exclude...)
 }
 
 // patterns are the sources, and the hidden folders in which Hydra describes the
@@ -100,7 +100,7 @@ func (r *Results) Validate() diag.List {
 		}
 		seen[name] = true
 	}
-	if r.Format != "" && r.Format != autoFormat && r.Format != tableFormat && formatNamed(r.Format) == nil {
+	if r.Format != "" && !slices.Contains(formatNames(), r.Format) {
 		list = append(list, diag.Errorf(diag.Path{"format"}, "Unknown format", "%q is no format: the formats are %s.", r.Format, strings.Join(formatNames(), ", "))...)
 	}
 	for _, name := range sortedKeys(r.Columns) {
@@ -163,7 +163,17 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 		}
 	}
 	for _, f := range found.tables {
-		if err := r.readFile(ctx, env.Inputs.Sources, f, rows); err != nil {
+		read := r.readFile
+		database, err := isDatabase(env.Inputs.Sources, f)
+		if err == nil && database {
+			read = func(ctx context.Context, sources pipeline.Sources, f source, rows *runReader) error {
+				return r.readDatabase(ctx, sources, f, found.beside, rows)
+			}
+		}
+		if err == nil {
+			err = read(ctx, env.Inputs.Sources, f, rows)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -213,6 +223,9 @@ func (r *Results) numbered(sources pipeline.Sources, found foundRuns) (bool, err
 	}
 	asked = append(append(asked, r.Outcome), sortedKeys(r.Where)...)
 	for _, f := range found.tables {
+		if database, err := isDatabase(sources, f); database || err != nil {
+			return true, err
+		}
 		columns, err := columnsOf(sources, f, append(asked, r.called(r.Replicate)))
 		if err != nil {
 			return false, err

@@ -180,7 +180,7 @@ func TestUnusableTables(t *testing.T) {
 		"{\"norm\":\"a\"}\nhello":                                       "line 2 is not a JSON object",
 		"{\"norm\":null,\"seed\":1,\"loss\":1}":                         "norm has no value",
 		"{\"norm\":[1],\"seed\":1,\"loss\":{}}":                         "norm is a list or an object",
-		"SQLite format 3\x00...":                                        "it is a SQLite database",
+		"SQLite format 3\x00...":                                        "it is damaged: the size of its pages is wrong",
 		"n\x00o\x00r\x00m\x00,\x00s\x00":                                "UTF-16 without a byte order mark",
 		"a\x00\x01\x02\x03":                                             "it is binary",
 		"PAR1 and no more":                                              "Unreadable table",

@@ -33,6 +33,7 @@ type runReader struct {
 	seen      map[[16]byte]int32
 	places    []string // of the runs, where they are not rows
 	truncated []string // event files that end inside of a record
+	notes     []string // further warnings
 	types     []spellings
 	mistakes  mistakes
 }
@@ -66,6 +67,9 @@ func (x *runReader) add(where string, row tableRow) error {
 		return nil
 	}
 	run, wrong := x.run(row)
+	if run.Outcome == record.OutcomeFailed && len(wrong) > 0 {
+		return nil // it may have ended before it recorded its parameters
+	}
 	if len(wrong) == 0 && run.Outcome != record.OutcomeFailed { // another run may repeat a failed one
 		if first, twice := x.duplicate(run); twice {
 			wrong = append(wrong, fmt.Sprintf("it has the same factors and %s as %s: %s",
@@ -83,7 +87,7 @@ func (x *runReader) add(where string, row tableRow) error {
 
 // place names a run by its number.
 func (x *runReader) place(n int32) string {
-	if int(n) <= len(x.places) {
+	if int(n) <= len(x.places) && x.places[n-1] != "" {
 		return x.places[n-1]
 	}
 	return fmt.Sprintf("row %d of the source", n)
@@ -153,7 +157,7 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	if run.Outcome, err = row.cells[n+1].outcome(); err != nil {
 		wrong = append(wrong, fmt.Sprintf("%s %v; set outcome = \"\" if the column has another meaning", r.Outcome, err))
 	}
-	if word := row.cells[n+1].text; run.Outcome == record.OutcomeFailed && len(wrong) == 0 {
+	if word := row.cells[n+1].text; run.Outcome == record.OutcomeFailed {
 		x.ended[strings.ToLower(strings.TrimSpace(word))]++
 	}
 	return run, append(wrong, x.values(row, run)...)
@@ -199,6 +203,9 @@ func (x *runReader) finish(warn func(string)) error {
 	}
 	if n := len(x.truncated); n > 0 {
 		warn(fmt.Sprintf("%d event files end inside of a record, which was not read, as when a program is killed: the first is %s", n, x.truncated[0]))
+	}
+	for _, note := range x.notes {
+		warn(note)
 	}
 	if x.left > 0 {
 		warn(fmt.Sprintf("where leaves out %d of %d runs", x.left, x.runs))

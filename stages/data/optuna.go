@@ -1,0 +1,227 @@
+package data
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/stages/record"
+)
+
+// optunaSchema is the version of the tables that Optuna has had since 2.0.
+const optunaSchema = 12
+
+// optunaDatabase is Optuna's storage.
+var optunaDatabase = databaseFormat{
+	name: "optuna", title: "Optuna", mark: "trial_params",
+	needs: map[string][]string{
+		"version_info":              {"schema_version"},
+		"studies":                   {"study_id", "study_name"},
+		"trials":                    {"trial_id", "number", "study_id", "state"},
+		"trial_params":              {"trial_id", "param_name", "param_value", "distribution_json"},
+		"trial_values":              {"trial_id", "objective", "value", "value_type"},
+		"trial_intermediate_values": {"trial_id", "step", "intermediate_value", "intermediate_value_type"},
+		"trial_user_attributes":     {"trial_id", "key", "value_json"},
+		"study_system_attributes":   {"study_id", "key", "value_json"},
+	},
+	read: readOptuna,
+}
+
+// Columns of trials of Optuna beside parameters. Those of objectives are values_0 and
+// so on, or values_ and the name of a metric, where there are several.
+const (
+	optunaValue        = "value"
+	optunaIntermediate = "intermediate"
+	optunaAttribute    = "user_attrs."
+)
+
+// readOptuna reads the trials of all studies.
+func readOptuna(ctx context.Context, d *databaseReader) error {
+	if err := d.checkOptuna(ctx); err != nil {
+		return err
+	}
+	objectives, err := d.optunaObjectives(ctx)
+	if err != nil {
+		return err
+	}
+	if d.names, err = d.texts(ctx, `SELECT DISTINCT param_name FROM trial_params UNION SELECT DISTINCT 'user_attrs.' || key FROM trial_user_attributes`); err != nil {
+		return err
+	}
+	var study int64
+	beside, err := d.optunaCursors(ctx, func(objective int64) string { return objectives.name(study, objective) })
+	defer func() { beside.close() }()
+	if err != nil {
+		return err
+	}
+	trials, err := d.Query(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
+		FROM trials t JOIN studies s ON s.study_id = t.study_id ORDER BY t.trial_id`)
+	if err != nil {
+		return err
+	}
+	defer trials.Close()
+	for trials.Next() {
+		var id, state, name string
+		var number int64
+		if err := trials.Scan(&id, &number, &state, &study, &name); err != nil {
+			return err
+		}
+		run := d.begin(fmt.Sprintf("%s/%d", name, number))
+		broken := beside.upTo(id, run)
+		if broken != nil && !errors.As(broken, &brokenRun{}) {
+			return broken
+		}
+		run.add(map[string]cell{"status": {textual, state}, "study_name": {textual, name}, "number": {numeric, strconv.FormatInt(number, 10)}})
+		if err := d.rows.addRun(run, broken); err != nil {
+			return err
+		}
+	}
+	return trials.Err()
+}
+
+// brokenRun is a mistake in the values of one run.
+type brokenRun struct{ error }
+
+func (d *databaseReader) checkOptuna(ctx context.Context) error {
+	versions, err := d.texts(ctx, "SELECT schema_version FROM version_info")
+	if err == nil && (len(versions) != 1 || versions[0] != strconv.Itoa(optunaSchema)) {
+		err = fmt.Errorf("it is a storage of Optuna with the schema %v; %d is the one that is read", versions, optunaSchema)
+	}
+	return err
+}
+
+// optunaObjectives are the columns of objectives by study.
+type optunaObjectives map[int64][]string
+
+// optunaObjectives reads how many objectives the studies have, and their names.
+func (d *databaseReader) optunaObjectives(ctx context.Context) (optunaObjectives, error) {
+	out := make(optunaObjectives)
+	rows, err := d.Query(ctx, `SELECT s.study_id, COALESCE((SELECT MAX(objective) FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = s.study_id), 0),
+		(SELECT value_json FROM study_system_attributes a WHERE a.study_id = s.study_id AND a.key = 'study:metric_names') FROM studies s`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var study, last int64
+		var named *string
+		if err := rows.Scan(&study, &last, &named); err != nil {
+			return nil, err
+		}
+		var names []string
+		switch {
+		case named != nil && json.Unmarshal([]byte(*named), &names) == nil && len(names) > 0:
+			for i, name := range names {
+				names[i] = "values_" + norm.NFC.String(name)
+			}
+			if len(names) == 1 {
+				names[0] = optunaValue
+			}
+			out[study] = names
+		case last == 0:
+			out[study] = []string{optunaValue}
+		}
+	}
+	return out, rows.Err()
+}
+
+func (o optunaObjectives) name(study, objective int64) string {
+	if names := o[study]; objective >= 0 && objective < int64(len(names)) {
+		return names[objective]
+	}
+	return fmt.Sprintf("values_%d", objective)
+}
+
+// optunaCursors read parameters, attributes and values of trials. objective names the
+// column of a value.
+func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64) string) (out cursors, err error) {
+	// Cursors are a row ahead of the run, so that each has destinations of its own.
+	add := func(columns, table string, take func(*folderRun) error, dest ...any) {
+		var c *cursor
+		if err == nil {
+			c, err = d.newCursor(ctx, "SELECT printf('%020d', trial_id), "+columns+" FROM "+table+" ORDER BY trial_id", nil, take, dest...)
+		}
+		if err == nil {
+			out = append(out, c)
+		}
+	}
+	var name, distribution string
+	var value any
+	add("param_name, param_value, distribution_json", "trial_params", func(run *folderRun) error {
+		c, err := optunaParameter(value, distribution)
+		if err != nil {
+			return brokenRun{fmt.Errorf("%s: %w", name, err)}
+		}
+		run.add(map[string]cell{norm.NFC.String(name): c})
+		return nil
+	}, &name, &value, &distribution)
+	var key, text string
+	add("key, value_json", "trial_user_attributes", func(run *folderRun) error {
+		var v any
+		if err := record.Decode([]byte(text), &v); err != nil {
+			return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
+		}
+		run.add(map[string]cell{optunaAttribute + norm.NFC.String(key): jsonCell(map[string]any{"x": v}, "x")})
+		return nil
+	}, &key, &text)
+	var number int64
+	var objectiveValue any
+	var kind string
+	add("objective, value, value_type", "trial_values", func(run *folderRun) error {
+		c, err := optunaNumber(objectiveValue, kind)
+		run.add(map[string]cell{objective(number): c})
+		return err
+	}, &number, &objectiveValue, &kind)
+	var step float64
+	var reported any
+	var reportedKind string
+	add("step, intermediate_value, intermediate_value_type", "trial_intermediate_values", func(run *folderRun) error {
+		c, err := optunaNumber(reported, reportedKind)
+		if err != nil {
+			return err
+		}
+		return run.series.add(optunaIntermediate, optunaIntermediate, point{step, c})
+	}, &step, &reported, &reportedKind)
+	return out, err
+}
+
+// optunaNumber is a value with its type: SQLite has neither NaN nor infinities.
+func optunaNumber(value any, kind string) (cell, error) {
+	switch kind {
+	case "FINITE":
+		return databaseCell(value), nil
+	case "INF_POS":
+		return cell{numeric, "inf"}, nil
+	case "INF_NEG":
+		return cell{numeric, "-inf"}, nil
+	case "NAN":
+		return cell{numeric, "NaN"}, nil
+	}
+	return cell{}, brokenRun{fmt.Errorf("a value is of the type %.40q, which is not known", kind)}
+}
+
+// optunaParameter is the value of a parameter: of a categorical one, the choice that
+// it numbers.
+func optunaParameter(value any, distribution string) (cell, error) {
+	var d struct {
+		Name       string `json:"name"`
+		Attributes struct {
+			Choices []any `json:"choices"`
+		} `json:"attributes"`
+	}
+	if err := record.Decode([]byte(distribution), &d); err != nil {
+		return cell{}, fmt.Errorf("its distribution: %w", err)
+	}
+	c := databaseCell(value)
+	if d.Name != "CategoricalDistribution" {
+		return c, nil
+	}
+	i, err := strconv.ParseFloat(c.text, 64)
+	if err != nil || i != float64(int(i)) || i < 0 || int(i) >= len(d.Attributes.Choices) {
+		return cell{}, fmt.Errorf("it is choice %.40s of %d", c.text, len(d.Attributes.Choices))
+	}
+	return jsonCell(map[string]any{"x": d.Attributes.Choices[int(i)]}, "x"), nil
+}

@@ -1,0 +1,120 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/stages/record"
+)
+
+// trackioSchema is the newest version of Trackio's tables that is known.
+const trackioSchema = 2
+
+// trackioDatabase is the database of a project of Trackio. It does not record how
+// runs ended.
+var trackioDatabase = databaseFormat{
+	name: "trackio", title: "Trackio", mark: "configs",
+	needs: map[string][]string{
+		"configs": {"run_name", "config"},
+		"metrics": {"run_name", "step", "metrics"},
+	},
+	read: readTrackio,
+}
+
+// readTrackio reads the runs of a project. Before version 2 of the tables, a run was
+// known by its name.
+func readTrackio(ctx context.Context, d *databaseReader) error {
+	versions, err := d.texts(ctx, "SELECT user_version FROM pragma_user_version")
+	if err != nil {
+		return err
+	}
+	if v := versions[0]; len(v) > 1 || v > fmt.Sprint(trackioSchema) {
+		d.rows.notes = append(d.rows.notes, newerSchema(d.file, "Trackio", v))
+	}
+	id := "run_name"
+	if d.Has("metrics", "run_id") && d.Has("configs", "run_id") {
+		id = "run_id"
+	}
+	beside, err := d.trackioCursors(ctx, id)
+	defer func() { beside.close() }()
+	if err != nil {
+		return err
+	}
+	runs, err := d.Query(ctx, "SELECT "+id+" FROM metrics UNION SELECT "+id+" FROM configs ORDER BY 1")
+	if err != nil {
+		return err
+	}
+	defer runs.Close()
+	for runs.Next() {
+		var name string
+		if err := runs.Scan(&name); err != nil {
+			return err
+		}
+		run := d.begin(name)
+		broken := beside.upTo(name, run)
+		if broken != nil && !errors.As(broken, &brokenRun{}) {
+			return broken
+		}
+		run.add(map[string]cell{"run_id": {textual, name}})
+		if err := d.rows.addRun(run, broken); err != nil {
+			return err
+		}
+	}
+	return runs.Err()
+}
+
+// trackioCursors read configurations and metrics of runs.
+func (d *databaseReader) trackioCursors(ctx context.Context, id string) (out cursors, err error) {
+	add := func(query string, take func(*folderRun) error, dest ...any) {
+		var c *cursor
+		if err == nil {
+			c, err = d.newCursor(ctx, query, nil, take, dest...)
+		}
+		if err == nil {
+			out = append(out, c)
+		}
+	}
+	var name, config string
+	add("SELECT "+id+", run_name, config FROM configs ORDER BY "+id, func(run *folderRun) error {
+		run.add(map[string]cell{"run_name": {textual, name}})
+		parameters, err := jsonParameters([]byte(config))
+		if err != nil {
+			return brokenRun{fmt.Errorf("its configuration: %w", err)}
+		}
+		run.add(parameters)
+		return nil
+	}, &name, &config)
+	var step float64
+	var metrics string
+	add("SELECT "+id+", step, metrics FROM metrics ORDER BY "+id+", step, id", func(run *folderRun) error {
+		run.series.files++
+		return run.jsonMetrics("metrics", step, []byte(metrics))
+	}, &step, &metrics)
+	return out, err
+}
+
+// jsonMetrics adds the members of a JSON object as metrics at a step.
+func (r *folderRun) jsonMetrics(from string, step float64, text []byte) error {
+	var object map[string]any
+	if err := record.Decode(text, &object); err != nil {
+		return brokenRun{fmt.Errorf("the metrics of step %v: %w", step, err)}
+	}
+	for name := range object {
+		c := jsonCell(object, name)
+		if c.kind == null {
+			continue // not measured at this step
+		}
+		if err := r.series.add(from, norm.NFC.String(name), point{step, c}); err != nil {
+			return brokenRun{err}
+		}
+	}
+	return nil
+}
+
+// newerSchema is the warning about a schema that is newer than those that are known.
+func newerSchema(file, title, version string) string {
+	return fmt.Sprintf("%s has the schema %s of %s, which is newer than those that are known. The columns that are read are there", file, version, title)
+}
