@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/stages/analysis/internal/estimate"
+	"ablate/stages/answer"
 	"ablate/stages/internal/behaviour"
 )
 
@@ -272,12 +274,37 @@ func reportSubject() behaviour.Subject {
 		for _, name := range slices.Sorted(maps.Keys(done.Outputs)) {
 			analysed.Artifacts = append(analysed.Artifacts, lab.Artifact(name, []byte(rounded(string(done.Outputs[name])))))
 		}
-		page, err := lab.Run(pipeline.Inputs{Refs: map[string][]pipeline.Input{"analyses": {analysed}}}, (&Report{Title: "A & B", Text: "Why."}).Run)
+		oneFactor, err := json.Marshal(gapsToSay())
+		if err != nil {
+			return err
+		}
+		gaps := pipeline.Input{Label: "One factor", Artifacts: []cache.Artifact{lab.Artifact("result", oneFactor)}}
+		gaps.Address = analysed.Address
+		gaps.Address.Stage.Name = "gaps"
+		page, err := lab.Run(pipeline.Inputs{Refs: map[string][]pipeline.Input{"analyses": {analysed, gaps}}}, (&Report{Title: "A & B", Text: "Why."}).Run)
 		for _, name := range slices.Sorted(maps.Keys(page.Outputs)) {
 			w.Note(corePart, "%s\n%s", name, rounded(string(page.Outputs[name])))
 		}
 		return err
 	}}}}
+}
+
+// gapsToSay is the result of a design of one factor, with a gap for each sentence that there
+// is about gaps.
+func gapsToSay() answer.Result {
+	gap := func(level string, estimate float64, interval ...float64) answer.Contrast {
+		c := answer.Contrast{Kind: "gap", Name: level, Estimate: &estimate, Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "rms"}}}
+		if len(interval) > 0 {
+			c.Low, c.High, c.LowAdjusted, c.HighAdjusted, c.Detect = &interval[0], &interval[1], &interval[2], &interval[3], &interval[4]
+		}
+		return c
+	}
+	equal := gap("equal", 0)
+	equal.Constant = true
+	return answer.Result{
+		Response: "val_loss", At: "final", Factors: []answer.Factor{{Name: "norm"}},
+		Contrasts: []answer.Contrast{equal, gap("alone", 0.25), gap("shown", 0.5, 0.25, 0.75, 0.125, 0.875, 0.25), gap("open", 0.125, -0.25, 0.5, -0.5, 0.75, 0.5)},
+	}
 }
 
 func factorialStage() *Factorial {
