@@ -185,7 +185,7 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 		}
 		seen[row.Name] = true
 		switch {
-		case row.Name == record.Diverged:
+		case row.Name == record.Diverged && row.Value != 0:
 			r.curve.Diverged = row.Step
 		case row.Name == of.metric && row.Finite():
 			rows = append(rows, row)

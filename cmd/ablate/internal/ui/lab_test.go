@@ -85,9 +85,21 @@ func (l *lab) finish(of addr.Instance, losses ...float64) {
 	l.tell(run.StageDone, of, func(e *run.Event) { e.Elapsed = time.Minute })
 }
 
+// diverge publishes the rows of a trial that diverged at its last step.
+func (l *lab) diverge(of addr.Instance, losses ...float64) {
+	l.t.Helper()
+	l.publishRows(of, []record.Row{{Step: len(losses), Name: record.Diverged, Value: 1}}, losses...)
+	l.tell(run.StageDone, of, func(e *run.Event) { e.Elapsed = time.Minute })
+}
+
 func (l *lab) publish(of addr.Instance, losses ...float64) {
 	l.t.Helper()
-	var rows []record.Row
+	l.publishRows(of, nil, losses...)
+}
+
+func (l *lab) publishRows(of addr.Instance, further []record.Row, losses ...float64) {
+	l.t.Helper()
+	rows := further
 	for i, v := range losses {
 		rows = append(rows, record.Row{Step: i + 1, Name: "train_loss", Value: v})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"ablate/cmd/ablate/internal/ui"
+	"ablate/hcl/addr"
 )
 
 const (
@@ -125,6 +126,28 @@ func TestPageWithoutAStudy(t *testing.T) {
 	l.begin()
 	l.finish(trial("rms", 0), 3, 2)
 	b.wait(tiles + `.length === 1 && ` + legend + `.length === 1`)
+}
+
+// Each stage has a grid of its own, and cells with a diverged trial have no mean.
+func TestPageOfTwoStages(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	other := func(seed int) addr.Instance {
+		a := trial("rms", seed)
+		a.Stage.Name = "hot"
+		return a
+	}
+	l.finish(trial("rms", 0), 4, 3)
+	l.finish(trial("rms", 1), 4, 2)
+	l.finish(other(0), 9, 8)
+	l.diverge(other(1), 9, 9)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(`[...document.querySelectorAll("#grid .mean")].map(x => x.textContent).join() === "mean 2.5,1 of 2 diverged"`)
+	b.wait(`document.querySelectorAll("#grid table").length === 2 && document.querySelector(".tile.diverged").textContent.includes("✕ diverged")`)
+	b.js(`document.querySelector("#grid h3 button").click()`)
+	b.wait(`[...document.querySelectorAll("#legend button")].map(x => x.getAttribute("aria-pressed")).join() === "false,true"`)
 }
 
 func TestPageOfAStudyThatDoesNotLoad(t *testing.T) {

@@ -43,6 +43,7 @@ function group(study) {
   const stages = new Set(study.trials.map(stageOf));
   const cells = new Map();
   study.factors = new Map();
+  study.stages = new Map();
   for (const t of study.trials) {
     const factors = (t.factors || []).filter(f => f.name !== replicate);
     const prefix = stages.size > 1 ? [{ name: "stage", level: stageOf(t) }] : [];
@@ -51,8 +52,14 @@ function group(study) {
       if (!study.factors.has(f.name)) study.factors.set(f.name, new Map());
       study.factors.get(f.name).set(f.level, f.label || f.level);
     }
+    if (!study.stages.has(stageOf(t))) study.stages.set(stageOf(t), { cells: [], names: new Set() });
+    const stage = study.stages.get(stageOf(t));
+    factors.forEach(f => stage.names.add(f.name));
     const id = levels.map(f => f.name + "=" + f.level).join(",");
-    if (!cells.has(id)) cells.set(id, { id, levels, trials: [], name: levels.map(f => f.label || f.level).join(" · ") || stageOf(t) });
+    if (!cells.has(id)) {
+      cells.set(id, { id, levels, trials: [], name: levels.map(f => f.label || f.level).join(" · ") || stageOf(t) });
+      stage.cells.push(cells.get(id));
+    }
     const seed = (t.factors || []).find(f => f.name === replicate);
     t.seed = seed ? replicate + " " + (seed.label || seed.level) : "";
     t.cell = cells.get(id);
@@ -64,11 +71,12 @@ function group(study) {
 
 const stageOf = t => t.address.split("[")[0];
 
-// axes chooses rows and columns: the factor with the most levels down, all others
-// across.
-function axes(study) {
-  const names = [...study.factors.keys()];
-  const row = names.reduce((a, b) => a && study.factors.get(a).size >= study.factors.get(b).size ? a : b, names[0]);
+// axes chooses rows and columns of a stage: the factor with the most levels down, all
+// others across.
+function axes(stage) {
+  const names = [...stage.names];
+  const size = name => new Set(stage.cells.map(c => levelOf(c, name))).size;
+  const row = names.reduce((a, b) => a && size(a) >= size(b) ? a : b, names[0]);
   return { row, columns: names.filter(n => n !== row) };
 }
 
@@ -81,9 +89,20 @@ function drawGrid(study, view) {
     box.replaceChildren(el("p", { className: "soft" }, "This study has no trials."));
     return;
   }
-  const { row, columns } = axes(study);
+  box.replaceChildren(...[...study.stages].flatMap(([name, stage]) => [
+    study.stages.size > 1 ? el("h3", {}, levelButton(study, view, "stage", name)) : null, drawStage(study, view, stage)]).filter(Boolean));
+  byID("grid-metric").textContent = view.metric ? "last " + view.metric : "";
+  if (focused) {
+    const again = [...box.querySelectorAll("button")].find(b => b.dataset.key === focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+// drawStage draws the cells of one stage.
+function drawStage(study, view, stage) {
+  const { row, columns } = axes(stage);
   const across = new Map(), down = new Map();
-  for (const c of study.cells) {
+  for (const c of stage.cells) {
     const key = columns.map(n => levelOf(c, n)).join("\n");
     if (!across.has(key)) across.set(key, columns.map(n => [n, levelOf(c, n)]));
     const level = levelOf(c, row);
@@ -95,12 +114,7 @@ function drawGrid(study, view) {
   const rows = [...down].map(([level, cells]) => el("tr", {},
     el("th", { scope: "row" }, level === undefined ? "" : levelButton(study, view, row, level)),
     ...[...across.keys()].map(key => el("td", {}, cells.has(key) ? drawCell(cells.get(key), view) : "–"))));
-  box.replaceChildren(el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)));
-  byID("grid-metric").textContent = view.metric ? "last " + view.metric : "";
-  if (focused) {
-    const again = [...box.querySelectorAll("button")].find(b => b.dataset.key === focused);
-    if (again) again.focus({ preventScroll: true });
-  }
+  return el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
 }
 
 // levelButton shows or hides all cells at a level.
@@ -113,25 +127,29 @@ function levelButton(study, view, name, level) {
   return b;
 }
 
-// drawCell draws the trials of a cell and the mean of those that are done.
+// drawCell draws the trials of a cell and the mean of those that are done. A cell in which
+// a trial diverged has no mean, as in an analysis.
 function drawCell(cell, view) {
+  const n = cell.trials.length, lost = cell.trials.filter(t => view.diverged.has(t.address)).length;
   const values = cell.trials.filter(t => t.state === "cached").map(t => view.lastOf(t)).filter(v => v !== undefined);
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return el("div", {}, el("div", { className: "tiles" }, ...cell.trials.map(t => drawTile(t, view))),
-    values.length > 1 ? el("div", { className: "mean" }, "mean " + number(mean) + (values.length < cell.trials.length ? " of " + values.length + " done" : "")) : null);
+  let note = "";
+  if (lost) note = n > 1 ? lost + " of " + n + " diverged" : "";
+  else if (values.length > 1) note = "mean " + number(mean) + (values.length < n ? ` (${values.length} of ${n})` : "");
+  return el("div", {}, el("div", { className: "tiles" }, ...cell.trials.map(t => drawTile(t, view))), note ? el("div", { className: "mean" }, note) : null);
 }
 
 function drawTile(t, view) {
   const active = t.state === "running" || t.state === "detached";
   const value = view.lastOf(t);
-  const note = [signs[t.state] + " " + words[t.state]];
-  if (view.diverged.has(t.address)) note.push("diverged");
+  const lost = t.state === "cached" && view.diverged.has(t.address);
+  const note = [lost ? "✕ diverged" : signs[t.state] + " " + words[t.state]];
   if (active && t.steps) note.push(t.step + "/" + t.steps);
   if (active && t.left >= 1) note.push(duration(t.left) + " left");
-  const b = el("button", { type: "button", className: "tile " + t.state, title: t.address, onclick: () => openDetail(t.address) },
-    el("span", {}, t.seed), el("b", {}, value === undefined ? "" : number(value)),
+  const b = el("button", { type: "button", className: "tile " + (lost ? "diverged" : t.state), title: t.address, onclick: () => openDetail(t.address) },
+    el("span", {}, t.seed), el("b", {}, value === undefined || lost ? "" : number(value)),
     active && t.steps ? el("progress", { max: t.steps, value: t.step, ariaLabel: "steps" }) : null,
-    el("small", { className: "state-" + t.state }, note.join(" · ")));
+    el("small", { className: "state-" + (lost ? "stopped" : t.state) }, note.join(" · ")));
   b.dataset.key = t.address;
   return b;
 }
