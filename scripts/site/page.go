@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	table "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 )
@@ -26,7 +27,10 @@ type page struct {
 }
 
 // A section is a heading and the text below it, for the search and for anchors.
-type section struct{ id, heading, text string }
+type section struct {
+	id, heading, text string
+	level             int
+}
 
 // A link is a reference to another file of the repository, or to a heading.
 type link struct{ target, anchor string }
@@ -45,6 +49,8 @@ func parse(name string, source []byte, isFolder func(string) bool) (*page, error
 			n.Destination = p.link(string(n.Destination), isFolder)
 		case *ast.Image:
 			n.Destination = p.link(string(n.Destination), isFolder)
+		case *table.Table:
+			p.markReference(n)
 		}
 		return ast.WalkContinue, nil
 	})
@@ -52,10 +58,18 @@ func parse(name string, source []byte, isFolder func(string) bool) (*page, error
 	return p, err
 }
 
+// markReference names the class of tables of fields, whose rows a phone shows as
+// paragraphs: their last column is prose.
+func (p *page) markReference(n *table.Table) {
+	if head := n.FirstChild(); p.plain(head.FirstChild()) == "field" {
+		n.SetAttributeString("class", []byte("fields"))
+	}
+}
+
 func (p *page) heading(n *ast.Heading) {
 	id, _ := n.AttributeString("id")
 	raw, _ := id.([]byte)
-	s := section{id: string(raw), heading: p.plain(n)}
+	s := section{id: string(raw), heading: p.plain(n), level: n.Level}
 	if p.title == "" {
 		p.title = s.heading
 	}

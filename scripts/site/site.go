@@ -118,6 +118,29 @@ func (s *site) menu(from *page) []menuEntry {
 	return out
 }
 
+// leastHeadings is the number of headings from which a page has a list of them.
+const leastHeadings = 4
+
+// A heading is a line of the list of a page's headings.
+type heading struct {
+	Title, ID string
+	Level     int
+}
+
+// headings lists those of the second and third level, or nothing for a short page.
+func (p *page) headings() []heading {
+	var out []heading
+	for _, s := range p.sections {
+		if s.level == 2 || s.level == 3 {
+			out = append(out, heading{s.heading, s.id, s.level})
+		}
+	}
+	if len(out) < leastHeadings {
+		return nil
+	}
+	return out
+}
+
 // write creates the files of the site below a folder.
 func (s *site) write(out string) error {
 	files := map[string][]byte{"style.css": style, "search.js": search}
@@ -159,6 +182,7 @@ func (s *site) html(p *page) ([]byte, error) {
 		"Title": p.title,
 		"Root":  strings.Repeat("../", strings.Count(p.path, "/")),
 		"Menu":  s.menu(p),
+		"Page":  p.headings(),
 		"Body":  template.HTML(body), // rendered from our own files, raw HTML left out
 	})
 	return b.Bytes(), err

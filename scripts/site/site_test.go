@@ -57,8 +57,9 @@ func TestWrongLinks(t *testing.T) {
 func TestPages(t *testing.T) {
 	root := fstest.MapFS{
 		"README.md":      {Data: []byte("# Start\n\n[docs](docs), [more](docs/a.md#two-words), <b>raw</b>")},
-		"docs/README.md": {Data: []byte("# Documentation\n\n## Guides\n\n- [A](a.md)\n")},
+		"docs/README.md": {Data: []byte("# Documentation\n\n## Guides\n\n- [A](a.md)\n- [B](b.md)\n")},
 		"docs/a.md":      {Data: []byte("# A\n\n## Two words\n\nSome `text`.\n\n[up](../README.md)")},
+		"docs/b.md":      {Data: []byte("# B\n\n## One\n\n| field | meaning |\n|---|---|\n| `a` | b |\n\n## Two\n\n### Three\n\n## Four\n")},
 	}
 	s, err := crawl(root)
 	if err != nil {
@@ -71,6 +72,7 @@ func TestPages(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"index.html":  {`href="docs/a.html#two-words"`, `href="docs/README.html"`, "<title>Start · ablate</title>", "<h2>Guides</h2>"},
 		"docs/a.html": {`href="../index.html"`, `<h2 id="two-words">`, `aria-current="page">A</a>`, `src="../search.js"`},
+		"docs/b.html": {`<table class="fields">`, `<a class="h3" href="#three">Three</a>`},
 		"index.js":    {`{"page":"A","heading":"Two words","address":"docs/a.html#two-words","text":"Some text. up"}`},
 	} {
 		raw, err := os.ReadFile(filepath.Join(out, filepath.FromSlash(name)))
