@@ -86,6 +86,8 @@ type Recipe struct {
 
 	// Warnings returns what a plan warns of; nil for nothing. It may read sources.
 	Warnings func() diag.List
+
+	Affinity Affinity // which process should compute it
 }
 
 // Work is the estimated size of an action.
@@ -289,6 +291,7 @@ type Env struct {
 	Threads int  // cores this action may use
 	Trace   bool // report files that are read without being declared
 	States  States
+	Kept    *Kept // what this process keeps for its next action; nil keeps nothing
 
 	// Open reads an artifact of an input.
 	Open func(d cache.Digest) (io.ReadCloser, error)

@@ -79,6 +79,9 @@ func (a *Action) Work() (w pipeline.Work, ok bool) {
 	return a.recipe.Work(), true
 }
 
+// Affinity says which process should compute it.
+func (a *Action) Affinity() pipeline.Affinity { return a.recipe.Affinity }
+
 // Warnings returns what a plan of the action warns of.
 func (a *Action) Warnings() diag.List {
 	if a.recipe.Warnings == nil {

@@ -33,7 +33,9 @@ type Request struct {
 	Passes      []string                  `json:"passes,omitempty"`  // names of environment variables that the stage lets through
 	Environ     []string                  `json:"environ,omitempty"` // those of them that the child must set itself
 	Resources   study.Resources           `json:"resources,omitzero"`
-	Timeout     time.Duration             `json:"timeout,omitempty"`  // enforced by the child
+	Timeout     time.Duration             `json:"timeout,omitempty"`    // enforced by the child
+	Supervised  bool                      `json:"supervised,omitempty"` // it runs a user program, which must not outlive it
+	Affinity    pipeline.Affinity         `json:"affinity,omitzero"`
 	Reusable    bool                      `json:"reusable,omitempty"` // the child may be sent another request afterwards
 	Log         string                    `json:"log,omitempty"`      // the file that the child logs to; "" leaves stderr as it is
 	Frozen      *source.Listing           `json:"frozen,omitempty"`   // files that are read as they were when the run began
@@ -76,8 +78,9 @@ func (a *Action) Request(sources pipeline.Sources) (Request, error) {
 	r := Request{
 		Address: of.Address, Block: of.Kind.Block, Type: of.Kind.Type, Spec: spec,
 		Study: of.Inputs.Study, Dir: of.Inputs.Study.Dir, Strict: of.Strict, Key: a.key, Ingredients: a.ingredients,
-		Inputs:   make(map[string][]RequestInput, len(of.Inputs.Refs)),
-		Reusable: of.Kind.Program,
+		Inputs:     make(map[string][]RequestInput, len(of.Inputs.Refs)),
+		Supervised: of.Kind.Program, Affinity: a.recipe.Affinity,
+		Reusable: of.Kind.Program || a.recipe.Affinity.Process != "",
 	}
 	if p, ok := of.Spec.(pipeline.EnvPassthrough); ok {
 		r.Passes = p.Passes()

@@ -24,6 +24,7 @@ type Worker struct {
 	Log      *slog.Logger
 	Progress func(pipeline.Progress)
 	Clock    func() time.Time
+	Kept     *pipeline.Kept // what the process keeps from one action to the next; nil keeps nothing
 }
 
 // Compute runs the stage and publishes what it made. It returns the entry that the
@@ -44,7 +45,7 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 	defer out.abort()
 	s, others := a.subject, make(map[string]bool)
 	env := &pipeline.Env{
-		Address: s.Address, Key: a.key, Inputs: s.Inputs, Log: w.Log, Threads: w.Threads, Trace: w.Trace,
+		Address: s.Address, Key: a.key, Inputs: s.Inputs, Log: w.Log, Threads: w.Threads, Trace: w.Trace, Kept: w.Kept,
 		Open:     func(d cache.Digest) (io.ReadCloser, error) { return w.Store.Open(ctx, d) },
 		Map:      func(d cache.Digest) (*cache.Mapped, error) { return w.Store.Map(ctx, d) },
 		Create:   out.create,

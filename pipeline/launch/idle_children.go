@@ -1,79 +1,142 @@
 package launch
 
 import (
-	"context"
-	"errors"
-	"os"
-	osexec "os/exec"
-	"strings"
+	"slices"
 	"sync"
+	"time"
 
+	"ablate/hcl/study"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 )
 
-// IdleChildren keeps children that supervised a user program, for the next one:
-// starting a process of this size takes longer than a trivial program does. A child
-// is kept after a success only, and is reused only for actions with the same
-// environment. The zero value is ready to use.
+// IdleChildren keeps children for their next action: those that supervised a user
+// program, since starting a process of this size takes longer than a trivial program
+// does, and those that opened a device and compiled programs for it. A child is kept
+// after a success only. The zero value is ready to use; nil keeps none.
 type IdleChildren struct {
 	mu       sync.Mutex
-	children map[string][]*conversation // by environment
+	children []*child // the longest idle first
 }
 
-// talk has an idle child compute an action, or starts one.
-func (i *IdleChildren) talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log *os.File, progress func(pipeline.Progress)) error {
-	environment := strings.Join(cmd.Env, "\x00")
-	if c := i.take(environment); c != nil {
-		reuse := req
-		reuse.Log = log.Name()
-		if last, err := c.ask(ctx, reuse, progress); last != nil || ctx.Err() != nil {
-			return i.finish(ctx, environment, c, req, log, last, err)
-		}
-		c.end() // it died, most likely while it waited: a new one shows whether the action is at fault
-	}
-	c, err := start(cmd, log)
-	if err != nil {
-		return err
-	}
-	last, err := c.ask(ctx, req, progress)
-	return i.finish(ctx, environment, c, req, log, last, err)
+// holdIdle is how long a child that holds a device is kept idle. Other processes wait
+// for the device meanwhile.
+const holdIdle = 10 * time.Second
+
+// child is a child process, or one to be started, with its share of the machine.
+type child struct {
+	environment []string
+	affinity    pipeline.Affinity
+	resources   study.Resources
+	share       *share
+	*conversation
+
+	timer *time.Timer // of an idle child that holds a device
 }
 
-// finish keeps the child after a success, and ends it otherwise.
-func (i *IdleChildren) finish(ctx context.Context, environment string, c *conversation, req action.Request, log *os.File, last *message, err error) error {
-	if err == nil && canRedirect && ctx.Err() == nil && last != nil && last.Done != nil {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if i.children == nil {
-			i.children = make(map[string][]*conversation)
-		}
-		i.children[environment] = append(i.children[environment], c)
+// holds reports whether the child keeps a device open, so that it keeps its share of
+// the machine while it is idle.
+func (c *child) holds() bool { return c.affinity.Process != "" }
+
+// serves reports whether the child can compute what another would be started for.
+func (c *child) serves(other *child) bool {
+	environment := c.environment
+	if c.holds() { // without its devices: they are the child's
+		environment = environment[:len(environment)-len(c.share.environment())]
+	}
+	return c.affinity.Process == other.affinity.Process && c.resources == other.resources && slices.Equal(environment, other.environment)
+}
+
+// stop ends the child's process, if it has one, and gives its share back.
+func (c *child) stop() error {
+	defer c.share.release()
+	if c.conversation == nil {
 		return nil
 	}
-	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
+	return c.conversation.end()
 }
 
-// take returns an idle child with an environment, nil where there is none.
-func (i *IdleChildren) take(environment string) *conversation {
+// take removes and returns an idle child that can compute what c would be started
+// for: one that has prepared the same, or else the one that was last used.
+func (i *IdleChildren) take(c *child) *child {
+	if i == nil {
+		return nil
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	list := i.children[environment]
-	if len(list) == 0 {
+	best := -1
+	for at, idle := range i.children {
+		if idle.serves(c) && (best < 0 || idle.affinity.Work == c.affinity.Work || i.children[best].affinity.Work != c.affinity.Work) {
+			best = at
+		}
+	}
+	if best < 0 {
 		return nil
 	}
-	i.children[environment] = list[:len(list)-1]
-	return list[len(list)-1]
+	idle := i.remove(best)
+	idle.affinity = c.affinity
+	return idle
+}
+
+// remove removes the child at an index. Called with mu held.
+func (i *IdleChildren) remove(at int) *child {
+	idle := i.children[at]
+	i.children = slices.Delete(i.children, at, at+1)
+	if idle.timer != nil {
+		idle.timer.Stop()
+	}
+	return idle
+}
+
+// keep keeps a child after a success, and reports whether it does.
+func (i *IdleChildren) keep(c *child) bool {
+	if i == nil || !canRedirect {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c.holds() {
+		c.timer = time.AfterFunc(holdIdle, func() { i.end(func(other *child) bool { return other == c }, 1) })
+	} else {
+		c.share.release()
+		c.share = nil
+	}
+	i.children = append(i.children, c)
+	return true
+}
+
+// release ends all children that hold a device.
+func (i *IdleChildren) release() {
+	for i.releaseOne() {
+	}
+}
+
+// releaseOne ends the child that has held a device idle for longest. It returns false
+// if there is none.
+func (i *IdleChildren) releaseOne() bool { return i.end((*child).holds, 1) > 0 }
+
+// end ends up to most children for which ends returns true, and returns their number.
+func (i *IdleChildren) end(ends func(*child) bool, most int) int {
+	if i == nil {
+		return 0
+	}
+	var ended []*child
+	i.mu.Lock()
+	for len(ended) < most {
+		at := slices.IndexFunc(i.children, ends)
+		if at < 0 {
+			break
+		}
+		ended = append(ended, i.remove(at))
+	}
+	i.mu.Unlock()
+	for _, c := range ended {
+		c.stop() // it has done its work, however it ends
+	}
+	return len(ended)
 }
 
 // Close ends the children.
 func (i *IdleChildren) Close() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, list := range i.children {
-		for _, c := range list {
-			c.end()
-		}
+	for i.end(func(*child) bool { return true }, 1) > 0 {
 	}
-	i.children = nil
 }

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	case "/noise":
 		os.Stdout.WriteString("not a message\n")
 		os.Exit(0)
+	case "/serve":
+		answerAll()
+		os.Exit(0)
 	case "/hang":
 		io.Copy(io.Discard, os.Stdin) // until the parent closes it
 		os.Exit(1)

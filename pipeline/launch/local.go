@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	osexec "os/exec"
@@ -23,7 +24,7 @@ type Local struct {
 	Append    bool          // append to an existing log
 	ViaRemote bool          // pass the credentials of the remote to children
 	Machine   *Machine      // the resources that actions share; nil does not limit them
-	Idle      *IdleChildren // keeps reusable children; nil starts a new child each time
+	Idle      *IdleChildren // keeps reusable children; nil starts a new child for each action
 }
 
 // superviseCommand is the command of ablate that supervises another.
@@ -37,26 +38,72 @@ func (l Local) LogPath(k cache.Key) string {
 
 // Launch implements run.Launcher.
 func (l Local) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
-	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) })
+	c, err := l.child(ctx, req, progress)
 	if err != nil {
 		return err
 	}
-	defer share.release()
 	log, err := openLog(l.LogPath(req.Key), l.Append)
 	if err != nil {
+		c.stop()
 		return err
 	}
 	defer log.Close()
+	last, err := l.ask(ctx, c, req, log, progress)
+	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && l.Idle.keep(c) {
+		return nil
+	}
+	return outcome(ctx, req, log, last, errors.Join(err, c.stop()))
+}
+
+// child returns an idle child that can compute the request, or one to be started. It
+// has its share of the machine.
+func (l Local) child(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*child, error) {
+	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources}
+	if c.holds() {
+		if idle := l.Idle.take(c); idle != nil {
+			return idle, nil
+		}
+		if req.Resources.GPUs == 0 { // children that were given no device use the same one
+			l.Idle.release()
+		}
+	}
+	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, l.Idle.releaseOne)
+	if err != nil {
+		return nil, err
+	}
+	c.share, c.environment = share, append(c.environment, share.environment()...)
+	if !c.holds() && req.Reusable {
+		if idle := l.Idle.take(c); idle != nil {
+			idle.share = share
+			return idle, nil
+		}
+	}
+	return c, nil
+}
+
+// ask has a child compute an action. An idle child that says nothing died while it
+// waited, and a new one takes its place.
+func (l Local) ask(ctx context.Context, c *child, req action.Request, log *os.File, progress func(pipeline.Progress)) (*message, error) {
+	if c.conversation != nil {
+		again, silent := req, true
+		again.Log = log.Name()
+		last, err := c.conversation.ask(ctx, again, func(p pipeline.Progress) { silent = false; progress(p) })
+		if last != nil || !silent || ctx.Err() != nil {
+			return last, err
+		}
+		c.conversation.end()
+	}
 	command := l.Command
-	if req.Reusable { // it runs a user program, which must not outlive it
+	if req.Supervised {
 		command = slices.Insert(slices.Clone(command), 1, superviseCommand)
 	}
 	cmd := osexec.Command(command[0], command[1:]...)
-	cmd.Env = append(childEnvironment(l.Environ, req, l.ViaRemote), share.environment()...)
-	if l.Idle != nil && req.Reusable {
-		return l.Idle.talk(ctx, cmd, req, log, progress)
+	cmd.Env = append(slices.Clone(c.environment), fmt.Sprintf("GOMAXPROCS=%d", max(1, req.Threads)))
+	var err error
+	if c.conversation, err = start(cmd, log); err != nil {
+		return nil, err
 	}
-	return talk(ctx, cmd, req, log, progress)
+	return c.conversation.ask(ctx, req, progress)
 }
 
 // openLog creates an action's log; with keep it appends to an existing one.
@@ -71,9 +118,9 @@ func openLog(path string, keep bool) (*os.File, error) {
 	}
 	mode := os.O_TRUNC
 	if keep {
-		mode = os.O_APPEND
+		mode = 0
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|mode, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
@@ -107,5 +154,5 @@ func childEnvironment(environ []string, req action.Request, viaRemote bool) []st
 			out = append(out, kv)
 		}
 	}
-	return append(out, fmt.Sprintf("GOMAXPROCS=%d", max(1, req.Threads)))
+	return out
 }

@@ -41,7 +41,9 @@ type share struct {
 }
 
 // take waits until what an action asks for is free. It reports what it waits for.
-func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string)) (*share, error) {
+// Before it waits, it calls yield, which gives back something that is held but not
+// used, or returns false.
+func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string), yield func() bool) (*share, error) {
 	if m != nil && r.Nodes > 1 {
 		return nil, severalNodes(r.Nodes)
 	}
@@ -57,6 +59,9 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		s, why, err := m.try(r)
 		if s != nil || err != nil {
 			return s, err
+		}
+		if yield() {
+			continue
 		}
 		if why != reported {
 			waits(why)
@@ -141,7 +146,7 @@ func (s *share) free() {
 }
 
 func (s *share) release() {
-	if s.machine == nil {
+	if s == nil || s.machine == nil {
 		return
 	}
 	s.machine.mu.Lock()

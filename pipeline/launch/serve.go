@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +41,13 @@ func (c Child) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	answer := &answerer{enc: json.NewEncoder(out)}
-	requests := requestLines(in, cancel)
+	requests, kept := requestLines(in, cancel), new(pipeline.Kept)
 	line, ok := <-requests
 	if !ok {
 		return errors.New("no request on stdin")
 	}
 	for ok {
-		reuse, err := c.compute(ctx, line, answer)
+		reuse, err := c.compute(ctx, line, kept, answer)
 		if err != nil {
 			if ctx.Err() != nil {
 				c.Log.Info("stopped", "cause", context.Cause(ctx))
@@ -86,7 +87,7 @@ func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 }
 
 // compute serves one line, and reports whether another may follow.
-func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (reuse bool, err error) {
+func (c Child) compute(ctx context.Context, line []byte, kept *pipeline.Kept, answer *answerer) (reuse bool, err error) {
 	var req action.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return false, fmt.Errorf("reading the request: %w", err)
@@ -102,11 +103,14 @@ func (c Child) compute(ctx context.Context, line []byte, answer *answerer) (reus
 			return false, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	return req.Reusable, c.do(ctx, req, answer)
+	if req.Threads > 0 { // a process is kept for actions with other shares of the cores
+		runtime.GOMAXPROCS(req.Threads)
+	}
+	return req.Reusable, c.do(ctx, req, kept, answer)
 }
 
 // do computes one request.
-func (c Child) do(ctx context.Context, req action.Request, answer *answerer) error {
+func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, answer *answerer) error {
 	if req.Program != "" && req.Program != c.Program {
 		return fmt.Errorf("%s runs ablate %s, but this run was planned by ablate %s: install the same version there, or set program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)
@@ -130,7 +134,7 @@ func (c Child) do(ctx context.Context, req action.Request, answer *answerer) err
 	if err != nil {
 		return err
 	}
-	w := action.Worker{Store: c.Store, Host: c.Host, Threads: req.Threads, Trace: req.Trace, Log: c.Log, Clock: time.Now,
+	w := action.Worker{Store: c.Store, Host: c.Host, Threads: req.Threads, Trace: req.Trace, Log: c.Log, Clock: time.Now, Kept: kept,
 		Progress: func(p pipeline.Progress) { answer.send(message{Progress: &p}) }}
 	c.Log.Info("start", "address", req.Address.String(), "key", req.Key.String(), "threads", req.Threads)
 	entry, err := w.Compute(ctx, a)

@@ -134,7 +134,7 @@ func (s *SSH) remote(at *sshSlot, req action.Request) string {
 		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", req.Threads))
 	}
 	words = append(words, quote(s.program()))
-	if req.Reusable {
+	if req.Supervised {
 		words = append(words, superviseCommand)
 	}
 	words = append(words, "exec")

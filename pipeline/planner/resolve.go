@@ -86,6 +86,7 @@ func (p *Planner) describeTask(plan *Plan, t *Task, found *graph.Findings) (read
 	t.Absent = len(in.Absent)
 	t.Key = t.action.Key()
 	t.promised = plan.share(t.action.Outputs())
+	t.affinity = t.action.Affinity()
 	if t.Role == pipeline.Definition {
 		t.self = []pipeline.Input{t.input()}
 	}

@@ -46,6 +46,7 @@ type Task struct {
 	action   *action.Action    // nil while pending; dropped for cells
 	work     *pipeline.Work    // of an action that was dropped, if it is to be computed
 	promised []pipeline.Output // by the action, also once that is dropped
+	affinity pipeline.Affinity // of the action, also once that is dropped
 	self     []pipeline.Input  // what a lone reference to it yields
 	content  bool              // its artifacts are known
 	invalid  bool              // it, or something it depends on, cannot be described
@@ -70,6 +71,9 @@ type Change struct {
 
 // computes reports whether a run would compute the task, and knows its key.
 func (t *Task) computes() bool { return t.Status == Run || t.Status == Resume }
+
+// Affinity says which process should compute the task.
+func (t *Task) Affinity() pipeline.Affinity { return t.affinity }
 
 // Executor is the label of where the task runs; "" is this machine. A task that
 // needs no process of its own runs in the coordinator.

@@ -39,7 +39,7 @@ func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planne
 		case x.todo[f.SameAs()]:
 			x.blocked[f] = 1
 		default:
-			x.lane(f).ready.push(f)
+			x.lane(f).add(f)
 		}
 	}
 	x.changed.Broadcast()

@@ -38,6 +38,9 @@ type lane struct {
 	slots   int
 	ready   taskHeap
 	running int
+
+	prepared  bool           // some task has an affinity
+	preparing map[string]int // workers, by the affinity of the task that each took last
 }
 
 func newExecution(r *Runner, plan *planner.Plan) *execution {
@@ -60,7 +63,7 @@ func newExecution(r *Runner, plan *planner.Plan) *execution {
 		if n > 0 {
 			x.blocked[t] = n
 		} else {
-			x.lane(t).ready.push(t)
+			x.lane(t).add(t)
 		}
 	}
 	return x
@@ -78,11 +81,13 @@ func (x *execution) start(ctx context.Context) {
 	for label, l := range x.lanes {
 		for range l.slots {
 			x.workers.Go(func() {
+				last := ""
 				for {
-					t, threads := x.next(ctx, label)
+					t, threads := x.next(ctx, label, last)
 					if t == nil {
 						return
 					}
+					last = t.Affinity().Work
 					x.work(ctx, t, threads)
 				}
 			})
@@ -96,8 +101,9 @@ func (x *execution) wake() {
 	x.changed.Broadcast()
 }
 
-// next waits for a ready task of a lane; nil means that the worker is done.
-func (x *execution) next(ctx context.Context, label string) (*planner.Task, int) {
+// next waits for a ready task of a lane; nil means that the worker is done. last is
+// what the worker's process has prepared, "" for nothing.
+func (x *execution) next(ctx context.Context, label, last string) (*planner.Task, int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l := x.lanes[label]
@@ -107,12 +113,51 @@ func (x *execution) next(ctx context.Context, label string) (*planner.Task, int)
 			return nil, 0
 		}
 		if len(l.ready) > 0 {
-			t := heap.Pop(&l.ready).(*planner.Task)
+			t := l.pick(last)
 			l.running++
 			return t, l.threads(label, t)
 		}
 		x.changed.Wait()
 	}
+}
+
+// pick removes the task that a worker starts next: one that its process is prepared
+// for, else one that no other process prepares for, and of those the most urgent.
+func (l *lane) pick(last string) *planner.Task {
+	rank := func(t *planner.Task) int {
+		switch work := t.Affinity().Work; {
+		case work != "" && work == last:
+			return 0
+		case l.preparing[work] == 0:
+			return 1
+		}
+		return 2
+	}
+	if last != "" {
+		l.preparing[last]--
+	}
+	best := 0
+	if l.prepared {
+		for i, t := range l.ready {
+			if r, b := rank(t), rank(l.ready[best]); r < b || r == b && t.Before(l.ready[best]) {
+				best = i
+			}
+		}
+	}
+	t := heap.Remove(&l.ready, best).(*planner.Task)
+	if work := t.Affinity().Work; work != "" {
+		if l.preparing == nil {
+			l.preparing = make(map[string]int)
+		}
+		l.preparing[work]++
+	}
+	return t
+}
+
+// add makes a task ready.
+func (l *lane) add(t *planner.Task) {
+	l.prepared = l.prepared || t.Affinity().Work != ""
+	heap.Push(&l.ready, t)
 }
 
 // threads is what a task asks for. By default it is a share of this machine's
@@ -145,5 +190,3 @@ func (h *taskHeap) Pop() any {
 	*h = (*h)[:last]
 	return t
 }
-
-func (h *taskHeap) push(t *planner.Task) { heap.Push(h, t) }

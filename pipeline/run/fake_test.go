@@ -29,6 +29,7 @@ type world struct {
 	store *cache.Local
 	fs    *fsys.Memory
 	code  string // stands for what the program computes
+	by    string // what trials have their affinity by: "seed" or ""
 
 	mu  sync.Mutex
 	ran map[string]int
@@ -106,7 +107,16 @@ func (j *job) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Code:    cache.Map(map[string]cache.Value{"step": cache.String(j.w.code)}),
 		Notes:   cache.Map(map[string]cache.Value{"parts": cache.Map(map[string]cache.Value{"rule": in.One("rule").Recipe.Code})}),
 		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}, {Name: "weights", MediaType: "text/plain", Retention: cache.Evict}},
+
+		Affinity: j.affinity(),
 	}, nil
+}
+
+func (j *job) affinity() pipeline.Affinity {
+	if j.w.by != "seed" {
+		return pipeline.Affinity{}
+	}
+	return pipeline.Affinity{Process: "fake", Work: fmt.Sprint(j.Seed)}
 }
 
 func (j *job) Run(ctx context.Context, env *pipeline.Env) error {

@@ -139,6 +139,33 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// Trials that prepare the same run one after another, in the order of the plan
+// otherwise.
+func TestAffinity(t *testing.T) {
+	for by, want := range map[string]string{"": "a1 a2 a3 b1 b2 b3", "seed": "a1 b1 a2 b2 a3 b3"} {
+		w := newWorld(t)
+		w.by = by
+		planner, _ := w.load(strings.ReplaceAll(fakeStudy, "[1, 2]", "[1, 2, 3]"))
+		plan, err := planner.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var order []string
+		runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 1, Observe: func(e run.Event) {
+			if e.Type == run.StageStart && e.Block == "train" {
+				_, rule, _ := strings.Cut(e.Address.String(), "fake.t[\"rule=fake.")
+				order = append(order, strings.NewReplacer(",seed=", "", "\"]", "").Replace(rule))
+			}
+		}}
+		if _, err := runner.Run(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(order, " "); got != want {
+			t.Errorf("by %q the order is %s, want %s", by, got, want)
+		}
+	}
+}
+
 func TestDuplicateTrialsAreReported(t *testing.T) {
 	plan := newWorld(t)
 	if _, _, err := plan.run(context.Background(), fakeStudy, false); err != nil {

@@ -117,7 +117,7 @@ func (x *execution) retryLater(ctx context.Context, t *planner.Task) {
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.lane(t).ready.push(t)
+		x.lane(t).add(t)
 		x.changed.Broadcast()
 	})
 }

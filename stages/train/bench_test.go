@@ -54,7 +54,7 @@ func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimiz
 	if err != nil {
 		b.Fatal(err)
 	}
-	machine, err := newMachine(be, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
+	machine, err := startedMachine(be, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
 	if err != nil {
 		b.Fatal(err)
 	}

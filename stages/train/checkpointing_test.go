@@ -21,7 +21,7 @@ func started(t *testing.T, r *recipe) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := newMachine(b, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
+	machine, err := startedMachine(b, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
 	if err != nil {
 		t.Fatal(err)
 	}

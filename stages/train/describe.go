@@ -71,6 +71,8 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Notes:   notes,
 		Work:    func() pipeline.Work { return t.work(in) },
 		Outputs: outputs,
+
+		Affinity: t.affinity(code),
 	}, nil
 }
 

@@ -42,7 +42,7 @@ func TestAFullDeviceLosesNoState(t *testing.T) {
 	r := spec.recipe(in)
 	start := func() [][]float32 { return initialise(r.layout(), ml.NewStream(0, "init", "1")) }
 	device := &full{Backend: b}
-	m, err := newMachine(device, r, 1, start())
+	m, err := startedMachine(device, r, 1, start())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestXLALaunches(t *testing.T) {
 	}
 	for name, r := range launchRecipes() {
 		t.Run(name, func(t *testing.T) {
-			m, err := newMachine(b, r, 4, initialise(r.layout(), ml.NewStream(0, "init", "1")))
+			m, err := startedMachine(b, r, 4, initialise(r.layout(), ml.NewStream(0, "init", "1")))
 			if err != nil {
 				t.Fatal(err)
 			}

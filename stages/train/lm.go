@@ -114,7 +114,7 @@ func (t *LM) Validate() diag.List {
 }
 
 // NumericsClass implements pipeline.NumericsClasser.
-func (t *LM) NumericsClass() string { return backend.Class(t.Backend) }
+func (t *LM) NumericsClass() string { return backend.Class(t.Backend, t.deterministic()) }
 
 // Passes implements pipeline.EnvPassthrough: the process of the trial must search
 // for XLA's plugin as this one does.

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -12,44 +13,62 @@ import (
 
 // machine holds a trial's state on a backend.
 type machine struct {
+	client  *client
 	backend compute.Backend
 	recipe  *recipe
+	keys    programKeys
+	log     *slog.Logger
 	most    int // steps that stepper can run in one call
-	stepper *ml.Exec
-	checker *ml.Exec
-	looking *ml.Exec // built at the first probe
-	probed  *probe
+	stepper *compiled
+	checker *compiled
+	looking *compiled        // compiled at the first probe
 	state   []compute.Buffer // parameters, then the optimizer's state
 }
 
-// newMachine compiles a trial's programs, for up to most steps in one call.
-func newMachine(b compute.Backend, r *recipe, most int, start [][]float32) (*machine, error) {
-	m := &machine{backend: b, recipe: r, most: most}
+// newMachine compiles a trial's programs, for up to most steps in one call. It has no
+// state until start or load.
+func newMachine(c *client, r *recipe, keys programKeys, most int, log *slog.Logger) (*machine, error) {
+	m := &machine{client: c, backend: c.backend, recipe: r, keys: keys, most: most, log: log}
 	stepper := r.step()
 	if most > 1 {
 		stepper = r.launch(most)
 	}
 	var err error
-	if m.stepper, err = ml.Compile(b, stepper); err != nil {
+	if m.stepper, err = c.compile(keys.step, stepper, log); err != nil {
 		return nil, err
 	}
-	if m.checker, err = ml.Compile(b, r.evaluate()); err != nil {
+	if m.checker, err = c.compile(keys.evaluate, r.evaluate(), log); err != nil {
 		return nil, err
 	}
-	return m, m.start(start)
+	return m, nil
 }
 
 // start sets the initial values of all tensors that layout lists.
 func (m *machine) start(values [][]float32) error { return m.fill(values) }
 
-// fill replaces the state.
-func (m *machine) fill(values [][]float32) error {
-	for _, buf := range m.state {
+// close frees the state.
+func (m *machine) close() error {
+	state := m.state
+	m.state = nil
+	return free(state)
+}
+
+// free frees buffers.
+func free(buffers []compute.Buffer) error {
+	var errs []error
+	for _, buf := range buffers {
 		if err := buf.Finalize(); err != nil {
-			return &ml.DeviceError{Err: fmt.Errorf("freeing a state: %w", err)}
+			errs = append(errs, &ml.DeviceError{Err: fmt.Errorf("freeing a buffer: %w", err)})
 		}
 	}
-	m.state = m.state[:0:0]
+	return errors.Join(errs...)
+}
+
+// fill replaces the state.
+func (m *machine) fill(values [][]float32) error {
+	if err := m.close(); err != nil {
+		return err
+	}
 	for i, p := range m.recipe.layout() {
 		buf, err := ml.NewBuffer(m.backend, p.Shape, values[i])
 		if err != nil {
@@ -115,7 +134,7 @@ func (m *machine) steps(first int, in []stepInput) (losses, norms []float32, err
 		donate[i] = true
 	}
 	m.state = nil // donated, even if the step fails
-	out, err := m.stepper.Run(args, donate)
+	out, err := m.stepper.exec.Run(args, donate)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +164,7 @@ func (m *machine) arguments(first int, in []stepInput) ([]compute.Buffer, error)
 	for _, n := range numbers {
 		errs = append(errs, add(ml.NewBuffer(m.backend, nil, n)))
 	}
-	shapes := m.stepper.Inputs()[len(args):]
+	shapes := m.stepper.exec.Inputs()[len(args):]
 	errs = append(errs, add(gathered(m.backend, shapes[0], in, func(s stepInput) []float32 { return []float32{s.multiplier} })),
 		add(gathered(m.backend, shapes[1], in, func(s stepInput) []int32 { return s.tokens })))
 	if in[0].noise != nil {
@@ -180,10 +199,12 @@ func (m *machine) evaluate(tokens []int32) (float64, error) {
 // probe measures the state on one batch.
 func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
 	if m.looking == nil {
-		var err error
-		m.probed = &probe{recipe: m.recipe}
-		if m.looking, err = ml.Compile(m.backend, m.probed.program()); err != nil {
+		p, err := &probe{recipe: m.recipe}, error(nil)
+		if m.looking, err = m.client.compile(m.keys.probe, p.program(), m.log); err != nil {
 			return nil, nil, err
+		}
+		if m.looking.readings == nil { // it was compiled, which makes the readings
+			m.looking.readings = p.readings
 		}
 	}
 	out, err := m.measure(m.looking, tokens)
@@ -194,13 +215,13 @@ func (m *machine) probe(tokens []int32) ([]reading, []float32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return m.probed.readings, values, out.Finalize()
+	return m.looking.readings, values, out.Finalize()
 }
 
 // measure runs a program of parameters and one batch, which does not change the
 // state.
-func (m *machine) measure(program *ml.Exec, tokens []int32) (compute.Buffer, error) {
-	in := program.Inputs()
+func (m *machine) measure(p *compiled, tokens []int32) (compute.Buffer, error) {
+	in := p.exec.Inputs()
 	batch, err := ml.NewBuffer(m.backend, in[len(in)-1].Shape, tokens)
 	if err != nil {
 		return nil, err
@@ -209,7 +230,7 @@ func (m *machine) measure(program *ml.Exec, tokens []int32) (compute.Buffer, err
 	args := append(m.state[:np:np], batch)
 	donate := make([]bool, len(args))
 	donate[np] = true
-	out, err := program.Run(args, donate)
+	out, err := p.exec.Run(args, donate)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func checkParity(t *testing.T, file, backendName string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := newMachine(b, r, 1, append(start, initialise(r.states, ml.NewStream(0, "init", "1"))...))
+	machine, err := startedMachine(b, r, 1, append(start, initialise(r.states, ml.NewStream(0, "init", "1"))...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func probed(t *testing.T, n norm.Norm, scale float64) map[string]float64 {
 	m := &model.Llama{Layers: 2, Width: 16, Heads: 2, KVHeads: 2, FFN: 24, RopeTheta: 10000, Tied: true, InitStd: scale}
 	o := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8}
 	r := newRecipe(m, norm.Everywhere(n), o, 16, &LM{Batch: Batch{2, 8}, Accumulate: 1})
-	machine, err := newMachine(b, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
+	machine, err := startedMachine(b, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
 	if err != nil {
 		t.Fatal(err)
 	}

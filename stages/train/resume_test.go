@@ -38,7 +38,8 @@ type lab struct {
 	seen   func(pipeline.Progress) // nil if progress is ignored
 
 	mu       sync.Mutex
-	computed int // steps, of the last run
+	computed int      // steps, of the last run
+	compiled []string // programs
 }
 
 // meddler lets a lab have a hand in what is published.
@@ -109,6 +110,14 @@ train "lm" "one" {
 
 // Handle implements slog.Handler: the trial's log says what it computed.
 func (l *lab) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "compiled" {
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "program" {
+				l.compiled = append(l.compiled, a.Value.String())
+			}
+			return true
+		})
+	}
 	if r.Message == "trained" {
 		r.Attrs(func(a slog.Attr) bool {
 			if a.Key == "computed" {

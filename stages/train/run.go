@@ -38,6 +38,7 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	if err != nil {
 		return err
 	}
+	defer l.close()
 	if err := l.train(ctx); err != nil {
 		return err
 	}
@@ -56,12 +57,7 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 }
 
 func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text corpus) (*loop, error) {
-	if t.Deterministic {
-		if err := backend.MakeDeterministic(); err != nil {
-			return nil, err
-		}
-	}
-	b, err := open(t.Backend, env.Threads)
+	c, err := t.client(env, open)
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
 	}
@@ -83,9 +79,20 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text c
 		return nil, err
 	}
 	l.perCall = t.stepsPerCall(env.Inputs)
-	l.machine, err = newMachine(b, l.recipe, stepsCompiled(t.Backend), l.init())
-	l.at = 0
+	keys, err := t.programKeys(env.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	l.machine, err = newMachine(c, l.recipe, keys, stepsCompiled(t.Backend), env.Log)
 	return l, err
+}
+
+// close frees the trial's memory on the device, which another trial of this process
+// may need.
+func (l *loop) close() {
+	if err := l.machine.close(); err != nil {
+		l.env.Log.Warn("memory of the device could not be freed", "error", err)
+	}
 }
 
 // tokens maps a text of the trial's data. Corpora may be larger than memory, and

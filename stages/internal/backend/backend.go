@@ -37,10 +37,26 @@ func Open(name string, threads int) (compute.Backend, error) {
 	return nil, fmt.Errorf("unknown backend %q", name)
 }
 
-// MakeDeterministic restricts XLA to GPU programs that repeat their bits. XLA reads
-// its flags when the first client of the process opens.
-func MakeDeterministic() error {
-	const variable, flag = "XLA_FLAGS", "--xla_gpu_deterministic_ops=true"
+// Configure sets the flags with which the backend opens. XLA reads them when the
+// first client of the process opens. With deterministic, XLA only makes GPU programs
+// that repeat their bits, and chooses no kernel by timing. Without, its choices are
+// kept for the next process.
+func Configure(name string, deterministic bool) error {
+	if name == "go" {
+		return nil
+	}
+	if deterministic {
+		return addFlag("--xla_gpu_deterministic_ops=true")
+	}
+	if t := tuningOf(name); t != nil {
+		return addFlag(t.flag())
+	}
+	return nil
+}
+
+// addFlag adds a flag of XLA, once.
+func addFlag(flag string) error {
+	const variable = "XLA_FLAGS"
 	flags := strings.Fields(os.Getenv(variable))
 	if slices.Contains(flags, flag) {
 		return nil
@@ -92,12 +108,12 @@ var buildInfo = sync.OnceValues(debug.ReadBuildInfo)
 
 // Class returns the numerics class of a backend: everything that may change the last
 // bits of a result, such as instruction set, toolchain and library versions. Within
-// one class results are identical.
-func Class(name string) string {
+// one class results are identical. deterministic is what Configure was given.
+func Class(name string, deterministic bool) string {
 	parts := []string{name, runtime.GOARCH}
 	xla := name != "go"
 	if xla {
-		parts = append(parts, xlaClass(name)...)
+		parts = append(parts, xlaClass(name, deterministic)...)
 	} else {
 		parts = append(parts, "kernels="+kernels.Class(), "arithmetic="+arithmetic())
 	}

@@ -73,7 +73,7 @@ func TestOpenUnknown(t *testing.T) {
 }
 
 func TestClass(t *testing.T) {
-	class := backend.Class("go")
+	class := backend.Class("go", false)
 	for _, want := range []string{"go ", "kernels=", "go1."} {
 		if !strings.Contains(class, want) {
 			t.Errorf("Class = %q, want it to hold %q", class, want)
@@ -81,10 +81,10 @@ func TestClass(t *testing.T) {
 	}
 }
 
-func TestMakeDeterministic(t *testing.T) {
+func TestConfigureDeterministic(t *testing.T) {
 	t.Setenv("XLA_FLAGS", "--xla_dump_to=/tmp/x")
 	for range 2 { // the second call changes nothing
-		if err := backend.MakeDeterministic(); err != nil {
+		if err := backend.Configure("xla:cpu", true); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := os.Getenv("XLA_FLAGS"), "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"; got != want {

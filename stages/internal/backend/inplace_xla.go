@@ -18,10 +18,11 @@ import (
 type xlaBackend struct {
 	*xla.Backend
 	inPlace int
+	tuning  *tuning // nil if kernels are not chosen by timing, or choices not kept
 }
 
 // InPlace implements ml.InPlacer.
-func (b xlaBackend) InPlace(n int) compute.Backend { return xlaBackend{b.Backend, n} }
+func (b xlaBackend) InPlace(n int) compute.Backend { return xlaBackend{b.Backend, n, b.tuning} }
 
 // Builder implements compute.Backend.
 func (b xlaBackend) Builder(name string) compute.Builder {
@@ -29,13 +30,14 @@ func (b xlaBackend) Builder(name string) compute.Builder {
 	if !ok {
 		return nil
 	}
-	return &inPlaceBuilder{inner, b.inPlace}
+	return &inPlaceBuilder{inner, b.inPlace, b.tuning}
 }
 
 // inPlaceBuilder aliases the first n inputs to the outputs in the same places.
 type inPlaceBuilder struct {
 	*xla.Builder
-	n int
+	n      int
+	tuning *tuning
 }
 
 // Compile implements compute.Builder.
@@ -52,7 +54,15 @@ func (b *inPlaceBuilder) Compile() (compute.Executable, error) {
 			in.Attributes["tf.aliasing_output"] = int32(i) // as JAX marks donated arguments
 		}
 	}
-	return b.Builder.Compile()
+	if b.tuning == nil {
+		return b.Builder.Compile()
+	}
+	var out compute.Executable
+	err := b.tuning.compile(func() (err error) {
+		out, err = b.Builder.Compile()
+		return err
+	})
+	return out, err
 }
 
 // mainFunction reads the StableHLO function of a builder, which go-xla does not

@@ -1,7 +1,9 @@
 package backend
 
 import (
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -22,7 +24,7 @@ type Status struct {
 func Survey() []Status {
 	var out []Status
 	for _, name := range Names() {
-		s := Status{Name: name, Class: Class(name)}
+		s := Status{Name: name, Class: Class(name, false)}
 		if name == "go" {
 			s.Usable = true
 			out = append(out, s)
@@ -62,6 +64,7 @@ type surroundings struct {
 	devices []Device
 	driver  error
 	plugins map[string]search
+	tuning  *tuning // of xla:cuda; nil where choices of kernels cannot be kept
 }
 
 type search struct {
@@ -92,26 +95,54 @@ func machine() *surroundings {
 		p, err := FindPlugin(name)
 		s.plugins[name] = search{p, err}
 	}
+	if p := s.plugins["xla:cuda"]; p.err == nil && s.driver == nil {
+		var err error
+		if s.tuning, err = openTuning(append(versionList(p.plugin.Versions), deviceClass(s.devices)...)); err != nil {
+			slog.Warn("XLA's choices of kernels cannot be kept, so that processes may differ in the last bits", "error", err)
+			s.tuning = nil
+		}
+	}
 	bySearchPath[env.String()] = s
 	return s
 }
 
 // xlaClass returns XLA's part of the numerics class: the plugin and its libraries,
-// and the models and drivers of GPUs.
-func xlaClass(name string) []string {
+// the models and drivers of GPUs, and which choice of kernels it has there.
+func xlaClass(name string, deterministic bool) []string {
 	parts := []string{"launch=1"} // the form of the program that loops over steps
 	here := machine()
 	if p := here.plugins[name]; p.err == nil {
 		parts = append(parts, versionList(p.plugin.Versions)...)
 	}
 	if name == "xla:cuda" {
-		seen := make(map[string]bool)
-		for _, d := range here.devices {
-			if text := "device=" + d.Name + " driver=" + d.Driver; !seen[text] {
-				seen[text] = true
-				parts = append(parts, text)
-			}
+		parts = append(parts, deviceClass(here.devices)...)
+		switch {
+		case deterministic:
+		case here.tuning != nil:
+			parts = append(parts, "tuning="+here.tuning.id)
+		default:
+			parts = append(parts, "tuning=none")
 		}
 	}
 	return parts
+}
+
+// deviceClass lists the models and drivers of devices, each once.
+func deviceClass(devices []Device) []string {
+	var parts []string
+	for _, d := range devices {
+		if text := "device=" + d.Name + " driver=" + d.Driver; !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	return parts
+}
+
+// tuningOf returns where the choices of kernels of a backend are kept, nil for
+// nowhere.
+func tuningOf(name string) *tuning {
+	if name != "xla:cuda" {
+		return nil
+	}
+	return machine().tuning
 }

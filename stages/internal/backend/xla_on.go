@@ -20,6 +20,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"unsafe"
 
@@ -100,7 +101,11 @@ func openXLA(name string) (compute.Backend, error) {
 	if !ok {
 		return nil, fmt.Errorf("opening %s: go-xla returned a %T", name, b)
 	}
-	return xlaBackend{Backend: inner}, nil
+	opened := xlaBackend{Backend: inner}
+	if t := tuningOf(name); t != nil && strings.Contains(os.Getenv("XLA_FLAGS"), t.flag()) {
+		opened.tuning = t
+	}
+	return opened, nil
 }
 
 // firstLine drops the stack trace of an error from C++.

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // Stream is a source of random numbers without state: the i-th number is a
@@ -49,11 +52,33 @@ func (s Stream) Float64(i uint64) float64 {
 }
 
 // Normals draws n numbers from N(0, std²) by Box and Muller's method, in
-// arithmetic that gives the same bits on every machine.
+// arithmetic that gives the same bits on every machine. It uses all cores: since the
+// i-th number is a function of i, parts are drawn side by side.
 func (s Stream) Normals(n int, std float64) []float32 {
+	const part = 1 << 15 // even, since numbers are made in pairs
 	out := make([]float32, n+n%2)
-	for i := 0; i < n; i += 2 {
-		u, v := s.Float64(uint64(i)), s.Float64(uint64(i)+1)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(out)/part+1) {
+		workers.Go(func() {
+			for {
+				from := int(next.Add(part)) - part
+				if from >= len(out) {
+					return
+				}
+				s.normals(out[from:min(from+part, len(out))], from, std)
+			}
+		})
+	}
+	workers.Wait()
+	return out[:n]
+}
+
+// normals draws an even number of numbers, of which the first is number from.
+func (s Stream) normals(out []float32, from int, std float64) {
+	for i := 0; i < len(out); i += 2 {
+		at := uint64(from + i)
+		u, v := s.Float64(at), s.Float64(at+1)
 		r := math.Sqrt(float64(-2 * Log(u)))
 		angle := float64(2*v-1) * math.Pi // in (-π, π)
 		c := Cos(angle)
@@ -64,7 +89,6 @@ func (s Stream) Normals(n int, std float64) []float32 {
 		out[i] = float32(float64(float64(r*c) * std))
 		out[i+1] = float32(float64(float64(r*sin) * std))
 	}
-	return out[:n]
 }
 
 // Permuted returns the i-th element of a random permutation of 0..n-1, without

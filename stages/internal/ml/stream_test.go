@@ -2,6 +2,8 @@ package ml
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -20,6 +22,21 @@ func TestStreamGoldens(t *testing.T) {
 	for i := range bits {
 		if math.Float32bits(normals[i]) != bits[i] {
 			t.Errorf("normal %d has the bits %#x (%v), want %#x", i, math.Float32bits(normals[i]), normals[i], bits[i])
+		}
+	}
+}
+
+// However many cores draw them, and however many are drawn, the numbers are the same.
+func TestNormalsDoNotDependOnCores(t *testing.T) {
+	s, n := NewStream(3, "init"), 3<<15+5
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := s.Normals(n, 0.02)
+	for _, cores := range []int{2, 7} {
+		runtime.GOMAXPROCS(cores)
+		for _, n := range []int{n, n - 1, 1<<15 + 1, 1 << 15, 7, 1, 0} {
+			if !slices.Equal(s.Normals(n, 0.02), want[:n]) {
+				t.Errorf("%d numbers drawn by %d cores differ", n, cores)
+			}
 		}
 	}
 }
