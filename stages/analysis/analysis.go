@@ -17,7 +17,7 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 6, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage { return newFactorial() }},
 		{Block: "analysis", Type: "recovery", Version: 4, Role: pipeline.Analysis, Partial: "trials",

@@ -51,7 +51,7 @@ func TestBadInput(t *testing.T) {
 		"factors vary together":   {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}), "norm and depth vary together, so their effects cannot be told apart", 0},
 		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
 		"replicates in a chain":   {pooled, chained(2), "", 2},
-		"no common replicate":     {pooled, chained(1), "", 2},
+		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
 		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
 		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
@@ -70,6 +70,23 @@ func TestBadInput(t *testing.T) {
 		if text := render.Text(render.Factorial(r).Sections); strings.Contains(text, "NaN") || strings.Contains(text, "<nil>") {
 			t.Errorf("%s:\n%s", name, text)
 		}
+	}
+}
+
+// Where trials diverged, no warning advises to leave their cells out.
+func TestNoAdviceToLeaveOutDivergence(t *testing.T) {
+	advice := func(diverged bool) string {
+		table := rows(3, [2]string{"a", "1"}, [2]string{"b", "1"}, [2]string{"a", "2"})
+		table.Trials[0].Diverged = diverged
+		f := newFactorial()
+		f.Response = "loss"
+		return strings.Join(f.analyse(table, "seed").Warnings, "\n")
+	}
+	if got := advice(false); !strings.Contains(got, "add a block only with factor") {
+		t.Errorf("an incomplete design has no advice: %s", got)
+	}
+	if got := advice(true); strings.Contains(got, "add a block only") || !strings.Contains(got, "b + depth = 2") {
+		t.Errorf("after a divergence: %s", got)
 	}
 }
 

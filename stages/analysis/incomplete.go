@@ -84,10 +84,11 @@ func (r *effects) sayPart(p *completePart) {
 	}
 }
 
-// completeGrid is the HCL that selects the largest complete part of the design.
+// completeGrid is the HCL that selects the largest complete part of the design; "" where
+// trials diverged, since leaving their cells out would select by outcome.
 func (r *effects) completeGrid() string {
 	keep := design.LargestComplete(r.design)
-	if keep == nil {
+	if keep == nil || r.design.Failed() {
 		return ""
 	}
 	var blocks []string

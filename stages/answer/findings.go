@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,37 @@ func Findings(r Result) []Finding {
 				f.Text = x.Response + ": " + f.Text
 			}
 			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// FindingsOf says what the document of an analysis found; nothing for kinds without
+// sentences.
+func FindingsOf(kind string, document []byte) []Finding {
+	switch kind {
+	case "factorial":
+		var r Result
+		if json.Unmarshal(document, &r) == nil {
+			return Findings(r)
+		}
+	case "recovery":
+		var r Recovery
+		if json.Unmarshal(document, &r) == nil {
+			return r.Findings()
+		}
+	}
+	return nil
+}
+
+// InOrder lists findings once each: what the data show before what they leave open.
+func InOrder(found []Finding) []Finding {
+	var out []Finding
+	for _, clear := range []bool{true, false} {
+		for _, f := range found {
+			if f.Clear == clear && !slices.Contains(out, f) {
+				out = append(out, f)
+			}
 		}
 	}
 	return out

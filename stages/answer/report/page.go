@@ -104,19 +104,10 @@ func newPage(s Source) (page, error) {
 // findingsOf are the sentences of a chapter. The document of a report has those that it
 // was made with.
 func findingsOf(c Chapter) []answer.Finding {
-	var r answer.Result
-	if c.Kind == "factorial" && json.Unmarshal(c.Result, &r) == nil {
-		if list := answer.Findings(r); len(list) > 0 {
-			return list
-		}
+	if list := answer.FindingsOf(c.Kind, c.Result); len(list) > 0 {
+		return list
 	}
 	var out []answer.Finding
-	if c.Kind == "recovery" {
-		var doc answer.Recovery
-		if json.Unmarshal(c.Result, &doc) == nil {
-			return doc.Findings()
-		}
-	}
 	for _, s := range c.Sentences {
 		out = append(out, answer.Finding{Text: s, Clear: true})
 	}
@@ -126,16 +117,9 @@ func findingsOf(c Chapter) []answer.Finding {
 // mostFindings is how many findings are shown before the rest is folded.
 const mostFindings = 6
 
-// ordered lists findings once each: what the data show before what they leave open.
+// ordered splits findings into the first, those that are shown and those that are folded.
 func ordered(found []answer.Finding) (lead string, next, further []string) {
-	var all []string
-	for _, clear := range []bool{true, false} {
-		for _, f := range found {
-			if f.Clear == clear && !slices.Contains(all, f.Text) {
-				all = append(all, f.Text)
-			}
-		}
-	}
+	all := answer.Sentences(answer.InOrder(found))
 	if len(all) == 0 {
 		return "", nil, nil
 	}

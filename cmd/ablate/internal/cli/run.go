@@ -24,7 +24,8 @@ func runCommand(s *session) *cobra.Command {
 		Use:   "run [PLAN]",
 		Short: "Train what is not cached, and print the analyses",
 		Long: "run shows the plan, computes what is not cached, each trial in a process of its own, and prints\n" +
-			"the tables of the analyses. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
+			"the results of the analyses: what they found, and their tables. With -v it also prints the analyses\n" +
+			"of variance, sensitivity and assumptions, which ablate show prints at any time. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
 			"results are kept either way.\n\n" +
 			"PLAN is a file that ablate plan --out wrote. The run carries out exactly that plan, and refuses\n" +
 			"if an ingredient changed since.\n\n" +
@@ -49,6 +50,7 @@ func runCommand(s *session) *cobra.Command {
 	f.BoolVar(&r.KeepGoing, "keep-going", false, "after a failure, run everything that does not depend on it")
 	f.BoolVar(&r.Trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
 	f.BoolVar(&r.Partial, "partial", false, "imply --keep-going, and let analyses answer from the trials that have a result")
+	f.BoolVarP(&r.Verbose, "verbose", "v", false, "show the reason of each action, and of analyses also what supports the results")
 	f.StringVar(&r.Progress, "progress", "auto", "auto, plain or none")
 	f.StringVar(&r.Repeat, "repeat", "", "compute a cached `instance` again and report what differs")
 	targetFlag(c, s, &r.Targets)
@@ -64,6 +66,7 @@ type runOptions struct {
 	KeepGoing bool
 	Trace     bool
 	Progress  string
+	Verbose   bool // with all that supports the results
 }
 
 // runRequest asks to carry out a plan.
@@ -146,7 +149,11 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	s.view().Diagnostics(plan.Warnings)
 	s.view().PlanSteps(plan)
 	if !s.json && !plan.Clean() && r.Progress != "none" {
-		s.view().Note("%s", s.view().Plan(plan))
+		text := s.view().PlanInBrief(plan)
+		if r.Verbose {
+			text = s.view().Plan(plan)
+		}
+		s.view().Note("%s", text)
 		showEstimate(ctx, w, plan, r.Jobs, true)
 	}
 	if err := w.checkMemory(plan).Err(); err != nil {
@@ -164,11 +171,11 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	var failed *run.FailedError
 	switch {
 	case err == nil && len(summary.Detached) == 0:
-		err = w.showAnalyses(ctx, plan)
+		err = w.showAnalyses(ctx, plan, r.Verbose)
 	case r.Partial && errors.As(err, &failed):
-		err = w.showPartialAnalyses(ctx)
+		err = w.showPartialAnalyses(ctx, r.Verbose)
 	case errors.As(err, &failed): // other analyses may have finished
-		err = cmp.Or(w.showAnalyses(ctx, plan), err)
+		err = cmp.Or(w.showAnalyses(ctx, plan, r.Verbose), err)
 	}
 	e := view.SummaryOf(summary, time.Since(started))
 	e.Stopped = failed != nil && !r.KeepGoing
@@ -200,16 +207,16 @@ func showNext(w *workspace, plan *planner.Plan, failed *run.FailedError) {
 
 // showPartialAnalyses shows what the analyses say about the trials that have a
 // result.
-func (w *workspace) showPartialAnalyses(ctx context.Context) error {
+func (w *workspace) showPartialAnalyses(ctx context.Context, verbose bool) error {
 	plan, err := w.answerPartially(ctx)
 	if err != nil {
 		return err
 	}
-	return cmp.Or(w.showAnalyses(ctx, plan), error(exitError{ExitPartial}))
+	return cmp.Or(w.showAnalyses(ctx, plan, verbose), error(exitError{ExitPartial}))
 }
 
-// showAnalyses prints the table of every analysis of the plan.
-func (w *workspace) showAnalyses(ctx context.Context, plan *planner.Plan) error {
+// showAnalyses prints the results of every analysis of the plan.
+func (w *workspace) showAnalyses(ctx context.Context, plan *planner.Plan, verbose bool) error {
 	for _, t := range plan.Tasks {
 		if t.Role != pipeline.Analysis || t.Status != planner.Hit {
 			continue
@@ -218,6 +225,7 @@ func (w *workspace) showAnalyses(ctx context.Context, plan *planner.Plan) error 
 		if err != nil {
 			return err
 		}
+		e.Brief = !verbose
 		w.session.show(e)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
 	"ablate/stages/record"
 )
 
@@ -202,11 +203,23 @@ func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string
 			return e, err
 		}
 		e.Tables = string(body)
+		if e.Findings, err = w.findings(ctx, t, result.Digest); err != nil {
+			return e, err
+		}
 	}
 	if w.session.json {
 		e.Result, err = cache.ReadAll(ctx, w.store, result.Digest)
 	}
 	return e, err
+}
+
+// findings says in sentences what an analysis found; nothing for kinds without any.
+func (w *workspace) findings(ctx context.Context, t *planner.Task, document cache.Digest) ([]answer.Finding, error) {
+	raw, err := cache.ReadAll(ctx, w.store, document)
+	if err != nil {
+		return nil, err
+	}
+	return answer.InOrder(answer.FindingsOf(t.Kind().Type, raw)), nil
 }
 
 // readMetrics reads the rows that a trial logged; nil where it logs none.

@@ -183,30 +183,14 @@ type Analysis struct {
 	Result  json.RawMessage `json:"result,omitempty" doc:"its result document"`
 	Text    string          `json:"text,omitempty" doc:"the text of a report, which has no numbers of its own"`
 
-	Heading string `json:"-"` // above the rendering
-	Body    string `json:"-"` // in the form that the user asked for
-	Tables  string `json:"-"` // as Markdown, to be laid out for a terminal; "" where the form is another
+	Heading  string           `json:"-"` // above the rendering
+	Findings []answer.Finding `json:"-"` // in sentences, above the tables
+	Brief    bool             `json:"-"` // leaves out what only details the result
+	Body     string           `json:"-"` // in the form that the user asked for
+	Tables   string           `json:"-"` // as Markdown, to be laid out for a terminal; "" where the form is another
 }
 
 func (Analysis) kind() string { return "analysis" }
-
-func (e Analysis) fitted(width int) string {
-	switch {
-	case e.Heading == "" && e.Text == "": // a form for other programs
-		return e.text()
-	case !strings.HasPrefix(e.Tables, "### ") || strings.Contains(e.Tables, "```"): // what a program printed
-		return fit(e.text(), width)
-	}
-	e.Body = fitMarkdown(e.Tables, width)
-	return e.text()
-}
-
-func (e Analysis) text() string {
-	if e.Heading == "" {
-		return e.Body
-	}
-	return fmt.Sprintf("\n%s\n\n%s", e.Heading, e.Body)
-}
 
 // Number reports a named number and its origin.
 type Number struct {

@@ -26,13 +26,24 @@ const foldAbove = 3
 // Plan renders a plan, stage by stage. Instances with the same action and reason
 // share a line.
 func (v *View) Plan(p *planner.Plan) string {
+	return v.plan(p, func(t *planner.Task) string { return string(t.Status) + "\x00" + t.Reason.Text })
+}
+
+// PlanInBrief renders a plan with a line for all instances of a stage with the same
+// action. Of several reasons it gives the first.
+func (v *View) PlanInBrief(p *planner.Plan) string {
+	return v.plan(p, func(t *planner.Task) string { return string(t.Status) })
+}
+
+// plan renders a plan. Many instances of a stage with the same key share a line.
+func (v *View) plan(p *planner.Plan, key func(*planner.Task) string) string {
 	var b strings.Builder
 	for i := 0; i < len(p.Tasks); {
 		j := i
 		for j < len(p.Tasks) && p.Tasks[j].Address.Stage == p.Tasks[i].Address.Stage {
 			j++
 		}
-		v.stage(&b, p.Tasks[i:j])
+		v.stage(&b, p.Tasks[i:j], key)
 		i = j
 	}
 	b.WriteString("\n" + v.PlanLine(p) + "\n")
@@ -112,14 +123,14 @@ func (v *View) workText(p *planner.Plan) string {
 	return fmt.Sprintf(", of %s parameters and about %sB of memory each, %s FLOP in total", size, Quantity(float64(memory)), Quantity(flops))
 }
 
-func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
+func (v *View) stage(b *strings.Builder, steps []*planner.Task, key func(*planner.Task) string) {
 	type group struct {
 		steps []*planner.Task
 	}
 	var order []string
 	groups := make(map[string]*group)
 	for _, s := range steps {
-		id := string(s.Status) + "\x00" + s.Reason.Text
+		id := key(s)
 		if groups[id] == nil {
 			groups[id] = &group{}
 			order = append(order, id)
@@ -129,11 +140,11 @@ func (v *View) stage(b *strings.Builder, steps []*planner.Task) {
 	for _, id := range order {
 		g := groups[id].steps
 		if len(g) > foldAbove || len(g) == len(steps) && len(g) > 1 {
-			b.WriteString(v.line(g[0], fmt.Sprintf("%s (%d instances)", g[0].Address.Stage, len(g))))
+			b.WriteString(v.line(g[0], fmt.Sprintf("%s (%d instances)", g[0].Address.Stage, len(g)), reasonOf(g)))
 			continue
 		}
 		for _, s := range g {
-			b.WriteString(v.line(s, s.Address.String()))
+			b.WriteString(v.line(s, s.Address.String(), s.Reason.Text))
 		}
 	}
 }
@@ -144,11 +155,23 @@ var symbols = map[planner.Status]struct{ mark, colour string }{
 	planner.Run: {"+", green}, planner.Same: {"≡", dim}, planner.Pending: {"?", yellow},
 }
 
-func (v *View) line(s *planner.Task, name string) string {
+// reasonOf is the reason of several tasks, or that of the first.
+func reasonOf(tasks []*planner.Task) string {
+	others := make(map[string]bool)
+	for _, t := range tasks {
+		others[t.Reason.Text] = true
+	}
+	if len(others) == 1 {
+		return tasks[0].Reason.Text
+	}
+	return fmt.Sprintf("%s; %s: ablate run -v or ablate plan lists them", tasks[0].Reason.Text, plural(len(others)-1, "other reason"))
+}
+
+func (v *View) line(s *planner.Task, name, reason string) string {
 	sym := symbols[s.Status]
 	head := v.paint(sym.colour, fmt.Sprintf("%s %-7s", sym.mark, s.Status))
 	if s.Status == planner.Hit {
 		return fmt.Sprintf("  %s %s\n", head, name)
 	}
-	return fmt.Sprintf("  %s %s\n            %s\n", head, name, v.paint(dim, s.Reason.Text))
+	return fmt.Sprintf("  %s %s\n            %s\n", head, name, v.paint(dim, reason))
 }

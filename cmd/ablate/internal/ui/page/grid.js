@@ -86,9 +86,11 @@ function drawGrid(study, view) {
   const box = byID("grid");
   const focused = document.activeElement && document.activeElement.dataset && document.activeElement.dataset.key;
   if (!study.trials.length) {
+    delete box.dataset.shape;
     box.replaceChildren(el("p", { className: "soft" }, "This study has no trials."));
     return;
   }
+  if (redrawCells(box, study, view)) return;
   box.replaceChildren(...[...study.stages].flatMap(([name, stage]) => [
     study.stages.size > 1 ? el("h3", {}, levelButton(study, view, "stage", name)) : null, drawStage(study, view, stage)]).filter(Boolean));
   byID("grid-metric").textContent = view.metric ? "last " + view.metric : "";
@@ -97,6 +99,27 @@ function drawGrid(study, view) {
     if (again) again.focus({ preventScroll: true });
   }
 }
+
+// redrawCells draws the cells that changed, if the grid has the same cells and buttons as
+// before.
+function redrawCells(box, study, view) {
+  const shape = JSON.stringify([study.id, view.metric, study.cells.map(c => [c.id, c.trials.length, view.off.has(c.id)])]);
+  const same = box.dataset.shape === shape;
+  box.dataset.shape = shape;
+  if (!same) return false;
+  for (const td of box.querySelectorAll("td[data-cell]")) {
+    const cell = study.cells[td.dataset.cell];
+    if (td.dataset.content === contentOf(cell, view)) continue;
+    const focused = td.contains(document.activeElement) && document.activeElement.dataset.key;
+    td.replaceChildren(drawCell(cell, view));
+    td.dataset.content = contentOf(cell, view);
+    if (focused) [...td.querySelectorAll("button")].find(b => b.dataset.key === focused)?.focus({ preventScroll: true });
+  }
+  return true;
+}
+
+// contentOf is what the grid shows of a cell.
+const contentOf = (cell, view) => JSON.stringify(cell.trials.map(t => [t.address, t.state, t.step, t.steps, t.left, view.lastOf(t), view.diverged.has(t.address)]));
 
 // drawStage draws the cells of one stage.
 function drawStage(study, view, stage) {
@@ -113,8 +136,17 @@ function drawStage(study, view, stage) {
     ...[...across.values()].map(levels => el("th", { scope: "col" }, ...levels.filter(l => l[1] !== undefined).map(l => levelButton(study, view, ...l)))));
   const rows = [...down].map(([level, cells]) => el("tr", {},
     el("th", { scope: "row" }, level === undefined ? "" : levelButton(study, view, row, level)),
-    ...[...across.keys()].map(key => el("td", {}, cells.has(key) ? drawCell(cells.get(key), view) : "–"))));
+    ...[...across.keys()].map(key => drawBox(cells.get(key), view))));
   return el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
+}
+
+// drawBox draws a cell of the table.
+function drawBox(cell, view) {
+  if (!cell) return el("td", {}, "–");
+  const td = el("td", {}, drawCell(cell, view));
+  td.dataset.cell = cell.index;
+  td.dataset.content = contentOf(cell, view);
+  return td;
 }
 
 // levelButton shows or hides all cells at a level.

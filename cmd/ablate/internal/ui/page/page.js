@@ -10,11 +10,11 @@ const view = {
   off: new Set(), curves: new Map(), diverged: new Set(),
   setCells(cells, on) {
     for (const c of cells) on ? this.off.delete(c.id) : this.off.add(c.id);
-    changed();
+    changed(true);
   },
   setZoom(zoom) {
     this.zoom = zoom;
-    changed();
+    changed(true);
     loadCurves();
   },
   // lastOf is the final value of a trial in the chosen metric, or the latest one.
@@ -54,19 +54,22 @@ function saveView() {
   set("zoom", view.zoom && view.zoom.min + ":" + view.zoom.max, view.zoom);
   set("open", view.open, view.open);
   for (const id of view.off) q.append("off", id);
-  history.replaceState(null, "", "#" + q);
+  if (location.hash.slice(1) !== String(q)) history.replaceState(null, "", "#" + q);
 }
 
-// changed draws everything again, once per frame.
-let pending = false;
-function changed() {
+// changed draws everything again: at once after what the user did, else so rarely that a
+// large study leaves the browser time.
+let pending = 0, took = 0;
+function changed(now) {
   saveView();
-  if (pending || !study) return;
-  pending = true;
-  requestAnimationFrame(() => {
-    pending = false;
+  if (!study || pending && !now) return;
+  clearTimeout(pending);
+  pending = setTimeout(() => {
+    const started = performance.now();
+    pending = 0;
     drawAll();
-  });
+    took = performance.now() - started;
+  }, now ? 0 : Math.min(2000, Math.max(16, 4 * took)));
 }
 
 function drawAll() {
@@ -82,16 +85,25 @@ function drawAll() {
   drawGraph(study);
 }
 
-// loadCurves reads the curves of all trials, or of some. A zoomed chart asks for the
-// steps that it shows, which come in more detail.
+// loadCurves reads the curves of all trials, or of some. Those of many trials come in
+// parts, and each part is drawn.
 async function loadCurves(addresses) {
   if (!study) return;
+  const most = 100, all = study.trials.map(t => t.address);
+  if (addresses || all.length <= most) return readCurves(addresses);
+  const part = loadCurves.part = {}; // a later call ends this one
+  for (let i = 0; i < all.length && loadCurves.part === part; i += most) await readCurves(all.slice(i, i + most));
+}
+
+// readCurves reads the curves of all trials, or of some. A zoomed chart asks for the
+// steps that it shows, which come in more detail.
+async function readCurves(addresses) {
   const zoom = view.zoom ? { from: Math.floor(view.zoom.min), to: Math.ceil(view.zoom.max) } : {};
   const asked = JSON.stringify([study.id, view.metric, zoom]);
-  loadCurves.asked = asked;
+  readCurves.asked = asked;
   try {
     const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
-    if (loadCurves.asked !== asked) return;
+    if (readCurves.asked !== asked) return;
     const lasts = new Map([...view.curves].map(([a, k]) => [a, k.last]));
     if (!addresses) view.curves.clear();
     for (const k of c.curves) {
@@ -153,6 +165,7 @@ function connect() {
   source.addEventListener("study", e => {
     const next = JSON.parse(e.data);
     if (!next) {
+      delete byID("grid").dataset.shape;
       byID("grid").replaceChildren(el("p", {}, "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
       return;
     }
@@ -199,7 +212,7 @@ async function drawStudies() {
 function control(id, event, set) {
   byID(id).addEventListener(event, e => {
     set(e.target);
-    changed();
+    changed(true);
   });
 }
 control("log-y", "change", e => { view.logY = e.checked; });
@@ -228,7 +241,7 @@ addEventListener("hashchange", () => {
   connect();
   drawStudies();
 });
-darkMode.addEventListener("change", () => changed());
+darkMode.addEventListener("change", () => changed(true));
 let resized;
 addEventListener("resize", () => {
   clearTimeout(resized);
