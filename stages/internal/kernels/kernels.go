@@ -30,11 +30,14 @@ import (
 // version changes when results may.
 const version = "5"
 
-// Class returns the kernels' part of the numerics class.
+// Class returns the kernels' part of the numerics class. Processors that multiply
+// bfloat16 numbers are a class of their own.
 func Class() string {
 	switch {
 	case install() != nil:
 		return "none"
+	case simd.HasHalfTiles():
+		return version + "-fma-bf16"
 	case simd.HasTiles:
 		return version + "-fma"
 	}
@@ -99,7 +102,7 @@ type builder struct{ compute.Builder }
 func (b builder) Compile() (compute.Executable, error) {
 	if g, ok := fuse.NewGraph(hook.Main(b.Builder)); ok {
 		if simd.HasTiles {
-			g.WidenHalf()
+			g.WidenHalf(simd.HasHalfTiles())
 		}
 		g.FoldConstants()
 		g.AssembleConcats()

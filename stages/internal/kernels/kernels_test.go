@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -16,6 +17,8 @@ import (
 
 	"ablate/stages/internal/kernels"
 	"ablate/stages/internal/kernels/hook"
+	"ablate/stages/internal/kernels/simd"
+	"ablate/stages/internal/kernels/simd/model"
 )
 
 // backendExecutors are the backend's executors before the kernels replace any.
@@ -232,18 +235,33 @@ func TestFusion(t *testing.T) {
 
 // TestCores compares the bits with different numbers of cores.
 func TestCores(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testCores(t, 300, 700, 400, graph.MatMul) })
+	processor := simd.HalfTile
+	defer func() { simd.HalfTile = processor }()
+	for name, tile := range halfTiles() {
+		simd.HalfTile = tile
+		t.Run("bfloat16 "+name, func(t *testing.T) {
+			testCores(t, 100, 270, 70, func(a, b *graph.Node) *graph.Node {
+				half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
+				return graph.ConvertDType(graph.Dot(half(a), half(b)).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil), dtypes.Float32)
+			})
+		})
+	}
+}
+
+func testCores(t *testing.T, m, k, n int, product func(a, b *graph.Node) *graph.Node) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	var first []float32
 	for _, cores := range []int{1, 2, 3, 8} {
 		runtime.GOMAXPROCS(cores)
-		_, ours, _ := both(t, []shapes.Shape{f32(300, 700), f32(700, 400), f32(1, 400)}, func(in []*graph.Node) *graph.Node {
-			y := graph.Tanh(graph.Mul(graph.MatMul(in[0], in[1]), in[2]))
+		_, ours, _ := both(t, []shapes.Shape{f32(m, k), f32(k, n), f32(1, n)}, func(in []*graph.Node) *graph.Node {
+			y := graph.Tanh(graph.Mul(product(in[0], in[1]), in[2]))
 			y = graph.Div(y, graph.Sqrt(graph.AddScalar(graph.ReduceAndKeep(graph.Mul(y, y), graph.ReduceMean, -1), 1e-5)))
 			loss := graph.ReduceAllSum(graph.Mul(y, graph.Sigmoid(y)))
 			grads := graph.Gradient(loss, in...)
 			size := graph.ReduceAllSum(graph.Mul(grads[0], grads[0]))
-			return graph.Concatenate([]*graph.Node{graph.Reshape(grads[1], 700*400), graph.Reshape(grads[2], 400), graph.Reshape(size, 1)}, 0)
+			return graph.Concatenate([]*graph.Node{graph.Reshape(grads[1], k*n), graph.Reshape(grads[2], n), graph.Reshape(size, 1)}, 0)
 		})
 		if first == nil {
 			first = ours
@@ -319,6 +337,21 @@ func TestProducts(t *testing.T) {
 // add in another order, and a result next to the middle of two bfloat16 numbers then
 // rounds to the other one.
 func TestHalf(t *testing.T) {
+	processor := simd.HalfTile
+	defer func() { simd.HalfTile = processor }()
+	for name, tile := range halfTiles() {
+		simd.HalfTile = tile
+		t.Run(name, testHalf)
+	}
+}
+
+// halfTiles are the ways to multiply bfloat16 numbers: the processor's, in the tiles
+// of float32, and in the instructions that not every processor has.
+func halfTiles() map[string]func([]float32, int, []uint32, int, int, []uint32, int, bool) {
+	return map[string]func([]float32, int, []uint32, int, int, []uint32, int, bool){"processor": simd.HalfTile, "widened": nil, "pairs": model.HalfTile}
+}
+
+func testHalf(t *testing.T) {
 	half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
 	wide := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float32) }
 	product := func(a, b *graph.Node) *graph.Node {
@@ -341,6 +374,14 @@ func TestHalf(t *testing.T) {
 			grads := graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...)
 			return graph.Concatenate([]*graph.Node{graph.Reshape(grads[0], -1), graph.Reshape(grads[1], -1)}, 0)
 		}},
+		"product of views": {[]shapes.Shape{f32(2, 3, 8, 5), f32(2, 5, 9)}, func(in []*graph.Node) *graph.Node {
+			a := graph.Slice(graph.Reshape(half(in[0]), 6, 8, 5), graph.AxisRange(1, 5))
+			b := graph.BroadcastToDims(graph.Reshape(graph.Slice(half(in[1]), graph.AxisRange(1)), 1, 5, 9), 4, 5, 9)
+			return wide(graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType).General([]int{2}, []int{0}, []int{1}, []int{0}))
+		}},
+		"product of sums": {[]shapes.Shape{f32(37, 53), f32(53, 41)}, func(in []*graph.Node) *graph.Node {
+			return wide(graph.Dot(graph.Add(half(in[0]), half(in[0])), half(in[1])).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil))
+		}},
 		"arithmetic": {[]shapes.Shape{f32(40, 40), f32(40, 40)}, func(in []*graph.Node) *graph.Node {
 			a, b := half(in[0]), half(in[1])
 			return wide(graph.Sub(graph.MulScalar(graph.Add(a, b), 3.4445), graph.Neg(graph.Mul(a, graph.Transpose(b, 0, 1)))))
@@ -352,7 +393,7 @@ func TestHalf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain, ours, _ := both(t, tt.in, tt.build)
-			if name == "product" || name == "transposed" || name == "gradient" {
+			if strings.HasPrefix(name, "product") || name == "transposed" || name == "gradient" {
 				near(t, plain, ours, 1e-2)
 			} else if !reflect.DeepEqual(plain, ours) {
 				t.Error("the results differ")

@@ -25,10 +25,11 @@ type Graph struct {
 	nodes    *[]*hook.Node
 	outputs  *[]*hook.Node
 
-	users   map[*hook.Node][]*hook.Node // of live nodes, once for each use
-	opaque  map[*hook.Node]bool         // views do not look through these nodes
-	results map[*hook.Node]bool         // outputs of the graph
-	views   map[*hook.Node]view         // memoized until a node is replaced
+	users         map[*hook.Node][]*hook.Node // of live nodes, once for each use
+	roundsFactors map[*hook.Node]bool         // products
+	opaque        map[*hook.Node]bool         // views do not look through these nodes
+	results       map[*hook.Node]bool         // outputs of the graph
+	views         map[*hook.Node]view         // memoized until a node is replaced
 }
 
 // view is a node's result as a layout of the result of another.
@@ -40,7 +41,7 @@ type view struct {
 // NewGraph returns the graph of a function. It reports false for a graph that must
 // not be rewritten: one with dynamic shapes, or with closures.
 func NewGraph(f hook.Function) (*Graph, bool) {
-	g := &Graph{function: f, nodes: f.Nodes(), outputs: f.Outputs(), opaque: map[*hook.Node]bool{}}
+	g := &Graph{function: f, nodes: f.Nodes(), outputs: f.Outputs(), opaque: map[*hook.Node]bool{}, roundsFactors: map[*hook.Node]bool{}}
 	for _, n := range *g.nodes {
 		if n.Shape.IsDynamic() || len(n.CapturedInputs) > 0 {
 			return nil, false

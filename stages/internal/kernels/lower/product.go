@@ -36,6 +36,7 @@ func Products(g *fuse.Graph) {
 				continue
 			}
 		}
+		p.Half = g.RoundsFactors(n)
 		g.Replace(to, g.AddOpaque(to, hook.OpProduct, inputs, p))
 	}
 	g.Refresh()

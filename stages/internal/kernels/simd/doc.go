@@ -5,5 +5,5 @@
 //
 // Results do not depend on the number of cores. Element-wise arithmetic rounds as
 // Go does; products and sums add in an order of their own, which is the same for
-// every instruction set.
+// every instruction set, except in products of bfloat16 factors.
 package simd

@@ -25,11 +25,8 @@ func TestMultiply(t *testing.T) {
 	if !HasTiles {
 		t.Skip("this processor has no tiles")
 	}
-	wide := []bool{wideTiles}
-	if wideTiles {
-		wide = append(wide, false)
-	}
-	for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1060, 30}, {65, 100, 513}} {
+	defer func(was tileShape) { tiles = was }(tiles)
+	for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1060, 30}, {65, 100, 513}, {1024, 70, 19}, {20, 64, 1024}} {
 		m, n, k := s[0], s[1], s[2]
 		a, b := random(m*k), random(k*n)
 		want := make([]float64, m*n)
@@ -40,27 +37,18 @@ func TestMultiply(t *testing.T) {
 				}
 			}
 		}
-		turn := func(x []float32, rows, columns int) []float32 {
-			y := make([]float32, len(x))
-			for i := range rows {
-				for j := range columns {
-					y[j*rows+i] = x[i*columns+j]
-				}
-			}
-			return y
-		}
 		var first []float32
 		for layout := range 4 {
 			ma, mb := matrix{a, k, 1}, matrix{b, n, 1}
 			if layout&1 != 0 {
-				ma = matrix{turn(a, m, k), 1, m}
+				ma = matrix{turned(a, m, k), 1, m}
 			}
 			if layout&2 != 0 {
-				mb = matrix{turn(b, k, n), 1, k}
+				mb = matrix{turned(b, k, n), 1, k}
 			}
-			for _, wideTiles = range wide {
+			for _, tiles = range tileShapes() {
 				c := make([]float32, m*(n+3))
-				withWorkspace(func(w *workspace) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
+				withWorkspace(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
 				if first == nil {
 					first = c
 				}
@@ -69,7 +57,7 @@ func TestMultiply(t *testing.T) {
 						got := c[i*(n+3)+j]
 						switch {
 						case got != first[i*(n+3)+j]:
-							t.Fatalf("%v, layout %d, wide %v: element (%d, %d) is %v, want %v as in the first layout", s, layout, wideTiles, i, j, got, first[i*(n+3)+j])
+							t.Fatalf("%v, layout %d, tiles of %v: element (%d, %d) is %v, want %v as in the first layout", s, layout, tiles, i, j, got, first[i*(n+3)+j])
 						case j >= n && got != 0:
 							t.Fatalf("%v: element (%d, %d), beyond the product, was written", s, i, j)
 						case j < n && math.Abs(float64(got)-want[i*n+j]) > 1e-4:
@@ -79,7 +67,6 @@ func TestMultiply(t *testing.T) {
 				}
 			}
 		}
-		wideTiles = wide[0]
 	}
 }
 
@@ -102,7 +89,7 @@ func BenchmarkMultiply(b *testing.B) {
 				mx = matrix{x, 1, s.m}
 			}
 			for b.Loop() {
-				withWorkspace(func(w *workspace) { w.multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k) })
+				withWorkspace(func(w multiplier) { w.multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k) })
 			}
 			b.ReportMetric(2*float64(s.m*s.n*s.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
@@ -115,16 +102,20 @@ func TestPackedFactor(t *testing.T) {
 	if !HasTiles {
 		t.Skip("this processor has no tiles")
 	}
+	testPackedFactor(t, withWorkspace)
+}
+
+func testPackedFactor(t *testing.T, with func(func(multiplier))) {
 	const m, n, k = 9, 40, 24
 	b1, b2, long := random(k*n), random(k*n), random(2*blockTerms*n)
-	withWorkspace(func(w *workspace) {
+	with(func(w multiplier) {
 		for i, use := range []struct {
 			b []float32
 			k int
 		}{{b1, k}, {b1, k}, {b2, k}, {long, 2 * blockTerms}, {long, 2 * blockTerms}, {b1, k}, {b1, k}} {
 			a, got, want := random(m*use.k), make([]float32, m*n), make([]float32, m*n)
 			w.multiply(matrix{got, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
-			withWorkspace(func(w *workspace) {
+			with(func(w multiplier) {
 				w.multiply(matrix{want, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
 			})
 			if !slices.Equal(got, want) {
@@ -151,7 +142,7 @@ func TestMultiplyBits(t *testing.T) {
 	const m, n, k = 19, 45, 600
 	sum := crc32.NewIEEE()
 	c := make([]float32, m*n)
-	withWorkspace(func(w *workspace) {
+	withWorkspace(func(w multiplier) {
 		w.multiply(matrix{c, n, 1}, matrix{numbers(m * k), k, 1}, matrix{numbers(k * n), n, 1}, m, n, k)
 	})
 	for _, v := range c {

@@ -9,6 +9,17 @@ type Product struct {
 	A, B, C Strides
 	Offsets [2]int // of the first element of a and b
 	Batch   []Loop
+	Half    bool // the factors are rounded to bfloat16 first
+}
+
+// withMultiplier calls f with what multiplies these factors, which must not change
+// meanwhile.
+func (p *Product) withMultiplier(f func(m multiplier)) {
+	if p.Half {
+		withHalves(f)
+		return
+	}
+	withWorkspace(f)
 }
 
 // Strides are the strides of a matrix.
@@ -16,6 +27,14 @@ type Strides struct{ Row, Col int }
 
 // Loop repeats a product Extent times; the strides advance the three matrices.
 type Loop struct{ Extent, A, B, C int }
+
+// tiles returns the shape of the product's tiles.
+func (p *Product) tiles() tileShape {
+	if p.Half {
+		return tileShape{TileRows, panelWidth}
+	}
+	return tiles
+}
 
 // termsPerElement is about how many terms of a product cost as much as one
 // element of other work.
@@ -37,7 +56,7 @@ func (p *Product) Run(c, a, b []float32) {
 		return
 	}
 	Parallel(count, cost, func(from, to int) {
-		withWorkspace(func(w *workspace) {
+		p.withMultiplier(func(w multiplier) {
 			for i := from; i < to; i++ {
 				ai, bi, ci := p.matrices(i, a, b, c)
 				w.multiply(ci, ai, bi, p.M, p.N, p.K)
@@ -63,22 +82,23 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 // there must be many, each core packs all of b. Otherwise the cores take few
 // columns at a time, to balance the load.
 func (p *Product) share(a, b, c matrix, cost int) {
-	panels, cores := (p.N+panelWidth-1)/panelWidth, runtime.GOMAXPROCS(0)
+	shape, cores := p.tiles(), runtime.GOMAXPROCS(0)
+	panels := (p.N + shape.columns - 1) / shape.columns
 	equal := panels%cores == 0 || panels >= 16*cores
 	parts := partsPerCore
 	switch {
 	case equal && panels >= 4*cores:
 		parts = 1
 	case p.M >= 4*blockRows, panels == 1:
-		strips := (p.M + TileRows - 1) / TileRows
+		strips := (p.M + shape.rows - 1) / shape.rows
 		parallel(strips, cost/strips, 1, func(from, to int) {
-			first, end := from*TileRows, min(to*TileRows, p.M)
-			withWorkspace(func(w *workspace) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.N, p.K) })
+			first, end := from*shape.rows, min(to*shape.rows, p.M)
+			p.withMultiplier(func(w multiplier) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.N, p.K) })
 		})
 		return
 	}
 	parallel(panels, cost/panels, parts, func(from, to int) {
-		first, end := from*panelWidth, min(to*panelWidth, p.N)
-		withWorkspace(func(w *workspace) { w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K) })
+		first, end := from*shape.columns, min(to*shape.columns, p.N)
+		p.withMultiplier(func(w multiplier) { w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K) })
 	})
 }

@@ -10,16 +10,29 @@ import (
 // AVX2 and AVX-512 give the same bits.
 var HasTiles = cpu.X86.HasFMA && cpu.X86.HasAVX2
 
-// wideTiles reports whether tiles use AVX-512.
-var wideTiles = cpu.X86.HasAVX512F
+// The tiles of AVX2 and AVX-512 need nearly all of their registers.
+var (
+	narrowTiles = tileShape{rows: 6, columns: 16}
+	wideTiles   = tileShape{rows: 8, columns: 32}
+)
+
+func init() {
+	tiles = narrowTiles
+	if cpu.X86.HasAVX512F {
+		tiles = wideTiles
+	}
+}
 
 //go:noescape
 func tile8x32(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
 
-func compute8x32(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int) {
-	if wideTiles {
+//go:noescape
+func tile6x16(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
+
+func computeTile(s tileShape, c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int) {
+	if s == wideTiles {
 		tile8x32(c, ldc, a, am, ak, b, k, add)
 		return
 	}
-	narrow(c, ldc, a, am, ak, b, k, add)
+	tile6x16(c, ldc, a, am, ak, b, k, add)
 }

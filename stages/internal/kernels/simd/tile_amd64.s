@@ -148,8 +148,22 @@ store:
 
 #define ROW2(at, r, lo, hi) \
 	VBROADCASTSS at, r \
-	VFMADD231PS Y8, r, lo \
-	VFMADD231PS Y9, r, hi
+	VFMADD231PS Y12, r, lo \
+	VFMADD231PS Y13, r, hi
+
+// One term of all 6 x 16 elements.
+#define TERM2 \
+	VMOVUPS (DX), Y12 \
+	VMOVUPS 32(DX), Y13 \
+	ROW2((AX), Y14, Y0, Y1) \
+	ROW2((AX)(BX*1), Y15, Y2, Y3) \
+	ROW2((AX)(BX*2), Y14, Y4, Y5) \
+	ROW2((R10), Y15, Y6, Y7) \
+	ROW2((R10)(BX*1), Y14, Y8, Y9) \
+	ROW2((R10)(BX*2), Y15, Y10, Y11) \
+	ADDQ CX, AX \
+	ADDQ CX, R10 \
+	ADDQ $64, DX
 
 #define ADDROW2(lo, hi) \
 	VADDPS (R11), lo, lo \
@@ -161,8 +175,13 @@ store:
 	VMOVUPS hi, 32(DI) \
 	ADDQ SI, DI
 
-// func tile4x16(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
-TEXT ·tile4x16(SB), NOSPLIT, $0-64
+#define NEARROW2 \
+	PREFETCHT0 (R12) \
+	PREFETCHT0 63(R12) \
+	ADDQ SI, R12
+
+// func tile6x16(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, k, add int)
+TEXT ·tile6x16(SB), NOSPLIT, $0-64
 	MOVQ c+0(FP), DI
 	MOVQ ldc+8(FP), SI
 	MOVQ a+16(FP), AX
@@ -172,6 +191,7 @@ TEXT ·tile4x16(SB), NOSPLIT, $0-64
 	MOVQ k+48(FP), R8
 	MOVQ DI, R11
 	LEAQ (BX)(BX*2), R9
+	LEAQ (AX)(R9*1), R10
 	VXORPS Y0, Y0, Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
@@ -180,30 +200,75 @@ TEXT ·tile4x16(SB), NOSPLIT, $0-64
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y9
+	VMOVAPS Y0, Y10
+	VMOVAPS Y0, Y11
 
-terms2:
-	VMOVUPS (DX), Y8
-	VMOVUPS 32(DX), Y9
-	ROW2((AX), Y10, Y0, Y1)
-	ROW2((AX)(BX*1), Y11, Y2, Y3)
-	ROW2((AX)(BX*2), Y12, Y4, Y5)
-	ROW2((AX)(R9*1), Y13, Y6, Y7)
-	ADDQ CX, AX
-	ADDQ $128, DX
+	// Prefetch the tile of c.
+	MOVQ DI, R12
+	NEARROW2
+	NEARROW2
+	NEARROW2
+	NEARROW2
+	NEARROW2
+	NEARROW2
+
+	// With every eight terms, prefetch cache lines of the next rows of a: of six
+	// rows, or of eight columns where rows are contiguous.
+	LEAQ (R10)(R9*1), R12
+	MOVQ BX, R13
+	CMPQ BX, $4
+	CMOVQEQ CX, R13
+	LEAQ (R13)(R13*2), R14
+	LEAQ (R12)(R13*4), R15
+
+eight2:
+	SUBQ $8, R8
+	JLT few2
+	TERM2
+	PREFETCHT0 (R12)
+	TERM2
+	PREFETCHT0 (R12)(R13*1)
+	TERM2
+	PREFETCHT0 (R12)(R13*2)
+	TERM2
+	PREFETCHT0 (R12)(R14*1)
+	TERM2
+	PREFETCHT0 (R15)
+	TERM2
+	PREFETCHT0 (R15)(R13*1)
+	TERM2
+	TERM2
+	LEAQ (R12)(CX*8), R12
+	LEAQ (R15)(CX*8), R15
+	JMP eight2
+
+few2:
+	ADDQ $8, R8
+	JEQ summed2
+
+term2:
+	TERM2
 	DECQ R8
-	JNZ terms2
+	JNZ term2
 
+summed2:
 	CMPQ add+56(FP), $0
 	JEQ store2
 	ADDROW2(Y0, Y1)
 	ADDROW2(Y2, Y3)
 	ADDROW2(Y4, Y5)
 	ADDROW2(Y6, Y7)
+	ADDROW2(Y8, Y9)
+	ADDROW2(Y10, Y11)
 
 store2:
 	STOREROW2(Y0, Y1)
 	STOREROW2(Y2, Y3)
 	STOREROW2(Y4, Y5)
 	STOREROW2(Y6, Y7)
+	STOREROW2(Y8, Y9)
+	STOREROW2(Y10, Y11)
 	VZEROUPPER
 	RET

@@ -6,8 +6,6 @@ package simd
 // Without them the backend computes products.
 const HasTiles = false
 
-var wideTiles = false
-
-func tile([]float32, int, []float32, int, int, []float32, int, bool) {
+func (tileShape) tile([]float32, int, []float32, int, int, []float32, int, bool) {
 	panic("simd: this processor has no tiles")
 }

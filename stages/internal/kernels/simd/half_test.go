@@ -1,0 +1,178 @@
+package simd
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"ablate/stages/internal/kernels/simd/model"
+)
+
+// eachHalfTile runs a test with the processor's tiles, if it has any, and with a
+// model of them.
+func eachHalfTile(t *testing.T, test func(t *testing.T)) {
+	was := HalfTile
+	defer func() { HalfTile = was }()
+	if was != nil {
+		t.Run("processor", test)
+	}
+	HalfTile = model.HalfTile
+	t.Run("model", test)
+}
+
+// toHalf rounds to the nearest bfloat16.
+func toHalf(v float32) float32 { return math.Float32frombits(halfBits(v) << 16) }
+
+// TestHalves has products of all layouts, of sizes around those of tiles and
+// blocks. They have the same bits in each layout, and are as near to the exact
+// product of the rounded factors as sums in float32 are.
+func TestHalves(t *testing.T) {
+	eachHalfTile(t, func(t *testing.T) {
+		for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1060, 30}, {65, 100, 513}} {
+			testHalves(t, s[0], s[1], s[2])
+		}
+	})
+}
+
+func testHalves(t *testing.T, m, n, k int) {
+	a, b := random(m*k), random(k*n)
+	want, size := make([]float64, m*n), make([]float64, m*n)
+	for i := range m {
+		for j := range n {
+			for p := range k {
+				term := float64(toHalf(a[i*k+p])) * float64(toHalf(b[p*n+j]))
+				want[i*n+j] += term
+				size[i*n+j] += math.Abs(term)
+			}
+		}
+	}
+	var first []float32
+	for layout := range 4 {
+		ma, mb := matrix{a, k, 1}, matrix{b, n, 1}
+		if layout&1 != 0 {
+			ma = matrix{turned(a, m, k), 1, m}
+		}
+		if layout&2 != 0 {
+			mb = matrix{turned(b, k, n), 1, k}
+		}
+		c := make([]float32, m*(n+3))
+		withHalves(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
+		if first == nil {
+			first = c
+		}
+		if !slices.Equal(c, first) {
+			t.Fatalf("%dx%dx%d: layout %d has other bits than the first", m, n, k, layout)
+		}
+	}
+	for i := range m {
+		for j := range n + 3 {
+			got := float64(first[i*(n+3)+j])
+			switch {
+			case j >= n && got != 0:
+				t.Fatalf("%dx%dx%d: element (%d, %d), beyond the product, was written", m, n, k, i, j)
+			case j < n && math.Abs(got-want[i*n+j]) > float64(k+1)/(1<<24)*size[i*n+j]:
+				t.Fatalf("%dx%dx%d: element (%d, %d) is %v, want %v within k+1 roundings", m, n, k, i, j, got, want[i*n+j])
+			}
+		}
+	}
+}
+
+func turned(x []float32, rows, columns int) []float32 {
+	y := make([]float32, len(x))
+	for i := range rows {
+		for j := range columns {
+			y[j*rows+i] = x[i*columns+j]
+		}
+	}
+	return y
+}
+
+// TestHalfTileModel holds the processor's tiles to the model, bit for bit, with
+// numbers of all magnitudes.
+func TestHalfTileModel(t *testing.T) {
+	if !HasHalfTiles() {
+		t.Logf("this processor does not multiply bfloat16 numbers")
+		return
+	}
+	const pairs = 37
+	r := rand.New(rand.NewPCG(4, 2))
+	for _, spread := range []int{0, 8, 40, 120} {
+		words := func(n int) []uint32 {
+			out := make([]uint32, n)
+			for i := range out {
+				for range 2 {
+					v := float32(math.Ldexp(r.NormFloat64(), r.IntN(spread+1)-spread/2))
+					out[i] = out[i]<<16 | halfBits(v)
+				}
+			}
+			return out
+		}
+		a, b := words(TileRows*pairs), words(panelWidth*pairs)
+		got, want := random(TileRows*panelWidth), random(TileRows*panelWidth)
+		HalfTile(got, panelWidth, a, pairs, 1, b, pairs, true)
+		model.HalfTile(want, panelWidth, a, pairs, 1, b, pairs, true)
+		for i := range got {
+			if math.Float32bits(got[i]) != math.Float32bits(want[i]) && got[i] == got[i] {
+				t.Fatalf("with magnitudes over 2^%d, element %d is %v, want %v", spread, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// TestPackHalves packs special numbers, in runs of all lengths, as RoundHalf rounds
+// them.
+func TestPackHalves(t *testing.T) {
+	x := append(random(60), 0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), math.MaxFloat32, -math.MaxFloat32,
+		1e-40, -1e-45, 1+1.0/256, 1+3.0/256, math.Float32frombits(0x7fc00000), math.Float32frombits(0xffffffff))
+	rounded := make([]float32, len(x))
+	RoundHalf(rounded, x)
+	word := func(i, j int) uint32 {
+		w := math.Float32bits(rounded[i]) >> 16
+		if j < len(x) {
+			w |= math.Float32bits(rounded[j]) &^ 0xffff
+		}
+		return w
+	}
+	for n := range len(x) + 1 {
+		run := make([]uint32, (n+1)/2)
+		packRun(run, x[len(x)-n:])
+		for p, got := range run {
+			i := len(x) - n + 2*p
+			if want := word(i, i+1); got != want {
+				t.Fatalf("in a run of %d numbers, pair %d is %#08x, want %#08x", n, p, got, want)
+			}
+		}
+		if n > len(x)/2 {
+			continue
+		}
+		two := make([]uint32, n)
+		packTwo(two, x[len(x)-n:], x[:n])
+		for i, got := range two {
+			if want := math.Float32bits(rounded[len(x)-n+i])>>16 | math.Float32bits(rounded[i])&^0xffff; got != want {
+				t.Fatalf("of two terms of %d numbers, pair %d is %#08x, want %#08x", n, i, got, want)
+			}
+		}
+	}
+}
+
+// TestPackedHalves reuses a packed factor for the next product with the same
+// factor, and for no other.
+func TestPackedHalves(t *testing.T) {
+	eachHalfTile(t, func(t *testing.T) { testPackedFactor(t, withHalves) })
+}
+
+// BenchmarkPackHalves times the packing of a block of 256 rows and 256 terms, as
+// rows and as columns.
+func BenchmarkPackHalves(b *testing.B) {
+	x := random(blockRows * blockTerms)
+	for name, a := range map[string]matrix{"rows": {x, blockTerms, 1}, "columns": {x, 1, blockRows}} {
+		b.Run(name, func(b *testing.B) {
+			withHalves(func(m multiplier) {
+				for b.Loop() {
+					m.(*halves).packRows(a, blockRows, blockTerms)
+				}
+			})
+		})
+	}
+}
