@@ -156,8 +156,9 @@ func (m *Llama) feedForward(x_ND *Node, at string, vars ml.Vars) *Node {
 	if !m.gated() {
 		return vars.Linear(activation(m.Activation, map[string]*Node{"up": vars.Linear(x_ND, at+"up")}), at+"down")
 	}
-	gate_NF := vars.Linear(x_ND, at+"gate")
-	up_NF := vars.Linear(x_ND, at+"up")
+	linear := vars.Linears(x_ND, at+"gate", at+"up")
+	gate_NF := linear(at + "gate")
+	up_NF := linear(at + "up")
 	if !m.Activation.IsZero() {
 		return vars.Linear(activation(m.Activation, map[string]*Node{"gate": gate_NF, "up": up_NF}), at+"down")
 	}
@@ -167,10 +168,11 @@ func (m *Llama) feedForward(x_ND *Node, at string, vars ml.Vars) *Node {
 // attention is causal softmax attention over grouped heads.
 func (m *Llama) attention(x_ND *Node, b, t int, layer string, n norm.Norms, rope rope, mask_TT *Node, vars ml.Vars) *Node {
 	at := layer + "attention"
-	q_NE := queryKey(vars.Linear(x_ND, at+".q"), m.Heads, layer+queryNorm, n, vars)
-	k_NE := queryKey(vars.Linear(x_ND, at+".k"), m.KVHeads, layer+keyNorm, n, vars)
+	linear := vars.Linears(x_ND, at+".q", at+".k", at+".v")
+	q_NE := queryKey(linear(at+".q"), m.Heads, layer+queryNorm, n, vars)
+	k_NE := queryKey(linear(at+".k"), m.KVHeads, layer+keyNorm, n, vars)
 	q_BHTd, k_BKTd := rope.rotate(splitHeads(q_NE, b, t, m.Heads)), rope.rotate(splitHeads(k_NE, b, t, m.KVHeads))
-	v_BKTd := splitHeads(vars.Linear(x_ND, at+".v"), b, t, m.KVHeads)
+	v_BKTd := splitHeads(linear(at+".v"), b, t, m.KVHeads)
 	out_ND := attend(m.Attention, q_BHTd, k_BKTd, v_BKTd, mask_TT, m.Dropout, at, vars)
 	return vars.Linear(out_ND, at+".o")
 }

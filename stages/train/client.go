@@ -100,7 +100,7 @@ func (c *client) compile(key string, p ml.Program, log *slog.Logger) (*compiled,
 	if err != nil {
 		return nil, err
 	}
-	log.Info("compiled", "program", p.Name, "seconds", time.Since(began).Seconds())
+	log.Info("compiled", "program", p.Name, "seconds", time.Since(began).Seconds(), "bytes", backend.MemoryOf(exec.Executable()))
 	made := &compiled{key: key, exec: exec}
 	if key != "" {
 		c.programs = append(c.programs, made)

@@ -4,8 +4,10 @@ package train
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
@@ -26,6 +28,7 @@ import (
 type seen struct {
 	text    string // StableHLO
 	aliased int64  // bytes of inputs whose memory outputs take
+	memory  int64  // bytes that the program takes on its device
 }
 
 // observing wraps a backend of XLA and shows its programs.
@@ -61,6 +64,7 @@ func (b observed) Compile() (e compute.Executable, err error) {
 			return nil, err
 		}
 		b.seen.aliased = hidden[*pjrt.LoadedExecutable](e, "exec").OnDeviceMemoryUsageStats.Aliases
+		b.seen.memory = backend.MemoryOf(e)
 	}
 	inner := reflect.ValueOf(b.Builder).Elem().FieldByName("Builder").Interface().(*xla.Builder)
 	raw, err := hidden[*stablehlo.Builder](inner, "builder").Build()
@@ -150,20 +154,28 @@ func TestXLAStateInPlace(t *testing.T) {
 		if n := strings.Count(s.text, "tf.aliasing_output"); n != tensors || s.aliased < state {
 			t.Errorf("%s updates %d of %d tensors in place, %d of %d bytes", p.Name, n, tensors, s.aliased, state)
 		}
+		if s.memory < state {
+			t.Errorf("%s takes %d bytes, less than its state has (%d)", p.Name, s.memory, state)
+		}
 	}
 }
 
 var product = regexp.MustCompile(`(?s)"stablehlo.dot_general".*?: \(tensor<([^>]*)>, tensor<([^>]*)>\) -> tensor<([^>]*)>`)
 
-// With bf16, no product of the forward or the backward pass has two factors in fp32.
-func TestXLAProductsInHalfPrecision(t *testing.T) {
-	RequireXLA(t)
+// largeRecipe has the widths of the preset 124m, GPT-2's tokens and two layers.
+func largeRecipe(chunk int) *recipe {
 	m, clip := &model.Llama{Layers: 2, Width: 768, Heads: 12, RopeTheta: 10000, Tied: true, InitStd: 0.02}, 1.0
 	m.Resolve()
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	spec := &LM{Accumulate: 1, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 128}}
-	r := newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), adamw, 50257, spec)
-	for _, p := range []ml.Program{r.step(), r.launch(4)} {
+	spec := &LM{Accumulate: 1, Precision: "bf16", ClipNorm: &clip, Batch: Batch{2, 128}, LossChunk: chunk}
+	return newRecipe(m, norm.Everywhere(&norm.RMSNorm{Eps: 1e-5}), adamw, 50257, spec)
+}
+
+// With bf16, no product of the forward or the backward pass has two factors in fp32.
+func TestXLAProductsInHalfPrecision(t *testing.T) {
+	RequireXLA(t)
+	r := largeRecipe(0)
+	for _, p := range []ml.Program{r.step(), r.launch(4), r.lower().step(), r.lower().launch(4)} {
 		found := product.FindAllStringSubmatch(look(t, p, false).text, -1)
 		if len(found) < 20 {
 			t.Errorf("%s has %d products", p.Name, len(found))
@@ -172,6 +184,102 @@ func TestXLAProductsInHalfPrecision(t *testing.T) {
 			if strings.HasSuffix(f[1], "xf32") && strings.HasSuffix(f[2], "xf32") {
 				t.Errorf("%s multiplies %s and %s", p.Name, f[1], f[2])
 			}
+		}
+	}
+}
+
+// products are the matrix products of a program for an NVIDIA GPU: their number, the
+// bytes of their factors and results, and their axes that cuBLAS has no fast kernel
+// for.
+type products struct {
+	number, bytes int
+	odd           []string
+}
+
+func productsOf(t *testing.T, p ml.Program) (out products) {
+	t.Helper()
+	var s seen
+	if _, err := ml.Compile(observing{wrapping{forCUDA()}, false, &s}, p); s.text == "" {
+		t.Fatal(err)
+	}
+	for _, f := range product.FindAllStringSubmatch(s.text, -1) {
+		out.number++
+		for _, tensor := range f[1:] {
+			dims := strings.Split(tensor, "x")
+			size := map[string]int{"f32": 4, "bf16": 2}[dims[len(dims)-1]]
+			for _, d := range dims[:len(dims)-1] {
+				n, err := strconv.Atoi(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				size *= n
+				if n > vocabularyMultiple && n%vocabularyMultiple != 0 {
+					out.odd = append(out.odd, tensor)
+				}
+			}
+			out.bytes += size
+		}
+	}
+	return out
+}
+
+// Lowered for XLA, a program has fewer products that read and write less, and none
+// over a vocabulary that is no multiple of 64.
+func TestXLALowering(t *testing.T) {
+	for _, chunk := range []int{0, 128} {
+		r := largeRecipe(chunk)
+		plain, lowered := productsOf(t, r.step()), productsOf(t, r.lower().step())
+		t.Logf("loss_chunk = %d: %d products of %d bytes, and lowered %d of %d", chunk, plain.number, plain.bytes, lowered.number, lowered.bytes)
+		const layers, passes = 2, 3                                             // forwards, and for each factor backwards
+		if want := plain.number - layers*passes*(2+1); lowered.number != want { // q, k and v are one, and gate and up
+			t.Errorf("%d products become %d, want %d", plain.number, lowered.number, want)
+		}
+		// The factor in common is read once in the forward pass and once for the gradient
+		// of the weights, and its own gradient is written once. Tokens that do not exist
+		// have 47 rows in each product over the vocabulary.
+		const rows, width, bf16 = 2 * 128, 768, 2
+		chunks := 1
+		if chunk > 0 {
+			chunks = rows / chunk
+		}
+		want := bf16*layers*passes*(2+1)*rows*width - bf16*passes*47*(rows+width*chunks)
+		if got := plain.bytes - lowered.bytes; got != want {
+			t.Errorf("the products move %d bytes less, want %d", got, want)
+		}
+		if len(plain.odd) == 0 || len(lowered.odd) > 0 {
+			t.Errorf("products of odd sizes: %v, and lowered %v", plain.odd, lowered.odd)
+		}
+	}
+}
+
+// The lowered program computes what the recorded one does.
+func TestXLALoweringAgrees(t *testing.T) {
+	RequireXLA(t)
+	b, err := backend.Open("xla:cpu", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range launchRecipes() {
+		r.chunk = map[string]int{"accumulated, dropout": 7}[name]
+		var out [2][]float32
+		for i, r := range []*recipe{r, r.lower()} {
+			m, err := startedMachine(b, r, 1, initialise(r.layout(), ml.NewStream(0, "init", "1")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[i] = grouped(t, m, r, 1, 1, 1)
+			loss, err := m.evaluate(exampleSteps(r, 0, 1)[0].tokens[:r.batch.Sequences*(r.batch.Length+1)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[i] = append(out[i], float32(loss))
+		}
+		worst := 0.0
+		for i, want := range out[0] {
+			worst = max(worst, math.Abs(float64(out[1][i]-want))/max(1, math.Abs(float64(want))))
+		}
+		if !(worst < 1e-5) || len(out[0]) != len(out[1]) {
+			t.Errorf("%s: lowered, values differ by up to %v", name, worst)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/stages/internal/ml"
@@ -17,8 +18,30 @@ func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
 	if r.chunk > 0 {
 		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norms, vars), targets_N, vars, sloped)
 	}
-	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norms, vars), b*(l-1), r.vocabulary)
+	var logits_NV *Node
+	if r.lowered {
+		logits_NV = r.scores(r.model.Rows(inputs_BT, r.norms, vars), vars.At(r.model.Head()), vars)
+	} else {
+		logits_NV = Reshape(model.Logits(r.model, inputs_BT, r.norms, vars), b*(l-1), r.vocabulary)
+	}
 	return ReduceAllMean(r.objective(logits_NV, targets_N, sloped))
+}
+
+// vocabularyMultiple is what the products over a vocabulary are padded to on XLA.
+// cuBLAS has no fast kernel for 50,257 columns.
+const vocabularyMultiple = 64
+
+// scores multiplies rows by the output projection. Lowered, the product has rows of
+// zeros for tokens that do not exist, whose scores are dropped.
+func (r *recipe) scores(x_ND, weight_VD *Node, vars ml.Vars) *Node {
+	v := weight_VD.Shape().Dimensions[0]
+	more := (vocabularyMultiple - v%vocabularyMultiple) % vocabularyMultiple
+	if !r.lowered || more == 0 {
+		return vars.Dot(x_ND, []int{1}, nil, weight_VD, []int{1}, nil)
+	}
+	zeros := Zeros(weight_VD.Graph(), shapes.Make(weight_VD.DType(), more, weight_VD.Shape().Dimensions[1]))
+	all_NP := vars.Dot(x_ND, []int{1}, nil, Concatenate([]*Node{weight_VD, zeros}, 0), []int{1}, nil)
+	return SliceAxis(all_NP, 1, AxisRange(0, v))
 }
 
 // crossEntropy is −log softmax at each row's target, with its parts.
@@ -54,7 +77,7 @@ func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *
 		if from > 0 {
 			x_CD = SchedulingBarrier(x_CD, done...)
 		}
-		logits_CV := vars.Dot(x_CD, []int{1}, nil, cut_VD, []int{1}, nil)
+		logits_CV := r.scores(x_CD, cut_VD, vars)
 		part := DivScalar(ReduceAllSum(r.objective(logits_CV, SliceAxis(targets_N, 0, rows), sloped)), float64(n))
 		done = []*Node{part}
 		if sloped {

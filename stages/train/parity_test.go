@@ -172,6 +172,9 @@ func checkParity(t *testing.T, file, backendName string) {
 	m := &model.Llama{Layers: c.Layers, Width: c.Width, Heads: c.Heads, KVHeads: c.KVHeads, FFN: c.FFN,
 		RopeTheta: c.RopeTheta, Tied: c.Tied, EmbedScale: c.EmbedScale, InitStd: c.InitStd}
 	r := newRecipe(m, norm.Everywhere(c.norm(t)), c.Optimizer.build(t), c.Vocab, spec)
+	if backendName != "go" {
+		r = r.lower()
+	}
 	start := make([][]float32, len(r.params))
 	for i, p := range r.params {
 		if p.Role == ml.RoleBuffer {

@@ -34,6 +34,7 @@ type recipe struct {
 	formula    formula.Formula // of the loss; empty for the cross-entropy
 	again      bool            // layers are recomputed in the backward pass
 	dot        dtypes.DType
+	lowered    bool // for XLA; see lower
 
 	params []ml.Param
 	states []ml.Param // of the optimizer, in the order of params
@@ -64,6 +65,16 @@ func (r *recipe) forward() *recipe {
 	f := *r
 	f.optimizer, f.states, f.accumulate, f.clip, f.again = nil, nil, 0, 0, false
 	return &f
+}
+
+// lower returns the recipe in the form in which XLA computes it: the same mathematics
+// with fewer and larger products. It changes how sums are split, and with that the
+// last bits, so that its number is in XLA's numerics class. Fingerprints are of the
+// recipe before.
+func (r *recipe) lower() *recipe {
+	l := *r
+	l.lowered = true
+	return &l
 }
 
 // layout lists all tensors of a state: parameters, then the optimizer's.
@@ -118,7 +129,13 @@ func (t taps) add(path string, x *Node) { t[path] = append(t[path], x) }
 func (r *recipe) noisy() bool { return r.model.Traits().Noisy }
 
 // vars binds the parameters of one forward pass.
-func (r *recipe) vars(params []*Node) ml.Vars { return ml.NewVars(r.params, params).Multiplying(r.dot) }
+func (r *recipe) vars(params []*Node) ml.Vars {
+	v := ml.NewVars(r.params, params).Multiplying(r.dot)
+	if r.lowered {
+		return v.Joining()
+	}
+	return v
+}
 
 // trainedParams lists the parameters that have a gradient.
 func (r *recipe) trainedParams() []ml.Param {

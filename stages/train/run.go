@@ -83,7 +83,11 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text c
 	if err != nil {
 		return nil, err
 	}
-	l.machine, err = newMachine(c, l.recipe, keys, stepsCompiled(t.Backend), env.Log)
+	computed := l.recipe
+	if t.Backend != "go" {
+		computed = computed.lower()
+	}
+	l.machine, err = newMachine(c, computed, keys, stepsCompiled(t.Backend), env.Log)
 	return l, err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/go-xla/stablehlo"
 )
 
@@ -63,6 +64,22 @@ func (b *inPlaceBuilder) Compile() (compute.Executable, error) {
 		return err
 	})
 	return out, err
+}
+
+// MemoryOf returns the memory that a program takes on its device, in bytes, as its
+// compiler counts it: inputs, outputs and temporary values, each byte once. 0 means
+// unknown.
+func MemoryOf(e compute.Executable) int64 {
+	compiled, ok := e.(*xla.Executable)
+	if !ok {
+		return 0
+	}
+	f := reflect.ValueOf(compiled).Elem().FieldByName("exec") // go-xla does not export it
+	if !f.IsValid() || f.Type() != reflect.TypeFor[*pjrt.LoadedExecutable]() || f.IsNil() {
+		return 0
+	}
+	m := (*(**pjrt.LoadedExecutable)(unsafe.Pointer(f.UnsafeAddr()))).OnDeviceMemoryUsageStats
+	return m.Inputs + m.Outputs - m.Aliases + m.Temporary + m.GeneratedCode
 }
 
 // mainFunction reads the StableHLO function of a builder, which go-xla does not

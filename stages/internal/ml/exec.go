@@ -46,6 +46,9 @@ func (e *Exec) Run(in []compute.Buffer, donate []bool) ([]compute.Buffer, error)
 	return out, nil
 }
 
+// Executable is the program as the backend has it.
+func (e *Exec) Executable() compute.Executable { return e.graph.Executable() }
+
 // Finalize frees the program.
 func (e *Exec) Finalize() { e.graph.Finalize() }
 

@@ -18,6 +18,7 @@ type Vars struct {
 	noise *graph.Node  // [2], uint32; nil where nothing is dropped
 	dot   dtypes.DType // of the factors of matrix products
 	again bool         // what is within a layer is computed again for the backward pass
+	join  bool         // products with one factor in common are one product
 }
 
 // NewVars binds parameters to their nodes, one by one.
@@ -95,6 +96,33 @@ func (v Vars) Attend(q_BTHd, k_BTHd, v_BTHd *graph.Node, scale float64) *graph.N
 // Linear multiplies rows [N, in] by a weight [out, in].
 func (v Vars) Linear(x_NI *graph.Node, path string) *graph.Node {
 	return v.Dot(x_NI, []int{1}, nil, v.At(path), []int{1}, nil)
+}
+
+// Joining returns the same parameters for a program in which products with one factor
+// in common are one product: on a GPU, one large product takes less time and memory
+// traffic than several small ones. Programs are recorded without it.
+func (v Vars) Joining() Vars {
+	v.join = true
+	return v
+}
+
+// Linears returns a function that multiplies rows [N, in] by each of several weights
+// [out, in], in any order.
+func (v Vars) Linears(x_NI *graph.Node, paths ...string) func(path string) *graph.Node {
+	if !v.join {
+		return func(path string) *graph.Node { return v.Linear(x_NI, path) }
+	}
+	weights := make([]*graph.Node, len(paths))
+	for i, path := range paths {
+		weights[i] = v.At(path)
+	}
+	all_NO := v.Dot(x_NI, []int{1}, nil, graph.Concatenate(weights, 0), []int{1}, nil)
+	parts, at := make(map[string]*graph.Node, len(paths)), 0
+	for i, path := range paths {
+		end := at + weights[i].Shape().Dimensions[0]
+		parts[path], at = graph.SliceAxis(all_NO, 1, graph.AxisRange(at, end)), end
+	}
+	return func(path string) *graph.Node { return parts[path] }
 }
 
 // Recomputing returns the same parameters for a forward pass of which only what
