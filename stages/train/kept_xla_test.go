@@ -121,8 +121,8 @@ func TestXLACompilesOnce(t *testing.T) {
 		seed int
 		want string
 	}{
-		{base, 1, "evaluate launch"}, {base, 2, ""},
-		{other, 1, "launch"}, // evaluations do not depend on the optimizer
+		{base, 1, "evaluate launch probe"}, {base, 2, ""},
+		{other, 1, "launch"}, // evaluations and probes do not depend on the optimizer
 		{base, 3, ""}, {other, 2, ""},
 		{wild, 1, ""}, {wild, 2, ""},
 	} {
@@ -138,7 +138,7 @@ func TestXLACompilesOnce(t *testing.T) {
 	own := laboratory(t)
 	for _, i := range []int{3, 4} { // with programs that others compiled
 		fresh := serve(own)
-		if got := fresh.compute(texts[i]); len(got) != 2 {
+		if got := fresh.compute(texts[i]); len(got) != 3 {
 			t.Errorf("a process of its own compiled %v", got)
 		}
 		fresh.close()

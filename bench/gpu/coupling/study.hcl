@@ -18,6 +18,12 @@ variable "backend" {
   default = "xla:cuda"
 }
 
+variable "attention" {
+  type        = string
+  default     = "cudnn"
+  description = "\"plain\" or \"flash\" for other backends."
+}
+
 variable "size" {
   type        = string
   default     = "124m"
@@ -50,7 +56,8 @@ data "text" "text" {
 }
 
 model "llama" "llama" {
-  preset = var.size
+  preset    = var.size
+  attention = var.attention
 }
 
 norm "rmsnorm" "base" {
@@ -60,6 +67,21 @@ norm "rmsnorm" "base" {
 norm "derf" "paper" {
   label = "Derf"
   alpha = 0.5
+}
+
+# The two arms that win the gap of Derf under Muon back, in arXiv 2604.01563.
+norm "derf" "low" {
+  label = "Derf, α = 0.3"
+  alpha = 0.3
+}
+
+norm "derf" "ema" {
+  label = "Derf, EMA-blend"
+  alpha = 0.5
+
+  ema_blend {
+    lambda = 0.9
+  }
 }
 
 norm "dyt" "paper" {
@@ -89,6 +111,16 @@ train "lm" "main" {
     norm      = [norm.rmsnorm.base, norm.derf.paper, norm.dyt.paper]
     optimizer = [optimizer.adamw.paper, optimizer.muon.paper]
     seed      = var.seeds
+  }
+
+  include {
+    norm      = norm.derf.low
+    optimizer = optimizer.muon.paper
+  }
+
+  include {
+    norm      = norm.derf.ema
+    optimizer = optimizer.muon.paper
   }
 
   data      = data.text.text
@@ -122,6 +154,16 @@ analysis "factorial" "coupling" {
   }
 }
 
+analysis "recovery" "arms" {
+  label    = "What the two arms win back under Muon"
+  trials   = train.lm.main
+  response = "val_loss"
+  factor   = "norm"
+  lost     = norm.derf.paper
+  baseline = norm.rmsnorm.base
+  where    = { optimizer = optimizer.muon.paper }
+}
+
 analysis "mechanism" "saturation" {
   label  = "Share of saturated elements before the feed-forward layers"
   trials = train.lm.main
@@ -135,6 +177,6 @@ analysis "table" "trials" {
 
 analysis "report" "page" {
   title    = "Does the optimizer care how you normalize?"
-  text     = "Three norms, two optimizers, on a GPU, at rates that were not tuned."
-  analyses = [analysis.factorial.coupling, analysis.mechanism.saturation, analysis.table.trials]
+  text     = "Three norms, two optimizers and two arms, on a GPU, at rates that were not tuned."
+  analyses = [analysis.factorial.coupling, analysis.recovery.arms, analysis.mechanism.saturation, analysis.table.trials]
 }
