@@ -246,7 +246,8 @@ func trajectorySubject() behaviour.Subject {
 		Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9}
 	steps := whole
 	steps.At = []int{8}
-	s := subject("trajectory", &whole, scene(stepsPart, "steps", canonicalTables["paired"], &steps))
+	s := subject("trajectory", &whole, scene(stepsPart, "steps", canonicalTables["paired"], &steps),
+		scene(resultsPart, "curves", canonicalTable{results: true, curves: true}, &whole))
 	s.Parts = append(s.Parts, stepsPart)
 	return s
 }

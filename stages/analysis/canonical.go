@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -24,6 +25,7 @@ type canonicalTable struct {
 	clear   bool // little noise
 	flat    bool // the same noise in every cell, and one response at two steps
 	results bool // a table of finished runs instead of trials
+	curves  bool // with the responses at all steps
 	depth   bool // a third factor, which interacts with the others
 }
 
@@ -122,7 +124,8 @@ func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, at cell, seed, p
 
 // finished is a table of runs, one of which diverged.
 func (c canonicalTable) finished(lab *behaviour.Lab) pipeline.Input {
-	var b bytes.Buffer
+	var b, curves bytes.Buffer
+	n := 0
 	table := record.Table{Factors: []string{"norm", "optimizer"}, Replicate: "seed", Numbered: true, Responses: []string{"val_loss"}}
 	write, err := record.WriteTable(&b, table)
 	if err != nil {
@@ -133,23 +136,39 @@ func (c canonicalTable) finished(lab *behaviour.Lab) pipeline.Input {
 			for seed := range 3 {
 				run := record.Run{Levels: []string{name, optimizer}, Replicate: strconv.Itoa(seed), Outcome: record.OutcomeFinished,
 					Values: map[string]float64{"val_loss": 2 + float64(norm*norm)/64 + float64(rule)/32 + float64((norm+2*rule+seed*seed)%5)/128}}
+				n++
+				curve := record.Curve{Run: n, Name: "val_loss", Steps: []int{4, 8, 12}}
+				for step := range 3 {
+					curve.Values = append(curve.Values, run.Values["val_loss"]+float64((2-step)*(3+norm))/16)
+				}
 				if norm == 1 && rule == 1 && seed == 2 {
 					run.Values, run.Outcome = nil, record.OutcomeDiverged
+					curve.Steps, curve.Values, curve.Diverged = curve.Steps[:2], curve.Values[:2], 12
 				}
-				if err := write(run); err != nil {
+				if err := errors.Join(write(run), record.WriteCurve(&curves, curve)); err != nil {
 					panic(err)
 				}
 			}
 		}
 	}
-	return pipeline.Input{
+	in := pipeline.Input{
 		Address: addr.Instance{Stage: addr.Stage{Block: "data", Type: "results", Name: "canonical"}},
-		Stage:   canonicalResults{}, Artifacts: []cache.Artifact{lab.Artifact(record.Trials, b.Bytes())},
+		Stage:   canonicalResults{curves: c.curves}, Artifacts: []cache.Artifact{lab.Artifact(record.Trials, b.Bytes())},
 	}
+	if c.curves {
+		in.Artifacts = append(in.Artifacts, lab.Artifact(record.Curves, curves.Bytes()))
+	}
+	return in
 }
 
 // canonicalResults stands for a data stage of finished runs.
-type canonicalResults struct{ pipeline.Stage }
+type canonicalResults struct {
+	pipeline.Stage
+	curves bool
+}
+
+// HasCurves implements curved.
+func (c canonicalResults) HasCurves() bool { return c.curves }
 
 // FactorNames implements results.
 func (canonicalResults) FactorNames() []string { return []string{"norm", "optimizer", "seed"} }

@@ -80,8 +80,8 @@ func checkResponse(trials []pipeline.Input, response string, at addr.Level) diag
 		if c, ok := r.(columns); ok && !slices.Contains(c.ResponseNames(), response) {
 			list = diag.Errorf(diag.Path{"response"}, "Unknown response", "%s has no response %q; it has %s.", trials[0].Address, response, join(c.ResponseNames()))
 		}
-		if at != finalStep {
-			list = append(list, diag.Errorf(diag.Path{"at"}, "No steps", "%s has one value for each run and no steps. Remove at.", trials[0].Address)...)
+		if at != finalStep && !hasCurves(trials[0]) {
+			list = append(list, diag.Errorf(diag.Path{"at"}, "No steps", "%s has one value for each run and no steps. Remove at, or set curves = true there.", trials[0].Address)...)
 		}
 		return list
 	}
@@ -146,7 +146,7 @@ func (f *Factorial) Check(in pipeline.Inputs) diag.List {
 	for _, response := range f.responses()[1:] {
 		list = append(list, checkResponse(in.Refs["trials"], response, f.At)...)
 	}
-	if _, ok := asResults(in.Refs["trials"]); ok && f.Target != nil {
+	if _, ok := asResults(in.Refs["trials"]); ok && f.Target != nil && !hasCurves(in.Refs["trials"][0]) {
 		list = append(list, noSteps(in.Refs["trials"][0])...)
 	}
 	t, open, wrong := declaredTable(in.Refs["trials"], f.Replicate)
@@ -226,6 +226,10 @@ func (a *Trajectory) Check(in pipeline.Inputs) diag.List {
 	list, ok := checkTrials(in, a.Response, finalStep)
 	if !ok {
 		return list
+	}
+	trials := in.Refs["trials"]
+	if _, ok := asResults(trials); ok && !hasCurves(trials[0]) {
+		list = append(list, diag.Errorf(diag.Path{"trials"}, "No steps", "%s has one value for each run and no steps. Set curves = true there.", trials[0].Address)...)
 	}
 	for _, step := range a.At {
 		list = append(list, checkResponse(in.Refs["trials"], a.Response, addr.Level{Kind: "number", Text: strconv.Itoa(step)})...)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -66,9 +67,10 @@ func openResults(env *pipeline.Env, in pipeline.Input) (record.Table, iter.Seq2[
 	return table, runs, f, nil
 }
 
-// readResults builds a table of one response from finished runs. A run without a
-// value of it diverged; failed runs have no result.
-func readResults(env *pipeline.Env, in pipeline.Input, metric string) (t *design.Table, replicate string, err error) {
+// readResults builds a table of one response from finished runs: of its last values,
+// or of those at another step of its curves. A run without a value of it diverged;
+// failed runs have no result.
+func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Level) (t *design.Table, replicate string, err error) {
 	table, runs, f, err := openResults(env, in)
 	if err != nil {
 		return nil, "", err
@@ -77,6 +79,12 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string) (t *design
 	if !slices.Contains(table.Responses, metric) {
 		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
 			"%s has no response %q; it has %s.", in.Address, metric, join(table.Responses)).Err()
+	}
+	var curves map[int]record.Curve
+	if at != finalStep {
+		if curves, err = readCurves(env, in, metric); err != nil {
+			return nil, "", err
+		}
 	}
 	replicate = cmp.Or(table.Replicate, unnumbered)
 	t = newResultsTable(append(slices.Clone(table.Factors), replicate), !table.Numbered)
@@ -99,9 +107,78 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string) (t *design
 		if !ok && run.Outcome == record.OutcomeFinished {
 			t.Valueless++
 		}
+		if ok && at != finalStep {
+			found, err := pick(curves[row].Rows(), metric, at)
+			if err != nil {
+				return nil, "", diag.Errorf(diag.Path{"response"}, "No such response", "%s: run %d: %v.", in.Address, row, err).Err()
+			}
+			value, t.Steps = found.Value, max(t.Steps, found.Step, 1)
+		}
 		t.Add(design.Trial{Response: value, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}
 	return t, replicate, nil
+}
+
+// curved is a table of finished runs that may have the responses at all steps.
+type curved interface{ HasCurves() bool }
+
+// hasCurves reports whether finished runs have steps.
+func hasCurves(in pipeline.Input) bool {
+	c, ok := in.Stage.(curved)
+	return ok && c.HasCurves()
+}
+
+// readCurves reads a response of finished runs at all steps, by the number of the run.
+func readCurves(env *pipeline.Env, in pipeline.Input, metric string) (map[int]record.Curve, error) {
+	out := make(map[int]record.Curve)
+	digest := in.Digest(record.Curves)
+	if digest == (cache.Digest{}) {
+		return out, nil
+	}
+	f, err := env.Open(digest)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+	}
+	defer f.Close()
+	for c, err := range record.ReadCurves(f) {
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", in.Address, err)
+		}
+		if c.Name == metric {
+			out[c.Run] = c
+		}
+	}
+	return out, nil
+}
+
+// readResultSteps is readSteps for finished runs with curves.
+func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (base *design.Table, rows [][]record.Row, err error) {
+	curves, err := readCurves(env, in, response)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, runs, f, err := openResults(env, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	base = newResultsTable(append(slices.Clone(table.Factors), cmp.Or(table.Replicate, unnumbered)), !table.Numbered)
+	n := 0
+	for run, err := range runs {
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading %s: %w", in.Address, err)
+		}
+		n++
+		if run.Outcome == record.OutcomeFailed {
+			continue
+		}
+		if !table.Numbered {
+			run.Replicate = strconv.Itoa(n)
+		}
+		base.Add(design.Trial{}, textLevels(append(run.Levels, run.Replicate))...)
+		rows = append(rows, curves[n].Rows())
+	}
+	return base, rows, nil
 }
 
 // textLevels are levels that are known by their text alone.

@@ -15,7 +15,7 @@ import (
 func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, replicate string) (*design.Table, string, error) {
 	inputs := env.Inputs.Refs["trials"]
 	if _, ok := asResults(inputs); ok {
-		return nil, "", noSteps(inputs[0]).Err()
+		return f.readResultTarget(env, inputs[0], response)
 	}
 	t, err := emptyTable(inputs, replicate)
 	if err != nil {
@@ -26,19 +26,7 @@ func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, 
 		if err != nil {
 			return nil, "", fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
 		}
-		x := design.Trial{Censored: true}
-		for _, row := range rows {
-			if row.Name == record.Diverged {
-				x.Step = max(x.Step, row.Step)
-			}
-			if row.Name != response {
-				continue
-			}
-			x.Step = max(x.Step, row.Step)
-			if f.reaches(row.Value) && (x.Censored || float64(row.Step) < x.Response) {
-				x.Response, x.Censored = float64(row.Step), false
-			}
-		}
+		x := f.reach(rows, response)
 		if x.Step == 0 {
 			if _, err := pick(rows, response, finalStep); err != nil {
 				return nil, "", noResponse(in, err).Err()
@@ -47,6 +35,41 @@ func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, 
 		t.Add(x, levelsOf(in)...)
 	}
 	return t, replicate, nil
+}
+
+// readResultTarget is readSteps for finished runs with curves.
+func (f *Factorial) readResultTarget(env *pipeline.Env, in pipeline.Input, response string) (*design.Table, string, error) {
+	if !hasCurves(in) {
+		return nil, "", noSteps(in).Err()
+	}
+	t, rows, err := readResultSteps(env, in, response)
+	if err != nil {
+		return nil, "", err
+	}
+	for i, of := range rows {
+		x := f.reach(of, response)
+		x.Levels = t.Trials[i].Levels
+		t.Trials[i] = x
+	}
+	return t, t.Columns[t.Replicate].Name, nil
+}
+
+// reach is the number of steps to the target.
+func (f *Factorial) reach(rows []record.Row, response string) design.Trial {
+	x := design.Trial{Censored: true}
+	for _, row := range rows {
+		if row.Name == record.Diverged {
+			x.Step = max(x.Step, row.Step)
+		}
+		if row.Name != response {
+			continue
+		}
+		x.Step = max(x.Step, row.Step)
+		if f.reaches(row.Value) && (x.Censored || float64(row.Step) < x.Response) {
+			x.Response, x.Censored = float64(row.Step), false
+		}
+	}
+	return x
 }
 
 // reaches reports whether a value is at the target or better.
@@ -58,7 +81,7 @@ func (f *Factorial) reaches(v float64) bool {
 }
 
 func noSteps(in pipeline.Input) diag.List {
-	return diag.Errorf(diag.Path{"target"}, "No steps", "%s has one value for each run and no steps, so it cannot say when a target is reached. Remove target.", in.Address)
+	return diag.Errorf(diag.Path{"target"}, "No steps", "%s has one value for each run and no steps, so it cannot say when a target is reached. Remove target, or set curves = true there.", in.Address)
 }
 
 // aim names the response of a target, and says what censored trials leave.

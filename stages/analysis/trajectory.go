@@ -18,7 +18,7 @@ import (
 
 // Trajectory is analysis "trajectory": a gap against the step.
 type Trajectory struct {
-	Trials     []addr.Instance       `hcl:"trials" ref:"train" doc:"The trials: a train stage stands for all its trials."`
+	Trials     []addr.Instance       `hcl:"trials" ref:"train,data" doc:"The trials: a train stage stands for all its trials. Or a table of finished runs with curves = true, data \"results\"."`
 	Response   string                `hcl:"response,optional" doc:"The metric to compare. Default: val_loss."`
 	Factor     string                `hcl:"factor" doc:"The factor whose levels are compared."`
 	Baseline   addr.Level            `hcl:"baseline" doc:"The level that gaps are measured from."`
@@ -151,22 +151,24 @@ type stepTable struct {
 // readSteps reads a response at every step at which all trials have it.
 func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, error) {
 	inputs := env.Inputs.Refs["trials"]
-	base := newTable(inputs, replicate)
-	for _, in := range inputs {
-		base.Add(design.Trial{}, levelsOf(in)...)
+	read := readTrialSteps
+	if _, ok := asResults(inputs); ok {
+		read = func(env *pipeline.Env, inputs []pipeline.Input, response, _ string) (*design.Table, [][]record.Row, error) {
+			return readResultSteps(env, inputs[0], response)
+		}
+	}
+	base, rows, err := read(env, inputs, response, replicate)
+	if err != nil {
+		return nil, err
 	}
 	tables := make(map[int]*design.Table)
-	for i, in := range inputs {
-		rows, err := readMetrics(env, in.Digest(record.Metrics), response)
-		if err != nil {
-			return nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
-		}
-		for _, row := range rows {
+	for i, of := range rows {
+		for _, row := range of {
 			if row.Name != response {
 				continue
 			}
 			if tables[row.Step] == nil {
-				tables[row.Step] = &design.Table{Columns: base.Columns, Replicate: base.Replicate}
+				tables[row.Step] = &design.Table{Columns: base.Columns, Replicate: base.Replicate, Unpaired: base.Unpaired}
 			}
 			t := tables[row.Step]
 			t.Trials = append(t.Trials, design.Trial{Levels: base.Trials[i].Levels, Response: row.Value, Step: row.Step})
@@ -174,13 +176,27 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 	}
 	var steps []stepTable
 	for _, step := range slices.Sorted(maps.Keys(tables)) {
-		if len(tables[step].Trials) == len(inputs) {
+		if len(tables[step].Trials) == len(base.Trials) {
 			steps = append(steps, stepTable{step, tables[step]})
 		}
 	}
 	if len(steps) == 0 {
 		return nil, diag.Errorf(diag.Path{"response"}, "No such response",
-			"There is no step at which all %d trials have %q.", len(inputs), response).Err()
+			"There is no step at which all %d trials have %q.", len(base.Trials), response).Err()
 	}
 	return steps, nil
+}
+
+// readTrialSteps reads the rows of trials, and a table with their levels.
+func readTrialSteps(env *pipeline.Env, inputs []pipeline.Input, response, replicate string) (base *design.Table, rows [][]record.Row, err error) {
+	base = newTable(inputs, replicate)
+	for _, in := range inputs {
+		base.Add(design.Trial{}, levelsOf(in)...)
+		of, err := readMetrics(env, in.Digest(record.Metrics), response)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)
+		}
+		rows = append(rows, of)
+	}
+	return base, rows, nil
 }

@@ -18,7 +18,11 @@ import (
 // since they are printed, and the content of the metrics.
 func trialInputs(in []pipeline.Input) cache.Value {
 	if _, ok := asResults(in); ok {
-		return cache.Map(map[string]cache.Value{"results": cache.DigestValue(in[0].Digest(record.Trials))})
+		out := map[string]cache.Value{"results": cache.DigestValue(in[0].Digest(record.Trials))}
+		if curves, ok := in[0].Artifact(record.Curves); ok {
+			out["curves"] = cache.DigestValue(curves.Digest)
+		}
+		return cache.Map(out)
 	}
 	type shown struct {
 		level addr.Level
@@ -95,7 +99,7 @@ func newTable(trials []pipeline.Input, replicate string) *design.Table {
 func readTable(env *pipeline.Env, response string, at addr.Level, replicate string) (*design.Table, string, error) {
 	inputs := env.Inputs.Refs["trials"]
 	if _, ok := asResults(inputs); ok {
-		return readResults(env, inputs[0], response)
+		return readResults(env, inputs[0], response, at)
 	}
 	t, err := emptyTable(inputs, replicate)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/record"
 )
 
 // Formats that are no layout of folders.
@@ -36,6 +38,7 @@ var folderFormats = []folderFormat{
 	{"hydra", oneOf(hydraConfig, hydraOverrides), either(oneOf(hydraConfig, hydraOverrides), isSeries), readHydra},
 	{"lightning", oneOf(lightningParameters), either(oneOf(lightningParameters), isSeries), readLightning},
 	{"mlflow", oneOf(mlflowMeta), isMLflow, readMLflow},
+	{"wandb", isWandB, isWandB, readWandB},
 	{"config", oneOf(configNames...), either(oneOf(configNames...), isSeries), readConfig},
 	{"tensorboard", isEvents, isEvents, readTensorBoard},
 }
@@ -260,6 +263,7 @@ func runsOf(format *folderFormat, paths []string, sources pipeline.Sources) ([]f
 		}
 		runs[dir].files[rel] = source{p, digest, size}
 	}
+	dropLinks(runs)
 	dirs := sortedKeys(runs)
 	above := commonFolder(dirs)
 	out := make([]foundRun, len(dirs))
@@ -271,6 +275,21 @@ func runsOf(format *folderFormat, paths []string, sources pipeline.Sources) ([]f
 		out[i] = foundRun{filepath.ToSlash(rel), runs[dir].files}
 	}
 	return out, nil
+}
+
+// dropLinks leaves out the link with which W&B names the newest run, if the run is
+// there under its own name.
+func dropLinks(runs map[string]*foundRun) {
+	for dir, link := range runs {
+		if filepath.Base(dir) != "latest-run" {
+			continue
+		}
+		for other, run := range runs {
+			if other != dir && filepath.Dir(other) == filepath.Dir(dir) && maps.EqualFunc(link.files, run.files, func(a, b source) bool { return a.digest == b.digest }) {
+				delete(runs, dir)
+			}
+		}
+	}
 }
 
 // nearest returns the folder above a file that is a run.
@@ -333,6 +352,10 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 // addRun adds a run that is no row of a table; broken says why it cannot be read.
 func (x *runReader) addRun(run *folderRun, broken error) error {
 	row := tableRow{columns: run.names}
+	var curves []record.Curve
+	if x.curvesTo != nil && broken == nil {
+		curves, broken = x.curves(run)
+	}
 	if broken != nil {
 		row.broken = broken.Error()
 	}
@@ -351,7 +374,11 @@ func (x *runReader) addRun(run *folderRun, broken error) error {
 		x.places = append(x.places, "")
 	}
 	x.places = append(x.places, run.name)
-	return x.add(run.name, row)
+	before := x.written
+	if err := x.add(run.name, row); err != nil || x.written == before || x.outcome == record.OutcomeFailed {
+		return err
+	}
+	return x.writeCurves(curves)
 }
 
 // metrics lists the columns of the responses.

@@ -104,7 +104,11 @@ func (d *databaseReader) mlflowCursors(ctx context.Context) (out cursors, err er
 	take = func(run *folderRun) error {
 		return run.series.add("metrics", norm.NFC.String(key), point{step, mlflowValue(value, nan)})
 	}
-	err = add("SELECT run_uuid, key, value, step, is_nan FROM latest_metrics", "", "run_uuid", take, &key, &value, &step, &nan)
+	table, order := "latest_metrics", "run_uuid"
+	if d.spec.Curves {
+		table, order = "metrics", "run_uuid, step, timestamp, value"
+	}
+	err = add("SELECT run_uuid, key, value, step, is_nan FROM "+table, "", order, take, &key, &value, &step, &nan)
 	return out, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,9 @@ type Results struct {
 	Outcome   string            `hcl:"outcome,optional" doc:"Column that says how a run ended, if the files have it: finished, diverged or failed. Failed runs are left out. \"\" reads no such column."`
 	Columns   map[string]string `hcl:"columns,optional" doc:"By factor, replicate or response, the name of its column in the files, if it is another."`
 
-	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, config, tensorboard, optuna or trackio. All but table, optuna and trackio are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, with config.json or config.yaml beside metrics, or with event files of TensorBoard. mlflow is also MLflow's SQLite database, optuna is Optuna's and trackio is Trackio's. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files, and of databases by their content."`
+	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, wandb, config, tensorboard, optuna or trackio. All but table, optuna and trackio are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, of W&B's offline runs, with config.json or config.yaml beside metrics, or with event files of TensorBoard. mlflow is also MLflow's SQLite database, optuna is Optuna's and trackio is Trackio's. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files, and of databases by their content."`
+	Curves bool                  `hcl:"curves,optional" doc:"Keeps the responses at all steps, for analyses by step and for figures. Without it the last values alone are kept."`
+	Step   string                `hcl:"step,optional" doc:"Column of tables that has the step. Rows with the same factors and replicate are then one run, whose value is the one at the last step. Responses are columns, or values of the column name whose numbers are in the column value. Without it each row of a table is a run."`
 	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value are left out."`
 }
 
@@ -43,6 +46,9 @@ func (r *Results) FactorNames() []string {
 
 // ReplicateName is the factor that numbers replicates, "" for none.
 func (r *Results) ReplicateName() string { return r.Replicate }
+
+// HasCurves reports whether the responses are kept at all steps.
+func (r *Results) HasCurves() bool { return r.Curves }
 
 // ResponseNames lists the responses.
 func (r *Results) ResponseNames() []string { return r.Responses }
@@ -121,11 +127,15 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
+	outputs := []pipeline.Output{{Name: record.Trials, MediaType: record.TrialsType}}
+	if r.Curves {
+		outputs = append(outputs, pipeline.Output{Name: record.Curves, MediaType: record.TrialsType})
+	}
 	return pipeline.Recipe{
 		Code:    host,
 		Inputs:  found.value(),
 		Notes:   found.names(in.Study.Dir),
-		Outputs: []pipeline.Output{{Name: record.Trials, MediaType: record.TrialsType}},
+		Outputs: outputs,
 	}, nil
 }
 
@@ -157,6 +167,18 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 		return err
 	}
 	rows := newRunReader(r, numbered, write)
+	var curves io.WriteCloser
+	if r.Curves {
+		if curves, err = env.Create(record.Curves); err != nil {
+			return err
+		}
+		rows.curvesTo = curves
+	}
+	if found.format != nil {
+		if err := r.checkStep(true); err != nil {
+			return err
+		}
+	}
 	for _, run := range found.runs {
 		if err := readFolder(ctx, env.Inputs.Sources, found.format, run, rows); err != nil {
 			return err
@@ -165,6 +187,9 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 	for _, f := range found.tables {
 		read := r.readFile
 		database, err := isDatabase(env.Inputs.Sources, f)
+		if err == nil {
+			err = r.checkStep(database)
+		}
 		if err == nil && database {
 			read = func(ctx context.Context, sources pipeline.Sources, f source, rows *runReader) error {
 				return r.readDatabase(ctx, sources, f, found.beside, rows)
@@ -177,10 +202,30 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 			return err
 		}
 	}
+	if err := rows.histories.finish(); err != nil {
+		return err
+	}
 	if err := rows.finish(env.Warn); err != nil {
 		return err
 	}
+	if curves != nil {
+		if err := curves.Close(); err != nil {
+			return err
+		}
+	}
 	return w.Close()
+}
+
+// checkStep refuses curves of rows that are runs, and a column of steps where the
+// runs record them.
+func (r *Results) checkStep(recorded bool) error {
+	switch {
+	case recorded && r.Step != "":
+		return diag.Errorf(diag.Path{"step"}, "Not a table", "step names a column of tables, and source holds runs that record their steps. Remove step.").Err()
+	case !recorded && r.Curves && r.Step == "":
+		return diag.Errorf(diag.Path{"curves"}, "No steps", "Each row of a table is a run, which has no steps. Name the column of steps in step, or remove curves.").Err()
+	}
+	return nil
 }
 
 // readFile reads the runs of one file.
@@ -190,11 +235,15 @@ func (r *Results) readFile(ctx context.Context, sources pipeline.Sources, f sour
 		return unreadable(f, err)
 	}
 	defer in.Close()
-	err = scanTable(in, rows.wanted, func(row tableRow) error {
+	wanted, add := rows.wanted, rows.add
+	if r.Step != "" {
+		wanted, add = rows.histories.wanted(), rows.histories.add
+	}
+	err = scanTable(in, wanted, func(row tableRow) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		return rows.add(fmt.Sprintf("%s:%d", filepath.Base(f.path), row.number), row)
+		return add(fmt.Sprintf("%s:%d", filepath.Base(f.path), row.number), row)
 	})
 	if err != nil {
 		return notTable(f, err)
@@ -221,7 +270,10 @@ func (r *Results) numbered(sources pipeline.Sources, found foundRuns) (bool, err
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		asked = append(asked, r.called(name))
 	}
-	asked = append(append(asked, r.Outcome), sortedKeys(r.Where)...)
+	asked = append(append(asked, r.Outcome, r.Step), sortedKeys(r.Where)...)
+	if r.Step != "" {
+		asked = append(asked, nameColumn, valueColumn)
+	}
 	for _, f := range found.tables {
 		if database, err := isDatabase(sources, f); database || err != nil {
 			return true, err

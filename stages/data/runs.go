@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"hash/fnv"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -21,12 +22,17 @@ const maxRuns = 20_000_000
 
 // runReader turns rows of tables into runs. It collects what is wrong with them.
 type runReader struct {
-	spec     *Results
-	numbered bool
-	wanted   []string // columns: factors, responses, then the replicate and the outcome
-	write    func(record.Run) error
+	spec      *Results
+	numbered  bool
+	wanted    []string // columns: factors, responses, then the replicate and the outcome
+	write     func(record.Run) error
+	curvesTo  io.Writer // nil for none
+	histories *histories
 
 	runs      int
+	written   int
+	outcome   record.Outcome // of the run that was written last
+	curved    map[string]int // curves by response
 	ended     map[string]int // runs without a result, by what the files say
 	left      int            // runs that where leaves out
 	empty     map[string]int // rows without a value, by response
@@ -40,7 +46,8 @@ type runReader struct {
 
 func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
 	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32),
-		ended: make(map[string]int), types: make([]spellings, len(r.Factors))}
+		ended: make(map[string]int), curved: make(map[string]int), types: make([]spellings, len(r.Factors))}
+	x.histories = newHistories(x)
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		x.wanted = append(x.wanted, r.called(name))
 	}
@@ -82,6 +89,7 @@ func (x *runReader) add(where string, row tableRow) error {
 	if x.mistakes.rows > 0 {
 		return nil // nothing is published, but the other mistakes are collected
 	}
+	x.written, x.outcome = x.written+1, run.Outcome
 	return x.write(run)
 }
 
@@ -187,10 +195,10 @@ func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
 // finish reports what was wrong, and warns of what may not be meant.
 func (x *runReader) finish(warn func(string)) error {
 	switch {
-	case x.runs == 0:
-		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.mistakes.rows > 0:
 		return x.mistakes.list(x.runs).Err()
+	case x.runs == 0:
+		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.left == x.runs:
 		return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d runs has the values of where.", x.runs).Err()
 	}
@@ -204,6 +212,7 @@ func (x *runReader) finish(warn func(string)) error {
 	if n := len(x.truncated); n > 0 {
 		warn(fmt.Sprintf("%d event files end inside of a record, which was not read, as when a program is killed: the first is %s", n, x.truncated[0]))
 	}
+	x.warnCurves(warn)
 	for _, note := range x.notes {
 		warn(note)
 	}
@@ -328,7 +337,7 @@ func (c cell) outcome() (record.Outcome, error) {
 // endings says of a run without a result what its tracker's word for it means.
 var endings = map[string]string{
 	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "were killed", "running": "are still running",
-	"scheduled": "have not started", "waiting": "have not started", "pruned": "were pruned", noMetrics: "have no file of metrics",
+	"scheduled": "have not started", "waiting": "have not started", "pruned": "were pruned", wandbOpen: "have no end: they are still running or were killed,", noMetrics: "have no file of metrics",
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -164,8 +164,11 @@ func stepOf(cells []cell, n int) (float64, error) {
 	return float64(n), nil
 }
 
+// wants reports whether a metric is a response.
+func (s *series) wants(name string) bool { return slices.Contains(s.wanted, name) }
+
 func (s *series) add(rel, name string, p point) error {
-	if !slices.Contains(s.wanted, name) {
+	if !s.wants(name) {
 		s.others[name] = true
 		return nil
 	}

@@ -47,10 +47,12 @@ func TestRunsOfTrackers(t *testing.T) {
 		{"optuna", "optuna.db.gz", []string{"norm"}, "seed", "value", map[string]addr.Level{"study_name": {Kind: "string", Text: "norms"}},
 			"1 of 11 runs failed and are left out\n1 of 11 runs were pruned and are left out\n1 of 11 runs are still running and are left out\n1 of 11 runs have not started and are left out\nwhere leaves out 3 of 11 runs\n"},
 		{"trackio", "trackio.db.gz", []string{"norm"}, "seed", "val/loss", nil, ""},
+		{"wandb", "wandb", []string{"norm"}, "seed", "val/loss", nil, "1 of 5 runs crashed and are left out\n"},
 	} {
 		for _, format := range []string{c.format, autoFormat} {
 			r := &Results{Source: []string{c.source}, Factors: c.factors, Replicate: c.replicate, Responses: []string{c.response}, Format: format, Where: c.where}
 			runs, warned, err := readFolders(t, testdata, r)
+			compareCurves(t, testdata, *r, want[c.format])
 			if err != nil {
 				t.Errorf("%s: %v", c.format, err)
 				continue
@@ -71,9 +73,65 @@ func compareTracked(t *testing.T, format string, runs map[string]record.Run, wan
 	run, ok := runs[fmt.Sprint(want["norm"], " ", want["seed"])]
 	value, finite := run.Values[response]
 	wanted, _ := want[response].(string)
-	finished := want["status"] == nil || want["status"] == "FINISHED" || want["status"] == "COMPLETE"
+	finished := (want["status"] == nil && (want["exit"] == nil || want["exit"] == 0.0)) || want["status"] == "FINISHED" || want["status"] == "COMPLETE"
 	lost := wanted == "nan" || wanted == "inf" || wanted == "" || wanted == "1.7976931348623157e+308" || !finished
 	if !ok || finite == lost || finite && fmt.Sprint(value) != wanted || finished != (run.Outcome == record.OutcomeFinished) {
 		t.Errorf("%s: the run is %v, want %v", format, run, want)
+	}
+}
+
+// compareCurves reads the responses at all steps.
+func compareCurves(t *testing.T, testdata string, r Results, want []map[string]any) {
+	t.Helper()
+	r.Curves = true
+	if r.Format == "optuna" || r.Format == autoFormat && r.Responses[0] == "value" {
+		r.Responses = []string{"intermediate"}
+	}
+	out, err := runText(t, testdata, &r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_, runs, err := record.ReadTable(out[record.Trials])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for run, err := range runs {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, run.Levels[0]+" "+run.Replicate)
+	}
+	got := make(map[string]string)
+	for c, err := range record.ReadCurves(out[record.Curves]) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, step := range c.Steps {
+			got[ids[c.Run-1]] += fmt.Sprint(step, ":", c.Values[i], " ")
+		}
+		if c.Diverged > 0 {
+			got[ids[c.Run-1]] += fmt.Sprint(c.Diverged, ":diverged ")
+		}
+	}
+	for _, w := range want {
+		if w["exit"] == 1.0 {
+			continue
+		}
+		if s := w["status"]; s != nil && s != "FINISHED" && s != "COMPLETE" {
+			continue
+		}
+		text := ""
+		for _, p := range w["curve"].([]any) {
+			value := p.([]any)[1]
+			if value == "nan" || value == "inf" || value == "1.7976931348623157e+308" {
+				value = "diverged"
+			}
+			text += fmt.Sprint(p.([]any)[0], ":", value, " ")
+		}
+		if id := fmt.Sprint(w["norm"], " ", w["seed"]); got[id] != text {
+			t.Errorf("%s: the curve of %s is %s, want %s", r.Format, id, got[id], text)
+		}
 	}
 }

@@ -144,10 +144,30 @@ def trackio_runs():
     pack(database, "trackio.db")
 
 
+def records(content):
+    """The records of a log of LevelDB after W&B's header of seven bytes."""
+    at, record = 7, b""
+    while at < len(content):
+        room = 32768 - at % 32768
+        if room < 7:
+            at += room
+            continue
+        length, kind = int.from_bytes(content[at + 4:at + 6], "little"), content[at + 6]
+        record += content[at + 7:at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):
+            yield record
+            record = b""
+
+
+def value_of(item):
+    kind = item.WhichOneof("value") if hasattr(item, "none") else None
+    return getattr(item, kind) if kind in ("boolean", "integer", "number", "text") else json.loads(item.value_json or item.json)
+
+
 def wandb_runs():
     import wandb
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
     shutil.rmtree(here + "/wandb", ignore_errors=True)
     golden["wandb"] = []
     settings = wandb.Settings(console="off", disable_git=True, save_code=False, x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True,
@@ -156,24 +176,26 @@ def wandb_runs():
         run = wandb.init(project="norms", name=f"{norm}-{seed}", id=f"run{i}", group="g", config={"norm": norm, "seed": seed, "optimizer": {"lr": 1e-05}}, settings=settings)
         for step in range(3):
             run.log({"train/loss": 1.0 / (step + 1)}, commit=False)
-            run.log({"val/loss": nan if i == 3 and step == 2 else loss(0.7, seed, step), "note": "x" * 30000 if step == 1 else ""})
+            run.log({"val/loss": nan if i == 3 and step == 2 else loss(0.7, seed, step), "note": "x" * 30000 if step == 1 and i == 0 else ""})
         run.config.update({"late": True})
         run.summary["best"] = 0.25
         folder = run.dir
         run.finish(exit_code=1 if i == 4 else 0)
+        wandb.teardown()  # which writes the last block
         name = f"run-run{i}.wandb"
         source = os.path.join(os.path.dirname(folder), name)
-        store = DataStore()
-        store.open_for_scan(source)
+        target = f"{here}/wandb/offline-run-2026-{i}"
+        os.makedirs(target)
+        shutil.copy(source, f"{target}/{name}")
         config, curve, summary, ended = {}, [], {}, None
-        while (data := store.scan_data()) is not None:
+        for data in records(open(source, "rb").read()):
             r = wandb_internal_pb2.Record.FromString(data)
             kind = r.WhichOneof("record_type")
             if kind in ("run", "config"):
                 for item in (r.run.config if kind == "run" else r.config).update:
                     config[item.key or "/".join(item.nested_key)] = json.loads(item.value_json)
             elif kind == "history":
-                row = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in r.history.item}
+                row = {item.key or "/".join(item.nested_key): value_of(item) for item in r.history.item}
                 if "val/loss" in row:
                     curve.append([row["_step"], text(row["val/loss"])])
             elif kind == "summary":
@@ -183,17 +205,13 @@ def wandb_runs():
                 ended = r.exit.exit_code
         golden["wandb"].append({"norm": config["norm"], "seed": str(config["seed"]), "late": config["late"], "val/loss": curve[-1][1], "curve": curve,
                                 "best": text(summary["best"]), "exit": ended})
-        target = f"{here}/wandb/offline-run-2026-{i}"
-        os.makedirs(target)
-        shutil.copy(source, f"{target}/{name}")
 
 
-for make in (mlflow_runs, optuna_runs, trackio_runs):
+for make in (mlflow_runs, optuna_runs, trackio_runs, wandb_runs):
     if len(sys.argv) == 1 or make.__name__.split("_")[0] in sys.argv[1:]:
         make()
 if len(sys.argv) == 1:
     json.dump(golden, open(here + "/trackers.json", "w"), indent=1)
-    os.truncate(here + "/trackers.json", os.path.getsize(here + "/trackers.json"))
 else:
     print(json.dumps(golden, indent=1))
 shutil.rmtree(work)

@@ -1,0 +1,125 @@
+package data
+
+import (
+	"fmt"
+	"path"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ablate/stages/internal/wandb"
+	"ablate/stages/record"
+)
+
+// isWandB reports whether a file is a log of W&B, by its name.
+func isWandB(rel string) bool { return path.Dir(rel) == "." && wandb.IsName(rel) }
+
+// Words of W&B for how a run ended.
+const (
+	wandbFinished = "finished"
+	wandbCrashed  = "crashed"
+	wandbOpen     = "not ended"
+)
+
+// readWandB reads the folder of an offline run. A metric is a value of the history,
+// or of the summary if no row has it. A run is still active, or was killed, if its
+// log has no end.
+func readWandB(r *folderRun) error {
+	summary := make(map[string]cell)
+	status := wandbOpen
+	log := wandb.Log{
+		Run: func(id, name, group, project string) {
+			r.add(map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}})
+		},
+		Config: func(i wandb.Item) error { return r.wandbConfig(i) },
+		History: func(step int64, items []wandb.Item) error {
+			return r.wandbRow(step, items)
+		},
+		Summary: func(i wandb.Item) error {
+			c, err := wandbCell(i)
+			summary[norm.NFC.String(i.Name)] = c
+			return err
+		},
+		Exit: func(code int64) {
+			if status = wandbFinished; code != 0 {
+				status = wandbCrashed
+			}
+		},
+	}
+	for i, rel := range sortedKeys(r.files) {
+		if i > 0 {
+			return fmt.Errorf("it has two logs, %s and %s; name one of them in exclude", sortedKeys(r.files)[0], rel)
+		}
+		in, err := r.open(rel)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		truncated, err := wandb.Read(in, log)
+		if err != nil {
+			return fmt.Errorf("%s: %w", rel, err)
+		}
+		if truncated {
+			r.truncated = append(r.truncated, rel)
+		}
+		if err := drain(in, r.files[rel]); err != nil {
+			return err
+		}
+	}
+	r.series.files++
+	r.add(map[string]cell{"status": {textual, status}})
+	for name, c := range summary {
+		if len(r.series.points[name]) == 0 {
+			r.add(map[string]cell{name: c})
+		}
+	}
+	return nil
+}
+
+// wandbConfig sets a parameter, which may be an object. Later values replace it.
+func (r *folderRun) wandbConfig(i wandb.Item) error {
+	if i.Name == "_wandb" { // of the program itself
+		return nil
+	}
+	var v any
+	if err := record.Decode([]byte(i.JSON), &v); err != nil {
+		return fmt.Errorf("the parameter %s: %w", i.Name, err)
+	}
+	parameters := make(map[string]cell)
+	if err := flattenJSON(parameters, norm.NFC.String(i.Name), v, 0); err != nil {
+		return err
+	}
+	for name, c := range parameters {
+		r.columns[name] = c
+	}
+	return nil
+}
+
+// wandbRow adds a row of the history.
+func (r *folderRun) wandbRow(step int64, items []wandb.Item) error {
+	for _, i := range items {
+		name := norm.NFC.String(i.Name)
+		if !r.series.wants(name) {
+			r.series.others[name] = true
+			continue
+		}
+		c, err := wandbCell(i)
+		if err != nil {
+			return err
+		}
+		if c.kind == null {
+			continue // not measured at this step
+		}
+		if err := r.series.add("history", name, point{float64(step), c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wandbCell(i wandb.Item) (cell, error) {
+	var v any
+	if err := record.Decode([]byte(i.JSON), &v); err != nil {
+		return cell{}, fmt.Errorf("the value of %s: %w", i.Name, err)
+	}
+	return jsonCell(map[string]any{"x": v}, "x"), nil
+}
