@@ -81,7 +81,9 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 			"%s has no response %q; it has %s.", in.Address, metric, join(table.Responses)).Err()
 	}
 	var curves map[int]record.Curve
-	if at != finalStep {
+	_, elsewhere := in.Artifact(record.Curves) // without curves, Check refuses at
+	elsewhere = elsewhere && at != finalStep && at != (addr.Level{})
+	if elsewhere {
 		if curves, err = readCurves(env, in, metric); err != nil {
 			return nil, "", err
 		}
@@ -107,7 +109,7 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 		if !ok && run.Outcome == record.OutcomeFinished {
 			t.Valueless++
 		}
-		if ok && at != finalStep {
+		if ok && elsewhere {
 			found, err := pick(curves[row].Rows(), metric, at)
 			if err != nil {
 				return nil, "", diag.Errorf(diag.Path{"response"}, "No such response", "%s: run %d: %v.", in.Address, row, err).Err()
