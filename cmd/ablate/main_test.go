@@ -185,12 +185,13 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), from, to)), 0o600))
 }
 
-// snippet PAGE LANGUAGE FILE writes the first code block of a language on a page of
-// the docs to a file, so that the docs are tested.
+// snippet PAGE LANGUAGE FILE [HEADING] writes the first code block of a language on a page
+// of the docs, or below a heading of it, to a file, so that the docs are tested.
 func snippet(ts *testscript.TestScript, _ bool, args []string) {
-	_, rest, ok := strings.Cut(ts.ReadFile(args[0]), "```"+args[1]+"\n")
+	_, below, headed := strings.Cut(ts.ReadFile(args[0]), strings.Join(args[3:], " "))
+	_, rest, ok := strings.Cut(below, "```"+args[1]+"\n")
 	text, _, closed := strings.Cut(rest, "```")
-	if !ok || !closed {
+	if !headed || !ok || !closed {
 		ts.Fatalf("%s has no block of %s", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))

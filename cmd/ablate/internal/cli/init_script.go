@@ -132,6 +132,10 @@ func scriptStudy(script string, flags []scriptFlag, taken []string) string {
 			fmt.Fprintf(&parameters, "%s = %s\n", name, literal(f.standard))
 		}
 	}
+	analysis := "table"
+	if varied != "" && strings.Contains(matrix.String(), "seed = ") {
+		analysis = "factorial"
+	}
 	text := fmt.Sprintf("study %s {}\n\ntrain \"command\" \"main\" {\n", literal(studyName(script)))
 	if matrix.Len() > 0 {
 		text += "matrix {\n" + matrix.String() + "}\n\n"
@@ -149,10 +153,10 @@ stdout = "val_loss[=: ]+(?P<val_loss>[-+]?[0-9][-+.0-9e]*|nan|inf)"
 }
 }
 
-analysis "table" "main" {
+analysis %[3]q "main" {
 trials = train.command.main
 }
-`, literal(filepath.ToSlash(script)), parameters.String())
+`, literal(filepath.ToSlash(script)), parameters.String(), analysis)
 }
 
 var notInName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
