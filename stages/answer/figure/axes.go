@@ -68,14 +68,14 @@ func (s scale) powers(about int) []float64 {
 	return fine
 }
 
-// niceStep rounds up to 1, 2 or 5 times a power of ten.
+// niceStep rounds to 1, 2 or 5 times a power of ten, up unless a quarter more marks are near.
 func niceStep(v float64) float64 {
 	if !(v > 0) || math.IsInf(v, 0) {
 		return 1
 	}
 	size := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, m := range []float64{1, 2, 5} {
-		if m*size >= v*(1-1e-9) {
+		if m*size >= 0.8*v {
 			return m * size
 		}
 	}

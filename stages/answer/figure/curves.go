@@ -117,9 +117,10 @@ func meanOf(curves []Curve) Curve {
 
 // curveGrid lays panels out with common scales.
 type curveGrid struct {
-	metric string
-	panels []thinPanel
-	x, y   scale
+	metric   string
+	abscissa string
+	panels   []thinPanel
+	x, y     scale
 }
 
 func newCurveGrid(metric string, panels []thinPanel) curveGrid {
@@ -132,7 +133,7 @@ func newCurveGrid(metric string, panels []thinPanel) curveGrid {
 			}
 		}
 	}
-	g := curveGrid{metric: metric, panels: panels}
+	g := curveGrid{metric: metric, abscissa: "step", panels: panels}
 	const wide = 1.6 // ratio from which on a logarithmic axis shows more
 	g.y.log = ys.min > 0 && ys.max/ys.min > wide
 	if g.y.log {
@@ -146,7 +147,7 @@ func newCurveGrid(metric string, panels []thinPanel) curveGrid {
 }
 
 func (g curveGrid) hover(replicate string) *Hover {
-	h := &Hover{X: "step", Min: g.x.min, Max: g.x.max}
+	h := &Hover{X: g.abscissa, Min: g.x.min, Max: g.x.max}
 	for _, p := range g.panels {
 		panel := HoverPanel{Name: p.name}
 		for _, c := range p.curves {
@@ -178,7 +179,7 @@ func rounded(v float64) float64 {
 }
 
 func (g curveGrid) words() string {
-	s := fmt.Sprintf("Curves of %s by step.", g.metric)
+	s := fmt.Sprintf("Curves of %s by %s.", g.metric, g.abscissa)
 	for _, p := range g.panels {
 		if n := len(p.mean.Values); n > 0 {
 			s += fmt.Sprintf(" %s: mean from %s to %s.", p.name, numeral.Plain(p.mean.Values[0]), numeral.Plain(p.mean.Values[n-1]))
@@ -195,8 +196,8 @@ func (g curveGrid) drawing(width float64) *drawing {
 	if width < 400 {
 		columns = min(2, len(g.panels))
 	}
-	const left, gap, foot, top = 36.0, 14.0, 12.0, 22.0
-	each := (width - left - gap*float64(columns-1)) / float64(columns)
+	const left, right, gap, foot, top = 36.0, 10.0, 14.0, 12.0, 22.0
+	each := (width - left - right - gap*float64(columns-1)) / float64(columns)
 	var names []string
 	for _, p := range g.panels {
 		names = append(names, p.name)
@@ -216,7 +217,7 @@ func (g curveGrid) drawing(width float64) *drawing {
 		if i+columns >= len(g.panels) {
 			name := ""
 			if i == len(g.panels)-1 {
-				name = "step"
+				name = g.abscissa
 			}
 			f.abscissa(max(2, int(each/45)), name)
 		} else {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"ablate/stages/analysis"
 	"ablate/stages/analysis/power"
 	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
 )
 
 func powerCommand(s *session) *cobra.Command {
@@ -27,8 +29,9 @@ func powerCommand(s *session) *cobra.Command {
 			"intervals, the power for an effect, and with a margin the power to show equivalence. Standard\n" +
 			"deviations are those of the analysis's result, a pilot or a table of finished runs, each with its\n" +
 			"upper 90 % bound. With --sd no result is needed. Without --effect the effect of each contrast is\n" +
-			"the pilot's estimate, which is itself uncertain: prefer the smallest effect that matters." + exitCodes(""),
-		Example:           "  ablate power coupling --effect 0.05 --replicates 3,5,10",
+			"the pilot's estimate, which is itself uncertain: prefer the smallest effect that matters.\n\n" +
+			"--figure writes power by the number of replicates as SVG, PDF, PNG and CSV files into a folder." + exitCodes(""),
+		Example:           "  ablate power coupling --effect 0.05 --replicates 3,5,10 --figure figures",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, analyses, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -45,6 +48,7 @@ func powerCommand(s *session) *cobra.Command {
 	c.Flags().Float64Var(&r.Effect, "effect", 0, "the `effect` to find (default: the pilot's estimate)")
 	c.Flags().Float64Var(&r.Margin, "margin", 0, "the `margin` of equivalence (default: that of the analysis)")
 	c.Flags().Float64Var(&r.SD, "sd", 0, "the `s.d.` of a trial in its cell, without the part that all trials of a replicate share (default: the pilot's)")
+	c.Flags().StringVar(&r.Figure, "figure", "", "also draw power by replicates, as files in a `folder`")
 	return c
 }
 
@@ -53,6 +57,7 @@ type powerRequest struct {
 	Analysis           string
 	Replicates         []int
 	Effect, Margin, SD float64 // 0 means not given
+	Figure             string  // the folder of the figure; "" for none
 }
 
 func (r powerRequest) do(ctx context.Context, s *session) error {
@@ -78,14 +83,36 @@ func (r powerRequest) do(ctx context.Context, s *session) error {
 	}
 	q := r.question(stage)
 	minutes := minutesOfReplicate(ctx, w, plan, t, stage.Replicate)
+	var curves []figure.PowerCurve
 	for _, c := range contrasts {
-		for i, a := range q.Answers(c) {
+		answers := q.Answers(c)
+		curves = append(curves, powerCurve(c, answers))
+		for i, a := range answers {
 			e := powerEvent(q, c, a, minutes)
 			e.First, e.Noun = i == 0, stage.Replicate+"s"
 			s.show(e)
 		}
 	}
-	return nil
+	if r.Figure == "" {
+		return nil
+	}
+	drawn, ok := figure.Power(stage.Replicate+"s", curves)
+	if !ok {
+		return errors.New("--figure: power by one number of replicates is no curve: give --replicates two or more")
+	}
+	return writeFigures(s, r.Figure, []figure.Figure{drawn})
+}
+
+// powerCurve is the power for a contrast by replicates.
+func powerCurve(c power.Contrast, answers []power.Answer) figure.PowerCurve {
+	out := figure.PowerCurve{Contrast: c.Name}
+	for _, a := range answers {
+		out.Replicates, out.Power = append(out.Replicates, a.Replicates), append(out.Power, a.Power)
+		if !math.IsNaN(c.Upper) {
+			out.Least = append(out.Least, a.PowerUpper)
+		}
+	}
+	return out
 }
 
 // question is what the request and the analysis declare.

@@ -78,7 +78,7 @@ func interact(t *testing.T, b *browser) {
 	}
 	x, y := box(0.99)
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
-	b.wait(`!document.getElementById("tip").hidden && document.getElementById("tip").textContent.includes("rms2.5")`)
+	b.wait(`!document.getElementById("tip").hidden && document.getElementById("tip").textContent.endsWith("rms2.5")`)
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.ButtonLeft))
 	x, y = box(0.4)
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y, chromedp.ButtonLeft), chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.ButtonLeft))

@@ -151,7 +151,7 @@ function drawTip(u, lines) {
       swatch.style.background = colorOf(cell);
       return el("div", {}, el("span", {}, swatch, cell.name), el("b", {}, number(v)));
     }),
-    rows.length > 10 ? el("div", { className: "soft" }, (rows.length - 10) + " more") : null);
+    rows.length > 10 ? el("div", { className: "soft" }, (rows.length - 10) + " more") : "");
   tip.hidden = false;
   const box = byID("chart"), x = left + u.bbox.left / devicePixelRatio;
   tip.style.left = Math.max(0, x + 16 + tip.offsetWidth > box.clientWidth ? x - 16 - tip.offsetWidth : x + 16) + "px";
