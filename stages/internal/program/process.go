@@ -37,6 +37,8 @@ type call struct {
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
 	watchers [2]watcher  // of the files of rows
+
+	stepsKnown bool // the rows of a file of metrics have a step
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -113,7 +115,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			if badRow != nil {
 				continue
 			}
-			if badRow = p.report(); badRow != nil {
+			if badRow = cmp.Or(p.report(), p.refuseUncounted()); badRow != nil {
 				stop()
 			}
 		case <-stopping:

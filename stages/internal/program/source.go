@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ablate/cache/fsys"
 	"ablate/hcl/diag"
@@ -174,7 +175,7 @@ func (p *call) convert() error {
 			err = appendRows(p.dir.path(convertedFile), rows)
 		}
 		if err != nil {
-			return diag.Errorf(diag.Path{"metrics"}, "Unreadable metrics", "The metrics in %s cannot be read: %v.", name, err).Err()
+			return unreadableMetrics(name, err)
 		}
 	}
 	return nil
@@ -224,9 +225,47 @@ func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
 	}
 	if err == nil && facts.counted && p.resumed {
-		err = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+		err = errUncounted
 	}
 	return rows, err
+}
+
+var errUncounted = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+
+// refuseUncounted looks at the first line of the files of a program that resumed, so that
+// one without a step is refused before the program ends.
+func (p *call) refuseUncounted() error {
+	m := p.spec.Metrics
+	if m == nil || m.File == "" || !p.resumed || p.stepsKnown {
+		return nil
+	}
+	names, _ := m.files(p.dir) // what is wrong with them is reported at the end
+	for _, name := range names {
+		line, ok := p.dir.firstLine(name)
+		if !ok || tfevents.IsName(name) {
+			continue
+		}
+		p.stepsKnown = true
+		if _, facts, err := m.readFrom(strings.NewReader(line), name); err == nil && facts.counted {
+			return unreadableMetrics(name, errUncounted)
+		}
+	}
+	return nil
+}
+
+// firstLine returns the first line of a file in the program's folder, once it is whole.
+func (s Scratch) firstLine(name string) (line string, ok bool) {
+	f, err := fsys.OpenRegular(s.path(name))
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	line, err = bufio.NewReader(io.LimitReader(f, record.MaxLine)).ReadString('\n')
+	return line, err == nil
+}
+
+func unreadableMetrics(name string, err error) error {
+	return diag.Errorf(diag.Path{"metrics"}, "Unreadable metrics", "The metrics in %s cannot be read: %v.", name, err).Err()
 }
 
 // fileFacts are what is particular about a file.

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -86,10 +87,13 @@ func TestCountedRowsAfterACheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &call{spec: Spec{Metrics: &Metrics{File: "log.csv"}}, dir: dir, kept: &checkpoints{last: 1}}
-	if err := p.convert(); err != nil {
+	if err := errors.Join(p.convert(), p.refuseUncounted()); err != nil {
 		t.Errorf("convert() = %v in a call that began at the start", err)
 	}
 	p.resumed = true
+	if err := p.refuseUncounted(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
+		t.Errorf("while the program runs: %v, want that the rows have no step", err)
+	}
 	if err := p.convert(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
 		t.Errorf("convert() = %v, want that the rows have no step", err)
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -28,19 +30,14 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if !filepath.IsLocal(r.Script) {
 		return fmt.Errorf("%s is not below %s: go to the script's folder, or name it with --chdir", r.Script, s.dir)
 	}
-	ctx, cancel := context.WithTimeout(ctx, helpTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "python3", r.Script, "--help")
-	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, append(cmd.Environ(), "COLUMNS=200", "NO_COLOR=1"), time.Second
-	help, err := cmd.Output()
+	help, err := r.help(ctx, s.dir)
 	if err != nil {
-		return fmt.Errorf("python3 %s --help failed: %w: the script must print its flags", r.Script, err)
+		return err
 	}
-	flags := flagsOf(string(help))
-	if len(flags) == 0 {
+	if len(flagsOf(help)) == 0 {
 		return fmt.Errorf("the help of %s lists no flags: it must parse them with argparse, or write the study by hand", r.Script)
 	}
-	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, flags, s.attributesOfPrograms())))
+	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, help, s.attributesOfPrograms())))
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("this is a bug in ablate: the study of %s does not parse: %w", r.Script, err)
 	}
@@ -49,6 +46,29 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	}
 	s.view().Text("Created study.hcl. Choose what varies in its matrix, say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
 	return nil
+}
+
+// help runs the script with --help, and returns what it prints.
+func (r scriptRequest) help(ctx context.Context, dir string) (string, error) {
+	if info, err := os.Stat(filepath.Join(dir, r.Script)); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a file in %s", r.Script, dir)
+	}
+	ctx, cancel := context.WithTimeout(ctx, helpTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "python3", r.Script, "--help")
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(cmd.Environ(), "COLUMNS=200", "NO_COLOR=1"), time.Second
+	help, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return string(help), nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("python3 %s --help did not end within %s: the script must parse its flags before it does anything else", r.Script, helpTime)
+	case errors.As(err, &exit) && len(exit.Stderr) > 0:
+		lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(exit.Stderr), "?")), "\n")
+		return "", fmt.Errorf("python3 %s --help failed: %s: the script must be Python, and print its flags", r.Script, strings.TrimSpace(lines[len(lines)-1]))
+	}
+	return "", fmt.Errorf("python3 %s --help failed: %w: the script must print its flags", r.Script, err)
 }
 
 // attributesOfPrograms lists the attributes of trials that are programs. A factor of such
@@ -66,17 +86,19 @@ func (s *session) attributesOfPrograms() (names []string) {
 type scriptFlag struct {
 	name     string
 	value    bool     // it takes a value
+	several  bool     // it takes several, which parameters cannot hold
 	choices  []string // the values that it takes
 	standard string   // its default, "" where the help does not say
 }
 
 var (
-	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)( \{[^}]*\}| [^ ,]+)?(?:, --no-[\w-]+)?(?:  +|$)`)
+	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)((?: |, )\S.*?)?(?:  +|$)`)
 	flagStart   = regexp.MustCompile(`^ {1,8}-`)
-	flagDefault = regexp.MustCompile(`\(default: ([^)]*)\)`)
+	flagDefault = regexp.MustCompile(`[(\[]default: ([^)\]]*)[)\]]`)
 )
 
-// flagsOf reads the help of argparse. The text of a flag goes up to the next one.
+// flagsOf reads the help of argparse, or of click. The text of a flag goes up to the next
+// one.
 func flagsOf(help string) (flags []scriptFlag) {
 	known := false // the line belongs to the last of flags
 	for line := range strings.Lines(help) {
@@ -84,11 +106,7 @@ func flagsOf(help string) (flags []scriptFlag) {
 			known = false
 		}
 		if m := flagLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-			f := scriptFlag{name: m[1], value: m[2] != ""}
-			if inner, ok := strings.CutPrefix(strings.TrimSpace(m[2]), "{"); ok {
-				f.choices = strings.Split(strings.TrimSuffix(inner, "}"), ",")
-			}
-			flags, known = append(flags, f), true
+			flags, known = append(flags, flagOf(m[1], strings.TrimSpace(m[2]))), true
 		}
 		if d := flagDefault.FindStringSubmatch(line); d != nil && known && d[1] != "None" {
 			flags[len(flags)-1].standard = d[1]
@@ -97,11 +115,48 @@ func flagsOf(help string) (flags []scriptFlag) {
 	return slices.DeleteFunc(flags, func(f scriptFlag) bool { return f.name == "help" || f.name == "version" })
 }
 
+// flagOf reads what follows the name of a flag: nothing or its opposite, choices, the name
+// of a value, or of several.
+func flagOf(name, values string) scriptFlag {
+	f := scriptFlag{name: name, value: true}
+	inner := strings.Trim(values, "{}[]")
+	switch {
+	case values == "" || strings.HasPrefix(values, ", --") || strings.HasPrefix(values, "/ --"):
+		f.value = false
+	case strings.ContainsAny(values, " ") || strings.Contains(values, "..."):
+		f.several = true
+	case strings.HasPrefix(values, "{"):
+		f.choices = strings.Split(inner, ",")
+	case strings.HasPrefix(values, "[") && strings.Contains(inner, "|"):
+		f.choices = strings.Split(inner, "|")
+	}
+	return f
+}
+
+// argumentsOf lists the arguments without a dash that the help names.
+func argumentsOf(help string) (names []string) {
+	_, section, _ := strings.Cut(help, "positional arguments:\n")
+	for line := range strings.Lines(section) {
+		name := strings.Fields(line)
+		if len(name) == 0 {
+			break
+		}
+		if indent := len(line) - len(strings.TrimLeft(line, " ")); indent <= 4 {
+			names = append(names, name[0])
+		}
+	}
+	return names
+}
+
 // scriptStudy writes the study: the seed and the first flag with choices vary, flags
 // with a default have it, and the others are comments. taken are names that no factor
 // can have.
-func scriptStudy(script string, flags []scriptFlag, taken []string) string {
+func scriptStudy(script, help string, taken []string) string {
+	flags := flagsOf(help)
 	var matrix, parameters strings.Builder
+	for _, name := range argumentsOf(help) {
+		fmt.Fprintf(&parameters, "# The script takes %s: add it to argv\n", name)
+	}
 	varied := ""
 	for _, f := range flags {
 		switch {
@@ -124,6 +179,8 @@ func scriptStudy(script string, flags []scriptFlag, taken []string) string {
 		switch {
 		case f.name == "seed" || f.name == varied:
 			fmt.Fprintf(&parameters, "%s = matrix.%s\n", name, f.name)
+		case f.several:
+			fmt.Fprintf(&parameters, "# %s takes several values: add them to argv\n", name)
 		case !f.value:
 			fmt.Fprintf(&parameters, "# %s = true\n", name)
 		case f.standard == "":
