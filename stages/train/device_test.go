@@ -65,6 +65,64 @@ func TestAFullDeviceLosesNoState(t *testing.T) {
 	}
 }
 
+// unable is a backend that opens, and whose programs cannot be compiled.
+type unable struct{ compute.Backend }
+
+type unableBuilder struct{ compute.Builder }
+
+// Builder implements compute.Backend.
+func (u unable) Builder(name string) compute.Builder { return unableBuilder{u.Backend.Builder(name)} }
+
+// Compile implements compute.Builder.
+func (unableBuilder) Compile() (compute.Executable, error) {
+	return nil, errors.New("PJRT error (code=12): no PTX compiler\nin frame 1")
+}
+
+// A plugin that fails at its first program is the backend's failure, and the process
+// keeps no program of it.
+func TestProgramsThatCannotBeCompiled(t *testing.T) {
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &LM{Steps: 10, Accumulate: 1, Batch: Batch{2, 8}, Schedule: &Schedule{Constant: &Constant{}}, Backend: "xla:cuda"}
+	in, c := exampleInputs(), &client{backend: unable{b}}
+	_, err = newMachine(c, spec.recipe(in), programKeys{step: "a", evaluate: "b"}, 1, slog.New(slog.DiscardHandler))
+	if err == nil || len(c.programs) > 0 {
+		t.Fatalf("newMachine = %v, with %d programs kept", err, len(c.programs))
+	}
+	said := spec.explain(in, err).Error()
+	if !strings.HasPrefix(said, "xla:cuda failed: ") || !strings.Contains(said, "no PTX compiler. Saved states are kept") || strings.Contains(said, "frame") {
+		t.Errorf("the message says\n%s", said)
+	}
+}
+
+// A client keeps the programs that were used last.
+func TestProgramsAreBounded(t *testing.T) {
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, c := exampleInputs(), &client{backend: b}
+	program := (&LM{Accumulate: 1, Batch: Batch{2, 8}}).recipe(in).evaluate()
+	log := slog.New(slog.DiscardHandler)
+	first, err := c.compile("first", program, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * mostPrograms {
+		if _, err := c.compile(fmt.Sprint(i), program, log); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := c.compile("first", program, log); err != nil || again != first {
+			t.Fatalf("after %d others, a program in use is compiled again (%v)", i+1, err)
+		}
+	}
+	if len(c.programs) != mostPrograms {
+		t.Errorf("%d programs are kept, want %d", len(c.programs), mostPrograms)
+	}
+}
+
 func TestWhatADeviceSays(t *testing.T) {
 	in, spec := exampleInputs(), &LM{Accumulate: 1, Batch: Batch{2, 8}, Backend: "xla:cuda"}
 	for said, full := range map[string]bool{
