@@ -287,6 +287,9 @@ func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, facts f
 	}
 	in := bufio.NewReader(f)
 	head, _ := in.Peek(64)
+	if bytes.IndexByte(head, 0) >= 0 {
+		return nil, facts, errors.New("it is neither text in UTF-8 nor an event file by its name")
+	}
 	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
 		rows, facts.counted, err = m.readJSON(in)
 	} else {

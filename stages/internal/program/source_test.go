@@ -98,3 +98,29 @@ func TestCountedRowsAfterACheckpoint(t *testing.T) {
 		t.Errorf("convert() = %v, want that the rows have no step", err)
 	}
 }
+
+// What is wrong with a file of metrics is named with its place.
+func TestUnreadableFilesOfMetrics(t *testing.T) {
+	for text, want := range map[string]string{
+		"step,val_loss\nfirst,2\n":                           `line 2: the step is "first", not a whole number`,
+		"step,val_loss\n1,2\n-1,2\n":                         `line 3: the step is "-1"`,
+		"step,a,a\n1,2,3\n":                                  `two columns have the name "a"`,
+		"step,a\n1,\"2\n":                                    "line 2",
+		"{\"step\": 1, \"a\": 2}\n{\"step\": 0.5, \"a\": 2}": `line 2: the step is "0.5"`,
+		"{\"step\": 1, \"a\": 2}\n{\"step\": 2, \"a":         "line 2",
+		"s\x00t\x00e\x00p\x00":                               "neither text in UTF-8 nor an event file",
+	} {
+		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+		if err := os.WriteFile(dir.path("log"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := &call{spec: Spec{Metrics: &Metrics{File: "log"}}, dir: dir}
+		if err := p.convert(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	// A float without a fraction is a step.
+	if err := checkStep("10.0"); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +32,11 @@ func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, counted bool, er
 		return nil, false, err
 	}
 	columns[0] = strings.TrimPrefix(columns[0], "\ufeff")
+	for i, name := range columns {
+		if name != "" && slices.Contains(columns[:i], name) {
+			return nil, false, fmt.Errorf("two columns have the name %q", name)
+		}
+	}
 	step, err := m.stepOf(columns)
 	if err != nil {
 		return nil, false, err
@@ -43,9 +50,11 @@ func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, counted bool, er
 			return nil, false, err
 		}
 		at := strconv.Itoa(n)
-		for i, name := range columns {
-			if name == step {
-				at = cells[i]
+		if step != "" {
+			at = cells[slices.Index(columns, step)]
+			if err := checkStep(at); err != nil {
+				line, _ := r.FieldPos(0)
+				return nil, false, fmt.Errorf("line %d: %w", line, err)
 			}
 		}
 		for i, name := range columns {
@@ -77,6 +86,9 @@ func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, counted bool, e
 		counted = counted || step == ""
 		if step != "" {
 			at = textOf(object[step])
+			if err := checkStep(at); err != nil {
+				return nil, false, fmt.Errorf("line %d: %w", line.Number, err)
+			}
 			delete(object, step)
 		}
 		name, named := object["name"].(string)
@@ -91,6 +103,15 @@ func (m *Metrics) readJSON(in *bufio.Reader) (rows []foreignRow, counted bool, e
 		}
 	}
 	return rows, counted, nil
+}
+
+// checkStep refuses what is no step. Loggers that keep all numbers as floats write a
+// fraction of zero.
+func checkStep(text string) error {
+	if v, err := record.Number(text); err != nil || v < 0 || v != math.Trunc(v) || math.IsInf(v, 0) {
+		return fmt.Errorf("the step is %.40q, not a whole number", text)
+	}
+	return nil
 }
 
 // textOf is a member as a text, "" for a bool, a list or an object.
