@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
@@ -233,4 +234,16 @@ func FuzzTables(f *testing.F) {
 			return nil
 		})
 	})
+}
+
+// A message names columns of any number and length in few words.
+func TestColumnList(t *testing.T) {
+	names := []string{strings.Repeat("é", 1<<20)}
+	for range 500 {
+		names = append(names, "x")
+	}
+	text := columnList(tableRow{columns: func() []string { return names }})
+	if len(text) > 500 || !strings.HasSuffix(text, "x and 401 more") || !utf8.ValidString(text) {
+		t.Errorf("%d bytes: %.200q", len(text), text)
+	}
 }

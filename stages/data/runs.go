@@ -107,7 +107,7 @@ func (x *runReader) matches(row tableRow) (bool, error) {
 	for i, name := range x.wanted[first:] {
 		c := row.cells[first+i]
 		if c.kind == absent {
-			return false, fmt.Errorf("where names the column %q, and there is none; the columns are %s", name, strings.Join(row.columns(), ", "))
+			return false, fmt.Errorf("where names the column %q, and there is none; the columns are %s", name, columnList(row))
 		}
 		if text, err := c.level(); err != nil || text != x.spec.Where[name].Text {
 			return false, nil
@@ -138,7 +138,7 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	r := x.spec
 	run = record.Run{Levels: make([]string, len(r.Factors)), Values: make(map[string]float64, len(r.Responses))}
 	missing := func(column string) string {
-		return fmt.Sprintf("there is no column %q; the columns are %s", column, strings.Join(row.columns(), ", "))
+		return fmt.Sprintf("there is no column %q; the columns are %s", column, columnList(row))
 	}
 	for i, name := range r.Factors {
 		var err error
@@ -179,7 +179,7 @@ func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
 		v, err := c.number()
 		switch {
 		case c.kind == absent && run.Outcome == record.OutcomeFinished:
-			wrong = append(wrong, fmt.Sprintf("there is no column %q; the columns are %s", x.spec.called(name), strings.Join(row.columns(), ", ")))
+			wrong = append(wrong, fmt.Sprintf("there is no column %q; the columns are %s", x.spec.called(name), columnList(row)))
 		case run.Outcome != record.OutcomeFinished:
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))

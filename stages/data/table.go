@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"sync"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -22,7 +24,8 @@ type tableRow struct {
 // scanTable reads the wanted columns of a table. It knows the format by the
 // content: the name of a file does not enter the key, so it must not decide.
 func scanTable(r io.Reader, wanted []string, do func(tableRow) error) error {
-	raw := bufio.NewReaderSize(r, 1<<16)
+	raw, done := buffered(r)
+	defer done()
 	if isParquet(raw) {
 		return scanParquet(raw, wanted, do)
 	}
@@ -30,7 +33,8 @@ func scanTable(r io.Reader, wanted []string, do func(tableRow) error) error {
 	if err != nil {
 		return err
 	}
-	b := bufio.NewReaderSize(text, 1<<16)
+	b, done := buffered(text)
+	defer done()
 	if isParquet(b) { // compressed as a whole
 		return scanParquet(b, wanted, do)
 	}
@@ -48,6 +52,22 @@ func scanTable(r io.Reader, wanted []string, do func(tableRow) error) error {
 		return scanJSON(b, wanted, do)
 	}
 	return scanCSV(b, wanted, do)
+}
+
+// readers are reused: most tables of runs are much smaller than a buffer.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1<<16) }}
+
+// buffered reads through a buffer until done is called.
+func buffered(r io.Reader) (b *bufio.Reader, done func()) {
+	if b, ok := r.(*bufio.Reader); ok {
+		return b, func() {}
+	}
+	b = readers.Get().(*bufio.Reader)
+	b.Reset(r)
+	return b, func() {
+		b.Reset(nil)
+		readers.Put(b)
+	}
 }
 
 func isParquet(r *bufio.Reader) bool {
@@ -80,6 +100,25 @@ func columnNames(names []string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// columnList names the columns of a row in a message. A damaged file can have any
+// number of them, of any length.
+func columnList(row tableRow) string {
+	const most, longest = 100, 80
+	names := row.columns()
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	shown := make([]string, len(names))
+	for i, name := range names {
+		if shown[i] = name; len(name) > longest {
+			shown[i] = strings.ToValidUTF8(name[:longest], "") + "…"
+		}
+	}
+	return strings.Join(shown, ", ") + more
 }
 
 // positions says for each wanted column where it is among columns, or -1.
