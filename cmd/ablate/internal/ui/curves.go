@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
 	"ablate/cache"
 	"ablate/stages/record"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // maxShown is how many points of a curve are sent. A screen is not much wider, and a
@@ -96,17 +99,17 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, fro
 		}
 	}
 	out := Curves{Metric: choose(metric, names), Curves: []Curve{}}
+	stored, err := c.all(ctx, of, entries, out.Metric, from, to)
+	if err != nil {
+		return Curves{}, err
+	}
 	for i, s := range of {
 		curve := live(s.points, out.Metric, from, to)
 		if entries[i] != (cache.Digest{}) {
-			r, err := c.stored(ctx, curveOf{entries[i], out.Metric, from, to})
-			if err != nil {
-				return Curves{}, fmt.Errorf("reading the metrics of %s: %w", s.address, err)
-			}
-			for _, name := range r.names {
+			for _, name := range stored[i].names {
 				names[name] = true
 			}
-			curve = r.curve
+			curve = stored[i].curve
 		}
 		if len(curve.Steps) > 0 || curve.Diverged > 0 {
 			curve.Address = s.address
@@ -156,6 +159,26 @@ func (c *curveReader) entries(ctx context.Context, of []subject) ([]cache.Digest
 		}
 	}
 	return out, nil
+}
+
+// all reads the curves of the trials that are cached, on all cores: reading is what takes
+// the time.
+func (c *curveReader) all(ctx context.Context, of []subject, entries []cache.Digest, metric string, from, to int) ([]curveRead, error) {
+	out := make([]curveRead, len(of))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range of {
+		if entries[i] == (cache.Digest{}) {
+			continue
+		}
+		g.Go(func() (err error) {
+			if out[i], err = c.stored(ctx, curveOf{entries[i], metric, from, to}); err != nil {
+				return fmt.Errorf("reading the metrics of %s: %w", s.address, err)
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
 }
 
 // stored reads a curve from the store.

@@ -57,8 +57,8 @@ function saveView() {
   if (location.hash.slice(1) !== String(q)) history.replaceState(null, "", "#" + q);
 }
 
-// changed draws everything again: at once after what the user did, else so rarely that a
-// large study leaves the browser time.
+// changed draws everything again: at once after what the user did, else so that drawing
+// takes at most half of the time.
 let pending = 0, took = 0;
 function changed(now) {
   saveView();
@@ -69,7 +69,7 @@ function changed(now) {
     pending = 0;
     drawAll();
     took = performance.now() - started;
-  }, now ? 0 : Math.min(2000, Math.max(16, 4 * took)));
+  }, now ? 0 : Math.min(1000, Math.max(16, took)));
 }
 
 function drawAll() {
@@ -89,7 +89,7 @@ function drawAll() {
 // parts, and each part is drawn.
 async function loadCurves(addresses) {
   if (!study) return;
-  const most = 100, all = study.trials.map(t => t.address);
+  const most = 40, all = study.trials.map(t => t.address);
   if (addresses || all.length <= most) return readCurves(addresses);
   const part = loadCurves.part = {}; // a later call ends this one
   for (let i = 0; i < all.length && loadCurves.part === part; i += most) await readCurves(all.slice(i, i + most));
