@@ -63,11 +63,8 @@ func (c *csvReader) head(wanted []string) ([]string, error) {
 	var line []byte
 	for len(strings.TrimSpace(string(line))) == 0 {
 		var err error
-		if line, err = c.in.ReadBytes('\n'); err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+		if line, err = c.headLine(); err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
 			return nil, err
-		}
-		if len(line) > maxRecord {
-			return nil, fmt.Errorf("its head line is longer than %d bytes", maxRecord)
 		}
 		c.line++
 	}
@@ -94,6 +91,19 @@ func (c *csvReader) head(wanted []string) ([]string, error) {
 		}
 	}
 	return columnNames(best)
+}
+
+// headLine reads a line. A longer one than maxRecord is not read into memory.
+func (c *csvReader) headLine() (line []byte, err error) {
+	for {
+		part, err := c.in.ReadSlice('\n')
+		if line = append(line, part...); len(line) > maxRecord {
+			return nil, fmt.Errorf("its head line is longer than %d bytes", maxRecord)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
 }
 
 // record reads one record. Empty lines are passed over.
