@@ -125,6 +125,25 @@ func documented(t *testing.T, l *lab) {
 	}
 }
 
+// example runs examples/slurm with a script in place of the one that needs PyTorch.
+func example(t *testing.T, l *lab) {
+	for _, name := range []string{"study.hcl", "results.csv"} {
+		raw, err := os.ReadFile("../../../../examples/slurm/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.write(t, name, string(raw))
+	}
+	l.write(t, "train.py", "print('step 50 val_loss=1')\n")
+	out := l.ablate(t, 0, "run", "--progress", "none", "--var", "executor=main", "--target", "train.command.student")
+	if !strings.Contains(out, "12 trials trained, 0 cached") {
+		t.Errorf("the run says\n%s", out)
+	}
+	if n := strings.Count(l.outputs(), "msg=start"); n != 12 {
+		t.Errorf("%d trials were started on the cluster, want 12:\n%s", n, l.outputs())
+	}
+}
+
 // newLab writes a study with the given numbers of trials and steps. config is added to
 // the executor's block.
 func (c *elsewhere) newLab(t *testing.T, seeds, steps int, config string) *lab {
@@ -361,6 +380,8 @@ func TestSlurm(t *testing.T) {
 	})
 
 	t.Run("the documentation's study", func(t *testing.T) { documented(t, c.newLab(t, 1, 3, "")) })
+
+	t.Run("the example", func(t *testing.T) { example(t, c.newLab(t, 1, 3, "")) })
 
 	t.Run("no shared folder", func(t *testing.T) {
 		apart(t, c.newLab(t, 4, 3, ""), "slurm", "  partition = \"main\"\n  poll      = \"300ms\"\n")
