@@ -164,18 +164,21 @@ func best(ms []measurement) measurement {
 	return slices.MinFunc(all, func(a, b measurement) int { return cmp.Compare(a.Seconds, b.Seconds) })
 }
 
-// matrixProduct returns the speed of one large matrix product on the same
-// backend, in GFLOP/s.
+// matrixProduct returns the speed of one large matrix product on the same backend:
+// the fastest of a few, as for the peers.
 func matrixProduct() float64 {
-	out, err := command("go", "test", "./stages/internal/backend", "-run", "^$", "-bench", "Product").Output()
+	out, err := command("go", "test", "./stages/internal/backend", "-run", "^$", "-bench", "Product", "-benchtime", "10x", "-count", "5").Output()
 	must(err)
-	m := regexp.MustCompile(`([0-9.e+]+) GFLOP/s`).FindSubmatch(out)
-	if m == nil {
+	fastest := 0.0
+	for _, m := range regexp.MustCompile(`([0-9.e+]+) GFLOP/s`).FindAllSubmatch(out, -1) {
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		must(err)
+		fastest = max(fastest, v)
+	}
+	if fastest == 0 {
 		log.Fatalf("no product in\n%s", out)
 	}
-	v, err := strconv.ParseFloat(string(m[1]), 64)
-	must(err)
-	return v * 1e9
+	return fastest * 1e9
 }
 
 func command(name string, args ...string) *exec.Cmd {
