@@ -26,7 +26,7 @@ func Behaviours() []behaviour.Subject {
 	for _, tokenizer := range []string{"bytes", "gpt2", "cl100k", "file"} {
 		out = append(out, textSubject(tokenizer))
 	}
-	return out
+	return append(out, readerSubjects()...)
 }
 
 // code is what the key of a data stage holds of its host code.
@@ -218,6 +218,8 @@ func binarySubject() behaviour.Subject {
 func resultsSubject() behaviour.Subject {
 	files := map[string][]byte{
 		"a.csv":   []byte("optimizer,norm,seed,val_loss,time\nadamw,rms,1,3.25,5\n\"mu,on\",dyt,2,NaN,6\nadamw,dyt,1,inf,7\nadamw, dyt ,02,-1e-3,8\n"),
+		"h.csv":   []byte("norm,seed,step,val_loss\nrms,1,1,3\nrms,1,2,2.5\ndyt,1,1,4\ndyt,1,2,\ndyt,1,3,nan\n"),
+		"l.csv":   []byte("norm,seed,step,name,value\nrms,1,1,val_loss,3\nrms,1,1,time,9\nrms,1,2,val_loss,2.5\n"),
 		"b.jsonl": []byte("{\"optimizer\":\"muon\",\"norm\":0.5,\"seed\":3,\"val_loss\":2.5}\n{\"optimizer\":\"muon\",\"norm\":true,\"seed\":4,\"val_loss\":\"-Infinity\"}\n"),
 	}
 	play := func(spec Results) func(w *behaviour.Witness) error {
@@ -233,6 +235,8 @@ func resultsSubject() behaviour.Subject {
 	return behaviour.Subject{Name: "data.results", Parts: []string{behaviourPart}, Scenes: []behaviour.Scene{
 		{Name: "replicates", Play: play(Results{Source: []string{"a.csv", "b.jsonl"}, Factors: []string{"norm", "optimizer"}, Replicate: "seed", Responses: []string{"val_loss"}})},
 		{Name: "rows", Play: play(Results{Source: []string{"a.csv"}, Factors: []string{"norm"}, Responses: []string{"loss", "time"}, Columns: map[string]string{"loss": "val_loss"}})},
+		{Name: "history", Play: play(Results{Source: []string{"h.csv"}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val_loss"}, Step: "step", Curves: true})},
+		{Name: "long-history", Play: play(Results{Source: []string{"l.csv"}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val_loss"}, Step: "step", Curves: true})},
 		{Name: "numbers", Play: func(w *behaviour.Witness) error {
 			for _, text := range []string{"1", "1.50", "+2", "1e3", "nan", "NaN", "-inf", "Infinity", "", " 3 ", "0x10", "1_000"} {
 				lab := behaviour.NewLab(map[string][]byte{"n.csv": fmt.Appendf(nil, "norm,val_loss\na,%q\n", text)})

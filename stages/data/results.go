@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/behaviour"
 	"ablate/stages/record"
 )
 
@@ -123,7 +125,7 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	host, err := code(in, resultsSubject())
+	host, err := resultsCode(in, found)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -137,6 +139,30 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Notes:   found.names(in.Study.Dir),
 		Outputs: outputs,
 	}, nil
+}
+
+// resultsCode is what the key holds of the code that makes rows, and of the one that
+// reads the runs.
+func resultsCode(in pipeline.Inputs, found foundRuns) (cache.Value, error) {
+	rows, err := behaviour.Fingerprint(in, resultsSubject(), behaviourPart)
+	if err != nil {
+		return cache.Value{}, err
+	}
+	reader, err := behaviour.Fingerprint(in, found.reader(), behaviourPart)
+	if err != nil {
+		return cache.Value{}, err
+	}
+	out := make(map[string]cache.Value)
+	if len(rows.Keys()) > 0 {
+		out["behaviour"] = rows
+	}
+	if len(reader.Keys()) > 0 {
+		out["reader"] = reader
+	}
+	if len(out) == 0 {
+		return cache.Value{}, nil
+	}
+	return cache.Map(out), nil
 }
 
 // called is the name of a column in the files.
