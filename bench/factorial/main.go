@@ -30,10 +30,12 @@ func main() {
 	steps := flag.Int("steps", 160, "training steps of a trial")
 	jobs := flag.String("jobs", "2,1", "trials at a time, with commas")
 	flag.Parse()
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	must(err)
 	dir, err := os.MkdirTemp("", "ablate-factorial")
 	must(err)
 	defer os.RemoveAll(dir)
-	b := bench{dir: dir, binary: filepath.Join(dir, "ablate"), corpus: filepath.Join(runtime.GOROOT(), "src", "net"), steps: *steps}
+	b := bench{dir: dir, binary: filepath.Join(dir, "ablate"), corpus: filepath.Join(strings.TrimSpace(string(goroot)), "src", "net"), steps: *steps}
 	build := exec.Command("go", "build", "-o", b.binary, "./cmd/ablate")
 	build.Stderr = os.Stderr
 	must(build.Run())
