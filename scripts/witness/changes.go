@@ -57,7 +57,8 @@ var mutations = []change{
 	{name: "files are joined by a space", file: "stages/data/text.go", old: `const separator = '\n'`, new: `const separator = ' '`},
 	{name: "sevens are no numbers", file: "stages/data/pretoken.go", old: `case unicode.IsNumber(r):`, new: `case unicode.IsNumber(r) && r != '7':`},
 	{name: "whole words are not merged", file: "stages/data/bpe.go", old: `if m.parts[at].rank == rank {`, new: `if m.parts[at].rank == rank && rank > 0 {`},
-	{name: "MLflow's NaN is a number", file: "stages/data/mlflow_database.go", old: `	if nan {`, new: `	if nan && value == nil {`},
+	{name: "crashed runs of W&B are finished", file: "stages/data/wandb.go", old: `status = wandbFinished; code != 0`, new: `status = wandbFinished; code < 0`},
+	{name: "failed runs of MLflow are finished", file: "stages/data/mlflow.go", old: `"4": "FAILED"`, new: `"4": "FINISHED"`},
 	{name: "of two steps that do not end the later one diverged", file: "stages/internal/program/metrics.go", old: `!ok || r.step < step`, new: `!ok || r.step > step`},
 	{name: "of equal rows the first counts", file: "stages/internal/program/metrics.go", old: `kept[i].value = r.value`, new: `_ = i`},
 

@@ -1,99 +1,68 @@
 package data
 
 import (
-	"bytes"
-	"compress/gzip"
 	"embed"
-	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
-	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/stages/internal/behaviour"
 )
 
-// What the readers of trackers' files make is witnessed on files that the trackers
-// wrote, the ones of the tests.
+// What the readers of folders make is witnessed on files that trackers wrote, the ones
+// of the tests. Databases are not among them: to read one takes a copy on disk, and a
+// key must not depend on whether there is room for it. TestDatabasesFrozen has them.
 
 //go:embed all:testdata/runs/config all:testdata/runs/hydra testdata/runs/lightning testdata/runs/mlruns
-//go:embed testdata/runs/tensorboard testdata/runs/wandb testdata/runs/*.db.gz
+//go:embed testdata/runs/tensorboard testdata/runs/wandb
 var writtenByTrackers embed.FS
 
-// writtenRuns are the files of a format, and what a study asks of them.
+// writtenRuns are runs of a format, and what a study asks of them.
 type writtenRuns struct {
-	format string
-	files  []string // files and folders of testdata/runs
-	spec   Results
+	folder   string // of testdata/runs
+	response string
+	factors  []string
 }
 
-// databases is the name of the subject for all kinds of databases: which one a file
-// is shows only once it is open.
-const databases = "databases"
-
-// runsWritten lists canonical runs by the subject that they belong to.
-func runsWritten() map[string][]writtenRuns {
-	of := func(response string, factors ...string) Results {
-		return Results{Factors: factors, Replicate: "seed", Responses: []string{response}, Outcome: outcomeColumn}
-	}
-	norms := of("value", "norm")
-	norms.Where = map[string]addr.Level{"study_name": {Kind: "string", Text: "norms"}}
-	return map[string][]writtenRuns{
-		"hydra":       {{"hydra", []string{"hydra"}, of("val_loss", "optimizer", "optimizer.lr")}},
-		"lightning":   {{"lightning", []string{"lightning"}, of("val/loss", "norm")}},
-		"config":      {{"config", []string{"config"}, of("val_loss", "norm")}},
-		"mlflow":      {{"mlflow", []string{"mlruns"}, of("val/loss", "norm")}},
-		"tensorboard": {{"tensorboard", []string{"tensorboard"}, of("val/loss", "norm")}},
-		"wandb":       {{"wandb", []string{"wandb"}, of("val/loss", "norm")}},
-		databases: {
-			{"mlflow", []string{"mlflow.db.gz"}, of("val/loss", "norm")},
-			{"optuna", []string{"optuna.db.gz"}, norms},
-			{"trackio", []string{"trackio.db.gz"}, of("val/loss", "norm")},
-		},
+// runsWritten lists canonical runs by format.
+func runsWritten() map[string]writtenRuns {
+	return map[string]writtenRuns{
+		"hydra":       {"hydra", "val_loss", []string{"optimizer", "optimizer.lr"}},
+		"lightning":   {"lightning", "val/loss", []string{"norm"}},
+		"config":      {"config", "val_loss", []string{"norm"}},
+		"mlflow":      {"mlruns", "val/loss", []string{"norm"}},
+		"tensorboard": {"tensorboard", "val/loss", []string{"norm"}},
+		"wandb":       {"wandb", "val/loss", []string{"norm"}},
 	}
 }
 
-// readerSubjects is the code that reads runs of trackers, a subject for each name of
-// runsWritten.
+// readerSubjects is the code that reads folders, a subject for each format.
 func readerSubjects() (out []behaviour.Subject) {
-	written := runsWritten()
-	for _, name := range slices.Sorted(maps.Keys(written)) {
-		out = append(out, readerSubject(name))
+	for _, format := range slices.Sorted(maps.Keys(runsWritten())) {
+		out = append(out, readerSubject(format))
 	}
 	return out
 }
 
-func readerSubject(name string) behaviour.Subject {
-	s := behaviour.Subject{Name: "data.results:" + name, Parts: []string{behaviourPart}}
-	for _, w := range runsWritten()[name] {
-		s.Scenes = append(s.Scenes,
-			behaviour.Scene{Name: w.format, Play: func(to *behaviour.Witness) error { return w.play(to, false) }},
-			behaviour.Scene{Name: w.format + "-curves", Play: func(to *behaviour.Witness) error { return w.play(to, true) }})
-	}
-	return s
+func readerSubject(format string) behaviour.Subject {
+	w := runsWritten()[format]
+	return behaviour.Subject{Name: "data.results:" + format, Parts: []string{behaviourPart}, Scenes: []behaviour.Scene{
+		{Name: "values", Play: func(to *behaviour.Witness) error { return w.play(to, format, false) }},
+		{Name: "curves", Play: func(to *behaviour.Witness) error { return w.play(to, format, true) }},
+	}}
 }
 
-// reader is the subject of what reads the runs that were found.
-func (f foundRuns) reader() behaviour.Subject {
-	if f.format != nil {
-		return readerSubject(f.format.name)
-	}
-	return readerSubject(databases)
-}
-
-func (w writtenRuns) play(to *behaviour.Witness, curves bool) error {
+func (w writtenRuns) play(to *behaviour.Witness, format string, curves bool) error {
 	files := make(map[string][]byte)
-	for _, name := range w.files {
-		if err := unpackWritten(path.Join("testdata/runs", name), files); err != nil {
-			return err
-		}
+	if err := addWritten(path.Join("testdata/runs", w.folder), files); err != nil {
+		return err
 	}
-	spec := w.spec
-	spec.Source, spec.Format, spec.Curves = slices.Sorted(maps.Keys(files)), w.format, curves
+	spec := Results{
+		Source: slices.Sorted(maps.Keys(files)), Format: format, Curves: curves,
+		Factors: w.factors, Replicate: "seed", Responses: []string{w.response}, Outcome: outcomeColumn,
+	}
 	done, err := behaviour.NewLab(files).Run(pipeline.Inputs{}, spec.Run)
 	if err != nil {
 		return err
@@ -102,31 +71,13 @@ func (w writtenRuns) play(to *behaviour.Witness, curves bool) error {
 	return nil
 }
 
-// unpackWritten adds the files below a name to files.
-func unpackWritten(name string, files map[string][]byte) error {
+// addWritten adds the files below a folder to files.
+func addWritten(name string, files map[string][]byte) error {
 	return fs.WalkDir(writtenByTrackers, name, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		raw, err := writtenByTrackers.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		packed := strings.TrimSuffix(name, ".gz")
-		if packed != name {
-			if raw, err = gunzip(raw); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		files[packed] = raw
-		return nil
+		files[name], err = writtenByTrackers.ReadFile(name)
+		return err
 	})
-}
-
-func gunzip(raw []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(z)
 }

@@ -148,16 +148,18 @@ func resultsCode(in pipeline.Inputs, found foundRuns) (cache.Value, error) {
 	if err != nil {
 		return cache.Value{}, err
 	}
-	reader, err := behaviour.Fingerprint(in, found.reader(), behaviourPart)
-	if err != nil {
-		return cache.Value{}, err
-	}
 	out := make(map[string]cache.Value)
 	if len(rows.Keys()) > 0 {
 		out["behaviour"] = rows
 	}
-	if len(reader.Keys()) > 0 {
-		out["reader"] = reader
+	if found.format != nil {
+		reader, err := behaviour.Fingerprint(in, readerSubject(found.format.name), behaviourPart)
+		if err != nil {
+			return cache.Value{}, err
+		}
+		if len(reader.Keys()) > 0 {
+			out["reader"] = reader
+		}
 	}
 	if len(out) == 0 {
 		return cache.Value{}, nil
