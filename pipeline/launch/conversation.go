@@ -70,7 +70,7 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 		var m message
 		switch err := c.answers.Decode(&m); {
 		case errors.Is(err, io.EOF):
-			return nil, sent
+			return nil, nil // how it ended says more than a pipe that broke
 		case err != nil:
 			return nil, errors.Join(sent, fmt.Errorf("reading the child's messages: %w", err))
 		case m.Progress != nil:
@@ -89,9 +89,12 @@ func (c *conversation) kill() {
 	time.AfterFunc(killGrace, func() { c.cmd.Process.Kill() })
 }
 
-// end closes the child's stdin and waits for its end.
+// end closes the child's stdin and waits for its end. It kills a child that does not
+// end within stopGrace.
 func (c *conversation) end() error {
 	c.stdin.Close()
+	late := time.AfterFunc(stopGrace, c.kill)
+	defer late.Stop()
 	io.Copy(io.Discard, c.stdout)
 	return c.cmd.Wait()
 }

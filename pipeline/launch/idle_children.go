@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -104,10 +105,10 @@ func (i *IdleChildren) keep(c *child) bool {
 	return true
 }
 
-// release ends all children that hold a device.
-func (i *IdleChildren) release() {
-	for i.releaseOne() {
-	}
+// releaseShared ends the children that hold a device of which they are not the only
+// user.
+func (i *IdleChildren) releaseShared() {
+	i.end(func(c *child) bool { return c.holds() && !c.share.pinned }, math.MaxInt)
 }
 
 // releaseOne ends the child that has held a device idle for longest. It returns false
@@ -129,14 +130,15 @@ func (i *IdleChildren) end(ends func(*child) bool, most int) int {
 		ended = append(ended, i.remove(at))
 	}
 	i.mu.Unlock()
+	var stopping sync.WaitGroup
 	for _, c := range ended {
-		c.stop() // it has done its work, however it ends
+		stopping.Go(func() { c.stop() }) // it has done its work, however it ends
 	}
+	stopping.Wait()
 	return len(ended)
 }
 
 // Close ends the children.
 func (i *IdleChildren) Close() {
-	for i.end(func(*child) bool { return true }, 1) > 0 {
-	}
+	i.end(func(*child) bool { return true }, math.MaxInt)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,35 @@ func TestIdleChildrenHoldDevices(t *testing.T) {
 	b.idle.Close()
 	if b.leases() != 0 {
 		t.Errorf("%d leases are held after the run", b.leases())
+	}
+}
+
+// A user program that was given no device may use any: no idle child shares one with it.
+func TestIdleChildrenMakeRoomForPrograms(t *testing.T) {
+	b := newBench(t)
+	first, _ := b.must("xla", "a", 0)
+	program := action.Request{Type: "ok", Supervised: true, Reusable: true}
+	if err := b.local.Launch(t.Context(), program, func(pipeline.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	if second, _ := b.must("xla", "a", 0); second == first {
+		t.Error("an idle child kept its device while a program ran")
+	}
+}
+
+// Memory that an idle child takes is free for an action that needs it.
+func TestIdleChildrenGiveMemoryBack(t *testing.T) {
+	b := newBench(t)
+	first, _ := b.must("xla", "a", 0)
+	b.local.Machine.Memory = func() (int64, error) {
+		if idle, err := os.FindProcess(first); err == nil && idle.Signal(syscall.Signal(0)) == nil {
+			return 2 << 30, nil
+		}
+		return 8 << 30, nil
+	}
+	needy := action.Request{Type: "ok", Resources: study.Resources{Memory: 4 << 30}}
+	if err := b.local.Launch(t.Context(), needy, func(pipeline.Progress) {}); err != nil {
+		t.Error(err)
 	}
 }
 

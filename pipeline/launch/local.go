@@ -63,9 +63,9 @@ func (l Local) child(ctx context.Context, req action.Request, progress func(pipe
 		if idle := l.Idle.take(c); idle != nil {
 			return idle, nil
 		}
-		if req.Resources.GPUs == 0 { // children that were given no device use the same one
-			l.Idle.release()
-		}
+	}
+	if req.Resources.GPUs == 0 && (c.holds() || req.Supervised) { // processes that were given no device use the same one
+		l.Idle.releaseShared()
 	}
 	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, l.Idle.releaseOne)
 	if err != nil {

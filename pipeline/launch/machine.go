@@ -41,8 +41,8 @@ type share struct {
 }
 
 // take waits until what an action asks for is free. It reports what it waits for.
-// Before it waits, it calls yield, which gives back something that is held but not
-// used, or returns false.
+// Before it waits or gives up, it calls yield, which gives back something that is held
+// but not used, or returns false.
 func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string), yield func() bool) (*share, error) {
 	if m != nil && r.Nodes > 1 {
 		return nil, severalNodes(r.Nodes)
@@ -57,11 +57,14 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 	reported := ""
 	for {
 		s, why, err := m.try(r)
-		if s != nil || err != nil {
-			return s, err
+		if s != nil {
+			return s, nil
 		}
 		if yield() {
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		if why != reported {
 			waits(why)
