@@ -114,7 +114,9 @@ func (t *LM) Validate() diag.List {
 }
 
 // NumericsClass implements pipeline.NumericsClasser.
-func (t *LM) NumericsClass() string { return backend.Class(t.Backend, t.deterministic()) }
+func (t *LM) NumericsClass() string {
+	return backend.Class(t.Backend, backend.Numerics{Deterministic: t.deterministic(), Half: t.Precision == "bf16"})
+}
 
 // Passes implements pipeline.EnvPassthrough: the process of the trial must search
 // for XLA's plugin as this one does.

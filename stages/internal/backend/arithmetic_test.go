@@ -1,16 +1,23 @@
 package backend
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
 // The class holds what the kernels compute; each program runs, and repeats itself.
 func TestArithmetic(t *testing.T) {
-	if !strings.Contains(Class("go", false), " arithmetic="+arithmetic()) || strings.HasPrefix(arithmetic(), "failed") {
-		t.Errorf("the class is %q, with the arithmetic %s", Class("go", false), arithmetic())
+	for _, half := range []bool{false, true} {
+		class, hash := Class("go", Numerics{Half: half}), arithmetic[half]()
+		if !strings.Contains(class, " arithmetic="+hash) || strings.HasPrefix(hash, "failed") {
+			t.Errorf("the class is %q, with the arithmetic %s", class, hash)
+		}
 	}
-	for _, p := range canonicalPrograms {
+	if arithmetic[false]() == arithmetic[true]() {
+		t.Error("products of bfloat16 factors are not part of the class")
+	}
+	for _, p := range append(slices.Clone(canonicalPrograms), canonicalHalves) {
 		first, err := p.run()
 		if err != nil {
 			t.Errorf("%s: %v", p.name, err)

@@ -106,16 +106,22 @@ func openGo(threads int) (compute.Backend, error) {
 // asks for its class.
 var buildInfo = sync.OnceValues(debug.ReadBuildInfo)
 
+// Numerics is what a trial says of its arithmetic that decides its class.
+type Numerics struct {
+	Deterministic bool // what Configure was given
+	Half          bool // products have bfloat16 factors
+}
+
 // Class returns the numerics class of a backend: everything that may change the last
 // bits of a result, such as instruction set, toolchain and library versions. Within
-// one class results are identical. deterministic is what Configure was given.
-func Class(name string, deterministic bool) string {
+// one class results are identical.
+func Class(name string, n Numerics) string {
 	parts := []string{name, runtime.GOARCH}
 	xla := name != "go"
 	if xla {
-		parts = append(parts, xlaClass(name, deterministic)...)
+		parts = append(parts, xlaClass(name, n.Deterministic)...)
 	} else {
-		parts = append(parts, "kernels="+kernels.Class(), "arithmetic="+arithmetic())
+		parts = append(parts, "kernels="+kernels.Class(n.Half), "arithmetic="+arithmetic[n.Half]())
 	}
 	parts = append(parts, runtime.Version())
 	if info, ok := buildInfo(); ok {

@@ -73,7 +73,7 @@ func TestOpenUnknown(t *testing.T) {
 }
 
 func TestClass(t *testing.T) {
-	class := backend.Class("go", false)
+	class := backend.Class("go", backend.Numerics{})
 	for _, want := range []string{"go ", "kernels=", "go1."} {
 		if !strings.Contains(class, want) {
 			t.Errorf("Class = %q, want it to hold %q", class, want)

@@ -104,7 +104,7 @@ func TestFindPluginInWheels(t *testing.T) {
 					t.Errorf("the plugin cannot find NVIDIA's libraries: %v", err)
 				}
 			}
-			class := backend.Class("xla:cuda", false)
+			class := backend.Class("xla:cuda", backend.Numerics{})
 			for _, part := range []string{"xla:cuda", "jax_cuda12_pjrt@0.7.0", "nvidia_cudnn_cu12@9.10.2.21"} {
 				if !strings.Contains(class, part) {
 					t.Errorf("class %q lacks %s", class, part)
@@ -192,7 +192,7 @@ func TestDevices(t *testing.T) {
 	if got := backend.Memory("go"); got != 0 {
 		t.Errorf("Memory(go) = %d, want 0 for unknown", got)
 	}
-	class := backend.Class("xla:cuda", false)
+	class := backend.Class("xla:cuda", backend.Numerics{})
 	for _, want := range []string{"device=NVIDIA H200", "device=NVIDIA H100 80GB HBM3", "driver=570.86.15"} {
 		if !strings.Contains(class, want) {
 			t.Errorf("class %q lacks %q", class, want)

@@ -24,7 +24,7 @@ type Status struct {
 func Survey() []Status {
 	var out []Status
 	for _, name := range Names() {
-		s := Status{Name: name, Class: Class(name, false)}
+		s := Status{Name: name, Class: Class(name, Numerics{})}
 		if name == "go" {
 			s.Usable = true
 			out = append(out, s)
@@ -98,7 +98,7 @@ func machine() *surroundings {
 	if p := s.plugins["xla:cuda"]; p.err == nil && s.driver == nil {
 		var err error
 		if s.tuning, err = openTuning(append(versionList(p.plugin.Versions), deviceClass(s.devices)...)); err != nil {
-			slog.Warn("XLA's choices of kernels cannot be kept, so that processes may differ in the last bits", "error", err)
+			slog.Warn("XLA's choices of kernels cannot be kept: results of different processes may differ in the last bits", "error", err)
 			s.tuning = nil
 		}
 	}

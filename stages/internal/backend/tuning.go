@@ -162,6 +162,10 @@ func (t *tuning) compile(do func() error) error {
 		if err := do(); err != nil {
 			return err
 		}
+		if t.current() != t.id { // XLA replaced a choice
+			successor := tuning{dir: t.dir}
+			return errors.Join(errRetuned, successor.renew())
+		}
 		list, err := t.list()
 		if err != nil {
 			return fmt.Errorf("reading the choice of kernels: %w", err)

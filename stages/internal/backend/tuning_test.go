@@ -22,10 +22,17 @@ func opened(t *testing.T, about ...string) *tuning {
 	return f
 }
 
-// tuned compiles a program for which XLA chooses a kernel.
+// tuned compiles a program for which XLA chooses a kernel, unless the folder has its
+// choice.
 func tuned(t *testing.T, f *tuning, name, choice string) {
 	t.Helper()
-	if err := f.compile(func() error { return os.WriteFile(filepath.Join(f.choices(), name), []byte(choice), 0o600) }); err != nil {
+	file := filepath.Join(f.choices(), name)
+	if err := f.compile(func() error {
+		if _, err := os.Stat(file); err == nil {
+			return nil
+		}
+		return os.WriteFile(file, []byte(choice), 0o600)
+	}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -88,6 +95,21 @@ func TestTuningAfterFailure(t *testing.T) {
 	}
 }
 
+// A choice that a compilation replaces is noticed: what was computed with the first one
+// is of another class.
+func TestTuningReplaced(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	f := opened(t, "plugin")
+	tuned(t, f, "a", "kernel 3")
+	replace := func() error { return os.WriteFile(filepath.Join(f.choices(), "a"), []byte("kernel 4"), 0o600) }
+	if err := f.compile(replace); !errors.Is(err, errRetuned) {
+		t.Errorf("compile = %v", err)
+	}
+	if again := opened(t, "plugin"); again.id == f.id {
+		t.Error("the folder with another choice has the same id")
+	}
+}
+
 // Results are of one class while choices are kept. Where XLA does not choose by
 // timing, the folder does not matter.
 func TestTuningInClass(t *testing.T) {
@@ -100,11 +122,11 @@ func TestTuningInClass(t *testing.T) {
 	for name, value := range map[string]string{"PATH": dir, "XDG_CACHE_HOME": caches, "HOME": t.TempDir(), "VIRTUAL_ENV": "", "CONDA_PREFIX": "", "XLA_FLAGS": "", pluginVariable: standInPlugin(t)} {
 		t.Setenv(name, value)
 	}
-	loose, strict := Class("xla:cuda", false), Class("xla:cuda", true)
+	loose, strict := Class("xla:cuda", Numerics{}), Class("xla:cuda", Numerics{Deterministic: true})
 	if !strings.Contains(loose, " tuning=") || strings.Contains(strict, "tuning") || strings.Contains(loose, "tuning=none") {
 		t.Errorf("the classes are %q and, with deterministic, %q", loose, strict)
 	}
-	if strings.Contains(Class("xla:cpu", false), "tuning") {
+	if strings.Contains(Class("xla:cpu", Numerics{}), "tuning") {
 		t.Error("the CPU's class depends on kernels for GPUs")
 	}
 	if err := Configure("xla:cuda", true); err != nil || strings.Contains(os.Getenv("XLA_FLAGS"), tuningFlag) {
@@ -115,7 +137,7 @@ func TestTuningInClass(t *testing.T) {
 		t.Errorf("the flags are %q, %v", os.Getenv("XLA_FLAGS"), err)
 	}
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(t.TempDir(), "with space"))
-	if c := Class("xla:cuda", false); !strings.Contains(c, "tuning=none") {
+	if c := Class("xla:cuda", Numerics{}); !strings.Contains(c, "tuning=none") {
 		t.Errorf("where XLA cannot be given the folder, the class is %q", c)
 	}
 }

@@ -30,13 +30,13 @@ import (
 // version changes when results may.
 const version = "5"
 
-// Class returns the kernels' part of the numerics class. Processors that multiply
-// bfloat16 numbers are a class of their own.
-func Class() string {
+// Class returns the kernels' part of the numerics class. For programs with products of
+// bfloat16 factors, processors that multiply such numbers are a class of their own.
+func Class(half bool) string {
 	switch {
 	case install() != nil:
 		return "none"
-	case simd.HasHalfTiles():
+	case half && simd.HasHalfTiles():
 		return version + "-fma-bf16"
 	case simd.HasTiles:
 		return version + "-fma"
