@@ -10,7 +10,7 @@ import (
 )
 
 // errWithoutS3 reports a program that was built to be small.
-var errWithoutS3 = errors.New("this program was built without support for s3://: build one with it from ablate's source with\n\n    go build ./cmd/ablate")
+var errWithoutS3 = errors.New("this program was built without support for s3:// (tag nos3): build it without the tag, with\n\n    go build ./cmd/ablate")
 
 func newS3(context.Context, *url.URL) (transport, error) { return nil, errWithoutS3 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // client is an open backend with the programs that were compiled for it. A process of
-// trials on XLA keeps it from one trial to the next: to compile takes longer than
-// many a trial, and trials that differ in their seed alone have the same programs.
+// trials on XLA keeps it from one trial to the next: compiling often takes
+// longer than the trial itself, and trials that differ in their seed alone have the same programs.
 type client struct {
 	backend  compute.Backend
 	programs []*compiled // the least recently used first

@@ -25,7 +25,7 @@ type LM struct {
 	Checkpointing bool            `hcl:"gradient_checkpointing,optional" key:"code" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
 	Precision     string          `hcl:"precision,optional" key:"code" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
 	Backend       string          `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
-	Deterministic bool            `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; by how much was not measured. \"go\" repeats always."`
+	Deterministic bool            `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; the cost has not been measured. \"go\" repeats always."`
 	Batch         Batch           `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`
 	Schedule      *Schedule       `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step."`
 	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of formulas. The names enter no key."`

@@ -100,7 +100,7 @@ func (v Vars) Linear(x_NI *graph.Node, path string) *graph.Node {
 
 // Joining returns the same parameters for a program in which products with one factor
 // in common are one product: on a GPU, one large product takes less time and memory
-// traffic than several small ones. Programs are recorded without it.
+// traffic than several small ones. Fingerprints are computed without it.
 func (v Vars) Joining() Vars {
 	v.join = true
 	return v
