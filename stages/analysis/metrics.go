@@ -81,6 +81,10 @@ func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
 	case names[metric]:
 		return record.Row{}, fmt.Errorf("its metric %q has no value at step %s; evaluate at that step, or choose another", metric, at.Text)
 	}
+	delete(names, record.Diverged) // an outcome
+	if len(names) == 0 {
+		return record.Row{}, noMetricError{fmt.Sprintf("it has no metric %q, nor any other", metric)}
+	}
 	return record.Row{}, noMetricError{fmt.Sprintf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))}
 }
 

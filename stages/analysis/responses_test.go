@@ -137,6 +137,20 @@ func TestTarget(t *testing.T) {
 	if done, err := lab.Run(in, early.Run); err != nil || !strings.Contains(string(done.Outputs["table"]), "did not reach") {
 		t.Errorf("a trial that diverged before its first evaluation: %v\n%s", err, done.Outputs["table"])
 	}
+	trials[0].Artifacts = []cache.Artifact{lab.Artifact("metrics", nil)}
+	if _, err := lab.Run(in, early.Run); err == nil || !strings.Contains(err.Error(), `it has no metric "val_loss", nor any other`) {
+		t.Errorf("a trial that logged nothing: %v", err)
+	}
+	finished := canonicalTable{results: true, curves: true}.inputs(lab)
+	early.Baseline = nil
+	if done, err := lab.Run(finished, early.Run); err != nil || !strings.Contains(string(done.Outputs["table"]), "18 trials in 6 cells") {
+		t.Errorf("finished runs with curves: %v\n%s", err, done.Outputs["table"])
+	}
+	runs := finished.Refs["trials"]
+	runs[0].Artifacts[1] = lab.Artifact("curves", nil)
+	if _, err := lab.Run(finished, early.Run); err == nil || !strings.Contains(err.Error(), `run 1 finished, but has no curve of "val_loss"`) {
+		t.Errorf("a finished run without a curve: %v", err)
+	}
 	f := newFactorial()
 	f.Target = &target
 	if err := f.Check(canonicalTable{results: true}.inputs(lab)).Err(); err == nil || !strings.Contains(err.Error(), "no steps") {

@@ -76,9 +76,8 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 		return nil, "", err
 	}
 	defer f.Close()
-	if !slices.Contains(table.Responses, metric) {
-		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
-			"%s has no response %q; it has %s.", in.Address, metric, join(table.Responses)).Err()
+	if err := lacksResponse(in, table, metric).Err(); err != nil {
+		return nil, "", err
 	}
 	var curves map[int]record.Curve
 	_, elsewhere := in.Artifact(record.Curves) // without curves, Check refuses at
@@ -121,6 +120,14 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 	return t, replicate, nil
 }
 
+// lacksResponse refuses a response that a table of finished runs lacks.
+func lacksResponse(in pipeline.Input, table record.Table, metric string) diag.List {
+	if slices.Contains(table.Responses, metric) {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"response"}, "No such response", "%s has no response %q; it has %s.", in.Address, metric, join(table.Responses))
+}
+
 // curved is a table of finished runs that may have the responses at all steps.
 type curved interface{ HasCurves() bool }
 
@@ -153,7 +160,8 @@ func readCurves(env *pipeline.Env, in pipeline.Input, metric string) (map[int]re
 	return out, nil
 }
 
-// readResultSteps is readSteps for finished runs with curves.
+// readResultSteps is readSteps for finished runs with curves. A run that diverged may have
+// none, but a run that finished must have one.
 func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (base *design.Table, rows [][]record.Row, err error) {
 	curves, err := readCurves(env, in, response)
 	if err != nil {
@@ -164,6 +172,9 @@ func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (bas
 		return nil, nil, err
 	}
 	defer f.Close()
+	if err := lacksResponse(in, table, response).Err(); err != nil {
+		return nil, nil, err
+	}
 	base = newResultsTable(append(slices.Clone(table.Factors), cmp.Or(table.Replicate, unnumbered)), !table.Numbered)
 	n := 0
 	for run, err := range runs {
@@ -176,6 +187,9 @@ func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (bas
 		}
 		if !table.Numbered {
 			run.Replicate = strconv.Itoa(n)
+		}
+		if run.Outcome == record.OutcomeFinished && len(curves[n].Steps) == 0 {
+			return nil, nil, diag.Errorf(diag.Path{"response"}, "No curve", "%s: run %d finished, but has no curve of %q. Leave it out there with where.", in.Address, n, response).Err()
 		}
 		base.Add(design.Trial{}, textLevels(append(run.Levels, run.Replicate))...)
 		rows = append(rows, curves[n].Rows())
