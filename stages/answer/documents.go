@@ -1,8 +1,9 @@
 package answer
 
 import (
-	"ablate/stages/answer/numeral"
 	"fmt"
+
+	"ablate/stages/answer/numeral"
 )
 
 // Recovery is the document of a recovery analysis.
@@ -146,15 +147,28 @@ type ReportChapter struct {
 	Sentences []string `json:"sentences,omitempty"`
 }
 
-// Findings says which share of the gap each level wins back.
+// Findings says which share of the gap each level wins back. Each claim rests on the
+// interval of its own level, which is not adjusted for the others.
 func (r Recovery) Findings() []Finding {
 	var out []Finding
 	for _, c := range r.Contrasts {
-		if c.Estimate == nil || c.Low == nil {
-			continue
+		if c.Estimate != nil && c.Low != nil && c.High != nil {
+			out = append(out, Finding{r.shareSentence(c), *c.Low > 0 || *c.High < 0})
 		}
-		out = append(out, Finding{fmt.Sprintf("%s wins back %s of the gap of %s to %s in %s (%s interval [%s, %s]).",
-			c.Name, numeral.Share(c.Estimate), r.Lost, r.Baseline, Measure(r.Response, r.At), numeral.Percent(r.Confidence), numeral.Share(c.Low), numeral.Share(c.High)), *c.Low > 0})
 	}
 	return out
+}
+
+func (r Recovery) shareSentence(c Contrast) string {
+	gap := fmt.Sprintf("the gap of %s to %s in %s", r.Lost, r.Baseline, Measure(r.Response, r.At))
+	interval := numeral.Percent(r.Confidence) + " interval"
+	if *c.High < 0 {
+		wider, low, high := -*c.Estimate, -*c.High, -*c.Low
+		return fmt.Sprintf("%s widens %s by %s (%s [%s, %s]).", c.Name, gap, numeral.Share(&wider), interval, numeral.Share(&low), numeral.Share(&high))
+	}
+	share, within := numeral.Share(c.Estimate), fmt.Sprintf("(%s [%s, %s])", interval, numeral.Share(c.Low), numeral.Share(c.High))
+	if *c.Low > 0 {
+		return fmt.Sprintf("%s wins back %s of %s %s.", c.Name, share, gap, within)
+	}
+	return fmt.Sprintf("The data do not show whether %s changes %s: the share that it wins back is %s %s.", c.Name, gap, share, within)
 }

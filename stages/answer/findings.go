@@ -18,7 +18,7 @@ type Finding struct {
 
 // Findings says the declared contrasts, the interactions and the verdicts of a factorial in
 // sentences, and the gaps of a design with one factor. Every claim rests on an adjusted
-// interval.
+// interval; those of a Recovery do not.
 func Findings(r Result) []Finding {
 	var out []Finding
 	for _, x := range r.All() {

@@ -1,6 +1,7 @@
 package answer_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,9 +31,17 @@ func TestFindingsOfOneFactor(t *testing.T) {
 
 func TestFindingsOfARecovery(t *testing.T) {
 	share, low, high := 0.5, 0.4, 0.6
-	got := answer.Recovery{Response: "val_loss", Lost: "Derf", Baseline: "RMSNorm", Confidence: 0.95, Contrasts: []answer.Contrast{{Name: "EMA", Estimate: &share, Low: &low, High: &high}, {Name: "none", Estimate: &share}}}.Findings()
-	want := "EMA wins back 50.0 % of the gap of Derf to RMSNorm in val_loss (95 % interval [40.0 %, 60.0 %])."
-	if len(got) != 1 || got[0].Text != want || !got[0].Clear {
-		t.Errorf("Findings = %+v, want %s", got, want)
+	minus := func(v float64) *float64 { v = -v; return &v }
+	got := answer.Recovery{Response: "val_loss", Lost: "Derf", Baseline: "RMSNorm", Confidence: 0.95, Contrasts: []answer.Contrast{
+		{Name: "EMA", Estimate: &share, Low: &low, High: &high}, {Name: "none", Estimate: &share},
+		{Name: "worse", Estimate: minus(share), Low: minus(high), High: minus(low)}, {Name: "open", Estimate: &share, Low: minus(low), High: &high},
+	}}.Findings()
+	want := []answer.Finding{
+		{Text: "EMA wins back 50.0 % of the gap of Derf to RMSNorm in val_loss (95 % interval [40.0 %, 60.0 %]).", Clear: true},
+		{Text: "worse widens the gap of Derf to RMSNorm in val_loss by 50.0 % (95 % interval [40.0 %, 60.0 %]).", Clear: true},
+		{Text: "The data do not show whether open changes the gap of Derf to RMSNorm in val_loss: the share that it wins back is 50.0 % (95 % interval [−40.0 %, 60.0 %]).", Clear: false},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Findings = %+v, want %+v", got, want)
 	}
 }

@@ -101,6 +101,11 @@ func newPage(s Source) (page, error) {
 	return p, err
 }
 
+// Shares reports whether the page has sentences of a recovery.
+func (p page) Shares() bool {
+	return slices.ContainsFunc(p.Source.Chapters, func(c Chapter) bool { return c.Kind == "recovery" })
+}
+
 // findingsOf are the sentences of a chapter. The document of a report has those that it
 // was made with.
 func findingsOf(c Chapter) []answer.Finding {
