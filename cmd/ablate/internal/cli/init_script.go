@@ -35,7 +35,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if len(flagsOf(help)) == 0 {
-		return fmt.Errorf("the help of %s lists no flags: it must parse them with argparse, or write the study by hand", r.Script)
+		return fmt.Errorf("the help of %s lists no flags: parse them with argparse, or write the study by hand", r.Script)
 	}
 	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, help, s.attributesOfPrograms())))
 	if err := list.Err(); err != nil {
@@ -94,7 +94,7 @@ type scriptFlag struct {
 var (
 	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)((?: |, )\S.*?)?(?:  +|$)`)
 	flagStart   = regexp.MustCompile(`^ {1,8}-`)
-	flagDefault = regexp.MustCompile(`[(\[]default: ([^)\]]*)[)\]]`)
+	flagDefault = regexp.MustCompile(`([(\[])default: (.*)`)
 )
 
 // flagsOf reads the help of argparse, or of click. The text of a flag goes up to the next
@@ -108,11 +108,46 @@ func flagsOf(help string) (flags []scriptFlag) {
 		if m := flagLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
 			flags, known = append(flags, flagOf(m[1], strings.TrimSpace(m[2]))), true
 		}
-		if d := flagDefault.FindStringSubmatch(line); d != nil && known && d[1] != "None" {
-			flags[len(flags)-1].standard = d[1]
+		if standard := defaultIn(line); known && standard != "" && standard != "None" {
+			flags[len(flags)-1].standard = standard
 		}
 	}
 	return slices.DeleteFunc(flags, func(f scriptFlag) bool { return f.name == "help" || f.name == "version" })
+}
+
+// defaultIn is the default that a line of help names, which may hold brackets: (0.9, 0.999).
+// "" is none, or one that is not sure to end where its bracket closes.
+func defaultIn(line string) string {
+	m := flagDefault.FindStringSubmatch(line)
+	if m == nil {
+		return ""
+	}
+	end := closing(m[2])
+	if end < 0 || closing(m[2][end+1:]) >= 0 {
+		return ""
+	}
+	text := m[2][:end]
+	if m[1] == "[" { // click adds limits: [default: 1; x>=0]
+		text, _, _ = strings.Cut(text, "; ")
+	}
+	return text
+}
+
+// closing is where a text closes a bracket that it does not open; -1 for nowhere.
+func closing(text string) int {
+	depth := 0
+	for i, c := range text {
+		switch c {
+		case '(', '[':
+			depth++
+		case ')', ']':
+			depth--
+		}
+		if depth < 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // flagOf reads what follows the name of a flag: nothing or its opposite, choices, the name
