@@ -61,6 +61,7 @@ type powerRequest struct {
 }
 
 func (r powerRequest) do(ctx context.Context, s *session) error {
+	r.Replicates = slices.Compact(slices.Sorted(slices.Values(r.Replicates)))
 	for _, n := range r.Replicates {
 		if n < 2 || n > 1e6 {
 			return fmt.Errorf("--replicates: each number must be from 2 to 1000000, not %d: one replicate has no interval", n)
