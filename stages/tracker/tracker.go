@@ -12,7 +12,7 @@ import (
 // Run is a run to write.
 type Run struct {
 	ID         string // tells it from the other runs, and is the same when it is written again
-	Stage      string
+	Stage      string // a name for its stage, which no other stage has
 	Name       string // among the runs of its stage; "" for the only one
 	Parameters map[string]string
 	Tags       map[string]string

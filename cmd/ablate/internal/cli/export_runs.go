@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline/action"
@@ -26,6 +28,7 @@ func exportRunsCommand(s *session) *cobra.Command {
 		Long: "runs writes each trial as a run: its levels as parameters, all values that it logged, and its key,\n" +
 			"host and outcome as tags of MLflow. --format mlflow writes an experiment with the name of the study in\n" +
 			"MLflow's file store; --format tensorboard writes event files in a folder with the name of the study.\n" +
+			"Finished runs that were imported have the values that data \"results\" keeps: with curves = true, all.\n" +
 			"They replace those of an earlier export of the study; everything else in the folder stays.\n" +
 			"TRIALS selects trials by address, name, label or levels; without it all are written." + exitCodes("3 when some trials have no result yet"),
 		Example:           "  ablate export runs --format mlflow --to mlruns",
@@ -111,6 +114,8 @@ func (w runReader) all(ctx context.Context, tasks []*planner.Task) (tracker.Runs
 	for _, names := range metrics {
 		out.Metrics = slices.AppendSeq(out.Metrics, maps.Keys(names))
 	}
+	slices.Sort(out.Metrics)
+	out.Metrics = slices.Compact(out.Metrics)
 	out.Each = func(yield func(tracker.Run, error) bool) {
 		for _, t := range tasks {
 			runs, err := w.runsOf(ctx, t, slices.Sorted(maps.Keys(metrics[t.Address.Stage])))
@@ -142,12 +147,16 @@ func (w runReader) runsOf(ctx context.Context, t *planner.Task, metrics []string
 	if err != nil {
 		return nil, err
 	}
+	curves, err := readCurves(ctx, w.store, t)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]tracker.Run, len(rows))
 	for i, row := range rows {
-		out[i] = trackedRun(t, row, p)
+		out[i] = w.trackedRun(t, row, p)
 		if _, finished := t.Entry.Artifact(record.Trials); finished {
 			out[i].Name = fmt.Sprintf("%d %s", i+1, levelsText(row.levels))
-			out[i].Values = finishedValues(row, metrics)
+			out[i].Values = finishedValues(row, curves[i+1], metrics)
 			continue
 		}
 		out[i].Values = loggedValues(logged, metrics)
@@ -155,7 +164,40 @@ func (w runReader) runsOf(ctx context.Context, t *planner.Task, metrics []string
 	return out, nil
 }
 
-func trackedRun(t *planner.Task, row trialRow, p action.Provenance) tracker.Run {
+// readCurves reads the responses of finished runs at all steps, by the number of the run.
+// There are none unless the stage keeps them.
+func readCurves(ctx context.Context, store cache.Store, t *planner.Task) (map[int][]record.Row, error) {
+	a, ok := t.Entry.Artifact(record.Curves)
+	if !ok {
+		return nil, nil
+	}
+	f, err := store.Open(ctx, a.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("reading the curves of %s: %w", t.Address, err)
+	}
+	defer f.Close()
+	out := make(map[int][]record.Row)
+	for c, err := range record.ReadCurves(f) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the curves of %s: %w", t.Address, err)
+		}
+		out[c.Run] = append(out[c.Run], c.Rows()...)
+	}
+	return out, nil
+}
+
+// stageName is the name of a stage of trials, with its type where another stage of trials
+// has the same name.
+func (w runReader) stageName(of addr.Stage) string {
+	for _, n := range w.graph.Nodes {
+		if s := n.Instance.Address.Stage; s.Name == of.Name && s != of && exportableTrials.is(n) {
+			return of.String()
+		}
+	}
+	return of.Name
+}
+
+func (w runReader) trackedRun(t *planner.Task, row trialRow, p action.Provenance) tracker.Run {
 	tags := map[string]string{
 		"ablate.trial": row.id, "ablate.key": t.Key.String(), "ablate.outcome": string(row.outcome), "ablate.host": p.Host.Name,
 	}
@@ -163,7 +205,7 @@ func trackedRun(t *planner.Task, row trialRow, p action.Provenance) tracker.Run 
 		tags["ablate.class"] = p.Class
 	}
 	return tracker.Run{
-		ID: row.id, Stage: t.Address.Stage.Name, Name: t.Address.Key, Parameters: row.levels, Tags: tags,
+		ID: row.id, Stage: w.stageName(t.Address.Stage), Name: t.Address.Key, Parameters: row.levels, Tags: tags,
 		Started: p.Started, Finished: p.Finished, Failed: row.outcome == record.OutcomeFailed,
 	}
 }
@@ -198,18 +240,26 @@ func loggedValues(rows []record.Row, metrics []string) (out []tracker.Value) {
 	return out
 }
 
-// finishedValues are the responses of a finished run, which have no steps. One
-// without a value is NaN there.
-func finishedValues(row trialRow, metrics []string) (out []tracker.Value) {
+// finishedValues are the responses of a finished run: those of its curves at their steps,
+// and others at step 0. A response without a value ends with NaN.
+func finishedValues(row trialRow, curves []record.Row, metrics []string) (out []tracker.Value) {
 	if row.outcome == record.OutcomeFailed {
 		return nil
+	}
+	end := make(map[string]int) // the step after the last one of a response
+	for _, r := range curves {
+		out = append(out, tracker.Value{Step: r.Step, Metric: r.Name, Number: r.Value})
+		end[r.Name] = max(end[r.Name], r.Step+1)
 	}
 	for _, name := range metrics {
 		v, ok := row.last[name]
 		if !ok || row.outcome == record.OutcomeDiverged {
-			v = math.NaN()
+			v, ok = math.NaN(), false
 		}
-		out = append(out, tracker.Value{Metric: name, Number: v})
+		if _, drawn := end[name]; !drawn || !ok {
+			out = append(out, tracker.Value{Step: end[name], Metric: name, Number: v})
+		}
 	}
+	slices.SortStableFunc(out, func(a, b tracker.Value) int { return cmp.Compare(a.Step, b.Step) })
 	return out
 }
