@@ -50,7 +50,7 @@ func runCommand(s *session) *cobra.Command {
 	f.BoolVar(&r.KeepGoing, "keep-going", false, "after a failure, run everything that does not depend on it")
 	f.BoolVar(&r.Trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
 	f.BoolVar(&r.Partial, "partial", false, "imply --keep-going, and let analyses answer from the trials that have a result")
-	f.BoolVarP(&r.Verbose, "verbose", "v", false, "show the reason of each action, and of analyses also what supports the results")
+	f.BoolVarP(&r.Verbose, "verbose", "v", false, "also show why each action is needed, and the supporting tables of analyses")
 	f.StringVar(&r.Progress, "progress", "auto", "auto, plain or none")
 	f.StringVar(&r.Repeat, "repeat", "", "compute a cached `instance` again and report what differs")
 	targetFlag(c, s, &r.Targets)
