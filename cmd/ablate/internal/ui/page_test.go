@@ -14,8 +14,10 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/hcl/addr"
+	"ablate/pipeline/run"
 )
 
 const (
@@ -182,6 +184,19 @@ func TestManyTrials(t *testing.T) {
 	l.finish(trial("0", 11), losses...)
 	b.wait(tiles + `.length === 41 && view.curves.size === 41`)
 	t.Logf("an update took %s", time.Since(started))
+
+	// Another run of the study starts without the curves of this one.
+	l.diverge(trial("0", 12), 9, 9)
+	b.wait(`view.curves.size === 42 && view.diverged.size === 1`)
+	l.begin()
+	again := []addr.Instance{trial("0", 11), trial("0", 12)}
+	for i := range 40 {
+		again = append(again, trial(fmt.Sprint(i/8), i%8))
+	}
+	for _, a := range again {
+		l.tell(run.StageStart, a, func(e *run.Event) { e.Key = cache.String("another").Key("test") })
+	}
+	b.wait(tiles + `.length === 42 && view.curves.size === 0 && view.diverged.size === 0`)
 }
 
 // The vendored files are those that the page about them names.

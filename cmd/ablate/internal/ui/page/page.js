@@ -91,8 +91,19 @@ async function loadCurves(addresses) {
   if (!study) return;
   const most = 40, all = study.trials.map(t => t.address);
   if (addresses || all.length <= most) return readCurves(addresses);
+  const known = new Set(all);
+  forgetCurves(a => !known.has(a));
   const part = loadCurves.part = {}; // a later call ends this one
   for (let i = 0; i < all.length && loadCurves.part === part; i += most) await readCurves(all.slice(i, i + most));
+}
+
+// forgetCurves removes the curves of trials, and that they diverged.
+function forgetCurves(of) {
+  for (const a of [...view.curves.keys(), ...view.diverged]) {
+    if (!of(a)) continue;
+    view.curves.delete(a);
+    view.diverged.delete(a);
+  }
 }
 
 // readCurves reads the curves of all trials, or of some. A zoomed chart asks for the
@@ -105,7 +116,8 @@ async function readCurves(addresses) {
     const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
     if (readCurves.asked !== asked) return;
     const lasts = new Map([...view.curves].map(([a, k]) => [a, k.last]));
-    if (!addresses) view.curves.clear();
+    const replaced = new Set(addresses);
+    forgetCurves(a => !addresses || replaced.has(a)); // a trial that runs again has none
     for (const k of c.curves) {
       if (k.diverged) view.diverged.add(k.address);
       k.steps = k.steps || [];
@@ -136,6 +148,7 @@ function take(instances) {
     const was = of.get(now.address);
     if (!was) continue;
     if (was.trial && now.state === "cached" && was.state !== "cached") finished.push(now.address);
+    if (was.trial && was.state === "cached" && now.state !== "cached") forgetCurves(a => a === now.address);
     if (was.trial && now.state === "running") addPoint(now);
     for (const k of ["step", "steps", "metrics", "left", "seconds", "error", "reason"]) delete was[k];
     Object.assign(was, now);
