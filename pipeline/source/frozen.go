@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"ablate/cache"
@@ -44,30 +45,61 @@ type Frozen struct {
 // cannot be read, about which the stage that needs them has a better message.
 func Freeze(ctx context.Context, store *cache.Local, sources pipeline.Sources, declared []pipeline.Files) (*Frozen, error) {
 	f := &Frozen{sources, Listing{make(map[string][]string), make(map[string]Content)}, store}
+	paths := f.list(declared)
 	total := int64(0)
+	for _, path := range paths {
+		d, size, err := sources.Digest(path)
+		if _, known := f.Files[path]; known || err != nil || size > maxFrozenFile || total+size > maxFrozenTotal || len(f.Files) == maxFrozenFiles {
+			continue
+		}
+		if err := f.copy(ctx, store, path, d); err != nil {
+			return nil, err
+		}
+		f.Files[path] = Content{d, size}
+		total += size
+	}
+	return f, f.checkCompanions(paths)
+}
+
+// list expands the patterns, all before any file is copied.
+func (f *Frozen) list(declared []pipeline.Files) (all []string) {
 	for _, d := range declared {
 		key := patternKey(d.Pattern, d.Exclude)
 		if _, known := f.Patterns[key]; known || pipeline.IsRemote(d.Pattern) {
 			continue
 		}
-		paths, err := sources.Expand(d.Pattern, d.Exclude...)
+		paths, err := f.Sources.Expand(d.Pattern, d.Exclude...)
 		if err != nil {
 			continue
 		}
 		f.Patterns[key] = paths
-		for _, path := range paths {
-			d, size, err := sources.Digest(path)
-			if _, known := f.Files[path]; known || err != nil || size > maxFrozenFile || total+size > maxFrozenTotal || len(f.Files) == maxFrozenFiles {
+		all = append(all, paths...)
+	}
+	return all
+}
+
+// checkCompanions digests a file again if it was listed together with one whose name
+// extends its own, such as x.db and x.db-wal. A program may have moved content from
+// one to the other between the two copies.
+func (f *Frozen) checkCompanions(paths []string) error {
+	for _, path := range paths {
+		for i, c := range path {
+			if c != '-' {
 				continue
 			}
-			if err := f.copy(ctx, store, path, d); err != nil {
-				return nil, err
+			frozen, ok := f.Files[path[:i]]
+			if !ok {
+				continue
 			}
-			f.Files[path] = Content{d, size}
-			total += size
+			switch now, _, err := f.Sources.Digest(path[:i]); {
+			case err != nil:
+				return fmt.Errorf("copying %s into the store: %w", path[:i], err)
+			case now != frozen.Digest:
+				return fmt.Errorf("copying %s into the store: it changed while %s was copied: run again", path[:i], filepath.Base(path))
+			}
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // patternKey names what a pattern matches without what is excluded; it is the pattern
