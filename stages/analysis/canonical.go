@@ -143,7 +143,8 @@ func (c canonicalTable) finished(lab *behaviour.Lab) pipeline.Input {
 				}
 				if norm == 1 && rule == 1 && seed == 2 {
 					run.Values, run.Outcome = nil, record.OutcomeDiverged
-					curve.Steps, curve.Values, curve.Diverged = curve.Steps[:2], curve.Values[:2], 12
+					diverged := curve.Steps[2]
+					curve.Steps, curve.Values, curve.Diverged = curve.Steps[:2], curve.Values[:2], &diverged
 				}
 				if err := errors.Join(write(run), record.WriteCurve(&curves, curve)); err != nil {
 					panic(err)

@@ -18,21 +18,31 @@ func curveOf(name string, points []point) (record.Curve, error) {
 		if i+1 < len(points) && points[i+1].step == p.step {
 			continue
 		}
-		const most = 1 << 53
-		if p.step != math.Trunc(p.step) || p.step < 0 || p.step > most {
-			return c, fmt.Errorf("%s has the step %v, and curves need whole numbers", name, p.step)
-		}
 		v, err := p.value.number()
-		switch {
-		case err != nil:
+		if err != nil {
 			return c, fmt.Errorf("at step %v, %s %w", p.step, name, err)
-		case !math.IsNaN(v) && !math.IsInf(v, 0):
-			c.Steps, c.Values = append(c.Steps, int(p.step)), append(c.Values, v)
-		case c.Diverged == 0:
-			c.Diverged = int(p.step)
+		}
+		if err := extend(&c, p.step, v); err != nil {
+			return c, err
 		}
 	}
 	return c, nil
+}
+
+// extend appends a value to a curve.
+func extend(c *record.Curve, at, v float64) error {
+	const most = 1 << 53
+	if at != math.Trunc(at) || at < 0 || at > most {
+		return fmt.Errorf("%s has the step %v, and curves need whole numbers up to 2^53", c.Name, at)
+	}
+	step := int(at)
+	switch {
+	case !math.IsNaN(v) && !math.IsInf(v, 0):
+		c.Steps, c.Values = append(c.Steps, step), append(c.Values, v)
+	case c.Diverged == nil:
+		c.Diverged = &step
+	}
+	return nil
 }
 
 // curves makes the curves of a run, by response.

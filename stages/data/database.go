@@ -84,7 +84,34 @@ func (r *Results) companions(sources pipeline.Sources, tables []source) (rest []
 			}
 		}
 	}
+	for _, t := range rest {
+		if err := checkLink(t, beside); err != nil {
+			return nil, nil, err
+		}
+	}
 	return rest, beside, nil
+}
+
+// checkLink refuses a link to a database whose log or journal is beside the target,
+// where it is not among the files of the study.
+func checkLink(f source, beside map[string]source) error {
+	info, err := os.Lstat(f.path)
+	if err != nil || info.Mode()&os.ModeSymlink == 0 {
+		return nil // remote sources have no links
+	}
+	target, err := filepath.EvalSymlinks(f.path)
+	if err != nil {
+		return unreadable(f, err)
+	}
+	for _, suffix := range []string{logSuffix, journalSuffix} {
+		if info, err := os.Stat(target + suffix); err != nil || info.Size() == 0 {
+			continue
+		}
+		if _, ok := beside[f.path+suffix]; !ok {
+			return diag.Errorf(diag.Path{"source"}, "Database in use", "%s is a link to a database, and %s holds transactions of it. Name the target of the link in source.", f.path, target+suffix).Err()
+		}
+	}
+	return nil
 }
 
 // isCompanion reports whether SQLite keeps a file beside a database of the list.
@@ -208,7 +235,7 @@ func (r *Results) readCopy(ctx context.Context, name string, f source, rows *run
 	for _, table := range sortedKeys(format.needs) {
 		for _, column := range format.needs[table] {
 			if !db.Has(table, column) {
-				return fmt.Errorf("it is a database of %s of a version that is not known: its table %s has no column %s", format.title, table, column)
+				return fmt.Errorf("unsupported version of %s's database: table %s has no column %s", format.title, table, column)
 			}
 		}
 	}
@@ -235,7 +262,7 @@ func (r *Results) databaseOf(db *sqlite.DB) (databaseFormat, error) {
 
 // begin returns an empty run.
 func (d *databaseReader) begin(id string) *folderRun {
-	return &folderRun{foundRun: foundRun{name: d.file + ":" + id}, columns: map[string]cell{}, series: newSeries(d.rows.metrics()), others: d.names}
+	return &folderRun{foundRun: foundRun{name: d.file + ":" + id}, columns: map[string]cell{}, results: map[string]cell{}, series: newSeries(d.rows.metrics()), others: d.names}
 }
 
 // texts are the rows of a query that has one column.

@@ -105,6 +105,43 @@ func TestDatabaseInUse(t *testing.T) {
 	}
 }
 
+// SQLite keeps the log of a database beside the target of a link.
+func TestLinkToDatabase(t *testing.T) {
+	dir, db := database(t, "PRAGMA journal_mode = WAL", trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`))
+	other := t.TempDir()
+	if err := os.Symlink(filepath.Join(dir, "runs.db"), filepath.Join(other, "runs.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := readFolders(t, other, fromDatabase()); err == nil || !strings.Contains(err.Error(), "Name the target of the link in source") {
+		t.Errorf("a database in use: %v", err)
+	}
+	db.Close()
+	if runs, _, err := readFolders(t, other, fromDatabase()); err != nil || len(runs) != 1 {
+		t.Errorf("a closed database: %v, %v", err, runs)
+	}
+}
+
+// The name of a database enters the key if it is part of a level.
+func TestNameOfDatabaseAsLevel(t *testing.T) {
+	dir, _ := database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`))
+	key := func(name, factor string) string {
+		r := fromDatabase()
+		r.Source, r.Factors = []string{name}, []string{factor}
+		recipe, err := r.Describe(inputs(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(recipe.Inputs.Key("test"))
+	}
+	run, norm := key("runs.db", "run"), key("runs.db", "norm")
+	if err := os.Rename(filepath.Join(dir, "runs.db"), filepath.Join(dir, "two.db")); err != nil {
+		t.Fatal(err)
+	}
+	if key("two.db", "run") == run || key("two.db", "norm") != norm {
+		t.Error("the key has the name only without the column run, or lacks it with the column")
+	}
+}
+
 // A folder and a glob do not take the files beside a database for tables.
 func TestDatabaseInFolder(t *testing.T) {
 	dir, _ := database(t, "PRAGMA journal_mode = WAL", trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`))
@@ -128,13 +165,14 @@ func TestUnusableDatabases(t *testing.T) {
 	}{
 		{"another tool", []string{"CREATE TABLE things (x)"}, "", "but not of MLflow, Optuna or Trackio: it has the tables things"},
 		{"another format", []string{trackioTables, good}, "optuna", `it is a database of Trackio, and format is "optuna"`},
-		{"a newer table", []string{strings.ReplaceAll(trackioTables, "metrics TEXT", "content TEXT")}, "", "a version that is not known: its table metrics has no column metrics"},
+		{"a newer table", []string{strings.ReplaceAll(trackioTables, "metrics TEXT", "content TEXT")}, "", "unsupported version of Trackio's database: table metrics has no column metrics"},
 		{"a view", []string{"CREATE TABLE configs (run_name, config)", "CREATE VIEW metrics AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x run_name, x step, x metrics FROM n"},
-			"", "a version that is not known: its table metrics has no column"},
+			"", "unsupported version of Trackio's database: table metrics has no column"},
 		{"two runs", []string{trackioTables, good, insertRun("b", `{"norm":"rms","seed":1}`, `{"loss":3}`)}, "", "runs.db:b: it has the same factors and seed as runs.db:a: rms, 1"},
 		{"broken JSON", []string{trackioTables, good, insertRun("b", `{"norm":`, `{"loss":3}`)}, "", "runs.db:b: its configuration: "},
 		{"a text", []string{trackioTables, insertRun("b", `{"norm":"rms","seed":1}`, `{"loss":"low"}`)}, "", `runs.db:b: loss is "low", not a number`},
 		{"a missing parameter", []string{trackioTables, insertRun("b", `{"seed":1}`, `{"loss":1}`)}, "", `runs.db:b: there is no column "norm"; the columns are loss, run, run_id, run_name, seed`},
+		{"a metric named as a parameter", []string{trackioTables, insertRun("b", `{"norm":"rms","seed":1,"loss":"low"}`, `{"loss":"lower"}`)}, "", `runs.db:b: loss is "lower", not a number`},
 		{"no runs", []string{trackioTables}, "", "No rows"},
 		{"a large value", []string{trackioTables, good, "INSERT INTO metrics (run_id, run_name, step, metrics) VALUES ('c', 'c', 1, zeroblob(20000000))"}, "", "too big"},
 		{"another schema of Optuna", []string{optunaTables, "INSERT INTO version_info VALUES (13)"}, "", "the schema [13]; 12 is the one that is read"},
@@ -205,7 +243,9 @@ func TestDamagedDatabases(t *testing.T) {
 			for i := at; i < min(at+64, len(damaged)); i++ {
 				damaged[i] ^= 0x5a
 			}
-			read(damaged)
+			if err := read(damaged); err != nil && !strings.Contains(err.Error(), "runs.db") {
+				t.Errorf("%s: damaged at %d: the error does not name the file: %v", name, at, err)
+			}
 		}
 	}
 }

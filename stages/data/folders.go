@@ -82,6 +82,7 @@ func tableSuffix(name string) bool {
 type foundRuns struct {
 	tables []source
 	beside map[string]source // by path, what SQLite keeps beside databases among them
+	labels []cache.Value     // names of the databases, if they are read as levels
 	format *folderFormat
 	runs   []foundRun
 }
@@ -105,7 +106,8 @@ func (f foundRuns) value() cache.Value {
 	return cache.Map(map[string]cache.Value{"format": cache.String(f.format.name), "runs": cache.List(runs...)})
 }
 
-// tableValue is value for tables. The log of a database belongs to it.
+// tableValue is value for tables. The log of a database belongs to it, and so does its
+// name if the column run, which begins with it, is read.
 func (f foundRuns) tableValue() cache.Value {
 	out := map[string]cache.Value{"source": digestsOf(f.tables)}
 	beside := make(map[string]cache.Value)
@@ -118,6 +120,9 @@ func (f foundRuns) tableValue() cache.Value {
 	}
 	if len(beside) > 0 {
 		out["beside"] = cache.Map(beside)
+	}
+	if len(f.labels) > 0 {
+		out["labels"] = cache.List(f.labels...)
 	}
 	return cache.Map(out)
 }
@@ -163,10 +168,34 @@ func (r *Results) find(sources pipeline.Sources) (foundRuns, error) {
 	if err == nil && len(runs) == 0 && databaseNamed(format.name) {
 		return r.findTables(sources)
 	}
+	if err == nil && len(runs) > 0 {
+		err = r.checkNamed(sources, format, runs)
+	}
 	if err == nil && len(runs) == 0 {
 		err = diag.Errorf(diag.Path{"source"}, "No runs", "No folder in source holds a run in the format %s.", format.name).Err()
 	}
 	return foundRuns{format: format, runs: runs}, err
+}
+
+// checkNamed refuses a source that names a single file, if the runs do not have it.
+func (r *Results) checkNamed(sources pipeline.Sources, format *folderFormat, runs []foundRun) error {
+	read := make(map[string]bool)
+	for _, run := range runs {
+		for _, f := range run.files {
+			read[f.path] = true
+		}
+	}
+	for _, s := range r.Source {
+		unread := pipeline.IsRemote(s)
+		if !unread {
+			paths, err := sources.Expand(s, r.Exclude...)
+			unread = err == nil && len(paths) == 1 && filepath.Base(paths[0]) == filepath.Base(s) && !read[paths[0]]
+		}
+		if unread {
+			return diag.Errorf(diag.Path{"source"}, "Unused source", "%q is not a file of a run in the format %s, in which source holds %d runs. Remove it, or read it in a data block of its own.", s, format.name, len(runs)).Err()
+		}
+	}
+	return nil
 }
 
 // findTables finds the files of the source that are tables or databases.
@@ -174,8 +203,28 @@ func (r *Results) findTables(sources pipeline.Sources) (f foundRuns, err error) 
 	if f.tables, err = expand(sources, r.Source, r.Exclude); err != nil {
 		return f, err
 	}
-	f.tables, f.beside, err = r.companions(sources, f.tables)
-	return f, err
+	if f.tables, f.beside, err = r.companions(sources, f.tables); err != nil || !r.asksFor(runColumn) {
+		return f, err
+	}
+	for _, t := range f.tables {
+		if pipeline.IsRemote(t.path) {
+			continue // it may not be fetched yet
+		}
+		database, err := isDatabase(sources, t)
+		if err != nil {
+			return f, err
+		}
+		if database {
+			f.labels = append(f.labels, cache.String(filepath.Base(t.path)))
+		}
+	}
+	return f, nil
+}
+
+// asksFor reports whether the study reads a column.
+func (r *Results) asksFor(column string) bool {
+	_, where := r.Where[column]
+	return where || r.Outcome == column || slices.ContainsFunc(slices.Concat(r.FactorNames(), r.Responses), func(name string) bool { return r.called(name) == column })
 }
 
 // paths lists the files of the source, sorted, each once.
@@ -318,6 +367,9 @@ func commonFolder(dirs []string) string {
 	return above
 }
 
+// runColumn says which run it is.
+const runColumn = "run"
+
 // noMetrics is the status of a run that left no metrics.
 const noMetrics = "no metrics"
 
@@ -325,10 +377,11 @@ const noMetrics = "no metrics"
 type folderRun struct {
 	foundRun
 	sources pipeline.Sources
-	columns map[string]cell
+	columns map[string]cell // parameters, then what ablate adds
 	series  series
-	skip    bool     // it is no run
-	others  []string // more columns that it may have, for messages
+	results map[string]cell // values without a step
+	skip    bool            // it is no run
+	others  []string        // more columns that it may have, for messages
 
 	truncated []string // event files that end inside of a record
 }
@@ -351,21 +404,15 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 
 // addRun adds a run that is no row of a table; broken says why it cannot be read.
 func (x *runReader) addRun(run *folderRun, broken error) error {
-	row := tableRow{columns: run.names}
+	run.summarize()
+	row := tableRow{columns: run.names, cells: x.cells(run)}
+	matches, err := x.matches(row)
 	var curves []record.Curve
-	if x.curvesTo != nil && broken == nil {
+	if x.curvesTo != nil && broken == nil && matches {
 		curves, broken = x.curves(run)
 	}
-	if broken != nil {
+	if broken != nil && (matches || err != nil) {
 		row.broken = broken.Error()
-	}
-	run.summarize()
-	for _, name := range x.wanted {
-		c := cell{}
-		if name != "" {
-			c = run.columns[name]
-		}
-		row.cells = append(row.cells, c)
 	}
 	for _, rel := range run.truncated {
 		x.truncated = append(x.truncated, path.Join(run.name, rel))
@@ -381,6 +428,32 @@ func (x *runReader) addRun(run *folderRun, broken error) error {
 	return x.writeCurves(curves)
 }
 
+// cells are the wanted columns of a run. A response is what the run measured, also if
+// a parameter has the same name.
+func (x *runReader) cells(run *folderRun) []cell {
+	out := make([]cell, len(x.wanted))
+	for i, name := range x.wanted {
+		measured, ok := run.measured(name)
+		switch n := len(x.spec.Factors); {
+		case name == "":
+		case ok && i >= n && i < n+len(x.spec.Responses):
+			out[i] = measured
+		default:
+			out[i] = run.columns[name]
+		}
+	}
+	return out
+}
+
+// measured returns the last value of a metric, or the one that has no step.
+func (r *folderRun) measured(name string) (cell, bool) {
+	if points := r.series.points[name]; len(points) > 0 {
+		return last(points), true
+	}
+	c, ok := r.results[name]
+	return c, ok
+}
+
 // metrics lists the columns of the responses.
 func (x *runReader) metrics() []string {
 	return x.wanted[len(x.spec.Factors):][:len(x.spec.Responses)]
@@ -390,10 +463,9 @@ func (x *runReader) metrics() []string {
 // ended. A parameter has precedence over a column of ours.
 func (r *folderRun) summarize() {
 	for name, points := range r.series.points {
-		if _, ok := r.columns[name]; !ok {
-			r.columns[name] = last(points)
-		}
+		r.add(map[string]cell{name: last(points)})
 	}
+	r.add(r.results)
 	status, ok := r.columns["status"]
 	if !ok && r.series.files == 0 {
 		status, ok = cell{textual, noMetrics}, true
@@ -401,7 +473,7 @@ func (r *folderRun) summarize() {
 	if ok {
 		r.add(map[string]cell{outcomeColumn: status, "status": status})
 	}
-	r.add(map[string]cell{"run": {textual, r.name}})
+	r.add(map[string]cell{runColumn: {textual, r.name}})
 }
 
 // names lists the columns of a run.

@@ -72,10 +72,10 @@ func TestRunsOfTools(t *testing.T) {
 		response       string
 		warned         string
 	}{
-		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "2 of 6 runs have no file of metrics and are left out\n"},
+		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "left out 2 of 6 runs: no file of metrics\n"},
 		{"lightning", "lightning", []string{"norm"}, "val/loss", ""},
 		{"config", "config", []string{"norm"}, "val_loss", ""},
-		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "1 of 6 runs failed and are left out\n1 of 6 runs are still running and are left out\n"},
+		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "left out 1 of 6 runs: failed\nleft out 1 of 6 runs: still running\n"},
 		{"tensorboard", "tensorboard", []string{"norm"}, "val/loss", ""},
 	} {
 		for _, format := range []string{c.format, autoFormat} {
@@ -129,6 +129,42 @@ func TestWhere(t *testing.T) {
 		r.Where = map[string]addr.Level{column: {Kind: "number", Text: "7"}}
 		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("where %s: %v, want %q", column, err, want)
+		}
+	}
+}
+
+// where also leaves out a run that cannot be read.
+func TestWhereLeavesOutBrokenRuns(t *testing.T) {
+	for name, broken := range map[string]string{"a step for curves": "step,loss\n0.5,2\n", "a field": "step,loss\nx,2\n"} {
+		r := byNorm()
+		r.Source, r.Curves, r.Where = []string{"."}, true, map[string]addr.Level{"seed": {Kind: "number", Text: "1"}}
+		runs, warned, err := readFolders(t, folder(t, map[string]string{
+			"a/config.yaml": "norm: rms\nseed: 1", "a/metrics.csv": "step,loss\n1,2\n", "b/config.yaml": "norm: rms\nseed: 2", "b/metrics.csv": broken,
+		}), r)
+		if err != nil || len(runs) != 1 || warned != "where leaves out 1 of 2 runs\n" {
+			t.Errorf("%s: %v, warned %q: %v", name, err, warned, runs)
+		}
+	}
+}
+
+// A response is the metric of that name, not the parameter.
+func TestMetricNamedAsParameter(t *testing.T) {
+	r := byNorm()
+	r.Source = []string{"."}
+	runs, _, err := readFolders(t, folder(t, map[string]string{"a/config.yaml": "norm: rms\nseed: 1\nloss: 9", "a/metrics.csv": "step,loss\n1,3\n"}), r)
+	if err != nil || runs["rms 1"].Values["loss"] != 3 {
+		t.Errorf("%v, %v", err, runs)
+	}
+}
+
+// A file that source names, and that is not part of a run, is refused.
+func TestUnusedSources(t *testing.T) {
+	for _, name := range []string{"table.csv", "runs.db", "a/notes.txt"} {
+		r := byNorm()
+		r.Source = []string{"a", name}
+		_, _, err := readFolders(t, folder(t, map[string]string{"a/config.yaml": "norm: rms\nseed: 1", "a/metrics.csv": "step,loss\n1,2\n", name: "norm,seed,loss\n"}), r)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q is not a file of a run in the format config", name)) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -228,7 +264,7 @@ func TestDamagedEvents(t *testing.T) {
 		if err == nil && runs["rms 1"].Outcome != record.OutcomeFinished || err != nil && !strings.Contains(err.Error(), "there is no column") {
 			t.Errorf("%d of %d bytes: %v, %v", n, len(whole), runs, err)
 		}
-		if says := strings.Contains(warned, "1 event files end inside of a record"); err == nil && says == (n == len(whole)) {
+		if says := strings.Contains(warned, "ends inside of a record"); err == nil && says == (n == len(whole)) {
 			t.Errorf("%d of %d bytes: warned %q", n, len(whole), warned)
 		}
 	}
@@ -264,7 +300,7 @@ func TestStates(t *testing.T) {
 	if err != nil || len(runs) != 5 || runs[1].Outcome != record.OutcomeFailed || len(runs[1].Values) != 0 || runs[3].Values["loss"] != 2 || runs[4].Values["loss"] != 1.25 {
 		t.Errorf("%v, runs %v", err, runs)
 	}
-	if want := "1 of 5 runs crashed and are left out\n1 of 5 runs are still running and are left out\n"; warned != want {
+	if want := "left out 1 of 5 runs: crashed\nleft out 1 of 5 runs: still running\n"; warned != want {
 		t.Errorf("warned %q, want %q", warned, want)
 	}
 }

@@ -19,14 +19,19 @@ type histories struct {
 	rows  *runReader
 	runs  map[[16]byte]*history
 	order []*history
-	left  int // rows that where leaves out
+	count int             // rows
+	left  int             // rows that where leaves out
+	known map[string]bool // responses that a row has as a column or a name
+	names map[string]bool // values of the column name, for messages
 }
 
 // history is a run of such tables.
 type history struct {
-	place  string // of its first row
-	row    tableRow
-	values map[string][]stepValue // by column
+	place   string // of its first row
+	row     tableRow
+	outcome cell
+	ended   float64                // the step of the row that has the outcome
+	values  map[string][]stepValue // by column
 }
 
 type stepValue struct {
@@ -35,7 +40,7 @@ type stepValue struct {
 }
 
 func newHistories(rows *runReader) *histories {
-	return &histories{rows: rows, runs: make(map[[16]byte]*history)}
+	return &histories{rows: rows, runs: make(map[[16]byte]*history), known: make(map[string]bool), names: make(map[string]bool)}
 }
 
 // wanted are the columns to read: those of runs, then the step, a name and a value.
@@ -47,6 +52,9 @@ func (h *histories) wanted() []string {
 // name.
 func (h *histories) add(place string, row tableRow) error {
 	x := h.rows
+	if h.count++; h.count > maxRuns {
+		return fmt.Errorf("it has more than %d rows, which is the limit of a table", maxRuns)
+	}
 	if row.broken != "" {
 		x.mistakes.add(place, row.broken)
 		return nil
@@ -74,6 +82,7 @@ func (h *histories) add(place string, row tableRow) error {
 		return nil
 	}
 	run := h.run(place, row)
+	run.end(step, row.cells[h.outcomeAt()])
 	for name, c := range h.measured(row, more[1], more[2]) {
 		v, err := c.number()
 		if err != nil {
@@ -88,12 +97,17 @@ func (h *histories) add(place string, row tableRow) error {
 // measured are the responses of a row, by column. An empty field is not measured.
 func (h *histories) measured(row tableRow, name, value cell) map[string]cell {
 	x := h.rows
+	if value.kind != absent && name.text != "" && len(h.names) < maxColumns {
+		h.names[norm.NFC.String(name.text)] = true
+	}
 	out := make(map[string]cell)
 	for i, column := range x.metrics() {
 		c := row.cells[len(x.spec.Factors)+i]
-		long := c.kind == absent && value.kind != absent && norm.NFC.String(name.text) == column
-		if long {
+		if c.kind == absent && value.kind != absent && norm.NFC.String(name.text) == column {
 			c = value
+		}
+		if c.kind != absent {
+			h.known[column] = true
 		}
 		if c.kind != absent && (c.kind != null || c.text != "") {
 			out[column] = c
@@ -102,8 +116,7 @@ func (h *histories) measured(row tableRow, name, value cell) map[string]cell {
 	return out
 }
 
-// run returns the run that a row belongs to. What a row says about the end of the run
-// replaces what rows before it said.
+// run returns the run that a row belongs to.
 func (h *histories) run(place string, row tableRow) *history {
 	x := h.rows
 	n := len(x.spec.Factors)
@@ -117,24 +130,43 @@ func (h *histories) run(place string, row tableRow) *history {
 	run := h.runs[id]
 	if run == nil {
 		names := slices.Clone(row.columns())
-		run = &history{place: place, values: make(map[string][]stepValue), row: row}
-		run.row.columns = func() []string { return names }
+		run = &history{place: place, values: make(map[string][]stepValue), row: row, ended: math.Inf(-1)}
+		run.row.cells = slices.Clone(row.cells)
+		run.row.columns = func() []string { return append(names, sortedKeys(h.names)...) }
 		h.runs[id] = run
 		h.order = append(h.order, run)
 	}
-	run.row.cells = slices.Clone(row.cells)
 	return run
+}
+
+// outcomeAt is the place of the outcome among the cells.
+func (h *histories) outcomeAt() int {
+	return len(h.rows.spec.Factors) + len(h.rows.spec.Responses) + 1
+}
+
+// end keeps the outcome of the last step that has one.
+func (r *history) end(step float64, outcome cell) {
+	if outcome.kind == absent || outcome.kind == null || outcome.text == "" || step < r.ended {
+		return
+	}
+	r.ended, r.outcome = step, outcome
 }
 
 // finish adds the runs, in the order of their first rows.
 func (h *histories) finish() error {
 	x := h.rows
 	for _, run := range h.order {
+		if run.outcome.kind != absent {
+			run.row.cells[h.outcomeAt()] = run.outcome
+		}
 		curves := make([]record.Curve, 0, len(x.spec.Responses))
 		for i, column := range x.metrics() {
-			c, last, broken := run.curve(x.spec.Responses[i], column, x.spec.Replicate)
-			if broken != "" {
-				run.row.broken = broken
+			c, last, err := h.curve(run, x.spec.Responses[i], column)
+			if err != nil {
+				run.row.broken = err.Error()
+			}
+			if !h.known[column] {
+				last = cell{}
 			}
 			run.row.cells[len(x.spec.Factors)+i] = last
 			if len(run.values[column]) > 0 {
@@ -152,34 +184,35 @@ func (h *histories) finish() error {
 		}
 	}
 	if h.left > 0 {
-		x.notes = append(x.notes, fmt.Sprintf("where leaves out %d rows", h.left))
+		x.notes = append(x.notes, "where leaves out "+share(h.left, h.count, "row"))
 	}
 	return nil
 }
 
 // curve orders the values of a response by step. Two at one step are a mistake: rows
 // of two runs cannot be told apart.
-func (r *history) curve(name, column, replicate string) (c record.Curve, last cell, broken string) {
+func (h *histories) curve(r *history, name, column string) (c record.Curve, last cell, err error) {
 	c.Name = name
 	values := r.values[column]
 	if len(values) == 0 {
-		return c, cell{kind: null}, ""
+		return c, cell{kind: null}, nil
 	}
 	slices.SortStableFunc(values, func(a, b stepValue) int { return cmp.Compare(a.step, b.step) })
 	for i, v := range values {
 		if i > 0 && values[i-1].step == v.step {
-			return c, last, fmt.Sprintf("rows %d and %d have the same factors, %s and step %v; name a replicate that tells the runs apart", values[i-1].row, v.row, cmp.Or(replicate, "no replicate"), v.step)
+			return c, last, h.twice(values[i-1], v)
 		}
-		finite := !math.IsNaN(v.value) && !math.IsInf(v.value, 0)
-		switch {
-		case finite:
-			c.Steps, c.Values = append(c.Steps, int(v.step)), append(c.Values, v.value)
-		case c.Diverged == 0:
-			c.Diverged = int(v.step)
-		}
-		if v.step != math.Trunc(v.step) || v.step < 0 {
-			broken = fmt.Sprintf("%s has the step %v, which is not a whole number", name, v.step)
+		if h.rows.curvesTo != nil {
+			err = cmp.Or(err, extend(&c, v.step, v.value))
 		}
 	}
-	return c, cell{numeric, strconv.FormatFloat(values[len(values)-1].value, 'g', -1, 64)}, broken
+	return c, cell{numeric, strconv.FormatFloat(values[len(values)-1].value, 'g', -1, 64)}, err
+}
+
+// twice is the error for two rows of a run at one step.
+func (h *histories) twice(a, b stepValue) error {
+	if name := h.rows.spec.Replicate; name != "" {
+		return fmt.Errorf("rows %d and %d have the same factors, %s and step %v; leave one out, or set replicate to the column that tells the runs apart", a.row, b.row, name, a.step)
+	}
+	return fmt.Errorf("rows %d and %d have the same factors and step %v; set replicate to the column that tells the runs apart", a.row, b.row, a.step)
 }

@@ -172,7 +172,7 @@ func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64
 	var kind string
 	add("objective, value, value_type", "trial_values", func(run *folderRun) error {
 		c, err := optunaNumber(objectiveValue, kind)
-		run.add(map[string]cell{objective(number): c})
+		run.results[objective(number)] = c
 		return err
 	}, &number, &objectiveValue, &kind)
 	var step float64

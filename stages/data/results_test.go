@@ -142,7 +142,7 @@ func TestOutcomes(t *testing.T) {
 	if diff := cmp.Diff([]record.Run{finished("a", "1", 1.5), diverged, failed, finished("a", "4", 2)}, runs); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if warned != "1 of 4 runs failed and are left out\n" {
+	if warned != "left out 1 of 4 runs: failed\n" {
 		t.Errorf("warnings %q", warned)
 	}
 	if _, _, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": strings.Replace(text, "finished", "great", 1)}); err == nil || !strings.Contains(err.Error(), `outcome is "great"`) {

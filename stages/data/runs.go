@@ -197,6 +197,8 @@ func (x *runReader) finish(warn func(string)) error {
 	switch {
 	case x.mistakes.rows > 0:
 		return x.mistakes.list(x.runs).Err()
+	case x.runs == 0 && x.histories.left > 0:
+		return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d rows has the values of where.", x.histories.left).Err()
 	case x.runs == 0:
 		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.left == x.runs:
@@ -207,17 +209,21 @@ func (x *runReader) finish(warn func(string)) error {
 			x.empty[name], x.runs, name, outcomeColumn))
 	}
 	for _, word := range sortedKeys(x.ended) {
-		warn(fmt.Sprintf("%d of %d runs %s and are left out", x.ended[word], x.runs, endings[word]))
+		warn(fmt.Sprintf("left out %s: %s", share(x.ended[word], x.runs, "run"), endings[word]))
 	}
 	if n := len(x.truncated); n > 0 {
-		warn(fmt.Sprintf("%d event files end inside of a record, which was not read, as when a program is killed: the first is %s", n, x.truncated[0]))
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf("; the same in %d more", n-1)
+		}
+		warn(fmt.Sprintf("%s ends inside of a record, which was not read, as when a program is killed%s", x.truncated[0], more))
 	}
 	x.warnCurves(warn)
 	for _, note := range x.notes {
 		warn(note)
 	}
 	if x.left > 0 {
-		warn(fmt.Sprintf("where leaves out %d of %d runs", x.left, x.runs))
+		warn("where leaves out " + share(x.left, x.runs, "run"))
 	}
 	for i, name := range x.spec.Factors {
 		if number, text, ok := x.types[i].clash(); ok {
@@ -225,6 +231,14 @@ func (x *runReader) finish(warn func(string)) error {
 		}
 	}
 	return nil
+}
+
+// share is a number out of all.
+func share(n, all int, of string) string {
+	if all != 1 {
+		of += "s"
+	}
+	return fmt.Sprintf("%d of %d %s", n, all, of)
 }
 
 // mistakes collects what is wrong with rows. One that many rows have is told once,
@@ -336,8 +350,8 @@ func (c cell) outcome() (record.Outcome, error) {
 
 // endings says of a run without a result what its tracker's word for it means.
 var endings = map[string]string{
-	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "were killed", "running": "are still running",
-	"scheduled": "have not started", "waiting": "have not started", "pruned": "were pruned", wandbOpen: "have no end: they are still running or were killed,", noMetrics: "have no file of metrics",
+	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "killed", "running": "still running",
+	"scheduled": "not started", "waiting": "not started", "pruned": "pruned", wandbOpen: "still running or killed (the log has no end)", noMetrics: "no file of metrics",
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

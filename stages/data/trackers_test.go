@@ -43,11 +43,11 @@ func TestRunsOfTrackers(t *testing.T) {
 		warned         string
 	}{
 		{"mlflow", "mlflow.db.gz", []string{"norm"}, "seed", "val/loss", nil,
-			"1 of 8 runs failed and are left out\n1 of 8 runs were killed and are left out\n1 of 8 runs are still running and are left out\n"},
+			"left out 1 of 8 runs: failed\nleft out 1 of 8 runs: killed\nleft out 1 of 8 runs: still running\n"},
 		{"optuna", "optuna.db.gz", []string{"norm"}, "seed", "value", map[string]addr.Level{"study_name": {Kind: "string", Text: "norms"}},
-			"1 of 11 runs failed and are left out\n1 of 11 runs were pruned and are left out\n1 of 11 runs are still running and are left out\n1 of 11 runs have not started and are left out\nwhere leaves out 3 of 11 runs\n"},
+			"left out 1 of 11 runs: failed\nleft out 1 of 11 runs: pruned\nleft out 1 of 11 runs: still running\nleft out 1 of 11 runs: not started\nwhere leaves out 3 of 11 runs\n"},
 		{"trackio", "trackio.db.gz", []string{"norm"}, "seed", "val/loss", nil, ""},
-		{"wandb", "wandb", []string{"norm"}, "seed", "val/loss", nil, "1 of 5 runs crashed and are left out\n"},
+		{"wandb", "wandb", []string{"norm"}, "seed", "val/loss", nil, "left out 1 of 5 runs: crashed\n"},
 	} {
 		for _, format := range []string{c.format, autoFormat} {
 			r := &Results{Source: []string{c.source}, Factors: c.factors, Replicate: c.replicate, Responses: []string{c.response}, Format: format, Where: c.where}
@@ -111,8 +111,8 @@ func compareCurves(t *testing.T, testdata string, r Results, want []map[string]a
 		for i, step := range c.Steps {
 			got[ids[c.Run-1]] += fmt.Sprint(step, ":", c.Values[i], " ")
 		}
-		if c.Diverged > 0 {
-			got[ids[c.Run-1]] += fmt.Sprint(c.Diverged, ":diverged ")
+		if c.Diverged != nil {
+			got[ids[c.Run-1]] += fmt.Sprint(*c.Diverged, ":diverged ")
 		}
 	}
 	for _, w := range want {

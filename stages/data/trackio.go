@@ -116,5 +116,5 @@ func (r *folderRun) jsonMetrics(from string, step float64, text []byte) error {
 
 // newerSchema is the warning about a schema that is newer than those that are known.
 func newerSchema(file, title, version string) string {
-	return fmt.Sprintf("%s has the schema %s of %s, which is newer than those that are known. The columns that are read are there", file, version, title)
+	return fmt.Sprintf("%s has the schema %s of %s, which is newer than those that are known. It has all columns that ablate needs", file, version, title)
 }

@@ -25,10 +25,12 @@ const (
 // log has no end.
 func readWandB(r *folderRun) error {
 	summary := make(map[string]cell)
+	identity := make(map[string]cell)
 	status := wandbOpen
 	log := wandb.Log{
 		Run: func(id, name, group, project string) {
-			r.add(map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}})
+			// The log has a further record when the run is renamed.
+			identity = map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}}
 		},
 		Config: func(i wandb.Item) error { return r.wandbConfig(i) },
 		History: func(step int64, items []wandb.Item) error {
@@ -66,12 +68,9 @@ func readWandB(r *folderRun) error {
 		}
 	}
 	r.series.files++
+	r.add(identity)
 	r.add(map[string]cell{"status": {textual, status}})
-	for name, c := range summary {
-		if len(r.series.points[name]) == 0 {
-			r.add(map[string]cell{name: c})
-		}
-	}
+	r.results = summary
 	return nil
 }
 
