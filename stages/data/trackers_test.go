@@ -1,11 +1,15 @@
 package data
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"ablate/hcl/addr"
 	"ablate/stages/record"
@@ -133,5 +137,41 @@ func compareCurves(t *testing.T, testdata string, r Results, want []map[string]a
 		if id := fmt.Sprint(w["norm"], " ", w["seed"]); got[id] != text {
 			t.Errorf("%s: the curve of %s is %s, want %s", r.Format, id, got[id], text)
 		}
+	}
+}
+
+// logOfWandB is a log with the records of a run that has a name, each with a
+// configuration, and a last one with the exit code 0.
+func logOfWandB(names ...string) string {
+	field := func(to []byte, number protowire.Number, data string) []byte {
+		return protowire.AppendString(protowire.AppendTag(to, number, protowire.BytesType), data)
+	}
+	item := func(key, value string) string {
+		return string(field(nil, 1, string(field(field(nil, 1, key), 8, value))))
+	}
+	log := ":W&B\xe1\xbe\x00"
+	add := func(message []byte) {
+		head := []byte{0, 0, 0, 0, byte(len(message)), byte(len(message) >> 8), 1}
+		binary.LittleEndian.PutUint32(head, crc32.Update(crc32.ChecksumIEEE(head[6:]), crc32.IEEETable, message))
+		log += string(head) + string(message)
+	}
+	for _, name := range names {
+		run := field(field(nil, 1, "id"), 8, name)
+		run = field(run, 4, item("norm", `"rms"`)+item("seed", "1")+item("loss", "9"))
+		add(field(nil, 17, string(run)))
+	}
+	add(field(nil, 3, item("loss", "3")))
+	add(field(nil, 18, ""))
+	return log
+}
+
+// A run of W&B has its latest name, and a value of its summary has precedence over a
+// parameter as a response.
+func TestRenamedRunOfWandB(t *testing.T) {
+	r := byNorm()
+	r.Source, r.Factors = []string{"."}, []string{"run_name"}
+	runs, warned, err := readFolders(t, folder(t, map[string]string{"a/run-id.wandb": logOfWandB("first", "second")}), r)
+	if err != nil || warned != "" || runs["second 1"].Values["loss"] != 3 {
+		t.Errorf("%v, warned %q: %v", err, warned, runs)
 	}
 }
