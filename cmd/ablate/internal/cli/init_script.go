@@ -154,6 +154,7 @@ func closing(text string) int {
 // of a value, or of several.
 func flagOf(name, values string) scriptFlag {
 	f := scriptFlag{name: name, value: true}
+	values = strings.TrimSuffix(values, " RANGE") // one value between limits, in click
 	inner := strings.Trim(values, "{}[]")
 	switch {
 	case values == "" || strings.HasPrefix(values, ", --") || strings.HasPrefix(values, "/ --"):
