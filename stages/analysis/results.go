@@ -192,7 +192,11 @@ func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (bas
 			return nil, nil, diag.Errorf(diag.Path{"response"}, "No curve", "%s: run %d finished, but has no curve of %q. Leave it out there with where.", in.Address, n, response).Err()
 		}
 		base.Add(design.Trial{}, textLevels(append(run.Levels, run.Replicate))...)
-		rows = append(rows, curves[n].Rows())
+		of := curves[n].Rows()
+		if end := curves[n].Diverged; end != nil {
+			of = append(of, record.Row{Step: *end, Name: record.Diverged, Value: 1})
+		}
+		rows = append(rows, of)
 	}
 	return base, rows, nil
 }

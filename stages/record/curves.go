@@ -22,14 +22,11 @@ type Curve struct {
 	Diverged *int      `json:"diverged,omitempty"` // the first step at which it is NaN or infinite; nil if it never is
 }
 
-// Rows are the values as rows, followed by one that says where the run diverged.
+// Rows are the values as rows.
 func (c Curve) Rows() []Row {
 	out := make([]Row, len(c.Steps))
 	for i, step := range c.Steps {
 		out[i] = Row{Step: step, Name: c.Name, Value: c.Values[i]}
-	}
-	if c.Diverged != nil {
-		out = append(out, Row{Step: *c.Diverged, Name: Diverged, Value: 1})
 	}
 	return out
 }
