@@ -28,7 +28,8 @@ type Item struct {
 	JSON string // the value
 }
 
-// Log is told what a log holds, in its order. The functions may be nil.
+// Log has a function for each kind of record, which Read calls in the order of the file.
+// A function may be nil.
 type Log struct {
 	Run     func(id, name, group, project string)
 	Config  func(Item) error
