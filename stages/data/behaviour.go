@@ -20,6 +20,12 @@ import (
 // behaviourPart is the one part: all of it decides the tokens.
 const behaviourPart = "data"
 
+// Names of subjects in keys.
+const (
+	ownCode    = "behaviour" // of the stage
+	readerCode = "reader"    // of what reads the runs of one format
+)
+
 // Behaviours lists the subjects of this package.
 func Behaviours() []behaviour.Subject {
 	out := []behaviour.Subject{binarySubject(), resultsSubject()}
@@ -29,13 +35,22 @@ func Behaviours() []behaviour.Subject {
 	return append(out, readerSubjects()...)
 }
 
-// code is what the key of a data stage holds of its host code.
-func code(in pipeline.Inputs, s behaviour.Subject) (cache.Value, error) {
-	host, err := behaviour.Fingerprint(in, s, behaviourPart)
-	if err != nil || len(host.Keys()) == 0 {
-		return cache.Value{}, err
+// code is what the key of a data stage holds of its host code, by name of the subject.
+func code(in pipeline.Inputs, subjects map[string]behaviour.Subject) (cache.Value, error) {
+	out := make(map[string]cache.Value)
+	for name, s := range subjects {
+		host, err := behaviour.Fingerprint(in, s, behaviourPart)
+		if err != nil {
+			return cache.Value{}, err
+		}
+		if len(host.Keys()) > 0 {
+			out[name] = host
+		}
 	}
-	return cache.Map(map[string]cache.Value{"behaviour": host}), nil
+	if len(out) == 0 {
+		return cache.Value{}, nil
+	}
+	return cache.Map(out), nil
 }
 
 // subject is the code that makes tokens with the stage's tokenizer.

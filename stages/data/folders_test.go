@@ -44,10 +44,10 @@ func readFolders(t *testing.T, dir string, r *Results) (map[string]record.Run, s
 	return all, out.warned(), nil
 }
 
-// golden reads what the tools' own readers say about the runs of testdata.
-func golden(t *testing.T) map[string][]map[string]any {
+// golden reads what the tools' own readers say about runs of testdata.
+func golden(t *testing.T, file string) map[string][]map[string]any {
 	t.Helper()
-	text, err := os.ReadFile("testdata/runs/golden.json")
+	text, err := os.ReadFile("testdata/runs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func golden(t *testing.T) map[string][]map[string]any {
 // What real tools wrote is read as their own readers read it, with and without the
 // name of the format.
 func TestRunsOfTools(t *testing.T) {
-	want := golden(t)
+	want := golden(t, "golden.json")
 	testdata, err := filepath.Abs("testdata/runs")
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -125,7 +124,11 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	host, err := resultsCode(in, found)
+	subjects := map[string]behaviour.Subject{ownCode: resultsSubject()}
+	if found.format != nil {
+		subjects[readerCode] = readerSubject(found.format.name)
+	}
+	host, err := code(in, subjects)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
@@ -139,32 +142,6 @@ func (r *Results) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Notes:   found.names(in.Study.Dir),
 		Outputs: outputs,
 	}, nil
-}
-
-// resultsCode is what the key holds of the code that makes rows, and of the one that
-// reads the runs.
-func resultsCode(in pipeline.Inputs, found foundRuns) (cache.Value, error) {
-	rows, err := behaviour.Fingerprint(in, resultsSubject(), behaviourPart)
-	if err != nil {
-		return cache.Value{}, err
-	}
-	out := make(map[string]cache.Value)
-	if len(rows.Keys()) > 0 {
-		out["behaviour"] = rows
-	}
-	if found.format != nil {
-		reader, err := behaviour.Fingerprint(in, readerSubject(found.format.name), behaviourPart)
-		if err != nil {
-			return cache.Value{}, err
-		}
-		if len(reader.Keys()) > 0 {
-			out["reader"] = reader
-		}
-	}
-	if len(out) == 0 {
-		return cache.Value{}, nil
-	}
-	return cache.Map(out), nil
 }
 
 // called is the name of a column in the files.

@@ -6,6 +6,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/behaviour"
 )
 
 // Text is data "text": the user's files as one stream of tokens.
@@ -117,6 +118,6 @@ func (t *Text) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	} else if t.Tokenizer != "bytes" {
 		inputs["tokenizer"] = cache.String(t.Tokenizer)
 	}
-	host, err := code(in, t.subject())
+	host, err := code(in, map[string]behaviour.Subject{ownCode: t.subject()})
 	return pipeline.Recipe{Inputs: cache.Map(inputs), Code: host, Notes: namesOf(files, in.Study.Dir), Outputs: tokenOutputs()}, err
 }

@@ -8,6 +8,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/behaviour"
 )
 
 // Binary is data "tokens": files of tokens that another program made.
@@ -64,7 +65,7 @@ func (b *Binary) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 				"%s has %d bytes, which is not a whole number of %s.", f.path, f.size, b.DType).Err()
 		}
 	}
-	host, err := code(in, binarySubject())
+	host, err := code(in, map[string]behaviour.Subject{ownCode: binarySubject()})
 	return pipeline.Recipe{Inputs: cache.Map(map[string]cache.Value{"source": digestsOf(files)}), Code: host, Notes: namesOf(files, in.Study.Dir), Outputs: tokenOutputs()}, err
 }
 

@@ -2,10 +2,8 @@ package data
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -15,25 +13,10 @@ import (
 	"ablate/stages/record"
 )
 
-// trackers reads what the trackers' own readers say about the databases and offline
-// runs of testdata.
-func trackers(t *testing.T) map[string][]map[string]any {
-	t.Helper()
-	text, err := os.ReadFile("testdata/runs/trackers.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out map[string][]map[string]any
-	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 // Databases and offline runs are read as the trackers' own readers read them, with
 // and without the name of the format.
 func TestRunsOfTrackers(t *testing.T) {
-	want := trackers(t)
+	want := golden(t, "trackers.json")
 	testdata, err := filepath.Abs("testdata/runs")
 	if err != nil {
 		t.Fatal(err)
