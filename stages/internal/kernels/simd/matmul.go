@@ -32,7 +32,7 @@ type workspace struct {
 var workspaces = sync.Pool{New: func() any {
 	return &workspace{
 		panels: make([]float32, blockTerms*blockWide),
-		block:  make([]float32, blockTerms*(blockRows+padding)),
+		block:  make([]float32, (blockTerms+padding)*(blockRows+TileRows)),
 		rows:   make([]float32, TileRows*blockTerms),
 		tile:   make([]float32, TileRows*panelWidth),
 	}
@@ -86,55 +86,66 @@ func (w *workspace) multiply(c, a, b matrix, m, n, k int) {
 	}
 }
 
-// padding is the distance in numbers, beyond their length, of rows or columns in a
-// copy of a block: a cache line, since lines at multiples of a large power of two
-// would displace each other from the cache.
-const padding = 16
+// block is some rows of a. Element (i, p) of the strip of rows that one tile reads
+// is strip[i*row+p*col]; the next strip is that far away.
+type block struct {
+	x              []float32
+	row, col, next int
+	whole          bool // memory of the last strip has rows beyond the last one
+}
 
-// near copies a block of a whose rows or columns are far apart, if enough panels
-// pass to be worth it.
-func (w *workspace) near(a matrix, m, k, n int) matrix {
-	const farApart = 1024
+// near returns a block of a as it lies in memory, or copies it, where tiles would
+// otherwise displace each other's lines from the cache, or read few numbers of each.
+func (w *workspace) near(a matrix, m, k, n int) block {
+	// Rows at multiples of this distance compete for the same place in the first
+	// cache.
+	const conflict = 256
+	rows := tiles.rows
 	switch {
-	case n < 2*tiles.columns:
-		return a
-	case a.row == 1 && a.col >= blockRows && m > 1:
-		for p := range k {
-			copy(w.block[p*(m+padding):][:m], a.x[p*a.col:])
-		}
-		return matrix{w.block, 1, m + padding}
-	case a.col == 1 && a.row%farApart == 0:
+	case a.row == 1 && m > 1 && n > 2*tiles.columns:
+		next := rows*k + padding
+		packStrips(w.block, next, a.x, a.col, rows, m, k)
+		return block{w.block, 1, rows, next, true}
+	case a.col == 1 && a.row%conflict == 0 && n > 2*tiles.columns:
 		for i := range m {
 			copy(w.block[i*(k+padding):][:k], a.x[i*a.row:])
 		}
-		return matrix{w.block, k + padding, 1}
+		return block{w.block, k + padding, 1, rows * (k + padding), false}
 	}
-	return a
+	return block{a.x, a.row, a.col, rows * a.row, false}
 }
 
+// padding is the distance in numbers between rows of a copy, beyond their length: a
+// cache line.
+const padding = 16
+
 // multiplyBlock multiplies rows of a by all packed panels.
-func (w *workspace) multiplyBlock(c, a matrix, m, n, k int, add bool) {
+func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool) {
 	shape := tiles
 	whole := m / shape.rows * shape.rows
-	// The last rows are a tile that overlaps the one before it, where the elements
-	// that are computed twice can be written twice.
-	overlap := whole < m && whole > 0 && !add
-	if whole < m && !overlap {
-		w.padRows(a, whole, m, k)
+	last := block{w.rows, k, 1, 0, true} // the strip with the last rows
+	// It can be a tile that overlaps the one before it, if elements that are
+	// computed twice can be written twice.
+	overlap := whole < m && whole > 0 && !add && !a.whole
+	switch {
+	case a.whole:
+		last = block{a.x[m/shape.rows*a.next:], a.row, a.col, 0, true}
+	case whole < m && !overlap:
+		w.padRows(matrix{a.x, a.row, a.col}, whole, m, k)
 	}
 	for j := 0; j < n; j += shape.columns {
 		panel := w.panels[j*k:][:shape.columns*k]
 		width := min(shape.columns, n-j)
-		for i := 0; i < m; i += shape.rows {
+		for i, at := 0, 0; i < m; i, at = i+shape.rows, at+a.next {
 			if i == whole {
 				if !overlap {
 					break
 				}
-				i = m - shape.rows
+				i, at = m-shape.rows, (m-shape.rows)*a.row
 			}
 			// Not as a matrix: it would be passed in memory, and loads from there
 			// wait for all stores of the last tile.
-			to, from := c.x[i*c.row+j*c.col:], a.x[i*a.row:]
+			to, from := c.x[i*c.row+j*c.col:], a.x[at:]
 			if width == shape.columns {
 				shape.tile(to, c.row, from, a.row, a.col, panel, k, add)
 			} else {
@@ -142,7 +153,7 @@ func (w *workspace) multiplyBlock(c, a matrix, m, n, k int, add bool) {
 			}
 		}
 		if whole < m && !overlap {
-			w.edge(c.x[whole*c.row+j*c.col:], c.row, w.rows, k, 1, panel, m-whole, width, k, add)
+			w.edge(c.x[whole*c.row+j*c.col:], c.row, last.x, last.row, last.col, panel, m-whole, width, k, add)
 		}
 	}
 }
@@ -175,55 +186,5 @@ func copyEdge(c []float32, ldc int, tile []float32, columns, rows, width int, ad
 		for j, v := range from {
 			to[j] = v + to[j]
 		}
-	}
-}
-
-// pack copies b of [k, n] into panels of so many columns, the last one padded with
-// zeros.
-func pack(panels []float32, b matrix, k, n, columns int) {
-	for j := 0; j < n; j += columns {
-		panel, width := panels[j*k:][:columns*k], min(columns, n-j)
-		if width < columns {
-			clear(panel)
-		}
-		from := b.x[j*b.col:]
-		switch {
-		case b.col == 1 && width == columns:
-			packTerms(panel, from, b.row, k, columns)
-		case b.col == 1:
-			for p := range k {
-				copy(panel[p*columns:][:width], from[p*b.row:])
-			}
-		case b.row == 1:
-			column := 0
-			for ; column+8 <= width; column += 8 {
-				transposeRows8(panel[column:], from[column*b.col:], k, columns, b.col)
-			}
-			for ; column < width; column++ {
-				for p, v := range from[column*b.col:][:k] {
-					panel[p*columns+column] = v
-				}
-			}
-		default:
-			for p := range k {
-				for column := range width {
-					panel[p*columns+column] = from[p*b.row+column*b.col]
-				}
-			}
-		}
-	}
-}
-
-// packTerms copies the terms of a whole panel, which are contiguous, with moves
-// that need no call.
-func packTerms(panel, from []float32, row, k, columns int) {
-	if columns == 16 {
-		for p := range k {
-			*(*[16]float32)(panel[p*16:]) = *(*[16]float32)(from[p*row:])
-		}
-		return
-	}
-	for p := range k {
-		*(*[panelWidth]float32)(panel[p*panelWidth:]) = *(*[panelWidth]float32)(from[p*row:])
 	}
 }
