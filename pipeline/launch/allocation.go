@@ -34,7 +34,7 @@ var ErrStopped = errStopped
 var ErrTimeLimit = errors.New("the allocation's time is almost over")
 
 // Allocation computes the actions of one task of a batch, one after another, on a
-// node of the cluster.
+// node of the cluster. It keeps children from one action to the next.
 type Allocation struct {
 	Spool     string // the batch's folder; Unpack makes it where the coordinator's is not visible
 	Environ   []string
@@ -56,6 +56,9 @@ func (n Allocation) Run(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &requests); err != nil {
 		return fmt.Errorf("reading the requests of a task: %w", err)
 	}
+	var idle IdleChildren
+	defer idle.Close()
+	n.Local.Idle = &idle
 	failed := 0
 	for _, req := range requests {
 		err := n.compute(ctx, req, number)

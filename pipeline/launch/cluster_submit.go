@@ -51,11 +51,26 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 		c.Notify("Adopted %s of an earlier run.", jobCount(adopted))
 	}
 	for _, s := range order {
+		byWork(groups[s])
 		per := groups[s][0].slurm.Config.PerAllocation
 		for chunk := range slices.Chunk(groups[s], maxArray*per) {
 			c.submitBatch(ctx, chunk)
 		}
 	}
+}
+
+// byWork puts actions that prepare the same next to each other, since an allocation
+// keeps what one has prepared for the next.
+func byWork(list []*watch) {
+	first := make(map[string]int)
+	for i, w := range list {
+		if work := w.request.Affinity.Work; first[work] == 0 {
+			first[work] = i + 1
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *watch) int {
+		return first[a.request.Affinity.Work] - first[b.request.Affinity.Work]
+	})
 }
 
 // earlierJobs reads the spool and the queue once, before the first submission.

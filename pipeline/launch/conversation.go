@@ -46,16 +46,6 @@ func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 	return &conversation{cmd: cmd, stdin: stdin, stdout: stdout, answers: json.NewDecoder(stdout)}, nil
 }
 
-// talk starts a child for one action and waits for its end.
-func talk(ctx context.Context, cmd *osexec.Cmd, req action.Request, log io.Writer, progress func(pipeline.Progress)) error {
-	c, err := start(cmd, log)
-	if err != nil {
-		return err
-	}
-	last, err := c.ask(ctx, req, progress)
-	return outcome(ctx, req, log, last, errors.Join(err, c.end()))
-}
-
 // ask sends a request and returns the last message of the answer, nil where the
 // child died. When the context ends, it closes the child's stdin, and kills a child
 // that does not stop within stopGrace.

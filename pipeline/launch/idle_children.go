@@ -5,15 +5,12 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"ablate/hcl/study"
-	"ablate/pipeline"
 )
 
 // IdleChildren keeps children for their next action: those that supervised a user
 // program, since starting a process of this size takes longer than a trivial program
 // does, and those that opened a device and compiled programs for it. A child is kept
-// after a success only. The zero value is ready to use; nil keeps none.
+// after a success only, on the machine or the hosts of one launcher. The zero value is ready to use; nil keeps none.
 type IdleChildren struct {
 	mu       sync.Mutex
 	children []*child // the longest idle first
@@ -22,39 +19,6 @@ type IdleChildren struct {
 // holdIdle is how long a child that holds a device is kept idle. Other processes wait
 // for the device meanwhile.
 const holdIdle = 10 * time.Second
-
-// child is a child process, or one to be started, with its share of the machine.
-type child struct {
-	environment []string
-	affinity    pipeline.Affinity
-	resources   study.Resources
-	share       *share
-	*conversation
-
-	timer *time.Timer // of an idle child that holds a device
-}
-
-// holds reports whether the child keeps a device open, so that it keeps its share of
-// the machine while it is idle.
-func (c *child) holds() bool { return c.affinity.Process != "" }
-
-// serves reports whether the child can compute what another would be started for.
-func (c *child) serves(other *child) bool {
-	environment := c.environment
-	if c.holds() { // without its devices: they are the child's
-		environment = environment[:len(environment)-len(c.share.environment())]
-	}
-	return c.affinity.Process == other.affinity.Process && c.resources == other.resources && slices.Equal(environment, other.environment)
-}
-
-// stop ends the child's process, if it has one, and gives its share back.
-func (c *child) stop() error {
-	defer c.share.release()
-	if c.conversation == nil {
-		return nil
-	}
-	return c.conversation.end()
-}
 
 // take removes and returns an idle child that can compute what c would be started
 // for: one that has prepared the same, or else the one that was last used.
@@ -74,7 +38,7 @@ func (i *IdleChildren) take(c *child) *child {
 		return nil
 	}
 	idle := i.remove(best)
-	idle.affinity = c.affinity
+	idle.affinity, idle.command = c.affinity, c.command
 	return idle
 }
 
@@ -90,7 +54,7 @@ func (i *IdleChildren) remove(at int) *child {
 
 // keep keeps a child after a success, and reports whether it does.
 func (i *IdleChildren) keep(c *child) bool {
-	if i == nil || !canRedirect {
+	if i == nil || !c.canFollow() {
 		return false
 	}
 	i.mu.Lock()
@@ -105,11 +69,14 @@ func (i *IdleChildren) keep(c *child) bool {
 	return true
 }
 
-// releaseShared ends the children that hold a device of which they are not the only
-// user.
-func (i *IdleChildren) releaseShared() {
-	i.end(func(c *child) bool { return c.holds() && !c.share.pinned }, math.MaxInt)
+// releaseShared ends the children that hold a device of a host of which they are not
+// the only user. "" is this machine.
+func (i *IdleChildren) releaseShared(host string) {
+	i.end(func(c *child) bool { return c.holds() && !c.share.pinned && c.share.host == host }, math.MaxInt)
 }
+
+// releaseHeld ends the children that hold a device.
+func (i *IdleChildren) releaseHeld() { i.end((*child).holds, math.MaxInt) }
 
 // releaseOne ends the child that has held a device idle for longest. It returns false
 // if there is none.

@@ -3,6 +3,7 @@ package launch_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -17,14 +18,21 @@ import (
 )
 
 // answerAll is a child that says of each action which process computed it, on which
-// device, and fails where its type is "fail".
+// device, and fails where its type is "fail". After "hang at the end", it does not end
+// with its stdin.
 func answerAll() {
 	requests, answers := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	hangs := false
 	for {
 		var req struct{ Type string }
 		if requests.Decode(&req) != nil {
+			if hangs {
+				time.Sleep(time.Hour)
+			}
 			return
 		}
+		hangs = req.Type == "hang at the end"
+		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
 		if req.Type == "die" {
 			os.Exit(3)
 		}

@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	osexec "os/exec"
@@ -23,7 +22,7 @@ type Local struct {
 	Logs      string        // folder for the children's logs
 	Append    bool          // append to an existing log
 	ViaRemote bool          // pass the credentials of the remote to children
-	Machine   *Machine      // the resources that actions share; nil does not limit them
+	Machine   *Machine      // the resources that actions share; nil does not limit them: one action runs at a time
 	Idle      *IdleChildren // keeps reusable children; nil starts a new child for each action
 }
 
@@ -48,24 +47,24 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 		return err
 	}
 	defer log.Close()
-	last, err := l.ask(ctx, c, req, log, progress)
-	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && l.Idle.keep(c) {
-		return nil
-	}
-	return outcome(ctx, req, log, last, errors.Join(err, c.stop()))
+	return c.compute(ctx, req, log, l.Idle, progress)
 }
 
 // child returns an idle child that can compute the request, or one to be started. It
 // has its share of the machine.
 func (l Local) child(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*child, error) {
-	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources}
+	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources,
+		command: func(c *child) *osexec.Cmd { return l.command(c, req) }}
 	if c.holds() {
 		if idle := l.Idle.take(c); idle != nil {
 			return idle, nil
 		}
 	}
-	if req.Resources.GPUs == 0 && (c.holds() || req.Supervised) { // processes that were given no device use the same one
-		l.Idle.releaseShared()
+	switch {
+	case l.Machine == nil: // the action may use all that the allocation has
+		l.Idle.releaseHeld()
+	case req.Resources.GPUs == 0 && (c.holds() || req.Supervised): // processes that were given no device use the same one
+		l.Idle.releaseShared("")
 	}
 	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, l.Idle.releaseOne)
 	if err != nil {
@@ -81,29 +80,15 @@ func (l Local) child(ctx context.Context, req action.Request, progress func(pipe
 	return c, nil
 }
 
-// ask has a child compute an action. An idle child that says nothing died while it
-// waited, and a new one takes its place.
-func (l Local) ask(ctx context.Context, c *child, req action.Request, log *os.File, progress func(pipeline.Progress)) (*message, error) {
-	if c.conversation != nil {
-		again, silent := req, true
-		again.Log = log.Name()
-		last, err := c.conversation.ask(ctx, again, func(p pipeline.Progress) { silent = false; progress(p) })
-		if last != nil || !silent || ctx.Err() != nil {
-			return last, err
-		}
-		c.conversation.end()
-	}
-	command := l.Command
+// command is the command of a child's process.
+func (l Local) command(c *child, req action.Request) *osexec.Cmd {
+	words := l.Command
 	if req.Supervised {
-		command = slices.Insert(slices.Clone(command), 1, superviseCommand)
+		words = slices.Insert(slices.Clone(words), 1, superviseCommand)
 	}
-	cmd := osexec.Command(command[0], command[1:]...)
+	cmd := osexec.Command(words[0], words[1:]...)
 	cmd.Env = append(slices.Clone(c.environment), fmt.Sprintf("GOMAXPROCS=%d", max(1, req.Threads)))
-	var err error
-	if c.conversation, err = start(cmd, log); err != nil {
-		return nil, err
-	}
-	return c.conversation.ask(ctx, req, progress)
+	return cmd
 }
 
 // openLog creates an action's log; with keep it appends to an existing one.

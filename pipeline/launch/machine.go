@@ -31,13 +31,12 @@ type Machine struct {
 // slotPoll is how often a waiting action checks again.
 const slotPoll = 200 * time.Millisecond
 
-// share is the part of the machine that one action holds.
+// share is the part of a machine that one action holds.
 type share struct {
-	machine  *Machine
+	host     string // "" is this machine
 	gpus     []string
-	memory   int64
 	pinned   bool
-	releases []func() error
+	giveBack func() // nil gives nothing back
 }
 
 // take waits until what an action asks for is free. It reports what it waits for.
@@ -104,23 +103,24 @@ func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 			return nil, fmt.Sprintf("waits for %s of memory; %s are free", memory(r.Memory), memory(free)), nil
 		}
 	}
-	s = &share{machine: m, pinned: r.GPUs > 0}
+	s = &share{pinned: r.GPUs > 0}
+	var held releases
 	for _, gpu := range m.GPUs {
 		if len(s.gpus) == r.GPUs || m.taken[gpu] {
 			continue
 		}
 		release, ok, err := m.Lease("gpu " + gpu)
 		if err != nil {
-			s.free()
+			held.release()
 			return nil, "", fmt.Errorf("leasing GPU %s: %w", gpu, err)
 		}
 		if !ok {
 			continue
 		}
-		s.gpus, s.releases = append(s.gpus, gpu), append(s.releases, release)
+		s.gpus, held = append(s.gpus, gpu), append(held, release)
 	}
 	if len(s.gpus) < r.GPUs {
-		s.free()
+		held.release()
 		return nil, fmt.Sprintf("waits for %d of %d GPUs", r.GPUs, len(m.GPUs)), nil
 	}
 	if m.taken == nil {
@@ -129,36 +129,46 @@ func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 	for _, gpu := range s.gpus {
 		m.taken[gpu] = true
 	}
-	s.memory = r.Memory
 	m.promised += r.Memory
+	s.giveBack = func() { m.giveBack(s.gpus, r.Memory, held) }
 	return s, "", nil
 }
 
-// environment pins the child to its GPUs.
-func (s *share) environment() []string {
-	if !s.pinned {
-		return nil
+func (m *Machine) giveBack(gpus []string, memory int64, held releases) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, gpu := range gpus {
+		delete(m.taken, gpu)
 	}
-	return []string{"CUDA_VISIBLE_DEVICES=" + strings.Join(s.gpus, ",")}
+	m.promised -= memory
+	held.release()
 }
 
-func (s *share) free() {
-	for _, release := range s.releases {
+// releases release what was leased.
+type releases []func() error
+
+func (r releases) release() {
+	for _, release := range r {
 		release() // a lease that cannot be released ends with this process
 	}
 }
 
+// environment pins the child to its host and its GPUs.
+func (s *share) environment() []string {
+	var out []string
+	if s.host != "" {
+		out = append(out, "host "+s.host)
+	}
+	if s.pinned {
+		out = append(out, "CUDA_VISIBLE_DEVICES="+strings.Join(s.gpus, ","))
+	}
+	return out
+}
+
 func (s *share) release() {
-	if s == nil || s.machine == nil {
-		return
+	if s != nil && s.giveBack != nil {
+		s.giveBack()
 	}
-	s.machine.mu.Lock()
-	defer s.machine.mu.Unlock()
-	for _, gpu := range s.gpus {
-		delete(s.machine.taken, gpu)
-	}
-	s.machine.promised -= s.memory
-	s.free()
 }
 
 // memory formats an amount of memory.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	osexec "os/exec"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ type SSH struct {
 	Version   string
 	Environ   []string // the environment that declared variables are read from
 	Lease     func(name string) (release func() error, ok bool, err error)
+	Idle      *IdleChildren // keeps reusable children; nil starts a new child for each action
 
 	mu   sync.Mutex
 	busy map[string]bool // slots that this process holds
@@ -77,35 +77,64 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 	hosts := slices.Clone(s.Config.Hosts)
 	var failures []error
 	for len(hosts) > 0 {
-		got, err := s.slot(ctx, hosts, req.Resources.GPUs, progress)
+		c, err := s.child(ctx, hosts, req, progress)
 		if err != nil {
 			return err
 		}
-		err = s.on(ctx, got, req, log, progress)
-		got.free()
+		host := c.share.host // a child that is kept may give it back
+		err = c.compute(ctx, req, log, s.Idle, progress)
 		var exit *osexec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed {
-			return err
+			return s.explain(host, err)
 		}
-		failures = append(failures, fmt.Errorf("%s: %s", got.host, got.said))
-		hosts = slices.DeleteFunc(hosts, func(h string) bool { return h == got.host })
+		failures = append(failures, fmt.Errorf("%s: %s", host, c.tail.text()))
+		hosts = slices.DeleteFunc(hosts, func(h string) bool { return h == host })
 	}
 	return fmt.Errorf("no host of executor %q can be reached; try ssh by hand: %w", s.Config.Label, errors.Join(failures...))
 }
 
-// on computes an action on one host.
-func (s *SSH) on(ctx context.Context, at *sshSlot, req action.Request, log io.Writer, progress func(pipeline.Progress)) error {
+// child returns an idle child that can compute the request, or one to be started on
+// one of the hosts, with a slot there.
+func (s *SSH) child(ctx context.Context, hosts []string, req action.Request, progress func(pipeline.Progress)) (*child, error) {
+	c := &child{hosts: hosts, environment: slices.Concat([]string{s.Config.Label}, s.words(req), req.Environ), affinity: req.Affinity, resources: req.Resources,
+		command: func(c *child) *osexec.Cmd { return s.command(c.share, req) }, tail: new(tailWriter)}
+	if c.holds() {
+		if idle := s.Idle.take(c); idle != nil {
+			return idle, nil
+		}
+	}
+	got, err := s.slot(ctx, hosts, req.Resources.GPUs, progress)
+	if err != nil {
+		return nil, err
+	}
+	c.share, c.environment = got, append(c.environment, got.environment()...)
+	if !got.pinned && (c.holds() || req.Supervised) { // processes that were given no device use the same one
+		s.Idle.releaseShared(got.host)
+	}
+	if !c.holds() && req.Reusable {
+		if idle := s.Idle.take(c); idle != nil {
+			idle.share = got
+			return idle, nil
+		}
+	}
+	return c, nil
+}
+
+// command starts a child on a host. It runs in a process group of its own and ends
+// with its stdin.
+func (s *SSH) command(at *share, req action.Request) *osexec.Cmd {
 	const alive = 15
-	cmd := osexec.CommandContext(context.WithoutCancel(ctx), "ssh", "-o", "BatchMode=yes", "-o", fmt.Sprintf("ServerAliveInterval=%d", alive), at.host, s.remote(at, req))
-	tail := &tailWriter{to: log}
-	err := talk(ctx, cmd, req, tail, progress)
-	at.said = tail.text()
+	return osexec.Command("ssh", "-o", "BatchMode=yes", "-o", fmt.Sprintf("ServerAliveInterval=%d", alive), at.host, s.remote(at, req))
+}
+
+// explain says what to do about errors of ssh.
+func (s *SSH) explain(host string, err error) error {
 	if errors.Is(err, osexec.ErrNotFound) {
 		return errors.New("ssh is not installed on this machine: install it, or choose another executor")
 	}
 	var exit *osexec.ExitError
 	if errors.As(err, &exit) && (exit.ExitCode() == 127 || exit.ExitCode() == 126) {
-		return fmt.Errorf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", at.host, s.program(), s.Config.Label)
+		return fmt.Errorf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", host, s.program(), s.Config.Label)
 	}
 	return err
 }
@@ -119,19 +148,25 @@ func (s *SSH) program() string {
 
 // remote returns the command for the host's shell. As for every child, the
 // environment holds only what a process needs to run.
-func (s *SSH) remote(at *sshSlot, req action.Request) string {
+func (s *SSH) remote(at *share, req action.Request) string {
 	words := []string{"exec", "env", "-i", `HOME="$HOME"`, `PATH="$PATH"`, `USER="$USER"`}
-	if s.Store != "" {
-		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
-	}
-	if !s.Config.Shared {
-		words = append(words, quote("ABLATE_REMOTE="+s.Remote), quote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
-	}
 	if at.pinned {
 		words = append(words, "CUDA_VISIBLE_DEVICES="+strings.Join(at.gpus, ","))
 	}
 	if req.Threads > 0 {
 		words = append(words, fmt.Sprintf("GOMAXPROCS=%d", req.Threads))
+	}
+	return strings.Join(append(words, s.words(req)...), " ")
+}
+
+// words are the part of the command that is the same on all hosts.
+func (s *SSH) words(req action.Request) []string {
+	var words []string
+	if s.Store != "" {
+		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
+	}
+	if !s.Config.Shared {
+		words = append(words, quote("ABLATE_REMOTE="+s.Remote), quote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
 	}
 	words = append(words, quote(s.program()))
 	if req.Supervised {
@@ -141,31 +176,24 @@ func (s *SSH) remote(at *sshSlot, req action.Request) string {
 	if !s.Config.Shared {
 		words = append(words, "--through")
 	}
-	return strings.Join(words, " ")
-}
-
-// sshSlot is a slot on a host, with its GPUs.
-type sshSlot struct {
-	host     string
-	gpus     []string
-	pinned   bool
-	names    []string
-	releases []func() error
-	said     string // the end of what ssh printed
-	owner    *SSH
+	return words
 }
 
 // slot waits for a free slot on one of the hosts.
-func (s *SSH) slot(ctx context.Context, hosts []string, gpus int, progress func(pipeline.Progress)) (*sshSlot, error) {
-	for reported := false; ; reported = true {
+func (s *SSH) slot(ctx context.Context, hosts []string, gpus int, progress func(pipeline.Progress)) (*share, error) {
+	for reported := false; ; {
 		for _, h := range hosts {
 			got, err := s.try(h, gpus)
 			if got != nil || err != nil {
 				return got, err
 			}
 		}
+		if s.Idle.releaseOne() {
+			continue
+		}
 		if !reported {
 			progress(pipeline.Progress{Waits: "waits for a free slot on " + strings.Join(hosts, ", ")})
+			reported = true
 		}
 		select {
 		case <-ctx.Done():
@@ -176,31 +204,39 @@ func (s *SSH) slot(ctx context.Context, hosts []string, gpus int, progress func(
 }
 
 // try takes a slot and GPUs on a host, or neither.
-func (s *SSH) try(host string, gpus int) (*sshSlot, error) {
+func (s *SSH) try(host string, gpus int) (*share, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := &sshSlot{host: host, owner: s, pinned: s.Config.GPUs > 0}
-	ok, err := s.lease(got, "slot", s.perHost(), 1, nil)
-	if ok && err == nil {
-		ok, err = s.lease(got, "gpu", s.Config.GPUs, gpus, &got.gpus)
-	}
-	if !ok || err != nil {
-		got.release()
+	_, slot, err := s.lease(host, "slot", s.perHost(), 1)
+	if slot == nil || err != nil {
 		return nil, err
 	}
-	return got, nil
+	numbers, devices, err := s.lease(host, "gpu", s.Config.GPUs, gpus)
+	if devices == nil || err != nil {
+		slot.release()
+		return nil, err
+	}
+	return &share{host: host, gpus: numbers, pinned: s.Config.GPUs > 0, giveBack: func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		devices.release()
+		slot.release()
+	}}, nil
 }
 
-// lease leases n of so many numbered things on a host.
-func (s *SSH) lease(got *sshSlot, what string, of, n int, taken *[]string) (bool, error) {
-	for i := 0; i < of && n > 0; i++ {
-		name := fmt.Sprintf("ssh %s %s %d", got.host, what, i)
+// lease leases n of so many numbered things on a host, or none, and returns their
+// numbers. Called with mu held, as what it returns is released.
+func (s *SSH) lease(host, what string, of, n int) (numbers []string, got releases, err error) {
+	got = releases{}
+	for i := 0; i < of && len(got) < n; i++ {
+		name := fmt.Sprintf("ssh %s %s %d", host, what, i)
 		if s.busy[name] {
 			continue
 		}
 		release, ok, err := s.Lease(name)
 		if err != nil {
-			return false, fmt.Errorf("leasing a slot on %s: %w", got.host, err)
+			got.release()
+			return nil, nil, fmt.Errorf("leasing a slot on %s: %w", host, err)
 		}
 		if !ok {
 			continue
@@ -209,48 +245,12 @@ func (s *SSH) lease(got *sshSlot, what string, of, n int, taken *[]string) (bool
 			s.busy = make(map[string]bool)
 		}
 		s.busy[name] = true
-		got.names, got.releases = append(got.names, name), append(got.releases, release)
-		if taken != nil {
-			*taken = append(*taken, fmt.Sprint(i))
-		}
-		n--
+		numbers = append(numbers, fmt.Sprint(i))
+		got = append(got, func() error { delete(s.busy, name); return release() })
 	}
-	return n == 0, nil
-}
-
-func (t *sshSlot) free() {
-	t.owner.mu.Lock()
-	defer t.owner.mu.Unlock()
-	t.release()
-}
-
-// release releases what was leased. Called with the owner's mu held.
-func (t *sshSlot) release() {
-	for i, name := range t.names {
-		delete(t.owner.busy, name)
-		t.releases[i]() // a lease that cannot be released ends with this process
+	if len(got) < n {
+		got.release()
+		return nil, nil, nil
 	}
-}
-
-// tailWriter keeps the end of what it passes on, for a message.
-type tailWriter struct {
-	to   io.Writer
-	mu   sync.Mutex
-	kept []byte
-}
-
-// Write implements io.Writer.
-func (l *tailWriter) Write(p []byte) (int, error) {
-	const most = 400
-	l.mu.Lock()
-	l.kept = append(l.kept, p...)
-	l.kept = l.kept[max(0, len(l.kept)-most):]
-	l.mu.Unlock()
-	return l.to.Write(p)
-}
-
-func (l *tailWriter) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.TrimSpace(string(l.kept))
+	return numbers, got, nil
 }

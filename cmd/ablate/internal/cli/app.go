@@ -45,6 +45,7 @@ func (e exitError) Error() string { return "" }
 func (a App) Run(ctx context.Context, args []string) int {
 	s := &session{app: a}
 	defer s.idle.Close()
+	defer s.idleOnHosts.Close()
 	root := rootCommand(s)
 	root.SetArgs(args)
 	root.SetIn(a.Stdin)

@@ -67,7 +67,7 @@ func (l launchers) sshExecutor(e study.Executor) (run.Executor, error) {
 		return run.Executor{}, err
 	}
 	ssh := &launch.SSH{Config: e, Program: path, Store: e.Store, Logs: l.store.LogDir(),
-		Version: programVersion(l.executable), Environ: l.session.app.Environ, Lease: l.lease}
+		Version: programVersion(l.executable), Environ: l.session.app.Environ, Lease: l.lease, Idle: &l.session.idleOnHosts}
 	if ssh.Store == "" && e.Shared {
 		ssh.Store = l.store.Dir()
 	}

@@ -379,6 +379,14 @@ func TestSlurm(t *testing.T) {
 		}
 	})
 
+	t.Run("one process in an allocation", func(t *testing.T) {
+		l := c.newLab(t, 1, 3, "  per_allocation = 4\n")
+		l.programs(t, 4)
+		if n := l.supervisors(t); n != 1 {
+			t.Errorf("%d processes supervised the programs of an allocation, want 1", n)
+		}
+	})
+
 	t.Run("the documentation's study", func(t *testing.T) { documented(t, c.newLab(t, 1, 3, "")) })
 
 	t.Run("the example", func(t *testing.T) { example(t, c.newLab(t, 1, 3, "")) })
@@ -520,6 +528,53 @@ func TestSlurm(t *testing.T) {
 		return
 	}
 	limited.resumed(t, long)
+}
+
+// programs runs trials of a program that writes down which process supervises it.
+func (l *lab) programs(t *testing.T, n int) {
+	t.Helper()
+	var seeds []string
+	for i := range n {
+		seeds = append(seeds, fmt.Sprint(i))
+	}
+	l.write(t, "study.hcl", `
+train "command" "t" {
+  argv = ["sh", "-c", "echo $PPID >> `+l.dir+`/parents; echo step 1 loss=1"]
+
+  matrix {
+    seed = [`+strings.Join(seeds, ", ")+`]
+  }
+
+  parameters = {
+    seed = matrix.seed
+  }
+
+  metrics = {
+    stdout = "step (?P<step>\\d+) loss=(?P<loss>\\S+)"
+  }
+
+  runtime {
+    executor = "main"
+  }
+}
+`)
+	if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, fmt.Sprintf("%d trials trained, 0 cached", n)) {
+		t.Errorf("the run says\n%s", out)
+	}
+}
+
+// supervisors counts the processes that programs wrote down.
+func (l *lab) supervisors(t *testing.T) int {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(l.dir, "parents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for _, pid := range strings.Fields(string(raw)) {
+		seen[pid] = true
+	}
+	return len(seen)
 }
 
 // apart runs trials on executors that do not share the store's folder: inputs, states

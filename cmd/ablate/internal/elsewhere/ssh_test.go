@@ -80,6 +80,15 @@ data "command" "d" {
 		}
 	})
 
+	t.Run("one process on a host", func(t *testing.T) {
+		l := c.newLab(t, 1, 3, "")
+		l.write(t, ".ablate/config.hcl", config("  hosts = [\"n1\"]\n"))
+		l.programs(t, 4)
+		if n := l.supervisors(t); n != 1 {
+			t.Errorf("%d processes supervised the programs of a host, want 1", n)
+		}
+	})
+
 	t.Run("no shared folder", func(t *testing.T) { apart(t, c.newLab(t, 4, 3, ""), "ssh", "  hosts = [\"n1\"]\n  gpus = 2\n") })
 
 	for name, tt := range map[string]struct{ body, want string }{

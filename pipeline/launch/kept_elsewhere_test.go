@@ -1,0 +1,258 @@
+//go:build unix
+
+package launch_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/study"
+	"ablate/pipeline"
+	"ablate/pipeline/action"
+	"ablate/pipeline/launch"
+)
+
+// hosts launches actions over an ssh that runs children here, which answerAll plays.
+type hosts struct {
+	*bench
+	ssh *launch.SSH
+}
+
+func newHosts(t *testing.T, gpus, jobs int, names ...string) *hosts {
+	b := newBench(t)
+	dir := t.TempDir()
+	program := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	program("ssh", `while [ "$1" = -o ]; do shift 2; done
+host=$1; shift
+[ $host = down ] && { echo "no route to down" >&2; exit 255; }
+exec sh -c "$*"
+`)
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return &hosts{b, &launch.SSH{
+		Config:  study.Executor{Label: "lab", Hosts: names, GPUs: gpus, Jobs: jobs, Shared: true},
+		Program: program("ablate", "TMPDIR=/serve exec "+os.Args[0]+"\n"), Logs: t.TempDir(), Lease: b.lease, Idle: b.idle,
+	}}
+}
+
+func (h *hosts) run(typ, process string, key byte, gpus int) (pid int, device string, err error) {
+	req := action.Request{Type: typ, Key: cache.Key{key}, Reusable: true, Affinity: pipeline.Affinity{Process: process}, Resources: study.Resources{GPUs: gpus}}
+	err = h.ssh.Launch(h.t.Context(), req, func(p pipeline.Progress) {
+		if p.Step > 0 {
+			pid, device = p.Step, p.Waits
+		}
+	})
+	return pid, device, err
+}
+
+func (h *hosts) must(process string, key byte, gpus int) (pid int, device string) {
+	h.t.Helper()
+	pid, device, err := h.run("ok", process, key, gpus)
+	if err != nil || pid == 0 {
+		h.t.Fatalf("process %d, %v", pid, err)
+	}
+	return pid, device
+}
+
+// A host keeps a child that opened a device, with its slot and its GPU, until another
+// action needs them.
+func TestHostsKeepChildren(t *testing.T) {
+	h := newHosts(t, 1, 0, "n1")
+	first, device := h.must("xla", 1, 1)
+	if device != "0" || h.leases() != 2 {
+		t.Fatalf("the idle child has device %q, and %d leases are held; want 0 and a slot and a GPU", device, h.leases())
+	}
+	if pid, _ := h.must("xla", 2, 1); pid != first {
+		t.Errorf("process %d computed the second action, want %d", pid, first)
+	}
+	for key := byte(1); key <= 2; key++ { // each in its own log
+		log, err := os.ReadFile(h.ssh.LogPath(cache.Key{key}))
+		if want := fmt.Sprintf("computed by %d\n", first); err != nil || string(log) != want {
+			t.Errorf("the log of action %d is %q, %v, want %q", key, log, err, want)
+		}
+	}
+	other, device := h.must("xla deterministic", 3, 1)
+	if other == first || device != "0" || h.leases() != 2 {
+		t.Errorf("another kind of action ran in process %d on device %q and left %d leases", other, device, h.leases())
+	}
+	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the first process still has the device: %v", err)
+	}
+	if pid, _ := h.must("", 4, 1); pid == other || h.leases() != 0 {
+		t.Errorf("an action without affinity ran in process %d and left %d leases", pid, h.leases())
+	}
+}
+
+// A child on a host that failed computes nothing more, and one that died while it was
+// idle is replaced.
+func TestChildrenOnHostsAreHealthy(t *testing.T) {
+	h := newHosts(t, 1, 0, "n1")
+	first, _ := h.must("xla", 1, 1)
+	if pid, _, err := h.run("fail", "xla", 1, 1); err == nil || pid != first || h.leases() != 0 {
+		t.Errorf("a failure in process %d of %d: %v, with %d leases left", pid, first, err, h.leases())
+	}
+	second, _ := h.must("xla", 1, 1)
+	if err := syscall.Kill(second, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if third, device := h.must("xla", 1, 1); third == second || device != "0" {
+		t.Errorf("after a kill, process %d ran on device %q", third, device)
+	}
+	if _, _, err := h.run("die", "xla", 1, 1); err == nil || !strings.Contains(err.Error(), "exit status 3") || h.leases() != 0 {
+		t.Errorf("an action that kills each process: %v, with %d leases left", err, h.leases())
+	}
+}
+
+// A trial takes the child of any host that it may run on, and no other's.
+func TestChildrenAreKeptByHost(t *testing.T) {
+	h := newHosts(t, 1, 0, "down", "n1")
+	first, _ := h.must("xla", 1, 1)
+	if pid, _ := h.must("xla", 1, 1); pid != first {
+		t.Errorf("process %d computed the second action, want %d", pid, first)
+	}
+	h.ssh.Config.Hosts = []string{"n2"}
+	if pid, _ := h.must("xla", 1, 1); pid == first {
+		t.Error("a child of n1 computed an action for n2")
+	}
+}
+
+// On a host without GPUs of its own, no idle child shares a device with a program.
+func TestHostsMakeRoomForPrograms(t *testing.T) {
+	h := newHosts(t, 0, 2, "n1")
+	first, _ := h.must("xla", 1, 0)
+	program := action.Request{Type: "ok", Supervised: true, Reusable: true}
+	pids := make([]int, 2)
+	for i := range pids {
+		if err := h.ssh.Launch(t.Context(), program, func(p pipeline.Progress) { pids[i] = p.Step }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pids[0] != pids[1] || pids[0] == first {
+		t.Errorf("processes %v supervised programs, want one, other than %d", pids, first)
+	}
+	if second, _ := h.must("xla", 1, 0); second == first {
+		t.Error("an idle child kept its device while a program ran")
+	}
+	secret := program
+	secret.Passes, h.ssh.Environ = []string{"TOKEN"}, []string{"TOKEN=1"}
+	var pid int
+	if err := h.ssh.Launch(t.Context(), secret, func(p pipeline.Progress) { pid = p.Step }); err != nil || pid == pids[0] {
+		t.Errorf("process %d was kept for another environment, %v", pid, err)
+	}
+}
+
+// allocation computes actions in a job of Slurm that answerAll plays, and returns the
+// process of each.
+func allocation(t *testing.T, ctx context.Context, requests ...action.Request) (pids []int, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range requests {
+		requests[i].Key, requests[i].Reusable, requests[i].Ingredients = cache.Key{byte(i)}, true, cache.String("")
+	}
+	raw, err := json.Marshal(requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "task-0.json"), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = launch.Allocation{
+		Spool: dir, Log: slog.New(slog.DiscardHandler),
+		Local:     launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=/serve"}, Logs: t.TempDir()},
+		Published: func(context.Context, cache.Key) (bool, error) { return false, nil },
+	}.Run(ctx)
+	for _, req := range requests {
+		raw, readErr := os.ReadFile(filepath.Join(dir, req.Key.String()+".000000.jsonl"))
+		if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
+			t.Fatal(readErr)
+		}
+		var m struct{ Progress pipeline.Progress }
+		json.NewDecoder(strings.NewReader(string(raw))).Decode(&m) // an action that did not begin has no message
+		pids = append(pids, m.Progress.Step)
+	}
+	return pids, err
+}
+
+// gone reports whether a process ends soon.
+func gone(pid int) bool {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return true
+		}
+	}
+	return false
+}
+
+// An allocation computes its actions in one process, as long as they can share it,
+// and leaves none behind.
+func TestAllocationsKeepChildren(t *testing.T) {
+	xla := action.Request{Type: "ok", Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}
+	other, plain, program, fails := xla, xla, xla, xla
+	other.Affinity.Process = "xla deterministic"
+	plain.Affinity.Process = ""
+	program.Affinity.Process, program.Supervised = "", true
+	fails.Type = "fail"
+	for name, c := range map[string]struct {
+		requests []action.Request
+		want     []int // the process of each, by when it was first seen
+		failed   bool
+	}{
+		"seeds of a cell":      {[]action.Request{xla, xla, xla}, []int{0, 0, 0}, false},
+		"two kinds":            {[]action.Request{xla, other, xla}, []int{0, 1, 2}, false},
+		"another needs memory": {[]action.Request{xla, plain, xla}, []int{0, 1, 2}, false},
+		"a program":            {[]action.Request{xla, program, xla, program}, []int{0, 1, 2, 1}, false},
+		"a failure":            {[]action.Request{xla, fails, xla, xla}, []int{0, 0, 1, 1}, true},
+	} {
+		pids, err := allocation(t, t.Context(), c.requests...)
+		if (err != nil) != c.failed {
+			t.Errorf("%s: %v", name, err)
+		}
+		var seen, got []int
+		for _, pid := range pids {
+			if !slices.Contains(seen, pid) {
+				seen = append(seen, pid)
+			}
+			got = append(got, slices.Index(seen, pid))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: the processes are %v, want %v", name, got, c.want)
+		}
+		for _, pid := range seen {
+			if !gone(pid) {
+				t.Errorf("%s: process %d remains", name, pid)
+			}
+		}
+	}
+}
+
+// A driver that hangs when its process ends does not keep the allocation: the process
+// is killed.
+func TestAllocationsEndHungChildren(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits as long as a child may take to stop")
+	}
+	t.Parallel()
+	began := time.Now()
+	hangs := action.Request{Type: "hang at the end", Affinity: pipeline.Affinity{Process: "xla"}}
+	pids, err := allocation(t, t.Context(), hangs, hangs)
+	if err != nil || pids[0] != pids[1] || !gone(pids[0]) || time.Since(began) > 40*time.Second {
+		t.Errorf("processes %v end after %s with %v", pids, time.Since(began), err)
+	}
+}
