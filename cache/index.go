@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -40,6 +40,7 @@ type index struct {
 const (
 	recordSize   = 300
 	expectedSize = 64 << 20 // for which memory is reserved
+	indexPiece   = 1 << 18  // that is read at a time
 	maxIndexSize = 2 << 30
 )
 
@@ -94,18 +95,49 @@ func (s *Local) readIndex() error {
 	if ix.offset == info.Size() && ix.file != nil {
 		return nil
 	}
-	raw := make([]byte, info.Size()-ix.offset)
-	if _, err := f.ReadAt(raw, ix.offset); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
+	body := io.NewSectionReader(f, ix.offset, info.Size()-ix.offset)
 	if ix.offset == 0 {
-		if !bytes.HasPrefix(raw, []byte(indexHead)) {
+		head := make([]byte, len(indexHead))
+		if _, err := io.ReadFull(body, head); notEnd(err) != nil {
+			return err
+		}
+		if string(head) != indexHead {
 			return errIndexDamaged
 		}
-		raw, ix.offset = raw[len(indexHead):], int64(len(indexHead))
+		ix.offset = int64(len(indexHead))
 	}
 	ix.file = info
-	return ix.take(raw)
+	return ix.takeAll(body)
+}
+
+// notEnd returns an error of reading, unless it is that the file ended.
+func notEnd(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// takeAll decodes the records of a file. It has one piece of the file in memory at a
+// time.
+func (ix *index) takeAll(r io.Reader) error {
+	buf, filled := make([]byte, indexPiece), 0
+	for {
+		n, err := io.ReadFull(r, buf[filled:])
+		if notEnd(err) != nil {
+			return err
+		}
+		filled += n
+		before := ix.offset
+		torn := ix.take(buf[:filled])
+		if err != nil || torn != nil && !errors.Is(torn, errIndexTorn) { // at the end of the file
+			return torn
+		}
+		filled = copy(buf, buf[ix.offset-before:filled])
+		if filled == len(buf) { // less than one record
+			buf = slices.Grow(buf, len(buf))[:2*len(buf)]
+		}
+	}
 }
 
 // isCurrent reports whether a file is the one that was read, and has not grown.

@@ -9,6 +9,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Lookup implements Store.
@@ -86,18 +88,31 @@ func (s *Local) findAbsent(all []Found) {
 	}
 }
 
+// listers is the number of folders that are listed at a time. Half of the work is
+// the kernel's, and on a network drive most of it is waiting.
+const listers = 4
+
 // listAbsent lists each folder of blobs once.
 func (s *Local) listAbsent(all []Found) {
-	present := make(map[Digest]bool)
-	for folder, list := range blobsByFolder(all) {
-		if len(list) == 0 {
-			continue
-		}
-		s.listBlobs(byte(folder), present)
-		for _, r := range list {
-			if f := &all[r.found]; !present[r.digest(&f.Entry)] {
-				r.note(f)
+	folders := blobsByFolder(all)
+	var next atomic.Int32
+	var workers sync.WaitGroup
+	for range listers {
+		workers.Go(func() {
+			present := make(map[Digest]bool)
+			for folder := int(next.Add(1)) - 1; folder < len(folders); folder = int(next.Add(1)) - 1 {
+				if len(folders[folder]) == 0 {
+					continue
+				}
+				s.listBlobs(byte(folder), present)
+				folders[folder] = slices.DeleteFunc(folders[folder], func(r blobReference) bool { return present[r.digest(&all[r.found].Entry)] })
 			}
+		})
+	}
+	workers.Wait()
+	for _, missing := range folders {
+		for _, r := range missing {
+			r.note(&all[r.found])
 		}
 	}
 	for i := range all {
