@@ -18,6 +18,7 @@ type cellPlan struct {
 	target  reflect.Value  // a pointer to the spec, without the attributes that factors set
 	model   study.Instance // label, runtime, ranges
 	ranges  map[string]diag.Range
+	locate  func(diag.Path) diag.Range
 	invalid bool
 }
 
@@ -42,7 +43,8 @@ func (x *crossing) instance(c cell) {
 	if plan.invalid {
 		return
 	}
-	d := &decoder{l: x.l, ranges: x.rangesOf(c, plan)}
+	ranges, own := x.rangesOf(c, plan)
+	d := &decoder{l: x.l, ranges: ranges}
 	target := clone(plan.target)
 	x.bind(d, c, target.Elem())
 	if d.invalid {
@@ -50,30 +52,35 @@ func (x *crossing) instance(c cell) {
 	}
 	resolve(target)
 	factors := x.factorsOf(c)
-	inst := plan.model
-	inst.Address = addr.Instance{Stage: x.s.addr, Key: addr.Key(factors)}
+	inst := &x.memory[len(x.s.instances)]
+	*inst = plan.model
+	inst.Address = addr.Instance{Stage: x.s.addr, Key: x.keyOf(c)}
 	inst.Spec, inst.Factors = target.Interface(), factors
 	if inst.Label == "" {
 		inst.Label = inst.Address.Key
 	}
-	inst.Locate = locator(d.ranges, inst.Range)
-	x.s.instances = append(x.s.instances, &inst)
+	inst.Locate = plan.locate
+	if own {
+		inst.Locate = locator(ranges, inst.Range)
+	}
+	x.s.instances = append(x.s.instances, inst)
 }
 
 // rangesOf returns the places of a cell's attributes: those of the plan, and of the
-// entries of levels that are objects.
-func (x *crossing) rangesOf(c cell, plan *cellPlan) map[string]diag.Range {
-	d := &decoder{ranges: make(map[string]diag.Range)}
-	for i, f := range x.factors {
-		if f.bound && c[i] < len(f.exprs) {
-			d.entryRanges(f.exprs[c[i]], diag.Path{f.name})
+// entries of levels that are objects. own says that there are such entries.
+func (x *crossing) rangesOf(c cell, plan *cellPlan) (ranges map[string]diag.Range, own bool) {
+	for i := range x.factors {
+		entries := x.factors[i].entryRanges(c[i])
+		if len(entries) > 0 && !own {
+			ranges, own = make(map[string]diag.Range), true
 		}
+		maps.Copy(ranges, entries)
 	}
-	if len(d.ranges) == 0 {
-		return plan.ranges
+	if !own {
+		return plan.ranges, false
 	}
-	maps.Copy(d.ranges, plan.ranges)
-	return d.ranges
+	maps.Copy(ranges, plan.ranges)
+	return ranges, true
 }
 
 // planID is equal for cells that share a plan: those that agree in the overrides
@@ -115,6 +122,7 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 	}
 	d.meta(x.s.content, &plan.model)
 	plan.invalid = d.invalid
+	plan.locate = locator(plan.ranges, plan.model.Range)
 	return plan
 }
 

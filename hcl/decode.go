@@ -265,6 +265,7 @@ func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 			out = append(out, a)
 			continue
 		}
+		out = slices.Grow(out, len(s.instances))
 		for _, inst := range s.instances {
 			out = append(out, inst.Address)
 		}

@@ -22,7 +22,11 @@ type factor struct {
 	names  []addr.Level
 	exprs  []hclv2.Expression // of the levels that the study writes out one by one
 	values []reflect.Value    // the attribute at each level, decoded on first use
-	shown  []*addr.Factor     // the factor at each level, made on first use
+
+	// Of each level, made on first use.
+	shown   []*addr.Factor
+	parts   []string                // of a cell's key
+	entries []map[string]diag.Range // the places of the entries of a level that is an object
 }
 
 // readFactors reports whether all factors could be read. If the levels of one
@@ -143,27 +147,55 @@ func (f *factor) add(level addr.Level, val cty.Value) int {
 	return len(f.levels) - 1
 }
 
-// factorsOf lists a cell's factors, for its address and for display. All levels
-// must be known.
+// factorsOf lists a cell's factors, for display. All levels must be known.
 func (x *crossing) factorsOf(c cell) []*addr.Factor {
 	out := make([]*addr.Factor, len(c))
 	for i := range x.factors {
-		f := &x.factors[i]
-		if f.shown == nil {
-			f.shown = x.show(f)
-		}
-		out[i] = f.shown[c[i]]
+		out[i] = x.show(&x.factors[i])[c[i]]
 	}
 	return out
 }
 
-// show makes the factor at each level, with its display text.
-func (x *crossing) show(f *factor) []*addr.Factor {
-	out := make([]*addr.Factor, len(f.names))
-	for i, level := range f.names {
-		out[i] = &addr.Factor{Name: f.name, Level: level, Label: x.labelOf(level)}
+// keyOf is the key of a cell in its address.
+func (x *crossing) keyOf(c cell) string {
+	parts := make([]string, len(c))
+	for i := range x.factors {
+		f := &x.factors[i]
+		if f.parts == nil {
+			for _, shown := range x.show(f) {
+				f.parts = append(f.parts, shown.KeyPart())
+			}
+		}
+		parts[i] = f.parts[c[i]]
 	}
-	return out
+	return addr.JoinKey(parts...)
+}
+
+// entryRanges returns the places of the entries of a level that the study writes out
+// as an object.
+func (f *factor) entryRanges(level int) map[string]diag.Range {
+	if !f.bound || level >= len(f.exprs) {
+		return nil
+	}
+	if f.entries == nil {
+		f.entries = make([]map[string]diag.Range, len(f.exprs))
+		for i, expr := range f.exprs {
+			d := &decoder{ranges: make(map[string]diag.Range)}
+			d.entryRanges(expr, diag.Path{f.name})
+			f.entries[i] = d.ranges
+		}
+	}
+	return f.entries[level]
+}
+
+// show returns the factor at each level, with its display text.
+func (x *crossing) show(f *factor) []*addr.Factor {
+	if f.shown == nil {
+		for _, level := range f.names {
+			f.shown = append(f.shown, &addr.Factor{Name: f.name, Level: level, Label: x.labelOf(level)})
+		}
+	}
+	return f.shown
 }
 
 func (x *crossing) labelOf(level addr.Level) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/study"
 )
 
 // crossing expands the matrix of one stage to cells.
@@ -19,6 +20,7 @@ type crossing struct {
 	overrides []*rule
 	read      []string // factors that the body reads as matrix.x
 	plans     map[string]*cellPlan
+	memory    []study.Instance // of the trials to come
 }
 
 // cell is one combination of levels, by index into each factor's levels.
@@ -56,6 +58,7 @@ func (x *crossing) instances(cells []cell, matrix *hclv2.Block) {
 		return
 	}
 	before := len(x.l.diags)
+	x.memory = make([]study.Instance, len(cells))
 	for _, c := range cells {
 		x.instance(c)
 		if x.l.diags[before:].HasErrors() { // the other cells would repeat the error
@@ -115,11 +118,14 @@ func upTo(n int) []int {
 // product lists all combinations of the chosen levels, the last factor fastest.
 func (x *crossing) product(choices [][]int) []cell {
 	cells := []cell{{}}
-	for _, choice := range choices {
+	for factor, choice := range choices {
 		next := make([]cell, 0, len(cells)*len(choice))
+		width := factor + 1
+		memory := make([]int, 0, len(cells)*len(choice)*width)
 		for _, c := range cells {
 			for _, i := range choice {
-				next = append(next, append(c[:len(c):len(c)], i))
+				memory = append(append(memory, c...), i)
+				next = append(next, memory[len(memory)-width:len(memory):len(memory)])
 			}
 		}
 		cells = next

@@ -107,12 +107,15 @@ func FactorNamed(factors []*Factor, name string) *Factor {
 
 // Key returns the Instance.Key of a matrix cell. The factors are sorted by name.
 func Key(factors []*Factor) string {
-	var b strings.Builder
+	parts := make([]string, len(factors))
 	for i, f := range factors {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(f.Name + "=" + f.Level.String())
+		parts[i] = f.KeyPart()
 	}
-	return b.String()
+	return JoinKey(parts...)
 }
+
+// KeyPart returns what the factor adds to the key of a cell.
+func (f *Factor) KeyPart() string { return f.Name + "=" + f.Level.String() }
+
+// JoinKey returns the key of a cell from the parts of its factors, sorted by name.
+func JoinKey(parts ...string) string { return strings.Join(parts, ",") }

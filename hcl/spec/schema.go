@@ -35,6 +35,7 @@ type Field struct {
 	Keyed     bool // part of keys
 	Witnessed bool // part of keys through a fingerprint, not as a field
 	Preset    bool // names a set of values for the other fields
+	Refers    bool // is a reference or references, or a nested block with some
 	Type      reflect.Type
 	Blocks    []string // that a reference may refer to; empty for any
 	Parts     []string // that an addr.Parts may name
@@ -123,7 +124,16 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	default:
 		panic(fmt.Sprintf("spec: field %s has the unknown option %q", sf.Name, option))
 	}
+	f.Refers = f.refers()
 	return f, true
+}
+
+// refers computes Refers. Repeated blocks have no references.
+func (f *Field) refers() bool {
+	if f.Form == Block || f.Form == Union {
+		return !f.Repeated && slices.ContainsFunc(Of(f.Type).Fields, func(f Field) bool { return f.Refers })
+	}
+	return f.Type == RefType || f.Type == RefsType || f.Type == PartsType
 }
 
 // Elem returns the struct type of a field that is a block, a union or an object.

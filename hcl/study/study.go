@@ -53,7 +53,12 @@ type Runtime struct {
 }
 
 // Refs lists the spec's references, in the order of its fields.
-func (i *Instance) Refs() []Edge { return edges(nil, reflect.ValueOf(i.Spec).Elem(), "") }
+func (i *Instance) Refs() []Edge { return i.AppendRefs(nil) }
+
+// AppendRefs appends the spec's references to a list.
+func (i *Instance) AppendRefs(list []Edge) []Edge {
+	return edges(list, reflect.ValueOf(i.Spec).Elem(), "")
+}
 
 // At returns the range of an attribute or block of the stage. If it is not in the
 // file, At returns the range of the innermost block around it.
