@@ -179,7 +179,7 @@ type Input struct {
 	Factors   []*addr.Factor   // of a matrix cell, sorted by name
 	Stage     Stage            // its decoded spec
 	Ref       Ref              // the kind, and for a definition the encoded spec, as it enters keys
-	Recipe    Recipe           // of a definition only
+	Code      cache.Value      // of a definition's recipe
 	Key       cache.Key        // of the action that made the artifacts; zero for a definition
 	Artifacts []cache.Artifact // sorted by name
 }
@@ -263,6 +263,39 @@ func (s *Shared) Work(key any, compute func() Work) Work {
 	return w
 }
 
+// Intern returns the same pointer for equal keys of a plan. It is a key for Value and
+// Work that is cheap to hash, where several of them depend on one large key.
+func Intern[K comparable](s *Shared, key K) *K {
+	if s == nil {
+		return copyOf(key)
+	}
+	type table struct{} // one for each K
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, _ := s.values[table{}].(map[K]*K)
+	if known == nil {
+		known = make(map[K]*K)
+		s.set(table{}, known)
+	}
+	one := known[key]
+	if one == nil {
+		one = copyOf(key)
+		known[key] = one
+	}
+	return one
+}
+
+// copyOf keeps callers' keys off the heap where nothing is stored.
+func copyOf[K any](key K) *K { return &key }
+
+// set stores a value. The caller holds mu.
+func (s *Shared) set(key, value any) {
+	if s.values == nil {
+		s.values = make(map[any]any)
+	}
+	s.values[key] = value
+}
+
 func share[T any](s *Shared, key any, compute func() (T, error)) (T, error) {
 	if s == nil {
 		return compute()
@@ -274,10 +307,7 @@ func share[T any](s *Shared, key any, compute func() (T, error)) (T, error) {
 	}
 	v, err := compute()
 	if err == nil {
-		if s.values == nil {
-			s.values = make(map[any]any)
-		}
-		s.values[key] = v
+		s.set(key, v)
 	}
 	return v, err
 }

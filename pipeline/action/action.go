@@ -42,7 +42,7 @@ func Describe(s Subject) (*Action, error) {
 		return nil, err
 	}
 	a := &Action{subject: s, recipe: recipe, ref: s.Kind.Ref(s.Spec)}
-	a.ingredients = ingredients(a.ref, recipe, s.Inputs.Class, len(s.Inputs.Absent))
+	a.ingredients = s.Kind.ingredients(a.ref.Spec, recipe, s.Inputs.Class, len(s.Inputs.Absent))
 	a.key = a.ingredients.Key(keyDomain)
 	return a, nil
 }
@@ -90,8 +90,9 @@ func (a *Action) Warnings() diag.List {
 	return a.recipe.Warnings()
 }
 
-// AsDefinition returns the action of a definition as its consumers see it.
-func (a *Action) AsDefinition() (pipeline.Ref, pipeline.Recipe) { return a.ref, a.recipe }
+// AsDefinition returns what consumers of a definition see of its action: its identity
+// and its fingerprints.
+func (a *Action) AsDefinition() (pipeline.Ref, cache.Value) { return a.ref, a.recipe.Code }
 
 // Redescribe describes the same subject again, with the sources that the run reads.
 // It fails where the key differs, because a source or the program changed.

@@ -12,16 +12,16 @@ import (
 // of the layout below.
 const keyDomain = "ablate action v1"
 
-// ingredients returns the full description of an action: what its key hashes, and
+// ingredients returns the full description of an action of the kind: what its key hashes, and
 // what explanations compare.
-func ingredients(ref pipeline.Ref, r pipeline.Recipe, class string, absent int) cache.Value {
+func (k *Kind) ingredients(spec cache.Value, r pipeline.Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
-		{Name: "block", Value: cache.String(ref.Block)},
+		{Name: "block", Value: k.block},
 		{Name: "code", Value: OrEmpty(r.Code)},
 		{Name: "inputs", Value: OrEmpty(r.Inputs)},
-		{Name: "spec", Value: ref.Spec},
-		{Name: "type", Value: cache.String(ref.Type)},
-		{Name: "version", Value: cache.Int(int64(ref.Version))},
+		{Name: "spec", Value: spec},
+		{Name: "type", Value: k.typ},
+		{Name: "version", Value: k.version},
 	}
 	if class != "" {
 		fields = append(fields, cache.Field{Name: "class", Value: cache.String(class)})

@@ -12,14 +12,20 @@ import (
 	"ablate/pipeline"
 )
 
-// Kind is a kind with its defaults encoded, as keys need them.
+// Kind is a kind with its name, version and defaults encoded, as keys need them.
 type Kind struct {
 	pipeline.Kind
-	encoder *encoder
+	encoder             *encoder
+	block, typ, version cache.Value
 }
 
 // NewKind prepares a kind for making keys.
-func NewKind(k pipeline.Kind) *Kind { return &Kind{Kind: k, encoder: newEncoder(k.New())} }
+func NewKind(k pipeline.Kind) *Kind {
+	return &Kind{
+		Kind: k, encoder: newEncoder(k.New()),
+		block: cache.String(k.Block), typ: cache.String(k.Type), version: cache.Int(int64(k.Version)),
+	}
+}
 
 // Ref returns the identity of the kind with a spec.
 func (k *Kind) Ref(stage pipeline.Stage) pipeline.Ref {

@@ -142,9 +142,11 @@ func (ri RequestInput) open(kinds []pipeline.Kind, around pipeline.Inputs) (pipe
 	}
 	if kind.Role == pipeline.Definition {
 		around.Refs = nil
-		if input.Recipe, err = stage.Describe(around); err != nil {
+		recipe, err := stage.Describe(around)
+		if err != nil {
 			return pipeline.Input{}, fmt.Errorf("describing %s: %w", ri.Address, err)
 		}
+		input.Code = recipe.Code
 	}
 	return input, nil
 }

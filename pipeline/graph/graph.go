@@ -31,16 +31,22 @@ type Node struct {
 	Instance *study.Instance
 	Kind     *action.Kind
 	Stage    pipeline.Stage
-	Needs    []Need // in the order of the spec
+	Needs    []Need // in the order of the spec; shared by cells that refer to the same instances
 	Users    []*Node
-	level    int
 	Index    int // in Graph.Nodes
+	level    int // 1 + the deepest dependency's; 0 until it is known
 }
 
 // Need is an attribute with references, and what they refer to.
 type Need struct {
 	Attr string
 	On   []*Node
+}
+
+// SharesNeeds reports whether two nodes are known to refer to the same instances:
+// cells of one matrix do, one after the other, if they differ in other levels.
+func (n *Node) SharesNeeds(other *Node) bool {
+	return len(n.Needs) > 0 && len(n.Needs) == len(other.Needs) && &n.Needs[0] == &other.Needs[0]
 }
 
 // Deps yields the nodes that the node refers to.
@@ -76,15 +82,15 @@ func Build(study *study.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	for _, k := range kinds {
 		g.kinds[kindName{k.Block, k.Type}] = action.NewKind(k)
 	}
-	all := make([]*Node, len(study.Instances))
+	nodes := make([]Node, len(study.Instances))
+	all := make([]*Node, len(nodes))
 	for i, inst := range study.Instances {
-		n := &Node{Instance: inst, Kind: g.kindOf(inst), Stage: inst.Spec.(pipeline.Stage)}
+		n := &nodes[i]
+		*n = Node{Instance: inst, Kind: g.kindOf(inst), Stage: inst.Spec.(pipeline.Stage)}
 		all[i] = n
 		g.byAddr[inst.Address] = n
 	}
-	for _, n := range all {
-		g.link(n)
-	}
+	g.linkAll(all)
 	g.order(all)
 	return g, g.validate()
 }
@@ -98,53 +104,64 @@ func (g *Graph) kindOf(inst *study.Instance) *action.Kind {
 	return k
 }
 
-func (g *Graph) link(n *Node) {
-	refs := n.Instance.Refs() // grouped by attribute
+// linkAll resolves the references of all nodes. A node that refers to the same
+// instances as the one before it shares its needs.
+func (g *Graph) linkAll(all []*Node) {
+	var refs, before []study.Edge
+	for i, n := range all {
+		refs = n.Instance.AppendRefs(refs[:0])
+		if len(refs) > 0 && slices.Equal(refs, before) {
+			n.Needs = all[i-1].Needs
+		} else {
+			n.Needs = g.needs(n, refs)
+		}
+		for dep := range n.Deps() {
+			dep.Users = append(dep.Users, n)
+		}
+		refs, before = before, refs
+	}
+}
+
+// needs groups the references of a node, which are in the order of its spec, by
+// attribute.
+func (g *Graph) needs(n *Node, refs []study.Edge) []Need {
 	all := make([]*Node, len(refs))
-	attrs := 0
 	for i, edge := range refs {
-		dep := g.byAddr[edge.Target]
-		if dep == nil {
+		if all[i] = g.byAddr[edge.Target]; all[i] == nil {
 			panic(fmt.Sprintf("graph: %s refers to %s, which the study lacks", n.Instance.Address, edge.Target))
 		}
-		all[i] = dep
-		dep.Users = append(dep.Users, n)
-		if i == 0 || refs[i-1].Path != edge.Path {
-			attrs++
-		}
 	}
-	n.Needs = make([]Need, 0, attrs)
+	var needs []Need
 	for i := 0; i < len(refs); {
 		j := i + 1
 		for j < len(refs) && refs[j].Path == refs[i].Path {
 			j++
 		}
-		n.Needs = append(n.Needs, Need{refs[i].Path, all[i:j:j]})
+		needs = append(needs, Need{refs[i].Path, all[i:j:j]})
 		i = j
 	}
+	return needs
 }
 
-// order assigns levels (1 + the deepest dependency) and the topological order. The
-// language rejects cycles.
+// order assigns levels and the topological order. The language rejects cycles.
 func (g *Graph) order(all []*Node) {
-	done := make(map[*Node]bool, len(all))
 	var visit func(n *Node) int
 	visit = func(n *Node) int {
-		if done[n] {
-			return n.level
-		}
-		done[n] = true
-		for dep := range n.Deps() {
-			n.level = max(n.level, visit(dep)+1)
+		if n.level == 0 {
+			deepest := 0
+			for dep := range n.Deps() {
+				deepest = max(deepest, visit(dep))
+			}
+			n.level = deepest + 1
 		}
 		return n.level
 	}
 	for _, n := range all {
 		level := visit(n)
-		for len(g.Levels) <= level {
+		for len(g.Levels) < level {
 			g.Levels = append(g.Levels, nil)
 		}
-		g.Levels[level] = append(g.Levels[level], n)
+		g.Levels[level-1] = append(g.Levels[level-1], n)
 	}
 	g.Nodes = slices.Concat(g.Levels...)
 	for i, n := range g.Nodes {
@@ -156,19 +173,26 @@ func (g *Graph) order(all []*Node) {
 // it refers to declare. A spec is not compared with invalid ones.
 func (g *Graph) validate() diag.List {
 	var found Findings
-	invalid := make(map[*Node]bool)
-	for _, n := range g.Nodes {
+	invalid := make([]bool, len(g.Nodes))
+	for i, n := range g.Nodes {
 		list := n.Stage.Validate()
 		found.Add(n, list)
-		invalid[n] = list.HasErrors()
+		invalid[i] = list.HasErrors()
 		for dep := range n.Deps() {
-			invalid[n] = invalid[n] || invalid[dep]
+			invalid[i] = invalid[i] || invalid[dep.Index]
 		}
 	}
-	for _, n := range g.Nodes {
-		if c, ok := n.Stage.(pipeline.Checker); ok && !invalid[n] {
-			found.Add(n, c.Check(g.declared(n)))
+	var declared pipeline.Inputs
+	of := new(Node) // whose inputs these are
+	for i, n := range g.Nodes {
+		c, ok := n.Stage.(pipeline.Checker)
+		if !ok || invalid[i] {
+			continue
 		}
+		if !n.SharesNeeds(of) {
+			declared, of = g.declared(n), n
+		}
+		found.Add(n, c.Check(declared))
 	}
 	return found.List
 }

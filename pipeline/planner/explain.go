@@ -43,7 +43,7 @@ func (x *explainer) reason(ctx context.Context, t *Task) (Reason, error) {
 	if _, err := t.Action(); err != nil {
 		return Reason{}, err
 	}
-	defer t.release()
+	defer t.drop()
 	nearest, found := x.nearest(past, t)
 	if nearest.IsZero() {
 		return Reason{Text: "no similar result is cached"}, nil

@@ -25,7 +25,7 @@ func (p *Planner) Freeze(plan *Plan, now time.Time) []pipeline.Frozen {
 		for dep := range t.node.Deps() {
 			z.Trials++
 			// A table of results was finished before anything was declared.
-			if plan.of[dep].Status == Hit || dep.Kind.Role != pipeline.Trial {
+			if plan.of[dep.Index].Status == Hit || dep.Kind.Role != pipeline.Trial {
 				z.Known++
 			}
 		}

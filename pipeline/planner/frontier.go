@@ -15,7 +15,7 @@ import (
 func (p *Plan) Waits(t *Task) (n int) {
 	for _, need := range t.node.Needs {
 		for _, dep := range need.On {
-			d := p.of[dep]
+			d := p.of[dep.Index]
 			if !d.known() && t.Status != Pending && p.planner.mayBeMissing(t.node, need.Attr) {
 				continue
 			}
@@ -31,7 +31,7 @@ func (p *Plan) Waits(t *Task) (n int) {
 func (p *Plan) Users(t *Task) []*Task {
 	var out []*Task
 	for _, u := range t.node.Users {
-		if user := p.of[u]; user != nil {
+		if user := p.of[u.Index]; user != nil {
 			out = append(out, user)
 		}
 	}

@@ -10,16 +10,7 @@ import (
 // is not known yet; invalid means that one of them cannot be described.
 func (p *Planner) inputs(plan *Plan, t *Task) (in pipeline.Inputs, waits []addr.Instance, invalid bool) {
 	n := t.node
-	in = pipeline.Inputs{
-		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
-		Sources: p.Sources,
-		Memo:    p.Memo,
-		Class:   p.numericsClass(n),
-		Shared:  &p.shared,
-	}
-	if f, ok := p.Frozen[t.Address.String()]; ok {
-		in.Frozen = &f
-	}
+	in = p.surroundings(t)
 	if len(n.Needs) > 0 {
 		in.Refs = make(map[string][]pipeline.Input, len(n.Needs))
 	}
@@ -38,11 +29,28 @@ func (p *Planner) inputs(plan *Plan, t *Task) (in pipeline.Inputs, waits []addr.
 	return in, waits, invalid
 }
 
+// surroundings are the inputs of a task without what it refers to.
+func (p *Planner) surroundings(t *Task) pipeline.Inputs {
+	in := pipeline.Inputs{
+		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
+		Sources: p.Sources,
+		Memo:    p.Memo,
+		Class:   p.numericsClass(t.node),
+		Shared:  &p.shared,
+	}
+	if len(p.Frozen) > 0 {
+		if f, ok := p.Frozen[t.Address.String()]; ok {
+			in.Frozen = &f
+		}
+	}
+	return in
+}
+
 // missing lists the referenced instances whose content is not known; invalid
 // means that one of them cannot be described.
 func (p *Plan) missing(need graph.Need) (missing []addr.Instance, invalid bool) {
 	for _, dep := range need.On {
-		d := p.of[dep]
+		d := p.of[dep.Index]
 		invalid = invalid || d.invalid
 		if !d.known() {
 			missing = append(missing, d.Address)
@@ -54,12 +62,12 @@ func (p *Plan) missing(need graph.Need) (missing []addr.Instance, invalid bool) 
 // refs returns the known instances of an attribute. A lone reference is shared by
 // all of its users: a matrix of ten thousand trials has one copy.
 func (p *Plan) refs(need graph.Need, known int) []pipeline.Input {
-	if one := p.of[need.On[0]]; len(need.On) == 1 && one.self != nil {
+	if one := p.of[need.On[0].Index]; len(need.On) == 1 && one.self != nil {
 		return one.self
 	}
 	refs := make([]pipeline.Input, 0, known)
 	for _, dep := range need.On {
-		if d := p.of[dep]; d.known() {
+		if d := p.of[dep.Index]; d.known() {
 			refs = append(refs, d.input())
 		}
 	}
@@ -89,7 +97,7 @@ func (t *Task) input() pipeline.Input {
 		return in
 	}
 	if t.action != nil {
-		in.Ref, in.Recipe = t.action.AsDefinition()
+		in.Ref, in.Code = t.action.AsDefinition()
 	}
 	return in
 }

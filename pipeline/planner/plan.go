@@ -15,32 +15,8 @@ type Plan struct {
 	Warnings diag.List
 
 	planner *Planner
-	of      map[*graph.Node]*Task
+	of      []*Task    // by graph.Node.Index; nil for a node that was not selected
 	keys    *keyOwners // shared with restrictions of the plan
-
-	promised []pipeline.Output // of the task that was described last
-	work     *pipeline.Work    // of the task that was released last
-}
-
-// share returns the outputs of the last task if they are equal, as those of most
-// trials are.
-func (p *Plan) share(outputs []pipeline.Output) []pipeline.Output {
-	p.keys.mu.Lock()
-	defer p.keys.mu.Unlock()
-	if !slices.Equal(p.promised, outputs) {
-		p.promised = outputs
-	}
-	return p.promised
-}
-
-// shareWork returns the work of the last task if it is equal.
-func (p *Plan) shareWork(w pipeline.Work) *pipeline.Work {
-	p.keys.mu.Lock()
-	defer p.keys.mu.Unlock()
-	if p.work == nil || *p.work != w {
-		p.work = &w
-	}
-	return p.work
 }
 
 // Count returns how many tasks have a status.
@@ -92,7 +68,7 @@ func (p *Plan) Only(accept func(*Task) bool) *Plan {
 // set.
 func (p *Plan) waitsOnlyFor(t *Task, set map[*graph.Node]bool) bool {
 	for dep := range t.node.Deps() {
-		if !p.of[dep].known() && !set[dep] {
+		if !p.of[dep.Index].known() && !set[dep] {
 			return false
 		}
 	}

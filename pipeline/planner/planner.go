@@ -34,19 +34,11 @@ type Planner struct {
 // that only show once inputs are known are returned as an error that holds a
 // diag.List.
 func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
-	plan := &Plan{planner: p, of: make(map[*graph.Node]*Task, len(p.Graph.Nodes)), keys: newKeyOwners()}
+	plan := &Plan{planner: p, of: make([]*Task, len(p.Graph.Nodes)), keys: newKeyOwners()}
 	var found graph.Findings
 	selected := p.selected()
 	for _, level := range p.Graph.Levels {
-		var tasks []*Task
-		for _, n := range level {
-			if selected != nil && !selected[n] {
-				continue
-			}
-			t := newTask(plan, n)
-			plan.of[n] = t
-			tasks = append(tasks, t)
-		}
+		tasks := newTasks(plan, level, selected)
 		if err := p.resolve(ctx, plan, p.Store, tasks, &found); err != nil {
 			return nil, err
 		}
@@ -60,9 +52,20 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 	return plan, p.giveReasons(ctx, plan.Tasks)
 }
 
-func newTask(plan *Plan, n *graph.Node) *Task {
-	a := n.Instance.Address
-	return &Task{Address: a, Block: a.Stage.Block, Role: n.Kind.Role, Label: n.Instance.Label, plan: plan, node: n}
+// newTasks makes the tasks of the selected nodes of a level; nil selects all.
+func newTasks(plan *Plan, level []*graph.Node, selected map[*graph.Node]bool) []*Task {
+	memory := make([]Task, len(level))
+	tasks := make([]*Task, 0, len(level))
+	for i, n := range level {
+		if selected != nil && !selected[n] {
+			continue
+		}
+		a, t := n.Instance.Address, &memory[i]
+		*t = Task{Address: a, Block: a.Stage.Block, Role: n.Kind.Role, Label: n.Instance.Label, plan: plan, node: n}
+		plan.of[n.Index] = t
+		tasks = append(tasks, t)
+	}
+	return tasks
 }
 
 // selected returns the nodes that the plan covers, nil for all.

@@ -8,7 +8,6 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/addr"
-	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
@@ -40,57 +39,6 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []
 		}
 	}
 	return nil
-}
-
-// describeAll gives keys to the tasks whose inputs are known, and returns those.
-func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, found *graph.Findings) ([]*Task, error) {
-	var described []*Task
-	for _, t := range tasks {
-		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
-		}
-		ready, err := p.describeTask(plan, t, found)
-		if err != nil {
-			return nil, fmt.Errorf("describing %s: %w", t.Address, err)
-		}
-		if !ready {
-			continue
-		}
-		described = append(described, t)
-		t.release()
-	}
-	return described, nil
-}
-
-// describeTask computes a task's key if everything it depends on is known.
-func (p *Planner) describeTask(plan *Plan, t *Task, found *graph.Findings) (ready bool, err error) {
-	in, waits, invalid := p.inputs(plan, t)
-	if invalid {
-		t.invalid = true
-		return false, nil
-	}
-	if len(waits) > 0 {
-		t.Status, t.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
-		return false, nil
-	}
-	t.action, err = p.describe(t.node, in)
-	if list, ok := diag.From(err); ok {
-		found.Add(t.node, list)
-		t.invalid = true
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	found.Add(t.node, t.action.Warnings())
-	t.Absent = len(in.Absent)
-	t.Key = t.action.Key()
-	t.promised = plan.share(t.action.Outputs())
-	t.affinity = t.action.Affinity()
-	if t.Role == pipeline.Definition {
-		t.self = []pipeline.Input{t.input()}
-	}
-	return true, nil
 }
 
 // survey turns a run into a resume where a part of it is cached.

@@ -148,16 +148,15 @@ func (t *Task) Work() (w pipeline.Work, ok bool) {
 	return t.action.Work()
 }
 
-// release drops the action of a cell, since a plan may have a hundred thousand. It
-// keeps how much work the action is.
-func (t *Task) release() {
-	if t.action == nil || t.node.Instance.Factors == nil {
-		return
+// droppable reports whether the task is a cell. A plan may have a hundred thousand, so
+// it does not keep their actions.
+func (t *Task) droppable() bool { return t.node.Instance.Factors != nil }
+
+// drop forgets the action of a cell.
+func (t *Task) drop() {
+	if t.droppable() {
+		t.action = nil
 	}
-	if w, ok := t.action.Work(); ok {
-		t.work = t.plan.shareWork(w)
-	}
-	t.action = nil
 }
 
 // Evictable reports whether the task declares an artifact as one that may be

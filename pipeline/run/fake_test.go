@@ -105,7 +105,7 @@ func (j *job) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 			"data": cache.DigestValue(in.One("data").Digest("out")), "rule": in.One("rule").Ref.Value(),
 		}),
 		Code:    cache.Map(map[string]cache.Value{"step": cache.String(j.w.code)}),
-		Notes:   cache.Map(map[string]cache.Value{"parts": cache.Map(map[string]cache.Value{"rule": in.One("rule").Recipe.Code})}),
+		Notes:   cache.Map(map[string]cache.Value{"parts": cache.Map(map[string]cache.Value{"rule": in.One("rule").Code})}),
 		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}, {Name: "weights", MediaType: "text/plain", Retention: cache.Evict}},
 
 		Affinity: j.affinity(),

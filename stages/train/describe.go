@@ -39,75 +39,82 @@ func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	if err := t.checkData(in).Err(); err != nil {
 		return pipeline.Recipe{}, err
 	}
-	code, err := t.fingerprints(in)
+	c := t.computation(in)
+	code, err := t.fingerprintsOf(c, in)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	notes, err := notes(in)
+	notes, err := notes(c, in)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	tokens, err := tokensValue(in)
+	read, err := t.contents(in)
 	if err != nil {
 		return pipeline.Recipe{}, err
 	}
-	outputs := []pipeline.Output{{Name: record.Metrics, MediaType: record.MetricsType, Retention: cache.Keep}}
+	return pipeline.Recipe{
+		Inputs:   read,
+		Code:     code,
+		Notes:    notes,
+		Work:     func() pipeline.Work { return t.workOf(c, in) },
+		Outputs:  t.outputs(),
+		Affinity: t.affinity(code),
+	}, nil
+}
+
+// outputs lists the artifacts of the trial.
+func (t *LM) outputs() []pipeline.Output {
+	outputs := make([]pipeline.Output, 0, 3)
+	outputs = append(outputs, pipeline.Output{Name: record.Metrics, MediaType: record.MetricsType, Retention: cache.Keep})
 	if t.Probe.Every > 0 {
 		outputs = append(outputs, pipeline.Output{Name: record.Probes, MediaType: "text/csv", Retention: cache.Keep})
 	}
 	if t.Checkpoint.Keep != "none" {
 		outputs = append(outputs, pipeline.Output{Name: record.Checkpoint, MediaType: safetensors, Retention: cache.Evict, Optional: true})
 	}
-	inputs := []cache.Field{
-		{Name: "data", Value: tokens},
-		{Name: "study", Value: cache.Struct(cache.Field{Name: "seed", Value: cache.Int(in.Study.Seed)})},
-	}
-	if t.deterministic() {
-		inputs = append(inputs, cache.Field{Name: "deterministic", Value: cache.Bool(true)})
-	}
-	return pipeline.Recipe{
-		Inputs:  cache.Struct(inputs...),
-		Code:    code,
-		Notes:   notes,
-		Work:    func() pipeline.Work { return t.work(in) },
-		Outputs: outputs,
-
-		Affinity: t.affinity(code),
-	}, nil
+	return outputs
 }
 
-// tokensOf is the memo key of the data stage, by identity.
-type tokensOf struct{ data pipeline.Stage }
+// contentsOf is the memo key of the contents that enter keys: the data stage, by
+// identity.
+type contentsOf struct {
+	data          pipeline.Stage
+	deterministic bool
+}
 
-// tokensValue is the part of the data that enters the key.
-func tokensValue(in pipeline.Inputs) (cache.Value, error) {
-	data := in.One("data")
-	return in.Shared.Value(tokensOf{data.Stage}, func() (cache.Value, error) {
-		return cache.Map(map[string]cache.Value{
-			"train":      cache.DigestValue(data.Digest(trainTokens)),
-			"validation": cache.DigestValue(data.Digest(validationTokens)),
-			"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
-		}), nil
+// contents are the parts of the inputs' content, and of the study, that enter the key.
+func (t *LM) contents(in pipeline.Inputs) (cache.Value, error) {
+	key := contentsOf{in.One("data").Stage, t.deterministic()}
+	return in.Shared.Value(key, func() (cache.Value, error) {
+		data := in.One("data")
+		fields := map[string]cache.Value{
+			"data": cache.Map(map[string]cache.Value{
+				"train":      cache.DigestValue(data.Digest(trainTokens)),
+				"validation": cache.DigestValue(data.Digest(validationTokens)),
+				"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
+			}),
+			"study": cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
+		}
+		if key.deterministic {
+			fields["deterministic"] = cache.Bool(true)
+		}
+		return cache.Map(fields), nil
 	})
 }
 
-// definitions are the stages that define the parts of a trial, by identity.
-type definitions struct {
-	model, optimizer pipeline.Stage
-	norms            normStages
-}
+// notesOf is the memo key of notes.
+type notesOf struct{ *computation }
 
 // notes explain the fingerprints: they hold the references to the definitions, and
 // the fingerprint of each definition. They are not part of the key, so that two ways
 // to write the same mathematics are one trial.
-func notes(in pipeline.Inputs) (cache.Value, error) {
-	key := definitions{in.One("model").Stage, in.One("optimizer").Stage, normStagesOf(in)}
-	return in.Shared.Value(key, func() (cache.Value, error) {
+func notes(c *computation, in pipeline.Inputs) (cache.Value, error) {
+	return in.Shared.Value(notesOf{c}, func() (cache.Value, error) {
 		refs, parts := make(map[string]cache.Value), make(map[string]cache.Value)
 		note := func(name string, one pipeline.Input) {
 			refs[name] = one.Ref.Value()
-			if !one.Recipe.Code.IsZero() {
-				parts[name] = one.Recipe.Code
+			if !one.Code.IsZero() {
+				parts[name] = one.Code
 			}
 		}
 		note("model", in.One("model"))
@@ -135,13 +142,15 @@ func marks(names []string) cache.Value {
 
 // device is a computation on a backend.
 type device struct {
-	computation
+	*computation
 	backend string
 }
 
 // work counts the model's parameters and the arithmetic of the trial.
-func (t *LM) work(in pipeline.Inputs) pipeline.Work {
-	return in.Shared.Work(device{t.computation(in), t.Backend}, func() pipeline.Work { return t.count(in) })
+func (t *LM) work(in pipeline.Inputs) pipeline.Work { return t.workOf(t.computation(in), in) }
+
+func (t *LM) workOf(c *computation, in pipeline.Inputs) pipeline.Work {
+	return in.Shared.Work(device{c, t.Backend}, func() pipeline.Work { return t.count(in) })
 }
 
 func (t *LM) count(in pipeline.Inputs) pipeline.Work {
@@ -175,18 +184,25 @@ type computation struct {
 	traits                 traits
 }
 
-func (t *LM) computation(in pipeline.Inputs) computation {
-	return computation{
-		model: in.One("model").Stage, norms: normStagesOf(in), optimizer: in.One("optimizer").Stage,
-		vocabulary: in.One("data").Stage.(Tokens).Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
+// computation returns the same pointer for equal computations of a plan.
+func (t *LM) computation(in pipeline.Inputs) *computation {
+	m, tokens := in.One("model").Stage, in.One("data").Stage.(Tokens)
+	of := m.(model.Model).Traits()
+	return pipeline.Intern(in.Shared, computation{
+		model: m, norms: normStagesOf(in, of.Sites), optimizer: in.One("optimizer").Stage,
+		vocabulary: tokens.Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
 		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, loss: t.Loss.String(), checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
-		traits: traitsOf(in),
-	}
+		traits: traits{tokens.TokenBytes(), of.Noisy},
+	})
 }
 
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
-	return in.Shared.Value(t.computation(in), func() (cache.Value, error) { return t.trace(in) })
+	return t.fingerprintsOf(t.computation(in), in)
+}
+
+func (t *LM) fingerprintsOf(c *computation, in pipeline.Inputs) (cache.Value, error) {
+	return in.Shared.Value(c, func() (cache.Value, error) { return t.trace(in) })
 }
 
 // trace computes the fingerprints, or reads them from the memo.

@@ -78,30 +78,33 @@ const (
 // Validate implements pipeline.Stage.
 func (t *LM) Validate() diag.List {
 	var list diag.List
-	that := func(ok bool, path diag.Path, detail string, args ...any) {
+	that := func(ok bool, path, detail string, args ...any) { // path has dots, so that a valid trial needs no memory for it
 		if !ok {
-			list = append(list, diag.Errorf(path, "Out of range", detail, args...)...)
+			list = append(list, diag.Errorf(strings.Split(path, "."), "Out of range", detail, args...)...)
 		}
 	}
-	count := func(v, most int, path ...string) {
-		name := path[len(path)-1]
+	count := func(v, most int, path string) {
+		if v >= 1 && v <= most {
+			return
+		}
+		name := path[strings.LastIndexByte(path, '.')+1:]
 		that(v >= 1, path, "%s must be at least 1, not %d.", name, v)
 		that(v <= most, path, "%s must be at most %d, not %d.", name, most, v)
 	}
 	count(t.Steps, mostSteps, "steps")
 	count(t.Accumulate, mostBatch, "accumulate")
-	count(t.Batch.Sequences, mostBatch, "batch", "sequences")
-	count(t.Batch.Length, mostBatch, "batch", "length")
-	that(t.clip() >= 0, diag.Path{"clip_norm"}, "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
-	that(t.LossChunk >= 0, diag.Path{"loss_chunk"}, "loss_chunk is a number of tokens, or 0 for all of a micro-batch, not %d.", t.LossChunk)
-	that(t.Evaluate.Every >= 1, diag.Path{"evaluate", "every"}, "every must be at least 1 step, not %d.", t.Evaluate.Every)
-	that(t.Evaluate.Batches >= 1, diag.Path{"evaluate", "batches"}, "batches must be at least 1, not %d.", t.Evaluate.Batches)
-	that(t.Probe.Every >= 0, diag.Path{"probe", "every"}, "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)
-	that(t.Checkpoint.Every >= 0, diag.Path{"checkpoint", "every"}, "every is a number of steps, or 0 for a state a minute, not %d.", t.Checkpoint.Every)
+	count(t.Batch.Sequences, mostBatch, "batch.sequences")
+	count(t.Batch.Length, mostBatch, "batch.length")
+	that(t.clip() >= 0, "clip_norm", "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
+	that(t.LossChunk >= 0, "loss_chunk", "loss_chunk is a number of tokens, or 0 for all of a micro-batch, not %d.", t.LossChunk)
+	that(t.Evaluate.Every >= 1, "evaluate.every", "every must be at least 1 step, not %d.", t.Evaluate.Every)
+	that(t.Evaluate.Batches >= 1, "evaluate.batches", "batches must be at least 1, not %d.", t.Evaluate.Batches)
+	that(t.Probe.Every >= 0, "probe.every", "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)
+	that(t.Checkpoint.Every >= 0, "checkpoint.every", "every is a number of steps, or 0 for a state a minute, not %d.", t.Checkpoint.Every)
 	keep := t.Checkpoint.Keep
-	that(slices.Contains([]string{"final", "all", "none"}, keep), diag.Path{"checkpoint", "keep"}, "keep is \"final\", \"all\" or \"none\", not %q.", keep)
-	that(t.Diverge >= 0, diag.Path{"diverge_above"}, "diverge_above must be above 0, or 0 for no limit, not %v.", t.Diverge)
-	that(t.Precision == "fp32" || t.Precision == "bf16", diag.Path{"precision"}, "precision is \"fp32\" or \"bf16\", not %q.", t.Precision)
+	that(slices.Contains([]string{"final", "all", "none"}, keep), "checkpoint.keep", "keep is \"final\", \"all\" or \"none\", not %q.", keep)
+	that(t.Diverge >= 0, "diverge_above", "diverge_above must be above 0, or 0 for no limit, not %v.", t.Diverge)
+	that(t.Precision == "fp32" || t.Precision == "bf16", "precision", "precision is \"fp32\" or \"bf16\", not %q.", t.Precision)
 	if !slices.Contains(backend.Names(), t.Backend) {
 		list = append(list, diag.Errorf(diag.Path{"backend"}, "Unknown backend", "There is no backend %q. There is %s.",
 			t.Backend, strings.Join(backend.Names(), ", "))...)

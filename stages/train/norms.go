@@ -48,11 +48,10 @@ func normsOf(in pipeline.Inputs) norm.Norms {
 	return out
 }
 
-// normStages are the stages at all sites, in order. They are comparable.
+// normStages are the stages at the sites of a model, in order. They are comparable.
 type normStages [7]pipeline.Stage
 
-func normStagesOf(in pipeline.Inputs) (out normStages) {
-	sites := sitesOf(in)
+func normStagesOf(in pipeline.Inputs, sites []norm.Site) (out normStages) {
 	for i, site := range norm.AllSites() {
 		if one, ok := normAt(in, site); ok && slices.Contains(sites, site) {
 			out[i] = one.Stage

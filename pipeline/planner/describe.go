@@ -1,0 +1,137 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"ablate/hcl/addr"
+	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/pipeline/graph"
+)
+
+// batchSize is how many tasks a describer takes at a time: consecutive cells of a
+// matrix have much in common.
+const batchSize = 512
+
+// describeAll gives keys to the tasks whose inputs are known, and returns those. It
+// describes batches of tasks concurrently; what it finds is in the tasks' order.
+func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, found *graph.Findings) ([]*Task, error) {
+	outcomes := make([]outcome, len(tasks))
+	var next atomic.Int64
+	describeBatches := func() {
+		d := describer{planner: p, plan: plan}
+		for ctx.Err() == nil {
+			end := int(next.Add(batchSize))
+			if end-batchSize >= len(tasks) {
+				return
+			}
+			for i := end - batchSize; i < min(end, len(tasks)); i++ {
+				outcomes[i] = d.describe(tasks[i])
+			}
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(tasks)+batchSize-1)/batchSize) - 1 {
+		others.Go(describeBatches)
+	}
+	describeBatches()
+	others.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	described := make([]*Task, 0, len(tasks))
+	for i, t := range tasks {
+		if err := outcomes[i].err; err != nil {
+			return nil, fmt.Errorf("describing %s: %w", t.Address, err)
+		}
+		found.Add(t.node, outcomes[i].findings)
+		if outcomes[i].ready {
+			described = append(described, t)
+		}
+	}
+	return described, nil
+}
+
+// outcome is what describing a task came to.
+type outcome struct {
+	ready    bool      // the task has a key
+	findings diag.List // errors of the user, or warnings
+	err      error
+}
+
+// describer describes tasks one after another. It keeps one copy of what
+// consecutive tasks have in common.
+type describer struct {
+	planner *Planner
+	plan    *Plan
+
+	refs     map[string][]pipeline.Input // of the node refsOf
+	refsOf   *graph.Node
+	promised []pipeline.Output // of the last task
+	work     *pipeline.Work    // of the last task that was released
+}
+
+// describe computes a task's key if everything it depends on is known, and releases
+// its action.
+func (d *describer) describe(t *Task) outcome {
+	in, waits, invalid := d.inputs(t)
+	switch {
+	case invalid:
+		t.invalid = true
+		return outcome{}
+	case len(waits) > 0:
+		t.Status, t.Reason = Pending, Reason{Text: "waits for " + waitText(waits)}
+		return outcome{}
+	}
+	a, err := d.planner.describe(t.node, in)
+	if list, ok := diag.From(err); ok {
+		t.invalid = true
+		return outcome{findings: list}
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	if !slices.Equal(d.promised, a.Outputs()) {
+		d.promised = a.Outputs()
+	}
+	t.action, t.Absent, t.Key, t.promised, t.affinity = a, len(in.Absent), a.Key(), d.promised, a.Affinity()
+	if t.Role == pipeline.Definition {
+		t.self = []pipeline.Input{t.input()}
+	}
+	d.release(t)
+	return outcome{ready: true, findings: a.Warnings()}
+}
+
+// inputs returns what inputs of the planner does. Tasks whose nodes share their needs
+// share the inputs, too.
+func (d *describer) inputs(t *Task) (in pipeline.Inputs, waits []addr.Instance, invalid bool) {
+	if d.refsOf != nil && t.node.SharesNeeds(d.refsOf) {
+		in = d.planner.surroundings(t)
+		in.Refs = d.refs
+		return in, nil, false
+	}
+	in, waits, invalid = d.planner.inputs(d.plan, t)
+	if !invalid && len(waits) == 0 && len(in.Absent) == 0 {
+		d.refs, d.refsOf = in.Refs, t.node
+	}
+	return in, waits, invalid
+}
+
+// release drops the action of a cell. It keeps how much work the action is.
+func (d *describer) release(t *Task) {
+	if !t.droppable() {
+		return
+	}
+	if w, ok := t.action.Work(); ok {
+		if d.work == nil || *d.work != w {
+			d.work = &w
+		}
+		t.work = d.work
+	}
+	t.drop()
+}
