@@ -15,11 +15,19 @@ func packStrips(to []float32, next int, from []float32, col, width, n, k int) {
 		fit--
 	}
 	for first := 0; first < fit; first += fewTerms {
-		copyStrips(to[first*width:], next, from[first*col:], col, width, strips, min(fewTerms, fit-first))
+		copyStrips(to[first*width:], next, width, from[first*col:], col, width, strips, min(fewTerms, fit-first))
 	}
 	for p := fit; p < k; p++ {
 		for s := range strips {
 			copy(to[s*next+p*width:][:width], from[p*col+s*width:])
+		}
+	}
+}
+
+func copyStripsLoop(to []float32, next, row int, from []float32, col, width, strips, runs int) {
+	for s := range strips {
+		for i := range runs {
+			copy(to[s*next+i*row:][:width], from[i*col+s*width:])
 		}
 	}
 }

@@ -3,31 +3,36 @@ package simd
 import "unsafe"
 
 //go:noescape
-func packStrips6(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
+func copyStrips6(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
 //go:noescape
-func packStrips8(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
+func copyStrips8(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
 //go:noescape
-func packStrips16(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
+func copyStrips16(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
 //go:noescape
-func packStrips32(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
+func copyStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
-// copyStrips copies strips of a tile's rows or columns.
-func copyStrips(to []float32, next int, from []float32, col, width, strips, terms int) {
-	_, _ = to[(strips-1)*next+terms*width-1], from[(terms-1)*col+strips*width-1]
-	t, f := unsafe.Pointer(&to[0]), unsafe.Pointer(&from[0])
-	switch width {
-	case 6:
-		packStrips6(t, 4*uintptr(next), f, 4*uintptr(col), strips, terms)
-	case 8:
-		packStrips8(t, 4*uintptr(next), f, 4*uintptr(col), strips, terms)
-	case 16:
-		packStrips16(t, 4*uintptr(next), f, 4*uintptr(col), strips, terms)
-	case 32:
-		packStrips32(t, 4*uintptr(next), f, 4*uintptr(col), strips, terms)
+// copyStrips copies strips of runs of width numbers. The runs of a strip are col apart
+// in from and row apart in to; strips follow each other in from and are next apart in
+// to.
+func copyStrips(to []float32, next, row int, from []float32, col, width, strips, runs int) {
+	_, _ = to[(strips-1)*next+(runs-1)*row+width-1], from[(runs-1)*col+strips*width-1]
+	t, n, r := unsafe.Pointer(&to[0]), 4*uintptr(next), 4*uintptr(row)
+	f, c := unsafe.Pointer(&from[0]), 4*uintptr(col)
+	switch {
+	case !HasTiles:
+		copyStripsLoop(to, next, row, from, col, width, strips, runs)
+	case width == 6:
+		copyStrips6(t, n, r, f, c, strips, runs)
+	case width == 8:
+		copyStrips8(t, n, r, f, c, strips, runs)
+	case width == 16:
+		copyStrips16(t, n, r, f, c, strips, runs)
+	case width == 32:
+		copyStrips32(t, n, r, f, c, strips, runs)
 	default:
-		panic("simd: no tile has strips of this width")
+		copyStripsLoop(to, next, row, from, col, width, strips, runs)
 	}
 }

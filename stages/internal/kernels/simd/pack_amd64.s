@@ -1,16 +1,17 @@
 #include "textflag.h"
 
-// The functions copy runs of numbers: terms of them, col bytes apart, one after the
-// other, and that for so many strips, whose runs follow each other in from and whose
-// copies are next bytes apart. They prefetch the 16 terms after these.
+// The functions copy runs of so many numbers. A strip is runs of them, which are col
+// bytes apart in from and row bytes apart in to. The strips' runs follow each other in
+// from, and their copies are next bytes apart. The 16 runs after these are prefetched.
 
 #define BEGIN \
 	MOVQ to+0(FP), DI \
 	MOVQ next+8(FP), R8 \
-	MOVQ from+16(FP), SI \
-	MOVQ col+24(FP), R9 \
-	MOVQ strips+32(FP), R10 \
-	MOVQ terms+40(FP), R11 \
+	MOVQ row+16(FP), R13 \
+	MOVQ from+24(FP), SI \
+	MOVQ col+32(FP), R9 \
+	MOVQ strips+40(FP), R10 \
+	MOVQ runs+48(FP), R11 \
 	MOVQ R9, R12 \
 	SHLQ $4, R12
 
@@ -19,8 +20,8 @@
 	MOVQ SI, DX \
 	MOVQ R11, CX
 
-// func packStrips6(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
-TEXT ·packStrips6(SB), NOSPLIT, $0-48
+// func copyStrips6(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+TEXT ·copyStrips6(SB), NOSPLIT, $0-56
 	BEGIN
 strip6:
 	STRIP
@@ -31,7 +32,7 @@ run6:
 	VMOVUPS X0, (AX)
 	VMOVSD X1, 16(AX)
 	ADDQ R9, DX
-	ADDQ $24, AX
+	ADDQ R13, AX
 	DECQ CX
 	JNZ run6
 	ADDQ R8, DI
@@ -40,8 +41,8 @@ run6:
 	JNZ strip6
 	RET
 
-// func packStrips8(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
-TEXT ·packStrips8(SB), NOSPLIT, $0-48
+// func copyStrips8(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+TEXT ·copyStrips8(SB), NOSPLIT, $0-56
 	BEGIN
 strip8:
 	STRIP
@@ -50,7 +51,7 @@ run8:
 	VMOVUPS (DX), Y0
 	VMOVUPS Y0, (AX)
 	ADDQ R9, DX
-	ADDQ $32, AX
+	ADDQ R13, AX
 	DECQ CX
 	JNZ run8
 	ADDQ R8, DI
@@ -60,8 +61,8 @@ run8:
 	VZEROUPPER
 	RET
 
-// func packStrips16(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
-TEXT ·packStrips16(SB), NOSPLIT, $0-48
+// func copyStrips16(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+TEXT ·copyStrips16(SB), NOSPLIT, $0-56
 	BEGIN
 strip16:
 	STRIP
@@ -72,7 +73,7 @@ run16:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ R9, DX
-	ADDQ $64, AX
+	ADDQ R13, AX
 	DECQ CX
 	JNZ run16
 	ADDQ R8, DI
@@ -82,8 +83,8 @@ run16:
 	VZEROUPPER
 	RET
 
-// func packStrips32(to unsafe.Pointer, next uintptr, from unsafe.Pointer, col uintptr, strips, terms int)
-TEXT ·packStrips32(SB), NOSPLIT, $0-48
+// func copyStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+TEXT ·copyStrips32(SB), NOSPLIT, $0-56
 	BEGIN
 strip32:
 	STRIP
@@ -98,7 +99,7 @@ run32:
 	VMOVUPS Y2, 64(AX)
 	VMOVUPS Y3, 96(AX)
 	ADDQ R9, DX
-	ADDQ $128, AX
+	ADDQ R13, AX
 	DECQ CX
 	JNZ run32
 	ADDQ R8, DI

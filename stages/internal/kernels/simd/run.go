@@ -64,15 +64,6 @@ func (r *run) blocks(from, to int) {
 	r.scratch.Put(&e)
 }
 
-// copyRow copies one row.
-func copyRow(to, from []float32, width int) {
-	if width == 16 { // half of a small head, as rotary embeddings have; an inline copy
-		*(*[16]float32)(to) = *(*[16]float32)(from)
-		return
-	}
-	copy(to[:width], from)
-}
-
 // load copies rows of an input to a register.
 func (e *executor) load(l *Load) {
 	x := e.inputs[l.Input][l.Offset:]
@@ -80,10 +71,7 @@ func (e *executor) load(l *Load) {
 	case Tile:
 		to := e.tile(l.Register)
 		layout.Runs(l.Rows, e.first, e.n, func(i, at, count, stride int) {
-			for range count {
-				copyRow(to[i*e.Width:], x[at:], e.Width)
-				i, at = i+1, at+stride
-			}
+			copyStrips(to[i*e.Width:], 0, e.Width, x[at:], stride, e.Width, 1, count)
 		})
 	case PerRow:
 		to := e.column(l.Register)
@@ -172,10 +160,7 @@ func (e *executor) concatRows(in *Instruction) {
 	for k, target := range e.Stores[in.Result.Index].Targets {
 		from, to := e.values(in.Operands[k]), e.outputs[in.Result.Index][target.Offset:]
 		layout.Runs(target.Rows, e.first, e.n, func(i, at, count, stride int) {
-			for range count {
-				copyRow(to[at:], from[i*e.Width:], e.Width)
-				i, at = i+1, at+stride
-			}
+			copyStrips(to[at:], 0, stride, from[i*e.Width:], e.Width, e.Width, 1, count)
 		})
 	}
 }
