@@ -28,7 +28,7 @@ import (
 )
 
 // version changes when results may.
-const version = "5"
+const version = "6"
 
 // Class returns the kernels' part of the numerics class. For programs with products of
 // bfloat16 factors, processors that multiply such numbers are a class of their own.

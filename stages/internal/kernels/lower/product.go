@@ -24,6 +24,7 @@ func Products(g *fuse.Graph) {
 	if !simd.HasTiles {
 		return
 	}
+	triangles := g.Triangles()
 	for _, n := range slices.Clone(g.Live) {
 		if n.OpType != compute.OpTypeDotGeneral || !fuse.IsFloat(n) || !fuse.IsFloat(n.Inputs[0]) || !fuse.IsFloat(n.Inputs[1]) {
 			continue
@@ -37,9 +38,33 @@ func Products(g *fuse.Graph) {
 			}
 		}
 		p.Half = g.RoundsFactors(n)
+		p.Part = part(triangles, n, p)
 		g.Replace(to, g.AddOpaque(to, hook.OpProduct, inputs, p))
 	}
 	g.Refresh()
+}
+
+// part returns which part of a product's matrices need not be computed.
+func part(t *fuse.Triangles, n *hook.Node, p *Product) simd.Triangle {
+	axes, _ := n.DotAxes()
+	a := axes.LHSContracting
+	from := n.Inputs[0]
+	if p.Swapped {
+		a, from = axes.RHSContracting, n.Inputs[1]
+	}
+	rank, extent := n.Shape.Rank(), n.Shape.Dimensions
+	if s, ok := t.Zero(from); ok && len(a) == 1 && p.M == p.K && from.Shape.Rank() == len(axes.LHSBatch)+2 {
+		switch a[0] {
+		case s.Column:
+			return simd.LowerFactor
+		case s.Row:
+			return simd.UpperFactor
+		}
+	}
+	if !p.Swapped && rank == len(axes.LHSBatch)+2 && p.M == p.N && p.M == extent[rank-2] && t.Ignored(n, fuse.Square{Row: rank - 2, Column: rank - 1}) {
+		return simd.LowerResult
+	}
+	return simd.Whole
 }
 
 // plan finds a product's strides. It looks through the rearrangements of both

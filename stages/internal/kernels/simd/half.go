@@ -47,8 +47,8 @@ func withHalves(f func(m multiplier)) {
 	f(w)
 }
 
-// multiply implements multiplier.
-func (w *halves) multiply(c, a, b matrix, m, n, k int) {
+// multiply implements multiplier. It computes the whole product.
+func (w *halves) multiply(c, a, b matrix, m, n, k int, _ region) {
 	first := &b.x[0]
 	packed := w.packed == first
 	w.packed = nil

@@ -57,7 +57,7 @@ func testHalves(t *testing.T, m, n, k int) {
 			mb = matrix{turned(b, k, n), 1, k}
 		}
 		c := make([]float32, m*(n+3))
-		withHalves(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
+		withHalves(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k, region{}) })
 		if first == nil {
 			first = c
 		}

@@ -42,7 +42,7 @@ var workspaces = sync.Pool{New: func() any {
 type multiplier interface {
 	// multiply computes c = a b for a of [m, k] and b of [k, n]; the columns of c are
 	// contiguous. If all of b fits the panels, it stays packed for the next product.
-	multiply(c, a, b matrix, m, n, k int)
+	multiply(c, a, b matrix, m, n, k int, r region)
 }
 
 // withWorkspace calls f with a workspace. Factors must not change meanwhile.
@@ -63,7 +63,7 @@ type matrix struct {
 func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.row, m.col} }
 
 // multiply implements multiplier.
-func (w *workspace) multiply(c, a, b matrix, m, n, k int) {
+func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
 	first := &b.x[0]
 	packed := w.packed == first
 	w.packed = nil
@@ -76,8 +76,11 @@ func (w *workspace) multiply(c, a, b matrix, m, n, k int) {
 				pack(w.panels, b.from(p, j), terms, wide, tiles.columns)
 			}
 			for i := 0; i < m; i += strips {
-				rows := min(strips, m-i)
-				w.multiplyBlock(c.from(i, j), w.near(a.from(i, p), rows, terms, wide), rows, wide, terms, p > 0)
+				rows, part := min(strips, m-i), r.from(i, j, p)
+				if first, end := part.terms(0, 0, rows, terms); first >= end && p > 0 {
+					continue
+				}
+				w.multiplyBlock(c.from(i, j), w.near(a.from(i, p), rows, terms, wide), rows, wide, terms, p > 0, part)
 			}
 		}
 	}
@@ -120,7 +123,7 @@ func (w *workspace) near(a matrix, m, k, n int) block {
 const padding = 16
 
 // multiplyBlock multiplies rows of a by all packed panels.
-func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool) {
+func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool, r region) {
 	shape := tiles
 	whole := m / shape.rows * shape.rows
 	last := block{w.rows, k, 1, 0, true} // the strip with the last rows
@@ -145,11 +148,18 @@ func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool) {
 			}
 			// Not as a matrix: it would be passed in memory, and loads from there
 			// wait for all stores of the last tile.
-			to, from := c.x[i*c.row+j*c.col:], a.x[at:]
-			if width == shape.columns {
-				shape.tile(to, c.row, from, a.row, a.col, panel, k, add)
-			} else {
-				w.edge(to, c.row, from, a.row, a.col, panel, shape.rows, width, k, add)
+			to, first, end := c.x[i*c.row+j*c.col:], 0, k
+			if r.Triangle != Whole {
+				first, end = r.terms(i, j, shape.rows, k)
+			}
+			switch {
+			case first >= end && add:
+			case first >= end:
+				clearTile(to, c.row, shape.rows, width)
+			case width == shape.columns:
+				shape.tile(to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], end-first, add)
+			default:
+				w.edge(to, c.row, a.x[at:], a.row, a.col, panel, shape.rows, width, k, add)
 			}
 		}
 		if whole < m && !overlap {
@@ -166,6 +176,13 @@ func (w *workspace) padRows(a matrix, whole, m, k int) {
 		for p := range row {
 			row[p] = a.x[i*a.row+p*a.col]
 		}
+	}
+}
+
+// clearTile writes a tile of zeros.
+func clearTile(c []float32, ldc, rows, width int) {
+	for i := range rows {
+		clear(c[i*ldc:][:width])
 	}
 }
 

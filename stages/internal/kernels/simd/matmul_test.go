@@ -48,7 +48,7 @@ func TestMultiply(t *testing.T) {
 			}
 			for _, tiles = range tileShapes() {
 				c := make([]float32, m*(n+3))
-				withWorkspace(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k) })
+				withWorkspace(func(w multiplier) { w.multiply(matrix{c, n + 3, 1}, ma, mb, m, n, k, region{}) })
 				if first == nil {
 					first = c
 				}
@@ -89,7 +89,7 @@ func BenchmarkMultiply(b *testing.B) {
 				mx = matrix{x, 1, s.m}
 			}
 			for b.Loop() {
-				withWorkspace(func(w multiplier) { w.multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k) })
+				withWorkspace(func(w multiplier) { w.multiply(matrix{z, s.n, 1}, mx, my, s.m, s.n, s.k, region{}) })
 			}
 			b.ReportMetric(2*float64(s.m*s.n*s.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
@@ -114,9 +114,9 @@ func testPackedFactor(t *testing.T, with func(func(multiplier))) {
 			k int
 		}{{b1, k}, {b1, k}, {b2, k}, {long, 2 * blockTerms}, {long, 2 * blockTerms}, {b1, k}, {b1, k}} {
 			a, got, want := random(m*use.k), make([]float32, m*n), make([]float32, m*n)
-			w.multiply(matrix{got, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
+			w.multiply(matrix{got, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k, region{})
 			with(func(w multiplier) {
-				w.multiply(matrix{want, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k)
+				w.multiply(matrix{want, n, 1}, matrix{a, use.k, 1}, matrix{use.b, n, 1}, m, n, use.k, region{})
 			})
 			if !slices.Equal(got, want) {
 				t.Errorf("product %d differs from the same product in a fresh workspace", i)
@@ -143,7 +143,7 @@ func TestMultiplyBits(t *testing.T) {
 	sum := crc32.NewIEEE()
 	c := make([]float32, m*n)
 	withWorkspace(func(w multiplier) {
-		w.multiply(matrix{c, n, 1}, matrix{numbers(m * k), k, 1}, matrix{numbers(k * n), n, 1}, m, n, k)
+		w.multiply(matrix{c, n, 1}, matrix{numbers(m * k), k, 1}, matrix{numbers(k * n), n, 1}, m, n, k, region{})
 	})
 	for _, v := range c {
 		sum.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))

@@ -10,6 +10,7 @@ type Product struct {
 	Offsets [2]int // of the first element of a and b
 	Batch   []Loop
 	Half    bool // the factors are rounded to bfloat16 first
+	Part    Triangle
 }
 
 // withMultiplier calls f with what multiplies these factors, which must not change
@@ -59,7 +60,7 @@ func (p *Product) Run(c, a, b []float32) {
 		p.withMultiplier(func(w multiplier) {
 			for i := from; i < to; i++ {
 				ai, bi, ci := p.matrices(i, a, b, c)
-				w.multiply(ci, ai, bi, p.M, p.N, p.K)
+				w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part})
 			}
 		})
 	})
@@ -82,7 +83,7 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 // there must be many, each core packs all of b. Otherwise the cores take few
 // columns at a time, to balance the load.
 func (p *Product) share(a, b, c matrix, cost int) {
-	shape, cores := p.tiles(), runtime.GOMAXPROCS(0)
+	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part}
 	panels := (p.N + shape.columns - 1) / shape.columns
 	equal := panels%cores == 0 || panels >= 16*cores
 	parts := partsPerCore
@@ -93,12 +94,16 @@ func (p *Product) share(a, b, c matrix, cost int) {
 		strips := (p.M + shape.rows - 1) / shape.rows
 		parallel(strips, cost/strips, 1, func(from, to int) {
 			first, end := from*shape.rows, min(to*shape.rows, p.M)
-			p.withMultiplier(func(w multiplier) { w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.N, p.K) })
+			p.withMultiplier(func(w multiplier) {
+				w.multiply(c.from(first, 0), a.from(first, 0), b, end-first, p.N, p.K, whole.from(first, 0, 0))
+			})
 		})
 		return
 	}
 	parallel(panels, cost/panels, parts, func(from, to int) {
 		first, end := from*shape.columns, min(to*shape.columns, p.N)
-		p.withMultiplier(func(w multiplier) { w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K) })
+		p.withMultiplier(func(w multiplier) {
+			w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K, whole.from(0, first, 0))
+		})
 	})
 }

@@ -1,0 +1,68 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// TestTriangles compares products of which parts are not computed with whole ones,
+// bit for bit, whichever part of the rows or columns a core has.
+func TestTriangles(t *testing.T) {
+	if !HasTiles {
+		t.Skip("this processor has no tiles")
+	}
+	defer func(was tileShape) { tiles = was }(tiles)
+	for _, size := range []int{1, 5, 6, 16, 33, 100, 256, 300, 601} {
+		for _, triangle := range []Triangle{LowerFactor, UpperFactor, LowerResult} {
+			for _, byRows := range []bool{true, false} {
+				for _, tiles = range tileShapes() {
+					t.Run(fmt.Sprint(size, triangle, byRows, tiles), func(t *testing.T) { testTriangle(t, size, triangle, byRows) })
+				}
+			}
+		}
+	}
+}
+
+func testTriangle(t *testing.T, size int, triangle Triangle, byRows bool) {
+	n, k := 40, size
+	if triangle == LowerResult {
+		n, k = size, 37
+	}
+	a, b := random(size*k), random(k*n)
+	for i := range size {
+		for p := range k {
+			if triangle == LowerFactor && p > i || triangle == UpperFactor && p < i {
+				a[i*k+p] = 0
+			}
+		}
+	}
+	ma := matrix{a, k, 1}
+	if !byRows {
+		ma = matrix{turned(a, size, k), 1, size}
+	}
+	multiply := func(triangle Triangle) []float32 {
+		c := make([]float32, size*n)
+		for i := range c {
+			c[i] = float32(math.NaN()) // memory that was used before
+		}
+		whole := region{Triangle: triangle}
+		withWorkspace(func(w multiplier) {
+			rows, columns := size/3, n/3
+			w.multiply(matrix{c, n, 1}, ma, matrix{b, n, 1}, rows, columns, k, whole)
+			w.multiply(matrix{c, n, 1}.from(rows, 0), ma.from(rows, 0), matrix{b, n, 1}, size-rows, columns, k, whole.from(rows, 0, 0))
+			w.multiply(matrix{c, n, 1}.from(0, columns), ma, matrix{b, n, 1}.from(0, columns), size, n-columns, k, whole.from(0, columns, 0))
+		})
+		return c
+	}
+	want, got := multiply(Whole), multiply(triangle)
+	for i := range size {
+		for j := range n {
+			w, g := want[i*n+j], got[i*n+j]
+			ignored := triangle == LowerResult && j > i
+			if ignored && math.IsNaN(float64(g)) || !ignored && g != w {
+				t.Fatalf("element (%d, %d) is %v, want %v", i, j, g, w)
+			}
+		}
+	}
+}
