@@ -11,9 +11,10 @@ const (
 	// minElements is how many elements each core must have for work to be shared.
 	minElements = 1 << 14
 
-	// partsPerCore is how many parts a core gets on average. A core that starts
-	// late, or that the system takes away, then delays the others by one part only.
-	partsPerCore = 4
+	// partsPerCore is how many of the smallest parts there are for each core. Cores
+	// take large parts first and small ones at the end, so that one that starts late,
+	// or that the system takes away, delays the others by a small part only.
+	partsPerCore = 16
 
 	// spinTime is how long a worker looks for the next job before it sleeps. A
 	// training step shares work hundreds of times, a few microseconds apart, and
@@ -28,7 +29,8 @@ func Parallel(n, elementsEach int, f func(from, to int)) {
 	parallel(n, elementsEach, partsPerCore, f)
 }
 
-// parallel is Parallel with at most so many parts for each core.
+// parallel is Parallel with at most so many parts for each core; with one, all parts
+// are equal.
 func parallel(n, elementsEach, partsPerCore int, f func(from, to int)) {
 	cores := min(runtime.GOMAXPROCS(0), n*elementsEach/minElements, n)
 	if cores < 2 || !workers.busy.TryLock() { // another caller has the workers
@@ -36,7 +38,8 @@ func parallel(n, elementsEach, partsPerCore int, f func(from, to int)) {
 		return
 	}
 	defer workers.busy.Unlock()
-	workers.run(cores-1, n, cores*partsPerCore, f)
+	parts := cores * partsPerCore
+	workers.run(&job{f: f, n: n, smallest: (n + parts - 1) / parts, cores: cores})
 }
 
 // pool is a set of goroutines that wait for jobs. They live as long as the
@@ -50,42 +53,57 @@ type pool struct {
 // other's way.
 var workers pool
 
-// run does a job together with so many workers.
-func (p *pool) run(helpers, n, parts int, f func(from, to int)) {
-	for len(p.workers) < helpers {
+// run does a job together with workers, one for each other core.
+func (p *pool) run(j *job) {
+	for len(p.workers) < j.cores-1 {
 		w := &worker{wake: make(chan struct{}, 1)}
 		go w.loop()
 		p.workers = append(p.workers, w)
 	}
-	j := &job{f: f, n: n, parts: min(n, parts), done: make(chan struct{})}
-	j.left.Store(int64(j.parts))
-	for _, w := range p.workers[:helpers] {
+	j.done = make(chan struct{})
+	j.unfinished.Store(int64(j.n))
+	for _, w := range p.workers[:j.cores-1] {
 		w.assign(j)
 	}
 	j.work()
-	if !spin(func() bool { return j.left.Load() == 0 }) {
+	if !spin(func() bool { return j.unfinished.Load() == 0 }) {
 		<-j.done
 	}
 }
 
 // job is work in parts; each free worker takes the next one.
 type job struct {
-	f        func(from, to int)
-	n, parts int
-	next     atomic.Int64
-	left     atomic.Int64 // parts that are not finished
-	done     chan struct{}
+	f          func(from, to int)
+	n          int
+	smallest   int // part
+	cores      int
+	taken      atomic.Int64
+	unfinished atomic.Int64 // of n
+	done       chan struct{}
 }
 
 func (j *job) work() {
 	for {
-		i := int(j.next.Add(1)) - 1
-		if i >= j.parts {
+		from, to := j.take()
+		if from == to {
 			return
 		}
-		j.f(j.n*i/j.parts, j.n*(i+1)/j.parts)
-		if j.left.Add(-1) == 0 {
+		j.f(from, to)
+		if j.unfinished.Add(int64(from-to)) == 0 {
 			close(j.done)
+		}
+	}
+}
+
+// take returns the next part: half of what one core would get of the rest, but not
+// less than the smallest part. It is empty when all parts are taken.
+func (j *job) take() (from, to int) {
+	for {
+		taken := j.taken.Load()
+		from = int(taken)
+		to = min(j.n, from+max(j.smallest, (j.n-from)/(2*j.cores)))
+		if from == to || j.taken.CompareAndSwap(taken, int64(to)) {
+			return from, to
 		}
 	}
 }

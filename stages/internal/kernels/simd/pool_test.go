@@ -39,7 +39,7 @@ func TestSleepingWorker(t *testing.T) {
 	late.asleep.Store(true) // its loop does not run
 	lone := pool{workers: []*worker{late}}
 	sum := 0
-	lone.run(1, 10, 8, func(from, to int) { sum += to - from })
+	lone.run(&job{f: func(from, to int) { sum += to - from }, n: 10, smallest: 1, cores: 2})
 	if sum != 10 {
 		t.Errorf("%d of 10 elements were done", sum)
 	}

@@ -86,7 +86,7 @@ func (p *Product) share(a, b, c matrix, cost int) {
 	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part}
 	panels := (p.N + shape.columns - 1) / shape.columns
 	equal := panels%cores == 0 || panels >= 16*cores
-	parts := partsPerCore
+	parts := 4
 	switch {
 	case equal && panels >= 4*cores:
 		parts = 1
