@@ -106,8 +106,9 @@ func (b builder) Compile() (compute.Executable, error) {
 		}
 		g.FoldConstants()
 		g.AssembleConcats()
-		lower.Products(g)
-		lower.Fusions(fuse.NewPartition(g))
+		triangles := g.Triangles()
+		lower.Products(g, triangles)
+		lower.Fusions(fuse.NewPartition(g), triangles)
 		g.Schedule()
 	}
 	return b.Builder.Compile()

@@ -11,7 +11,7 @@ import (
 // their operands are kept anyway. What only the backward pass needs of the forward
 // pass is then computed there, and is not written to memory and read again.
 func (p *Partition) rematerialize() {
-	readers := p.readers()
+	readers := p.Readers()
 	for i := len(p.Live) - 1; i >= 0; i-- {
 		n := p.Live[i]
 		from := p.Of[n]
@@ -71,8 +71,8 @@ func (p *Partition) movable(n *hook.Node, from, to *Group, readers map[*hook.Nod
 	return append(moved, n), true
 }
 
-// readers lists the readers of each node that the outputs need.
-func (p *Partition) readers() map[*hook.Node][]*hook.Node {
+// Readers lists the readers of each node that the outputs need.
+func (p *Partition) Readers() map[*hook.Node][]*hook.Node {
 	out, seen := map[*hook.Node][]*hook.Node{}, map[*hook.Node]bool{}
 	var visit func(n *hook.Node)
 	visit = func(n *hook.Node) {

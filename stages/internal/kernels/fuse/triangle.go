@@ -115,18 +115,25 @@ func (s Square) through(n *hook.Node) (Square, bool) {
 	return s, true
 }
 
-// Triangles tells products which parts of their matrices need not be computed.
+// Triangles tells which parts of the matrices of a graph need not be computed.
 type Triangles struct {
 	graph *Graph
 	triangles
 }
 
-// Triangles finds what causal masks make of the products of a graph.
+// Triangles finds what causal masks make of a graph.
 func (g *Graph) Triangles() *Triangles { return &Triangles{g, g.findTriangles()} }
 
 // Zero returns the square of a node above whose diagonal all elements are zero.
 func (t *Triangles) Zero(n *hook.Node) (Square, bool) {
 	s, ok := t.zero[n]
+	return s, ok
+}
+
+// Hidden returns the square of a node above whose diagonal a mask has hidden all
+// elements.
+func (t *Triangles) Hidden(n *hook.Node) (Square, bool) {
+	s, ok := t.hidden[n]
 	return s, ok
 }
 

@@ -49,9 +49,9 @@ type compiler struct {
 }
 
 // compile returns the fusion of a group, which computes only what the outputs
-// need, and its inputs.
-func compile(p *fuse.Partition, s *fuse.Group, outputs []*hook.Node) (*Fusion, []*hook.Node) {
-	program := &simd.Program{Rows: s.Rows, Width: s.Width}
+// need, and its inputs. A causal group computes lower triangles.
+func compile(p *fuse.Partition, s *fuse.Group, outputs []*hook.Node, causal bool) (*Fusion, []*hook.Node) {
+	program := &simd.Program{Rows: s.Rows, Width: s.Width, Lower: causal}
 	c := &compiler{
 		partition: p, group: s, outputs: outputs, program: program, fusion: &Fusion{Program: program},
 		values: map[*hook.Node]simd.Value{}, loads: map[string]int{}, lastLoad: map[int]int{}, pinned: map[int]bool{},
@@ -246,7 +246,7 @@ func (c *compiler) finish() {
 		out := &c.fusion.Outputs[in.Result.Index]
 		out.InPlace = slices.DeleteFunc(out.InPlace, func(input int) bool { return c.pinned[input] || c.lastLoad[input] > i })
 	}
-	if c.flat() {
+	if !p.Lower && c.flat() {
 		p.Rows, p.Width = p.Rows*p.Width, 1
 	}
 	p.RowsPerBlock = max(1, blockElements/p.Width)

@@ -24,21 +24,22 @@ type Output struct {
 
 // Fusions replaces the members of groups that others use by outputs of one node for
 // each group.
-func Fusions(p *fuse.Partition) {
+func Fusions(p *fuse.Partition, t *fuse.Triangles) {
 	needed := neededMembers(p)
+	causal := causalGroups(p, t, needed)
 	fresh := map[*hook.Node]*hook.Node{}
 	for _, s := range p.Groups {
 		outputs := slices.DeleteFunc(slices.Clone(s.Members), func(m *hook.Node) bool { return !needed[m] })
 		if len(outputs) > 0 {
-			replaceGroup(p, s, outputs, fresh)
+			replaceGroup(p, s, outputs, fresh, causal[s])
 		}
 	}
 	p.Redirect(fresh)
 }
 
 // replaceGroup adds the node of a group, and a node for each of its outputs.
-func replaceGroup(p *fuse.Partition, s *fuse.Group, outputs []*hook.Node, fresh map[*hook.Node]*hook.Node) {
-	fusion, inputs := compile(p, s, outputs)
+func replaceGroup(p *fuse.Partition, s *fuse.Group, outputs []*hook.Node, fresh map[*hook.Node]*hook.Node, causal bool) {
+	fusion, inputs := compile(p, s, outputs, causal)
 	n := p.Add(outputs[0], hook.OpFusion, inputs, fusion)
 	n.Shape = shapes.Invalid()
 	for i, m := range outputs {

@@ -20,11 +20,10 @@ type Product struct {
 
 // Products replaces matrix products by nodes that read their factors and write
 // their results in place, without transposes before or after.
-func Products(g *fuse.Graph) {
+func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 	if !simd.HasTiles {
 		return
 	}
-	triangles := g.Triangles()
 	for _, n := range slices.Clone(g.Live) {
 		if n.OpType != compute.OpTypeDotGeneral || !fuse.IsFloat(n) || !fuse.IsFloat(n.Inputs[0]) || !fuse.IsFloat(n.Inputs[1]) {
 			continue

@@ -153,18 +153,28 @@ func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool, r re
 				first, end = r.terms(i, j, shape.rows, k)
 			}
 			switch {
-			case first >= end && add:
+			case first >= end && (add || r.unread(i, j, shape.rows)):
 			case first >= end:
 				clearTile(to, c.row, shape.rows, width)
 			case width == shape.columns:
 				shape.tile(to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], end-first, add)
 			default:
-				w.edge(to, c.row, a.x[at:], a.row, a.col, panel, shape.rows, width, k, add)
+				w.edge(to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], shape.rows, width, end-first, add)
 			}
 		}
 		if whole < m && !overlap {
-			w.edge(c.x[whole*c.row+j*c.col:], c.row, last.x, last.row, last.col, panel, m-whole, width, k, add)
+			w.lastRows(c.x[whole*c.row+j*c.col:], c.row, last, panel, whole, j, m-whole, width, k, add, r)
 		}
+	}
+}
+
+// lastRows computes the rows after the last whole tile.
+func (w *workspace) lastRows(c []float32, ldc int, a block, panel []float32, i, j, rows, width, k int, add bool, r region) {
+	switch first, end := r.terms(i, j, tiles.rows, k); {
+	case first < end:
+		w.edge(c, ldc, a.x[first*a.col:], a.row, a.col, panel[first*tiles.columns:], rows, width, end-first, add)
+	case !add:
+		clearTile(c, ldc, rows, width)
 	}
 }
 

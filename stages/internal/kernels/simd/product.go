@@ -11,6 +11,7 @@ type Product struct {
 	Batch   []Loop
 	Half    bool // the factors are rounded to bfloat16 first
 	Part    Triangle
+	Ahead   int // of a LowerResult: element (i, j) is not read for j ≥ i+Ahead, unless it is 0
 }
 
 // withMultiplier calls f with what multiplies these factors, which must not change
@@ -60,7 +61,7 @@ func (p *Product) Run(c, a, b []float32) {
 		p.withMultiplier(func(w multiplier) {
 			for i := from; i < to; i++ {
 				ai, bi, ci := p.matrices(i, a, b, c)
-				w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part})
+				w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part, ahead: p.Ahead})
 			}
 		})
 	})
@@ -83,7 +84,7 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 // there must be many, each core packs all of b. Otherwise the cores take few
 // columns at a time, to balance the load.
 func (p *Product) share(a, b, c matrix, cost int) {
-	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part}
+	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part, ahead: p.Ahead}
 	panels := (p.N + shape.columns - 1) / shape.columns
 	equal := panels%cores == 0 || panels >= 16*cores
 	parts := 4

@@ -12,6 +12,7 @@ import (
 type Program struct {
 	Rows, Width  int
 	RowsPerBlock int
+	Lower        bool // each Width rows are a square, and nothing reads what is above its diagonal
 	Loads        []Load
 	Instructions []Instruction
 	Stores       []Store

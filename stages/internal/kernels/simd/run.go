@@ -37,6 +37,7 @@ type executor struct {
 	tiles, columns []float32 // registers
 	block          int
 	first, n       int // the first row of the block, and the number of rows
+	live           int // columns of the block that are computed
 }
 
 func (r *run) blocks(from, to int) {
@@ -50,6 +51,7 @@ func (r *run) blocks(from, to int) {
 	for e.block = from; e.block < to; e.block++ {
 		e.first = e.block * r.RowsPerBlock
 		e.n = min(r.RowsPerBlock, r.Rows-e.first)
+		e.live = r.columns(e.first, e.n)
 		for i := range r.Loads {
 			l := &r.Loads[i]
 			if !l.Direct && (e.block == from || !layout.Repeats(l.Rows)) {
@@ -121,7 +123,7 @@ func (e *executor) values(v Value) []float32 {
 func (e *executor) execute(in *Instruction) {
 	switch in.Opcode {
 	case ApplyUnary:
-		in.Unary(e.values(in.Result), e.values(in.Operands[0]))
+		e.unary(in)
 	case ApplyBinary:
 		e.binary(in)
 	case SumRows:
@@ -142,7 +144,7 @@ func (e *executor) execute(in *Instruction) {
 func (e *executor) reduceRows(in *Instruction, reduce func([]float32) float32) {
 	y, x := e.values(in.Result), e.values(in.Operands[0])
 	for i := range y {
-		y[i] = reduce(x[i*e.Width : (i+1)*e.Width])
+		y[i] = reduce(x[i*e.Width:][:e.live])
 	}
 }
 
@@ -180,25 +182,52 @@ func (e *executor) equalInts(in *Instruction) {
 	}
 }
 
+// cut reports whether a value has columns that are not computed.
+func (e *executor) cut(v Value) bool { return v.Kind == Tile && e.live < e.Width }
+
+func (e *executor) unary(in *Instruction) {
+	y, x := e.values(in.Result), e.values(in.Operands[0])
+	if !e.cut(in.Result) {
+		in.Unary(y, x)
+		return
+	}
+	for i := 0; i < len(y); i += e.Width {
+		in.Unary(y[i:][:e.live], x[i:][:e.live])
+	}
+}
+
 // binary repeats a column over the rows, and a scalar over everything.
 func (e *executor) binary(in *Instruction) {
 	op, y := in.Binary, e.values(in.Result)
 	a, b := e.values(in.Operands[0]), e.values(in.Operands[1])
 	ka, kb := in.Operands[0].Kind, in.Operands[1].Kind
 	switch {
-	case ka == kb:
-		op.Slices(y, a, b)
-	case kb == Scalar:
-		op.ScalarRight(y, a, b[0])
-	case ka == Scalar:
-		op.ScalarLeft(y, a[0], b)
-	case kb == PerRow:
+	case ka == PerRow && kb == Tile:
+		for i, v := range a {
+			op.ScalarLeft(y[i*e.Width:][:e.live], v, b[i*e.Width:])
+		}
+	case ka == Tile && kb == PerRow:
 		for i, v := range b {
-			op.ScalarRight(y[i*e.Width:(i+1)*e.Width], a[i*e.Width:], v)
+			op.ScalarRight(y[i*e.Width:][:e.live], a[i*e.Width:], v)
+		}
+	case e.cut(in.Result):
+		for i := 0; i < len(y); i += e.Width {
+			applyBinary(op, y[i:][:e.live], a, b, ka, kb, i)
 		}
 	default:
-		for i, v := range a {
-			op.ScalarLeft(y[i*e.Width:(i+1)*e.Width], v, b[i*e.Width:])
-		}
+		applyBinary(op, y, a, b, ka, kb, 0)
+	}
+}
+
+// applyBinary computes len(y) elements, of which the first is element i of operands
+// that are not scalars.
+func applyBinary(op *Binary, y, a, b []float32, ka, kb Kind, i int) {
+	switch {
+	case ka == kb:
+		op.Slices(y, a[i:], b[i:])
+	case kb == Scalar:
+		op.ScalarRight(y, a[i:], b[0])
+	default:
+		op.ScalarLeft(y, a[0], b[i:])
 	}
 }

@@ -16,16 +16,23 @@ const (
 // region is the place of a part of a product in the whole of it.
 type region struct {
 	Triangle
+	ahead             int // of a LowerResult: c[i, j] is not read for j ≥ i+ahead, unless it is 0
 	row, column, term int
 }
 
 // from returns the region that starts at a row, a column and a term of r.
 func (r region) from(row, column, term int) region {
-	return region{r.Triangle, r.row + row, r.column + column, r.term + term}
+	return region{r.Triangle, r.ahead, r.row + row, r.column + column, r.term + term}
+}
+
+// unread reports whether nothing reads a tile whose first element is (i, j).
+func (r region) unread(i, j, rows int) bool {
+	return r.ahead > 0 && r.column+j >= r.row+i+rows+r.ahead
 }
 
 // terms returns which of k terms a tile needs, whose first element is (i, j): the
-// others are zero. The bits of the sum are the same without them.
+// others are zero, or have never been computed. The bits of the sum are the same
+// without them.
 func (r region) terms(i, j, rows, k int) (first, end int) {
 	switch r.Triangle {
 	case LowerFactor:
@@ -38,4 +45,28 @@ func (r region) terms(i, j, rows, k int) (first, end int) {
 		}
 	}
 	return 0, k
+}
+
+// vector is how many numbers the functions of rows take at a time. It is a multiple of
+// the lanes of a sum, so that zeros after it do not change the order of the others.
+const vector = 32
+
+// Ahead returns how many columns ahead of the diagonal a program may read that
+// computes the lower triangle of squares, or 0 for one that computes all of them
+// because its blocks have rows of several.
+func (p *Program) Ahead() int {
+	if p.RowsPerBlock >= p.Width || p.Width%p.RowsPerBlock != 0 {
+		return 0
+	}
+	return p.RowsPerBlock + TileRows + vector
+}
+
+// columns returns how many columns of a block of rows are computed: of a lower
+// triangle those up to the diagonal, and as many ahead of it as tiles of products read
+// that cross it.
+func (p *Program) columns(first, n int) int {
+	if !p.Lower || p.Ahead() == 0 {
+		return p.Width
+	}
+	return min(p.Width, (first%p.Width+n+TileRows+vector-1)/vector*vector)
 }

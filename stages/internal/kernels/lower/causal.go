@@ -1,0 +1,158 @@
+package lower
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+
+	"ablate/stages/internal/kernels/fuse"
+	"ablate/stages/internal/kernels/hook"
+	"ablate/stages/internal/kernels/simd"
+)
+
+// causal finds the groups that need to compute only what a causal mask lets through:
+// the lower triangles of squares. What is above their diagonals stays as the memory
+// was before, so that their readers must be such groups, or products that leave it out.
+type causal struct {
+	*fuse.Partition
+	triangles *fuse.Triangles
+	readers   map[*hook.Node][]*hook.Node
+	results   map[*hook.Node]bool
+	needed    map[*hook.Node]bool // outside of their groups
+	groups    map[*fuse.Group]bool
+}
+
+// causalGroups returns the groups, and lets products that only they read leave out
+// what they do not read.
+func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bool) map[*fuse.Group]bool {
+	c := causal{p, t, p.Readers(), map[*hook.Node]bool{}, needed, map[*fuse.Group]bool{}}
+	for _, n := range p.Results() {
+		c.results[n] = true
+	}
+	for _, s := range p.Groups {
+		c.groups[s] = program(s).Ahead() > 0 && c.computesTriangles(s)
+	}
+	// A group that is none makes those that it reads none.
+	for changed := true; changed; {
+		changed = false
+		for _, s := range p.Groups {
+			readElsewhere := func(m *hook.Node) bool { return c.needed[m] && s.Kinds[m] == simd.Tile && !c.readAsTriangle(m, s) }
+			if c.groups[s] && slices.ContainsFunc(s.Members, readElsewhere) {
+				c.groups[s], changed = false, true
+			}
+		}
+	}
+	c.leaveOut()
+	return c.groups
+}
+
+// program returns a program of the shape of a group's.
+func program(s *fuse.Group) *simd.Program {
+	return &simd.Program{Rows: s.Rows, Width: s.Width, RowsPerBlock: max(1, blockElements/s.Width), Lower: true}
+}
+
+// computesTriangles reports whether a group needs only the lower triangles of squares
+// to compute those of its own results.
+func (c causal) computesTriangles(s *fuse.Group) bool {
+	masked := false
+	for _, m := range s.Members {
+		if !c.legal(m, s) {
+			return false
+		}
+		masked = masked || c.masked(m)
+	}
+	return masked
+}
+
+// legal is computesTriangles for one member: its rows are those of squares, in their
+// order, and a sum or maximum of rows is over what a mask has made zero or hidden.
+func (c causal) legal(m *hook.Node, s *fuse.Group) bool {
+	for _, o := range c.Operands(m, s) {
+		if o.Kind == simd.Tile && !inOrder(o, s.Width) {
+			return false
+		}
+	}
+	switch kind := s.Kinds[m]; {
+	case m.OpType == hook.OpConcat, m.OpType == compute.OpTypeConvertDType, kind == simd.Reduction:
+		return false
+	case m.OpType == compute.OpTypeReduceSum:
+		z, ok := c.triangles.Zero(m.Inputs[0])
+		return ok && z == lastAxes(m.Inputs[0], s.Width)
+	case m.OpType == compute.OpTypeReduceMax:
+		h, ok := c.triangles.Hidden(m.Inputs[0])
+		return ok && h == lastAxes(m.Inputs[0], s.Width)
+	case kind == simd.PerRow:
+		return m.Shape.Size() == s.Rows || !c.needed[m] // not written repeated over the row
+	}
+	last := lastAxes(m, s.Width)
+	z, zero := c.triangles.Zero(m)
+	h, hidden := c.triangles.Hidden(m)
+	return last != fuse.Square{} && (!zero || z == last) && (!hidden || h == last)
+}
+
+// masked reports whether a causal mask applies to a node.
+func (c causal) masked(n *hook.Node) bool {
+	_, zero := c.triangles.Zero(n)
+	_, hidden := c.triangles.Hidden(n)
+	return zero || hidden
+}
+
+// inOrder reports whether an operand's rows are those of whole squares of this width.
+func inOrder(o fuse.Operand, width int) bool {
+	if len(o.Rows) == 0 {
+		return false
+	}
+	last := o.Rows[len(o.Rows)-1]
+	return o.Offset%(width*width) == 0 && last.Stride == width && last.Extent%width == 0
+}
+
+// lastAxes returns the last two axes of a node if they have this extent, else the zero
+// square.
+func lastAxes(n *hook.Node, extent int) fuse.Square {
+	dims := n.Shape.Dimensions
+	rank := len(dims)
+	if rank < 2 || dims[rank-1] != extent || dims[rank-2] != extent {
+		return fuse.Square{}
+	}
+	return fuse.Square{Row: rank - 2, Column: rank - 1}
+}
+
+// readAsTriangle reports whether all readers of a member leave out what is above the
+// diagonal.
+func (c causal) readAsTriangle(m *hook.Node, s *fuse.Group) bool {
+	return !c.results[m] && !slices.ContainsFunc(c.readers[m], func(reader *hook.Node) bool {
+		if to := c.Of[reader]; to != nil {
+			return to != s && !(c.groups[to] && to.Rows == s.Rows && to.Width == s.Width)
+		}
+		p, ok := reader.Data.(*Product)
+		if !ok || p.Half {
+			return true
+		}
+		a, b := reader.Inputs[0], reader.Inputs[1]
+		if p.Swapped {
+			a, b = b, a
+		}
+		return b == m || a != m || p.Part != simd.LowerFactor && p.Part != simd.UpperFactor
+	})
+}
+
+// leaveOut lets products whose results only causal groups read write only what these
+// read.
+func (c causal) leaveOut() {
+	for n, readers := range c.readers {
+		p, ok := n.Data.(*Product)
+		if !ok || p.Part != simd.LowerResult || c.results[n] {
+			continue
+		}
+		ahead := 0
+		for _, reader := range readers {
+			to := c.Of[reader]
+			if to == nil || !c.groups[to] || to.Width != p.N {
+				ahead = 0
+				break
+			}
+			ahead = program(to).Ahead()
+		}
+		p.Ahead = ahead
+	}
+}
