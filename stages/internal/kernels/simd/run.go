@@ -182,12 +182,20 @@ func (e *executor) equalInts(in *Instruction) {
 	}
 }
 
-// cut reports whether a value has columns that are not computed.
-func (e *executor) cut(v Value) bool { return v.Kind == Tile && e.live < e.Width }
+// cut reports whether to compute a value row by row, without the columns that are not
+// read. Whole blocks take one call, which saves more unless rows are cut by that much.
+func (e *executor) cut(v Value, least int) bool { return v.Kind == Tile && e.Width-e.live >= least }
+
+// The least columns that are worth a call for each row: of a function such as the
+// exponential, and of arithmetic.
+const (
+	cutFunctions  = 16
+	cutArithmetic = 256
+)
 
 func (e *executor) unary(in *Instruction) {
 	y, x := e.values(in.Result), e.values(in.Operands[0])
-	if !e.cut(in.Result) {
+	if !e.cut(in.Result, cutFunctions) {
 		in.Unary(y, x)
 		return
 	}
@@ -210,7 +218,7 @@ func (e *executor) binary(in *Instruction) {
 		for i, v := range b {
 			op.ScalarRight(y[i*e.Width:][:e.live], a[i*e.Width:], v)
 		}
-	case e.cut(in.Result):
+	case e.cut(in.Result, cutArithmetic):
 		for i := 0; i < len(y); i += e.Width {
 			applyBinary(op, y[i:][:e.live], a, b, ka, kb, i)
 		}
