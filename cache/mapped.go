@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"runtime/debug"
+	"unsafe"
 
 	"ablate/cache/fsys"
 )
@@ -14,10 +17,68 @@ import (
 type Mapped struct {
 	Bytes []byte
 	unmap func() error
+
+	// Of bytes that are mapped.
+	store *Local
+	of    Digest
+	path  string
+	file  fs.FileInfo // when it was mapped
 }
 
 // MappedBytes returns bytes in memory as Map would.
-func MappedBytes(b []byte) *Mapped { return &Mapped{b, func() error { return nil }} }
+func MappedBytes(b []byte) *Mapped {
+	return &Mapped{Bytes: b, unmap: func() error { return nil }}
+}
+
+// Use calls f, which reads the bytes. It returns a *DamagedError, and what f
+// computed is worthless, if they cannot be relied on any more: another program
+// shortened the file, so that reading its pages faults or gives zeros, or the
+// disk failed. Without Use, such a fault ends the process. Faults are only
+// noticed on the goroutine of f.
+//
+// Entries are immutable, so that no version of this program shortens a blob.
+// Windows refuses to shorten a mapped file.
+func (m *Mapped) Use(f func(b []byte)) (err error) {
+	if m.store == nil {
+		f(m.Bytes)
+		return nil
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		recovered := recover()
+		fault, ok := recovered.(interface{ Addr() uintptr })
+		switch {
+		case recovered == nil:
+			err = m.check()
+		case ok && m.contains(fault.Addr()):
+			err = m.damaged(errors.New("it could not be read while it was in use"))
+		default:
+			panic(recovered)
+		}
+	}()
+	f(m.Bytes)
+	return nil
+}
+
+// contains reports whether an address is one of the bytes.
+func (m *Mapped) contains(address uintptr) bool {
+	return address-uintptr(unsafe.Pointer(unsafe.SliceData(m.Bytes))) < uintptr(len(m.Bytes))
+}
+
+// check reports a file that became shorter. One that was evicted, or moved aside,
+// stays readable until Close.
+func (m *Mapped) check() error {
+	now, err := m.store.fs.Stat(m.path)
+	if err != nil || !os.SameFile(now, m.file) || now.Size() == m.file.Size() {
+		return nil
+	}
+	return m.damaged(fmt.Errorf("its size changed from %d to %d bytes while it was in use", m.file.Size(), now.Size()))
+}
+
+func (m *Mapped) damaged(err error) error {
+	m.store.quarantine(m.path, "")
+	return &DamagedError{What: "blob " + m.of.String(), Path: m.path, Err: err}
+}
 
 // Close releases the bytes.
 func (m *Mapped) Close() error {
@@ -36,17 +97,25 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening blob %s: %w", d, err)
 	}
+	defer f.Close() // the mapping outlives it
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening blob %s: %w", d, err)
+	}
 	b, unmap, err := fsys.Map(f)
-	f.Close() // the mapping outlives it
 	if err != nil {
 		return s.copied(ctx, d)
 	}
-	if got := DigestOf(b); got != d {
-		s.quarantine(path, "")
-		err := fmt.Errorf("its bytes have the digest %s", got)
-		return nil, errors.Join(&DamagedError{What: "blob " + d.String(), Path: path, Err: err}, unmap())
+	m := &Mapped{Bytes: b, unmap: unmap, store: s, of: d, path: path, file: info}
+	var got Digest
+	err = m.Use(func(b []byte) { got = DigestOf(b) })
+	if err == nil && got != d {
+		err = m.damaged(fmt.Errorf("its bytes have the digest %s", got))
 	}
-	return &Mapped{b, unmap}, nil
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
 }
 
 // copied reads a blob that cannot be mapped.

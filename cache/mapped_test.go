@@ -79,3 +79,19 @@ func TestMapOfDamage(t *testing.T) {
 		}
 	}
 }
+
+// Panics of the reader that are no faults of the mapping stay panics.
+func TestUseKeepsOtherPanics(t *testing.T) {
+	s := open(t, fsys.NewOS(), t.TempDir())
+	m, err := s.Map(context.Background(), put(t, s, rawType, "tokens"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	defer func() {
+		if r := recover(); r != "a bug" {
+			t.Errorf("recovered %v, want the reader's panic", r)
+		}
+	}()
+	m.Use(func([]byte) { panic("a bug") })
+}

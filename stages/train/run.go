@@ -34,7 +34,7 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 		return err
 	}
 	defer text.Close()
-	l, err := t.newLoop(ctx, env, open, corpus{text.Bytes, t.tokenBytes(env)})
+	l, err := t.newLoop(ctx, env, open, text)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	return l.journal.sweep(ctx)
 }
 
-func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text corpus) (*loop, error) {
+func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text *cache.Mapped) (*loop, error) {
 	c, err := t.client(env, open)
 	if err != nil {
 		return nil, diag.Errorf(diag.Path{"backend"}, "Backend not available", "%v.", err).Err()
@@ -67,13 +67,19 @@ func (t *LM) newLoop(ctx context.Context, env *pipeline.Env, open opener, text c
 		return nil, err
 	}
 	defer validation.Close()
+	width := t.tokenBytes(env)
 	seed, replicate := env.Inputs.Study.Seed, fmt.Sprint(t.Seed)
 	order := ml.NewStream(seed, "order", replicate)
-	l.feed = newFeed(t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1), func(dst []int32, step int) {
-		trainBatch(dst, text, order, t.Batch.Length, step)
+	l.feed = newFeed(t.Accumulate*t.Batch.Sequences*(t.Batch.Length+1), func(dst []int32, step int) error {
+		return text.Use(func(b []byte) { trainBatch(dst, corpus{b, width}, order, t.Batch.Length, step) })
 	})
 	l.dropout = ml.NewStream(seed, "dropout", replicate)
-	l.checks = evaluationBatches(corpus{validation.Bytes, text.width}, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
+	err = validation.Use(func(b []byte) {
+		l.checks = evaluationBatches(corpus{b, width}, ml.NewStream(seed, "evaluation"), t.Batch, t.Evaluate.Batches)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading tokens: %w", err)
+	}
 	l.init = func() [][]float32 { return initialise(l.recipe.layout(), ml.NewStream(seed, "init", replicate)) }
 	if l.journal, err = openJournal(ctx, t, env.Inputs, env.States); err != nil {
 		return nil, err

@@ -18,7 +18,10 @@ func (l *loop) advance(ctx context.Context, to int) error {
 		}
 	}
 	first := l.at
-	in := l.inputs(first, l.callLength(to))
+	in, err := l.inputs(first, l.callLength(to))
+	if err != nil {
+		return err
+	}
 	l.at = -1
 	losses, norms, err := l.machine.steps(first, in)
 	if err != nil {
@@ -48,16 +51,19 @@ func (l *loop) advance(ctx context.Context, to int) error {
 }
 
 // inputs prepares the host's part of n steps.
-func (l *loop) inputs(first, n int) []stepInput {
+func (l *loop) inputs(first, n int) ([]stepInput, error) {
 	in := make([]stepInput, n)
 	for i := range in {
-		tokens := l.feed.batch(first + i)
+		tokens, err := l.feed.batch(first + i)
+		if err != nil {
+			return nil, fmt.Errorf("reading tokens: %w", err)
+		}
 		if n > 1 { // the feed uses the memory again
 			tokens = slices.Clone(tokens)
 		}
 		in[i] = stepInput{l.spec.Schedule.at(first+i, l.spec.Steps), tokens, l.noise(first + i)}
 	}
-	return in
+	return in, nil
 }
 
 // callLength is the number of steps of the next call of the backend. A call ends
