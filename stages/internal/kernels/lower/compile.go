@@ -13,9 +13,13 @@ import (
 	"ablate/stages/internal/kernels/simd"
 )
 
-// blockElements is about how many elements of a value are computed at a time. It
-// is part of the order in which reductions add.
-const blockElements = 2048
+// blockElements is about how many elements of a value are computed at a time: as many
+// as let the values of most groups stay in the first cache.
+const blockElements = 1024
+
+// sumElements is the same for groups that reduce all elements to one number. It is
+// part of the order in which they add.
+const sumElements = 2048
 
 // unaries and binaries are the element-wise operations of fusion groups.
 var (
@@ -249,7 +253,11 @@ func (c *compiler) finish() {
 	if !p.Lower && c.flat() {
 		p.Rows, p.Width = p.Rows*p.Width, 1
 	}
-	p.RowsPerBlock = max(1, blockElements/p.Width)
+	elements := blockElements
+	if slices.ContainsFunc(p.Stores, func(s simd.Store) bool { return s.Kind == simd.Reduction }) {
+		elements = sumElements
+	}
+	p.RowsPerBlock = max(1, elements/p.Width)
 }
 
 // flat reports whether rows do not matter to the program.
