@@ -81,17 +81,18 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 
 // share divides a product among the cores. Equal parts of many columns are best:
 // each core packs its own part of b and reads all of a. With rows of a, of which
-// there must be many, each core packs all of b. Otherwise the cores take few
-// columns at a time, to balance the load.
+// there must be many, or more than columns if a is packed too, each core packs all of
+// b. Otherwise the cores take few columns at a time, to balance the load.
 func (p *Product) share(a, b, c matrix, cost int) {
 	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part, ahead: p.Ahead}
 	panels := (p.N + shape.columns - 1) / shape.columns
 	equal := panels%cores == 0 || panels >= 16*cores
 	parts := 4
+	byRows := a.row == 1 && p.M > p.N && p.M >= 4*cores*shape.rows
 	switch {
-	case equal && panels >= 4*cores:
+	case equal && panels >= 4*cores && !byRows:
 		parts = 1
-	case p.M >= 4*blockRows, panels == 1:
+	case byRows, p.M >= 4*blockRows, panels == 1:
 		strips := (p.M + shape.rows - 1) / shape.rows
 		parallel(strips, cost/strips, 1, func(from, to int) {
 			first, end := from*shape.rows, min(to*shape.rows, p.M)
