@@ -206,26 +206,31 @@ func (s *Local) verified(d Digest, path string, f afero.File, compressed bool) (
 	if err != nil {
 		return nil, err
 	}
-	head, err := io.ReadAll(io.LimitReader(v, eagerVerifySize))
+	body := io.ReadCloser(v)
+	if v.ahead != nil {
+		body = readahead.NewReadCloser(v) // hashes while the caller works
+	}
+	head, err := io.ReadAll(io.LimitReader(body, eagerVerifySize))
 	if err != nil {
-		v.Close()
+		body.Close()
 		return nil, err
 	}
 	if len(head) < eagerVerifySize { // the whole blob, verified at its end
-		v.Close()
+		body.Close()
 		return io.NopCloser(bytes.NewReader(head)), nil
 	}
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), v), v}, nil
+	}{io.MultiReader(bytes.NewReader(head), body), body}, nil
 }
 
-// verifier opens a blob's file. Reading large ones ahead takes megabytes.
+// verifier opens a blob's file. With ahead, large ones are read, decompressed and
+// hashed concurrently, which takes megabytes.
 func (s *Local) verifier(d Digest, path string, f afero.File, compressed, ahead bool) (*verifier, error) {
 	v := &verifier{store: s, want: d, path: path, file: f, plain: f, hash: sha256.New()}
 	if info, err := f.Stat(); ahead && err == nil && info.Size() > eagerVerifySize {
-		v.ahead = readahead.NewReader(f) // otherwise reading and hashing alternate
+		v.ahead = readahead.NewReader(f)
 		v.plain = v.ahead
 	}
 	if compressed {
@@ -235,20 +240,25 @@ func (s *Local) verifier(d Digest, path string, f afero.File, compressed, ahead 
 			return nil, v.damaged(err)
 		}
 		v.plain = v.zstd
+		if v.ahead != nil {
+			v.decoded = readahead.NewReader(v.zstd)
+			v.plain = v.decoded
+		}
 	}
 	return v, nil
 }
 
 // verifier hashes what it reads, and fails instead of ending on a wrong digest.
 type verifier struct {
-	store *Local
-	want  Digest
-	path  string
-	file  afero.File
-	ahead io.ReadCloser
-	zstd  *zstd.Decoder
-	plain io.Reader
-	hash  hash.Hash
+	store   *Local
+	want    Digest
+	path    string
+	file    afero.File
+	ahead   io.ReadCloser // reads a large file; else nil
+	zstd    *zstd.Decoder // of a compressed blob
+	decoded io.ReadCloser // reads zstd, if the file is large
+	plain   io.Reader     // the last of these
+	hash    hash.Hash
 }
 
 // Read implements io.Reader.
@@ -274,6 +284,9 @@ func (v *verifier) damaged(err error) error {
 
 // Close implements io.Closer.
 func (v *verifier) Close() error {
+	if v.decoded != nil {
+		v.decoded.Close() // before the decoder goes back to the pool
+	}
 	if v.zstd != nil {
 		v.zstd.Reset(nil)
 		decoders.Put(v.zstd)
