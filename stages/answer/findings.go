@@ -46,6 +46,16 @@ func FindingsOf(kind string, document []byte) []Finding {
 		if json.Unmarshal(document, &r) == nil {
 			return r.Findings()
 		}
+	case "trajectory":
+		var r Trajectory
+		if json.Unmarshal(document, &r) == nil {
+			return r.Findings()
+		}
+	case "dose":
+		var r Dose
+		if json.Unmarshal(document, &r) == nil {
+			return r.Findings()
+		}
 	}
 	return nil
 }
@@ -168,16 +178,20 @@ func (r Result) declaredSentence(c Contrast) string {
 
 // gapSentence compares two levels of the only factor.
 func (r Result) gapSentence(c Contrast) string {
-	t, what := c.Terms[0], r.Measured()
+	return gapText(c, r.Measured(), c.Terms[0].Level, c.Terms[0].Baseline)
+}
+
+// gapText compares what was measured at two levels.
+func gapText(c Contrast, what, level, baseline string) string {
 	switch {
 	case c.Constant && *c.Estimate == 0:
-		return fmt.Sprintf("In every replicate, %s is the same at %s as at %s.", what, t.Level, t.Baseline)
+		return fmt.Sprintf("In every replicate, %s is the same at %s as at %s.", what, level, baseline)
 	case c.Low == nil:
-		return fmt.Sprintf("From %s to %s, %s changes by %s; there is no interval.", t.Baseline, t.Level, what, change(c))
+		return fmt.Sprintf("From %s to %s, %s changes by %s; there is no interval.", baseline, level, what, change(c))
 	case c.Clear():
-		return fmt.Sprintf("From %s to %s, %s changes by %s (%s).", t.Baseline, t.Level, what, change(c), evidence(c))
+		return fmt.Sprintf("From %s to %s, %s changes by %s (%s).", baseline, level, what, change(c), evidence(c))
 	}
-	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, t.Baseline, t.Level, change(c), evidence(c), sensitive(c))
+	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, baseline, level, change(c), evidence(c), sensitive(c))
 }
 
 // sensitive says which change a study of this size finds.

@@ -45,3 +45,66 @@ func TestFindingsOfARecovery(t *testing.T) {
 		t.Errorf("Findings = %+v, want %+v", got, want)
 	}
 }
+
+func TestFindingsOfATrajectory(t *testing.T) {
+	point := func(step int, gap, half float64) answer.TrajectoryPoint {
+		low, high := gap-half, gap+half
+		return answer.TrajectoryPoint{Step: step, Gap: gap, Low: &low, High: &high}
+	}
+	line := func(level string, seen int, points ...answer.TrajectoryPoint) answer.TrajectoryLine {
+		l := answer.TrajectoryLine{Level: level, Points: points}
+		if seen > 0 {
+			l.Seen = &seen
+		}
+		return l
+	}
+	got := answer.Trajectory{Response: "val_loss", Factor: "norm", Baseline: "RMSNorm", Confidence: 0.95, Levels: []answer.TrajectoryLine{
+		line("Derf", 20, point(10, 0.1, 0.2), point(20, 0.3, 0.1), point(30, 0.4, 0.1)),
+		line("DyT", 30, point(10, 0.1, 0.2), point(20, 0.1, 0.2), point(30, 0.4, 0.1)),
+		line("early", 0, point(10, 0.5, 0.2), point(20, 0.1, 0.2), point(30, 0.1, 0.2)),
+		line("open", 0, point(10, 0.1, 0.2), point(20, 0.1, 0.2), point(30, -0.1, 0.2)),
+		line("once", 0, point(30, -0.1, 0.2)),
+		line("bandless", 0, answer.TrajectoryPoint{Step: 30, Gap: 0.2}),
+	}}.Findings()
+	want := []answer.Finding{
+		{Text: "val_loss differs between Derf and RMSNorm at every compared step from 20 on: at step 30, the gap (Derf − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
+		{Text: "val_loss differs between DyT and RMSNorm at the last step that is compared: at step 30, the gap (DyT − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
+		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at step 30, the last one, the data do not show it.", Clear: true},
+		{Text: "The data do not show whether val_loss differs between open and RMSNorm at any of 3 compared steps: at step 30, the gap (open − RMSNorm) is −0.10 (95 % band over all compared steps [−0.30, +0.10]).", Clear: false},
+		{Text: "The data do not show whether val_loss differs between once and RMSNorm: at step 30, the gap (once − RMSNorm) is −0.10 (95 % interval [−0.30, +0.10]).", Clear: false},
+		{Text: "For val_loss, at step 30, the gap (bandless − RMSNorm) is +0.20000; there is no band.", Clear: false},
+	}
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("Findings =\n%+v\nwant\n%+v", got, want)
+		}
+	}
+}
+
+func TestFindingsOfADose(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	gap := func(level, from string, estimate, half float64) answer.Contrast {
+		return answer.Contrast{Kind: "dose", Family: "dose", Estimate: &estimate, Low: number(estimate - half), High: number(estimate + half),
+			LowAdjusted: number(estimate - 2*half), HighAdjusted: number(estimate + 2*half), Terms: []answer.Term{{Factor: "lr", Level: level, Baseline: from}}}
+	}
+	slope := answer.Contrast{Kind: "dose", Family: "slope", Estimate: number(2)}
+	doses := answer.Dose{Response: "val_loss", At: "final", Factor: "lr", Baseline: "0.1", Confidence: 0.95, Slope: number(2), SlopeLow: number(1), SlopeHigh: number(3),
+		Contrasts: []answer.Contrast{gap("0.2", "0.1", 0.4, 0.1), gap("0.3", "0.1", 0.4, 0.3), slope}}
+	constant := doses
+	constant.Baseline, constant.Reference, constant.SlopeLow = "", number(3.2), number(-1)
+	constant.Contrasts = []answer.Contrast{gap("0.2", "3.2", 0.4, 0.1), gap("0.3", "3.2", 0.4, 0.3)}
+	got := append(doses.Findings(), constant.Findings()...)
+	want := []answer.Finding{
+		{Text: "Along the least-squares line, val_loss at the last step changes by +2.0 for each unit of lr (95 % interval [+1.0, +3.0]).", Clear: true},
+		{Text: "From lr = 0.1 to lr = 0.2, val_loss at the last step changes by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
+		{Text: "The data do not show whether val_loss at the last step differs between lr = 0.1 and lr = 0.3: it changes by +0.40 (adjusted interval [−0.20, +1.00]).", Clear: false},
+		{Text: "The data do not show whether the least-squares line of val_loss at the last step rises or falls with lr: it changes by +2.0 for each unit of lr (95 % interval [−1.0, +3.0]).", Clear: false},
+		{Text: "At lr = 0.2, val_loss at the last step differs from the constant 3.2 by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
+		{Text: "The data do not show whether val_loss at the last step differs from the constant 3.2 at lr = 0.3: the difference is +0.40 (adjusted interval [−0.20, +1.00]).", Clear: false},
+	}
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("Findings =\n%+v\nwant\n%+v", got, want)
+		}
+	}
+}

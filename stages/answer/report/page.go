@@ -83,7 +83,7 @@ func newPage(s Source) (page, error) {
 			shown.Pictures = append(shown.Pictures, drawn)
 		}
 		p.Chapters = append(p.Chapters, shown)
-		found = append(found, findingsOf(c)...)
+		found = append(found, findingsOf(c, s.slices(c.Kind))...)
 		p.Partial = partialText(p.Partial, c.Result)
 	}
 	p.Lead, p.Findings, p.Further = ordered(found)
@@ -101,15 +101,32 @@ func newPage(s Source) (page, error) {
 	return p, err
 }
 
-// Shares reports whether the page has sentences of a recovery.
-func (p page) Shares() bool {
-	return slices.ContainsFunc(p.Source.Chapters, func(c Chapter) bool { return c.Kind == "recovery" })
+// Has reports whether the page has an analysis of a kind.
+func (p page) Has(kind string) bool {
+	return slices.ContainsFunc(p.Source.Chapters, func(c Chapter) bool { return c.Kind == kind })
 }
 
-// findingsOf are the sentences of a chapter. The document of a report has those that it
-// was made with.
-func findingsOf(c Chapter) []answer.Finding {
+// slices reports whether the report has several analyses of a kind whose sentences do not
+// say at which levels of the other factors they hold.
+func (s Source) slices(kind string) bool {
+	n := 0
+	for _, c := range s.Chapters {
+		if c.Kind == kind && kind != "factorial" {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// findingsOf are the sentences of a chapter, which name it if others are like it. The
+// document of a report has those that it was made with.
+func findingsOf(c Chapter, several bool) []answer.Finding {
 	if list := answer.FindingsOf(c.Kind, c.Result); len(list) > 0 {
+		for i := range list {
+			if several {
+				list[i].Text = c.Label + ": " + list[i].Text
+			}
+		}
 		return list
 	}
 	var out []answer.Finding

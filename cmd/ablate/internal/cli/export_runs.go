@@ -78,7 +78,7 @@ func (r exportRunsRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", r.To, err)
 	}
-	s.show(view.Exported{File: r.To, Rows: written, Noun: "run"})
+	s.show(view.Exported{File: r.To, Rows: &written, Noun: "run"})
 	for _, name := range slices.Sorted(maps.Keys(renamed)) {
 		s.view().Note("MLflow does not allow the name %q: it is written as %q.", name, renamed[name])
 	}

@@ -80,7 +80,7 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.To != "" { // otherwise the rows are the output, alone
-		s.show(view.Exported{File: r.To, Rows: len(t.Rows), Noun: "row"})
+		s.show(view.Exported{File: r.To, Rows: new(len(t.Rows)), Noun: "row"})
 	}
 	return s.leftOut(lacking, len(rows))
 }

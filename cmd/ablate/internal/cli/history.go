@@ -50,7 +50,10 @@ func showFailures(w *workspace, plan *planner.Plan) error {
 // progress adds to the state of a running task what its run has reported.
 func (h history) progress(t *planner.Task, e *view.Status) {
 	p := h.past[t.Address.String()]
-	e.Step, e.Steps, e.Metrics = p.Step, p.Steps, p.Metrics
+	e.Metrics = p.Metrics
+	if p.Steps > 0 {
+		e.Step, e.Steps = &p.Step, &p.Steps
+	}
 	if left, ok := p.Left(time.Now()); ok {
 		seconds := left.Round(time.Second).Seconds()
 		e.SecondsLeft = &seconds

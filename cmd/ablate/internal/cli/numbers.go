@@ -69,7 +69,7 @@ func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
 	if err := os.WriteFile(r.To, []byte(text), 0o644); err != nil { // part of a paper
 		return err
 	}
-	s.show(view.Exported{File: r.To, Rows: len(list), Noun: "number"})
+	s.show(view.Exported{File: r.To, Rows: new(len(list)), Noun: "number"})
 	return nil
 }
 

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -14,6 +16,8 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
+	"ablate/stages/record"
 )
 
 func uiCommand(s *session) *cobra.Command {
@@ -75,6 +79,9 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 		if err != nil {
 			return p, err
 		}
+		if i.Findings, err = w.pageFindings(ctx, t); err != nil {
+			return p, err
+		}
 		p.Instances = append(p.Instances, i)
 		if t.Role == pipeline.Analysis && p.Replicate == "" {
 			if p.Replicate, err = replicateOf(t.Spec()); err != nil {
@@ -82,7 +89,15 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 			}
 		}
 	}
-	return p, addPartialAnswers(ctx, w, &p, plan)
+	if err := addPartialAnswers(ctx, w, &p, plan); err != nil {
+		return p, err
+	}
+	for _, t := range plan.Tasks {
+		if err := addImported(ctx, w, &p, t); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
 }
 
 // addPartialAnswers adds the answers of analyses that wait for some of their trials.
@@ -108,9 +123,49 @@ func addPartialAnswers(ctx context.Context, w *workspace, p *ui.Planned, plan *p
 		p.Instances[i].Answers = artifactOf["text"]
 		if now := partial.Task(t.Address); now != nil && now.Absent > 0 && now.Status == planner.Hit {
 			p.Instances[i].PartialKey, p.Instances[i].Absent = now.Key, now.Absent
+			if p.Instances[i].Findings, err = w.pageFindings(ctx, now); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// addImported adds the runs that a cached stage imported with their curves.
+func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Task) error {
+	if t.Status != planner.Hit {
+		return nil
+	}
+	trials, _ := t.Entry.Artifact(record.Trials)
+	curves, ok := t.Entry.Artifact(record.Curves)
+	if !ok {
+		return nil
+	}
+	list, note, err := ui.Imported(ctx, w.store, t.Address, trials.Digest, curves.Digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // collected: the runs are imported again when an analysis needs them
+	}
+	if err != nil {
+		return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
+	}
+	p.Instances = append(p.Instances, list...)
+	if note != "" {
+		p.Notes = append(p.Notes, note)
+	}
+	return nil
+}
+
+// pageFindings says what an analysis found, if it is cached.
+func (w *workspace) pageFindings(ctx context.Context, t *planner.Task) ([]string, error) {
+	a, ok := t.Entry.Artifact(artifactOf["json"])
+	if t.Role != pipeline.Analysis || t.Status != planner.Hit || !ok {
+		return nil, nil
+	}
+	found, err := w.findings(ctx, t, a.Digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // collected
+	}
+	return answer.Sentences(found), err
 }
 
 // hasStudy reports whether a folder holds files of a study.

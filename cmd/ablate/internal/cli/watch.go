@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,14 +76,14 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 		}
 	}
 	w.Factors, w.Cells, w.Running = g.factors, g.finished(), g.running
-	w.Counts = fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial"))
+	w.Counts = g.summary()
 	for _, x := range stateWords {
 		if n := g.counts[x.state]; n > 0 {
 			w.Counts += fmt.Sprintf(", %d %s", n, x.word)
 		}
 	}
-	if g.left > 0 {
-		w.Left = view.Seconds(g.left)
+	if left := shot.Study.Remaining; left != nil && *left >= 1 {
+		w.Left = view.Seconds(*left)
 	}
 	return w
 }
@@ -97,7 +98,7 @@ type grouper struct {
 	running   []view.WatchedTrial
 	counts    map[ui.State]int
 	trials    int
-	left      float64 // seconds until the last running trial ends
+	imported  int // runs of other programs, which are not among the trials
 }
 
 type cellCurves struct {
@@ -106,11 +107,15 @@ type cellCurves struct {
 }
 
 func (g *grouper) add(i *ui.Instance) {
-	g.trials++
-	g.counts[i.State]++
+	if i.Imported {
+		g.imported++
+	} else {
+		g.trials++
+		g.counts[i.State]++
+	}
 	levels := make([]string, len(g.factors))
 	for _, f := range i.Factors {
-		if f.Name == g.replicate {
+		if f.Name == cmp.Or(i.Replicate, g.replicate) {
 			continue
 		}
 		at := slices.Index(g.factors, f.Name)
@@ -136,14 +141,25 @@ func (g *grouper) add(i *ui.Instance) {
 		c.curves = append(c.curves, curve)
 	}
 	if i.State == ui.Running || i.State == ui.Detached {
-		g.left = max(g.left, i.Left)
 		t := view.WatchedTrial{Name: i.Address[strings.Index(i.Address, "[")+1:], Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
 		t.Name = strings.Trim(t.Name, `"]`)
-		if i.Left >= 1 {
-			t.Left = view.Seconds(i.Left)
+		if i.Left != nil && *i.Left >= 1 {
+			t.Left = view.Seconds(*i.Left)
 		}
 		g.running = append(g.running, t)
 	}
+}
+
+// summary counts the trials that are done, and imported runs.
+func (g *grouper) summary() string {
+	var parts []string
+	if g.trials > 0 || g.imported == 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial")))
+	}
+	if g.imported > 0 {
+		parts = append(parts, view.Count(g.imported, "imported run"))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // finished is the cells with their means. A trial of a cell that appeared before a

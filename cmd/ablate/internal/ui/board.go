@@ -26,7 +26,9 @@ type Study struct {
 	Problem     string     `json:"problem,omitempty"` // why there is no plan
 	Planned     *time.Time `json:"planned,omitempty"` // when the plan was made; nil without one
 	LastRun     *time.Time `json:"last_run,omitempty"`
-	Graph       string     `json:"graph,omitempty"` // SVG
+	Graph       string     `json:"graph,omitempty"`     // SVG
+	Notes       []string   `json:"notes,omitempty"`     // what the page leaves out
+	Remaining   *float64   `json:"remaining,omitempty"` // estimated seconds until its trials are done
 
 	Instances []*Instance `json:"instances,omitempty"`
 
@@ -212,7 +214,7 @@ func (b *board) inFolder(dir string) *Study {
 // take replaces what the last plan said and keeps what the journals say of the same
 // results. Instances that the study no longer has go.
 func (s *Study) take(p Planned) {
-	s.Description, s.Replicate, s.Graph = p.Description, p.Replicate, p.Graph
+	s.Description, s.Replicate, s.Graph, s.Notes = p.Description, p.Replicate, p.Graph, p.Notes
 	before := s.of
 	s.of, s.Instances = make(map[string]*Instance), nil
 	for _, i := range p.Instances {

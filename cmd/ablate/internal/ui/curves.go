@@ -26,7 +26,7 @@ type Curve struct {
 	Values   []float64 `json:"values"`
 	Last     *float64  `json:"last,omitempty"`     // the final value, which is not averaged
 	Averaged bool      `json:"averaged,omitempty"` // each point is the mean of several rows
-	Diverged int       `json:"diverged,omitempty"` // the step at which the trial diverged
+	Diverged *int      `json:"diverged,omitempty"` // the step at which the trial diverged
 }
 
 // Curves answers a request for curves.
@@ -38,10 +38,11 @@ type Curves struct {
 
 // subject is a trial as the reader of curves sees it.
 type subject struct {
-	address string
-	key     cache.Key
-	cached  bool
-	points  []livePoint
+	address  string
+	key      cache.Key
+	cached   bool
+	points   []livePoint
+	imported importedRun
 }
 
 // curveReader reads the rows of finished trials, and remembers what it sent of them.
@@ -51,12 +52,27 @@ type curveReader struct {
 
 	mu   sync.Mutex
 	seen map[curveOf]curveRead
+
+	scan   sync.Mutex // guards what follows, also while a table is read
+	tables map[tableOf]map[int]curveRead
 }
 
 type curveOf struct {
 	digest   cache.Digest
+	run      int // of a table of imported runs; 0 for the rows of a trial
 	metric   string
 	from, to int
+}
+
+// in is the part of a curve's identity that a request chooses.
+func (r rowsOf) in(metric string, from, to int) curveOf {
+	return curveOf{r.digest, r.run, metric, from, to}
+}
+
+// rowsOf is where the rows of a trial are.
+type rowsOf struct {
+	digest cache.Digest
+	run    int
 }
 
 type curveRead struct {
@@ -88,8 +104,8 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, fro
 				names[rowName(name)] = true
 			}
 		}
-		if len(names) == 0 && entries[i] != (cache.Digest{}) {
-			r, err := c.stored(ctx, curveOf{entries[i], "", from, to})
+		if len(names) == 0 && entries[i] != (rowsOf{}) {
+			r, err := c.stored(ctx, entries[i].in("", from, to))
 			if err != nil {
 				return Curves{}, fmt.Errorf("reading the metrics of %s: %w", s.address, err)
 			}
@@ -105,13 +121,16 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, fro
 	}
 	for i, s := range of {
 		curve := live(s.points, out.Metric, from, to)
-		if entries[i] != (cache.Digest{}) {
+		if entries[i] != (rowsOf{}) {
 			for _, name := range stored[i].names {
 				names[name] = true
 			}
 			curve = stored[i].curve
+			if s.imported.diverged && curve.Diverged == nil && len(curve.Steps) > 0 {
+				curve.Diverged = &curve.Steps[len(curve.Steps)-1] // its last finite value
+			}
 		}
-		if len(curve.Steps) > 0 || curve.Diverged > 0 {
+		if len(curve.Steps) > 0 || curve.Diverged != nil {
 			curve.Address = s.address
 			out.Curves = append(out.Curves, curve)
 		}
@@ -142,8 +161,8 @@ func choose(metric string, names map[string]bool) string {
 	return slices.Min(slices.Collect(maps.Keys(names)))
 }
 
-// entries finds the digests of the rows of trials that are cached; zero for others.
-func (c *curveReader) entries(ctx context.Context, of []subject) ([]cache.Digest, error) {
+// entries finds the rows of trials that are cached; zero for others.
+func (c *curveReader) entries(ctx context.Context, of []subject) ([]rowsOf, error) {
 	keys := make([]cache.Key, len(of))
 	for i, s := range of {
 		keys[i] = s.key
@@ -152,10 +171,14 @@ func (c *curveReader) entries(ctx context.Context, of []subject) ([]cache.Digest
 	if err != nil {
 		return nil, err
 	}
-	out := make([]cache.Digest, len(of))
+	out := make([]rowsOf, len(of))
 	for i, f := range found {
+		if run := of[i].imported; run.number > 0 {
+			out[i] = rowsOf{run.curves, run.number}
+			continue
+		}
 		if a, ok := f.Entry.Artifact(record.Metrics); ok && f.OK && of[i].cached && !slices.Contains(f.Absent, a.Name) {
-			out[i] = a.Digest
+			out[i].digest = a.Digest
 		}
 	}
 	return out, nil
@@ -163,16 +186,16 @@ func (c *curveReader) entries(ctx context.Context, of []subject) ([]cache.Digest
 
 // all reads the curves of the trials that are cached, on all cores: reading is what takes
 // the time.
-func (c *curveReader) all(ctx context.Context, of []subject, entries []cache.Digest, metric string, from, to int) ([]curveRead, error) {
+func (c *curveReader) all(ctx context.Context, of []subject, entries []rowsOf, metric string, from, to int) ([]curveRead, error) {
 	out := make([]curveRead, len(of))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range of {
-		if entries[i] == (cache.Digest{}) {
+		if entries[i] == (rowsOf{}) {
 			continue
 		}
 		g.Go(func() (err error) {
-			if out[i], err = c.stored(ctx, curveOf{entries[i], metric, from, to}); err != nil {
+			if out[i], err = c.stored(ctx, entries[i].in(metric, from, to)); err != nil {
 				return fmt.Errorf("reading the metrics of %s: %w", s.address, err)
 			}
 			return nil
@@ -183,6 +206,9 @@ func (c *curveReader) all(ctx context.Context, of []subject, entries []cache.Dig
 
 // stored reads a curve from the store.
 func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error) {
+	if of.run > 0 {
+		return c.imported(ctx, of)
+	}
 	c.mu.Lock()
 	r, ok := c.seen[of]
 	c.mu.Unlock()
@@ -209,7 +235,7 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 		seen[row.Name] = true
 		switch {
 		case row.Name == record.Diverged && row.Value != 0:
-			r.curve.Diverged = row.Step
+			r.curve.Diverged = &row.Step
 		case row.Name == of.metric && row.Finite():
 			rows = append(rows, row)
 		}

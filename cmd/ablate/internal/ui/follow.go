@@ -63,6 +63,7 @@ func (s *Server) snapshot(ctx context.Context) (shot Snapshot, changed <-chan st
 	changed = b.changed
 	if study := b.find(""); study != nil {
 		shot.Study = *study
+		shot.Study.Remaining = study.estimate(time.Now())
 		shot.Study.Instances = nil
 		for _, i := range study.Instances {
 			own := *i

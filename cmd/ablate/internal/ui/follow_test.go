@@ -49,3 +49,36 @@ func TestFollowWithoutAStudy(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The time left comes from trials that ended, and is unknown without any.
+func TestTimeLeft(t *testing.T) {
+	l := newLab(t)
+	l.begin()
+	first, second := trial("rms", 0), trial("rms", 1)
+	l.tell(run.StageStart, first, nil)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	running := false
+	err := ui.Follow(ctx, ui.Options{Store: l.store, Plan: l.plan}, func(s ui.Snapshot) bool {
+		left := s.Study.Remaining
+		if !running {
+			if left != nil {
+				t.Errorf("%v s are left before any trial told how long one takes", *left)
+			}
+			l.finish(first, 3, 2) // in a minute
+			l.tell(run.StageStart, second, nil)
+			running = true
+			return true
+		}
+		if left == nil {
+			return true // until the journal was read
+		}
+		if least, most := 165.0, 180.0; *left < least || *left > most { // a trial that just began, and two to do
+			t.Errorf("%v s are left, want three minutes", *left)
+		}
+		return false
+	})
+	if err != nil || ctx.Err() != nil {
+		t.Errorf("Follow = %v, %v", err, ctx.Err())
+	}
+}

@@ -66,6 +66,7 @@ func (b *board) since(id string, seen uint64) (out []message, version uint64, ch
 		out = append(out, message{name: "study", data: []byte("null")})
 	case s == nil:
 	case s.version > seen || seen == 0:
+		s.Remaining = s.estimate(time.Now())
 		out = append(out, encode("study", s))
 	case s.touched > seen:
 		var some []*Instance
@@ -74,7 +75,7 @@ func (b *board) since(id string, seen uint64) (out []message, version uint64, ch
 				some = append(some, i)
 			}
 		}
-		out = append(out, encode("instances", some))
+		out = append(out, encode("instances", some), encode("remaining", s.estimate(time.Now())))
 	}
 	return out, b.version, b.changed
 }

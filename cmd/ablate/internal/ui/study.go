@@ -16,6 +16,7 @@ type Planned struct {
 	Description string
 	Replicate   string // the factor that repeats the experiment; "" for none
 	Graph       string // its stages as an SVG of this program
+	Notes       []string
 	Instances   []Instance
 }
 
@@ -34,17 +35,23 @@ type Instance struct {
 	Spec    string           `json:"-"`
 	Answers string           `json:"answers,omitempty"` // of an analysis: the artifact with its tables
 
+	Findings []string `json:"findings,omitempty"` // of an analysis: what it found, in sentences
+
+	// Of a run of another program, which a stage imported.
+	Imported  bool   `json:"imported,omitempty"`
+	Replicate string `json:"replicate,omitempty"` // the factor that numbers replicates; "" for that of the study
+
 	// Of an analysis that waits for trials: the result from those that are done, and
 	// how many it lacks.
 	PartialKey cache.Key `json:"partial,omitzero"`
-	Absent     int       `json:"absent,omitempty"`
+	Absent     int       `json:"absent"`
 
 	State   State              `json:"state"`
-	Step    int                `json:"step,omitempty"`
-	Steps   int                `json:"steps,omitempty"`
+	Step    int                `json:"step"`
+	Steps   int                `json:"steps"`             // 0 before the first report
 	Metrics map[string]float64 `json:"metrics,omitempty"` // the latest
-	Left    float64            `json:"left,omitempty"`    // estimated seconds until the end
-	Seconds float64            `json:"seconds,omitempty"` // that computing took
+	Left    *float64           `json:"left,omitempty"`    // estimated seconds until the end
+	Seconds *float64           `json:"seconds,omitempty"` // that computing took
 	Error   string             `json:"error,omitempty"`
 
 	version uint64     // of the board, when the instance last changed
@@ -53,6 +60,8 @@ type Instance struct {
 	first   run.Record  // of progress, since the start
 	latest  time.Time   // of progress
 	points  []livePoint // reported since the start
+
+	imported importedRun
 }
 
 // Factor is a factor of a trial at its level.
@@ -100,9 +109,9 @@ func (i *Instance) apply(r run.Record) {
 	switch r.Type {
 	case run.StageStart:
 		i.started, i.first, i.points = r.Time, run.Record{}, nil
-		i.Step, i.Metrics, i.Left = 0, nil, 0
+		i.Step, i.Metrics, i.Left, i.Seconds = 0, nil, nil, nil
 	case run.StageDone, run.StageFailed:
-		i.Seconds, i.Left = r.Seconds, 0
+		i.Seconds, i.Left = &r.Seconds, nil
 		if r.Type == run.StageDone {
 			i.Step = i.Steps
 		}
@@ -125,7 +134,7 @@ func (i *Instance) progress(r run.Record) {
 	maps.Copy(merged, p.Metrics)
 	i.Metrics = merged
 	if steps := p.Step - i.first.Progress.Step; steps > 0 {
-		i.Left = r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step)
+		i.Left = new(r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step))
 	}
 	if len(i.points) < maxPoints {
 		i.points = append(i.points, livePoint{step: p.Step, metrics: p.Metrics})

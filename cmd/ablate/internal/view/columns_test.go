@@ -58,7 +58,7 @@ func showScreen(v *view.View, tables string) {
 	wide := addr.Instance{Stage: trial.Stage, Key: "norm=rmsnorm.an_uncommonly_long_name_of_a_stage,optimizer=最適化,seed=42"}
 	v.Show(view.Analysis{Heading: "Norm and optimizer", Body: "(as stored)\n", Tables: tables})
 	v.Show(view.Difference{A: trial.String(), B: wide.String(), Numbers: []answer.Difference{{Name: "val_loss", A: 2.8766, B: 3.0325, Difference: 0.1559}, {Name: "grad_norm 😀", A: 0.58976, B: 1, Difference: 0.4102}}})
-	v.Show(view.Status{Address: wide.String(), State: "running", Step: 40, Steps: 160, Metrics: map[string]float64{"loss": 3.25}})
+	v.Show(view.Status{Address: wide.String(), State: "running", Step: new(40), Steps: new(160), Metrics: map[string]float64{"loss": 3.25}})
 	v.Note("  + run     %s\n            norm.alpha (attention, ffn, final) 0.5 → 0.4, and a reason that is longer than narrow terminals are wide", wide)
 	v.Note("    ablate run --target '%s'", wide)
 	falling := view.Curve{Name: "loss", Steps: []int{1, 2, 3, 4}, Values: []float64{4, 2, 1, 1}}

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
+	"ablate/pipeline/run"
 )
 
 func show(json bool, events ...view.Event) (stdout, stderr string) {
@@ -44,6 +46,21 @@ func TestShow(t *testing.T) {
 			stderr: "The cache saves 2 trials, about 1 m 30 s of training.\n",
 		},
 		{
+			event:  view.Exported{File: "a.csv", Rows: new(0), Noun: "row"},
+			json:   `{"type":"exported","file":"a.csv","rows":0}`,
+			stderr: "a.csv: 0 rows.\n",
+		},
+		{
+			event:  view.Exported{File: "a.svg"},
+			json:   `{"type":"exported","file":"a.svg"}`,
+			stdout: "a.svg\n",
+		},
+		{
+			event:  view.Status{Address: "a.b.c", Block: "a", State: "running", Step: new(0), Steps: new(10)},
+			json:   `{"type":"status","address":"a.b.c","block":"a","state":"running","step":0,"steps":10}`,
+			stdout: "  running  a.b.c\n           step 0 of 10\n",
+		},
+		{
 			event: view.Moved{Verb: "pushed", Address: "a.b.c"}, // nothing to say to people
 			json:  `{"type":"pushed","address":"a.b.c","key":"` + strings.Repeat("0", 64) + `","blobs":0,"bytes":0}`,
 		},
@@ -57,6 +74,23 @@ func TestShow(t *testing.T) {
 		if stdout != want || stderr != "" {
 			t.Errorf("%T prints %q and %q, want %q", tt.event, stdout, stderr, want)
 		}
+	}
+}
+
+// A report at step 0 says so; events without steps or a duration have none.
+func TestStageEvents(t *testing.T) {
+	var out bytes.Buffer
+	p := view.New(view.Options{Stdout: &out, Stderr: &out, JSON: true}).NewProgress("none", 1)
+	p.Observe(run.Event{Type: run.StageStart, Block: "train"})
+	p.Observe(run.Event{Type: run.StageProgress, Block: "train", Progress: pipeline.Progress{Steps: 10}})
+	p.Observe(run.Event{Type: run.StageDone, Block: "train"})
+	_, got, _ := strings.Cut(out.String(), "\n")
+	want := `{"type":"stage_start","address":"..","block":"train"}
+{"type":"stage_progress","address":"..","block":"train","step":0,"steps":10}
+{"type":"stage_done","address":"..","block":"train","seconds":0}
+`
+	if got != want {
+		t.Errorf("the events are\n%s\nwant\n%s", got, want)
 	}
 }
 

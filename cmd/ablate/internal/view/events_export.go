@@ -9,24 +9,24 @@ import (
 // Exported reports a file that was written.
 type Exported struct {
 	File string `json:"file" doc:"the file"`
-	Rows int    `json:"rows,omitempty" doc:"rows of a table, or numbers of a file of names"`
+	Rows *int   `json:"rows,omitempty" doc:"rows of a table, or numbers of a file of names"`
 	Noun string `json:"-"` // what the rows are
 }
 
 func (Exported) kind() string { return "exported" }
 
 func (e Exported) text() string {
-	if e.Noun != "" {
+	if e.Rows != nil {
 		return ""
 	}
 	return e.File + "\n"
 }
 
 func (e Exported) remark() string {
-	if e.Noun == "" {
+	if e.Rows == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s: %s.", e.File, plural(e.Rows, e.Noun))
+	return fmt.Sprintf("%s: %s.", e.File, plural(*e.Rows, e.Noun))
 }
 
 // Contrast reports a number of an analysis. Without --json its text is an object,

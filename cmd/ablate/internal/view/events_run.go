@@ -15,10 +15,10 @@ type StageEvent struct {
 	Type    run.EventType      `json:"-"`
 	Address string             `json:"address" doc:"the instance"`
 	Block   string             `json:"block" doc:"its block"`
-	Step    int                `json:"step,omitempty" doc:"training steps done"`
-	Steps   int                `json:"steps,omitempty" doc:"training steps in all"`
+	Step    *int               `json:"step,omitempty" doc:"training steps done"`
+	Steps   *int               `json:"steps,omitempty" doc:"training steps in all"`
 	Metrics map[string]float64 `json:"metrics,omitempty" doc:"latest values, such as loss and tokens_per_second"`
-	Seconds float64            `json:"seconds,omitempty" doc:"how long it took"`
+	Seconds *float64           `json:"seconds,omitempty" doc:"how long it took"`
 	Waits   string             `json:"waits,omitempty" doc:"what it waits for before it starts"`
 	Warning string             `json:"warning,omitempty" doc:"a warning of the stage"`
 	Error   string             `json:"error,omitempty" doc:"why it failed"`
@@ -29,8 +29,16 @@ func (e StageEvent) kind() string { return string(e.Type) }
 
 func stageEvent(e run.Event) StageEvent {
 	o := StageEvent{
-		Type: e.Type, Address: e.Address.String(), Block: e.Block, Step: e.Progress.Step, Steps: e.Progress.Steps,
-		Metrics: e.Progress.Metrics, Seconds: e.Elapsed.Seconds(), Log: e.LogPath, Waits: e.Progress.Waits, Warning: e.Progress.Warning,
+		Type: e.Type, Address: e.Address.String(), Block: e.Block,
+		Metrics: e.Progress.Metrics, Log: e.LogPath, Waits: e.Progress.Waits, Warning: e.Progress.Warning,
+	}
+	switch e.Type {
+	case run.StageProgress:
+		if e.Progress.Steps > 0 {
+			o.Step, o.Steps = &e.Progress.Step, &e.Progress.Steps
+		}
+	case run.StageDone, run.StagePulled, run.StageFailed:
+		o.Seconds = new(e.Elapsed.Seconds())
 	}
 	if e.Err != nil {
 		o.Error = e.Err.Error()

@@ -25,8 +25,8 @@ type Status struct {
 	Job     string `json:"job,omitempty" doc:"the Slurm job that computes it, and its state"`
 	Log     string `json:"log,omitempty" doc:"last line of its log"`
 
-	Step        int                `json:"step,omitempty" doc:"of a running trial: training steps done"`
-	Steps       int                `json:"steps,omitempty" doc:"of a running trial: training steps in all"`
+	Step        *int               `json:"step,omitempty" doc:"of a running trial: training steps done"`
+	Steps       *int               `json:"steps,omitempty" doc:"of a running trial: training steps in all"`
 	Metrics     map[string]float64 `json:"metrics,omitempty" doc:"of a running trial: latest values, such as loss and tokens_per_second"`
 	SecondsLeft *float64           `json:"seconds_left,omitempty" doc:"of a running trial: an estimate from its speed"`
 	Failure     *Failure           `json:"failure,omitempty" doc:"of a failed instance: when and why it failed"`
@@ -48,10 +48,10 @@ func (e Status) text() string {
 
 // progress says how far a running trial is; "" where it has reported no step.
 func (e Status) progress() string {
-	if e.Steps == 0 {
+	if e.Step == nil || e.Steps == nil {
 		return ""
 	}
-	s := fmt.Sprintf("step %d of %d%s", e.Step, e.Steps, lossText(e.Metrics))
+	s := fmt.Sprintf("step %d of %d%s", *e.Step, *e.Steps, lossText(e.Metrics))
 	if e.SecondsLeft != nil {
 		s += fmt.Sprintf("  %s left", Seconds(*e.SecondsLeft))
 	}

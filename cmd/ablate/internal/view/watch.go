@@ -13,7 +13,7 @@ import (
 type Watched struct {
 	Study    string
 	Counts   string // trials by state
-	Left     string // until the running trials end
+	Left     string // until all trials are done
 	Factors  []string
 	Metric   string
 	Cells    []WatchedCell
@@ -85,7 +85,7 @@ func (v *View) watched(w Watched, width int) []string {
 	}
 	head := w.Study + "  " + w.Counts
 	if w.Left != "" {
-		head += ", " + w.Left + " left"
+		head += ", about " + w.Left + " left"
 	}
 	text := fit(head, width) + "\n\n" + w.cellTable(width).text(width)
 	if len(w.Running) > 0 {

@@ -35,10 +35,11 @@ function detailParts(d) {
   const p = d.provenance;
   if (p) {
     facts.push(["Computed", new Date(p.finished).toLocaleString() + " in " + duration(p.seconds)], ["Host", [p.host.name, p.host.os, p.host.arch, p.numerics_class].filter(Boolean).join(", ")]);
-  } else if (d.seconds) facts.push(["Took", duration(d.seconds)]);
+  } else if (d.seconds !== undefined) facts.push(["Took", duration(d.seconds)]);
   const out = [el("dl", {}, ...facts.filter(f => f[1]).flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
   const part = (title, ...content) => out.push(el("h3", {}, title), ...content);
   if (d.error) part("Error", el("pre", { tabIndex: 0 }, d.error));
+  if (d.findings && d.findings.length) part("Findings", findingsList(d.findings));
   if (d.changes && d.changes.length) part("Changes since the nearest cached result", changesList(d.changes));
   if (d.probes && d.probes.length) part("Probes", ...probeParts(d.probes));
   if (d.text) part("Tables", el("pre", { tabIndex: 0 }, d.text));
@@ -108,18 +109,27 @@ function drawGraph(study) {
   box.replaceChildren(document.adoptNode(drawing));
 }
 
+// findingsList shows the first findings and folds the rest.
+function findingsList(list) {
+  const most = 6, rest = list.slice(most), item = s => el("li", {}, s);
+  return el("div", { className: "findings" }, el("ul", {}, ...list.slice(0, most).map(item)),
+    rest.length ? el("details", {}, el("summary", {}, rest.length + " more"), el("ul", {}, ...rest.map(item))) : null);
+}
+
 const changesList = changes => el("ul", {}, ...changes.slice(0, 8).map(c => el("li", {}, el("code", {}, c.path), " " + (c.was || "nothing") + " → " + (c.now || "nothing"))),
   changes.length > 8 ? el("li", {}, (changes.length - 8) + " more") : null);
 
 function drawSummary(study) {
   const counts = {};
-  for (const t of study.trials) counts[t.state] = (counts[t.state] || 0) + 1;
-  const left = Math.max(0, ...study.trials.filter(t => t.state === "running").map(t => t.left || 0));
+  const own = study.trials.filter(t => !t.imported), imported = study.trials.length - own.length;
+  for (const t of own) counts[t.state] = (counts[t.state] || 0) + 1;
   byID("summary").replaceChildren(
-    el("strong", {}, (counts.cached || 0) + " of " + study.trials.length + " trials done"),
-    el("progress", { max: Math.max(1, study.trials.length), value: counts.cached || 0, ariaLabel: "trials done" }),
+    ...(own.length || !imported ? [el("strong", {}, (counts.cached || 0) + " of " + own.length + " trials done"),
+      el("progress", { max: Math.max(1, own.length), value: counts.cached || 0, ariaLabel: "trials done" })] : []),
+    imported ? el("strong", {}, imported + (imported === 1 ? " imported run" : " imported runs")) : "",
     ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),
-    left >= 1 ? el("span", { className: "soft" }, "current trials end in " + duration(left)) : "");
+    study.remaining >= 1 ? el("span", { className: "soft" }, "about " + duration(study.remaining) + " left") : "",
+    ...(study.notes || []).map(n => el("span", { className: "soft" }, n)));
   byID("problem").hidden = !study.problem;
   byID("problem").textContent = study.problem ? "The study cannot be planned; this shows what its runs recorded.\n" + study.problem : "";
 }
@@ -163,7 +173,7 @@ function drawAnswers(study) {
   const analyses = (study.instances || []).filter(i => i.answers);
   byID("answers").hidden = !analyses.length;
   const box = byID("answers").querySelector("div");
-  const shape = JSON.stringify(analyses.map(i => [i.address, i.state, i.key, i.partial]));
+  const shape = JSON.stringify(analyses.map(i => [i.address, i.state, i.key, i.partial, i.findings]));
   if (box.dataset.shape === shape) return;
   box.dataset.shape = shape;
   const open = new Set([...box.querySelectorAll("details[open]")].map(d => d.dataset.address));
@@ -179,6 +189,6 @@ function drawAnswers(study) {
       }
     } }, el("summary", {}, (i.label || i.address) + (i.state === "cached" ? "" : ` (partial: ${i.absent} ${i.absent === 1 ? "trial" : "trials"} missing)`)), text);
     details.dataset.address = i.address;
-    return details;
+    return i.findings ? el("div", {}, details, findingsList(i.findings)) : details;
   }));
 }

@@ -39,12 +39,13 @@ function replicateOf(study) {
 // group sorts trials into cells, in the order of the study.
 function group(study) {
   study.trials = (study.instances || []).filter(i => i.trial);
-  const replicate = replicateOf(study);
+  const common = replicateOf(study);
   const stages = new Set(study.trials.map(stageOf));
   const cells = new Map();
   study.factors = new Map();
   study.stages = new Map();
   for (const t of study.trials) {
+    const replicate = t.replicate || common;
     const factors = (t.factors || []).filter(f => f.name !== replicate);
     const prefix = stages.size > 1 ? [{ name: "stage", level: stageOf(t) }] : [];
     const levels = [...prefix, ...factors];
@@ -175,7 +176,7 @@ function drawTile(t, view) {
   const active = t.state === "running" || t.state === "detached";
   const value = view.lastOf(t);
   const lost = t.state === "cached" && view.diverged.has(t.address);
-  const note = [lost ? "✕ diverged" : signs[t.state] + " " + words[t.state]];
+  const note = [lost ? "✕ diverged" : signs[t.state] + " " + (t.imported ? "imported" : words[t.state])];
   if (active && t.steps) note.push(t.step + "/" + t.steps);
   if (active && t.left >= 1) note.push(duration(t.left) + " left");
   const b = el("button", { type: "button", className: "tile " + (lost ? "diverged" : t.state), title: t.address, onclick: () => openDetail(t.address) },

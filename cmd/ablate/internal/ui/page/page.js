@@ -119,7 +119,7 @@ async function readCurves(addresses) {
     const replaced = new Set(addresses);
     forgetCurves(a => !addresses || replaced.has(a)); // a trial that runs again has none
     for (const k of c.curves) {
-      if (k.diverged) view.diverged.add(k.address);
+      if (k.diverged !== undefined) view.diverged.add(k.address);
       k.steps = k.steps || [];
       k.values = k.values || [];
       if (view.zoom && lasts.has(k.address)) k.last = lasts.get(k.address);
@@ -192,6 +192,7 @@ function connect() {
     if (view.open && !byID("detail").open) openDetail(view.open);
   });
   source.addEventListener("instances", e => take(JSON.parse(e.data)));
+  source.addEventListener("remaining", e => { study.remaining = JSON.parse(e.data) ?? undefined; });
   source.onerror = () => {
     connection("Disconnected; trying again…");
     if (source.readyState === EventSource.CLOSED) retry();
