@@ -140,7 +140,56 @@ func testParity(t *testing.T, backend string) {
 	}
 }
 
-func checkParity(t *testing.T, file, backendName string) {
+func checkParity(t *testing.T, file, backend string) {
+	p := startParity(t, file, backend, "")
+	for step := range p.want.Config.Steps {
+		loss, norm := p.step(t, step)
+		tolerance := 2e-3
+		if step < 10 {
+			tolerance = 1e-4
+		}
+		near(t, "loss", step, loss, p.want.Losses[step], tolerance)
+		near(t, "gradient norm", step, norm, p.want.GradNorms[step], tolerance)
+	}
+	final, _, err := p.machine.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, param := range p.recipe.params {
+		if param.Role == ml.RoleBuffer {
+			near(t, param.Path, p.spec.Steps, float64(final[i].F32[0]), p.want.Sigma[strings.TrimSuffix(param.Path, ".sigma")], 2e-3)
+			continue
+		}
+		sum := 0.0
+		for _, v := range final[i].F32 {
+			sum += float64(v) * float64(v)
+		}
+		near(t, "final norm of "+param.Path, p.spec.Steps, math.Sqrt(sum), p.want.FinalNorms[param.Path], 2e-3)
+	}
+}
+
+// parity is a trial that starts from a reference's parameters.
+type parity struct {
+	want    reference
+	spec    *LM
+	recipe  *recipe
+	machine *machine
+	tokens  []int32
+}
+
+// step trains one step on the reference's batch.
+func (p *parity) step(t *testing.T, step int) (loss, norm float64) {
+	t.Helper()
+	size := len(p.tokens) / p.spec.Steps
+	loss, norm, err := p.machine.step(step, p.spec.Schedule.at(step, p.spec.Steps), p.tokens[step*size:(step+1)*size], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loss, norm
+}
+
+func startParity(t *testing.T, file, backendName, precision string) *parity {
+	t.Helper()
 	var want reference
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -149,24 +198,13 @@ func checkParity(t *testing.T, file, backendName string) {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	raw, err = os.ReadFile(strings.TrimSuffix(file, ".json") + ".safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tensors, err := ml.ReadSafetensors(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	byName := make(map[string]ml.Tensor)
-	for _, x := range tensors {
-		byName[x.Name] = x
-	}
+	byName := readTensors(t, strings.TrimSuffix(file, ".json")+".safetensors")
 	c := want.Config
 	if c.ClipNorm == 0 {
 		c.ClipNorm = 1e-30 // to the reference 0 is a limit like any other, to a study it means none
 	}
 	spec := &LM{
-		Steps: c.Steps, ClipNorm: &c.ClipNorm, Accumulate: c.Accumulate, Batch: Batch{c.Sequences, c.Length},
+		Steps: c.Steps, ClipNorm: &c.ClipNorm, Accumulate: c.Accumulate, Batch: Batch{c.Sequences, c.Length}, Precision: precision,
 		Schedule: &Schedule{Cosine: &Cosine{Warmup: c.Warmup, Floor: c.Floor}},
 	}
 	m := &model.Llama{Layers: c.Layers, Width: c.Width, Heads: c.Heads, KVHeads: c.KVHeads, FFN: c.FFN,
@@ -198,34 +236,58 @@ func checkParity(t *testing.T, file, backendName string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens := byName["tokens"].I32
-	size := len(tokens) / c.Steps
-	for step := range c.Steps {
-		loss, norm, err := machine.step(step, spec.Schedule.at(step, c.Steps), tokens[step*size:(step+1)*size], nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tolerance := 2e-3
-		if step < 10 {
-			tolerance = 1e-4
-		}
-		near(t, "loss", step, loss, want.Losses[step], tolerance)
-		near(t, "gradient norm", step, norm, want.GradNorms[step], tolerance)
-	}
-	final, _, err := machine.save()
+	return &parity{want, spec, r, machine, byName["tokens"].I32}
+}
+
+// readTensors reads a safetensors file.
+func readTensors(t *testing.T, file string) map[string]ml.Tensor {
+	t.Helper()
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range r.params {
-		if p.Role == ml.RoleBuffer {
-			near(t, p.Path, c.Steps, float64(final[i].F32[0]), want.Sigma[strings.TrimSuffix(p.Path, ".sigma")], 2e-3)
-			continue
+	tensors, err := ml.ReadSafetensors(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string]ml.Tensor)
+	for _, x := range tensors {
+		byName[x.Name] = x
+	}
+	return byName
+}
+
+// TestAutocast compares training with factors in bf16 with PyTorch's autocast, which
+// rounds results of products too, and with the same training in fp32.
+func TestAutocast(t *testing.T) { testAutocast(t, "go") }
+
+func testAutocast(t *testing.T, backend string) {
+	var want struct {
+		Case      string    `json:"case"`
+		Losses    []float64 `json:"losses"`
+		GradNorms []float64 `json:"grad_norms"`
+	}
+	raw, err := os.ReadFile("testdata/bf16.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	p := startParity(t, filepath.Join("testdata/parity", want.Case+".json"), backend, "bf16")
+	rounded := false
+	for step := range p.spec.Steps {
+		loss, norm := p.step(t, step)
+		tolerance := 3e-3
+		if step < 10 {
+			tolerance = 5e-4
+			rounded = rounded || math.Abs(loss-p.want.Losses[step]) > 1e-5*loss
 		}
-		sum := 0.0
-		for _, v := range final[i].F32 {
-			sum += float64(v) * float64(v)
-		}
-		near(t, "final norm of "+p.Path, c.Steps, math.Sqrt(sum), want.FinalNorms[p.Path], 2e-3)
+		near(t, "loss", step, loss, want.Losses[step], tolerance)
+		near(t, "gradient norm", step, norm, want.GradNorms[step], 10*tolerance)
+	}
+	if !rounded {
+		t.Error("the losses are those of fp32")
 	}
 }
 

@@ -36,3 +36,9 @@ func TestXLAParity(t *testing.T) {
 	RequireXLA(t)
 	testParity(t, "xla:cpu")
 }
+
+// TestXLAAutocast is TestAutocast on XLA.
+func TestXLAAutocast(t *testing.T) {
+	RequireXLA(t)
+	testAutocast(t, "xla:cpu")
+}
