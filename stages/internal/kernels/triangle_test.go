@@ -78,7 +78,7 @@ var attentions = map[string]struct {
 // TestAttention compares attention with a causal mask with the backend. All memory
 // holds NaN when it is computed: what is never written must not be read.
 func TestAttention(t *testing.T) {
-	for _, length := range []int{17, 64, 128, 130, 320} {
+	for _, length := range []int{17, 64, 96, 128, 130, 320} {
 		in := slices.Repeat([]shapes.Shape{f32(2, 3, length, 16)}, 3)
 		for name, tt := range attentions {
 			t.Run(fmt.Sprint(name, length), func(t *testing.T) {

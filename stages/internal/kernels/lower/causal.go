@@ -30,7 +30,10 @@ func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bo
 		c.results[n] = true
 	}
 	for _, s := range p.Groups {
-		c.groups[s] = program(s).Ahead() > 0 && c.computesTriangles(s)
+		// Blocks of few elements, as of squares with a prime number of rows, would
+		// take longer than whole squares.
+		worth := rowsOfSquare(s.Width)*s.Width >= blockElements/4
+		c.groups[s] = worth && program(s).Ahead() > 0 && c.computesTriangles(s)
 	}
 	// A group that is none makes those that it reads none.
 	for changed := true; changed; {
@@ -48,7 +51,16 @@ func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bo
 
 // program returns a program of the shape of a group's.
 func program(s *fuse.Group) *simd.Program {
-	return &simd.Program{Rows: s.Rows, Width: s.Width, RowsPerBlock: max(1, blockElements/s.Width), Lower: true}
+	return &simd.Program{Rows: s.Rows, Width: s.Width, RowsPerBlock: rowsOfSquare(s.Width), Lower: true}
+}
+
+// rowsOfSquare returns the rows of a block that has rows of one square only.
+func rowsOfSquare(width int) int {
+	rows := max(1, blockElements/width)
+	for width%rows != 0 {
+		rows--
+	}
+	return rows
 }
 
 // computesTriangles reports whether a group needs only the lower triangles of squares

@@ -253,11 +253,19 @@ func (c *compiler) finish() {
 	if !p.Lower && c.flat() {
 		p.Rows, p.Width = p.Rows*p.Width, 1
 	}
-	elements := blockElements
-	if slices.ContainsFunc(p.Stores, func(s simd.Store) bool { return s.Kind == simd.Reduction }) {
-		elements = sumElements
+	p.RowsPerBlock = rowsPerBlock(p)
+}
+
+// rowsPerBlock returns how many rows of a program are computed at a time.
+func rowsPerBlock(p *simd.Program) int {
+	adds := func(s simd.Store) bool { return s.Kind == simd.Reduction }
+	switch {
+	case p.Lower:
+		return rowsOfSquare(p.Width)
+	case slices.ContainsFunc(p.Stores, adds):
+		return max(1, sumElements/p.Width)
 	}
-	p.RowsPerBlock = max(1, elements/p.Width)
+	return max(1, blockElements/p.Width)
 }
 
 // flat reports whether rows do not matter to the program.
