@@ -40,7 +40,7 @@ type index struct {
 const (
 	recordSize   = 300
 	expectedSize = 64 << 20 // for which memory is reserved
-	indexPiece   = 1 << 18  // that is read at a time
+	indexPiece   = 1 << 18  // that is read at a time, at most
 	maxIndexSize = 2 << 30
 )
 
@@ -96,6 +96,7 @@ func (s *Local) readIndex() error {
 		return nil
 	}
 	body := io.NewSectionReader(f, ix.offset, info.Size()-ix.offset)
+	piece := min(body.Size(), indexPiece)
 	if ix.offset == 0 {
 		head := make([]byte, len(indexHead))
 		if _, err := io.ReadFull(body, head); notEnd(err) != nil {
@@ -107,7 +108,7 @@ func (s *Local) readIndex() error {
 		ix.offset = int64(len(indexHead))
 	}
 	ix.file = info
-	return ix.takeAll(body)
+	return ix.takeAll(body, make([]byte, piece))
 }
 
 // notEnd returns an error of reading, unless it is that the file ended.
@@ -118,10 +119,10 @@ func notEnd(err error) error {
 	return err
 }
 
-// takeAll decodes the records of a file. It has one piece of the file in memory at a
-// time.
-func (ix *index) takeAll(r io.Reader) error {
-	buf, filled := make([]byte, indexPiece), 0
+// takeAll decodes the records of a file, as much of it at a time as the buffer holds.
+// The buffer grows where it is smaller than a record.
+func (ix *index) takeAll(r io.Reader, buf []byte) error {
+	filled := 0
 	for {
 		n, err := io.ReadFull(r, buf[filled:])
 		if notEnd(err) != nil {

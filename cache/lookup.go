@@ -88,8 +88,8 @@ func (s *Local) findAbsent(all []Found) {
 	}
 }
 
-// listers is the number of folders that are listed at a time. Half of the work is
-// the kernel's, and on a network drive most of it is waiting.
+// listers is the number of folders that are listed at a time. On a network drive
+// most of that time is waiting.
 const listers = 4
 
 // listAbsent lists each folder of blobs once.

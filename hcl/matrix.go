@@ -20,7 +20,7 @@ type crossing struct {
 	overrides []*rule
 	read      []string // factors that the body reads as matrix.x
 	plans     map[string]*cellPlan
-	memory    []study.Instance // of the trials to come
+	memory    []study.Instance // of all trials: one allocation takes less than many
 }
 
 // cell is one combination of levels, by index into each factor's levels.

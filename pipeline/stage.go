@@ -285,7 +285,7 @@ func Intern[K comparable](s *Shared, key K) *K {
 	return one
 }
 
-// copyOf keeps callers' keys off the heap where nothing is stored.
+// copyOf is a function of its own so that Intern allocates only where it stores a key.
 func copyOf[K any](key K) *K { return &key }
 
 // set stores a value. The caller holds mu.

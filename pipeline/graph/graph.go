@@ -43,8 +43,8 @@ type Need struct {
 	On   []*Node
 }
 
-// SharesNeeds reports whether two nodes are known to refer to the same instances:
-// cells of one matrix do, one after the other, if they differ in other levels.
+// SharesNeeds reports whether two nodes are known to refer to the same instances. It
+// is true of consecutive cells that differ only in levels that are no references.
 func (n *Node) SharesNeeds(other *Node) bool {
 	return len(n.Needs) > 0 && len(n.Needs) == len(other.Needs) && &n.Needs[0] == &other.Needs[0]
 }
