@@ -19,7 +19,7 @@ import (
 // browser is a headless Chromium that collects what a page complains about and
 // where it asks.
 type browser struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -27,14 +27,21 @@ type browser struct {
 	hosts    map[string]bool
 }
 
+// browserTime bounds a test in a browser.
+const browserTime = 50 * time.Second
+
 // newBrowser starts Chromium, or skips the test on a machine without it.
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("chromium is not installed")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	limit := browserTime
+	if _, ok := t.(*testing.B); ok {
+		limit = 10 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	allocated, end := chromedp.NewExecAllocator(ctx,
 		append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()))...)

@@ -23,7 +23,7 @@ import (
 
 // lab is a store in which a test plays the part of runs.
 type lab struct {
-	t       *testing.T
+	t       testing.TB
 	store   *cache.Local
 	journal *run.Journal
 }
@@ -31,7 +31,7 @@ type lab struct {
 // A name that would be markup, if a page took names for markup.
 const rudeNorm = `<b>derf</b> 🦊`
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	store, err := cache.Open(fsys.NewOS(), filepath.Join(t.TempDir(), "store"))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	streamGap  = 100 * time.Millisecond // between two messages of a stream
+	streamGap  = 50 * time.Millisecond // between two messages of a stream
 	streamBeat = 20 * time.Second       // between two comments that keep an idle stream open
 )
 
@@ -28,7 +28,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		if out.Flush() != nil || !s.pause(w, r, changed) {
+		if out.Flush() != nil || sleep(r.Context(), streamGap) != nil || !s.pause(w, r, changed) {
 			return
 		}
 	}
@@ -42,7 +42,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request, changed <-chan st
 	case <-r.Context().Done():
 		return false
 	case <-changed:
-		return sleep(r.Context(), streamGap) == nil
+		return true
 	case <-beat.C:
 		_, err := fmt.Fprint(w, ": still here\n\n")
 		return err == nil

@@ -94,20 +94,23 @@ func (s *Server) Serve(ctx context.Context) error {
 // Intervals of the loops below.
 const (
 	journalPoll = 300 * time.Millisecond // between two reads of the journals
+	watchedPoll = 30 * time.Millisecond  // the same while a page is open
 	planPoll    = time.Second            // between two looks for a reason to plan again
 	planAge     = 30 * time.Second       // after which edits of the study are looked for
 )
 
 // follow reads what runs append to their journals.
 func (s *Server) follow(ctx context.Context) {
-	tick := time.NewTicker(journalPoll)
-	defer tick.Stop()
 	for {
-		s.board.read(time.Now())
-		select {
-		case <-ctx.Done():
+		started := time.Now()
+		s.board.read(started)
+		pause := journalPoll
+		if s.board.watched() {
+			const share = 20 // of the time, on a slow file system
+			pause = min(pause, max(watchedPoll, share*time.Since(started)))
+		}
+		if sleep(ctx, pause) != nil {
 			return
-		case <-tick.C:
 		}
 	}
 }

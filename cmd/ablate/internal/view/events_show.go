@@ -98,7 +98,11 @@ func (e Instance) text() string { return e.fitted(0) }
 
 func (e Instance) fitted(width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  (%s)\n  declared at %s\n  %s: %s\n", e.Address, e.Label, e.Declared, e.Action, e.Reason)
+	gap := "  "
+	if width > 0 && cells(e.Address)+cells(e.Label)+len("  ()") > width {
+		gap = "\n  " // the address alone has more room
+	}
+	fmt.Fprintf(&b, "%s%s(%s)\n  declared at %s\n  %s: %s\n", e.Address, gap, e.Label, e.Declared, e.Action, e.Reason)
 	if e.Failure != nil {
 		fmt.Fprintf(&b, "  %s\n", e.Failure.line())
 		if e.Failure.Log != "" {

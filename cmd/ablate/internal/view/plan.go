@@ -53,6 +53,9 @@ func (v *View) plan(p *planner.Plan, key func(*planner.Task) string) string {
 // PlanLine summarises a plan in one line.
 func (v *View) PlanLine(p *planner.Plan) string {
 	count := func(a planner.Status) int { return p.Count(a) }
+	if len(p.Tasks) == 0 {
+		return "Nothing to do: the study has no instances."
+	}
 	if p.Clean() {
 		all := fmt.Sprintf("all %d instances are", len(p.Tasks))
 		if len(p.Tasks) == 1 {

@@ -87,7 +87,10 @@ func (v *View) watched(w Watched, width int) []string {
 	if w.Left != "" {
 		head += ", about " + w.Left + " left"
 	}
-	text := fit(head, width) + "\n\n" + w.cellTable(width).text(width)
+	text := fit(head, width) + "\n"
+	if len(w.Cells) > 0 {
+		text += "\n" + w.cellTable(width).text(width)
+	}
 	if len(w.Running) > 0 {
 		text += "\nRunning\n\n"
 		for _, t := range w.Running {

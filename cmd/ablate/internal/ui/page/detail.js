@@ -124,7 +124,7 @@ function drawSummary(study) {
   const own = study.trials.filter(t => !t.imported), imported = study.trials.length - own.length;
   for (const t of own) counts[t.state] = (counts[t.state] || 0) + 1;
   byID("summary").replaceChildren(
-    ...(own.length || !imported ? [el("strong", {}, (counts.cached || 0) + " of " + own.length + " trials done"),
+    ...(own.length ? [el("strong", {}, (counts.cached || 0) + " of " + own.length + " trials done"),
       el("progress", { max: Math.max(1, own.length), value: counts.cached || 0, ariaLabel: "trials done" })] : []),
     imported ? el("strong", {}, imported + (imported === 1 ? " imported run" : " imported runs")) : "",
     ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),
@@ -158,7 +158,7 @@ function drawPlan(study) {
   if (box.dataset.shape === shape) return;
   box.dataset.shape = shape;
   if (!groups.size) {
-    box.replaceChildren(el("p", {}, "Nothing to do: all instances are cached."));
+    box.replaceChildren(el("p", {}, (study.instances || []).length ? "Nothing to do: all instances are cached." : "Nothing to do: the study has no instances."));
     return;
   }
   const names = of => of.length === 1 ? of[0].address

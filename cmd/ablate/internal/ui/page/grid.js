@@ -58,7 +58,7 @@ function group(study) {
     factors.forEach(f => stage.names.add(f.name));
     const id = levels.map(f => f.name + "=" + f.level).join(",");
     if (!cells.has(id)) {
-      cells.set(id, { id, levels, trials: [], name: levels.map(f => f.label || f.level).join(" · ") || stageOf(t) });
+      cells.set(id, { id, levels, trials: [], name: levels.map(nameOf).join(" · ") || stageOf(t) });
       stage.cells.push(cells.get(id));
     }
     const seed = (t.factors || []).find(f => f.name === replicate);
@@ -69,6 +69,9 @@ function group(study) {
   study.cells = [...cells.values()];
   study.cells.forEach((c, i) => { c.index = i; });
 }
+
+// nameOf names a level. A number says of which factor it is.
+const nameOf = f => f.label || (isNaN(f.level) ? f.level : f.name + " " + f.level);
 
 const stageOf = t => t.address.split("[")[0];
 

@@ -59,7 +59,7 @@ function saveView() {
 
 // changed draws everything again: at once after what the user did, else so that drawing
 // takes at most half of the time.
-let pending = 0, took = 0;
+let pending = 0, took = 0, drawn = 0;
 function changed(now) {
   saveView();
   if (!study || pending && !now) return;
@@ -68,8 +68,9 @@ function changed(now) {
     const started = performance.now();
     pending = 0;
     drawAll();
-    took = performance.now() - started;
-  }, now ? 0 : Math.min(1000, Math.max(16, took)));
+    drawn = performance.now();
+    took = drawn - started;
+  }, now ? 0 : Math.max(0, drawn + Math.min(1000, Math.max(16, took)) - performance.now()));
 }
 
 function drawAll() {
