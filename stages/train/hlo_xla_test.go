@@ -206,21 +206,29 @@ func productsOf(t *testing.T, p ml.Program) (out products) {
 		out.number++
 		for _, tensor := range f[1:] {
 			dims := strings.Split(tensor, "x")
-			size := map[string]int{"f32": 4, "bf16": 2}[dims[len(dims)-1]]
 			for _, d := range dims[:len(dims)-1] {
-				n, err := strconv.Atoi(d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				size *= n
-				if n > vocabularyMultiple && n%vocabularyMultiple != 0 {
+				if n, _ := strconv.Atoi(d); n > vocabularyMultiple && n%vocabularyMultiple != 0 {
 					out.odd = append(out.odd, tensor)
 				}
 			}
-			out.bytes += size
+			out.bytes += int(tensorBytes(tensor))
 		}
 	}
 	return out
+}
+
+// tensorBytes is the size of a tensor of a type such as 256x768xbf16.
+func tensorBytes(tensor string) int64 {
+	dims := strings.Split(tensor, "x")
+	size := map[string]int64{"f32": 4, "i32": 4, "bf16": 2, "i1": 1}[dims[len(dims)-1]]
+	for _, d := range dims[:len(dims)-1] {
+		n, err := strconv.ParseInt(d, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		size *= n
+	}
+	return size
 }
 
 // Lowered for XLA, a program has fewer products that read and write less, and none
@@ -259,7 +267,13 @@ func TestXLALoweringAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range launchRecipes() {
+	recipes := launchRecipes()
+	for name, formula := range map[string]string{"z-loss": "log_z", "mean of the scores": "mean_logit"} {
+		r := launchRecipes()["running statistics"]
+		r.formula = withSquare(formula)
+		recipes[name] = r
+	}
+	for name, r := range recipes {
 		r.chunk = map[string]int{"accumulated, dropout": 7}[name]
 		var out [2][]float32
 		for i, r := range []*recipe{r, r.lower()} {

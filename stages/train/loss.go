@@ -2,7 +2,6 @@ package train
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/stages/internal/ml"
@@ -15,33 +14,11 @@ func (r *recipe) loss(tokens_BL *Node, vars ml.Vars, sloped bool) *Node {
 	b, l := tokens_BL.Shape().Dimensions[0], tokens_BL.Shape().Dimensions[1]
 	inputs_BT := SliceAxis(tokens_BL, 1, AxisRange(0, l-1))
 	targets_N := Reshape(SliceAxis(tokens_BL, 1, AxisRange(1, l)), b*(l-1))
-	if r.chunk > 0 {
+	if r.chunk > 0 || r.lowered {
 		return r.chunkedLoss(r.model.Rows(inputs_BT, r.norms, vars), targets_N, vars, sloped)
 	}
-	var logits_NV *Node
-	if r.lowered {
-		logits_NV = r.scores(r.model.Rows(inputs_BT, r.norms, vars), vars.At(r.model.Head()), vars)
-	} else {
-		logits_NV = Reshape(model.Logits(r.model, inputs_BT, r.norms, vars), b*(l-1), r.vocabulary)
-	}
+	logits_NV := Reshape(model.Logits(r.model, inputs_BT, r.norms, vars), b*(l-1), r.vocabulary)
 	return ReduceAllMean(r.objective(logits_NV, targets_N, sloped))
-}
-
-// vocabularyMultiple is what the products over a vocabulary are padded to on XLA.
-// cuBLAS has no fast kernel for 50,257 columns.
-const vocabularyMultiple = 64
-
-// scores multiplies rows by the output projection. Lowered, the product has rows of
-// zeros for tokens that do not exist, whose scores are dropped.
-func (r *recipe) scores(x_ND, weight_VD *Node, vars ml.Vars) *Node {
-	v := weight_VD.Shape().Dimensions[0]
-	more := (vocabularyMultiple - v%vocabularyMultiple) % vocabularyMultiple
-	if !r.lowered || more == 0 {
-		return vars.Dot(x_ND, []int{1}, nil, weight_VD, []int{1}, nil)
-	}
-	zeros := Zeros(weight_VD.Graph(), shapes.Make(weight_VD.DType(), more, weight_VD.Shape().Dimensions[1]))
-	all_NP := vars.Dot(x_ND, []int{1}, nil, Concatenate([]*Node{weight_VD, zeros}, 0), []int{1}, nil)
-	return SliceAxis(all_NP, 1, AxisRange(0, v))
 }
 
 // crossEntropy is −log softmax at each row's target, with its parts.
@@ -68,20 +45,22 @@ func newCrossEntropy(logits_NV, targets_N *Node) crossEntropy {
 func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *Node {
 	n := x_ND.Shape().Dimensions[0]
 	weight_VD := vars.At(r.model.Head())
-	cut_ND, cut_VD := StopGradient(x_ND), Identity(weight_VD)
+	of, attach := r.recordedChunk(weight_VD, n, vars, sloped), firstOrder
+	if r.lowered {
+		of, attach = r.loweredChunk(weight_VD, n, vars, sloped), attached
+	}
+	cut_ND := StopGradient(x_ND)
 	var loss, slope_VD *Node
 	var slopes_CD, done []*Node // done: results that the next chunk waits for
-	for from := 0; from < n; from += r.chunk {
-		rows := AxisRange(from, min(from+r.chunk, n))
+	for from := 0; from < n; from += r.chunkRows(n) {
+		rows := AxisRange(from, min(from+r.chunkRows(n), n))
 		x_CD := SliceAxis(cut_ND, 0, rows)
 		if from > 0 {
 			x_CD = SchedulingBarrier(x_CD, done...)
 		}
-		logits_CV := r.scores(x_CD, cut_VD, vars)
-		part := DivScalar(ReduceAllSum(r.objective(logits_CV, SliceAxis(targets_N, 0, rows), sloped)), float64(n))
+		part, slopes := of(x_CD, SliceAxis(targets_N, 0, rows))
 		done = []*Node{part}
 		if sloped {
-			slopes := Gradient(part, x_CD, cut_VD)
 			slopes_CD = append(slopes_CD, slopes[0])
 			slope_VD = ml.Plus(slope_VD, slopes[1])
 			done = []*Node{slopes[0], slope_VD}
@@ -92,7 +71,32 @@ func (r *recipe) chunkedLoss(x_ND, targets_N *Node, vars ml.Vars, sloped bool) *
 	if !sloped {
 		return loss
 	}
-	return Add(loss, Add(firstOrder(x_ND, Concatenate(slopes_CD, 0)), firstOrder(weight_VD, slope_VD)))
+	return Add(loss, Add(attach(x_ND, Concatenate(slopes_CD, 0)), attach(weight_VD, slope_VD)))
+}
+
+// chunkRows is the number of rows of a chunk, of n.
+func (r *recipe) chunkRows(n int) int {
+	if r.chunk == 0 {
+		return n
+	}
+	return r.chunk
+}
+
+// ofChunk computes a chunk's part of the mean loss and, where it has a gradient, its
+// slopes with respect to the rows and to the output projection.
+type ofChunk func(x_CD, targets_C *Node) (part *Node, slopes []*Node)
+
+// recordedChunk is ofChunk as fingerprints have it.
+func (r *recipe) recordedChunk(weight_VD *Node, n int, vars ml.Vars, sloped bool) ofChunk {
+	cut_VD := Identity(weight_VD)
+	return func(x_CD, targets_C *Node) (part *Node, slopes []*Node) {
+		logits_CV := vars.Dot(x_CD, []int{1}, nil, cut_VD, []int{1}, nil)
+		part = DivScalar(ReduceAllSum(r.objective(logits_CV, targets_C, sloped)), float64(n))
+		if sloped {
+			slopes = Gradient(part, x_CD, cut_VD)
+		}
+		return part, slopes
+	}
 }
 
 // firstOrder is 0, with a gradient with respect to x.

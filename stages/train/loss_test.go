@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"ablate/hcl/formula"
 	"ablate/stages/internal/backend"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
@@ -132,6 +134,33 @@ func TestChunkedLoss(t *testing.T) {
 				t.Run(name+" "+precision, func(t *testing.T) {
 					agree(t, gradients(t, smallRecipe(m, &optimizer.SGD{}, 9, set(chunk))), want, tolerance)
 				})
+			}
+		}
+	}
+}
+
+// withSquare is the cross-entropy and the square of something else that a loss reads.
+func withSquare(name string) formula.Formula {
+	return formula.Formula{Nodes: []formula.Node{
+		{Op: "name", Name: "cross_entropy"}, {Op: "name", Name: name}, {Op: "mul", Args: []int{1, 1}}, {Op: "add", Args: []int{0, 2}},
+	}}
+}
+
+// Lowered for XLA, the loss and its gradient are the same, whatever the loss reads.
+func TestLoweredLoss(t *testing.T) {
+	losses := map[string]formula.Formula{
+		"cross_entropy": {}, "with log_z": withSquare("log_z"), "with mean_logit": withSquare("mean_logit"),
+		"log_z": {Nodes: []formula.Node{{Op: "name", Name: "log_z"}}}, "mean_logit": {Nodes: []formula.Node{{Op: "name", Name: "mean_logit"}}},
+	}
+	for name, m := range smallModels() {
+		for loss, f := range losses {
+			for precision, tolerance := range map[string]float64{"fp32": 1e-3, "bf16": 2e-2} { // some gradients are small differences
+				for _, chunk := range []int{0, 5} {
+					t.Run(fmt.Sprintf("%s %s %s %d", name, loss, precision, chunk), func(t *testing.T) {
+						r := smallRecipe(m, &optimizer.SGD{}, 9, func(s *LM) { s.LossChunk, s.Precision, s.Loss = chunk, precision, f })
+						agree(t, gradients(t, r.lower()), gradients(t, r), tolerance)
+					})
+				}
 			}
 		}
 	}

@@ -22,14 +22,23 @@ func (r *recipe) objective(logits_NV, targets_N *Node, trained bool) *Node {
 	if r.formula.IsZero() || !trained {
 		return entropy.loss_N
 	}
-	names := map[string]express.Value{"cross_entropy": express.Tensor(formula.Row, entropy.loss_N)}
+	names := map[string]*Node{"cross_entropy": entropy.loss_N}
 	if r.formula.Reads("log_z") {
-		names["log_z"] = express.Tensor(formula.Row, Add(entropy.logSum_N, Squeeze(entropy.top_N1, -1)))
+		names["log_z"] = Add(entropy.logSum_N, Squeeze(entropy.top_N1, -1))
 	}
 	if r.formula.Reads("mean_logit") {
-		names["mean_logit"] = express.Tensor(formula.Row, ReduceMean(logits_NV, -1))
+		names["mean_logit"] = ReduceMean(logits_NV, -1)
 	}
-	return express.One(logits_NV.Graph(), names).Float32(r.formula)
+	return r.formulaOf(logits_NV.Graph(), names)
+}
+
+// formulaOf computes the study's own loss of each token from what it reads.
+func (r *recipe) formulaOf(g *Graph, names map[string]*Node) *Node {
+	values := make(map[string]express.Value, len(names))
+	for name, x_N := range names {
+		values[name] = express.Tensor(formula.Row, x_N)
+	}
+	return express.One(g, values).Float32(r.formula)
 }
 
 // validateLoss checks the study's own loss.

@@ -153,6 +153,9 @@ func TestXLAAgreesWithGo(t *testing.T) {
 				if err := l.run(v.text(name), 0); err != nil {
 					t.Fatal(err)
 				}
+				if l.computed != 20 { // what is compared must not be one cached result
+					t.Fatalf("%s computed %d steps, want 20", name, l.computed)
+				}
 				got[i] = l.values(v.text(name))
 			}
 			if len(got[0]) < 40 || len(got[0]) != len(got[1]) {

@@ -109,8 +109,8 @@ func machine() *surroundings {
 // xlaClass returns XLA's part of the numerics class: the plugin and its libraries,
 // the models and drivers of GPUs, and which choice of kernels it has there.
 func xlaClass(name string, deterministic bool) []string {
-	// The form of the program that loops over steps, and of the products in it.
-	parts := []string{"launch=1", "lowering=1"}
+	// The form of the program that loops over steps, and of the products and the loss in it.
+	parts := []string{"launch=1", "lowering=2"}
 	here := machine()
 	if p := here.plugins[name]; p.err == nil {
 		parts = append(parts, versionList(p.plugin.Versions)...)

@@ -75,20 +75,26 @@ func (v Vars) Multiplying(dtype dtypes.DType) Vars {
 // gradient would widen both factors of the backward products to it. Backends sum
 // products of half precision in float32 without being asked.
 func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContract, bBatch []int) *graph.Node {
+	return graph.ConvertDType(v.Product(a, aContract, aBatch, b, bContract, bBatch), dtypes.Float32)
+}
+
+// Product is Dot before its result is converted to float32.
+func (v Vars) Product(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContract, bBatch []int) *graph.Node {
 	if v.dot == dtypes.Float32 {
 		return graph.DotGeneral(a, aContract, aBatch, b, bContract, bBatch)
 	}
-	a, b = graph.ConvertDType(a, v.dot), graph.ConvertDType(b, v.dot)
-	product := graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType)
-	return graph.ConvertDType(product.General(aContract, aBatch, bContract, bBatch), dtypes.Float32)
+	product := graph.Dot(v.Rounded(a), v.Rounded(b)).WithAccumulatorDType(dtypes.InvalidDType)
+	return product.General(aContract, aBatch, bContract, bBatch)
 }
+
+// Rounded rounds a factor to the precision of products.
+func (v Vars) Rounded(x *graph.Node) *graph.Node { return graph.ConvertDType(x, v.dot) }
 
 // Attend is causal attention as one operation of the backend, with a backward pass of
 // its own: cuDNN's. Queries, keys and values are [B, T, H, d]; they are rounded to the
 // precision of products. The result is float32.
 func (v Vars) Attend(q_BTHd, k_BTHd, v_BTHd *graph.Node, scale float64) *graph.Node {
-	round := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, v.dot) }
-	out_BTHd, _ := graph.BackendFusedScaledDotProductAttention(round(q_BTHd), round(k_BTHd), round(v_BTHd),
+	out_BTHd, _ := graph.BackendFusedScaledDotProductAttention(v.Rounded(q_BTHd), v.Rounded(k_BTHd), v.Rounded(v_BTHd),
 		compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{Scale: scale, Causal: true})
 	return graph.ConvertDType(out_BTHd, dtypes.Float32)
 }
