@@ -39,9 +39,13 @@ func answer(w http.ResponseWriter, doc any) {
 // names.
 func (s *Server) answerCurves(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	from, _ := strconv.Atoi(q.Get("from")) // 0 is no bound
-	to, _ := strconv.Atoi(q.Get("to"))
-	curves, err := s.curves.read(r.Context(), s.board.subjects(q.Get("study"), q["address"]), q.Get("metric"), from, to)
+	p := part{points: maxShown}
+	p.from, _ = strconv.Atoi(q.Get("from")) // 0 is no bound
+	p.to, _ = strconv.Atoi(q.Get("to"))
+	if p.to == 0 { // zoomed, curves have more detail
+		p.points = pointsOf(len(s.board.subjects(q.Get("study"), nil)))
+	}
+	curves, err := s.curves.read(r.Context(), s.board.subjects(q.Get("study"), q["address"]), q.Get("metric"), p)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -19,6 +19,16 @@ import (
 // thousand trials of ten thousand rows stay fluid.
 const maxShown = 400
 
+// leastShown is how many points are sent where a study has very many trials.
+const leastShown = 100
+
+// pointsOf is how many points are sent of each curve of so many trials: drawing takes time
+// in proportion to all of them.
+func pointsOf(trials int) int {
+	const all = 100_000
+	return min(maxShown, max(leastShown, all/max(1, trials)))
+}
+
 // Curve is one metric of one trial.
 type Curve struct {
 	Address  string    `json:"address"`
@@ -58,15 +68,21 @@ type curveReader struct {
 }
 
 type curveOf struct {
-	digest   cache.Digest
-	run      int // of a table of imported runs; 0 for the rows of a trial
-	metric   string
-	from, to int
+	digest cache.Digest
+	run    int // of a table of imported runs; 0 for the rows of a trial
+	metric string
+	part   part
+}
+
+// part is the steps of curves that a request wants, and how many points of each.
+type part struct {
+	from, to int // 0 is no bound
+	points   int
 }
 
 // in is the part of a curve's identity that a request chooses.
-func (r rowsOf) in(metric string, from, to int) curveOf {
-	return curveOf{r.digest, r.run, metric, from, to}
+func (r rowsOf) in(metric string, p part) curveOf {
+	return curveOf{r.digest, r.run, metric, p}
 }
 
 // rowsOf is where the rows of a trial are.
@@ -92,20 +108,20 @@ var preferred = []string{"train_loss", "loss", "val_loss"}
 
 // read reads a metric of trials between two steps; "" is the first of the preferred
 // metrics that a trial has.
-func (c *curveReader) read(ctx context.Context, of []subject, metric string, from, to int) (Curves, error) {
+func (c *curveReader) read(ctx context.Context, of []subject, metric string, p part) (Curves, error) {
 	names := make(map[string]bool)
 	entries, err := c.entries(ctx, of)
 	if err != nil {
 		return Curves{}, err
 	}
 	for i, s := range of {
-		for _, p := range s.points {
-			for name := range p.metrics {
+		for _, at := range s.points {
+			for name := range at.metrics {
 				names[rowName(name)] = true
 			}
 		}
 		if len(names) == 0 && entries[i] != (rowsOf{}) {
-			r, err := c.stored(ctx, entries[i].in("", from, to))
+			r, err := c.stored(ctx, entries[i].in("", p))
 			if err != nil {
 				return Curves{}, fmt.Errorf("reading the metrics of %s: %w", s.address, err)
 			}
@@ -115,12 +131,12 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, fro
 		}
 	}
 	out := Curves{Metric: choose(metric, names), Curves: []Curve{}}
-	stored, err := c.all(ctx, of, entries, out.Metric, from, to)
+	stored, err := c.all(ctx, of, entries, out.Metric, p)
 	if err != nil {
 		return Curves{}, err
 	}
 	for i, s := range of {
-		curve := live(s.points, out.Metric, from, to)
+		curve := live(s.points, out.Metric, p)
 		if entries[i] != (rowsOf{}) {
 			for _, name := range stored[i].names {
 				names[name] = true
@@ -186,7 +202,7 @@ func (c *curveReader) entries(ctx context.Context, of []subject) ([]rowsOf, erro
 
 // all reads the curves of the trials that are cached, on all cores: reading is what takes
 // the time.
-func (c *curveReader) all(ctx context.Context, of []subject, entries []rowsOf, metric string, from, to int) ([]curveRead, error) {
+func (c *curveReader) all(ctx context.Context, of []subject, entries []rowsOf, metric string, p part) ([]curveRead, error) {
 	out := make([]curveRead, len(of))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -195,7 +211,7 @@ func (c *curveReader) all(ctx context.Context, of []subject, entries []rowsOf, m
 			continue
 		}
 		g.Go(func() (err error) {
-			if out[i], err = c.stored(ctx, entries[i].in(metric, from, to)); err != nil {
+			if out[i], err = c.stored(ctx, entries[i].in(metric, p)); err != nil {
 				return fmt.Errorf("reading the metrics of %s: %w", s.address, err)
 			}
 			return nil
@@ -243,7 +259,7 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 	delete(seen, record.Diverged)
 	r.names = slices.Sorted(maps.Keys(seen))
 	diverged := r.curve.Diverged
-	r.curve = thin(within(rows, of.from, of.to))
+	r.curve = thin(within(rows, of.part), of.part.points)
 	r.curve.Diverged = diverged
 	c.remember(of, r)
 	return r, nil
@@ -259,33 +275,33 @@ func (c *curveReader) remember(of curveOf, r curveRead) {
 }
 
 // live is the curve that a running trial reported so far.
-func live(points []livePoint, metric string, from, to int) Curve {
+func live(points []livePoint, metric string, p part) Curve {
 	var rows []record.Row
-	for _, p := range points {
-		for name, v := range p.metrics {
+	for _, at := range points {
+		for name, v := range at.metrics {
 			if rowName(name) == metric {
-				rows = append(rows, record.Row{Step: p.step, Name: metric, Value: v})
+				rows = append(rows, record.Row{Step: at.step, Name: metric, Value: v})
 			}
 		}
 	}
-	return thin(within(rows, from, to))
+	return thin(within(rows, p), p.points)
 }
 
-// within keeps the rows between two steps; 0 is no bound.
-func within(rows []record.Row, from, to int) []record.Row {
-	return slices.DeleteFunc(rows, func(r record.Row) bool { return r.Step < from || to > 0 && r.Step > to })
+// within keeps the rows between two steps.
+func within(rows []record.Row, p part) []record.Row {
+	return slices.DeleteFunc(rows, func(r record.Row) bool { return r.Step < p.from || p.to > 0 && r.Step > p.to })
 }
 
 // thin reduces rows to the points that are sent: means over equal ranges of steps,
 // so that trials of the same length have points at the same steps.
-func thin(rows []record.Row) Curve {
+func thin(rows []record.Row, points int) Curve {
 	var c Curve
 	if len(rows) == 0 {
 		return c
 	}
 	last := rows[len(rows)-1]
 	c.Last = &last.Value
-	if len(rows) <= maxShown {
+	if len(rows) <= points {
 		for _, r := range rows {
 			c.Steps, c.Values = append(c.Steps, r.Step), append(c.Values, r.Value)
 		}
@@ -293,7 +309,7 @@ func thin(rows []record.Row) Curve {
 	}
 	c.Averaged = true
 	first := rows[0].Step
-	width := int(math.Ceil(float64(last.Step-first+1) / maxShown))
+	width := int(math.Ceil(float64(last.Step-first+1) / float64(points)))
 	for len(rows) > 0 {
 		end := first + ((rows[0].Step-first)/width+1)*width
 		n, sum := 0, 0.0

@@ -106,9 +106,9 @@ func byLevels(a, b Instance) int {
 
 // tableOf is what is read of the curves of a table at once.
 type tableOf struct {
-	digest   cache.Digest
-	metric   string
-	from, to int
+	digest cache.Digest
+	metric string
+	part   part
 }
 
 // maxTables bounds the tables that are remembered.
@@ -119,7 +119,7 @@ const maxTables = 8
 func (c *curveReader) imported(ctx context.Context, of curveOf) (curveRead, error) {
 	c.scan.Lock()
 	defer c.scan.Unlock()
-	key := tableOf{of.digest, of.metric, of.from, of.to}
+	key := tableOf{of.digest, of.metric, of.part}
 	if c.tables[key] == nil {
 		table, err := c.readTable(ctx, key)
 		if err != nil {
@@ -151,7 +151,7 @@ func (c *curveReader) readTable(ctx context.Context, of tableOf) (map[int]curveR
 		}
 		r.names = append(r.names, curve.Name)
 		if curve.Name == of.metric {
-			r.curve = thin(within(curve.Rows(), of.from, of.to))
+			r.curve = thin(within(curve.Rows(), of.part), of.part.points)
 			r.curve.Diverged = curve.Diverged
 		}
 		out[curve.Run] = r

@@ -9,7 +9,7 @@ import (
 
 const (
 	streamGap  = 50 * time.Millisecond // between two messages of a stream
-	streamBeat = 20 * time.Second       // between two comments that keep an idle stream open
+	streamBeat = 20 * time.Second      // between two comments that keep an idle stream open
 )
 
 // stream sends a study, and then what changes in it, as server-sent events. A
