@@ -79,7 +79,7 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 		if err != nil {
 			return p, err
 		}
-		if i.Findings, err = w.pageFindings(ctx, t); err != nil {
+		if i.Findings, err = pageFindings(ctx, w, t); err != nil {
 			return p, err
 		}
 		p.Instances = append(p.Instances, i)
@@ -123,7 +123,7 @@ func addPartialAnswers(ctx context.Context, w *workspace, p *ui.Planned, plan *p
 		p.Instances[i].Answers = artifactOf["text"]
 		if now := partial.Task(t.Address); now != nil && now.Absent > 0 && now.Status == planner.Hit {
 			p.Instances[i].PartialKey, p.Instances[i].Absent = now.Key, now.Absent
-			if p.Instances[i].Findings, err = w.pageFindings(ctx, now); err != nil {
+			if p.Instances[i].Findings, err = pageFindings(ctx, w, now); err != nil {
 				return err
 			}
 		}
@@ -156,7 +156,7 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 }
 
 // pageFindings says what an analysis found, if it is cached.
-func (w *workspace) pageFindings(ctx context.Context, t *planner.Task) ([]string, error) {
+func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string, error) {
 	a, ok := t.Entry.Artifact(artifactOf["json"])
 	if t.Role != pipeline.Analysis || t.Status != planner.Hit || !ok {
 		return nil, nil
