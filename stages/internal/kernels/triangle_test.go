@@ -19,6 +19,22 @@ import (
 	"ablate/stages/internal/kernels/simd"
 )
 
+// masked adds a mask to scores [.., T, T], which shows columns up to some distance
+// behind each row.
+func masked(scores *graph.Node, behind int, hidden float64) *graph.Node {
+	g, d := scores.Graph(), scores.Shape().Dimensions
+	t := d[len(d)-1]
+	row, column := graph.Iota(g, shapes.Make(dtypes.Int32, t, t), 0), graph.Iota(g, shapes.Make(dtypes.Int32, t, t), 1)
+	shown := graph.LessOrEqual(graph.AddScalar(column, behind), row)
+	mask := graph.Where(shown, graph.ScalarZero(g, dtypes.Float32), graph.Scalar(g, dtypes.Float32, hidden))
+	return graph.Add(scores, graph.ExpandLeftToRank(mask, len(d)))
+}
+
+func softmax(x *graph.Node, axis int) *graph.Node {
+	e := graph.Exp(graph.Sub(x, graph.StopGradient(graph.ReduceAndKeep(x, graph.ReduceMax, axis))))
+	return graph.Div(e, graph.ReduceAndKeep(e, graph.ReduceSum, axis))
+}
+
 // causal is attention with a mask, of queries, keys and values [B, H, T, d]. It also
 // returns the scores before the mask.
 func causal(q, k, v *graph.Node, hidden float64) (out, scores *graph.Node) {
@@ -27,14 +43,14 @@ func causal(q, k, v *graph.Node, hidden float64) (out, scores *graph.Node) {
 }
 
 func withWeights(q, k, v *graph.Node, hidden float64) (out, scores, weights *graph.Node) {
-	g, d := q.Graph(), q.Shape().Dimensions
-	seen := graph.LessOrEqual(graph.Iota(g, shapes.Make(dtypes.Int32, d[2], d[2]), 1), graph.Iota(g, shapes.Make(dtypes.Int32, d[2], d[2]), 0))
-	mask := graph.Where(seen, graph.ScalarZero(g, dtypes.Float32), graph.Scalar(g, dtypes.Float32, hidden))
-	scores = graph.MulScalar(graph.DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1}), 0.3)
-	masked := graph.Add(scores, graph.Reshape(mask, 1, 1, d[2], d[2]))
-	e := graph.Exp(graph.Sub(masked, graph.StopGradient(graph.ReduceAndKeep(masked, graph.ReduceMax, -1))))
-	weights = graph.Div(e, graph.ReduceAndKeep(e, graph.ReduceSum, -1))
-	return graph.DotGeneral(weights, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}), scores, weights
+	scores = graph.MulScalar(product(q, k, 3, 3), 0.3)
+	weights = softmax(masked(scores, 0, hidden), -1)
+	return product(weights, v, 3, 2), scores, weights
+}
+
+// product contracts an axis of [B, H, ..] with one of another.
+func product(a, b *graph.Node, axisA, axisB int) *graph.Node {
+	return graph.DotGeneral(a, []int{axisA}, []int{0, 1}, b, []int{axisB}, []int{0, 1})
 }
 
 // attentions are graphs of attention, and how many of their products and groups are
@@ -66,8 +82,26 @@ var attentions = map[string]struct {
 	}},
 	"weights without a mask beside": {1, 0, func(in []*graph.Node) *graph.Node {
 		out, scores := causal(in[0], in[1], in[2], -1e9)
-		both := graph.DotGeneral(graph.Exp(scores), []int{3}, []int{0, 1}, in[2], []int{2}, []int{0, 1})
+		both := product(graph.Exp(scores), in[2], 3, 2)
 		return graph.Add(graph.MulScalar(both, 1e-3), out)
+	}},
+	"a mask that hides a whole row": {0, 0, func(in []*graph.Node) *graph.Node {
+		return product(softmax(masked(product(in[0], in[1], 3, 3), 1, -1e9), -1), in[2], 3, 2)
+	}},
+	"softmax over heads": {0, 0, func(in []*graph.Node) *graph.Node {
+		return product(softmax(masked(product(in[0], in[1], 3, 3), 0, -1e9), 1), in[2], 3, 2)
+	}},
+	"less the smallest score": {0, 0, func(in []*graph.Node) *graph.Node {
+		scores := masked(product(in[0], in[1], 3, 3), 0, -1e9)
+		e := graph.Exp(graph.MulScalar(graph.Sub(scores, graph.ReduceAndKeep(scores, graph.ReduceMin, -1)), 1e-9))
+		return product(e, in[2], 3, 2)
+	}},
+	"dropout": {6, 1, func(in []*graph.Node) *graph.Node {
+		_, _, weights := withWeights(in[0], in[1], in[2], -1e9)
+		keep := graph.GreaterThan(graph.ReduceSum(in[0], 3), graph.ScalarZero(in[0].Graph(), dtypes.Float32))
+		keep = graph.BroadcastToDims(graph.ExpandAxes(keep, -1), weights.Shape().Dimensions...)
+		out := product(graph.Where(keep, graph.MulScalar(weights, 2), graph.ZerosLike(weights)), in[2], 3, 2)
+		return graph.Concatenate(graph.Gradient(graph.ReduceAllSum(graph.Mul(out, out)), in...), 0)
 	}},
 	"weights that are also a result": {2, 0, func(in []*graph.Node) *graph.Node {
 		out, _, weights := withWeights(in[0], in[1], in[2], -1e9)
@@ -78,7 +112,7 @@ var attentions = map[string]struct {
 // TestAttention compares attention with a causal mask with the backend. All memory
 // holds NaN when it is computed: what is never written must not be read.
 func TestAttention(t *testing.T) {
-	for _, length := range []int{17, 64, 96, 128, 130, 320} {
+	for _, length := range []int{17, 64, 96, 128, 130, 333, 512} {
 		in := slices.Repeat([]shapes.Shape{f32(2, 3, length, 16)}, 3)
 		for name, tt := range attentions {
 			t.Run(fmt.Sprint(name, length), func(t *testing.T) {
@@ -87,6 +121,19 @@ func TestAttention(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestPositionsAsBatch has as many heads as positions, and products in which the
+// position of the query is an axis of the batch.
+func TestPositionsAsBatch(t *testing.T) {
+	const length = 64
+	in := slices.Repeat([]shapes.Shape{f32(length, length, 16)}, 3)
+	build := func(in []*graph.Node) *graph.Node {
+		scores := graph.DotGeneral(in[0], []int{2}, []int{0}, in[1], []int{2}, []int{0})
+		return graph.DotGeneral(softmax(masked(scores, 0, -1e9), -1), []int{2}, []int{1}, in[2], []int{1}, []int{0})
+	}
+	plain, _, numbers := both(t, in, build)
+	near(t, plain, afterNaN(t, in, numbers, build), 1e-4)
 }
 
 // afterNaN runs a graph with the kernels on numbers, after a run on NaN.

@@ -7,7 +7,7 @@ import (
 )
 
 // maxFolded is the largest constant, in elements, that FoldConstants makes.
-const maxFolded = 1 << 20
+const maxFolded = 1 << 22
 
 // foldable are the operations that FoldConstants computes.
 var foldable = map[compute.OpType]bool{

@@ -3,8 +3,8 @@
 // element-wise operations and reductions of rows into fusion groups that can be
 // computed together, a block of rows at a time.
 //
-// Every rewrite keeps the operations on each element and their order. Left out are
-// terms that a causal mask makes zero, and scores that it hides.
+// Every rewrite keeps the operations on each element and their order. Terms that a
+// causal mask makes zero, and scores that it hides, are not computed.
 package fuse
 
 import (

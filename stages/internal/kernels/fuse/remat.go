@@ -37,6 +37,12 @@ func (p *Partition) move(members []*hook.Node, from, to *Group) {
 			return
 		}
 	}
+	// A member may read one that moved in another order than that of rows.
+	for _, m := range union.Members {
+		if kind, _, ok := p.legal(m, union); !ok || kind != union.Kinds[m] {
+			return
+		}
+	}
 	if !p.convex(union) {
 		return
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // causal finds the groups that need to compute only what a causal mask lets through:
-// the lower triangles of squares. What is above their diagonals stays as the memory
-// was before, so that their readers must be such groups, or products that leave it out.
+// the lower triangles of squares. Elements above the diagonals are never written, so
+// only causal groups, and products that skip those elements, may read them.
 type causal struct {
 	*fuse.Partition
 	triangles *fuse.Triangles
@@ -22,8 +22,8 @@ type causal struct {
 	groups    map[*fuse.Group]bool
 }
 
-// causalGroups returns the groups, and lets products that only they read leave out
-// what they do not read.
+// causalGroups returns the causal groups. Products that only they read get Ahead, and
+// skip the rest.
 func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bool) map[*fuse.Group]bool {
 	c := causal{p, t, p.Readers(), map[*hook.Node]bool{}, needed, map[*fuse.Group]bool{}}
 	for _, n := range p.Results() {
@@ -33,9 +33,9 @@ func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bo
 		// Blocks of few elements, as of squares with a prime number of rows, would
 		// take longer than whole squares.
 		worth := rowsOfSquare(s.Width)*s.Width >= blockElements/4
-		c.groups[s] = worth && program(s).Ahead() > 0 && c.computesTriangles(s)
+		c.groups[s] = worth && ahead(s.Width) > 0 && c.computesTriangles(s)
 	}
-	// A group that is none makes those that it reads none.
+	// A group read by one that is not causal is not causal either.
 	for changed := true; changed; {
 		changed = false
 		for _, s := range p.Groups {
@@ -49,9 +49,10 @@ func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bo
 	return c.groups
 }
 
-// program returns a program of the shape of a group's.
-func program(s *fuse.Group) *simd.Program {
-	return &simd.Program{Rows: s.Rows, Width: s.Width, RowsPerBlock: rowsOfSquare(s.Width), Lower: true}
+// ahead returns how many columns ahead of the diagonal a causal group of this width
+// reads, or 0 if there can be none.
+func ahead(width int) int {
+	return (&simd.Program{Width: width, RowsPerBlock: rowsOfSquare(width), Lower: true}).Ahead()
 }
 
 // rowsOfSquare returns the rows of a block that has rows of one square only.
@@ -153,18 +154,19 @@ func (c causal) readAsTriangle(m *hook.Node, s *fuse.Group) bool {
 func (c causal) leaveOut() {
 	for n, readers := range c.readers {
 		p, ok := n.Data.(*Product)
-		if !ok || p.Part != simd.LowerResult || c.results[n] {
+		// Squares lie in the result row by row, as the groups read them.
+		if !ok || p.Part != simd.LowerResult || c.results[n] || p.C.Row != p.N || slices.ContainsFunc(p.Batch, func(l simd.Loop) bool { return l.C%(p.N*p.N) != 0 }) {
 			continue
 		}
-		ahead := 0
+		most := 0
 		for _, reader := range readers {
 			to := c.Of[reader]
 			if to == nil || !c.groups[to] || to.Width != p.N {
-				ahead = 0
+				most = 0
 				break
 			}
-			ahead = program(to).Ahead()
+			most = ahead(to.Width)
 		}
-		p.Ahead = ahead
+		p.Ahead = most
 	}
 }

@@ -46,14 +46,15 @@ func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 // part returns which part of a product's matrices need not be computed.
 func part(t *fuse.Triangles, n *hook.Node, p *Product) simd.Triangle {
 	axes, _ := n.DotAxes()
-	a := axes.LHSContracting
-	from := n.Inputs[0]
+	from, terms, batch := n.Inputs[0], axes.LHSContracting, axes.LHSBatch
 	if p.Swapped {
-		a, from = axes.RHSContracting, n.Inputs[1]
+		from, terms, batch = n.Inputs[1], axes.RHSContracting, axes.RHSBatch
 	}
 	rank, extent := n.Shape.Rank(), n.Shape.Dimensions
-	if s, ok := t.Zero(from); ok && len(a) == 1 && p.M == p.K && from.Shape.Rank() == len(axes.LHSBatch)+2 {
-		switch a[0] {
+	s, zero := t.Zero(from)
+	// The two axes that are not of the batch are rows and terms.
+	if zero && len(terms) == 1 && p.M == p.K && from.Shape.Rank() == len(batch)+2 && !slices.Contains(batch, s.Row) && !slices.Contains(batch, s.Column) {
+		switch terms[0] {
 		case s.Column:
 			return simd.LowerFactor
 		case s.Row:

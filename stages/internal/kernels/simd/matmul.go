@@ -84,7 +84,7 @@ func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
 			}
 		}
 	}
-	if n <= blockWide && k <= blockTerms {
+	if n > 0 && n <= blockWide && k <= blockTerms {
 		w.packed = first
 	}
 }

@@ -12,8 +12,8 @@ const (
 	minElements = 1 << 14
 
 	// partsPerCore is how many of the smallest parts there are for each core. Cores
-	// take large parts first and small ones at the end, so that one that starts late,
-	// or that the system takes away, delays the others by a small part only.
+	// take large parts first and small ones at the end, so a core that starts late or
+	// is preempted delays the others by at most a small part.
 	partsPerCore = 16
 
 	// spinTime is how long a worker looks for the next job before it sleeps. A

@@ -11,7 +11,7 @@ type Product struct {
 	Batch   []Loop
 	Half    bool // the factors are rounded to bfloat16 first
 	Part    Triangle
-	Ahead   int // of a LowerResult: element (i, j) is not read for j ≥ i+Ahead, unless it is 0
+	Ahead   int // if positive, elements (i, j) of a LowerResult with j ≥ i+Ahead are never read
 }
 
 // withMultiplier calls f with what multiplies these factors, which must not change

@@ -183,7 +183,7 @@ func (e *executor) equalInts(in *Instruction) {
 }
 
 // cut reports whether to compute a value row by row, without the columns that are not
-// read. Whole blocks take one call, which saves more unless rows are cut by that much.
+// read. A call for each row pays only if it skips at least that many columns.
 func (e *executor) cut(v Value, least int) bool { return v.Kind == Tile && e.Width-e.live >= least }
 
 // The least columns that are worth a call for each row: of a function such as the

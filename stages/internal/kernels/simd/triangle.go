@@ -10,13 +10,13 @@ const (
 	Whole       Triangle = iota
 	LowerFactor          // a[i, p] is zero for p > i
 	UpperFactor          // a[i, p] is zero for p < i
-	LowerResult          // nothing depends on c[i, j] for j > i; it becomes any finite number
+	LowerResult          // nothing depends on c[i, j] for j > i: it becomes c's or zero, or stays as it was (see Product.Ahead)
 )
 
 // region is the place of a part of a product in the whole of it.
 type region struct {
 	Triangle
-	ahead             int // of a LowerResult: c[i, j] is not read for j ≥ i+ahead, unless it is 0
+	ahead             int // see Product.Ahead
 	row, column, term int
 }
 
