@@ -19,9 +19,9 @@ const vocabularyMultiple = 64
 
 // loweredChunk is ofChunk for XLA. The output projection has rows of zeros for tokens
 // that do not exist. The gradient of the scores is written out: it reads the scores
-// once and is written once, in the precision of products, and no value of their size
-// has two uses between which XLA would have to keep it. The largest score and the sum
-// are two passes, because the graph has no reduction with two results.
+// once and is written once, in the precision of products; every value of that size has
+// one consumer, so XLA need not store it. The largest score and the sum are two passes,
+// because the graph has no reduction with two results.
 func (r *recipe) loweredChunk(weight_VD *Node, n int, vars ml.Vars, sloped bool) ofChunk {
 	v := weight_VD.Shape().Dimensions[0]
 	weight_PD := vars.Rounded(StopGradient(weight_VD))
@@ -108,10 +108,11 @@ func (r *recipe) scoresLoss(s scores, n int, sloped bool) (*Node, lossSlope) {
 }
 
 // slope is the slope with respect to the scores. For tokens that do not exist it is
-// not 0, but their rows of the projection are.
+// not 0, but their rows of the projection are; it must be finite, though their score of
+// 0 may be far above log Z.
 func (s scores) slope(of lossSlope) *Node {
 	column := func(x_C *Node) *Node { return ExpandAxes(x_C, -1) }
-	share_CP := Exp(Sub(s.all_CP, column(s.logZ_C)))
+	share_CP := Exp(MinScalar(Sub(s.all_CP, column(s.logZ_C)), 0)) // no share is above 1
 	var out_CP *Node
 	switch {
 	case of.entropy_C == nil && of.logZ_C == nil:

@@ -1,8 +1,10 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,6 +164,58 @@ func TestLoweredLoss(t *testing.T) {
 					})
 				}
 			}
+		}
+	}
+}
+
+// Scores may be so low that a score of 0, which padding has, is out of reach of the
+// exponential.
+func TestLoweredLossOfLowScores(t *testing.T) {
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := smallRecipe(smallModels()["llama"], &optimizer.SGD{}, 9, nil)
+	const rows, width, vocabulary = 2, 16, 19
+	run := func(of func(weight *Node, n int, vars ml.Vars, sloped bool) ofChunk) (values []float32) {
+		p := ml.Program{
+			Name: "loss", Inputs: []ml.Input{
+				{Name: "x", Shape: []int{rows, width}, DType: dtypes.Float32}, {Name: "w", Shape: []int{vocabulary, width}, DType: dtypes.Float32},
+				{Name: "t", Shape: []int{rows}, DType: dtypes.Int32},
+			},
+			Build: func(in []*Node) []*Node {
+				loss, slopes := of(in[1], rows, ml.Vars{}.Multiplying(r.dot), true)(in[0], in[2])
+				return append([]*Node{loss}, slopes...)
+			},
+		}
+		e, err := ml.Compile(b, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights := make([]float32, vocabulary*width)
+		for i := range weights {
+			weights[i] = -11 + float32(i/width)/100
+		}
+		x, err1 := ml.NewBuffer(b, p.Inputs[0].Shape, slices.Repeat([]float32{1}, rows*width))
+		w, err2 := ml.NewBuffer(b, p.Inputs[1].Shape, weights)
+		targets, err3 := ml.NewBuffer(b, p.Inputs[2].Shape, []int32{1, 2})
+		out, err4 := e.Run([]compute.Buffer{x, w, targets}, nil)
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
+			t.Fatal(err)
+		}
+		for _, buf := range out {
+			v, err := ml.Float32s(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, v...)
+		}
+		return values
+	}
+	want, got := run(r.recordedChunk), run(r.lower().loweredChunk)
+	for i := range want {
+		if !(math.Abs(float64(got[i]-want[i])) <= 1e-4) {
+			t.Fatalf("value %d of the loss and its slopes is %v, want %v", i, got[i], want[i])
 		}
 	}
 }
