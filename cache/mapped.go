@@ -22,7 +22,8 @@ type Mapped struct {
 	store *Local
 	of    Digest
 	path  string
-	file  fs.FileInfo // when it was mapped
+	file  fs.File // open, since the path may name another file or none later
+	info  fs.FileInfo
 }
 
 // MappedBytes returns bytes in memory as Map would.
@@ -33,11 +34,11 @@ func MappedBytes(b []byte) *Mapped {
 // Use calls f, which reads the bytes. It returns a *DamagedError, and what f
 // computed is worthless, if they cannot be relied on any more: another program
 // shortened the file, so that reading its pages faults or gives zeros, or the
-// disk failed. Without Use, such a fault ends the process. Faults are only
-// noticed on the goroutine of f.
+// disk failed. Without Use, such a fault ends the process. Only faults on the
+// goroutine that calls f are caught; others end the process.
 //
-// Entries are immutable, so that no version of this program shortens a blob.
-// Windows refuses to shorten a mapped file.
+// Blobs are immutable: this program never shortens one. Windows refuses to shorten
+// a mapped file.
 func (m *Mapped) Use(f func(b []byte)) (err error) {
 	if m.store == nil {
 		f(m.Bytes)
@@ -65,25 +66,36 @@ func (m *Mapped) contains(address uintptr) bool {
 	return address-uintptr(unsafe.Pointer(unsafe.SliceData(m.Bytes))) < uintptr(len(m.Bytes))
 }
 
-// check reports a file that became shorter. One that was evicted, or moved aside,
-// stays readable until Close.
+// check reports a file whose size changed. One that was evicted, or moved aside, stays
+// readable until Close.
 func (m *Mapped) check() error {
-	now, err := m.store.fs.Stat(m.path)
-	if err != nil || !os.SameFile(now, m.file) || now.Size() == m.file.Size() {
-		return nil
+	now, err := m.file.Stat()
+	if err != nil {
+		return m.damaged(err)
 	}
-	return m.damaged(fmt.Errorf("its size changed from %d to %d bytes while it was in use", m.file.Size(), now.Size()))
+	if now.Size() != m.info.Size() {
+		return m.damaged(fmt.Errorf("its size changed from %d to %d bytes while it was in use", m.info.Size(), now.Size()))
+	}
+	return nil
 }
 
+// damaged moves the file aside, unless another has its path by now: a trial that
+// shares the file may have noticed first, and the blob may be there again.
 func (m *Mapped) damaged(err error) error {
-	m.store.quarantine(m.path, "")
+	if now, statErr := m.store.fs.Stat(m.path); statErr == nil && os.SameFile(now, m.info) {
+		m.store.quarantine(m.path, "")
+	}
 	return &DamagedError{What: "blob " + m.of.String(), Path: m.path, Err: err}
 }
 
 // Close releases the bytes.
 func (m *Mapped) Close() error {
 	m.Bytes = nil
-	return m.unmap()
+	err := m.unmap()
+	if m.file != nil {
+		err = errors.Join(err, m.file.Close())
+	}
+	return err
 }
 
 // Map implements Store. The bytes are verified once, here. Pages that the kernel
@@ -97,16 +109,16 @@ func (s *Local) Map(ctx context.Context, d Digest) (*Mapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening blob %s: %w", d, err)
 	}
-	defer f.Close() // the mapping outlives it
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("opening blob %s: %w", d, err)
+		return nil, errors.Join(fmt.Errorf("opening blob %s: %w", d, err), f.Close())
 	}
 	b, unmap, err := fsys.Map(f)
 	if err != nil {
+		f.Close()
 		return s.copied(ctx, d)
 	}
-	m := &Mapped{Bytes: b, unmap: unmap, store: s, of: d, path: path, file: info}
+	m := &Mapped{Bytes: b, unmap: unmap, store: s, of: d, path: path, file: f, info: info}
 	var got Digest
 	err = m.Use(func(b []byte) { got = DigestOf(b) })
 	if err == nil && got != d {

@@ -29,14 +29,19 @@ func TestMapOfAFileThatIsCut(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			sum := func() (n int, err error) {
+			shared, err := s.Map(context.Background(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer shared.Close()
+			sum := func(m *cache.Mapped) (n int, err error) {
 				return n, m.Use(func(b []byte) {
 					for _, c := range b {
 						n += int(c)
 					}
 				})
 			}
-			if _, err := sum(); err != nil {
+			if _, err := sum(m); err != nil {
 				t.Fatal(err)
 			}
 			damage(t, dir, "blobs/sha256/*/*", func(path string, _ []byte) {
@@ -45,11 +50,23 @@ func TestMapOfAFileThatIsCut(t *testing.T) {
 				}
 			})
 			var damaged *cache.DamagedError
-			if _, err := sum(); !errors.As(err, &damaged) {
+			if _, err := sum(m); !errors.As(err, &damaged) {
 				t.Fatalf("reading a file that was cut = %v, want damage", err)
 			}
 			if _, err := s.Map(context.Background(), d); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("Map again = %v, want that it was moved aside", err)
+			}
+			// Another reader notices, too, and leaves alone what replaced the file.
+			put(t, s, rawType, text)
+			if _, err := sum(shared); !errors.As(err, &damaged) {
+				t.Fatalf("reading a file that was cut and moved aside = %v, want damage", err)
+			}
+			again, err := s.Map(context.Background(), d)
+			if err != nil {
+				t.Fatalf("mapping the blob that replaced it: %v", err)
+			}
+			if _, err := sum(again); err != nil || again.Close() != nil {
+				t.Errorf("reading the blob that replaced it = %v", err)
 			}
 		})
 	}

@@ -252,7 +252,8 @@ type Shared struct {
 }
 
 // Value returns the value for a key, computing it the first time. Keys are
-// comparable structs of a type that the caller defines.
+// comparable structs of a type that the caller defines. Values of different keys are
+// computed concurrently.
 func (s *Shared) Value(key any, compute func() (cache.Value, error)) (cache.Value, error) {
 	return share(s, key, compute)
 }
@@ -301,15 +302,13 @@ func share[T any](s *Shared, key any, compute func() (T, error)) (T, error) {
 		return compute()
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if v, ok := s.values[key].(T); ok {
-		return v, nil
+	once, ok := s.values[key].(func() (T, error))
+	if !ok {
+		once = sync.OnceValues(compute)
+		s.set(key, once)
 	}
-	v, err := compute()
-	if err == nil {
-		s.set(key, v)
-	}
-	return v, err
+	s.mu.Unlock()
+	return once()
 }
 
 // Env is what Run works with.

@@ -12,8 +12,8 @@ import (
 // of the layout below.
 const keyDomain = "ablate action v1"
 
-// ingredients returns the full description of an action of the kind: what its key hashes, and
-// what explanations compare.
+// ingredients returns the full description of an action of the kind: what its key
+// hashes, and what explanations compare.
 func (k *Kind) ingredients(spec cache.Value, r pipeline.Recipe, class string, absent int) cache.Value {
 	fields := []cache.Field{
 		{Name: "block", Value: k.block},

@@ -22,16 +22,22 @@ const batchSize = 512
 // describes batches of tasks concurrently; what it finds is in the tasks' order.
 func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, found *graph.Findings) ([]*Task, error) {
 	outcomes := make([]outcome, len(tasks))
-	var next atomic.Int64
+	var (
+		next   atomic.Int64
+		failed atomic.Bool
+	)
 	describeBatches := func() {
 		d := describer{planner: p, plan: plan}
-		for ctx.Err() == nil {
+		for ctx.Err() == nil && !failed.Load() {
 			end := int(next.Add(batchSize))
 			if end-batchSize >= len(tasks) {
 				return
 			}
 			for i := end - batchSize; i < min(end, len(tasks)); i++ {
 				outcomes[i] = d.describe(tasks[i])
+				if outcomes[i].err != nil {
+					failed.Store(true)
+				}
 			}
 		}
 	}

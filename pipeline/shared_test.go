@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"ablate/cache"
+)
+
+// A value is computed once, whoever asks, and may need others.
+func TestSharedComputesOnce(t *testing.T) {
+	type outer struct{ n int }
+	type inner struct{ n int }
+	var s Shared
+	var computed atomic.Int64
+	value := func(n int) cache.Value {
+		v, err := s.Value(*Intern(&s, outer{n}), func() (cache.Value, error) {
+			return s.Value(inner{n}, func() (cache.Value, error) {
+				computed.Add(1)
+				return cache.Int(int64(n)), nil
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return v
+	}
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			if got, want := value(i%4), cache.Int(int64(i%4)); got.Key("test") != want.Key("test") {
+				t.Errorf("value %d is that of another key", i%4)
+			}
+		})
+	}
+	all.Wait()
+	if n := computed.Load(); n != 4 {
+		t.Errorf("%d values were computed, want 4", n)
+	}
+}
