@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,24 +44,35 @@ func both(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *gra
 		}
 		in = append(in, x)
 	}
-	run := func(b compute.Backend) []float32 {
-		g := graph.NewGraph(b, "test")
-		var nodes []*graph.Node
-		for i, s := range inputs {
-			nodes = append(nodes, graph.Parameter(g, fmt.Sprint(i), s))
-		}
-		if err := g.Compile(build(nodes)); err != nil {
-			t.Fatal(err)
-		}
+	installed := hook.Executors
+	hook.Executors = backendExecutors
+	plain = compiled(t, b, inputs, build)(in)
+	hook.Executors = installed
+	return plain, compiled(t, fast, inputs, build)(in), in
+}
+
+// compiled compiles a graph and returns a function that runs it. The graph owns its
+// inputs, and their memory is used again.
+func compiled(t *testing.T, b compute.Backend, inputs []shapes.Shape, build func(in []*graph.Node) *graph.Node) func(numbers [][]float32) []float32 {
+	t.Helper()
+	g := graph.NewGraph(b, "test")
+	var nodes []*graph.Node
+	for i, s := range inputs {
+		nodes = append(nodes, graph.Parameter(g, fmt.Sprint(i), s))
+	}
+	if err := g.Compile(build(nodes)); err != nil {
+		t.Fatal(err)
+	}
+	return func(numbers [][]float32) []float32 {
 		var args []compute.Buffer
 		for i, s := range inputs {
-			buf, err := b.BufferFromFlatData(0, in[i], s)
+			buf, err := b.BufferFromFlatData(0, numbers[i], s)
 			if err != nil {
 				t.Fatal(err)
 			}
 			args = append(args, buf)
 		}
-		out, err := g.Executable().Execute(args, make([]bool, len(args)), 0)
+		out, err := g.Executable().Execute(args, slices.Repeat([]bool{true}, len(args)), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,13 +84,11 @@ func both(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *gra
 		if err := out[0].ToFlatData(flat); err != nil {
 			t.Fatal(err)
 		}
+		if err := out[0].Finalize(); err != nil {
+			t.Fatal(err)
+		}
 		return flat
 	}
-	installed := hook.Executors
-	hook.Executors = backendExecutors
-	plain = run(b)
-	hook.Executors = installed
-	return plain, run(fast), in
 }
 
 //lint:ignore SA1019 its notice names the function itself

@@ -146,40 +146,7 @@ func afterNaN(t *testing.T, inputs []shapes.Shape, numbers [][]float32, build fu
 	if b, err = kernels.Install(b); err != nil {
 		t.Fatal(err)
 	}
-	g := graph.NewGraph(b, "test")
-	var nodes []*graph.Node
-	for i, s := range inputs {
-		nodes = append(nodes, graph.Parameter(g, fmt.Sprint(i), s))
-	}
-	if err := g.Compile(build(nodes)); err != nil {
-		t.Fatal(err)
-	}
-	run := func(numbers [][]float32) []float32 {
-		var args []compute.Buffer
-		for i, s := range inputs {
-			buf, err := b.BufferFromFlatData(0, numbers[i], s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			args = append(args, buf)
-		}
-		out, err := g.Executable().Execute(args, []bool{true, true, true}, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shape, err := out[0].Shape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		flat := make([]float32, shape.Size())
-		if err := out[0].ToFlatData(flat); err != nil {
-			t.Fatal(err)
-		}
-		if err := out[0].Finalize(); err != nil {
-			t.Fatal(err)
-		}
-		return flat
-	}
+	run := compiled(t, b, inputs, build)
 	run(slices.Repeat([][]float32{slices.Repeat([]float32{float32(math.NaN())}, len(numbers[0]))}, len(inputs)))
 	return run(numbers)
 }
