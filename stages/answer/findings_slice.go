@@ -46,7 +46,7 @@ func (r Trajectory) finding(l TrajectoryLine) Finding {
 	case shown == 0:
 		return Finding{fmt.Sprintf("The data do not show whether %s at any of %d compared steps: %s.", differs, n, where(last)), false}
 	case l.Seen == nil:
-		return Finding{fmt.Sprintf("%s at %d of %d compared steps: %s; at step %d, the last one, the data do not show it.",
+		return Finding{fmt.Sprintf("%s at %d of %d compared steps: %s; at the last step, %d, they do not show a difference.",
 			differs, shown, n, where(l.Points[lastShown]), last.Step), true}
 	case *l.Seen == last.Step:
 		return Finding{fmt.Sprintf("%s at the last step that is compared: %s.", differs, where(last)), true}

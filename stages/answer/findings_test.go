@@ -69,7 +69,7 @@ func TestFindingsOfATrajectory(t *testing.T) {
 	want := []answer.Finding{
 		{Text: "val_loss differs between Derf and RMSNorm at every compared step from 20 on: at step 30, the gap (Derf − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
 		{Text: "val_loss differs between DyT and RMSNorm at the last step that is compared: at step 30, the gap (DyT − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
-		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at step 30, the last one, the data do not show it.", Clear: true},
+		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at the last step, 30, they do not show a difference.", Clear: true},
 		{Text: "The data do not show whether val_loss differs between open and RMSNorm at any of 3 compared steps: at step 30, the gap (open − RMSNorm) is −0.10 (95 % band over all compared steps [−0.30, +0.10]).", Clear: false},
 		{Text: "The data do not show whether val_loss differs between once and RMSNorm: at step 30, the gap (once − RMSNorm) is −0.10 (95 % interval [−0.30, +0.10]).", Clear: false},
 		{Text: "For val_loss, at step 30, the gap (bandless − RMSNorm) is +0.20000; there is no band.", Clear: false},
