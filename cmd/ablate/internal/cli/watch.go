@@ -162,7 +162,8 @@ func (g *grouper) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// finished is the cells with their means. A trial of a cell that appeared before a
+// finished is the cells with their means. A cell in which a trial diverged has none, as in
+// an analysis. A trial of a cell that appeared before a
 // factor was known has no level of it.
 func (g *grouper) finished() []view.WatchedCell {
 	var out []view.WatchedCell
@@ -170,9 +171,10 @@ func (g *grouper) finished() []view.WatchedCell {
 		for len(c.Levels) < len(g.factors) {
 			c.Levels = append(c.Levels, "")
 		}
-		sum, n := 0.0, 0
+		sum, n, diverged := 0.0, 0, false
 		sums, counts := make(map[int]float64), make(map[int]int)
 		for _, curve := range c.curves {
+			diverged = diverged || curve.Diverged != nil
 			if curve.Last != nil {
 				sum, n = sum+*curve.Last, n+1
 			}
@@ -181,7 +183,7 @@ func (g *grouper) finished() []view.WatchedCell {
 				counts[s]++
 			}
 		}
-		if n > 0 {
+		if n > 0 && !diverged {
 			c.Mean = fmt.Sprintf("%.4f", sum/float64(n))
 		}
 		for s := range sums {
