@@ -193,7 +193,7 @@ function connect() {
     if (view.open && !byID("detail").open) openDetail(view.open);
   });
   source.addEventListener("instances", e => take(JSON.parse(e.data)));
-  source.addEventListener("remaining", e => { study.remaining = JSON.parse(e.data) ?? undefined; });
+  source.addEventListener("remaining", e => { study.remaining = JSON.parse(e.data) ?? undefined; changed(); });
   source.onerror = () => {
     connection("Disconnected; trying again…");
     if (source.readyState === EventSource.CLOSED) retry();
