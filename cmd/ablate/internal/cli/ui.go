@@ -141,17 +141,14 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 	if !ok {
 		return nil
 	}
-	list, note, err := ui.Imported(ctx, w.store, t.Address, trials.Digest, curves.Digest)
+	list, notes, err := ui.Imported(ctx, w.store, t.Address, trials.Digest, curves.Digest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // collected: the runs are imported again when an analysis needs them
 	}
 	if err != nil {
 		return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
 	}
-	p.Instances = append(p.Instances, list...)
-	if note != "" {
-		p.Notes = append(p.Notes, note)
-	}
+	p.Instances, p.Notes = append(p.Instances, list...), append(p.Notes, notes...)
 	return nil
 }
 

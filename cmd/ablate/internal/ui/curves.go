@@ -2,7 +2,10 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"runtime"
@@ -94,6 +97,7 @@ type rowsOf struct {
 type curveRead struct {
 	curve Curve
 	names []string
+	end   int // of an imported run: the step of its last finite value, in any metric
 }
 
 // maxSeen bounds the curves that are remembered, to about 20 MB.
@@ -142,9 +146,9 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, p p
 				names[name] = true
 			}
 			curve = stored[i].curve
-			if s.imported.diverged && curve.Diverged == nil && len(curve.Steps) > 0 {
-				curve.Diverged = &curve.Steps[len(curve.Steps)-1] // its last finite value
-			}
+		}
+		if s.imported.diverged && curve.Diverged == nil {
+			curve.Diverged = &stored[i].end
 		}
 		if len(curve.Steps) > 0 || curve.Diverged != nil {
 			curve.Address = s.address
@@ -220,11 +224,37 @@ func (c *curveReader) all(ctx context.Context, of []subject, entries []rowsOf, m
 	return out, g.Wait()
 }
 
-// stored reads a curve from the store.
+// stored reads a curve from the store. A blob that is missing or damaged has none: the
+// page shows the other curves.
 func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error) {
+	read := c.rows
 	if of.run > 0 {
-		return c.imported(ctx, of)
+		read = c.imported
 	}
+	r, err := read(ctx, of)
+	if lost(err) {
+		return curveRead{}, nil
+	}
+	return r, err
+}
+
+// lost reports whether an error says that the store has lost a blob.
+func lost(err error) bool {
+	var damaged *cache.DamagedError
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &damaged)
+}
+
+// verified reads a blob to its end, and returns its damage where that explains an error:
+// a large blob is parsed before its digest is known.
+func verified(blob io.Reader, err error) error {
+	if _, damage := io.Copy(io.Discard, blob); damage != nil {
+		return damage
+	}
+	return err
+}
+
+// rows reads a curve from the rows of a trial.
+func (c *curveReader) rows(ctx context.Context, of curveOf) (curveRead, error) {
 	c.mu.Lock()
 	r, ok := c.seen[of]
 	c.mu.Unlock()
@@ -246,7 +276,7 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 		return skip
 	}) {
 		if err != nil {
-			return r, err
+			return r, verified(blob, err)
 		}
 		seen[row.Name] = true
 		switch {

@@ -26,30 +26,34 @@ const maxImported = 2000
 
 // Imported lists the runs of data "results" with curves, as trials that are cached. Runs
 // that failed have no result and are left out, as in analyses. Of a table with more than
-// maxImported runs it lists the first; note says so, else it is "".
-func Imported(ctx context.Context, store cache.Store, of addr.Instance, trials, curves cache.Digest) (list []Instance, note string, err error) {
+// maxImported runs it lists the first. The notes say so, and that the curves are lost.
+func Imported(ctx context.Context, store *cache.Local, of addr.Instance, trials, curves cache.Digest) (list []Instance, notes []string, err error) {
 	f, err := store.Open(ctx, trials)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	defer f.Close()
 	table, runs, err := record.ReadTable(f)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
+	}
+	if !store.Has(curves) {
+		notes = append(notes, fmt.Sprintf("The curves of the runs of %s are no longer in the store.", of))
 	}
 	defer func() { slices.SortStableFunc(list, byLevels) }()
 	number := 0
 	seen := make(map[string]bool)
 	for run, err := range runs {
 		if err != nil {
-			return nil, "", fmt.Errorf("reading the runs of %s: %w", of, err)
+			return nil, nil, fmt.Errorf("reading the runs of %s: %w", of, err)
 		}
 		number++
 		if run.Outcome == record.OutcomeFailed {
 			continue
 		}
 		if len(list) == maxImported {
-			return list, fmt.Sprintf("Of the runs of %s, the first %d are shown.", of, maxImported), nil
+			notes = append(notes, fmt.Sprintf("Of the runs of %s, the first %d are shown.", of, maxImported))
+			return list, notes, nil
 		}
 		i := importedInstance(of, table, run, number)
 		if seen[i.Address] {
@@ -59,7 +63,7 @@ func Imported(ctx context.Context, store cache.Store, of addr.Instance, trials, 
 		i.imported = importedRun{curves: curves, number: number, diverged: run.Outcome == record.OutcomeDiverged}
 		list = append(list, i)
 	}
-	return list, "", nil
+	return list, notes, nil
 }
 
 // importedInstance is a run with its levels. Where the table does not number replicates,
@@ -143,13 +147,16 @@ func (c *curveReader) readTable(ctx context.Context, of tableOf) (map[int]curveR
 	out := make(map[int]curveRead)
 	for curve, err := range record.ReadCurves(blob) {
 		if err != nil {
-			return nil, err
+			return nil, verified(blob, err)
 		}
 		r, known := out[curve.Run]
 		if !known && len(out) > maxImported {
 			continue
 		}
 		r.names = append(r.names, curve.Name)
+		if n := len(curve.Steps); n > 0 {
+			r.end = max(r.end, curve.Steps[n-1])
+		}
 		if curve.Name == of.metric {
 			r.curve = thin(within(curve.Rows(), of.part), of.part.points)
 			r.curve.Diverged = curve.Diverged

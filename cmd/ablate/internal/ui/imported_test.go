@@ -1,9 +1,13 @@
 package ui_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +16,11 @@ import (
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/hcl/addr"
 	"ablate/stages/record"
+
+	"github.com/klauspost/compress/zstd"
 )
+
+var runsAddress = addr.Instance{Stage: addr.Stage{Block: "data", Type: "results", Name: "runs"}}
 
 // artifact stores what a function writes.
 func (l *lab) artifact(write func(io.Writer) error) cache.Digest {
@@ -70,11 +78,8 @@ func (l *lab) imported() (trials, curves cache.Digest) {
 func (l *lab) planImported(ctx context.Context) (ui.Planned, error) {
 	trials, curves := l.imported()
 	p := ui.Planned{Name: "elsewhere", Dir: "/home/lab", Replicate: "seed"}
-	list, note, err := ui.Imported(ctx, l.store, addr.Instance{Stage: addr.Stage{Block: "data", Type: "results", Name: "runs"}}, trials, curves)
-	if note != "" {
-		p.Notes = []string{note}
-	}
-	p.Instances = list
+	var err error
+	p.Instances, p.Notes, err = ui.Imported(ctx, l.store, runsAddress, trials, curves)
 	return p, err
 }
 
@@ -122,8 +127,101 @@ func TestManyImportedRuns(t *testing.T) {
 		}
 		return err
 	})
-	list, note, err := ui.Imported(t.Context(), l.store, addr.Instance{Stage: addr.Stage{Block: "data", Type: "results", Name: "runs"}}, trials, cache.Digest{})
-	if err != nil || len(list) != runs-1 || !strings.Contains(note, "first 2000") {
-		t.Errorf("Imported = %d runs, %q, %v", len(list), note, err)
+	curves := l.artifact(func(io.Writer) error { return nil })
+	list, notes, err := ui.Imported(t.Context(), l.store, runsAddress, trials, curves)
+	if err != nil || len(list) != runs-1 || len(notes) != 1 || !strings.Contains(notes[0], "first 2000") {
+		t.Errorf("Imported = %d runs, %q, %v", len(list), notes, err)
+	}
+}
+
+// followed is the study at hand with its curves, as a terminal shows it first.
+func (l *lab) followed(plan func(context.Context) (ui.Planned, error)) (shot ui.Snapshot) {
+	l.t.Helper()
+	err := ui.Follow(l.t.Context(), ui.Options{Store: l.store, Plan: plan}, func(s ui.Snapshot) bool {
+		shot = s
+		return false
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return shot
+}
+
+// An imported run that diverged is shown so, also where it has no value of the metric.
+func TestImportedRunDivergedBeforeTheMetric(t *testing.T) {
+	l := newLab(t)
+	trials := l.artifact(func(w io.Writer) error {
+		write, err := record.WriteTable(w, record.Table{Factors: []string{"lr"}})
+		return errors.Join(err, write(record.Run{Levels: []string{"1"}}), write(record.Run{Levels: []string{"1"}, Outcome: record.OutcomeDiverged}),
+			write(record.Run{Levels: []string{"2"}, Outcome: record.OutcomeDiverged}))
+	})
+	curves := l.artifact(func(w io.Writer) error {
+		return errors.Join(record.WriteCurve(w, record.Curve{Run: 1, Name: "val_loss", Steps: []int{5}, Values: []float64{1}}),
+			record.WriteCurve(w, record.Curve{Run: 2, Name: "acc", Steps: []int{0, 3}, Values: []float64{1, 2}}))
+	})
+	shot := l.followed(func(ctx context.Context) (p ui.Planned, err error) {
+		p = ui.Planned{Name: "elsewhere", Dir: "/home/lab"}
+		p.Instances, p.Notes, err = ui.Imported(ctx, l.store, runsAddress, trials, curves)
+		return p, err
+	})
+	var got []string
+	for _, c := range shot.Curves.Curves {
+		at := "finite"
+		if c.Diverged != nil {
+			at = fmt.Sprint(*c.Diverged)
+		}
+		got = append(got, at)
+	}
+	if want := []string{"finite", "3", "0"}; shot.Curves.Metric != "val_loss" || !slices.Equal(got, want) {
+		t.Errorf("the trials diverged at %q of %s, want %q of val_loss", got, shot.Curves.Metric, want)
+	}
+}
+
+// Without the curves of imported runs, those of the trials are shown.
+func TestImportedCurvesLost(t *testing.T) {
+	const large = 17 << 20 // is parsed before its digest is known
+	var junk bytes.Buffer
+	z, err := zstd.NewWriter(&junk)
+	if err == nil {
+		_, err = z.Write(bytes.Repeat([]byte("x"), large))
+		err = errors.Join(err, z.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage := func(text []byte) func(string) error {
+		return func(path string) error { return errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, text, 0o600)) }
+	}
+	for name, lose := range map[string]func(path string) error{
+		"missing": os.Remove, "damaged": damage([]byte("{")), "large and damaged": damage(junk.Bytes()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.begin()
+			l.finish(trial("rms", 1), 3, 2)
+			trials, curves := l.imported()
+			found, err := filepath.Glob(filepath.Join(filepath.Dir(l.store.RunDir()), "blobs", "*", "*", curves.Hex()+"*"))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("the blob of the curves is at %q, %v", found, err)
+			}
+			if err := lose(found[0]); err != nil {
+				t.Fatal(err)
+			}
+			plan := func(ctx context.Context) (ui.Planned, error) {
+				p, err := l.plan(ctx)
+				if err != nil {
+					return p, err
+				}
+				list, notes, err := ui.Imported(ctx, l.store, runsAddress, trials, curves)
+				p.Instances, p.Notes = append(p.Instances, list...), notes
+				return p, err
+			}
+			if shot := l.followed(plan); len(shot.Curves.Curves) != 2 { // and one that diverged by its table
+				t.Errorf("the curves are %+v", shot.Curves.Curves)
+			}
+			if shot := l.followed(plan); len(shot.Study.Notes) != 1 || !strings.Contains(shot.Study.Notes[0], "no longer in the store") {
+				t.Errorf("the notes are %q", shot.Study.Notes)
+			}
+		})
 	}
 }
