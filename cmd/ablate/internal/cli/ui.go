@@ -174,7 +174,7 @@ func hasStudy(dir string) bool {
 func pageInstance(w *workspace, t *planner.Task) (ui.Instance, error) {
 	i := ui.Instance{
 		Address: t.Address.String(), Block: t.Block, Label: t.Label, Trial: t.Role == pipeline.Trial, Key: t.Key,
-		Status: t.Status, Reason: t.Reason.Text, Changes: t.Reason.Changes,
+		Status: t.Status, Done: t.Survey.Done, Reason: t.Reason.Text, Changes: t.Reason.Changes,
 	}
 	if slices.ContainsFunc(t.Outputs(), func(o pipeline.Output) bool { return o.Name == artifactOf["text"] }) {
 		i.Answers = artifactOf["text"]

@@ -221,6 +221,7 @@ func (s *Study) take(p Planned) {
 		if was := before[i.Address]; was != nil && (i.Key.IsZero() || was.Key.IsZero() || was.Key == i.Key) {
 			i.Step, i.Steps, i.Metrics, i.Left, i.Seconds, i.Error = was.Step, was.Steps, was.Metrics, was.Left, was.Seconds, was.Error
 			i.last, i.started, i.first, i.latest, i.points = was.last, was.started, was.first, was.latest, was.points
+			i.begin, i.resumed, i.done = was.begin, was.resumed, was.done
 			i.Key = cmp.Or(i.Key, was.Key)
 		}
 		s.add(&i)

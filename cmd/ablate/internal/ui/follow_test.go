@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ablate/cmd/ablate/internal/ui"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
@@ -80,5 +81,42 @@ func TestTimeLeft(t *testing.T) {
 	})
 	if err != nil || ctx.Err() != nil {
 		t.Errorf("Follow = %v, %v", err, ctx.Err())
+	}
+}
+
+// A trial that resumes needs a part of its time, and the last run of one that resumed does
+// not tell how long a whole one takes.
+func TestTimeLeftOfResumedTrials(t *testing.T) {
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2) // in a minute
+	resumed := trial(rudeNorm, 1)
+	l.tell(run.StageStart, resumed, nil)
+	l.progress(resumed, 1, 100, 3)
+	l.tell(run.StageStart, resumed, nil)
+	l.progress(resumed, 99, 100, 2)
+	l.publish(resumed, 3, 2)
+	l.tell(run.StageDone, resumed, func(e *run.Event) { e.Elapsed = time.Second })
+	l.tell(run.StageStart, trial("rms", 1), nil)
+	plan := func(ctx context.Context) (ui.Planned, error) {
+		p, err := l.plan(ctx)
+		for k := range p.Instances {
+			if p.Instances[k].Address == trial(rudeNorm, 0).String() {
+				p.Instances[k].Status, p.Instances[k].Done = planner.Resume, 0.75
+			}
+		}
+		return p, err
+	}
+	err := ui.Follow(t.Context(), ui.Options{Store: l.store, Plan: plan}, func(s ui.Snapshot) bool {
+		left := s.Study.Remaining
+		if left == nil {
+			t.Error("the time left is unknown, want 75 s")
+		} else if *left < 65 || *left > 75 { // a trial that just began, and a quarter of one
+			t.Errorf("%v s are left, want 75", *left)
+		}
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // estimate guesses how many seconds the trials of the study still take, from those that
-// ended, on as many lanes as are at work. It is nil while no trial runs, and if nothing is
+// ended, assuming that as many trials run at once as now. It is nil while no trial runs, and if nothing is
 // known about one that has to run.
 func (s *Study) estimate(now time.Time) *float64 {
 	took := s.durations(now)
@@ -25,7 +25,7 @@ func (s *Study) estimate(now time.Time) *float64 {
 			if need, known = took.of(s, i); !known {
 				return nil
 			}
-			need = max(0, need-i.elapsed(now))
+			need = max(0, need*(1-i.cachedShare())-i.elapsed(now))
 		}
 		if i.active() {
 			lanes = append(lanes, need)
@@ -54,6 +54,17 @@ func (i *Instance) active() bool {
 // does not run itself.
 func (i *Instance) toRun() bool {
 	return i.Trial && (i.State == Left || i.State == Waiting) && i.Status != planner.Same
+}
+
+// cachedShare is the share of a trial's work that its last or next start does not repeat.
+func (i *Instance) cachedShare() float64 {
+	switch {
+	case i.active():
+		return i.done
+	case i.Status == planner.Resume:
+		return i.Done
+	}
+	return 0
 }
 
 // elapsed is how many seconds an active trial has been at work.
@@ -105,13 +116,15 @@ type mean struct {
 }
 
 // durations averages the trials that ended in a run on record, and those at work that
-// report how much is left.
+// report how much is left. Resumed trials are left out: only their last run is timed.
 func (s *Study) durations(now time.Time) durations {
 	d := make(durations)
 	for _, i := range s.Instances {
 		var took float64
 		left, reported := i.remaining(now)
 		switch {
+		case i.resumed:
+			continue
 		case i.Trial && i.State == Cached && i.Seconds != nil:
 			took = *i.Seconds
 		case reported && !i.started.IsZero():

@@ -32,6 +32,7 @@ type Instance struct {
 	Status  planner.Status   `json:"action,omitempty"`
 	Reason  string           `json:"reason,omitempty"`
 	Changes []planner.Change `json:"changes,omitempty"`
+	Done    float64          `json:"-"` // of a trial to resume: the share of its work that is cached; 0 if unknown
 	Spec    string           `json:"-"`
 	Answers string           `json:"answers,omitempty"` // of an analysis: the artifact with its tables
 
@@ -60,6 +61,9 @@ type Instance struct {
 	first   run.Record  // of progress, since the start
 	latest  time.Time   // of progress
 	points  []livePoint // reported since the start
+	begin   int         // the step of the first report of any start; 0 before it
+	resumed bool        // the last start continued from a cached part
+	done    float64     // the share of the work that was cached then, if known
 
 	imported importedRun
 }
@@ -102,6 +106,9 @@ func (i *Instance) apply(r run.Record) {
 	}
 	i.last = r
 	if !r.Key.IsZero() {
+		if r.Key != i.Key {
+			i.begin = 0
+		}
 		i.Key = r.Key
 	}
 	i.Trial = i.Trial || r.Trial
@@ -110,6 +117,7 @@ func (i *Instance) apply(r run.Record) {
 	case run.StageStart:
 		i.started, i.first, i.points = r.Time, run.Record{}, nil
 		i.Step, i.Metrics, i.Left, i.Seconds = 0, nil, nil, nil
+		i.resumed, i.done = i.Status == planner.Resume, i.Done
 	case run.StageDone, run.StageFailed:
 		i.Seconds, i.Left = &r.Seconds, nil
 		if r.Type == run.StageDone {
@@ -127,6 +135,10 @@ func (i *Instance) progress(r run.Record) {
 	}
 	if i.first.Time.IsZero() {
 		i.first = r
+		if i.begin == 0 {
+			i.begin = p.Step
+		}
+		i.resumed = i.resumed || p.Step > i.begin // one from the beginning reports first at the same step
 	}
 	i.Step, i.Steps, i.latest = p.Step, p.Steps, r.Time
 	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
