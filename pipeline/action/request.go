@@ -38,6 +38,7 @@ type Request struct {
 	Affinity    pipeline.Affinity         `json:"affinity,omitzero"`
 	Reusable    bool                      `json:"reusable,omitempty"` // the child may be sent another request afterwards
 	Log         string                    `json:"log,omitempty"`      // the file that the child logs to; "" leaves stderr as it is
+	LogEnd      string                    `json:"log_end,omitempty"`  // what the child writes to stderr after the action, so that its parent can tell the logs of two actions apart
 	Frozen      *source.Listing           `json:"frozen,omitempty"`   // files that are read as they were when the run began
 	Program     string                    `json:"program,omitempty"`  // the version of ablate that planned it; "" accepts any
 }

@@ -1,14 +1,13 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	osexec "os/exec"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"ablate/hcl/study"
@@ -25,6 +24,7 @@ type child struct {
 	share       *share
 	command     func(*child) *osexec.Cmd // starts a process for the action
 	tail        *tailWriter              // writes the log; nil where the process writes it
+	grace       time.Duration            // how long its process may take to stop; 0 is stopGrace
 	*conversation
 
 	timer *time.Timer // of an idle child that holds a device
@@ -52,36 +52,51 @@ func (c *child) serves(other *child) bool {
 // compute has the child compute an action, and ends the child unless idle keeps it.
 func (c *child) compute(ctx context.Context, req action.Request, log *os.File, idle *IdleChildren, progress func(pipeline.Progress)) error {
 	last, err := c.ask(ctx, req, log, progress)
-	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && idle.keep(c) {
+	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && c.tail.complete() && idle.keep(c) {
 		return nil
 	}
 	return outcome(ctx, req, log, last, errors.Join(err, c.stop()))
 }
 
-// ask has the child compute an action. An idle child that says nothing died while it
-// waited, and a new one takes its place.
+// ask has the child compute an action. If an idle child ends without a message, it is
+// assumed to have died while idle, and is replaced.
 func (c *child) ask(ctx context.Context, req action.Request, log *os.File, progress func(pipeline.Progress)) (*message, error) {
-	if c.tail != nil {
-		if err := c.tail.follow(log.Name()); err != nil {
+	if c.conversation != nil {
+		again, err := c.logTo(log, req)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if c.conversation != nil {
-		again, silent := req, true
-		if c.tail == nil {
-			again.Log = log.Name()
-		}
+		silent := true
 		last, err := c.conversation.ask(ctx, again, func(p pipeline.Progress) { silent = false; progress(p) })
 		if last != nil || !silent || ctx.Err() != nil {
 			return last, err
 		}
 		c.conversation.end()
+		c.conversation = nil
 	}
-	var err error
-	if c.conversation, err = start(c.command(c), c.log(log)); err != nil {
+	first, err := c.logTo(log, req)
+	if err != nil {
 		return nil, err
 	}
-	return c.conversation.ask(ctx, req, progress)
+	if c.conversation, err = start(c.command(c), c.log(log), cmp.Or(c.grace, stopGrace)); err != nil {
+		return nil, err
+	}
+	return c.conversation.ask(ctx, first, progress)
+}
+
+// logTo changes the child's log, and returns the request with what the process has to
+// do for that.
+func (c *child) logTo(log *os.File, req action.Request) (action.Request, error) {
+	switch {
+	case c.tail == nil && c.conversation != nil:
+		req.Log = log.Name()
+	case c.tail != nil:
+		if req.Reusable {
+			req.LogEnd = newLogEnd()
+		}
+		return req, c.tail.follow(log.Name(), req.LogEnd)
+	}
+	return req, nil
 }
 
 func (c *child) log(file *os.File) io.Writer {
@@ -101,53 +116,4 @@ func (c *child) stop() error {
 		return nil
 	}
 	return c.conversation.end()
-}
-
-// tailWriter writes what a child logs to the log of its action, which changes, and
-// keeps the end for a message.
-type tailWriter struct {
-	mu   sync.Mutex
-	to   *os.File
-	kept []byte
-}
-
-// follow changes to the log of another action.
-func (t *tailWriter) follow(path string) error {
-	log, err := openLog(path, true)
-	if err != nil {
-		return err
-	}
-	t.close()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.to, t.kept = log, nil
-	return nil
-}
-
-// Write implements io.Writer.
-func (t *tailWriter) Write(p []byte) (int, error) {
-	const most = 400
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, p...)
-	t.kept = t.kept[max(0, len(t.kept)-most):]
-	if t.to != nil {
-		t.to.Write(p) // a log that cannot be written ends no trial
-	}
-	return len(p), nil
-}
-
-func (t *tailWriter) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.to != nil {
-		t.to.Close()
-		t.to = nil
-	}
-}
-
-func (t *tailWriter) text() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.kept))
 }

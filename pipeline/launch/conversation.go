@@ -14,7 +14,8 @@ import (
 	"ablate/pipeline/process"
 )
 
-// stopGrace is how long a child may take to stop cleanly.
+// stopGrace is how long a child may take to stop cleanly, unless its launcher says
+// otherwise.
 const stopGrace = 20 * time.Second
 
 // killGrace is how long a supervisor may take to kill its child.
@@ -26,10 +27,11 @@ type conversation struct {
 	stdin   io.WriteCloser
 	stdout  io.Reader
 	answers *json.Decoder // of stdout
+	grace   time.Duration // how long the child may take to stop cleanly
 }
 
 // start starts a child.
-func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
+func start(cmd *osexec.Cmd, log io.Writer, grace time.Duration) (*conversation, error) {
 	cmd.Stderr = log
 	cmd.SysProcAttr = process.OwnGroup()
 	stdin, err := cmd.StdinPipe()
@@ -43,16 +45,16 @@ func start(cmd *osexec.Cmd, log io.Writer) (*conversation, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a child process: %w", err)
 	}
-	return &conversation{cmd: cmd, stdin: stdin, stdout: stdout, answers: json.NewDecoder(stdout)}, nil
+	return &conversation{cmd: cmd, stdin: stdin, stdout: stdout, answers: json.NewDecoder(stdout), grace: grace}, nil
 }
 
 // ask sends a request and returns the last message of the answer, nil where the
 // child died. When the context ends, it closes the child's stdin, and kills a child
-// that does not stop within stopGrace.
+// that does not stop within its grace.
 func (c *conversation) ask(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*message, error) {
 	stop := context.AfterFunc(ctx, func() {
 		c.stdin.Close()
-		time.AfterFunc(stopGrace, c.kill)
+		time.AfterFunc(c.grace, c.kill)
 	})
 	defer stop()
 	sent := json.NewEncoder(c.stdin).Encode(req)
@@ -80,10 +82,10 @@ func (c *conversation) kill() {
 }
 
 // end closes the child's stdin and waits for its end. It kills a child that does not
-// end within stopGrace.
+// end within its grace.
 func (c *conversation) end() error {
 	c.stdin.Close()
-	late := time.AfterFunc(stopGrace, c.kill)
+	late := time.AfterFunc(c.grace, c.kill)
 	defer late.Stop()
 	io.Copy(io.Discard, c.stdout)
 	return c.cmd.Wait()

@@ -10,7 +10,8 @@ import (
 // IdleChildren keeps children for their next action: those that supervised a user
 // program, since starting a process of this size takes longer than a trivial program
 // does, and those that opened a device and compiled programs for it. A child is kept
-// after a success only, on the machine or the hosts of one launcher. The zero value is ready to use; nil keeps none.
+// after a success only. An IdleChildren belongs to one launcher. The zero value is ready
+// to use; nil keeps none.
 type IdleChildren struct {
 	mu       sync.Mutex
 	children []*child // the longest idle first
@@ -78,9 +79,11 @@ func (i *IdleChildren) releaseShared(host string) {
 // releaseHeld ends the children that hold a device.
 func (i *IdleChildren) releaseHeld() { i.end((*child).holds, math.MaxInt) }
 
-// releaseOne ends the child that has held a device idle for longest. It returns false
-// if there is none.
-func (i *IdleChildren) releaseOne() bool { return i.end((*child).holds, 1) > 0 }
+// releaseOne ends the child that has held a device of one of the hosts idle for longest.
+// It returns false if there is none.
+func (i *IdleChildren) releaseOne(hosts ...string) bool {
+	return i.end(func(c *child) bool { return c.holds() && slices.Contains(hosts, c.share.host) }, 1) > 0
+}
 
 // end ends up to most children for which ends returns true, and returns their number.
 func (i *IdleChildren) end(ends func(*child) bool, most int) int {

@@ -19,12 +19,15 @@ import (
 
 // answerAll is a child that says of each action which process computed it, on which
 // device, and fails where its type is "fail". After "hang at the end", it does not end
-// with its stdin.
+// with its stdin, and after "no end of the log", it has not written that.
 func answerAll() {
 	requests, answers := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	hangs := false
 	for {
-		var req struct{ Type string }
+		var req struct {
+			Type   string
+			LogEnd string `json:"log_end"`
+		}
 		if requests.Decode(&req) != nil {
 			if hangs {
 				time.Sleep(time.Hour)
@@ -40,6 +43,9 @@ func answerAll() {
 		if req.Type == "fail" {
 			answers.Encode(map[string]any{"failed": map[string]string{"text": "as it was told to"}})
 			return
+		}
+		if req.Type != "no end of the log" {
+			fmt.Fprint(os.Stderr, req.LogEnd)
 		}
 		answers.Encode(map[string]any{"done": struct{}{}})
 	}

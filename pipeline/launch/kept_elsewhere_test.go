@@ -82,12 +82,6 @@ func TestHostsKeepChildren(t *testing.T) {
 	if pid, _ := h.must("xla", 2, 1); pid != first {
 		t.Errorf("process %d computed the second action, want %d", pid, first)
 	}
-	for key := byte(1); key <= 2; key++ { // each in its own log
-		log, err := os.ReadFile(h.ssh.LogPath(cache.Key{key}))
-		if want := fmt.Sprintf("computed by %d\n", first); err != nil || string(log) != want {
-			t.Errorf("the log of action %d is %q, %v, want %q", key, log, err, want)
-		}
-	}
 	other, device := h.must("xla deterministic", 3, 1)
 	if other == first || device != "0" || h.leases() != 2 {
 		t.Errorf("another kind of action ran in process %d on device %q and left %d leases", other, device, h.leases())
@@ -97,6 +91,56 @@ func TestHostsKeepChildren(t *testing.T) {
 	}
 	if pid, _ := h.must("", 4, 1); pid == other || h.leases() != 0 {
 		t.Errorf("an action without affinity ran in process %d and left %d leases", pid, h.leases())
+	}
+}
+
+// When an action is done, its log has all that its child wrote, and nothing of another
+// action, although the log arrives through another pipe than the answer.
+func TestLogsFromHosts(t *testing.T) {
+	h := newHosts(t, 1, 0, "n1")
+	first, _ := h.must("xla", 0, 1)
+	want := fmt.Sprintf("computed by %d\n", first)
+	for key := range byte(100) {
+		h.must("xla", key, 1)
+		if log, err := os.ReadFile(h.ssh.LogPath(cache.Key{key})); err != nil || string(log) != want {
+			t.Fatalf("the log of action %d is %q, %v, want %q", key, log, err, want)
+		}
+	}
+}
+
+// A child is not kept if the end of its log does not arrive.
+func TestLogsFromHostsWithoutEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for as long as a log may take to arrive")
+	}
+	h := newHosts(t, 1, 0, "n1")
+	first, _, err := h.run("no end of the log", "xla", 1, 1)
+	if err != nil || h.leases() != 0 {
+		t.Errorf("the action ended with %v and left %d leases", err, h.leases())
+	}
+	if second, _ := h.must("xla", 1, 1); second == first {
+		t.Error("the process computed another action")
+	}
+}
+
+// An action that waits for a host leaves idle children on other hosts alone.
+func TestHostsMakeRoomOnTheirOwn(t *testing.T) {
+	h := newHosts(t, 1, 0, "n2")
+	first, _ := h.must("xla", 1, 1)
+	release, ok, err := h.lease("ssh n1 slot 0") // another run has it
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	h.ssh.Config.Hosts = []string{"n1"}
+	ctx, cancel := context.WithCancel(t.Context())
+	req := action.Request{Type: "ok", Key: cache.Key{2}, Resources: study.Resources{GPUs: 1}}
+	if err := h.ssh.Launch(ctx, req, func(pipeline.Progress) { cancel() }); !errors.Is(err, context.Canceled) { // it waits
+		t.Errorf("without a free slot, an action ended with %v", err)
+	}
+	release()
+	h.ssh.Config.Hosts = []string{"n2"}
+	if second, _ := h.must("xla", 1, 1); second != first {
+		t.Error("the child on n2 was ended")
 	}
 }
 
@@ -160,7 +204,7 @@ func TestHostsMakeRoomForPrograms(t *testing.T) {
 
 // allocation computes actions in a job of Slurm that answerAll plays, and returns the
 // process of each.
-func allocation(t *testing.T, ctx context.Context, requests ...action.Request) (pids []int, err error) {
+func allocation(t *testing.T, grace time.Duration, requests ...action.Request) (pids []int, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range requests {
@@ -175,9 +219,9 @@ func allocation(t *testing.T, ctx context.Context, requests ...action.Request) (
 	}
 	err = launch.Allocation{
 		Spool: dir, Log: slog.New(slog.DiscardHandler),
-		Local:     launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=/serve"}, Logs: t.TempDir()},
+		Local:     launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=/serve"}, Logs: t.TempDir(), Grace: grace},
 		Published: func(context.Context, cache.Key) (bool, error) { return false, nil },
-	}.Run(ctx)
+	}.Run(t.Context())
 	for _, req := range requests {
 		raw, readErr := os.ReadFile(filepath.Join(dir, req.Key.String()+".000000.jsonl"))
 		if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
@@ -220,7 +264,7 @@ func TestAllocationsKeepChildren(t *testing.T) {
 		"a program":            {[]action.Request{xla, program, xla, program}, []int{0, 1, 2, 1}, false},
 		"a failure":            {[]action.Request{xla, fails, xla, xla}, []int{0, 0, 1, 1}, true},
 	} {
-		pids, err := allocation(t, t.Context(), c.requests...)
+		pids, err := allocation(t, 0, c.requests...)
 		if (err != nil) != c.failed {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -245,14 +289,9 @@ func TestAllocationsKeepChildren(t *testing.T) {
 // A driver that hangs when its process ends does not keep the allocation: the process
 // is killed.
 func TestAllocationsEndHungChildren(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it waits as long as a child may take to stop")
-	}
-	t.Parallel()
-	began := time.Now()
 	hangs := action.Request{Type: "hang at the end", Affinity: pipeline.Affinity{Process: "xla"}}
-	pids, err := allocation(t, t.Context(), hangs, hangs)
-	if err != nil || pids[0] != pids[1] || !gone(pids[0]) || time.Since(began) > 40*time.Second {
-		t.Errorf("processes %v end after %s with %v", pids, time.Since(began), err)
+	pids, err := allocation(t, 100*time.Millisecond, hangs, hangs)
+	if err != nil || len(pids) != 2 || pids[0] != pids[1] || !gone(pids[0]) {
+		t.Errorf("processes %v end with %v", pids, err)
 	}
 }

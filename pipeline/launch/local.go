@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -24,6 +25,7 @@ type Local struct {
 	ViaRemote bool          // pass the credentials of the remote to children
 	Machine   *Machine      // the resources that actions share; nil does not limit them: one action runs at a time
 	Idle      *IdleChildren // keeps reusable children; nil starts a new child for each action
+	Grace     time.Duration // how long a child may take to stop cleanly; 0 means 20 seconds
 }
 
 // superviseCommand is the command of ablate that supervises another.
@@ -53,7 +55,7 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 // child returns an idle child that can compute the request, or one to be started. It
 // has its share of the machine.
 func (l Local) child(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*child, error) {
-	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources,
+	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources, grace: l.Grace,
 		command: func(c *child) *osexec.Cmd { return l.command(c, req) }}
 	if c.holds() {
 		if idle := l.Idle.take(c); idle != nil {
@@ -66,7 +68,7 @@ func (l Local) child(ctx context.Context, req action.Request, progress func(pipe
 	case req.Resources.GPUs == 0 && (c.holds() || req.Supervised): // processes that were given no device use the same one
 		l.Idle.releaseShared("")
 	}
-	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, l.Idle.releaseOne)
+	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, func() bool { return l.Idle.releaseOne("") })
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,10 @@
 // The protocol: the parent writes the request to the child's stdin as one line of
 // JSON and keeps the pipe open. The child answers on stdout with one JSON message
 // per line, and logs to stderr. A child that supervises a user program, or that keeps
-// what it prepared, may be sent another request afterwards. When stdin ends, because the parent closes it or
-// dies, the child stops cleanly: it saves its progress and exits.
+// what it prepared, may be sent another request afterwards. The log of an action ends
+// where the next request names another file, or with a text that the request contains.
+// When stdin ends, because the parent closes it or dies, the child stops cleanly: it
+// saves its progress and exits.
 package launch
 
 import (

@@ -106,7 +106,15 @@ func (c Child) compute(ctx context.Context, line []byte, kept *pipeline.Kept, an
 	if req.Threads > 0 { // a process is kept for actions with other shares of the cores
 		runtime.GOMAXPROCS(req.Threads)
 	}
-	return req.Reusable, c.do(ctx, req, kept, answer)
+	if err := c.do(ctx, req, kept, answer); err != nil {
+		return false, err
+	}
+	if req.LogEnd != "" {
+		if _, err := os.Stderr.WriteString(req.LogEnd); err != nil {
+			return false, fmt.Errorf("ending the log: %w", err)
+		}
+	}
+	return req.Reusable, nil
 }
 
 // do computes one request.

@@ -188,7 +188,7 @@ func (s *SSH) slot(ctx context.Context, hosts []string, gpus int, progress func(
 				return got, err
 			}
 		}
-		if s.Idle.releaseOne() {
+		if s.Idle.releaseOne(hosts...) {
 			continue
 		}
 		if !reported {

@@ -44,8 +44,7 @@ func (e exitError) Error() string { return "" }
 // Run executes a command line and returns the exit code.
 func (a App) Run(ctx context.Context, args []string) int {
 	s := &session{app: a}
-	defer s.idle.Close()
-	defer s.idleOnHosts.Close()
+	defer s.closeIdle()
 	root := rootCommand(s)
 	root.SetArgs(args)
 	root.SetIn(a.Stdin)

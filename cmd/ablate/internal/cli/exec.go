@@ -88,8 +88,8 @@ func (r execRequest) store(ctx context.Context, s *session, local *cache.Local) 
 	return remote.Through{Tiered: remote.Tiered{Local: local, Remote: behind}}, nil
 }
 
-// serveAllocation computes the actions of a batch, each in a process of its own,
-// until Slurm announces the time limit.
+// serveAllocation computes the actions of a batch, one after another, until Slurm
+// announces the time limit. Processes are kept between actions (launch.Allocation).
 func (r execRequest) serveAllocation(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

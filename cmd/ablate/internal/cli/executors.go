@@ -67,13 +67,14 @@ func (l launchers) sshExecutor(e study.Executor) (run.Executor, error) {
 		return run.Executor{}, err
 	}
 	ssh := &launch.SSH{Config: e, Program: path, Store: e.Store, Logs: l.store.LogDir(),
-		Version: programVersion(l.executable), Environ: l.session.app.Environ, Lease: l.lease, Idle: &l.session.idleOnHosts}
+		Version: programVersion(l.executable), Environ: l.session.app.Environ, Lease: l.lease, Idle: new(launch.IdleChildren)}
 	if ssh.Store == "" && e.Shared {
 		ssh.Store = l.store.Dir()
 	}
 	if l.remote != nil {
 		ssh.Remote, ssh.Namespace = l.remote.URL(), l.remote.Namespace()
 	}
+	l.session.idleOnHosts = append(l.session.idleOnHosts, ssh.Idle)
 	return run.Executor{Launcher: ssh, Slots: ssh.Slots()}, nil
 }
 

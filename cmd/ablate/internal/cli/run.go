@@ -23,7 +23,7 @@ func runCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [PLAN]",
 		Short: "Train what is not cached, and print the analyses",
-		Long: "run shows the plan, computes what is not cached, each trial in a process of its own, and prints\n" +
+		Long: "run shows the plan, computes what is not cached, in separate processes, and prints\n" +
 			"the results of the analyses: what they found, and their tables. With -v it also prints the analyses\n" +
 			"of variance, sensitivity and assumptions, which ablate show prints at any time. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
 			"results are kept either way.\n\n" +

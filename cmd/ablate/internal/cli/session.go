@@ -40,8 +40,16 @@ type session struct {
 	configured *hcl.Config // read on first use
 	ownRemote  string      // that the user's own configuration names; set with configured
 
-	idle        launch.IdleChildren // child processes on this machine that wait for the next action
-	idleOnHosts launch.IdleChildren // those over ssh
+	idle        launch.IdleChildren    // child processes on this machine that wait for the next action
+	idleOnHosts []*launch.IdleChildren // those over ssh, for each executor
+}
+
+// closeIdle ends the idle child processes.
+func (s *session) closeIdle() {
+	s.idle.Close()
+	for _, children := range s.idleOnHosts {
+		children.Close()
+	}
 }
 
 // view returns the session's view.
