@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -142,8 +140,8 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 		return nil
 	}
 	list, notes, err := ui.Imported(ctx, w.store, t.Address, trials.Digest, curves.Digest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // collected: the runs are imported again when an analysis needs them
+	if ui.Lost(err) {
+		return nil // the runs are imported again when an analysis needs them
 	}
 	if err != nil {
 		return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
@@ -159,8 +157,8 @@ func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string,
 		return nil, nil
 	}
 	found, err := w.findings(ctx, t, a.Digest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // collected
+	if ui.Lost(err) {
+		return nil, nil
 	}
 	return answer.Sentences(found), err
 }

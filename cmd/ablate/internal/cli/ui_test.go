@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"ablate/cache"
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/ui"
 )
 
@@ -66,5 +69,47 @@ func TestPageAnswersPartially(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(l.dir, "ran")); err == nil {
 		t.Error("the page ran the program of an analysis")
+	}
+}
+
+// The page is planned without the findings of an analysis whose result is damaged.
+func TestPageOfDamagedFindings(t *testing.T) {
+	l := newLab(t)
+	findings := func() (key cache.Key, found []string) {
+		t.Helper()
+		s, _, _ := l.session()
+		p, err := s.planForPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range p.Instances {
+			if i.Address == "analysis.factorial.effects" {
+				key, found = i.Key, i.Findings
+			}
+		}
+		return key, found
+	}
+	key, found := findings()
+	if len(found) == 0 {
+		t.Fatal("the analysis has no findings")
+	}
+	store, err := cache.Open(fsys.NewOS(), l.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := store.Lookup(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, _ := of[0].Entry.Artifact(artifactOf["json"])
+	blobs, err := filepath.Glob(filepath.Join(l.store, "blobs", "sha256", "*", result.Digest.Hex()+"*"))
+	if err != nil || len(blobs) != 1 {
+		t.Fatalf("the blob of the result is at %q, %v", blobs, err)
+	}
+	if err := errors.Join(os.Chmod(blobs[0], 0o600), os.WriteFile(blobs[0], []byte("{"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, found := findings(); len(found) > 0 {
+		t.Errorf("the findings of a damaged result are %q", found)
 	}
 }

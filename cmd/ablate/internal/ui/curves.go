@@ -232,14 +232,14 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 		read = c.imported
 	}
 	r, err := read(ctx, of)
-	if lost(err) {
+	if Lost(err) {
 		return curveRead{}, nil
 	}
 	return r, err
 }
 
-// lost reports whether an error says that the store has lost a blob.
-func lost(err error) bool {
+// Lost reports whether an error says that a blob is missing or damaged.
+func Lost(err error) bool {
 	var damaged *cache.DamagedError
 	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &damaged)
 }

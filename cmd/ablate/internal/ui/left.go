@@ -11,8 +11,8 @@ import (
 )
 
 // estimate guesses how many seconds the trials of the study still take, from those that
-// ended, assuming that as many trials run at once as now. It is nil while no trial runs, and if nothing is
-// known about one that has to run.
+// ended, assuming that as many trials run at once as now. It is nil while no trial runs, and
+// if nothing is known about one that has to run.
 func (s *Study) estimate(now time.Time) *float64 {
 	took := s.durations(now)
 	var lanes, todo []float64

@@ -138,7 +138,7 @@ func (i *Instance) progress(r run.Record) {
 		if i.begin == 0 {
 			i.begin = p.Step
 		}
-		i.resumed = i.resumed || p.Step > i.begin // one from the beginning reports first at the same step
+		i.resumed = i.resumed || p.Step > i.begin // from the beginning, it would report the same step first
 	}
 	i.Step, i.Steps, i.latest = p.Step, p.Steps, r.Time
 	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
