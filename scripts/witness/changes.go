@@ -49,7 +49,7 @@ var mutations = []change{
 	{name: "clipping has another epsilon", file: "stages/train/programs.go", old: `AddScalar(size, 1e-6)`, new: `AddScalar(size, 1e-5)`},
 	{name: "positions turn the other way", file: "stages/model/rope.go", old: `Sub(Mul(a, cos), Mul(z, sin))`, new: `Add(Mul(a, cos), Mul(z, sin))`},
 	{name: "a reading has another name", file: "stages/train/probe.go", old: `take(site, "saturated",`, new: `take(site, "saturation",`},
-	{name: "bf16 is accumulated in fp32 factors", file: "stages/internal/ml/vars.go", old: `graph.Dot(a, b).WithAccumulatorDType(dtypes.InvalidDType)`, new: `graph.Dot(a, b)`},
+	{name: "bf16 is accumulated in fp32 factors", file: "stages/internal/ml/vars.go", old: `graph.Dot(v.Rounded(a), v.Rounded(b)).WithAccumulatorDType(dtypes.InvalidDType)`, new: `graph.Dot(v.Rounded(a), v.Rounded(b))`},
 	{name: "warmup starts at zero", file: "stages/train/schedule.go", old: `float64(t+1) / float64(f.warmup)`, new: `float64(t) / float64(f.warmup)`},
 
 	// Data.
