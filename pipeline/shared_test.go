@@ -8,7 +8,8 @@ import (
 	"ablate/cache"
 )
 
-// A value is computed once, whoever asks, and may need others.
+// TestSharedComputesOnce asks for values from many goroutines. Each is computed once,
+// and may need another.
 func TestSharedComputesOnce(t *testing.T) {
 	type outer struct{ n int }
 	type inner struct{ n int }

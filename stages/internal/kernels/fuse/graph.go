@@ -124,5 +124,8 @@ func (g *Graph) Schedule() {
 // IsFloat reports whether a node has float32 elements, and at least one.
 func IsFloat(n *hook.Node) bool { return n.Shape.DType == dtypes.Float32 && n.Shape.Size() > 0 }
 
+// IsResult reports whether a node is an output of the graph.
+func (g *Graph) IsResult(n *hook.Node) bool { return g.results[n] }
+
 // Results returns the outputs of the graph.
 func (g *Graph) Results() []*hook.Node { return *g.outputs }

@@ -122,8 +122,8 @@ func (t *Triangles) isRowMaximum(n, scores *hook.Node, s Square) bool {
 		return false
 	}
 	axes, ok := top.Axes()
-	repeated := func(d layout.Dim) bool { return d.Stride == 0 }
-	return ok && slices.Equal(axes, []int{s.Column}) && !slices.ContainsFunc(l.Axes[s.Column], func(d layout.Dim) bool { return !repeated(d) })
+	moves := func(d layout.Dim) bool { return d.Stride != 0 }
+	return ok && slices.Equal(axes, []int{s.Column}) && !slices.ContainsFunc(l.Axes[s.Column], moves)
 }
 
 // isZero reports whether a node is the constant 0.

@@ -17,7 +17,6 @@ type causal struct {
 	*fuse.Partition
 	triangles *fuse.Triangles
 	readers   map[*hook.Node][]*hook.Node
-	results   map[*hook.Node]bool
 	needed    map[*hook.Node]bool // outside of their groups
 	groups    map[*fuse.Group]bool
 }
@@ -25,10 +24,7 @@ type causal struct {
 // causalGroups returns the causal groups. Products that only they read get Ahead, and
 // skip the rest.
 func causalGroups(p *fuse.Partition, t *fuse.Triangles, needed map[*hook.Node]bool) map[*fuse.Group]bool {
-	c := causal{p, t, p.Readers(), map[*hook.Node]bool{}, needed, map[*fuse.Group]bool{}}
-	for _, n := range p.Results() {
-		c.results[n] = true
-	}
+	c := causal{p, t, p.Readers(), needed, map[*fuse.Group]bool{}}
 	for _, s := range p.Groups {
 		// Blocks of few elements, as of squares with a prime number of rows, would
 		// take longer than whole squares.
@@ -133,7 +129,7 @@ func lastAxes(n *hook.Node, extent int) fuse.Square {
 // readAsTriangle reports whether all readers of a member leave out what is above the
 // diagonal.
 func (c causal) readAsTriangle(m *hook.Node, s *fuse.Group) bool {
-	return !c.results[m] && !slices.ContainsFunc(c.readers[m], func(reader *hook.Node) bool {
+	return !c.IsResult(m) && !slices.ContainsFunc(c.readers[m], func(reader *hook.Node) bool {
 		if to := c.Of[reader]; to != nil {
 			return to != s && !(c.groups[to] && to.Rows == s.Rows && to.Width == s.Width)
 		}
@@ -155,7 +151,7 @@ func (c causal) leaveOut() {
 	for n, readers := range c.readers {
 		p, ok := n.Data.(*Product)
 		// Squares lie in the result row by row, as the groups read them.
-		if !ok || p.Part != simd.LowerResult || c.results[n] || p.C.Row != p.N || slices.ContainsFunc(p.Batch, func(l simd.Loop) bool { return l.C%(p.N*p.N) != 0 }) {
+		if !ok || p.Part != simd.LowerResult || c.IsResult(n) || p.C.Row != p.N || slices.ContainsFunc(p.Batch, func(l simd.Loop) bool { return l.C%(p.N*p.N) != 0 }) {
 			continue
 		}
 		most := 0

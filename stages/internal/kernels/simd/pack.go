@@ -17,13 +17,13 @@ func packStrips(to []float32, next int, from []float32, col, width, n, k int) {
 	for first := 0; first < fit; first += fewTerms {
 		copyStrips(to[first*width:], next, width, from[first*col:], col, width, strips, min(fewTerms, fit-first))
 	}
-	for p := fit; p < k; p++ {
-		for s := range strips {
-			copy(to[s*next+p*width:][:width], from[p*col+s*width:])
-		}
+	if fit < k {
+		copyStripsLoop(to[fit*width:], next, width, from[fit*col:], col, width, strips, k-fit)
 	}
 }
 
+// copyStripsLoop is copyStrips in Go. The last runs may be shorter than width, where
+// from ends.
 func copyStripsLoop(to []float32, next, row int, from []float32, col, width, strips, runs int) {
 	for s := range strips {
 		for i := range runs {
