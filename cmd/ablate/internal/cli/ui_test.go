@@ -32,26 +32,29 @@ analysis "command" "counts" {
 }
 `
 
+// pageAnalysis returns the analysis of a study as the page has it.
+func (l lab) pageAnalysis(t *testing.T) ui.Instance {
+	t.Helper()
+	s, _, _ := l.session()
+	p, err := s.planForPage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range p.Instances {
+		if i.Address == "analysis.factorial.effects" {
+			return i
+		}
+	}
+	t.Fatal("the page has no analysis")
+	return ui.Instance{}
+}
+
 // The page shows what an analysis says about the trials that are done, and runs no
 // program for it.
 func TestPageAnswersPartially(t *testing.T) {
 	l := emptyLab(t)
 	l.write(t, "study.hcl", partly)
-	answer := func() ui.Instance {
-		t.Helper()
-		s, _, _ := l.session()
-		p, err := s.planForPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range p.Instances {
-			if i.Address == "analysis.factorial.effects" {
-				return i
-			}
-		}
-		t.Fatal("the page has no analysis")
-		return ui.Instance{}
-	}
+	answer := func() ui.Instance { return l.pageAnalysis(t) }
 	for _, tt := range []struct {
 		target string
 		absent int
@@ -75,19 +78,9 @@ func TestPageAnswersPartially(t *testing.T) {
 // The page is planned without the findings of an analysis whose result is damaged.
 func TestPageOfDamagedFindings(t *testing.T) {
 	l := newLab(t)
-	findings := func() (key cache.Key, found []string) {
-		t.Helper()
-		s, _, _ := l.session()
-		p, err := s.planForPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range p.Instances {
-			if i.Address == "analysis.factorial.effects" {
-				key, found = i.Key, i.Findings
-			}
-		}
-		return key, found
+	findings := func() (cache.Key, []string) {
+		i := l.pageAnalysis(t)
+		return i.Key, i.Findings
 	}
 	key, found := findings()
 	if len(found) == 0 {
