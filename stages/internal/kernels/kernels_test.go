@@ -246,17 +246,32 @@ func TestFusion(t *testing.T) {
 // TestCores compares the bits with different numbers of cores.
 func TestCores(t *testing.T) {
 	t.Run("float32", func(t *testing.T) { testCores(t, 300, 700, 400, graph.MatMul) })
-	processor := simd.HalfTile
-	defer func() { simd.HalfTile = processor }()
-	for name, tile := range halfTiles() {
-		simd.HalfTile = tile
-		t.Run("bfloat16 "+name, func(t *testing.T) {
-			testCores(t, 100, 270, 70, func(a, b *graph.Node) *graph.Node {
-				half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
-				return graph.ConvertDType(graph.Dot(half(a), half(b)).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil), dtypes.Float32)
-			})
-		})
+	eachHalf(t, func(t *testing.T) {
+		testCores(t, 100, 270, 70, func(a, b *graph.Node) *graph.Node { return halfProduct(a, b, []int{1}, nil, []int{0}, nil) })
+	})
+}
+
+// eachHalf runs a test with each way to multiply bfloat16 numbers: the processor's, in
+// the tiles of float32, and with models of instructions that not every processor has.
+func eachHalf(t *testing.T, test func(t *testing.T)) {
+	processor := simd.Half
+	defer func() { simd.Half = processor }()
+	for name, half := range map[string]*simd.HalfTiles{
+		"processor": processor,
+		"widened":   nil,
+		"pairs":     {Rows: 8, Group: 1, Multiply: model.AVX512},
+		"groups":    {Rows: 32, Group: 16, ByRows: true, Multiply: model.AMX},
+	} {
+		simd.Half = half
+		t.Run("bfloat16 "+name, test)
 	}
+}
+
+// halfProduct is a product of factors that are rounded to bfloat16, as float32.
+func halfProduct(a, b *graph.Node, contractA, batchA, contractB, batchB []int) *graph.Node {
+	half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
+	dot := graph.Dot(half(a), half(b)).WithAccumulatorDType(dtypes.InvalidDType).General(contractA, batchA, contractB, batchB)
+	return graph.ConvertDType(dot, dtypes.Float32)
 }
 
 func testCores(t *testing.T, m, k, n int, product func(a, b *graph.Node) *graph.Node) {
@@ -346,27 +361,12 @@ func TestProducts(t *testing.T) {
 // TestHalf compares computations with bfloat16 factors with the backend. Products
 // add in another order, and a result next to the middle of two bfloat16 numbers then
 // rounds to the other one.
-func TestHalf(t *testing.T) {
-	processor := simd.HalfTile
-	defer func() { simd.HalfTile = processor }()
-	for name, tile := range halfTiles() {
-		simd.HalfTile = tile
-		t.Run(name, testHalf)
-	}
-}
-
-// halfTiles are the ways to multiply bfloat16 numbers: the processor's, in the tiles
-// of float32, and in the instructions that not every processor has.
-func halfTiles() map[string]func([]float32, int, []uint32, int, int, []uint32, int, bool) {
-	return map[string]func([]float32, int, []uint32, int, int, []uint32, int, bool){"processor": simd.HalfTile, "widened": nil, "pairs": model.HalfTile}
-}
+func TestHalf(t *testing.T) { eachHalf(t, testHalf) }
 
 func testHalf(t *testing.T) {
 	half := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.BFloat16) }
 	wide := func(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float32) }
-	product := func(a, b *graph.Node) *graph.Node {
-		return wide(graph.Dot(half(a), half(b)).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil))
-	}
+	product := func(a, b *graph.Node) *graph.Node { return halfProduct(a, b, []int{1}, nil, []int{0}, nil) }
 	for name, tt := range map[string]struct {
 		in    []shapes.Shape
 		build func(in []*graph.Node) *graph.Node

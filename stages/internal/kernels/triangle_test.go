@@ -123,6 +123,25 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+// TestHalfAttention is TestAttention with factors in bfloat16, and their gradients.
+func TestHalfAttention(t *testing.T) {
+	half := func(a, b *graph.Node, axisA, axisB int) *graph.Node {
+		return halfProduct(a, b, []int{axisA}, []int{0, 1}, []int{axisB}, []int{0, 1})
+	}
+	build := func(in []*graph.Node) *graph.Node {
+		weights := softmax(masked(graph.MulScalar(half(in[0], in[1], 3, 3), 0.3), 0, -1e9), -1)
+		out := half(weights, in[2], 3, 2)
+		return graph.Concatenate(append(graph.Gradient(graph.ReduceAllSum(graph.Mul(out, out)), in...), out), 0)
+	}
+	eachHalf(t, func(t *testing.T) {
+		for _, length := range []int{17, 64, 130, 320, 333} {
+			in := slices.Repeat([]shapes.Shape{f32(2, 3, length, 16)}, 3)
+			plain, _, numbers := both(t, in, build)
+			near(t, plain, afterNaN(t, in, numbers, build), 2e-2)
+		}
+	})
+}
+
 // TestPositionsAsBatch has as many heads as positions, and products in which the
 // position of the query is an axis of the batch.
 func TestPositionsAsBatch(t *testing.T) {

@@ -134,7 +134,7 @@ func (c causal) readAsTriangle(m *hook.Node, s *fuse.Group) bool {
 			return to != s && !(c.groups[to] && to.Rows == s.Rows && to.Width == s.Width)
 		}
 		p, ok := reader.Data.(*Product)
-		if !ok || p.Half {
+		if !ok {
 			return true
 		}
 		a, b := reader.Inputs[0], reader.Inputs[1]

@@ -3,7 +3,35 @@ package simd
 import (
 	"math"
 	"sync"
+	"unsafe"
 )
+
+// HalfTiles is how a processor multiplies bfloat16 numbers, in tiles of some rows and
+// 32 columns.
+type HalfTiles struct {
+	Name  string // of the instructions, which is part of the numerics class
+	Rows  int    // of a tile: at most 32
+	Group int    // packed factors have a multiple of so many pairs of terms, with zeros at the end
+	// ByRows says that the pairs of a row of a must be contiguous: Group is then a
+	// multiple of eight. Else those of a column may be.
+	ByRows bool
+	// Multiply multiplies strips of rows of a, with am between rows and ak between
+	// pairs of terms, by a packed panel, over pairs > 0, into as many rows of c, ldc
+	// apart. With add it adds to c.
+	Multiply func(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, strips, pairs int, add bool)
+}
+
+// Half has the tiles of this processor. It is nil if the processor does not multiply
+// bfloat16 numbers. The instructions flush subnormal numbers to zero, and each kind
+// adds terms in an order of its own, so that their bits differ.
+var Half = fastest(processorHalves())
+
+func fastest(tiles []*HalfTiles) *HalfTiles {
+	if len(tiles) == 0 {
+		return nil
+	}
+	return tiles[0]
+}
 
 // halves is a workspace for products of bfloat16 factors. Factors are float32 in
 // memory and are rounded when they are packed: two terms that follow each other
@@ -12,29 +40,22 @@ import (
 type halves struct {
 	panels []uint32  // of b: [panels][pairs][32]
 	rows   []uint32  // of a block of a, padded with zeros to whole tiles
-	row    []uint32  // packed columns of b before they are interleaved: [8][pairs]
+	turned []uint32  // packed factors before they are transposed
 	tile   []float32 // a tile that extends beyond an edge of c
 	packed *float32  // the first element of b, if panels hold all of it
 }
 
-const blockPairs = blockTerms / 2
-
-// HalfTile multiplies eight rows of a by a packed panel, over pairs > 0 of terms,
-// into eight rows of c, as tile does. It is nil if the processor does not multiply
-// bfloat16 numbers.
-var HalfTile func(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, pairs int, add bool)
-
-// HasHalfTiles reports whether the processor multiplies bfloat16 numbers. Such
-// products add terms in pairs and flush subnormal numbers to zero, so their bits
-// differ from those of other processors.
-func HasHalfTiles() bool { return HalfTile != nil }
+const (
+	blockPairs  = blockTerms / 2
+	maxHalfRows = 32 // of a tile
+)
 
 var halfWorkspaces = sync.Pool{New: func() any {
 	return &halves{
 		panels: make([]uint32, blockPairs*blockWide),
 		rows:   make([]uint32, blockPairs*blockRows),
-		row:    make([]uint32, blockPairs*TileRows),
-		tile:   make([]float32, TileRows*panelWidth),
+		turned: make([]uint32, blockPairs*blockRows),
+		tile:   make([]float32, maxHalfRows*panelWidth),
 	}
 }}
 
@@ -47,8 +68,11 @@ func withHalves(f func(m multiplier)) {
 	f(w)
 }
 
-// multiply implements multiplier. It computes the whole product.
-func (w *halves) multiply(c, a, b matrix, m, n, k int, _ region) {
+// pairsOf returns how many pairs k terms are packed into.
+func pairsOf(k int) int { return ((k+1)/2 + Half.Group - 1) / Half.Group * Half.Group }
+
+// multiply implements multiplier.
+func (w *halves) multiply(c, a, b matrix, m, n, k int, r region) {
 	first := &b.x[0]
 	packed := w.packed == first
 	w.packed = nil
@@ -60,7 +84,11 @@ func (w *halves) multiply(c, a, b matrix, m, n, k int, _ region) {
 				w.packColumns(b.from(p, j), terms, wide)
 			}
 			for i := 0; i < m; i += blockRows {
-				w.block(c.from(i, j), a.from(i, p), min(blockRows, m-i), wide, terms, p > 0)
+				rows, part := min(blockRows, m-i), r.from(i, j, p)
+				if first, end := part.terms(0, 0, rows, terms); first >= end && p > 0 {
+					continue
+				}
+				w.block(c.from(i, j), a.from(i, p), rows, wide, terms, p > 0, part)
 			}
 		}
 	}
@@ -70,93 +98,144 @@ func (w *halves) multiply(c, a, b matrix, m, n, k int, _ region) {
 }
 
 // block packs rows of a and multiplies them by all packed panels.
-func (w *halves) block(c, a matrix, m, n, k int, add bool) {
-	pairs := (k + 1) / 2
-	am, ak := w.packRows(a, m, k)
+func (w *halves) block(c, a matrix, m, n, k int, add bool, r region) {
+	am, ak := w.packRows(a, m, k, r)
 	for j := 0; j < n; j += panelWidth {
-		panel, width := w.panels[j*pairs:][:panelWidth*pairs], min(panelWidth, n-j)
-		for i := 0; i < m; i += TileRows {
-			to, from, rows := c.x[i*c.row+j*c.col:], w.rows[i*am:], min(TileRows, m-i)
-			if rows == TileRows && width == panelWidth {
-				HalfTile(to, c.row, from, am, ak, panel, pairs, add)
-				continue
+		panel, width := w.panels[j*pairsOf(k):][:panelWidth*pairsOf(k)], min(panelWidth, n-j)
+		for i, rows := 0, 0; i < m; i += rows {
+			rows = min(Half.Rows, m-i)
+			first, end := r.terms(i, j, rows, k)
+			first, end = first/2/Half.Group*Half.Group, pairsOf(end)
+			to, from := c.x[i*c.row+j*c.col:], w.rows[i*am:]
+			switch {
+			case first >= end && (add || r.unread(i, j, rows)):
+			case first >= end:
+				clearTile(to, c.row, rows, width)
+			case rows < Half.Rows || width < panelWidth:
+				w.edge(to, c.row, from[first*ak:], am, ak, panel[first*panelWidth:], rows, width, end-first, add)
+			default:
+				strips := 1
+				if r.Triangle == Whole {
+					strips = (m - i) / rows
+				}
+				Half.Multiply(to, c.row, from[first*ak:], am, ak, panel[first*panelWidth:], strips, end-first, add)
+				rows *= strips
 			}
-			HalfTile(w.tile, panelWidth, from, am, ak, panel, pairs, false)
-			copyEdge(to, c.row, w.tile, panelWidth, rows, width, add)
 		}
 	}
 }
 
-// packRows packs m rows of k terms, with strides am between rows and ak between
-// pairs of terms: rows stay rows, and columns columns, so that nothing is
-// transposed.
-func (w *halves) packRows(a matrix, m, k int) (am, ak int) {
-	pairs, whole := (k+1)/2, (m+TileRows-1)/TileRows*TileRows
-	if a.row == 1 && m > 1 {
-		w.packTerms(w.rows, whole, a, m, k)
-		return 1, whole
+// edge computes a tile that extends beyond c.
+func (w *halves) edge(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, rows, width, pairs int, add bool) {
+	if add {
+		copyEdge(w.tile, panelWidth, c, ldc, rows, width)
 	}
-	clear(w.rows[m*pairs : whole*pairs])
-	for i := range m {
-		packPairs(w.rows[i*pairs:][:pairs], a.x[i*a.row:], a.col, k)
+	Half.Multiply(w.tile, panelWidth, a, am, ak, panel, 1, pairs, add)
+	copyEdge(c, ldc, w.tile, panelWidth, rows, width)
+}
+
+// packRows packs m rows of k terms, with strides am between rows and ak between
+// pairs of terms. What a triangle says to be zero is not read.
+func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
+	pairs, whole := pairsOf(k), (m+Half.Rows-1)/Half.Rows*Half.Rows
+	if r.Triangle == LowerResult {
+		r.Triangle = Whole // of the factors
+	}
+	switch {
+	case a.row == 1 && m > 1 && !Half.ByRows:
+		packTerms(w.rows, whole, a, m, k, r)
+		return 1, whole
+	case a.row == 1 && m > 1:
+		packTerms(w.turned, whole, a, m, k, r)
+		turn(w.rows, pairs, w.turned, whole, pairs, whole)
+	default:
+		for i := range m {
+			first, end := r.terms(i, 0, 1, k)
+			packRow(w.rows[i*pairs:][:pairs], a.x[i*a.row:], a.col, first, end)
+		}
+		clear(w.rows[m*pairs : whole*pairs])
 	}
 	return pairs, 1
 }
 
 // packTerms packs a matrix of which the m elements of a term are contiguous. The
 // packed pairs of terms have width elements, with zeros after the first m.
-func (w *halves) packTerms(to []uint32, width int, a matrix, m, k int) {
+func packTerms(to []uint32, width int, a matrix, m, k int, r region) {
 	for p := 0; p < k; p += 2 {
-		pair, low := to[p/2*width:][:width], a.x[p*a.col:][:m]
-		clear(pair[m:])
+		low, high := a.x[p*a.col:], []float32(nil)
+		first, end := r.rows(p, m)
+		first2, end2 := end, end
 		if p+1 < k {
-			packTwo(pair[:m], low, a.x[(p+1)*a.col:][:m])
-		} else {
-			packLow(pair[:m], low)
+			high = a.x[(p+1)*a.col:]
+			first2, end2 = r.rows(p+1, m)
 		}
+		packPair(to[p/2*width:][:width], low, high, first, end, first2, end2)
 	}
+	clear(to[(k+1)/2*width : pairsOf(k)*width])
+}
+
+// packPair packs elements from first to end of a term, and from first2 to end2, which
+// are neither less, of the next one.
+func packPair(to []uint32, low, high []float32, first, end, first2, end2 int) {
+	clear(to[:first])
+	packLow(to[first:min(first2, end)], low[first:])
+	if first2 < end {
+		packTwo(to[first2:end], low[first2:end], high[first2:end])
+	}
+	for i := max(end, first2); i < end2; i++ {
+		to[i] = halfBits(high[i]) << 16
+	}
+	clear(to[end2:])
 }
 
 // packColumns packs b of [k, n] into panels of 32 columns, the last one padded
 // with zeros.
 func (w *halves) packColumns(b matrix, k, n int) {
-	pairs := (k + 1) / 2
+	pairs := pairsOf(k)
 	for j := 0; j < n; j += panelWidth {
 		panel, width := w.panels[j*pairs:][:panelWidth*pairs], min(panelWidth, n-j)
 		from := matrix{b.x[j*b.col:], b.col, b.row} // transposed
 		if b.col == 1 {
-			w.packTerms(panel, panelWidth, from, width, k)
+			packTerms(panel, panelWidth, from, width, k, region{})
 			continue
 		}
-		if width < panelWidth {
-			clear(panel)
+		for i := range width {
+			packRow(w.turned[i*pairs:][:pairs], from.x[i*from.row:], from.col, 0, k)
 		}
-		for column := 0; column < width; column += TileRows {
-			columns := min(TileRows, width-column)
-			for i := range columns {
-				packPairs(w.row[i*pairs:][:pairs], from.x[(column+i)*from.row:], from.col, k)
-			}
-			interleave(panel[column:], w.row, columns, pairs)
-		}
+		clear(w.turned[width*pairs : panelWidth*pairs])
+		turn(panel, panelWidth, w.turned, pairs, panelWidth, pairs)
 	}
 }
 
-// interleave writes rows of pairs as columns of a panel.
-func interleave(panel, rows []uint32, columns, pairs int) {
-	if columns < TileRows {
-		for i := range columns {
-			for p, v := range rows[i*pairs:][:pairs] {
-				panel[p*panelWidth+i] = v
-			}
-		}
+// turn writes rows of words, a multiple of eight that are stride apart, as columns.
+// The rows of the result are step apart.
+func turn(to []uint32, step int, from []uint32, stride, rows, width int) {
+	y, x := floats(to), floats(from)
+	for i := 0; i < rows; i += 8 {
+		transposeRows8(y[i:], x[i*stride:], width, step, stride)
+	}
+}
+
+// floats returns words as numbers, to move them.
+func floats(words []uint32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(words))), len(words))
+}
+
+// packRow packs the terms from first to end of a row, which are stride apart in x, and
+// zeros for those before and after.
+func packRow(to []uint32, x []float32, stride, first, end int) {
+	if first >= end {
+		clear(to)
 		return
 	}
-	r0, r1, r2, r3 := rows[:pairs], rows[pairs:][:pairs], rows[2*pairs:][:pairs], rows[3*pairs:][:pairs]
-	r4, r5, r6, r7 := rows[4*pairs:][:pairs], rows[5*pairs:][:pairs], rows[6*pairs:][:pairs], rows[7*pairs:][:pairs]
-	for p := range pairs {
-		d := panel[p*panelWidth:][:TileRows:TileRows]
-		d[0], d[1], d[2], d[3] = r0[p], r1[p], r2[p], r3[p]
-		d[4], d[5], d[6], d[7] = r4[p], r5[p], r6[p], r7[p]
+	clear(to[:first/2])
+	clear(to[(end+1)/2:])
+	if first%2 == 1 {
+		to[first/2] = halfBits(x[first*stride]) << 16
+		first++
+	}
+	if first < end {
+		packPairs(to[first/2:(end+1)/2], x[first*stride:], stride, end-first)
 	}
 }
 

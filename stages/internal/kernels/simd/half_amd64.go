@@ -6,23 +6,39 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-func init() {
-	if HasTiles && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BF16 {
-		HalfTile = halfTileVector
+// processorHalves returns the tiles that this processor has, the fastest first.
+func processorHalves() []*HalfTiles {
+	var out []*HalfTiles
+	x := &cpu.X86
+	if HasTiles && x.HasAMXTile && x.HasAMXBF16 && allowTileData() {
+		out = append(out, &HalfTiles{Name: "amx", Rows: 32, Group: 16, ByRows: true, Multiply: multiplyAMX})
 	}
+	if HasTiles && x.HasAVX512F && x.HasAVX512BF16 {
+		out = append(out, &HalfTiles{Name: "bf16", Rows: 8, Group: 1, Multiply: multiplyAVX512})
+	}
+	return out
 }
 
 //go:noescape
 func halfTile8x32(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am, ak uintptr, b unsafe.Pointer, pairs, add int)
 
-// halfTileVector is the HalfTile of AVX512_BF16.
-func halfTileVector(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, pairs int, add bool) {
-	_, _, _ = c[7*ldc+31], a[7*am+(pairs-1)*ak], panel[pairs*panelWidth-1]
-	plus := 0
-	if add {
-		plus = 1
+// multiplyAVX512 is Multiply of AVX512_BF16.
+func multiplyAVX512(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, strips, pairs int, add bool) {
+	last := 8*strips - 1
+	_, _, _ = c[last*ldc+panelWidth-1], a[last*am+(pairs-1)*ak], panel[pairs*panelWidth-1]
+	for i := range strips {
+		halfTile8x32(unsafe.Pointer(&c[8*i*ldc]), 4*uintptr(ldc), unsafe.Pointer(&a[8*i*am]), 4*uintptr(am), 4*uintptr(ak), unsafe.Pointer(&panel[0]), pairs, number(add))
 	}
-	halfTile8x32(unsafe.Pointer(&c[0]), 4*uintptr(ldc), unsafe.Pointer(&a[0]), 4*uintptr(am), 4*uintptr(ak), unsafe.Pointer(&panel[0]), pairs, plus)
+}
+
+//go:noescape
+func halfTiles32x32(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am uintptr, b unsafe.Pointer, strips, groups, add int)
+
+// multiplyAMX is Multiply of AMX. The pairs of each row of a are contiguous.
+func multiplyAMX(c []float32, ldc int, a []uint32, am, _ int, panel []uint32, strips, pairs int, add bool) {
+	last := 32*strips - 1
+	_, _, _ = c[last*ldc+panelWidth-1], a[last*am+pairs-1], panel[pairs*panelWidth-1]
+	halfTiles32x32(unsafe.Pointer(&c[0]), 4*uintptr(ldc), unsafe.Pointer(&a[0]), 4*uintptr(am), unsafe.Pointer(&panel[0]), strips, pairs/16, number(add))
 }
 
 // The functions below take n > 0 groups of eight words.

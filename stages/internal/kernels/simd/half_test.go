@@ -9,16 +9,26 @@ import (
 	"ablate/stages/internal/kernels/simd/model"
 )
 
-// eachHalfTile runs a test with the processor's tiles, if it has any, and with a
-// model of them.
+// halfModels are models of all processors' tiles.
+var halfModels = []*HalfTiles{
+	{Name: "bf16", Rows: 8, Group: 1, Multiply: model.AVX512},
+	{Name: "amx", Rows: 32, Group: 16, ByRows: true, Multiply: model.AMX},
+	{Name: "bfmmla", Rows: 8, Group: 8, ByRows: true, Multiply: model.BFMMLA},
+}
+
+// eachHalfTile runs a test with the processor's tiles, if it has any, and with the
+// models.
 func eachHalfTile(t *testing.T, test func(t *testing.T)) {
-	was := HalfTile
-	defer func() { HalfTile = was }()
-	if was != nil {
-		t.Run("processor", test)
+	was := Half
+	defer func() { Half = was }()
+	for _, half := range processorHalves() {
+		Half = half
+		t.Run("processor "+half.Name, test)
 	}
-	HalfTile = model.HalfTile
-	t.Run("model", test)
+	for _, half := range halfModels {
+		Half = half
+		t.Run("model "+half.Name, test)
+	}
 }
 
 // toHalf rounds to the nearest bfloat16.
@@ -88,34 +98,44 @@ func turned(x []float32, rows, columns int) []float32 {
 	return y
 }
 
-// TestHalfTileModel holds the processor's tiles to the model, bit for bit, with
+// TestHalfTileModel holds the processor's tiles to their models, bit for bit, with
 // numbers of all magnitudes.
 func TestHalfTileModel(t *testing.T) {
-	if !HasHalfTiles() {
+	if len(processorHalves()) == 0 {
 		t.Logf("this processor does not multiply bfloat16 numbers")
-		return
 	}
-	const pairs = 37
-	r := rand.New(rand.NewPCG(4, 2))
-	for _, spread := range []int{0, 8, 40, 120} {
-		words := func(n int) []uint32 {
-			out := make([]uint32, n)
-			for i := range out {
-				for range 2 {
-					v := float32(math.Ldexp(r.NormFloat64(), r.IntN(spread+1)-spread/2))
-					out[i] = out[i]<<16 | halfBits(v)
-				}
+	for _, half := range processorHalves() {
+		same := func(m *HalfTiles) bool { return m.Name == half.Name }
+		want := halfModels[slices.IndexFunc(halfModels, same)]
+		for _, spread := range []int{0, 8, 40, 120, 250} {
+			for _, add := range []bool{false, true} {
+				testHalfTileModel(t, half, want, spread, add)
 			}
-			return out
 		}
-		a, b := words(TileRows*pairs), words(panelWidth*pairs)
-		got, want := random(TileRows*panelWidth), random(TileRows*panelWidth)
-		HalfTile(got, panelWidth, a, pairs, 1, b, pairs, true)
-		model.HalfTile(want, panelWidth, a, pairs, 1, b, pairs, true)
-		for i := range got {
-			if math.Float32bits(got[i]) != math.Float32bits(want[i]) && got[i] == got[i] {
-				t.Fatalf("with magnitudes over 2^%d, element %d is %v, want %v", spread, i, got[i], want[i])
+	}
+}
+
+func testHalfTileModel(t *testing.T, half, model *HalfTiles, spread int, add bool) {
+	const pairs, strips, ldc = 48, 3, panelWidth + 5
+	r := rand.New(rand.NewPCG(4, 2))
+	words := func(n int) []uint32 {
+		out := make([]uint32, n)
+		for i := range out {
+			for range 2 {
+				v := float32(math.Ldexp(r.NormFloat64(), r.IntN(spread+1)-spread/2))
+				out[i] = out[i]<<16 | halfBits(v)
 			}
+		}
+		return out
+	}
+	a, b := words(strips*half.Rows*pairs), words(panelWidth*pairs)
+	got := random(strips * half.Rows * ldc)
+	want := slices.Clone(got)
+	half.Multiply(got, ldc, a, pairs, 1, b, strips, pairs, add)
+	model.Multiply(want, ldc, a, pairs, 1, b, strips, pairs, add)
+	for i := range got {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) && got[i] == got[i] {
+			t.Fatalf("%s, add %t, with magnitudes over 2^%d: element %d is %v (%#08x), want %v (%#08x)", half.Name, add, spread, i, got[i], math.Float32bits(got[i]), want[i], math.Float32bits(want[i]))
 		}
 	}
 }
@@ -165,14 +185,19 @@ func TestPackedHalves(t *testing.T) {
 // BenchmarkPackHalves times the packing of a block of 256 rows and 256 terms, as
 // rows and as columns.
 func BenchmarkPackHalves(b *testing.B) {
+	was := Half
+	defer func() { Half = was }()
 	x := random(blockRows * blockTerms)
-	for name, a := range map[string]matrix{"rows": {x, blockTerms, 1}, "columns": {x, 1, blockRows}} {
-		b.Run(name, func(b *testing.B) {
-			withHalves(func(m multiplier) {
-				for b.Loop() {
-					m.(*halves).packRows(a, blockRows, blockTerms)
-				}
+	for _, half := range halfModels {
+		Half = half
+		for name, a := range map[string]matrix{"rows": {x, blockTerms, 1}, "columns": {x, 1, blockRows}} {
+			b.Run(half.Name+" "+name, func(b *testing.B) {
+				withHalves(func(m multiplier) {
+					for b.Loop() {
+						m.(*halves).packRows(a, blockRows, blockTerms, region{})
+					}
+				})
 			})
-		})
+		}
 	}
 }

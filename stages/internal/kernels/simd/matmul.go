@@ -198,20 +198,17 @@ func clearTile(c []float32, ldc, rows, width int) {
 
 // edge computes a tile that extends beyond c.
 func (w *workspace) edge(c []float32, ldc int, a []float32, am, ak int, panel []float32, rows, width, k int, add bool) {
-	tiles.tile(w.tile, tiles.columns, a, am, ak, panel, k, false)
-	copyEdge(c, ldc, w.tile, tiles.columns, rows, width, add)
+	if add {
+		copyEdge(w.tile, tiles.columns, c, ldc, rows, width)
+	}
+	tiles.tile(w.tile, tiles.columns, a, am, ak, panel, k, add)
+	copyEdge(c, ldc, w.tile, tiles.columns, rows, width)
 }
 
-// copyEdge copies the part of a tile that lies in c, or adds it.
-func copyEdge(c []float32, ldc int, tile []float32, columns, rows, width int, add bool) {
+// copyEdge copies so many numbers of some rows, as between a tile and the part of it
+// that lies in c.
+func copyEdge(to []float32, row int, from []float32, fromRow, rows, width int) {
 	for i := range rows {
-		to, from := c[i*ldc:][:width], tile[i*columns:][:width]
-		if !add {
-			copy(to, from)
-			continue
-		}
-		for j, v := range from {
-			to[j] = v + to[j]
-		}
+		copy(to[i*row:][:width], from[i*fromRow:])
 	}
 }

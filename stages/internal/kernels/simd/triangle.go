@@ -47,6 +47,19 @@ func (r region) terms(i, j, rows, k int) (first, end int) {
 	return 0, k
 }
 
+// rows returns which of m rows of a factor have term p: the others have zeros there, or
+// what has never been computed.
+func (r region) rows(p, m int) (first, end int) {
+	diagonal := r.term + p - r.row
+	switch r.Triangle {
+	case LowerFactor:
+		return min(max(0, diagonal), m), m
+	case UpperFactor:
+		return 0, min(max(0, diagonal+1), m)
+	}
+	return 0, m
+}
+
 // vector is how many numbers the functions of rows take at a time. It is a multiple of
 // the lanes of a sum, so that zeros after it do not change the order of the others.
 const vector = 32
