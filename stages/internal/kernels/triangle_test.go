@@ -134,8 +134,8 @@ func TestHalfAttention(t *testing.T) {
 		return graph.Concatenate(append(graph.Gradient(graph.ReduceAllSum(graph.Mul(out, out)), in...), out), 0)
 	}
 	eachHalf(t, func(t *testing.T) {
-		for _, length := range []int{17, 64, 130, 320, 333} {
-			in := slices.Repeat([]shapes.Shape{f32(2, 3, length, 16)}, 3)
+		for _, length := range []int{17, 130} {
+			in := slices.Repeat([]shapes.Shape{f32(1, 2, length, 8)}, 3)
 			plain, _, numbers := both(t, in, build)
 			near(t, plain, afterNaN(t, in, numbers, build), 2e-2)
 		}
