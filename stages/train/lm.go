@@ -23,7 +23,7 @@ type LM struct {
 	Accumulate    int             `hcl:"accumulate,optional" key:"code" doc:"Micro-batches averaged into one step."`
 	LossChunk     int             `hcl:"loss_chunk,optional" key:"code" doc:"Tokens whose scores over the vocabulary exist at a time, which bounds the memory of the loss and its gradient; 0 for all of a micro-batch."`
 	Checkpointing bool            `hcl:"gradient_checkpointing,optional" key:"code" doc:"Whether the backward pass keeps only what enters each layer and computes the rest again: less memory for a third more arithmetic in the layers."`
-	Precision     string          `hcl:"precision,optional" key:"code" doc:"Of the factors in the model's matrix products: \"fp32\" or \"bf16\". Weights, sums and everything else stay fp32."`
+	Precision     string          `hcl:"precision,optional" key:"code" doc:"Of the factors and results of the model's matrix products: \"fp32\" or \"bf16\". Their sums, weights and everything else are fp32."`
 	Backend       string          `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
 	Deterministic bool            `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; the cost has not been measured. \"go\" repeats always."`
 	Batch         Batch           `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`

@@ -63,17 +63,17 @@ func (v Vars) Tap(path string, x *graph.Node) {
 // Watching reports whether tapped values have a watcher.
 func (v Vars) Watching() bool { return v.watch != nil }
 
-// Multiplying returns the same parameters for products whose factors are
-// rounded to a dtype; sums and everything else stay float32.
+// Multiplying returns the same parameters for products whose factors and results
+// are rounded to a dtype; sums and everything else are float32.
 func (v Vars) Multiplying(dtype dtypes.DType) Vars {
 	v.dot = dtype
 	return v
 }
 
 // Dot contracts a with b (see graph.DotGeneral) in the precision of products.
-// The result is float32. No accumulator's type is named: with one, GoMLX's
-// gradient would widen both factors of the backward products to it. Backends sum
-// products of half precision in float32 without being asked.
+// The result, rounded to the same precision, is float32. No accumulator's type is
+// named: with one, GoMLX's gradient would widen both factors of the backward products
+// to it. Backends sum products of half precision in float32 without being asked.
 func (v Vars) Dot(a *graph.Node, aContract, aBatch []int, b *graph.Node, bContract, bBatch []int) *graph.Node {
 	return graph.ConvertDType(v.Product(a, aContract, aBatch, b, bContract, bBatch), dtypes.Float32)
 }

@@ -86,3 +86,39 @@ func TestDropoutShare(t *testing.T) {
 		}
 	}
 }
+
+// Products of half precision round their results as they round their factors.
+func TestProductsRoundTheirResults(t *testing.T) {
+	b, err := backend.Open("go", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := ml.Program{Name: "product", Inputs: []ml.Input{{Name: "x", Shape: []int{3, 50}, DType: dtypes.Float32}}, Build: func(in []*graph.Node) []*graph.Node {
+		return []*graph.Node{ml.NewVars(nil, nil).Multiplying(dtypes.BFloat16).Dot(in[0], []int{1}, nil, in[0], []int{1}, nil)}
+	}}
+	e, err := ml.Compile(b, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := make([]float32, 150)
+	for i := range numbers {
+		numbers[i] = 1 / float32(3+i)
+	}
+	x, err := ml.NewBuffer(b, p.Inputs[0].Shape, numbers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Run([]compute.Buffer{x}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := ml.Float32s(out[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range result {
+		if math.Float32bits(v)&0xffff != 0 {
+			t.Errorf("element %d of a product is %v, which bfloat16 does not have", i, v)
+		}
+	}
+}

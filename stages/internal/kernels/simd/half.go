@@ -143,10 +143,10 @@ func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
 	}
 	switch {
 	case a.row == 1 && m > 1 && !Half.ByRows:
-		packTerms(w.rows, whole, a, m, k, r)
+		packTerms(w.rows, panelWidth, whole, a, m, whole, k, r)
 		return 1, whole
 	case a.row == 1 && m > 1:
-		packTerms(w.turned, whole, a, m, k, r)
+		packTerms(w.turned, panelWidth, whole, a, m, whole, k, r)
 		turn(w.rows, pairs, w.turned, whole, pairs, whole)
 	default:
 		for i := range m {
@@ -158,49 +158,63 @@ func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
 	return pairs, 1
 }
 
-// packTerms packs a matrix of which the m elements of a term are contiguous. The
-// packed pairs of terms have width elements, with zeros after the first m.
-func packTerms(to []uint32, width int, a matrix, m, k int, r region) {
-	for p := 0; p < k; p += 2 {
-		low, high := a.x[p*a.col:], []float32(nil)
-		first, end := r.rows(p, m)
-		first2, end2 := end, end
-		if p+1 < k {
-			high = a.x[(p+1)*a.col:]
-			first2, end2 = r.rows(p+1, m)
-		}
-		packPair(to[p/2*width:][:width], low, high, first, end, first2, end2)
+// packTerms packs a matrix of which the n elements of a term are contiguous. Pairs of
+// terms become rows of to, row apart, of which each 32 elements are next apart. They
+// have width elements, with zeros after the first n.
+func packTerms(to []uint32, next, row int, a matrix, n, width, k int, r region) {
+	whole, strips := k/2, 0
+	if r.Triangle == Whole {
+		strips = n / panelWidth
 	}
-	clear(to[(k+1)/2*width : pairsOf(k)*width])
+	for p := 0; strips > 0 && p < whole; p += fewTerms / 2 {
+		packPairStrips(to[p*row:], next, row, a.x[2*p*a.col:], a.col, strips, min(fewTerms/2, whole-p))
+	}
+	for j := 0; j < width; j += panelWidth {
+		first, part := 0, min(panelWidth, width-j)
+		if j < strips*panelWidth {
+			first = whole // the last term may have no second one
+		}
+		for p := first; p < pairsOf(k); p++ {
+			packPair(to[j/panelWidth*next+p*row:][:part], a, j, min(part, max(0, n-j)), 2*p, k, r)
+		}
+	}
 }
 
-// packPair packs elements from first to end of a term, and from first2 to end2, which
-// are neither less, of the next one.
-func packPair(to []uint32, low, high []float32, first, end, first2, end2 int) {
-	clear(to[:first])
-	packLow(to[first:min(first2, end)], low[first:])
+// packPair packs columns from j on of the terms p and p+1 of a: n of them, with zeros
+// after them, and for terms from k on.
+func packPair(to []uint32, a matrix, j, n, p, k int, r region) {
+	rows := func(p int) (x []float32, first, end int) {
+		if p >= k || n == 0 {
+			return nil, n, n
+		}
+		first, end = r.from(j, 0, 0).rows(p, n)
+		return a.x[p*a.col+j:], first, end
+	}
+	low, first, end := rows(p)
+	high, first2, end2 := rows(p + 1)
+	clear(to)
+	// A diagonal gives one of the terms one element that the other has not.
+	packLow(to[first:max(first, min(first2, end))], low[min(first, len(low)):])
 	if first2 < end {
 		packTwo(to[first2:end], low[first2:end], high[first2:end])
 	}
 	for i := max(end, first2); i < end2; i++ {
 		to[i] = halfBits(high[i]) << 16
 	}
-	clear(to[end2:])
 }
 
 // packColumns packs b of [k, n] into panels of 32 columns, the last one padded
 // with zeros.
 func (w *halves) packColumns(b matrix, k, n int) {
 	pairs := pairsOf(k)
+	if b.col == 1 {
+		packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, (n+panelWidth-1)/panelWidth*panelWidth, k, region{})
+		return
+	}
 	for j := 0; j < n; j += panelWidth {
 		panel, width := w.panels[j*pairs:][:panelWidth*pairs], min(panelWidth, n-j)
-		from := matrix{b.x[j*b.col:], b.col, b.row} // transposed
-		if b.col == 1 {
-			packTerms(panel, panelWidth, from, width, k, region{})
-			continue
-		}
 		for i := range width {
-			packRow(w.turned[i*pairs:][:pairs], from.x[i*from.row:], from.col, 0, k)
+			packRow(w.turned[i*pairs:][:pairs], b.x[(j+i)*b.col:], b.row, 0, k)
 		}
 		clear(w.turned[width*pairs : panelWidth*pairs])
 		turn(panel, panelWidth, w.turned, pairs, panelWidth, pairs)
@@ -255,7 +269,12 @@ func packPairs(to []uint32, x []float32, stride, k int) {
 
 // packRun packs numbers that are contiguous.
 func packRun(to []uint32, x []float32) {
-	done := pairsInRun(to, x)
+	done := 0
+	if n := len(x) / 16; n > 0 && hasPacking {
+		_ = to[8*n-1]
+		packRun8(&to[0], &x[0], n)
+		done = 8 * n
+	}
 	for p := done; p < len(to); p++ {
 		to[p] = halfBits(x[2*p])
 		if 2*p+1 < len(x) {
@@ -264,9 +283,25 @@ func packRun(to []uint32, x []float32) {
 	}
 }
 
+// packPairStripsLoop is packPairStrips in Go.
+func packPairStripsLoop(to []uint32, next, row int, from []float32, col, strips, pairs int) {
+	for s := range strips {
+		for p := range pairs {
+			low, high := from[2*p*col+s*panelWidth:], from[(2*p+1)*col+s*panelWidth:]
+			packTwo(to[s*next+p*row:][:panelWidth], low[:panelWidth], high[:panelWidth])
+		}
+	}
+}
+
 // packTwo packs the numbers of two terms.
 func packTwo(to []uint32, low, high []float32) {
-	for i := pairsOfTwo(to, low, high); i < len(to); i++ {
+	done := 0
+	if n := len(to) / 8; n > 0 && hasPacking {
+		_, _ = low[8*n-1], high[8*n-1]
+		packTwo8(&to[0], &low[0], &high[0], n)
+		done = 8 * n
+	}
+	for i := done; i < len(to); i++ {
 		to[i] = halfBits(low[i]) | halfBits(high[i])<<16
 	}
 }

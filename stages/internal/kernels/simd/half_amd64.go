@@ -41,34 +41,26 @@ func multiplyAMX(c []float32, ldc int, a []uint32, am, _ int, panel []uint32, st
 	halfTiles32x32(unsafe.Pointer(&c[0]), 4*uintptr(ldc), unsafe.Pointer(&a[0]), 4*uintptr(am), unsafe.Pointer(&panel[0]), strips, pairs/16, number(add))
 }
 
-// The functions below take n > 0 groups of eight words.
+// hasPacking reports whether the functions below can be called.
+var hasPacking = HasTiles
 
 //go:noescape
-func pairsOfTwo8(to *uint32, low, high *float32, n int)
+func packTwo8(to *uint32, low, high *float32, n int)
 
 //go:noescape
-func pairsInRun8(to *uint32, x *float32, n int)
+func packRun8(to *uint32, x *float32, n int)
 
-// pairsOfTwo packs the numbers of two terms, and returns how many: the rest is
-// fewer than eight.
-func pairsOfTwo(to []uint32, low, high []float32) int {
-	n := len(to) / 8
-	if n == 0 || !HasTiles {
-		return 0
-	}
-	_, _ = low[8*n-1], high[8*n-1]
-	pairsOfTwo8(&to[0], &low[0], &high[0], n)
-	return 8 * n
-}
+//go:noescape
+func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, pairs int)
 
-// pairsInRun packs pairs of contiguous numbers, and returns how many: the rest is
-// fewer than eight.
-func pairsInRun(to []uint32, x []float32) int {
-	n := len(x) / 16
-	if n == 0 || !HasTiles {
-		return 0
+// packPairStrips packs strips of pairs of terms. Terms are col apart in from; of a strip,
+// they have 32 contiguous numbers, which become rows of to that are row apart. Strips
+// follow each other in from and are next apart in to.
+func packPairStrips(to []uint32, next, row int, from []float32, col, strips, pairs int) {
+	if !hasPacking {
+		packPairStripsLoop(to, next, row, from, col, strips, pairs)
+		return
 	}
-	_ = to[8*n-1]
-	pairsInRun8(&to[0], &x[0], n)
-	return 8 * n
+	_, _ = to[(strips-1)*next+(pairs-1)*row+panelWidth-1], from[(2*pairs-1)*col+strips*panelWidth-1]
+	packStrips32(unsafe.Pointer(&to[0]), 4*uintptr(next), 4*uintptr(row), unsafe.Pointer(&from[0]), 4*uintptr(col), strips, pairs)
 }

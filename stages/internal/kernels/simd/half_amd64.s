@@ -116,45 +116,45 @@ store:
 	VZEROUPPER
 	RET
 
-// Constants of rounding: Y4 has 1, Y5 0x7fff, Y6 0xffff0000, Y7 the exponent's bits.
+// Constants of rounding: Y4 has 1, Y5 0x7fff.
 #define ROUNDING \
-	VPCMPEQD Y6, Y6, Y6 \
-	VPSRLD $31, Y6, Y4 \
-	VPSRLD $17, Y6, Y5 \
-	VPSLLD $24, Y6, Y7 \
-	VPSRLD $1, Y7, Y7 \
-	VPSLLD $16, Y6, Y6
+	VPCMPEQD Y5, Y5, Y5 \
+	VPSRLD $31, Y5, Y4 \
+	VPSRLD $17, Y5, Y5
 
-// NEAREST adds 0x7fff, plus one if bit 16 is set, except to infinities and NaN.
+// NEAREST adds 0x7fff, plus one if bit 16 is set, except to NaN: the upper halves are
+// then rounded.
 #define NEAREST(x, t, u) \
+	VCMPPS $3, x, x, u \
 	VPSRLD $16, x, t \
 	VPAND Y4, t, t \
 	VPADDD Y5, t, t \
-	VPAND Y7, x, u \
-	VPCMPEQD Y7, u, u \
 	VPANDN t, u, t \
 	VPADDD t, x, x
 
 // JOIN makes words of the upper halves of low and high.
 #define JOIN(low, high) \
 	VPSRLD $16, low, low \
-	VPAND Y6, high, high \
-	VPOR high, low, low
+	VPBLENDW $0xaa, high, low, low
 
-// func pairsOfTwo8(to *uint32, low, high *float32, n int)
-TEXT ·pairsOfTwo8(SB), NOSPLIT, $0-32
+// TWO packs eight numbers of two terms.
+#define TWO(lows, highs, words) \
+	VMOVDQU lows, Y0 \
+	VMOVDQU highs, Y1 \
+	NEAREST(Y0, Y8, Y9) \
+	NEAREST(Y1, Y10, Y11) \
+	JOIN(Y0, Y1) \
+	VMOVDQU Y0, words
+
+// func packTwo8(to *uint32, low, high *float32, n int)
+TEXT ·packTwo8(SB), NOSPLIT, $0-32
 	MOVQ to+0(FP), DI
 	MOVQ low+8(FP), SI
 	MOVQ high+16(FP), DX
 	MOVQ n+24(FP), CX
 	ROUNDING
 two:
-	VMOVDQU (SI), Y0
-	VMOVDQU (DX), Y1
-	NEAREST(Y0, Y8, Y9)
-	NEAREST(Y1, Y10, Y11)
-	JOIN(Y0, Y1)
-	VMOVDQU Y0, (DI)
+	TWO((SI), (DX), (DI))
 	ADDQ $32, SI
 	ADDQ $32, DX
 	ADDQ $32, DI
@@ -163,8 +163,8 @@ two:
 	VZEROUPPER
 	RET
 
-// func pairsInRun8(to *uint32, x *float32, n int)
-TEXT ·pairsInRun8(SB), NOSPLIT, $0-24
+// func packRun8(to *uint32, x *float32, n int)
+TEXT ·packRun8(SB), NOSPLIT, $0-24
 	MOVQ to+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
@@ -183,5 +183,46 @@ run:
 	ADDQ $32, DI
 	DECQ CX
 	JNZ run
+	VZEROUPPER
+	RET
+
+// Strips are as in pack_amd64.s: 32 columns of pairs of terms, the terms col bytes
+// apart in from and the pairs row bytes apart in to. The 16 terms after these are
+// prefetched.
+
+// func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, pairs int)
+TEXT ·packStrips32(SB), NOSPLIT, $0-56
+	MOVQ to+0(FP), DI
+	MOVQ next+8(FP), R8
+	MOVQ row+16(FP), R13
+	MOVQ from+24(FP), SI
+	MOVQ col+32(FP), R9
+	MOVQ strips+40(FP), R10
+	MOVQ pairs+48(FP), R11
+	MOVQ R9, R12
+	SHLQ $4, R12
+	ROUNDING
+strip:
+	MOVQ DI, AX
+	MOVQ SI, DX
+	MOVQ R11, CX
+pairs:
+	LEAQ (DX)(R9*1), BX
+	PREFETCHT0 (DX)(R12*1)
+	PREFETCHT0 64(DX)(R12*1)
+	PREFETCHT0 (BX)(R12*1)
+	PREFETCHT0 64(BX)(R12*1)
+	TWO((DX), (BX), (AX))
+	TWO(32(DX), 32(BX), 32(AX))
+	TWO(64(DX), 64(BX), 64(AX))
+	TWO(96(DX), 96(BX), 96(AX))
+	LEAQ (BX)(R9*1), DX
+	ADDQ R13, AX
+	DECQ CX
+	JNZ pairs
+	ADDQ R8, DI
+	ADDQ $128, SI
+	DECQ R10
+	JNZ strip
 	VZEROUPPER
 	RET

@@ -10,11 +10,22 @@ import (
 // Processors that multiply matrices of bfloat16 numbers do it with integers too, so
 // that GODEBUG=cpu.i8mm=off turns both off.
 func processorHalves() []*HalfTiles {
-	if cpu.ARM64.HasI8MM && hasBF16() {
+	if cpu.ARM64.HasI8MM && hasPacking {
 		return []*HalfTiles{{Name: "bfmmla", Rows: 8, Group: 8, ByRows: true, Multiply: multiplyBFMMLA}}
 	}
 	return nil
 }
+
+// hasPacking reports whether packTwo8 and packRun8 can be called.
+var hasPacking = hasBF16()
+
+// They take n > 0 groups of eight words.
+
+//go:noescape
+func packTwo8(to *uint32, low, high *float32, n int)
+
+//go:noescape
+func packRun8(to *uint32, x *float32, n int)
 
 //go:noescape
 func halfTile8x8(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, am uintptr, b unsafe.Pointer, pairs, add int)

@@ -131,3 +131,44 @@ store:
 	STORETWO(V24, V25, V26, V27)
 	STORETWO(V28, V29, V30, V31)
 	RET
+
+// BFCVTN and BFCVTN2 round four numbers to bfloat16, into the lower or the upper half
+// of d.
+#define BFCVTN(d, n) WORD $(0x0ea16800 + d + 32*n)
+#define BFCVTN2(d, n) WORD $(0x4ea16800 + d + 32*n)
+
+// func packTwo8(to *uint32, low, high *float32, n int)
+TEXT ·packTwo8(SB), NOSPLIT, $0-32
+	MOVD to+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	MOVD n+24(FP), R3
+two:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VLD1.P 32(R2), [V2.S4, V3.S4]
+	BFCVTN(4, 0)
+	BFCVTN2(4, 1)
+	BFCVTN(5, 2)
+	BFCVTN2(5, 3)
+	VZIP1 V5.H8, V4.H8, V6.H8
+	VZIP2 V5.H8, V4.H8, V7.H8
+	VST1.P [V6.S4, V7.S4], 32(R0)
+	SUBS $1, R3
+	BNE two
+	RET
+
+// func packRun8(to *uint32, x *float32, n int)
+TEXT ·packRun8(SB), NOSPLIT, $0-24
+	MOVD to+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+run:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	BFCVTN(4, 0)
+	BFCVTN2(4, 1)
+	BFCVTN(5, 2)
+	BFCVTN2(5, 3)
+	VST1.P [V4.S4, V5.S4], 32(R0)
+	SUBS $1, R2
+	BNE run
+	RET

@@ -2,6 +2,6 @@
 
 package simd
 
-func pairsOfTwo([]uint32, []float32, []float32) int { return 0 }
-
-func pairsInRun([]uint32, []float32) int { return 0 }
+func packPairStrips(to []uint32, next, row int, from []float32, col, strips, pairs int) {
+	packPairStripsLoop(to, next, row, from, col, strips, pairs)
+}

@@ -17,13 +17,16 @@ var halfModels = []*HalfTiles{
 }
 
 // eachHalfTile runs a test with the processor's tiles, if it has any, and with the
-// models.
+// models, which are slow in an emulator.
 func eachHalfTile(t *testing.T, test func(t *testing.T)) {
 	was := Half
 	defer func() { Half = was }()
 	for _, half := range processorHalves() {
 		Half = half
 		t.Run("processor "+half.Name, test)
+	}
+	if testing.Short() && len(processorHalves()) > 0 {
+		return
 	}
 	for _, half := range halfModels {
 		Half = half

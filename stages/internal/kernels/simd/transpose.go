@@ -123,8 +123,9 @@ func copyTiles(y, x []float32, outer []axis, inner, last axis) {
 func transposeRows8(y, x []float32, width, step, stride int) {
 	r0, r1, r2, r3 := x[:width], x[stride:][:width], x[2*stride:][:width], x[3*stride:][:width]
 	r4, r5, r6, r7 := x[4*stride:][:width], x[5*stride:][:width], x[6*stride:][:width], x[7*stride:][:width]
-	at := 0
-	for j := range width {
+	done := transposeColumns(y, x, width, step, stride)
+	at := done * step
+	for j := done; j < width; j++ {
 		d := y[at : at+8 : at+8]
 		d[0], d[1], d[2], d[3] = r0[j], r1[j], r2[j], r3[j]
 		d[4], d[5], d[6], d[7] = r4[j], r5[j], r6[j], r7[j]

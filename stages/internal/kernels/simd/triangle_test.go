@@ -29,7 +29,7 @@ func TestTriangles(t *testing.T) {
 // the diagonal is not read.
 func TestHalfTriangles(t *testing.T) {
 	eachHalfTile(t, func(t *testing.T) {
-		for _, size := range []int{1, 5, 33, 100, 300} {
+		for _, size := range []int{5, 40, 260} {
 			for _, triangle := range []Triangle{LowerFactor, UpperFactor, LowerResult} {
 				for _, byRows := range []bool{true, false} {
 					testTriangle(t, size, triangle, byRows, withHalves, float32(math.NaN()))
