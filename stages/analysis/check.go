@@ -24,7 +24,7 @@ func declaredTable(trials []pipeline.Input, replicate string) (t *design.Table, 
 		list = unknownFactor("replicate", replicate, t)
 	}
 	for _, in := range trials {
-		t.Add(design.Trial{}, levelsOf(in)...)
+		t.AddCell(design.Trial{}, in.Factors)
 	}
 	return t, false, list
 }

@@ -88,7 +88,7 @@ func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
 	inputs := env.Inputs.Refs["trials"]
 	t := newTable(inputs, a.Replicate)
 	for _, in := range inputs {
-		t.Add(design.Trial{}, levelsOf(in)...)
+		t.AddCell(design.Trial{}, in.Factors)
 	}
 	d := design.New(t, a.Replicate)
 	p := &probes{Mechanism: answer.Mechanism{Version: 2, Quantity: a.Quantity, Site: a.Site}, cells: make(map[int]int)}

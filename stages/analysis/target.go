@@ -32,7 +32,7 @@ func (f *Factorial) readSteps(env *pipeline.Env, response string, _ addr.Level, 
 				return nil, "", noResponse(in, err).Err()
 			}
 		}
-		t.Add(x, levelsOf(in)...)
+		t.AddCell(x, in.Factors)
 	}
 	return t, replicate, nil
 }

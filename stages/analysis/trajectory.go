@@ -191,7 +191,7 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 func readTrialSteps(env *pipeline.Env, inputs []pipeline.Input, response, replicate string) (base *design.Table, rows [][]record.Row, err error) {
 	base = newTable(inputs, replicate)
 	for _, in := range inputs {
-		base.Add(design.Trial{}, levelsOf(in)...)
+		base.AddCell(design.Trial{}, in.Factors)
 		of, err := readMetrics(env, in.Digest(record.Metrics), response)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the metrics of %s: %w", in.Address, err)

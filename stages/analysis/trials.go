@@ -61,10 +61,10 @@ func describeTrials(in pipeline.Inputs, s behaviour.Subject, parts []string) (pi
 func sameFactors(trials []pipeline.Input) diag.List {
 	want := factorNames(trials[0])
 	for _, t := range trials[1:] {
-		if got := factorNames(t); !slices.Equal(got, want) {
+		if !slices.EqualFunc(t.Factors, want, func(f *addr.Factor, name string) bool { return f.Name == name }) {
 			return diag.Errorf(diag.Path{"trials"}, "Different factors",
 				"%s has the factors %s, and %s has %s. One analysis compares trials of the same factors.",
-				trials[0].Address, join(want), t.Address, join(got))
+				trials[0].Address, join(want), t.Address, join(factorNames(t)))
 		}
 	}
 	return nil
@@ -77,21 +77,14 @@ func factorNames(trial pipeline.Input) (out []string) {
 	return out
 }
 
-// levelsOf are the levels of an instance, by factor.
-func levelsOf(in pipeline.Input) []design.Level {
-	out := make([]design.Level, len(in.Factors))
-	for i, f := range in.Factors {
-		out[i] = design.Level{ID: f.Level, Label: f.Label}
-	}
-	return out
-}
-
 // newTable is an empty table for the trials of an analysis.
 func newTable(trials []pipeline.Input, replicate string) *design.Table {
 	if len(trials) == 0 {
 		return design.NewTable(nil, replicate)
 	}
-	return design.NewTable(factorNames(trials[0]), replicate)
+	t := design.NewTable(factorNames(trials[0]), replicate)
+	t.Trials = make([]design.Trial, 0, len(trials))
+	return t
 }
 
 // readTable reads the response of every trial, and returns the name of the
@@ -158,7 +151,7 @@ func readTrial(env *pipeline.Env, t *design.Table, in pipeline.Input, response s
 		x.Response, x.Step = found.Value, found.Step
 	}
 	t.Steps = max(t.Steps, x.Step, 1)
-	t.Add(x, levelsOf(in)...)
+	t.AddCell(x, in.Factors)
 	if size, err := pick(rows, record.EvaluationTokens, finalStep); err == nil {
 		t.Evaluated(int(size.Value))
 	}

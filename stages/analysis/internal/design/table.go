@@ -20,7 +20,8 @@ type Column struct {
 	Name   string
 	Levels []Level // in order of first appearance
 
-	index map[addr.Level]int
+	index   map[addr.Level]int
+	factors map[*addr.Factor]int // of cells: those at one level mostly share a factor
 }
 
 // Index returns the place of a level in the column, to which it is added if it
@@ -35,6 +36,19 @@ func (c *Column) Index(l Level) int {
 	c.index[l.ID] = len(c.Levels)
 	c.Levels = append(c.Levels, l)
 	return len(c.Levels) - 1
+}
+
+// indexOf is Index for a factor of a cell.
+func (c *Column) indexOf(f *addr.Factor) int {
+	i, ok := c.factors[f]
+	if !ok {
+		i = c.Index(Level{ID: f.Level, Label: f.Label})
+		if c.factors == nil {
+			c.factors = make(map[*addr.Factor]int)
+		}
+		c.factors[f] = i
+	}
+	return i
 }
 
 // Trial is one row of a table.
@@ -81,6 +95,15 @@ func (t *Table) Add(x Trial, levels ...Level) {
 	x.Levels = make([]int, len(levels))
 	for i, l := range levels {
 		x.Levels[i] = t.Columns[i].Index(l)
+	}
+	t.Trials = append(t.Trials, x)
+}
+
+// AddCell appends a trial of a cell, whose factors are those of the columns.
+func (t *Table) AddCell(x Trial, factors []*addr.Factor) {
+	x.Levels = make([]int, len(factors))
+	for i, f := range factors {
+		x.Levels[i] = t.Columns[i].indexOf(f)
 	}
 	t.Trials = append(t.Trials, x)
 }
