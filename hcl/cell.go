@@ -128,19 +128,17 @@ func (x *crossing) decode(c cell, overrides []int) *cellPlan {
 
 // bind sets the attributes that have the name of a factor.
 func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
-	schema := spec.Of(target.Type())
 	for i := range x.factors {
 		f := &x.factors[i]
 		if !f.bound {
 			continue
 		}
-		field, _ := schema.Field(f.name)
-		to := target.Field(field.Index)
+		to := target.Field(f.field.Index)
 		if v := f.value(c[i]); v.IsValid() {
 			to.Set(v)
 			continue
 		}
-		d.assign(f.levels[c[i]], to, field, f.name, f.at)
+		d.assign(f.levels[c[i]], to, f.field, f.name, f.at)
 		if isPlain(to) && !d.invalid {
 			f.remember(c[i], to)
 		}
@@ -172,12 +170,14 @@ func isPlain(v reflect.Value) bool {
 	return v.Type() == spec.RefType || v.Type() == spec.PartsType // whose map never changes
 }
 
-// clone copies a spec with all its pointers: Resolve may change what one instance
-// holds, and must not change another's.
+// clone copies a spec. Instances share what it points to, unless Resolve may change
+// that.
 func clone(pointer reflect.Value) reflect.Value {
 	p := reflect.New(pointer.Type().Elem())
 	p.Elem().Set(pointer.Elem())
-	detach(p.Elem())
+	if _, changes := pointer.Interface().(spec.Resolver); changes {
+		detach(p.Elem())
+	}
 	return p
 }
 
@@ -190,7 +190,10 @@ func detach(v reflect.Value) {
 		switch f := v.Field(i); {
 		case !f.CanSet():
 		case f.Kind() == reflect.Pointer && !f.IsNil():
-			f.Set(clone(f))
+			p := reflect.New(f.Type().Elem())
+			p.Elem().Set(f.Elem())
+			detach(p.Elem())
+			f.Set(p)
 		case f.Kind() == reflect.Struct:
 			detach(f)
 		}

@@ -16,7 +16,8 @@ import (
 // factor is one axis of a matrix. Its slices run parallel.
 type factor struct {
 	name   string
-	bound  bool // sets the attribute of its name
+	bound  bool       // sets the attribute of its name
+	field  spec.Field // that attribute
 	at     *diag.Range
 	levels []cty.Value
 	names  []addr.Level
@@ -59,7 +60,7 @@ func (x *crossing) readFactors(matrix *hclv2.Block) bool {
 			x.l.fail(rangeOf(attr.NameRange), "Formula as a factor", "%s is a formula, which a factor cannot set. Rename the factor and read it inside the formula as matrix.name.", name)
 			continue
 		}
-		f := factor{name: name, at: rangeOf(attr.Range), bound: bound}
+		f := factor{name: name, at: rangeOf(attr.Range), bound: bound, field: field}
 		if x.readLevels(&f, val, rangeOf(attr.Expr.Range())) {
 			if items, diags := hclv2.ExprList(attr.Expr); !diags.HasErrors() && len(items) == len(f.levels) {
 				f.exprs = items
