@@ -1,8 +1,9 @@
 //go:build unix
 
-// Command noop measures the plan of a study in which everything is cached, and
-// other build tools on a graph of the same size. It builds the program, publishes
-// entries under the planner's real keys, and times whole processes.
+// Command noop measures the plan of a study in which no trial was run and of one in
+// which everything is cached, and other build tools on a graph of the same size. It
+// builds the program, publishes entries under the planner's real keys, and times whole
+// processes.
 //
 // The last line is the time of the first plan after ablate was rebuilt, when no
 // fingerprint is cached.
@@ -53,7 +54,11 @@ func main() {
 	for _, n := range strings.Split(*nodes, ",") {
 		size, err := strconv.Atoi(n)
 		must(err)
-		ours := measureOurs(filepath.Join(dir, "ours"+n), binary, study(size-1, 1, 10), *runs, false)
+		s := newSubject(filepath.Join(dir, "ours"+n), binary, study(size-1, 1, 10))
+		fresh := s.measure(*runs, false)
+		fmt.Printf("never-run nodes=%d seconds=%.3f cpu=%.3f rss_mib=%.0f\n", size, fresh.seconds, fresh.cpu, fresh.rss)
+		s.publishAll()
+		ours := s.measure(*runs, false)
 		fmt.Printf("noop nodes=%d seconds=%.3f cpu=%.3f rss_mib=%.0f\n", size, ours.seconds, ours.cpu, ours.rss)
 		for _, p := range peers {
 			if *beside {
@@ -62,7 +67,9 @@ func main() {
 		}
 	}
 	const trials, layers, optimizers = 10200, 4, 150
-	first := measureOurs(filepath.Join(dir, "rebuilt"), binary, study(trials, layers, optimizers), *runs, true)
+	s := newSubject(filepath.Join(dir, "rebuilt"), binary, study(trials, layers, optimizers))
+	s.publishAll()
+	first := s.measure(*runs, true)
 	fmt.Printf("rebuilt trials=%d steps=%d seconds=%.3f cpu=%.3f rss_mib=%.0f\n", trials, norms*optimizers, first.seconds, first.cpu, first.rss)
 }
 
@@ -121,60 +128,71 @@ analysis "factorial" "effects" {
 `, layers, optimizers, trials/(1000*norms*optimizers)+1, trials/(norms*optimizers))
 }
 
-func measureOurs(dir, binary, study string, runs int, forget bool) measurement {
-	store := filepath.Join(dir, "store")
+// subject is a study with a store of its own.
+type subject struct {
+	dir, store, binary string
+	env                []string
+}
+
+// newSubject writes a study and runs everything but its trials and analyses.
+func newSubject(dir, binary, study string) subject {
+	s := subject{dir: dir, store: filepath.Join(dir, "store"), binary: binary}
+	s.env = append(os.Environ(), "ABLATE_CACHE_DIR="+s.store)
 	must(os.MkdirAll(dir, 0o755))
 	must(os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study), 0o600))
 	must(os.WriteFile(filepath.Join(dir, "text.txt"), []byte(strings.Repeat("the quick brown fox\n", 500)), 0o600))
-	env := append(os.Environ(), "ABLATE_CACHE_DIR="+store)
-	must(run(dir, env, binary, "run", "--progress", "none", "--target", "data.*", "--target", "norm.*", "--target", "model.*", "--target", "optimizer.*"))
-	publishAll(dir, store)
-	out, err := command(dir, env, binary, "plan", "--detailed-exitcode").CombinedOutput()
-	if err != nil {
-		log.Fatalf("the plan is not clean: %v\n%s", err, out)
-	}
+	must(run(dir, s.env, binary, "run", "--progress", "none", "--target", "data.*", "--target", "norm.*", "--target", "model.*", "--target", "optimizer.*"))
+	return s
+}
+
+// measure times plans, which find no memoized fingerprints if they are to be forgotten.
+func (s subject) measure(runs int, forget bool) measurement {
 	return median(runs, func() *exec.Cmd {
 		if forget {
-			must(os.RemoveAll(filepath.Join(store, "memo")))
-			must(os.Mkdir(filepath.Join(store, "memo"), 0o755))
+			must(os.RemoveAll(filepath.Join(s.store, "memo")))
+			must(os.Mkdir(filepath.Join(s.store, "memo"), 0o755))
 		}
-		return command(dir, env, binary, "plan")
+		return command(s.dir, s.env, s.binary, "plan")
 	})
 }
 
 // publishAll publishes an entry for everything that the planner would run.
-func publishAll(dir, storeDir string) {
+func (s subject) publishAll() {
 	ctx := context.Background()
-	store, err := cache.Open(cachetest.Hasty{}, storeDir)
+	store, err := cache.Open(cachetest.Hasty{}, s.store)
 	must(err)
 	kinds := stages.All()
-	loaded, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(kinds)})
+	loaded, diags := hcl.Load(hcl.Options{Dir: s.dir, Kinds: graph.LanguageKinds(kinds)})
 	must(diags.Err())
 	graph, more := graph.Build(loaded, kinds)
 	must(more.Err())
-	p := &planner.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: dir}, Memo: store.Memo(cache.Digest{})}
+	p := &planner.Planner{Graph: graph, Store: store, Sources: source.Folder{Dir: s.dir}, Memo: store.Memo(cache.Digest{})}
 	for {
 		plan, err := p.Plan(ctx)
 		must(err)
 		if plan.Clean() {
-			return
+			break
 		}
-		for _, s := range plan.Tasks {
-			if s.Status == planner.Run {
-				publish(ctx, store, s)
+		for _, t := range plan.Tasks {
+			if t.Status == planner.Run {
+				publish(ctx, store, t)
 			}
 		}
 	}
+	out, err := command(s.dir, s.env, s.binary, "plan", "--detailed-exitcode").CombinedOutput()
+	if err != nil {
+		log.Fatalf("the plan is not clean: %v\n%s", err, out)
+	}
 }
 
-func publish(ctx context.Context, store *cache.Local, s *planner.Task) {
-	ingredients, _, err := s.Describe()
+func publish(ctx context.Context, store *cache.Local, t *planner.Task) {
+	ingredients, _, err := t.Describe()
 	must(err)
 	doc, err := cache.WriteJSON(ctx, store, map[string]any{"ingredients": ingredients})
 	must(err)
-	e := cache.Entry{Key: s.Key, Block: s.Block, Type: s.Address.Stage.Type, Ingredients: doc, Provenance: doc, Created: time.Now()}
-	for _, o := range s.Outputs() {
-		d, err := cache.WriteJSON(ctx, store, s.Address.String()+o.Name)
+	e := cache.Entry{Key: t.Key, Block: t.Block, Type: t.Address.Stage.Type, Ingredients: doc, Provenance: doc, Created: time.Now()}
+	for _, o := range t.Outputs() {
+		d, err := cache.WriteJSON(ctx, store, t.Address.String()+o.Name)
 		must(err)
 		e.Artifacts = append(e.Artifacts, cache.Artifact{Name: o.Name, MediaType: o.MediaType, Digest: d, Size: 1})
 	}
