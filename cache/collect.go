@@ -241,7 +241,7 @@ func (s *Local) certainEntries() (all []Entry, doubts []error) {
 	for _, e := range files {
 		read[e.Key] = true
 		if indexed, ok := s.index.entries[e.Key]; ok && !indexed.Same(e) {
-			all = append(all, indexed)
+			all = append(all, *indexed)
 		}
 	}
 	all = append(all, files...)

@@ -59,7 +59,7 @@ func (s *Local) entryFile(k Key) (Entry, error) {
 	}
 	copied, ok := s.index.entries[k]
 	if ok {
-		ok = s.writeFile(s.entryPath(k), EncodeEntry(copied)) == nil
+		ok = s.writeFile(s.entryPath(k), EncodeEntry(*copied)) == nil
 	}
 	if !ok {
 		s.healed(err)
@@ -67,7 +67,7 @@ func (s *Local) entryFile(k Key) (Entry, error) {
 	}
 	s.healed(fmt.Errorf("entry %s was damaged (%s): %w; it was restored from the index", k, damaged.Path, damaged.Err))
 	s.fs.Remove(s.path("damaged", damagedEntry+k.String()))
-	return copied, nil
+	return *copied, nil
 }
 
 // readEntry reads an entry from its file.

@@ -20,7 +20,7 @@ func TestIndexRecordRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := ix.entries[want.Key]
-	if string(EncodeEntry(got)) != string(EncodeEntry(want)) {
+	if string(EncodeEntry(*got)) != string(EncodeEntry(want)) {
 		t.Errorf("record comes back as %+v, want %+v", got, want)
 	}
 }

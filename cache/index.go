@@ -28,12 +28,40 @@ const (
 
 // index is what this process has read of the index file.
 type index struct {
-	entries map[Key]Entry
+	entries map[Key]*Entry    // never changed, since answers of Lookup share them
 	offset  int64             // how far the file has been read
 	file    fs.FileInfo       // the file that was read, to notice that it was replaced
 	unsaved bool              // built from the entries, in a store that cannot be written
 	strings map[string]string // interned
-	spare   []Artifact        // where the artifacts of the next entries are allocated
+	spare   spare             // where the next entries are allocated
+}
+
+// spare is memory for entries: one allocation for many takes less than one for each.
+type spare struct {
+	entries   []Entry
+	artifacts []Artifact
+}
+
+// spareBlock is how many entries or artifacts are allocated at a time.
+const spareBlock = 256
+
+func (s *spare) entry() *Entry {
+	if len(s.entries) == 0 {
+		s.entries = make([]Entry, spareBlock)
+	}
+	e := &s.entries[0]
+	s.entries = s.entries[1:]
+	return e
+}
+
+// list returns n artifacts.
+func (s *spare) list(n uint64) []Artifact {
+	if uint64(len(s.artifacts)) < n {
+		s.artifacts = make([]Artifact, max(n, spareBlock))
+	}
+	list := s.artifacts[:n:n]
+	s.artifacts = s.artifacts[n:]
+	return list
 }
 
 // Sizes of the index, in bytes. recordSize is an average.
@@ -45,7 +73,7 @@ const (
 )
 
 func newIndex(size int64) index {
-	return index{entries: make(map[Key]Entry, size/recordSize), strings: make(map[string]string)}
+	return index{entries: make(map[Key]*Entry, size/recordSize), strings: make(map[string]string)}
 }
 
 // errIndexDamaged is any index that cannot be read whole. errIndexTorn is one
@@ -182,7 +210,7 @@ func (s *Local) rebuild() error {
 	}
 	known := s.index.entries // of damaged entries, these are copies
 	if known == nil {
-		known = make(map[Key]Entry)
+		known = make(map[Key]*Entry)
 	}
 	s.index = newIndex(0)
 	s.index.entries = known
@@ -202,8 +230,8 @@ func (s *Local) rebuild() error {
 	}
 	s.index = newIndex(int64(len(raw)))
 	s.index.unsaved = true
-	for _, e := range all {
-		s.index.entries[e.Key] = e
+	for i := range all {
+		s.index.entries[all[i].Key] = &all[i]
 	}
 	return nil
 }

@@ -25,31 +25,82 @@ func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
 		return nil, fmt.Errorf("reading which results were disowned: %w", err)
 	}
 	out := make([]Found, len(keys))
-	var unindexed []Entry
+	var uncertain []int // of keys
 	for i, k := range keys {
 		e, ok := s.index.entries[k]
-		if !ok || disowned[k] { // a crash, or another version, may have kept it out of the index
-			fresh, err := s.entryFile(k)
-			if err == nil && !ok {
-				unindexed = append(unindexed, fresh)
-			}
-			e, ok = fresh, err == nil && (!disowned[k] || s.Disowned(fresh) == nil || s.reinstated(fresh))
-		}
-		if ok {
+		if !ok || disowned[k] {
+			uncertain = append(uncertain, i)
+		} else {
 			out[i] = Found{OK: true, Entry: e}
 		}
 	}
-	s.learn(unindexed)
+	s.readEntries(keys, uncertain, disowned, out)
 	s.findAbsent(out)
 	s.rereadStale(out)
 	return out, nil
 }
 
+// readEntries sets what was found for the keys at some places, from the files of
+// their entries. A crash, or another version, may have kept them out of the index.
+// The caller holds mu.
+func (s *Local) readEntries(keys []Key, places []int, disowned map[Key]bool, out []Found) {
+	var unindexed []Entry
+	for _, i := range s.withFiles(keys, places) {
+		k := keys[i]
+		e, err := s.entryFile(k)
+		if err != nil {
+			continue
+		}
+		if _, indexed := s.index.entries[k]; !indexed {
+			unindexed = append(unindexed, e)
+		}
+		if !disowned[k] || s.Disowned(e) == nil || s.reinstated(e) {
+			out[i] = Found{OK: true, Entry: &e}
+		}
+	}
+	s.learn(unindexed)
+}
+
+// withFiles drops the places of keys that certainly have no file of an entry. It lists
+// a folder where many keys would be in it: most of them were never published.
+func (s *Local) withFiles(keys []Key, places []int) []int {
+	const many = 16
+	var folders [256][]int
+	for _, i := range places {
+		folders[keys[i][0]] = append(folders[keys[i][0]], i)
+	}
+	var out []int
+	for folder, in := range folders {
+		if len(in) >= many {
+			in = s.listed(byte(folder), keys, in)
+		}
+		out = append(out, in...)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// listed drops the places of keys that have no file in their folder of entries. One
+// that cannot be listed may hold all of them.
+func (s *Local) listed(folder byte, keys []Key, places []int) []int {
+	names, err := s.readNames(s.path("entries", fmt.Sprintf("%02x", folder)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return places
+	}
+	present := make(map[Key]bool, len(names))
+	for _, name := range names {
+		if k, err := ParseKey(name); err == nil {
+			present[k] = true
+		}
+	}
+	return slices.DeleteFunc(places, func(i int) bool { return !present[keys[i]] })
+}
+
 // learn adds entries to the index that it lacked. Where the store cannot be
 // written, only this process knows them. The caller holds mu.
 func (s *Local) learn(entries []Entry) {
-	for _, e := range entries {
-		s.index.entries[e.Key] = e
+	for i := range entries {
+		s.index.entries[entries[i].Key] = &entries[i]
 	}
 	if len(entries) > 0 {
 		s.appendIndex(entries...) // the next process finds the same entries again
@@ -61,12 +112,12 @@ func (s *Local) learn(entries []Entry) {
 func (s *Local) rereadStale(found []Found) {
 	for i := range found {
 		f := &found[i]
-		if len(f.Lost) == 0 && len(s.kept(f.Entry, f.Absent)) == 0 {
+		if !f.OK || len(f.Lost) == 0 && len(s.kept(*f.Entry, f.Absent)) == 0 {
 			continue
 		}
-		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(f.Entry) {
+		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(*f.Entry) {
 			s.learn([]Entry{e})
-			*f = Found{OK: true, Entry: e, Absent: s.missingArtifacts(e, nil), Lost: s.missingDocuments(e)}
+			*f = Found{OK: true, Entry: &e, Absent: s.missingArtifacts(e, nil), Lost: s.missingDocuments(e)}
 		}
 	}
 }
@@ -83,7 +134,7 @@ func (s *Local) findAbsent(all []Found) {
 	}
 	for i := range all {
 		if f := &all[i]; f.OK {
-			f.Absent, f.Lost = s.missingArtifacts(f.Entry, nil), s.missingDocuments(f.Entry)
+			f.Absent, f.Lost = s.missingArtifacts(*f.Entry, nil), s.missingDocuments(*f.Entry)
 		}
 	}
 }
@@ -105,7 +156,7 @@ func (s *Local) listAbsent(all []Found) {
 					continue
 				}
 				s.listBlobs(byte(folder), present)
-				folders[folder] = slices.DeleteFunc(folders[folder], func(r blobReference) bool { return present[r.digest(&all[r.found].Entry)] })
+				folders[folder] = slices.DeleteFunc(folders[folder], func(r blobReference) bool { return present[r.digest(all[r.found].Entry)] })
 			}
 		})
 	}
@@ -162,7 +213,7 @@ func blobsByFolder(all []Found) (out [256][]blobReference) {
 		out[d[0]] = append(out[d[0]], blobReference{int32(found), int32(artifact)})
 	}
 	for i := range all {
-		if e := &all[i].Entry; all[i].OK {
+		if e := all[i].Entry; all[i].OK {
 			for j := range e.Artifacts {
 				add(e.Artifacts[j].Digest, i, j)
 			}
@@ -194,7 +245,7 @@ func (s *Local) Entries(_ context.Context, block, typ string) iter.Seq2[Entry, e
 		var list []Entry
 		for _, e := range s.index.entries {
 			if (block == "" || e.Block == block) && (typ == "" || e.Type == typ) {
-				list = append(list, e)
+				list = append(list, *e)
 			}
 		}
 		s.mu.Unlock()

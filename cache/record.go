@@ -46,9 +46,9 @@ func appendString(b []byte, s string) []byte {
 }
 
 // decode reads the body of a record. Strings that recur are shared.
-func (ix *index) decode(body []byte) (Entry, error) {
+func (ix *index) decode(body []byte) (*Entry, error) {
 	r := recordReader{rest: body, strings: ix.strings}
-	var e Entry
+	e := ix.spare.entry()
 	r.hash((*[32]byte)(&e.Key))
 	r.hash((*[32]byte)(&e.Ingredients))
 	r.hash((*[32]byte)(&e.Provenance))
@@ -56,13 +56,9 @@ func (ix *index) decode(body []byte) (Entry, error) {
 	e.Block, e.Type, e.Class = r.string(), r.string(), r.string()
 	n := r.uvarint()
 	if n > uint64(len(r.rest)) { // each artifact takes more than a byte
-		return Entry{}, errIndexDamaged
+		return nil, errIndexDamaged
 	}
-	if uint64(len(ix.spare)) < n {
-		const block = 256 // one allocation for many entries
-		ix.spare = make([]Artifact, max(n, block))
-	}
-	e.Artifacts, ix.spare = ix.spare[:n:n], ix.spare[n:]
+	e.Artifacts = ix.spare.list(n)
 	for i := range e.Artifacts {
 		a := &e.Artifacts[i]
 		a.Name, a.MediaType = r.string(), r.string()
@@ -72,7 +68,7 @@ func (ix *index) decode(body []byte) (Entry, error) {
 	}
 	e.Origin = Origin(r.string())
 	if r.bad || len(r.rest) > 0 {
-		return Entry{}, errIndexDamaged
+		return nil, errIndexDamaged
 	}
 	return e, nil
 }

@@ -45,7 +45,7 @@ type Store interface {
 // Found is the answer of Lookup for one key. OK is false on a miss.
 type Found struct {
 	OK     bool
-	Entry  Entry
+	Entry  *Entry   // nil on a miss; shared with the store, so that nothing changes it
 	Absent []string // artifacts whose blobs the store does not hold
 	Lost   []string // of ingredients and provenance, those that the store does not hold
 	Away   bool     // on a remote only: it must be pulled before it is read

@@ -85,7 +85,7 @@ func (s *Local) Reindex() (lost []error, err error) {
 	}
 	for k, e := range s.index.entries {
 		if _, err := s.fs.Stat(s.entryPath(k)); errors.Is(err, fs.ErrNotExist) && !disowned[k] {
-			if err := s.writeFile(s.entryPath(k), EncodeEntry(e)); err != nil && !unwritable(err) {
+			if err := s.writeFile(s.entryPath(k), EncodeEntry(*e)); err != nil && !unwritable(err) {
 				return nil, advise(err)
 			}
 		}

@@ -91,7 +91,7 @@ func Example() {
 	fmt.Println(again.Tasks[0].Address, again.Tasks[0].Status)
 	fmt.Println(planOf(dir, store, strings.Replace(study, "2", "3", 1)).Tasks[0].Status)
 
-	content, err := cache.ReadAll(context.Background(), store, again.Tasks[0].Entry.Artifacts[0].Digest)
+	content, err := cache.ReadAll(context.Background(), store, again.Tasks[0].Entry().Artifacts[0].Digest)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -178,7 +178,7 @@ type Input struct {
 	Label     string           // the label, or a short name
 	Factors   []*addr.Factor   // of a matrix cell, sorted by name
 	Stage     Stage            // its decoded spec
-	Ref       Ref              // the kind, and for a definition the encoded spec, as it enters keys
+	Ref       Ref              // of a definition
 	Code      cache.Value      // of a definition's recipe
 	Key       cache.Key        // of the action that made the artifacts; zero for a definition
 	Artifacts []cache.Artifact // sorted by name
@@ -195,35 +195,39 @@ func (in Input) Digest(name string) cache.Digest {
 	return a.Digest
 }
 
-// Ref is the identity of an instance's kind and spec as part of another key.
-type Ref struct {
-	Block   string
-	Type    string
-	Version int
-	Spec    cache.Value // encoded, defaults elided
+// Ref is the identity of a definition, its kind and spec, as part of other keys. It is
+// zero for other instances, whose content stands for them.
+type Ref struct{ of *identity }
 
-	value  cache.Value
-	digest cache.Value
-}
+type identity struct{ value, digest cache.Value }
 
 // NewRef returns the identity of a kind with an encoded spec.
 func NewRef(k Kind, spec cache.Value) Ref {
-	r := Ref{Block: k.Block, Type: k.Type, Version: k.Version, Spec: spec}
-	if k.Role == Definition {
-		r.value = cache.Map(map[string]cache.Value{
-			"block": cache.String(k.Block), "type": cache.String(k.Type),
-			"version": cache.Int(int64(k.Version)), "spec": spec,
-		})
-		r.digest = cache.DigestValue(cache.Digest(r.value.Key("ablate definition v1")))
+	if k.Role != Definition {
+		return Ref{}
 	}
-	return r
+	value := cache.Map(map[string]cache.Value{
+		"block": cache.String(k.Block), "type": cache.String(k.Type),
+		"version": cache.Int(int64(k.Version)), "spec": spec,
+	})
+	return Ref{&identity{value: value, digest: cache.DigestValue(cache.Digest(value.Key("ablate definition v1")))}}
 }
 
 // Value is the form in which a definition enters the key of its consumers.
-func (r Ref) Value() cache.Value { return r.value }
+func (r Ref) Value() cache.Value {
+	if r.of == nil {
+		return cache.Value{}
+	}
+	return r.of.value
+}
 
 // Digest stands for Value where only equality matters, as in the memo.
-func (r Ref) Digest() cache.Value { return r.digest }
+func (r Ref) Digest() cache.Value {
+	if r.of == nil {
+		return cache.Value{}
+	}
+	return r.of.digest
+}
 
 // Sources reads the user's files. Paths are absolute or relative to the study's
 // folder; .gz and .zst files are decompressed.

@@ -81,7 +81,7 @@ func push(ctx context.Context, store *cache.Local, r *remote.Remote, keys []cach
 		return err
 	}
 	for _, f := range found {
-		if _, err := r.Push(ctx, store, f.Entry, nil); err != nil {
+		if _, err := r.Push(ctx, store, *f.Entry, nil); err != nil {
 			return err
 		}
 	}

@@ -231,7 +231,7 @@ func TestForgeriesAreNotSigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return here, all[0].Entry
+		return here, *all[0].Entry
 	}
 	here, e := pulled(Options{URL: source})
 	var unsigned *UnsignedError
@@ -371,7 +371,7 @@ func TestVerifySealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries := []cache.Entry{found[0].Entry}
+	entries := []cache.Entry{*found[0].Entry}
 	if damaged := VerifySealed(store, entries); len(damaged) > 0 {
 		t.Fatalf("an intact one is reported: %v", damaged)
 	}

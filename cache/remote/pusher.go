@@ -101,7 +101,7 @@ func PushEntry(ctx context.Context, store *cache.Local, r *Remote, e cache.Entry
 	if !found[0].OK {
 		return Transfer{}, fmt.Errorf("the store no longer has entry %s", e.Key)
 	}
-	return r.Push(ctx, store, found[0].Entry, append(without, found[0].Absent...))
+	return r.Push(ctx, store, *found[0].Entry, append(without, found[0].Absent...))
 }
 
 // Add queues an entry. A full queue counts as a failure of that entry.

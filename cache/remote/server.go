@@ -189,7 +189,7 @@ func (s *Server) result(r *http.Request, k cache.Key) ([]byte, error) {
 	if !found[0].OK {
 		return nil, errAbsent
 	}
-	e := found[0].Entry
+	e := *found[0].Entry
 	if raw, ok, err := s.o.Store.Sealed(k); err == nil && ok && checkSealed(raw, e) == nil {
 		return raw, nil
 	}

@@ -81,7 +81,7 @@ func (t Tiered) findMissing(ctx context.Context, keys []cache.Key, found []cache
 	}
 	for j, e := range entries {
 		if e != nil && t.Local.Disowned(*e) == nil {
-			found[at[j]] = cache.Found{OK: true, Entry: *e, Away: true}
+			found[at[j]] = cache.Found{OK: true, Entry: e, Away: true}
 		}
 	}
 	return nil
@@ -111,7 +111,7 @@ func (t Tiered) findLost(ctx context.Context, found []cache.Found) error {
 func (t Tiered) lost(f cache.Found) []cache.Digest {
 	var out []cache.Digest
 	for _, a := range f.Entry.Artifacts {
-		if slices.Contains(f.Absent, a.Name) && t.Local.Retention(f.Entry, a) != cache.Evict {
+		if slices.Contains(f.Absent, a.Name) && t.Local.Retention(*f.Entry, a) != cache.Evict {
 			out = append(out, a.Digest)
 		}
 	}

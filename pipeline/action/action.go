@@ -41,8 +41,9 @@ func Describe(s Subject) (*Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Action{subject: s, recipe: recipe, ref: s.Kind.Ref(s.Spec)}
-	a.ingredients = s.Kind.ingredients(a.ref.Spec, recipe, s.Inputs.Class, len(s.Inputs.Absent))
+	spec := s.Kind.encoder.encode(s.Spec)
+	a := &Action{subject: s, recipe: recipe, ref: pipeline.NewRef(s.Kind.Kind, spec)}
+	a.ingredients = s.Kind.ingredients(spec, recipe, s.Inputs.Class, len(s.Inputs.Absent))
 	a.key = a.ingredients.Key(keyDomain)
 	return a, nil
 }

@@ -27,7 +27,7 @@ func NewKind(k pipeline.Kind) *Kind {
 	}
 }
 
-// Ref returns the identity of the kind with a spec.
+// Ref returns the identity of the kind with a spec, if it is one of definitions.
 func (k *Kind) Ref(stage pipeline.Stage) pipeline.Ref {
 	return pipeline.NewRef(k.Kind, k.encoder.encode(stage))
 }

@@ -99,7 +99,7 @@ func (a *Action) Request(sources pipeline.Sources) (Request, error) {
 			}
 			r.Inputs[attr] = append(r.Inputs[attr], RequestInput{
 				Address: in.Address, Label: in.Label, Factors: in.Factors,
-				Block: in.Ref.Block, Type: in.Ref.Type, Spec: spec, Artifacts: in.Artifacts, Key: in.Key,
+				Block: in.Address.Stage.Block, Type: in.Address.Stage.Type, Spec: spec, Artifacts: in.Artifacts, Key: in.Key,
 			})
 		}
 	}

@@ -3,10 +3,7 @@ package planner
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -14,41 +11,19 @@ import (
 	"ablate/pipeline/graph"
 )
 
-// batchSize is how many tasks a describer takes at a time: consecutive cells of a
-// matrix have much in common.
-const batchSize = 512
-
 // describeAll gives keys to the tasks whose inputs are known, and returns those. It
-// describes batches of tasks concurrently; what it finds is in the tasks' order.
+// describes tasks concurrently; what it finds is in the tasks' order.
 func (p *Planner) describeAll(ctx context.Context, plan *Plan, tasks []*Task, found *graph.Findings) ([]*Task, error) {
 	outcomes := make([]outcome, len(tasks))
-	var (
-		next   atomic.Int64
-		failed atomic.Bool
-	)
-	describeBatches := func() {
+	err := inBatches(ctx, len(tasks), func() func(int) bool {
 		d := describer{planner: p, plan: plan}
-		for ctx.Err() == nil && !failed.Load() {
-			end := int(next.Add(batchSize))
-			if end-batchSize >= len(tasks) {
-				return
-			}
-			for i := end - batchSize; i < min(end, len(tasks)); i++ {
-				outcomes[i] = d.describe(tasks[i])
-				if outcomes[i].err != nil {
-					failed.Store(true)
-				}
-			}
+		return func(i int) bool {
+			outcomes[i] = d.describe(tasks[i])
+			return outcomes[i].err == nil
 		}
-	}
-	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (len(tasks)+batchSize-1)/batchSize) - 1 {
-		others.Go(describeBatches)
-	}
-	describeBatches()
-	others.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	})
+	if err != nil {
+		return nil, err
 	}
 	described := make([]*Task, 0, len(tasks))
 	for i, t := range tasks {
@@ -130,7 +105,7 @@ func (d *describer) inputs(t *Task) (in pipeline.Inputs, waits []addr.Instance, 
 
 // release drops the action of a cell. It keeps how much work the action is.
 func (d *describer) release(t *Task) {
-	if !t.droppable() {
+	if !t.isCell() {
 		return
 	}
 	if w, ok := t.action.Work(); ok {

@@ -20,7 +20,7 @@ func (p *Planner) Export(ctx context.Context, plan *Plan, t *Task, format string
 	}
 	in, _, _ := p.inputs(plan, t)
 	return e.Export(ctx, format, pipeline.Export{
-		Address: t.Address, Inputs: in, Entry: t.Entry, Create: create,
+		Address: t.Address, Inputs: in, Entry: t.Entry(), Create: create,
 		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },
 	})
 }

@@ -87,13 +87,10 @@ func (t *Task) known() bool { return t.Role == pipeline.Definition || t.content 
 // wait for it, so they see no artifacts, which another worker may be publishing
 // right now.
 func (t *Task) input() pipeline.Input {
-	inst, k := t.node.Instance, t.node.Kind
-	in := pipeline.Input{
-		Address: t.Address, Label: inst.Label, Factors: inst.Factors,
-		Stage: t.node.Stage, Ref: pipeline.Ref{Block: k.Block, Type: k.Type, Version: k.Version},
-	}
+	inst := t.node.Instance
+	in := pipeline.Input{Address: t.Address, Label: inst.Label, Factors: inst.Factors, Stage: t.node.Stage}
 	if t.Role != pipeline.Definition {
-		in.Key, in.Artifacts = t.Key, t.Entry.Artifacts
+		in.Key, in.Artifacts = t.Key, t.entry.Artifacts
 		return in
 	}
 	if t.action != nil {

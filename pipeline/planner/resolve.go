@@ -9,7 +9,6 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 )
 
@@ -34,27 +33,8 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []
 		}
 		t.settle(answers[i])
 		plan.keys.claim(t)
-		if err := p.survey(ctx, plan, store, t); err != nil {
-			return fmt.Errorf("looking for cached parts of %s: %w", t.Address, err)
-		}
 	}
-	return nil
-}
-
-// survey turns a run into a resume where a part of it is cached.
-func (p *Planner) survey(ctx context.Context, plan *Plan, store Store, t *Task) error {
-	stage, ok := t.node.Stage.(pipeline.Resumable)
-	if !ok || t.Status != Run {
-		return nil
-	}
-	in, _, _ := p.inputs(plan, t)
-	states := action.StatesOf(localStore(store), t.node.Kind.Kind, action.ClassOf(t.node.Stage), t.Address)
-	found, err := stage.Survey(ctx, in, states)
-	if err != nil || found.Text == "" {
-		return err
-	}
-	t.Status, t.Survey = Resume, found
-	return nil
+	return p.survey(ctx, plan, store, described)
 }
 
 // settle sets the status from the store's answer. A missing artifact that may be
@@ -64,7 +44,7 @@ func (t *Task) settle(f cache.Found) {
 	if !f.OK {
 		return
 	}
-	if wrong := t.unusable(f.Entry); wrong != "" {
+	if wrong := t.unusable(*f.Entry); wrong != "" {
 		t.Reason = Reason{Text: wrong}
 		return
 	}
@@ -72,12 +52,12 @@ func (t *Task) settle(f cache.Found) {
 		t.Reason = Reason{Text: "cached, but its " + strings.Join(lost, " and ") + " is missing from the store"}
 		return
 	}
-	t.Status, t.Entry, t.Lost = Hit, f.Entry, f.Lost
+	t.Status, t.entry, t.Lost = Hit, f.Entry, f.Lost
 	if f.Away {
 		t.Status, t.Reason = Pull, Reason{Text: "available from the remote"}
 	}
 	t.content = true
-	if t.Role != pipeline.Definition && t.node.Instance.Factors == nil {
+	if t.Role != pipeline.Definition && !t.isCell() {
 		t.self = []pipeline.Input{t.input()}
 	}
 }

@@ -23,19 +23,17 @@ const maxProvenances = 200
 
 // Savings sums up how long the plan's cached trials took to compute.
 func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
-	var entries []cache.Entry
-	seen := make(map[cache.Key]bool)
+	var entries []*cache.Entry
 	for _, t := range p.Tasks {
-		if t.Status == Hit && t.Role == pipeline.Trial && !seen[t.Key] {
-			seen[t.Key] = true
-			entries = append(entries, t.Entry)
+		if t.Status == Hit && t.Role == pipeline.Trial && !t.repeats {
+			entries = append(entries, t.entry)
 		}
 	}
 	out := Savings{Trials: len(entries), Estimated: len(entries) > maxProvenances}
 	stride := max(1, len(entries)/maxProvenances)
 	known := 0
 	for i := 0; i < len(entries); i += stride {
-		if seconds, ok := ComputeSeconds(ctx, store, entries[i]); ok {
+		if seconds, ok := ComputeSeconds(ctx, store, *entries[i]); ok {
 			known++
 			out.Seconds += seconds
 		}

@@ -35,13 +35,13 @@ type Task struct {
 	Status  Status
 	Reason  Reason
 	Key     cache.Key       // zero while pending
-	Entry   cache.Entry     // of a hit
 	Survey  pipeline.Survey // of a resume
 	Absent  int             // inputs that a partial answer lacks
 	Lost    []string        // of a hit: documents that the store lost
 
 	plan     *Plan
 	node     *graph.Node
+	entry    *cache.Entry      // nil unless a store has the result
 	first    *Task             // the earlier task of the same key that this one waits for
 	action   *action.Action    // nil while pending; dropped for cells
 	work     *pipeline.Work    // of an action that was dropped, if it is to be computed
@@ -49,6 +49,7 @@ type Task struct {
 	affinity pipeline.Affinity // of the action, also once that is dropped
 	self     []pipeline.Input  // what a lone reference to it yields
 	content  bool              // its artifacts are known
+	repeats  bool              // an earlier trial of the plan has its key
 	invalid  bool              // it, or something it depends on, cannot be described
 }
 
@@ -128,6 +129,15 @@ func (t *Task) Action() (*action.Action, error) {
 	return a, nil
 }
 
+// Entry returns the entry of a task that the store or a remote has; an empty one for
+// others.
+func (t *Task) Entry() cache.Entry {
+	if t.entry == nil {
+		return cache.Entry{}
+	}
+	return *t.entry
+}
+
 // Cached returns an error that says what to do unless the task's result is cached.
 func (t *Task) Cached() error {
 	if t.Status == Hit {
@@ -148,13 +158,12 @@ func (t *Task) Work() (w pipeline.Work, ok bool) {
 	return t.action.Work()
 }
 
-// droppable reports whether the task is a cell. A plan may have a hundred thousand, so
-// it does not keep their actions.
-func (t *Task) droppable() bool { return t.node.Instance.Factors != nil }
+// isCell reports whether the task is a cell of a matrix.
+func (t *Task) isCell() bool { return t.node.Instance.Factors != nil }
 
-// drop forgets the action of a cell.
+// drop forgets the action of a cell: a plan may have a hundred thousand.
 func (t *Task) drop() {
-	if t.droppable() {
+	if t.isCell() {
 		t.action = nil
 	}
 }

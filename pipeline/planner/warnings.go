@@ -6,6 +6,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 )
 
 // duplicatePair is the first pair of trials of a stage that share a key.
@@ -14,21 +15,23 @@ type duplicatePair struct {
 	more       int // further duplicates in the stage
 }
 
-// duplicateTrials warns of trials that share a key: they are one result under
-// several names, and an analysis must not count them as independent. It names one
-// pair per stage.
+// duplicateTrials marks trials that share a key with an earlier one, and warns of
+// those in a matrix: they are one result under several names, and an analysis must not
+// count them as independent. It names one pair per stage.
 func (p *Plan) duplicateTrials() diag.List {
 	first := make(map[cache.Key]*Task, len(p.Tasks))
 	of := make(map[addr.Stage]*duplicatePair)
 	var pairs []*duplicatePair
 	for _, t := range p.Tasks {
-		if t.Key.IsZero() || t.node.Instance.Factors == nil {
+		if t.Key.IsZero() || t.Role != pipeline.Trial {
 			continue
 		}
 		one, seen := first[t.Key]
+		t.repeats = seen
 		switch stage := t.Address.Stage; {
-		case !seen:
+		case !seen || !one.isCell():
 			first[t.Key] = t
+		case !t.isCell():
 		case of[stage] != nil:
 			of[stage].more++
 		default:
@@ -68,10 +71,10 @@ func (p *Plan) mixedClasses() diag.List {
 	groups := make(map[addr.Stage]*group)
 	var list diag.List
 	for _, t := range p.Tasks {
-		class := t.Entry.Class
-		if t.Status != Hit || class == "" {
+		if t.Status != Hit || t.entry.Class == "" {
 			continue
 		}
+		class := t.entry.Class
 		stage := t.Address.Stage
 		g := groups[stage]
 		if g == nil {

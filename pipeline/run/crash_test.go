@@ -35,7 +35,7 @@ func (w *world) attempt(f fsys.FS) error {
 func (w *world) outputs() map[string]cache.Digest {
 	out := make(map[string]cache.Digest)
 	for _, s := range w.plan(fakeStudy).Tasks {
-		for _, a := range s.Entry.Artifacts {
+		for _, a := range s.Entry().Artifacts {
 			if _, err := cache.ReadAll(context.Background(), w.store, a.Digest); err == nil {
 				out[s.Address.String()+" "+a.Name] = a.Digest
 			}

@@ -15,7 +15,7 @@ import (
 // done reports a task that this run computed.
 func (x *execution) done(ctx context.Context, t *planner.Task, elapsed time.Duration) {
 	if x.runner.Published != nil {
-		x.runner.Published(t.Entry)
+		x.runner.Published(t.Entry())
 	}
 	x.emit(t, Event{Type: StageDone, Elapsed: elapsed})
 	x.finish(ctx, t, &x.ran)

@@ -226,8 +226,8 @@ func TestEvictedArtifacts(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := w.plan(fakeStudy).Tasks[3]
-	weights, _ := step.Entry.Artifact("weights")
-	metrics, _ := step.Entry.Artifact("metrics")
+	weights, _ := step.Entry().Artifact("weights")
+	metrics, _ := step.Entry().Artifact("metrics")
 	w.remove(weights.Digest)
 	if got := w.plan(fakeStudy).Tasks[3].Status; got != planner.Hit {
 		t.Errorf("without weights, which may be evicted: %s, want hit", got)

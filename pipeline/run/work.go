@@ -84,7 +84,7 @@ func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) e
 // cannot be pulled is computed instead.
 func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
 	started := time.Now()
-	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry, t.Evictable)
+	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry(), t.Evictable)
 	found := false
 	if err == nil {
 		found, err = x.plan.Settle(ctx, x.runner.Store, t)

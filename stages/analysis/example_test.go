@@ -109,7 +109,7 @@ func analyse(study, runs string) (answer.Result, error) {
 	if plan, err = p.Plan(ctx); err != nil {
 		return answer.Result{}, err
 	}
-	document, _ := plan.Tasks[len(plan.Tasks)-1].Entry.Artifact("result")
+	document, _ := plan.Tasks[len(plan.Tasks)-1].Entry().Artifact("result")
 	raw, err := cache.ReadAll(ctx, store, document.Digest)
 	if err != nil {
 		return answer.Result{}, err

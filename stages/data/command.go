@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -56,6 +57,9 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	warnings := func() diag.List { return c.spec().Warnings(in) }
 	return pipeline.Recipe{Inputs: what, Outputs: c.spec().Promises(), Warnings: warnings}, err
 }
+
+// Mark implements pipeline.Resumable.
+func (c *Command) Mark(in pipeline.Inputs) (cache.Key, error) { return c.spec().Mark(in) }
 
 // Survey implements pipeline.Resumable.
 func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {

@@ -58,6 +58,9 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 	return pipeline.Recipe{Inputs: what, Code: code, Outputs: outputs, Warnings: warnings}, err
 }
 
+// Mark implements pipeline.Resumable.
+func (c *Command) Mark(in pipeline.Inputs) (cache.Key, error) { return c.spec().Mark(in) }
+
 // Survey implements pipeline.Resumable.
 func (c *Command) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
 	return c.spec().Survey(ctx, in, states)

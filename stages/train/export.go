@@ -95,7 +95,7 @@ func (t *LM) exportHF(x pipeline.Export, raw []byte) error {
 	case declaredInModel(x.Inputs):
 		return errors.New("a folder for transformers holds the models that transformers computes, and not the formulas of a study. " + weightsOnly + ", with the formulas in their metadata")
 	case !isLlama:
-		return fmt.Errorf("a folder for transformers is written of Llama only, not of %s. "+weightsOnly, x.Inputs.One("model").Ref.Type)
+		return fmt.Errorf("a folder for transformers is written of Llama only, not of %s. "+weightsOnly, x.Inputs.One("model").Address.Stage.Type)
 	case !m.Placement.IsZero():
 		return fmt.Errorf("transformers' Llama has its norms before each sublayer, not placement = %q. "+weightsOnly, m.Placement)
 	case wrong != nil:

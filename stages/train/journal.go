@@ -106,7 +106,7 @@ func (j *journal) findStates(ctx context.Context) error {
 		}
 		for i, f := range found {
 			if f.OK && !slices.Contains(f.Absent, noteName) {
-				j.saved[kept][i+1] = &saved{step: i + 1, kept: kept, entry: f.Entry, loadable: len(f.Absent) == 0}
+				j.saved[kept][i+1] = &saved{step: i + 1, kept: kept, entry: *f.Entry, loadable: len(f.Absent) == 0}
 			}
 		}
 	}
@@ -126,7 +126,7 @@ func (j *journal) findObservations(ctx context.Context) error {
 	found, err := j.states.Find(ctx, keys...)
 	for i, f := range found {
 		if f.OK && len(f.Absent) == 0 {
-			j.seen[at[i]] = f.Entry
+			j.seen[at[i]] = *f.Entry
 		}
 	}
 	return err

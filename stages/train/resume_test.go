@@ -213,7 +213,7 @@ func (l *lab) result(text string) (metrics, checkpoint string) {
 		l.t.Fatalf("the trial is %s (%s), not cached", s.Status, s.Reason.Text)
 	}
 	for _, name := range []string{"metrics", "probes"} {
-		a, ok := s.Entry.Artifact(name)
+		a, ok := s.Entry().Artifact(name)
 		if !ok {
 			continue
 		}
@@ -223,7 +223,7 @@ func (l *lab) result(text string) (metrics, checkpoint string) {
 		}
 		metrics += string(raw)
 	}
-	c, _ := s.Entry.Artifact("checkpoint")
+	c, _ := s.Entry().Artifact("checkpoint")
 	return metrics, c.Digest.String()
 }
 
@@ -424,7 +424,7 @@ func TestDivergence(t *testing.T) {
 	if strings.Contains(metrics, "NaN") || strings.Count(metrics, "train_loss") > 20 {
 		t.Errorf("metrics:\n%s", metrics)
 	}
-	if _, ok := l.plan(text).Entry.Artifact("checkpoint"); ok {
+	if _, ok := l.plan(text).Entry().Artifact("checkpoint"); ok {
 		t.Error("a diverged trial has a checkpoint")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ablate/cache"
 	"ablate/pipeline"
 )
 
@@ -51,15 +52,17 @@ func (j *journal) spans(latest *saved, at int, needLast bool, ended *divergence)
 	return out
 }
 
-// Survey implements pipeline.Resumable.
-func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
+// Mark implements pipeline.Resumable.
+func (t *LM) Mark(in pipeline.Inputs) (cache.Key, error) {
 	base, err := t.base(in)
 	if err != nil {
-		return pipeline.Survey{}, err
+		return cache.Key{}, err
 	}
-	if known, err := hasStates(ctx, states, base); !known || err != nil {
-		return pipeline.Survey{}, err
-	}
+	return knownKey(base.Key(stateDomain)), nil
+}
+
+// Survey implements pipeline.Resumable.
+func (t *LM) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
 	j, err := openJournal(ctx, t, in, states)
 	if err != nil {
 		return pipeline.Survey{}, err

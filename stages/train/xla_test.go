@@ -183,7 +183,7 @@ func (l *lab) values(text string) map[string]float64 {
 	}
 	out := make(map[string]float64)
 	read := func(name string) string {
-		a, ok := s.Entry.Artifact(name)
+		a, ok := s.Entry().Artifact(name)
 		if !ok {
 			l.t.Fatalf("the trial has no %s", name)
 		}
@@ -200,7 +200,7 @@ func (l *lab) values(text string) map[string]float64 {
 	for _, row := range rows {
 		out[fmt.Sprintf("%s at step %d", row.Name, row.Step)] = row.Value
 	}
-	if _, ok := s.Entry.Artifact(record.Probes); !ok {
+	if _, ok := s.Entry().Artifact(record.Probes); !ok {
 		return out
 	}
 	probes, err := csv.NewReader(strings.NewReader(read(record.Probes))).ReadAll()

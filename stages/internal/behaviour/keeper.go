@@ -29,7 +29,9 @@ func (k *keeper) Find(_ context.Context, keys ...cache.Key) ([]cache.Found, erro
 	defer k.mu.Unlock()
 	out := make([]cache.Found, len(keys))
 	for i, key := range keys {
-		out[i].Entry, out[i].OK = k.entries[key]
+		if e, ok := k.entries[key]; ok {
+			out[i] = cache.Found{OK: true, Entry: &e}
+		}
 	}
 	return out, nil
 }

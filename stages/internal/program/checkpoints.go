@@ -35,8 +35,8 @@ type checkpoints struct {
 	entry  cache.Entry
 }
 
-// openCheckpoints finds the newest checkpoint whose content the store holds.
-func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states pipeline.States) (*checkpoints, error) {
+// newCheckpoints names the checkpoints of a program, and looks none up.
+func newCheckpoints(spec Spec, in pipeline.Inputs, states pipeline.States) (*checkpoints, error) {
 	ingredients, err := spec.Ingredients(in)
 	if err != nil {
 		return nil, err
@@ -45,11 +45,22 @@ func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states 
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoints{states: states, base: cache.Map(map[string]cache.Value{"ingredients": ingredients, "call": call})}
+	return &checkpoints{states: states, base: cache.Map(map[string]cache.Value{"ingredients": ingredients, "call": call})}, nil
+}
+
+// key is the key of a checkpoint.
+func (c *checkpoints) key(number int) cache.Key { return c.describe(number).Key(resumeDomain) }
+
+// openCheckpoints finds the newest checkpoint whose content the store holds.
+func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states pipeline.States) (*checkpoints, error) {
+	c, err := newCheckpoints(spec, in, states)
+	if err != nil {
+		return nil, err
+	}
 	for from := 1; ; from += lookupBatch {
 		keys := make([]cache.Key, lookupBatch)
 		for i := range keys {
-			keys[i] = c.describe(from + i).Key(resumeDomain)
+			keys[i] = c.key(from + i)
 		}
 		found, err := states.Find(ctx, keys...)
 		if err != nil {
@@ -57,7 +68,7 @@ func openCheckpoints(ctx context.Context, spec Spec, in pipeline.Inputs, states 
 		}
 		for i, f := range found {
 			if f.OK && len(f.Absent) == 0 {
-				c.last, c.entry = from+i, f.Entry
+				c.last, c.entry = from+i, *f.Entry
 			}
 		}
 		if !found[lookupBatch-1].OK {

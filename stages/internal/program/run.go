@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ablate/cache"
 	"ablate/pipeline"
 )
 
@@ -40,6 +41,15 @@ func (s Spec) Run(ctx context.Context, env *pipeline.Env, metrics string) error 
 		return err
 	}
 	return kept.finish(ctx)
+}
+
+// Mark returns the key of the first checkpoint: all others follow it.
+func (s Spec) Mark(in pipeline.Inputs) (cache.Key, error) {
+	c, err := newCheckpoints(s, in, nil)
+	if err != nil {
+		return cache.Key{}, err
+	}
+	return c.key(1), nil
 }
 
 // Survey reports the checkpoint from which Run would resume.

@@ -125,7 +125,7 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	// States first: the result could be assembled from them again.
-	for _, e := range append(states, t.Entry) {
+	for _, e := range append(states, t.Entry()) {
 		if err := w.store.Disown(e, r.Reason, time.Now()); err != nil {
 			return err
 		}

@@ -73,12 +73,12 @@ func (r cachePushRequest) do(ctx context.Context, s *session) error {
 	}
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		var without []string
-		for _, a := range x.Entry.Artifacts {
-			if r.Results && evictable(x.Entry, a.Name) {
+		for _, a := range x.Entry().Artifacts {
+			if r.Results && evictable(x.Entry(), a.Name) {
 				without = append(without, a.Name)
 			}
 		}
-		return remote.PushEntry(ctx, w.store, w.remote, x.Entry, without...)
+		return remote.PushEntry(ctx, w.store, w.remote, x.Entry(), without...)
 	})
 }
 
@@ -111,7 +111,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 		}
 	}
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
-		return w.remote.Pull(ctx, w.store, x.Entry, x.Evictable)
+		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
 }
 

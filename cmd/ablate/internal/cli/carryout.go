@@ -147,7 +147,7 @@ func (p *pullCost) show(ctx context.Context, w *workspace) {
 	}
 	computed := 0.0
 	for _, t := range p.tasks {
-		took, _ := planner.ComputeSeconds(ctx, w.store, t.Entry)
+		took, _ := planner.ComputeSeconds(ctx, w.store, t.Entry())
 		computed += took
 	}
 	w.session.show(view.Pulls{Instances: len(p.tasks), Seconds: p.elapsed.Seconds(), ComputingTook: computed})

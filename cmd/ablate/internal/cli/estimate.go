@@ -94,7 +94,7 @@ func readTimings(ctx context.Context, w *workspace, plan *planner.Plan, todo []*
 
 // add adds a cached trial.
 func (p *timings) add(ctx context.Context, w *workspace, t *planner.Task) {
-	seconds, ok := planner.ComputeSeconds(ctx, w.store, t.Entry)
+	seconds, ok := planner.ComputeSeconds(ctx, w.store, t.Entry())
 	if !ok || seconds <= 0 {
 		return
 	}

@@ -102,7 +102,7 @@ func (l launchers) viaRemote(label string, to run.Launcher) (run.Launcher, error
 			found, err := l.store.Lookup(ctx, keys...)
 			for _, f := range found {
 				if err == nil && f.OK {
-					_, err = remote.PushEntry(ctx, l.store, l.remote, f.Entry)
+					_, err = remote.PushEntry(ctx, l.store, l.remote, *f.Entry)
 				}
 			}
 			return err

@@ -172,7 +172,7 @@ func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
 	}
 	name := t.Address.Stage.Name
 	files := map[string]string{"csv": name + ".csv"}
-	for _, a := range t.Entry.Artifacts {
+	for _, a := range t.Entry().Artifacts {
 		if end := filepath.Ext(a.Name); len(figures) == 0 && (end == ".svg" || end == ".png") { // of a program
 			files[a.Name] = name + "-" + a.Name
 		}
@@ -185,7 +185,7 @@ func (w *workspace) writeArtifacts(ctx context.Context, t *planner.Task, to stri
 	if err := t.Cached(); err != nil {
 		return err
 	}
-	for _, a := range t.Entry.Artifacts {
+	for _, a := range t.Entry().Artifacts {
 		name, wanted := files[a.Name]
 		if !wanted {
 			continue

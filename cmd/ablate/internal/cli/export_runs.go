@@ -154,7 +154,7 @@ func (w runReader) runsOf(ctx context.Context, t *planner.Task, metrics []string
 	out := make([]tracker.Run, len(rows))
 	for i, row := range rows {
 		out[i] = w.trackedRun(t, row, p)
-		if _, finished := t.Entry.Artifact(record.Trials); finished {
+		if _, finished := t.Entry().Artifact(record.Trials); finished {
 			out[i].Name = fmt.Sprintf("%d %s", i+1, levelsText(row.levels))
 			out[i].Values = finishedValues(row, curves[i+1], metrics)
 			continue
@@ -167,7 +167,7 @@ func (w runReader) runsOf(ctx context.Context, t *planner.Task, metrics []string
 // readCurves reads the responses of finished runs at all steps, by the number of the run.
 // There are none unless the stage keeps them.
 func readCurves(ctx context.Context, store cache.Store, t *planner.Task) (map[int][]record.Row, error) {
-	a, ok := t.Entry.Artifact(record.Curves)
+	a, ok := t.Entry().Artifact(record.Curves)
 	if !ok {
 		return nil, nil
 	}

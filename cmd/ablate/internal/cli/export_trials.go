@@ -101,7 +101,7 @@ func valueOrNil[V any](m map[string]V, name string) any {
 // trialRows are the rows of an instance, and factors that the study does not declare
 // in a matrix.
 func (w *workspace) trialRows(ctx context.Context, t *planner.Task) (rows []trialRow, factors []string, err error) {
-	if _, finished := t.Entry.Artifact(record.Trials); finished {
+	if _, finished := t.Entry().Artifact(record.Trials); finished {
 		return finishedRows(ctx, w, t)
 	}
 	logged, err := readMetrics(ctx, w.store, t)
@@ -118,7 +118,7 @@ func (w *workspace) trialRows(ctx context.Context, t *planner.Task) (rows []tria
 
 // finishedRows are the rows of a table of finished runs.
 func finishedRows(ctx context.Context, w *workspace, t *planner.Task) (rows []trialRow, factors []string, err error) {
-	a, _ := t.Entry.Artifact(record.Trials)
+	a, _ := t.Entry().Artifact(record.Trials)
 	f, err := w.store.Open(ctx, a.Digest)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the runs of %s: %w", t.Address, err)

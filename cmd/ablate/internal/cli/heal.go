@@ -54,7 +54,7 @@ func checkResults(ctx context.Context, store *cache.Local, plan *planner.Plan) (
 	var entries []cache.Entry
 	for _, f := range found {
 		if f.OK {
-			entries = append(entries, f.Entry)
+			entries = append(entries, *f.Entry)
 		}
 	}
 	for e, err := range store.Entries(ctx, cache.StateBlock, "") { // from which trials resume
@@ -80,7 +80,7 @@ func remakeDocuments(ctx context.Context, store *cache.Local, plan *planner.Plan
 		}
 		a, err := t.Action()
 		if err == nil {
-			err = action.Remake(ctx, store, a, t.Entry, t.Lost)
+			err = action.Remake(ctx, store, a, t.Entry(), t.Lost)
 		}
 		if err != nil {
 			return fmt.Errorf("writing the lost documents of %s again: %w", t.Address, err)

@@ -86,7 +86,7 @@ func (s *session) plannedNumbers(ctx context.Context) ([]answer.Number, error) {
 func (w *workspace) numbers(ctx context.Context, plan *planner.Plan) ([]answer.Number, error) {
 	var out []answer.Number
 	for _, t := range plan.Tasks {
-		if _, has := t.Entry.Artifact(artifactOf["json"]); t.Role != pipeline.Analysis || t.Status != planner.Hit || !has {
+		if _, has := t.Entry().Artifact(artifactOf["json"]); t.Role != pipeline.Analysis || t.Status != planner.Hit || !has {
 			continue
 		}
 		r, err := readResult(ctx, w.store, t)
@@ -143,7 +143,7 @@ func readResult(ctx context.Context, store cache.Store, t *planner.Task) (r answ
 	if err := t.Cached(); err != nil {
 		return r, err
 	}
-	a, ok := t.Entry.Artifact(artifactOf["json"])
+	a, ok := t.Entry().Artifact(artifactOf["json"])
 	if !ok {
 		return r, fmt.Errorf("%s has no numbers", t.Address)
 	}

@@ -202,7 +202,7 @@ func minutesOfReplicate(ctx context.Context, w *workspace, plan *planner.Plan, t
 			}
 		}
 		cells = append(cells, strings.Join(cell, ","))
-		if took, ok := planner.ComputeSeconds(ctx, w.store, d.Entry); d.Status == planner.Hit && ok {
+		if took, ok := planner.ComputeSeconds(ctx, w.store, d.Entry()); d.Status == planner.Hit && ok {
 			seconds = append(seconds, took)
 		}
 	}

@@ -96,8 +96,8 @@ func restore(ctx context.Context, store cache.Store, t *planner.Task, scratch ca
 		return err
 	}
 	for _, name := range found[0].Absent {
-		lost, _ := t.Entry.Artifact(name)
-		if a, ok := again.Entry.Artifact(name); !ok || a.Digest != lost.Digest {
+		lost, _ := t.Entry().Artifact(name)
+		if a, ok := again.Entry().Artifact(name); !ok || a.Digest != lost.Digest {
 			continue
 		}
 		if err := copyBlob(ctx, store, scratch, lost); err != nil {
@@ -130,8 +130,8 @@ func compareResults(ctx context.Context, store cache.Store, t *planner.Task, scr
 	if again.Key != t.Key {
 		return e, errors.New("the repetition has another key, because a source changed meanwhile: run the study first")
 	}
-	for _, a := range t.Entry.Artifacts {
-		if b, ok := again.Entry.Artifact(a.Name); !ok || a.Digest != b.Digest {
+	for _, a := range t.Entry().Artifacts {
+		if b, ok := again.Entry().Artifact(a.Name); !ok || a.Digest != b.Digest {
 			e.Differ = append(e.Differ, a.Name)
 		}
 	}

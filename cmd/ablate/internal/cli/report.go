@@ -168,7 +168,7 @@ func (w reportReader) origins(ctx context.Context, plan *planner.Plan, t *planne
 			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Recompute: w.session.command("run", "--target", d.Address.String()),
 		}
 		for _, name := range []string{artifactOf["json"], record.Metrics} {
-			if a, ok := d.Entry.Artifact(name); ok {
+			if a, ok := d.Entry().Artifact(name); ok {
 				o.Result = a.Digest.String()
 			}
 		}

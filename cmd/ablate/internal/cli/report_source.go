@@ -67,7 +67,7 @@ func (s *session) command(name string, args ...string) string {
 
 // readArtifact reads an artifact of a cached task; nil if it has none of that name.
 func (w reportReader) readArtifact(ctx context.Context, t *planner.Task, name string) ([]byte, error) {
-	a, ok := t.Entry.Artifact(name)
+	a, ok := t.Entry().Artifact(name)
 	if !ok {
 		return nil, nil
 	}

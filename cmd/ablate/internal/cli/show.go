@@ -139,7 +139,7 @@ func (w *workspace) instance(ctx context.Context, t *planner.Task) (view.Instanc
 
 // addEntry adds what the store holds of an instance.
 func (w *workspace) addEntry(ctx context.Context, t *planner.Task, e *view.Instance) error {
-	e.Artifacts = t.Entry.Artifacts
+	e.Artifacts = t.Entry().Artifacts
 	p, err := readProvenance(ctx, w.store, t)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string
 	if err := t.Cached(); err != nil {
 		return e, err
 	}
-	a, ok := t.Entry.Artifact(artifactOf[format])
+	a, ok := t.Entry().Artifact(artifactOf[format])
 	if !ok {
 		return e, fmt.Errorf("%s has no %s form", t.Address, format)
 	}
@@ -192,12 +192,12 @@ func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string
 	if format == "text" {
 		e.Heading = t.Label
 	}
-	result, ok := t.Entry.Artifact(artifactOf["json"])
+	result, ok := t.Entry().Artifact(artifactOf["json"])
 	if !ok {
 		e.Text = string(raw)
 		return e, nil
 	}
-	if tables, ok := t.Entry.Artifact(artifactOf["markdown"]); ok && format == "text" && !w.session.json {
+	if tables, ok := t.Entry().Artifact(artifactOf["markdown"]); ok && format == "text" && !w.session.json {
 		body, err := cache.ReadAll(ctx, w.store, tables.Digest)
 		if err != nil {
 			return e, err
@@ -224,7 +224,7 @@ func (w *workspace) findings(ctx context.Context, t *planner.Task, document cach
 
 // readMetrics reads the rows that a trial logged; nil where it logs none.
 func readMetrics(ctx context.Context, store cache.Store, t *planner.Task) ([]record.Row, error) {
-	a, ok := t.Entry.Artifact(record.Metrics)
+	a, ok := t.Entry().Artifact(record.Metrics)
 	if !ok {
 		return nil, nil
 	}
@@ -241,7 +241,7 @@ func readMetrics(ctx context.Context, store cache.Store, t *planner.Task) ([]rec
 
 // readProvenance reads where, when and by whom a cached result was computed.
 func readProvenance(ctx context.Context, store cache.Store, t *planner.Task) (p action.Provenance, err error) {
-	if p, err = readProvenanceOf(ctx, store, t.Entry); err != nil {
+	if p, err = readProvenanceOf(ctx, store, t.Entry()); err != nil {
 		return p, fmt.Errorf("reading the provenance of %s: %w", t.Address, err)
 	}
 	return p, nil

@@ -134,8 +134,8 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 	if t.Status != planner.Hit {
 		return nil
 	}
-	trials, _ := t.Entry.Artifact(record.Trials)
-	curves, ok := t.Entry.Artifact(record.Curves)
+	trials, _ := t.Entry().Artifact(record.Trials)
+	curves, ok := t.Entry().Artifact(record.Curves)
 	if !ok {
 		return nil
 	}
@@ -152,7 +152,7 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 
 // pageFindings says what an analysis found, if it is cached.
 func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string, error) {
-	a, ok := t.Entry.Artifact(artifactOf["json"])
+	a, ok := t.Entry().Artifact(artifactOf["json"])
 	if t.Role != pipeline.Analysis || t.Status != planner.Hit || !ok {
 		return nil, nil
 	}

@@ -197,7 +197,10 @@ func (c *curveReader) entries(ctx context.Context, of []subject) ([]rowsOf, erro
 			out[i] = rowsOf{run.curves, run.number}
 			continue
 		}
-		if a, ok := f.Entry.Artifact(record.Metrics); ok && f.OK && of[i].cached && !slices.Contains(f.Absent, a.Name) {
+		if !f.OK || !of[i].cached {
+			continue
+		}
+		if a, ok := f.Entry.Artifact(record.Metrics); ok && !slices.Contains(f.Absent, a.Name) {
 			out[i].digest = a.Digest
 		}
 	}
