@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 )
 
@@ -75,27 +74,17 @@ func WriteSafetensors(w io.Writer, about map[string]string, tensors []Tensor) er
 	return nil
 }
 
-// piece is how many numbers are encoded at a time: a large tensor is not there
-// twice while it is written.
+// piece is how many numbers are written at a time.
 const piece = 1 << 18
 
 func writeNumbers(w io.Writer, t Tensor) error {
-	b := make([]byte, 0, 4*min(piece, len(t.F32)+len(t.I32)))
 	for part := range slices.Chunk(t.F32, piece) {
-		b = b[:0]
-		for _, f := range part {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
-		}
-		if _, err := w.Write(b); err != nil {
+		if _, err := w.Write(encoded(part)); err != nil {
 			return err
 		}
 	}
 	for part := range slices.Chunk(t.I32, piece) {
-		b = b[:0]
-		for _, i := range part {
-			b = binary.LittleEndian.AppendUint32(b, uint32(i))
-		}
-		if _, err := w.Write(b); err != nil {
+		if _, err := w.Write(encoded(part)); err != nil {
 			return err
 		}
 	}
@@ -159,14 +148,10 @@ func readTensor(name string, raw json.RawMessage, data []byte) (Tensor, uint64, 
 	switch h.DType {
 	case "F32":
 		t.F32 = make([]float32, count)
-		for i := range t.F32 {
-			t.F32[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[begin+4*uint64(i):]))
-		}
+		decode(t.F32, data[begin:end])
 	case "I32":
 		t.I32 = make([]int32, count)
-		for i := range t.I32 {
-			t.I32[i] = int32(binary.LittleEndian.Uint32(data[begin+4*uint64(i):]))
-		}
+		decode(t.I32, data[begin:end])
 	default:
 		return Tensor{}, 0, fmt.Errorf("its dtype %s is not one of F32, I32", h.DType)
 	}
