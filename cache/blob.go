@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("creating a blob: %w", err))
 	}
-	w := &blobWriter{store: s, tmp: tmp, hash: newConcurrentHash(), sink: tmp}
+	w := &blobWriter{store: s, tmp: tmp, hash: sha256.New(), sink: tmp}
 	if compressible(mediaType) {
 		w.suffix = zstdSuffix
 		w.zstd = encoders.Get().(*zstd.Encoder)
@@ -88,7 +89,7 @@ type blobWriter struct {
 	tmp    afero.File
 	zstd   *zstd.Encoder // nil for uncompressed blobs
 	sink   io.Writer
-	hash   *concurrentHash
+	hash   hash.Hash
 	size   int64
 	out    int64          // of size, what the kernel was told to write out
 	outs   sync.WaitGroup // running write-outs
@@ -97,26 +98,53 @@ type blobWriter struct {
 	done   bool
 }
 
+// concurrentSize is the size from which bytes are hashed while they are written, and
+// writeSize the size of the pieces in which they are.
+const (
+	concurrentSize = 64 << 10
+	writeSize      = 1 << 20
+)
+
 // Write implements io.Writer.
-func (w *blobWriter) Write(p []byte) (int, error) {
-	written := 0
-	for len(p) > 0 && w.failed == nil {
-		piece := p[:min(len(p), maxHashPiece)]
-		w.hash.write(piece)
-		n, err := w.sink.Write(piece) // a short write fails the blob, so its digest does not matter
+func (w *blobWriter) Write(p []byte) (n int, err error) {
+	if w.failed != nil {
+		return 0, w.failed
+	}
+	if len(p) < concurrentSize {
+		n = w.write(p)
+		w.hash.Write(p)
+		return n, w.failed
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { n = w.write(p) })
+	w.hash.Write(p) // a short write fails the blob, so its digest does not matter
+	writing.Wait()
+	return n, w.failed
+}
+
+// write returns how many bytes it wrote. The error is in failed.
+func (w *blobWriter) write(p []byte) (written int) {
+	for piece := range slices.Chunk(p, writeSize) {
+		n, err := w.sink.Write(piece)
 		written += n
+		w.size += int64(n)
 		if err != nil {
 			w.failed = advise(fmt.Errorf("writing a blob: %w", err))
+			break
 		}
-		p = p[len(piece):]
+		w.writeOut()
 	}
-	w.size += int64(written)
-	if size := w.size - w.out; w.zstd == nil && size >= writeOutSize {
-		from := w.out
-		w.out = w.size
-		w.outs.Go(func() { fsys.WriteOut(w.tmp, from, size) })
+	return written
+}
+
+// writeOut makes the kernel write to the disk what it buffers of an uncompressed blob.
+func (w *blobWriter) writeOut() {
+	from, size := w.out, w.size-w.out
+	if w.zstd != nil || size < writeOutSize {
+		return
 	}
-	return written, w.failed
+	w.out = w.size
+	w.outs.Go(func() { fsys.WriteOut(w.tmp, from, size) })
 }
 
 // Commit implements Writer. It fails after a failed write, because not every
@@ -137,7 +165,7 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 		w.retire()
 	}
 	err = errors.Join(err, w.tmp.Sync(), w.tmp.Close())
-	d := w.hash.end()
+	d := Digest(w.hash.Sum(nil))
 	if err != nil {
 		return Digest{}, 0, advise(fmt.Errorf("writing a blob: %w", err))
 	}
@@ -162,7 +190,6 @@ func (w *blobWriter) Abort() error {
 		return nil
 	}
 	w.done = true
-	w.hash.end()
 	w.outs.Wait()
 	if w.zstd != nil {
 		w.retire()
