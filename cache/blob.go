@@ -66,7 +66,7 @@ func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
 }
 
 // encoders and decoders are reused: each has megabytes of tables, and most blobs
-// are small.
+// are small. Large blobs are decompressed concurrently.
 var (
 	encoders = sync.Pool{New: func() any {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
@@ -75,14 +75,19 @@ var (
 		}
 		return e
 	}}
-	decoders = sync.Pool{New: func() any {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	decoders           = sync.Pool{New: newDecoder(zstd.WithDecoderConcurrency(1))}
+	concurrentDecoders = sync.Pool{New: newDecoder()}
+)
+
+func newDecoder(options ...zstd.DOption) func() any {
+	return func() any {
+		d, err := zstd.NewReader(nil, options...)
 		if err != nil {
 			panic("cache: constant options of zstd: " + err.Error())
 		}
 		return d
-	}}
-)
+	}
+}
 
 type blobWriter struct {
 	store  *Local
@@ -244,12 +249,29 @@ func (s *Local) verified(d Digest, path string, f afero.File, compressed bool) (
 	}
 	if len(head) < eagerVerifySize { // the whole blob, verified at its end
 		body.Close()
-		return io.NopCloser(bytes.NewReader(head)), nil
+		return &openBlob{Reader: bytes.NewReader(head), Closer: io.NopCloser(nil), small: head}, nil
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), body), body}, nil
+	return &openBlob{Reader: io.MultiReader(bytes.NewReader(head), body), Closer: body, size: v.size}, nil
+}
+
+// openBlob reads a blob.
+type openBlob struct {
+	io.Reader
+	io.Closer
+	small []byte // all bytes of a small blob; else nil
+	size  int64  // of a large blob, 0 if it is unknown
+}
+
+// all reads a blob of which nothing was read yet, without growing a buffer where its
+// size is known. A damaged file may have any size.
+func (b *openBlob) all() ([]byte, error) {
+	if b.small != nil {
+		return b.small, nil
+	}
+	const most = 1 << 30 // that is believed
+	out := bytes.NewBuffer(make([]byte, 0, min(b.size, most)+bytes.MinRead))
+	_, err := out.ReadFrom(b)
+	return out.Bytes(), err
 }
 
 // verifier opens a blob's file. With ahead, large ones are read, decompressed and
@@ -259,33 +281,36 @@ func (s *Local) verifier(d Digest, path string, f afero.File, compressed, ahead 
 	if info, err := f.Stat(); ahead && err == nil && info.Size() > eagerVerifySize {
 		v.ahead = readahead.NewReader(f)
 		v.plain = v.ahead
+		v.size = info.Size()
 	}
 	if compressed {
-		v.zstd = decoders.Get().(*zstd.Decoder)
+		v.size = 0
+		v.pool = &decoders
+		if v.ahead != nil {
+			v.pool = &concurrentDecoders
+		}
+		v.zstd = v.pool.Get().(*zstd.Decoder)
 		if err := v.zstd.Reset(v.plain); err != nil {
 			v.Close()
 			return nil, v.damaged(err)
 		}
 		v.plain = v.zstd
-		if v.ahead != nil {
-			v.decoded = readahead.NewReader(v.zstd)
-			v.plain = v.decoded
-		}
 	}
 	return v, nil
 }
 
 // verifier hashes what it reads, and fails instead of ending on a wrong digest.
 type verifier struct {
-	store   *Local
-	want    Digest
-	path    string
-	file    afero.File
-	ahead   io.ReadCloser // reads a large file; else nil
-	zstd    *zstd.Decoder // of a compressed blob
-	decoded io.ReadCloser // reads zstd, if the file is large
-	plain   io.Reader     // the last of these
-	hash    hash.Hash
+	store *Local
+	want  Digest
+	path  string
+	file  afero.File
+	ahead io.ReadCloser // reads a large file; else nil
+	zstd  *zstd.Decoder // of a compressed blob
+	pool  *sync.Pool    // of zstd
+	plain io.Reader     // the last of file, ahead and zstd
+	size  int64         // of a large blob, 0 if it is unknown
+	hash  hash.Hash
 }
 
 // Read implements io.Reader.
@@ -311,12 +336,9 @@ func (v *verifier) damaged(err error) error {
 
 // Close implements io.Closer.
 func (v *verifier) Close() error {
-	if v.decoded != nil {
-		v.decoded.Close() // before the decoder goes back to the pool
-	}
 	if v.zstd != nil {
-		v.zstd.Reset(nil)
-		decoders.Put(v.zstd)
+		v.zstd.Reset(nil) // ends its goroutines
+		v.pool.Put(v.zstd)
 		v.zstd = nil
 	}
 	if v.ahead != nil {

@@ -192,6 +192,9 @@ func ReadAll(ctx context.Context, s Store, d Digest) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
+	if b, ok := r.(*openBlob); ok {
+		return b.all()
+	}
 	return io.ReadAll(r)
 }
 
