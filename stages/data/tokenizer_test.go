@@ -379,6 +379,18 @@ func TestBinaryTokensOfAnotherWidth(t *testing.T) {
 	if _, err := r.Write([]byte{0}); err == nil || !strings.Contains(err.Error(), "Number 1 of") {
 		t.Errorf("a number in pieces: %v", err)
 	}
+	for _, width := range []int{1, 2, 4} {
+		numbers := make([]byte, 1000*width)
+		numbers[700*width] = 200
+		r := &recoder{to: io.Discard, from: width, width: width, vocabulary: 201}
+		if _, err := r.Write(numbers); err != nil {
+			t.Errorf("the largest number of %d bytes: %v", width, err)
+		}
+		r.vocabulary = 200
+		if _, err := r.Write(numbers); err == nil || !strings.Contains(err.Error(), "Number 1700 of") {
+			t.Errorf("a number of %d bytes beyond the vocabulary: %v", width, err)
+		}
+	}
 }
 
 // BenchmarkEncode takes the text of this module's own source, on one core.

@@ -118,20 +118,60 @@ func (r *recoder) Write(p []byte) (int, error) {
 	if len(r.rest) > 0 {
 		raw = append(r.rest, p...)
 	}
-	r.out = r.out[:0]
-	var number [4]byte
-	for ; len(raw) >= r.from; raw = raw[r.from:] {
-		copy(number[:], raw[:r.from])
-		if id := binary.LittleEndian.Uint32(number[:]); int64(id) >= int64(r.vocabulary) {
-			return 0, diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
-				"Number %d of %s is %d, but the largest token of the vocabulary is %d. Check dtype.", r.seen, r.file.path, id, r.vocabulary-1).Err()
-		}
-		r.out = append(r.out, number[:r.width]...)
-		r.seen++
-	}
-	r.rest = append([]byte(nil), raw...)
-	if _, err := r.to.Write(r.out); err != nil {
+	whole := raw[:len(raw)-len(raw)%r.from]
+	if err := r.check(whole); err != nil {
 		return 0, err
 	}
+	if _, err := r.to.Write(r.recoded(whole)); err != nil {
+		return 0, err
+	}
+	r.seen += len(whole) / r.from
+	r.rest = append([]byte(nil), raw[len(whole):]...)
 	return len(p), nil
+}
+
+// check refuses numbers beyond the vocabulary.
+func (r *recoder) check(raw []byte) error {
+	if int64(largest(raw, r.from)) < int64(r.vocabulary) {
+		return nil
+	}
+	for at := 0; ; at += r.from {
+		if id := largest(raw[at:at+r.from], r.from); int64(id) >= int64(r.vocabulary) {
+			return diag.Errorf(diag.Path{"source"}, "Token beyond the vocabulary",
+				"Number %d of %s is %d, but the largest token of the vocabulary is %d. Check dtype.", r.seen+at/r.from, r.file.path, id, r.vocabulary-1).Err()
+		}
+	}
+}
+
+// largest returns the largest of numbers of a width, 0 if there are none.
+func largest(raw []byte, width int) (most uint32) {
+	switch width {
+	case 1:
+		for _, id := range raw {
+			most = max(most, uint32(id))
+		}
+	case 2:
+		for ; len(raw) >= 2; raw = raw[2:] {
+			most = max(most, uint32(binary.LittleEndian.Uint16(raw)))
+		}
+	default:
+		for ; len(raw) >= 4; raw = raw[4:] {
+			most = max(most, binary.LittleEndian.Uint32(raw))
+		}
+	}
+	return most
+}
+
+// recoded returns numbers in the width of the output, valid until the next call.
+func (r *recoder) recoded(raw []byte) []byte {
+	if r.width == r.from {
+		return raw
+	}
+	r.out = r.out[:0]
+	var number [4]byte
+	for ; len(raw) > 0; raw = raw[r.from:] {
+		copy(number[:], raw[:r.from])
+		r.out = append(r.out, number[:r.width]...)
+	}
+	return r.out
 }
