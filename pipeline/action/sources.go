@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/klauspost/readahead"
+
 	"ablate/cache"
 	"ablate/pipeline"
 )
@@ -90,8 +92,16 @@ func (p *plannedSources) Open(path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plannedReader{ReadCloser: r, digester: cache.NewDigester(), path: path, want: f}, nil
+	planned := &plannedReader{ReadCloser: r, digester: cache.NewDigester(), path: path, want: f}
+	if f.size < largeSource {
+		return planned, nil
+	}
+	return readahead.NewReadCloser(planned), nil // hashes while the stage works
 }
+
+// largeSource is the size from which a source is read and hashed by a goroutine of
+// its own, in bytes. Its buffers take four megabytes.
+const largeSource = 16 << 20
 
 // plannedReader reads a file and reports at its end whether the content is the
 // planned one.

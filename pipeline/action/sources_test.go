@@ -62,3 +62,33 @@ func TestPlannedSources(t *testing.T) {
 		t.Errorf("a new description finds %v, %v", again, err)
 	}
 }
+
+// A large file is read by a goroutine of its own, and compared all the same.
+func TestLargePlannedSource(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "large")
+	content := make([]byte, largeSource+5)
+	sources := newPlannedSources(source.Folder{})
+	for _, last := range []byte{0, 1} {
+		content[len(content)-1] = last
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := sources.Digest(name); err != nil {
+			t.Fatal(err)
+		}
+		r, err := sources.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r)
+		switch changed := last != 0; {
+		case !changed && (err != nil || int(n) != len(content)):
+			t.Errorf("reading %d of %d bytes: %v", n, len(content), err)
+		case changed && (err == nil || !strings.Contains(err.Error(), "changed since")):
+			t.Errorf("reading other content: %v", err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -6,12 +6,14 @@ package unpack
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/readahead"
 )
 
 // The first bytes of compressed files. The third byte of gzip is its only
@@ -32,14 +34,27 @@ const (
 	judged   = 1 << 30 // bytes
 )
 
+// smallStream is the size up to which a compressed stream is decompressed by its
+// reader, in bytes. Larger ones are decompressed concurrently, which takes
+// goroutines and memory.
+const smallStream = 1 << 16
+
+// A large gzip stream is read ahead into so many buffers of so many bytes. A decoder
+// of zstd has its own.
+const (
+	aheadBuffers = 4
+	aheadBuffer  = 1 << 18
+)
+
 // Reader returns the content of a stream, decompressed if it is compressed, and
 // whether it was. Closing it does not close r.
 func Reader(r io.Reader) (content io.ReadCloser, packed bool, err error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	head, err := b.Peek(len(zstdMagic))
+	b := bufio.NewReaderSize(r, smallStream)
+	head, err := b.Peek(smallStream)
 	if err != nil && len(head) == 0 && err != io.EOF {
 		return nil, false, err
 	}
+	large := err == nil
 	in := &counter{Reader: b}
 	switch {
 	case bytes.HasPrefix(head, gzipMagic):
@@ -47,9 +62,18 @@ func Reader(r io.Reader) (content io.ReadCloser, packed bool, err error) {
 		if err != nil {
 			return nil, true, fmt.Errorf("it begins as a gzip file but is damaged: %w", err)
 		}
-		return &guard{ReadCloser: z, in: in}, true, nil
+		content = &guard{ReadCloser: z, in: in}
+		if !large {
+			return content, true, nil
+		}
+		content, err = readahead.NewReadCloserSize(content, aheadBuffers, aheadBuffer)
+		return content, true, err
 	case bytes.HasPrefix(head, zstdMagic):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		options := []zstd.DOption{zstd.WithDecoderMaxWindow(maxWindow)}
+		if !large {
+			options = append(options, zstd.WithDecoderConcurrency(1))
+		}
+		z, err := zstd.NewReader(in, options...)
 		if err != nil {
 			return nil, true, fmt.Errorf("it begins as a zstd file but is damaged: %w", err)
 		}
@@ -58,16 +82,16 @@ func Reader(r io.Reader) (content io.ReadCloser, packed bool, err error) {
 	return io.NopCloser(b), false, nil
 }
 
-// counter counts the bytes read.
+// counter counts the bytes read, by one goroutine or another.
 type counter struct {
 	io.Reader
-	n int64
+	n atomic.Int64
 }
 
 // Read implements io.Reader.
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -85,7 +109,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 		return n, fmt.Errorf("it says that it needs more than %d MiB of memory to be decompressed: compress it again with a smaller window", maxWindow>>20)
 	}
-	if g.out > judged && g.out > maxRatio*g.in.n {
+	if g.out > judged && g.out > maxRatio*g.in.n.Load() {
 		return n, fmt.Errorf("it expands to more than %d times its size, as a decompression bomb does; decompress it yourself if that is meant", maxRatio)
 	}
 	return n, err

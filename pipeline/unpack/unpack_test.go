@@ -3,9 +3,13 @@ package unpack_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
+	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -63,6 +67,50 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: %v, want what to do", name, err)
 		}
 	}
+}
+
+// Large streams are decompressed by goroutines of their own, which end with the
+// stream, with Close, or with the first error.
+func TestLargeStreams(t *testing.T) {
+	want := make([]byte, 3<<20)
+	rand.Read(want)
+	for _, format := range []string{"gzip", "zstd"} {
+		before := runtime.NumGoroutine()
+		raw := packed(t, format, bytes.NewReader(want))
+		if got, err := readPart(raw, len(want)+1); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v, want %d", format, len(got), err, len(want))
+		}
+		if got, err := readPart(raw, 100); err != nil || !bytes.Equal(got, want[:100]) {
+			t.Errorf("%s: the first %d bytes, %v", format, len(got), err)
+		}
+		if got, err := readPart(raw[:len(raw)-7], len(want)+1); err == nil {
+			t.Errorf("%s: a stream that was cut is read as %d bytes", format, len(got))
+		}
+		raw[len(raw)-6] ^= 1 // of the checksum
+		raw[len(raw)-1] ^= 1
+		if got, err := readPart(raw, len(want)+1); err == nil {
+			t.Errorf("%s: a damaged stream is read as %d bytes", format, len(got))
+		}
+		for range 100 { // a second
+			if runtime.NumGoroutine() <= before {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := runtime.NumGoroutine(); n > before {
+			t.Errorf("%s: %d goroutines are left, and there were %d", format, n, before)
+		}
+	}
+}
+
+// readPart reads at most so many bytes of a stream and closes it.
+func readPart(raw []byte, most int) ([]byte, error) {
+	r, _, err := unpack.Reader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	got, err := io.ReadAll(io.LimitReader(r, int64(most)))
+	return got, errors.Join(err, r.Close())
 }
 
 type zeros struct{}

@@ -24,11 +24,25 @@ var (
 // asText returns the text in a file: decompressed, decoded from UTF-16, and
 // without a byte order mark. It goes by the content, since the name of a file
 // does not enter the key. plain is true when the text is the file as it is.
-func asText(r io.Reader) (text io.Reader, plain bool, err error) {
+// Closing the text does not close r.
+func asText(r io.Reader) (text io.ReadCloser, plain bool, err error) {
 	content, packed, err := unpack.Reader(r)
 	if err != nil {
 		return nil, false, err
 	}
+	decoded, marked, err := decodeText(content)
+	if err != nil {
+		content.Close()
+		return nil, false, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{decoded, content}, !packed && !marked, nil
+}
+
+// decodeText decodes what begins with a byte order mark.
+func decodeText(content io.Reader) (text io.Reader, marked bool, err error) {
 	b := bufio.NewReaderSize(content, 1<<16)
 	head, err := b.Peek(len(markUTF32LE))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -39,9 +53,9 @@ func asText(r io.Reader) (text io.Reader, plain bool, err error) {
 	case begins(markUTF32LE), begins(markUTF32BE):
 		return nil, false, errors.New("it is encoded in UTF-32; convert it to UTF-8")
 	case begins(markUTF8), begins(markUTF16LE), begins(markUTF16BE):
-		return transform.NewReader(b, unicode.BOMOverride(transform.Nop)), false, nil
+		return transform.NewReader(b, unicode.BOMOverride(transform.Nop)), true, nil
 	}
-	return b, !packed, nil
+	return b, false, nil
 }
 
 // formatOf names a format that is not text, and that people try as text; "" for

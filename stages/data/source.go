@@ -127,6 +127,7 @@ func copyText(w io.Writer, sources pipeline.Sources, f source) error {
 	if err != nil {
 		return unreadable(f, err)
 	}
+	defer text.Close()
 	if _, err := io.Copy(w, text); err != nil {
 		return unreadable(f, err)
 	}

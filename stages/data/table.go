@@ -33,6 +33,7 @@ func scanTable(r io.Reader, wanted []string, do func(tableRow) error) error {
 	if err != nil {
 		return err
 	}
+	defer text.Close()
 	b, done := buffered(text)
 	defer done()
 	if isParquet(b) { // compressed as a whole

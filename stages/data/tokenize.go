@@ -45,6 +45,7 @@ func inspect(env *pipeline.Env, f source) (plain bool, err error) {
 	if err != nil {
 		return false, unreadable(f, err)
 	}
+	defer text.Close()
 	head := make([]byte, 256)
 	n, err := io.ReadFull(text, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -188,6 +189,7 @@ func (t *Text) readTokenizerFile(sources pipeline.Sources) (*openedTokenizer, er
 	if err != nil {
 		return nil, wrong(err)
 	}
+	defer text.Close()
 	raw, err := io.ReadAll(io.LimitReader(text, maxTokenizerFile+1))
 	if err != nil {
 		return nil, wrong(err)
