@@ -12,15 +12,20 @@ import (
 // and may need another.
 func TestSharedComputesOnce(t *testing.T) {
 	type outer struct{ n int }
-	type inner struct{ n int }
+	type shared struct {
+		once sync.Once
+		v    cache.Value
+	}
 	var s Shared
 	var computed atomic.Int64
 	value := func(n int) cache.Value {
-		v, err := s.Value(*Intern(&s, outer{n}), func() (cache.Value, error) {
-			return s.Value(inner{n}, func() (cache.Value, error) {
+		v, err := s.Value(outer{n}, func() (cache.Value, error) {
+			one := ShareOf[shared](&s, n)
+			one.once.Do(func() {
 				computed.Add(1)
-				return cache.Int(int64(n)), nil
+				one.v = cache.Int(int64(n))
 			})
+			return one.v, nil
 		})
 		if err != nil {
 			t.Error(err)

@@ -262,36 +262,27 @@ func (s *Shared) Value(key any, compute func() (cache.Value, error)) (cache.Valu
 	return share(s, key, compute)
 }
 
-// Work is Value for the work of an action.
-func (s *Shared) Work(key any, compute func() Work) Work {
-	w, _ := share(s, key, func() (Work, error) { return compute(), nil })
-	return w
-}
-
-// Intern returns the same pointer for equal keys of a plan. It is a key for Value and
-// Work that is cheap to hash, where several of them depend on one large key.
-func Intern[K comparable](s *Shared, key K) *K {
+// ShareOf returns the one V that the instances of a plan have in common that are equal
+// in a key. It is zero at first, and has a sync.Once for what is computed once.
+func ShareOf[V any, K comparable](s *Shared, key K) *V {
 	if s == nil {
-		return copyOf(key)
+		return new(V)
 	}
-	type table struct{} // one for each K
+	type table struct{} // one for each V and K
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, _ := s.values[table{}].(map[K]*K)
+	known, _ := s.values[table{}].(map[K]*V)
 	if known == nil {
-		known = make(map[K]*K)
+		known = make(map[K]*V)
 		s.set(table{}, known)
 	}
 	one := known[key]
 	if one == nil {
-		one = copyOf(key)
+		one = new(V)
 		known[key] = one
 	}
 	return one
 }
-
-// copyOf is a function of its own so that Intern allocates only where it stores a key.
-func copyOf[K any](key K) *K { return &key }
 
 // set stores a value. The caller holds mu.
 func (s *Shared) set(key, value any) {

@@ -110,7 +110,8 @@ func (d *describer) release(t *Task) {
 	}
 	if w, ok := t.action.Work(); ok {
 		if d.work == nil || *d.work != w {
-			d.work = &w
+			d.work = new(pipeline.Work)
+			*d.work = w
 		}
 		t.work = d.work
 	}

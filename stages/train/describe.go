@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"sync"
 
 	"ablate/cache"
 	"ablate/hcl/diag"
@@ -34,32 +35,42 @@ func (t *LM) recipe(in pipeline.Inputs) *recipe {
 }
 
 // Describe implements pipeline.Stage. Trials that differ in their seed alone share
-// everything that it computes, through the memo.
+// everything that it returns.
 func (t *LM) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
-	if err := t.checkData(in).Err(); err != nil {
-		return pipeline.Recipe{}, err
-	}
-	c := t.computation(in)
-	code, err := t.fingerprintsOf(c, in)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
-	notes, err := notes(c, in)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
-	read, err := t.contents(in)
-	if err != nil {
-		return pipeline.Recipe{}, err
-	}
+	c := t.common(in)
 	return pipeline.Recipe{
-		Inputs:   read,
-		Code:     code,
-		Notes:    notes,
-		Work:     func() pipeline.Work { return t.workOf(c, in) },
-		Outputs:  t.outputs(),
-		Affinity: t.affinity(code),
-	}, nil
+		Inputs: c.contents, Code: c.code, Notes: c.notes, Work: c.work, Outputs: c.outputs, Affinity: c.affinity,
+	}, c.err
+}
+
+// common is what trials have in common that differ in their seed alone.
+type common struct {
+	once sync.Once
+
+	contents, code, notes cache.Value
+	outputs               []pipeline.Output
+	affinity              pipeline.Affinity
+	work                  func() pipeline.Work
+	err                   error
+}
+
+// common returns what the trial has in common with others of the plan.
+func (t *LM) common(in pipeline.Inputs) *common {
+	c := pipeline.ShareOf[common](in.Shared, t.identity(in))
+	c.once.Do(func() { c.err = t.describe(in, c) })
+	return c
+}
+
+func (t *LM) describe(in pipeline.Inputs, c *common) (err error) {
+	if err = t.checkData(in).Err(); err != nil {
+		return err
+	}
+	if c.code, err = t.trace(in); err != nil {
+		return err
+	}
+	c.contents, c.notes, c.outputs, c.affinity = t.contents(in), notes(in), t.outputs(), t.affinity(c.code)
+	c.work = sync.OnceValue(func() pipeline.Work { return t.count(in) })
+	return nil
 }
 
 // outputs lists the artifacts of the trial.
@@ -75,60 +86,45 @@ func (t *LM) outputs() []pipeline.Output {
 	return outputs
 }
 
-// contentsOf is the memo key of the contents that enter keys: the data stage, by
-// identity.
-type contentsOf struct {
-	data          pipeline.Stage
-	deterministic bool
-}
-
 // contents are the parts of the inputs' content, and of the study, that enter the key.
-func (t *LM) contents(in pipeline.Inputs) (cache.Value, error) {
-	key := contentsOf{in.One("data").Stage, t.deterministic()}
-	return in.Shared.Value(key, func() (cache.Value, error) {
-		data := in.One("data")
-		fields := map[string]cache.Value{
-			"data": cache.Map(map[string]cache.Value{
-				"train":      cache.DigestValue(data.Digest(trainTokens)),
-				"validation": cache.DigestValue(data.Digest(validationTokens)),
-				"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
-			}),
-			"study": cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
-		}
-		if key.deterministic {
-			fields["deterministic"] = cache.Bool(true)
-		}
-		return cache.Map(fields), nil
-	})
+func (t *LM) contents(in pipeline.Inputs) cache.Value {
+	data := in.One("data")
+	fields := map[string]cache.Value{
+		"data": cache.Map(map[string]cache.Value{
+			"train":      cache.DigestValue(data.Digest(trainTokens)),
+			"validation": cache.DigestValue(data.Digest(validationTokens)),
+			"vocabulary": cache.Int(int64(data.Stage.(Tokens).Vocabulary())),
+		}),
+		"study": cache.Map(map[string]cache.Value{"seed": cache.Int(in.Study.Seed)}),
+	}
+	if t.deterministic() {
+		fields["deterministic"] = cache.Bool(true)
+	}
+	return cache.Map(fields)
 }
-
-// notesOf is the memo key of notes.
-type notesOf struct{ *computation }
 
 // notes explain the fingerprints: they hold the references to the definitions, and
 // the fingerprint of each definition. They are not part of the key, so that two ways
 // to write the same mathematics are one trial.
-func notes(c *computation, in pipeline.Inputs) (cache.Value, error) {
-	return in.Shared.Value(notesOf{c}, func() (cache.Value, error) {
-		refs, parts := make(map[string]cache.Value), make(map[string]cache.Value)
-		note := func(name string, one pipeline.Input) {
-			refs[name] = one.Ref.Value()
-			if !one.Code.IsZero() {
-				parts[name] = one.Code
-			}
+func notes(in pipeline.Inputs) cache.Value {
+	refs, parts := make(map[string]cache.Value), make(map[string]cache.Value)
+	note := func(name string, one pipeline.Input) {
+		refs[name] = one.Ref.Value()
+		if !one.Code.IsZero() {
+			parts[name] = one.Code
 		}
-		note("model", in.One("model"))
-		note("optimizer", in.One("optimizer"))
-		norms, whole := notedNorms(in)
-		for name, one := range norms {
-			note(name, one)
-		}
-		out := cache.Map(map[string]cache.Value{"inputs": cache.Map(refs), "parts": cache.Map(parts)})
-		if len(whole) > 0 {
-			out = out.With("wholes", cache.Map(map[string]cache.Value{normAttribute: marks(whole)}))
-		}
-		return out, nil
-	})
+	}
+	note("model", in.One("model"))
+	note("optimizer", in.One("optimizer"))
+	norms, whole := notedNorms(in)
+	for name, one := range norms {
+		note(name, one)
+	}
+	out := cache.Map(map[string]cache.Value{"inputs": cache.Map(refs), "parts": cache.Map(parts)})
+	if len(whole) > 0 {
+		out = out.With("wholes", cache.Map(map[string]cache.Value{normAttribute: marks(whole)}))
+	}
+	return out
 }
 
 // marks is a map of names.
@@ -140,19 +136,7 @@ func marks(names []string) cache.Value {
 	return cache.Map(out)
 }
 
-// device is a computation on a backend.
-type device struct {
-	*computation
-	backend string
-}
-
-// work counts the model's parameters and the arithmetic of the trial.
-func (t *LM) work(in pipeline.Inputs) pipeline.Work { return t.workOf(t.computation(in), in) }
-
-func (t *LM) workOf(c *computation, in pipeline.Inputs) pipeline.Work {
-	return in.Shared.Work(device{c, t.Backend}, func() pipeline.Work { return t.count(in) })
-}
-
+// count counts the model's parameters and the arithmetic of the trial.
 func (t *LM) count(in pipeline.Inputs) pipeline.Work {
 	m := in.One("model").Stage.(model.Model)
 	r := t.recipe(in)
@@ -165,14 +149,12 @@ func (t *LM) count(in pipeline.Inputs) pipeline.Work {
 	}
 }
 
-// computation is everything that a trial's fingerprints depend on: stages by
-// identity, and the fields that enter the programs. Trials that differ in their seed
-// alone share one.
-type computation struct {
-	model, optimizer       pipeline.Stage
+// identity is everything that Describe depends on but the seed: stages by their
+// pointers, and fields of the trial.
+type identity struct {
+	data, model, optimizer pipeline.Stage
 	norms                  normStages
-	vocabulary, accumulate int
-	steps                  int
+	accumulate, steps      int
 	batch                  Batch
 	clip                   float64
 	precision              string
@@ -180,29 +162,24 @@ type computation struct {
 	loss                   string
 	checkpointing          bool
 	shape                  shape
-	probed                 bool
-	traits                 traits
+	backend                string
+	deterministic          bool
+	probed, kept           bool // outputs
 }
 
-// computation returns the same pointer for equal computations of a plan.
-func (t *LM) computation(in pipeline.Inputs) *computation {
-	m, tokens := in.One("model").Stage, in.One("data").Stage.(Tokens)
-	of := m.(model.Model).Traits()
-	return pipeline.Intern(in.Shared, computation{
-		model: m, norms: normStagesOf(in, of.Sites), optimizer: in.One("optimizer").Stage,
-		vocabulary: tokens.Vocabulary(), accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch,
-		clip: t.clip(), precision: t.Precision, lossChunk: t.LossChunk, loss: t.Loss.String(), checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps), probed: t.Probe.Every > 0,
-		traits: traits{tokens.TokenBytes(), of.Noisy},
-	})
+func (t *LM) identity(in pipeline.Inputs) identity {
+	return identity{
+		data: in.One("data").Stage, model: in.One("model").Stage, norms: normStagesOf(in), optimizer: in.One("optimizer").Stage,
+		accumulate: t.Accumulate, steps: t.Steps, batch: t.Batch, clip: t.clip(), precision: t.Precision,
+		lossChunk: t.LossChunk, loss: t.Loss.String(), checkpointing: t.Checkpointing, shape: t.Schedule.shape(t.Steps),
+		backend: t.Backend, deterministic: t.Deterministic, probed: t.Probe.Every > 0, kept: t.Checkpoint.Keep != "none",
+	}
 }
 
 // fingerprints are the parts of the program that decide the result.
 func (t *LM) fingerprints(in pipeline.Inputs) (cache.Value, error) {
-	return t.fingerprintsOf(t.computation(in), in)
-}
-
-func (t *LM) fingerprintsOf(c *computation, in pipeline.Inputs) (cache.Value, error) {
-	return in.Shared.Value(c, func() (cache.Value, error) { return t.trace(in) })
+	c := t.common(in)
+	return c.code, c.err
 }
 
 // trace computes the fingerprints, or reads them from the memo.

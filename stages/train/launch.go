@@ -33,7 +33,7 @@ func (t *LM) stepsPerCall(in pipeline.Inputs) int {
 	if t.Backend == "xla:cuda" {
 		budget = cuda
 	}
-	work := t.work(in)
+	work := t.count(in)
 	step := work.FLOPsPerToken * float64(t.tokensPerStep())
 	return max(1, min(most, int(budget/step)))
 }

@@ -16,7 +16,7 @@ func TestMemory(t *testing.T) {
 	spec := &LM{Steps: 10, Accumulate: 2, Backend: "go", Batch: Batch{8, 64}, Probe: &Probe{}, Schedule: &Schedule{Constant: &Constant{}}}
 	m := exampleModel() // 3 layers, width 64, 2 heads, a vocabulary of 256
 	m.Resolve()
-	w := spec.work(exampleInputs())
+	w := spec.count(exampleInputs())
 	n := w.Parameters
 	want := pipeline.Memory{
 		Parameters: 4 * n, State: 8 * n, Gradients: 4 * n, // AdamW keeps two averages
@@ -31,12 +31,12 @@ func TestMemory(t *testing.T) {
 	}
 	spec.LossChunk = 100
 	want.Logits = 4 * (2*100*256 + 64*(2*8*64) + 64*256) // a chunk, rows' gradient, the second micro-batch's of the projection
-	if got := spec.work(exampleInputs()).Memory; got != want {
+	if got := spec.count(exampleInputs()).Memory; got != want {
 		t.Errorf("in chunks, memory = %+v, want %+v", got, want)
 	}
 	spec.Checkpointing = true
 	want.Activations = 4 * (2 * 8 * 64) * (3*64 + 17*64 + 2*2*64)
-	if got := spec.work(exampleInputs()).Memory; got != want {
+	if got := spec.count(exampleInputs()).Memory; got != want {
 		t.Errorf("with checkpointing, memory = %+v, want %+v", got, want)
 	}
 	m.Placement = "peri"
@@ -103,12 +103,12 @@ func TestDeviceThatCannotHoldATrial(t *testing.T) {
 	}
 	t.Setenv("PATH", bin)
 	spec := &LM{Steps: 10, Accumulate: 1, Backend: "xla:cuda", Batch: Batch{8, 64}, Probe: &Probe{}, Schedule: &Schedule{Constant: &Constant{}}}
-	w := spec.work(exampleInputs())
+	w := spec.count(exampleInputs())
 	if w.Device != 1<<20 || w.Fits() {
 		t.Errorf("a device of %d bytes holds at least %d", w.Device, w.Memory.Minimum())
 	}
 	spec.Backend = "go"
-	if w := spec.work(exampleInputs()); !w.Fits() {
+	if w := spec.count(exampleInputs()); !w.Fits() {
 		t.Error("a trial does not fit where no size is known")
 	}
 }

@@ -48,13 +48,18 @@ func normsOf(in pipeline.Inputs) norm.Norms {
 	return out
 }
 
-// normStages are the stages at the sites of a model, in order. They are comparable.
-type normStages [7]pipeline.Stage
+// normStages are the norm that a trial refers to for the whole model, or those for each
+// site, in order. They are comparable.
+type normStages [1 + 7]pipeline.Stage
 
-func normStagesOf(in pipeline.Inputs, sites []norm.Site) (out normStages) {
+func normStagesOf(in pipeline.Inputs) (out normStages) {
+	if whole := in.Refs[normAttribute]; len(whole) > 0 {
+		out[0] = whole[0].Stage
+		return out
+	}
 	for i, site := range norm.AllSites() {
-		if one, ok := normAt(in, site); ok && slices.Contains(sites, site) {
-			out[i] = one.Stage
+		if one := in.Refs[normAttribute+"."+string(site)]; len(one) > 0 {
+			out[1+i] = one[0].Stage
 		}
 	}
 	return out
