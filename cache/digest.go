@@ -78,13 +78,24 @@ func ParseKey(s string) (Key, error) {
 }
 
 func parseHash(s string) (out [sha256.Size]byte, err error) {
-	if len(s) != hex.EncodedLen(len(out)) || strings.ToLower(s) != s {
+	if len(s) != hex.EncodedLen(len(out)) || hasUpper(s) {
 		return out, fmt.Errorf("%q is not %d lower-case hexadecimal digits", s, hex.EncodedLen(len(out)))
 	}
 	if _, err := hex.Decode(out[:], []byte(s)); err != nil {
 		return out, fmt.Errorf("%q is not hexadecimal: %w", s, err)
 	}
 	return out, nil
+}
+
+// hasUpper reports whether a text has an upper-case letter of ASCII. A lookup asks it of
+// the name of every blob.
+func hasUpper(s string) bool {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return true
+		}
+	}
+	return false
 }
 
 // Digester computes the digest of what is written to it.

@@ -3,6 +3,7 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
 	"math"
@@ -73,7 +74,14 @@ func Float(f float64) Value {
 func String(s string) Value { return Value{enc: string(typeString) + s} }
 
 // DigestValue returns a digest as the string that it is printed as.
-func DigestValue(d Digest) Value { return String(d.String()) }
+func DigestValue(d Digest) Value {
+	const text = 1 + len(digestPrefix)
+	var b [text + 2*len(d)]byte // one allocation: an analysis has a digest of each of its trials
+	b[0] = typeString
+	copy(b[1:], digestPrefix)
+	hex.Encode(b[text:], d[:])
+	return Value{enc: string(b[:])}
+}
 
 // List returns an ordered list.
 func List(vs ...Value) Value {

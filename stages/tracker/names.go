@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // maxName is the longest name of a parameter or metric in MLflow, in bytes here, so that
@@ -13,7 +14,8 @@ import (
 const maxName = 250
 
 // notInMLflow matches characters that names of parameters and metrics cannot have.
-var notInMLflow = regexp.MustCompile(`[^\p{L}\p{N}_/.\- :]`)
+// It is large, and compiled when a run is first exported.
+var notInMLflow = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\p{L}\p{N}_/.\- :]`) })
 
 // mlflowNames are the names that MLflow does not allow, with others in their place.
 // A name may be a path; then no other can name one of its folders.
@@ -44,7 +46,7 @@ func mlflowNames(names []string) (renamed map[string]string, err error) {
 // mlflowName is a name with an underscore for each character that MLflow does not
 // allow.
 func mlflowName(name string) string {
-	name = notInMLflow.ReplaceAllString(strings.ToValidUTF8(name, "_"), "_")
+	name = notInMLflow().ReplaceAllString(strings.ToValidUTF8(name, "_"), "_")
 	if path.Clean(name) != name || strings.HasPrefix(name, "..") || strings.HasPrefix(name, "/") || name == "." {
 		name = strings.NewReplacer("/", "_", ".", "_").Replace(name)
 	}

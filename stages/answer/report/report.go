@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"time"
 
 	"ablate/stages/answer"
@@ -103,9 +104,12 @@ type Origin struct {
 //go:embed page.tmpl page.css page.js
 var files embed.FS
 
-var pageForm = template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
-	"inc": func(i int) int { return i + 1 }, "short": func(s string, n int) string { return s[:min(n, len(s))] },
-}).ParseFS(files, "page.tmpl"))
+// pageForm is parsed when a report is first written, not at the start of every command.
+var pageForm = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.tmpl").Funcs(template.FuncMap{
+		"inc": func(i int) int { return i + 1 }, "short": func(s string, n int) string { return s[:min(n, len(s))] },
+	}).ParseFS(files, "page.tmpl"))
+})
 
 // HTML writes the report as one page that refers to no other file.
 func HTML(s Source) ([]byte, error) {
@@ -114,7 +118,7 @@ func HTML(s Source) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := pageForm.Execute(&b, p); err != nil {
+	if err := pageForm().Execute(&b, p); err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
 	return b.Bytes(), nil
