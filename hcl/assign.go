@@ -130,15 +130,25 @@ func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *
 		}
 		all = append(all, d.references(refs)...)
 	}
-	seen := make(map[addr.Instance]bool, len(all))
-	for _, a := range all {
-		if seen[a] {
+	if len(items) > 1 { // one stage has each instance once
+		if a, twice := duplicate(all); twice {
 			d.fail(at, "Duplicate reference", "%s contains %s twice. Remove one of the two.", f.Name, a)
 			return
 		}
-		seen[a] = true
 	}
 	to.Set(reflect.ValueOf(all))
+}
+
+// duplicate returns the first instance that a list has twice.
+func duplicate(all []addr.Instance) (a addr.Instance, twice bool) {
+	seen := make(map[addr.Instance]bool, len(all))
+	for _, a := range all {
+		if seen[a] {
+			return a, true
+		}
+		seen[a] = true
+	}
+	return addr.Instance{}, false
 }
 
 func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {

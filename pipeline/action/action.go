@@ -31,18 +31,19 @@ type Action struct {
 }
 
 // Describe asks the stage what its result depends on, and hashes that. It is the
-// only place where the key of an action is made.
-func Describe(s Subject) (*Action, error) {
+// only place where the key of an action is made. The action is a value, since a plan
+// keeps few of those that it describes.
+func Describe(s Subject) (Action, error) {
 	s.Inputs.Class, s.Inputs.Sources = "", newPlannedSources(s.Inputs.Sources)
 	if s.Strict {
 		s.Inputs.Class = ClassOf(s.Spec)
 	}
 	recipe, err := s.Spec.Describe(s.Inputs)
 	if err != nil {
-		return nil, err
+		return Action{}, err
 	}
 	spec := s.Kind.encoder.encode(s.Spec)
-	a := &Action{subject: s, recipe: recipe, ref: pipeline.NewRef(s.Kind.Kind, spec)}
+	a := Action{subject: s, recipe: recipe, ref: pipeline.NewRef(s.Kind.Kind, spec)}
 	a.ingredients = s.Kind.ingredients(spec, recipe, s.Inputs.Class, len(s.Inputs.Absent))
 	a.key = a.ingredients.Key(keyDomain)
 	return a, nil
@@ -104,7 +105,7 @@ func (a *Action) Redescribe(sources pipeline.Sources) (*Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return now, now.checkKey(a.key, a.ingredients)
+	return &now, now.checkKey(a.key, a.ingredients)
 }
 
 // checkKey compares the action with what was planned.

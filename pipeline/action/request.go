@@ -128,7 +128,7 @@ func (r Request) Action(kinds []pipeline.Kind, sources pipeline.Sources, memo pi
 	if err != nil {
 		return nil, err
 	}
-	return a, a.checkKey(r.Key, r.Ingredients)
+	return &a, a.checkKey(r.Key, r.Ingredients)
 }
 
 // open rebuilds the input. around is what the stage that refers to it may use.

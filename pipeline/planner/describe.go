@@ -8,6 +8,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 )
 
@@ -54,11 +55,11 @@ type describer struct {
 	refs     map[string][]pipeline.Input // of the node refsOf
 	refsOf   *graph.Node
 	promised []pipeline.Output // of the last task
-	work     *pipeline.Work    // of the last task that was released
+	work     *pipeline.Work    // of the last cell
 }
 
-// describe computes a task's key if everything it depends on is known, and releases
-// its action.
+// describe computes a task's key if everything it depends on is known. It keeps no
+// action of a cell.
 func (d *describer) describe(t *Task) outcome {
 	in, waits, invalid := d.inputs(t)
 	switch {
@@ -80,11 +81,16 @@ func (d *describer) describe(t *Task) outcome {
 	if !slices.Equal(d.promised, a.Outputs()) {
 		d.promised = a.Outputs()
 	}
-	t.action, t.Absent, t.Key, t.promised, t.affinity = a, len(in.Absent), a.Key(), d.promised, a.Affinity()
+	t.Absent, t.Key, t.promised, t.affinity = len(in.Absent), a.Key(), d.promised, a.Affinity()
+	if t.isCell() {
+		t.action, t.work = nil, d.workOf(&a)
+	} else {
+		t.action = new(action.Action)
+		*t.action = a
+	}
 	if t.Role == pipeline.Definition {
 		t.self = []pipeline.Input{t.input()}
 	}
-	d.release(t)
 	return outcome{ready: true, findings: a.Warnings()}
 }
 
@@ -103,17 +109,15 @@ func (d *describer) inputs(t *Task) (in pipeline.Inputs, waits []addr.Instance, 
 	return in, waits, invalid
 }
 
-// release drops the action of a cell. It keeps how much work the action is.
-func (d *describer) release(t *Task) {
-	if !t.isCell() {
-		return
+// workOf returns how much work an action is, nil where it does not say.
+func (d *describer) workOf(a *action.Action) *pipeline.Work {
+	w, ok := a.Work()
+	if !ok {
+		return nil
 	}
-	if w, ok := t.action.Work(); ok {
-		if d.work == nil || *d.work != w {
-			d.work = new(pipeline.Work)
-			*d.work = w
-		}
-		t.work = d.work
+	if d.work == nil || *d.work != w {
+		d.work = new(pipeline.Work)
+		*d.work = w
 	}
-	t.drop()
+	return d.work
 }

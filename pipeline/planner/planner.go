@@ -95,7 +95,7 @@ func addDeps(set map[*graph.Node]bool, n *graph.Node) {
 }
 
 // describe makes the action of a node whose inputs are known.
-func (p *Planner) describe(n *graph.Node, in pipeline.Inputs) (*action.Action, error) {
+func (p *Planner) describe(n *graph.Node, in pipeline.Inputs) (action.Action, error) {
 	return action.Describe(action.Subject{
 		Address: n.Instance.Address, Kind: n.Kind, Spec: n.Stage, Inputs: in, Strict: p.strict(),
 	})

@@ -125,8 +125,8 @@ func (t *Task) Action() (*action.Action, error) {
 	if a.Key() != t.Key {
 		return nil, fmt.Errorf("%s changed after it was planned: run the command again", t.Address)
 	}
-	t.action = a
-	return a, nil
+	t.action = &a
+	return t.action, nil
 }
 
 // Entry returns the entry of a task that the store or a remote has; an empty one for
