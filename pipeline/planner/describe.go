@@ -71,11 +71,11 @@ func (d *describer) describe(t *Task) outcome {
 		return outcome{}
 	}
 	a, err := d.planner.describe(t.node, in)
-	if list, ok := diag.From(err); ok {
-		t.invalid = true
-		return outcome{findings: list}
-	}
 	if err != nil {
+		if list, ok := diag.From(err); ok {
+			t.invalid = true
+			return outcome{findings: list}
+		}
 		return outcome{err: err}
 	}
 	if !slices.Equal(d.promised, a.Outputs()) {
