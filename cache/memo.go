@@ -14,15 +14,16 @@ type Memo struct {
 	store *Local
 	path  string
 
-	mu      sync.Mutex
-	known   map[Key]Digest
-	changed bool
+	mu        sync.Mutex // guards the rest
+	known     map[Key]Digest
+	computing map[Key]func() (Digest, error)
+	changed   bool
 }
 
 // Memo loads what the executable of that digest computed before. A damaged file
 // is ignored.
 func (s *Local) Memo(executable Digest) *Memo {
-	m := &Memo{store: s, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest)}
+	m := &Memo{store: s, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest), computing: make(map[Key]func() (Digest, error))}
 	raw, err := s.readFile(m.path, maxDocument)
 	if err != nil || len(raw) < 32 || DigestOf(raw[32:]) != Digest(raw[:32]) {
 		return m
@@ -33,15 +34,25 @@ func (s *Local) Memo(executable Digest) *Memo {
 	return m
 }
 
-// Digest returns the memoized digest of a description, or computes it.
+// Digest returns the memoized digest of a description, or computes it. Different ones
+// are computed concurrently, each once.
 func (m *Memo) Digest(what Value, compute func() (Digest, error)) (Digest, error) {
 	k := what.Key(memoDomain)
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if d, ok := m.known[k]; ok {
+	d, ok := m.known[k]
+	once := m.computing[k]
+	if !ok && once == nil {
+		once = sync.OnceValues(compute)
+		m.computing[k] = once
+	}
+	m.mu.Unlock()
+	if ok {
 		return d, nil
 	}
-	d, err := compute()
+	d, err := once()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.computing, k)
 	if err != nil {
 		return Digest{}, err
 	}
