@@ -3,7 +3,9 @@
 // Command noop measures the plan of a study in which no trial was run and of one in
 // which everything is cached, and other build tools on a graph of the same size. It
 // builds the program, publishes entries under the planner's real keys, and times whole
-// processes.
+// processes. The first line is what the program takes before it does anything: its peak
+// memory counts the pages of its file that the kernel has mapped, which differ by tens
+// of MiB with how the file came into the page cache.
 //
 // The last line is the time of the first plan after ablate was rebuilt, when no
 // fingerprint is cached.
@@ -51,6 +53,8 @@ func main() {
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "ablate")
 	must(run("", nil, "go", "build", "-o", binary, "./cmd/ablate"))
+	start := median(*runs, func() *exec.Cmd { return command(dir, os.Environ(), binary, "version") })
+	fmt.Printf("version seconds=%.3f cpu=%.3f rss_mib=%.0f\n", start.seconds, start.cpu, start.rss)
 	for _, n := range strings.Split(*nodes, ",") {
 		size, err := strconv.Atoi(n)
 		must(err)
