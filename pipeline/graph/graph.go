@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -22,6 +23,7 @@ type Graph struct {
 	Levels [][]*Node
 	byAddr map[addr.Instance]*Node
 	kinds  map[kindName]*action.Kind
+	users  func() [][]*Node // by Node.Index; made when a run first asks, since a plan does not
 }
 
 type kindName struct{ block, typ string }
@@ -32,9 +34,8 @@ type Node struct {
 	Kind     *action.Kind
 	Stage    pipeline.Stage
 	Needs    []Need // in the order of the spec; shared by cells that refer to the same instances
-	Users    []*Node
-	Index    int // in Graph.Nodes
-	level    int // 1 + the deepest dependency's; 0 until it is known
+	Index    int    // in Graph.Nodes
+	level    int    // 1 + the deepest dependency's; 0 until it is known
 }
 
 // Need is an attribute with references, and what they refer to.
@@ -92,6 +93,7 @@ func Build(study *study.Study, kinds []pipeline.Kind) (*Graph, diag.List) {
 	}
 	g.linkAll(all)
 	g.order(all)
+	g.users = sync.OnceValue(func() [][]*Node { return usersOf(all) })
 	return g, g.validate()
 }
 
@@ -115,11 +117,21 @@ func (g *Graph) linkAll(all []*Node) {
 		} else {
 			n.Needs = g.needs(n, refs)
 		}
-		for dep := range n.Deps() {
-			dep.Users = append(dep.Users, n)
-		}
 		refs, before = before, refs
 	}
+}
+
+// Users lists the nodes that refer to a node, in the study's order.
+func (g *Graph) Users(n *Node) []*Node { return g.users()[n.Index] }
+
+func usersOf(all []*Node) [][]*Node {
+	users := make([][]*Node, len(all))
+	for _, n := range all {
+		for dep := range n.Deps() {
+			users[dep.Index] = append(users[dep.Index], n)
+		}
+	}
+	return users
 }
 
 // needs groups the references of a node, which are in the order of its spec, by

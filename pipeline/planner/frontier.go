@@ -30,7 +30,7 @@ func (p *Plan) Waits(t *Task) (n int) {
 // Users lists the tasks that refer to a task.
 func (p *Plan) Users(t *Task) []*Task {
 	var out []*Task
-	for _, u := range t.node.Users {
+	for _, u := range p.planner.Graph.Users(t.node) {
 		if user := p.of[u.Index]; user != nil {
 			out = append(out, user)
 		}
