@@ -12,8 +12,8 @@ const StateBlock = "state"
 
 // Resumable is a stage that saves states on its way and can resume from them.
 type Resumable interface {
-	// Mark returns the key of a state that the store has where it has any of the
-	// instance. Most instances of a plan were never started, and this key alone is
+	// Mark returns the key of a state that the store has if it has any state of the
+	// instance. Most instances of a plan were never started, and only this key is
 	// looked up for them.
 	Mark(in Inputs) (cache.Key, error)
 	// Survey returns how much of the work is cached. It is called when the instance

@@ -11,8 +11,8 @@ import (
 // cells of a matrix have much in common.
 const batchSize = 512
 
-// inBatches has all numbers below n worked on, on all cores. Each worker has a function
-// of its own, which is false for a failure: no further number is then begun.
+// inBatches calls a function for each number below n, on all cores. Each core has a
+// function of its own from newWorker. Once one returns false, no batch is begun.
 func inBatches(ctx context.Context, n int, newWorker func() func(i int) bool) error {
 	var (
 		next   atomic.Int64
