@@ -143,6 +143,26 @@ func testHalfTileModel(t *testing.T, half, model *HalfTiles, spread int, add boo
 	}
 }
 
+// TestExactTiles accepts the processor's tiles and the models, and no tiles that are
+// wrong in one element.
+func TestExactTiles(t *testing.T) {
+	for _, half := range append(processorHalves(), halfModels...) {
+		if !half.exact() {
+			t.Errorf("%s is taken for wrong", half.Name)
+		}
+		for _, at := range []int{0, 5*panelWidth + 17, 2*half.Rows*panelWidth - 1} {
+			wrong := *half
+			wrong.Multiply = func(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, strips, pairs int, add bool) {
+				half.Multiply(c, ldc, a, am, ak, panel, strips, pairs, add)
+				c[at]++
+			}
+			if firstExact([]*HalfTiles{&wrong, half}) != half {
+				t.Errorf("%s is not taken for wrong with an error in element %d", half.Name, at)
+			}
+		}
+	}
+}
+
 // TestPackHalves packs special numbers, in runs of all lengths, as RoundHalf rounds
 // them.
 func TestPackHalves(t *testing.T) {

@@ -10,7 +10,7 @@ const (
 	Whole       Triangle = iota
 	LowerFactor          // a[i, p] is zero for p > i
 	UpperFactor          // a[i, p] is zero for p < i
-	LowerResult          // nothing depends on c[i, j] for j > i: it becomes c's or zero, or stays as it was (see Product.Ahead)
+	LowerResult          // nothing depends on c[i, j] for j > i: it becomes the sum of some of its terms or zero, or stays as it was (see Product.Ahead)
 )
 
 // region is the place of a part of a product in the whole of it.
