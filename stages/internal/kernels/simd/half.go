@@ -77,7 +77,7 @@ type halves struct {
 	rows   []uint32  // of a block of a, padded with zeros to whole tiles
 	turned []uint32  // packed factors before they are transposed
 	tile   []float32 // a tile that extends beyond an edge of c
-	packed *float32  // the first element of b, if panels hold all of it
+	blockwise
 }
 
 const (
@@ -108,32 +108,11 @@ func pairsOf(k int) int { return ((k+1)/2 + Half.Group - 1) / Half.Group * Half.
 
 // multiply implements multiplier.
 func (w *halves) multiply(c, a, b matrix, m, n, k int, r region) {
-	first := &b.x[0]
-	packed := w.packed == first
-	w.packed = nil
-	for j := 0; j < n; j += blockWide {
-		wide := min(blockWide, n-j)
-		for p := 0; p < k; p += blockTerms {
-			terms := min(blockTerms, k-p)
-			if !packed {
-				w.packColumns(b.from(p, j), terms, wide)
-			}
-			for i := 0; i < m; i += blockRows {
-				rows, part := min(blockRows, m-i), r.from(i, j, p)
-				if first, end := part.terms(0, 0, rows, terms); first >= end && p > 0 {
-					continue
-				}
-				w.block(c.from(i, j), a.from(i, p), rows, wide, terms, p > 0, part)
-			}
-		}
-	}
-	if n <= blockWide && k <= blockTerms {
-		w.packed = first
-	}
+	w.blockwise.multiply(w, blockRows, c, a, b, m, n, k, r)
 }
 
-// block packs rows of a and multiplies them by all packed panels.
-func (w *halves) block(c, a matrix, m, n, k int, add bool, r region) {
+// multiplyRows implements blocks.
+func (w *halves) multiplyRows(c, a matrix, m, n, k int, add bool, r region) {
 	am, ak := w.packRows(a, m, k, r)
 	for j := 0; j < n; j += panelWidth {
 		panel, width := w.panels[j*pairsOf(k):][:panelWidth*pairsOf(k)], min(panelWidth, n-j)
@@ -238,9 +217,9 @@ func packPair(to []uint32, a matrix, j, n, p, k int, r region) {
 	}
 }
 
-// packColumns packs b of [k, n] into panels of 32 columns, the last one padded
-// with zeros.
-func (w *halves) packColumns(b matrix, k, n int) {
+// packPanels implements blocks. Panels have 32 columns, the last one padded with
+// zeros.
+func (w *halves) packPanels(b matrix, k, n int) {
 	pairs := pairsOf(k)
 	if b.col == 1 {
 		packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, (n+panelWidth-1)/panelWidth*panelWidth, k, region{})

@@ -26,7 +26,7 @@ type workspace struct {
 	block  []float32 // of a, if it is copied
 	rows   []float32 // the last rows of a, padded with zeros: [rows of a tile][terms]
 	tile   []float32 // a tile that extends beyond an edge of c
-	packed *float32  // the first element of b, if panels hold all of it
+	blockwise
 }
 
 var workspaces = sync.Pool{New: func() any {
@@ -62,25 +62,37 @@ type matrix struct {
 // from returns the part of m that starts at element (i, j).
 func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.row, m.col} }
 
-// multiply implements multiplier.
-func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
+// blockwise computes products block by block.
+type blockwise struct {
+	packed *float32 // the first element of b, if panels hold all of it
+}
+
+// blocks is a workspace for the blocks of a product.
+type blocks interface {
+	// packPanels packs k terms of n columns.
+	packPanels(b matrix, k, n int)
+	// multiplyRows multiplies m rows of a by all packed panels.
+	multiplyRows(c, a matrix, m, n, k int, add bool, r region)
+}
+
+// multiply implements multiplier, with at most so many rows of a in a block.
+func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r region) {
 	first := &b.x[0]
 	packed := w.packed == first
 	w.packed = nil
-	strips := blockRows / tiles.rows * tiles.rows
 	for j := 0; j < n; j += blockWide {
 		wide := min(blockWide, n-j)
 		for p := 0; p < k; p += blockTerms {
 			terms := min(blockTerms, k-p)
 			if !packed {
-				pack(w.panels, b.from(p, j), terms, wide, tiles.columns)
+				of.packPanels(b.from(p, j), terms, wide)
 			}
-			for i := 0; i < m; i += strips {
-				rows, part := min(strips, m-i), r.from(i, j, p)
+			for i := 0; i < m; i += most {
+				rows, part := min(most, m-i), r.from(i, j, p)
 				if first, end := part.terms(0, 0, rows, terms); first >= end && p > 0 {
 					continue
 				}
-				w.multiplyBlock(c.from(i, j), w.near(a.from(i, p), rows, terms, wide), rows, wide, terms, p > 0, part)
+				of.multiplyRows(c.from(i, j), a.from(i, p), rows, wide, terms, p > 0, part)
 			}
 		}
 	}
@@ -88,6 +100,14 @@ func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
 		w.packed = first
 	}
 }
+
+// multiply implements multiplier.
+func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
+	w.blockwise.multiply(w, blockRows/tiles.rows*tiles.rows, c, a, b, m, n, k, r)
+}
+
+// packPanels implements blocks.
+func (w *workspace) packPanels(b matrix, k, n int) { pack(w.panels, b, k, n, tiles.columns) }
 
 // block is some rows of a. Element (i, p) of the strip of rows that one tile reads
 // is strip[i*row+p*col]; the next strip is that far away.
@@ -122,9 +142,9 @@ func (w *workspace) near(a matrix, m, k, n int) block {
 // cache line.
 const padding = 16
 
-// multiplyBlock multiplies rows of a by all packed panels.
-func (w *workspace) multiplyBlock(c matrix, a block, m, n, k int, add bool, r region) {
-	shape := tiles
+// multiplyRows implements blocks.
+func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region) {
+	shape, a := tiles, w.near(rows, m, k, n)
 	whole := m / shape.rows * shape.rows
 	last := block{w.rows, k, 1, 0, true} // the strip with the last rows
 	// It can be a tile that overlaps the one before it, if elements that are
