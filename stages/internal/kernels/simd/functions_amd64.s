@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "round_amd64.h"
 
 // Element-wise functions of n > 0 groups of eight elements.
 
@@ -247,26 +248,16 @@ root:
 	RET
 
 // func roundHalf8(y, x *float32, n int)
-// Adds 0x7fff, plus one if bit 16 is set, and clears the lower half; infinities and
-// NaN are truncated only.
 TEXT ·roundHalf8(SB), NOSPLIT, $0-24
 	MOVQ y+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VPCMPEQD Y4, Y4, Y4
-	VPSRLD $31, Y4, Y5    // 1
-	VPSRLD $17, Y4, Y6    // 0x7fff
-	VPSLLD $16, Y4, Y7    // 0xffff0000
-	VBROADCASTSS expTable<>+52(SB), Y8
+	ROUNDING
+	VPCMPEQD Y7, Y7, Y7
+	VPSLLD $16, Y7, Y7 // 0xffff0000
 half:
 	VMOVDQU (SI), Y0
-	VPSRLD $16, Y0, Y1
-	VPAND Y5, Y1, Y1
-	VPADDD Y6, Y1, Y1
-	VPAND Y8, Y0, Y2
-	VPCMPEQD Y8, Y2, Y2
-	VPANDN Y1, Y2, Y1
-	VPADDD Y1, Y0, Y0
+	NEAREST(Y0, Y1, Y2)
 	VPAND Y7, Y0, Y0
 	VMOVDQU Y0, (DI)
 	ADDQ $32, SI

@@ -51,7 +51,7 @@ func packTwo8(to *uint32, low, high *float32, n int)
 func packRun8(to *uint32, x *float32, n int)
 
 //go:noescape
-func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, pairs int)
+func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
 // packPairStrips packs strips of pairs of terms. Terms are col apart in from; of a strip,
 // they have 32 contiguous numbers, which become rows of to that are row apart. Strips

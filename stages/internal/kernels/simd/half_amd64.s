@@ -1,4 +1,6 @@
 #include "textflag.h"
+#include "round_amd64.h"
+#include "strips_amd64.h"
 
 // Products of bfloat16 numbers. A word holds two terms that follow each other, the
 // first in its lower half.
@@ -116,22 +118,6 @@ store:
 	VZEROUPPER
 	RET
 
-// Constants of rounding: Y4 has 1, Y5 0x7fff.
-#define ROUNDING \
-	VPCMPEQD Y5, Y5, Y5 \
-	VPSRLD $31, Y5, Y4 \
-	VPSRLD $17, Y5, Y5
-
-// NEAREST adds 0x7fff, plus one if bit 16 is set, except to NaN: the upper halves are
-// then rounded.
-#define NEAREST(x, t, u) \
-	VCMPPS $3, x, x, u \
-	VPSRLD $16, x, t \
-	VPAND Y4, t, t \
-	VPADDD Y5, t, t \
-	VPANDN t, u, t \
-	VPADDD t, x, x
-
 // JOIN makes words of the upper halves of low and high.
 #define JOIN(low, high) \
 	VPSRLD $16, low, low \
@@ -186,26 +172,15 @@ run:
 	VZEROUPPER
 	RET
 
-// Strips are as in pack_amd64.s: 32 columns of pairs of terms, the terms col bytes
-// apart in from and the pairs row bytes apart in to. The 16 terms after these are
-// prefetched.
+// A run is 32 words, of a pair of terms that are col bytes apart in from: the next run
+// is twice as far. The 16 terms after these are prefetched.
 
-// func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, pairs int)
+// func packStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·packStrips32(SB), NOSPLIT, $0-56
-	MOVQ to+0(FP), DI
-	MOVQ next+8(FP), R8
-	MOVQ row+16(FP), R13
-	MOVQ from+24(FP), SI
-	MOVQ col+32(FP), R9
-	MOVQ strips+40(FP), R10
-	MOVQ pairs+48(FP), R11
-	MOVQ R9, R12
-	SHLQ $4, R12
+	BEGIN
 	ROUNDING
 strip:
-	MOVQ DI, AX
-	MOVQ SI, DX
-	MOVQ R11, CX
+	STRIP
 pairs:
 	LEAQ (DX)(R9*1), BX
 	PREFETCHT0 (DX)(R12*1)

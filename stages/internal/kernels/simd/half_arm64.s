@@ -23,12 +23,16 @@
 	BFMMLA(d+2, row, 14) \
 	BFMMLA(d+3, row, 15)
 
-// STORETWO writes two rows of c from the accumulators of both, and ADDTWO adds to them.
-#define STORETWO(v0, v1, v2, v3) \
+// TWOROWS puts two rows, from the accumulators of both, into V0 to V3.
+#define TWOROWS(v0, v1, v2, v3) \
 	VZIP1 v1.D2, v0.D2, V0.D2 \
 	VZIP1 v3.D2, v2.D2, V1.D2 \
 	VZIP2 v1.D2, v0.D2, V2.D2 \
-	VZIP2 v3.D2, v2.D2, V3.D2 \
+	VZIP2 v3.D2, v2.D2, V3.D2
+
+// STORETWO writes two rows of c, and ADDTWO adds to them.
+#define STORETWO(v0, v1, v2, v3) \
+	TWOROWS(v0, v1, v2, v3) \
 	VST1 [V0.S4, V1.S4], (R0) \
 	ADD R1, R0 \
 	VST1 [V2.S4, V3.S4], (R0) \
@@ -36,10 +40,7 @@
 
 // The assembler has no addition of vectors: V15 holds ones to multiply by.
 #define ADDTWO(v0, v1, v2, v3) \
-	VZIP1 v1.D2, v0.D2, V0.D2 \
-	VZIP1 v3.D2, v2.D2, V1.D2 \
-	VZIP2 v1.D2, v0.D2, V2.D2 \
-	VZIP2 v3.D2, v2.D2, V3.D2 \
+	TWOROWS(v0, v1, v2, v3) \
 	VLD1 (R0), [V4.S4, V5.S4] \
 	VFMLA V15.S4, V0.S4, V4.S4 \
 	VFMLA V15.S4, V1.S4, V5.S4 \
@@ -137,6 +138,13 @@ store:
 #define BFCVTN(d, n) WORD $(0x0ea16800 + d + 32*n)
 #define BFCVTN2(d, n) WORD $(0x4ea16800 + d + 32*n)
 
+// ROUND16 rounds the 16 numbers in V0 to V3, into V4 and V5.
+#define ROUND16 \
+	BFCVTN(4, 0) \
+	BFCVTN2(4, 1) \
+	BFCVTN(5, 2) \
+	BFCVTN2(5, 3)
+
 // func packTwo8(to *uint32, low, high *float32, n int)
 TEXT ·packTwo8(SB), NOSPLIT, $0-32
 	MOVD to+0(FP), R0
@@ -146,10 +154,7 @@ TEXT ·packTwo8(SB), NOSPLIT, $0-32
 two:
 	VLD1.P 32(R1), [V0.S4, V1.S4]
 	VLD1.P 32(R2), [V2.S4, V3.S4]
-	BFCVTN(4, 0)
-	BFCVTN2(4, 1)
-	BFCVTN(5, 2)
-	BFCVTN2(5, 3)
+	ROUND16
 	VZIP1 V5.H8, V4.H8, V6.H8
 	VZIP2 V5.H8, V4.H8, V7.H8
 	VST1.P [V6.S4, V7.S4], 32(R0)
@@ -164,10 +169,7 @@ TEXT ·packRun8(SB), NOSPLIT, $0-24
 	MOVD n+16(FP), R2
 run:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
-	BFCVTN(4, 0)
-	BFCVTN2(4, 1)
-	BFCVTN(5, 2)
-	BFCVTN2(5, 3)
+	ROUND16
 	VST1.P [V4.S4, V5.S4], 32(R0)
 	SUBS $1, R2
 	BNE run

@@ -1,24 +1,9 @@
 #include "textflag.h"
+#include "strips_amd64.h"
 
 // The functions copy runs of so many numbers. A strip is runs of them, which are col
 // bytes apart in from and row bytes apart in to. The strips' runs follow each other in
 // from, and their copies are next bytes apart. The 16 runs after these are prefetched.
-
-#define BEGIN \
-	MOVQ to+0(FP), DI \
-	MOVQ next+8(FP), R8 \
-	MOVQ row+16(FP), R13 \
-	MOVQ from+24(FP), SI \
-	MOVQ col+32(FP), R9 \
-	MOVQ strips+40(FP), R10 \
-	MOVQ runs+48(FP), R11 \
-	MOVQ R9, R12 \
-	SHLQ $4, R12
-
-#define STRIP \
-	MOVQ DI, AX \
-	MOVQ SI, DX \
-	MOVQ R11, CX
 
 // func copyStrips6(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips6(SB), NOSPLIT, $0-56
