@@ -37,8 +37,8 @@ func Class(half bool) string {
 	switch {
 	case install() != nil:
 		return "none"
-	case half && simd.Half != nil:
-		return version + "-fma-" + simd.Half.Name
+	case half && simd.Half() != nil:
+		return version + "-fma-" + simd.Half().Name
 	case simd.HasTiles:
 		return version + "-fma"
 	}
@@ -103,7 +103,7 @@ type builder struct{ compute.Builder }
 func (b builder) Compile() (compute.Executable, error) {
 	if g, ok := fuse.NewGraph(hook.Main(b.Builder)); ok {
 		if simd.HasTiles {
-			g.WidenHalf(simd.Half != nil)
+			g.WidenHalf(simd.Half() != nil)
 		}
 		g.FoldConstants()
 		g.AssembleConcats()

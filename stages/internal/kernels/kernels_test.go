@@ -256,13 +256,13 @@ func TestCores(t *testing.T) {
 func eachHalf(t *testing.T, test func(t *testing.T)) {
 	processor := simd.Half
 	defer func() { simd.Half = processor }()
-	ways := map[string]*simd.HalfTiles{"processor": processor, "widened": nil}
+	ways := map[string]*simd.HalfTiles{"processor": processor(), "widened": nil}
 	if !testing.Short() {
 		ways["pairs"] = &simd.HalfTiles{Rows: 8, Group: 1, Multiply: model.AVX512}
 		ways["groups"] = &simd.HalfTiles{Rows: 32, Group: 16, ByRows: true, Multiply: model.AMX}
 	}
 	for name, half := range ways {
-		simd.Half = half
+		simd.Half = func() *simd.HalfTiles { return half }
 		t.Run("bfloat16 "+name, test)
 	}
 }

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -21,10 +22,11 @@ type HalfTiles struct {
 	Multiply func(c []float32, ldc int, a []uint32, am, ak int, panel []uint32, strips, pairs int, add bool)
 }
 
-// Half has the tiles of this processor. It is nil if the processor does not multiply
+// Half returns the tiles of this processor, nil if the processor does not multiply
 // bfloat16 numbers. The instructions flush subnormal numbers to zero, and each kind
-// adds terms in an order of its own, so that their bits differ.
-var Half = firstExact(processorHalves())
+// adds terms in an order of its own, so that their bits differ. They are looked for when
+// a program first needs them.
+var Half = sync.OnceValue(func() *HalfTiles { return firstExact(processorHalves()) })
 
 // firstExact returns the first tiles that are exact.
 func firstExact(tiles []*HalfTiles) *HalfTiles {
@@ -37,35 +39,40 @@ func firstExact(tiles []*HalfTiles) *HalfTiles {
 }
 
 // exact reports whether tiles multiply small integers without an error, since their
-// sums are the same in any order. It takes about 0.1 ms. Few processors have the
-// instructions, and some of them are emulated: wrong ones must not train a model.
+// sums are the same in any order. Few processors have the instructions, and some of
+// them are emulated: wrong ones must not train a model.
 func (h *HalfTiles) exact() bool {
 	const strips, pairs = 2, 32
-	low, high := func(i int) float32 { return float32(i%7 - 3) }, func(i int) float32 { return float32(i%5 - 2) }
-	words := func(n int) []uint32 {
-		w := make([]uint32, n)
-		for i := range w {
-			w[i] = halfBits(low(i)) | halfBits(high(i))<<16
-		}
-		return w
-	}
 	rows := strips * h.Rows
-	c := make([]float32, rows*panelWidth)
-	for i := range c {
-		c[i] = low(i)
-	}
-	h.Multiply(c, panelWidth, words(rows*pairs), pairs, 1, words(pairs*panelWidth), strips, pairs, true)
-	for i := range c {
-		want := low(i)
+	a, c := smallIntegers(2*rows*pairs, 7), smallIntegers(rows*panelWidth, 5)
+	b := smallIntegers(2*panelWidth*pairs, 3) // transposed
+	words, panel := make([]uint32, rows*pairs), make([]uint32, pairs*panelWidth)
+	packRow(words, a, 1, 0, len(a))
+	for j := range panelWidth {
 		for p := range pairs {
-			x, y := i/panelWidth*pairs+p, p*panelWidth+i%panelWidth
-			want += low(x)*low(y) + high(x)*high(y)
-		}
-		if c[i] != want {
-			return false
+			packRow(panel[p*panelWidth+j:][:1], b[2*(j*pairs+p):], 1, 0, 2)
 		}
 	}
-	return true
+	want := slices.Clone(c)
+	for i := range rows {
+		for j := range panelWidth {
+			y := b[2*j*pairs:]
+			for p, x := range a[2*i*pairs:][:2*pairs] {
+				want[i*panelWidth+j] += x * y[p]
+			}
+		}
+	}
+	h.Multiply(c, panelWidth, words, pairs, 1, panel, strips, pairs, true)
+	return slices.Equal(c, want)
+}
+
+// smallIntegers returns n integers around zero, which recur after period of them.
+func smallIntegers(n, period int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(i%period - period/2)
+	}
+	return out
 }
 
 // halves is a workspace for products of bfloat16 factors. Factors are float32 in
@@ -77,6 +84,7 @@ type halves struct {
 	rows   []uint32  // of a block of a, padded with zeros to whole tiles
 	turned []uint32  // packed factors before they are transposed
 	tile   []float32 // a tile that extends beyond an edge of c
+	tiles  *HalfTiles
 	blockwise
 }
 
@@ -99,12 +107,12 @@ var halfWorkspaces = sync.Pool{New: func() any {
 func withHalves(f func(m multiplier)) {
 	w := halfWorkspaces.Get().(*halves)
 	defer halfWorkspaces.Put(w)
-	w.packed = nil
+	w.packed, w.tiles = nil, Half()
 	f(w)
 }
 
-// pairsOf returns how many pairs k terms are packed into.
-func pairsOf(k int) int { return ((k+1)/2 + Half.Group - 1) / Half.Group * Half.Group }
+// pairs returns how many pairs k terms are packed into.
+func (h *HalfTiles) pairs(k int) int { return ((k+1)/2 + h.Group - 1) / h.Group * h.Group }
 
 // multiply implements multiplier.
 func (w *halves) multiply(c, a, b matrix, m, n, k int, r region) {
@@ -115,24 +123,24 @@ func (w *halves) multiply(c, a, b matrix, m, n, k int, r region) {
 func (w *halves) multiplyRows(c, a matrix, m, n, k int, add bool, r region) {
 	am, ak := w.packRows(a, m, k, r)
 	for j := 0; j < n; j += panelWidth {
-		panel, width := w.panels[j*pairsOf(k):][:panelWidth*pairsOf(k)], min(panelWidth, n-j)
+		panel, width := w.panels[j*w.tiles.pairs(k):][:panelWidth*w.tiles.pairs(k)], min(panelWidth, n-j)
 		for i, rows := 0, 0; i < m; i += rows {
-			rows = min(Half.Rows, m-i)
+			rows = min(w.tiles.Rows, m-i)
 			first, end := r.terms(i, j, rows, k)
-			first, end = first/2/Half.Group*Half.Group, pairsOf(end)
+			first, end = first/2/w.tiles.Group*w.tiles.Group, w.tiles.pairs(end)
 			to, from := c.x[i*c.row+j*c.col:], w.rows[i*am:]
 			switch {
 			case first >= end && (add || r.unread(i, j, rows)):
 			case first >= end:
 				clearTile(to, c.row, rows, width)
-			case rows < Half.Rows || width < panelWidth:
+			case rows < w.tiles.Rows || width < panelWidth:
 				w.edge(to, c.row, from[first*ak:], am, ak, panel[first*panelWidth:], rows, width, end-first, add)
 			default:
 				strips := 1
 				if r.Triangle == Whole {
 					strips = (m - i) / rows
 				}
-				Half.Multiply(to, c.row, from[first*ak:], am, ak, panel[first*panelWidth:], strips, end-first, add)
+				w.tiles.Multiply(to, c.row, from[first*ak:], am, ak, panel[first*panelWidth:], strips, end-first, add)
 				rows *= strips
 			}
 		}
@@ -144,23 +152,23 @@ func (w *halves) edge(c []float32, ldc int, a []uint32, am, ak int, panel []uint
 	if add {
 		copyEdge(w.tile, panelWidth, c, ldc, rows, width)
 	}
-	Half.Multiply(w.tile, panelWidth, a, am, ak, panel, 1, pairs, add)
+	w.tiles.Multiply(w.tile, panelWidth, a, am, ak, panel, 1, pairs, add)
 	copyEdge(c, ldc, w.tile, panelWidth, rows, width)
 }
 
 // packRows packs m rows of k terms, with strides am between rows and ak between
 // pairs of terms. What a triangle says to be zero is not read.
 func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
-	pairs, whole := pairsOf(k), (m+Half.Rows-1)/Half.Rows*Half.Rows
+	pairs, whole := w.tiles.pairs(k), (m+w.tiles.Rows-1)/w.tiles.Rows*w.tiles.Rows
 	if r.Triangle == LowerResult {
 		r.Triangle = Whole // of the factors
 	}
 	switch {
-	case a.row == 1 && m > 1 && !Half.ByRows:
-		packTerms(w.rows, panelWidth, whole, a, m, whole, k, r)
+	case a.row == 1 && m > 1 && !w.tiles.ByRows:
+		w.packTerms(w.rows, panelWidth, whole, a, m, whole, k, r)
 		return 1, whole
 	case a.row == 1 && m > 1:
-		packTerms(w.turned, panelWidth, whole, a, m, whole, k, r)
+		w.packTerms(w.turned, panelWidth, whole, a, m, whole, k, r)
 		turn(w.rows, pairs, w.turned, whole, pairs, whole)
 	default:
 		for i := range m {
@@ -175,7 +183,7 @@ func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
 // packTerms packs a matrix of which the n elements of a term are contiguous. Pairs of
 // terms become rows of to, row apart, of which each 32 elements are next apart. They
 // have width elements, with zeros after the first n.
-func packTerms(to []uint32, next, row int, a matrix, n, width, k int, r region) {
+func (w *halves) packTerms(to []uint32, next, row int, a matrix, n, width, k int, r region) {
 	whole, strips := k/2, 0
 	if r.Triangle == Whole {
 		strips = n / panelWidth
@@ -188,7 +196,7 @@ func packTerms(to []uint32, next, row int, a matrix, n, width, k int, r region) 
 		if j < strips*panelWidth {
 			first = whole // the last term may have no second one
 		}
-		for p := first; p < pairsOf(k); p++ {
+		for p := first; p < w.tiles.pairs(k); p++ {
 			packPair(to[j/panelWidth*next+p*row:][:part], a, j, min(part, max(0, n-j)), 2*p, k, r)
 		}
 	}
@@ -220,9 +228,9 @@ func packPair(to []uint32, a matrix, j, n, p, k int, r region) {
 // packPanels implements blocks. Panels have 32 columns, the last one padded with
 // zeros.
 func (w *halves) packPanels(b matrix, k, n int) {
-	pairs := pairsOf(k)
+	pairs := w.tiles.pairs(k)
 	if b.col == 1 {
-		packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, (n+panelWidth-1)/panelWidth*panelWidth, k, region{})
+		w.packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, (n+panelWidth-1)/panelWidth*panelWidth, k, region{})
 		return
 	}
 	for j := 0; j < n; j += panelWidth {

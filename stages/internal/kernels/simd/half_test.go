@@ -22,14 +22,14 @@ func eachHalfTile(t *testing.T, test func(t *testing.T)) {
 	was := Half
 	defer func() { Half = was }()
 	for _, half := range processorHalves() {
-		Half = half
+		Half = func() *HalfTiles { return half }
 		t.Run("processor "+half.Name, test)
 	}
 	if testing.Short() && len(processorHalves()) > 0 {
 		return
 	}
 	for _, half := range halfModels {
-		Half = half
+		Half = func() *HalfTiles { return half }
 		t.Run("model "+half.Name, test)
 	}
 }
@@ -212,7 +212,7 @@ func BenchmarkPackHalves(b *testing.B) {
 	defer func() { Half = was }()
 	x := random(blockRows * blockTerms)
 	for _, half := range halfModels {
-		Half = half
+		Half = func() *HalfTiles { return half }
 		for name, a := range map[string]matrix{"rows": {x, blockTerms, 1}, "columns": {x, 1, blockRows}} {
 			b.Run(half.Name+" "+name, func(b *testing.B) {
 				withHalves(func(m multiplier) {

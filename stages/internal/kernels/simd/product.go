@@ -33,7 +33,7 @@ type Loop struct{ Extent, A, B, C int }
 // tiles returns the shape of the product's tiles.
 func (p *Product) tiles() tileShape {
 	if p.Half {
-		return tileShape{Half.Rows, panelWidth}
+		return tileShape{Half().Rows, panelWidth}
 	}
 	return tiles
 }
