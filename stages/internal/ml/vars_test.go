@@ -26,10 +26,6 @@ func TestDropoutShare(t *testing.T) {
 		}, Build: func(in []*graph.Node) []*graph.Node {
 			return []*graph.Node{ml.NewVars(nil, nil).Noisy(in[1]).Dropout(in[0], rate, path)}
 		}}
-		e, err := ml.Compile(b, p)
-		if err != nil {
-			t.Fatal(err)
-		}
 		ones := make([]float32, n)
 		for i := range ones {
 			ones[i] = 1
@@ -39,15 +35,7 @@ func TestDropoutShare(t *testing.T) {
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		out, err := e.Run([]compute.Buffer{x, k}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := ml.Float32s(out[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
+		return firstOutput(t, b, p, x, k)
 	}
 	masks := map[string][]float32{
 		"a": mask("a", 1, 2), "another path": mask("b", 1, 2), "another first word": mask("a", 2, 2), "another second word": mask("a", 1, 3),
@@ -96,10 +84,6 @@ func TestProductsRoundTheirResults(t *testing.T) {
 	p := ml.Program{Name: "product", Inputs: []ml.Input{{Name: "x", Shape: []int{3, 50}, DType: dtypes.Float32}}, Build: func(in []*graph.Node) []*graph.Node {
 		return []*graph.Node{ml.NewVars(nil, nil).Multiplying(dtypes.BFloat16).Dot(in[0], []int{1}, nil, in[0], []int{1}, nil)}
 	}}
-	e, err := ml.Compile(b, p)
-	if err != nil {
-		t.Fatal(err)
-	}
 	numbers := make([]float32, 150)
 	for i := range numbers {
 		numbers[i] = 1 / float32(3+i)
@@ -108,17 +92,27 @@ func TestProductsRoundTheirResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := e.Run([]compute.Buffer{x}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := ml.Float32s(out[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, v := range result {
+	for i, v := range firstOutput(t, b, p, x) {
 		if math.Float32bits(v)&0xffff != 0 {
 			t.Errorf("element %d of a product is %v, which bfloat16 does not have", i, v)
 		}
 	}
+}
+
+// firstOutput runs a program.
+func firstOutput(t *testing.T, b compute.Backend, p ml.Program, inputs ...compute.Buffer) []float32 {
+	t.Helper()
+	e, err := ml.Compile(b, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Run(inputs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers, err := ml.Float32s(out[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return numbers
 }
