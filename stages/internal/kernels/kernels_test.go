@@ -209,6 +209,14 @@ func TestFusion(t *testing.T) {
 			x := permuted(graph.Reshape(graph.MulScalar(in[0], 3), 2, 9, 3, 8), 0, 2, 1, 3)
 			return grad(graph.Reshape(permuted(rope(x, in[1]), 0, 2, 1, 3), 18, 24), in[0])
 		}},
+		"slope of parts": {[]shapes.Shape{f32(20, 96)}, func(in nodes) *graph.Node {
+			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
+			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(1))), in[0])
+		}},
+		"slope of parts that overlap": {[]shapes.Shape{f32(20, 96)}, func(in nodes) *graph.Node {
+			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
+			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(0))), in[0])
+		}},
 		"transposed and not": {[]shapes.Shape{f32(40, 40)}, func(in nodes) *graph.Node {
 			y := graph.Exp(in[0])
 			return graph.Add(graph.Mul(y, y), graph.Transpose(y, 0, 1))

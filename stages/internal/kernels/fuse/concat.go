@@ -44,25 +44,41 @@ func (g *Graph) concatenated(n *hook.Node) ([]*hook.Node, bool) {
 		differs := func(in *hook.Node) bool { return !in.Shape.Equal(n.Inputs[0].Shape) }
 		return n.Inputs, ok && axis == rank-1 && !slices.ContainsFunc(n.Inputs, differs)
 	case compute.OpTypeAdd:
-		return paddedHalves(n.Inputs[0], n.Inputs[1], n.Shape.Dimensions[rank-1]/2)
+		return g.paddedParts(n)
 	}
 	return nil, false
 }
 
-// paddedHalves returns the values that two nodes pad with zeros to the first and
-// the second half of the last axis.
-func paddedHalves(a, b *hook.Node, half int) ([]*hook.Node, bool) {
-	beforeA, afterA, okA := zeroPadding(a)
-	beforeB, afterB, okB := zeroPadding(b)
-	switch {
-	case !okA || !okB || beforeA+afterA != half || beforeB+afterB != half || !a.Inputs[0].Shape.Equal(b.Inputs[0].Shape):
+// paddedParts returns the values of a sum that pad equal parts of the last axis with
+// zeros, in the order of the parts.
+func (g *Graph) paddedParts(sum *hook.Node) ([]*hook.Node, bool) {
+	terms := g.terms(sum)
+	width := sum.Shape.Dimensions[sum.Shape.Rank()-1] / len(terms)
+	parts := make([]*hook.Node, len(terms))
+	if width == 0 {
 		return nil, false
-	case beforeA == 0 && afterB == 0:
-		return []*hook.Node{a.Inputs[0], b.Inputs[0]}, true
-	case afterA == 0 && beforeB == 0:
-		return []*hook.Node{b.Inputs[0], a.Inputs[0]}, true
 	}
-	return nil, false
+	for _, n := range terms {
+		before, after, ok := zeroPadding(n)
+		if !ok || before%width != 0 || before+width+after != width*len(terms) || parts[before/width] != nil || !n.Inputs[0].Shape.Equal(terms[0].Inputs[0].Shape) {
+			return nil, false
+		}
+		parts[before/width] = n.Inputs[0]
+	}
+	return parts, true
+}
+
+// terms returns what a sum adds, through sums that nothing else uses.
+func (g *Graph) terms(sum *hook.Node) []*hook.Node {
+	var out []*hook.Node
+	for _, in := range sum.Inputs {
+		if in.OpType == compute.OpTypeAdd && len(g.users[in]) == 1 && !g.results[in] && in.Shape.Equal(sum.Shape) {
+			out = append(out, g.terms(in)...)
+		} else {
+			out = append(out, in)
+		}
+	}
+	return out
 }
 
 // zeroPadding returns the number of zeros that a node adds before and after its
