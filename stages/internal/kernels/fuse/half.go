@@ -42,6 +42,17 @@ func (g *Graph) WidenHalf(half bool) {
 // RoundsFactors reports whether a product rounds its float32 factors to bfloat16.
 func (g *Graph) RoundsFactors(n *hook.Node) bool { return g.roundsFactors[n] }
 
+// Rounding returns the node that rounds a result to bfloat16, if nothing else is done
+// with it, other than to rearrange it.
+func (g *Graph) Rounding(n *hook.Node) (*hook.Node, bool) {
+	chain := g.rearrangements(n)
+	last := chain[len(chain)-1]
+	if users := g.users[last]; len(users) == 1 && !g.results[last] && users[0].OpType == hook.OpRound {
+		return users[0], true
+	}
+	return nil, false
+}
+
 func isHalf(n *hook.Node) bool { return n.Shape.DType == dtypes.BFloat16 }
 
 // widening has float32 nodes of bfloat16 nodes.

@@ -38,7 +38,12 @@ func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 		}
 		p.Half = g.RoundsFactors(n)
 		p.Part = part(triangles, n, p)
-		g.Replace(to, g.AddOpaque(to, hook.OpProduct, inputs, p))
+		product := g.AddOpaque(to, hook.OpProduct, inputs, p)
+		g.Replace(to, product)
+		if rounding, ok := g.Rounding(product); ok && p.Half {
+			p.Rounded = true
+			g.Replace(rounding, rounding.Inputs[0])
+		}
 	}
 	g.Refresh()
 }

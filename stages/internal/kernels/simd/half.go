@@ -85,6 +85,8 @@ type halves struct {
 	turned []uint32  // packed factors before they are transposed
 	tile   []float32 // a tile that extends beyond an edge of c
 	tiles  *HalfTiles
+
+	rounded bool // results are rounded to bfloat16
 	blockwise
 }
 
@@ -107,7 +109,7 @@ var halfWorkspaces = sync.Pool{New: func() any {
 func withHalves(f func(m multiplier)) {
 	w := halfWorkspaces.Get().(*halves)
 	defer halfWorkspaces.Put(w)
-	w.packed, w.tiles = nil, Half()
+	w.packed, w.tiles, w.rounded = nil, Half(), false
 	f(w)
 }
 
@@ -144,6 +146,22 @@ func (w *halves) multiplyRows(c, a matrix, m, n, k int, add bool, r region) {
 				rows *= strips
 			}
 		}
+		w.finish(c.from(0, j), m, width)
+	}
+}
+
+// finish implements blocks.
+func (w *halves) finish(c matrix, m, n int) {
+	if w.rounded && w.last {
+		roundRows(c.x, c.row, m, n)
+	}
+}
+
+// roundRowsLoop is roundRows, with a call for each row.
+func roundRowsLoop(x []float32, row, rows, width int) {
+	for i := range rows {
+		part := x[i*row:][:width]
+		RoundHalf(part, part)
 	}
 }
 
@@ -289,8 +307,8 @@ func packPairs(to []uint32, x []float32, stride, k int) {
 	}
 }
 
-// packRun packs numbers that are contiguous.
-func packRun(to []uint32, x []float32) {
+// packRunGroups is packRun, in groups of eight words where there is a function for them.
+func packRunGroups(to []uint32, x []float32) {
 	done := 0
 	if n := len(x) / 16; n > 0 && hasPacking {
 		_ = to[8*n-1]
@@ -315,8 +333,8 @@ func packPairStripsLoop(to []uint32, next, row int, from []float32, col, strips,
 	}
 }
 
-// packTwo packs the numbers of two terms.
-func packTwo(to []uint32, low, high []float32) {
+// packTwoGroups is packTwo, in groups of eight words where there is a function for them.
+func packTwoGroups(to []uint32, low, high []float32) {
 	done := 0
 	if n := len(to) / 8; n > 0 && hasPacking {
 		_, _ = low[8*n-1], high[8*n-1]

@@ -65,6 +65,7 @@ func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.r
 // blockwise computes products block by block.
 type blockwise struct {
 	packed *float32 // the first element of b, if panels hold all of it
+	last   bool     // no terms follow those of the block
 }
 
 // blocks is a workspace for the blocks of a product.
@@ -73,6 +74,8 @@ type blocks interface {
 	packPanels(b matrix, k, n int)
 	// multiplyRows multiplies m rows of a by all packed panels.
 	multiplyRows(c, a matrix, m, n, k int, add bool, r region)
+	// finish does what multiplyRows does after the last terms, where there are none.
+	finish(c matrix, m, n int)
 }
 
 // multiply implements multiplier, with at most so many rows of a in a block.
@@ -87,9 +90,11 @@ func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r
 			if !packed {
 				of.packPanels(b.from(p, j), terms, wide)
 			}
+			w.last = p+terms == k
 			for i := 0; i < m; i += most {
 				rows, part := min(most, m-i), r.from(i, j, p)
 				if first, end := part.terms(0, 0, rows, terms); first >= end && p > 0 {
+					of.finish(c.from(i, j), rows, wide)
 					continue
 				}
 				of.multiplyRows(c.from(i, j), a.from(i, p), rows, wide, terms, p > 0, part)
@@ -187,6 +192,9 @@ func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region
 		}
 	}
 }
+
+// finish implements blocks.
+func (w *workspace) finish(matrix, int, int) {}
 
 // lastRows computes the rows after the last whole tile.
 func (w *workspace) lastRows(c []float32, ldc int, a block, panel []float32, i, j, rows, width, k int, add bool, r region) {

@@ -10,6 +10,7 @@ type Product struct {
 	Offsets [2]int // of the first element of a and b
 	Batch   []Loop
 	Half    bool // the factors are rounded to bfloat16 first
+	Rounded bool // with Half: the results are rounded too
 	Part    Triangle
 	Ahead   int // if positive, elements (i, j) of a LowerResult with j ≥ i+Ahead are never read
 }
@@ -18,7 +19,10 @@ type Product struct {
 // meanwhile.
 func (p *Product) withMultiplier(f func(m multiplier)) {
 	if p.Half {
-		withHalves(f)
+		withHalves(func(w multiplier) {
+			w.(*halves).rounded = p.Rounded
+			f(w)
+		})
 		return
 	}
 	withWorkspace(f)
