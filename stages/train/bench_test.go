@@ -29,7 +29,7 @@ func BenchmarkStep(b *testing.B) {
 }
 
 func benchmarkStep(b *testing.B, n norm.Norm, o optimizer.Optimizer) {
-	machine, tokens := benchMachine(b, exampleModel(), n, o, 64, 1)
+	machine, tokens := benchMachine(b, exampleModel(), n, o, 64, 1, "fp32")
 	for b.Loop() {
 		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
 			b.Fatal(err)
@@ -44,10 +44,10 @@ func exampleModel() *model.Llama {
 }
 
 // benchMachine is a trial of eight sequences a step, and a batch.
-func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimizer, length, threads int) (*machine, []int32) {
+func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimizer, length, threads int, precision string) (*machine, []int32) {
 	b.Helper()
 	clip := 1.0
-	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Batch: Batch{8, length}, Schedule: &Schedule{Constant: &Constant{}}}
+	spec := &LM{Steps: 100, ClipNorm: &clip, Accumulate: 1, Precision: precision, Batch: Batch{8, length}, Schedule: &Schedule{Constant: &Constant{}}}
 	m.Resolve()
 	r := newRecipe(m, norm.Everywhere(n), o, 256, spec)
 	be, err := backend.Open("go", threads)
@@ -68,7 +68,7 @@ func benchMachine(b *testing.B, m *model.Llama, n norm.Norm, o optimizer.Optimiz
 // BenchmarkProbe times one look inside, to be held against fifty steps.
 func BenchmarkProbe(b *testing.B) {
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
-	machine, tokens := benchMachine(b, exampleModel(), &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw, 64, 1)
+	machine, tokens := benchMachine(b, exampleModel(), &norm.Derf{Alpha: norm.Sites{Attention: 0.5, FFN: 0.5, Final: 0.5}, Bias: true}, adamw, 64, 1, "fp32")
 	if _, _, err := machine.probe(tokens); err != nil { // compiles
 		b.Fatal(err)
 	}
@@ -79,11 +79,17 @@ func BenchmarkProbe(b *testing.B) {
 	}
 }
 
-// BenchmarkLarger is the smaller model of bench/train on two cores.
+// BenchmarkLarger is the smaller model of bench/train on two cores, in either precision.
 func BenchmarkLarger(b *testing.B) {
+	for _, precision := range []string{"fp32", "bf16"} {
+		b.Run(precision, func(b *testing.B) { benchmarkLarger(b, precision) })
+	}
+}
+
+func benchmarkLarger(b *testing.B, precision string) {
 	adamw := &optimizer.AdamW{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
 	m := &model.Llama{Layers: 4, Width: 128, Heads: 4, FFN: 344, RopeTheta: 10000, Tied: true, InitStd: 0.02}
-	machine, tokens := benchMachine(b, m, &norm.RMSNorm{Eps: 1e-5}, adamw, 128, 2)
+	machine, tokens := benchMachine(b, m, &norm.RMSNorm{Eps: 1e-5}, adamw, 128, 2, precision)
 	for b.Loop() {
 		if _, _, err := machine.step(0, 1, tokens, nil); err != nil {
 			b.Fatal(err)
