@@ -209,6 +209,10 @@ func TestFusion(t *testing.T) {
 			x := permuted(graph.Reshape(graph.MulScalar(in[0], 3), 2, 9, 3, 8), 0, 2, 1, 3)
 			return grad(graph.Reshape(permuted(rope(x, in[1]), 0, 2, 1, 3), 18, 24), in[0])
 		}},
+		"beside each other, after rows": {[]shapes.Shape{f32(20, 32), f32(32, 32)}, func(in nodes) *graph.Node {
+			y := graph.MatMul(in[0], in[1])
+			return graph.Concatenate(nodes{graph.Reshape(y, -1), graph.Reshape(graph.Neg(y), -1)}, 0)
+		}},
 		"slope of parts": {[]shapes.Shape{f32(20, 96)}, func(in nodes) *graph.Node {
 			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
 			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(1))), in[0])
