@@ -29,7 +29,7 @@ import (
 )
 
 // version changes when results may.
-const version = "6"
+const version = "7"
 
 // Class returns the kernels' part of the numerics class. For programs with products of
 // bfloat16 factors, processors that multiply such numbers are a class of their own.
@@ -110,6 +110,7 @@ func (b builder) Compile() (compute.Executable, error) {
 		triangles := g.Triangles()
 		lower.Products(g, triangles)
 		lower.Fusions(fuse.NewPartition(g), triangles)
+		lower.Chains(g)
 		g.Schedule()
 	}
 	return b.Builder.Compile()

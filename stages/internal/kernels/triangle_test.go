@@ -226,7 +226,7 @@ func (b *countingBuilder) Compile() (compute.Executable, error) {
 				b.counter.products++
 			}
 		case *lower.Fusion:
-			if data.Program.Lower {
+			if data.Program.(*simd.Program).Lower {
 				b.counter.groups++
 			}
 		}

@@ -124,6 +124,9 @@ func (g *Graph) Schedule() {
 // IsFloat reports whether a node has float32 elements, and at least one.
 func IsFloat(n *hook.Node) bool { return n.Shape.DType == dtypes.Float32 && n.Shape.Size() > 0 }
 
+// Users returns the nodes that use a node, once for each use.
+func (g *Graph) Users(n *hook.Node) []*hook.Node { return g.users[n] }
+
 // IsResult reports whether a node is an output of the graph.
 func (g *Graph) IsResult(n *hook.Node) bool { return g.results[n] }
 

@@ -7,13 +7,17 @@ import (
 
 	"ablate/stages/internal/kernels/fuse"
 	"ablate/stages/internal/kernels/hook"
-	"ablate/stages/internal/kernels/simd"
 )
 
 // Fusion is the data of a node of operation hook.OpFusion.
 type Fusion struct {
-	Program *simd.Program
+	Program Program
 	Outputs []Output
+}
+
+// Program is a *simd.Program, or a *simd.Chain.
+type Program interface {
+	Run(outputs, inputs [][]float32, ints [][]int32)
 }
 
 // Output is an output of a fusion node.
@@ -42,13 +46,18 @@ func replaceGroup(p *fuse.Partition, s *fuse.Group, outputs []*hook.Node, fresh 
 	fusion, inputs := compile(p, s, outputs, causal)
 	n := p.Add(outputs[0], hook.OpFusion, inputs, fusion)
 	n.Shape = shapes.Invalid()
-	for i, m := range outputs {
-		out := p.Add(m, hook.OpFusion, []*hook.Node{n}, nil)
-		out.IsNodeSelectOutput, out.SelectOutputIdx = true, i
-		n.MultiOutputsShapes = append(n.MultiOutputsShapes, m.Shape)
-		n.MultiOutputsNodes = append(n.MultiOutputsNodes, out)
-		fresh[m] = out
+	for _, m := range outputs {
+		fresh[m] = addOutput(p.Graph, n, m)
 	}
+}
+
+// addOutput adds the next output of a node, with the shape of another node.
+func addOutput(g *fuse.Graph, n, like *hook.Node) *hook.Node {
+	out := g.Add(like, hook.OpFusion, []*hook.Node{n}, nil)
+	out.IsNodeSelectOutput, out.SelectOutputIdx = true, len(n.MultiOutputsNodes)
+	n.MultiOutputsShapes = append(n.MultiOutputsShapes, like.Shape)
+	n.MultiOutputsNodes = append(n.MultiOutputsNodes, out)
+	return out
 }
 
 // neededMembers finds the members that are used outside of their groups.

@@ -81,6 +81,7 @@ func smallIntegers(n, period int) []float32 {
 // products.
 type halves struct {
 	panels []uint32  // of b: [panels][pairs][32]
+	own    []uint32  // memory for panels
 	rows   []uint32  // of a block of a, padded with zeros to whole tiles
 	turned []uint32  // packed factors before they are transposed
 	tile   []float32 // a tile that extends beyond an edge of c
@@ -97,7 +98,7 @@ const (
 
 var halfWorkspaces = sync.Pool{New: func() any {
 	return &halves{
-		panels: make([]uint32, blockPairs*blockWide),
+		own:    make([]uint32, blockPairs*blockWide),
 		rows:   make([]uint32, blockPairs*blockRows),
 		turned: make([]uint32, blockPairs*blockRows),
 		tile:   make([]float32, maxHalfRows*panelWidth),
@@ -109,12 +110,12 @@ var halfWorkspaces = sync.Pool{New: func() any {
 func withHalves(f func(m multiplier)) {
 	w := halfWorkspaces.Get().(*halves)
 	defer halfWorkspaces.Put(w)
-	w.packed, w.tiles, w.rounded = nil, Half(), false
+	w.packed, w.kept, w.tiles, w.rounded = nil, nil, Half(), false
 	f(w)
 }
 
 // pairs returns how many pairs k terms are packed into.
-func (h *HalfTiles) pairs(k int) int { return ((k+1)/2 + h.Group - 1) / h.Group * h.Group }
+func (h *HalfTiles) pairs(k int) int { return roundUp((k+1)/2, h.Group) }
 
 // multiply implements multiplier.
 func (w *halves) multiply(c, a, b matrix, m, n, k int, r region) {
@@ -177,7 +178,7 @@ func (w *halves) edge(c []float32, ldc int, a []uint32, am, ak int, panel []uint
 // packRows packs m rows of k terms, with strides am between rows and ak between
 // pairs of terms. What a triangle says to be zero is not read.
 func (w *halves) packRows(a matrix, m, k int, r region) (am, ak int) {
-	pairs, whole := w.tiles.pairs(k), (m+w.tiles.Rows-1)/w.tiles.Rows*w.tiles.Rows
+	pairs, whole := w.tiles.pairs(k), roundUp(m, w.tiles.Rows)
 	if r.Triangle == LowerResult {
 		r.Triangle = Whole // of the factors
 	}
@@ -243,12 +244,23 @@ func packPair(to []uint32, a matrix, j, n, p, k int, r region) {
 	}
 }
 
+// panelWords implements blocks.
+func (w *halves) panelWords(k, n int) int { return roundUp(n, panelWidth) * w.tiles.pairs(k) }
+
+// use implements blocks.
+func (w *halves) use(words []uint32) {
+	w.panels = w.own
+	if words != nil {
+		w.panels = words
+	}
+}
+
 // packPanels implements blocks. Panels have 32 columns, the last one padded with
 // zeros.
 func (w *halves) packPanels(b matrix, k, n int) {
 	pairs := w.tiles.pairs(k)
 	if b.col == 1 {
-		w.packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, (n+panelWidth-1)/panelWidth*panelWidth, k, region{})
+		w.packTerms(w.panels, panelWidth*pairs, panelWidth, matrix{b.x, 1, b.row}, n, roundUp(n, panelWidth), k, region{})
 		return
 	}
 	for j := 0; j < n; j += panelWidth {

@@ -23,6 +23,7 @@ var tiles = tileShape{TileRows, panelWidth}
 // workspace is the memory that one goroutine packs factors into.
 type workspace struct {
 	panels []float32 // of b: [panels][terms][columns of a tile]
+	own    []float32 // memory for panels
 	block  []float32 // of a, if it is copied
 	rows   []float32 // the last rows of a, padded with zeros: [rows of a tile][terms]
 	tile   []float32 // a tile that extends beyond an edge of c
@@ -31,10 +32,10 @@ type workspace struct {
 
 var workspaces = sync.Pool{New: func() any {
 	return &workspace{
-		panels: make([]float32, blockTerms*blockWide),
-		block:  make([]float32, (blockTerms+padding)*(blockRows+TileRows)),
-		rows:   make([]float32, TileRows*blockTerms),
-		tile:   make([]float32, TileRows*panelWidth),
+		own:   make([]float32, blockTerms*blockWide),
+		block: make([]float32, (blockTerms+padding)*(blockRows+TileRows)),
+		rows:  make([]float32, TileRows*blockTerms),
+		tile:  make([]float32, TileRows*panelWidth),
 	}
 }}
 
@@ -43,13 +44,21 @@ type multiplier interface {
 	// multiply computes c = a b for a of [m, k] and b of [k, n]; the columns of c are
 	// contiguous. If all of b fits the panels, it stays packed for the next product.
 	multiply(c, a, b matrix, m, n, k int, r region)
+	// keep lets the next products read b from f, and pack it there if it is not.
+	keep(f *packedFactor)
+}
+
+// packedFactor is a factor b whose panels are kept between products.
+type packedFactor struct {
+	words []uint32
+	full  bool
 }
 
 // withWorkspace calls f with a workspace. Factors must not change meanwhile.
 func withWorkspace(f func(m multiplier)) {
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
-	w.packed = nil
+	w.packed, w.kept = nil, nil
 	f(w)
 }
 
@@ -64,12 +73,20 @@ func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.r
 
 // blockwise computes products block by block.
 type blockwise struct {
-	packed *float32 // the first element of b, if panels hold all of it
-	last   bool     // no terms follow those of the block
+	packed *float32      // the first element of b, if panels hold all of it
+	kept   *packedFactor // nil if panels are packed in the workspace
+	last   bool          // no terms follow those of the block
 }
+
+// keep implements multiplier.
+func (w *blockwise) keep(f *packedFactor) { w.kept = f }
 
 // blocks is a workspace for the blocks of a product.
 type blocks interface {
+	// panelWords returns how many words the panels of k terms of n columns take.
+	panelWords(k, n int) int
+	// use lets panels be in these words, or in the workspace if there are none.
+	use(words []uint32)
 	// packPanels packs k terms of n columns.
 	packPanels(b matrix, k, n int)
 	// multiplyRows multiplies m rows of a by all packed panels.
@@ -80,13 +97,19 @@ type blocks interface {
 
 // multiply implements multiplier, with at most so many rows of a in a block.
 func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r region) {
-	first := &b.x[0]
-	packed := w.packed == first
+	first, at := &b.x[0], 0
+	packed := w.packed == first && w.kept == nil
 	w.packed = nil
+	of.use(nil)
 	for j := 0; j < n; j += blockWide {
 		wide := min(blockWide, n-j)
 		for p := 0; p < k; p += blockTerms {
 			terms := min(blockTerms, k-p)
+			if w.kept != nil {
+				end := at + of.panelWords(terms, wide)
+				of.use(w.kept.room(end)[at:end])
+				packed, at = w.kept.full, end
+			}
 			if !packed {
 				of.packPanels(b.from(p, j), terms, wide)
 			}
@@ -101,14 +124,39 @@ func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r
 			}
 		}
 	}
-	if n > 0 && n <= blockWide && k <= blockTerms {
+	switch {
+	case w.kept != nil:
+		w.kept.full = true
+	case n > 0 && n <= blockWide && k <= blockTerms:
 		w.packed = first
 	}
+}
+
+// room returns the first n words, after making room for them.
+func (f *packedFactor) room(n int) []uint32 {
+	if n > len(f.words) {
+		f.words = append(f.words, make([]uint32, n-len(f.words))...)
+	}
+	return f.words[:n]
 }
 
 // multiply implements multiplier.
 func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
 	w.blockwise.multiply(w, blockRows/tiles.rows*tiles.rows, c, a, b, m, n, k, r)
+}
+
+// panelWords implements blocks.
+func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.columns) * k }
+
+// roundUp returns the least multiple of step that is not less than n.
+func roundUp(n, step int) int { return (n + step - 1) / step * step }
+
+// use implements blocks.
+func (w *workspace) use(words []uint32) {
+	w.panels = w.own
+	if words != nil {
+		w.panels = floats(words)
+	}
 }
 
 // packPanels implements blocks.

@@ -46,13 +46,19 @@ func (p *Product) tiles() tileShape {
 // element of other work.
 const termsPerElement = 50
 
+// count returns how many products there are.
+func (p *Product) count() int {
+	n := 1
+	for _, l := range p.Batch {
+		n *= l.Extent
+	}
+	return n
+}
+
 // Run computes the products. Where there are enough of them each core has whole
 // products, else the cores share one after the other.
 func (p *Product) Run(c, a, b []float32) {
-	count := 1
-	for _, l := range p.Batch {
-		count *= l.Extent
-	}
+	count := p.count()
 	cost := max(1, p.M*p.N*p.K/termsPerElement)
 	if count < 2*runtime.GOMAXPROCS(0) {
 		for i := range count {
@@ -69,6 +75,33 @@ func (p *Product) Run(c, a, b []float32) {
 			}
 		})
 	})
+}
+
+// runAlone computes the products on one core. Factors b that follow each other in kept
+// are packed there, unless they are.
+func (p *Product) runAlone(c, a, b []float32, kept []packedFactor) {
+	last, use := -1, -1
+	p.withMultiplier(func(w multiplier) {
+		for i := range p.count() {
+			ai, bi, ci := p.matrices(i, a, b, c)
+			if at := len(b) - len(bi.x); kept != nil && at != last {
+				last, use = at, use+1
+				w.keep(&kept[use])
+			}
+			w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part, ahead: p.Ahead})
+		}
+	})
+}
+
+// factors returns how many different factors b there are.
+func (p *Product) factors() int {
+	n := 1
+	for _, l := range p.Batch {
+		if l.B != 0 {
+			n *= l.Extent
+		}
+	}
+	return n
 }
 
 // matrices returns the matrices of product i of the batch.
@@ -94,7 +127,7 @@ func (p *Product) share(a, b, c matrix, cost int) {
 	parts := 4
 	byRows := a.row == 1 && p.M > p.N && p.M >= 4*cores*shape.rows
 	switch {
-	case equal && panels >= 4*cores && !byRows:
+	case equal && (panels >= 4*cores || p.Half) && !byRows:
 		parts = 1
 	case byRows, p.M >= 4*blockRows, panels == 1:
 		strips := (p.M + shape.rows - 1) / shape.rows

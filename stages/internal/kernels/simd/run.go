@@ -14,13 +14,16 @@ func (p *Program) Run(outputs, inputs [][]float32, ints [][]int32) {
 			r.partial[i] = make([]float32, p.Blocks())
 		}
 	}
-	Parallel(p.Blocks(), p.RowsPerBlock*p.Width*(1+len(p.Instructions)/2), r.blocks)
+	Parallel(p.Blocks(), p.cost(p.RowsPerBlock), r.blocks)
 	for i, sums := range r.partial {
 		if sums != nil {
 			outputs[i][0] = Sum(sums)
 		}
 	}
 }
+
+// cost returns about how many elements the work on so many rows is worth.
+func (p *Program) cost(rows int) int { return rows * p.Width * (1 + len(p.Instructions)/2) }
 
 // run is one run of a program.
 type run struct {

@@ -1,0 +1,182 @@
+package kernels_test
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"ablate/stages/internal/kernels/fuse"
+	"ablate/stages/internal/kernels/hook"
+	"ablate/stages/internal/kernels/lower"
+	"ablate/stages/internal/kernels/simd"
+)
+
+// The sizes of chainInputs: sequences of so many rows.
+const (
+	chainBatch, chainLength = 8, 24
+	chainHeads, chainHead   = 2, 16
+	chainWidth, chainInner  = chainHeads * chainHead, 40
+)
+
+// chainInputs are rows, the weights of attention and those of a feed-forward layer.
+var chainInputs = []shapes.Shape{
+	f32(chainBatch*chainLength, chainWidth), f32(chainWidth, 3*chainWidth), f32(chainWidth, chainWidth),
+	f32(chainWidth, chainInner), f32(chainInner, chainWidth),
+}
+
+func chainNorm(x *graph.Node) *graph.Node {
+	return graph.Mul(x, graph.Reciprocal(graph.Sqrt(graph.AddScalar(graph.ReduceAndKeep(graph.Mul(x, x), graph.ReduceMean, -1), 1e-3))))
+}
+
+// small is a product with weights that are not large.
+func small(x, weights *graph.Node) *graph.Node { return graph.MatMul(x, graph.MulScalar(weights, 0.1)) }
+
+// chainAttention has queries, keys and values side by side.
+func chainAttention(x, qkv, o *graph.Node) *graph.Node {
+	all := small(chainNorm(x), qkv)
+	head := func(i int) *graph.Node {
+		part := graph.Slice(all, graph.AxisRange(), graph.AxisRange(i*chainWidth, (i+1)*chainWidth))
+		return permuted(graph.Reshape(part, chainBatch, chainLength, chainHeads, chainHead), 0, 2, 1, 3)
+	}
+	out, _ := causal(head(0), head(1), head(2), -1e9)
+	return graph.Add(x, small(graph.Reshape(permuted(out, 0, 2, 1, 3), -1, chainWidth), o))
+}
+
+func chainFeedForward(x, up, down *graph.Node) *graph.Node {
+	y := small(chainNorm(x), up)
+	return graph.Add(x, small(graph.Mul(y, graph.Sigmoid(y)), down))
+}
+
+func chainBlock(in []*graph.Node) *graph.Node {
+	return chainFeedForward(chainAttention(in[0], in[1], in[2]), in[3], in[4])
+}
+
+func flat(nodes ...*graph.Node) *graph.Node {
+	for i, n := range nodes {
+		nodes[i] = graph.Reshape(n, -1)
+	}
+	return graph.Concatenate(nodes, 0)
+}
+
+var chains = map[string]struct {
+	chains int
+	build  func(in []*graph.Node) *graph.Node
+}{
+	"a block": {1, func(in []*graph.Node) *graph.Node { return chainBlock(in) }},
+	"two blocks": {1, func(in []*graph.Node) *graph.Node {
+		return chainBlock(append([]*graph.Node{chainBlock(in)}, in[1:]...))
+	}},
+	"its gradients": {1, func(in []*graph.Node) *graph.Node {
+		y := chainBlock(in)
+		return flat(append(graph.Gradient(graph.ReduceAllSum(graph.Mul(y, y)), in...), y)...)
+	}},
+	"a result inside": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		return flat(chainFeedForward(y, in[3], in[4]), y, graph.Neg(y))
+	}},
+	"rows that all parts read": {2, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		z := graph.MulScalar(graph.MatMul(y, graph.MatMul(graph.Transpose(y, 0, 1), y)), 0.01) // each part needs all of y
+		return flat(chainFeedForward(z, in[3], in[4]), chainNorm(y))
+	}},
+	"an input that parts read, and all of it": {1, func(in []*graph.Node) *graph.Node {
+		all := graph.MatMul(in[0], graph.Transpose(in[0], 0, 1))
+		y := chainAttention(in[0], in[1], in[2])
+		return flat(graph.Exp(graph.MulScalar(all, 1e-3)), graph.Mul(in[0], chainFeedForward(y, in[3], in[4])))
+	}},
+	"rows of another sequence": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		turned := graph.Reshape(permuted(graph.Reshape(y, chainBatch, chainLength, chainWidth), 1, 0, 2), -1, chainWidth)
+		return graph.Add(y, chainFeedForward(turned, in[3], in[4]))
+	}},
+}
+
+// TestChains compares chains with the backend, and their bits with those of the same
+// graph without chains, which three and five cores do not share equally.
+func TestChains(t *testing.T) {
+	if !simd.HasTiles {
+		t.Skip("this processor has no tiles")
+	}
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	for name, tt := range chains {
+		t.Run(name, func(t *testing.T) {
+			var first []float32
+			for _, cores := range []int{1, 2, 3, 4, 5} {
+				runtime.GOMAXPROCS(cores)
+				if want := tt.chains; cores != 3 && cores != 5 && countChains(t, tt.build) < want {
+					t.Errorf("with %d cores there are fewer than %d chains", cores, want)
+				}
+				if (cores == 3 || cores == 5) && countChains(t, tt.build) != 0 {
+					t.Errorf("%d cores share the parts of a chain", cores)
+				}
+				plain, ours, _ := both(t, chainInputs, tt.build)
+				near(t, plain, ours, 1e-3)
+				if first == nil {
+					first = ours
+				}
+				if !slices.Equal(ours, first) {
+					t.Errorf("with %d cores the results differ from those with one", cores)
+				}
+			}
+		})
+	}
+}
+
+// countChains returns how many chains a graph has.
+func countChains(t *testing.T, build func(in []*graph.Node) *graph.Node) int {
+	t.Helper()
+	b, err := gobackend.New("ops_sequential")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chainCounter{Backend: b}
+	g := graph.NewGraph(c, "test")
+	var in []*graph.Node
+	for i, s := range chainInputs {
+		in = append(in, graph.Parameter(g, string(rune('a'+i)), s))
+	}
+	if err := g.Compile(build(in)); err != nil {
+		t.Fatal(err)
+	}
+	return c.chains
+}
+
+// chainCounter is a backend that counts chains.
+type chainCounter struct {
+	compute.Backend
+	chains int
+}
+
+func (c *chainCounter) Builder(name string) compute.Builder {
+	return &chainCountingBuilder{c.Backend.Builder(name), c}
+}
+
+type chainCountingBuilder struct {
+	compute.Builder
+	counter *chainCounter
+}
+
+func (b *chainCountingBuilder) Compile() (compute.Executable, error) {
+	g, _ := fuse.NewGraph(hook.Main(b.Builder))
+	g.FoldConstants()
+	g.AssembleConcats()
+	triangles := g.Triangles()
+	lower.Products(g, triangles)
+	lower.Fusions(fuse.NewPartition(g), triangles)
+	lower.Chains(g)
+	for _, n := range g.Live {
+		if f, ok := n.Data.(*lower.Fusion); ok {
+			if _, ok := f.Program.(*simd.Chain); ok {
+				b.counter.chains++
+			}
+		}
+	}
+	g.Schedule()
+	return b.Builder.Compile()
+}

@@ -1,0 +1,49 @@
+package lower
+
+import "slices"
+
+// arena is memory that values share which are not needed at the same time.
+type arena struct {
+	size int
+	free []extent
+}
+
+type extent struct{ at, size int }
+
+// arenaStep is a cache line: values begin at multiples of it.
+const arenaStep = 16
+
+// take returns the position of so many numbers: of the smallest free extent that has
+// them.
+func (a *arena) take(size int) int {
+	size = (size + arenaStep - 1) / arenaStep * arenaStep
+	best := -1
+	for i, e := range a.free {
+		if e.size >= size && (best < 0 || e.size < a.free[best].size) {
+			best = i
+		}
+	}
+	if best < 0 {
+		at := a.size
+		a.size += size
+		return at
+	}
+	at := a.free[best].at
+	a.free[best] = extent{at + size, a.free[best].size - size}
+	return at
+}
+
+// release gives numbers back.
+func (a *arena) release(at, size int) {
+	size = (size + arenaStep - 1) / arenaStep * arenaStep
+	a.free = append(a.free, extent{at, size})
+	slices.SortFunc(a.free, func(x, y extent) int { return x.at - y.at })
+	for i := 0; i+1 < len(a.free); {
+		if next := a.free[i+1]; a.free[i].at+a.free[i].size == next.at {
+			a.free[i].size += next.size
+			a.free = slices.Delete(a.free, i+1, i+2)
+			continue
+		}
+		i++
+	}
+}
