@@ -33,8 +33,13 @@ func chainNorm(x *graph.Node) *graph.Node {
 	return graph.Mul(x, graph.Reciprocal(graph.Sqrt(graph.AddScalar(graph.ReduceAndKeep(graph.Mul(x, x), graph.ReduceMean, -1), 1e-3))))
 }
 
-// small is a product with weights that are not large.
-func small(x, weights *graph.Node) *graph.Node { return graph.MatMul(x, graph.MulScalar(weights, 0.1)) }
+// chainProduct is halfProduct, or a product of float32 factors.
+var chainProduct = halfProduct
+
+// small is a product with weights as if they were not large.
+func small(x, weights *graph.Node) *graph.Node {
+	return graph.MulScalar(chainProduct(x, weights, []int{1}, nil, []int{0}, nil), 0.1)
+}
 
 // chainAttention has queries, keys and values side by side.
 func chainAttention(x, qkv, o *graph.Node) *graph.Node {
@@ -43,7 +48,8 @@ func chainAttention(x, qkv, o *graph.Node) *graph.Node {
 		part := graph.Slice(all, graph.AxisRange(), graph.AxisRange(i*chainWidth, (i+1)*chainWidth))
 		return permuted(graph.Reshape(part, chainBatch, chainLength, chainHeads, chainHead), 0, 2, 1, 3)
 	}
-	out, _ := causal(head(0), head(1), head(2), -1e9)
+	scores := graph.MulScalar(chainProduct(head(0), head(1), []int{3}, []int{0, 1}, []int{3}, []int{0, 1}), 0.3)
+	out := chainProduct(softmax(masked(scores, 0, -1e9), -1), head(2), []int{3}, []int{0, 1}, []int{2}, []int{0, 1})
 	return graph.Add(x, small(graph.Reshape(permuted(out, 0, 2, 1, 3), -1, chainWidth), o))
 }
 
@@ -81,15 +87,15 @@ var chains = map[string]struct {
 	}},
 	"rows that all parts read": {2, func(in []*graph.Node) *graph.Node {
 		y := chainAttention(in[0], in[1], in[2])
-		z := graph.MulScalar(graph.MatMul(y, graph.MatMul(graph.Transpose(y, 0, 1), y)), 0.01) // each part needs all of y
+		z := graph.MulScalar(graph.MatMul(y, chainProduct(y, y, []int{0}, nil, []int{0}, nil)), 0.01) // each part needs all of y
 		return flat(chainFeedForward(z, in[3], in[4]), chainNorm(y))
 	}},
 	"an input that parts read, and all of it": {1, func(in []*graph.Node) *graph.Node {
-		all := graph.MatMul(in[0], graph.Transpose(in[0], 0, 1))
+		all := chainProduct(in[0], in[0], []int{1}, nil, []int{1}, nil)
 		y := chainAttention(in[0], in[1], in[2])
 		return flat(graph.Exp(graph.MulScalar(all, 1e-3)), graph.Mul(in[0], chainFeedForward(y, in[3], in[4])))
 	}},
-	"rows of another sequence": {1, func(in []*graph.Node) *graph.Node {
+	"rows of another sequence": {2, func(in []*graph.Node) *graph.Node {
 		y := chainAttention(in[0], in[1], in[2])
 		turned := graph.Reshape(permuted(graph.Reshape(y, chainBatch, chainLength, chainWidth), 1, 0, 2), -1, chainWidth)
 		return graph.Add(y, chainFeedForward(turned, in[3], in[4]))
@@ -97,26 +103,36 @@ var chains = map[string]struct {
 }
 
 // TestChains compares chains with the backend, and their bits with those of the same
-// graph without chains, which three and five cores do not share equally.
+// graph without chains, of which three and five cores cannot share the parts equally.
 func TestChains(t *testing.T) {
 	if !simd.HasTiles {
 		t.Skip("this processor has no tiles")
 	}
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
+	t.Run("float32", func(t *testing.T) {
+		defer func() { chainProduct = halfProduct }()
+		chainProduct = graph.DotGeneral
+		testChains(t)
+	})
+	eachHalf(t, testChains)
+}
+
+func testChains(t *testing.T) {
 	for name, tt := range chains {
 		t.Run(name, func(t *testing.T) {
 			var first []float32
 			for _, cores := range []int{1, 2, 3, 4, 5} {
 				runtime.GOMAXPROCS(cores)
-				if want := tt.chains; cores != 3 && cores != 5 && countChains(t, tt.build) < want {
-					t.Errorf("with %d cores there are fewer than %d chains", cores, want)
+				want := tt.chains
+				if cores == 3 || cores == 5 {
+					want = 0
 				}
-				if (cores == 3 || cores == 5) && countChains(t, tt.build) != 0 {
-					t.Errorf("%d cores share the parts of a chain", cores)
+				if got := countChains(t, tt.build); got != want {
+					t.Errorf("with %d cores there are %d chains, want %d", cores, got, want)
 				}
 				plain, ours, _ := both(t, chainInputs, tt.build)
-				near(t, plain, ours, 1e-3)
+				near(t, plain, ours, 0.1)
 				if first == nil {
 					first = ours
 				}
@@ -164,6 +180,7 @@ type chainCountingBuilder struct {
 
 func (b *chainCountingBuilder) Compile() (compute.Executable, error) {
 	g, _ := fuse.NewGraph(hook.Main(b.Builder))
+	g.WidenHalf(simd.Half() != nil)
 	g.FoldConstants()
 	g.AssembleConcats()
 	triangles := g.Triangles()

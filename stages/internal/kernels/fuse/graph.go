@@ -95,6 +95,13 @@ func (g *Graph) Replace(old, fresh *hook.Node) {
 	}
 }
 
+// Bypass lets all users of a node use its only input.
+func (g *Graph) Bypass(n *hook.Node) {
+	in := n.Inputs[0]
+	g.users[in] = slices.DeleteFunc(g.users[in], func(user *hook.Node) bool { return user == n })
+	g.Replace(n, in)
+}
+
 // Add appends a node with the shape of another.
 func (g *Graph) Add(like *hook.Node, op compute.OpType, inputs []*hook.Node, data any) *hook.Node {
 	n := &hook.Node{Inputs: inputs, OpType: op, Shape: like.Shape, Builder: like.Builder, Function: like.Function, Data: data}

@@ -28,6 +28,10 @@ func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 		if n.OpType != compute.OpTypeDotGeneral || !fuse.IsFloat(n) || !fuse.IsFloat(n.Inputs[0]) || !fuse.IsFloat(n.Inputs[1]) {
 			continue
 		}
+		rounding, rounded := g.Rounding(n)
+		if rounded = rounded && g.RoundsFactors(n); rounded {
+			g.Bypass(rounding)
+		}
 		to, result := g.Destination(n)
 		inputs, p, ok := plan(g, n, result)
 		if !ok {
@@ -36,14 +40,9 @@ func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 				continue
 			}
 		}
-		p.Half = g.RoundsFactors(n)
+		p.Half, p.Rounded = g.RoundsFactors(n), rounded
 		p.Part = part(triangles, n, p)
-		product := g.AddOpaque(to, hook.OpProduct, inputs, p)
-		g.Replace(to, product)
-		if rounding, ok := g.Rounding(product); ok && p.Half {
-			p.Rounded = true
-			g.Replace(rounding, rounding.Inputs[0])
-		}
+		g.Replace(to, g.AddOpaque(to, hook.OpProduct, inputs, p))
 	}
 	g.Refresh()
 }
