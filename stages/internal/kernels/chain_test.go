@@ -5,13 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"ablate/stages/internal/kernels/fuse"
-	"ablate/stages/internal/kernels/hook"
 	"ablate/stages/internal/kernels/lower"
 	"ablate/stages/internal/kernels/simd"
 )
@@ -146,53 +142,11 @@ func testChains(t *testing.T) {
 // countChains returns how many chains a graph has.
 func countChains(t *testing.T, build func(in []*graph.Node) *graph.Node) int {
 	t.Helper()
-	b, err := gobackend.New("ops_sequential")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &chainCounter{Backend: b}
-	g := graph.NewGraph(c, "test")
-	var in []*graph.Node
-	for i, s := range chainInputs {
-		in = append(in, graph.Parameter(g, string(rune('a'+i)), s))
-	}
-	if err := g.Compile(build(in)); err != nil {
-		t.Fatal(err)
-	}
-	return c.chains
-}
-
-// chainCounter is a backend that counts chains.
-type chainCounter struct {
-	compute.Backend
-	chains int
-}
-
-func (c *chainCounter) Builder(name string) compute.Builder {
-	return &chainCountingBuilder{c.Backend.Builder(name), c}
-}
-
-type chainCountingBuilder struct {
-	compute.Builder
-	counter *chainCounter
-}
-
-func (b *chainCountingBuilder) Compile() (compute.Executable, error) {
-	g, _ := fuse.NewGraph(hook.Main(b.Builder))
-	g.WidenHalf(simd.Half() != nil)
-	g.FoldConstants()
-	g.AssembleConcats()
-	triangles := g.Triangles()
-	lower.Products(g, triangles)
-	lower.Fusions(fuse.NewPartition(g), triangles)
-	lower.Chains(g)
-	for _, n := range g.Live {
-		if f, ok := n.Data.(*lower.Fusion); ok {
-			if _, ok := f.Program.(*simd.Chain); ok {
-				b.counter.chains++
-			}
+	chains := 0
+	rewritten(t, chainInputs, build, func(p lower.Program) {
+		if _, ok := p.(*simd.Chain); ok {
+			chains++
 		}
-	}
-	g.Schedule()
-	return b.Builder.Compile()
+	}, func(*simd.Product) {})
+	return chains
 }

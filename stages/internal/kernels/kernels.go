@@ -102,16 +102,21 @@ type builder struct{ compute.Builder }
 // Compile implements compute.Builder.
 func (b builder) Compile() (compute.Executable, error) {
 	if g, ok := fuse.NewGraph(hook.Main(b.Builder)); ok {
-		if simd.HasTiles {
-			g.WidenHalf(simd.Half() != nil)
-		}
-		g.FoldConstants()
-		g.AssembleConcats()
-		triangles := g.Triangles()
-		lower.Products(g, triangles)
-		lower.Fusions(fuse.NewPartition(g), triangles)
-		lower.Chains(g)
+		rewrite(g)
 		g.Schedule()
 	}
 	return b.Builder.Compile()
+}
+
+// rewrite replaces what the kernels compute.
+func rewrite(g *fuse.Graph) {
+	if simd.HasTiles {
+		g.WidenHalf(simd.Half() != nil)
+	}
+	g.FoldConstants()
+	g.AssembleConcats()
+	triangles := g.Triangles()
+	lower.Products(g, triangles)
+	lower.Fusions(fuse.NewPartition(g), triangles)
+	lower.Chains(g)
 }

@@ -175,62 +175,83 @@ func TestParts(t *testing.T) {
 	if !simd.HasTiles {
 		t.Skip("this processor has no tiles")
 	}
-	b, err := gobackend.New("ops_sequential")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, tt := range attentions {
 		t.Run(name, func(t *testing.T) {
-			c := &counter{Backend: b}
-			g := graph.NewGraph(c, "test")
-			var in []*graph.Node
-			for _, name := range []string{"q", "k", "v"} {
-				in = append(in, graph.Parameter(g, name, f32(2, 3, 64, 16)))
-			}
-			if err := g.Compile(tt.build(in)); err != nil {
-				t.Fatal(err)
-			}
-			if c.products != tt.products || c.groups != tt.groups {
-				t.Errorf("%d products and %d groups are computed in part, want %d and %d", c.products, c.groups, tt.products, tt.groups)
+			products, groups := 0, 0
+			rewritten(t, slices.Repeat([]shapes.Shape{f32(2, 3, 64, 16)}, 3), tt.build, func(p lower.Program) {
+				if p, ok := p.(*simd.Program); ok && p.Lower {
+					groups++
+				}
+			}, func(p *simd.Product) {
+				if p.Part != simd.Whole {
+					products++
+				}
+			})
+			if products != tt.products || groups != tt.groups {
+				t.Errorf("%d products and %d groups are computed in part, want %d and %d", products, groups, tt.products, tt.groups)
 			}
 		})
 	}
 }
 
-// counter is a backend that counts products and groups that are computed in part.
-type counter struct {
-	compute.Backend
-	products, groups int
-}
-
-func (c *counter) Builder(name string) compute.Builder {
-	return &countingBuilder{c.Backend.Builder(name), c}
-}
-
-type countingBuilder struct {
-	compute.Builder
-	counter *counter
-}
-
-func (b *countingBuilder) Compile() (compute.Executable, error) {
-	g, _ := fuse.NewGraph(hook.Main(b.Builder))
-	g.FoldConstants()
-	triangles := g.Triangles()
-	lower.Products(g, triangles)
-	lower.Fusions(fuse.NewPartition(g), triangles)
-	g.Refresh()
-	for _, n := range g.Live {
-		switch data := n.Data.(type) {
-		case *lower.Product:
-			if data.Part != simd.Whole {
-				b.counter.products++
-			}
-		case *lower.Fusion:
-			if data.Program.(*simd.Program).Lower {
-				b.counter.groups++
+// rewritten calls functions for what the kernels compute of a graph, also for the stages
+// of chains.
+func rewritten(t *testing.T, inputs []shapes.Shape, build func(in []*graph.Node) *graph.Node, program func(lower.Program), product func(*simd.Product)) {
+	t.Helper()
+	b, err := gobackend.New("ops_sequential")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := graph.NewGraph(watched{b, func(g *fuse.Graph) {
+		kernels.Rewrite(g)
+		for _, n := range g.Live {
+			switch data := n.Data.(type) {
+			case *lower.Product:
+				product(&data.Product)
+			case *lower.Fusion:
+				program(data.Program)
+				chain, ok := data.Program.(*simd.Chain)
+				if !ok {
+					continue
+				}
+				for _, s := range chain.Stages {
+					if s.Product != nil {
+						product(s.Product)
+					} else {
+						program(s.Program)
+					}
+				}
 			}
 		}
+	}}, "test")
+	var in []*graph.Node
+	for i, s := range inputs {
+		in = append(in, graph.Parameter(g, fmt.Sprint(i), s))
 	}
+	if err := g.Compile(build(in)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watched is a backend that calls a function for each graph that it compiles.
+type watched struct {
+	compute.Backend
+	look func(*fuse.Graph)
+}
+
+func (w watched) Builder(name string) compute.Builder {
+	return watchedBuilder{w.Backend.Builder(name), w.look}
+}
+
+type watchedBuilder struct {
+	compute.Builder
+	look func(*fuse.Graph)
+}
+
+func (b watchedBuilder) Compile() (compute.Executable, error) {
+	g, _ := fuse.NewGraph(hook.Main(b.Builder))
+	b.look(g)
+	g.Refresh()
 	g.Schedule()
 	return b.Builder.Compile()
 }

@@ -1,0 +1,4 @@
+package kernels
+
+// Rewrite is rewrite, for tests.
+var Rewrite = rewrite
