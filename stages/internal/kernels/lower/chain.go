@@ -19,7 +19,8 @@ const (
 )
 
 // Chains replaces products and fusions that feed each other by chains, which compute
-// them part by part.
+// them part by part. That pays where products take little time beside reading and writing
+// memory: where the processor multiplies bfloat16 factors.
 func Chains(g *fuse.Graph) {
 	g.Refresh()
 	b := &chainBuilder{Graph: g, parts: chainParts(g)}
@@ -39,7 +40,7 @@ func chainParts(g *fuse.Graph) int {
 	parts, rows := 0, 0
 	for _, n := range g.Live {
 		p, ok := n.Data.(*Product)
-		if !ok {
+		if !ok || !p.Half {
 			continue
 		}
 		for _, l := range p.Batch {
