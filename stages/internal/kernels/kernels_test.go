@@ -217,6 +217,10 @@ func TestFusion(t *testing.T) {
 			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
 			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(1))), in[0])
 		}},
+		"slope of parts that begin elsewhere": {[]shapes.Shape{f32(40, 24)}, func(in nodes) *graph.Node {
+			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(i, i+8)) }
+			return grad(graph.Add(graph.Mul(part(16), part(8)), graph.Exp(part(4))), in[0])
+		}},
 		"slope of parts that overlap": {[]shapes.Shape{f32(20, 96)}, func(in nodes) *graph.Node {
 			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
 			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(0))), in[0])

@@ -13,8 +13,8 @@ type extent struct{ at, size int }
 // arenaStep is a cache line: values begin at multiples of it.
 const arenaStep = 16
 
-// take returns the position of so many numbers: of the smallest free extent that has
-// them.
+// take returns the position of so many numbers: in the smallest free extent that is large
+// enough.
 func (a *arena) take(size int) int {
 	size = (size + arenaStep - 1) / arenaStep * arenaStep
 	best := -1
@@ -28,8 +28,11 @@ func (a *arena) take(size int) int {
 		a.size += size
 		return at
 	}
-	at := a.free[best].at
-	a.free[best] = extent{at + size, a.free[best].size - size}
+	at, rest := a.free[best].at, a.free[best].size-size
+	a.free[best] = extent{at + size, rest}
+	if rest == 0 {
+		a.free = slices.Delete(a.free, best, best+1)
+	}
 	return at
 }
 

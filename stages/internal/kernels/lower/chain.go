@@ -1,7 +1,6 @@
 package lower
 
 import (
-	"runtime"
 	"slices"
 
 	"ablate/stages/internal/kernels/fuse"
@@ -10,20 +9,21 @@ import (
 )
 
 const (
-	// chainFactors is about how many numbers the factors of a chain have that are the
-	// same for all parts, so that they stay in the second cache.
+	// chainFactors limits the numbers of the factors that all parts of a chain read, so
+	// that they stay in the second cache once they are packed.
 	chainFactors = 1 << 18
 
-	// chainRows is about how many rows of a product a part has at least.
+	// chainRows is how many rows of a product a part should have. Parts with fewer are
+	// joined in pairs while enough remain for all cores.
 	chainRows = 128
 )
 
 // Chains replaces products and fusions that feed each other by chains, which compute
 // them part by part. That pays where products take little time beside reading and writing
-// memory: where the processor multiplies bfloat16 factors.
-func Chains(g *fuse.Graph) {
+// memory: where the processor multiplies bfloat16 factors. The cores share the parts.
+func Chains(g *fuse.Graph, cores int) {
 	g.Refresh()
-	b := &chainBuilder{Graph: g, parts: chainParts(g)}
+	b := &chainBuilder{Graph: g, parts: chainParts(g, cores)}
 	if b.parts < 2 {
 		return
 	}
@@ -35,8 +35,9 @@ func Chains(g *fuse.Graph) {
 }
 
 // chainParts returns into how many parts chains are divided: as many as there are
-// sequences in the batch, or fewer.
-func chainParts(g *fuse.Graph) int {
+// sequences in the batch, or fewer. It returns 0 where the cores could not share them
+// about equally: one would work while the others wait.
+func chainParts(g *fuse.Graph, cores int) int {
 	parts, rows := 0, 0
 	for _, n := range g.Live {
 		p, ok := n.Data.(*Product)
@@ -45,11 +46,10 @@ func chainParts(g *fuse.Graph) int {
 		}
 		for _, l := range p.Batch {
 			if l.A != 0 && l.B != 0 && l.C*l.Extent == n.Shape.Size() {
-				parts, rows = greatestDivisor(parts, l.Extent), max(rows, p.M)
+				parts, rows = gcd(parts, l.Extent), max(rows, p.M)
 			}
 		}
 	}
-	cores := runtime.GOMAXPROCS(0)
 	for rows < chainRows && parts%2 == 0 && parts >= 4*cores {
 		parts, rows = parts/2, 2*rows
 	}
@@ -59,9 +59,8 @@ func chainParts(g *fuse.Graph) int {
 	return parts
 }
 
-// greatestDivisor returns the greatest common divisor of a and b, where 0 is divided by
-// all.
-func greatestDivisor(a, b int) int {
+// gcd returns the greatest common divisor; that of 0 and b is b.
+func gcd(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b
 	}
@@ -84,16 +83,6 @@ type chainBuilder struct {
 // knows reports whether the chain computes or reads parts of a value.
 func (b *chainBuilder) knows(v *hook.Node) bool { return b.inside[v] || b.read[v] }
 
-// reads reports whether the stage of n reads parts of a value for which f holds.
-func (s stage) reads(n *hook.Node, f func(*hook.Node) bool) bool {
-	for i, in := range n.Inputs {
-		if s.inputs[i] != 0 && f(in) {
-			return true
-		}
-	}
-	return false
-}
-
 // add adds a node to the chain, or to the next one, if a chain can have it.
 func (b *chainBuilder) add(n *hook.Node) {
 	if n.IsNodeSelectOutput && b.inside[n.Inputs[0]] {
@@ -101,20 +90,28 @@ func (b *chainBuilder) add(n *hook.Node) {
 		return
 	}
 	s, ok := split(n, b.parts)
-	ok = ok && s.factors(n) <= chainFactors && s.reads(n, func(*hook.Node) bool { return true })
-	switch {
-	case !ok:
-	case !b.fits(n, s), len(b.nodes) == 1 && !s.reads(n, b.knows):
-		b.close()
-	default:
-		ok = len(b.nodes) == 0 || s.reads(n, b.knows)
-	}
-	if !ok {
-		if slices.ContainsFunc(n.Inputs, func(in *hook.Node) bool { return b.inside[in] || b.after[in] }) {
-			b.after[n] = true
-		}
+	if !ok || s.factors(n) > chainFactors || !s.reads(n, func(*hook.Node) bool { return true }) {
+		b.skip(n)
 		return
 	}
+	if !b.fits(n, s) || len(b.nodes) == 1 && !s.reads(n, b.knows) {
+		b.close()
+	}
+	if len(b.nodes) > 0 && !s.reads(n, b.knows) {
+		b.skip(n)
+		return
+	}
+	b.append(n, s)
+}
+
+// skip leaves a node outside of the chain.
+func (b *chainBuilder) skip(n *hook.Node) {
+	if slices.ContainsFunc(n.Inputs, func(in *hook.Node) bool { return b.inside[in] || b.after[in] }) {
+		b.after[n] = true
+	}
+}
+
+func (b *chainBuilder) append(n *hook.Node, s stage) {
 	if b.inside == nil {
 		b.inside, b.after, b.read = map[*hook.Node]bool{}, map[*hook.Node]bool{}, map[*hook.Node]bool{}
 	}
@@ -135,17 +132,6 @@ func (b *chainBuilder) fits(n *hook.Node, s stage) bool {
 		}
 	}
 	return b.factors+s.factors(n) <= chainFactors
-}
-
-// factors returns how many numbers of a product's factor all parts read.
-func (s stage) factors(n *hook.Node) int {
-	size := 0
-	for i, in := range n.Inputs {
-		if s.product != nil && s.inputs[i] == 0 {
-			size += in.Shape.Size()
-		}
-	}
-	return size
 }
 
 // close replaces the nodes of the chain by one, and begins the next chain.

@@ -23,9 +23,9 @@ type chainWriter struct {
 func (w *chainWriter) write() {
 	uses := w.uses()
 	for i, n := range w.nodes {
-		w.stage(n, w.stages[i], func(v *hook.Node) bool { return uses[v] == use{last: i} })
+		w.stage(n, w.stages[i], func(v *hook.Node) bool { return uses[v] == lifetime{last: i} })
 		for _, v := range append(slices.Clone(n.Inputs), results(n)...) {
-			if slot := w.slots[v]; slot.Place == simd.Register && uses[v].last <= i {
+			if slot := w.slots[v]; slot.Memory == simd.Scratch && uses[v].last <= i {
 				w.scratch.release(slot.Index, slot.Part)
 				delete(w.slots, v)
 			}
@@ -40,25 +40,25 @@ func (w *chainWriter) write() {
 	}
 }
 
-// use is how a chain reads a value.
-type use struct {
+// lifetime is how a chain reads a value.
+type lifetime struct {
 	last  int  // the last stage that does
 	whole bool // a part reads all of it
 }
 
 // uses returns how the chain reads values.
-func (w *chainWriter) uses() map[*hook.Node]use {
-	out := map[*hook.Node]use{}
+func (w *chainWriter) uses() map[*hook.Node]lifetime {
+	out := map[*hook.Node]lifetime{}
 	for i, n := range w.nodes {
 		for k, in := range n.Inputs {
-			out[in] = use{i, out[in].whole || w.stages[i].inputs[k] == 0}
+			out[in] = lifetime{i, out[in].whole || w.stages[i].inputs[k] == 0}
 		}
 	}
 	return out
 }
 
-// stage adds the stage of a node. Nothing reads a part of values that are free then after
-// that part of the stage.
+// stage adds the stage of a node. isFree reports whether no later stage of the chain reads
+// a value, and every stage only its own part of it.
 func (w *chainWriter) stage(n *hook.Node, s stage, isFree func(*hook.Node) bool) {
 	out := simd.Stage{Product: s.product, Program: s.program}
 	for i, in := range n.Inputs {
@@ -68,11 +68,11 @@ func (w *chainWriter) stage(n *hook.Node, s stage, isFree func(*hook.Node) bool)
 		slices.Reverse(out.Inputs)
 	}
 	for i, v := range results(n) {
-		slot := simd.Slot{Place: simd.Register, Part: s.outputs[i]}
+		slot := simd.Slot{Memory: simd.Scratch, Part: s.outputs[i]}
 		if !w.isOutput(v) {
 			slot.Index = w.scratch.take(slot.Part)
 		} else if output := w.addOutput(v, inPlace(n, out.Inputs, i, isFree)); len(w.fusion.Outputs[output].InPlace) > 0 {
-			slot.Place, slot.Index = simd.Stored, output
+			slot.Memory, slot.Index = simd.Output, output
 		} else {
 			slot.Index = w.scratch.take(slot.Part)
 			out.Copies = append(out.Copies, simd.Copy{From: slot, Output: output})
@@ -100,7 +100,7 @@ func (w *chainWriter) input(v *hook.Node, part int) simd.Slot {
 		at = len(w.inputs)
 		w.inputs = append(w.inputs, v)
 	}
-	return simd.Slot{Place: simd.Loaded, Index: at, Part: part}
+	return simd.Slot{Memory: simd.Input, Index: at, Part: part}
 }
 
 // isOutput reports whether others need a value.
@@ -125,7 +125,7 @@ func inPlace(n *hook.Node, inputs []simd.Slot, i int, isFree func(*hook.Node) bo
 	}
 	var out []int
 	for _, k := range fusion.Outputs[i].InPlace {
-		if from := inputs[k]; from.Place == simd.Loaded && from.Part != 0 && isFree(n.Inputs[k]) {
+		if from := inputs[k]; from.Memory == simd.Input && from.Part != 0 && isFree(n.Inputs[k]) {
 			out = append(out, from.Index)
 		}
 	}

@@ -36,7 +36,10 @@ func Products(g *fuse.Graph, triangles *fuse.Triangles) {
 		inputs, p, ok := plan(g, n, result)
 		if !ok {
 			to, result = n, layout.Contiguous(n.Shape.Dimensions)
-			if inputs, p, ok = plan(g, n, result); !ok {
+			switch inputs, p, ok = plan(g, n, result); {
+			case !ok && rounded:
+				panic("lower: a product of bfloat16 factors has no strides")
+			case !ok:
 				continue
 			}
 		}

@@ -15,6 +15,27 @@ type stage struct {
 	inputs, outputs []int
 }
 
+// reads reports whether the stage of n reads parts of a value for which f holds.
+func (s stage) reads(n *hook.Node, f func(*hook.Node) bool) bool {
+	for i, in := range n.Inputs {
+		if s.inputs[i] != 0 && f(in) {
+			return true
+		}
+	}
+	return false
+}
+
+// factors returns how many numbers of a product's factor all parts read.
+func (s stage) factors(n *hook.Node) int {
+	size := 0
+	for i, in := range n.Inputs {
+		if s.product != nil && s.inputs[i] == 0 {
+			size += in.Shape.Size()
+		}
+	}
+	return size
+}
+
 // split returns what computes one part of a node's outputs from one part of its inputs,
 // or from all of them. Part i of a value is the i-th of equal parts of its memory. It
 // reports false where the node has no such parts.

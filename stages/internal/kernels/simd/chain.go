@@ -30,12 +30,22 @@ type Copy struct {
 	Output int
 }
 
-// Slot is where a stage finds a value: an input of the chain, an output (Stored), or
-// scratch memory (Register), of which Index is the first number.
+// Memory is where a value of a chain is.
+type Memory int
+
+// Memory of values.
+const (
+	Input   Memory = iota // of the chain
+	Output                // of the chain
+	Scratch               // of a core, for one part at a time
+)
+
+// Slot is where a stage finds a value. Index is that of the input or output, or the first
+// number in scratch memory.
 type Slot struct {
-	Place Place
-	Index int
-	Part  int // numbers of one part, or 0 if each part reads all
+	Memory Memory
+	Index  int
+	Part   int // numbers of one part, or 0 if each part reads all
 }
 
 // cost returns about how many elements the work on a part is worth.
@@ -56,7 +66,7 @@ func (c *Chain) Run(outputs, inputs [][]float32, _ [][]int32) {
 	run := chainRuns.Add(1)
 	Parallel(c.Parts, c.cost(), func(from, to int) {
 		e := chainExecutors.Get().(*chainExecutor)
-		defer chainExecutors.Put(e)
+		defer e.end()
 		e.begin(c, run)
 		for part := from; part < to; part++ {
 			for i := range c.Stages {
@@ -116,6 +126,13 @@ func (e *chainExecutor) begin(c *Chain, run int64) {
 	}
 }
 
+// end keeps the executor, but none of the values.
+func (e *chainExecutor) end() {
+	clear(e.outputs)
+	clear(e.inputs)
+	chainExecutors.Put(e)
+}
+
 // stage runs a stage for one part.
 func (e *chainExecutor) stage(i, part int, outputs, inputs [][]float32) {
 	s := &e.Stages[i]
@@ -140,10 +157,10 @@ func (e *chainExecutor) stage(i, part int, outputs, inputs [][]float32) {
 
 // value returns the numbers of a part.
 func (e *chainExecutor) value(s Slot, part int, outputs, inputs [][]float32) []float32 {
-	switch s.Place {
-	case Register:
+	switch s.Memory {
+	case Scratch:
 		return e.scratch[s.Index:][:s.Part:s.Part]
-	case Stored:
+	case Output:
 		return outputs[s.Index][part*s.Part:][:s.Part:s.Part]
 	}
 	if s.Part == 0 {

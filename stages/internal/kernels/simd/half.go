@@ -247,8 +247,8 @@ func packPair(to []uint32, a matrix, j, n, p, k int, r region) {
 // panelWords implements blocks.
 func (w *halves) panelWords(k, n int) int { return roundUp(n, panelWidth) * w.tiles.pairs(k) }
 
-// use implements blocks.
-func (w *halves) use(words []uint32) {
+// setPanels implements blocks.
+func (w *halves) setPanels(words []uint32) {
 	w.panels = w.own
 	if words != nil {
 		w.panels = words
@@ -365,11 +365,17 @@ func packLow(to []uint32, low []float32) {
 	}
 }
 
-// halfBits returns the bits of the nearest bfloat16, as RoundHalf rounds.
+// halfBits returns the bits of the nearest bfloat16, as RoundHalf rounds. Subnormal
+// numbers become zero where the functions that pack several make them zero, also those
+// that would be rounded up to 2^-126: the bits of a product do not depend on what packs a
+// number.
 func halfBits(v float32) uint32 {
-	const exponent = 0x7f800000
+	const exponent, sign = 0x7f800000, 1 << 31
 	bits := math.Float32bits(v)
-	if bits&exponent != exponent {
+	switch {
+	case bits&exponent == 0 && has512:
+		bits &= sign
+	case bits&exponent != exponent:
 		bits += 0x7fff + bits>>16&1
 	}
 	return bits >> 16

@@ -2,15 +2,17 @@
 #include "strips_amd64.h"
 
 // Packing and rounding of bfloat16 numbers in registers of 512 bits. Packing rounds with
-// AVX512_BF16: numbers below 2^-126 become zero, which is what products take them for.
+// AVX512_BF16: subnormal numbers become zero, also those that would be rounded up to
+// 2^-126. halfBits does the same.
 
 // HALVES is VCVTNE2PS2BF16, which Go's assembler does not have: the numbers of Z register
-// low become the lower half of to, those of high the upper half.
+// low become the lower half of to, those of high the upper half. Only Z0 to Z7 fit the
+// encoding.
 #define HALVES(to, high, low) \
 	BYTE $0x62; BYTE $0xf2; BYTE $(0x7f - 8*high); BYTE $0x48; BYTE $0x72; BYTE $(0xc0 + 8*to + low)
 
 // MASKS sets masks for the first AX of 32 numbers: K1 for the lower half, K2 for the
-// upper one.
+// upper one. It overwrites BX and CX.
 #define MASKS \
 	MOVQ AX, CX \
 	MOVQ $1, BX \

@@ -2,6 +2,8 @@
 
 package simd
 
+const has512 = false
+
 func packTwo(to []uint32, low, high []float32) { packTwoGroups(to, low, high) }
 
 func packRun(to []uint32, x []float32) { packRunGroups(to, x) }

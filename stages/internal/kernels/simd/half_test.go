@@ -3,6 +3,7 @@ package simd
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -163,30 +164,22 @@ func TestExactTiles(t *testing.T) {
 	}
 }
 
-// flushedHalves returns a word with zeros in place of subnormal halves, as which products
-// see them.
-func flushedHalves(word uint32) uint32 {
-	const lower, upper = 0x7f80, 0x7f80 << 16
-	if word&lower == 0 {
-		word &^= 0x7f
-	}
-	if word&upper == 0 {
-		word &^= 0x7f << 16
-	}
-	return word
-}
-
-// TestPackHalves packs special numbers, in runs of all lengths, as RoundHalf rounds
-// them. Subnormal numbers may become zero.
+// TestPackHalves packs special numbers, in runs of all lengths, as halfBits does, which
+// rounds as RoundHalf does, but for subnormal numbers.
 func TestPackHalves(t *testing.T) {
 	x := append(random(60), 0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), math.MaxFloat32, -math.MaxFloat32,
-		1e-40, -1e-45, 1+1.0/256, 1+3.0/256, math.Float32frombits(0x7fc00000), math.Float32frombits(0xffffffff))
+		1e-40, -1e-45, math.Float32frombits(0x7fffff), math.Float32frombits(0x807f8000), 1+1.0/256, 1+3.0/256, math.Float32frombits(0x7fc00000), math.Float32frombits(0xffffffff))
 	rounded := make([]float32, len(x))
 	RoundHalf(rounded, x)
+	for i, v := range x {
+		if got, want := halfBits(v), math.Float32bits(rounded[i])>>16; got != want && (v == 0 || math.Abs(float64(v)) >= 0x1p-126) {
+			t.Fatalf("%v becomes %#04x, want %#04x", v, got, want)
+		}
+	}
 	word := func(i, j int) uint32 {
-		w := math.Float32bits(rounded[i]) >> 16
+		w := halfBits(x[i])
 		if j < len(x) {
-			w |= math.Float32bits(rounded[j]) &^ 0xffff
+			w |= halfBits(x[j]) << 16
 		}
 		return w
 	}
@@ -195,7 +188,7 @@ func TestPackHalves(t *testing.T) {
 		packRun(run, x[len(x)-n:])
 		for p, got := range run {
 			i := len(x) - n + 2*p
-			if want := word(i, i+1); flushedHalves(got) != flushedHalves(want) {
+			if want := word(i, i+1); got != want {
 				t.Fatalf("in a run of %d numbers, pair %d is %#08x, want %#08x", n, p, got, want)
 			}
 		}
@@ -205,7 +198,7 @@ func TestPackHalves(t *testing.T) {
 		two := make([]uint32, n)
 		packTwo(two, x[len(x)-n:], x[:n])
 		for i, got := range two {
-			if want := math.Float32bits(rounded[len(x)-n+i])>>16 | math.Float32bits(rounded[i])&^0xffff; flushedHalves(got) != flushedHalves(want) {
+			if want := word(len(x)-n+i, i); got != want {
 				t.Fatalf("of two terms of %d numbers, pair %d is %#08x, want %#08x", n, i, got, want)
 			}
 		}
@@ -255,6 +248,30 @@ func TestRoundedProducts(t *testing.T) {
 				if !slices.Equal(got, want) {
 					t.Fatalf("size %d, triangle %d: results are not those of the product, rounded", size, part)
 				}
+			}
+		}
+	})
+}
+
+// TestCoresOfSubnormals has numbers that would be rounded up to 2^-126, in a last row that
+// a core packs alone.
+func TestCoresOfSubnormals(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	eachHalfTile(t, func(t *testing.T) {
+		m := Half().Rows + 1
+		const n, k = 32, 8000
+		p := Product{M: m, N: n, K: k, A: Strides{1, m}, B: Strides{n, 1}, C: Strides{n, 1}, Half: true}
+		a, b := slices.Repeat([]float32{math.Float32frombits(0x7fffff)}, m*k), slices.Repeat([]float32{0x1p100}, k*n)
+		var first []float32
+		for _, cores := range []int{1, 2} {
+			runtime.GOMAXPROCS(cores)
+			c := make([]float32, m*n)
+			p.Run(c, a, b)
+			if first == nil {
+				first = c
+			}
+			if !slices.Equal(c, first) {
+				t.Errorf("the last element is %v with %d cores, %v with one", c[m*n-1], cores, first[m*n-1])
 			}
 		}
 	})

@@ -85,13 +85,14 @@ func (w *blockwise) keep(f *packedFactor) { w.kept = f }
 type blocks interface {
 	// panelWords returns how many words the panels of k terms of n columns take.
 	panelWords(k, n int) int
-	// use lets panels be in these words, or in the workspace if there are none.
-	use(words []uint32)
+	// setPanels lets panels be in these words, or in the workspace if there are none.
+	setPanels(words []uint32)
 	// packPanels packs k terms of n columns.
 	packPanels(b matrix, k, n int)
 	// multiplyRows multiplies m rows of a by all packed panels.
 	multiplyRows(c, a matrix, m, n, k int, add bool, r region)
-	// finish does what multiplyRows does after the last terms, where there are none.
+	// finish completes elements to which the last terms add nothing: it rounds them if
+	// results are rounded.
 	finish(c matrix, m, n int)
 }
 
@@ -100,14 +101,14 @@ func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r
 	first, at := &b.x[0], 0
 	packed := w.packed == first && w.kept == nil
 	w.packed = nil
-	of.use(nil)
+	of.setPanels(nil)
 	for j := 0; j < n; j += blockWide {
 		wide := min(blockWide, n-j)
 		for p := 0; p < k; p += blockTerms {
 			terms := min(blockTerms, k-p)
 			if w.kept != nil {
 				end := at + of.panelWords(terms, wide)
-				of.use(w.kept.room(end)[at:end])
+				of.setPanels(w.kept.room(end)[at:end])
 				packed, at = w.kept.full, end
 			}
 			if !packed {
@@ -151,8 +152,8 @@ func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.columns) 
 // roundUp returns the least multiple of step that is not less than n.
 func roundUp(n, step int) int { return (n + step - 1) / step * step }
 
-// use implements blocks.
-func (w *workspace) use(words []uint32) {
+// setPanels implements blocks.
+func (w *workspace) setPanels(words []uint32) {
 	w.panels = w.own
 	if words != nil {
 		w.panels = floats(words)

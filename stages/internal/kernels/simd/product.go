@@ -80,13 +80,13 @@ func (p *Product) Run(c, a, b []float32) {
 // runAlone computes the products on one core. Factors b that follow each other in kept
 // are packed there, unless they are.
 func (p *Product) runAlone(c, a, b []float32, kept []packedFactor) {
-	last, use := -1, -1
+	last, index := -1, -1
 	p.withMultiplier(func(w multiplier) {
 		for i := range p.count() {
 			ai, bi, ci := p.matrices(i, a, b, c)
 			if at := len(b) - len(bi.x); kept != nil && at != last {
-				last, use = at, use+1
-				w.keep(&kept[use])
+				last, index = at, index+1
+				w.keep(&kept[index])
 			}
 			w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part, ahead: p.Ahead})
 		}

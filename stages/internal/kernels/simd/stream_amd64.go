@@ -11,7 +11,7 @@ func stream128(to, from *float32, n int)
 // stream copies numbers that are not read soon. They are written to memory without
 // reading its cache lines first, and displace nothing from the caches.
 func stream(to, from []float32) {
-	const group, alignment = 32, 64
+	const group, alignment = 32, 64 // of a cache line: one that is written in part is read first
 	n := len(from) / group
 	if !HasTiles || n == 0 || uintptr(unsafe.Pointer(&to[0]))%alignment != 0 {
 		copy(to, from)
