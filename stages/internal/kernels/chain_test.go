@@ -88,10 +88,15 @@ var chains = map[string]struct {
 		y := chainAttention(in[0], in[1], in[2])
 		return flat(graph.Exp(graph.MulScalar(all, 1e-3)), graph.Mul(in[0], chainFeedForward(y, in[3], in[4])))
 	}},
+	"rows next to all others": {1, func(in []*graph.Node) *graph.Node {
+		y := chainAttention(in[0], in[1], in[2])
+		all := graph.MulScalar(halfProduct(chainNorm(y), y, []int{1}, nil, []int{1}, nil), 0.01)
+		return chainFeedForward(graph.MulScalar(halfProduct(all, y, []int{1}, nil, []int{0}, nil), 0.1), in[3], in[4])
+	}},
 	"half of the rows": {1, func(in []*graph.Node) *graph.Node {
 		y := chainAttention(in[0], in[1], in[2])
 		const half = chainBatch * chainLength / 2
-		first := small(chainNorm(graph.Slice(y, graph.AxisRange(0, half))), in[2])
+		first := small(graph.Slice(y, graph.AxisRange(0, half)), in[2])
 		return graph.Add(y, graph.Concatenate([]*graph.Node{first, graph.Slice(y, graph.AxisRange(half))}, 0))
 	}},
 	"attention over all rows": {1, func(in []*graph.Node) *graph.Node {
