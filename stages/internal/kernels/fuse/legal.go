@@ -59,7 +59,7 @@ func (p *Partition) legal(n *hook.Node, s *Group) (simd.Kind, []Operand, bool) {
 		return simd.Tile, operands, true
 	case hook.OpConcat:
 		// Its result lies as rows of the operands do, not as those of any group.
-		if n.Inputs[0].Shape.Dimensions[n.Inputs[0].Shape.Rank()-1] != s.Width {
+		if lastExtent(n.Inputs[0]) != s.Width {
 			return 0, nil, false
 		}
 		operands := make([]Operand, len(n.Inputs))

@@ -13,10 +13,13 @@ type extent struct{ at, size int }
 // arenaStep is a cache line: values begin at multiples of it.
 const arenaStep = 16
 
+// wholeLines returns the numbers of the cache lines that so many numbers take.
+func wholeLines(size int) int { return (size + arenaStep - 1) / arenaStep * arenaStep }
+
 // take returns the position of so many numbers: in the smallest free extent that is large
 // enough.
 func (a *arena) take(size int) int {
-	size = (size + arenaStep - 1) / arenaStep * arenaStep
+	size = wholeLines(size)
 	best := -1
 	for i, e := range a.free {
 		if e.size >= size && (best < 0 || e.size < a.free[best].size) {
@@ -38,8 +41,7 @@ func (a *arena) take(size int) int {
 
 // release gives numbers back.
 func (a *arena) release(at, size int) {
-	size = (size + arenaStep - 1) / arenaStep * arenaStep
-	a.free = append(a.free, extent{at, size})
+	a.free = append(a.free, extent{at, wholeLines(size)})
 	slices.SortFunc(a.free, func(x, y extent) int { return x.at - y.at })
 	for i := 0; i+1 < len(a.free); {
 		if next := a.free[i+1]; a.free[i].at+a.free[i].size == next.at {

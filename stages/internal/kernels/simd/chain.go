@@ -144,7 +144,7 @@ func (e *chainExecutor) stage(i, part int, outputs, inputs [][]float32) {
 		e.inputs = append(e.inputs, e.value(slot, part, outputs, inputs))
 	}
 	if s.Product != nil {
-		s.Product.runAlone(e.outputs[0], e.inputs[0], e.inputs[1], e.kept[i])
+		s.Product.runAlone(e.outputs[0], e.inputs[0], e.inputs[1], 0, s.Product.count(), e.kept[i])
 	} else {
 		r := run{Program: s.Program, inputs: e.inputs, outputs: e.outputs}
 		r.blocks(0, s.Program.Blocks())

@@ -67,22 +67,16 @@ func (p *Product) Run(c, a, b []float32) {
 		}
 		return
 	}
-	Parallel(count, cost, func(from, to int) {
-		p.withMultiplier(func(w multiplier) {
-			for i := from; i < to; i++ {
-				ai, bi, ci := p.matrices(i, a, b, c)
-				w.multiply(ci, ai, bi, p.M, p.N, p.K, region{Triangle: p.Part, ahead: p.Ahead})
-			}
-		})
-	})
+	Parallel(count, cost, func(from, to int) { p.runAlone(c, a, b, from, to, nil) })
 }
 
-// runAlone computes the products on one core. Factors b that follow each other in kept
-// are packed there, unless they are.
-func (p *Product) runAlone(c, a, b []float32, kept []packedFactor) {
+// runAlone computes some of the products on one core. The different factors b are packed
+// in kept, one after the other, unless they are, or where they are multiplied if that is
+// nil.
+func (p *Product) runAlone(c, a, b []float32, from, to int, kept []packedFactor) {
 	last, index := -1, -1
 	p.withMultiplier(func(w multiplier) {
-		for i := range p.count() {
+		for i := from; i < to; i++ {
 			ai, bi, ci := p.matrices(i, a, b, c)
 			if at := len(b) - len(bi.x); kept != nil && at != last {
 				last, index = at, index+1
@@ -117,7 +111,8 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 }
 
 // share divides a product among the cores. Equal parts of many columns are best:
-// each core packs its own part of b and reads all of a. With rows of a, of which
+// each core packs its own part of b and reads all of a. With bfloat16 factors, to pack a
+// once more takes longer than a wait at the end, so that few columns do too. With rows of a, of which
 // there must be many, or more than columns if a is packed too, each core packs all of
 // b. Otherwise the cores take few columns at a time, to balance the load.
 func (p *Product) share(a, b, c matrix, cost int) {

@@ -19,3 +19,25 @@
 	MOVQ DI, AX \
 	MOVQ SI, DX \
 	MOVQ R11, CX
+
+// PAIRRUN begins a run of a pair of terms, the second at BX, and prefetches the 16 terms
+// after these.
+#define PAIRRUN \
+	LEAQ (DX)(R9*1), BX \
+	PREFETCHT0 (DX)(R12*1) \
+	PREFETCHT0 64(DX)(R12*1) \
+	PREFETCHT0 (BX)(R12*1) \
+	PREFETCHT0 64(BX)(R12*1)
+
+// PAIRSEND goes to the next pair of terms, or to the next strip of 32 numbers, or returns.
+#define PAIRSEND \
+	LEAQ (BX)(R9*1), DX \
+	ADDQ R13, AX \
+	DECQ CX \
+	JNZ pairs \
+	ADDQ R8, DI \
+	ADDQ $128, SI \
+	DECQ R10 \
+	JNZ strip \
+	VZEROUPPER \
+	RET
