@@ -92,6 +92,7 @@ type halves struct {
 }
 
 const (
+	panelWidth  = 32 // columns of a tile
 	blockPairs  = blockTerms / 2
 	maxHalfRows = 32 // of a tile
 )

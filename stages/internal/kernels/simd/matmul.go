@@ -8,17 +8,26 @@ import "sync"
 // nor the shape of tiles.
 const (
 	TileRows   = 8  // of the largest tile
-	panelWidth = 32 // columns of the largest tile
+	maxColumns = 48 // of the largest tile
 	blockTerms = 256
 	blockRows  = 256  // about how many rows of a stay in the cache while a panel passes
-	blockWide  = 1024 // columns packed at a time
+	blockWide  = 1152 // columns packed at a time: whole tiles of all widths
 )
 
-// tileShape is the size of a tile.
-type tileShape struct{ rows, columns int }
+// tileShape is the size of tiles. The last panel of a factor may have narrower ones.
+type tileShape struct {
+	rows, columns int
+	least         int // columns of the narrowest tile, of which those of others are multiples
+}
+
+// panel returns the shape of the tiles of the next panel of so many columns.
+func (s tileShape) panel(columns int) tileShape {
+	s.columns = min(s.columns, roundUp(columns, s.least))
+	return s
+}
 
 // tiles is the shape that suits the processor.
-var tiles = tileShape{TileRows, panelWidth}
+var tiles = tileShape{rows: TileRows, columns: 32, least: 32}
 
 // workspace is the memory that one goroutine packs factors into.
 type workspace struct {
@@ -27,6 +36,7 @@ type workspace struct {
 	block  []float32 // of a, if it is copied
 	rows   []float32 // the last rows of a, padded with zeros: [rows of a tile][terms]
 	tile   []float32 // a tile that extends beyond an edge of c
+	shape  tileShape // of the tiles of this product
 	blockwise
 }
 
@@ -35,7 +45,7 @@ var workspaces = sync.Pool{New: func() any {
 		own:   make([]float32, blockTerms*blockWide),
 		block: make([]float32, (blockTerms+padding)*(blockRows+TileRows)),
 		rows:  make([]float32, TileRows*blockTerms),
-		tile:  make([]float32, TileRows*panelWidth),
+		tile:  make([]float32, TileRows*maxColumns),
 	}
 }}
 
@@ -143,11 +153,15 @@ func (f *packedFactor) room(n int) []uint32 {
 
 // multiply implements multiplier.
 func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
+	w.shape = tiles
+	if r.Triangle == LowerResult { // less of narrower tiles lies beyond the diagonal
+		w.shape.columns = min(w.shape.columns, 32)
+	}
 	w.blockwise.multiply(w, blockRows/tiles.rows*tiles.rows, c, a, b, m, n, k, r)
 }
 
 // panelWords implements blocks.
-func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.columns) * k }
+func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.least) * k }
 
 // roundUp returns the least multiple of step that is not less than n.
 func roundUp(n, step int) int { return (n + step - 1) / step * step }
@@ -161,7 +175,7 @@ func (w *workspace) setPanels(words []uint32) {
 }
 
 // packPanels implements blocks.
-func (w *workspace) packPanels(b matrix, k, n int) { pack(w.panels, b, k, n, tiles.columns) }
+func (w *workspace) packPanels(b matrix, k, n int) { pack(w.panels, b, k, n, w.shape) }
 
 // block is some rows of a. Element (i, p) of the strip of rows that one tile reads
 // is strip[i*row+p*col]; the next strip is that far away.
@@ -175,7 +189,7 @@ type block struct {
 // otherwise displace each other's lines from the cache, or read few numbers of each.
 func (w *workspace) near(a matrix, m, k, n int) block {
 	// Rows at multiples of this distance compete for the same place in the first
-	// cache.
+	// cache, unless they follow each other.
 	const conflict = 256
 	rows := tiles.rows
 	switch {
@@ -183,7 +197,7 @@ func (w *workspace) near(a matrix, m, k, n int) block {
 		next := rows*k + padding
 		packStrips(w.block, next, a.x, a.col, rows, m, k)
 		return block{w.block, 1, rows, next, true}
-	case a.col == 1 && a.row%conflict == 0 && n > 2*tiles.columns:
+	case a.col == 1 && a.row%conflict == 0 && a.row > k && n > 2*tiles.columns:
 		for i := range m {
 			copy(w.block[i*(k+padding):][:k], a.x[i*a.row:])
 		}
@@ -198,7 +212,7 @@ const padding = 16
 
 // multiplyRows implements blocks.
 func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region) {
-	shape, a := tiles, w.near(rows, m, k, n)
+	shape, a := w.shape.panel(n), w.near(rows, m, k, n)
 	whole := m / shape.rows * shape.rows
 	last := block{w.rows, k, 1, 0, true} // the strip with the last rows
 	// It can be a tile that overlaps the one before it, if elements that are
@@ -211,6 +225,7 @@ func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region
 		w.padRows(matrix{a.x, a.row, a.col}, whole, m, k)
 	}
 	for j := 0; j < n; j += shape.columns {
+		shape = w.shape.panel(n - j)
 		panel := w.panels[j*k:][:shape.columns*k]
 		width := min(shape.columns, n-j)
 		for i, at := 0, 0; i < m; i, at = i+shape.rows, at+a.next {
@@ -233,11 +248,11 @@ func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region
 			case width == shape.columns:
 				shape.tile(to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], end-first, add)
 			default:
-				w.edge(to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], shape.rows, width, end-first, add)
+				w.edge(shape, to, c.row, a.x[at+first*a.col:], a.row, a.col, panel[first*shape.columns:], shape.rows, width, end-first, add)
 			}
 		}
 		if whole < m && !overlap {
-			w.lastRows(c.x[whole*c.row+j*c.col:], c.row, last, panel, whole, j, m-whole, width, k, add, r)
+			w.lastRows(shape, c.x[whole*c.row+j*c.col:], c.row, last, panel, whole, j, m-whole, width, k, add, r)
 		}
 	}
 }
@@ -246,10 +261,10 @@ func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region
 func (w *workspace) finish(matrix, int, int) {}
 
 // lastRows computes the rows after the last whole tile.
-func (w *workspace) lastRows(c []float32, ldc int, a block, panel []float32, i, j, rows, width, k int, add bool, r region) {
-	switch first, end := r.terms(i, j, tiles.rows, k); {
+func (w *workspace) lastRows(s tileShape, c []float32, ldc int, a block, panel []float32, i, j, rows, width, k int, add bool, r region) {
+	switch first, end := r.terms(i, j, s.rows, k); {
 	case first < end:
-		w.edge(c, ldc, a.x[first*a.col:], a.row, a.col, panel[first*tiles.columns:], rows, width, end-first, add)
+		w.edge(s, c, ldc, a.x[first*a.col:], a.row, a.col, panel[first*s.columns:], rows, width, end-first, add)
 	case !add:
 		clearTile(c, ldc, rows, width)
 	}
@@ -274,12 +289,12 @@ func clearTile(c []float32, ldc, rows, width int) {
 }
 
 // edge computes a tile that extends beyond c.
-func (w *workspace) edge(c []float32, ldc int, a []float32, am, ak int, panel []float32, rows, width, k int, add bool) {
+func (w *workspace) edge(s tileShape, c []float32, ldc int, a []float32, am, ak int, panel []float32, rows, width, k int, add bool) {
 	if add {
-		copyEdge(w.tile, tiles.columns, c, ldc, rows, width)
+		copyEdge(w.tile, s.columns, c, ldc, rows, width)
 	}
-	tiles.tile(w.tile, tiles.columns, a, am, ak, panel, k, add)
-	copyEdge(c, ldc, w.tile, tiles.columns, rows, width)
+	s.tile(w.tile, s.columns, a, am, ak, panel, k, add)
+	copyEdge(c, ldc, w.tile, s.columns, rows, width)
 }
 
 // copyEdge copies so many numbers of some rows, as between a tile and the part of it

@@ -26,7 +26,7 @@ func TestMultiply(t *testing.T) {
 		t.Skip("this processor has no tiles")
 	}
 	defer func(was tileShape) { tiles = was }(tiles)
-	for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1060, 30}, {65, 100, 513}, {1024, 70, 19}, {20, 70, 1024}} {
+	for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1200, 30}, {65, 100, 513}, {1024, 70, 19}, {20, 70, 1024}} {
 		m, n, k := s[0], s[1], s[2]
 		a, b := random(m*k), random(k*n)
 		want := make([]float64, m*n)

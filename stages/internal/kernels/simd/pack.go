@@ -49,9 +49,20 @@ func packTransposed(to []float32, next int, from []float32, col, width, n, k int
 	}
 }
 
-// pack copies b of [k, n] into panels of so many columns. What the last one has
+// pack copies b of [k, n] into panels, as wide as tiles of a shape. What the last one has
 // beyond n is arbitrary.
-func pack(panels []float32, b matrix, k, n, columns int) {
+func pack(panels []float32, b matrix, k, n int, shape tileShape) {
+	whole := n / shape.columns * shape.columns
+	if whole > 0 {
+		packColumns(panels, b, k, whole, shape.columns)
+	}
+	if whole < n {
+		packColumns(panels[whole*k:], b.from(0, whole), k, n-whole, shape.panel(n-whole).columns)
+	}
+}
+
+// packColumns copies b of [k, n] into panels of so many columns.
+func packColumns(panels []float32, b matrix, k, n, columns int) {
 	switch {
 	case b.col == 1:
 		packStrips(panels, columns*k, b.x, b.row, columns, n, k)

@@ -14,6 +14,9 @@ func copyStrips16(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col
 //go:noescape
 func copyStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 
+//go:noescape
+func copyStrips48(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+
 // copyStrips copies strips of runs of width numbers. The runs of a strip are col apart
 // in from and row apart in to; strips follow each other in from and are next apart in
 // to.
@@ -32,6 +35,8 @@ func copyStrips(to []float32, next, row int, from []float32, col, width, strips,
 		copyStrips16(t, n, r, f, c, strips, runs)
 	case width == 32:
 		copyStrips32(t, n, r, f, c, strips, runs)
+	case width == 48:
+		copyStrips48(t, n, r, f, c, strips, runs)
 	default:
 		copyStripsLoop(to, next, row, from, col, width, strips, runs)
 	}

@@ -75,6 +75,7 @@ strip32:
 	STRIP
 run32:
 	PREFETCHT0 (DX)(R12*1)
+	PREFETCHT0 64(DX)(R12*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(DX), Y2
@@ -91,5 +92,31 @@ run32:
 	ADDQ $128, SI
 	DECQ R10
 	JNZ strip32
+	VZEROUPPER
+	RET
+
+// func copyStrips48(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
+TEXT ·copyStrips48(SB), NOSPLIT, $0-56
+	BEGIN
+strip48:
+	STRIP
+run48:
+	PREFETCHT0 (DX)(R12*1)
+	PREFETCHT0 64(DX)(R12*1)
+	PREFETCHT0 128(DX)(R12*1)
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	ADDQ R9, DX
+	ADDQ R13, AX
+	DECQ CX
+	JNZ run48
+	ADDQ R8, DI
+	ADDQ $192, SI
+	DECQ R10
+	JNZ strip48
 	VZEROUPPER
 	RET

@@ -37,7 +37,7 @@ type Loop struct{ Extent, A, B, C int }
 // tiles returns the shape of the product's tiles.
 func (p *Product) tiles() tileShape {
 	if p.Half {
-		return tileShape{Half().Rows, panelWidth}
+		return tileShape{Half().Rows, panelWidth, panelWidth}
 	}
 	return tiles
 }
@@ -110,21 +110,18 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 	return matrix{a[da:], p.A.Row, p.A.Col}, matrix{b[db:], p.B.Row, p.B.Col}, matrix{c[dc:], p.C.Row, p.C.Col}
 }
 
-// share divides a product among the cores. Equal parts of many columns are best:
-// each core packs its own part of b and reads all of a. With bfloat16 factors, to pack a
-// once more takes longer than a wait at the end, so that few columns do too. With rows of a, of which
-// there must be many, or more than columns if a is packed too, each core packs all of
-// b. Otherwise the cores take few columns at a time, to balance the load.
+// share divides a product among the cores, in equal parts of rows or of columns. With
+// columns each core packs its own part of b and reads all of a, with rows it packs all of b
+// and reads its own part of a, so that there must be more of those than columns. A factor a
+// that need not be packed is read fast: only many more rows than columns are then worth it.
 func (p *Product) share(a, b, c matrix, cost int) {
 	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part, ahead: p.Ahead}
-	panels := (p.N + shape.columns - 1) / shape.columns
-	equal := panels%cores == 0 || panels >= 16*cores
-	parts := 4
-	byRows := a.row == 1 && p.M > p.N && p.M >= 4*cores*shape.rows
-	switch {
-	case equal && (panels >= 4*cores || p.Half) && !byRows:
-		parts = 1
-	case byRows, p.M >= 4*blockRows, panels == 1:
+	columns := (p.N + shape.least - 1) / shape.least // narrowest panels
+	least := p.N                                     // rows
+	if a.row != 1 && !p.Half {
+		least *= cores
+	}
+	if columns == 1 || p.M >= max(least, 4*cores*shape.rows) {
 		strips := (p.M + shape.rows - 1) / shape.rows
 		parallel(strips, cost/strips, 1, func(from, to int) {
 			first, end := from*shape.rows, min(to*shape.rows, p.M)
@@ -134,8 +131,8 @@ func (p *Product) share(a, b, c matrix, cost int) {
 		})
 		return
 	}
-	parallel(panels, cost/panels, parts, func(from, to int) {
-		first, end := from*shape.columns, min(to*shape.columns, p.N)
+	parallel(columns, cost/columns, 1, func(from, to int) {
+		first, end := from*shape.least, min(to*shape.least, p.N)
 		p.withMultiplier(func(w multiplier) {
 			w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K, whole.from(0, first, 0))
 		})
