@@ -50,7 +50,7 @@ var sizes = []size{
 	{Name: "0.8M-gpt2", Model: "gpt2", Layers: 4, Width: 128, Heads: 4, FFN: 512, Vocabulary: 256, Sequences: 8, Length: 128, Steps: 40},
 	{Name: "4.8M", Model: "llama", Layers: 6, Width: 256, Heads: 8, FFN: 688, Vocabulary: 256, Sequences: 8, Length: 128, Steps: 12},
 	{Name: "4.8M-gpt2", Model: "gpt2", Layers: 6, Width: 256, Heads: 8, FFN: 1024, Vocabulary: 256, Sequences: 8, Length: 128, Steps: 12},
-	{Name: "30M", Model: "llama", Layers: 6, Width: 384, Heads: 6, FFN: 1024, Vocabulary: 50257, Sequences: 8, Length: 128, Steps: 4},
+	{Name: "30M", Model: "llama", Layers: 6, Width: 384, Heads: 6, FFN: 1024, Vocabulary: 50257, Sequences: 8, Length: 128, Steps: 12},
 }
 
 // flops is the arithmetic of a step: 6 for each weight of a product and token,

@@ -67,8 +67,13 @@ train "lm" "one" {
 `, tokenizer, s.Model, s.Layers, s.Width, s.Heads, s.FFN, norm, s.Model, norm, steps, s.Precision, s.Sequences, s.Length)
 }
 
+// warmUp is how many steps a run makes that are not measured. During the first ones large
+// initial weights are still being written.
+const warmUp = 8
+
+// measureOurs compares two whole runs.
 func measureOurs(dir, binary string, s size) measurement {
-	few, many := wholeRun(dir, binary, s, 3), wholeRun(dir, binary, s, 3+s.Steps)
+	few, many := wholeRun(dir, binary, s, warmUp), wholeRun(dir, binary, s, warmUp+s.Steps)
 	steps := float64(s.Steps)
 	return measurement{Seconds: (many.Seconds - few.Seconds) / steps, CPU: (many.CPU - few.CPU) / steps, MiB: many.MiB}
 }
