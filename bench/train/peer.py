@@ -71,8 +71,8 @@ class Model(nn.Module):
         self.register_buffer("cos", angle.cos())
         self.register_buffer("sin", angle.sin())
         self.register_buffer("mask", torch.triu(torch.ones(length, length, dtype=torch.bool), 1))
-        # PyTorch's own start makes scores so large that gradients become subnormal numbers,
-        # which take a processor ten times as long.
+        # PyTorch's default initialization makes scores so large that gradients become subnormal
+        # numbers, which take a processor ten times as long as others.
         for p in self.parameters():
             if p.dim() >= 2:
                 nn.init.normal_(p, std=0.02)

@@ -133,9 +133,8 @@ func strided(axes hook.DotAxes, a, b, result layout.Strided) (*Product, bool) {
 	return p, p.orient()
 }
 
-// orient makes the columns of the result contiguous, and columns, which are padded
-// to 32, more than rows, which are padded to eight. It reports false where that is
-// not possible.
+// orient makes the columns of the result contiguous, and more than its rows, since tiles
+// are wider than they are high. It reports false where that is not possible.
 func (p *Product) orient() bool {
 	canSwap := p.M == 1 || p.C.Row == 1
 	switch {

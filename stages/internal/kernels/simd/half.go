@@ -111,7 +111,7 @@ var halfWorkspaces = sync.Pool{New: func() any {
 func withHalves(f func(m multiplier)) {
 	w := halfWorkspaces.Get().(*halves)
 	defer halfWorkspaces.Put(w)
-	w.packed, w.kept, w.tiles, w.rounded = nil, nil, Half(), false
+	w.packed, w.kept, w.tiles, w.rounded = wholeFactor{}, nil, Half(), false
 	f(w)
 }
 

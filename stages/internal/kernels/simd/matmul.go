@@ -17,17 +17,18 @@ const (
 // tileShape is the size of tiles. The last panel of a factor may have narrower ones.
 type tileShape struct {
 	rows, columns int
-	least         int // columns of the narrowest tile, of which those of others are multiples
+	step          int // the columns of all tiles are multiples of it
 }
 
-// panel returns the shape of the tiles of the next panel of so many columns.
-func (s tileShape) panel(columns int) tileShape {
-	s.columns = min(s.columns, roundUp(columns, s.least))
+// over returns the shape of the tiles of a panel that begins so many columns before the
+// last one.
+func (s tileShape) over(columns int) tileShape {
+	s.columns = min(s.columns, roundUp(columns, s.step))
 	return s
 }
 
 // tiles is the shape that suits the processor.
-var tiles = tileShape{rows: TileRows, columns: 32, least: 32}
+var tiles = tileShape{rows: TileRows, columns: 32, step: 32}
 
 // workspace is the memory that one goroutine packs factors into.
 type workspace struct {
@@ -52,9 +53,11 @@ var workspaces = sync.Pool{New: func() any {
 // multiplier computes products one after the other.
 type multiplier interface {
 	// multiply computes c = a b for a of [m, k] and b of [k, n]; the columns of c are
-	// contiguous. If all of b fits the panels, it stays packed for the next product.
+	// contiguous. If all of b fits the panels, it stays packed for the next product of
+	// the same size and triangle.
 	multiply(c, a, b matrix, m, n, k int, r region)
-	// keep lets the next products read b from f, and pack it there if it is not.
+	// keep lets the next products, of one size and triangle, read b from f, and pack it
+	// there if it is not.
 	keep(f *packedFactor)
 }
 
@@ -68,7 +71,7 @@ type packedFactor struct {
 func withWorkspace(f func(m multiplier)) {
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
-	w.packed, w.kept = nil, nil
+	w.packed, w.kept = wholeFactor{}, nil
 	f(w)
 }
 
@@ -83,9 +86,17 @@ func (m matrix) from(i, j int) matrix { return matrix{m.x[i*m.row+j*m.col:], m.r
 
 // blockwise computes products block by block.
 type blockwise struct {
-	packed *float32      // the first element of b, if panels hold all of it
+	packed wholeFactor   // in the panels; zero if they hold only a part of one
 	kept   *packedFactor // nil if panels are packed in the workspace
 	last   bool          // no terms follow those of the block
+}
+
+// wholeFactor is a factor b that panels hold. How wide they are depends on n and on the
+// triangle.
+type wholeFactor struct {
+	first *float32
+	n, k  int
+	part  Triangle
 }
 
 // keep implements multiplier.
@@ -108,9 +119,9 @@ type blocks interface {
 
 // multiply implements multiplier, with at most so many rows of a in a block.
 func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r region) {
-	first, at := &b.x[0], 0
-	packed := w.packed == first && w.kept == nil
-	w.packed = nil
+	all, at := wholeFactor{&b.x[0], n, k, r.Triangle}, 0
+	packed := w.packed == all && w.kept == nil
+	w.packed = wholeFactor{}
 	of.setPanels(nil)
 	for j := 0; j < n; j += blockWide {
 		wide := min(blockWide, n-j)
@@ -139,7 +150,7 @@ func (w *blockwise) multiply(of blocks, most int, c, a, b matrix, m, n, k int, r
 	case w.kept != nil:
 		w.kept.full = true
 	case n > 0 && n <= blockWide && k <= blockTerms:
-		w.packed = first
+		w.packed = all
 	}
 }
 
@@ -154,14 +165,14 @@ func (f *packedFactor) room(n int) []uint32 {
 // multiply implements multiplier.
 func (w *workspace) multiply(c, a, b matrix, m, n, k int, r region) {
 	w.shape = tiles
-	if r.Triangle == LowerResult { // less of narrower tiles lies beyond the diagonal
-		w.shape.columns = min(w.shape.columns, 32)
+	if r.Triangle == LowerResult { // narrower tiles compute less beyond the diagonal
+		w.shape.columns = min(w.shape.columns, 2*w.shape.step)
 	}
 	w.blockwise.multiply(w, blockRows/tiles.rows*tiles.rows, c, a, b, m, n, k, r)
 }
 
 // panelWords implements blocks.
-func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.least) * k }
+func (w *workspace) panelWords(k, n int) int { return roundUp(n, tiles.step) * k }
 
 // roundUp returns the least multiple of step that is not less than n.
 func roundUp(n, step int) int { return (n + step - 1) / step * step }
@@ -189,15 +200,15 @@ type block struct {
 // otherwise displace each other's lines from the cache, or read few numbers of each.
 func (w *workspace) near(a matrix, m, k, n int) block {
 	// Rows at multiples of this distance compete for the same place in the first
-	// cache, unless they follow each other.
+	// cache, unless all terms are in the block, so that rows follow each other.
 	const conflict = 256
 	rows := tiles.rows
 	switch {
-	case a.row == 1 && m > 1 && n > 2*tiles.columns:
+	case a.row == 1 && m > 1 && n > 2*w.shape.columns:
 		next := rows*k + padding
 		packStrips(w.block, next, a.x, a.col, rows, m, k)
 		return block{w.block, 1, rows, next, true}
-	case a.col == 1 && a.row%conflict == 0 && a.row > k && n > 2*tiles.columns:
+	case a.col == 1 && a.row%conflict == 0 && a.row > k && n > 2*w.shape.columns:
 		for i := range m {
 			copy(w.block[i*(k+padding):][:k], a.x[i*a.row:])
 		}
@@ -212,7 +223,7 @@ const padding = 16
 
 // multiplyRows implements blocks.
 func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region) {
-	shape, a := w.shape.panel(n), w.near(rows, m, k, n)
+	shape, a := w.shape.over(n), w.near(rows, m, k, n)
 	whole := m / shape.rows * shape.rows
 	last := block{w.rows, k, 1, 0, true} // the strip with the last rows
 	// It can be a tile that overlaps the one before it, if elements that are
@@ -225,7 +236,7 @@ func (w *workspace) multiplyRows(c, rows matrix, m, n, k int, add bool, r region
 		w.padRows(matrix{a.x, a.row, a.col}, whole, m, k)
 	}
 	for j := 0; j < n; j += shape.columns {
-		shape = w.shape.panel(n - j)
+		shape = w.shape.over(n - j)
 		panel := w.panels[j*k:][:shape.columns*k]
 		width := min(shape.columns, n-j)
 		for i, at := 0, 0; i < m; i, at = i+shape.rows, at+a.next {

@@ -57,7 +57,7 @@ func pack(panels []float32, b matrix, k, n int, shape tileShape) {
 		packColumns(panels, b, k, whole, shape.columns)
 	}
 	if whole < n {
-		packColumns(panels[whole*k:], b.from(0, whole), k, n-whole, shape.panel(n-whole).columns)
+		packColumns(panels[whole*k:], b.from(0, whole), k, n-whole, shape.over(n-whole).columns)
 	}
 }
 

@@ -111,17 +111,18 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 }
 
 // share divides a product among the cores, in equal parts of rows or of columns. With
-// columns each core packs its own part of b and reads all of a, with rows it packs all of b
-// and reads its own part of a, so that there must be more of those than columns. A factor a
-// that need not be packed is read fast: only many more rows than columns are then worth it.
+// columns each core packs its own part of b and all of a, with rows all of b and its own
+// part of a: the fewer are shared. Most float32 factors a are read where they are, unless
+// their columns are contiguous; rows are then shared only if there are many more of them,
+// since to read a takes less time than to pack b.
 func (p *Product) share(a, b, c matrix, cost int) {
 	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part, ahead: p.Ahead}
-	columns := (p.N + shape.least - 1) / shape.least // narrowest panels
-	least := p.N                                     // rows
+	panels := (p.N + shape.step - 1) / shape.step // of the narrowest tiles
+	manyRows := max(p.N, 4*cores*shape.rows)      // so that each core has several strips
 	if a.row != 1 && !p.Half {
-		least *= cores
+		manyRows = max(manyRows, cores*p.N)
 	}
-	if columns == 1 || p.M >= max(least, 4*cores*shape.rows) {
+	if panels == 1 || p.M >= manyRows {
 		strips := (p.M + shape.rows - 1) / shape.rows
 		parallel(strips, cost/strips, 1, func(from, to int) {
 			first, end := from*shape.rows, min(to*shape.rows, p.M)
@@ -131,8 +132,8 @@ func (p *Product) share(a, b, c matrix, cost int) {
 		})
 		return
 	}
-	parallel(columns, cost/columns, 1, func(from, to int) {
-		first, end := from*shape.least, min(to*shape.least, p.N)
+	parallel(panels, cost/panels, 1, func(from, to int) {
+		first, end := from*shape.step, min(to*shape.step, p.N)
 		p.withMultiplier(func(w multiplier) {
 			w.multiply(c.from(0, first), a, b.from(0, first), p.M, end-first, p.K, whole.from(0, first, 0))
 		})

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -46,7 +47,7 @@ func testCores(t *testing.T, m, n, k int, byRows bool, part Triangle) {
 	var first []float32
 	for _, cores := range []int{1, 2, 3, 7} {
 		runtime.GOMAXPROCS(cores)
-		c := make([]float32, m*n)
+		c := slices.Repeat([]float32{float32(math.NaN())}, m*n)
 		p.Run(c, a, b)
 		if part == LowerResult { // what is beyond the diagonal depends on the parts
 			for i := range m {
@@ -60,4 +61,52 @@ func testCores(t *testing.T, m, n, k int, byRows bool, part Triangle) {
 			t.Errorf("%d cores compute another product than one", cores)
 		}
 	}
+}
+
+// TestKeptFactors has several factors b, of more than one block of terms, which the second
+// run reads as the first has packed them.
+func TestKeptFactors(t *testing.T) {
+	if !HasTiles {
+		t.Skip("this processor has no tiles")
+	}
+	const m, n, k, factors = 9, 40, 300, 3
+	p := Product{M: m, N: n, K: k, A: Strides{k, 1}, B: Strides{n, 1}, C: Strides{n, 1}, Batch: []Loop{{factors, 0, k * n, m * n}}}
+	a, b, want := random(m*k), random(factors*k*n), make([]float32, factors*m*n)
+	p.Run(want, a, b)
+	kept := make([]packedFactor, factors)
+	for range 2 {
+		got := make([]float32, len(want))
+		p.runAlone(got, a, b, 0, factors, kept)
+		if !slices.Equal(got, want) {
+			t.Error("products with kept factors differ from those without")
+		}
+	}
+}
+
+// TestPackedOnce multiplies parts of one factor in one workspace, which packs them in
+// panels of other widths.
+func TestPackedOnce(t *testing.T) {
+	if !HasTiles {
+		t.Skip("this processor has no tiles")
+	}
+	const m, n, k = 100, 100, 20
+	a, b := random(m*k), random(k*n)
+	multiply := func(w multiplier, columns int, part Triangle) []float32 {
+		c := make([]float32, m*columns)
+		w.multiply(matrix{c, columns, 1}, matrix{a, k, 1}, matrix{b, n, 1}, m, columns, k, region{Triangle: part})
+		return c
+	}
+	withWorkspace(func(w multiplier) {
+		for _, of := range []struct {
+			columns int
+			part    Triangle
+		}{{n, Whole}, {n, LowerResult}, {n, Whole}, {16, Whole}} {
+			got := multiply(w, of.columns, of.part)
+			withWorkspace(func(w multiplier) {
+				if want := multiply(w, of.columns, of.part); !slices.Equal(got, want) {
+					t.Errorf("%d columns, triangle %d: another product than in a fresh workspace", of.columns, of.part)
+				}
+			})
+		}
+	})
 }

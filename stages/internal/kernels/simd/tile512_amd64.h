@@ -2,7 +2,8 @@
 // AVX-512. The file that includes it defines, for the width of the panel,
 //   COLUMNS                 how wide it is
 //   LOAD(term)              loads a term of b
-//   ROW(at, r, x, y, z)     adds the products of an element of a to a row of the tile
+//   ROW(at, r, x, y, z)     adds the products of an element of a to a row of the tile, whose
+//                           numbers are in x, y and z, or in the first of these
 //   ADDROW, STORE(x, y, z)  add a row of c to one of the tile, store one
 //   NEAR                    prefetches a row of c
 
@@ -61,8 +62,8 @@
 	VPXORD Z23, Z23, Z23
 
 	// With every sixteen terms, prefetch eight cache lines of the next rows of a, of
-	// eight rows, or of eight columns where rows are contiguous, and a row of the tile of
-	// c below this one.
+	// eight rows, or of eight columns where rows are contiguous, and one of the next rows
+	// of c.
 	LEAQ (DI)(SI*8), R11
 	LEAQ (AX)(BX*8), R12
 	MOVQ BX, R13

@@ -12,8 +12,8 @@ var HasTiles = cpu.X86.HasFMA && cpu.X86.HasAVX2
 
 // The largest tiles of AVX2 and AVX-512 need nearly all of their registers.
 var (
-	narrowTiles = tileShape{rows: 6, columns: 16, least: 16}
-	wideTiles   = tileShape{rows: 8, columns: 48, least: 16}
+	narrowTiles = tileShape{rows: 6, columns: 16, step: 16}
+	wideTiles   = tileShape{rows: 8, columns: 48, step: 16}
 )
 
 func init() {
@@ -43,7 +43,9 @@ func computeTile(s tileShape, c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, a
 		tile8x48(c, ldc, a, am, ak, b, k, add)
 	case s.columns == 32:
 		tile8x32(c, ldc, a, am, ak, b, k, add)
-	default:
+	case s.columns == 16:
 		tile8x16(c, ldc, a, am, ak, b, k, add)
+	default:
+		panic("simd: no tile has this shape")
 	}
 }

@@ -1,9 +1,9 @@
 #include "textflag.h"
 
-// Multiplies rows of a by a packed panel of b, 16 columns wide. The terms of each element
-// are added in order, in registers, as with AVX-512, so that both give the same bits.
-// Strides are in bytes: am and ak between rows and columns of a, ldc between rows of c. If
-// add is not 0, c is added at the end.
+// tile6x16 multiplies six rows of a by a packed panel of b, 16 columns wide. It adds the
+// terms of each element in order, in registers, as the tiles of AVX-512 do, so that both
+// give the same bits. Strides are in bytes: am and ak between rows and columns of a, ldc
+// between rows of c. If add is not 0, c is added at the end.
 
 #define ROW(at, r, lo, hi) \
 	VBROADCASTSS at, r \
