@@ -20,8 +20,7 @@ type tileShape struct {
 	step          int // the columns of all tiles are multiples of it
 }
 
-// over returns the shape of the tiles of a panel that begins so many columns before the
-// last one.
+// over returns the shape of the tiles of the next panel, where so many columns are left.
 func (s tileShape) over(columns int) tileShape {
 	s.columns = min(s.columns, roundUp(columns, s.step))
 	return s

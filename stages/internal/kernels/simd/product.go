@@ -111,10 +111,10 @@ func (p *Product) matrices(i int, a, b, c []float32) (ai, bi, ci matrix) {
 }
 
 // share divides a product among the cores, in equal parts of rows or of columns. With
-// columns each core packs its own part of b and all of a, with rows all of b and its own
-// part of a: the fewer are shared. Most float32 factors a are read where they are, unless
-// their columns are contiguous; rows are then shared only if there are many more of them,
-// since to read a takes less time than to pack b.
+// columns each core packs its own part of b and all of a; with rows, all of b and its own
+// part of a. The longer side is divided, so that less is packed more than once. A float32
+// factor a whose columns are not contiguous is mostly read where it is. To read it takes
+// less time than to pack b: rows are then divided only if there are many more of them.
 func (p *Product) share(a, b, c matrix, cost int) {
 	shape, cores, whole := p.tiles(), runtime.GOMAXPROCS(0), region{Triangle: p.Part, ahead: p.Ahead}
 	panels := (p.N + shape.step - 1) / shape.step // of the narrowest tiles
