@@ -8,7 +8,8 @@
 // time; the latter is more reliable on a busy machine.
 //
 // Each peer's large product is timed first. A peer whose product is slower than
-// half of ours lacks a fast library and is left out.
+// half of ours lacks a fast library and is left out. There is no ratio of times that
+// cannot be those of a step.
 //
 //	bench/train/peers.sh DIR
 //	go run ./bench/train -python DIR/bin/python [-rounds 5] [-size 0.8M] [-precision fp32] [-peers eager,compile,jit]
@@ -115,6 +116,10 @@ func compare(dir, binary string, s size, peers []peer, rounds int, product float
 	for i, p := range peers {
 		b := best(theirs[i])
 		fmt.Printf("%s %s %s %s, %d threads: %s\n", s.Name, s.Precision, p.name, p.version, b.threads, b.text(s))
+		if doubt := cmp.Or(o.doubt(), b.doubt()); doubt != "" {
+			fmt.Printf("%s %s ours/%s: no ratio, since %s\n", s.Name, s.Precision, p.name, doubt)
+			continue
+		}
 		fmt.Printf("%s %s ours/%s: speed %.2f, CPU time %.2f, memory %.2f\n", s.Name, s.Precision, p.name, b.Seconds/o.Seconds, o.CPU/b.CPU, o.MiB/b.MiB)
 	}
 }
@@ -124,14 +129,27 @@ type measurement struct {
 	Seconds float64 `json:"seconds"`
 	CPU     float64 `json:"cpu"` // seconds of all processors
 	MiB     float64 `json:"mib"`
+	Fastest float64 `json:"fastest"` // step in seconds, 0 if unknown
 	threads int
-	fastest float64 // of several measurements
-	slowest float64
+	lowest  float64 // seconds of several measurements
+	highest float64
+}
+
+// doubt says why this cannot be the time of a step, or nothing. Steps that become slower
+// compute with other numbers, such as subnormal ones.
+func (m measurement) doubt() string {
+	switch cores := float64(runtime.NumCPU()); {
+	case m.CPU > 1.25*cores*m.Seconds:
+		return fmt.Sprintf("%.0f ms of processor time do not fit into %.0f ms", 1e3*m.CPU, 1e3*m.Seconds)
+	case m.Fastest > 0 && m.Seconds > 2*m.Fastest:
+		return fmt.Sprintf("a step of the peer takes %.0f to %.0f ms", 1e3*m.Fastest, 1e3*m.Seconds)
+	}
+	return ""
 }
 
 func (m measurement) text(s size) string {
 	return fmt.Sprintf("%.1f ms a step (%.1f to %.1f; CPU %.1f ms), %.0f tokens/s, %.0f MiB",
-		1e3*m.Seconds, 1e3*m.fastest, 1e3*m.slowest, 1e3*m.CPU, float64(s.Sequences*s.Length)/m.Seconds, m.MiB)
+		1e3*m.Seconds, 1e3*m.lowest, 1e3*m.highest, 1e3*m.CPU, float64(s.Sequences*s.Length)/m.Seconds, m.MiB)
 }
 
 // median returns the median of each field.
@@ -145,9 +163,10 @@ func median(ms []measurement) measurement {
 		return (all[(len(all)-1)/2] + all[len(all)/2]) / 2, all[0], all[len(all)-1]
 	}
 	m := ms[0]
-	m.Seconds, m.fastest, m.slowest = of(func(m measurement) float64 { return m.Seconds })
+	m.Seconds, m.lowest, m.highest = of(func(m measurement) float64 { return m.Seconds })
 	m.CPU, _, _ = of(func(m measurement) float64 { return m.CPU })
 	m.MiB, _, _ = of(func(m measurement) float64 { return m.MiB })
+	m.Fastest, _, _ = of(func(m measurement) float64 { return m.Fastest })
 	return m
 }
 
