@@ -107,7 +107,7 @@ TEXT ·packStrips512(SB), NOSPLIT, $0-56
 	VMOVDQU32 alternate<>(SB), Z7
 strip:
 	STRIP
-pairs:
+run:
 	PAIRRUN
 	VMOVUPS (DX), Z0
 	VMOVUPS (BX), Z1

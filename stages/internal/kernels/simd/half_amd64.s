@@ -181,7 +181,7 @@ TEXT ·packStrips32(SB), NOSPLIT, $0-56
 	ROUNDING
 strip:
 	STRIP
-pairs:
+run:
 	PAIRRUN
 	TWO((DX), (BX), (AX))
 	TWO(32(DX), 32(BX), 32(AX))

@@ -19,12 +19,28 @@ func random(n int) []float32 {
 	return x
 }
 
-// TestMultiply has products of all layouts, of sizes around those of tiles and
-// blocks.
-func TestMultiply(t *testing.T) {
+// needTiles skips a test of products on a processor where the backend computes them.
+func needTiles(t *testing.T) {
+	t.Helper()
 	if !HasTiles {
 		t.Skip("this processor has no tiles")
 	}
+}
+
+// eachTile runs a test with all shapes that the processor has tiles of.
+func eachTile(t *testing.T, test func(t *testing.T)) {
+	needTiles(t)
+	defer func(was tileShape) { tiles = was }(tiles)
+	for _, shape := range tileShapes() {
+		tiles = shape
+		t.Run(fmt.Sprint("tiles ", shape), test)
+	}
+}
+
+// TestMultiply has products of all layouts, of sizes around those of tiles and
+// blocks.
+func TestMultiply(t *testing.T) {
+	needTiles(t)
 	defer func(was tileShape) { tiles = was }(tiles)
 	for _, s := range [][3]int{{1, 1, 1}, {8, 32, 256}, {7, 31, 5}, {9, 33, 257}, {300, 40, 300}, {16, 1200, 30}, {65, 100, 513}, {1024, 70, 19}, {20, 70, 1024}} {
 		m, n, k := s[0], s[1], s[2]
@@ -99,9 +115,7 @@ func BenchmarkMultiply(b *testing.B) {
 // TestPackedFactor reuses a packed factor for the next product with the same
 // factor, and for no other.
 func TestPackedFactor(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
+	needTiles(t)
 	testPackedFactor(t, withWorkspace)
 }
 
@@ -128,9 +142,7 @@ func testPackedFactor(t *testing.T, with func(func(multiplier))) {
 // TestMultiplyBits holds products to one checksum: every instruction set adds terms
 // in the same order, with one rounding each.
 func TestMultiplyBits(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
+	needTiles(t)
 	numbers := func(n int) []float32 { // the same everywhere
 		x, state := make([]float32, n), uint32(1)
 		for i := range x {

@@ -8,72 +8,46 @@
 // func copyStrips6(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips6(SB), NOSPLIT, $0-56
 	BEGIN
-strip6:
+strip:
 	STRIP
-run6:
+run:
 	PREFETCHT0 (DX)(R12*1)
 	VMOVUPS (DX), X0
 	VMOVSD 16(DX), X1
 	VMOVUPS X0, (AX)
 	VMOVSD X1, 16(AX)
-	ADDQ R9, DX
-	ADDQ R13, AX
-	DECQ CX
-	JNZ run6
-	ADDQ R8, DI
-	ADDQ $24, SI
-	DECQ R10
-	JNZ strip6
-	RET
+	NEXTRUN(24)
 
 // func copyStrips8(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips8(SB), NOSPLIT, $0-56
 	BEGIN
-strip8:
+strip:
 	STRIP
-run8:
+run:
 	PREFETCHT0 (DX)(R12*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS Y0, (AX)
-	ADDQ R9, DX
-	ADDQ R13, AX
-	DECQ CX
-	JNZ run8
-	ADDQ R8, DI
-	ADDQ $32, SI
-	DECQ R10
-	JNZ strip8
-	VZEROUPPER
-	RET
+	NEXTRUN(32)
 
 // func copyStrips16(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips16(SB), NOSPLIT, $0-56
 	BEGIN
-strip16:
+strip:
 	STRIP
-run16:
+run:
 	PREFETCHT0 (DX)(R12*1)
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ R9, DX
-	ADDQ R13, AX
-	DECQ CX
-	JNZ run16
-	ADDQ R8, DI
-	ADDQ $64, SI
-	DECQ R10
-	JNZ strip16
-	VZEROUPPER
-	RET
+	NEXTRUN(64)
 
 // func copyStrips32(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips32(SB), NOSPLIT, $0-56
 	BEGIN
-strip32:
+strip:
 	STRIP
-run32:
+run:
 	PREFETCHT0 (DX)(R12*1)
 	PREFETCHT0 64(DX)(R12*1)
 	VMOVUPS (DX), Y0
@@ -84,23 +58,14 @@ run32:
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)
 	VMOVUPS Y3, 96(AX)
-	ADDQ R9, DX
-	ADDQ R13, AX
-	DECQ CX
-	JNZ run32
-	ADDQ R8, DI
-	ADDQ $128, SI
-	DECQ R10
-	JNZ strip32
-	VZEROUPPER
-	RET
+	NEXTRUN(128)
 
 // func copyStrips48(to unsafe.Pointer, next, row uintptr, from unsafe.Pointer, col uintptr, strips, runs int)
 TEXT ·copyStrips48(SB), NOSPLIT, $0-56
 	BEGIN
-strip48:
+strip:
 	STRIP
-run48:
+run:
 	PREFETCHT0 (DX)(R12*1)
 	PREFETCHT0 64(DX)(R12*1)
 	PREFETCHT0 128(DX)(R12*1)
@@ -110,13 +75,4 @@ run48:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	VMOVUPS Z2, 128(AX)
-	ADDQ R9, DX
-	ADDQ R13, AX
-	DECQ CX
-	JNZ run48
-	ADDQ R8, DI
-	ADDQ $192, SI
-	DECQ R10
-	JNZ strip48
-	VZEROUPPER
-	RET
+	NEXTRUN(192)

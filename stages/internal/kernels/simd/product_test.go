@@ -11,24 +11,20 @@ import (
 // TestCores shares products among cores, of few and of many rows and columns, and
 // compares them bit for bit.
 func TestCores(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
-	defer func(was tileShape) { tiles = was }(tiles)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for _, size := range [][3]int{{1500, 40, 300}, {40, 1300, 300}, {290, 290, 290}, {2000, 10, 600}, {9, 5000, 300}, {400, 70, 500}} {
-		for _, byRows := range []bool{true, false} {
+	eachTile(t, func(t *testing.T) {
+		for _, size := range [][3]int{{1500, 40, 300}, {40, 1300, 300}, {290, 290, 290}, {2000, 10, 600}, {9, 5000, 300}, {400, 70, 500}} {
 			parts := []Triangle{Whole}
 			if size[0] == size[1] {
 				parts = []Triangle{Whole, LowerFactor, UpperFactor, LowerResult}
 			}
-			for _, part := range parts {
-				for _, tiles = range tileShapes() {
-					t.Run(fmt.Sprint(size, byRows, part, tiles), func(t *testing.T) { testCores(t, size[0], size[1], size[2], byRows, part) })
+			for _, byRows := range []bool{true, false} {
+				for _, part := range parts {
+					t.Run(fmt.Sprint(size, byRows, part), func(t *testing.T) { testCores(t, size[0], size[1], size[2], byRows, part) })
 				}
 			}
 		}
-	}
+	})
 }
 
 func testCores(t *testing.T, m, n, k int, byRows bool, part Triangle) {
@@ -66,9 +62,7 @@ func testCores(t *testing.T, m, n, k int, byRows bool, part Triangle) {
 // TestKeptFactors has several factors b, of more than one block of terms, which the second
 // run reads as the first has packed them.
 func TestKeptFactors(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
+	needTiles(t)
 	const m, n, k, factors = 9, 40, 300, 3
 	p := Product{M: m, N: n, K: k, A: Strides{k, 1}, B: Strides{n, 1}, C: Strides{n, 1}, Batch: []Loop{{factors, 0, k * n, m * n}}}
 	a, b, want := random(m*k), random(factors*k*n), make([]float32, factors*m*n)
@@ -86,9 +80,7 @@ func TestKeptFactors(t *testing.T) {
 // TestPackedOnce multiplies parts of one factor in one workspace, which packs them in
 // panels of other widths.
 func TestPackedOnce(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
+	needTiles(t)
 	const m, n, k = 100, 100, 20
 	a, b := random(m*k), random(k*n)
 	multiply := func(w multiplier, columns int, part Triangle) []float32 {

@@ -20,6 +20,20 @@
 	MOVQ SI, DX \
 	MOVQ R11, CX
 
+// NEXTRUN goes to the next run, at the label run, or to that of the next strip, so many
+// bytes further, at the label strip, or returns.
+#define NEXTRUN(bytes) \
+	ADDQ R9, DX \
+	ADDQ R13, AX \
+	DECQ CX \
+	JNZ run \
+	ADDQ R8, DI \
+	ADDQ $bytes, SI \
+	DECQ R10 \
+	JNZ strip \
+	VZEROUPPER \
+	RET
+
 // PAIRRUN begins a run of a pair of terms, the second at BX, and prefetches the 16 terms
 // after these.
 #define PAIRRUN \
@@ -29,15 +43,7 @@
 	PREFETCHT0 (BX)(R12*1) \
 	PREFETCHT0 64(BX)(R12*1)
 
-// PAIRSEND goes to the next pair of terms, or to the next strip of 32 numbers, or returns.
+// PAIRSEND goes to the next pair of terms, or ends as NEXTRUN does.
 #define PAIRSEND \
-	LEAQ (BX)(R9*1), DX \
-	ADDQ R13, AX \
-	DECQ CX \
-	JNZ pairs \
-	ADDQ R8, DI \
-	ADDQ $128, SI \
-	DECQ R10 \
-	JNZ strip \
-	VZEROUPPER \
-	RET
+	MOVQ BX, DX \
+	NEXTRUN(128)

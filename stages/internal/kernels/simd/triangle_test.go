@@ -10,19 +10,15 @@ import (
 // TestTriangles compares products of which parts are not computed with whole ones,
 // bit for bit, whichever part of the rows or columns a core has.
 func TestTriangles(t *testing.T) {
-	if !HasTiles {
-		t.Skip("this processor has no tiles")
-	}
-	defer func(was tileShape) { tiles = was }(tiles)
-	for _, size := range []int{1, 5, 6, 16, 33, 100, 256, 300, 601} {
-		for _, triangle := range []Triangle{LowerFactor, UpperFactor, LowerResult} {
-			for _, byRows := range []bool{true, false} {
-				for _, tiles = range tileShapes() {
-					t.Run(fmt.Sprint(size, triangle, byRows, tiles), func(t *testing.T) { testTriangle(t, size, triangle, byRows, withWorkspace, 0) })
+	eachTile(t, func(t *testing.T) {
+		for _, size := range []int{1, 5, 6, 16, 33, 100, 256, 300, 601} {
+			for _, triangle := range []Triangle{LowerFactor, UpperFactor, LowerResult} {
+				for _, byRows := range []bool{true, false} {
+					t.Run(fmt.Sprint(size, triangle, byRows), func(t *testing.T) { testTriangle(t, size, triangle, byRows, withWorkspace, 0) })
 				}
 			}
 		}
-	}
+	})
 }
 
 // TestHalfTriangles is TestTriangles with bfloat16 factors, of which the part beyond
