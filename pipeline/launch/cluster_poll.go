@@ -55,12 +55,18 @@ func (c *Cluster) check(ctx context.Context, list []*watch, published func(conte
 		}
 		return
 	}
+	attempts := make(map[*batch]map[cache.Key]string) // the folder of a batch may have thousands of files
 	for i, w := range list {
 		if done[i] {
 			c.finish(w, nil)
 			continue
 		}
-		j, queued := jobs[placeName(w.place.batch, w.place.task)]
+		b := w.place.batch
+		if attempts[b] == nil {
+			attempts[b] = newestAttempts(c.spool().dir(b))
+		}
+		w.last.read(attempts[b][w.request.Key])
+		j, queued := jobs[placeName(b, w.place.task)]
 		c.examine(ctx, w, j, queued, unanswered)
 	}
 }
@@ -77,27 +83,22 @@ func (c *Cluster) finish(w *watch, err error) {
 // examine decides about an action that has no entry yet: it failed, waits, runs,
 // or its job is lost.
 func (c *Cluster) examine(ctx context.Context, w *watch, j job, queued, unanswered bool) {
-	tries := attempts(c.spool().dir(w.place.batch), w.request.Key)
-	var last attempt
-	if len(tries) > 0 {
-		last = tries[len(tries)-1]
-	}
 	switch {
-	case last.failed != nil:
+	case w.last.failed != nil:
 		c.forget(w)
-		c.finish(w, last.failed.err())
+		c.finish(w, w.last.failed.err())
 	case unanswered:
 	case queued:
 		w.misses = 0
 		w.alive = w.alive || j.state != "COMPLETING" && j.state != "CANCELLED"
-		now := last.progress
+		now := w.last.progress
 		if j.state != "RUNNING" || now.Steps == 0 {
 			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
 		}
 		w.report(now)
 	default:
 		if w.misses++; w.misses >= missesToLose {
-			c.lost(ctx, w, last)
+			c.lost(ctx, w)
 		}
 	}
 }
@@ -120,13 +121,13 @@ func (c *Cluster) forget(w *watch) {
 
 // lost submits an action again whose job has left the queue without a result,
 // unless that would not help.
-func (c *Cluster) lost(ctx context.Context, w *watch, last attempt) {
+func (c *Cluster) lost(ctx context.Context, w *watch) {
 	b := w.place.batch
 	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
 	e := endingOf(ctx, b.job, w.place.task)
 	// A job that was never seen alive was cancelled by an earlier coordinator.
 	cancelled := e.state == "CANCELLED" && w.alive
-	stopped := e.state == "CANCELLED" && !w.alive || last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	stopped := e.state == "CANCELLED" && !w.alive || w.last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
 	if !stopped || cancelled {
 		err, retry := explainEnding(name, e, c.tail(w))
 		if w.losses++; !retry || w.losses >= lossesToFail {

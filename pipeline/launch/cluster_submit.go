@@ -149,7 +149,8 @@ func (c *Cluster) adopt(w *watch, jobs map[string]job) bool {
 	} else if p.batch.job == "" {
 		c.recordJob(p.batch, j.array)
 	}
-	if tries := attempts(c.spool().dir(p.batch), w.request.Key); len(tries) > 0 && tries[len(tries)-1].failed != nil {
+	w.last.read(newestAttempts(c.spool().dir(p.batch))[w.request.Key])
+	if w.last.failed != nil {
 		return false
 	}
 	c.follow(w, p)

@@ -21,8 +21,8 @@ import (
 
 const (
 	maxJournals = 100         // the newest runs that are kept
-	progressGap = time.Second // between two records of progress of one instance
-	gapDoubles  = 512 << 10   // bytes of a journal, after which the gap doubles
+	progressGap = time.Second // between two reports of progress of one instance
+	gapDoubles  = 512 << 10   // bytes of a file, after which the gap doubles
 )
 
 // RunStart is the type of a journal's first record, which names the study.
@@ -126,6 +126,10 @@ func (j *Journal) Observe(e Event) {
 	j.append(r)
 }
 
+// ProgressGap is the least time between two reports of progress that are written to a
+// file of a size.
+func ProgressGap(size int64) time.Duration { return progressGap << min(size/gapDoubles, 20) }
+
 // tooSoon reports whether a report of progress is left out. Evaluations are rarer than
 // other reports, and are not left out for one of them.
 func (j *Journal) tooSoon(e Event) bool {
@@ -136,7 +140,7 @@ func (j *Journal) tooSoon(e Event) bool {
 	if e.Progress.Warning != "" {
 		source += " warning"
 	}
-	if last, ok := j.shown[source]; ok && e.Time.Sub(last) < progressGap<<min(j.size/gapDoubles, 20) {
+	if last, ok := j.shown[source]; ok && e.Time.Sub(last) < ProgressGap(j.size) {
 		return true
 	}
 	j.shown[source] = e.Time
