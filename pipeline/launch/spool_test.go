@@ -16,7 +16,7 @@ import (
 // TestAttempts follows the attempts at an action. What was read once is not read again:
 // here it is overwritten.
 func TestAttempts(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "lab [gpu]*")
+	dir := filepath.Join(t.TempDir(), "lab [gpu]")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

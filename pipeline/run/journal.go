@@ -11,7 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,12 +78,13 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 
 // Journals lists the journals in a folder, oldest first.
 func Journals(folder string) []string {
-	names, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
-	names = slices.DeleteFunc(names, func(name string) bool {
-		info, err := os.Lstat(name)
-		return err != nil || !info.Mode().IsRegular()
-	})
-	slices.Sort(names)
+	entries, _ := os.ReadDir(folder) // in order; a folder that does not exist has none
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".jsonl") {
+			names = append(names, filepath.Join(folder, e.Name()))
+		}
+	}
 	return names
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func TestJournal(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "runs")
+	dir := filepath.Join(t.TempDir(), "lab [gpu]", "runs")
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	event := func(typ run.EventType, name string, at time.Duration) run.Event {
 		return run.Event{Type: typ, Address: addr.Instance{Stage: addr.Stage{Block: "a", Type: "b", Name: name}}, Time: start.Add(at)}
@@ -42,9 +42,12 @@ func TestJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	if err != nil || len(files) != 100 {
-		t.Errorf("%d journals are kept, %v, want 100", len(files), err)
+	if err := os.Mkdir(filepath.Join(dir, "folder.jsonl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := run.Journals(dir)
+	if len(files) != 100 {
+		t.Fatalf("%d journals are kept, want 100", len(files))
 	}
 	raw, err := os.ReadFile(files[len(files)-1])
 	if err != nil || strings.Count(string(raw), "\n") != 5 || !strings.HasPrefix(string(raw), `{"type":"run_start"`) || !strings.Contains(string(raw), `"step":7`) {
@@ -106,8 +109,7 @@ func TestJournalOfALongRun(t *testing.T) {
 	for i := range reports {
 		observe(run.StageProgress, time.Duration(i)*time.Second, pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2}})
 	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	info, err := os.Stat(files[0])
+	info, err := os.Stat(run.Journals(dir)[0])
 	if err != nil || info.Size() > 4<<20 {
 		t.Fatalf("the journal has %d bytes, %v", info.Size(), err)
 	}
