@@ -50,8 +50,8 @@ type Record struct {
 type Journal struct {
 	mu    sync.Mutex
 	file  *os.File
-	size  int64
-	shown map[string]time.Time // the last record of progress of each source
+	size  int64                // without records of waiting
+	shown map[string]time.Time // the last record of progress, or of waiting, of each source
 }
 
 // NewJournal makes the journal of a run of the study in dir, and removes the oldest
@@ -115,11 +115,16 @@ func (j *Journal) Observe(e Event) {
 	defer j.mu.Unlock()
 	r := Record{Type: e.Type, Time: e.Time.UTC(), Address: e.Address.String(), Key: e.Key, Block: e.Block,
 		Trial: e.Role == pipeline.Trial, Seconds: e.Elapsed.Seconds(), Log: e.LogPath}
-	if e.Type == StageProgress {
-		if j.tooSoon(e) {
+	switch e.Type {
+	case StageProgress:
+		if j.tooSoon(progressSource(e), e.Time, ProgressGap(j.size)) {
 			return
 		}
 		r.Progress = e.Progress
+	case StageWaiting: // half the gap of the runner, so that none of its reports is left out
+		if j.tooSoon(e.Address.String()+" waiting", e.Time, waitGap/2) {
+			return
+		}
 	}
 	if e.Err != nil {
 		r.Error = e.Err.Error()
@@ -131,9 +136,9 @@ func (j *Journal) Observe(e Event) {
 // file of a size.
 func ProgressGap(size int64) time.Duration { return progressGap << min(size/gapDoubles, 20) }
 
-// tooSoon reports whether a report of progress is left out. Evaluations are rarer than
-// other reports, and are not left out for one of them.
-func (j *Journal) tooSoon(e Event) bool {
+// progressSource is what a report of progress is about. Evaluations are rarer than other
+// reports, and are not left out for one of them.
+func progressSource(e Event) string {
 	source := e.Address.String()
 	if _, ok := e.Progress.Metrics["val_loss"]; ok {
 		source += " evaluation"
@@ -141,10 +146,15 @@ func (j *Journal) tooSoon(e Event) bool {
 	if e.Progress.Warning != "" {
 		source += " warning"
 	}
-	if last, ok := j.shown[source]; ok && e.Time.Sub(last) < ProgressGap(j.size) {
+	return source
+}
+
+// tooSoon reports whether a record is left out because its source has one.
+func (j *Journal) tooSoon(source string, now time.Time, gap time.Duration) bool {
+	if last, ok := j.shown[source]; ok && now.Sub(last) < gap {
 		return true
 	}
-	j.shown[source] = e.Time
+	j.shown[source] = now
 	return false
 }
 
@@ -157,7 +167,9 @@ func (j *Journal) append(r Record) {
 		return
 	}
 	n, _ := j.file.Write(append(line, '\n'))
-	j.size += int64(n)
+	if r.Type != StageWaiting { // however long a task waits, others report their progress
+		j.size += int64(n)
+	}
 }
 
 // Close closes the file.

@@ -102,6 +102,26 @@ func TestHistoryOfProgress(t *testing.T) {
 	}
 }
 
+// TestJournalOfALongWait records a trial that waits for 12 hours and then takes one.
+func TestJournalOfALongWait(t *testing.T) {
+	dir, _, observe := trialJournal(t)
+	const wait, every = 12 * time.Hour, 300 * time.Millisecond
+	for at := time.Duration(0); at < wait; at += every {
+		observe(run.StageWaiting, at, pipeline.Progress{})
+	}
+	const reports = 3600
+	for i := range reports {
+		observe(run.StageProgress, wait+time.Duration(i)*time.Second, pipeline.Progress{Step: i, Steps: reports})
+	}
+	raw, err := os.ReadFile(run.Journals(dir)[0])
+	if err != nil || len(raw) > 4<<20 {
+		t.Fatalf("the journal has %d bytes, %v", len(raw), err)
+	}
+	if n := strings.Count(string(raw), `"stage_progress"`); n < reports-1 {
+		t.Errorf("%d reports of %d are recorded", n, reports)
+	}
+}
+
 // TestJournalOfALongRun records two days of a trial that reports every second.
 func TestJournalOfALongRun(t *testing.T) {
 	dir, _, observe := trialJournal(t)
