@@ -1,0 +1,280 @@
+//go:build unix
+
+package launch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ablate/cache"
+	"ablate/hcl/addr"
+	"ablate/hcl/study"
+	"ablate/pipeline"
+	"ablate/pipeline/action"
+	"ablate/pipeline/launch"
+	"ablate/pipeline/run"
+)
+
+// slurm plays a Slurm cluster: its commands are scripts, and its jobs do what a test
+// lets happen between two polls.
+type slurm struct {
+	t      *testing.T
+	dir    string // of the commands, and what they know
+	config study.Executor
+
+	// Used by the goroutine of the coordinator until it is stopped.
+	published map[cache.Key]bool
+	notes     []string
+	progress  []string
+}
+
+func newSlurm(t *testing.T) *slurm {
+	s := &slurm{t: t, dir: t.TempDir(), published: make(map[cache.Key]bool),
+		config: study.Executor{Label: "a100", Shared: true, Poll: time.Millisecond, Jobs: 10, PerAllocation: 1, OnInterrupt: "cancel"}}
+	for name, text := range map[string]string{
+		"sbatch": `[ -e refuses ] && { echo "sbatch: error: invalid partition specified: x" >&2; exit 1; }
+cat >script
+echo "$*" >>submissions
+n=$(grep -c . submissions)
+for arg; do
+	case $arg in
+	--job-name=*) name=${arg#--job-name=} ;;
+	--array=*) last=${arg#--array=0-} last=${last%%%*} ;;
+	esac
+done
+for task in $(seq 0 $last); do echo "$n|$task|PENDING||$name|Resources" >>queue; done
+echo "$n;cluster"
+`,
+		"squeue":   "[ -e silent ] && exit 1\ncat queue\n",
+		"scontrol": "cat ending\n",
+		"scancel":  "echo \"$*\" >>cancelled\n",
+	} {
+		s.write(name, "#!/bin/sh\ncd '"+s.dir+"'\n"+text)
+	}
+	s.write("queue", "")
+	t.Setenv("PATH", s.dir+":"+os.Getenv("PATH"))
+	return s
+}
+
+func (s *slurm) write(name, text string) {
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o700); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// read returns the text of a file, "" where it does not exist.
+func (s *slurm) read(name string) string {
+	raw, _ := os.ReadFile(filepath.Join(s.dir, name))
+	return string(raw)
+}
+
+func (s *slurm) submissions() int { return strings.Count(s.read("submissions"), "\n") }
+
+// start starts a coordinator. Whenever it looks up results, the next step happens.
+func (s *slurm) start(steps ...step) (c *launch.Cluster, stop func()) {
+	c = &launch.Cluster{
+		Store: filepath.Join(s.dir, "store"), Logs: s.t.TempDir(), Program: "/opt/ablate", Version: "1", Log: slog.New(slog.DiscardHandler),
+		Published: func(_ context.Context, keys ...cache.Key) ([]bool, error) {
+			if len(steps) > 0 {
+				steps[0](s)
+				steps = steps[1:]
+			}
+			out := make([]bool, len(keys))
+			for i, k := range keys {
+				out[i] = s.published[k]
+			}
+			return out, nil
+		},
+		Notify: func(format string, args ...any) { s.notes = append(s.notes, fmt.Sprintf(format, args...)) },
+	}
+	return c, c.Start(s.t.Context())
+}
+
+// launch launches the action with a key.
+func (s *slurm) launch(ctx context.Context, c *launch.Cluster, detach bool, key byte) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("nobody decides about the action"))
+	defer cancel()
+	req := action.Request{Key: cache.Key{key}, Ingredients: cache.String(""), Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}
+	return launch.Slurm{Cluster: c, Config: s.config, Detach: detach}.Launch(ctx, req, func(p pipeline.Progress) {
+		text := p.Waits
+		if text == "" {
+			text = fmt.Sprintf("step %d of %d", p.Step, p.Steps)
+		}
+		s.progress = append(s.progress, text)
+	})
+}
+
+// step is what a job does between two polls.
+type step func(*slurm)
+
+func waits(*slurm)       {}
+func publishes(s *slurm) { s.published[cache.Key{1}] = true }
+func begins(s *slurm) {
+	s.write("queue", strings.ReplaceAll(s.read("queue"), "PENDING||", "RUNNING|n1|"))
+}
+func leaves(s *slurm) { s.write("queue", "") }
+
+// ends is a job that leaves the queue as scontrol describes it.
+func ends(how string) step {
+	return func(s *slurm) {
+		leaves(s)
+		s.write("ending", "JobId=1 ArrayTaskId=0 NodeList=n1 Reason=None "+how+"\n")
+	}
+}
+
+// reports is a job that writes to the file of its first attempt.
+func reports(text string) step {
+	return func(s *slurm) {
+		dirs, err := filepath.Glob(filepath.Join(s.dir, "store", "spool", "*"))
+		if err != nil || len(dirs) != 1 {
+			s.t.Errorf("the spool has the batches %q, %v, want one", dirs, err)
+			return
+		}
+		f, err := os.OpenFile(filepath.Join(dirs[0], cache.Key{1}.String()+".000000.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err == nil {
+			_, err = f.WriteString(text)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+// TestCluster follows one action by what its job does between polls.
+func TestCluster(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps       []step
+		err         string // "" is success
+		notes       string
+		progress    string
+		submissions int
+	}{
+		"done": {
+			steps:    []step{begins, waits, reports(`{"progress":{"step":3,"steps":9}}` + "\n"), publishes},
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1; step 3 of 9", submissions: 1,
+		},
+		"failed": {
+			steps: []step{begins, reports(`{"failed":{"text":"it broke"}}` + "\n")},
+			err:   "it broke", progress: "job 1_0 is pending (Resources)", submissions: 1,
+		},
+		"a line that is half written": {
+			steps: []step{begins, reports(`{"progress":{"step":3,"steps":9}}` + "\n" + `{"failed":{"te`), waits, reports(`xt":"it broke"}}` + "\n")},
+			err:   "it broke", progress: "job 1_0 is pending (Resources); step 3 of 9", submissions: 1,
+		},
+		"lost": {
+			steps: []step{leaves, waits, waits, waits, waits, publishes},
+			notes: "train.lm.x: job 1_0 left the queue without a result. Submitting it again.", progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources)", submissions: 2,
+		},
+		"lost again and again": {
+			steps:    slices.Repeat([]step{leaves}, 20),
+			err:      "left the queue without a result",
+			notes:    "train.lm.x: job 1_0 left the queue without a result. Submitting it again.; train.lm.x: job 2_0 left the queue without a result. Submitting it again.",
+			progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources); job 3_0 is pending (Resources)", submissions: 3,
+		},
+		"not listed for a moment": {
+			steps:    []step{func(s *slurm) { s.write("kept", s.read("queue")); leaves(s) }, waits, func(s *slurm) { s.write("queue", s.read("kept")) }, waits, waits, publishes},
+			progress: "job 1_0 is pending (Resources)", submissions: 1,
+		},
+		"a queue that does not answer": {
+			steps:    append([]step{func(s *slurm) { s.write("silent", "") }}, append(slices.Repeat([]step{waits}, 6), publishes)...),
+			progress: "job 1_0 is pending (Resources)", submissions: 1,
+		},
+		"a node that failed": {
+			steps:    []step{begins, ends("JobState=NODE_FAIL ExitCode=1:0"), waits, waits, waits, publishes},
+			notes:    "train.lm.x: job 1_0 ended as NODE_FAIL on n1 (exit code 1:0, None) without a result. Submitting it again.",
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 2,
+		},
+		"out of memory": {
+			steps: []step{begins, ends("JobState=OUT_OF_MEMORY ExitCode=0:125")},
+			err:   "ran out of memory on n1", progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
+		},
+		"cancelled": {
+			steps: []step{begins, ends("JobState=CANCELLED ExitCode=0:15")},
+			err:   "was cancelled", progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
+		},
+		"stopped before its time was over": {
+			steps:    []step{begins, reports(`{"stopped":{}}` + "\n"), ends("JobState=TIMEOUT ExitCode=0:0"), waits, waits, waits, publishes},
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 2,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSlurm(t)
+			cluster, stop := s.start(c.steps...)
+			err := s.launch(t.Context(), cluster, false, 1)
+			stop()
+			if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("Launch = %v, want %q", err, c.err)
+			}
+			if got := strings.Join(s.notes, "; "); got != c.notes {
+				t.Errorf("it says %q, want %q", got, c.notes)
+			}
+			if got := strings.Join(s.progress, "; "); got != c.progress {
+				t.Errorf("it reports %q, want %q", got, c.progress)
+			}
+			if got := s.submissions(); got != c.submissions {
+				t.Errorf("%d submissions, want %d", got, c.submissions)
+			}
+		})
+	}
+}
+
+// TestClusterRefuses submits what Slurm refuses.
+func TestClusterRefuses(t *testing.T) {
+	s := newSlurm(t)
+	s.write("refuses", "")
+	cluster, stop := s.start()
+	defer stop()
+	err := s.launch(t.Context(), cluster, false, 1)
+	if err == nil || !strings.Contains(err.Error(), "name one that sinfo lists") {
+		t.Errorf("Launch = %v, want what Slurm says, and what to do", err)
+	}
+}
+
+// TestClusterInterrupted cancels the job of an action whose run is interrupted, or
+// leaves it.
+func TestClusterInterrupted(t *testing.T) {
+	for on, want := range map[string]string{"cancel": "1_0\n", "leave": ""} {
+		s := newSlurm(t)
+		s.config.OnInterrupt = on
+		ctx, cancel := context.WithCancel(t.Context())
+		cluster, stop := s.start(begins, func(*slurm) { cancel() })
+		if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: Launch = %v", on, err)
+		}
+		stop()
+		if got := s.read("cancelled"); got != want {
+			t.Errorf("%s: it cancels %q, want %q", on, got, want)
+		}
+	}
+}
+
+// TestClusterAdopts detaches from a job, which the next coordinator waits for.
+func TestClusterAdopts(t *testing.T) {
+	s := newSlurm(t)
+	first, stop := s.start()
+	if err := s.launch(t.Context(), first, true, 1); !errors.Is(err, run.ErrDetached) || first.Detached() != 1 {
+		t.Errorf("a detached action ends with %v", err)
+	}
+	stop()
+	begins(s)
+	second, stop := s.start(waits, publishes)
+	if live, err := second.Live(t.Context()); err != nil || live[cache.Key{1}] != "a100: job 1_0 runs on n1" {
+		t.Errorf("Live = %q, %v", live, err)
+	}
+	if err := s.launch(t.Context(), second, false, 1); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if got := strings.Join(s.notes, "; "); got != "Adopted 1 Slurm job of an earlier run." || s.submissions() != 1 {
+		t.Errorf("after %d submissions it says %q", s.submissions(), got)
+	}
+}
