@@ -33,12 +33,12 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 		}
 		return
 	}
-	adopted := 0
+	adopted := make(map[place]bool)
 	groups := make(map[submission][]*watch)
 	var order []submission
 	for _, w := range list {
 		if c.adopt(w, jobs) {
-			adopted++
+			adopted[w.place] = true
 			continue
 		}
 		s := submission{w.slurm.Config.Label, w.request.Resources}
@@ -47,8 +47,8 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 		}
 		groups[s] = append(groups[s], w)
 	}
-	if adopted > 0 {
-		c.Notify("Adopted %s of an earlier run.", jobCount(adopted))
+	if len(adopted) > 0 {
+		c.Notify("Adopted %s of an earlier run.", jobCount(len(adopted)))
 	}
 	for _, s := range order {
 		byWork(groups[s])

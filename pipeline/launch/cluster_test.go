@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ablate/cache"
@@ -36,9 +38,14 @@ type slurm struct {
 	progress  []string
 }
 
+// onSlurm runs a test on a cluster. Time passes only while no command runs.
+func onSlurm(t *testing.T, test func(*testing.T, *slurm)) {
+	synctest.Test(t, func(t *testing.T) { test(t, newSlurm(t)) })
+}
+
 func newSlurm(t *testing.T) *slurm {
 	s := &slurm{t: t, dir: t.TempDir(), published: make(map[cache.Key]bool),
-		config: study.Executor{Label: "a100", Shared: true, Poll: time.Millisecond, Jobs: 10, PerAllocation: 1, OnInterrupt: "cancel"}}
+		config: study.Executor{Label: "a100", Shared: true, Poll: 5 * time.Second, Jobs: 10, PerAllocation: 1, OnInterrupt: "cancel"}}
 	for name, text := range map[string]string{
 		"sbatch": `[ -e refuses ] && { echo "sbatch: error: invalid partition specified: x" >&2; exit 1; }
 cat >script
@@ -76,7 +83,8 @@ func (s *slurm) read(name string) string {
 	return string(raw)
 }
 
-func (s *slurm) submissions() int { return strings.Count(s.read("submissions"), "\n") }
+// count counts the lines of a file.
+func (s *slurm) count(name string) int { return strings.Count(s.read(name), "\n") }
 
 // start starts a coordinator. Whenever it looks up results, the next step happens.
 func (s *slurm) start(steps ...step) (c *launch.Cluster, stop func()) {
@@ -100,7 +108,7 @@ func (s *slurm) start(steps ...step) (c *launch.Cluster, stop func()) {
 
 // launch launches the action with a key.
 func (s *slurm) launch(ctx context.Context, c *launch.Cluster, detach bool, key byte) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("nobody decides about the action"))
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Hour, errors.New("nobody decides about the action"))
 	defer cancel()
 	req := action.Request{Key: cache.Key{key}, Ingredients: cache.String(""), Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}
 	return launch.Slurm{Cluster: c, Config: s.config, Detach: detach}.Launch(ctx, req, func(p pipeline.Progress) {
@@ -207,74 +215,97 @@ func TestCluster(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSlurm(t)
-			cluster, stop := s.start(c.steps...)
-			err := s.launch(t.Context(), cluster, false, 1)
-			stop()
-			if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
-				t.Errorf("Launch = %v, want %q", err, c.err)
-			}
-			if got := strings.Join(s.notes, "; "); got != c.notes {
-				t.Errorf("it says %q, want %q", got, c.notes)
-			}
-			if got := strings.Join(s.progress, "; "); got != c.progress {
-				t.Errorf("it reports %q, want %q", got, c.progress)
-			}
-			if got := s.submissions(); got != c.submissions {
-				t.Errorf("%d submissions, want %d", got, c.submissions)
-			}
+			onSlurm(t, func(t *testing.T, s *slurm) {
+				cluster, stop := s.start(c.steps...)
+				err := s.launch(t.Context(), cluster, false, 1)
+				stop()
+				if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+					t.Errorf("Launch = %v, want %q", err, c.err)
+				}
+				if got := strings.Join(s.notes, "; "); got != c.notes {
+					t.Errorf("it says %q, want %q", got, c.notes)
+				}
+				if got := strings.Join(s.progress, "; "); got != c.progress {
+					t.Errorf("it reports %q, want %q", got, c.progress)
+				}
+				if got := s.count("submissions"); got != c.submissions {
+					t.Errorf("%d submissions, want %d", got, c.submissions)
+				}
+			})
 		})
 	}
 }
 
 // TestClusterRefuses submits what Slurm refuses.
 func TestClusterRefuses(t *testing.T) {
-	s := newSlurm(t)
-	s.write("refuses", "")
-	cluster, stop := s.start()
-	defer stop()
-	err := s.launch(t.Context(), cluster, false, 1)
-	if err == nil || !strings.Contains(err.Error(), "name one that sinfo lists") {
-		t.Errorf("Launch = %v, want what Slurm says, and what to do", err)
-	}
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.write("refuses", "")
+		cluster, stop := s.start()
+		defer stop()
+		err := s.launch(t.Context(), cluster, false, 1)
+		if err == nil || !strings.Contains(err.Error(), "name one that sinfo lists") {
+			t.Errorf("Launch = %v, want what Slurm says, and what to do", err)
+		}
+	})
 }
 
 // TestClusterInterrupted cancels the job of an action whose run is interrupted, or
 // leaves it.
 func TestClusterInterrupted(t *testing.T) {
 	for on, want := range map[string]string{"cancel": "1_0\n", "leave": ""} {
-		s := newSlurm(t)
-		s.config.OnInterrupt = on
-		ctx, cancel := context.WithCancel(t.Context())
-		cluster, stop := s.start(begins, func(*slurm) { cancel() })
-		if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: Launch = %v", on, err)
-		}
-		stop()
-		if got := s.read("cancelled"); got != want {
-			t.Errorf("%s: it cancels %q, want %q", on, got, want)
-		}
+		t.Run(on, func(t *testing.T) {
+			onSlurm(t, func(t *testing.T, s *slurm) {
+				s.config.OnInterrupt = on
+				ctx, cancel := context.WithCancel(t.Context())
+				cluster, stop := s.start(begins, func(*slurm) { cancel() })
+				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
+					t.Errorf("Launch = %v", err)
+				}
+				stop()
+				if got := s.read("cancelled"); got != want {
+					t.Errorf("it cancels %q, want %q", got, want)
+				}
+			})
+		})
 	}
 }
 
-// TestClusterAdopts detaches from a job, which the next coordinator waits for.
+// TestClusterAdopts detaches from jobs with two actions each, which the next
+// coordinator waits for.
 func TestClusterAdopts(t *testing.T) {
-	s := newSlurm(t)
-	first, stop := s.start()
-	if err := s.launch(t.Context(), first, true, 1); !errors.Is(err, run.ErrDetached) || first.Detached() != 1 {
-		t.Errorf("a detached action ends with %v", err)
-	}
-	stop()
-	begins(s)
-	second, stop := s.start(waits, publishes)
-	if live, err := second.Live(t.Context()); err != nil || live[cache.Key{1}] != "a100: job 1_0 runs on n1" {
-		t.Errorf("Live = %q, %v", live, err)
-	}
-	if err := s.launch(t.Context(), second, false, 1); err != nil {
-		t.Error(err)
-	}
-	stop()
-	if got := strings.Join(s.notes, "; "); got != "Adopted 1 Slurm job of an earlier run." || s.submissions() != 1 {
-		t.Errorf("after %d submissions it says %q", s.submissions(), got)
-	}
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.config.PerAllocation = 2
+		all := func(c *launch.Cluster, detach bool, want error) {
+			var actions sync.WaitGroup
+			for key := range byte(4) {
+				actions.Go(func() {
+					if err := s.launch(t.Context(), c, detach, key); !errors.Is(err, want) {
+						t.Errorf("action %d ends with %v, want %v", key, err, want)
+					}
+				})
+			}
+			actions.Wait()
+		}
+		first, stop := s.start()
+		all(first, true, run.ErrDetached)
+		stop()
+		if n := first.Detached(); n != 4 {
+			t.Errorf("%d actions are detached, want 4", n)
+		}
+		begins(s)
+		publish := func(s *slurm) {
+			for key := range byte(4) {
+				s.published[cache.Key{key}] = true
+			}
+		}
+		second, stop := s.start(waits, publish)
+		if live, err := second.Live(t.Context()); err != nil || len(live) != 4 || !strings.HasPrefix(live[cache.Key{1}], "a100: job 1_") {
+			t.Errorf("Live = %q, %v", live, err)
+		}
+		all(second, false, nil)
+		stop()
+		if got := strings.Join(s.notes, "; "); got != "Adopted 2 Slurm jobs of an earlier run." || s.count("submissions") != 1 {
+			t.Errorf("after %d submissions it says %q", s.count("submissions"), got)
+		}
+	})
 }
