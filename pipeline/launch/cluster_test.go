@@ -309,3 +309,25 @@ func TestClusterAdopts(t *testing.T) {
 		}
 	})
 }
+
+// TestClusterAdoptsLater adopts the job of an action that starts after others were
+// submitted, as it does where more actions are in the queue than may run at once.
+func TestClusterAdoptsLater(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		first, stop := s.start()
+		if err := s.launch(t.Context(), first, true, 1); !errors.Is(err, run.ErrDetached) {
+			t.Error(err)
+		}
+		stop()
+		second, stop := s.start()
+		for _, key := range []byte{2, 1} {
+			if err := s.launch(t.Context(), second, true, key); !errors.Is(err, run.ErrDetached) {
+				t.Error(err)
+			}
+		}
+		stop()
+		if n := s.count("submissions"); n != 2 {
+			t.Errorf("%d submissions of two actions", n)
+		}
+	})
+}
