@@ -95,7 +95,7 @@ func (c *Cluster) examine(ctx context.Context, w *watch, j job, queued, unanswer
 		if j.state != "RUNNING" || now.Steps == 0 {
 			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
 		}
-		w.report(now)
+		c.report(w, now)
 	default:
 		if w.misses++; w.misses >= missesToLose {
 			c.lost(ctx, w)
@@ -103,9 +103,12 @@ func (c *Cluster) examine(ctx context.Context, w *watch, j job, queued, unanswer
 	}
 }
 
-// report reports progress that is new.
-func (w *watch) report(p pipeline.Progress) {
-	if p.Step == w.reported.Step && p.Waits == w.reported.Waits {
+// report reports progress that is new, unless the action was released: its Launch may
+// have returned.
+func (c *Cluster) report(w *watch, p pipeline.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched[w.request.Key] != w || p.Step == w.reported.Step && p.Waits == w.reported.Waits {
 		return
 	}
 	w.reported = p
@@ -120,7 +123,7 @@ func (c *Cluster) forget(w *watch) {
 }
 
 // lost submits an action again whose job has left the queue without a result,
-// unless that would not help.
+// unless that would not help, or the action was released.
 func (c *Cluster) lost(ctx context.Context, w *watch) {
 	b := w.place.batch
 	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
@@ -128,23 +131,32 @@ func (c *Cluster) lost(ctx context.Context, w *watch) {
 	// A job that was never seen alive was cancelled by an earlier coordinator.
 	cancelled := e.state == "CANCELLED" && w.alive
 	stopped := e.state == "CANCELLED" && !w.alive || w.last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	var why error
 	if !stopped || cancelled {
-		err, retry := explainEnding(name, e, c.tail(w))
+		var retry bool
+		why, retry = explainEnding(name, e, c.tail(w))
 		if w.losses++; !retry || w.losses >= lossesToFail {
-			c.finish(w, err)
+			c.finish(w, why)
 			return
 		}
-		c.Notify("%s: %v. Submitting it again.", w.request.Address, err)
 	}
+	if c.resubmit(w) && why != nil {
+		c.Notify("%s: %v. Submitting it again.", w.request.Address, why)
+	}
+}
+
+// resubmit takes an action out of its job, unless it was released.
+func (c *Cluster) resubmit(w *watch) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.watched[w.request.Key] != w {
-		return
+		return false
 	}
 	delete(c.watched, w.request.Key)
 	delete(c.places, w.request.Key)
 	c.unplaced = append(c.unplaced, w)
 	c.wake()
+	return true
 }
 
 // tail is the end of what a job printed, for a message.

@@ -270,6 +270,36 @@ func TestClusterInterrupted(t *testing.T) {
 	}
 }
 
+// TestClusterReleased interrupts a run while the coordinator looks at its job. Nothing
+// is said about an action once Launch has returned.
+func TestClusterReleased(t *testing.T) {
+	for name, steps := range map[string][]step{
+		"running": {begins}, "lost": {leaves, waits, waits},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onSlurm(t, func(t *testing.T, s *slurm) {
+				s.config.OnInterrupt = "leave"
+				ctx, cancel := context.WithCancel(t.Context())
+				returned := make(chan struct{})
+				said := 0
+				cluster, stop := s.start(append(steps, func(*slurm) {
+					cancel()
+					<-returned
+					said = len(s.progress)
+				})...)
+				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
+					t.Errorf("Launch = %v", err)
+				}
+				close(returned)
+				stop()
+				if len(s.progress) > said || len(s.notes) > 0 {
+					t.Errorf("it reports %q and says %q", s.progress, s.notes)
+				}
+			})
+		})
+	}
+}
+
 // TestClusterAdopts detaches from jobs with two actions each, which the next
 // coordinator waits for.
 func TestClusterAdopts(t *testing.T) {
