@@ -1,9 +1,13 @@
 package launch
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -24,11 +28,12 @@ func (c *Cluster) poll(ctx context.Context) {
 	c.check(ctx, remote, c.PublishedRemotely, jobs, unanswered)
 }
 
-// byStore divides the watched actions by the store that will hold their entries.
+// byStore divides the watched actions by the store that will hold their entries. They
+// are in the order of their jobs.
 func (c *Cluster) byStore() (shared, remote []*watch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, w := range c.watched {
+	for _, w := range slices.SortedFunc(maps.Values(c.watched), byPlaceAndKey) {
 		if w.slurm.Config.Shared {
 			shared = append(shared, w)
 		} else {
@@ -36,6 +41,11 @@ func (c *Cluster) byStore() (shared, remote []*watch) {
 		}
 	}
 	return shared, remote
+}
+
+func byPlaceAndKey(a, b *watch) int {
+	return cmp.Or(a.place.batch.Created.Compare(b.place.batch.Created), cmp.Compare(a.place.task, b.place.task),
+		bytes.Compare(a.request.Key[:], b.request.Key[:]))
 }
 
 // check ends the actions that one store has entries of, and examines the jobs of

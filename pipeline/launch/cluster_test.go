@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/study"
@@ -120,11 +122,32 @@ func (s *slurm) launch(ctx context.Context, c *launch.Cluster, detach bool, key 
 	})
 }
 
+// many is so many actions that a map does not keep their order by chance.
+const many = 20
+
+// launchAll launches many actions at once.
+func (s *slurm) launchAll(c *launch.Cluster, detach bool, want error) {
+	var actions sync.WaitGroup
+	for key := range byte(many) {
+		actions.Go(func() {
+			if err := s.launch(s.t.Context(), c, detach, key); !errors.Is(err, want) {
+				s.t.Errorf("action %d ends with %v, want %v", key, err, want)
+			}
+		})
+	}
+	actions.Wait()
+}
+
 // step is what a job does between two polls.
 type step func(*slurm)
 
 func waits(*slurm)       {}
 func publishes(s *slurm) { s.published[cache.Key{1}] = true }
+func publishAll(s *slurm) {
+	for key := range byte(many) {
+		s.published[cache.Key{key}] = true
+	}
+}
 func begins(s *slurm) {
 	s.write("queue", strings.ReplaceAll(s.read("queue"), "PENDING||", "RUNNING|n1|"))
 }
@@ -236,6 +259,22 @@ func TestCluster(t *testing.T) {
 	}
 }
 
+// TestClusterLosesAll loses all jobs at once, and says so in their order.
+func TestClusterLosesAll(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		cluster, stop := s.start(leaves, waits, waits, waits, publishAll)
+		s.launchAll(cluster, false, nil)
+		stop()
+		var want []string
+		for task := range many {
+			want = append(want, fmt.Sprintf("train.lm.x: job 1_%d left the queue without a result. Submitting it again.", task))
+		}
+		if diff := cmp.Diff(want, s.notes); diff != "" {
+			t.Errorf("it says (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestClusterRefuses submits what Slurm refuses.
 func TestClusterRefuses(t *testing.T) {
 	onSlurm(t, func(t *testing.T, s *slurm) {
@@ -305,36 +344,20 @@ func TestClusterReleased(t *testing.T) {
 func TestClusterAdopts(t *testing.T) {
 	onSlurm(t, func(t *testing.T, s *slurm) {
 		s.config.PerAllocation = 2
-		all := func(c *launch.Cluster, detach bool, want error) {
-			var actions sync.WaitGroup
-			for key := range byte(4) {
-				actions.Go(func() {
-					if err := s.launch(t.Context(), c, detach, key); !errors.Is(err, want) {
-						t.Errorf("action %d ends with %v, want %v", key, err, want)
-					}
-				})
-			}
-			actions.Wait()
-		}
 		first, stop := s.start()
-		all(first, true, run.ErrDetached)
+		s.launchAll(first, true, run.ErrDetached)
 		stop()
-		if n := first.Detached(); n != 4 {
-			t.Errorf("%d actions are detached, want 4", n)
+		if n := first.Detached(); n != many {
+			t.Errorf("%d actions are detached, want %d", n, many)
 		}
 		begins(s)
-		publish := func(s *slurm) {
-			for key := range byte(4) {
-				s.published[cache.Key{key}] = true
-			}
-		}
-		second, stop := s.start(waits, publish)
-		if live, err := second.Live(t.Context()); err != nil || len(live) != 4 || !strings.HasPrefix(live[cache.Key{1}], "a100: job 1_") {
+		second, stop := s.start(waits, publishAll)
+		if live, err := second.Live(t.Context()); err != nil || len(live) != many || !strings.HasPrefix(live[cache.Key{1}], "a100: job 1_") {
 			t.Errorf("Live = %q, %v", live, err)
 		}
-		all(second, false, nil)
+		s.launchAll(second, false, nil)
 		stop()
-		if got := strings.Join(s.notes, "; "); got != "Adopted 2 Slurm jobs of an earlier run." || s.count("submissions") != 1 {
+		if got := strings.Join(s.notes, "; "); got != fmt.Sprintf("Adopted %d Slurm jobs of an earlier run.", many/2) || s.count("submissions") != 1 {
 			t.Errorf("after %d submissions it says %q", s.count("submissions"), got)
 		}
 	})
