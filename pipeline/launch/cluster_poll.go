@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -175,14 +176,20 @@ func (c *Cluster) tail(w *watch) string {
 	if !w.slurm.Config.Shared {
 		return fmt.Sprintf("\nIts output is on that node in %s%d", w.slurm.nodeLog(p.batch), p.task)
 	}
-	raw, err := fsys.ReadRegular(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)), maxSpoolFile)
-	text := strings.TrimSpace(string(raw))
-	if err != nil || text == "" {
+	f, err := fsys.OpenRegular(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)))
+	if err != nil {
 		return ""
 	}
+	defer f.Close()
 	const most = 400
-	if len(text) > most {
-		text = "…" + text[len(text)-most:]
+	cut := ""
+	if n, err := f.Seek(-most, io.SeekEnd); err == nil && n > 0 { // what is shorter is read whole
+		cut = "…"
 	}
-	return "\nIts output ends with:\n" + text
+	raw, _ := io.ReadAll(f)
+	text := strings.TrimSpace(strings.ToValidUTF8(string(raw), ""))
+	if text == "" {
+		return ""
+	}
+	return "\nIts output ends with:\n" + cut + text
 }

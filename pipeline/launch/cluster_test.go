@@ -162,14 +162,22 @@ func ends(how string) step {
 }
 
 // reports is a job that writes to the file of its first attempt.
-func reports(text string) step {
+func reports(text string) step { return appends(cache.Key{1}.String()+".000000.jsonl", 0, text) }
+
+// prints is a job that prints zeros and a text.
+func prints(zeros int64, text string) step { return appends("task-0.out", zeros, text) }
+
+func appends(name string, zeros int64, text string) step {
 	return func(s *slurm) {
 		dirs, err := filepath.Glob(filepath.Join(s.dir, "store", "spool", "*"))
 		if err != nil || len(dirs) != 1 {
 			s.t.Errorf("the spool has the batches %q, %v, want one", dirs, err)
 			return
 		}
-		f, err := os.OpenFile(filepath.Join(dirs[0], cache.Key{1}.String()+".000000.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		f, err := os.OpenFile(filepath.Join(dirs[0], name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err == nil && zeros > 0 {
+			err = f.Truncate(zeros)
+		}
 		if err == nil {
 			_, err = f.WriteString(text)
 			err = errors.Join(err, f.Close())
@@ -222,6 +230,11 @@ func TestCluster(t *testing.T) {
 		"a node that failed": {
 			steps:    []step{begins, ends("JobState=NODE_FAIL ExitCode=1:0"), waits, waits, waits, publishes},
 			notes:    "train.lm.x: job 1_0 ended as NODE_FAIL on n1 (exit code 1:0, None) without a result. Submitting it again.",
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 2,
+		},
+		"a program that prints much": {
+			steps:    []step{begins, prints(300<<20, strings.Repeat("x", 500)+" é\n"), ends("JobState=FAILED ExitCode=1:0"), waits, waits, waits, publishes},
+			notes:    "train.lm.x: job 1_0 ended as FAILED on n1 (exit code 1:0, None) without a result\nIts output ends with:\n…" + strings.Repeat("x", 396) + " é. Submitting it again.",
 			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 2,
 		},
 		"out of memory": {
