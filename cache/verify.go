@@ -7,19 +7,19 @@ import (
 	"io/fs"
 )
 
-// Fault is a blob of an entry that is damaged or missing.
+// Fault is a blob of an entry that is damaged, unreadable or missing.
 type Fault struct {
 	Entry    Entry
 	Artifact string // or ingredients, provenance
 	Digest   Digest
 	Err      error
-	Missing  bool // damaged otherwise
+	Missing  bool // damaged or unreadable otherwise
 	Evicted  bool // missing because it may have been evicted or never pulled, which is no damage
 }
 
 // Verify reads every blob that the given entries name and calls f for what is
-// damaged or missing. Damaged blobs are moved aside. All faults are found in
-// one pass.
+// damaged, unreadable or missing. Damaged blobs are moved aside. All faults are
+// found in one pass.
 func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (checked int, err error) {
 	results := make(map[Digest]error)
 	for _, e := range entries {
