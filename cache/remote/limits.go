@@ -140,13 +140,19 @@ func (t *tempFile) Close() error {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	const header, idle, drain = 10 * time.Second, 2 * time.Minute, 5 * time.Second
 	server := &http.Server{Handler: s, ReadHeaderTimeout: header, IdleTimeout: idle, MaxHeaderBytes: 16 << 10}
+	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
-		server.Shutdown(end)
+		if server.Shutdown(end) != nil {
+			server.Close()
+		}
 	})
-	defer stop()
 	err := server.Serve(netutil.LimitListener(l, maxConnections))
+	if !stop() { // the server stopped listening, but may still answer
+		<-drained
+	}
 	if err == http.ErrServerClosed {
 		return nil
 	}
