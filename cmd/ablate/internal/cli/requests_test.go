@@ -139,6 +139,8 @@ func TestDiff(t *testing.T) {
 	l.check(t,
 		want{request: planRequest{Out: b}},
 		want{request: diffRequest{A: a, B: b}, stdout: []string{"~ norm.derf.new  another key (", "1 of 5 instances differ."}})
+	l.write(t, "short.plan", `{"type":"plan_step","address":"norm.derf.new","action":"run","key":"abc"}`)
+	l.check(t, want{request: diffRequest{A: a, B: filepath.Join(l.dir, "short.plan")}, err: "is not a plan"})
 }
 
 func TestStatus(t *testing.T) {
