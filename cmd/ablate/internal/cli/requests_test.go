@@ -38,6 +38,28 @@ func TestFmt(t *testing.T) {
 	}
 }
 
+// The files of a study are those that are loaded: neither hidden ones nor the lock.
+func TestFmtLeavesOtherFiles(t *testing.T) {
+	l := emptyLab(t)
+	const ugly = "norm \"derf\" \"a\" {\nalpha=0.3\n}\n"
+	l.write(t, "study.lock.hcl", ugly)
+	if hasStudy(l.dir) {
+		t.Error("a lock alone counts as a study")
+	}
+	l.write(t, "study.hcl.json", `{"study":{"a":{}}}`)
+	if !hasStudy(l.dir) {
+		t.Error("study.hcl.json is no study")
+	}
+	l.write(t, ".hidden.hcl", ugly)
+	l.write(t, "study.hclvars", "a=1\n")
+	l.check(t, want{request: fmtRequest{}, stdout: []string{filepath.Join(l.dir, "study.hclvars") + "\n"}})
+	for _, name := range []string{".hidden.hcl", "study.lock.hcl"} {
+		if raw, err := os.ReadFile(filepath.Join(l.dir, name)); err != nil || string(raw) != ugly {
+			t.Errorf("fmt wrote %s: %s, %v", name, raw, err)
+		}
+	}
+}
+
 func TestInit(t *testing.T) {
 	l := emptyLab(t)
 	dir := filepath.Join(l.dir, "new")

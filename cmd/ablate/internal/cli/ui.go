@@ -12,6 +12,7 @@ import (
 
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
@@ -165,8 +166,8 @@ func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string,
 
 // hasStudy reports whether a folder holds files of a study.
 func hasStudy(dir string) bool {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.hcl")) // the pattern is well-formed
-	return len(files) > 0
+	files, err := hcl.Files(dir)
+	return err == nil && len(files) > 0
 }
 
 func pageInstance(w *workspace, t *planner.Task) (ui.Instance, error) {
