@@ -83,7 +83,7 @@ func (r fmtRequest) format(s *session, file string) (differs bool, list diag.Lis
 		return false, list, nil
 	}
 	if !r.Check {
-		if err := replaceFile(file, out); err != nil {
+		if err := fsys.Rewrite(file, out); err != nil {
 			return false, list, fmt.Errorf("rewriting %s: %w: make its folder writable", name, err)
 		}
 	}
@@ -114,21 +114,4 @@ func studyFiles(dir string) ([]string, error) {
 		names[i] = filepath.Join(dir, n)
 	}
 	return names, nil
-}
-
-// replaceFile replaces a file's content atomically and keeps its mode.
-func replaceFile(name string, content []byte) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	tmp := name + ".tmp"
-	err = os.WriteFile(tmp, content, info.Mode().Perm())
-	if err == nil {
-		err = os.Rename(tmp, name)
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
 }

@@ -60,6 +60,24 @@ func TestFmtLeavesOtherFiles(t *testing.T) {
 	}
 }
 
+// fmt writes through links, and into nothing but the file.
+func TestFmtWritesThroughLinks(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "real", "norm \"derf\" \"a\" {\nalpha=0.3\n}\n")
+	l.write(t, "study.hcl.tmp", "mine")
+	link := filepath.Join(l.dir, "study.hcl")
+	if err := os.Symlink("real", link); err != nil {
+		t.Skip(err)
+	}
+	l.check(t, want{request: fmtRequest{}, stdout: []string{"study.hcl\n"}}, want{request: fmtRequest{Check: true}})
+	if to, err := os.Readlink(link); err != nil || to != "real" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if raw, err := os.ReadFile(link + ".tmp"); err != nil || string(raw) != "mine" {
+		t.Errorf("a file of the user became %q, %v", raw, err)
+	}
+}
+
 func TestInit(t *testing.T) {
 	l := emptyLab(t)
 	dir := filepath.Join(l.dir, "new")

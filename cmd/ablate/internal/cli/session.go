@@ -190,7 +190,7 @@ func (s *session) readLock() (hcl.Lock, diag.List) {
 // writeLock replaces the study's lock file.
 func (s *session) writeLock(lock hcl.Lock) error {
 	name := filepath.Join(s.dir, study.LockFile)
-	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
+	if err := fsys.Rewrite(name, hcl.FormatLock(lock)); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

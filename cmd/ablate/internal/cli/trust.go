@@ -66,7 +66,7 @@ func (r trustRequest) do(s *session) error {
 	}
 	if !trusts(known, digest) {
 		line := fmt.Sprintf("%s %s\n", digest, name)
-		if err := fsys.WriteAtomic(fsys.NewOS(), file, append(known, line...)); err != nil {
+		if err := fsys.Rewrite(file, append(known, line...)); err != nil {
 			return fmt.Errorf("remembering which configuration is trusted: %w", err)
 		}
 	}
