@@ -250,3 +250,28 @@ func TestVersion(t *testing.T) {
 		t.Errorf("version --json prints %s", got)
 	}
 }
+
+// The name of a study's folder is never a pattern.
+func TestFolderWithBrackets(t *testing.T) {
+	l := emptyLab(t)
+	l.dir = filepath.Join(l.dir, "a [b] {c,d} *")
+	l.store = filepath.Join(l.dir, "store")
+	if err := os.Mkdir(l.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.write(t, "study.hcl", finished)
+	l.write(t, "runs.csv", runs)
+	run := runOptions{Progress: "none"}
+	l.check(t,
+		want{request: fmtRequest{Check: true}},
+		want{request: validateRequest{}, stdout: []string{"4 instances"}},
+		want{request: graphRequest{Format: "text"}},
+		want{request: runRequest{runOptions: run}, stdout: []string{"Cell means"}},
+		want{request: planRequest{}, stdout: []string{"all 4 instances are cached"}},
+		want{request: showRequest{What: "effects", Format: "text"}, stdout: []string{"Cell means"}},
+		want{request: cacheVerifyRequest{}, stdout: []string{"0 damaged"}})
+	s, _, _ := l.session()
+	if p, err := s.planForPage(t.Context()); err != nil || p.Name != "finished" || len(p.Instances) < 4 {
+		t.Errorf("the page shows %q with %d instances, %v", p.Name, len(p.Instances), err)
+	}
+}
