@@ -275,3 +275,16 @@ func TestFolderWithBrackets(t *testing.T) {
 		t.Errorf("the page shows %q with %d instances, %v", p.Name, len(p.Instances), err)
 	}
 }
+
+// Of several wrong flags, the same one is named each time.
+func TestPowerNamesOneFlag(t *testing.T) {
+	for range 20 {
+		s, _, _ := emptyLab(t).session()
+		c := powerCommand(s)
+		c.SetArgs([]string{"effects", "--effect=-1", "--margin=-1", "--sd=-1"})
+		c.SilenceErrors, c.SilenceUsage = true, true
+		if err := c.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--effect") {
+			t.Fatalf("the error is %v, want one of --effect", err)
+		}
+	}
+}
