@@ -64,7 +64,7 @@ func (s *Local) verifyBlob(ctx context.Context, d Digest) error {
 // Reindex reads every entry's file and writes the index anew. Files that are
 // damaged or missing are restored from the index where it has a copy. lost
 // lists the damaged entries for which it has none, and lost folders.
-func (s *Local) Reindex() (lost []error, err error) {
+func (s *Local) Reindex(ctx context.Context) (lost []error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dirs, err := s.readNames(s.path("entries"))
@@ -76,7 +76,7 @@ func (s *Local) Reindex() (lost []error, err error) {
 			s.restoreFolder(s.path("entries", dir))
 		}
 	}
-	if err := s.refresh(); err != nil {
+	if err := s.refresh(ctx); err != nil {
 		return nil, advise(err)
 	}
 	disowned, err := s.disownedKeys()
@@ -98,5 +98,5 @@ func (s *Local) Reindex() (lost []error, err error) {
 	for _, e := range all {
 		read[e.Key] = true
 	}
-	return s.unreadableEntries(read), advise(s.rebuild())
+	return s.unreadableEntries(read), advise(s.rebuild(ctx))
 }

@@ -42,7 +42,7 @@ func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	lost, err := store.Reindex()
+	lost, err := store.Reindex(ctx)
 	if err != nil {
 		return err
 	}
