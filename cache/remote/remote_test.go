@@ -118,6 +118,7 @@ func TestMisconfigured(t *testing.T) {
 		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
 		"broken":       {answer(500, "text/plain"), "", "fails (500"},
 		"in an hour":   {answer(429, "text/plain", "3600"), "", "asks to wait for 1h0m0s"},
+		"in centuries": {answer(429, "text/plain", "10000000000"), "", "asks to wait for 2562047h"},
 		"moved":        {answer(304, "text/plain"), "", "which a cache never does"},
 		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
 		"wrong token":  {plain, "guess", "check ABLATE_REMOTE_TOKEN"},
