@@ -261,13 +261,18 @@ func TestFolderWithBrackets(t *testing.T) {
 	}
 	l.write(t, "study.hcl", finished)
 	l.write(t, "runs.csv", runs)
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	if err := os.Mkdir(filepath.Join(l.dir, ".ablate"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.write(t, ".ablate/config.hcl", "")
 	run := runOptions{Progress: "none"}
 	l.check(t,
 		want{request: fmtRequest{Check: true}},
 		want{request: validateRequest{}, stdout: []string{"4 instances"}},
 		want{request: graphRequest{Format: "text"}},
 		want{request: runRequest{runOptions: run}, stdout: []string{"Cell means"}},
-		want{request: planRequest{}, stdout: []string{"all 4 instances are cached"}},
+		want{request: planRequest{}, stdout: []string{"all 4 instances are cached"}, stderr: []string{"ablate trust '" + l.dir + "'"}},
 		want{request: showRequest{What: "effects", Format: "text"}, stdout: []string{"Cell means"}},
 		want{request: cacheVerifyRequest{}, stdout: []string{"0 damaged"}})
 	s, _, _ := l.session()
