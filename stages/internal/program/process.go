@@ -31,6 +31,7 @@ type call struct {
 	dir     Scratch
 	kept    *checkpoints
 	printed Tail
+	rows    *printedMetrics // nil if none are printed
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
@@ -69,10 +70,10 @@ func (p *call) run(ctx context.Context) error {
 	}
 	read := make(chan struct{})
 	log := newLogWriter(os.Stderr)
-	rows := p.printedMetrics()
+	p.rows = p.printedMetrics()
 	go func() { // ends when no process holds the pipe
 		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, rows), output)
+		io.Copy(io.MultiWriter(log, &p.printed, p.rows), output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
@@ -85,7 +86,7 @@ func (p *call) run(ctx context.Context) error {
 	output.Close()
 	<-read
 	log.close()
-	err = p.finish(ctx, rows, err)
+	err = p.finish(ctx, err)
 	if trace != nil {
 		trace.report(p)
 	}
@@ -94,7 +95,7 @@ func (p *call) run(ctx context.Context) error {
 
 // follow watches the program until it ends: it reports metrics and keeps
 // checkpoints. It stops the program when the context ends, or when the program
-// logs a row that could not be used in the end.
+// logs a row that could not be used in the end, or one that cannot be written.
 func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
@@ -115,7 +116,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			if badRow != nil {
 				continue
 			}
-			if badRow = cmp.Or(p.report(), p.refuseUncounted()); badRow != nil {
+			if badRow = cmp.Or(p.rows.failed(), p.report(), p.refuseUncounted()); badRow != nil {
 				stop()
 			}
 		case <-stopping:
@@ -127,9 +128,9 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 }
 
 // finish takes over what the program left behind when it ended.
-func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) error {
-	if err == nil {
-		rows.end()
+func (p *call) finish(ctx context.Context, err error) error {
+	if lost := p.rows.end(err == nil); lost != nil {
+		return lost // and not err, which may ask for another call
 	}
 	if bad := p.convert(); err == nil {
 		err = bad
@@ -143,8 +144,12 @@ func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) erro
 }
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
-// that cannot be kept costs time, not the run.
+// that cannot be kept costs time, not the run. One that lacks rows is not kept: a later
+// run would resume from it and publish the rest.
 func (p *call) keep(ctx context.Context) {
+	if p.rows.failed() != nil {
+		return
+	}
 	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
 	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
 		return

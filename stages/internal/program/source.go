@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"ablate/cache/fsys"
 	"ablate/hcl/diag"
@@ -75,8 +76,8 @@ func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return nil
 	}
-	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(convertedFile)}
-	if f, err := fsys.OpenRegular(m.file); err == nil {
+	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), dir: p.dir}
+	if f, err := fsys.OpenRegular(p.dir.path(convertedFile)); err == nil {
 		defer f.Close()
 		if known, err := parseMetrics(f); err == nil && !known.empty() {
 			m.count = known.rows[len(known.rows)-1].step
@@ -88,12 +89,15 @@ func (p *call) printedMetrics() *printedMetrics {
 // printedMetrics appends rows to a file for each line that matches and has numbers.
 type printedMetrics struct {
 	pattern *regexp.Regexp
-	file    string
+	dir     Scratch
+	file    *os.File // opened for the first row
 	line    []byte
 	count   int
+	lost    atomic.Pointer[error] // why a row was not written; read while the program runs
 }
 
-// Write implements io.Writer. It never fails, so that the rest of the output is kept.
+// Write implements io.Writer. It never fails, so that the rest of the output is kept;
+// failed returns the error of a row that was not written.
 // A carriage return ends a line, too: progress bars write them.
 func (m *printedMetrics) Write(b []byte) (int, error) {
 	if m == nil {
@@ -106,19 +110,53 @@ func (m *printedMetrics) Write(b []byte) (int, error) {
 			}
 			continue
 		}
-		if rows := m.rows(m.line); len(rows) > 0 {
-			appendRows(m.file, rows)
+		if rows := m.rows(m.line); len(rows) > 0 && m.failed() == nil {
+			m.note(m.append(rows))
 		}
 		m.line = m.line[:0]
 	}
 	return len(b), nil
 }
 
-// end ends the last line of a program that ended by itself.
-func (m *printedMetrics) end() {
-	if m != nil && len(m.line) > 0 {
+func (m *printedMetrics) append(rows []foreignRow) (err error) {
+	if m.file == nil {
+		if m.file, err = m.dir.openConverted(); err != nil {
+			return err
+		}
+	}
+	return appendRows(m.file, rows)
+}
+
+func (m *printedMetrics) note(err error) {
+	if err != nil {
+		err = fmt.Errorf("writing a metric that the program printed to a temporary file (TMPDIR sets its folder): %w", err)
+		m.lost.CompareAndSwap(nil, &err)
+	}
+}
+
+// failed returns the error of the first row that was not written.
+func (m *printedMetrics) failed() error {
+	if m == nil {
+		return nil
+	}
+	if err := m.lost.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// end closes the file. If the program ended by itself, it first ends its last line.
+func (m *printedMetrics) end(byItself bool) error {
+	if m == nil {
+		return nil
+	}
+	if byItself && len(m.line) > 0 {
 		m.Write([]byte("\n"))
 	}
+	if m.file != nil {
+		m.note(m.file.Close())
+	}
+	return m.failed()
 }
 
 func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
@@ -144,38 +182,44 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 // foreignRow is a row before its numbers are read.
 type foreignRow struct{ step, name, value string }
 
-func appendRows(file string, rows []foreignRow) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
+// openConverted opens the file of rows that this process makes, to append to it.
+func (s Scratch) openConverted() (*os.File, error) {
+	return os.OpenFile(s.path(convertedFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+}
+
+func appendRows(to io.Writer, rows []foreignRow) error {
+	w := bufio.NewWriter(to)
 	for _, r := range rows {
-		if err == nil {
-			err = record.Log(w, r.step, r.name, r.value)
+		if err := record.Log(w, r.step, r.name, r.value); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, w.Flush(), f.Close())
+	return w.Flush()
 }
 
 // convert appends the metrics of the program's files to those that it printed. Rows
 // that an earlier call of the program left are replaced by the same ones.
-func (p *call) convert() error {
+func (p *call) convert() (err error) {
 	m := p.spec.Metrics
 	if m == nil || m.File == "" {
 		return nil
 	}
 	names, err := m.files(p.dir)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	to, err := p.dir.openConverted()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, to.Close()) }()
 	for _, name := range names {
 		rows, err := m.read(p, name)
-		if err == nil {
-			err = appendRows(p.dir.path(convertedFile), rows)
-		}
 		if err != nil {
 			return unreadableMetrics(name, err)
+		}
+		if err := appendRows(to, rows); err != nil {
+			return fmt.Errorf("copying the metrics in %s to a temporary file (TMPDIR sets its folder): %w", name, err)
 		}
 	}
 	return nil

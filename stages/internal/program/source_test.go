@@ -1,12 +1,19 @@
 package program
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"errors"
+	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/stages/record"
@@ -65,7 +72,9 @@ func TestPrintedMetrics(t *testing.T) {
 	for _, text := range []string{"loss improved\nloss = 3\rloss = 2", "loss 1\nno loss\n"} {
 		rows := p.printedMetrics()
 		rows.Write([]byte(text))
-		rows.end()
+		if err := rows.end(true); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m, err := readMetrics(dir)
 	if err != nil {
@@ -77,6 +86,68 @@ func TestPrintedMetrics(t *testing.T) {
 	}
 	if names, err := p.spec.Metrics.files(dir); err != nil || len(names) > 0 {
 		t.Errorf("files of metrics = %v, %v, want none of ablate's own", names, err)
+	}
+}
+
+// memory keeps the states of one program.
+type memory struct {
+	pipeline.States
+	kept map[cache.Digest][]byte
+}
+
+func (m *memory) Keep(_ context.Context, key cache.Key, _ cache.Value, pieces ...pipeline.Piece) (cache.Entry, error) {
+	var b bytes.Buffer
+	if err := pieces[0].Write(&b); err != nil {
+		return cache.Entry{}, err
+	}
+	digest := cache.Digest(sha256.Sum256(b.Bytes()))
+	m.kept[digest] = b.Bytes()
+	return cache.Entry{Key: key, Artifacts: []cache.Artifact{{Name: pieces[0].Name, Digest: digest}}}, nil
+}
+
+func (m *memory) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(m.kept[d])), nil
+}
+
+func (m *memory) Drop(_ context.Context, ds ...cache.Digest) error {
+	for _, d := range ds {
+		delete(m.kept, d)
+	}
+	return nil
+}
+
+// shell is a call of a shell script in a new folder, with the folders of scratch.fill.
+func shell(t *testing.T, script string, m Metrics) (*call, *memory) {
+	t.Helper()
+	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	for _, name := range []string{outputsFolder, resumeFolder, temporary} {
+		if err := os.Mkdir(dir.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := &memory{kept: make(map[cache.Digest][]byte)}
+	env := &pipeline.Env{Log: slog.New(slog.DiscardHandler), Warn: func(string) {}, Progress: func(pipeline.Progress) {}}
+	spec := Spec{Argv: []string{"sh", "-c", script}, Metrics: &m}
+	return &call{spec: spec, env: env, dir: dir, kept: &checkpoints{states: states, base: cache.Int(0)}}, states
+}
+
+// A printed row that cannot be written fails the trial, whatever the program's exit
+// status, and no checkpoint is kept that lacks it.
+func TestLostRows(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no device that is always full")
+	}
+	for _, status := range []string{"0", "1", "75"} {
+		p, states := shell(t, "echo loss 2; echo x > resume/a; echo a > resume/COMMIT; exit "+status, Metrics{Stdout: `loss (?P<loss>\S+)`})
+		if err := os.Symlink("/dev/full", p.dir.path(convertedFile)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.run(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("with exit status %s: %v, want that no space is left", status, err)
+		}
+		if len(states.kept) > 0 {
+			t.Errorf("with exit status %s, a checkpoint without the row was kept", status)
+		}
 	}
 }
 
