@@ -37,7 +37,8 @@ type call struct {
 	notKept  string      // why the last attempt to keep one failed
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
-	watchers [2]watcher  // of the files of rows
+	watchers [3]watcher  // of the files of rows
+	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
 
 	stepsKnown bool // the rows of a file of metrics have a step
 }
@@ -61,6 +62,9 @@ func (p *call) run(ctx context.Context) error {
 	}
 	cmd.Stdout, cmd.Stderr = write, write
 	p.seen, _ = os.Stat(p.dir.path(resumeFolder, commitFile)) // the restored one, if any
+	if info, err := os.Stat(p.dir.path(copiedFile)); err == nil {
+		p.copied = info.Size()
+	}
 	process.AdoptOrphans()
 	wait, err := process.Start(cmd)
 	write.Close()
@@ -132,11 +136,11 @@ func (p *call) finish(ctx context.Context, err error) error {
 	if lost := p.rows.end(err == nil); lost != nil {
 		return lost // and not err, which may ask for another call
 	}
-	if bad := p.convert(); err == nil {
-		err = bad
-	}
 	// Also when stopped: the program was asked to commit a checkpoint.
 	p.keep(context.WithoutCancel(ctx))
+	if bad := p.convert(false); err == nil {
+		err = bad
+	}
 	if last := p.report(); err == nil {
 		err = last
 	}
@@ -154,7 +158,7 @@ func (p *call) keep(ctx context.Context) {
 	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
 		return
 	}
-	if err := p.kept.keep(ctx, p.dir); err != nil {
+	if err := p.kept.keep(ctx, p.dir, func() error { return p.convert(true) }); err != nil {
 		if why := err.Error(); why != p.notKept {
 			p.env.Log.Warn("a checkpoint was not kept", "error", err)
 			p.notKept = why

@@ -19,6 +19,7 @@ const (
 	parametersFile = "parameters.json"
 	metricsFile    = "metrics.jsonl"
 	convertedFile  = ".converted.jsonl"
+	copiedFile     = ".copied.jsonl"
 	inputsFolder   = "inputs"
 	outputsFolder  = "outputs"
 	resumeFolder   = "resume"
@@ -47,8 +48,11 @@ func NewScratch(key cache.Key) (Scratch, error) {
 func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
 
 // rowFiles lists the files that hold rows: what the program logs, and what this process
-// makes of its output. Two writers of one file could overwrite each other.
-func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile} }
+// makes of its output and of its files. Two writers of one file could overwrite each other.
+func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile, copiedFile} }
+
+// copiedAt is the place of copiedFile in rowFiles.
+const copiedAt = 2
 
 func (s Scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.Dir}, names...)...)

@@ -76,8 +76,8 @@ func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return nil
 	}
-	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), dir: p.dir}
-	if f, err := fsys.OpenRegular(p.dir.path(convertedFile)); err == nil {
+	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), path: p.dir.path(convertedFile)}
+	if f, err := fsys.OpenRegular(m.path); err == nil {
 		defer f.Close()
 		if known, err := parseMetrics(f); err == nil && !known.empty() {
 			m.count = known.rows[len(known.rows)-1].step
@@ -89,7 +89,7 @@ func (p *call) printedMetrics() *printedMetrics {
 // printedMetrics appends rows to a file for each line that matches and has numbers.
 type printedMetrics struct {
 	pattern *regexp.Regexp
-	dir     Scratch
+	path    string
 	file    *os.File // opened for the first row
 	line    []byte
 	count   int
@@ -120,7 +120,7 @@ func (m *printedMetrics) Write(b []byte) (int, error) {
 
 func (m *printedMetrics) append(rows []foreignRow) (err error) {
 	if m.file == nil {
-		if m.file, err = m.dir.openConverted(); err != nil {
+		if m.file, err = os.OpenFile(m.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 			return err
 		}
 	}
@@ -182,11 +182,6 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 // foreignRow is a row before its numbers are read.
 type foreignRow struct{ step, name, value string }
 
-// openConverted opens the file of rows that this process makes, to append to it.
-func (s Scratch) openConverted() (*os.File, error) {
-	return os.OpenFile(s.path(convertedFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-}
-
 func appendRows(to io.Writer, rows []foreignRow) error {
 	w := bufio.NewWriter(to)
 	for _, r := range rows {
@@ -197,9 +192,10 @@ func appendRows(to io.Writer, rows []foreignRow) error {
 	return w.Flush()
 }
 
-// convert appends the metrics of the program's files to those that it printed. Rows
-// that an earlier call of the program left are replaced by the same ones.
-func (p *call) convert() (err error) {
+// convert copies the rows of the program's files to the rows of earlier calls, which it
+// leaves as they are. While the program runs, the last line of a file may be incomplete
+// and is left out.
+func (p *call) convert(running bool) (err error) {
 	m := p.spec.Metrics
 	if m == nil || m.File == "" {
 		return nil
@@ -208,13 +204,17 @@ func (p *call) convert() (err error) {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	to, err := p.dir.openConverted()
+	to, err := os.OpenFile(p.dir.path(copiedFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
+	if err := to.Truncate(p.copied); err != nil {
+		return err
+	}
+	p.watchers[copiedAt] = watcher{} // lines that it read may be elsewhere now
 	for _, name := range names {
-		rows, err := m.read(p, name)
+		rows, err := m.read(p, name, running)
 		if err != nil {
 			return unreadableMetrics(name, err)
 		}
@@ -258,14 +258,26 @@ func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
 
-func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
+func (m *Metrics) read(p *call, name string, running bool) ([]foreignRow, error) {
 	f, err := fsys.OpenRegular(p.dir.path(name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	rows, facts, err := m.readFrom(f, name)
-	if facts.truncated {
+	from := io.Reader(f)
+	if running && !tfevents.IsName(name) {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		whole, err := completeLines(f, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		from = io.LimitReader(f, whole)
+	}
+	rows, facts, err := m.readFrom(from, name)
+	if facts.truncated && !running {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
 	}
 	if err == nil && facts.counted && p.resumed {

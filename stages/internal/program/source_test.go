@@ -39,7 +39,7 @@ func TestEventsOfPrograms(t *testing.T) {
 		}
 		var warned []string
 		p := &call{spec: Spec{Metrics: &Metrics{File: "runs"}}, dir: dir, env: &pipeline.Env{Warn: func(s string) { warned = append(warned, s) }}}
-		if err := p.convert(); err != nil {
+		if err := p.convert(false); err != nil {
 			t.Fatal(err)
 		}
 		m, err := readMetrics(dir)
@@ -151,6 +151,50 @@ func TestLostRows(t *testing.T) {
 	}
 }
 
+// A checkpoint has the rows of the program's files so far, but not half a line.
+func TestCheckpointHasTheRowsOfFiles(t *testing.T) {
+	p, states := shell(t, "", Metrics{File: "*.csv"})
+	log := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(p.dir.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log("b.csv", "step,b\n1,0.5\n")
+	for i, text := range []string{"step,a\n1,3\n2,2", "step,a\n1,3\n2,2.5\n3,1"} {
+		log("a.csv", text)
+		log(resumeFolder+"/state", "x")
+		log(resumeFolder+"/"+commitFile, "state")
+		p.seen = nil
+		if p.keep(t.Context()); p.kept.last != i+1 || len(states.kept) != 1 {
+			t.Fatalf("%d checkpoints are kept, the last is number %d", len(states.kept), p.kept.last)
+		}
+		if err := p.report(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	if err := p.kept.restore(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	// The program resumes, and begins its files again.
+	if err := os.WriteFile(next.path("a.csv"), []byte("step,a\n3,1.5"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.dir, p.spec.Argv = next, []string{"sh", "-c", ""}
+	if err := p.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := readMetrics(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 1, Name: "b", Value: 0.5}, {Step: 2, Name: "a", Value: 2.5}, {Step: 3, Name: "a", Value: 1.5}}
+	if diff := cmp.Diff(want, slices.Collect(m.settled())); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
 // Rows without a step cannot be counted after a checkpoint.
 func TestCountedRowsAfterACheckpoint(t *testing.T) {
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
@@ -158,14 +202,14 @@ func TestCountedRowsAfterACheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &call{spec: Spec{Metrics: &Metrics{File: "log.csv"}}, dir: dir, kept: &checkpoints{last: 1}}
-	if err := errors.Join(p.convert(), p.refuseUncounted()); err != nil {
+	if err := errors.Join(p.convert(false), p.refuseUncounted()); err != nil {
 		t.Errorf("convert() = %v in a call that began at the start", err)
 	}
 	p.resumed = true
 	if err := p.refuseUncounted(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
 		t.Errorf("while the program runs: %v, want that the rows have no step", err)
 	}
-	if err := p.convert(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
+	if err := p.convert(false); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
 		t.Errorf("convert() = %v, want that the rows have no step", err)
 	}
 }
@@ -186,7 +230,7 @@ func TestUnreadableFilesOfMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &call{spec: Spec{Metrics: &Metrics{File: "log"}}, dir: dir}
-		if err := p.convert(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := p.convert(false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
