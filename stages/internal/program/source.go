@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -227,11 +228,12 @@ func (p *call) convert(running bool) (err error) {
 
 // files lists the files that m.File names, by their path in the program's folder.
 func (m *Metrics) files(dir Scratch) (out []string, err error) {
-	found, err := filepath.Glob(filepath.Join(globQuote(dir.Dir), filepath.FromSlash(m.File)))
+	found, err := fs.Glob(os.DirFS(dir.Dir), path.Clean(m.File)) // the folder's own name may have wildcards
 	if err != nil {
 		return nil, err
 	}
 	for _, top := range found {
+		top = dir.path(filepath.FromSlash(top))
 		err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() || name != top && !isMetricsName(d.Name()) {
 				return err
@@ -247,11 +249,6 @@ func (m *Metrics) files(dir Scratch) (out []string, err error) {
 		}
 	}
 	return out, nil
-}
-
-// globQuote escapes the wildcards in a path.
-func globQuote(name string) string {
-	return regexp.MustCompile(`[\\*?\[]`).ReplaceAllString(name, `\$0`)
 }
 
 func isMetricsName(name string) bool {

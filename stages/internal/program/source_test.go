@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -192,6 +193,36 @@ func TestCheckpointHasTheRowsOfFiles(t *testing.T) {
 	want := []record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 1, Name: "b", Value: 0.5}, {Step: 2, Name: "a", Value: 2.5}, {Step: 3, Name: "a", Value: 1.5}}
 	if diff := cmp.Diff(want, slices.Collect(m.settled())); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// A folder may have a name that globs take for a pattern.
+func TestFolderNamedLikeAPattern(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "a [b] {c,d}")
+	abandoned := filepath.Join(parent, scratchPrefix+"x")
+	if err := os.MkdirAll(abandoned, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(abandoned+lockSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", parent)
+	t.Setenv("TMP", parent) // on Windows
+	dir, err := NewScratch(cache.Key{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(abandoned); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder of a process that was killed: %v, want that it is gone", err)
+	}
+	if err := os.WriteFile(dir.path("log.csv"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := (&Metrics{File: "./*.csv"}).files(dir); err != nil || !slices.Equal(names, []string{"log.csv"}) {
+		t.Errorf("files of metrics = %v, %v, want log.csv", names, err)
+	}
+	if err := dir.Remove(); err != nil {
+		t.Error(err)
 	}
 }
 
