@@ -56,7 +56,7 @@ func (p *call) run(ctx context.Context) error {
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.Dir, p.environment(), process.BoundGroup()
-	output, write, err := os.Pipe()
+	pipe, write, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe for the program's output: %w", err)
 	}
@@ -69,26 +69,23 @@ func (p *call) run(ctx context.Context) error {
 	wait, err := process.Start(cmd)
 	write.Close()
 	if err != nil {
-		output.Close()
+		pipe.Close()
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
 	read := make(chan struct{})
-	log := newLogWriter(os.Stderr)
+	log, out := newLogWriter(os.Stderr), &output{pipe: pipe}
 	p.rows = p.printedMetrics()
-	go func() { // ends when no process holds the pipe
+	go func() {
 		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, p.rows), output)
+		io.Copy(io.MultiWriter(log, &p.printed, p.rows), out)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
-	select {
-	case <-read:
-	case <-time.After(time.Second): // a process out of our reach holds the pipe
-	}
-	output.Close()
+	out.end()
 	<-read
+	pipe.Close()
 	log.close()
 	err = p.finish(ctx, err)
 	if trace != nil {

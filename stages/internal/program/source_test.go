@@ -5,14 +5,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -120,6 +123,9 @@ func (m *memory) Drop(_ context.Context, ds ...cache.Digest) error {
 // shell is a call of a shell script in a new folder, with the folders of scratch.fill.
 func shell(t *testing.T, script string, m Metrics) (*call, *memory) {
 	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell")
+	}
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
 	for _, name := range []string{outputsFolder, resumeFolder, temporary} {
 		if err := os.Mkdir(dir.path(name), 0o700); err != nil {
@@ -193,6 +199,64 @@ func TestCheckpointHasTheRowsOfFiles(t *testing.T) {
 	want := []record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 1, Name: "b", Value: 0.5}, {Step: 2, Name: "a", Value: 2.5}, {Step: 3, Name: "a", Value: 1.5}}
 	if diff := cmp.Diff(want, slices.Collect(m.settled())); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// What a program printed before its end is read, however slow the reader of the log is.
+func TestPrintedRowsAreReadToTheEnd(t *testing.T) {
+	const rows = 12000 // more than the pipe of the log and one reading hold, less than both pipes do
+	p, _ := shell(t, fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo loss $i; done; echo >tmp/end", rows), Metrics{Stdout: `loss (?P<loss>\S+)`})
+	log, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(stderr *os.File) { os.Stderr = stderr }(os.Stderr)
+	os.Stderr = to
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for i := 0; i < 1000; i++ { // until the program has ended
+			if _, err := os.Stat(p.dir.path(temporary, "end")); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(3 * afterEnd / 2)
+		io.Copy(io.Discard, log)
+	}()
+	if err := p.run(t.Context()); err != nil {
+		t.Error(err)
+	}
+	to.Close()
+	<-read
+	log.Close()
+	if m, err := readMetrics(p.dir); err != nil || len(m.rows) != rows {
+		t.Errorf("%d of %d rows are kept: %v", len(m.rows), rows, err)
+	}
+}
+
+// A process that left the program's group and prints on does not keep the trial.
+func TestPipeHeldByAnother(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	out := &output{pipe: r}
+	out.end()
+	if n, err := io.Copy(io.Discard, out); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("of a silent process %d bytes are read: %v", n, err)
+	}
+	go func() {
+		for {
+			if _, err := w.Write(make([]byte, 1<<12)); err != nil {
+				return
+			}
+		}
+	}()
+	if n, err := io.Copy(io.Discard, out); n != mostInPipe || err != nil {
+		t.Errorf("of one that prints %d bytes are read: %v", n, err)
 	}
 }
 
