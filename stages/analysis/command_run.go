@@ -68,6 +68,9 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 		return err
 	}
 	for i, path := range files {
+		if tables[filepath.Clean(c.Files[i])] != nil {
+			return diag.Errorf(diag.Path{"files"}, "Reserved name", "%s has the place of the table of the trials. Rename it.", c.Files[i]).Err()
+		}
 		r, err := env.Inputs.Sources.Open(path)
 		if err == nil {
 			err = program.CopyTo(filepath.Join(dir, c.Files[i]), r)

@@ -20,6 +20,7 @@ import (
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 	"ablate/stages/record"
 
 	"github.com/google/go-cmp/cmp"
@@ -257,6 +258,25 @@ func TestPipeHeldByAnother(t *testing.T) {
 	}()
 	if n, err := io.Copy(io.Discard, out); n != mostInPipe || err != nil {
 		t.Errorf("of one that prints %d bytes are read: %v", n, err)
+	}
+}
+
+// What an earlier run by hand left in the study's folder is no part of a trial.
+func TestReservedFiles(t *testing.T) {
+	for name, refused := range map[string]bool{
+		"parameters.json": true, "metrics.jsonl": true, "outputs/model.pt": true, "resume/COMMIT": true,
+		"train.py": false, "resume/lib.py": false, "lib/parameters.json": false, "lib/outputs/model.pt": false,
+	} {
+		study := t.TempDir()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(study, name)), 0o700), os.WriteFile(filepath.Join(study, name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		env := &pipeline.Env{Inputs: pipeline.Inputs{Sources: source.Folder{Dir: study}, Study: pipeline.StudyInfo{Dir: study}}}
+		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+		err := dir.fill(Spec{Files: []string{"."}}, env)
+		if got := err != nil && strings.Contains(err.Error(), "Reserved name"); got != refused {
+			t.Errorf("with %s: %v, want that it is refused: %t", name, err, refused)
+		}
 	}
 }
 
