@@ -280,6 +280,20 @@ func TestReservedFiles(t *testing.T) {
 	}
 }
 
+// A trace that cannot be read to its end says so.
+func TestPartOfATrace(t *testing.T) {
+	p, _ := shell(t, "", Metrics{})
+	var warned []string
+	p.env.Warn = func(s string) { warned = append(warned, s) }
+	tr := &trace{file: p.dir.path("trace")}
+	if err := os.WriteFile(tr.file, bytes.Repeat([]byte("x"), 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if tr.report(p); len(warned) != 1 || !strings.Contains(warned[0], "only part") {
+		t.Errorf("warned %q, want that the trace was read in part", warned)
+	}
+}
+
 // A folder may have a name that globs take for a pattern.
 func TestFolderNamedLikeAPattern(t *testing.T) {
 	parent := filepath.Join(t.TempDir(), "a [b] {c,d}")
