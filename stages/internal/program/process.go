@@ -130,16 +130,14 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 
 // finish takes over what the program left behind when it ended.
 func (p *call) finish(ctx context.Context, err error) error {
-	if lost := p.rows.end(err == nil); lost != nil {
+	fine := err == nil || asksAgain(err)
+	if lost := p.rows.end(fine); lost != nil {
 		return lost // and not err, which may ask for another call
 	}
 	// Also when stopped: the program was asked to commit a checkpoint.
 	p.keep(context.WithoutCancel(ctx))
-	if bad := p.convert(false); err == nil {
-		err = bad
-	}
-	if last := p.report(); err == nil {
-		err = last
+	if bad := cmp.Or(p.convert(false), p.report()); bad != nil && fine {
+		return bad
 	}
 	return err
 }

@@ -280,6 +280,22 @@ func TestReservedFiles(t *testing.T) {
 	}
 }
 
+// A program that asks to be called again ended by itself: its last line counts, and what
+// is wrong with its files is reported.
+func TestMetricsBeforeAnotherCall(t *testing.T) {
+	p, _ := shell(t, "printf 'loss 3'; exit 75", Metrics{Stdout: `loss (?P<loss>\S+)`})
+	if err := p.run(t.Context()); !asksAgain(err) {
+		t.Fatal(err)
+	}
+	if m, err := readMetrics(p.dir); err != nil || len(m.rows) != 1 {
+		t.Errorf("rows %v, %v, want one", m, err)
+	}
+	p, _ = shell(t, "printf 'step,a\\nx,1\\n' >log.csv; echo x >resume/a; echo a >resume/COMMIT; exit 75", Metrics{File: "log.csv"})
+	if err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "Unreadable metrics") {
+		t.Errorf("with an unreadable file: %v", err)
+	}
+}
+
 // A trace that cannot be read to its end says so.
 func TestPartOfATrace(t *testing.T) {
 	p, _ := shell(t, "", Metrics{})
