@@ -251,6 +251,20 @@ func (m *Metrics) files(dir Scratch) (out []string, err error) {
 	return out, nil
 }
 
+// matches reports whether m.File names a file, by its path in the program's folder.
+func (m *Metrics) matches(name string) bool {
+	if m == nil || m.File == "" {
+		return false
+	}
+	pattern := path.Clean(filepath.ToSlash(m.File))
+	found, _ := path.Match(pattern, name)
+	for dir := name; !found && dir != "." && isMetricsName(name); {
+		dir = path.Dir(dir)
+		found, _ = path.Match(pattern, dir)
+	}
+	return found
+}
+
 func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
