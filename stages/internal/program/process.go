@@ -42,6 +42,8 @@ type call struct {
 	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
 
 	stepsKnown bool // the rows of a file of metrics have a step
+	counted    bool // those of a file have none
+	warned     bool // that it cannot resume
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -162,6 +164,10 @@ func (p *call) keep(ctx context.Context) {
 		return
 	}
 	p.seen, p.notKept = info, ""
+	if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
+		p.warned = true
+		p.env.Warn(cannotResume)
+	}
 }
 
 // rowsBefore brings the files of rows up to date with what the program wrote and printed

@@ -69,17 +69,21 @@ func TestHydraValue(t *testing.T) {
 	}
 }
 
-// Lines without a step are counted on after a checkpoint, words are no values, and the
-// last line needs no end.
+// Lines without a step are counted, unless the program resumed; words are no values, and
+// the last line needs no end.
 func TestPrintedMetrics(t *testing.T) {
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
 	p := &call{spec: Spec{Metrics: &Metrics{Stdout: `loss[ =]+(?P<loss>\S+)`, File: "*.jsonl"}}, dir: dir}
-	for _, text := range []string{"loss improved\nloss = 3\rloss = 2", "loss 1\nno loss\n"} {
-		rows := p.printedMetrics()
-		rows.Write([]byte(text))
-		if err := rows.end(true); err != nil {
-			t.Fatal(err)
-		}
+	rows := p.printedMetrics()
+	rows.Write([]byte("loss improved\nloss = 3\rloss = 2\nno loss\nloss 1"))
+	if err := rows.end(true); err != nil {
+		t.Fatal(err)
+	}
+	p.resumed = true
+	rows = p.printedMetrics()
+	rows.Write([]byte("loss 0.5\n"))
+	if err := rows.end(true); err == nil || err.Error() != errPrintedUncounted.Error() {
+		t.Errorf("in a program that resumed: %v, want that the row has no step", err)
 	}
 	m, err := readMetrics(dir)
 	if err != nil {
