@@ -276,6 +276,9 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 	s := r.stage
 	r.Margin = &answer.Margin{Margin: *s.Margin, Alpha: s.Alpha, Direction: s.Direction, Better: s.Better}
 	name := "equivalence of " + kind
+	if s.Direction == notWorse {
+		f = f.Directed()
+	}
 	tests := f.Equivalences(func(e estimate.Estimate) estimate.Equivalence {
 		switch {
 		case s.Direction == equivalent:

@@ -14,25 +14,37 @@ import (
 type Family struct {
 	contrasts []design.Contrast
 	estimates []Estimate
-	same      []int // the first member with the same weights
+	same      []int // the first member that is the same hypothesis
+	directed  bool  // tests have one side, so a contrast is not its mirror image
+}
+
+// Directed is the family for tests of one side. A two-sided test asks of a − b what it
+// asks of b − a; that a is not worse than b is another hypothesis than the reverse.
+func (f *Family) Directed() *Family {
+	out := &Family{directed: true}
+	for i, c := range f.contrasts {
+		out.Add(c, f.estimates[i])
+	}
+	return out
 }
 
 // Add adds a member. An estimate without a test has a NaN as its p.
 func (f *Family) Add(c design.Contrast, e Estimate) {
-	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameHypothesis(x, c) })
+	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameHypothesis(x, c, f.directed) })
 	if i < 0 {
 		i = len(f.contrasts)
 	}
 	f.contrasts, f.estimates, f.same = append(f.contrasts, c), append(f.estimates, e), append(f.same, i)
 }
 
-// sameHypothesis reports whether two contrasts are the same up to their sign.
-func sameHypothesis(a, b design.Contrast) bool {
+// sameHypothesis reports whether two contrasts are the same, up to their sign unless tests
+// are directed.
+func sameHypothesis(a, b design.Contrast, directed bool) bool {
 	if len(a.Weights) != len(b.Weights) {
 		return false
 	}
 	const tolerance = 1e-12
-	plus, minus := a.Minus == b.Minus, a.Minus == -b.Minus
+	plus, minus := a.Minus == b.Minus, !directed && a.Minus == -b.Minus
 	for i, w := range a.Weights {
 		v, ok := b.Weights[i]
 		if !ok {
