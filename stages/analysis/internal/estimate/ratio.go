@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -95,12 +96,12 @@ func Fit(x, y []float64, confidence float64) (e Estimate, ok bool) {
 	if len(x) < 3 || slices.Min(x) == slices.Max(x) {
 		return Estimate{}, false
 	}
+	x = centred(x)
 	intercept, slope := stat.LinearRegression(x, y, nil, false)
-	rss, sxx, mean, size := 0.0, 0.0, stat.Mean(x, nil), 0.0
+	rss, sxx, size := 0.0, floats.Dot(x, x), 0.0
 	for i := range x {
 		d := y[i] - intercept - slope*x[i]
 		rss += d * d
-		sxx += (x[i] - mean) * (x[i] - mean)
 		size = max(size, math.Abs(y[i]))
 	}
 	df := float64(len(x) - 2)
@@ -112,18 +113,33 @@ func Fit(x, y []float64, confidence float64) (e Estimate, ok bool) {
 // Slope is the slope of the least-squares line through the means of cells as a
 // contrast. ok is false with fewer than two values of x.
 func Slope(cells []int, x []float64) (c design.Contrast, ok bool) {
-	mean, sxx := stat.Mean(x, nil), 0.0
-	for _, v := range x {
-		sxx += (v - mean) * (v - mean)
+	if len(x) < 2 {
+		return design.Contrast{}, false
 	}
-	if len(x) < 2 || sxx == 0 {
+	from := centred(x)
+	sxx := floats.Dot(from, from)
+	if sxx == 0 {
 		return design.Contrast{}, false
 	}
 	c.Weights = make(map[int]float64, len(cells))
 	for k, i := range cells {
-		if w := (x[k] - mean) / sxx; w != 0 {
+		if w := from[k] / sxx; w != 0 {
 			c.Weights[i] = w
 		}
 	}
 	return c, true
+}
+
+// centred is x less its mean. The first value is taken off before: values that differ
+// little from each other beside their size then keep their digits.
+func centred(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = v - x[0]
+	}
+	mean := stat.Mean(out, nil)
+	for i := range out {
+		out[i] -= mean
+	}
+	return out
 }
