@@ -38,7 +38,9 @@ func dosesOf(t *testing.T, table *design.Table) *doses {
 // The unit of the doses changes the unit of the slope, and neither t nor the method.
 func TestSlopeInAnyUnit(t *testing.T) {
 	responses := [][]float64{{-0.1512, -0.1121, 0.1166, 0.561}, {0.1709, 0.3369, 0.6679, 1.1927}, {0.2406, 0.2968, 0.4326, 0.5182}}
-	in := func(unit, offset float64) []float64 { return []float64{offset + unit, offset + 2*unit, offset + 4*unit, offset + 8*unit} }
+	in := func(unit, offset float64) []float64 {
+		return []float64{offset + unit, offset + 2*unit, offset + 4*unit, offset + 8*unit}
+	}
 	want := dosesOf(t, ofDoses(in(1, 0), responses...)).Contrasts[0]
 	for _, x := range [][]float64{in(1e-8, 0), in(1e12, 0), in(1./1024, 1<<20)} {
 		got := dosesOf(t, ofDoses(x, responses...)).Contrasts[0]

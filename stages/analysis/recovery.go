@@ -116,6 +116,8 @@ func recoveryProblem(why estimate.RatioProblem, cells ...*design.Cell) string {
 		return "there is no gap to win back"
 	case estimate.RatioOneTrial:
 		return "a cell has one trial, so there is no interval"
+	case estimate.RatioConstant:
+		return "replicates do not differ by more than rounding, so there is no interval"
 	case estimate.RatioUnbounded:
 		return "the gap itself may be 0, so the interval of the share has no bounds"
 	}

@@ -29,12 +29,14 @@ const (
 	RatioNoGap                  // the denominator is zero
 	RatioOneTrial               // a cell has one trial
 	RatioUnbounded              // the denominator may be zero, so the interval has no bounds
+	RatioConstant               // replicates do not differ by more than rounding
 )
 
 // Fieller is the share (lost − x) / (lost − base) of means with Fieller's
 // interval. Cells with the same replicates are paired; otherwise numerator and
 // denominator share the variation of lost alone, and the degrees of freedom are
-// those of the smallest cell.
+// those of the smallest cell. A gap no larger than rounding is none, and an error no
+// larger than rounding gives no interval, as in Estimate.with.
 func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	nan := math.NaN()
 	out := Ratio{Value: nan, Low: nan, High: nan}
@@ -48,7 +50,8 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	nX, meanX, sdX := Summary(x)
 	nBase, meanBase, sdBase := Summary(base)
 	a, b := meanLost-meanX, meanLost-meanBase
-	if b == 0 {
+	rounding := noiseShare * max(largest(lost), largest(x), largest(base))
+	if math.Abs(b) <= rounding {
 		out.Why = RatioNoGap
 		return out
 	}
@@ -57,19 +60,22 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 		out.Why = RatioOneTrial
 		return out
 	}
-	var vaa, vbb, vab float64
+	var vaa, vbb, vab, inner float64 // inner is the variance of a − a/b · b
 	if sameSet(lost.Replicates, x.Replicates) && sameSet(lost.Replicates, base.Replicates) {
-		as, bs := make([]float64, nLost), make([]float64, nLost)
+		as, bs, differences := make([]float64, nLost), make([]float64, nLost), make([]float64, nLost)
 		for i, r := range lost.Replicates {
 			ofX, _ := x.Value(r)
 			ofBase, _ := base.Value(r)
 			as[i], bs[i] = lost.Values[i]-ofX, lost.Values[i]-ofBase
+			differences[i] = as[i] - out.Value*bs[i]
 		}
 		n := float64(nLost)
 		vaa, vbb, vab = stat.Variance(as, nil)/n, stat.Variance(bs, nil)/n, stat.Covariance(as, bs, nil)/n
+		inner = stat.Variance(differences, nil) / n // a sum of the others would lose its digits
 	} else {
 		vab = sdLost * sdLost / float64(nLost)
 		vaa, vbb = vab+sdX*sdX/float64(nX), vab+sdBase*sdBase/float64(nBase)
+		inner = vaa - 2*out.Value*vab + out.Value*out.Value*vbb
 	}
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(out.N - 1)}.Quantile(0.5 + confidence/2)
 	g := t * t * vbb / (b * b)
@@ -77,7 +83,10 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 		out.Why = RatioUnbounded
 		return out
 	}
-	inner := vaa - 2*out.Value*vab + out.Value*out.Value*vbb
+	if least := rounding / math.Sqrt(float64(out.N)) * max(1, math.Abs(out.Value)); !(inner > least*least) {
+		out.Why = RatioConstant
+		return out
+	}
 	centre, half := out.Value, t/math.Abs(b)*math.Sqrt(max(0, inner))
 	if vbb > 0 {
 		centre = (out.Value - g*vab/vbb) / (1 - g)
