@@ -46,3 +46,16 @@ func TestRecoveryWithoutNoise(t *testing.T) {
 		}
 	}
 }
+
+// A seed that one cell lacks is left out of all three; the others stay paired.
+func TestRecoveryOfCompleteSeeds(t *testing.T) {
+	lost, x, base := []float64{5.8, 5.1, 6.5, 4.2}, []float64{5, 4, math.NaN(), 3.1}, []float64{3.8, 3, 4.7, 2.3}
+	c := ofThree(lost, x, base)
+	got := estimate.Fieller(c[0], c[1], c[2], 0.95)
+	nan := math.NaN()
+	c = ofThree([]float64{5.8, 5.1, nan, 4.2}, x, []float64{3.8, 3, nan, 2.3})
+	want := estimate.Fieller(c[0], c[1], c[2], 0.95)
+	if !got.Dropped || want.Dropped || got.Value != want.Value || got.Low != want.Low || got.N != 3 {
+		t.Errorf("got %+v, want the complete seeds alone, %+v", got, want)
+	}
+}

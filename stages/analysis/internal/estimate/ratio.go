@@ -16,6 +16,7 @@ import (
 type Ratio struct {
 	Value, Low, High float64
 	N                int
+	Dropped          bool // some trials are of incomplete replicates, and are not used
 	Why              RatioProblem
 }
 
@@ -33,9 +34,9 @@ const (
 )
 
 // Fieller is the share (lost − x) / (lost − base) of means with Fieller's
-// interval. Cells with the same replicates are paired; otherwise numerator and
-// denominator share the variation of lost alone, and the degrees of freedom are
-// those of the smallest cell. A gap no larger than rounding is none, and an error no
+// interval. It is paired over the replicates that all three cells have. Cells without two
+// common replicates are independent: numerator and denominator share the variation of
+// lost alone, and the degrees of freedom are those of the smallest cell. A gap no larger than rounding is none, and an error no
 // larger than rounding gives no interval, as in Estimate.with.
 func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	nan := math.NaN()
@@ -45,6 +46,16 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 			out.Why = RatioDiverged
 			return out
 		}
+	}
+	shared := slices.DeleteFunc(slices.Clone(lost.Replicates), func(r int) bool {
+		_, ofX := x.Value(r)
+		_, ofBase := base.Value(r)
+		return !ofX || !ofBase
+	})
+	paired := len(shared) >= 2
+	if paired {
+		out.Dropped = max(len(lost.Values), len(x.Values), len(base.Values)) > len(shared)
+		lost, x, base = lost.Only(shared), x.Only(shared), base.Only(shared)
 	}
 	nLost, meanLost, sdLost := Summary(lost)
 	nX, meanX, sdX := Summary(x)
@@ -61,7 +72,7 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 		return out
 	}
 	var vaa, vbb, vab, inner float64 // inner is the variance of a − a/b · b
-	if sameSet(lost.Replicates, x.Replicates) && sameSet(lost.Replicates, base.Replicates) {
+	if paired {
 		as, bs, differences := make([]float64, nLost), make([]float64, nLost), make([]float64, nLost)
 		for i, r := range lost.Replicates {
 			ofX, _ := x.Value(r)
