@@ -129,6 +129,9 @@ func fillAdjusted(members []answer.Contrast, adjusted []estimate.Adjusted) {
 		c := &members[i]
 		c.PHolm, c.PAdjusted = answer.Finite(a.Holm), answer.Finite(a.Bonferroni)
 		c.LowAdjusted, c.HighAdjusted = answer.Finite(a.Low), answer.Finite(a.High)
+		if c.Detect != nil {
+			c.DetectAdjusted = answer.Finite(a.Detectable)
+		}
 	}
 }
 
@@ -295,7 +298,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 			continue
 		}
 		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, answer.Undecided
-		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
+		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.DetectAdjusted, c.Half = "two one-sided t", nil, nil, nil, nil, nil, nil
 		c.LeftOut, c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil, nil
 		if s.Direction == notWorse {
 			c.Method = "one-sided t"

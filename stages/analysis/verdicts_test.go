@@ -2,6 +2,8 @@ package analysis
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"ablate/hcl/addr"
@@ -44,4 +46,33 @@ func familySize(r answer.Result, name string) int {
 		}
 	}
 	return 0
+}
+
+// The effect that sentences say a study would find is found by the adjusted interval in
+// four of five studies, not by the plain one.
+func TestDetectableByTheAdjustedInterval(t *testing.T) {
+	many, _ := studies(40000)
+	r := rand.New(rand.NewPCG(31, 1))
+	f := newFactorial()
+	study := func(shift float64) answer.Contrast {
+		table := design.NewTable([]string{"a", "seed"}, "seed")
+		for s := range 4 {
+			for a := range 5 {
+				add(table, r.NormFloat64()+shift*float64(a/4), fmt.Sprint("a", a), fmt.Sprint(s))
+			}
+		}
+		return find(t, f.analyse(table, "seed"), "gap", "a4 − a0")
+	}
+	c := study(0)
+	shift := *c.DetectAdjusted / math.Abs(*c.Estimate / *c.T) * math.Sqrt(2./4) // at the true standard error
+	found := 0
+	for range many {
+		if study(shift).Clear() {
+			found++
+		}
+	}
+	got := float64(found) / float64(many)
+	if math.Abs(got-0.8) > 4*math.Sqrt(0.8*0.2/float64(many)) {
+		t.Errorf("found in %.3f of studies, want 0.8", got)
+	}
 }

@@ -194,12 +194,13 @@ func gapText(c Contrast, what, level, baseline string) string {
 	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, baseline, level, change(c), evidence(c), sensitive(c))
 }
 
-// sensitive says which change a study of this size finds.
+// sensitive says which change a study of this size finds: by the adjusted interval, as
+// sentences do.
 func sensitive(c Contrast) string {
-	if c.Detect == nil {
+	if c.DetectAdjusted == nil {
 		return ""
 	}
-	return fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.Detect, 2))
+	return fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.DetectAdjusted, 2))
 }
 
 func (r Result) interactionSentence(c Contrast) string {

@@ -13,7 +13,7 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	number := func(v float64) *float64 { return &v }
 	gap := func(level string, estimate, low, high float64) answer.Contrast {
 		return answer.Contrast{Kind: "gap", Name: level + " − RMSNorm", Estimate: &estimate, Low: &low, High: &high, LowAdjusted: number(low - 0.1), HighAdjusted: number(high + 0.1),
-			Detect: number(0.5), Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "RMSNorm"}}}
+			Detect: number(0.3), DetectAdjusted: number(0.5), Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "RMSNorm"}}}
 	}
 	r := answer.Result{Response: "val_loss", At: "final", Factors: []answer.Factor{{Name: "norm"}}, Contrasts: []answer.Contrast{gap("DyT", 0.05, -0.2, 0.3), gap("Derf", 0.8, 0.6, 1)}}
 	r.Contrasts = append(r.Contrasts, answer.Contrast{Kind: "equivalence", Name: "DyT − RMSNorm", Estimate: number(0), Verdict: answer.Undecided})

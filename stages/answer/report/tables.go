@@ -120,7 +120,7 @@ func sensitivity(r answer.Result) *table {
 		has   func(answer.Contrast) bool
 		show  func(answer.Contrast) cell
 	}{
-		{"detectable with 80 % power", func(c answer.Contrast) bool { return c.Detect != nil }, detectable},
+		{"detectable with 80 % power, adjusted", func(c answer.Contrast) bool { return c.DetectAdjusted != nil }, detectable},
 		{"interval with its own error", func(c answer.Contrast) bool { return c.OwnLow != nil }, func(c answer.Contrast) cell { return interval(c.OwnLow, c.OwnHigh) }},
 		{"bootstrap-t interval", func(c answer.Contrast) bool { return c.BootLow != nil }, func(c answer.Contrast) cell { return interval(c.BootLow, c.BootHigh) }},
 		{"without one " + r.Replicate, func(c answer.Contrast) bool { return c.LeftOut != nil }, leftOut},
@@ -176,13 +176,16 @@ func interval(low, high *float64) cell {
 	return c
 }
 
+// detectable is the effect that the adjusted interval finds, with its range. Effect and
+// range are proportional to the standard error.
 func detectable(c answer.Contrast) cell {
-	if c.Detect == nil {
+	if c.DetectAdjusted == nil {
 		return cell{Number: true}
 	}
-	out := counted(numeral.Significant(*c.Detect, 2), c.Detect)
-	if c.DetectLow != nil && c.DetectHigh != nil {
-		out.Text += fmt.Sprintf(" (%s to %s)", numeral.Significant(*c.DetectLow, 2), numeral.Significant(*c.DetectHigh, 2))
+	out := counted(numeral.Significant(*c.DetectAdjusted, 2), c.DetectAdjusted)
+	if c.Detect != nil && c.DetectLow != nil && c.DetectHigh != nil {
+		ratio := *c.DetectAdjusted / *c.Detect
+		out.Text += fmt.Sprintf(" (%s to %s)", numeral.Significant(ratio**c.DetectLow, 2), numeral.Significant(ratio**c.DetectHigh, 2))
 	}
 	return out
 }

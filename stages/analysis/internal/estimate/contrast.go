@@ -86,13 +86,13 @@ type Model struct {
 	design     *design.Design
 	errors     Error
 	confidence float64
-	fit        *fit                // of PooledError; nil where it cannot be fitted
-	shifts     map[float64]float64 // by degrees of freedom, the smallest detectable effect in standard errors
+	fit        *fit // of PooledError; nil where it cannot be fitted
+	shifts     shifts
 }
 
 // NewModel prepares estimates of a design.
 func NewModel(d *design.Design, errors Error, confidence float64) *Model {
-	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(map[float64]float64)}
+	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(shifts)}
 	if errors == PooledError {
 		if f, problem := leastSquares(d, completeCells(d)); problem == NoProblem {
 			m.fit = f

@@ -72,6 +72,7 @@ type Adjusted struct {
 	Holm       float64 // p by Holm's step-down rule
 	Bonferroni float64 // p times the size of the family
 	Low, High  float64 // an interval that holds for all members at once, by Bonferroni
+	Detectable float64 // the smallest effect that this interval tells from 0 in four of five studies
 }
 
 // Adjust computes the adjusted numbers of all members.
@@ -107,14 +108,30 @@ func (f *Family) hypotheses() []float64 {
 }
 
 func (f *Family) adjusted(holm []float64, size, confidence float64) []Adjusted {
+	known := make(shifts)
 	out := make([]Adjusted, len(f.same))
 	for i, first := range f.same {
-		e := f.estimates[i]
-		out[i] = Adjusted{holm[first], min(1, size*e.P), math.NaN(), math.NaN()}
-		if !math.IsNaN(e.P) {
-			out[i].Low, out[i].High = e.Interval(1 - (1-confidence)/size)
-		}
+		out[i] = f.estimates[i].among(size, confidence, known)
+		out[i].Holm = holm[first]
 	}
+	return out
+}
+
+// Among adjusts an estimate for so many hypotheses by Bonferroni's rule alone.
+func (e Estimate) Among(size int, confidence float64) Adjusted {
+	return e.among(float64(size), confidence, make(shifts))
+}
+
+func (e Estimate) among(size, confidence float64, known shifts) Adjusted {
+	nan := math.NaN()
+	out := Adjusted{nan, nan, nan, nan, nan}
+	if math.IsNaN(e.P) {
+		return out
+	}
+	confidence = 1 - (1-confidence)/size
+	out.Bonferroni = min(1, size*e.P)
+	out.Low, out.High = e.Interval(confidence)
+	out.Detectable = known.of(e.DF, confidence) * e.SE
 	return out
 }
 
