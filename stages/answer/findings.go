@@ -17,17 +17,13 @@ type Finding struct {
 }
 
 // Findings says the declared contrasts, the interactions and the verdicts of a factorial in
-// sentences, and the gaps of a design with one factor. Every claim rests on an adjusted
-// interval; those of a Recovery do not.
+// sentences, and the gaps of a design with one factor. Each names what was measured, since
+// a page can have several responses and scales. Every claim rests on an adjusted interval;
+// those of a Recovery do not.
 func Findings(r Result) []Finding {
 	var out []Finding
 	for _, x := range r.All() {
-		for _, f := range findings(x) {
-			if r.Others != nil {
-				f.Text = x.Response + ": " + f.Text
-			}
-			out = append(out, f)
-		}
+		out = append(out, findings(x)...)
 	}
 	return out
 }
@@ -97,7 +93,7 @@ func findings(r Result) []Finding {
 		case c.Kind == "interaction" && c.Clear():
 			out = append(out, Finding{r.higherSentence(c), true})
 		case c.Kind == "equivalence" && c.Verdict != "":
-			out = append(out, Finding{fmt.Sprintf("%s: %s (%s).", c.ShortName(), c.Verdict, evidence(c)), c.Verdict != Undecided})
+			out = append(out, Finding{fmt.Sprintf("%s in %s: %s (%s).", c.ShortName(), r.Measured(), c.Verdict, evidence(c)), c.Verdict != Undecided})
 		}
 	}
 	return out
@@ -164,7 +160,7 @@ func evidence(c Contrast) string {
 func change(c Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 
 func (r Result) declaredSentence(c Contrast) string {
-	s := fmt.Sprintf("%s is %s (%s)", c.Name, change(c), evidence(c))
+	s := fmt.Sprintf("%s is %s in %s (%s)", c.Name, change(c), r.Measured(), evidence(c))
 	switch {
 	case c.Planned && r.Standing.Known == 0:
 		s += ", planned before any of its trials had a result"
@@ -206,18 +202,19 @@ func sensitive(c Contrast) string {
 func (r Result) interactionSentence(c Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
 	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
+	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), a.Level, a.Baseline)
 	switch {
 	case c.Constant && *c.Estimate == 0:
-		return fmt.Sprintf("The difference between %s and %s is the same under %s as under %s in every replicate%s.", a.Level, a.Baseline, b.Level, b.Baseline, over)
+		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, b.Level, b.Baseline, over)
 	case c.Low == nil:
-		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s; there is no interval.",
-			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over)
+		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s; there is no interval.",
+			difference, change(c), b.Factor, b.Baseline, b.Level, over)
 	case c.Clear():
-		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s (%s).",
-			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over, evidence(c))
+		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s (%s).",
+			difference, change(c), b.Factor, b.Baseline, b.Level, over, evidence(c))
 	}
-	return fmt.Sprintf("The data do not show whether the difference between %s and %s depends on %s%s: from %s to %s it changes by %s (%s)%s.",
-		a.Level, a.Baseline, b.Factor, over, b.Baseline, b.Level, change(c), evidence(c), sensitive(c))
+	return fmt.Sprintf("The data do not show whether the %s depends on %s%s: from %s to %s it changes by %s (%s)%s.",
+		difference, b.Factor, over, b.Baseline, b.Level, change(c), evidence(c), sensitive(c))
 }
 
 // higherSentence states an interaction of three factors or more.
@@ -227,7 +224,7 @@ func (r Result) higherSentence(c Contrast) string {
 		factors = append(factors, t.Factor)
 	}
 	last := len(factors) - 1
-	return fmt.Sprintf("%s and %s interact: %s is %s%s (%s).", join(factors[:last]), factors[last], gapsOf(c.Terms), change(c), c.OverText(), evidence(c))
+	return fmt.Sprintf("In %s, %s and %s interact: %s is %s%s (%s).", r.Measured(), join(factors[:last]), factors[last], gapsOf(c.Terms), change(c), c.OverText(), evidence(c))
 }
 
 // hidden says that a higher interaction is found, so that an average over its factors

@@ -21,7 +21,7 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	for i, want := range []answer.Finding{
 		{Text: "The data do not show whether val_loss at the last step differs between RMSNorm and DyT: it changes by +0.05 (adjusted interval [−0.30, +0.40]); four of five studies of this size would find a change of 0.50.", Clear: false},
 		{Text: "From RMSNorm to Derf, val_loss at the last step changes by +0.80 (adjusted interval [+0.50, +1.10]).", Clear: true},
-		{Text: "DyT − RMSNorm: cannot tell (no interval).", Clear: false},
+		{Text: "DyT − RMSNorm in val_loss at the last step: cannot tell (no interval).", Clear: false},
 	} {
 		if i >= len(got) || got[i] != want {
 			t.Fatalf("Findings =\n%s\nwant at %d\n%s", strings.Join(answer.Sentences(got), "\n"), i, want.Text)
@@ -105,6 +105,36 @@ func TestFindingsOfADose(t *testing.T) {
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("Findings =\n%+v\nwant\n%+v", got, want)
+		}
+	}
+}
+
+// Every sentence says which response it is about, and that it is about a logarithm.
+func TestFindingsNameTheResponse(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	terms := []answer.Term{{Factor: "norm", Level: "Derf", Baseline: "RMSNorm"}, {Factor: "optimizer", Level: "Muon", Baseline: "AdamW"}}
+	third := answer.Term{Factor: "depth", Level: "12", Baseline: "6"}
+	of := func(kind string, estimate float64, terms ...answer.Term) answer.Contrast {
+		return answer.Contrast{Kind: kind, Name: kind, Estimate: &estimate, Low: number(estimate - 1), High: number(estimate + 1),
+			LowAdjusted: number(estimate - 2), HighAdjusted: number(estimate + 2), Terms: terms}
+	}
+	equal := of("interaction", 0, terms...)
+	equal.Constant = true
+	verdict := of("equivalence", 0)
+	verdict.Verdict = "equivalent within ±3"
+	one := answer.Result{Response: "loss", At: "final", Scale: "log", Contrasts: []answer.Contrast{
+		of("declared", 1), equal, of("interaction", 1, terms...), of("interaction", 3, terms...), of("interaction", 3, append(terms, third)...), verdict}}
+	two := one
+	two.Response, two.Scale = "accuracy", ""
+	one.Others = []answer.Result{two}
+	got := answer.Findings(one)
+	for i, f := range got {
+		want := "the logarithm of loss at the last step"
+		if i >= len(got)/2 {
+			want = "accuracy at the last step"
+		}
+		if len(got) != 12 || !strings.Contains(f.Text, want) {
+			t.Errorf("%q does not name %s", f.Text, want)
 		}
 	}
 }
