@@ -32,14 +32,14 @@ func (r *effects) evaluations(t *design.Table) {
 
 // warnContrasts says which contrasts have no interval, and why.
 func (r *effects) warnContrasts() {
-	var single, unpaired, dropped, constant, own []string
+	var single, unpaired, grouped, dropped, constant, own []string
 	missing := make(map[string]bool)
 	lost, all := 0, 0
 	for _, c := range r.Contrasts {
 		if c.Kind != "equivalence" {
 			all++
 		}
-		if r.Error == string(estimate.PooledError) && c.Kind != "equivalence" && (c.Method == estimate.PairedT || c.Method == estimate.WelchT) {
+		if r.Error == string(estimate.PooledError) && c.Kind != "equivalence" && slices.Contains([]string{estimate.PairedT, estimate.WelchT, estimate.GroupedT, estimate.BoundedT}, c.Method) {
 			own = append(own, c.Name)
 		}
 		switch {
@@ -55,6 +55,8 @@ func (r *effects) warnContrasts() {
 			single = append(single, c.Name)
 		case c.Method == estimate.WelchT:
 			unpaired = append(unpaired, c.Name)
+		case c.Method == estimate.GroupedT, c.Method == estimate.BoundedT:
+			grouped = append(grouped, c.Name)
 		case c.Dropped:
 			dropped = append(dropped, c.Name)
 		}
@@ -62,6 +64,7 @@ func (r *effects) warnContrasts() {
 	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), all), r.Replicate)
 	r.say(len(unpaired) > 0 && r.design.Paired && r.Error == string(estimate.OwnError),
 		"Unpaired (Welch), because their cells share fewer than two replicates: %s.", some(unpaired))
+	r.say(len(grouped) > 0, "Unpaired (Welch, grouped), because only some of their cells share two or more replicates, which are summed within each %s: %s.", r.Replicate, some(grouped))
 	r.say(len(own) > 0, "error = \"pooled\" cannot be fitted, because some cells share no replicate with the others, even indirectly. Each contrast has its own error, and its line names the test: %s.", some(own))
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
 	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)

@@ -41,6 +41,8 @@ const (
 	PairedT    = "paired t"
 	OneSampleT = "one-sample t" // of a mean
 	WelchT     = "Welch t"
+	GroupedT   = "grouped Welch t" // of sums of cells that share replicates
+	BoundedT   = "bounded Welch t" // with the largest possible covariance of cells that overlap
 	PooledT    = "pooled t"
 	None       = "none" // a value without interval
 )
@@ -55,6 +57,7 @@ type Estimate struct {
 	T      float64
 	DF     float64
 	P      float64     // two-sided
+	Fewest float64     // where samples differ in size, the degrees of freedom of the smallest; 0 otherwise
 	N      int         // pairs
 	Used   map[int]int // by index of the cell, the trials that it is based on
 	Half   float64     // half the width of the interval
@@ -104,9 +107,10 @@ func NewModel(d *design.Design, errors Error, confidence float64) *Model {
 // Contrast estimates a contrast of cells that have means.
 //
 // Under OwnError it is Student's t of the contrast of each replicate that all
-// cells have, with n − 1 degrees of freedom. Cells without two common replicates
-// are independent samples: Welch's t with Satterthwaite's degrees of freedom. A
-// cell with one trial then gives a value without interval.
+// cells have, with n − 1 degrees of freedom. Without two such replicates, cells are
+// independent samples, or groups of cells that share replicates are: Welch's t with
+// Satterthwaite's degrees of freedom. A cell with one trial then gives a value without
+// interval.
 //
 // A mean has no error in a model with replicates as blocks, so PooledError takes its own.
 func (m *Model) Contrast(c design.Contrast) Estimate {
@@ -118,6 +122,7 @@ func (m *Model) Contrast(c design.Contrast) Estimate {
 		if len(shared) >= 2 {
 			return m.paired(c, shared)
 		}
+		return m.grouped(c)
 	}
 	return m.Welch(c)
 }
