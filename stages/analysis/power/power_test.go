@@ -41,6 +41,21 @@ func TestPowerAgainstR(t *testing.T) {
 	}
 }
 
+// Independent samples have fewer degrees of freedom for the adjusted interval.
+func TestAdjustedPowerOfIndependentSamples(t *testing.T) {
+	r := pilot()
+	q := power.Question{Replicates: []int{5}, Effect: 1.5, Confidence: 0.95}
+	r.Contrasts[0].Method, r.Contrasts[0].Pairs, r.Contrasts[0].N = "Welch t", 0, map[string]int{"a": 4, "b": 4}
+	df := 6.
+	r.Contrasts[0].DF = &df
+	known, _ := power.Pilot(r)
+	welch := q.Answers(known[0])[0]
+	known[0].Welch = false
+	if other := q.Answers(known[0])[0]; welch.Power != other.Power || welch.PowerAdjusted >= other.PowerAdjusted {
+		t.Errorf("got %+v, and without the rule %+v", welch, other)
+	}
+}
+
 // pilot is a result with one contrast of four pairs in a family of two, and one
 // without an interval.
 func pilot() answer.Result {

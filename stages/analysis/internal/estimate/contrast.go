@@ -57,7 +57,8 @@ type Estimate struct {
 	T      float64
 	DF     float64
 	P      float64     // two-sided
-	Fewest float64     // where samples differ in size, the degrees of freedom of the smallest; 0 otherwise
+	Fewest float64     // the degrees of freedom of the smallest sample, where samples are independent; 0 otherwise
+	Uneven bool        // these samples differ in size
 	N      int         // pairs
 	Used   map[int]int // by index of the cell, the trials that it is based on
 	Half   float64     // half the width of the interval
@@ -184,7 +185,7 @@ func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64
 func (m *Model) Welch(c design.Contrast) Estimate {
 	var value, variance, denominator float64
 	used := make(map[int]int)
-	enough := true
+	fewest, most := math.MaxInt, 0
 	for _, i := range sortedKeys(c.Weights) {
 		n, mean, sd := Summary(m.design.Cells[i])
 		w := c.Weights[i]
@@ -193,13 +194,14 @@ func (m *Model) Welch(c design.Contrast) Estimate {
 		variance += v
 		denominator += v * v / float64(n-1)
 		used[i] = n
-		enough = enough && n >= 2
+		fewest, most = min(fewest, n), max(most, n)
 	}
 	e := nothing(value - c.Minus)
 	e.Used = used
-	if !enough {
+	if fewest < 2 {
 		return e
 	}
+	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
 	e.Method = WelchT
 	if len(c.Weights) == 1 {
 		e.Method = OneSampleT
@@ -277,6 +279,19 @@ func (e Estimate) Widened(factor, confidence float64) Estimate {
 	}
 	e.Wide = true
 	return e.with(factor*e.SE, e.DF, confidence, 0)
+}
+
+// cautious is the estimate as it is adjusted for so many hypotheses. Satterthwaite's degrees
+// of freedom are estimated, and are too many where they matter most: far out, if a small
+// sample happens to vary little. There are then no more than the smallest sample has,
+// which is on the safe side. One hypothesis about samples of equal size needs no such care.
+func (e Estimate) cautious(size float64) Estimate {
+	if e.Fewest == 0 || math.IsNaN(e.P) || e.DF <= e.Fewest || size <= 1 && !e.Uneven {
+		return e
+	}
+	e.DF = e.Fewest
+	e.P = tailsT(e.T, e.DF)
+	return e
 }
 
 // Interval is the confidence interval at another confidence.

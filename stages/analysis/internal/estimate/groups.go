@@ -36,11 +36,11 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 	e := nothing(-c.Minus)
 	e.Method, e.Used = GroupedT, make(map[int]int)
 	var variance, denominator float64
-	fewest, most, enough := math.MaxInt, 0, true
+	fewest, most := math.MaxInt, 0
 	for _, s := range samples {
 		n := len(s.each)
 		e.Value += stat.Mean(s.each, nil)
-		fewest, most, enough = min(fewest, n), max(most, n), enough && n >= 2
+		fewest, most = min(fewest, n), max(most, n)
 		v := squaredError(s)
 		variance += v
 		denominator += v * v / float64(n-1)
@@ -49,15 +49,13 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 			e.Dropped = e.Dropped || len(m.design.Cells[i].Values) > n
 		}
 	}
-	if !enough {
+	if fewest < 2 {
 		return e.Point(None)
 	}
 	df := variance * variance / denominator
-	if fewest < most {
-		e.Fewest = float64(fewest - 1)
-	}
+	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
 	if bound > 0 {
-		e.Method, df, e.Fewest = BoundedT, float64(fewest-1), float64(fewest-1)
+		e.Method, df = BoundedT, e.Fewest
 	}
 	return e.with(math.Sqrt(variance+bound), df, m.confidence, noise(c, m.design.Cells))
 }
