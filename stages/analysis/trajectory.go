@@ -67,8 +67,23 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		}
 	}
 	settle(&r)
-	r.Notes = []string{fmt.Sprintf("The band holds at %d steps at once (Bonferroni). Within a step, the error is pooled over the levels, which assumes that they have the same variance about their %s; it is never pooled over steps.", len(steps), a.Replicate)}
+	r.Notes = []string{bandNote(len(steps))}
 	return render.Write(env, r, render.Trajectory(r))
+}
+
+func bandNote(steps int) string {
+	text := fmt.Sprintf("The band holds at %s (Bonferroni). Each gap has its own error at each step.", atOnce(steps))
+	if steps > 1 {
+		text += " With few replicates and many steps the band is wide: at = [...] declares the steps at which you look."
+	}
+	return text
+}
+
+func atOnce(steps int) string {
+	if steps == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps at once", steps)
 }
 
 // declared selects the steps that at names.
