@@ -341,8 +341,8 @@ func bandMisses(r *rand.Rand, n, steps int, of noise) (missed [2]bool) {
 		}
 		band := estimate.NewStep(design.New(table, "r"), 0.95, steps)
 		for i, pair := range [][2]int{{1, 2}, {0, 2}} {
-			_, low, high := band.Gap(pair[0], pair[1])
-			missed[i] = missed[i] || misses(low, high, 0)
+			e := band.Gap(pair[0], pair[1])
+			missed[i] = missed[i] || misses(e.Low, e.High, 0)
 		}
 	}
 	return missed

@@ -132,28 +132,33 @@ func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) error {
 		if i == base {
 			continue
 		}
-		gap, low, high := band.Gap(i, base)
-		p := answer.TrajectoryPoint{Step: s.step, Gap: gap, Low: answer.Finite(low), High: answer.Finite(high)}
+		e := band.Gap(i, base)
+		p := answer.TrajectoryPoint{Step: s.step, Gap: e.Value, Low: answer.Finite(e.Low), High: answer.Finite(e.High), Constant: e.Constant}
 		r.Levels[line].Points = append(r.Levels[line].Points, p)
 		line++
 	}
 	return nil
 }
 
-// settle finds from which step on each band excludes zero.
+// settle finds from which step on each band excludes zero, on the side of the last step.
 func settle(r *answer.Trajectory) {
+	single, constant := false, false
 	for i := range r.Levels {
 		l := &r.Levels[i]
-		for k := len(l.Points) - 1; k >= 0; k-- {
-			p := l.Points[k]
-			if p.Low == nil || *p.Low <= 0 && *p.High >= 0 {
-				break
-			}
+		last := len(l.Points) - 1
+		for k := last; k >= 0 && l.Points[k].Shows() && l.Points[k].Gap > 0 == (l.Points[last].Gap > 0); k-- {
 			l.Seen = &l.Points[k].Step
 		}
-		if len(l.Points) > 0 && l.Points[0].Low == nil && len(r.Warnings) == 0 {
-			r.Warnings = append(r.Warnings, "Some cells have one trial or share no replicates: their gaps have no band.")
+		for _, p := range l.Points {
+			single = single || p.Low == nil && !p.Constant
+			constant = constant || p.Constant
 		}
+	}
+	if single {
+		r.Warnings = append(r.Warnings, "Some cells have one trial at some steps: their gaps have no band there.")
+	}
+	if constant {
+		r.Warnings = append(r.Warnings, "Replicates do not differ by more than rounding at some steps: gaps have no band there.")
 	}
 }
 

@@ -65,14 +65,18 @@ func TestFindingsOfATrajectory(t *testing.T) {
 		line("open", 0, point(10, 0.1, 0.2), point(20, 0.1, 0.2), point(30, -0.1, 0.2)),
 		line("once", 0, point(30, -0.1, 0.2)),
 		line("bandless", 0, answer.TrajectoryPoint{Step: 30, Gap: 0.2}),
+		line("crossing", 30, point(10, -0.5, 0.2), point(20, -0.1, 0.2), point(30, 0.5, 0.2)),
+		line("fixed", 0, answer.TrajectoryPoint{Step: 30, Gap: 2, Constant: true}),
 	}}.Findings()
 	want := []answer.Finding{
 		{Text: "val_loss differs between Derf and RMSNorm at every compared step from 20 on: at step 30, the gap (Derf − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
 		{Text: "val_loss differs between DyT and RMSNorm at the last step that is compared: at step 30, the gap (DyT − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
-		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at the last step, 30, they do not show a difference.", Clear: true},
+		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at the last step, 30, the data do not show a difference.", Clear: true},
 		{Text: "The data do not show whether val_loss differs between open and RMSNorm at any of 3 compared steps: at step 30, the gap (open − RMSNorm) is −0.10 (95 % band over all compared steps [−0.30, +0.10]).", Clear: false},
 		{Text: "The data do not show whether val_loss differs between once and RMSNorm: at step 30, the gap (once − RMSNorm) is −0.10 (95 % interval [−0.30, +0.10]).", Clear: false},
 		{Text: "For val_loss, at step 30, the gap (bandless − RMSNorm) is +0.20000; there is no band.", Clear: false},
+		{Text: "val_loss differs between crossing and RMSNorm at the last step that is compared: at step 30, the gap (crossing − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); earlier it is the reverse: at step 10, the gap (crossing − RMSNorm) is −0.50 (95 % band over all compared steps [−0.70, −0.30]).", Clear: true},
+		{Text: "For val_loss, at step 30, the gap (fixed − RMSNorm) is +2.0000; there is no band, because it is the same in every replicate.", Clear: false},
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {

@@ -21,17 +21,16 @@ func NewStep(d *design.Design, confidence float64, looks int) Step {
 	return Step{NewModel(d, OwnError, confidence), looks}
 }
 
-// Gap is the gap between two cells; low and high are NaN without a band. A cell
-// in which a trial diverged has no gap.
-func (s Step) Gap(cell, base int) (gap, low, high float64) {
+// Gap is the gap between two cells, with the interval of its value; NaN without a band. A
+// cell in which a trial diverged has no gap.
+func (s Step) Gap(cell, base int) Estimate {
 	cells := s.model.design.Cells
 	if !cells[cell].Complete() || !cells[base].Complete() {
-		return math.NaN(), math.NaN(), math.NaN()
+		return nothing(math.NaN())
 	}
 	e := s.model.Contrast(design.Contrast{Weights: map[int]float64{cell: 1, base: -1}})
-	if math.IsNaN(e.P) {
-		return e.Value, math.NaN(), math.NaN()
+	if !math.IsNaN(e.P) {
+		e.Low, e.High = e.cautious(float64(s.looks)).Interval(1 - (1-s.model.confidence)/float64(s.looks))
 	}
-	low, high = e.cautious(float64(s.looks)).Interval(1 - (1-s.model.confidence)/float64(s.looks))
-	return e.Value, low, high
+	return e
 }

@@ -1,0 +1,52 @@
+package analysis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
+)
+
+// gapsBy is a trajectory of one level with bands of the same width; a half-width of 0
+// means replicates that do not differ, and no band.
+func gapsBy(half float64, gaps ...float64) answer.Trajectory {
+	l := answer.TrajectoryLine{Level: "q"}
+	for i, gap := range gaps {
+		p := answer.TrajectoryPoint{Step: i + 1, Gap: gap, Constant: half == 0}
+		if half > 0 {
+			low, high := gap-half, gap+half
+			p.Low, p.High = &low, &high
+		}
+		l.Points = append(l.Points, p)
+	}
+	return answer.Trajectory{Baseline: "p", Levels: []answer.TrajectoryLine{l}}
+}
+
+// What is said of a band holds: also where a gap was seen early, where it changes its
+// sign, and where there is no band.
+func TestWhereGapsAreSeen(t *testing.T) {
+	for _, tt := range []struct {
+		r     answer.Trajectory
+		seen  int
+		says  string
+		warns string
+	}{
+		{gapsBy(0.1, 0, 1, 2), 2, "q: from step 2 on, the band excludes 0", ""},
+		{gapsBy(0.1, 2, 1, 0), 0, "q: the band excludes 0 at 2 of 3 steps, but not at the last", ""},
+		{gapsBy(0.1, -2, -1, 1, 2), 3, "q: from step 3 on, the band excludes 0", ""},
+		{gapsBy(0.1, 0, 0), 0, "q: the band includes 0 at all steps, so no pilot", ""},
+		{gapsBy(0, 2, 2), 0, "q: there is no band", "Replicates do not differ"},
+	} {
+		settle(&tt.r)
+		seen := 0
+		if s := tt.r.Levels[0].Seen; s != nil {
+			seen = *s
+		}
+		text := strings.Join(strings.Fields(render.Text(render.Trajectory(tt.r).Sections)), " ")
+		if seen != tt.seen || !strings.Contains(text, tt.says) || len(tt.r.Warnings) > 0 != (tt.warns != "") || !slices.ContainsFunc(append(tt.r.Warnings, ""), func(w string) bool { return strings.HasPrefix(w, tt.warns) }) {
+			t.Errorf("seen from %d, want %d and %q; warnings %q\n%s", seen, tt.seen, tt.says, tt.warns, text)
+		}
+	}
+}
