@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -53,7 +54,7 @@ func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
-	steps, err := readSteps(env, a.Response, a.Replicate)
+	steps, left, err := readSteps(env, a.Response, a.Replicate)
 	if err != nil {
 		return err
 	}
@@ -65,6 +66,9 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		if err := a.add(&r, s, len(steps)); err != nil {
 			return err
 		}
+	}
+	if left != "" && len(a.At) == 0 {
+		r.Warnings = append(r.Warnings, left)
 	}
 	settle(&r)
 	r.Notes = []string{bandNote(len(steps))}
@@ -168,8 +172,9 @@ type stepTable struct {
 	table *design.Table
 }
 
-// readSteps reads a response at every step at which all trials have it.
-func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, error) {
+// readSteps reads a response at every step at which all trials have it. left says which
+// steps are left out; "" for none.
+func readSteps(env *pipeline.Env, response, replicate string) (steps []stepTable, left string, err error) {
 	inputs := env.Inputs.Refs["trials"]
 	read := readTrialSteps
 	if _, ok := asResults(inputs); ok {
@@ -179,7 +184,7 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 	}
 	base, rows, err := read(env, inputs, response, replicate)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	tables := make(map[int]*design.Table)
 	for i, of := range rows {
@@ -194,17 +199,30 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 			t.Trials = append(t.Trials, design.Trial{Levels: base.Trials[i].Levels, Response: row.Value, Step: row.Step})
 		}
 	}
-	var steps []stepTable
+	var lacking []int
 	for _, step := range slices.Sorted(maps.Keys(tables)) {
 		if len(tables[step].Trials) == len(base.Trials) {
 			steps = append(steps, stepTable{step, tables[step]})
+		} else {
+			lacking = append(lacking, step)
 		}
 	}
 	if len(steps) == 0 {
-		return nil, diag.Errorf(diag.Path{"response"}, "No such response",
+		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
 			"There is no step at which all %d trials have %q.", len(base.Trials), response).Err()
 	}
-	return steps, nil
+	if len(lacking) > 0 {
+		left = fmt.Sprintf("Of %d steps, those are left out at which some trials have no %s: %s.", len(tables), response, some(texts(lacking)))
+	}
+	return steps, left, nil
+}
+
+func texts(numbers []int) []string {
+	out := make([]string, len(numbers))
+	for i, n := range numbers {
+		out[i] = strconv.Itoa(n)
+	}
+	return out
 }
 
 // readTrialSteps reads the rows of trials, and a table with their levels.

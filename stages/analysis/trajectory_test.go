@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/render"
 	"ablate/stages/answer"
+	"ablate/stages/internal/behaviour"
 )
 
 // gapsBy is a trajectory of one level with bands of the same width; a half-width of 0
@@ -48,5 +50,26 @@ func TestWhereGapsAreSeen(t *testing.T) {
 		if seen != tt.seen || !strings.Contains(text, tt.says) || len(tt.r.Warnings) > 0 != (tt.warns != "") || !slices.ContainsFunc(append(tt.r.Warnings, ""), func(w string) bool { return strings.HasPrefix(w, tt.warns) }) {
 			t.Errorf("seen from %d, want %d and %q; warnings %q\n%s", seen, tt.seen, tt.says, tt.warns, text)
 		}
+	}
+}
+
+// Steps that some trials lack are left out with a warning, not silently.
+func TestLeftOutSteps(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	a := Trajectory{Response: "val_loss", Factor: "norm", Baseline: word("0.5"), Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9}
+	says := func() string {
+		done, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), a.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strings.Fields(string(done.Outputs["table"])), " ")
+	}
+	const want = "Of 3 steps, those are left out at which some trials have no val_loss: 12."
+	if text := says(); !strings.Contains(text, want) {
+		t.Errorf("want %q in\n%s", want, text)
+	}
+	a.At = []int{4, 8}
+	if text := says(); strings.Contains(text, "left out") {
+		t.Errorf("steps that are declared:\n%s", text)
 	}
 }
