@@ -74,6 +74,9 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	r.gaps()
 	r.slope()
+	if len(a.Where) == 0 { // other slices may have other lengths
+		r.sayEnds(a.At, table)
+	}
 	r.Warnings = r.texts
 	return render.Write(env, r.Dose, render.Dose(r.Dose))
 }

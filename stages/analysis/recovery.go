@@ -85,6 +85,11 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 	if dropped {
 		r.Warnings = append(r.Warnings, "Some replicates are incomplete. Each share uses the replicates that its three cells have.")
 	}
+	var w warnings
+	if len(a.Where) == 0 { // other slices may have other lengths
+		w.sayEnds(a.At, table)
+	}
+	r.Warnings = append(r.Warnings, w.texts...)
 	return render.Write(env, r, render.Recovery(r))
 }
 

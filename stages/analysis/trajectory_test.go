@@ -73,3 +73,14 @@ func TestLeftOutSteps(t *testing.T) {
 		t.Errorf("steps that are declared:\n%s", text)
 	}
 }
+
+// A table of finished runs with curves says at which step each value was read.
+func TestStepsOfFinishedRuns(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	for at, want := range map[addr.Level]string{finalStep: `"step": 12`, number("8"): `"step": 8`} {
+		done, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), (&Table{Response: "val_loss", At: at}).Run)
+		if got := strings.Count(string(done.Outputs["result"]), want); err != nil || got < 17 {
+			t.Errorf("at %v: %d trials with %s, %v", at, got, want, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"ablate/hcl/addr"
@@ -74,5 +75,25 @@ func TestDetectableByTheAdjustedInterval(t *testing.T) {
 	got := float64(found) / float64(many)
 	if math.Abs(got-0.8) > 4*math.Sqrt(0.8*0.2/float64(many)) {
 		t.Errorf("found in %.3f of studies, want 0.8", got)
+	}
+}
+
+// Trials that are compared at their last step, and end at different ones, are no equal
+// comparison: a warning says so.
+func TestUnequalEnds(t *testing.T) {
+	table := oneGap(1, 2, 3)
+	f := newFactorial()
+	warns := func() bool {
+		return strings.Contains(strings.Join(f.analyse(table, "seed").Warnings, " "), "from 500 to 1000")
+	}
+	if warns() {
+		t.Error("trials of one length are named")
+	}
+	table.Trials[0].Step = 500
+	if !warns() {
+		t.Error("no warning of different lengths")
+	}
+	if f.At = number("500"); warns() {
+		t.Error("a warning although all are read at one step")
 	}
 }

@@ -2,9 +2,11 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
+	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer/numeral"
@@ -160,10 +162,24 @@ func (r *effects) unequalSpread() {
 	r.say(true, text, name(most), numeral.Significant(*r.Cells[most].SD / *r.Cells[least].SD, 2), name(least))
 }
 
+// sayEnds warns of trials that are compared at their last step, if these differ.
+func (w *warnings) sayEnds(at addr.Level, t *design.Table) {
+	least, most := math.MaxInt, 0
+	for _, x := range t.Trials {
+		if !x.Diverged && !x.Censored {
+			least, most = min(least, x.Step), max(most, x.Step)
+		}
+	}
+	w.say(at == finalStep && least < most, "Trials end at different steps, from %d to %d, and are compared at their last. If that is not meant, at compares them at one step.", least, most)
+}
+
 // sayTable says what of the trials is not used.
 func (r *effects) sayTable(t *design.Table) {
 	r.say(t.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", t.Lacks)
 	r.say(len(t.Unused) > 0, "No trial has %s, which only names.", join(t.Unused))
+	if r.stage.Target == nil {
+		r.sayEnds(r.stage.At, t)
+	}
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
 	r.say(len(t.Without) > 0, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
