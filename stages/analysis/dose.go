@@ -175,21 +175,30 @@ func (r *doses) gap(p *answer.DosePoint, cell int, family *estimate.Family) {
 	family.Add(c, e)
 }
 
-// slope fits a line. Where all doses share replicates, these are blocks: the slope
-// has the error of the slope of each replicate. Otherwise it is that of a line
-// through all trials.
+// slope fits a line. Where two replicates have all doses, the slope has the error of the
+// slope of each of these. Otherwise it is the mean of the slopes of the replicates that have
+// several doses. If none has, trials are independent, and the line goes through all.
 func (r *doses) slope() {
 	var cells []int
 	var at, x, y []float64
+	xs, ys := make([][]float64, len(r.design.Replicates)), make([][]float64, len(r.design.Replicates))
 	for k, i := range r.cells {
 		if c := r.design.Cells[i]; c.Complete() {
 			cells, at = append(cells, i), append(at, r.at[k])
-			for _, v := range c.Values {
+			for j, v := range c.Values {
+				n := c.Replicates[j]
 				x, y = append(x, r.at[k]), append(y, v)
+				xs[n], ys[n] = append(xs[n], r.at[k]), append(ys[n], v)
 			}
 		}
 	}
 	e, ok := r.slopeOf(cells, at)
+	if !ok && r.design.Paired {
+		var n int
+		e, n, ok = estimate.FitWithin(xs, ys, r.Confidence)
+		r.say(n > 1, "No two replicates have all doses. The slope is the mean of the slopes of the %d that have several.", n)
+		r.say(n == 1 && len(r.design.Replicates) > 1, "Only one %s has several doses. The slope is that of its own trials.", r.design.Replicate)
+	}
 	if !ok {
 		if e, ok = estimate.Fit(x, y, r.Confidence); !ok {
 			return

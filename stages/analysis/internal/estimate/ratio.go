@@ -107,8 +107,11 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	return out
 }
 
-// LeastSquares is the method of a slope through the points of all trials.
-const LeastSquares = "least squares"
+// Methods of a slope where no two replicates have all doses.
+const (
+	LeastSquares = "least squares"             // of trials that are independent, or of one replicate
+	WithinT      = "t of slopes in replicates" // of those that have several doses
+)
 
 // Fit is the slope of the least-squares line through points. ok is false with fewer
 // than three points or two values of x.
@@ -116,18 +119,61 @@ func Fit(x, y []float64, confidence float64) (e Estimate, ok bool) {
 	if len(x) < 3 || slices.Min(x) == slices.Max(x) {
 		return Estimate{}, false
 	}
-	x = centred(x)
-	intercept, slope := stat.LinearRegression(x, y, nil, false)
-	rss, sxx, size := 0.0, floats.Dot(x, x), 0.0
-	for i := range x {
-		d := y[i] - intercept - slope*x[i]
-		rss += d * d
-		size = max(size, math.Abs(y[i]))
+	slope, rss, sxx := line(x, y)
+	size := 0.0
+	for _, v := range y {
+		size = max(size, math.Abs(v))
 	}
 	df := float64(len(x) - 2)
 	e = nothing(slope)
 	e.Method = LeastSquares
 	return e.with(math.Sqrt(rss/df/sxx), df, confidence, noiseShare*size/math.Sqrt(sxx)), true
+}
+
+// line is the slope of the least-squares line, the sum of squares about it, and that of x
+// about its mean.
+func line(x, y []float64) (slope, rss, sxx float64) {
+	x = centred(x)
+	intercept, slope := stat.LinearRegression(x, y, nil, false)
+	for i := range x {
+		d := y[i] - intercept - slope*x[i]
+		rss += d * d
+	}
+	return slope, rss, floats.Dot(x, x)
+}
+
+// FitWithin is the mean of the slopes of replicates that have trials at several doses, with
+// Student's t, and their number. Replicates may have different doses: what the trials of
+// one share says nothing about the slope, and its own slope is free of it. If there is one
+// such replicate, its slope is that of Fit. ok is false without any.
+func FitWithin(x, y [][]float64, confidence float64) (e Estimate, n int, ok bool) {
+	var slopes []float64
+	rounding, last := 0.0, 0
+	for i := range x {
+		if len(x[i]) < 2 || slices.Min(x[i]) == slices.Max(x[i]) {
+			continue
+		}
+		slope, _, sxx := line(x[i], y[i])
+		slopes, last = append(slopes, slope), i
+		for _, v := range y[i] {
+			rounding = max(rounding, noiseShare*math.Abs(v)/math.Sqrt(sxx))
+		}
+	}
+	n = len(slopes)
+	switch n {
+	case 0:
+		return Estimate{}, 0, false
+	case 1:
+		if e, ok = Fit(x[last], y[last], confidence); !ok {
+			e = nothing(slopes[0])
+		}
+		return e, 1, true
+	}
+	mean, sd := stat.MeanStdDev(slopes, nil)
+	e = nothing(mean)
+	e.N, e.Method = n, WithinT
+	root := math.Sqrt(float64(n))
+	return e.with(sd/root, float64(n-1), confidence, rounding/root), n, true
 }
 
 // Slope is the slope of the least-squares line through the means of cells as a
