@@ -205,7 +205,7 @@ func (r *effects) rates(responses int) {
 			claims *= responses
 		}
 		if claims > 1 {
-			text += fmt.Sprintf(", and the page as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
+			text += fmt.Sprintf(", and this analysis as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
 		}
 		r.Notes = append(r.Notes, text+".")
 	}
