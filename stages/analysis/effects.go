@@ -66,7 +66,7 @@ func (f *Factorial) effects(m measured, replicate string) *effects {
 	}
 	d := design.New(table, replicate)
 	r := &effects{stage: f, design: d, Result: answer.Result{
-		Version: 5, Response: m.response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
+		Version: 5, Response: m.response, At: placeOf(f.place(), table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
 	if f.Target != nil {
