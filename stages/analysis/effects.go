@@ -313,6 +313,9 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
 			c.Verdict = "identical"
 		case !(t.Holm <= s.Alpha):
+			if s.outside(members[i]) && s.outside(c) {
+				c.Verdict = s.refuted()
+			}
 		case s.Direction == equivalent:
 			c.Verdict = fmt.Sprintf("equivalent within ±%v", *s.Margin)
 		default:
@@ -322,6 +325,31 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 	}
 	r.Families = append(r.Families, answer.Family{Name: name, Size: f.Size()})
 	r.Contrasts = append(r.Contrasts, out...)
+}
+
+// outside reports whether the adjusted interval of a contrast lies beyond the margin, on a
+// side that is tested. That of an effect holds for its family, so that this claim costs
+// no further error rate.
+func (f *Factorial) outside(c answer.Contrast) bool {
+	if c.LowAdjusted == nil {
+		return false
+	}
+	above, below := *c.LowAdjusted > *f.Margin, *c.HighAdjusted < -*f.Margin
+	switch {
+	case f.Direction == equivalent:
+		return above || below
+	case f.Better == "lower":
+		return above
+	}
+	return below
+}
+
+// refuted is the verdict of a contrast beyond the margin.
+func (f *Factorial) refuted() string {
+	if f.Direction == equivalent {
+		return fmt.Sprintf("not equivalent within ±%v", *f.Margin)
+	}
+	return fmt.Sprintf("worse by more than %v", *f.Margin)
 }
 
 // anova computes the analysis of variance.

@@ -129,3 +129,25 @@ func TestBestValue(t *testing.T) {
 		}
 	}
 }
+
+// A contrast that is surely beyond the margin is not left open.
+func TestBeyondTheMargin(t *testing.T) {
+	for _, tt := range []struct {
+		direction, better string
+		effect            float64
+		want              string
+	}{
+		{equivalent, "lower", 1, "not equivalent within ±0.2"}, {equivalent, "lower", -1, "not equivalent within ±0.2"},
+		{notWorse, "lower", 1, "worse by more than 0.2"}, {notWorse, "lower", -1, "not worse by more than 0.2"},
+		{notWorse, "higher", -1, "worse by more than 0.2"}, {notWorse, "higher", 1, "not worse by more than 0.2"},
+		{equivalent, "lower", 0.2, answer.Undecided}, {notWorse, "lower", 0.2, answer.Undecided},
+	} {
+		f := newFactorial()
+		margin := 0.2
+		f.Margin, f.Direction, f.Better = &margin, tt.direction, tt.better
+		r := f.analyse(oneGap(tt.effect+0.01, tt.effect-0.02, tt.effect+0.015, tt.effect), "seed")
+		if c := find(t, r, "equivalence", "b − a"); c.Verdict != tt.want {
+			t.Errorf("%s, %s is better, effect %v: %s, want %s", tt.direction, tt.better, tt.effect, c.Verdict, tt.want)
+		}
+	}
+}
