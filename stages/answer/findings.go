@@ -178,6 +178,8 @@ func (r Result) declaredSentence(c Contrast) string {
 	switch {
 	case c.Planned && r.Standing.Known == 0:
 		s += ", planned before any of its trials had a result"
+	case c.Planned && r.Standing.Known == r.Standing.Trials:
+		s += ", declared when all results were known"
 	case c.Planned:
 		s += ", planned when some of its results were known"
 	case r.Standing != nil && r.Standing.Time != "":

@@ -158,3 +158,14 @@ func TestEvidenceOfAVerdict(t *testing.T) {
 		t.Errorf("Findings =\n%+v\nwant\n%+v", got, want)
 	}
 }
+
+// What was declared when all results were known was not planned when some were.
+func TestStandingOfADeclaration(t *testing.T) {
+	one := 1.
+	for want, known := range map[string]int{"planned before any": 0, "planned when some": 2, "declared when all results were known": 3} {
+		r := answer.Result{Response: "y", Standing: &answer.Standing{Known: known, Trials: 3}, Contrasts: []answer.Contrast{{Kind: "declared", Name: "x", Estimate: &one, Planned: true}}}
+		if got := answer.Findings(r)[0].Text; !strings.Contains(got, want) {
+			t.Errorf("%d of 3 results were known: %s", known, got)
+		}
+	}
+}
