@@ -70,6 +70,7 @@ func (r *effects) warnContrasts() {
 	r.say(len(own) > 0, "error = \"pooled\" cannot be fitted, because some cells share no replicate with the others, even indirectly. Each contrast has its own error, and its line names the test: %s.", some(own))
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
 	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
+	r.sayUnflipped()
 	if lost > 0 {
 		advice := r.completeGrid()
 		if r.part != nil { // sayPart gives it
@@ -78,6 +79,17 @@ func (r *effects) warnContrasts() {
 		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), advice)
 		r.sayNested()
 	}
+}
+
+// sayUnflipped names contrasts without the sign-flip test that the study asks for.
+func (r *effects) sayUnflipped() {
+	var without []string
+	for _, c := range r.Contrasts {
+		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil {
+			without = append(without, c.Name)
+		}
+	}
+	r.say(r.stage.SignFlip && len(without) > 0, "No sign-flip test, which needs from 2 to %d replicates that all cells of a contrast have: %s.", estimate.MostFlipped, some(without))
 }
 
 // sayNested names factors of which one determines the other, so that cells are missing by
@@ -113,7 +125,14 @@ func contrastsHave(n, of int) string {
 	if n == of {
 		return "Contrasts have"
 	}
-	return fmt.Sprintf("%d of %d contrasts have", n, of)
+	return fmt.Sprintf("%d of %d contrasts %s", n, of, verb(n, "has", "have"))
+}
+
+func verb(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 func contrastsCannot(n int) string {
