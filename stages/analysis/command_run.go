@@ -32,7 +32,7 @@ const (
 
 // Run implements pipeline.Stage.
 func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
-	scratch, err := program.NewScratch(env.Key)
+	scratch, err := program.NewScratch(env)
 	if err != nil {
 		return err
 	}
