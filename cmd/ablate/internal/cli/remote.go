@@ -26,6 +26,9 @@ func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.
 	if err != nil || c.Remote.URL == "" || s.offline {
 		return nil, err
 	}
+	if err := s.knowsTrust(); err != nil {
+		return nil, err
+	}
 	o := remote.Options{
 		URL: c.Remote.URL, Token: s.token(c.Remote.URL), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
 		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused, Check: action.CheckIngredients,
@@ -38,6 +41,15 @@ func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.
 		return nil, unusableError{err}
 	}
 	return r, nil
+}
+
+// knowsTrust returns an error where the user's configuration cannot be looked for: it
+// may name the keys whose results are trusted, and without it every result would be.
+func (s *session) knowsTrust() error {
+	if s.unconfigured != nil {
+		return fmt.Errorf("it is not known whose results you trust: %w", s.unconfigured)
+	}
+	return nil
 }
 
 // signingKey reads the private key that a configuration names; "" where it names

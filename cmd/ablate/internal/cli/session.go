@@ -40,6 +40,8 @@ type session struct {
 	configured *hcl.Config // read on first use
 	ownRemote  string      // that the user's own configuration names; set with configured
 
+	unconfigured error // why the user's own configuration cannot be looked for; set with configured
+
 	idle        launch.IdleChildren    // child processes on this machine that wait for the next action
 	idleOnHosts []*launch.IdleChildren // those over ssh, for each executor
 }

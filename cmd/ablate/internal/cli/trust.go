@@ -76,11 +76,17 @@ func (r trustRequest) do(s *session) error {
 // trustedFile lists the digests of trusted configurations, each with the file that
 // had it.
 func trustedFile() (string, error) {
+	dir, err := configDir()
+	return filepath.Join(dir, "trusted"), err
+}
+
+// configDir is the user's configuration folder.
+func configDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("finding your configuration folder: %w", err)
+		return "", fmt.Errorf("finding your configuration folder: %w: set HOME, or set XDG_CONFIG_HOME to an absolute path", err)
 	}
-	return filepath.Join(dir, "ablate", "trusted"), nil
+	return filepath.Join(dir, "ablate"), nil
 }
 
 func configDigest(name string) (cache.Digest, error) {
@@ -116,8 +122,10 @@ func trusted(name string) bool {
 // study's folder. own is the remote that the user's own configuration names.
 func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 	var files []string
-	if dir, err := os.UserConfigDir(); err == nil {
-		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
+	if dir, err := configDir(); err == nil {
+		files = append(files, filepath.Join(dir, "config.hcl"))
+	} else {
+		s.unconfigured = err
 	}
 	c, list = hcl.ReadConfig(files...)
 	own = c.Remote.URL

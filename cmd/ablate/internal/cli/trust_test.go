@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A configuration that cannot be found may name trusted keys, so no remote is used
+// without it.
+func TestRemoteNeedsTheConfiguration(t *testing.T) {
+	elsewhere := t.TempDir()
+	for _, sub := range []string{"file/ablate", "folder"} {
+		if err := os.MkdirAll(filepath.Join(elsewhere, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, link := range []string{"file/ablate/config.hcl", "folder/ablate", "gone"} {
+		if err := os.Symlink(filepath.Join(elsewhere, "nowhere"), filepath.Join(elsewhere, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ name, home, xdg, want string }{
+		{"neither", "", "", "set HOME, or set XDG_CONFIG_HOME"},
+		{"relative", "/no-home", "config", "XDG_CONFIG_HOME to an absolute path"},
+		{"link to no file", "/no-home", filepath.Join(elsewhere, "file"), "config.hcl"},
+		{"link to no folder", "/no-home", filepath.Join(elsewhere, "folder"), "config.hcl"},
+		{"link above", "/no-home", filepath.Join(elsewhere, "gone"), "config.hcl"},
+	} {
+		t.Setenv("HOME", tt.home)
+		t.Setenv("XDG_CONFIG_HOME", tt.xdg)
+		l := emptyLab(t)
+		s, _, _ := l.session("ABLATE_REMOTE=file://" + t.TempDir())
+		if r, err := s.openRemote(t.Context(), nil); r != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: openRemote = %v, %v, want an error about %q", tt.name, r, err, tt.want)
+		}
+		if tt.name == "neither" || tt.name == "relative" {
+			s, _, _ = l.session()
+			if err := (cacheServeRequest{Listen: "127.0.0.1:0"}).do(t.Context(), s); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: cache serve = %v", tt.name, err)
+			}
+			s, _, _ = l.session()
+			if _, err := s.config(); err != nil {
+				t.Errorf("%s: without a remote: %v", tt.name, err)
+			}
+		}
+	}
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(elsewhere, "nowhere"))
+	s, _, _ := emptyLab(t).session("ABLATE_REMOTE=file://" + t.TempDir())
+	if r, err := s.openRemote(t.Context(), nil); r == nil || err != nil {
+		t.Errorf("without a configuration: %v", err)
+	}
+}
