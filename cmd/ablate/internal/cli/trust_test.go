@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,5 +51,22 @@ func TestRemoteNeedsTheConfiguration(t *testing.T) {
 	s, _, _ := emptyLab(t).session("ABLATE_REMOTE=file://" + t.TempDir())
 	if r, err := s.openRemote(t.Context(), nil); r == nil || err != nil {
 		t.Errorf("without a configuration: %v", err)
+	}
+}
+
+// A store that is its own remote would share damage with itself.
+func TestRemoteIsNotTheStore(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	l := emptyLab(t)
+	inside := filepath.Join(l.store, "tmp", "shared")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := errors.Join(os.MkdirAll(inside, 0o700), os.Symlink(l.store, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{l.store, l.store + "/", link, inside} {
+		s, _, _ := l.session("ABLATE_REMOTE=file://" + dir)
+		if r, err := s.openRemote(t.Context(), nil); r != nil || err == nil || !strings.Contains(err.Error(), "folder of the store") {
+			t.Errorf("openRemote of %s = %v, %v", dir, r, err)
+		}
 	}
 }
