@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +27,8 @@ func trustCommand(s *session) *cobra.Command {
 		Use: "trust [FOLDER]", Short: "Accept the configuration that comes with a study's folder",
 		Long: "A study's folder may come from elsewhere, and its .ablate/config.hcl may name a remote, signing\n" +
 			"keys, a store and executors. ablate ignores the file until you have read it and run trust.\n" +
-			"Your configuration folder remembers the digest of the file: after a change, trust it again.\n\n" +
+			"Your configuration folder remembers the path and the digest of the file: after a change, or in\n" +
+			"another folder, trust it again.\n\n" +
 			"ABLATE_REMOTE_TOKEN is only ever sent to the remote that ABLATE_REMOTE or your own configuration\n" +
 			"names." + exitCodes(""),
 		Example: "  ablate trust .",
@@ -44,11 +47,7 @@ func trustCommand(s *session) *cobra.Command {
 type trustRequest struct{ Folder string }
 
 func (r trustRequest) do(s *session) error {
-	name, err := filepath.Abs(folderConfig(r.Folder))
-	if err != nil {
-		return err
-	}
-	digest, err := configDigest(name)
+	name, line, err := trustLine(folderConfig(r.Folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no %s to trust", folderConfig(r.Folder))
 	}
@@ -63,9 +62,11 @@ func (r trustRequest) do(s *session) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !trusts(known, digest) {
-		line := fmt.Sprintf("%s %s\n", digest, name)
-		if err := fsys.WriteAtomic(fsys.NewOS(), file, append(known, line...)); err != nil {
+	if !trusts(known, line) {
+		if len(known) > 0 && !bytes.HasSuffix(known, []byte("\n")) {
+			known = append(known, '\n')
+		}
+		if err := fsys.WriteAtomic(fsys.NewOS(), file, append(known, line+"\n"...)); err != nil {
 			return fmt.Errorf("remembering which configuration is trusted: %w", err)
 		}
 	}
@@ -73,8 +74,7 @@ func (r trustRequest) do(s *session) error {
 	return nil
 }
 
-// trustedFile lists the digests of trusted configurations, each with the file that
-// had it.
+// trustedFile lists the trusted configurations, one a line as trustLine writes it.
 func trustedFile() (string, error) {
 	dir, err := configDir()
 	return filepath.Join(dir, "trusted"), err
@@ -89,24 +89,31 @@ func configDir() (string, error) {
 	return filepath.Join(dir, "ablate"), nil
 }
 
-func configDigest(name string) (cache.Digest, error) {
-	raw, err := fsys.ReadRegular(name, maxFile)
-	return cache.DigestOf(raw), err
+// trustLine names a configuration as the file of trusted ones does: its digest and its
+// quoted path. What the paths in it refer to depends on its folder, so another folder
+// with the same file is not trusted with it. name is the path without links.
+func trustLine(config string) (name, line string, err error) {
+	raw, err := fsys.ReadRegular(config, maxFile)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err := filepath.Abs(filepath.Dir(config))
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	name = filepath.Join(dir, filepath.Base(config))
+	return name, fmt.Sprintf("%s %q", cache.DigestOf(raw), name), err
 }
 
-func trusts(list []byte, d cache.Digest) bool {
-	for line := range strings.Lines(string(list)) {
-		if known, _, _ := strings.Cut(strings.TrimSpace(line), " "); known == d.String() {
-			return true
-		}
-	}
-	return false
+// trusts reports whether a list has a line, in full.
+func trusts(list []byte, line string) bool {
+	return slices.Contains(strings.Split(string(list), "\n"), line)
 }
 
 // trusted reports whether the user accepted a folder's configuration. One that
 // does not exist needs no trust.
 func trusted(name string) bool {
-	digest, err := configDigest(name)
+	_, line, err := trustLine(name)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
@@ -115,7 +122,7 @@ func trusted(name string) bool {
 		return false
 	}
 	list, err := fsys.ReadRegular(file, maxFile)
-	return err == nil && trusts(list, digest)
+	return err == nil && trusts(list, line)
 }
 
 // readConfigs reads the user's configuration and, if it is trusted, that of the

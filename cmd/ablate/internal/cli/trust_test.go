@@ -70,3 +70,60 @@ func TestRemoteIsNotTheStore(t *testing.T) {
 		}
 	}
 }
+
+// Trust is in the bytes of a file at a place: neither another folder with the same file
+// nor a path that looks like a line of the list comes with it.
+func TestTrustIsForOneFile(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	configure := func(dir, text string) lab {
+		l := lab{dir: dir, store: t.TempDir()}
+		if err := os.MkdirAll(filepath.Join(dir, ".ablate"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l.write(t, ".ablate/config.hcl", text)
+		return l
+	}
+	trusts := func(l lab) bool {
+		t.Helper()
+		s, _, stderr := l.session()
+		if _, err := s.config(); err != nil {
+			t.Fatal(err)
+		}
+		return !strings.Contains(stderr.String(), "Untrusted")
+	}
+	accept := func(dir string) error {
+		s, _, _ := emptyLab(t).session()
+		return trustRequest{dir}.do(s)
+	}
+	const text = "remote {\n  url = \"file:///x\"\n}\n"
+	mine := configure(t.TempDir(), text)
+	if trusts(mine) {
+		t.Error("a configuration is trusted from the start")
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(mine.dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := accept(link); err != nil || !trusts(mine) || !trusts(lab{dir: link, store: mine.store}) {
+		t.Errorf("a configuration that was trusted is not: %v", err)
+	}
+	if trusts(configure(t.TempDir(), text)) {
+		t.Error("another folder's copy is trusted with it")
+	}
+	if trusts(configure(mine.dir, text+"cache {}\n")) {
+		t.Error("a changed configuration is trusted")
+	}
+
+	evil := configure(t.TempDir(), "executor \"local\" \"x\" {}\n")
+	_, line, err := trustLine(folderConfig(evil.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	harmless := configure(filepath.Join(t.TempDir(), "a\n"+line+"\n"), text)
+	if err := accept(harmless.dir); err != nil || !trusts(harmless) {
+		t.Errorf("a folder with a newline in its name is not trusted: %v", err)
+	}
+	if trusts(evil) {
+		t.Error("the name of a folder made another one trusted")
+	}
+}
