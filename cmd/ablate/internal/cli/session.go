@@ -168,7 +168,7 @@ func (s *session) openStore() (*cache.Local, error) {
 // diagnostics.
 func (s *session) loadStudy() (*graph.Graph, error) {
 	loaded, diags := hcl.Load(hcl.Options{
-		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars,
+		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars, Outside: trustedFolder(s.dir),
 	})
 	s.view().Sources(loaded.Sources)
 	if err := diags.Err(); err != nil {

@@ -125,6 +125,13 @@ func trusted(name string) bool {
 	return err == nil && trusts(list, line)
 }
 
+// trustedFolder reports whether the user accepted a study's folder by its
+// configuration.
+func trustedFolder(dir string) bool {
+	_, err := os.Stat(folderConfig(dir))
+	return err == nil && trusted(folderConfig(dir))
+}
+
 // readConfigs reads the user's configuration and, if it is trusted, that of the
 // study's folder. own is the remote that the user's own configuration names.
 func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
