@@ -33,7 +33,8 @@ type call struct {
 	printed Tail
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
-	notKept  string      // why the last attempt to keep one failed
+	notKept  os.FileInfo // the COMMIT file of the last checkpoint that could not be kept
+	warned   bool        // that one could not be kept, since one was
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
 	watchers [2]watcher  // of the files of rows
@@ -111,7 +112,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 		case err := <-done:
 			return cmp.Or(badRow, err)
 		case <-tick.C:
-			p.keep(context.WithoutCancel(ctx))
+			p.keep(context.WithoutCancel(ctx), false)
 			if badRow != nil {
 				continue
 			}
@@ -135,7 +136,7 @@ func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) erro
 		err = bad
 	}
 	// Also when stopped: the program was asked to commit a checkpoint.
-	p.keep(context.WithoutCancel(ctx))
+	p.keep(context.WithoutCancel(ctx), true)
 	if last := p.report(); err == nil {
 		err = last
 	}
@@ -143,20 +144,32 @@ func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) erro
 }
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
-// that cannot be kept costs time, not the run.
-func (p *call) keep(ctx context.Context) {
+// that cannot be kept costs time, not the run. The user is warned at the second attempt
+// or the last one: at the first, the program may still be writing.
+func (p *call) keep(ctx context.Context, last bool) {
 	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
-	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
+	if err != nil || sameCommit(p.seen, info) {
 		return
 	}
-	if err := p.kept.keep(ctx, p.dir); err != nil {
-		if why := err.Error(); why != p.notKept {
-			p.env.Log.Warn("a checkpoint was not kept", "error", err)
-			p.notKept = why
-		}
+	err = p.kept.keep(ctx, p.dir)
+	if err == nil {
+		p.seen, p.notKept, p.warned = info, nil, false
 		return
 	}
-	p.seen, p.notKept = info, ""
+	again := sameCommit(p.notKept, info)
+	if !again {
+		p.env.Log.Warn("a checkpoint was not kept", "error", err)
+		p.notKept = info
+	}
+	if (again || last) && !p.warned {
+		p.env.Warn(fmt.Sprintf("the program's checkpoint cannot be kept, so that a later run would not resume from it: %v", err))
+		p.warned = true
+	}
+}
+
+// sameCommit reports whether a COMMIT file is the one that was seen before, if any.
+func sameCommit(seen, now os.FileInfo) bool {
+	return seen != nil && os.SameFile(seen, now) && now.ModTime().Equal(seen.ModTime())
 }
 
 // command returns what to execute: a name with a slash is a path in the program's
