@@ -73,7 +73,7 @@ func (s *session) apart(address string) error {
 	}
 	for at := filepath.Clean(filepath.FromSlash(u.Path)); ; at = filepath.Dir(at) {
 		if info, err := os.Stat(at); err == nil && os.SameFile(info, store) {
-			return fmt.Errorf("the remote %s is in the folder of the store, %s: name another folder, or leave the remote out", remote.Redact(address), dir)
+			return fmt.Errorf("the remote %s is in the folder of the store, %s: name another folder, or leave the remote out", u.Redacted(), dir)
 		}
 		if at == filepath.Dir(at) {
 			return nil

@@ -166,13 +166,17 @@ func (s *session) openStore() (*cache.Local, error) {
 
 // loadStudy reads and links the study. Warnings are shown; errors come back as
 // diagnostics.
-func (s *session) loadStudy() (*graph.Graph, error) {
+func (s *session) loadStudy() (linked *graph.Graph, err error) {
 	loaded, diags := hcl.Load(hcl.Options{
 		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars, Outside: trustedFolder(s.dir),
 	})
 	s.view().Sources(loaded.Sources)
 	if err := diags.Err(); err != nil {
 		return nil, err
+	}
+	// Stages may run in other folders.
+	if loaded.Dir, err = filepath.Abs(s.dir); err != nil {
+		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
 	linked, more := graph.Build(loaded, s.app.Kinds)
 	if err := more.Err(); err != nil {
@@ -192,7 +196,7 @@ func (s *session) readLock() (hcl.Lock, diag.List) {
 // writeLock replaces the study's lock file.
 func (s *session) writeLock(lock hcl.Lock) error {
 	name := filepath.Join(s.dir, study.LockFile)
-	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
+	if err := fsys.Rewrite(name, hcl.FormatLock(lock)); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil
@@ -221,13 +225,4 @@ func (s *session) logger(w io.Writer) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log: %w", err)
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
-}
-
-// program is the path of the running executable.
-func program() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding the running program: %w", err)
-	}
-	return path, nil
 }

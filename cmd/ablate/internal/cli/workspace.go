@@ -3,11 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"syscall"
 
 	"ablate/cache"
@@ -45,9 +41,6 @@ func (s *session) open(ctx context.Context, targets []string) (*workspace, error
 		return nil, err
 	}
 	w.memo = store.Memo(w.executable)
-	if linked.Study.Dir, err = filepath.Abs(s.dir); err != nil {
-		return nil, fmt.Errorf("finding the study's folder: %w", err)
-	}
 	selects, err := selection(targets, linked)
 	if err != nil {
 		return nil, err
@@ -166,27 +159,4 @@ func partialOutcome(tasks ...*planner.Task) error {
 		}
 	}
 	return nil
-}
-
-// digestExecutable hashes the running program. Fingerprints are remembered under
-// its digest.
-func digestExecutable(stats *cache.StatCache) (cache.Digest, error) {
-	path, err := program()
-	if err != nil {
-		return cache.Digest{}, err
-	}
-	d, _, err := stats.Digest(path, "executable", func() (cache.Digest, int64, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return cache.Digest{}, 0, err
-		}
-		defer f.Close()
-		h := cache.NewDigester()
-		n, err := io.Copy(h, f)
-		return h.Digest(), n, err
-	})
-	if err != nil {
-		return cache.Digest{}, fmt.Errorf("hashing the running program: %w", err)
-	}
-	return d, nil
 }
