@@ -31,17 +31,20 @@ type call struct {
 	dir     Scratch
 	kept    *checkpoints
 	printed Tail
+	output  *output
 	rows    *printedMetrics // nil if none are printed
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  os.FileInfo // the COMMIT file of the last checkpoint that could not be kept
-	warned   bool        // that one could not be kept, since one was
+	told     bool        // the user knows that one could not be kept, since one was
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
 	watchers [3]watcher  // of the files of rows
 	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
 
 	stepsKnown bool // the rows of a file of metrics have a step
+	counted    bool // those of a file have none
+	warned     bool // that it cannot resume
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -73,19 +76,19 @@ func (p *call) run(ctx context.Context) error {
 		pipe.Close()
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
-	read := make(chan struct{})
-	log, out := newLogWriter(os.Stderr), &output{pipe: pipe}
+	log := newLogWriter(os.Stderr)
 	p.rows = p.printedMetrics()
+	p.output = &output{pipe: pipe, done: make(chan struct{})}
 	go func() {
-		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, p.rows), out)
+		defer close(p.output.done)
+		io.Copy(io.MultiWriter(log, &p.printed, p.rows), p.output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
-	out.end()
-	<-read
+	p.output.end()
+	<-p.output.done
 	pipe.Close()
 	log.close()
 	err = p.finish(ctx, err)
@@ -155,9 +158,13 @@ func (p *call) keep(ctx context.Context, last bool) {
 	if err != nil || sameCommit(p.seen, info) {
 		return
 	}
-	err = p.kept.keep(ctx, p.dir, func() error { return p.convert(true) })
+	err = p.kept.keep(ctx, p.dir, p.rowsBefore)
 	if err == nil {
-		p.seen, p.notKept, p.warned = info, nil, false
+		p.seen, p.notKept, p.told = info, nil, false
+		if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
+			p.warned = true
+			p.env.Warn(cannotResume)
+		}
 		return
 	}
 	again := sameCommit(p.notKept, info)
@@ -165,15 +172,27 @@ func (p *call) keep(ctx context.Context, last bool) {
 		p.env.Log.Warn("a checkpoint was not kept", "error", err)
 		p.notKept = info
 	}
-	if (again || last) && !p.warned {
+	if (last || again && !errors.Is(err, errUnread)) && !p.told {
 		p.env.Warn(fmt.Sprintf("the program's checkpoint cannot be kept, so that a later run would not resume from it: %v", err))
-		p.warned = true
+		p.told = true
 	}
 }
 
 // sameCommit reports whether a COMMIT file is the one that was seen before, if any.
 func sameCommit(seen, now os.FileInfo) bool {
 	return seen != nil && os.SameFile(seen, now) && now.ModTime().Equal(seen.ModTime())
+}
+
+// errUnread reports that a checkpoint has to wait.
+var errUnread = errors.New("what the program printed before is not read yet")
+
+// rowsBefore brings the files of rows up to date with what the program wrote and printed
+// before it committed.
+func (p *call) rowsBefore() error {
+	if p.rows != nil && !p.output.drain(pollInterval) {
+		return errUnread
+	}
+	return cmp.Or(p.rows.failed(), p.convert(true))
 }
 
 // command returns what to execute: a name with a slash is a path in the program's
