@@ -189,7 +189,7 @@ func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*bl
 }
 
 // StateBlock is the block of states. A state serves whichever run comes next, and
-// can always be evicted.
+// can be evicted, but for what it declares to be measured.
 const StateBlock = "state"
 
 func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, needed bool, o CollectOptions) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/afero"
 
@@ -17,7 +18,16 @@ import (
 // Publish implements Store.
 func (s *Local) Publish(ctx context.Context, e Entry, evicted ...string) (Entry, error) {
 	e.Origin = Computed
-	return s.publish(ctx, e, evicted)
+	if last := s.lastDisowned(e.Key); !last.IsZero() && !e.Created.After(last) {
+		// It was computed after the tombstone was written, even if the clock of the
+		// machine that wrote it was ahead.
+		e.Created = last.Add(time.Nanosecond).UTC()
+	}
+	e, err := s.publish(ctx, e, evicted)
+	if err == nil && s.Disowned(e) != nil && !s.reinstated(e) { // disowned meanwhile
+		return Entry{}, fmt.Errorf("%w (%s)", s.Disowned(e), s.tombstonePath(e.Key))
+	}
+	return e, err
 }
 
 // Import implements Store. The origin must say whether the entry was verified.

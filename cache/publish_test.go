@@ -181,6 +181,39 @@ func TestDisown(t *testing.T) {
 	mustHit(t, open(t, fsys.NewOS(), dir), bad.Key)
 }
 
+// A result that is computed here after the key was disowned counts, also when the
+// clock of the machine that disowned it was ahead, or the tombstone is damaged.
+func TestDisownedByAFastClock(t *testing.T) {
+	for _, damaged := range []bool{false, true} {
+		dir := t.TempDir()
+		s := open(t, fsys.NewOS(), dir)
+		e := result(t, s, "same again")
+		publish(t, s, e)
+		ahead := time.Now().Add(1000 * time.Hour)
+		if err := s.Disown(e, "bad memory", ahead); err != nil {
+			t.Fatal(err)
+		}
+		if damaged {
+			names, err := filepath.Glob(filepath.Join(dir, "disowned/*/*"))
+			if err != nil || len(names) != 1 {
+				t.Fatalf("tombstones %v, %v", names, err)
+			}
+			overwrite(t, names[0], []byte("["))
+			if err := os.Chtimes(names[0], ahead, ahead); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Created = time.Now()
+		publish(t, s, e)
+		mustHit(t, s, e.Key)
+		mustHit(t, open(t, fsys.NewOS(), dir), e.Key)
+		var disowned *cache.DisownedError
+		if _, err := s.Import(context.Background(), e); !errors.As(err, &disowned) {
+			t.Errorf("Import of the disowned result = %v, want it refused", err)
+		}
+	}
+}
+
 // A tombstone that is damaged anywhere, or is no file, still refuses what it
 // refused.
 func TestDamagedTombstones(t *testing.T) {

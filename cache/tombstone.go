@@ -121,17 +121,26 @@ func (s *Local) reinstated(e Entry) bool {
 	if e.Origin != Computed {
 		return false
 	}
-	list, err := s.tombstones(e.Key)
+	last := s.lastDisowned(e.Key)
+	return !last.IsZero() && e.Created.After(last)
+}
+
+// lastDisowned is when a key was last disowned; zero for never. Of a tombstone that
+// cannot be read it is when its file was written.
+func (s *Local) lastDisowned(k Key) (last time.Time) {
+	list, err := s.tombstones(k)
 	if err != nil {
-		info, err := s.fs.Stat(s.tombstonePath(e.Key))
-		return err == nil && e.Created.After(info.ModTime())
+		if info, err := s.fs.Stat(s.tombstonePath(k)); err == nil {
+			last = info.ModTime()
+		}
+		return last
 	}
 	for _, t := range list {
-		if !e.Created.After(t.Time) {
-			return false
+		if t.Time.After(last) {
+			last = t.Time
 		}
 	}
-	return true
+	return last
 }
 
 // disownedKeys lists the keys that have a tombstone.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 
@@ -51,7 +52,7 @@ func ReadConfig(names ...string) (Config, diag.List) {
 	c := Config{Sources: make(map[string][]byte)}
 	for _, name := range names {
 		raw, err := readFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && !dangling(name) {
 			continue
 		}
 		if err != nil {
@@ -63,6 +64,22 @@ func ReadConfig(names ...string) (Config, diag.List) {
 		}
 	}
 	return c, nil
+}
+
+// dangling reports whether a file, or a folder above it, is a link to what does not
+// exist: the file was configured and cannot be found, which must not pass for none.
+func dangling(name string) bool {
+	for {
+		if _, err := os.Lstat(name); err == nil {
+			_, err = os.Stat(name)
+			return errors.Is(err, fs.ErrNotExist)
+		}
+		above := filepath.Dir(name)
+		if above == name {
+			return false
+		}
+		name = above
+	}
 }
 
 func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {

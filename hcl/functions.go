@@ -56,7 +56,8 @@ var standardFunctions = sync.OnceValue(func() map[string]function.Function {
 })
 
 // fileFunction reads a text file relative to the study's folder. The content is
-// part of the attribute that uses it, and thus of the key.
+// part of the attribute that uses it, and thus of the key. It may form the URL of a
+// source, so a study that came from elsewhere reads its own files only.
 func (l *loader) fileFunction() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
@@ -66,6 +67,10 @@ func (l *loader) fileFunction() function.Function {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(l.opts.Dir, path)
 			}
+			if !l.opts.Outside && !Within(path, l.opts.Dir) {
+				return cty.NilVal, function.NewArgErrorf(0, "%s is not in the study's folder, and a study can send what it reads elsewhere. Copy the file into the folder, "+
+					"or accept the folder with ablate trust; for that it needs a file .ablate/config.hcl, which may be empty", args[0].AsString())
+			}
 			b, err := readFile(path)
 			if err != nil {
 				return cty.NilVal, function.NewArgErrorf(0, "cannot read %s: %w", args[0].AsString(), err)
@@ -73,6 +78,24 @@ func (l *loader) fileFunction() function.Function {
 			return l.text(string(b), rangeOf(*l.at.Load()), "file "+args[0].AsString()), nil
 		},
 	})
+}
+
+// Within reports whether a file is in a folder, wherever links lead. One that does not
+// exist is where its path says.
+func Within(name, dir string) bool {
+	for _, path := range []*string{&name, &dir} {
+		if abs, err := filepath.Abs(*path); err == nil {
+			*path = abs
+		}
+	}
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = real
+		}
+	}
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // envFunction reads an environment variable that the study block lists.

@@ -92,7 +92,7 @@ func hostileStudies() []hostile {
 			"norm \"derf\" \"a\" {\n  for_each = [for k, v in local.a : k]\n}\nnorm \"derf\" \"b\" {\n  for_each = [for k, v in local.b : k]\n}\n", "more than 250000 instances"},
 		{"a long list of several types", local(`length(distinct(flatten([for i in range(200) : [1, true, "x", range(100)]])))`), "one type"},
 		{"a long list in a conditional", local(`true ? flatten([for i in range(200) : [1, true, "x", range(100)]]) : []`), "one type"},
-		{"a device", local(`file("/dev/zero")`), "a device, not a regular file"},
+		{"a device", local(`file("/dev/zero")`), "not in the study's folder"},
 		{"jsondecode", local(`jsondecode("` + strings.Repeat("[", 10_000) + `")`), "too large"},
 		{"a long unknown name", "locals {\n  " + strings.Repeat("b", many) + " = 1\n  a = local." + strings.Repeat("c", many) + "\n}\n", "does not exist"},
 	}

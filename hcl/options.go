@@ -12,6 +12,7 @@ type Options struct {
 	Kinds   []study.Kind  // the types of stages that a study may declare
 	Environ []string      // "NAME=value", as returned by os.Environ
 	Vars    []Var         // --var and --var-file, in the order given
+	Outside bool          // whether file() reads outside of Dir: the user trusts the folder
 	Timeout time.Duration // limit on the processor time of loading; zero means one minute
 }
 

@@ -48,5 +48,6 @@ type States interface {
 // Piece is one artifact of a state.
 type Piece struct {
 	Name, MediaType string
+	Retention       cache.Retention // Keep for what was measured; the rest can be evicted
 	Write           func(io.Writer) error
 }

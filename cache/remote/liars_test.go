@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -279,6 +281,62 @@ func TestSquattedKey(t *testing.T) {
 	var kept *KeptError
 	if !errors.As(err, &kept) || kept.Refused == nil || !strings.Contains(err.Error(), "have it deleted") {
 		t.Errorf("pushing to a squatted key: %v, want what to do", err)
+	}
+}
+
+// A remote that holds a result unsigned gets the signature if it takes one, and
+// otherwise push says that it keeps the unsigned result.
+func TestSigningWhatIsThere(t *testing.T) {
+	ctx := context.Background()
+	private, public, err := Keygen("ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects sync.Map
+	overwriting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			raw, _ := io.ReadAll(r.Body)
+			objects.Store(r.URL.Path, raw)
+			return
+		}
+		raw, ok := objects.Load(r.URL.Path)
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Write(raw.([]byte))
+	}))
+	defer overwriting.Close()
+	ours := httptest.NewServer(serverOf(t, ServerOptions{Store: store}))
+	defer ours.Close()
+	for name, remote := range map[string]struct {
+		url   string
+		takes bool
+	}{"folder": {"file://" + t.TempDir(), false}, "our server": {ours.URL, false}, "a server that overwrites": {overwriting.URL, true}} {
+		from, e := cachetest.Published(t, "k")
+		e.Origin = cache.Computed
+		if moved, err := connect(t, Options{URL: remote.url}).Push(ctx, from, e, nil); err != nil || moved.Entries != 1 {
+			t.Fatalf("%s: pushing unsigned: %+v, %v", name, moved, err)
+		}
+		signing := connect(t, Options{URL: remote.url, Sign: private})
+		for i := range 2 {
+			moved, err := signing.Push(ctx, from, e, nil)
+			var kept *KeptError
+			if unsigned := errors.As(err, &kept) && kept.Unsigned; unsigned == remote.takes || remote.takes && err != nil {
+				t.Errorf("%s: signing: %v", name, err)
+			}
+			if sent := moved.Entries == 1; sent != (remote.takes && i == 0) {
+				t.Errorf("%s: push %d says it sent %+v", name, i, moved)
+			}
+		}
+		found, err := connect(t, Options{URL: remote.url, Trust: []string{public}}).Find(ctx, e.Key)
+		if (err == nil && found[0] != nil) != remote.takes {
+			t.Errorf("%s: a machine that trusts the key finds %v, %v", name, found, err)
+		}
 	}
 }
 

@@ -138,6 +138,7 @@ func (t *tempFile) Close() error {
 // Serve answers requests on a listener until ctx ends, and then gives requests
 // in progress a moment to finish.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	l = s.guarded(l)
 	const header, idle, drain = 10 * time.Second, 2 * time.Minute, 5 * time.Second
 	server := &http.Server{Handler: s, ReadHeaderTimeout: header, IdleTimeout: idle, MaxHeaderBytes: 16 << 10}
 	drained := make(chan struct{})

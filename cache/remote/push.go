@@ -23,9 +23,15 @@ type KeptError struct {
 	Key     cache.Key
 	Created time.Time // of the result that the remote keeps, if it can be read
 	Refused error     // why this machine does not accept it; nil if it does
+	// Unsigned says that it is the same result, without the signature that this machine
+	// would add.
+	Unsigned bool
 }
 
 func (e *KeptError) Error() string {
+	if e.Unsigned {
+		return fmt.Sprintf("%s has the result of %s without a signature, and does not take one: have it deleted on the remote, or push to another namespace", e.Remote, e.Key)
+	}
 	what := fmt.Sprintf("%s already has a result of %s, so this one was not pushed", e.Remote, e.Key)
 	if e.Refused != nil {
 		return fmt.Sprintf("%s. This machine's configuration refuses that result (%v): have it deleted on the remote, or push to another namespace", what, e.Refused)
@@ -48,21 +54,25 @@ func (e *UnsignedError) Error() string {
 // an error. A remote that has another result of the key keeps it, which is a
 // *KeptError.
 func (r *Remote) Push(ctx context.Context, from cache.Store, e cache.Entry, absent []string) (Transfer, error) {
-	there, err := r.compare(ctx, e)
+	there, signed, err := r.compare(ctx, e)
 	if err != nil {
 		return Transfer{}, err
 	}
+	unsigned := there != nil && !signed && r.trust.signer != nil && e.Signable()
 	if there == nil && r.trust.signer != nil && !e.Signable() {
 		return Transfer{}, &UnsignedError{e.Key}
 	}
 	if there != nil && !there.Same(e) { // an equal result of another computation
+		if unsigned {
+			return Transfer{}, r.keptUnsigned(e)
+		}
 		return Transfer{}, nil
 	}
 	files, moved, err := r.sendBlobs(ctx, from, e, absent)
 	if err != nil {
 		return moved, err
 	}
-	if there != nil {
+	if there != nil && !unsigned {
 		return moved, nil
 	}
 	text := r.trust.seal(r.Namespace(), e)
@@ -73,30 +83,40 @@ func (r *Remote) Push(ctx context.Context, from cache.Store, e cache.Entry, abse
 	if err := r.t.put(ctx, acName(r.Namespace(), e.Key), bytesObject(encodeResult(append(files, entry)))); err != nil {
 		return moved, fmt.Errorf("sending the result %s to %s: %w", e.Key, r.url, err)
 	}
-	there, err = r.compare(ctx, e) // another machine may have been faster
-	if err == nil && there == nil {
-		err = fmt.Errorf("%s accepted the result of %s but does not have it", r.url, e.Key)
+	there, signed, err = r.compare(ctx, e) // another machine may have been faster
+	switch {
+	case err != nil:
+		return moved, err
+	case there == nil:
+		return moved, fmt.Errorf("%s accepted the result of %s but does not have it", r.url, e.Key)
+	case unsigned && !signed: // where the first one stays
+		return moved, r.keptUnsigned(e)
 	}
-	return moved, err
+	moved.Entries++
+	return moved, nil
+}
+
+func (r *Remote) keptUnsigned(e cache.Entry) error {
+	return &KeptError{Remote: r.String(), Key: e.Key, Created: e.Created, Unsigned: true}
 }
 
 // compare returns the entry that the remote has for the key of another one, in
-// the namespace that is written to, or nil. A different result, or one that is
-// refused here, is a *KeptError.
-func (r *Remote) compare(ctx context.Context, e cache.Entry) (*cache.Entry, error) {
-	there, err := r.findIn(ctx, r.Namespace(), e.Key)
+// the namespace that is written to, or nil, and whether it is signed. A different
+// result, or one that is refused here, is a *KeptError.
+func (r *Remote) compare(ctx context.Context, e cache.Entry) (there *cache.Entry, signed bool, err error) {
+	there, signed, err = r.findIn(ctx, r.Namespace(), e.Key)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused) && r.hasOwn(ctx, e):
-		return &e, nil
+		return &e, true, nil // unsigned only if this machine does not sign it
 	case errors.As(err, &refused):
-		return nil, &KeptError{Remote: r.String(), Key: e.Key, Refused: refused.Err}
+		return nil, false, &KeptError{Remote: r.String(), Key: e.Key, Refused: refused.Err}
 	case err != nil:
-		return nil, fmt.Errorf("looking up %s at %s: %w", e.Key, r.url, err)
+		return nil, false, fmt.Errorf("looking up %s at %s: %w", e.Key, r.url, err)
 	case there != nil && !there.Same(e) && !there.SameArtifacts(e):
-		return nil, &KeptError{Remote: r.String(), Key: e.Key, Created: there.Created}
+		return nil, false, &KeptError{Remote: r.String(), Key: e.Key, Created: there.Created}
 	}
-	return there, nil
+	return there, signed, nil
 }
 
 // hasOwn reports whether the remote has an entry exactly as this machine pushes it.
@@ -125,7 +145,7 @@ func (r *Remote) sendBlobs(ctx context.Context, from cache.Store, e cache.Entry,
 			mu.Lock()
 			defer mu.Unlock()
 			if sent {
-				moved.Add(Transfer{1, size})
+				moved.Add(Transfer{Blobs: 1, Bytes: size})
 			}
 			files = append(files, outputFile{path: a.Name, digest: a.Digest, size: size})
 			return nil

@@ -27,7 +27,7 @@ type Pusher struct {
 type Report struct {
 	Pushed int
 	Moved  Transfer
-	Kept   []error // *KeptError: the remote has other results, and keeps them
+	Kept   []error // *KeptError: the remote has other results, or unsigned ones, and keeps them
 	Failed []error
 }
 
@@ -75,7 +75,9 @@ func (p *Pusher) push(ctx context.Context, e cache.Entry) {
 		p.report.Failed = append(p.report.Failed, err)
 		return
 	}
-	p.report.Pushed++
+	if moved != (Transfer{}) {
+		p.report.Pushed++
+	}
 	p.failures = 0
 }
 

@@ -135,7 +135,7 @@ func (r *Remote) Find(ctx context.Context, keys ...cache.Key) ([]*cache.Entry, e
 // may be found in the next.
 func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
 	for _, ns := range r.namespaces {
-		e, err := r.findIn(ctx, ns, k)
+		e, _, err := r.findIn(ctx, ns, k)
 		var refused *RefusedError
 		if errors.As(err, &refused) && r.refused != nil {
 			r.refused(err)
@@ -148,31 +148,32 @@ func (r *Remote) find(ctx context.Context, k cache.Key) (*cache.Entry, error) {
 	return nil, nil
 }
 
-func (r *Remote) findIn(ctx context.Context, ns string, k cache.Key) (*cache.Entry, error) {
-	refuse := func(err error) (*cache.Entry, error) {
-		return nil, &RefusedError{Remote: r.url, Namespace: ns, Key: k, Err: err}
+// findIn looks into one namespace, and also returns whether what it found is signed.
+func (r *Remote) findIn(ctx context.Context, ns string, k cache.Key) (e *cache.Entry, signed bool, err error) {
+	refuse := func(err error) (*cache.Entry, bool, error) {
+		return nil, false, &RefusedError{Remote: r.url, Namespace: ns, Key: k, Err: err}
 	}
 	text, err := r.entryText(ctx, ns, k)
 	var bad badError
 	switch {
 	case errors.Is(err, errAbsent):
-		return nil, nil
+		return nil, false, nil
 	case errors.As(err, &bad):
 		return refuse(bad.error)
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
-	e, err := r.trust.open(ns, text)
+	opened, err := r.trust.open(ns, text)
 	if err != nil {
 		return refuse(err)
 	}
-	if e.Key != k {
-		return refuse(fmt.Errorf("it is the entry of %s", e.Key))
+	if opened.Key != k {
+		return refuse(fmt.Errorf("it is the entry of %s", opened.Key))
 	}
-	if err := e.Check(); err != nil {
+	if err := opened.Check(); err != nil {
 		return refuse(err)
 	}
-	return &e, nil
+	return &opened, isSigned(text), nil
 }
 
 // badError reports an object that does not hold what it should.
@@ -223,9 +224,12 @@ func (r *Remote) small(ctx context.Context, name string) ([]byte, error) {
 
 // Transfer counts what was moved.
 type Transfer struct {
-	Blobs int
-	Bytes int64
+	Entries int // that a push sent
+	Blobs   int
+	Bytes   int64
 }
 
 // Add sums transfers up.
-func (t *Transfer) Add(other Transfer) { t.Blobs, t.Bytes = t.Blobs+other.Blobs, t.Bytes+other.Bytes }
+func (t *Transfer) Add(other Transfer) {
+	t.Entries, t.Blobs, t.Bytes = t.Entries+other.Entries, t.Blobs+other.Blobs, t.Bytes+other.Bytes
+}

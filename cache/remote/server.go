@@ -20,6 +20,7 @@ type Server struct {
 	trust    *trust
 	limits   limits
 	patience time.Duration // how long a client may stall
+	guard    guard
 }
 
 // ServerOptions say what a Server serves, and to whom.
@@ -69,9 +70,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w, r = paced(w, r, s.patience)
 	if !s.authorized(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.Header().Set("Connection", "close") // who has no token keeps no connection
 		http.Error(w, "send the header Authorization: Bearer TOKEN", http.StatusUnauthorized)
 		return
 	}
+	s.guard.leave(r.RemoteAddr)
 	if r.URL.Path == "/status" {
 		fmt.Fprintln(w, `{"ablate":1}`)
 		return

@@ -135,7 +135,7 @@ func unseal(raw []byte) (sealed, error) {
 	if s.entry, err = cache.DecodeEntry(s.text); err != nil {
 		return s, fmt.Errorf("its entry is damaged: %w", err)
 	}
-	if bytes.Contains(about, []byte("\n\n\u2014 ")) {
+	if isSigned(raw) {
 		s.note = about
 	}
 	const line, lines = 3, 5
@@ -147,6 +147,12 @@ func unseal(raw []byte) (sealed, error) {
 	}
 	s.entry.Origin = "" // is for this machine to say
 	return s, nil
+}
+
+// isSigned reports whether a sealed entry has a signature, by whomever.
+func isSigned(raw []byte) bool {
+	_, about, _ := bytes.Cut(raw, noteSeparator)
+	return bytes.Contains(about, []byte("\n\n\u2014 "))
 }
 
 // open reads the entry found in a namespace. It refuses one that was written for

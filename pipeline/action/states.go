@@ -90,7 +90,7 @@ func (s *stateStore) write(ctx context.Context, p pipeline.Piece) (cache.Artifac
 		return cache.Artifact{}, errors.Join(err, w.Abort())
 	}
 	d, size, err := w.Commit()
-	return cache.Artifact{Name: p.Name, MediaType: p.MediaType, Digest: d, Size: size}, err
+	return cache.Artifact{Name: p.Name, MediaType: p.MediaType, Digest: d, Size: size, Retention: p.Retention}, err
 }
 
 // Drop implements pipeline.States.

@@ -21,6 +21,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/process"
 	"ablate/stages/analysis/internal/render"
+	"ablate/stages/answer"
 	"ablate/stages/internal/program"
 )
 
@@ -32,7 +33,7 @@ const (
 
 // Run implements pipeline.Stage.
 func (c *Command) Run(ctx context.Context, env *pipeline.Env) error {
-	scratch, err := program.NewScratch(env.Key)
+	scratch, err := program.NewScratch(env)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (c *Command) keep(env *pipeline.Env, dir string, printed []byte) error {
 			return err
 		}
 	}
-	texts := map[string]string{"table": text, "html": body.String(), "markdown": "```\n" + strings.TrimRight(text, "\n") + "\n```\n"}
+	texts := map[string]string{"table": text, "html": body.String(), "markdown": answer.MarkdownBlock(text)}
 	for _, name := range sortedKeys(texts) {
 		if err := storeFrom(env, name, strings.NewReader(texts[name])); err != nil {
 			return err

@@ -56,7 +56,7 @@ func Markdown(list []Number) string {
 	var b strings.Builder
 	b.WriteString("| name | number | what | result |\n|---|---:|---|---|\n")
 	for _, n := range list {
-		fmt.Fprintf(&b, "| `%s` | [%s](#ablate:%s) | %s | %s |\n", n.Name, fixed(n.Value, n.decimals), n.Name, strings.ReplaceAll(n.What, "|", "\\|"), n.Result)
+		fmt.Fprintf(&b, "| `%s` | [%s](#ablate:%s) | %s | %s |\n", n.Name, fixed(n.Value, n.decimals), n.Name, MarkdownCell(n.What), n.Result)
 	}
 	return b.String()
 }

@@ -8,6 +8,8 @@ import (
 // before entries recorded it.
 func LegacyRetention(e cache.Entry, artifact string) cache.Retention {
 	switch {
+	case e.Block == cache.StateBlock && e.Type == "lm" && (artifact == "rows" || artifact == "note"):
+		return cache.Keep // what a trial measured on its way
 	case e.Block != "train":
 		return ""
 	case e.Type == "lm" && artifact == Checkpoint:

@@ -257,7 +257,7 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	if err := j.mark(ctx); err != nil {
 		return nil, err
 	}
-	pieces := []pipeline.Piece{{Name: noteName, MediaType: "application/json", Write: func(w io.Writer) error {
+	pieces := []pipeline.Piece{{Name: noteName, MediaType: "application/json", Retention: cache.Keep, Write: func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(n)
 	}}}
 	tensors := func(name string, ts []ml.Tensor) {
@@ -304,7 +304,7 @@ func (j *journal) observed(ctx context.Context, at observedAt, rows []record.Row
 	o := j.observers[at.observer]
 	what := cache.Map(map[string]cache.Value{"state": cache.String(j.keys[at.step].String()), "observer": o.id})
 	return j.states.Keep(ctx, o.key(j.keys[at.step]), what, pipeline.Piece{
-		Name: rowsName, MediaType: "application/json",
+		Name: rowsName, MediaType: "application/json", Retention: cache.Keep,
 		Write: func(w io.Writer) error { return json.NewEncoder(w).Encode(rows) },
 	})
 }
@@ -319,9 +319,49 @@ func (j *journal) observation(ctx context.Context, at observedAt) ([]record.Row,
 		err = json.Unmarshal(raw, &rows)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the observation after %d steps: %w", at.step, err)
+		return nil, lostObservation{at, err}
 	}
 	return rows, nil
+}
+
+// lostObservation reports a stored observation that cannot be read any more. It can be
+// repeated.
+type lostObservation struct {
+	observedAt
+	err error
+}
+
+func (l lostObservation) Error() string {
+	return fmt.Sprintf("reading the observation after %d steps: %v", l.step, l.err)
+}
+
+func (l lostObservation) Unwrap() error { return l.err }
+
+// forgetLost drops the observation that an error says is lost, if it says so.
+func (j *journal) forgetLost(err error) bool {
+	var lost lostObservation
+	if !errors.As(err, &lost) {
+		return false
+	}
+	delete(j.seen, lost.observedAt)
+	return true
+}
+
+// dropLost drops the observations that the store has lost since they were found or
+// made, and returns their steps.
+func (j *journal) dropLost(ctx context.Context) (steps []int, err error) {
+	before := j.seen
+	j.seen = make(map[observedAt]cache.Entry, len(before))
+	if err := j.findObservations(ctx); err != nil {
+		return nil, err
+	}
+	for at := range before {
+		if _, ok := j.seen[at]; !ok {
+			steps = append(steps, at.step)
+		}
+	}
+	slices.Sort(steps)
+	return steps, nil
 }
 
 // missing lists the observations that are not stored yet, by step. After the

@@ -91,7 +91,7 @@ func (l *loop) train(ctx context.Context) error {
 			if err := l.adopt(ctx, o); err != nil {
 				return err
 			}
-		case errors.Is(err, errLost):
+		case errors.Is(err, errLost), l.journal.forgetLost(err) && ctx.Err() == nil:
 			if err := l.resume(ctx); err != nil {
 				return err
 			}
@@ -112,6 +112,25 @@ func (l *loop) train(ctx context.Context) error {
 	}
 	l.diverged = l.ended
 	return nil
+}
+
+// repeats bounds how often lost observations are repeated.
+const repeats = 3
+
+// trainAll trains until the store has all observations: it may lose some meanwhile,
+// which cost a few steps, not the trial.
+func (l *loop) trainAll(ctx context.Context) error {
+	for range repeats {
+		if err := l.train(ctx); err != nil {
+			return err
+		}
+		lost, err := l.journal.dropLost(ctx)
+		if err != nil || len(lost) == 0 {
+			return err
+		}
+		l.env.Log.Warn("observations were lost and are repeated", "steps", lost)
+	}
+	return errors.New("the store loses the observations of this trial while it trains: they were repeated, and lost again")
 }
 
 // errLost reports that a state turned out to be unusable.
@@ -146,6 +165,9 @@ func (l *loop) resume(ctx context.Context) error {
 				l.recordClass(class)
 			}
 			l.ended, err = l.journal.outcome(ctx, past.rows, l.latest)
+			if l.journal.forgetLost(err) && ctx.Err() == nil {
+				continue
+			}
 			return err
 		}
 		if ctx.Err() != nil {

@@ -39,7 +39,7 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 		return err
 	}
 	defer l.close()
-	if err := l.train(ctx); err != nil {
+	if err := l.trainAll(ctx); err != nil {
 		return err
 	}
 	if l.diverged != nil {

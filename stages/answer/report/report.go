@@ -163,7 +163,8 @@ func Markdown(text []byte, origins []Origin) []byte {
 	b.Write(text)
 	b.WriteString("\n## Provenance\n\n| what | key | result | computed | seconds | repeats |\n|---|---|---|---|---:|---|\n")
 	for _, o := range origins {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s on %s | %.1f | %s |\n", o.Address, o.Key, o.Result, o.Finished, o.Host, o.Seconds, o.Repeats)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s on %s | %.1f | %s |\n", answer.MarkdownCode(o.Address), o.Key, o.Result,
+			answer.MarkdownCell(o.Finished), answer.MarkdownCell(o.Host), o.Seconds, answer.MarkdownCell(o.Repeats))
 	}
 	return []byte(b.String())
 }

@@ -35,7 +35,8 @@ type call struct {
 	rows    *printedMetrics // nil if none are printed
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
-	notKept  string      // why the last attempt to keep one failed
+	notKept  os.FileInfo // the COMMIT file of the last checkpoint that could not be kept
+	told     bool        // the user knows that one could not be kept, since one was
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
 	watchers [3]watcher  // of the files of rows
@@ -116,7 +117,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 		case err := <-done:
 			return cmp.Or(badRow, err)
 		case <-tick.C:
-			p.keep(context.WithoutCancel(ctx))
+			p.keep(context.WithoutCancel(ctx), false)
 			if badRow != nil {
 				continue
 			}
@@ -138,7 +139,7 @@ func (p *call) finish(ctx context.Context, err error) error {
 		return lost // and not err, which may ask for another call
 	}
 	// Also when stopped: the program was asked to commit a checkpoint.
-	p.keep(context.WithoutCancel(ctx))
+	p.keep(context.WithoutCancel(ctx), true)
 	if bad := cmp.Or(p.convert(false), p.report()); bad != nil && fine {
 		return bad
 	}
@@ -147,34 +148,49 @@ func (p *call) finish(ctx context.Context, err error) error {
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
 // that cannot be kept costs time, not the run. One that lacks rows is not kept: a later
-// run would resume from it and publish the rest.
-func (p *call) keep(ctx context.Context) {
+// run would resume from it and publish the rest. The user is warned at the second
+// attempt or the last one: at the first, the program may still be writing.
+func (p *call) keep(ctx context.Context, last bool) {
 	if p.rows.failed() != nil {
 		return
 	}
 	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
-	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
+	if err != nil || sameCommit(p.seen, info) {
 		return
 	}
-	if err := p.kept.keep(ctx, p.dir, p.rowsBefore); err != nil {
-		if why := err.Error(); why != p.notKept {
-			p.env.Log.Warn("a checkpoint was not kept", "error", err)
-			p.notKept = why
+	err = p.kept.keep(ctx, p.dir, p.rowsBefore)
+	if err == nil {
+		p.seen, p.notKept, p.told = info, nil, false
+		if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
+			p.warned = true
+			p.env.Warn(cannotResume)
 		}
 		return
 	}
-	p.seen, p.notKept = info, ""
-	if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
-		p.warned = true
-		p.env.Warn(cannotResume)
+	again := sameCommit(p.notKept, info)
+	if !again {
+		p.env.Log.Warn("a checkpoint was not kept", "error", err)
+		p.notKept = info
+	}
+	if (last || again && !errors.Is(err, errUnread)) && !p.told {
+		p.env.Warn(fmt.Sprintf("the program's checkpoint cannot be kept, so that a later run would not resume from it: %v", err))
+		p.told = true
 	}
 }
+
+// sameCommit reports whether a COMMIT file is the one that was seen before, if any.
+func sameCommit(seen, now os.FileInfo) bool {
+	return seen != nil && os.SameFile(seen, now) && now.ModTime().Equal(seen.ModTime())
+}
+
+// errUnread reports that a checkpoint has to wait.
+var errUnread = errors.New("what the program printed before is not read yet")
 
 // rowsBefore brings the files of rows up to date with what the program wrote and printed
 // before it committed.
 func (p *call) rowsBefore() error {
 	if p.rows != nil && !p.output.drain(pollInterval) {
-		return errors.New("what the program printed before is not read yet")
+		return errUnread
 	}
 	return cmp.Or(p.rows.failed(), p.convert(true))
 }

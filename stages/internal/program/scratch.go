@@ -28,24 +28,39 @@ const (
 
 // Scratch is the folder in which one program runs. It is locked while it exists.
 type Scratch struct {
-	Dir     string
+	Dir     string // in which the program runs
+	folder  string // around it, with the marker
 	lock    *scratchLock
 	metrics string // name of the file of metrics
+	warn    func(text string)
 }
 
 // NewScratch makes an empty folder for an action. It first removes the folders of
-// processes that were killed.
-func NewScratch(key cache.Key) (Scratch, error) {
-	removeAbandoned(os.TempDir())
-	lock, dir, err := lockScratch(os.TempDir(), key.String()[:16])
+// processes that were killed, and warns of those that it cannot remove.
+func NewScratch(env *pipeline.Env) (Scratch, error) {
+	if err := removeAbandoned(os.TempDir()); err != nil {
+		env.Warn(fmt.Sprintf("folders that killed processes left behind cannot be removed: %v", err))
+	}
+	lock, folder, err := lockScratch(os.TempDir(), env.Key.String()[:16])
 	if err != nil {
 		return Scratch{}, fmt.Errorf("making the program's folder: %w", err)
 	}
-	return Scratch{dir, lock, metricsFile}, nil
+	return Scratch{filepath.Join(folder, programFolder), folder, lock, metricsFile, env.Warn}, nil
 }
 
-// Remove removes the folder, and then unlocks its name.
-func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
+// Remove removes the folder, and then unlocks its name. A folder that cannot be removed
+// keeps its lock, by which a later call of NewScratch finds it.
+func (s Scratch) Remove() {
+	err := removeScratch(s.folder)
+	if err != nil {
+		err = errors.Join(err, s.lock.file.Close())
+	} else {
+		err = s.lock.remove()
+	}
+	if err != nil {
+		s.warn(fmt.Sprintf("the program's folder cannot be removed: %v", err))
+	}
+}
 
 // rowFiles lists the files that hold rows: what the program logs, and what this process
 // makes of its output and of its files. Two writers of one file could overwrite each other.
@@ -60,13 +75,14 @@ func (s Scratch) path(names ...string) string {
 
 // makeScratch makes the folder with the declared files.
 func makeScratch(spec Spec, env *pipeline.Env) (Scratch, error) {
-	s, err := NewScratch(env.Key)
+	s, err := NewScratch(env)
 	if err != nil {
 		return s, err
 	}
 	s.metrics = metricsName(spec.Metrics)
 	if err := s.fill(spec, env); err != nil {
-		return s, errors.Join(err, s.Remove())
+		s.Remove()
+		return s, err
 	}
 	return s, nil
 }

@@ -5,6 +5,7 @@ package program
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,3 +49,9 @@ func isNamed(f *os.File, name string) bool {
 
 // remove removes the file, which ends the lock.
 func (l *scratchLock) remove() error { return errors.Join(os.Remove(l.file.Name()), l.file.Close()) }
+
+// ownFile reports whether a file belongs to this user.
+func ownFile(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}

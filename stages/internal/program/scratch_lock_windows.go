@@ -23,3 +23,7 @@ func openLock(name string) (*scratchLock, error) {
 
 // remove removes the file, which ends the lock.
 func (l *scratchLock) remove() error { return errors.Join(l.file.Close(), os.Remove(l.file.Name())) }
+
+// ownFile reports whether a file belongs to this user: temporary folders are not
+// shared on Windows.
+func ownFile(os.FileInfo) bool { return true }

@@ -178,7 +178,7 @@ func TestCheckpointHasTheRowsOfFiles(t *testing.T) {
 		log(resumeFolder+"/state", "x")
 		log(resumeFolder+"/"+commitFile, "state")
 		p.seen = nil
-		if p.keep(t.Context()); p.kept.last != i+1 || len(states.kept) != 1 {
+		if p.keep(t.Context(), false); p.kept.last != i+1 || len(states.kept) != 1 {
 			t.Fatalf("%d checkpoints are kept, the last is number %d", len(states.kept), p.kept.last)
 		}
 		if err := p.report(); err != nil {
@@ -319,21 +319,19 @@ func TestPartOfATrace(t *testing.T) {
 // A folder may have a name that globs take for a pattern.
 func TestFolderNamedLikeAPattern(t *testing.T) {
 	parent := filepath.Join(t.TempDir(), "a [b] {c,d}")
-	abandoned := filepath.Join(parent, scratchPrefix+"x")
-	if err := os.MkdirAll(abandoned, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(abandoned+lockSuffix, nil, 0o600); err != nil {
+	if err := os.Mkdir(parent, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", parent)
 	t.Setenv("TMP", parent) // on Windows
-	dir, err := NewScratch(cache.Key{})
+	env := &pipeline.Env{Warn: func(s string) { t.Error(s) }}
+	left := abandon(t, env)
+	dir, err := NewScratch(env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(abandoned); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder of a process that was killed: %v, want that it is gone", err)
+	if exists(left.folder) {
+		t.Errorf("the folder %s of a process that was killed was not removed", left.folder)
 	}
 	if err := os.WriteFile(dir.path("log.csv"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -341,9 +339,7 @@ func TestFolderNamedLikeAPattern(t *testing.T) {
 	if names, err := (&Metrics{File: "./*.csv"}).files(dir); err != nil || !slices.Equal(names, []string{"log.csv"}) {
 		t.Errorf("files of metrics = %v, %v, want log.csv", names, err)
 	}
-	if err := dir.Remove(); err != nil {
-		t.Error(err)
-	}
+	dir.Remove()
 }
 
 // Rows without a step cannot be counted after a checkpoint.

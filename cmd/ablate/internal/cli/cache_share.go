@@ -147,6 +147,9 @@ type cacheServeRequest struct {
 
 func (r cacheServeRequest) do(ctx context.Context, s *session) error {
 	c, err := s.config()
+	if err == nil {
+		err = s.knowsTrust()
+	}
 	if err != nil {
 		return err
 	}

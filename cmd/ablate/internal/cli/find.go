@@ -103,7 +103,7 @@ func complete(s *session, of instanceSort, most int) cobra.CompletionFunc {
 		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		loaded, diags := hcl.Load(hcl.Options{Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars})
+		loaded, diags := hcl.Load(hcl.Options{Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars, Outside: trustedFolder(s.dir)})
 		linked, more := graph.Build(loaded, s.app.Kinds)
 		if diags.HasErrors() || more.HasErrors() {
 			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 )
 
@@ -20,7 +23,7 @@ func planCommand(s *session) *cobra.Command {
 			"run, or is pending because something that it depends on has to run first, each with the reason.\n" +
 			"It changes nothing.\n\n" +
 			"--refresh first runs the data stages, and nothing else, so that the keys of all trials are\n" +
-			"known. --out saves the plan; ablate run FILE carries out exactly that plan." +
+			"known. It runs no programs: data \"command\" has to be run. --out saves the plan; ablate run FILE carries out exactly that plan." +
 			exitCodes("2 with --detailed-exitcode when there is work to do"),
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,
@@ -74,15 +77,34 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 	return nil
 }
 
-// refresh runs the data stages of the plan, because all other keys depend on them.
+// refresh runs the data stages of the plan, because all other keys depend on them. It
+// leaves out programs of the user and what is made from their output: looking at the
+// plan of a study must not run its code.
 func (r planRequest) refresh(ctx context.Context, s *session) error {
 	w, plan, err := s.planned(ctx, r.Targets...)
 	if err != nil {
 		return err
 	}
 	data := make(map[addr.Instance]bool)
-	for _, t := range plan.Tasks {
-		data[t.Address] = t.Role == pipeline.Data
+	waits := make(map[*graph.Node]bool) // for a program
+	var programs []string
+	for _, n := range w.graph.Nodes {
+		t := plan.Task(n.Instance.Address)
+		if t == nil || t.Status == planner.Hit || t.Status == planner.Pull {
+			continue
+		}
+		for dep := range n.Deps() {
+			waits[n] = waits[n] || waits[dep]
+		}
+		if t.Role == pipeline.Data && t.Kind().Program {
+			waits[n] = true
+			programs = append(programs, t.Address.String())
+		}
+		data[t.Address] = t.Role == pipeline.Data && !waits[n]
+	}
+	if len(programs) > 0 {
+		s.view().Diagnostics(diag.Warningf(nil, "Programs are not run", "plan --refresh runs no programs of the study, so what depends on %s stays pending. Run them with\n\n    ablate run --target '%s'",
+			strings.Join(programs, ", "), programs[0]))
 	}
 	w.planner.Select = func(_ *planner.Planner, a addr.Instance) bool { return data[a] }
 	if plan, err = w.plan(ctx); err != nil {

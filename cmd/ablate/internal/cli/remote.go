@@ -2,8 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -26,6 +30,9 @@ func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.
 	if err != nil || c.Remote.URL == "" || s.offline {
 		return nil, err
 	}
+	if err := errors.Join(s.knowsTrust(), s.apart(c.Remote.URL)); err != nil {
+		return nil, err
+	}
 	o := remote.Options{
 		URL: c.Remote.URL, Token: s.token(c.Remote.URL), Namespace: c.Remote.Namespace, Read: c.Remote.Read,
 		Trust: c.Trust, TrustIn: c.TrustIn, Refused: refused, Check: action.CheckIngredients,
@@ -38,6 +45,40 @@ func (s *session) openRemote(ctx context.Context, refused func(error)) (*remote.
 		return nil, unusableError{err}
 	}
 	return r, nil
+}
+
+// knowsTrust returns an error where the user's configuration cannot be looked for: it
+// may name the keys whose results are trusted, and without it every result would be.
+func (s *session) knowsTrust() error {
+	if s.unconfigured != nil {
+		return fmt.Errorf("it is not known whose results you trust: %w", s.unconfigured)
+	}
+	return nil
+}
+
+// apart returns an error for a remote that is the store itself, or a folder of it: what
+// is shared would be garbage to the store, and damage in one would be in both.
+func (s *session) apart(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "file" {
+		return nil // opening the remote reports what is wrong
+	}
+	dir, err := s.storeDir()
+	if err != nil {
+		return err
+	}
+	store, err := os.Stat(dir)
+	if err != nil {
+		return nil // it is made with the first result
+	}
+	for at := filepath.Clean(filepath.FromSlash(u.Path)); ; at = filepath.Dir(at) {
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, store) {
+			return fmt.Errorf("the remote %s is in the folder of the store, %s: name another folder, or leave the remote out", u.Redacted(), dir)
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
 }
 
 // signingKey reads the private key that a configuration names; "" where it names

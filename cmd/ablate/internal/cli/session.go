@@ -40,6 +40,8 @@ type session struct {
 	configured *hcl.Config // read on first use
 	ownRemote  string      // that the user's own configuration names; set with configured
 
+	unconfigured error // why the user's own configuration cannot be looked for; set with configured
+
 	idle        launch.IdleChildren    // child processes on this machine that wait for the next action
 	idleOnHosts []*launch.IdleChildren // those over ssh, for each executor
 }
@@ -166,7 +168,7 @@ func (s *session) openStore() (*cache.Local, error) {
 // diagnostics.
 func (s *session) loadStudy() (linked *graph.Graph, err error) {
 	loaded, diags := hcl.Load(hcl.Options{
-		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars,
+		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars, Outside: trustedFolder(s.dir),
 	})
 	s.view().Sources(loaded.Sources)
 	if err := diags.Err(); err != nil {

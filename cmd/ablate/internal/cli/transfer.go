@@ -26,6 +26,7 @@ type transfer struct {
 
 	mu       sync.Mutex // guards what follows and the order of output
 	done     int
+	there    int // of these, those that a push found on the remote
 	reported int // failures
 	bytes    int64
 	inARow   []transferFailure // of the remote, since an entry succeeded
@@ -61,7 +62,7 @@ func (t *transfer) run(ctx context.Context, move func(context.Context, *planner.
 	}
 	t.finish()
 	left := len(t.tasks) - t.done
-	t.session.view().Text(view.Transferred(t.done, t.verb, t.bytes, left, t.remote.String()))
+	t.session.view().Text(view.Transferred(t.done-t.there, t.there, t.verb, t.bytes, left, t.remote.String()))
 	if left > 0 {
 		return exitError{ExitPartial}
 	}
@@ -92,6 +93,9 @@ func (t *transfer) ended(task *planner.Task, moved remote.Transfer, err error) {
 		t.reportInARow()
 	}
 	t.done++
+	if t.verb == "pushed" && moved == (remote.Transfer{}) {
+		t.there++
+	}
 	t.session.show(view.Moved{Verb: t.verb, Address: task.Address.String(), Key: task.Key, Blobs: moved.Blobs, Bytes: moved.Bytes,
 		Nth: t.done + t.reported, Of: len(t.tasks)})
 }

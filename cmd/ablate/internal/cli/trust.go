@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,7 +28,8 @@ func trustCommand(s *session) *cobra.Command {
 		Use: "trust [FOLDER]", Short: "Accept the configuration that comes with a study's folder",
 		Long: "A study's folder may come from elsewhere, and its .ablate/config.hcl may name a remote, signing\n" +
 			"keys, a store and executors. ablate ignores the file until you have read it and run trust.\n" +
-			"Your configuration folder remembers the digest of the file: after a change, trust it again.\n\n" +
+			"Your configuration folder remembers the path and the digest of the file: after a change, or in\n" +
+			"another folder, trust it again.\n\n" +
 			"ABLATE_REMOTE_TOKEN is only ever sent to the remote that ABLATE_REMOTE or your own configuration\n" +
 			"names." + exitCodes(""),
 		Example: "  ablate trust .",
@@ -45,11 +48,7 @@ func trustCommand(s *session) *cobra.Command {
 type trustRequest struct{ Folder string }
 
 func (r trustRequest) do(s *session) error {
-	name, err := filepath.Abs(folderConfig(r.Folder))
-	if err != nil {
-		return err
-	}
-	digest, err := configDigest(name)
+	name, line, err := trustLine(folderConfig(r.Folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no %s to trust", folderConfig(r.Folder))
 	}
@@ -64,9 +63,11 @@ func (r trustRequest) do(s *session) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !trusts(known, digest) {
-		line := fmt.Sprintf("%s %s\n", digest, name)
-		if err := fsys.Rewrite(file, append(known, line...)); err != nil {
+	if !trusts(known, line) {
+		if len(known) > 0 && !bytes.HasSuffix(known, []byte("\n")) {
+			known = append(known, '\n')
+		}
+		if err := fsys.Rewrite(file, append(known, line+"\n"...)); err != nil {
 			return fmt.Errorf("remembering which configuration is trusted: %w", err)
 		}
 	}
@@ -74,34 +75,46 @@ func (r trustRequest) do(s *session) error {
 	return nil
 }
 
-// trustedFile lists the digests of trusted configurations, each with the file that
-// had it.
+// trustedFile lists the trusted configurations, one a line as trustLine writes it.
 func trustedFile() (string, error) {
+	dir, err := configDir()
+	return filepath.Join(dir, "trusted"), err
+}
+
+// configDir is the user's configuration folder.
+func configDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("finding your configuration folder: %w", err)
+		return "", fmt.Errorf("finding your configuration folder: %w: set HOME, or set XDG_CONFIG_HOME to an absolute path", err)
 	}
-	return filepath.Join(dir, "ablate", "trusted"), nil
+	return filepath.Join(dir, "ablate"), nil
 }
 
-func configDigest(name string) (cache.Digest, error) {
-	raw, err := fsys.ReadRegular(name, maxFile)
-	return cache.DigestOf(raw), err
+// trustLine names a configuration as the file of trusted ones does: its digest and its
+// quoted path. What the paths in it refer to depends on its folder, so another folder
+// with the same file is not trusted with it. name is the path without links.
+func trustLine(config string) (name, line string, err error) {
+	raw, err := fsys.ReadRegular(config, maxFile)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err := filepath.Abs(filepath.Dir(config))
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	name = filepath.Join(dir, filepath.Base(config))
+	return name, fmt.Sprintf("%s %q", cache.DigestOf(raw), name), err
 }
 
-func trusts(list []byte, d cache.Digest) bool {
-	for line := range strings.Lines(string(list)) {
-		if known, _, _ := strings.Cut(strings.TrimSpace(line), " "); known == d.String() {
-			return true
-		}
-	}
-	return false
+// trusts reports whether a list has a line, in full.
+func trusts(list []byte, line string) bool {
+	return slices.Contains(strings.Split(string(list), "\n"), line)
 }
 
 // trusted reports whether the user accepted a folder's configuration. One that
 // does not exist needs no trust.
 func trusted(name string) bool {
-	digest, err := configDigest(name)
+	_, line, err := trustLine(name)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
@@ -110,15 +123,24 @@ func trusted(name string) bool {
 		return false
 	}
 	list, err := fsys.ReadRegular(file, maxFile)
-	return err == nil && trusts(list, digest)
+	return err == nil && trusts(list, line)
+}
+
+// trustedFolder reports whether the user accepted a study's folder by its
+// configuration.
+func trustedFolder(dir string) bool {
+	_, err := os.Stat(folderConfig(dir))
+	return err == nil && trusted(folderConfig(dir))
 }
 
 // readConfigs reads the user's configuration and, if it is trusted, that of the
 // study's folder. own is the remote that the user's own configuration names.
 func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 	var files []string
-	if dir, err := os.UserConfigDir(); err == nil {
-		files = append(files, filepath.Join(dir, "ablate", "config.hcl"))
+	if dir, err := configDir(); err == nil {
+		files = append(files, filepath.Join(dir, "config.hcl"))
+	} else {
+		s.unconfigured = err
 	}
 	c, list = hcl.ReadConfig(files...)
 	own = c.Remote.URL

@@ -156,8 +156,14 @@ func writeParquet(w io.Writer, t *Table) error {
 	return out.Close()
 }
 
-// WriteSQLite replaces the table in a database and leaves its other tables alone.
+// WriteSQLite replaces the table in a database and leaves its other tables alone. SQLite
+// ignores the case of names, so a column that differs from an earlier one in case alone
+// gets a number: Loss and loss_2.
 func WriteSQLite(path string, t *Table) (err error) {
+	names, err := sqliteNames(t.Columns)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		return err
@@ -173,7 +179,7 @@ func WriteSQLite(path string, t *Table) (err error) {
 	}
 	defer tx.Rollback() // after Commit it does nothing
 	var columns, marks []string
-	for i, c := range t.Columns {
+	for i, c := range names {
 		kind := "TEXT"
 		if t.Number[i] {
 			kind = "REAL"
@@ -199,6 +205,32 @@ func WriteSQLite(path string, t *Table) (err error) {
 		}
 	}
 	return tx.Commit()
+}
+
+func sqliteNames(columns []string) ([]string, error) {
+	fold := func(s string) string { // as SQLite does, which knows ASCII only
+		return strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'Z' {
+				return r + 'a' - 'A'
+			}
+			return r
+		}, s)
+	}
+	taken := make(map[string]bool)
+	for _, c := range columns {
+		if strings.Contains(c, "\x00") {
+			return nil, fmt.Errorf("the name %q has a zero byte, which SQLite does not allow: export it in another format", c)
+		}
+		taken[fold(c)] = true
+	}
+	names, used := slices.Clone(columns), make(map[string]bool)
+	for i, c := range columns {
+		for n := 2; used[fold(names[i])] || names[i] != c && taken[fold(names[i])]; n++ {
+			names[i] = fmt.Sprintf("%s_%d", c, n)
+		}
+		used[fold(names[i])] = true
+	}
+	return names, nil
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -78,3 +78,30 @@ func TestSQLite(t *testing.T) {
 		t.Errorf("%d rows, %d missing, %v, %v", n, missing, loss, err)
 	}
 }
+
+// SQLite ignores the case of names, and ends them at a zero byte.
+func TestNamesInSQLite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "study.db")
+	table := &Table{Name: "trials", Columns: []string{"Loss", "loss", "loss_2", "LOSS", "é", "É"}, Number: []bool{true, true, true, true, true, true},
+		Rows: [][]any{{1., 2., 3., 4., 5., 6.}}}
+	if err := WriteSQLite(path, table); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT * FROM trials")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	if got, err := rows.Columns(); err != nil || strings.Join(got, " ") != "Loss loss_3 loss_2 LOSS_4 é É" {
+		t.Errorf("the columns are %q, %v", got, err)
+	}
+	table.Columns[1] = "a\x00b"
+	if err := WriteSQLite(path, table); err == nil || !strings.Contains(err.Error(), "zero byte") {
+		t.Errorf("a name with a zero byte: %v", err)
+	}
+}

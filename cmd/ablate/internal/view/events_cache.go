@@ -201,9 +201,14 @@ func (e RemoteFailed) remark() string {
 		plural(e.Times, "time"), e.Error, counted(e.Left, "entry was", "entries were"), e.Verb)
 }
 
-// Transferred is the line that ends a push or a pull.
-func Transferred(done int, verb string, bytes int64, failed int, remote string) string {
-	return fmt.Sprintf("%s %s, %s transferred, %d failed: %s\n", entries(done), verb, Size(bytes), failed, remote)
+// Transferred is the line that ends a push or a pull. there counts the entries of a push
+// that the remote had.
+func Transferred(done, there int, verb string, bytes int64, failed int, remote string) string {
+	had := ""
+	if there > 0 {
+		had = fmt.Sprintf(" (the remote has %d already)", there)
+	}
+	return fmt.Sprintf("%s %s%s, %s transferred, %d failed: %s\n", entries(done), verb, had, Size(bytes), failed, remote)
 }
 
 // Serving reports that the server is listening.

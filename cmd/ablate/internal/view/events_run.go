@@ -123,7 +123,7 @@ func (e Uploaded) remark() string {
 		if s != "" {
 			s += "\n"
 		}
-		s += fmt.Sprintf("The remote keeps other results for %s: %v", entries(len(e.Kept)), e.Kept[0])
+		s += fmt.Sprintf("The remote keeps what it has for %s: %v", entries(len(e.Kept)), e.Kept[0])
 	}
 	if e.Failed > 0 {
 		if s != "" {

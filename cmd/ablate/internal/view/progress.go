@@ -173,7 +173,7 @@ func (p *Progress) draw() {
 	}
 	lines := p.live(p.v.columns(p.v.opts.Stderr) - 1) // a full line would scroll
 	if len(lines) > 0 {
-		io.WriteString(p.v.opts.Stderr, strings.Join(lines, "\n")+"\n")
+		io.WriteString(p.v.opts.Stderr, visible(strings.Join(lines, "\n"))+"\n")
 	}
 	p.drawn = len(lines)
 }

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -65,13 +67,21 @@ func (v *View) Text(s string) {
 	v.Document(fit(s, v.columns(v.opts.Stdout)))
 }
 
-// Document prints a result as it is, whatever the width of the terminal.
+// Document prints a result, whatever the width of the terminal. What a terminal would obey
+// is replaced, and kept where the result goes elsewhere.
 func (v *View) Document(s string) {
+	if v.opts.ColorResults { // a terminal
+		s = visible(s)
+	} else {
+		s = painted.ReplaceAllString(s, "")
+	}
+	v.write(s)
+}
+
+// write prints to stdout what may control a terminal.
+func (v *View) write(s string) {
 	if v.opts.JSON {
 		return
-	}
-	if !v.opts.ColorResults {
-		s = painted.ReplaceAllString(s, "")
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -101,7 +111,7 @@ func (v *View) object(e Event) {
 func (v *View) Note(format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	io.WriteString(v.opts.Stderr, fit(fmt.Sprintf(format, args...), v.columns(v.opts.Stderr))+"\n")
+	io.WriteString(v.opts.Stderr, fit(visible(fmt.Sprintf(format, args...)), v.columns(v.opts.Stderr))+"\n")
 }
 
 // Error prints a failure of the machine.
@@ -125,6 +135,36 @@ const (
 
 // painted matches what paint adds.
 var painted = regexp.MustCompile("\x1b\\[[0-9]*m")
+
+// ours matches the colours that paint sets, and their end.
+var ours = regexp.MustCompile("\x1b\\[(31|32|33|36|1|2|0)m")
+
+// visible replaces what a terminal would obey: control characters and broken UTF-8. Text
+// that a server, a study or a program chose must not move the cursor, retitle the window
+// or answer in the user's name. Line breaks, tabs and our own colours stay.
+func visible(s string) string {
+	control := func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, control) {
+		return s
+	}
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	clean := func(text string) string {
+		return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+			if control(r) {
+				return printable(r)
+			}
+			return r
+		}, text), string(unicode.ReplacementChar))
+	}
+	var b strings.Builder
+	from := 0
+	for _, at := range ours.FindAllStringIndex(s, -1) {
+		b.WriteString(clean(s[from:at[0]]) + s[at[0]:at[1]])
+		from = at[1]
+	}
+	b.WriteString(clean(s[from:]))
+	return b.String()
+}
 
 func (v *View) paint(code, s string) string {
 	if !v.opts.Color {

@@ -69,6 +69,28 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// What a server, a study or a program wrote does not control the terminal.
+func TestTextDoesNotControlTheTerminal(t *testing.T) {
+	const hostile = "503 \x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[8mhidden\u009b1A\x9b1A\b\x00\r\nnext\tline"
+	const shown = "503 \uFFFD]0;title\uFFFD\uFFFD[2J\x1b[31mred\uFFFD[8mhidden\uFFFD1A\uFFFD1A\uFFFD\uFFFD\nnext\tline"
+	for name, print := range map[string]func(v *view.View){
+		"Note":  func(v *view.View) { v.Note("%s", hostile) },
+		"Error": func(v *view.View) { v.Error(errors.New(hostile)) },
+		"Log":   func(v *view.View) { v.Show(view.Log{Text: hostile + "\n"}) },
+	} {
+		var out bytes.Buffer
+		print(view.New(view.Options{Stdout: &out, Stderr: &out, ColorResults: true}))
+		if got := strings.TrimPrefix(out.String(), "Error: "); got != shown+"\n" {
+			t.Errorf("%s prints %q, want %q", name, got, shown+"\n")
+		}
+	}
+	var out bytes.Buffer
+	view.New(view.Options{Stdout: &out}).Show(view.Log{Text: "a\x1b[2Jb\n"})
+	if out.String() != "a\x1b[2Jb\n" {
+		t.Errorf("a log that goes to no terminal is %q", out.String())
+	}
+}
+
 // Boxes of a column are ordered by what they need, also where means differ by less
 // than a pixel.
 func TestSVGOrder(t *testing.T) {

@@ -65,7 +65,7 @@ func (s *Screen) Draw(w Watched) bool {
 	if f, ok := s.v.opts.Stdout.(*os.File); ok && s.live {
 		_, height, _ = term.GetSize(int(f.Fd())) // 0 is any height
 	}
-	lines := s.v.watched(w, width)
+	lines := strings.Split(visible(strings.Join(s.v.watched(w, width), "\n")), "\n")
 	if !s.live {
 		s.v.Document(strings.Join(lines, "\n") + "\n")
 		return false
@@ -74,7 +74,7 @@ func (s *Screen) Draw(w Watched) bool {
 		more := fmt.Sprintf("  … %d more lines", len(lines)-height+1)
 		lines = append(lines[:height-1], more)
 	}
-	s.v.Document("\x1b[H" + strings.Join(lines, "\x1b[K\n") + "\x1b[K\x1b[J")
+	s.v.write("\x1b[H" + strings.Join(lines, "\x1b[K\n") + "\x1b[K\x1b[J")
 	return true
 }
 

@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"strings"
 	"unicode/utf8"
+
+	"ablate/stages/answer"
 )
 
 // Grid is a table. The first row is its head.
@@ -84,7 +86,7 @@ func (g *Grid) markdown() string {
 	for n, r := range g.rows {
 		escaped := make([]string, len(r))
 		for i, c := range r {
-			escaped[i] = strings.ReplaceAll(c, "|", "\\|")
+			escaped[i] = answer.MarkdownCell(c)
 		}
 		b.WriteString("| " + strings.Join(escaped, " | ") + " |\n")
 		if n > 0 {

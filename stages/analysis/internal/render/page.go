@@ -12,16 +12,19 @@ const Methods = "Every estimate is a linear combination of cell means. A gap is 
 // ReportMarkdown is a report as text, with the Markdown of its analyses in order.
 func ReportMarkdown(r answer.Report, bodies []string) string {
 	var b strings.Builder
-	b.WriteString("# " + r.Title + "\n\n")
+	b.WriteString("# " + answer.PlainMarkdown(r.Title) + "\n\n")
 	if r.Text != "" {
-		b.WriteString(r.Text + "\n\n")
+		for line := range strings.Lines(r.Text) {
+			b.WriteString(answer.PlainMarkdown(strings.TrimRight(line, "\r\n")) + "\n")
+		}
+		b.WriteString("\n")
 	}
 	for i, c := range r.Chapters {
-		b.WriteString("## " + c.Label + "\n\n")
+		b.WriteString("## " + answer.PlainMarkdown(c.Label) + "\n\n")
 		for _, s := range c.Sentences {
-			b.WriteString(s + "\n\n")
+			b.WriteString(answer.PlainMarkdown(s) + "\n\n")
 		}
-		b.WriteString(bodies[i] + "\n`" + c.Address + "`, " + c.Result + "\n\n")
+		b.WriteString(bodies[i] + "\n" + answer.MarkdownCode(c.Address) + ", " + c.Result + "\n\n")
 	}
 	b.WriteString("## Methods\n\n" + r.Methods + "\n")
 	return b.String()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+
+	"ablate/stages/answer"
 )
 
 // lineWidth is the width at which text is wrapped.
@@ -61,7 +63,7 @@ func Markdown(sections []Section) string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString("### " + s.Title + "\n\n")
+		b.WriteString("### " + answer.PlainMarkdown(s.Title) + "\n\n")
 		if s.Grid != nil {
 			b.WriteString(s.Grid.markdown())
 		}
@@ -69,6 +71,7 @@ func Markdown(sections []Section) string {
 			b.WriteString("\n")
 		}
 		for _, line := range s.Lines {
+			line = answer.PlainMarkdown(line)
 			if s.Grid == nil {
 				line = "- " + line
 			}
