@@ -189,6 +189,11 @@ func (j *journal) past(ctx context.Context, s *saved) (lineage, error) {
 		for _, r := range n.Rows {
 			l.rows[r.Step] = append(l.rows[r.Step], r)
 		}
+		for step := n.Parent + 1; step <= n.Step; step++ {
+			if len(l.rows[step]) == 0 {
+				return lineage{}, fmt.Errorf("the note of the state after %d steps has no rows of step %d", s.step, step)
+			}
+		}
 		if !slices.Contains(l.classes, s.entry.Class) {
 			l.classes = append(l.classes, s.entry.Class)
 		}

@@ -219,7 +219,8 @@ func (l *loop) stop(ctx context.Context) error {
 	if err := l.background.settle(); err != nil {
 		l.env.Log.Warn("the last state could not be saved", "error", err)
 	}
-	if l.at <= 0 || l.parent != nil && l.parent.step == l.at || l.latest != nil && l.at <= l.latest.step {
+	doubtful := l.doubt != nil && l.at >= l.doubt.step
+	if l.at <= 0 || doubtful || l.parent != nil && l.parent.step == l.at || l.latest != nil && l.at <= l.latest.step {
 		return cause
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)

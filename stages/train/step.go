@@ -30,10 +30,7 @@ func (l *loop) advance(ctx context.Context, to int) error {
 	for i := range in {
 		l.done++
 		if err := l.take(first+i+1, float64(losses[i]), float64(norms[i])); err != nil {
-			if i == len(in)-1 {
-				l.at = first + len(in)
-			}
-			return err
+			return err // l.at stays -1, so that no state is saved that lacks the rows of a step
 		}
 	}
 	l.at = first + len(in)
