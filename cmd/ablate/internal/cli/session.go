@@ -220,12 +220,3 @@ func (s *session) logger(w io.Writer) (*slog.Logger, error) {
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
 }
-
-// program is the path of the running executable.
-func program() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding the running program: %w", err)
-	}
-	return path, nil
-}

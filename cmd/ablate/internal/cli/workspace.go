@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -166,27 +164,4 @@ func partialOutcome(tasks ...*planner.Task) error {
 		}
 	}
 	return nil
-}
-
-// digestExecutable hashes the running program. Fingerprints are remembered under
-// its digest.
-func digestExecutable(stats *cache.StatCache) (cache.Digest, error) {
-	path, err := program()
-	if err != nil {
-		return cache.Digest{}, err
-	}
-	d, _, err := stats.Digest(path, "executable", func() (cache.Digest, int64, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return cache.Digest{}, 0, err
-		}
-		defer f.Close()
-		h := cache.NewDigester()
-		n, err := io.Copy(h, f)
-		return h.Digest(), n, err
-	})
-	if err != nil {
-		return cache.Digest{}, fmt.Errorf("hashing the running program: %w", err)
-	}
-	return d, nil
 }
