@@ -125,9 +125,6 @@ func checkTrials(in pipeline.Inputs, response string, at addr.Level) (list diag.
 	if list = checkSources(trials); len(list) > 0 {
 		return list, false
 	}
-	if len(trials) == 0 {
-		return nil, false
-	}
 	return checkResponse(trials, response, at), true
 }
 
@@ -248,10 +245,10 @@ type prober interface{ Probes() bool }
 // Check implements pipeline.Checker.
 func (a *Mechanism) Check(in pipeline.Inputs) diag.List {
 	trials := in.Refs["trials"]
+	list := checkSources(trials)
 	if len(trials) == 0 {
-		return nil
+		return list
 	}
-	list := sameFactors(trials)
 	for _, t := range trials {
 		if p, ok := t.Stage.(prober); !ok || !p.Probes() {
 			return append(list, noProbes(t.Address)...)

@@ -36,8 +36,11 @@ func asResults(in []pipeline.Input) (results, bool) {
 // unnumbered is the replicate of a table that has none: every row is one.
 const unnumbered = "row"
 
-// checkSources refuses mixed sources, and data that is no table of results.
+// checkSources refuses an empty list, mixed sources, and data that is no table of results.
 func checkSources(in []pipeline.Input) diag.List {
+	if len(in) == 0 {
+		return diag.Errorf(diag.Path{"trials"}, "No trials", "trials is empty, so there is nothing to analyse. Name a train stage, which stands for all its trials, or data \"results\".")
+	}
 	for _, i := range in {
 		_, isTable := i.Stage.(results)
 		switch {
@@ -47,7 +50,7 @@ func checkSources(in []pipeline.Input) diag.List {
 			return diag.Errorf(diag.Path{"trials"}, "Different sources", "%s cannot be combined: an analysis takes either trials or one table of results.", i.Address)
 		}
 	}
-	if _, ok := asResults(in); ok || len(in) == 0 {
+	if _, ok := asResults(in); ok {
 		return nil
 	}
 	return sameFactors(in)

@@ -1,0 +1,113 @@
+package stages_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ablate/hcl"
+	"ablate/pipeline/graph"
+	"ablate/stages"
+)
+
+// trained is a study with trials, to which cases add analyses.
+const trained = `
+data "text" "corpus" {
+  source = ["corpus.txt"]
+}
+
+model "llama" "tiny" {
+  layers = 1
+  width  = 16
+  heads  = 2
+}
+
+norm "rmsnorm" "base" {
+  label = "RMS"
+}
+
+norm "derf" "alpha" {
+  for_each = [0.3, 0.5]
+  alpha    = each.value
+}
+
+optimizer "adamw" "a" {
+  for_each      = [0.01, 0.02]
+  learning_rate = each.value
+}
+
+train "lm" "main" {
+  matrix {
+    norm      = [norm.rmsnorm.base, norm.derf.alpha]
+    optimizer = optimizer.adamw.a
+    seed      = [1, 2]
+  }
+
+  exclude {
+    when = matrix.norm == norm.derf.alpha["0.5"] && matrix.optimizer.learning_rate > 0.01
+  }
+
+  data  = data.text.corpus
+  model = model.llama.tiny
+  steps = 10
+
+  batch {
+    sequences = 2
+    length    = 16
+  }
+
+  evaluate {
+    every   = 5
+    batches = 2
+  }
+
+  probe {
+    every = 5
+  }
+}
+`
+
+// checked returns what validate says of a study, a line each; "" for nothing.
+func checked(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kinds := stages.All()
+	study, list := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(kinds)})
+	if !list.HasErrors() {
+		_, wrong := graph.Build(study, kinds)
+		list = append(list, wrong...)
+	}
+	var b strings.Builder
+	for _, d := range list {
+		fmt.Fprintf(&b, "%d: %s: %s\n", d.Range.Start.Line, d.Summary, d.Detail)
+	}
+	return b.String()
+}
+
+// Mistakes in analyses are found before anything runs. Each case has the body of an
+// analysis of the study above, and a part of what is said; "" means that nothing is.
+func TestAnalysisMistakes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, kind, body, want string }{
+		{"no trials, factorial", "factorial", `trials = []`, "trials is empty"},
+		{"no trials, recovery", "recovery", "trials = []\nfactor = \"norm\"\nlost = 1\nbaseline = 2", "trials is empty"},
+		{"no trials, dose", "dose", "trials = []\nfactor = \"norm\"", "trials is empty"},
+		{"no trials, trajectory", "trajectory", "trials = []\nfactor = \"norm\"\nbaseline = 1", "trials is empty"},
+		{"no trials, mechanism", "mechanism", `trials = []`, "trials is empty"},
+		{"no trials, table", "table", `trials = []`, "trials is empty"},
+		{"no trials, command", "command", "trials = []\ncommand = [\"true\"]", "trials is empty"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained, tt.kind, strings.Replace(tt.body, "all\n", "trials = train.lm.main\n", 1)))
+			if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("%s\n= %s, want %q", tt.body, got, tt.want)
+			}
+		})
+	}
+}
