@@ -165,6 +165,14 @@ func TestMatrix(t *testing.T) {
 			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
 			"norm=derf.paper,optimizer=adamw.base",
 		}},
+		{"the number of a spec is the one that the study wrote", `
+  norm = norm.rmsnorm.base
+  matrix {
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+  }
+  exclude {
+    when = matrix.optimizer.learning_rate == 0.01
+  }`, []string{"optimizer=adamw.base"}},
 		{"include takes all levels of factors that it does not name", `
   optimizer = optimizer.adamw.base
   matrix {
