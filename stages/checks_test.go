@@ -89,6 +89,11 @@ func checked(t *testing.T, text string) string {
 	return b.String()
 }
 
+// only is a block that selects one level.
+func only(factor, level string) string {
+	return fmt.Sprintf("only {\nfactor = %q\nlevels = [%q]\n}\n", factor, level)
+}
+
 // Mistakes in analyses are found before anything runs. Each case has the body of an
 // analysis of the study above, and a part of what is said; "" means that nothing is.
 func TestAnalysisMistakes(t *testing.T) {
@@ -101,10 +106,17 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"no trials, mechanism", "mechanism", `trials = []`, "trials is empty"},
 		{"no trials, table", "table", `trials = []`, "trials is empty"},
 		{"no trials, command", "command", "trials = []\ncommand = [\"true\"]", "trials is empty"},
+		{"only leaves nothing", "factorial", only("norm", "RMS") + only("norm", "derf.alpha:0.3"), "the only blocks together leave no trial"},
+		{"only leaves nothing, with levels of it", "factorial", only("norm", "derf.alpha:0.5") + only("optimizer", "adamw.a:0.02") + "baseline = { norm = norm.rmsnorm.base }", "the only blocks together leave no trial"},
+		{"only leaves nothing to resample", "factorial", only("norm", "RMS") + only("norm", "derf.alpha:0.3") + "bootstrap {}", "the only blocks together leave no trial"},
+		{"only leaves something", "factorial", only("norm", "derf.alpha:0.5") + only("optimizer", "adamw.a:0.01"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained, tt.kind, strings.Replace(tt.body, "all\n", "trials = train.lm.main\n", 1)))
+			if !strings.Contains(tt.body, "trials = ") {
+				tt.body = "trials = train.lm.main\n" + tt.body
+			}
+			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained, tt.kind, tt.body))
 			if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
 				t.Errorf("%s\n= %s, want %q", tt.body, got, tt.want)
 			}

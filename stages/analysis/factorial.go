@@ -213,6 +213,12 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 	for _, o := range f.Only {
 		list = append(list, o.restrict(t, open)...)
 	}
+	if len(t.Trials) == 0 && !open { // there are no levels to look for
+		if len(list) == 0 {
+			list = diag.Errorf(diag.Path{"only"}, "No trials left", "Each block only keeps some trials, but no trial is kept by all of them: the only blocks together leave no trial. Remove one of them, or name more levels.")
+		}
+		return list
+	}
 	list = append(list, f.checkTune(t)...)
 	list = append(list, f.checkCompared(t, open, "baseline", f.Baseline)...)
 	for _, c := range f.Contrasts {
