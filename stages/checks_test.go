@@ -89,6 +89,19 @@ func checked(t *testing.T, text string) string {
 	return b.String()
 }
 
+// Counts have upper limits, so that a slip of some zeros exhausts no machine.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ was, is, want string }{
+		{"batches = 2", "batches = 1000000000000", "batches must be at most 1048576, not 1000000000000"},
+		{`source = ["corpus.txt"]`, "source = [\"corpus.txt\"]\nvocabulary = 1000000000", "vocabulary must be at most 16777216, not 1000000000"},
+	} {
+		if got := checked(t, strings.Replace(trained, tt.was, tt.is, 1)); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.is, got, tt.want)
+		}
+	}
+}
+
 // only is a block that selects one level.
 func only(factor, level string) string {
 	return fmt.Sprintf("only {\nfactor = %q\nlevels = [%q]\n}\n", factor, level)
@@ -110,6 +123,7 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"only leaves nothing, with levels of it", "factorial", only("norm", "derf.alpha:0.5") + only("optimizer", "adamw.a:0.02") + "baseline = { norm = norm.rmsnorm.base }", "the only blocks together leave no trial"},
 		{"only leaves nothing to resample", "factorial", only("norm", "RMS") + only("norm", "derf.alpha:0.3") + "bootstrap {}", "the only blocks together leave no trial"},
 		{"only leaves something", "factorial", only("norm", "derf.alpha:0.5") + only("optimizer", "adamw.a:0.01"), ""},
+		{"too many resamples", "factorial", "bootstrap {\nresamples = 1000000000000\n}", "resamples must be between 1000 and 100000, not 1000000000000"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

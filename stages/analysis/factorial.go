@@ -59,10 +59,14 @@ type Bootstrap struct {
 // SetDefaults fills a bootstrap block.
 func (b *Bootstrap) SetDefaults() { *b = Bootstrap{Resamples: 10000, Resample: "replicates"} }
 
+// Limits of a bootstrap: fewer resamples have no tails, and more change no digit that
+// anyone reads.
+const leastResamples, mostResamples = 1000, 100_000
+
 func (b *Bootstrap) validate() diag.List {
 	var list diag.List
-	if b.Resamples < 1000 {
-		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be at least 1000, not %d.", b.Resamples)...)
+	if b.Resamples < leastResamples || b.Resamples > mostResamples {
+		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be between %d and %d, not %d.", leastResamples, mostResamples, b.Resamples)...)
 	}
 	return append(list, oneOf(diag.Path{"bootstrap", "resample"}, b.Resample, "replicates", "within_cells")...)
 }
