@@ -69,6 +69,17 @@ train "lm" "main" {
 }
 `
 
+// wide is a study of many combinations of levels.
+const wide = `
+train "command" "wide" {
+  matrix {
+    a = range(11)
+    b = range(100)
+  }
+  argv = ["true", matrix.a, matrix.b]
+}
+`
+
 // checked returns what validate says of a study, a line each; "" for nothing.
 func checked(t *testing.T, text string) string {
 	t.Helper()
@@ -124,13 +135,16 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"only leaves nothing to resample", "factorial", only("norm", "RMS") + only("norm", "derf.alpha:0.3") + "bootstrap {}", "the only blocks together leave no trial"},
 		{"only leaves something", "factorial", only("norm", "derf.alpha:0.5") + only("optimizer", "adamw.a:0.01"), ""},
 		{"too many resamples", "factorial", "bootstrap {\nresamples = 1000000000000\n}", "resamples must be between 1000 and 100000, not 1000000000000"},
+		{"too many combinations", "factorial", "trials = train.command.wide", "The levels of a (11), b (100) have at least 1100 combinations, and a factorial analyses at most 1024. Select levels with blocks only"},
+		{"fewer combinations", "factorial", "trials = train.command.wide\n" + only("a", "3"), ""},
+		{"few combinations of settings that are tuned", "factorial", "trials = train.command.wide\ntune = [\"b\"]", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(tt.body, "trials = ") {
 				tt.body = "trials = train.lm.main\n" + tt.body
 			}
-			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained, tt.kind, tt.body))
+			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained+wide, tt.kind, tt.body))
 			if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
 				t.Errorf("%s\n= %s, want %q", tt.body, got, tt.want)
 			}

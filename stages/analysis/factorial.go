@@ -169,7 +169,7 @@ func (f *Factorial) recipe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
+func (f *Factorial) Run(ctx context.Context, env *pipeline.Env) error {
 	var all []measured
 	name := ""
 	for _, response := range f.responses() {
@@ -179,7 +179,10 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 		}
 		all, name = append(all, measured{response, table}), replicate
 	}
-	r := f.answer(all, name)
+	r := f.answer(ctx, all, name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if f.Freeze {
 		f.judge(&r, env.Inputs.Frozen)
 	}
@@ -224,6 +227,9 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 		return list
 	}
 	list = append(list, f.checkTune(t)...)
+	if !open {
+		list = append(list, f.checkSize(t)...)
+	}
 	list = append(list, f.checkCompared(t, open, "baseline", f.Baseline)...)
 	for _, c := range f.Contrasts {
 		for _, s := range c.sides() {
@@ -231,6 +237,27 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 		}
 	}
 	return list
+}
+
+// mostCombinations limits the levels of all factors that are compared, multiplied: a
+// factorial estimates about as many contrasts, each of up to as many cells.
+const mostCombinations = 1024
+
+// checkSize refuses a design whose effects nobody could compute or read.
+func (f *Factorial) checkSize(t *design.Table) diag.List {
+	combinations := 1
+	var factors []string
+	for i, c := range t.Columns {
+		if levels := len(t.Present(i)); i != t.Replicate && !slices.Contains(f.Tune, c.Name) && levels > 1 && combinations <= mostCombinations {
+			combinations *= levels
+			factors = append(factors, fmt.Sprintf("%s (%d)", c.Name, levels))
+		}
+	}
+	if combinations <= mostCombinations {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"trials"}, "Too many combinations", "The levels of %s have at least %d combinations, and a factorial analyses at most %d. Select levels with blocks only. Analysis \"table\" has no such limit.",
+		join(factors), combinations, mostCombinations)
 }
 
 func (o Only) restrict(t *design.Table, open bool) diag.List {
