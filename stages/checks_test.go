@@ -80,6 +80,37 @@ train "command" "wide" {
 }
 `
 
+// uneven is a study of trials that are evaluated at other steps each.
+const uneven = `
+train "lm" "uneven" {
+  matrix {
+    norm = [norm.rmsnorm.base, norm.derf.alpha["0.3"]]
+  }
+
+  override {
+    when  = matrix.norm != norm.rmsnorm.base
+    steps = 6
+    evaluate {
+      every = 4
+    }
+  }
+
+  data      = data.text.corpus
+  model     = model.llama.tiny
+  optimizer = optimizer.adamw.a["0.01"]
+  steps     = 10
+
+  batch {
+    sequences = 2
+    length    = 16
+  }
+
+  evaluate {
+    every = 5
+  }
+}
+`
+
 // checked returns what validate says of a study, a line each; "" for nothing.
 func checked(t *testing.T, text string) string {
 	t.Helper()
@@ -138,13 +169,24 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"too many combinations", "factorial", "trials = train.command.wide", "The levels of a (11), b (100) have at least 1100 combinations, and a factorial analyses at most 1024. Select levels with blocks only"},
 		{"fewer combinations", "factorial", "trials = train.command.wide\n" + only("a", "3"), ""},
 		{"few combinations of settings that are tuned", "factorial", "trials = train.command.wide\ntune = [\"b\"]", ""},
+		{"weights at the site of a norm", "mechanism", `quantity = "spectral"`, `No trial records spectral at "ffn". It is recorded at attention.k, attention.o`},
+		{"weights of a matrix", "mechanism", "quantity = \"frobenius\"\nsite = \"ffn.down\"", ""},
+		{"queries without a norm", "mechanism", "quantity = \"input_rms\"\nsite = \"q\"", `No trial records input_rms at "q". It is recorded at attention, ffn.`},
+		{"outputs without a norm", "mechanism", "quantity = \"input_rms\"\nsite = \"ffn_output\"", `No trial records input_rms at "ffn_output"`},
+		{"what no norm records", "mechanism", "trials = train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.a:0.01,seed=1\"]", "No trial records saturated. At \"ffn\" trials record input_rms, input_std, output_variance."},
+		{"what some norm records", "mechanism", "quantity = \"alpha_gradient\"\nsite = \"attention\"", ""},
+		{"a lost level that where leaves out", "recovery", "factor = \"norm\"\nlost = norm.derf.alpha[\"0.5\"]\nbaseline = norm.rmsnorm.base\nwhere = { optimizer = optimizer.adamw.a[\"0.02\"] }", "No trial has norm = derf.alpha:0.5 at these levels of the other factors. There is RMS, derf.alpha:0.3."},
+		{"a baseline that where leaves out", "trajectory", "factor = \"norm\"\nbaseline = norm.derf.alpha[\"0.5\"]\nwhere = { optimizer = optimizer.adamw.a[\"0.02\"] }", "No trial has norm = derf.alpha:0.5 at these levels"},
+		{"a baseline at where", "trajectory", "factor = \"norm\"\nbaseline = norm.derf.alpha[\"0.5\"]\nwhere = { optimizer = optimizer.adamw.a[\"0.01\"] }", ""},
+		{"no common step", "trajectory", "trials = train.lm.uneven\nfactor = \"norm\"\nbaseline = norm.rmsnorm.base", "There is no step at which all trials have val_loss: train.lm.uneven[\"norm=derf.alpha:0.3\"] has it every 4 steps and at step 6, and train.lm.uneven[\"norm=rmsnorm.base\"] every 5 steps and at step 10."},
+		{"too few replicates to resample", "factorial", "bootstrap {}", "has 2 replicates. A bootstrap needs 5: with fewer its intervals are much too narrow. Remove the block"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(tt.body, "trials = ") {
 				tt.body = "trials = train.lm.main\n" + tt.body
 			}
-			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained+wide, tt.kind, tt.body))
+			got := checked(t, fmt.Sprintf("%s\nanalysis %q \"x\" {\n%s\n}\n", trained+wide+uneven, tt.kind, tt.body))
 			if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
 				t.Errorf("%s\n= %s, want %q", tt.body, got, tt.want)
 			}

@@ -218,7 +218,8 @@ func (g *Graph) declared(n *Node) pipeline.Inputs {
 	for _, need := range n.Needs {
 		refs := make([]pipeline.Input, len(need.On))
 		for i, dep := range need.On {
-			refs[i] = pipeline.Input{Address: dep.Instance.Address, Label: dep.Instance.Label, Factors: dep.Instance.Factors, Stage: dep.Stage}
+			refs[i] = pipeline.Input{Address: dep.Instance.Address, Label: dep.Instance.Label, Factors: dep.Instance.Factors, Stage: dep.Stage,
+				Declared: func() pipeline.Inputs { return g.declared(dep) }}
 		}
 		in.Refs[need.Attr] = refs
 	}

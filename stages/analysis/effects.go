@@ -74,8 +74,12 @@ func (f *Factorial) effects(ctx context.Context, m measured, replicate string) *
 	if f.Target != nil {
 		r.aim()
 	}
-	if f.Bootstrap != nil {
-		r.Bootstrap = f.Bootstrap.Resample
+	if f.Bootstrap != nil { // outcomes can leave too few replicates
+		if why := bootstrapProblem(d); why != "" {
+			r.say(true, "No bootstrap: %s", why)
+		} else {
+			r.Bootstrap = f.Bootstrap.Resample
+		}
 	}
 	r.baselines()
 	for _, c := range d.Cells {
@@ -261,7 +265,7 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 			out.PFlip, out.PFlipLeast = &p, &least
 		}
 	}
-	if b := r.stage.Bootstrap; b != nil {
+	if b := r.stage.Bootstrap; r.Bootstrap != "" {
 		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)
 		if ok {
 			out.BootLow, out.BootHigh = answer.Finite(low), answer.Finite(high)

@@ -205,11 +205,6 @@ func (f *Factorial) read(env *pipeline.Env, response string) (*design.Table, str
 	if err := f.checkScale(table, response).Err(); err != nil {
 		return nil, "", err
 	}
-	if f.Bootstrap != nil {
-		if why := bootstrapProblem(f.designed(table, replicate)); why != "" {
-			return nil, "", diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
-		}
-	}
 	return table, replicate, nil
 }
 
