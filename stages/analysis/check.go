@@ -356,7 +356,11 @@ func (a *Mechanism) checkRecorded(trials []pipeline.Input) diag.List {
 		if !ok || t.Declared == nil {
 			return nil
 		}
-		for quantity, sites := range r.Readings(t.Declared()) {
+		found := r.Readings(t.Declared())
+		if found == nil {
+			return nil
+		}
+		for quantity, sites := range found {
 			for _, site := range sites {
 				seen[reading{quantity, site}] = true
 			}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"slices"
 	"strings"
 
 	"ablate/pipeline"
@@ -24,8 +25,13 @@ func (t *LM) Measures() []record.Measure {
 func (t *LM) Probes() bool { return t.Probe.Every > 0 }
 
 // Readings lists what probes record in the first layer, as far as it is known before the
-// graph is built: by quantity, the sites.
+// graph is built: by quantity, the sites. It is nil for a trial with a wrong model or norm.
 func (t *LM) Readings(in pipeline.Inputs) map[string][]string {
+	for _, refs := range in.Refs {
+		if slices.ContainsFunc(refs, func(r pipeline.Input) bool { return r.Stage.Validate().HasErrors() }) {
+			return nil
+		}
+	}
 	m, ok := in.One("model").Stage.(model.Model)
 	if !ok {
 		return nil
