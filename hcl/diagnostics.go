@@ -129,6 +129,9 @@ func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 
 // suggest names the nearest of the known names, or lists them.
 func suggest(given string, known []string) string {
+	if minus := nearest.Minus(given, known, nil); minus != "" {
+		return minus
+	}
 	best, distance := nearest.Name(given, known, 3)
 	switch {
 	case best != "" && distance < max(2, len(given)) && !isNumber(given): // one number is as near as another

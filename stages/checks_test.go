@@ -144,6 +144,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A mistake in a formula is one message, with a step that helps.
+func TestFormulaMistakes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ y, want string }{
+		{`each.value == "silu" ? x : 2 * x`, "4: Not a formula: A formula computes with numbers and has no text to compare. Let a number or a bool decide here, or give each text a block with a formula of its own.\n"},
+		{`x-mean(x)`, "4: Unknown function: A norm has no function x-mean. A dash is part of a name. For a difference, put spaces around the minus: x - mean.\n"},
+		{`1 / (x-2)`, "4: Unknown name: Nothing in a norm is called x-2. A dash is part of a name. For a difference, put spaces around the minus: x - 2.\n"},
+	} {
+		got := checked(t, "norm \"formula\" \"a\" {\nfor_each = [\"silu\"]\n\ny = "+tt.y+"\n}\n")
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.y, got, tt.want)
+		}
+	}
+}
+
+// Where a norm is wrong, mistakes in the analysis of its trials are still found.
+func TestMistakesOfAnalysesBesideOthers(t *testing.T) {
+	t.Parallel()
+	got := checked(t, strings.Replace(trained, "alpha    = each.value", "alpha = 0 * each.value", 1)+
+		"analysis \"factorial\" \"x\" {\ntrials = train.lm.main\nbaseline = { nrm = 1 }\n}\nanalysis \"mechanism\" \"m\" {\ntrials = train.lm.main\n}\n")
+	if !strings.Contains(got, "alpha must be above 0") || !strings.Contains(got, "no factor \"nrm\"") || strings.Contains(got, "recorded") {
+		t.Errorf("%s, want the mistakes of the norm and of the factorial", got)
+	}
+}
+
 // only is a block that selects one level.
 func only(factor, level string) string {
 	return fmt.Sprintf("only {\nfactor = %q\nlevels = [%q]\n}\n", factor, level)
