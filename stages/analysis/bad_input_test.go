@@ -55,7 +55,7 @@ func TestBadInput(t *testing.T) {
 		"replicates in a chain":   {pooled, chained(2), "", 2},
 		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
 		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
-		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "", 0},
+		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "No analysis of variance: there is one cell, and nothing to compare it with.", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
 	} {
 		tt.stage.Response = "loss"
