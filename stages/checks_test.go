@@ -204,6 +204,8 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"a baseline that where leaves out", "trajectory", "factor = \"norm\"\nbaseline = norm.derf.alpha[\"0.5\"]\nwhere = { optimizer = optimizer.adamw.a[\"0.02\"] }", "No trial has norm = derf.alpha:0.5 at these levels"},
 		{"a baseline at where", "trajectory", "factor = \"norm\"\nbaseline = norm.derf.alpha[\"0.5\"]\nwhere = { optimizer = optimizer.adamw.a[\"0.01\"] }", ""},
 		{"no common step", "trajectory", "trials = train.lm.uneven\nfactor = \"norm\"\nbaseline = norm.rmsnorm.base", "There is no step at which all trials have val_loss: train.lm.uneven[\"norm=derf.alpha:0.3\"] has it every 4 steps and at step 6, and train.lm.uneven[\"norm=rmsnorm.base\"] every 5 steps and at step 10."},
+		{"a name of two lines", "factorial", "contrast {\nname = \"a\\nb\"\nof = { norm = \"RMS\" }\nconstant = 3\n}", "The name of a contrast is one line of text, but \"a\\nb\" contains a control character"},
+		{"a difference minus itself", "factorial", "contrast {\nname = \"c\"\nof = { norm = \"RMS\" }\nagainst = { norm = \"derf.alpha:0.3\" }\nminus {\nof = { norm = \"RMS\" }\nagainst = { norm = \"derf.alpha:0.3\" }\n}\n}", "\"c\" subtracts a difference from itself"},
 		{"too few replicates to resample", "factorial", "bootstrap {}", "has 2 replicates. A bootstrap needs 5: with fewer its intervals are much too narrow. Remove the block"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
