@@ -47,7 +47,7 @@ type Factorial struct {
 // Only restricts an analysis to some levels of a factor.
 type Only struct {
 	Factor string   `hcl:"factor" doc:"The factor."`
-	Levels []string `hcl:"levels" doc:"Its levels, by text, address or label. A level that no trial has is a warning."`
+	Levels []string `hcl:"levels" doc:"Its levels, by text, address or label; derf.* means all levels of that type. A level that no trial has is a warning."`
 }
 
 // Bootstrap requests bootstrap-t intervals beside those of t.
@@ -272,6 +272,12 @@ func (o Only) restrict(t *design.Table, open bool) diag.List {
 		case 1:
 			kept[found[0]] = true
 		default:
+			if slices.Equal(found, design.Several(t.Columns[column].Levels, text)) {
+				for _, l := range found {
+					kept[l] = true
+				}
+				continue
+			}
 			_, wrong := t.Find(diag.Path{"only"}, column, addr.Level{Kind: "string", Text: text})
 			list = append(list, wrong...)
 		}
