@@ -116,6 +116,9 @@ func (t *LM) Validate() diag.List {
 	return list
 }
 
+// Lacks implements pipeline.Requirer.
+func (t *LM) Lacks() string { return backend.Lacks(t.Backend) }
+
 // NumericsClass implements pipeline.NumericsClasser.
 func (t *LM) NumericsClass() string {
 	return backend.Class(t.Backend, backend.Numerics{Deterministic: t.deterministic(), Half: t.Precision == "bf16"})

@@ -45,18 +45,18 @@ func readFile(in pipeline.Inputs, f file) ([]byte, error) {
 }
 
 // Warnings warns of modules of the study that the declared Python programs import and
-// that are not declared themselves. The trials of a plan that have the same files
+// that are not declared themselves, and of such files that argv names. The trials of a plan that have the same files
 // share the answer.
 func (s Spec) Warnings(in pipeline.Inputs) diag.List {
 	shared, err := in.Shared.Value(sharedImports(s.shared()), func() (cache.Value, error) {
 		texts, err := s.undeclaredImports(in)
 		return cache.String(strings.Join(texts, "\n")), err
 	})
+	list := s.ArgumentWarnings(in, "argv", s.Argv)
 	text, _ := shared.Text()
 	if err != nil || text == "" { // Describe reports what cannot be read
-		return nil
+		return list
 	}
-	var list diag.List
 	for line := range strings.SplitSeq(text, "\n") {
 		list = append(list, diag.Warningf(diag.Path{"files"}, "Undeclared import", "%s", line)...)
 	}
