@@ -144,6 +144,26 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Settings that never take effect in a trial cause a warning.
+func TestSettingsWithoutEffect(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ was, is, want string }{
+		{"norm \"rmsnorm\" \"base\" {", "norm \"tapernorm\" \"base\" {\nwarmup = 50\ntaper = 5\ndecay = 0.9", "The warmup of norm.tapernorm.base takes 50 steps and the run 10, so it never tapers."},
+		{"learning_rate = each.value", "learning_rate = each.value\nlearning_rates {\nhead = 0.1\n}", "has a learning rate for the head, and the head of model.llama.tiny is its embedding"},
+		{"steps = 10", "steps = 10\noptimizer = optimizer.ademamix.a", "The warmup of optimizer.ademamix.a takes 50 steps and the run 10"},
+	} {
+		text := strings.Replace(trained, tt.was, tt.is, 1)
+		if strings.Contains(tt.is, "ademamix") {
+			text = strings.Replace(text, "    optimizer = optimizer.adamw.a\n", "", 1)
+			text = text[:strings.Index(text, "  exclude {")] + text[strings.Index(text, "  data  = "):] + "optimizer \"ademamix\" \"a\" {\nwarmup = 50\n}\n"
+		}
+		text = strings.ReplaceAll(text, "norm.rmsnorm.base", strings.Replace("norm.rmsnorm.base", "rmsnorm", map[bool]string{true: "tapernorm", false: "rmsnorm"}[strings.Contains(tt.is, "taper")], 1))
+		if got := checked(t, text); !strings.Contains(got, "Setting without effect: ") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.is, got, tt.want)
+		}
+	}
+}
+
 // A mistake in a formula is one message, with a step that helps.
 func TestFormulaMistakes(t *testing.T) {
 	t.Parallel()
@@ -223,5 +243,21 @@ func TestAnalysisMistakes(t *testing.T) {
 				t.Errorf("%s\n= %s, want %q", tt.body, got, tt.want)
 			}
 		})
+	}
+}
+
+// Two names of a table of finished runs read two columns.
+func TestColumnsReadOnce(t *testing.T) {
+	t.Parallel()
+	got := checked(t, `
+data "results" "r" {
+  source    = ["r.csv"]
+  factors   = ["a", "b"]
+  responses = ["loss"]
+  columns   = { b = "loss" }
+}
+`)
+	if !strings.Contains(got, `"b" and "loss" both read the column "loss"`) {
+		t.Errorf("%q, want the column that is read twice", got)
 	}
 }
