@@ -326,7 +326,10 @@ func (a *Mechanism) Check(in pipeline.Inputs) diag.List {
 		return list
 	}
 	for _, t := range trials {
-		if p, ok := t.Stage.(prober); !ok || !p.Probes() {
+		switch p, ok := t.Stage.(prober); {
+		case !ok:
+			return append(list, diag.Errorf(diag.Path{"trials"}, "No probes", "%s is a program, which records no probes: train \"lm\" alone does.", t.Address)...)
+		case !p.Probes():
 			return append(list, noProbes(t.Address)...)
 		}
 	}

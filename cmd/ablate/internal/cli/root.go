@@ -77,11 +77,14 @@ func exitCodes(extra string) string {
 }
 
 // noArgs refuses arguments.
-func noArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.Flags().Lookup("target") != nil:
 		return fmt.Errorf("unexpected argument %q: choose a study with --chdir, instances with --target", args[0])
 	}
-	return nil
+	return fmt.Errorf("unexpected argument %q: this command takes none; choose a study with --chdir", args[0])
 }
 
 // argsBetween refuses fewer or more arguments and shows the command's usage.
