@@ -107,10 +107,11 @@ func TestMarginOfZero(t *testing.T) {
 func TestBootstrapOfTooFew(t *testing.T) {
 	table := rows(5, [2]string{"a", "1"}, [2]string{"b", "1"})
 	table.Trials[0].Censored = true
+	table.Without = []string{"t"}
 	f := newFactorial()
 	f.Response, f.Bootstrap = "loss", &Bootstrap{Resamples: 1000, Resample: "replicates"}
 	r := f.analyse(table, "seed")
-	if text := strings.Join(r.Warnings, "\n"); r.Bootstrap != "" || len(r.Contrasts) == 0 || !strings.Contains(text, "No bootstrap: a + depth = 1 has 4 replicates. A bootstrap needs 5") {
+	if text := strings.Join(r.Warnings, "\n"); r.Bootstrap != "" || len(r.Contrasts) == 0 || !strings.Contains(text, "No bootstrap: a + depth = 1 has 4 replicates. A bootstrap needs 5") || !strings.Contains(text, "1 trial has no loss and is left out: t.") {
 		t.Errorf("bootstrap %q, %d contrasts, warnings %q", r.Bootstrap, len(r.Contrasts), text)
 	}
 }

@@ -181,7 +181,7 @@ func (r *effects) sayTable(t *design.Table) {
 		r.sayEnds(r.stage.At, t)
 	}
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
-	r.say(len(t.Without) > 0, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
+	r.say(len(t.Without) > 0, "%s %s no %s and %s left out: %s.", numeral.Things(len(t.Without), "trial"), verb(len(t.Without), "has", "have"), r.Response, verb(len(t.Without), "is", "are"), some(t.Without))
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
 }
 
@@ -231,8 +231,16 @@ func familyName(kind string, n int) string {
 func bootstrapProblem(d *design.Design) string {
 	least := slices.MinFunc(d.Cells, func(a, b *design.Cell) int { return len(a.Values) - len(b.Values) })
 	if n := len(least.Values); n < estimate.FewestResampled {
-		return fmt.Sprintf("%s has %d replicates. A bootstrap needs %d: with fewer its intervals are much too narrow.",
-			d.CellName(least.Levels), n, estimate.FewestResampled)
+		return fmt.Sprintf("%s has %s. A bootstrap needs %d: with fewer its intervals are much too narrow.",
+			d.CellName(least.Levels), numeral.Things(n, "replicate"), estimate.FewestResampled)
 	}
 	return ""
+}
+
+// verb is the form of a verb for so many.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }

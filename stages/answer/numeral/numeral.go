@@ -217,3 +217,11 @@ func Count(v float64) string {
 func Percent(confidence float64) string {
 	return strconv.FormatFloat(100*confidence, 'g', 4, 64) + " %"
 }
+
+// Things writes a number of things: "1 cell", "2 cells".
+func Things(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -84,7 +84,7 @@ func (r factorial) about() string {
 			assumed = append(assumed, f.Name)
 		}
 	}
-	s := fmt.Sprintf("%d trials in %d cells; replicates: %s; baseline: %s.", r.Trials, len(r.Cells), r.Replicate, join(base))
+	s := fmt.Sprintf("%s in %s; replicates: %s; baseline: %s.", numeral.Things(r.Trials, "trial"), numeral.Things(len(r.Cells), "cell"), r.Replicate, join(base))
 	if len(assumed) > 0 {
 		s += fmt.Sprintf(" The baseline of %s is not declared: it is the first level.", join(assumed))
 	}
