@@ -24,6 +24,9 @@ func translate(diags hclv2.Diagnostics) diag.List {
 	var out diag.List
 	for _, d := range diags {
 		t := diag.Diagnostic{Summary: d.Summary, Detail: plain(d.Detail)}
+		if strings.Contains(d.Summary, "function") { // functions have arguments
+			t.Detail = d.Detail
+		}
 		if d.Severity == hclv2.DiagWarning {
 			t.Severity = diag.Warning
 		}
