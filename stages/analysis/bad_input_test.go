@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ablate/cache"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/behaviour"
@@ -135,5 +136,19 @@ func TestMechanismWithoutProbes(t *testing.T) {
 	done, err := lab.Run(in, m.Run)
 	if text := string(done.Outputs["table"]); err != nil || !strings.Contains(text, "No trial has a probe: all diverged before their first one.") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// Responses whose squares overflow are refused in words.
+func TestResponsesOutOfRange(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	in := canonicalTables["paired"].inputs(lab)
+	for i := range in.Refs["trials"] {
+		in.Refs["trials"][i].Artifacts = []cache.Artifact{lab.Artifact("metrics", fmt.Appendf(nil, "{\"step\":1,\"name\":\"val_loss\",\"value\":%de200}\n", i+1))}
+	}
+	f := newFactorial()
+	f.Resolve()
+	if _, err := lab.Run(in, f.Run); err == nil || !strings.Contains(err.Error(), "Express them in another unit") {
+		t.Errorf("responses of 1e200: %v", err)
 	}
 }

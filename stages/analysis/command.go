@@ -51,6 +51,7 @@ func (c *Command) Validate() diag.List {
 			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not inside the study's folder. Copy the file there.", name)...)
 		}
 	}
+	list = append(list, program.ReservedByAnalysis(c.Outputs).Check(c.Files)...)
 	return append(list, program.ValidateOutputs(c.Outputs, commandReserved...)...)
 }
 
@@ -79,7 +80,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		},
 		Warnings: func() diag.List {
 			s := program.Spec{Files: c.Files, Raw: c.Raw}
-			return append(s.ArgumentWarnings(in, "command", c.Command), s.Warnings(in)...)
+			return append(s.ArgumentWarnings(in, "command", c.Command), s.UndeclaredImports(in)...)
 		},
 	}
 	for _, name := range c.Outputs {

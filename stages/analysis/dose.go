@@ -114,8 +114,11 @@ func (r *doses) read() diag.List {
 		}
 	}
 	slices.SortStableFunc(r.cells, func(a, b int) int { return cmp.Compare(value[a], value[b]) })
-	for _, i := range r.cells {
-		r.at = append(r.at, value[i])
+	for k, i := range r.cells {
+		if r.at = append(r.at, value[i]); k > 0 && value[i] == value[r.cells[k-1]] {
+			return diag.Errorf(diag.Path{"factor"}, "Same dose twice", "The levels %s and %s of %s are the same number. Write it alike in all trials.",
+				f.Labels[r.design.Cells[r.cells[k-1]].Levels[0]], f.Labels[r.design.Cells[i].Levels[0]], f.Name)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"ablate/stages/analysis/internal/design"
@@ -99,5 +100,15 @@ func TestRatesOfSlopesOfSomeDoses(t *testing.T) {
 	t.Logf("a slope in %s of %d studies", rate(wrong, many), many)
 	if got := float64(wrong) / float64(many); got > 0.05+tolerance {
 		t.Errorf("a false slope in %.4f of studies, want at most 0.05", got)
+	}
+}
+
+// Two texts of one number are not two doses.
+func TestSameDoseTwice(t *testing.T) {
+	table := ofDoses([]float64{1, 2}, []float64{3, 4}, []float64{4, 5})
+	add(table, 5, "1.0", "0")
+	r := &doses{stage: &Dose{}, design: design.New(table, "seed"), base: -1}
+	if err := r.read().Err(); err == nil || !strings.Contains(err.Error(), "The levels 1 and 1.0 of a are the same number") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -33,11 +33,6 @@ type measured struct {
 	table    *design.Table
 }
 
-// analyse computes the answer from a table.
-func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
-	return f.answer(context.Background(), []measured{{f.Response, table}}, replicate)
-}
-
 // answer analyses one response or several.
 func (f *Factorial) answer(ctx context.Context, all []measured, replicate string) answer.Result {
 	var parts []*effects
@@ -68,7 +63,7 @@ func (f *Factorial) effects(ctx context.Context, m measured, replicate string) *
 	}
 	d := design.New(table, replicate)
 	r := &effects{ctx: ctx, stage: f, design: d, Result: answer.Result{
-		Version: 5, Response: m.response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
+		Version: 5, Response: m.response, At: placeOf(f.place(), table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
 	if f.Target != nil {
@@ -322,6 +317,9 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
 			c.Verdict = "identical"
 		case !(t.Holm <= s.Alpha):
+			if s.outside(members[i]) && s.outside(c) {
+				c.Verdict = s.refuted()
+			}
 		case s.Direction == equivalent:
 			c.Verdict = fmt.Sprintf("equivalent within ±%v", *s.Margin)
 		default:
@@ -331,6 +329,31 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 	}
 	r.Families = append(r.Families, answer.Family{Name: name, Size: f.Size()})
 	r.Contrasts = append(r.Contrasts, out...)
+}
+
+// outside reports whether the adjusted interval of a contrast lies beyond the margin, on a
+// side that is tested. That of an effect holds for its family, so that this claim costs
+// no further error rate.
+func (f *Factorial) outside(c answer.Contrast) bool {
+	if c.LowAdjusted == nil {
+		return false
+	}
+	above, below := *c.LowAdjusted > *f.Margin, *c.HighAdjusted < -*f.Margin
+	switch {
+	case f.Direction == equivalent:
+		return above || below
+	case f.Better == "lower":
+		return above
+	}
+	return below
+}
+
+// refuted is the verdict of a contrast beyond the margin.
+func (f *Factorial) refuted() string {
+	if f.Direction == equivalent {
+		return fmt.Sprintf("not equivalent within ±%v", *f.Margin)
+	}
+	return fmt.Sprintf("worse by more than %v", *f.Margin)
 }
 
 // anova computes the analysis of variance.

@@ -68,6 +68,9 @@ func TestRatesOfNestedSeeds(t *testing.T) {
 	for _, bs := range []int{2, 4} {
 		for _, n := range []int{3, 5} {
 			for _, name := range sortedKeys(missing) {
+				if !*simulate && (bs == 2 || n == 5 && name != "none") { // the cases that were worst take a third of the time
+					continue
+				}
 				r := rand.New(rand.NewPCG(37, uint64(10*bs+n)))
 				f := newFactorial()
 				f.Response = "y"

@@ -66,3 +66,18 @@ func TestRatesOfUnequalCells(t *testing.T) {
 		}
 	}
 }
+
+// An adjusted p is never below the plain one, also of a verdict that the data contradict.
+func TestAdjustedVerdicts(t *testing.T) {
+	r := rand.New(rand.NewPCG(47, 1))
+	f := newFactorial()
+	margin := 0.1
+	f.Response, f.Margin = "y", &margin
+	for range 20 {
+		for _, c := range f.analyse(unequal(r, []int{10, 2, 3}, []float64{1, 1, 1}), "r").Contrasts {
+			if *c.PHolm < *c.P || *c.PAdjusted < *c.P {
+				t.Errorf("%s %s: p %v, adjusted %v and %v", c.Kind, c.Name, *c.P, *c.PHolm, *c.PAdjusted)
+			}
+		}
+	}
+}

@@ -1,15 +1,18 @@
 package analysis
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/answer"
+	"ablate/stages/internal/behaviour"
 )
 
 // That p is not worse than q says nothing about whether q is not worse than p.
@@ -95,5 +98,56 @@ func TestUnequalEnds(t *testing.T) {
 	}
 	if f.At = number("500"); warns() {
 		t.Error("a warning although all are read at one step")
+	}
+}
+
+// The best accuracy is the highest.
+func TestBestValue(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	trials := canonicalTables["single"].inputs(lab)
+	for i := range trials.Refs["trials"] {
+		var rows strings.Builder
+		for step, v := range []float64{0.2, 0.8, 0.5} {
+			fmt.Fprintf(&rows, "{\"step\":%d,\"name\":\"val_loss\",\"value\":%v}\n", step+1, v)
+		}
+		trials.Refs["trials"][i].Artifacts = []cache.Artifact{lab.Artifact("metrics", []byte(rows.String()))}
+	}
+	for better, want := range map[string]string{"lower": "the lowest val_loss 0.2", "higher": "the highest val_loss 0.8"} {
+		f := newFactorial()
+		f.Resolve()
+		f.At, f.Better = word("best"), better
+		done, err := lab.Run(trials, f.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r answer.Result
+		if err := json.Unmarshal(done.Outputs["result"], &r); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(r.Measured(), " ", *r.Cells[0].Mean); got != want {
+			t.Errorf("better = %q: %s, want %s", better, got, want)
+		}
+	}
+}
+
+// A contrast that is surely beyond the margin is not left open.
+func TestBeyondTheMargin(t *testing.T) {
+	for _, tt := range []struct {
+		direction, better string
+		effect            float64
+		want              string
+	}{
+		{equivalent, "lower", 1, "not equivalent within ±0.2"}, {equivalent, "lower", -1, "not equivalent within ±0.2"},
+		{notWorse, "lower", 1, "worse by more than 0.2"}, {notWorse, "lower", -1, "not worse by more than 0.2"},
+		{notWorse, "higher", -1, "worse by more than 0.2"}, {notWorse, "higher", 1, "not worse by more than 0.2"},
+		{equivalent, "lower", 0.2, answer.Undecided}, {notWorse, "lower", 0.2, answer.Undecided},
+	} {
+		f := newFactorial()
+		margin := 0.2
+		f.Margin, f.Direction, f.Better = &margin, tt.direction, tt.better
+		r := f.analyse(oneGap(tt.effect+0.01, tt.effect-0.02, tt.effect+0.015, tt.effect), "seed")
+		if c := find(t, r, "equivalence", "b − a"); c.Verdict != tt.want {
+			t.Errorf("%s, %s is better, effect %v: %s, want %s", tt.direction, tt.better, tt.effect, c.Verdict, tt.want)
+		}
 	}
 }

@@ -70,6 +70,7 @@ func (r *effects) warnContrasts() {
 	r.say(len(own) > 0, "error = \"pooled\" cannot be fitted, because some cells share no replicate with the others, even indirectly. Each contrast has its own error, and its line names the test: %s.", some(own))
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
 	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
+	r.sayUnflipped()
 	if lost > 0 {
 		advice := r.completeGrid()
 		if r.part != nil { // sayPart gives it
@@ -78,6 +79,17 @@ func (r *effects) warnContrasts() {
 		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), advice)
 		r.sayNested()
 	}
+}
+
+// sayUnflipped names contrasts without the sign-flip test that the study asks for.
+func (r *effects) sayUnflipped() {
+	var without []string
+	for _, c := range r.Contrasts {
+		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil {
+			without = append(without, c.Name)
+		}
+	}
+	r.say(r.stage.SignFlip && len(without) > 0, "No sign-flip test, which needs from 2 to %d replicates that all cells of a contrast have: %s.", estimate.MostFlipped, some(without))
 }
 
 // sayNested names factors of which one determines the other, so that cells are missing by
@@ -113,7 +125,14 @@ func contrastsHave(n, of int) string {
 	if n == of {
 		return "Contrasts have"
 	}
-	return fmt.Sprintf("%d of %d contrasts have", n, of)
+	return fmt.Sprintf("%d of %d contrasts %s", n, of, verb(n, "has", "have"))
+}
+
+func verb(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 func contrastsCannot(n int) string {
@@ -181,7 +200,8 @@ func (r *effects) sayTable(t *design.Table) {
 		r.sayEnds(r.stage.At, t)
 	}
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
-	r.say(len(t.Without) > 0, "%s %s no %s and %s left out: %s.", numeral.Things(len(t.Without), "trial"), verb(len(t.Without), "has", "have"), r.Response, verb(len(t.Without), "is", "are"), some(t.Without))
+	r.say(len(t.Without) == 1, "The trial %s has no %s and is left out.", join(t.Without), r.Response)
+	r.say(len(t.Without) > 1, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
 }
 
@@ -235,12 +255,4 @@ func bootstrapProblem(d *design.Design) string {
 			d.CellName(least.Levels), numeral.Things(n, "replicate"), estimate.FewestResampled)
 	}
 	return ""
-}
-
-// verb is the form of a verb for so many.
-func verb(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

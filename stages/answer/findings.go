@@ -93,7 +93,7 @@ func findings(r Result) []Finding {
 		case c.Kind == "interaction" && c.Clear():
 			out = append(out, Finding{r.higherSentence(c), true})
 		case c.Kind == "equivalence" && c.Verdict != "":
-			out = append(out, Finding{fmt.Sprintf("%s in %s: %s (%s).", c.ShortName(), r.Measured(), c.Verdict, evidence(c)), c.Verdict != Undecided})
+			out = append(out, Finding{fmt.Sprintf("%s in %s: %s (%s).", c.ShortName(), r.Measured(), c.Verdict, r.verdictEvidence(c)), c.Verdict != Undecided})
 		}
 	}
 	return out
@@ -157,6 +157,20 @@ func evidence(c Contrast) string {
 	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
 }
 
+// verdictEvidence is what a verdict rests on: Holm's rule can find a contrast within the
+// margin of which the adjusted interval is not.
+func (r Result) verdictEvidence(c Contrast) string {
+	if r.Margin == nil || c.LowAdjusted == nil || c.PHolm == nil || *c.PHolm > r.Margin.Alpha {
+		return evidence(c)
+	}
+	m := r.Margin
+	above, below := *c.HighAdjusted >= m.Margin, *c.LowAdjusted <= -m.Margin
+	if m.Direction == "equivalent" && (above || below) || m.Direction != "equivalent" && (m.Better == "lower" && above || m.Better != "lower" && below) {
+		return "p (Holm) " + numeral.Probability(c.PHolm) + ", " + evidence(c)
+	}
+	return evidence(c)
+}
+
 func change(c Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 
 func (r Result) declaredSentence(c Contrast) string {
@@ -164,6 +178,8 @@ func (r Result) declaredSentence(c Contrast) string {
 	switch {
 	case c.Planned && r.Standing.Known == 0:
 		s += ", planned before any of its trials had a result"
+	case c.Planned && r.Standing.Known == r.Standing.Trials:
+		s += ", declared when all results were known"
 	case c.Planned:
 		s += ", planned when some of its results were known"
 	case r.Standing != nil && r.Standing.Time != "":

@@ -142,3 +142,30 @@ func TestFindingsNameTheResponse(t *testing.T) {
 		}
 	}
 }
+
+// A verdict that rests on Holm's rule alone does not cite an interval that contradicts it.
+func TestEvidenceOfAVerdict(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	of := func(low, high, holm float64) answer.Contrast {
+		return answer.Contrast{Kind: "equivalence", Name: "a", Estimate: number(0), LowAdjusted: &low, HighAdjusted: &high, PHolm: &holm, Verdict: "equivalent within ±0.1"}
+	}
+	got := answer.Findings(answer.Result{Response: "y", Margin: &answer.Margin{Margin: 0.1, Alpha: 0.05, Direction: "equivalent"}, Contrasts: []answer.Contrast{of(-0.05, 0.05, 0.01), of(-0.05, 0.11, 0.04)}})
+	want := []answer.Finding{
+		{Text: "a in y: equivalent within ±0.1 (adjusted interval [−0.050, +0.050]).", Clear: true},
+		{Text: "a in y: equivalent within ±0.1 (p (Holm) 0.0400, adjusted interval [−0.050, +0.110]).", Clear: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Findings =\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// What was declared when all results were known was not planned when some were.
+func TestStandingOfADeclaration(t *testing.T) {
+	one := 1.
+	for want, known := range map[string]int{"planned before any": 0, "planned when some": 2, "declared when all results were known": 3} {
+		r := answer.Result{Response: "y", Standing: &answer.Standing{Known: known, Trials: 3}, Contrasts: []answer.Contrast{{Kind: "declared", Name: "x", Estimate: &one, Planned: true}}}
+		if got := answer.Findings(r)[0].Text; !strings.Contains(got, want) {
+			t.Errorf("%d of 3 results were known: %s", known, got)
+		}
+	}
+}

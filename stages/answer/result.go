@@ -13,7 +13,7 @@ import (
 type Result struct {
 	Version    int        `json:"version"`
 	Response   string     `json:"response"`
-	At         string     `json:"at"` // "final", "best" or a step; "" for finished runs
+	At         string     `json:"at"` // "final", "best" (the lowest value), "highest" or a step; "" for finished runs
 	Replicate  string     `json:"replicate"`
 	Confidence float64    `json:"confidence"`
 	Error      string     `json:"error"`           // the model of the errors: "contrast", "pooled" or "separate"
@@ -206,6 +206,8 @@ func Measure(response, at string) string {
 		return response + " at the last step"
 	case "best":
 		return "the lowest " + response
+	case "highest":
+		return "the highest " + response
 	}
 	return response + " at step " + at
 }

@@ -122,6 +122,7 @@ func sensitivity(r answer.Result) *table {
 	}{
 		{"detectable with 80 % power, adjusted", func(c answer.Contrast) bool { return c.DetectAdjusted != nil }, detectable},
 		{"interval with its own error", func(c answer.Contrast) bool { return c.OwnLow != nil }, func(c answer.Contrast) cell { return interval(c.OwnLow, c.OwnHigh) }},
+		{"p (sign flip)", func(c answer.Contrast) bool { return c.PFlip != nil }, flipped},
 		{"bootstrap-t interval", func(c answer.Contrast) bool { return c.BootLow != nil }, func(c answer.Contrast) cell { return interval(c.BootLow, c.BootHigh) }},
 		{"without one " + r.Replicate, func(c answer.Contrast) bool { return c.LeftOut != nil }, leftOut},
 		{"moved most by", func(c answer.Contrast) bool { return c.LeftOut != nil }, movedBy},
@@ -154,6 +155,16 @@ func sensitivity(r answer.Result) *table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// flipped is the p of the sign-flip test, with the smallest that so many replicates give
+// where that is above 0.05.
+func flipped(c answer.Contrast) cell {
+	out := counted(numeral.Probability(c.PFlip), c.PFlip)
+	if c.PFlipLeast != nil && *c.PFlipLeast > 0.05 {
+		out.Text += " (at least " + numeral.Probability(c.PFlipLeast) + ")"
+	}
+	return out
 }
 
 // leftOut is the range of the estimates without one replicate.

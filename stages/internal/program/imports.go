@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -44,19 +45,25 @@ func readFile(in pipeline.Inputs, f file) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, python.MaxSource+1))
 }
 
-// Warnings warns of modules of the study that the declared Python programs import and
-// that are not declared themselves, and of such files that argv names. The trials of a plan that have the same files
-// share the answer.
+// Warnings warns of declared files that the program does not get, and of undeclared ones
+// that argv names or that it imports.
 func (s Spec) Warnings(in pipeline.Inputs) diag.List {
+	return slices.Concat(s.leftOut(in), s.ArgumentWarnings(in, "argv", s.Argv), s.UndeclaredImports(in))
+}
+
+// UndeclaredImports warns of modules of the study that the declared Python programs
+// import and that are not declared themselves. The trials of a plan that have the same
+// files share the answer.
+func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
 	shared, err := in.Shared.Value(sharedImports(s.shared()), func() (cache.Value, error) {
 		texts, err := s.undeclaredImports(in)
 		return cache.String(strings.Join(texts, "\n")), err
 	})
-	list := s.ArgumentWarnings(in, "argv", s.Argv)
 	text, _ := shared.Text()
 	if err != nil || text == "" { // Describe reports what cannot be read
-		return list
+		return nil
 	}
+	var list diag.List
 	for line := range strings.SplitSeq(text, "\n") {
 		list = append(list, diag.Warningf(diag.Path{"files"}, "Undeclared import", "%s", line)...)
 	}

@@ -331,19 +331,4 @@ func completeCells(d *design.Design) []int {
 	return out
 }
 
-// sameSet compares lists without repetitions.
-func sameSet(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if slices.Equal(a, b) {
-		return true
-	}
-	known := make(map[int]bool, len(a))
-	for _, x := range a {
-		known[x] = true
-	}
-	return !slices.ContainsFunc(b, func(x int) bool { return !known[x] })
-}
-
 func sortedKeys[V any](m map[int]V) []int { return slices.Sorted(maps.Keys(m)) }

@@ -190,12 +190,15 @@ func standingLines(s *answer.Standing) []string {
 		return []string{"Nothing is frozen yet: ablate run writes the lock before the first trial."}
 	}
 	line := fmt.Sprintf("Frozen at %s, when %d of %d trials had a result.", s.Time, s.Known, s.Trials)
-	if s.Known == s.Trials {
-		line = fmt.Sprintf("Frozen at %s, when all results were known.", s.Time)
-	} else if s.Known > 0 {
-		line += " Those results may have influenced the declarations."
+	switch {
+	case s.Known == s.Trials:
+		line = fmt.Sprintf("Frozen at %s, when all results were known: everything is exploratory. What is marked planned was not changed since.", s.Time)
+	case s.Known > 0:
+		line += " Those results may have influenced the declarations. Everything that is not marked planned is exploratory."
+	default:
+		line += " Everything that is not marked planned is exploratory."
 	}
-	out := []string{line + " Everything that is not marked planned is exploratory."}
+	out := []string{line}
 	if len(s.Gone) > 0 {
 		out = append(out, "Planned, but no longer declared: "+join(s.Gone)+".")
 	}
