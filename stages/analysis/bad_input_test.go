@@ -112,7 +112,7 @@ func TestBootstrapOfTooFew(t *testing.T) {
 	f := newFactorial()
 	f.Response, f.Bootstrap = "loss", &Bootstrap{Resamples: 1000, Resample: "replicates"}
 	r := f.analyse(table, "seed")
-	if text := strings.Join(r.Warnings, "\n"); r.Bootstrap != "" || len(r.Contrasts) == 0 || !strings.Contains(text, "No bootstrap: a + depth = 1 has 4 replicates. A bootstrap needs 5") || !strings.Contains(text, "1 trial has no loss and is left out: t.") {
+	if text := strings.Join(r.Warnings, "\n"); r.Bootstrap != "" || len(r.Contrasts) == 0 || !strings.Contains(text, "No bootstrap: a + depth = 1 has 4 replicates. A bootstrap needs 5") || !strings.Contains(text, "The trial t has no loss and is left out.") {
 		t.Errorf("bootstrap %q, %d contrasts, warnings %q", r.Bootstrap, len(r.Contrasts), text)
 	}
 }
