@@ -16,7 +16,7 @@ import (
 
 // lacking warns of what this machine lacks for the tasks that it is to compute: a program,
 // XLA, GPUs or memory. It names one task of each stage. Other executors are not known here.
-func (w *workspace) lacking(ctx context.Context, plan *planner.Plan) (list diag.List) {
+func lacking(ctx context.Context, w *workspace, plan *planner.Plan) (list diag.List) {
 	gpus := len(launchers{w}.machine(ctx).GPUs)
 	free, err := launch.FreeMemory()
 	if err != nil { // this system does not say
