@@ -229,6 +229,7 @@ func TestAnalysisMistakes(t *testing.T) {
 		{"all levels of a stage", "factorial", only("norm", "alpha") + "baseline = { norm = \"alpha:0.5\" }", ""},
 		{"an address without quotes", "factorial", only("norm", "norm.derf.alpha[0.3]"), ""},
 		{"a level of several", "factorial", "baseline = { norm = \"derf.*\" }", "norm = derf.* means both derf.alpha:0.3 and derf.alpha:0.5"},
+		{"a step in quotes", "factorial", "at = \"5\"", "write at = 5 without quotes"},
 		{"a name of two lines", "factorial", "contrast {\nname = \"a\\nb\"\nof = { norm = \"RMS\" }\nconstant = 3\n}", "The name of a contrast is one line of text, but \"a\\nb\" contains a control character"},
 		{"a difference minus itself", "factorial", "contrast {\nname = \"c\"\nof = { norm = \"RMS\" }\nagainst = { norm = \"derf.alpha:0.3\" }\nminus {\nof = { norm = \"RMS\" }\nagainst = { norm = \"derf.alpha:0.3\" }\n}\n}", "\"c\" subtracts a difference from itself"},
 		{"too few replicates to resample", "factorial", "bootstrap {}", "has 2 replicates. A bootstrap needs 5: with fewer its intervals are much too narrow. Remove the block"},
