@@ -24,6 +24,9 @@ func translate(diags hclv2.Diagnostics) diag.List {
 	var out diag.List
 	for _, d := range diags {
 		t := diag.Diagnostic{Summary: d.Summary, Detail: plain(d.Detail)}
+		if strings.Contains(d.Summary, "function") { // functions have arguments
+			t.Detail = d.Detail
+		}
 		if d.Severity == hclv2.DiagWarning {
 			t.Severity = diag.Warning
 		}
@@ -129,6 +132,9 @@ func relabel(d *hclv2.Diagnostic, block string, nested bool) {
 
 // suggest names the nearest of the known names, or lists them.
 func suggest(given string, known []string) string {
+	if minus := nearest.Minus(given, known, nil); minus != "" {
+		return minus
+	}
 	best, distance := nearest.Name(given, known, 3)
 	switch {
 	case best != "" && distance < max(2, len(given)) && !isNumber(given): // one number is as near as another

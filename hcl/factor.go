@@ -83,6 +83,10 @@ func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
 	seen := make(map[string]bool, len(items))
 	for _, item := range items {
 		level, ok := asLevel(item)
+		if part, of := severalIn(item); !ok && part != "" {
+			x.l.fail(at, "Several instances", "A level of factor %s is an object whose entry %s refers to all instances of %s. Name one of them: %s.", f.name, part, of.Stage, of)
+			return false
+		}
 		if !ok {
 			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
 			return false
@@ -100,6 +104,22 @@ func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
 		f.levels, f.names = append(f.levels, item), append(f.names, level)
 	}
 	return true
+}
+
+// severalIn finds an entry of an object that refers to all instances of a stage, and the
+// first of these; "" for none.
+func severalIn(item cty.Value) (part string, of addr.Instance) {
+	if describe(item) != "object" {
+		return "", of
+	}
+	for it := item.ElementIterator(); it.Next(); {
+		k, entry := it.Element()
+		_, single := asRef(entry)
+		if refs, ok := asRefs(entry); ok && !single {
+			return k.AsString(), refs[0]
+		}
+	}
+	return "", of
 }
 
 // levelValues lists the levels that a factor's value stands for.

@@ -68,9 +68,38 @@ func (l *loader) parse(name, summary string) hclv2.Body {
 		return nil
 	}
 	if body, ok := file.Body.(*hclsyntax.Body); ok {
+		l.upstream(duplicateKeys(body))
 		l.meter.body(body)
 	}
 	return file.Body
+}
+
+// duplicateKeys reports the keys that an object has twice. HCL takes the last of them.
+func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
+	return hclsyntax.VisitAll(body, func(n hclsyntax.Node) (diags hclv2.Diagnostics) {
+		object, ok := n.(*hclsyntax.ObjectConsExpr)
+		if !ok {
+			return nil
+		}
+		seen := make(map[string]bool)
+		for _, item := range object.Items {
+			if len(item.KeyExpr.Variables()) > 0 {
+				continue
+			}
+			v, wrong := item.KeyExpr.Value(nil)
+			key, ok := asLevel(v)
+			if wrong.HasErrors() || !ok { // reported when it is evaluated
+				continue
+			}
+			if seen[key.Text] {
+				at := item.KeyExpr.Range()
+				diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Duplicate key", Subject: &at,
+					Detail: fmt.Sprintf("The object has the key %s twice, and only one value can count. Remove one of them.", key.Text)})
+			}
+			seen[key.Text] = true
+		}
+		return diags
+	})
 }
 
 // parseFile parses a file in native or JSON syntax.

@@ -108,6 +108,9 @@ func (t *translator) part(expr hclv2.Expression, names *formulaNames) *formula.P
 		if !ok {
 			return t.fail(at, "Not a formula", "A formula has no operator %%. It has +, -, *, /, comparisons, &&, ||, !, c ? a : b and functions.")
 		}
+		if isTemplate(e.LHS) || isTemplate(e.RHS) {
+			return t.fail(at, "Not a formula", "A formula computes with numbers and has no text to compare. Let a number or a bool decide here, or give each text a block with a formula of its own.")
+		}
 		return t.call(op, at, names, e.LHS, e.RHS)
 	case *hclsyntax.UnaryOpExpr:
 		return t.call(operators[e.Op], at, names, e.Val)
@@ -128,6 +131,15 @@ func (t *translator) part(expr hclv2.Expression, names *formulaNames) *formula.P
 		return t.fail(at, "Not a formula", "A formula has no text. Remove the quotes.")
 	}
 	return t.fail(at, "Not a formula", "A formula consists of numbers, names, +, -, *, /, comparisons, &&, ||, !, c ? a : b and functions.")
+}
+
+// isTemplate reports whether an operand is text in quotes.
+func isTemplate(e hclsyntax.Expression) bool {
+	switch bare(e).(type) {
+	case *hclsyntax.TemplateExpr, *hclsyntax.TemplateWrapExpr:
+		return true
+	}
+	return false
 }
 
 // functionName keeps the names of operators from being called.

@@ -165,6 +165,14 @@ func TestMatrix(t *testing.T) {
 			"norm=rmsnorm.base,optimizer=adamw.base", "norm=rmsnorm.base,optimizer=adamw.fast",
 			"norm=derf.paper,optimizer=adamw.base",
 		}},
+		{"the number of a spec is the one that the study wrote", `
+  norm = norm.rmsnorm.base
+  matrix {
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+  }
+  exclude {
+    when = matrix.optimizer.learning_rate == 0.01
+  }`, []string{"optimizer=adamw.base"}},
 		{"include takes all levels of factors that it does not name", `
   optimizer = optimizer.adamw.base
   matrix {
@@ -481,5 +489,45 @@ optimizer "adamw" "a" {
 `)
 	if got := find(t, study, `optimizer.adamw.a["2"]`).Spec.(*adamw).LearningRate; got != 6 {
 		t.Errorf("learning_rate = %v, want 6", got)
+	}
+}
+
+// A trial is named in a study by the address that commands print, beside its stage, in
+// locals, and before its stage is declared.
+func TestTrialByAddress(t *testing.T) {
+	study := mustLoad(t, header+`
+analysis "factorial" "a" {
+  trials   = local.two
+  response = "loss"
+}
+
+locals {
+  two = [train.lm.main["optimizer=adamw.base,seed=2"], train.lm.main["optimizer=adamw.fast,seed=1"]]
+}
+
+analysis "factorial" "b" {
+  trials   = [train.lm.other, train.lm.main["optimizer=adamw.base,seed=1"]]
+  response = "loss"
+}
+
+train "lm" "main" {`+trainBody+`
+  norm = norm.rmsnorm.base
+  matrix {
+    optimizer = [optimizer.adamw.base, optimizer.adamw.fast]
+    seed      = [1, 2]
+  }
+}
+
+train "lm" "other" {`+trainBody+`
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+}`)
+	for name, want := range map[string]string{
+		"a": `[train.lm.main["optimizer=adamw.base,seed=2"] train.lm.main["optimizer=adamw.fast,seed=1"]]`,
+		"b": `[train.lm.other train.lm.main["optimizer=adamw.base,seed=1"]]`,
+	} {
+		if got := fmt.Sprint(find(t, study, "analysis.factorial."+name).Spec.(*factorial).Trials); got != want {
+			t.Errorf("%s: trials %s, want %s", name, got, want)
+		}
 	}
 }

@@ -118,6 +118,10 @@ func (b *nameBuilder) addStage(t hclv2.Traversal) {
 		b.ok = false
 		return
 	}
+	if val, ok = b.trial(t, s, val); !ok {
+		b.ok = false
+		return
+	}
 	if b.refs == nil {
 		b.refs = make(map[string]map[string]map[string]cty.Value)
 	}
@@ -128,6 +132,39 @@ func (b *nameBuilder) addStage(t hclv2.Traversal) {
 		b.refs[a.Block][a.Type] = make(map[string]cty.Value)
 	}
 	b.refs[a.Block][a.Type][a.Name] = val
+}
+
+// trial adds to the value of a stage with a matrix the trial that a traversal names by its
+// key, as addresses are printed: train.lm.main["norm=rmsnorm.base,seed=1"]. The value still
+// stands for all trials where it has no key.
+func (b *nameBuilder) trial(t hclv2.Traversal, s *stage, val cty.Value) (cty.Value, bool) {
+	if len(t) < 4 || s.content == nil || len(s.blocks("matrix")) == 0 {
+		return val, true
+	}
+	index, ok := t[3].(hclv2.TraverseIndex)
+	if !ok || index.Key.Type() != cty.String {
+		return val, true
+	}
+	b.l.expand(s, b.sc.trail)
+	if s.invalid {
+		return val, false
+	}
+	of := addr.Instance{Stage: s.addr, Key: index.Key.AsString()}
+	inst := s.instance(of)
+	if inst == nil {
+		var keys []string
+		for _, x := range s.instances {
+			keys = append(keys, x.Address.Key)
+		}
+		b.l.fail(rangeOf(index.SrcRange), "Unknown reference", "%s has no trial %q.%s", s.addr, of.Key, suggest(of.Key, keys))
+		return val, false
+	}
+	members := map[string]cty.Value{identity: refValue(addr.Instance{Stage: s.addr})}
+	if before, ok := b.refs[s.addr.Block][s.addr.Type][s.addr.Name]; ok && before.Type().IsObjectType() {
+		members = before.AsValueMap()
+	}
+	members[of.Key] = refValue(of)
+	return cty.ObjectVal(members), true
 }
 
 func (b *nameBuilder) fail(t hclv2.Traversal, summary, detail string, args ...any) {

@@ -37,6 +37,9 @@ func (x *crossing) readRules(kind string) []*rule {
 				x.l.fail(rangeOf(a.NameRange), "Factor overridden", "%s is a factor. An override cannot set it, since the trial's address would be wrong.", f.name)
 			}
 		}
+		if kind == "override" && !diags.HasErrors() && len(content.Attributes) == 1 && len(content.Blocks) == 0 {
+			x.l.warn(rangeOf(b.DefRange), "Rule without effect", "This override sets nothing. Add the attributes that differ in its cells, or remove it.")
+		}
 		out = append(out, &rule{when: when.Expr, content: content})
 	}
 	return out

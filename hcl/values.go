@@ -132,6 +132,15 @@ func specValues(v reflect.Value) map[string]cty.Value {
 	return m
 }
 
+// decimal is a number of a spec as the study wrote it. HCL computes with decimals, so
+// the nearest float64 of 0.01 would be greater than 0.01.
+func decimal(v float64) cty.Value {
+	if n, err := cty.ParseNumberVal(strconv.FormatFloat(v, 'g', -1, 64)); err == nil {
+		return n
+	}
+	return cty.NumberFloatVal(v) // an infinity
+}
+
 // goValue converts a field of a spec; NilVal if expressions have no access to it.
 func goValue(v reflect.Value) cty.Value {
 	switch v.Kind() {
@@ -140,7 +149,7 @@ func goValue(v reflect.Value) cty.Value {
 	case reflect.Int, reflect.Int64:
 		return cty.NumberIntVal(v.Int())
 	case reflect.Float64:
-		return cty.NumberFloatVal(v.Float())
+		return decimal(v.Float())
 	case reflect.String:
 		return cty.StringVal(v.String())
 	case reflect.Pointer:

@@ -6,6 +6,7 @@ import "ablate/hcl/diag"
 // before any of them has run: factors and levels of trials, columns of a table.
 type Checker interface {
 	// Check is pure. Inputs have an address, a label, factors and a spec, but no
-	// artifacts and no key. The specs that the stage depends on are valid.
+	// artifacts and no key. The specs that the stage refers to itself are valid;
+	// those that these refer to need not be.
 	Check(in Inputs) diag.List
 }

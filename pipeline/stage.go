@@ -182,6 +182,7 @@ type Input struct {
 	Code      cache.Value      // of a definition's recipe
 	Key       cache.Key        // of the action that made the artifacts; zero for a definition
 	Artifacts []cache.Artifact // sorted by name
+	Declared  func() Inputs    // what its own inputs declare; in Check alone
 }
 
 // Artifact returns the artifact of that name.

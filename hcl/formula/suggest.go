@@ -9,6 +9,9 @@ import (
 
 // suggest names the nearest of the known names, or lists them.
 func suggest(given string, known []string) string {
+	if minus := nearest.Minus(given, known, known); minus != "" {
+		return minus
+	}
 	best, distance := nearest.Name(given, known, 3)
 	if best != "" && distance < len(given) {
 		return fmt.Sprintf(" Did you mean %q?", best)

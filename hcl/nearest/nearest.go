@@ -2,6 +2,8 @@
 package nearest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -22,4 +24,15 @@ func Name(given string, known []string, limit int) (name string, distance int) {
 		}
 	}
 	return name, distance
+}
+
+// Minus says how to write a difference where the minus of an unknown name stands without
+// spaces, as in steps-2 or x-mean(x); "" for other names. Either side is a known name of
+// its list.
+func Minus(given string, lefts, rights []string) string {
+	left, right, ok := strings.Cut(given, "-")
+	if !ok || !slices.Contains(lefts, left) && !slices.Contains(rights, right) {
+		return ""
+	}
+	return fmt.Sprintf(" A dash is part of a name. For a difference, put spaces around the minus: %s - %s.", left, right)
 }

@@ -46,7 +46,12 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 	s, others := a.subject, make(map[string]bool)
 	env := &pipeline.Env{
 		Address: s.Address, Key: a.key, Inputs: s.Inputs, Log: w.Log, Threads: w.Threads, Trace: w.Trace, Kept: w.Kept,
-		Open:     func(d cache.Digest) (io.ReadCloser, error) { return w.Store.Open(ctx, d) },
+		Open: func(d cache.Digest) (io.ReadCloser, error) {
+			if ctx.Err() != nil { // stages that read thousands of inputs stop here
+				return nil, context.Cause(ctx)
+			}
+			return w.Store.Open(ctx, d)
+		},
 		Map:      func(d cache.Digest) (*cache.Mapped, error) { return w.Store.Map(ctx, d) },
 		Create:   out.create,
 		Progress: w.Progress,

@@ -190,15 +190,12 @@ func (g *Graph) validate() diag.List {
 		list := n.Stage.Validate()
 		found.Add(n, list)
 		invalid[i] = list.HasErrors()
-		for dep := range n.Deps() {
-			invalid[i] = invalid[i] || invalid[dep.Index]
-		}
 	}
 	var declared pipeline.Inputs
 	of := new(Node) // whose inputs these are
 	for i, n := range g.Nodes {
 		c, ok := n.Stage.(pipeline.Checker)
-		if !ok || invalid[i] {
+		if !ok || invalid[i] || dependsOn(n, invalid) {
 			continue
 		}
 		if !n.SharesNeeds(of) {
@@ -207,6 +204,18 @@ func (g *Graph) validate() diag.List {
 		found.Add(n, c.Check(declared))
 	}
 	return found.List
+}
+
+// dependsOn reports whether a node refers to one of the marked ones itself. What these
+// refer to in turn does not count: a mistake in a norm hides none in the analysis of its
+// trials.
+func dependsOn(n *Node, marked []bool) bool {
+	for dep := range n.Deps() {
+		if marked[dep.Index] {
+			return true
+		}
+	}
+	return false
 }
 
 // declared returns what a node's inputs declare before anything has run.
@@ -218,7 +227,8 @@ func (g *Graph) declared(n *Node) pipeline.Inputs {
 	for _, need := range n.Needs {
 		refs := make([]pipeline.Input, len(need.On))
 		for i, dep := range need.On {
-			refs[i] = pipeline.Input{Address: dep.Instance.Address, Label: dep.Instance.Label, Factors: dep.Instance.Factors, Stage: dep.Stage}
+			refs[i] = pipeline.Input{Address: dep.Instance.Address, Label: dep.Instance.Label, Factors: dep.Instance.Factors, Stage: dep.Stage,
+				Declared: func() pipeline.Inputs { return g.declared(dep) }}
 		}
 		in.Refs[need.Attr] = refs
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	osexec "os/exec"
+	"strings"
 	"time"
 
 	"ablate/pipeline"
@@ -107,5 +108,12 @@ func outcome(ctx context.Context, req action.Request, log io.Writer, last *messa
 		err = errors.New("it ended without a final message")
 	}
 	fmt.Fprintln(log, "the process died:", err)
+	var exit *osexec.ExitError
+	if errors.As(err, &exit) && (exit.ExitCode() == killedCode || strings.Contains(exit.String(), "killed")) {
+		return fmt.Errorf("the child process of %s died: %w: if nobody killed it, the machine ran out of memory. Run fewer actions at once with --jobs, or make the model, batch or vocabulary smaller", req.Address, err)
+	}
 	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
 }
+
+// killedCode is how shells and the supervisor report a process that was killed.
+const killedCode = 128 + 9

@@ -50,8 +50,11 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		return &share{}, nil
 	}
 	if r.GPUs > len(m.GPUs) {
-		return nil, fmt.Errorf("asks for %d GPUs, but this machine has %d (%s): ask for fewer, or choose an executor that has them",
-			r.GPUs, len(m.GPUs), strings.Join(m.GPUs, ", "))
+		has := "none"
+		if len(m.GPUs) > 0 {
+			has = fmt.Sprintf("%d (%s)", len(m.GPUs), strings.Join(m.GPUs, ", "))
+		}
+		return nil, fmt.Errorf("asks for %d GPUs, but this machine has %s: ask for fewer, or choose an executor that has them", r.GPUs, has)
 	}
 	reported := ""
 	for {

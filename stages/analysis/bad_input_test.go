@@ -10,6 +10,7 @@ import (
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
 	"ablate/stages/internal/behaviour"
+	"ablate/stages/record"
 )
 
 // rows is a table of two factors: a row is the levels of a cell, with n trials.
@@ -55,7 +56,7 @@ func TestBadInput(t *testing.T) {
 		"replicates in a chain":   {pooled, chained(2), "", 2},
 		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
 		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
-		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "", 0},
+		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "No analysis of variance: there is one cell, and nothing to compare it with.", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
 	} {
 		tt.stage.Response = "loss"
@@ -100,6 +101,41 @@ func TestMarginOfZero(t *testing.T) {
 		if err := f.Validate().Err(); err == nil || !strings.Contains(err.Error(), "margin must be above 0") {
 			t.Errorf("margin %v: %v", margin, err)
 		}
+	}
+}
+
+// Outcomes that leave too few replicates for a bootstrap take it away, and nothing else.
+func TestBootstrapOfTooFew(t *testing.T) {
+	table := rows(5, [2]string{"a", "1"}, [2]string{"b", "1"})
+	table.Trials[0].Censored = true
+	table.Without = []string{"t"}
+	f := newFactorial()
+	f.Response, f.Bootstrap = "loss", &Bootstrap{Resamples: 1000, Resample: "replicates"}
+	r := f.analyse(table, "seed")
+	if text := strings.Join(r.Warnings, "\n"); r.Bootstrap != "" || len(r.Contrasts) == 0 || !strings.Contains(text, "No bootstrap: a + depth = 1 has 4 replicates. A bootstrap needs 5") || !strings.Contains(text, "The trial t has no loss and is left out.") {
+		t.Errorf("bootstrap %q, %d contrasts, warnings %q", r.Bootstrap, len(r.Contrasts), text)
+	}
+}
+
+// Trials that diverge before their first probe are a result. Probes of something else are
+// a mistake, and the message lists what they recorded.
+func TestMechanismWithoutProbes(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	in := canonicalTables["paired"].inputs(lab)
+	m := &Mechanism{Quantity: "saturated", Site: "attention", Replicate: "seed"}
+	if _, err := lab.Run(in, m.Run); err == nil || !strings.Contains(err.Error(), `No trial records saturated at "attention". It is recorded at ffn.`) {
+		t.Errorf("another site: %v", err)
+	}
+	for i := range in.Refs["trials"] {
+		for j, a := range in.Refs["trials"][i].Artifacts {
+			if a.Name == record.Probes {
+				in.Refs["trials"][i].Artifacts[j] = lab.Artifact(record.Probes, []byte("step,path,quantity,value\n"))
+			}
+		}
+	}
+	done, err := lab.Run(in, m.Run)
+	if text := string(done.Outputs["table"]); err != nil || !strings.Contains(text, "No trial has a probe: all diverged before their first one.") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

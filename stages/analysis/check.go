@@ -108,14 +108,40 @@ func checkMeasure(t pipeline.Input, response string, at addr.Level) diag.List {
 		return diag.Errorf(diag.Path{"response"}, "Unknown response", "%s has no metric %q; it has %s.", t.Address, response, join(names))
 	}
 	x := measures[i]
-	if step, err := strconv.Atoi(at.Text); at.Kind == "number" && x.Every > 0 && (err != nil || step < 1 || step > x.Last || step%x.Every != 0 && step != x.Last) {
-		when := fmt.Sprintf("every %d steps and at step %d", x.Every, x.Last)
-		if x.Every == 1 {
-			when = fmt.Sprintf("at steps 1 to %d", x.Last)
-		}
-		return diag.Errorf(diag.Path{"at"}, "No such step", "%s has %s %s, not at step %s.", t.Address, response, when, at.Text)
+	if step, err := strconv.Atoi(at.Text); at.Kind == "number" && x.Every > 0 && (err != nil || !has(x, step)) {
+		return diag.Errorf(diag.Path{"at"}, "No such step", "%s has %s %s, not at step %s.", t.Address, response, whenOf(x), at.Text)
 	}
 	return nil
+}
+
+// measureOf is when a trial has a response; ok is false if it does not say.
+func measureOf(t pipeline.Input, response string) (m record.Measure, ok bool) {
+	s, ok := t.Stage.(record.Measurer)
+	if !ok {
+		return m, false
+	}
+	for _, m := range s.Measures() {
+		if m.Name == response {
+			return m, m.Every > 0 && m.Last > 0
+		}
+	}
+	return m, false
+}
+
+// has reports whether a metric is measured at a step.
+func has(m record.Measure, step int) bool {
+	return step >= 1 && step <= m.Last && (step%m.Every == 0 || step == m.Last)
+}
+
+// whenOf says at which steps a metric is measured.
+func whenOf(m record.Measure) string {
+	switch {
+	case m.Every == 1:
+		return fmt.Sprintf("at steps 1 to %d", m.Last)
+	case m.Every >= m.Last:
+		return fmt.Sprintf("at step %d", m.Last)
+	}
+	return fmt.Sprintf("every %d steps and at step %d", m.Every, m.Last)
 }
 
 // checkTrials checks what all analyses of trials have in common. ok is false if
@@ -124,9 +150,6 @@ func checkTrials(in pipeline.Inputs, response string, at addr.Level) (list diag.
 	trials := in.Refs["trials"]
 	if list = checkSources(trials); len(list) > 0 {
 		return list, false
-	}
-	if len(trials) == 0 {
-		return nil, false
 	}
 	return checkResponse(trials, response, at), true
 }
@@ -158,7 +181,7 @@ func (f *Factorial) Check(in pipeline.Inputs) diag.List {
 	list = append(list, f.restrict(t, open)...)
 	if f.Bootstrap != nil && !open && len(list) == 0 {
 		if why := bootstrapProblem(f.designed(t, f.Replicate)); why != "" {
-			list = diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why)
+			list = diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s Remove the block; the intervals of t stand.", why)
 		}
 	}
 	return list
@@ -175,8 +198,20 @@ func (a *Recovery) Check(in pipeline.Inputs) diag.List {
 	if t.Factor(a.Factor) < 0 {
 		return list
 	}
-	list = append(list, checkLevel(t, open, "lost", a.Factor, a.Lost)...)
-	return append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+	list = append(list, checkLevelAt(t, open, "lost", a.Factor, a.Lost, a.Where)...)
+	return append(list, checkLevelAt(t, open, "baseline", a.Factor, a.Baseline, a.Where)...)
+}
+
+// checkLevelAt is checkLevel among the trials that have the levels of where. Where these
+// are unknown, which is reported elsewhere, it is checkLevel.
+func checkLevelAt(t *design.Table, open bool, attribute, factor string, level addr.Level, where map[string]addr.Level) diag.List {
+	if !open {
+		if d, wrong := design.Slice(t, factor, "", where); len(wrong) == 0 {
+			_, list := cellAt(d, attribute, level)
+			return list
+		}
+	}
+	return checkLevel(t, open, attribute, factor, level)
 }
 
 // declaredSlice is the declared table of an analysis of one factor, with the
@@ -207,7 +242,7 @@ func (a *Dose) Check(in pipeline.Inputs) diag.List {
 	t, open, wrong := declaredSlice(in, a.Replicate, a.Factor, a.Where)
 	list = append(list, wrong...)
 	if a.Baseline.Kind != "" && t.Factor(a.Factor) >= 0 {
-		list = append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+		list = append(list, checkLevelAt(t, open, "baseline", a.Factor, a.Baseline, a.Where)...)
 	}
 	if len(list) > 0 || open {
 		return list
@@ -239,7 +274,45 @@ func (a *Trajectory) Check(in pipeline.Inputs) diag.List {
 	if t.Factor(a.Factor) < 0 {
 		return list
 	}
-	return append(list, checkLevel(t, open, "baseline", a.Factor, a.Baseline)...)
+	if len(list) == 0 {
+		list = checkCommonStep(in.Refs["trials"], a.Response)
+	}
+	return append(list, checkLevelAt(t, open, "baseline", a.Factor, a.Baseline, a.Where)...)
+}
+
+// checkCommonStep refuses trials that have a response at no common step.
+func checkCommonStep(trials []pipeline.Input, response string) diag.List {
+	var all []record.Measure // trials mostly share one
+	var of []addr.Instance   // the first trial of each
+	fewest := 0
+	for _, t := range trials {
+		m, ok := measureOf(t, response)
+		if !ok {
+			return nil
+		}
+		if slices.Contains(all, m) {
+			continue
+		}
+		all, of = append(all, m), append(of, t.Address)
+		if x := all[fewest]; m.Last/m.Every < x.Last/x.Every {
+			fewest = len(all) - 1
+		}
+	}
+	lacks := func(step int) int { // the first that has no value at a step, -1 for none
+		return slices.IndexFunc(all, func(m record.Measure) bool { return !has(m, step) })
+	}
+	m := all[fewest]
+	for step := m.Every; step <= m.Last; step += m.Every {
+		if lacks(step) < 0 {
+			return nil
+		}
+	}
+	other := lacks(m.Last)
+	if other < 0 {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"trials"}, "No common step", "There is no step at which all trials have %s: %s has it %s, and %s %s. A trajectory compares trials at the steps that all have.",
+		response, of[fewest], whenOf(m), of[other], whenOf(all[other]))
 }
 
 // prober is a train stage that says whether it records probes.
@@ -248,19 +321,83 @@ type prober interface{ Probes() bool }
 // Check implements pipeline.Checker.
 func (a *Mechanism) Check(in pipeline.Inputs) diag.List {
 	trials := in.Refs["trials"]
+	list := checkSources(trials)
 	if len(trials) == 0 {
-		return nil
+		return list
 	}
-	list := sameFactors(trials)
 	for _, t := range trials {
-		if p, ok := t.Stage.(prober); !ok || !p.Probes() {
+		switch p, ok := t.Stage.(prober); {
+		case !ok:
+			return append(list, diag.Errorf(diag.Path{"trials"}, "No probes", "%s is a program, which records no probes: train \"lm\" alone does.", t.Address)...)
+		case !p.Probes():
 			return append(list, noProbes(t.Address)...)
 		}
 	}
 	if len(list) == 0 {
 		_, _, list = declaredTable(trials, a.Replicate)
 	}
-	return list
+	return append(list, a.checkRecorded(trials)...)
+}
+
+// readable is a train stage that says what its probes record: by quantity, the sites.
+type readable interface {
+	Readings(in pipeline.Inputs) map[string][]string
+}
+
+// mostRead is the number of trials of which readings are looked up: the first one mostly
+// has them.
+const mostRead = 1000
+
+// checkRecorded refuses a quantity that no trial records at the site.
+func (a *Mechanism) checkRecorded(trials []pipeline.Input) diag.List {
+	if len(trials) > mostRead {
+		return nil
+	}
+	seen := make(readings)
+	for _, t := range trials {
+		r, ok := t.Stage.(readable)
+		if !ok || t.Declared == nil {
+			return nil
+		}
+		found := r.Readings(t.Declared())
+		if found == nil {
+			return nil
+		}
+		for quantity, sites := range found {
+			for _, site := range sites {
+				seen[reading{quantity, site}] = true
+			}
+		}
+		if seen[reading{a.Quantity, a.Site}] {
+			return nil
+		}
+	}
+	return a.notRecorded(seen)
+}
+
+// reading is a quantity at a site.
+type reading struct{ quantity, site string }
+
+type readings map[reading]bool
+
+// notRecorded says what probes record instead of the quantity at the site.
+func (a *Mechanism) notRecorded(seen readings) diag.List {
+	sites, quantities := make(map[string]bool), make(map[string]bool)
+	for r := range seen {
+		if r.quantity == a.Quantity {
+			sites[r.site] = true
+		}
+		if r.site == a.Site {
+			quantities[r.quantity] = true
+		}
+	}
+	switch {
+	case len(sites) > 0:
+		return diag.Errorf(diag.Path{"site"}, "Nothing recorded", "No trial records %s at %q. It is recorded at %s.", a.Quantity, a.Site, join(sortedKeys(sites)))
+	case len(quantities) > 0:
+		return diag.Errorf(diag.Path{"quantity"}, "Nothing recorded", "No trial records %s. At %q trials record %s.", a.Quantity, a.Site, join(sortedKeys(quantities)))
+	}
+	return diag.Errorf(diag.Path{"quantity"}, "Nothing recorded", "No trial records %s, nor anything else at %q. Choose another quantity or site.", a.Quantity, a.Site)
 }
 
 func noProbes(of addr.Instance) diag.List {

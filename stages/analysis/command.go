@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -39,6 +40,12 @@ func (c *Command) Validate() diag.List {
 	if len(c.Command) == 0 || c.Command[0] == "" {
 		list = append(list, diag.Errorf(diag.Path{"command"}, "Nothing to run", "command names no program. List the program and its arguments.")...)
 	}
+	list = append(list, program.ValidateArgv("command", c.Command)...)
+	for _, name := range sortedKeys(c.Environment) {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(c.Environment[name], 0) {
+			list = append(list, diag.Errorf(diag.Path{"environment"}, "Invalid variable", "%q cannot be a variable of an environment: a name is not empty and has no equals sign, and neither it nor its value has a NUL character.", name)...)
+		}
+	}
 	for _, name := range c.Files {
 		if !filepath.IsLocal(name) {
 			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not inside the study's folder. Copy the file there.", name)...)
@@ -71,13 +78,19 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Outputs: []pipeline.Output{
 			{Name: "html", MediaType: "text/html"}, {Name: "markdown", MediaType: "text/markdown"}, {Name: "table", MediaType: "text/plain"},
 		},
-		Warnings: func() diag.List { return program.Spec{Files: c.Files, Raw: c.Raw}.UndeclaredImports(in) },
+		Warnings: func() diag.List {
+			s := program.Spec{Files: c.Files, Raw: c.Raw}
+			return append(s.ArgumentWarnings(in, "command", c.Command), s.UndeclaredImports(in)...)
+		},
 	}
 	for _, name := range c.Outputs {
 		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: program.MediaType(name)})
 	}
 	return recipe, nil
 }
+
+// Lacks implements pipeline.Requirer.
+func (c *Command) Lacks() string { return program.Lacks(c.Command) }
 
 // DeclaredFiles implements pipeline.FileReader.
 func (c *Command) DeclaredFiles() []pipeline.Files { return pipeline.FilesOf(c.Files) }

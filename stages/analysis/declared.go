@@ -1,6 +1,9 @@
 package analysis
 
 import (
+	"strings"
+	"unicode"
+
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -95,6 +98,8 @@ func (f *Factorial) validateDeclared() diag.List {
 			wrong("A contrast needs a name.")
 		case c.Name == frozenMargin:
 			wrong("The name %q is reserved for margin. Choose another.", c.Name)
+		case strings.ContainsFunc(c.Name, unicode.IsControl):
+			wrong("The name of a contrast is one line of text, but %q contains a control character. Remove it.", c.Name)
 		case seen[c.Name]:
 			wrong("Two contrasts have the name %q. Rename one.", c.Name)
 		}
@@ -109,8 +114,11 @@ func (f *Factorial) validateDeclared() diag.List {
 		case c.Constant != nil:
 			continue
 		}
-		if sameSetting(c.Of, c.Against) || c.Minus != nil && sameSetting(c.Minus.Of, c.Minus.Against) {
+		switch m := c.Minus; {
+		case sameSetting(c.Of, c.Against) || m != nil && sameSetting(m.Of, m.Against):
 			wrong("%q compares cells with themselves: of and against are the same.", c.Name)
+		case m != nil && sameSetting(c.Of, m.Of) && sameSetting(c.Against, m.Against):
+			wrong("%q subtracts a difference from itself, which is 0: of and against are the same in minus. Change a level there.", c.Name)
 		}
 	}
 	if f.Freeze && len(f.Contrasts) == 0 && f.Margin == nil {

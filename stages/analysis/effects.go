@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -13,6 +14,7 @@ import (
 // effects is the answer of a factorial while it is computed.
 type effects struct {
 	answer.Result
+	ctx    context.Context // ends the estimates early; Run then drops the answer
 	stage  *Factorial
 	design *design.Design
 	model  *estimate.Model
@@ -32,10 +34,10 @@ type measured struct {
 }
 
 // answer analyses one response or several.
-func (f *Factorial) answer(all []measured, replicate string) answer.Result {
+func (f *Factorial) answer(ctx context.Context, all []measured, replicate string) answer.Result {
 	var parts []*effects
 	for _, m := range all {
-		parts = append(parts, f.effects(m, replicate))
+		parts = append(parts, f.effects(ctx, m, replicate))
 	}
 	joint := f.Families == jointFamilies && len(parts) > 1
 	if joint {
@@ -54,21 +56,25 @@ func (f *Factorial) answer(all []measured, replicate string) answer.Result {
 }
 
 // effects analyses one response.
-func (f *Factorial) effects(m measured, replicate string) *effects {
+func (f *Factorial) effects(ctx context.Context, m measured, replicate string) *effects {
 	table, tuned := f.tuned(m.table)
 	if f.Scale == logScale {
 		table = logarithms(table)
 	}
 	d := design.New(table, replicate)
-	r := &effects{stage: f, design: d, Result: answer.Result{
+	r := &effects{ctx: ctx, stage: f, design: d, Result: answer.Result{
 		Version: 5, Response: m.response, At: placeOf(f.place(), table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
 	if f.Target != nil {
 		r.aim()
 	}
-	if f.Bootstrap != nil {
-		r.Bootstrap = f.Bootstrap.Resample
+	if f.Bootstrap != nil { // outcomes can leave too few replicates
+		if why := bootstrapProblem(d); why != "" {
+			r.say(true, "No bootstrap: %s", why)
+		} else {
+			r.Bootstrap = f.Bootstrap.Resample
+		}
 	}
 	r.baselines()
 	for _, c := range d.Cells {
@@ -204,6 +210,9 @@ func (r *effects) family(kind string, members []design.Contrast) {
 	var f estimate.Family
 	first := len(r.Contrasts)
 	for _, c := range members {
+		if r.ctx.Err() != nil {
+			break
+		}
 		out, e := r.contrast(c)
 		out.Family = kind
 		if out.Estimate != nil {
@@ -251,7 +260,7 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 			out.PFlip, out.PFlipLeast = &p, &least
 		}
 	}
-	if b := r.stage.Bootstrap; b != nil {
+	if b := r.stage.Bootstrap; r.Bootstrap != "" {
 		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)
 		if ok {
 			out.BootLow, out.BootHigh = answer.Finite(low), answer.Finite(high)

@@ -1,8 +1,10 @@
 package analysis_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -102,9 +104,11 @@ func analyse(study, runs string) (answer.Result, error) {
 	if err != nil {
 		return answer.Result{}, err
 	}
+	var failed error
 	runner := run.Runner{Store: store, Sources: p.Sources, Jobs: 1, Log: slog.New(slog.DiscardHandler)}
+	runner.Observe = func(e run.Event) { failed = cmp.Or(failed, e.Err) }
 	if _, err := runner.Run(ctx, plan); err != nil {
-		return answer.Result{}, err
+		return answer.Result{}, errors.Join(err, failed)
 	}
 	if plan, err = p.Plan(ctx); err != nil {
 		return answer.Result{}, err

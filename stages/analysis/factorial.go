@@ -47,7 +47,7 @@ type Factorial struct {
 // Only restricts an analysis to some levels of a factor.
 type Only struct {
 	Factor string   `hcl:"factor" doc:"The factor."`
-	Levels []string `hcl:"levels" doc:"Its levels, by text, address or label. A level that no trial has is a warning."`
+	Levels []string `hcl:"levels" doc:"Its levels, by text, address or label; derf.* means all levels of that type. A level that no trial has is a warning."`
 }
 
 // Bootstrap requests bootstrap-t intervals beside those of t.
@@ -59,10 +59,14 @@ type Bootstrap struct {
 // SetDefaults fills a bootstrap block.
 func (b *Bootstrap) SetDefaults() { *b = Bootstrap{Resamples: 10000, Resample: "replicates"} }
 
+// Limits of a bootstrap: fewer resamples have no tails, and more change no digit that
+// anyone reads.
+const leastResamples, mostResamples = 1000, 100_000
+
 func (b *Bootstrap) validate() diag.List {
 	var list diag.List
-	if b.Resamples < 1000 {
-		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be at least 1000, not %d.", b.Resamples)...)
+	if b.Resamples < leastResamples || b.Resamples > mostResamples {
+		list = append(list, diag.Errorf(diag.Path{"bootstrap", "resamples"}, "Out of range", "resamples must be between %d and %d, not %d.", leastResamples, mostResamples, b.Resamples)...)
 	}
 	return append(list, oneOf(diag.Path{"bootstrap", "resample"}, b.Resample, "replicates", "within_cells")...)
 }
@@ -165,7 +169,7 @@ func (f *Factorial) recipe(in pipeline.Inputs) (pipeline.Recipe, error) {
 }
 
 // Run implements pipeline.Stage.
-func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
+func (f *Factorial) Run(ctx context.Context, env *pipeline.Env) error {
 	var all []measured
 	name := ""
 	for _, response := range f.responses() {
@@ -175,7 +179,10 @@ func (f *Factorial) Run(_ context.Context, env *pipeline.Env) error {
 		}
 		all, name = append(all, measured{response, table}), replicate
 	}
-	r := f.answer(all, name)
+	r := f.answer(ctx, all, name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if f.Freeze {
 		f.judge(&r, env.Inputs.Frozen)
 	}
@@ -198,11 +205,6 @@ func (f *Factorial) read(env *pipeline.Env, response string) (*design.Table, str
 	if err := f.checkScale(table, response).Err(); err != nil {
 		return nil, "", err
 	}
-	if f.Bootstrap != nil {
-		if why := bootstrapProblem(f.designed(table, replicate)); why != "" {
-			return nil, "", diag.Errorf(diag.Path{"bootstrap"}, "Too few replicates", "%s", why).Err()
-		}
-	}
 	return table, replicate, nil
 }
 
@@ -213,7 +215,16 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 	for _, o := range f.Only {
 		list = append(list, o.restrict(t, open)...)
 	}
+	if len(t.Trials) == 0 && !open { // there are no levels to look for
+		if len(list) == 0 {
+			list = diag.Errorf(diag.Path{"only"}, "No trials left", "Each block only keeps some trials, but no trial is kept by all of them: the only blocks together leave no trial. Remove one of them, or name more levels.")
+		}
+		return list
+	}
 	list = append(list, f.checkTune(t)...)
+	if !open {
+		list = append(list, f.checkSize(t)...)
+	}
 	list = append(list, f.checkCompared(t, open, "baseline", f.Baseline)...)
 	for _, c := range f.Contrasts {
 		for _, s := range c.sides() {
@@ -221,6 +232,27 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 		}
 	}
 	return list
+}
+
+// mostCombinations limits the levels of all factors that are compared, multiplied: a
+// factorial estimates about as many contrasts, each of up to as many cells.
+const mostCombinations = 1024
+
+// checkSize refuses a design whose effects nobody could compute or read.
+func (f *Factorial) checkSize(t *design.Table) diag.List {
+	combinations := 1
+	var factors []string
+	for i, c := range t.Columns {
+		if levels := len(t.Present(i)); i != t.Replicate && !slices.Contains(f.Tune, c.Name) && levels > 1 && combinations <= mostCombinations {
+			combinations *= levels
+			factors = append(factors, fmt.Sprintf("%s (%d)", c.Name, levels))
+		}
+	}
+	if combinations <= mostCombinations {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"trials"}, "Too many combinations", "The levels of %s have at least %d combinations, and a factorial analyses at most %d. Select levels with blocks only. Analysis \"table\" has no such limit.",
+		join(factors), combinations, mostCombinations)
 }
 
 func (o Only) restrict(t *design.Table, open bool) diag.List {
@@ -240,6 +272,12 @@ func (o Only) restrict(t *design.Table, open bool) diag.List {
 		case 1:
 			kept[found[0]] = true
 		default:
+			if slices.Equal(found, design.Several(t.Columns[column].Levels, text)) {
+				for _, l := range found {
+					kept[l] = true
+				}
+				continue
+			}
 			_, wrong := t.Find(diag.Path{"only"}, column, addr.Level{Kind: "string", Text: text})
 			list = append(list, wrong...)
 		}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"context"
 	"encoding/csv"
 	"flag"
 	"fmt"
@@ -98,7 +99,7 @@ func analysed(t *testing.T, table *design.Table) answer.Result {
 
 // analyse computes the answer from a table.
 func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
-	return f.answer([]measured{{f.Response, table}}, replicate)
+	return f.answer(context.Background(), []measured{{f.Response, table}}, replicate)
 }
 
 // The paper prints 0.017 and 0.003 where rounding gives 0.018 and 0.004.

@@ -92,17 +92,23 @@ func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	d := design.New(t, a.Replicate)
 	p := &probes{Mechanism: answer.Mechanism{Version: 2, Quantity: a.Quantity, Site: a.Site}, cells: make(map[int]int)}
+	seen := make(readings)
 	for i, in := range inputs {
 		cell := d.CellOf(t, i)
-		err := a.eachProbe(env, in, func(step, layer int, value float64) {
+		err := a.eachProbe(env, in, seen, func(step, layer int, value float64) {
 			p.add(cell, d.CellName(d.Cells[cell].Levels), step, layer, value)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if len(p.Cells) == 0 {
-		return diag.Errorf(diag.Path{"quantity"}, "No such quantity", "No probe recorded %q at %q. ablate show lists the probes of a trial.", a.Quantity, a.Site).Err()
+	switch {
+	case len(p.Cells) > 0:
+	case len(seen) > 0:
+		return a.notRecorded(seen).Err()
+	default: // divergence is a result
+		p.Cells = []answer.MechanismCell{}
+		p.Warnings = []string{"No trial has a probe: all diverged before their first one."}
 	}
 	p.average()
 	return render.Write(env, p.Mechanism, render.Mechanism(p.Mechanism))
@@ -111,8 +117,9 @@ func (a *Mechanism) Run(_ context.Context, env *pipeline.Env) error {
 // layerPath finds the number of the layer and the site in the path of a probe.
 var layerPath = regexp.MustCompile(`^layers\.(\d+)\.(?:norm\.)?(.+)$`)
 
-// eachProbe reads what the probes of a trial recorded at the analysis's site.
-func (a *Mechanism) eachProbe(env *pipeline.Env, in pipeline.Input, do func(step, layer int, value float64)) error {
+// eachProbe reads what the probes of a trial recorded at the analysis's site, and notes
+// what else they did.
+func (a *Mechanism) eachProbe(env *pipeline.Env, in pipeline.Input, seen readings, do func(step, layer int, value float64)) error {
 	f, err := env.Open(in.Digest(record.Probes))
 	if err != nil {
 		return fmt.Errorf("reading the probes of %s: %w", in.Address, err)
@@ -129,7 +136,11 @@ func (a *Mechanism) eachProbe(env *pipeline.Env, in pipeline.Input, do func(step
 			return fmt.Errorf("reading the probes of %s: %w", in.Address, err)
 		}
 		m := layerPath.FindStringSubmatch(row[1])
-		if m == nil || m[2] != a.Site || row[2] != a.Quantity {
+		if m == nil {
+			continue
+		}
+		if m[2] != a.Site || row[2] != a.Quantity {
+			seen[reading{row[2], m[2]}] = true
 			continue
 		}
 		step, err1 := strconv.Atoi(row[0])

@@ -104,6 +104,9 @@ func validateAt(at addr.Level) diag.List {
 	if at.Kind == "number" || at.Kind == "string" && (at.Text == "final" || at.Text == "best") {
 		return nil
 	}
+	if _, err := strconv.Atoi(at.Text); err == nil && at.Kind == "string" {
+		return diag.Errorf(diag.Path{"at"}, "Out of range", "A step is a number, not text: write at = %s without quotes.", at.Text)
+	}
 	return diag.Errorf(diag.Path{"at"}, "Out of range", "at must be \"final\", \"best\" or a step, not %s.", at)
 }
 

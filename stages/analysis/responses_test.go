@@ -76,9 +76,9 @@ func TestSeveralResponses(t *testing.T) {
 	f := newFactorial()
 	f.Responses = []string{"loss", "accuracy"}
 	all := []measured{{"loss", loss}, {"accuracy", accuracy}}
-	own := f.answer(all, "seed")
+	own := f.answer(t.Context(), all, "seed")
 	f.Families = jointFamilies
-	joint := f.answer(all, "seed")
+	joint := f.answer(t.Context(), all, "seed")
 	for i, r := range own.All() {
 		c, j := find(t, r, "gap", "b − a"), find(t, joint.All()[i], "gap", "b − a")
 		if *c.PAdjusted != *c.P || math.Abs(*j.PAdjusted-min(1, 2**c.P)) > 1e-15 || *j.P != *c.P || *j.LowAdjusted >= *c.LowAdjusted {

@@ -36,8 +36,11 @@ func asResults(in []pipeline.Input) (results, bool) {
 // unnumbered is the replicate of a table that has none: every row is one.
 const unnumbered = "row"
 
-// checkSources refuses mixed sources, and data that is no table of results.
+// checkSources refuses an empty list, mixed sources, and data that is no table of results.
 func checkSources(in []pipeline.Input) diag.List {
+	if len(in) == 0 {
+		return diag.Errorf(diag.Path{"trials"}, "No trials", "trials is empty, so there is nothing to analyse. Name a train stage, which stands for all its trials, or data \"results\".")
+	}
 	for _, i := range in {
 		_, isTable := i.Stage.(results)
 		switch {
@@ -47,7 +50,7 @@ func checkSources(in []pipeline.Input) diag.List {
 			return diag.Errorf(diag.Path{"trials"}, "Different sources", "%s cannot be combined: an analysis takes either trials or one table of results.", i.Address)
 		}
 	}
-	if _, ok := asResults(in); ok || len(in) == 0 {
+	if _, ok := asResults(in); ok {
 		return nil
 	}
 	return sameFactors(in)
@@ -121,7 +124,7 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 		}
 		t.Add(design.Trial{Response: value, Step: step, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}
-	return t, replicate, nil
+	return t, replicate, checkFinished(in, t, row)
 }
 
 // lacksResponse refuses a response that a table of finished runs lacks.
@@ -164,6 +167,14 @@ func readCurves(env *pipeline.Env, in pipeline.Input, metric string) (map[int]re
 	return out, nil
 }
 
+// checkFinished refuses finished runs of which all failed.
+func checkFinished(in pipeline.Input, t *design.Table, runs int) error {
+	if len(t.Trials) > 0 {
+		return nil
+	}
+	return diag.Errorf(diag.Path{"trials"}, "No results", "All runs of %s failed (%d), so there is nothing to analyse. Look at the outcome of its runs, and at what where leaves out there.", in.Address, runs).Err()
+}
+
 // readResultSteps is readSteps for finished runs with curves. A run that diverged may have
 // none, but a run that finished must have one.
 func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (base *design.Table, rows [][]record.Row, err error) {
@@ -202,7 +213,7 @@ func readResultSteps(env *pipeline.Env, in pipeline.Input, response string) (bas
 		}
 		rows = append(rows, of)
 	}
-	return base, rows, nil
+	return base, rows, checkFinished(in, base, n)
 }
 
 // textLevels are levels that are known by their text alone.

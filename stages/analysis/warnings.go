@@ -251,8 +251,8 @@ func familyName(kind string, n int) string {
 func bootstrapProblem(d *design.Design) string {
 	least := slices.MinFunc(d.Cells, func(a, b *design.Cell) int { return len(a.Values) - len(b.Values) })
 	if n := len(least.Values); n < estimate.FewestResampled {
-		return fmt.Sprintf("%s has %d replicates. A bootstrap needs %d: with fewer its intervals are much too narrow. Remove the block; the intervals of t stand.",
-			d.CellName(least.Levels), n, estimate.FewestResampled)
+		return fmt.Sprintf("%s has %s. A bootstrap needs %d: with fewer its intervals are much too narrow.",
+			d.CellName(least.Levels), numeral.Things(n, "replicate"), estimate.FewestResampled)
 	}
 	return ""
 }

@@ -99,6 +99,7 @@ type Mechanism struct {
 	Site     string          `json:"site"`
 	Layers   int             `json:"layers"`
 	Cells    []MechanismCell `json:"cells"`
+	Warnings []string        `json:"warnings,omitempty"`
 }
 
 // MechanismCell is the probes of one cell.

@@ -32,6 +32,9 @@ func (c *Command) spec() program.Spec {
 	}
 }
 
+// Lacks implements pipeline.Requirer.
+func (c *Command) Lacks() string { return program.Lacks(c.Argv) }
+
 // Passes implements pipeline.EnvPassthrough.
 func (c *Command) Passes() []string { return c.Env }
 

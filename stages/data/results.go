@@ -110,6 +110,13 @@ func (r *Results) Validate() diag.List {
 	if r.Format != "" && !slices.Contains(formatNames(), r.Format) {
 		list = append(list, diag.Errorf(diag.Path{"format"}, "Unknown format", "%q is no format: the formats are %s.", r.Format, strings.Join(formatNames(), ", "))...)
 	}
+	reads := make(map[string]string)
+	for _, name := range slices.Concat(r.FactorNames(), r.Responses) {
+		if other, twice := reads[r.called(name)]; twice && other != name {
+			wrong("columns", "%q and %q both read the column %q. Give each a column of its own.", other, name, r.called(name))
+		}
+		reads[r.called(name)] = name
+	}
 	for _, name := range sortedKeys(r.Columns) {
 		if !seen[name] {
 			wrong("columns", "columns renames %q, which is not a factor, the replicate or a response.", name)

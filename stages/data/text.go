@@ -87,9 +87,9 @@ func (t *Text) checkTokenizer() diag.List {
 	return checkVocabulary(t.Size)
 }
 
-// maxVocabulary is how many tokens a model can tell apart: it takes them as
-// signed numbers of 32 bits.
-const maxVocabulary = 1 << 31
+// maxVocabulary is far above the vocabulary of any tokenizer. A model has a row of
+// weights for each token, so a slip of some zeros would exhaust any machine.
+const maxVocabulary = 1 << 24
 
 func checkVocabulary(size int) diag.List {
 	if size <= maxVocabulary {

@@ -337,12 +337,12 @@ func TestBinaryTokens(t *testing.T) {
 		t.Errorf("tokens %v", got)
 	}
 	for want, change := range map[string]func(*Binary){
-		"Number 2 of":                                           func(b *Binary) { b.Size = 511 },
-		"is not a whole number of uint16":                       func(b *Binary) { b.Source = []string{"odd.bin"} },
-		"vocabulary must be at most 256":                        func(b *Binary) { b.DType = "uint8" },
-		"vocabulary must be at most 2147483648, not 4294967296": func(b *Binary) { b.DType, b.Size = "uint32", 1<<32 },
-		"dtype must be \"uint8\", \"uint16\"":                   func(b *Binary) { b.DType = "float" },
-		"vocabulary must be at least 2":                         func(b *Binary) { b.Size = 0 },
+		"Number 2 of":                                         func(b *Binary) { b.Size = 511 },
+		"is not a whole number of uint16":                     func(b *Binary) { b.Source = []string{"odd.bin"} },
+		"vocabulary must be at most 256":                      func(b *Binary) { b.DType = "uint8" },
+		"vocabulary must be at most 16777216, not 4294967296": func(b *Binary) { b.DType, b.Size = "uint32", 1<<32 },
+		"dtype must be \"uint8\", \"uint16\"":                 func(b *Binary) { b.DType = "float" },
+		"vocabulary must be at least 2":                       func(b *Binary) { b.Size = 0 },
 	} {
 		b := *good
 		change(&b)

@@ -30,6 +30,9 @@ type Command struct {
 
 func (c *Command) spec() program.Spec { return program.Spec(*c) }
 
+// Lacks implements pipeline.Requirer.
+func (c *Command) Lacks() string { return program.Lacks(c.Argv) }
+
 // Passes implements pipeline.EnvPassthrough.
 func (c *Command) Passes() []string { return c.Env }
 

@@ -243,6 +243,7 @@ func (t *LM) Check(in pipeline.Inputs) diag.List {
 			"%s has attention = \"cudnn\", which needs backend = \"xla:cuda\" and precision = \"bf16\", not %q and %q. "+
 				"Set both, or give the model attention = \"flash\", which all backends have.", m.Address, t.Backend, t.Precision)...)
 	}
+	list = append(list, t.checkIdle(in)...)
 	return append(list, t.checkRules(in)...)
 }
 

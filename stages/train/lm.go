@@ -98,7 +98,7 @@ func (t *LM) Validate() diag.List {
 	that(t.clip() >= 0, "clip_norm", "clip_norm must be above 0, or 0 for no clipping, not %v.", t.clip())
 	that(t.LossChunk >= 0, "loss_chunk", "loss_chunk is a number of tokens, or 0 for all of a micro-batch, not %d.", t.LossChunk)
 	that(t.Evaluate.Every >= 1, "evaluate.every", "every must be at least 1 step, not %d.", t.Evaluate.Every)
-	that(t.Evaluate.Batches >= 1, "evaluate.batches", "batches must be at least 1, not %d.", t.Evaluate.Batches)
+	count(t.Evaluate.Batches, mostBatch, "evaluate.batches")
 	that(t.Probe.Every >= 0, "probe.every", "every is a number of steps, or 0 for never, not %d.", t.Probe.Every)
 	that(t.Checkpoint.Every >= 0, "checkpoint.every", "every is a number of steps, or 0 for a state a minute, not %d.", t.Checkpoint.Every)
 	keep := t.Checkpoint.Keep
@@ -115,6 +115,9 @@ func (t *LM) Validate() diag.List {
 	}
 	return list
 }
+
+// Lacks implements pipeline.Requirer.
+func (t *LM) Lacks() string { return backend.Lacks(t.Backend) }
 
 // NumericsClass implements pipeline.NumericsClasser.
 func (t *LM) NumericsClass() string {

@@ -6,6 +6,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/diag"
+	"ablate/stages/answer/numeral"
 	"ablate/stages/internal/ml"
 )
 
@@ -75,7 +76,7 @@ func (s *Schedule) validate(steps int) diag.List {
 	}
 	f := s.shape(steps)
 	if f.warmup < 0 || f.warmup > steps {
-		wrong("warmup", "warmup must be between 0 and the %d steps of the run, not %d.", steps, f.warmup)
+		wrong("warmup", "warmup must be between 0 and the %s of the run, not %d.", numeral.Things(steps, "step"), f.warmup)
 	} else if s.WSD != nil && (f.decay < 1 || f.decay > steps-f.warmup) {
 		wrong("decay", "decay must be between 1 and the %d steps that follow the warmup, not %d.", steps-f.warmup, f.decay)
 	}

@@ -221,3 +221,11 @@ func Percent(confidence float64) string {
 	}
 	return text + " %"
 }
+
+// Things writes a number of things: "1 cell", "2 cells".
+func Things(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

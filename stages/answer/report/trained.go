@@ -100,11 +100,11 @@ func facts(s Source) []fact {
 			most = t
 		}
 	}
-	design := plural(len(cells), "cell")
+	design := numeral.Things(len(cells), "cell")
 	if len(replicates) > 1 {
 		design += fmt.Sprintf(" × %d %ss", len(replicates), s.Replicate)
 	}
-	out := []fact{{plural(len(s.Trials), "trial"), design}}
+	out := []fact{{numeral.Things(len(s.Trials), "trial"), design}}
 	for _, state := range []string{"missing", "diverged"} {
 		if n := states[state]; n > 0 {
 			out = append(out, fact{strconv.Itoa(n), "of them " + state})
@@ -127,13 +127,6 @@ func facts(s Source) []fact {
 		out = append(out, fact{duration(seconds), "of training in total"})
 	}
 	return out
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // quantity prints a large number with a prefix.

@@ -25,6 +25,14 @@ import (
 // them.
 func Names() []string { return []string{"go", "xla:cpu", "xla:cuda"} }
 
+// Lacks says why this binary cannot use a backend on any machine; "" if it can.
+func Lacks(name string) string {
+	if err := builtWithXLA(); name != "go" && err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 // Open returns a backend that uses about so many threads. Results do not depend on
 // their number.
 func Open(name string, threads int) (compute.Backend, error) {

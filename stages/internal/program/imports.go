@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -45,9 +46,9 @@ func readFile(in pipeline.Inputs, f file) ([]byte, error) {
 }
 
 // Warnings warns of declared files that the program does not get, and of undeclared ones
-// that it imports.
+// that argv names or that it imports.
 func (s Spec) Warnings(in pipeline.Inputs) diag.List {
-	return append(s.leftOut(in), s.UndeclaredImports(in)...)
+	return slices.Concat(s.leftOut(in), s.ArgumentWarnings(in, "argv", s.Argv), s.UndeclaredImports(in))
 }
 
 // UndeclaredImports warns of modules of the study that the declared Python programs

@@ -42,6 +42,7 @@ func (s Spec) Validate(reserved ...string) diag.List {
 	if len(s.Argv) == 0 || s.Argv[0] == "" {
 		list = append(list, diag.Errorf(diag.Path{"argv"}, "No program", "argv is empty. Its first element names the program to run.")...)
 	}
+	list = append(list, ValidateArgv("argv", s.Argv)...)
 	for _, name := range sortedKeys(s.Parameters) {
 		level := s.Parameters[name]
 		if _, several := level.Parts(); several {

@@ -55,7 +55,7 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	s.warnUnknownExecutors(w.graph.Study)
-	s.view().Diagnostics(plan.Warnings)
+	s.view().Diagnostics(append(plan.Warnings, lacking(ctx, w, plan)...))
 	s.view().PlanSteps(plan)
 	s.view().Text(s.view().Plan(plan))
 	if err := showFailures(w, plan); err != nil {

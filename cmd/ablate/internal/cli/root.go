@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ func rootCommand(s *session) *cobra.Command {
 			"run, and reports effects, interactions and confidence intervals. A study is a folder of HCL\n" +
 			"files.",
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { // also for commands that log nothing
+			return oneOf("log", strings.ToLower(s.logLevel), "debug", "info", "warn", "error")
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&s.dir, "chdir", ".", "the study's `folder`")
@@ -31,7 +35,7 @@ func rootCommand(s *session) *cobra.Command {
 	flags.StringVar(&s.logLevel, "log", "warn", "log `level` on stderr: debug, info, warn or error")
 	flags.BoolVar(&s.offline, "offline", false, "make no requests to the remote or to data sources")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
+		return fmt.Errorf("%s; see %s --help", inWords(err.Error()), c.CommandPath())
 	})
 	root.AddCommand(
 		initCommand(s), validateCommand(s), fmtCommand(s), planCommand(s), runCommand(s),
@@ -40,6 +44,25 @@ func rootCommand(s *session) *cobra.Command {
 		execCommand(s), superviseCommand(), instancesTopic(),
 	)
 	return root
+}
+
+// goText is what package strconv says of a flag's value.
+var goText = regexp.MustCompile(`strconv\.(\w+): parsing "[^"]*": (.*)$`)
+
+// inWords says what is wrong with the value of a flag in our words.
+func inWords(text string) string {
+	m := goText.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	why := map[string]string{"ParseBool": "it is neither true nor false", "ParseFloat": "it is not a number"}[m[1]]
+	if why == "" {
+		why = "it is not a whole number"
+	}
+	if strings.Contains(m[2], "range") {
+		why = "it is out of range"
+	}
+	return strings.TrimSuffix(text, m[0]) + why
 }
 
 // targetFlag adds --target to a command that plans.
@@ -77,11 +100,14 @@ func exitCodes(extra string) string {
 }
 
 // noArgs refuses arguments.
-func noArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.Flags().Lookup("target") != nil:
 		return fmt.Errorf("unexpected argument %q: choose a study with --chdir, instances with --target", args[0])
 	}
-	return nil
+	return fmt.Errorf("unexpected argument %q: this command takes none; choose a study with --chdir", args[0])
 }
 
 // argsBetween refuses fewer or more arguments and shows the command's usage.

@@ -146,7 +146,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	started := time.Now()
 	idle := plan.Clean() // such a run takes no time, and ends without a notification
 	s := w.session
-	s.view().Diagnostics(plan.Warnings)
+	s.view().Diagnostics(append(plan.Warnings, lacking(ctx, w, plan)...))
 	s.view().PlanSteps(plan)
 	if !s.json && !plan.Clean() && r.Progress != "none" {
 		text := s.view().PlanInBrief(plan)

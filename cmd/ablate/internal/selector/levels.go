@@ -47,7 +47,10 @@ func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) 
 		func(f *addr.Factor) bool {
 			return f.Level.Text == wanted && f.Level.Kind != "ref" || f.Level.String() == wanted
 		},
-		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && f.Level.Ref.String() == wanted },
+		func(f *addr.Factor) bool {
+			a, err := addr.Parse(wanted) // a shell may have removed the quotes of its key
+			return f.Level.Kind == "ref" && err == nil && f.Level.Ref == a
+		},
 		func(f *addr.Factor) bool { return f.Label == wanted },
 		func(f *addr.Factor) bool { return addr.Glob(wanted, f.Level.String()) },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && addr.Glob(wanted, f.Level.Ref.String()) },

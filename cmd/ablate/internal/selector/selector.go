@@ -96,10 +96,10 @@ func (x *Index) find(text string) ([]Candidate, error) {
 		return found, nil
 	}
 	head, key, keyed := strings.Cut(text, "[")
+	if strings.Contains(head, "=") { // a bracket is that of a level: norm=norm.derf.alpha["0.1"]
+		return x.byLevels(x.all, text)
+	}
 	if !keyed {
-		if strings.Contains(text, "=") {
-			return x.byLevels(x.all, text)
-		}
 		return x.byName(text), nil
 	}
 	key, closed := strings.CutSuffix(key, "]")

@@ -63,6 +63,8 @@ func TestSelect(t *testing.T) {
 		// levels
 		"rate=0.1": 6, "rate=1e-3": 6, "rate=0.0010": 6, "rate=0.*": 6, "rule=fast": 6, `rule="a, b"`: 6, "norm=derf.*": 8,
 		"norm=RMSNorm": 4, `norm="Derf α=0.3"`: 4, "norm=norm.rmsnorm.base": 4, "norm=norm.derf.*": 8, "norm=derf.*,rate=0.1,rule=fast": 2,
+		`norm=norm.derf.alpha["0.1"]`: 4, `norm=norm.derf.alpha["0.1"],rule=fast`: 2, "rule=fast,norm=norm.derf.alpha[0.1]": 2,
+		`main[norm=norm.derf.alpha["0.1"],rule=fast]`: 2,
 		"norm=alpha:0.1": 4, "alpha:0.1": 1, `norm="Derf α=0.1 (0.1)"`: 4, `norm="RMSNorm (base)"`: 4, "norm=base": 4, "norm=derf": 8, "norm=derf.alpha:0.1": 4, "norm=*": 12,
 	} {
 		if got, err := selector.New("instance", study()).Select(text); err != nil || len(got) != want {

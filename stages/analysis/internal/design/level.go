@@ -23,7 +23,7 @@ func Match(levels []Level, want addr.Level) []int {
 		func(l Level) bool { return want.Kind == "ref" && l.ID.Kind != "ref" && textOf(want, l.ID.Text) },
 		func(l Level) bool { return want.Kind != "ref" && l.Label == want.Text },
 		func(l Level) bool { return sameNumber(l.ID, want) },
-		func(l Level) bool { return want.Kind == "string" && inStage(l.ID, want.Text) },
+		func(l Level) bool { return want.Kind == "string" && among(l.ID, want.Text) },
 		func(l Level) bool { return want.Kind == "string" && strings.EqualFold(l.Label, want.Text) },
 	} {
 		var found []int
@@ -50,12 +50,30 @@ func textOf(l addr.Level, text string) bool {
 	if l.Kind != "ref" {
 		return l.Text == text
 	}
-	return l.String() == text || l.Ref.String() == text || l.Ref.Stage.Block+"."+l.String() == text
+	if l.String() == text || l.Ref.Stage.Block+"."+l.String() == text || l.Ref.Key != "" && l.Ref.Stage.Name+":"+l.Ref.Key == text {
+		return true
+	}
+	a, err := addr.Parse(text) // with or without quotes around the key
+	return err == nil && a == l.Ref
 }
 
-// inStage reports whether a text is the name or the type of a level's stage.
-func inStage(l addr.Level, text string) bool {
-	return l.Kind == "ref" && (l.Ref.Stage.Name == text || l.Ref.Stage.Type == text)
+// among reports whether a text means several levels, one of which this is: it is the name
+// or the type of their stage, or has a star for any text.
+func among(l addr.Level, text string) bool {
+	if strings.Contains(text, "*") && addr.Glob(text, l.Plain()) {
+		return true
+	}
+	return l.Kind == "ref" && (l.Ref.Stage.Name == text || l.Ref.Stage.Type == text || addr.Glob(text, l.Ref.String()))
+}
+
+// Several returns the levels that a text means together, as derf.* does.
+func Several(levels []Level, text string) (found []int) {
+	for i, l := range levels {
+		if among(l.ID, text) {
+			found = append(found, i)
+		}
+	}
+	return found
 }
 
 // sameNumber reports whether two scalars are the same number, exactly.

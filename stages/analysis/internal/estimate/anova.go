@@ -51,6 +51,8 @@ func suitable(d *design.Design) Problem {
 		return NoFactor
 	case len(d.Cells) != cells:
 		return EmptyCells
+	case cells == 1:
+		return OneCell
 	}
 	for _, c := range d.Cells {
 		switch {

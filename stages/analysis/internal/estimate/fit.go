@@ -13,6 +13,7 @@ type Problem string
 const (
 	NoProblem    Problem = ""
 	NoFactor     Problem = "there is no factor"
+	OneCell      Problem = "there is one cell, and nothing to compare it with"
 	EmptyCells   Problem = "some cells have no trial"
 	Diverged     Problem = "some trials diverged"
 	Censored     Problem = "some trials did not reach the target"

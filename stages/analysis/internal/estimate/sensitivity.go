@@ -2,6 +2,7 @@ package estimate
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -20,8 +21,8 @@ type LeftOut struct {
 }
 
 // LeaveOneOut estimates contrasts without each replicate in turn. An element is nil if
-// fewer than two replicates can be left out of its contrast.
-func LeaveOneOut(d *design.Design, errors Error, confidence float64, contrasts []design.Contrast) []*LeftOut {
+// fewer than two replicates can be left out of its contrast, and all are when ctx ends.
+func LeaveOneOut(ctx context.Context, d *design.Design, errors Error, confidence float64, contrasts []design.Contrast) []*LeftOut {
 	out := make([]*LeftOut, len(contrasts))
 	if !d.Paired || len(d.Replicates) > MostLeftOut || len(d.Replicates) < 2 {
 		return out
@@ -37,6 +38,9 @@ func LeaveOneOut(d *design.Design, errors Error, confidence float64, contrasts [
 		part := d.Without(r)
 		m := NewModel(part, errors, confidence)
 		for i, c := range contrasts {
+			if ctx.Err() != nil {
+				return make([]*LeftOut, len(contrasts))
+			}
 			if !involves(c, d, r) || !estimable(c, part) {
 				continue
 			}

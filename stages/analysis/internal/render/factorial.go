@@ -84,7 +84,7 @@ func (r factorial) about() string {
 			assumed = append(assumed, f.Name)
 		}
 	}
-	s := fmt.Sprintf("%s in %s; replicates: %s; baseline: %s.", counted(r.Trials, "trial"), counted(len(r.Cells), "cell"), r.Replicate, join(base))
+	s := fmt.Sprintf("%s in %s; replicates: %s; baseline: %s.", numeral.Things(r.Trials, "trial"), numeral.Things(len(r.Cells), "cell"), r.Replicate, join(base))
 	if len(assumed) > 0 {
 		s += fmt.Sprintf(" The baseline of %s is not declared: it is the first level.", join(assumed))
 	}
@@ -92,13 +92,6 @@ func (r factorial) about() string {
 		s += fmt.Sprintf(" Evaluated on %d tokens, the same for every trial.", r.Tokens)
 	}
 	return s
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // cellGrid lays two factors out as rows and columns, any other number as a

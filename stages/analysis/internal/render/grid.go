@@ -4,7 +4,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"html/template"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"ablate/stages/answer"
@@ -26,7 +29,15 @@ func newGrid(left, right int) *Grid {
 	return g
 }
 
-func (g *Grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+func (g *Grid) add(cells ...string) {
+	cells = slices.Clone(cells)
+	for i, c := range cells {
+		if strings.ContainsFunc(c, unicode.IsControl) { // a level may be any text, and a line is a row
+			cells[i] = strings.Trim(strconv.Quote(c), `"`)
+		}
+	}
+	g.rows = append(g.rows, cells)
+}
 
 // note attaches a text to a cell of the last row.
 func (g *Grid) note(column int, text string) {

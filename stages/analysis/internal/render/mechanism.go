@@ -27,6 +27,9 @@ func lastStep(c answer.MechanismCell) []answer.MechanismPoint {
 }
 
 func mechanismSections(r answer.Mechanism) []Section {
+	if len(r.Cells) == 0 {
+		return warned(nil, r.Warnings)
+	}
 	g := newGrid(1, r.Layers)
 	head := []string{"cell"}
 	for l := range r.Layers {

@@ -6,12 +6,14 @@ import (
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
+	"ablate/stages/record"
 )
 
 // Table is the document of a table analysis.
 func Table(r answer.Table) Document {
 	g := newGrid(len(r.Factors), 2)
 	head := append(slices.Clone(r.Factors), "step", r.Response)
+	record.UniqueColumns(head, 0, len(r.Factors)) // a factor may be called step
 	g.add(head...)
 	rows := [][]string{head}
 	for _, t := range r.Trials {
