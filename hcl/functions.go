@@ -67,7 +67,7 @@ func (l *loader) fileFunction() function.Function {
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(l.opts.Dir, path)
 			}
-			if !l.opts.Outside && !Within(path, l.opts.Dir) {
+			if !l.opts.Outside && !within(path, l.opts.Dir) {
 				return cty.NilVal, function.NewArgErrorf(0, "%s is not in the study's folder, and a study can send what it reads elsewhere. Copy the file into the folder, "+
 					"or accept the folder with ablate trust; for that it needs a file .ablate/config.hcl, which may be empty", args[0].AsString())
 			}
@@ -80,9 +80,9 @@ func (l *loader) fileFunction() function.Function {
 	})
 }
 
-// Within reports whether a file is in a folder, wherever links lead. One that does not
+// within reports whether a file is in a folder, wherever links lead. One that does not
 // exist is where its path says.
-func Within(name, dir string) bool {
+func within(name, dir string) bool {
 	for _, path := range []*string{&name, &dir} {
 		if abs, err := filepath.Abs(*path); err == nil {
 			*path = abs

@@ -43,7 +43,7 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		return summary, drain, err
 	}
 	var outage remote.Outage
-	if drain, err = w.pushing(ctx, plan, runner, &outage); err != nil {
+	if drain, err = w.pushing(ctx, runner, &outage); err != nil {
 		return summary, drain, err
 	}
 	if w.remote != nil {
@@ -94,7 +94,7 @@ func (w *workspace) runner(ctx context.Context, o runOptions, observe func(run.E
 // that it returns waits for that, unless the user interrupts it, and reports what
 // could not be sent. That is no failure of the run, whose results are in the local
 // store.
-func (w *workspace) pushing(ctx context.Context, plan *planner.Plan, runner *run.Runner, outage *remote.Outage) (drain func(), err error) {
+func (w *workspace) pushing(ctx context.Context, runner *run.Runner, outage *remote.Outage) (drain func(), err error) {
 	s := w.session
 	c, err := s.config()
 	if err != nil || w.remote == nil || !c.Remote.Push {
@@ -102,8 +102,7 @@ func (w *workspace) pushing(ctx context.Context, plan *planner.Plan, runner *run
 	}
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := remote.NewPusher(sending, w.store, w.remote, outage)
-	withheld := outsideData(w, plan)
-	runner.Published = withheld.sends(sending, p.Add)
+	runner.Published = p.Add
 	return func() {
 		defer stop()
 		if ctx.Err() == nil {
@@ -120,7 +119,6 @@ func (w *workspace) pushing(ctx context.Context, plan *planner.Plan, runner *run
 			e.Err = report.Failed[0]
 		}
 		s.show(e)
-		withheld.report(s.view())
 	}, nil
 }
 
