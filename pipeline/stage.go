@@ -145,8 +145,9 @@ type EnvPassthrough interface {
 
 // StudyInfo is what stages may know about the study as a whole.
 type StudyInfo struct {
-	Seed int64  `json:"seed"` // the study seed of design streams; default 0
-	Dir  string `json:"-"`    // its folder, which relative paths start from; never part of a key
+	Name string `json:"name,omitempty"` // noted beside results, so that explanations can tell studies apart; never part of a key
+	Seed int64  `json:"seed"`           // the study seed of design streams; default 0
+	Dir  string `json:"-"`              // its folder, which relative paths start from; never part of a key
 }
 
 // Inputs is what Describe and Run may read: the instances that the spec refers to,

@@ -65,7 +65,7 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 }
 
 func (w *Worker) publish(ctx context.Context, a *Action, made []cache.Artifact, mixed string, started time.Time) (cache.Entry, error) {
-	doc, err := cache.WriteJSON(ctx, w.Store, document(a.ingredients, a.Notes(), a.subject.Address))
+	doc, err := cache.WriteJSON(ctx, w.Store, document(a.ingredients, a.Notes(), a.subject.Address, a.subject.Inputs.Study.Name))
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
 	}

@@ -57,6 +57,7 @@ type Task struct {
 type Reason struct {
 	Text    string
 	Nearest cache.Key // of a run: the entry that the changes are measured from
+	Study   string    // that computed that entry, if it is another one
 	Changes []Change
 }
 

@@ -107,6 +107,7 @@ type Explanation struct {
 	Nearest *cache.Key       `json:"nearest,omitempty" doc:"the entry that it is compared with"`
 	Changes []planner.Change `json:"changes" doc:"what differs from that entry"`
 
+	Study string   `json:"-"` // that computed the nearest entry, if it is another one
 	Twins []string `json:"-"` // other instances of the study with the same key
 }
 
@@ -124,7 +125,11 @@ func (e Explanation) text() string {
 	if e.Nearest == nil {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…:\n\n", e.Nearest.String()[:shownKey])
+	of := ""
+	if e.Study != "" {
+		of = fmt.Sprintf(", of study %q", e.Study)
+	}
+	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…%s:\n\n", e.Nearest.String()[:shownKey], of)
 	for _, c := range e.Changes {
 		switch {
 		case c.Code && c.Part != "":
