@@ -329,6 +329,9 @@ type Env struct {
 	Mixed func(class string)
 	// Warn shows the user a warning.
 	Warn func(text string)
+	// Computed reports which share of the action's work was computed rather than found
+	// in cached states. Without it, all was. Nil where nobody asks.
+	Computed func(share float64)
 	// Progress reports how far the action is. It does not block for long.
 	Progress func(Progress)
 }
