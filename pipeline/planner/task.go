@@ -43,6 +43,7 @@ type Task struct {
 	node     *graph.Node
 	entry    *cache.Entry      // nil unless a store has the result
 	first    *Task             // the earlier task of the same key that this one waits for
+	fuller   *Task             // a later task of the same key that promises more outputs
 	action   *action.Action    // nil while pending; dropped for cells
 	work     *pipeline.Work    // of an action that was dropped, if it is to be computed
 	promised []pipeline.Output // by the action, also once that is dropped
@@ -117,9 +118,9 @@ func (t *Task) Action() (*action.Action, error) {
 	if t.action != nil || t.Key.IsZero() {
 		return t.action, nil
 	}
-	p := t.plan.planner
-	in, _, _ := p.inputs(t.plan, t)
-	a, err := p.describe(t.node, in)
+	p, of := t.plan.planner, t.computing()
+	in, _, _ := p.inputs(t.plan, of)
+	a, err := p.describe(of.node, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing %s again: %w", t.Address, err)
 	}
