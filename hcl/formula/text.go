@@ -13,20 +13,27 @@ const longest = 500
 type Named struct{ Name, Text string }
 
 // Text writes the formula as a study would. Where it would be long because parts
-// occur many times, those have names with a prefix, and lets holds them in order.
+// occur many times, those have names with a prefix, and lets holds them in order. No
+// name of the study is among them, so that two formulas never have one text.
 func (f Formula) Text(prefix string) (lets []Named, text string) {
 	w := writer{f: f, names: make(map[int]string)}
 	if f.treeSize() > longest {
-		uses := make([]int, len(f.Nodes))
+		uses, taken := make([]int, len(f.Nodes)), make(map[string]bool)
 		for _, n := range f.Nodes {
 			for _, a := range n.Args {
 				uses[a]++
 			}
+			if n.Op == opName {
+				taken[n.Name] = true
+			}
 		}
+		number := 0
 		for i, n := range f.Nodes {
 			if uses[i] > 1 && len(n.Args) > 0 {
 				t, _ := w.part(i)
-				w.names[i] = prefix + strconv.Itoa(len(lets)+1)
+				for number++; taken[prefix+strconv.Itoa(number)]; number++ {
+				}
+				w.names[i] = prefix + strconv.Itoa(number)
 				lets = append(lets, Named{w.names[i], t})
 			}
 		}

@@ -23,9 +23,9 @@ func CheckIngredients(e cache.Entry, raw []byte) error {
 	if in.IsZero() || in.Key(keyDomain) != e.Key {
 		return errors.New("its ingredients do not hash to its key")
 	}
-	for name, want := range map[string]string{"block": e.Block, "type": e.Type} {
-		if got, _ := in.At(name).Text(); got != want {
-			return fmt.Errorf("its ingredients have the %s %q, but the entry says %q", name, got, want)
+	for _, field := range []struct{ name, want string }{{"block", e.Block}, {"type", e.Type}} {
+		if got, _ := in.At(field.name).Text(); got != field.want {
+			return fmt.Errorf("its ingredients have the %s %q, but the entry says %q", field.name, got, field.want)
 		}
 	}
 	return nil

@@ -91,8 +91,8 @@ func (a *Action) Request(sources pipeline.Sources) (Request, error) {
 		l := frozen.Only(reader.DeclaredFiles())
 		r.Frozen = &l
 	}
-	for attr, refs := range of.Inputs.Refs {
-		for _, in := range refs {
+	for _, attr := range slices.Sorted(maps.Keys(of.Inputs.Refs)) {
+		for _, in := range of.Inputs.Refs[attr] {
 			spec, err := json.Marshal(in.Stage)
 			if err != nil {
 				return Request{}, fmt.Errorf("writing the spec of %s: %w", in.Address, err)
@@ -115,8 +115,8 @@ func (r Request) Action(kinds []pipeline.Kind, sources pipeline.Sources, memo pi
 	}
 	r.Study.Dir = r.Dir
 	in := pipeline.Inputs{Study: r.Study, Refs: make(map[string][]pipeline.Input, len(r.Inputs)), Sources: sources, Memo: memo}
-	for attr, refs := range r.Inputs {
-		for _, ri := range refs {
+	for _, attr := range slices.Sorted(maps.Keys(r.Inputs)) {
+		for _, ri := range r.Inputs[attr] {
 			input, err := ri.open(kinds, in)
 			if err != nil {
 				return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"ablate/cache/fsys"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/run"
 )
 
 // Exit codes of ablate exec in an allocation. Slurm requeues on ExitStopped
@@ -81,7 +83,8 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 	if ok, err := n.Published(ctx, req.Key); ok || err != nil {
 		return err
 	}
-	before := attempts(n.Spool, req.Key)
+	var before attempt
+	before.read(newestAttempts(n.Spool)[req.Key])
 	f, err := os.OpenFile(filepath.Join(n.Spool, attemptFile(req.Key, number)), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnseen, err)
@@ -92,18 +95,13 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 	if req.Threads == 0 {
 		req.Threads, _ = strconv.Atoi(n.environ("SLURM_CPUS_ON_NODE"))
 	}
-	best := 0
-	sent := time.Time{}
+	best, report := 0, reporter(f, answer)
 	l := n.Local
-	l.Append = len(before) > 0
+	l.Append = before.path != ""
 	// Slurm has given the allocation the resources, GPUs included.
 	err = l.Launch(ctx, req, func(p pipeline.Progress) {
-		const every = time.Second // a file server sees this, for every trial
 		best = max(best, p.Step)
-		if p.Step == p.Steps || time.Since(sent) >= every {
-			sent = time.Now()
-			answer.send(message{Progress: &p})
-		}
+		report(p)
 	})
 	switch {
 	case err == nil:
@@ -123,14 +121,23 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 	return err
 }
 
+// reporter writes progress to the file of an attempt. The longer the file, the less
+// often: the file server sees the reports of every trial.
+func reporter(f io.Seeker, answer *answerer) func(pipeline.Progress) {
+	sent := time.Time{}
+	return func(p pipeline.Progress) {
+		size, _ := f.Seek(0, io.SeekCurrent) // never fails for a file
+		if p.Step == p.Steps || time.Since(sent) >= run.ProgressGap(size) {
+			sent = time.Now()
+			answer.send(message{Progress: &p})
+		}
+	}
+}
+
 // checkProgress fails when two allocations in a row ended at their time limit and
 // the second got no further, since a third would not either.
-func checkProgress(before []attempt, best int, cause error) error {
-	if !errors.Is(cause, ErrTimeLimit) || len(before) == 0 {
-		return nil
-	}
-	last := before[len(before)-1]
-	if !last.stopped || best > last.best {
+func checkProgress(before attempt, best int, cause error) error {
+	if !errors.Is(cause, ErrTimeLimit) || !before.stopped || best > before.best {
 		return nil
 	}
 	return fmt.Errorf("two allocations in a row ended at their time limit at step %d: raise the executor's time, or lower checkpoint { every } so that one allocation reaches a checkpoint", best)

@@ -57,6 +57,7 @@ type watch struct {
 	misses   int  // polls in a row in which the queue did not list the job
 	losses   int  // jobs of this action that were lost
 	alive    bool // its job was seen waiting or running
+	last     attempt
 	reported pipeline.Progress
 }
 

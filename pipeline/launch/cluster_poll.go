@@ -1,9 +1,14 @@
 package launch
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ablate/cache"
@@ -24,11 +29,12 @@ func (c *Cluster) poll(ctx context.Context) {
 	c.check(ctx, remote, c.PublishedRemotely, jobs, unanswered)
 }
 
-// byStore divides the watched actions by the store that will hold their entries.
+// byStore divides the watched actions by the store that will hold their entries. They
+// are in the order of their jobs.
 func (c *Cluster) byStore() (shared, remote []*watch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, w := range c.watched {
+	for _, w := range slices.SortedFunc(maps.Values(c.watched), byPlaceAndKey) {
 		if w.slurm.Config.Shared {
 			shared = append(shared, w)
 		} else {
@@ -36,6 +42,11 @@ func (c *Cluster) byStore() (shared, remote []*watch) {
 		}
 	}
 	return shared, remote
+}
+
+func byPlaceAndKey(a, b *watch) int {
+	return cmp.Or(a.place.batch.Created.Compare(b.place.batch.Created), cmp.Compare(a.place.task, b.place.task),
+		bytes.Compare(a.request.Key[:], b.request.Key[:]))
 }
 
 // check ends the actions that one store has entries of, and examines the jobs of
@@ -55,12 +66,18 @@ func (c *Cluster) check(ctx context.Context, list []*watch, published func(conte
 		}
 		return
 	}
+	attempts := make(map[*batch]map[cache.Key]string) // the folder of a batch may have thousands of files
 	for i, w := range list {
 		if done[i] {
 			c.finish(w, nil)
 			continue
 		}
-		j, queued := jobs[placeName(w.place.batch, w.place.task)]
+		b := w.place.batch
+		if attempts[b] == nil {
+			attempts[b] = newestAttempts(c.spool().dir(b))
+		}
+		w.last.read(attempts[b][w.request.Key])
+		j, queued := jobs[placeName(b, w.place.task)]
 		c.examine(ctx, w, j, queued, unanswered)
 	}
 }
@@ -77,34 +94,32 @@ func (c *Cluster) finish(w *watch, err error) {
 // examine decides about an action that has no entry yet: it failed, waits, runs,
 // or its job is lost.
 func (c *Cluster) examine(ctx context.Context, w *watch, j job, queued, unanswered bool) {
-	tries := attempts(c.spool().dir(w.place.batch), w.request.Key)
-	var last attempt
-	if len(tries) > 0 {
-		last = tries[len(tries)-1]
-	}
 	switch {
-	case last.failed != nil:
+	case w.last.failed != nil:
 		c.forget(w)
-		c.finish(w, last.failed.err())
+		c.finish(w, w.last.failed.err())
 	case unanswered:
 	case queued:
 		w.misses = 0
 		w.alive = w.alive || j.state != "COMPLETING" && j.state != "CANCELLED"
-		now := last.progress
+		now := w.last.progress
 		if j.state != "RUNNING" || now.Steps == 0 {
 			now = pipeline.Progress{Step: now.Step, Steps: now.Steps, Waits: j.String()}
 		}
-		w.report(now)
+		c.report(w, now)
 	default:
 		if w.misses++; w.misses >= missesToLose {
-			c.lost(ctx, w, last)
+			c.lost(ctx, w)
 		}
 	}
 }
 
-// report reports progress that is new.
-func (w *watch) report(p pipeline.Progress) {
-	if p.Step == w.reported.Step && p.Waits == w.reported.Waits {
+// report reports progress that is new, unless the action was released: its Launch may
+// have returned.
+func (c *Cluster) report(w *watch, p pipeline.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched[w.request.Key] != w || p.Step == w.reported.Step && p.Waits == w.reported.Waits {
 		return
 	}
 	w.reported = p
@@ -119,31 +134,40 @@ func (c *Cluster) forget(w *watch) {
 }
 
 // lost submits an action again whose job has left the queue without a result,
-// unless that would not help.
-func (c *Cluster) lost(ctx context.Context, w *watch, last attempt) {
+// unless that would not help, or the action was released.
+func (c *Cluster) lost(ctx context.Context, w *watch) {
 	b := w.place.batch
 	name := fmt.Sprintf("job %s_%d", b.job, w.place.task)
 	e := endingOf(ctx, b.job, w.place.task)
 	// A job that was never seen alive was cancelled by an earlier coordinator.
 	cancelled := e.state == "CANCELLED" && w.alive
-	stopped := e.state == "CANCELLED" && !w.alive || last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	stopped := e.state == "CANCELLED" && !w.alive || w.last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
+	var why error
 	if !stopped || cancelled {
-		err, retry := explainEnding(name, e, c.tail(w))
+		var retry bool
+		why, retry = explainEnding(name, e, c.tail(w))
 		if w.losses++; !retry || w.losses >= lossesToFail {
-			c.finish(w, err)
+			c.finish(w, why)
 			return
 		}
-		c.Notify("%s: %v. Submitting it again.", w.request.Address, err)
 	}
+	if c.resubmit(w) && why != nil {
+		c.Notify("%s: %v. Submitting it again.", w.request.Address, why)
+	}
+}
+
+// resubmit takes an action out of its job, unless it was released.
+func (c *Cluster) resubmit(w *watch) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.watched[w.request.Key] != w {
-		return
+		return false
 	}
 	delete(c.watched, w.request.Key)
 	delete(c.places, w.request.Key)
 	c.unplaced = append(c.unplaced, w)
 	c.wake()
+	return true
 }
 
 // tail is the end of what a job printed, for a message.
@@ -152,14 +176,20 @@ func (c *Cluster) tail(w *watch) string {
 	if !w.slurm.Config.Shared {
 		return fmt.Sprintf("\nIts output is on that node in %s%d", w.slurm.nodeLog(p.batch), p.task)
 	}
-	raw, err := fsys.ReadRegular(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)), maxSpoolFile)
-	text := strings.TrimSpace(string(raw))
-	if err != nil || text == "" {
+	f, err := fsys.OpenRegular(filepath.Join(c.spool().dir(p.batch), fmt.Sprintf("task-%d.out", p.task)))
+	if err != nil {
 		return ""
 	}
+	defer f.Close()
 	const most = 400
-	if len(text) > most {
-		text = "…" + text[len(text)-most:]
+	cut := ""
+	if n, err := f.Seek(-most, io.SeekEnd); err == nil && n > 0 { // what is shorter is read whole
+		cut = "…"
 	}
-	return "\nIts output ends with:\n" + text
+	raw, _ := io.ReadAll(f)
+	text := strings.TrimSpace(strings.ToValidUTF8(string(raw), ""))
+	if text == "" {
+		return ""
+	}
+	return "\nIts output ends with:\n" + cut + text
 }

@@ -26,19 +26,19 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 	if len(list) == 0 {
 		return
 	}
-	jobs, err := c.earlierJobs(ctx)
+	jobs, err := c.earlierJobs(ctx, list)
 	if err != nil {
 		for _, w := range list {
 			w.end(explainSubmission(w.slurm.Config.Label, err))
 		}
 		return
 	}
-	adopted := 0
+	adopted := make(map[place]bool)
 	groups := make(map[submission][]*watch)
 	var order []submission
 	for _, w := range list {
 		if c.adopt(w, jobs) {
-			adopted++
+			adopted[w.place] = true
 			continue
 		}
 		s := submission{w.slurm.Config.Label, w.request.Resources}
@@ -47,8 +47,8 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 		}
 		groups[s] = append(groups[s], w)
 	}
-	if adopted > 0 {
-		c.Notify("Adopted %s of an earlier run.", jobCount(adopted))
+	if len(adopted) > 0 {
+		c.Notify("Adopted %s of an earlier run.", jobCount(len(adopted)))
 	}
 	for _, s := range order {
 		byWork(groups[s])
@@ -73,23 +73,30 @@ func byWork(list []*watch) {
 	})
 }
 
-// earlierJobs reads the spool and the queue once, before the first submission.
-func (c *Cluster) earlierJobs(ctx context.Context) (map[string]job, error) {
-	c.mu.Lock()
-	first := c.places == nil
-	c.mu.Unlock()
-	if !first {
+// earlierJobs asks the queue for jobs, before the first submission and if one may hold an
+// action of the list.
+func (c *Cluster) earlierJobs(ctx context.Context, list []*watch) (map[string]job, error) {
+	if c.places != nil && !slices.ContainsFunc(list, c.placed) {
 		return nil, nil
-	}
-	batches, err := c.spool().batches()
-	if err != nil {
-		return nil, err
 	}
 	queued, err := queue(ctx)
 	if err != nil {
 		return nil, err
 	}
 	jobs := byPlace(queued)
+	if c.places == nil {
+		err = c.readSpool(jobs)
+	}
+	return jobs, err
+}
+
+// readSpool finds the places of actions in queued jobs, and removes old batches that
+// have none.
+func (c *Cluster) readSpool(jobs map[string]job) error {
+	batches, err := c.spool().batches()
+	if err != nil {
+		return err
+	}
 	places := make(map[cache.Key]place)
 	for _, b := range batches {
 		const keep = 24 * time.Hour
@@ -100,7 +107,12 @@ func (c *Cluster) earlierJobs(ctx context.Context) (map[string]job, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.places, c.watched = places, make(map[cache.Key]*watch)
-	return jobs, nil
+	return nil
+}
+
+func (c *Cluster) placed(w *watch) bool {
+	_, ok := c.places[w.request.Key]
+	return ok
 }
 
 // addPlaces adds the batch's keys that are in a queued job and have no newer
@@ -149,7 +161,8 @@ func (c *Cluster) adopt(w *watch, jobs map[string]job) bool {
 	} else if p.batch.job == "" {
 		c.recordJob(p.batch, j.array)
 	}
-	if tries := attempts(c.spool().dir(p.batch), w.request.Key); len(tries) > 0 && tries[len(tries)-1].failed != nil {
+	w.last.read(newestAttempts(c.spool().dir(p.batch))[w.request.Key])
+	if w.last.failed != nil {
 		return false
 	}
 	c.follow(w, p)

@@ -16,10 +16,7 @@
 package launch
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -53,20 +50,4 @@ func (f *failure) err() error {
 		return err
 	}
 	return errors.New(f.Text)
-}
-
-// readMessages calls take with each message until the stream ends.
-func readMessages(r io.Reader, take func(message)) error {
-	dec := json.NewDecoder(r)
-	for {
-		var m message
-		err := dec.Decode(&m)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading the child's messages: %w", err)
-		}
-		take(m)
-	}
 }

@@ -63,7 +63,7 @@ func (s Slurm) submission(b *batch, spool string) []string {
 	before := timeLimitNotice
 	if c.Time > 0 {
 		before = min(timeLimitNotice, c.Time/4)
-		args = append(args, fmt.Sprintf("--time=%d", max(1, int(c.Time/time.Minute))))
+		args = append(args, fmt.Sprintf("--time=%d", (c.Time+time.Minute-1)/time.Minute)) // Slurm counts minutes
 	}
 	args = append(args, fmt.Sprintf("--signal=B:USR1@%d", int(before/time.Second)))
 	if c.Partition != "" {

@@ -3,11 +3,28 @@ package launch
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"ablate/cache"
 	"ablate/hcl/study"
 	"ablate/pipeline/action"
 )
+
+// TestTime asks for no less time than the executor says.
+func TestTime(t *testing.T) {
+	for limit, want := range map[time.Duration][]string{
+		time.Second: {"--time=1"}, time.Minute: {"--time=1", "--signal=B:USR1@15"},
+		90 * time.Second: {"--time=2", "--signal=B:USR1@22"}, 12 * time.Hour: {"--time=720", "--signal=B:USR1@120"},
+	} {
+		b := newBatch("a100", study.Resources{}, [][]cache.Key{{{}}})
+		args := Slurm{Cluster: &Cluster{}, Config: study.Executor{Shared: true, PerAllocation: 1, Time: limit}}.submission(b, "/spool")
+		for _, w := range want {
+			if !slices.Contains(args, w) {
+				t.Errorf("%s: sbatch %q lacks %s", limit, args, w)
+			}
+		}
+	}
+}
 
 func TestNodesAndTasks(t *testing.T) {
 	for _, c := range []struct {

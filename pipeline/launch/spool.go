@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/rand"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +26,7 @@ import (
 	"ablate/pipeline/action"
 )
 
-// maxSpoolFile bounds the files of a spool, which are read whole.
+// maxSpoolFile bounds the files of a spool that are read whole.
 const maxSpoolFile = 256 << 20
 
 // batch is one submission: an array of tasks, each with one action or more. Its
@@ -178,50 +180,66 @@ func (s spool) batches() ([]*batch, error) {
 	return out, nil
 }
 
-// attempt is what one attempt at an action has reported so far.
+// attempt is what the newest attempt at an action has reported, as far as its file was
+// read. Each attempt has a file of its own, so that one that was given up and returns
+// is not taken for a later one.
 type attempt struct {
-	number   int
-	path     string
+	path     string            // "" before the first attempt
+	offset   int64             // where the next message begins
 	progress pipeline.Progress // the last
 	best     int               // the furthest step
 	stopped  bool
-	done     bool
 	failed   *failure
 }
 
 func attemptFile(k cache.Key, n int) string { return fmt.Sprintf("%s.%06d.jsonl", k, n) }
 
-// attempts reads what the attempts at an action have reported, oldest first. Each
-// has a file of its own, so that one that was given up and returns is not taken for
-// a later one.
-func attempts(dir string, k cache.Key) []attempt {
-	names, _ := filepath.Glob(filepath.Join(dir, k.String()+".*.jsonl")) // the pattern is well-formed
-	slices.Sort(names)
-	var out []attempt
-	for _, name := range names {
-		a := attempt{path: name}
-		if _, err := fmt.Sscanf(strings.TrimPrefix(filepath.Base(name), k.String()), ".%d.jsonl", &a.number); err != nil {
-			continue
+// newestAttempts finds the file of the newest attempt at each action of a batch.
+func newestAttempts(dir string) map[cache.Key]string {
+	newest := make(map[cache.Key]string)
+	entries, _ := os.ReadDir(dir) // in order of attempts; what cannot be read now is read at the next poll
+	for _, e := range entries {
+		key, number, _ := strings.Cut(e.Name(), ".")
+		if k, err := cache.ParseKey(key); err == nil && strings.HasSuffix(number, ".jsonl") {
+			newest[k] = filepath.Join(dir, e.Name())
 		}
-		raw, err := fsys.ReadRegular(name, maxSpoolFile)
-		if err != nil {
-			continue
-		}
-		readMessages(bytes.NewReader(raw), func(m message) { // the last line may be half written
-			switch {
-			case m.Progress != nil:
-				a.progress, a.best = *m.Progress, max(a.best, m.Progress.Step)
-			case m.Stopped != nil:
-				a.stopped = true
-			case m.Done != nil:
-				a.done = true
-			case m.Failed != nil:
-				a.failed = m.Failed
-			}
-		})
-		out = append(out, a)
 	}
-	return out
+	return newest
+}
+
+// read reads what was added to the file of the newest attempt, which grows for days.
+func (a *attempt) read(path string) {
+	if path != a.path {
+		*a = attempt{path: path}
+	}
+	f, err := fsys.OpenRegular(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	lines := bufio.NewReader(io.NewSectionReader(f, a.offset, math.MaxInt64-a.offset))
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil { // the last line may be half written
+			return
+		}
+		a.offset += int64(len(line))
+		var m message
+		if json.Unmarshal(line, &m) == nil {
+			a.add(m)
+		}
+	}
+}
+
+func (a *attempt) add(m message) {
+	switch {
+	case m.Progress != nil:
+		a.progress, a.best = *m.Progress, max(a.best, m.Progress.Step)
+	case m.Stopped != nil:
+		a.stopped = true
+	case m.Failed != nil:
+		a.failed = m.Failed
+	}
 }
 
 func writeJSON(path string, v any) error {

@@ -12,7 +12,8 @@ import (
 	"ablate/pipeline/graph"
 )
 
-// Planner decides what a run would do. It changes nothing.
+// Planner is configured with the instances of a study, the store that may have their
+// results, the files that they read, and a memo of digests that are costly to compute.
 type Planner struct {
 	Graph   *graph.Graph
 	Store   Store

@@ -29,8 +29,8 @@ func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 			entries = append(entries, t.entry)
 		}
 	}
-	out := Savings{Trials: len(entries), Estimated: len(entries) > maxProvenances}
-	stride := max(1, len(entries)/maxProvenances)
+	stride := max(1, (len(entries)+maxProvenances-1)/maxProvenances)
+	out := Savings{Trials: len(entries), Estimated: stride > 1}
 	known := 0
 	for i := 0; i < len(entries); i += stride {
 		if seconds, ok := ComputeSeconds(ctx, store, *entries[i]); ok {

@@ -62,14 +62,13 @@ type Reason struct {
 	Changes []Change
 }
 
-// Change is one ingredient that differs from the nearest cached entry. Was and
-// Now are texts for people; "" means absent.
+// Change is one ingredient that differs from the nearest cached entry.
 type Change struct {
-	Path string `json:"path"`
-	Was  string `json:"was"`
-	Now  string `json:"now"`
-	Code bool   `json:"code,omitempty"` // a fingerprint of this program's computation
-	Part string `json:"part,omitempty"` // of a fingerprint: the part that explains it
+	Path string `json:"path" doc:"the ingredient"`
+	Was  string `json:"was" doc:"its value there, as text for people; (absent) if it has none"`
+	Now  string `json:"now" doc:"its value now, likewise"`
+	Code bool   `json:"code,omitempty" doc:"true for a fingerprint of this program's computation"`
+	Part string `json:"part,omitempty" doc:"of a fingerprint: the part that explains it"`
 }
 
 // computes reports whether a run would compute the task, and knows its key.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
 	"ablate/pipeline/planner"
 )
@@ -23,6 +24,7 @@ type execution struct {
 	lanes    map[string]*lane      // by the label of the executor; "" is this machine
 	blocked  map[*planner.Task]int // for each blocked task, how many dependencies it waits for
 	todo     map[*planner.Task]bool
+	waits    map[*planner.Task]time.Time // for another process, by when that was last reported
 	ran      []*planner.Task
 	hit      []*planner.Task
 	pulled   []*planner.Task // of the hits
@@ -44,7 +46,7 @@ type lane struct {
 }
 
 func newExecution(r *Runner, plan *planner.Plan) *execution {
-	x := &execution{runner: r, plan: plan, blocked: make(map[*planner.Task]int), todo: make(map[*planner.Task]bool)}
+	x := &execution{runner: r, plan: plan, blocked: make(map[*planner.Task]int), todo: make(map[*planner.Task]bool), waits: make(map[*planner.Task]time.Time)}
 	x.changed = sync.NewCond(&x.mu)
 	x.lanes = map[string]*lane{"": {slots: r.jobs()}}
 	for label, e := range r.Executors {

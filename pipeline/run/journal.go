@@ -11,7 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +21,8 @@ import (
 
 const (
 	maxJournals = 100         // the newest runs that are kept
-	progressGap = time.Second // between two records of progress of one instance
-	gapDoubles  = 512 << 10   // bytes of a journal, after which the gap doubles
+	progressGap = time.Second // between two reports of progress of one instance
+	gapDoubles  = 512 << 10   // bytes of a file, after which the gap doubles
 )
 
 // RunStart is the type of a journal's first record, which names the study.
@@ -50,8 +50,8 @@ type Record struct {
 type Journal struct {
 	mu    sync.Mutex
 	file  *os.File
-	size  int64
-	shown map[string]time.Time // the last record of progress of each source
+	size  int64                // without records of waiting
+	shown map[string]time.Time // the last record of progress, or of waiting, of each source
 }
 
 // NewJournal makes the journal of a run of the study in dir, and removes the oldest
@@ -78,12 +78,13 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 
 // Journals lists the journals in a folder, oldest first.
 func Journals(folder string) []string {
-	names, _ := filepath.Glob(filepath.Join(folder, "*.jsonl")) // the pattern is well-formed
-	names = slices.DeleteFunc(names, func(name string) bool {
-		info, err := os.Lstat(name)
-		return err != nil || !info.Mode().IsRegular()
-	})
-	slices.Sort(names)
+	entries, _ := os.ReadDir(folder) // in order; a folder that does not exist has none
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".jsonl") {
+			names = append(names, filepath.Join(folder, e.Name()))
+		}
+	}
 	return names
 }
 
@@ -114,11 +115,16 @@ func (j *Journal) Observe(e Event) {
 	defer j.mu.Unlock()
 	r := Record{Type: e.Type, Time: e.Time.UTC(), Address: e.Address.String(), Key: e.Key, Block: e.Block,
 		Trial: e.Role == pipeline.Trial, Seconds: e.Elapsed.Seconds(), Log: e.LogPath}
-	if e.Type == StageProgress {
-		if j.tooSoon(e) {
+	switch e.Type {
+	case StageProgress:
+		if j.tooSoon(progressSource(e), e.Time, ProgressGap(j.size)) {
 			return
 		}
 		r.Progress = e.Progress
+	case StageWaiting: // half the gap of the runner, so that none of its reports is left out
+		if j.tooSoon(e.Address.String()+" waiting", e.Time, waitGap/2) {
+			return
+		}
 	}
 	if e.Err != nil {
 		r.Error = e.Err.Error()
@@ -126,9 +132,13 @@ func (j *Journal) Observe(e Event) {
 	j.append(r)
 }
 
-// tooSoon reports whether a report of progress is left out. Evaluations are rarer than
-// other reports, and are not left out for one of them.
-func (j *Journal) tooSoon(e Event) bool {
+// ProgressGap is the least time between two reports of progress that are written to a
+// file of a size.
+func ProgressGap(size int64) time.Duration { return progressGap << min(size/gapDoubles, 20) }
+
+// progressSource is what a report of progress is about. Evaluations are rarer than other
+// reports, and are not left out for one of them.
+func progressSource(e Event) string {
 	source := e.Address.String()
 	if _, ok := e.Progress.Metrics["val_loss"]; ok {
 		source += " evaluation"
@@ -136,10 +146,15 @@ func (j *Journal) tooSoon(e Event) bool {
 	if e.Progress.Warning != "" {
 		source += " warning"
 	}
-	if last, ok := j.shown[source]; ok && e.Time.Sub(last) < progressGap<<min(j.size/gapDoubles, 20) {
+	return source
+}
+
+// tooSoon reports whether a record is left out because its source has one.
+func (j *Journal) tooSoon(source string, now time.Time, gap time.Duration) bool {
+	if last, ok := j.shown[source]; ok && now.Sub(last) < gap {
 		return true
 	}
-	j.shown[source] = e.Time
+	j.shown[source] = now
 	return false
 }
 
@@ -152,7 +167,9 @@ func (j *Journal) append(r Record) {
 		return
 	}
 	n, _ := j.file.Write(append(line, '\n'))
-	j.size += int64(n)
+	if r.Type != StageWaiting { // however long a task waits, others report their progress
+		j.size += int64(n)
+	}
 }
 
 // Close closes the file.

@@ -15,7 +15,7 @@ import (
 )
 
 func TestJournal(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "runs")
+	dir := filepath.Join(t.TempDir(), "lab [gpu]", "runs")
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	event := func(typ run.EventType, name string, at time.Duration) run.Event {
 		return run.Event{Type: typ, Address: addr.Instance{Stage: addr.Stage{Block: "a", Type: "b", Name: name}}, Time: start.Add(at)}
@@ -42,9 +42,12 @@ func TestJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	if err != nil || len(files) != 100 {
-		t.Errorf("%d journals are kept, %v, want 100", len(files), err)
+	if err := os.Mkdir(filepath.Join(dir, "folder.jsonl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := run.Journals(dir)
+	if len(files) != 100 {
+		t.Fatalf("%d journals are kept, want 100", len(files))
 	}
 	raw, err := os.ReadFile(files[len(files)-1])
 	if err != nil || strings.Count(string(raw), "\n") != 5 || !strings.HasPrefix(string(raw), `{"type":"run_start"`) || !strings.Contains(string(raw), `"step":7`) {
@@ -99,6 +102,26 @@ func TestHistoryOfProgress(t *testing.T) {
 	}
 }
 
+// TestJournalOfALongWait records a trial that waits for 12 hours and then takes one.
+func TestJournalOfALongWait(t *testing.T) {
+	dir, _, observe := trialJournal(t)
+	const wait, every = 12 * time.Hour, 300 * time.Millisecond
+	for at := time.Duration(0); at < wait; at += every {
+		observe(run.StageWaiting, at, pipeline.Progress{})
+	}
+	const reports = 3600
+	for i := range reports {
+		observe(run.StageProgress, wait+time.Duration(i)*time.Second, pipeline.Progress{Step: i, Steps: reports})
+	}
+	raw, err := os.ReadFile(run.Journals(dir)[0])
+	if err != nil || len(raw) > 4<<20 {
+		t.Fatalf("the journal has %d bytes, %v", len(raw), err)
+	}
+	if n := strings.Count(string(raw), `"stage_progress"`); n < reports-1 {
+		t.Errorf("%d reports of %d are recorded", n, reports)
+	}
+}
+
 // TestJournalOfALongRun records two days of a trial that reports every second.
 func TestJournalOfALongRun(t *testing.T) {
 	dir, _, observe := trialJournal(t)
@@ -106,8 +129,7 @@ func TestJournalOfALongRun(t *testing.T) {
 	for i := range reports {
 		observe(run.StageProgress, time.Duration(i)*time.Second, pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2}})
 	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	info, err := os.Stat(files[0])
+	info, err := os.Stat(run.Journals(dir)[0])
 	if err != nil || info.Size() > 4<<20 {
 		t.Fatalf("the journal has %d bytes, %v", info.Size(), err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -137,6 +139,37 @@ func TestCancelled(t *testing.T) {
 	if summary.Ran["train"] != 1 || summary.Failed["train"] != 0 {
 		t.Errorf("summary = %+v, want one trial and no failure", summary)
 	}
+}
+
+// A task whose key another process is computing says so at once, and then every few
+// seconds.
+func TestWaitsAreReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		planner, _ := w.load(fakeStudy)
+		plan, err := planner.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlock, ok, err := w.store.TryLock(plan.Tasks[0].Key)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		began := time.Now()
+		time.AfterFunc(time.Minute, func() { unlock() })
+		var waits []time.Duration
+		runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 2, Observe: func(e run.Event) {
+			if e.Type == run.StageWaiting {
+				waits = append(waits, e.Time.Sub(began))
+			}
+		}}
+		if _, err := runner.Run(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		if len(waits) < 10 || len(waits) > 13 || waits[0] != 0 {
+			t.Errorf("a minute of waiting is reported after %v", waits)
+		}
+	})
 }
 
 // Trials that prepare the same run one after another, in the order of the plan

@@ -13,6 +13,10 @@ import (
 // computing. Much longer than a stat, much shorter than a trial.
 const lockPoll = 300 * time.Millisecond
 
+// waitGap is the time between two reports that a task waits. The page of ablate ui
+// takes a task that has not reported for 15 s as one that nobody waits for.
+const waitGap = 5 * time.Second
+
 // work carries one task out, or puts it back when another process is computing the
 // same key.
 func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
@@ -26,6 +30,9 @@ func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
 		return
 	}
 	defer unlock()
+	x.mu.Lock()
+	delete(x.waits, t)
+	x.mu.Unlock()
 	found, err := x.plan.Settle(ctx, x.runner.Store, t)
 	switch {
 	case err != nil:
@@ -106,10 +113,16 @@ func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
 
 // retryLater puts back a task that another process is computing.
 func (x *execution) retryLater(ctx context.Context, t *planner.Task) {
-	x.emit(t, Event{Type: StageWaiting})
 	x.mu.Lock()
 	x.lane(t).running--
+	report := time.Since(x.waits[t]) >= waitGap
+	if report {
+		x.waits[t] = time.Now()
+	}
 	x.mu.Unlock()
+	if report {
+		x.emit(t, Event{Type: StageWaiting})
+	}
 	x.workers.Go(func() {
 		select {
 		case <-ctx.Done():

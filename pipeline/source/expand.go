@@ -48,7 +48,7 @@ func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
 	if isLink(full) {
 		return nil, errDangling(full)
 	}
-	return s.glob(full, exclude)
+	return s.glob(pattern, exclude)
 }
 
 func errDangling(name string) error {
@@ -82,15 +82,15 @@ func existingForm(name string) string {
 	return name
 }
 
+// glob lists the files that a pattern matches. Only the pattern is one: the study's
+// folder may have any name.
 func (s Folder) glob(pattern string, exclude []string) ([]string, error) {
-	if !doublestar.ValidatePathPattern(pattern) {
+	pattern = path.Clean(filepath.ToSlash(pattern))
+	if !doublestar.ValidatePattern(pattern) {
 		return nil, fmt.Errorf("bad pattern %q", pattern)
 	}
-	base, rest := doublestar.SplitPattern(filepath.ToSlash(pattern))
-	if rest == "" || base == filepath.ToSlash(pattern) {
-		return nil, nil // no glob, and no such file
-	}
-	dir := existingForm(filepath.FromSlash(base))
+	base, rest := doublestar.SplitPattern(pattern)
+	dir := existingForm(s.resolve(filepath.FromSlash(base)))
 	if info, err := os.Stat(dir); os.IsNotExist(err) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
 		return nil, nil
 	}

@@ -13,10 +13,11 @@ import (
 	"ablate/pipeline/source"
 )
 
-// tree makes files, and links where a name has an arrow.
+// tree makes files, and links where a name has an arrow, in a folder whose name looks
+// like a pattern.
 func tree(t *testing.T, names ...string) source.Folder {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "lab [gpu]*")
 	for _, name := range names {
 		from, to, link := strings.Cut(name, " -> ")
 		path := filepath.Join(dir, from)

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -69,12 +70,14 @@ func (c *csvReader) head(wanted []string) ([]string, error) {
 		c.line++
 	}
 	var best []string
+	var wrong error // of the first separator by which the line is no record
 	most := -1
 	for _, separator := range []byte{',', '\t', ';'} {
 		h := &csvReader{in: bufio.NewReader(strings.NewReader(string(line))), separator: separator, line: c.line - 1}
 		fields, err := h.record()
 		if err != nil {
-			return nil, err
+			wrong = cmp.Or(wrong, err)
+			continue
 		}
 		names := make([]string, len(fields))
 		for i, f := range fields {
@@ -89,6 +92,9 @@ func (c *csvReader) head(wanted []string) ([]string, error) {
 		if score > most {
 			best, most, c.separator = names, score, separator
 		}
+	}
+	if most < 0 {
+		return nil, wrong
 	}
 	return columnNames(best)
 }

@@ -168,6 +168,19 @@ func TestUnnumberedTables(t *testing.T) {
 	}
 }
 
+// A head line whose names are in quotes, as R writes it, is read by each separator.
+func TestQuotedHead(t *testing.T) {
+	for _, text := range []string{
+		"\"norm\",\"seed\",\"loss\"\na,1,2\n", "\"norm\";\"seed\";\"loss\"\r\n\"a\";1;2\r\n",
+		"\ufeff\"norm\"\t\"seed\"\t\"loss\"\na\t1\t2\n", "\"norm\",\"the \"\"seed\"\"\",loss,seed\na,x,2,1\n",
+	} {
+		_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": text})
+		if err != nil || len(runs) != 1 || runs[0].Levels[0] != "a" || runs[0].Replicate != "1" {
+			t.Errorf("%q: %v, %v", text, runs, err)
+		}
+	}
+}
+
 func TestUnusableTables(t *testing.T) {
 	for text, want := range map[string]string{
 		"norm,seed,loss\na,1,lost\nb,1,lost\n":                          `runs:2: loss is "lost", not a number. The same in 1 more.`,
@@ -177,6 +190,9 @@ func TestUnusableTables(t *testing.T) {
 		"norm,seed,loss\n":                                              "have no rows",
 		"norm,seed,loss\n\"a,1,2\n":                                     "a quoted field has no end",
 		"norm,seed,loss\n\"a\"b,1,2\n":                                  "text behind a closing quote",
+		"\"norm\"x,seed,loss\na,1,2\n":                                  "text behind a closing quote",
+		"norm,seed,loss\nd\xe9rf,1,2\nd\xe8rf,1,3\n":                    `runs:2: norm is "d\xe9rf", which is not UTF-8`,
+		"{\"norm\":\"\\ud800\",\"seed\":1,\"loss\":2}":                  "which is not UTF-8 or has lost a character",
 		"{\"norm\":\"a\",\n":                                            "line 1: a JSON object has no end",
 		"{\"norm\":\"a\"}\nhello":                                       "line 2 is not a JSON object",
 		"{\"norm\":null,\"seed\":1,\"loss\":1}":                         "norm has no value",

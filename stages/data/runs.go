@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -316,6 +317,9 @@ func (c cell) level() (string, error) {
 		if text, ok := addr.CanonicalNumber(c.text); ok {
 			return text, nil
 		}
+	}
+	if !utf8.ValidString(c.text) || strings.ContainsRune(c.text, utf8.RuneError) { // two such levels could become one
+		return "", fmt.Errorf("is %.40q, which is not UTF-8 or has lost a character: convert the file to UTF-8", c.text)
 	}
 	return norm.NFC.String(c.text), nil
 }

@@ -152,9 +152,8 @@ func (p *timings) readSeconds(ctx context.Context, stage addr.Stage) (out []floa
 	if len(entries) == 0 {
 		entries = p.lastEntries(ctx, stage)
 	}
-	stride := (len(entries) + maxSamples - 1) / maxSamples
-	for i := 0; i < len(entries); i += stride {
-		prov, err := readProvenanceOf(ctx, p.w.store, entries[i])
+	for _, e := range sample(entries, maxSamples) {
+		prov, err := readProvenanceOf(ctx, p.w.store, e)
 		if err == nil && prov.Host.Name == p.host && prov.Seconds > 0 && prov.Address.Stage == stage {
 			out = append(out, prov.Seconds)
 		}
@@ -180,6 +179,14 @@ func (p *timings) lastEntries(ctx context.Context, stage addr.Stage) (out []cach
 		if ran[e.Key] {
 			out = append(out, e)
 		}
+	}
+	return out
+}
+
+// sample takes at most so many of a list, spread over it.
+func sample[T any](list []T, most int) (out []T) {
+	for i := 0; i < len(list); i += (len(list) + most - 1) / most {
+		out = append(out, list[i])
 	}
 	return out
 }
