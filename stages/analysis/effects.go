@@ -31,11 +31,6 @@ type measured struct {
 	table    *design.Table
 }
 
-// analyse computes the answer from a table.
-func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
-	return f.answer([]measured{{f.Response, table}}, replicate)
-}
-
 // answer analyses one response or several.
 func (f *Factorial) answer(all []measured, replicate string) answer.Result {
 	var parts []*effects

@@ -206,6 +206,18 @@ func TestVersionsOfDatabases(t *testing.T) {
 	}
 }
 
+// Of two metrics whose names are the same text, the one in normal form C counts.
+func TestMetricsOfOneName(t *testing.T) {
+	for range 20 {
+		dir, _ := database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, "{\"perte\u0301\":1,\"pert\u00e9\":2}"))
+		r := fromDatabase()
+		r.Responses = []string{"pert\u00e9"}
+		if runs, warned, err := readFolders(t, dir, r); err != nil || warned != "" || runs["rms 1"].Values["pert\u00e9"] != 2 {
+			t.Fatalf("%v, warned %q: %v", err, warned, runs)
+		}
+	}
+}
+
 // A journal with content means that a transaction is not finished.
 func TestHotJournal(t *testing.T) {
 	dir, _ := database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`))

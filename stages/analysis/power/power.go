@@ -4,7 +4,9 @@
 package power
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer"
@@ -91,8 +93,8 @@ func replicatesOf(c answer.Contrast) float64 {
 		return float64(c.Pairs)
 	}
 	sum := 0.0
-	for _, n := range c.N {
-		sum += 1 / float64(n)
+	for _, cell := range slices.Sorted(maps.Keys(c.N)) { // the order decides the last bits
+		sum += 1 / float64(c.N[cell])
 	}
 	return float64(len(c.N)) / sum
 }

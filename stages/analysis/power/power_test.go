@@ -55,6 +55,21 @@ func pilot() answer.Result {
 	}
 }
 
+// The same pilot always gives the same bits.
+func TestPilotIsReproducible(t *testing.T) {
+	estimate, half, df := 0.5, 0.25, 9.
+	c := answer.Contrast{Kind: "main", Name: "norm", Estimate: &estimate, Half: &half, DF: &df, N: make(map[string]int)}
+	for i := range 12 {
+		c.N[string(rune('a'+i))] = 3 + i*i
+	}
+	first, _ := power.Pilot(answer.Result{Contrasts: []answer.Contrast{c}, Confidence: 0.95})
+	for range 50 {
+		if again, _ := power.Pilot(answer.Result{Contrasts: []answer.Contrast{c}, Confidence: 0.95}); again[0] != first[0] {
+			t.Fatalf("Pilot = %+v and %+v", first, again)
+		}
+	}
+}
+
 // Without a pilot, the standard deviation of a contrast follows from the design:
 // in 3 × 2 cells a main effect of the factor of two averages over three gaps.
 func TestDesigned(t *testing.T) {

@@ -7,10 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -19,6 +22,7 @@ const (
 	parametersFile = "parameters.json"
 	metricsFile    = "metrics.jsonl"
 	convertedFile  = ".converted.jsonl"
+	copiedFile     = ".copied.jsonl"
 	inputsFolder   = "inputs"
 	outputsFolder  = "outputs"
 	resumeFolder   = "resume"
@@ -47,8 +51,11 @@ func NewScratch(key cache.Key) (Scratch, error) {
 func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
 
 // rowFiles lists the files that hold rows: what the program logs, and what this process
-// makes of its output. Two writers of one file could overwrite each other.
-func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile} }
+// makes of its output and of its files. Two writers of one file could overwrite each other.
+func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile, copiedFile} }
+
+// copiedAt is the place of copiedFile in rowFiles.
+const copiedAt = 2
 
 func (s Scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.Dir}, names...)...)
@@ -87,6 +94,10 @@ func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 		return err
 	}
 	for _, f := range files {
+		if s.reserved(f.name) {
+			return diag.Errorf(diag.Path{"files"}, "Reserved name",
+				"%s has the place of a file that ablate or the program makes in the program's folder. Leave it out with exclude, or rename it.", f.name).Err()
+		}
 		r, err := env.Inputs.Sources.Open(f.path)
 		if err == nil {
 			err = CopyTo(s.path(filepath.FromSlash(f.name)), r)
@@ -96,6 +107,12 @@ func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 		}
 	}
 	return s.copyInputs(env)
+}
+
+// reserved reports whether a declared file would stand for parameters, rows, outputs or a
+// checkpoint: one of an earlier run by hand would become part of the result.
+func (s Scratch) reserved(name string) bool {
+	return name == parametersFile || name == resumeFolder+"/"+commitFile || slices.Contains(s.rowFiles(), name) || strings.HasPrefix(name, outputsFolder+"/")
 }
 
 // copyInputs copies the inputs' artifacts into one folder per input, named by
