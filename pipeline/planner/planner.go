@@ -154,6 +154,9 @@ func (p *Planner) giveReasons(ctx context.Context, tasks []*Task) error {
 		t.Reason = reason
 		if t.Status == Resume {
 			t.Reason.Text = t.Survey.Text + " (" + reason.Text + ")"
+			if reason.disowned {
+				t.Reason.Text = reason.Text + "; " + t.Survey.Text
+			}
 		}
 	}
 	return nil
