@@ -201,7 +201,7 @@ func TestPinOfWrongSize(t *testing.T) {
 			}
 			line := 1 + strings.Count(wrong[:strings.Index(wrong, size)], "\n")
 			want := fmt.Sprintf("%s:%d says that %q has %s bytes, but its content has 1100.", loaded.LockFile, line, server.URL+"/text", size)
-			if code, said := ablate("run", "--progress", "none"); code != 1 || !strings.Contains(said, want) || !strings.Contains(said, "ablate init --upgrade") {
+			if code, said := ablate("run", "--progress", "none"); code != 1 || !strings.Contains(said, want) || !strings.Contains(said, "ablate init --upgrade") || !strings.Contains(said, "on study.hcl:2,3") {
 				t.Errorf("%s of size %s: exit code %d, want 1 and %q:\n%s", kind, size, code, want, said)
 			}
 		}
