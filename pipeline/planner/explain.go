@@ -88,12 +88,13 @@ func (x *explainer) compared(ctx context.Context, t *Task) (Reason, error) {
 		return none, nil
 	}
 	changes := changesOf(found, t)
-	text := changeText(changes)
-	if nearest.study != x.planner.Graph.Study.Name {
-		text += fmt.Sprintf(" (compared with study %q)", nearest.study)
-	}
-	if slices.ContainsFunc(changes, func(c Change) bool { return c.Code }) || len(groupSiblings(changes)) > maxForeign {
+	text, namesake := changeText(changes), nearest.study == x.planner.Graph.Study.Name
+	code := slices.ContainsFunc(changes, func(c Change) bool { return c.Code })
+	if code && !namesake || len(groupSiblings(changes)) > maxForeign {
 		return none, nil
+	}
+	if !namesake { // another folder of this study, or a copy of the store, says so by the name
+		text += fmt.Sprintf(" (compared with study %q)", nearest.study)
 	}
 	return Reason{Text: text, Nearest: nearest.key, Study: nearest.study, Changes: changes}, nil
 }

@@ -53,7 +53,7 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 	if err != nil {
 		return err
 	}
-	tables := map[string][][]string{"trials.csv": trials, "metrics.csv": metrics}
+	tables := map[string][][]string{program.TrialsTable: trials, program.MetricsTable: metrics}
 	for _, name := range sortedKeys(tables) {
 		text, err := render.CSV(tables[name])
 		if err != nil {
@@ -68,9 +68,6 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 		return err
 	}
 	for i, path := range files {
-		if tables[filepath.Clean(c.Files[i])] != nil {
-			return diag.Errorf(diag.Path{"files"}, "Reserved name", "%s has the place of the table of the trials. Rename it.", c.Files[i]).Err()
-		}
 		r, err := env.Inputs.Sources.Open(path)
 		if err == nil {
 			err = program.CopyTo(filepath.Join(dir, c.Files[i]), r)

@@ -162,7 +162,8 @@ func (r *effects) sayTable(t *design.Table) {
 	r.say(t.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", t.Lacks)
 	r.say(len(t.Unused) > 0, "No trial has %s, which only names.", join(t.Unused))
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
-	r.say(len(t.Without) > 0, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
+	r.say(len(t.Without) == 1, "The trial %s has no %s and is left out.", join(t.Without), r.Response)
+	r.say(len(t.Without) > 1, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
 }
 

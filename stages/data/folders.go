@@ -78,7 +78,7 @@ func tableSuffix(name string) bool {
 type foundRuns struct {
 	tables []source
 	beside map[string]source // by path, what SQLite keeps beside databases among them
-	labels []cache.Value     // names of the databases, if they are read as levels
+	labels []cache.Value     // names of databases, and of remote sources, if they are read as levels
 	format *folderFormat
 	runs   []foundRun
 }
@@ -103,7 +103,8 @@ func (f foundRuns) value() cache.Value {
 }
 
 // tableValue is value for tables. The log of a database belongs to it, and so does its
-// name if the column run, which begins with it, is read.
+// name if the column run, which begins with it, is read. So does that of a remote source,
+// which may be a database.
 func (f foundRuns) tableValue() cache.Value {
 	out := map[string]cache.Value{"source": digestsOf(f.tables)}
 	beside := make(map[string]cache.Value)
@@ -203,14 +204,13 @@ func (r *Results) findTables(sources pipeline.Sources) (f foundRuns, err error) 
 		return f, err
 	}
 	for _, t := range f.tables {
-		if pipeline.IsRemote(t.path) {
-			continue // it may not be fetched yet
+		maybe := pipeline.IsRemote(t.path) // it may not be fetched yet
+		if !maybe {
+			if maybe, err = isDatabase(sources, t); err != nil {
+				return f, err
+			}
 		}
-		database, err := isDatabase(sources, t)
-		if err != nil {
-			return f, err
-		}
-		if database {
+		if maybe {
 			f.labels = append(f.labels, cache.String(filepath.Base(t.path)))
 		}
 	}

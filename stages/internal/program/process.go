@@ -31,6 +31,7 @@ type call struct {
 	dir     Scratch
 	kept    *checkpoints
 	printed Tail
+	output  *output
 	rows    *printedMetrics // nil if none are printed
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
@@ -41,6 +42,8 @@ type call struct {
 	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
 
 	stepsKnown bool // the rows of a file of metrics have a step
+	counted    bool // those of a file have none
+	warned     bool // that it cannot resume
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -72,19 +75,19 @@ func (p *call) run(ctx context.Context) error {
 		pipe.Close()
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
-	read := make(chan struct{})
-	log, out := newLogWriter(os.Stderr), &output{pipe: pipe}
+	log := newLogWriter(os.Stderr)
 	p.rows = p.printedMetrics()
+	p.output = &output{pipe: pipe, done: make(chan struct{})}
 	go func() {
-		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, p.rows), out)
+		defer close(p.output.done)
+		io.Copy(io.MultiWriter(log, &p.printed, p.rows), p.output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
-	out.end()
-	<-read
+	p.output.end()
+	<-p.output.done
 	pipe.Close()
 	log.close()
 	err = p.finish(ctx, err)
@@ -153,7 +156,7 @@ func (p *call) keep(ctx context.Context) {
 	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
 		return
 	}
-	if err := p.kept.keep(ctx, p.dir, func() error { return p.convert(true) }); err != nil {
+	if err := p.kept.keep(ctx, p.dir, p.rowsBefore); err != nil {
 		if why := err.Error(); why != p.notKept {
 			p.env.Log.Warn("a checkpoint was not kept", "error", err)
 			p.notKept = why
@@ -161,6 +164,19 @@ func (p *call) keep(ctx context.Context) {
 		return
 	}
 	p.seen, p.notKept = info, ""
+	if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
+		p.warned = true
+		p.env.Warn(cannotResume)
+	}
+}
+
+// rowsBefore brings the files of rows up to date with what the program wrote and printed
+// before it committed.
+func (p *call) rowsBefore() error {
+	if p.rows != nil && !p.output.drain(pollInterval) {
+		return errors.New("what the program printed before is not read yet")
+	}
+	return cmp.Or(p.rows.failed(), p.convert(true))
 }
 
 // command returns what to execute: a name with a slash is a path in the program's

@@ -7,13 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
-	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -67,13 +64,20 @@ func makeScratch(spec Spec, env *pipeline.Env) (Scratch, error) {
 	if err != nil {
 		return s, err
 	}
-	if spec.Metrics != nil { // the program may write a file of the usual name itself
-		s.metrics = "." + metricsFile
-	}
+	s.metrics = metricsName(spec.Metrics)
 	if err := s.fill(spec, env); err != nil {
 		return s, errors.Join(err, s.Remove())
 	}
 	return s, nil
+}
+
+// metricsName is the name of the file of metrics. A program that says where it writes
+// them may write a file of the usual name itself.
+func metricsName(m *Metrics) string {
+	if m != nil {
+		return "." + metricsFile
+	}
+	return metricsFile
 }
 
 func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
@@ -89,15 +93,11 @@ func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 	if err := os.WriteFile(s.path(parametersFile), raw, 0o600); err != nil {
 		return fmt.Errorf("writing the parameters: %w", err)
 	}
-	files, err := expand(env.Inputs, "files", spec.Files, spec.Exclude)
+	files, _, err := spec.files(env.Inputs)
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		if s.reserved(f.name) {
-			return diag.Errorf(diag.Path{"files"}, "Reserved name",
-				"%s has the place of a file that ablate or the program makes in the program's folder. Leave it out with exclude, or rename it.", f.name).Err()
-		}
 		r, err := env.Inputs.Sources.Open(f.path)
 		if err == nil {
 			err = CopyTo(s.path(filepath.FromSlash(f.name)), r)
@@ -107,12 +107,6 @@ func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 		}
 	}
 	return s.copyInputs(env)
-}
-
-// reserved reports whether a declared file would stand for parameters, rows, outputs or a
-// checkpoint: one of an earlier run by hand would become part of the result.
-func (s Scratch) reserved(name string) bool {
-	return name == parametersFile || name == resumeFolder+"/"+commitFile || slices.Contains(s.rowFiles(), name) || strings.HasPrefix(name, outputsFolder+"/")
 }
 
 // copyInputs copies the inputs' artifacts into one folder per input, named by

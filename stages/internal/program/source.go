@@ -72,19 +72,11 @@ func groups(pattern *regexp.Regexp) []string {
 }
 
 // printedMetrics returns the reader of metrics in the program's output, nil without one.
-// After a checkpoint, it continues the count of the rows before.
 func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return nil
 	}
-	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), path: p.dir.path(convertedFile)}
-	if f, err := fsys.OpenRegular(m.path); err == nil {
-		defer f.Close()
-		if known, err := parseMetrics(f); err == nil && !known.empty() {
-			m.count = known.rows[len(known.rows)-1].step
-		}
-	}
-	return m
+	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), path: p.dir.path(convertedFile), resumed: p.resumed}
 }
 
 // printedMetrics appends rows to a file for each line that matches and has numbers.
@@ -94,6 +86,8 @@ type printedMetrics struct {
 	file    *os.File // opened for the first row
 	line    []byte
 	count   int
+	resumed bool                  // the program began at a checkpoint
+	counted atomic.Bool           // a row had no step
 	lost    atomic.Pointer[error] // why a row was not written; read while the program runs
 }
 
@@ -112,7 +106,11 @@ func (m *printedMetrics) Write(b []byte) (int, error) {
 			continue
 		}
 		if rows := m.rows(m.line); len(rows) > 0 && m.failed() == nil {
-			m.note(m.append(rows))
+			if m.counted.Load() && m.resumed {
+				m.lose(errPrintedUncounted)
+			} else {
+				m.note(m.append(rows))
+			}
 		}
 		m.line = m.line[:0]
 	}
@@ -130,10 +128,11 @@ func (m *printedMetrics) append(rows []foreignRow) (err error) {
 
 func (m *printedMetrics) note(err error) {
 	if err != nil {
-		err = fmt.Errorf("writing a metric that the program printed to a temporary file (TMPDIR sets its folder): %w", err)
-		m.lost.CompareAndSwap(nil, &err)
+		m.lose(fmt.Errorf("writing a metric that the program printed to a temporary file (TMPDIR sets its folder): %w", err))
 	}
 }
+
+func (m *printedMetrics) lose(err error) { m.lost.CompareAndSwap(nil, &err) }
 
 // failed returns the error of the first row that was not written.
 func (m *printedMetrics) failed() error {
@@ -165,9 +164,9 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	if found == nil {
 		return nil
 	}
-	step := strconv.Itoa(m.count + 1)
+	step, counted := strconv.Itoa(m.count+1), true
 	if i := m.pattern.SubexpIndex(stepGroup); i >= 0 && len(found[i]) > 0 {
-		step = string(found[i])
+		step, counted = string(found[i]), false
 	}
 	for _, name := range groups(m.pattern) {
 		if value := string(found[m.pattern.SubexpIndex(name)]); number(value) {
@@ -176,6 +175,7 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	}
 	if len(out) > 0 {
 		m.count++
+		m.counted.Store(m.counted.Load() || counted)
 	}
 	return out
 }
@@ -251,6 +251,20 @@ func (m *Metrics) files(dir Scratch) (out []string, err error) {
 	return out, nil
 }
 
+// matches reports whether m.File names a file, by its path in the program's folder.
+func (m *Metrics) matches(name string) bool {
+	if m == nil || m.File == "" {
+		return false
+	}
+	pattern := path.Clean(filepath.ToSlash(m.File))
+	found, _ := path.Match(pattern, name)
+	for dir := name; !found && dir != "." && isMetricsName(name); {
+		dir = path.Dir(dir)
+		found, _ = path.Match(pattern, dir)
+	}
+	return found
+}
+
 func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
@@ -277,13 +291,24 @@ func (m *Metrics) read(p *call, name string, running bool) ([]foreignRow, error)
 	if facts.truncated && !running {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
 	}
+	p.counted = p.counted || facts.counted
 	if err == nil && facts.counted && p.resumed {
 		err = errUncounted
 	}
 	return rows, err
 }
 
-var errUncounted = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+// A program that resumes repeats what it did since its checkpoint. How many rows that
+// were is not known, since rows and checkpoint are not written at once. Rows with a step
+// replace those of the same step.
+var (
+	errUncounted        = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+	errPrintedUncounted = diag.Errorf(diag.Path{"metrics", "stdout"}, "Rows without a step",
+		"The program resumed from a checkpoint, and a row that it printed has no step, so that rows cannot be counted. Print the step, and add a group to the pattern: (?P<step>[0-9]+).").Err()
+)
+
+// cannotResume warns when a checkpoint is kept, not only when it is too late.
+const cannotResume = "rows of metrics have no step, so the trial fails if it has to resume from a checkpoint: write a step with each row"
 
 // refuseUncounted looks at the first line of the files of a program that resumed, so that
 // one without a step is refused before the program ends.

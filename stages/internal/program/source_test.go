@@ -69,17 +69,21 @@ func TestHydraValue(t *testing.T) {
 	}
 }
 
-// Lines without a step are counted on after a checkpoint, words are no values, and the
-// last line needs no end.
+// Lines without a step are counted, unless the program resumed; words are no values, and
+// the last line needs no end.
 func TestPrintedMetrics(t *testing.T) {
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
 	p := &call{spec: Spec{Metrics: &Metrics{Stdout: `loss[ =]+(?P<loss>\S+)`, File: "*.jsonl"}}, dir: dir}
-	for _, text := range []string{"loss improved\nloss = 3\rloss = 2", "loss 1\nno loss\n"} {
-		rows := p.printedMetrics()
-		rows.Write([]byte(text))
-		if err := rows.end(true); err != nil {
-			t.Fatal(err)
-		}
+	rows := p.printedMetrics()
+	rows.Write([]byte("loss improved\nloss = 3\rloss = 2\nno loss\nloss 1"))
+	if err := rows.end(true); err != nil {
+		t.Fatal(err)
+	}
+	p.resumed = true
+	rows = p.printedMetrics()
+	rows.Write([]byte("loss 0.5\n"))
+	if err := rows.end(true); err == nil || err.Error() != errPrintedUncounted.Error() {
+		t.Errorf("in a program that resumed: %v, want that the row has no step", err)
 	}
 	m, err := readMetrics(dir)
 	if err != nil {
@@ -263,19 +267,21 @@ func TestPipeHeldByAnother(t *testing.T) {
 
 // What an earlier run by hand left in the study's folder is no part of a trial.
 func TestReservedFiles(t *testing.T) {
-	for name, refused := range map[string]bool{
-		"parameters.json": true, "metrics.jsonl": true, "outputs/model.pt": true, "resume/COMMIT": true,
-		"train.py": false, "resume/lib.py": false, "lib/parameters.json": false, "lib/outputs/model.pt": false,
+	for name, leftOut := range map[string]bool{
+		"parameters.json": true, "metrics.jsonl.gz": true, "outputs/model.pt": true, "resume/COMMIT": true, "resume/state-1": true,
+		"train.py": false, "inputs/0/a.txt": false, "lib/parameters.json": false, "lib/outputs/model.pt": false,
 	} {
 		study := t.TempDir()
 		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(study, name)), 0o700), os.WriteFile(filepath.Join(study, name), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		env := &pipeline.Env{Inputs: pipeline.Inputs{Sources: source.Folder{Dir: study}, Study: pipeline.StudyInfo{Dir: study}}}
-		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
-		err := dir.fill(Spec{Files: []string{"."}}, env)
-		if got := err != nil && strings.Contains(err.Error(), "Reserved name"); got != refused {
-			t.Errorf("with %s: %v, want that it is refused: %t", name, err, refused)
+		in := pipeline.Inputs{Sources: source.Folder{Dir: study}, Study: pipeline.StudyInfo{Dir: study}}
+		kept, left, err := Spec{Files: []string{"."}}.files(in)
+		if err != nil || (len(left) == 1) != leftOut || len(kept)+len(left) != 1 {
+			t.Errorf("with %s: %v are left out, %v, want that it is: %t", name, left, err, leftOut)
+		}
+		if got := (Spec{}).reserved().Check([]string{name}) != nil; got != leftOut {
+			t.Errorf("named, %s is refused: %t, want %t", name, got, leftOut)
 		}
 	}
 }
