@@ -41,7 +41,7 @@ func Families(r answer.Result) []Family {
 	}
 	var out []Family
 	for _, k := range kinds {
-		f := Family{Title: k.title, short: k.short, margin: margin, measure: "difference of " + answer.Measure(r.Response, r.At)}
+		f := Family{Title: k.title, short: k.short, margin: margin, measure: "difference of " + r.Measured()}
 		for _, c := range r.Contrasts {
 			if c.Kind != k.kind {
 				continue
@@ -96,7 +96,7 @@ func Forest(r answer.Result) (Figure, bool) {
 		draw:        func(width float64) *drawing { return drawForest(families, width) },
 	}
 	if r.Margin != nil {
-		f.Caption += fmt.Sprintf(" The band is the margin of equivalence, ±%v.", r.Margin.Margin)
+		f.Caption += fmt.Sprintf(" Intervals of equivalence are those of %s. The band is its margin, ±%v.", numeral.Percent(1-2*r.Margin.Alpha), r.Margin.Margin)
 	}
 	return f, slices.ContainsFunc(families, Family.Estimated)
 }

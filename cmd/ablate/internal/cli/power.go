@@ -133,7 +133,7 @@ func (r powerRequest) question(f *analysis.Factorial) power.Question {
 func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, f *analysis.Factorial) ([]power.Contrast, error) {
 	if r.SD > 0 {
 		factors, err := comparedFactors(ctx, w, plan, t, f.Replicate)
-		return power.Designed(factors, r.SD), err
+		return f.Design(factors).Contrasts(r.SD), err
 	}
 	result, err := readResult(ctx, w.store, t)
 	if err != nil {
