@@ -115,6 +115,16 @@ func (s *Local) Disowned(e Entry) error {
 	return nil
 }
 
+// LastTombstone returns the newest tombstone of a key. ok is false if its result was
+// never disowned, or if the tombstone cannot be read.
+func (s *Local) LastTombstone(k Key) (t Tombstone, ok bool) {
+	list, err := s.tombstones(k)
+	if err != nil || len(list) == 0 {
+		return Tombstone{}, false
+	}
+	return list[len(list)-1], true
+}
+
 // reinstated reports whether an entry was computed here after its key was last
 // disowned: the same result is then confirmed, not retracted.
 func (s *Local) reinstated(e Entry) bool {

@@ -56,6 +56,21 @@ func ReadLock(dir string) (Lock, diag.List) {
 	return lock, append(advise(diags, restore), lock.readBlocks(content.Blocks)...)
 }
 
+// SizeLine returns the line of the size of a pin, 0 where there is none.
+func (l Lock) SizeLine(source string) int {
+	file, diags := parseFile(study.LockFile, l.Text)
+	if diags.HasErrors() {
+		return 0
+	}
+	content, _ := file.Body.Content(lockSchema) // errors are those of ReadLock
+	for _, b := range content.Blocks {
+		if attrs, _ := b.Body.JustAttributes(); b.Type == "source" && b.Labels[0] == source && attrs["size"] != nil {
+			return attrs["size"].Range.Start.Line
+		}
+	}
+	return 0
+}
+
 // readBlocks returns the errors that keep the lock from being used. Those of pins
 // go to Damaged.
 func (l *Lock) readBlocks(blocks hclv2.Blocks) (list diag.List) {

@@ -145,8 +145,9 @@ type EnvPassthrough interface {
 
 // StudyInfo is what stages may know about the study as a whole.
 type StudyInfo struct {
-	Seed int64  `json:"seed"` // the study seed of design streams; default 0
-	Dir  string `json:"-"`    // its folder, which relative paths start from; never part of a key
+	Name string `json:"name,omitempty"` // noted beside results, so that explanations can tell studies apart; never part of a key
+	Seed int64  `json:"seed"`           // the study seed of design streams; default 0
+	Dir  string `json:"-"`              // its folder, which relative paths start from; never part of a key
 }
 
 // Inputs is what Describe and Run may read: the instances that the spec refers to,
@@ -329,6 +330,9 @@ type Env struct {
 	Mixed func(class string)
 	// Warn shows the user a warning.
 	Warn func(text string)
+	// Computed reports which share of the action's work was computed rather than found
+	// in cached states. Without it, all was. Nil where nobody asks.
+	Computed func(share float64)
 	// Progress reports how far the action is. It does not block for long.
 	Progress func(Progress)
 }

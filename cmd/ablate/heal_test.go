@@ -136,3 +136,38 @@ func TestCollectInDoubt(t *testing.T) {
 		t.Errorf("gc after a run: %v", err)
 	}
 }
+
+// A saved plan keeps its targets, and is checked again, when its run heals the store.
+func TestSavedPlanHealsWithItsTargets(t *testing.T) {
+	study := crashStudy(t)
+	name := filepath.Join(study, "study.hcl")
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(string(raw), "seed      = [1]", "seed      = [1, 2, 3]", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := machine{study, filepath.Join(t.TempDir(), "store")}
+	file := filepath.Join(t.TempDir(), "one.plan")
+	if _, err := m.do("ablate", "plan", "--refresh", "--target", "seed=2", "--out", file); err != nil {
+		t.Fatal(err)
+	}
+	eachFile(t, filepath.Join(m.store, "blobs"), flipBit)
+	lines, err := m.do("ablate", "run", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained := 0
+	for _, l := range lines {
+		if l.Type == "stage_done" && strings.HasPrefix(l.Address, "train.") {
+			trained++
+			if !strings.Contains(l.Address, "seed=2") {
+				t.Errorf("trained %s, which the plan does not hold", l.Address)
+			}
+		}
+	}
+	if trained != 1 {
+		t.Errorf("trained %d trials, want 1", trained)
+	}
+}

@@ -167,6 +167,53 @@ func TestUnreachableSource(t *testing.T) {
 	}
 }
 
+// The size of a pin decides where validation begins. A wrong one is an error that names
+// the line of the lock file, and nothing is cached with another split.
+func TestPinOfWrongSize(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789\n"), 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(text) }))
+	defer server.Close()
+	for kind, more := range map[string]string{"text": "", "tokens": "  dtype = \"uint8\"\n  vocabulary = 256\n"} {
+		dir := t.TempDir()
+		study := fmt.Sprintf("data %q \"far\" {\n  source = [%q]\n%s}\n", kind, server.URL+"/text", more)
+		if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(study), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ablate := func(args ...string) (code int, said string) {
+			var out bytes.Buffer
+			app := cli.App{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Kinds: stages.All(),
+				Environ: []string{"ABLATE_CACHE_DIR=" + filepath.Join(dir, "store"), "NO_COLOR=1"}}
+			code = app.Run(t.Context(), append(args, "--chdir", dir))
+			return code, strings.Join(strings.Fields(out.String()), " ")
+		}
+		if code, said := ablate("init", "--upgrade"); code != 0 {
+			t.Fatal(said)
+		}
+		name := filepath.Join(dir, loaded.LockFile)
+		right, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []string{"1000", "1200", "200000"} {
+			wrong := strings.Replace(string(right), "1100", size, 1)
+			if err := os.WriteFile(name, []byte(wrong), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			line := 1 + strings.Count(wrong[:strings.Index(wrong, size)], "\n")
+			want := fmt.Sprintf("%s:%d says that %q has %s bytes, but its content has 1100.", loaded.LockFile, line, server.URL+"/text", size)
+			if code, said := ablate("run", "--progress", "none"); code != 1 || !strings.Contains(said, want) || !strings.Contains(said, "ablate init --upgrade") || !strings.Contains(said, "on study.hcl:2,3") {
+				t.Errorf("%s of size %s: exit code %d, want 1 and %q:\n%s", kind, size, code, want, said)
+			}
+		}
+		if err := os.WriteFile(name, right, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := ablate("plan"); code != 0 || !strings.Contains(said, "1 to run") {
+			t.Errorf("%s with the right size: exit code %d:\n%s", kind, code, said)
+		}
+	}
+}
+
 // A remote that fails during a run does not fail the run. One that fails before it is an
 // error.
 func TestRemoteThatDies(t *testing.T) {

@@ -33,11 +33,14 @@ func (k *Kind) ingredients(spec cache.Value, r pipeline.Recipe, class string, ab
 }
 
 // document returns what is stored beside an entry: the ingredients, the notes, and
-// the address, since explanations prefer an instance's own past.
-func document(ingredients, notes cache.Value, address addr.Instance) cache.Value {
-	return cache.Map(map[string]cache.Value{
-		"ingredients": ingredients, "notes": OrEmpty(notes), "address": cache.String(address.String()),
-	})
+// the address and the name of the study, since explanations prefer an instance's own
+// past.
+func document(ingredients, notes cache.Value, address addr.Instance, study string) cache.Value {
+	doc := map[string]cache.Value{"ingredients": ingredients, "notes": OrEmpty(notes), "address": cache.String(address.String())}
+	if study != "" { // states belong to no study
+		doc["study"] = cache.String(study)
+	}
+	return cache.Map(doc)
 }
 
 // OrEmpty returns an empty map for a zero value.

@@ -21,7 +21,14 @@ type Provenance struct {
 	Started  time.Time     `json:"started"`
 	Finished time.Time     `json:"finished"`
 	Seconds  float64       `json:"seconds"`
+	Work     *Work         `json:"work,omitempty"`   // that was computed in these seconds, where the stage says
 	Remade   bool          `json:"remade,omitempty"` // the first record was lost, and the rest with it
+}
+
+// Work is the arithmetic of an action.
+type Work struct {
+	FLOPs    float64 `json:"flops"`           // without those of cached states
+	PerToken float64 `json:"flops_per_token"` // tells large models from small ones
 }
 
 // Host is the machine and the program that computed an entry.

@@ -21,7 +21,7 @@ func Remake(ctx context.Context, store Documents, a *Action, e cache.Entry, lost
 	ingredients, provenance := e.Ingredients, e.Provenance
 	var err error
 	if slices.Contains(lost, "ingredients") {
-		if ingredients, err = cache.WriteJSON(ctx, store, document(a.ingredients, a.Notes(), a.subject.Address)); err != nil {
+		if ingredients, err = cache.WriteJSON(ctx, store, document(a.ingredients, a.Notes(), a.subject.Address, a.subject.Inputs.Study.Name)); err != nil {
 			return err
 		}
 	}

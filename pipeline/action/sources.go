@@ -118,8 +118,11 @@ func (r *plannedReader) Read(b []byte) (int, error) {
 	n, err := r.ReadCloser.Read(b)
 	r.digester.Write(b[:n])
 	r.read += int64(n)
-	switch {
-	case r.read > r.want.size, errors.Is(err, io.EOF) && r.digester.Digest() != r.want.digest:
+	end := errors.Is(err, io.EOF)
+	if err != nil && !end {
+		return n, err
+	}
+	if r.read > r.want.size || end && (r.read < r.want.size || r.digester.Digest() != r.want.digest) {
 		return n, fmt.Errorf("%s changed since the run was planned: run again", r.path)
 	}
 	return n, err

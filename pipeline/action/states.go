@@ -68,7 +68,7 @@ func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, 
 		e.Artifacts = append(e.Artifacts, a)
 	}
 	var err error
-	if e.Ingredients, err = cache.WriteJSON(ctx, s.store, document(what, cache.Value{}, s.address)); err != nil {
+	if e.Ingredients, err = cache.WriteJSON(ctx, s.store, document(what, cache.Value{}, s.address, "")); err != nil {
 		return cache.Entry{}, fmt.Errorf("storing a state's description: %w", err)
 	}
 	e.Provenance, err = cache.WriteJSON(ctx, s.store, Provenance{Address: s.address, Host: s.host, Class: s.class, Finished: e.Created})

@@ -31,16 +31,23 @@ type Worker struct {
 // store holds afterwards, which is another worker's where that one was first.
 func (w *Worker) Compute(ctx context.Context, a *Action) (cache.Entry, error) {
 	started := w.Clock()
-	made, mixed, err := w.run(ctx, a)
+	r, err := w.run(ctx, a)
 	if err != nil {
 		return cache.Entry{}, err
 	}
-	return w.publish(ctx, a, made, mixed, started)
+	return w.publish(ctx, a, r, started)
 }
 
-// run runs the stage and checks that it made what it promised. mixed names the
-// other numerics classes that the result depends on.
-func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mixed string, err error) {
+// result is what running a stage came to.
+type result struct {
+	made  []cache.Artifact
+	mixed string  // the other numerics classes that it depends on
+	share float64 // of the work, that was computed
+}
+
+// run runs the stage and checks that it made what it promised.
+func (w *Worker) run(ctx context.Context, a *Action) (r result, err error) {
+	r.share = 1
 	out := &outputs{ctx: ctx, store: w.Store, promised: a.recipe.Outputs}
 	defer out.abort()
 	s, others := a.subject, make(map[string]bool)
@@ -57,37 +64,43 @@ func (w *Worker) run(ctx context.Context, a *Action) (made []cache.Artifact, mix
 		Progress: w.Progress,
 		Warn:     func(text string) { w.Progress(pipeline.Progress{Warning: text}) },
 		Mixed:    func(class string) { others[class] = true },
+		Computed: func(share float64) { r.share = share },
 		States:   &stateStore{store: w.Store, kind: s.Kind.Kind, class: ClassOf(s.Spec), address: s.Address, host: w.Host, clock: w.Clock},
 	}
 	if err := s.Spec.Run(ctx, env); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
-			return nil, "", cause
+			return r, cause
 		}
-		return nil, "", err
+		return r, err
 	}
-	made, err = out.finish()
-	return made, strings.Join(slices.Sorted(maps.Keys(others)), ", "), err
+	r.made, err = out.finish()
+	r.mixed = strings.Join(slices.Sorted(maps.Keys(others)), ", ")
+	return r, err
 }
 
-func (w *Worker) publish(ctx context.Context, a *Action, made []cache.Artifact, mixed string, started time.Time) (cache.Entry, error) {
-	doc, err := cache.WriteJSON(ctx, w.Store, document(a.ingredients, a.Notes(), a.subject.Address))
+func (w *Worker) publish(ctx context.Context, a *Action, r result, started time.Time) (cache.Entry, error) {
+	doc, err := cache.WriteJSON(ctx, w.Store, document(a.ingredients, a.Notes(), a.subject.Address, a.subject.Inputs.Study.Name))
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
 	}
 	finished := w.Clock()
 	class := ClassOf(a.subject.Spec)
-	if mixed != "" {
-		class += " after " + mixed
+	if r.mixed != "" {
+		class += " after " + r.mixed
+	}
+	var work *Work
+	if all, ok := a.Work(); ok && r.share > 0 {
+		work = &Work{FLOPs: all.FLOPs() * r.share, PerToken: all.FLOPsPerToken}
 	}
 	prov, err := cache.WriteJSON(ctx, w.Store, Provenance{
 		Address: a.subject.Address, Host: w.Host, Class: class, Threads: w.Threads,
-		Started: started.UTC(), Finished: finished.UTC(), Seconds: finished.Sub(started).Seconds(),
+		Started: started.UTC(), Finished: finished.UTC(), Seconds: finished.Sub(started).Seconds(), Work: work,
 	})
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the provenance: %w", err)
 	}
 	entry := cache.Entry{
-		Key: a.key, Block: a.subject.Kind.Block, Type: a.subject.Kind.Type, Artifacts: made,
+		Key: a.key, Block: a.subject.Kind.Block, Type: a.subject.Kind.Type, Artifacts: r.made,
 		Ingredients: doc, Provenance: prov, Class: class, Created: finished.UTC(),
 	}
 	entry, err = w.Store.Publish(ctx, entry)

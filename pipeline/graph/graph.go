@@ -221,7 +221,7 @@ func dependsOn(n *Node, marked []bool) bool {
 // declared returns what a node's inputs declare before anything has run.
 func (g *Graph) declared(n *Node) pipeline.Inputs {
 	in := pipeline.Inputs{
-		Study: pipeline.StudyInfo{Seed: g.Study.Seed, Dir: g.Study.Dir},
+		Study: pipeline.StudyInfo{Name: g.Study.Name, Seed: g.Study.Seed, Dir: g.Study.Dir},
 		Refs:  make(map[string][]pipeline.Input, len(n.Needs)),
 	}
 	for _, need := range n.Needs {

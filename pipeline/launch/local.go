@@ -114,12 +114,18 @@ func openLog(path string, keep bool) (*os.File, error) {
 	return f, nil
 }
 
-// inheritedEnv are the variables that a child inherits: what a process needs to
-// run, nothing that could change what it computes.
+// inheritedEnv are the variables that a child inherits: what a process needs to run,
+// and what decides the numerics class, which the child must find as its parent did.
+// Nothing else that could change what it computes passes.
 var inheritedEnv = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "LANG", "TZ", "SYSTEMROOT", "LOCALAPPDATA", "APPDATA",
 	"USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "ABLATE_CACHE_DIR", "CUDA_VISIBLE_DEVICES", "PJRT_PLUGIN_LIBRARY_PATH",
+	debugVariable, "VIRTUAL_ENV", "CONDA_PREFIX",
 }
+
+// debugVariable turns instructions of the processor off, and with them the kernels
+// that use them. The Go runtime reads it when a process starts.
+const debugVariable = "GODEBUG"
 
 // remoteEnv are the prefixes of variables with the address and the credentials of a
 // remote.

@@ -168,6 +168,11 @@ func (s *SSH) words(req action.Request) []string {
 	if !s.Config.Shared {
 		words = append(words, quote("ABLATE_REMOTE="+s.Remote), quote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
 	}
+	for _, kv := range s.Environ {
+		if strings.HasPrefix(kv, debugVariable+"=") {
+			words = append(words, quote(kv))
+		}
+	}
 	words = append(words, quote(s.program()))
 	if req.Supervised {
 		words = append(words, superviseCommand)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -110,19 +111,14 @@ func codeText(changes []Change) []string {
 // absent stands for a value that is missing.
 const absent = "(absent)"
 
-// text renders a value for people; long values are cut.
+// text renders a value as a study writes it; long values are cut.
 func text(v cache.Value) string {
 	if v.IsZero() {
 		return absent
 	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic("planner: a value does not marshal: " + err.Error())
-	}
-	s := string(raw)
-	var plain string
-	if json.Unmarshal(raw, &plain) == nil {
-		s = plain
+	s, plain := v.Text()
+	if !plain {
+		s = written(v)
 	}
 	if s == "" {
 		return `""`
@@ -137,3 +133,41 @@ func text(v cache.Value) string {
 	}
 	return s
 }
+
+// written renders a value as an expression.
+func written(v cache.Value) string {
+	if s, ok := v.Text(); ok {
+		return strconv.Quote(s)
+	}
+	if isLevel(v) {
+		s, _ := v.At("level").Text()
+		return s
+	}
+	if v.IsList() {
+		list := v.Elements()
+		if hasFields(list) && !slices.ContainsFunc(list, isLevel) {
+			return elements(len(list))
+		}
+		parts := make([]string, len(list))
+		for i, e := range list {
+			parts[i] = written(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	if names := v.Keys(); len(names) > 0 {
+		parts := make([]string, len(names))
+		for i, name := range names {
+			parts[i] = name + " = " + written(v.At(name))
+		}
+		return "{ " + strings.Join(parts, ", ") + " }"
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic("planner: a value does not marshal: " + err.Error())
+	}
+	return strings.TrimSuffix(string(raw), ".0") // a study writes 2, not 2.0
+}
+
+// isLevel reports whether a value is a number, string, bool or address that a map of
+// parameters holds.
+func isLevel(v cache.Value) bool { return slices.Equal(v.Keys(), []string{"kind", "level"}) }

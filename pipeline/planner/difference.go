@@ -2,6 +2,7 @@ package planner
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -76,14 +77,14 @@ func explainsCode(d difference, t *Task) bool {
 // allDifferences compares ingredients and notes, in the order of the paths. Without
 // a difference in ingredients it is the same action, whatever the notes hold.
 func allDifferences(old pastAction, t *Task) []cache.Difference {
-	all := cache.Diff(old.ingredients, t.action.Ingredients())
+	all := wholeLevels(old.ingredients, t.action.Ingredients())
 	if len(all) == 0 {
 		return nil
 	}
 	was, now := alignNotes(action.OrEmpty(old.notes), t.action.Notes())
 	for _, section := range []string{"inputs", "spec"} {
 		replaced := make(map[string]bool) // lists whose elements notes name
-		for _, d := range cache.Diff(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
+		for _, d := range wholeLevels(action.OrEmpty(was.At(section)), action.OrEmpty(now.At(section))) {
 			d = typeOfInput(cache.Difference{Path: append([]string{section}, d.Path...), A: d.A, B: d.B})
 			list := d.Path[:2]
 			switch {
@@ -102,6 +103,36 @@ func allDifferences(old pastAction, t *Task) []cache.Difference {
 	}
 	slices.SortStableFunc(all, func(a, b cache.Difference) int { return slices.Compare(a.Path, b.Path) })
 	return all
+}
+
+// wholeLevels is cache.Diff in which a level of a factor or parameter differs as a
+// whole, not in its kind and its text.
+func wholeLevels(a, b cache.Value) []cache.Difference {
+	var out []cache.Difference
+	for _, d := range cache.Diff(a, b) {
+		if last := len(d.Path) - 1; last > 0 && (d.Path[last] == "kind" || d.Path[last] == "level") {
+			was, now := elementAt(a, d.Path[:last]), elementAt(b, d.Path[:last])
+			if isLevel(was) && isLevel(now) {
+				d = cache.Difference{Path: d.Path[:last], A: was, B: now}
+			}
+		}
+		if n := len(out); n == 0 || !slices.Equal(out[n-1].Path, d.Path) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// elementAt is Value.At for paths that lead through lists.
+func elementAt(v cache.Value, path []string) cache.Value {
+	for _, name := range path {
+		if i, err := strconv.Atoi(name); err == nil && i < len(v.Elements()) {
+			v = v.Elements()[i]
+		} else {
+			v = v.At(name)
+		}
+	}
+	return v
 }
 
 // isUnnamed reports whether a path is that of a list or lies in one of its elements,
@@ -147,7 +178,7 @@ func (d difference) name() string {
 // of another type is further away than one with another spec.
 func weight(changes []difference) int {
 	const perPart, perSwap = 1000, 100
-	sum := len(changes)
+	sum := 0
 	seen := make(map[string]bool)
 	for _, c := range changes {
 		head := c.Path[0]
@@ -161,8 +192,31 @@ func weight(changes []difference) int {
 		if c.swap {
 			sum += perSwap
 		}
+		sum += size(c)
 	}
 	return sum
+}
+
+// size is how much a difference counts: lists of different lengths by the elements
+// that only one of them has, so that a list of the same length is not further away for
+// having each of its changes named.
+func size(d difference) int {
+	if !d.A.IsList() || !d.B.IsList() {
+		return 1
+	}
+	was, now := hashes(d.A.Elements()), hashes(d.B.Elements())
+	left := make(map[cache.Key]int, len(was))
+	for _, k := range was {
+		left[k]++
+	}
+	both := 0
+	for _, k := range now {
+		if left[k] > 0 {
+			left[k]--
+			both++
+		}
+	}
+	return max(1, len(was)+len(now)-2*both)
 }
 
 // changesOf puts differences from a task into words.

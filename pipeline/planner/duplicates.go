@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"ablate/cache"
@@ -46,6 +47,28 @@ func (o *keyOwners) claim(t *Task) {
 
 // SameAs returns the earlier task with the same key that a task waits for, or nil.
 func (t *Task) SameAs() *Task { return t.first }
+
+// preferFuller has the first task of a key compute the action of a later one that
+// promises more outputs. Both must have become known now: a first task of an earlier
+// call may be running.
+func preferFuller(tasks []*Task) {
+	for _, t := range tasks {
+		first := t.first
+		if t.Status == Same && len(t.promised) > len(first.computing().promised) && slices.Contains(tasks, first) {
+			first.fuller, first.action = t, nil
+		}
+	}
+}
+
+// computing returns the task whose action is computed for a task and for those of the
+// same key: the one that promises the most outputs, such as the only one that keeps its
+// checkpoint.
+func (t *Task) computing() *Task {
+	if t.fuller != nil {
+		return t.fuller
+	}
+	return t
+}
 
 // Duplicates lists the tasks that wait for a task of the same key.
 func (p *Plan) Duplicates(t *Task) []*Task {

@@ -32,7 +32,7 @@ func (p *Planner) inputs(plan *Plan, t *Task) (in pipeline.Inputs, waits []addr.
 // surroundings are the inputs of a task without what it refers to.
 func (p *Planner) surroundings(t *Task) pipeline.Inputs {
 	in := pipeline.Inputs{
-		Study:   pipeline.StudyInfo{Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
+		Study:   pipeline.StudyInfo{Name: p.Graph.Study.Name, Seed: p.Graph.Study.Seed, Dir: p.Graph.Study.Dir},
 		Sources: p.Sources,
 		Memo:    p.Memo,
 		Class:   p.numericsClass(t.node),

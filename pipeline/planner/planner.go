@@ -115,8 +115,7 @@ func (p *Planner) numericsClass(n *graph.Node) string {
 
 // Explain compares a task with the nearest entry that is not its own.
 func (p *Planner) Explain(ctx context.Context, t *Task) (Reason, error) {
-	x := explainer{store: p.Store, past: make(map[*action.Kind][]pastAction), limit: maxCandidates}
-	return x.reason(ctx, t)
+	return newExplainer(p, maxCandidates).reason(ctx, t)
 }
 
 // Compare lists what differs between the ingredients of two tasks whose keys
@@ -134,14 +133,13 @@ func (p *Planner) Compare(from, to *Task) ([]Change, error) {
 
 // giveReasons fills in why each task has its status.
 func (p *Planner) giveReasons(ctx context.Context, tasks []*Task) error {
-	x := explainer{store: p.Store, past: make(map[*action.Kind][]pastAction)}
 	unexplained := 1
 	for _, t := range tasks {
 		if t.computes() {
 			unexplained++
 		}
 	}
-	x.limit = max(4, maxComparisons/unexplained)
+	x := newExplainer(p, max(4, maxComparisons/unexplained))
 	for _, t := range tasks {
 		if t.Status == Hit {
 			t.Reason.Text = "cached"
@@ -156,6 +154,9 @@ func (p *Planner) giveReasons(ctx context.Context, tasks []*Task) error {
 		t.Reason = reason
 		if t.Status == Resume {
 			t.Reason.Text = t.Survey.Text + " (" + reason.Text + ")"
+			if reason.disowned {
+				t.Reason.Text = reason.Text + "; " + t.Survey.Text
+			}
 		}
 	}
 	return nil

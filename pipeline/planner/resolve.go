@@ -34,6 +34,7 @@ func (p *Planner) resolve(ctx context.Context, plan *Plan, store Store, tasks []
 		t.settle(answers[i])
 		plan.keys.claim(t)
 	}
+	preferFuller(described)
 	return p.survey(ctx, plan, store, described)
 }
 

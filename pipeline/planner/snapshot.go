@@ -1,9 +1,12 @@
 package planner
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"ablate/cache"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 )
 
@@ -13,8 +16,11 @@ type SavedTask struct {
 	Address string     `json:"address"`
 	Status  Status     `json:"action"`
 	Key     *cache.Key `json:"key"` // null while pending
-	// Ingredients is what the key is the hash of; of a pending task, its spec
-	// alone. Hits leave it out: the store has it.
+	// Declared is the hash of what the study says about the task. It stands for the
+	// key of a task that waits for a result, now or when the plan was saved.
+	Declared cache.Key `json:"declared"`
+	// Ingredients is what the key is the hash of; of a pending task, what Declared is
+	// the hash of. Hits leave it out: the store has it.
 	Ingredients *cache.Value `json:"ingredients,omitempty"`
 }
 
@@ -22,29 +28,84 @@ type SavedTask struct {
 func (p *Plan) Save() []SavedTask {
 	out := make([]SavedTask, len(p.Tasks))
 	for i, t := range p.Tasks {
-		out[i] = SavedTask{Address: t.Address.String(), Status: t.Status}
+		declared := t.declared()
+		out[i] = SavedTask{Address: t.Address.String(), Status: t.Status, Declared: declared.Key(declaredDomain)}
 		if !t.Key.IsZero() {
 			key := t.Key
 			out[i].Key = &key
 		}
 		if t.Status != Hit {
-			known := t.knownIngredients()
+			known := t.knownIngredients(declared)
 			out[i].Ingredients = &known
 		}
 	}
 	return out
 }
 
-// knownIngredients returns the ingredients; of a pending task, its spec alone.
-func (t *Task) knownIngredients() cache.Value {
+const declaredDomain = "ablate declared v1"
+
+// knownIngredients returns the ingredients; of a pending task, what is declared.
+func (t *Task) knownIngredients(declared cache.Value) cache.Value {
 	if known, _, err := t.Describe(); err == nil && !known.IsZero() {
 		return known
 	}
-	return t.specOnly()
+	return declared
 }
 
-func (t *Task) specOnly() cache.Value {
-	return cache.Map(map[string]cache.Value{"spec": t.node.Kind.Spec(t.node.Stage)})
+// declared is what the study says about a task, whether or not its key is known: the
+// spec, the addresses that it refers to, the files that it reads, and what the study
+// block adds to every key.
+func (t *Task) declared() cache.Value {
+	inputs := make(map[string]cache.Value, len(t.node.Needs))
+	for _, need := range t.node.Needs {
+		addresses := make([]cache.Value, len(need.On))
+		for i, dep := range need.On {
+			addresses[i] = cache.String(dep.Instance.Address.String())
+		}
+		inputs[need.Attr] = cache.List(addresses...)
+		if len(addresses) == 1 {
+			inputs[need.Attr] = addresses[0]
+		}
+	}
+	about := t.plan.planner.Graph.Study
+	fields := map[string]cache.Value{
+		"spec":   t.node.Kind.Spec(t.node.Stage),
+		"inputs": cache.Map(inputs),
+		"study":  cache.Map(map[string]cache.Value{"seed": cache.Int(about.Seed), "numerics": cache.String(about.Numerics)}),
+	}
+	if reader, ok := t.node.Stage.(pipeline.FileReader); ok && t.plan.planner.Sources != nil {
+		for _, files := range reader.DeclaredFiles() {
+			fields["files "+files.Pattern] = t.plan.planner.contents(files)
+		}
+	}
+	return cache.Map(fields)
+}
+
+// contents returns the digests of declared files by their path in the study's folder.
+// Those that cannot be read are left out: the stage has a better message.
+func (p *Planner) contents(files pipeline.Files) cache.Value {
+	type declaredFiles struct{ pattern, exclude string }
+	key := declaredFiles{files.Pattern, strings.Join(files.Exclude, "\x00")}
+	found, _ := p.shared.Value(key, func() (cache.Value, error) {
+		paths, _ := p.Sources.Expand(files.Pattern, files.Exclude...)
+		digests := make(map[string]cache.Value, len(paths))
+		for _, path := range paths {
+			if d, _, err := p.Sources.Digest(path); err == nil {
+				digests[p.shown(path)] = cache.DigestValue(d)
+			}
+		}
+		return cache.Map(digests), nil
+	})
+	return found
+}
+
+// shown is a path relative to the study's folder, so that a plan also holds for a copy
+// of the folder.
+func (p *Planner) shown(path string) string {
+	if relative, err := filepath.Rel(p.Graph.Study.Dir, path); err == nil && filepath.IsAbs(path) {
+		return filepath.ToSlash(relative)
+	}
+	return path
 }
 
 // Drift is one instance that changed after the plan was saved.
@@ -54,13 +115,13 @@ type Drift struct {
 }
 
 // Drift compares the plan with a saved one. A result that has been cached since is
-// no difference.
+// no difference. What was added and removed comes first: other changes follow from it.
 func (p *Plan) Drift(saved []SavedTask) []Drift {
 	was := make(map[string]SavedTask, len(saved))
 	for _, s := range saved {
 		was[s.Address] = s
 	}
-	var out []Drift
+	var out, changed []Drift
 	for _, t := range p.Tasks {
 		address := t.Address.String()
 		old, ok := was[address]
@@ -68,7 +129,7 @@ func (p *Plan) Drift(saved []SavedTask) []Drift {
 		if !ok {
 			out = append(out, Drift{address, "added"})
 		} else if what := t.changedFrom(old); what != "" {
-			out = append(out, Drift{address, what})
+			changed = append(changed, Drift{address, what})
 		}
 	}
 	for _, s := range saved {
@@ -76,7 +137,7 @@ func (p *Plan) Drift(saved []SavedTask) []Drift {
 			out = append(out, Drift{s.Address, "removed"})
 		}
 	}
-	return out
+	return append(out, changed...)
 }
 
 // changedFrom names what differs from the saved task, "" for nothing.
@@ -84,16 +145,39 @@ func (t *Task) changedFrom(old SavedTask) string {
 	switch {
 	case old.Key != nil && *old.Key == t.Key:
 		return ""
-	case old.Ingredients == nil || old.Key != nil && t.Key.IsZero():
+	case old.Key != nil && t.Key.IsZero(): // something that it needs was lost
+		if declared := t.declared(); declared.Key(declaredDomain) == old.Declared {
+			return ""
+		}
+		return "its definition changed"
+	case old.Ingredients == nil:
 		return "its key changed"
 	}
-	now := t.knownIngredients()
-	if old.Key == nil { // pending when saved: only its own spec was known
-		now = t.specOnly()
+	var now cache.Value
+	if old.Key == nil {
+		now = t.declared()
+	} else {
+		now = t.knownIngredients(cache.Value{})
 	}
 	var fields []string
 	for _, d := range cache.Diff(*old.Ingredients, now) {
-		fields = append(fields, action.JoinPath(d.Path))
+		if name := changedField(d.Path); !slices.Contains(fields, name) {
+			fields = append(fields, name)
+		}
 	}
 	return strings.Join(fields, ", ")
+}
+
+// changedField names a field that differs from a saved plan.
+func changedField(path []string) string {
+	if pattern, ok := strings.CutPrefix(path[0], "files "); ok {
+		if len(path) > 1 {
+			return "the file " + path[1]
+		}
+		return "the files " + pattern
+	}
+	if path[0] == "inputs" && len(path) > 2 && strings.Trim(path[2], "0123456789") == "" {
+		path = path[:2] // an element of a list of references
+	}
+	return action.JoinPath(path)
 }

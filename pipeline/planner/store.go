@@ -29,6 +29,12 @@ type Puller interface {
 	Near() cache.Store
 }
 
+// history is a store that knows what was run and disowned.
+type history interface {
+	RootOf(study, dir string) (cache.Root, error)
+	LastTombstone(key cache.Key) (t cache.Tombstone, ok bool)
+}
+
 // localStore returns the store that holds states: they are not shared.
 func localStore(s Store) cache.Store {
 	if t, ok := s.(Puller); ok {

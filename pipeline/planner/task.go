@@ -43,6 +43,7 @@ type Task struct {
 	node     *graph.Node
 	entry    *cache.Entry      // nil unless a store has the result
 	first    *Task             // the earlier task of the same key that this one waits for
+	fuller   *Task             // a later task of the same key that promises more outputs
 	action   *action.Action    // nil while pending; dropped for cells
 	work     *pipeline.Work    // of an action that was dropped, if it is to be computed
 	promised []pipeline.Output // by the action, also once that is dropped
@@ -57,7 +58,10 @@ type Task struct {
 type Reason struct {
 	Text    string
 	Nearest cache.Key // of a run: the entry that the changes are measured from
+	Study   string    // that computed that entry, if it is another one
 	Changes []Change
+
+	disowned bool // which Text says
 }
 
 // Change is one ingredient that differs from the nearest cached entry.
@@ -115,9 +119,9 @@ func (t *Task) Action() (*action.Action, error) {
 	if t.action != nil || t.Key.IsZero() {
 		return t.action, nil
 	}
-	p := t.plan.planner
-	in, _, _ := p.inputs(t.plan, t)
-	a, err := p.describe(t.node, in)
+	p, of := t.plan.planner, t.computing()
+	in, _, _ := p.inputs(t.plan, of)
+	a, err := p.describe(of.node, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing %s again: %w", t.Address, err)
 	}

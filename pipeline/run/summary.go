@@ -19,8 +19,9 @@ type Summary struct {
 	Skipped  map[string]int `json:"skipped"`        // not run because a dependency failed, or the run was stopped
 }
 
-// TrialCounts is how many of the tasks in a summary are trials.
-type TrialCounts struct{ Ran, Hit, Pulled int }
+// TrialCounts is how many of the tasks in a summary are trials. Ran are those that were
+// trained, Assembled those whose steps were all cached, and only read or evaluated anew.
+type TrialCounts struct{ Ran, Assembled, Hit, Pulled int }
 
 // Total adds a count over all blocks.
 func Total(counts map[string]int) int {
@@ -51,8 +52,14 @@ func (x *execution) summary() (Summary, []*planner.Task) {
 	for t := range x.todo {
 		x.skipped = append(x.skipped, t)
 	}
+	assembled := 0
+	for _, t := range x.ran {
+		if t.Role == pipeline.Trial && t.Survey.Done >= 1 {
+			assembled++
+		}
+	}
 	return Summary{
-		Trials:   TrialCounts{Ran: trials(x.ran), Hit: trials(x.hit), Pulled: trials(x.pulled)},
+		Trials:   TrialCounts{Ran: trials(x.ran) - assembled, Assembled: assembled, Hit: trials(x.hit), Pulled: trials(x.pulled)},
 		Ran:      byBlock(x.ran),
 		Hit:      byBlock(x.hit),
 		Pulled:   byBlock(x.pulled),

@@ -24,8 +24,8 @@ var errNotRegular = errors.New("it is a pipe, a socket or a device, and files ar
 
 // Expand implements Sources. A folder stands for the files below it, through links
 // to folders. In globs, ** matches any number of folders. Hidden files, and what
-// editors and interpreters make, are left out where only a folder or a glob leads to
-// them. exclude lists globs: one without a slash matches a name at any depth, another
+// editors, interpreters and ablate itself make, are left out where only a folder or a
+// glob leads to them. exclude lists globs: one without a slash matches a name at any depth, another
 // a path relative to the study's folder.
 func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
 	for _, e := range exclude {
@@ -162,6 +162,8 @@ func (w *walker) visit(name, rel string, all bool) error {
 		return nil
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s: %w", name, errNotRegular)
+	case isOwn(w.root, name):
+		return nil
 	}
 	w.found = append(w.found, name)
 	return nil

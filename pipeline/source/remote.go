@@ -31,6 +31,10 @@ type Pinned struct {
 
 	Offline bool // fetch nothing
 
+	// SizeLine returns the line of a pin's size in the lock file, 0 where it is not
+	// known. Nil knows none.
+	SizeLine func(source string) int
+
 	Patience time.Duration // how long a server may stall; 0 means remote.Patience
 }
 
@@ -48,6 +52,23 @@ func (e *FetchError) Unwrap() error { return e.Err }
 // Diagnostics returns the error as one about the attribute that names the source.
 func (e *FetchError) Diagnostics() diag.List {
 	return diag.List{{Summary: "Unreachable source", Detail: e.Error() + ".", Path: diag.Path{"source"}}}
+}
+
+// SizeError says that a pin has another size than its content.
+type SizeError struct {
+	Source       string // as the study names it
+	Place        string // of the pin: the lock file and the line
+	Pinned, Size int64
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%s says that %q has %d bytes, but its content has %d. Set size to %d, or pin the current content with ablate init --upgrade",
+		e.Place, e.Source, e.Pinned, e.Size, e.Size)
+}
+
+// Diagnostics returns the error as one about the attribute that names the source.
+func (e *SizeError) Diagnostics() diag.List {
+	return diag.List{{Summary: "Damaged pin", Detail: e.Error() + ".", Path: diag.Path{"source"}}}
 }
 
 // Prefetch copies a remote source into the store, unless the store has it.
@@ -99,10 +120,10 @@ func (s Pinned) openContext(ctx context.Context, path string) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	if r, err := s.Store.Open(ctx, d); err == nil {
-		return r, nil
-	}
 	pin := s.Pins[path]
+	if r, err := s.Store.Open(ctx, d); err == nil {
+		return &sizedReader{ReadCloser: r, want: pin.Size, wrong: func(size int64) error { return s.wrongSize(pin, size) }}, nil
+	}
 	got, err := s.fetch(ctx, path, pin.URL)
 	if err != nil {
 		return nil, err
@@ -111,7 +132,48 @@ func (s Pinned) openContext(ctx context.Context, path string) (io.ReadCloser, er
 		return nil, &FetchError{path, fmt.Errorf("%s is not what was pinned: its sha256 is %s, and %s says %s. If the new content is meant, run ablate init --upgrade",
 			pin.URL, got.SHA256, study.LockFile, pin.SHA256)}
 	}
+	if got.Size != pin.Size {
+		return nil, s.wrongSize(pin, got.Size)
+	}
 	return s.Store.Open(ctx, d)
+}
+
+// wrongSize is the error of a pin whose content has another size. The size decides
+// where validation begins, and it is not in the key.
+func (s Pinned) wrongSize(pin study.Pin, size int64) error {
+	place := study.LockFile
+	if s.SizeLine != nil {
+		if line := s.SizeLine(pin.Source); line > 0 {
+			place = fmt.Sprintf("%s:%d", place, line)
+		}
+	}
+	return &SizeError{Source: pin.Source, Place: place, Pinned: pin.Size, Size: size}
+}
+
+// sizedReader reports content that is shorter or longer than its pin says.
+type sizedReader struct {
+	io.ReadCloser
+	want, read int64
+	wrong      func(size int64) error
+}
+
+// Read implements io.Reader. Content that is too long is read to its end, so that the
+// error has its size.
+func (r *sizedReader) Read(b []byte) (int, error) {
+	n, err := r.ReadCloser.Read(b)
+	r.read += int64(n)
+	if r.read > r.want && err == nil {
+		var rest int64
+		rest, err = io.Copy(io.Discard, r.ReadCloser)
+		r.read += rest
+		if err == nil {
+			err = io.EOF
+		}
+	}
+	if errors.Is(err, io.EOF) && r.read != r.want {
+		return n, r.wrong(r.read)
+	}
+	return n, err
 }
 
 // Fetch downloads a source into the store and returns its pin. A source that cannot

@@ -145,9 +145,12 @@ func drain(r io.Reader, f source) error {
 // unreadable is the error for a file that could not be read. A diagnostic is
 // passed on: it says what the user can do.
 func unreadable(f source, err error) error {
-	var fetch interface{ Diagnostics() diag.List }
-	if _, ok := diag.From(err); ok || errors.As(err, &fetch) || errors.Is(err, context.Canceled) {
+	if _, ok := diag.From(err); ok || errors.Is(err, context.Canceled) {
 		return err
+	}
+	var known interface{ Diagnostics() diag.List }
+	if errors.As(err, &known) { // a child process sends diagnostics with their place, other errors as text
+		return known.Diagnostics().Err()
 	}
 	return diag.Errorf(diag.Path{"source"}, "Unreadable source", "%s cannot be read: %v.", f.path, reason(err)).Err()
 }

@@ -20,7 +20,7 @@ import (
 // Export implements pipeline.Exporter. "safetensors" is the checkpoint itself, "hf" a
 // folder that Llama of the transformers library loads.
 func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
-	raw, err := weights(x)
+	raw, err := t.weights(x)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 }
 
 // weights reads the checkpoint, or explains why there is none and how to get it.
-func weights(x pipeline.Export) ([]byte, error) {
+func (t *LM) weights(x pipeline.Export) ([]byte, error) {
 	if a, ok := x.Entry.Artifact(record.Checkpoint); ok {
 		raw, err := x.Read(a.Digest)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -50,8 +50,12 @@ func weights(x pipeline.Export) ([]byte, error) {
 	if bytes.Contains(metrics, []byte(`"name":"diverged"`)) {
 		return nil, errors.New("the trial diverged, so that it has no checkpoint")
 	}
-	return nil, fmt.Errorf("the trial ran with keep = \"none\". Set it to \"final\", retract what is cached, and run again:\n\n"+
-		"    ablate cache disown '%s' --reason \"no checkpoint\"", x.Address)
+	again := fmt.Sprintf("retract the result and compute it again; its cached states shorten that:\n\n"+
+		"    ablate cache disown '%[1]s' --reason \"no checkpoint\"\n    ablate run --target '%[1]s'", x.Address)
+	if t.Checkpoint.Keep == "none" {
+		return nil, errors.New("the trial has keep = \"none\". Set it to \"final\" in the block checkpoint, " + again)
+	}
+	return nil, errors.New("the cached result has no checkpoint, since keep was \"none\" when it was computed: " + again)
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

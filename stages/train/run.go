@@ -52,6 +52,9 @@ func (t *LM) run(ctx context.Context, env *pipeline.Env, open opener) error {
 	if err := errors.Join(l.writeMetrics(ctx), l.writeProbes(ctx)); err != nil {
 		return err
 	}
+	if env.Computed != nil {
+		env.Computed(float64(l.done) / float64(t.Steps))
+	}
 	env.Log.Info("trained", "steps", t.Steps, "computed", l.done)
 	return l.journal.sweep(ctx)
 }

@@ -13,9 +13,9 @@ func explainCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain INSTANCE",
 		Short: "Say why an instance is cached or has to run",
-		Long: "explain compares the ingredients of an instance's key with those of the nearest cached entry\n" +
-			"and names every field, input and fingerprint that differs, and the instances of the study that\n" +
-			"are the same computation." + exitCodes(""),
+		Long: "explain compares the ingredients of an instance's key with those of the nearest earlier result\n" +
+			"of the study, or of another study that hardly differs. It names every field, input and fingerprint\n" +
+			"that differs, and the instances of the study that are the same computation." + exitCodes(""),
 		Example:           "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
@@ -41,7 +41,7 @@ func (r explainRequest) do(ctx context.Context, s *session) error {
 		}
 		e.Key, e.Changes, e.Twins = &t.Key, nearest.Changes, twins(plan, t)
 		if !nearest.Nearest.IsZero() {
-			e.Nearest = &nearest.Nearest
+			e.Nearest, e.Study = &nearest.Nearest, nearest.Study
 		}
 	}
 	if e.Action == planner.Same {

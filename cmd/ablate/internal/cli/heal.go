@@ -27,13 +27,11 @@ func (r runRequest) healing(ctx context.Context, s *session, w *workspace, plan 
 		}
 		s.view().Note("The store is damaged. Checked all results of this study: %s moved aside. Running again.", view.Counted(damaged, "more blob was", "more blobs were"))
 		found = w.store.DamageCount()
-		again := r
-		again.PlanFile = "" // it was checked before
 		var planErr error
-		if w, plan, planErr = again.plan(ctx, s); planErr != nil {
+		if w, plan, planErr = r.plan(ctx, s); planErr != nil {
 			return planErr
 		}
-		err = again.run(ctx, w, plan)
+		err = r.run(ctx, w, plan)
 	}
 	return err
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // planFormat is the version of saved plans.
-const planFormat = 1
+const planFormat = 2
 
 // planFile is a saved plan with the options that it was made with.
 type planFile struct {

@@ -145,6 +145,7 @@ func remoteSources(dir string, lock hcl.Lock, stats *cache.StatCache, store cach
 	if stats != nil {
 		p.Cache = stats
 	}
+	p.SizeLine = lock.SizeLine
 	for _, pin := range lock.Pins {
 		p.Pins[pin.Source] = pin
 	}

@@ -28,7 +28,8 @@ func runCommand(s *session) *cobra.Command {
 			"of variance, sensitivity and assumptions, which ablate show prints at any time. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
 			"results are kept either way.\n\n" +
 			"PLAN is a file that ablate plan --out wrote. The run carries out exactly that plan, and refuses\n" +
-			"if an ingredient changed since.\n\n" +
+			"if an ingredient changed since. For instances that are still pending, it compares what the study\n" +
+			"declares: specs, references, contents of files, and the seed of the study.\n\n" +
 			"--repeat computes a cached instance again from its sources, without touching the stored result,\n" +
 			"and reports what differs: the noise between equal trials.\n\n" +
 			"--detach submits Slurm jobs and exits. ablate status shows them, and the next run collects their\n" +
@@ -77,6 +78,8 @@ type runRequest struct {
 	Repeat       string
 	PlanFile     string
 	FolderChosen bool // by --chdir, which wins over the folder of PlanFile
+
+	saved *planFile // what PlanFile holds; nil without one
 }
 
 // check refuses options that contradict each other.
@@ -100,6 +103,9 @@ func (r runRequest) do(ctx context.Context, s *session) error {
 	if r.Repeat != "" {
 		return repeatRequest{Instance: r.Repeat, runOptions: r.runOptions}.do(ctx, s)
 	}
+	if err := r.openPlan(s); err != nil {
+		return err
+	}
 	w, plan, err := r.plan(ctx, s)
 	if err != nil {
 		return err
@@ -116,23 +122,23 @@ func (r runRequest) outcome(ctx context.Context, err error) error {
 	return err
 }
 
-// plan plans the study, or checks that a saved plan still holds.
-func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.Plan, error) {
-	targets := r.Targets
-	var saved *planFile
-	if r.PlanFile != "" {
-		var err error
-		if saved, err = openPlan(r.PlanFile); err != nil {
-			return nil, nil, err
-		}
-		if err := saved.use(s, r.FolderChosen); err != nil {
-			return nil, nil, err
-		}
-		targets = saved.Targets
+// openPlan reads the saved plan, if there is one, and takes over its options.
+func (r *runRequest) openPlan(s *session) (err error) {
+	if r.PlanFile == "" {
+		return nil
 	}
-	w, plan, err := s.planned(ctx, targets...)
-	if err == nil && saved != nil {
-		err = saved.check(plan)
+	if r.saved, err = openPlan(r.PlanFile); err != nil {
+		return err
+	}
+	r.Targets = r.saved.Targets
+	return r.saved.use(s, r.FolderChosen)
+}
+
+// plan plans the study, and checks that a saved plan still holds.
+func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.Plan, error) {
+	w, plan, err := s.planned(ctx, r.Targets...)
+	if err == nil && r.saved != nil {
+		err = r.saved.check(plan)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -67,21 +67,30 @@ func (e Saved) remark() string {
 
 // Estimate reports how long the trials of a plan will train.
 type Estimate struct {
-	Trials  int     `json:"trials" doc:"trials to train"`
+	Trials  int     `json:"trials" doc:"trials to train, of those that can be estimated"`
 	Seconds float64 `json:"seconds" doc:"training time of all of them together"`
 	Jobs    int     `json:"jobs" doc:"how many run at a time on this machine"`
 	Samples int     `json:"samples" doc:"cached trials that the estimate is based on"`
+	Of      int     `json:"of" doc:"trials to train in all"`
+	ByTime  bool    `json:"by_time,omitempty" doc:"based on the time of the same stages' trials, whose arithmetic is not known"`
 	Beside  bool    `json:"-"` // the text goes to stderr
 }
 
 func (Estimate) kind() string { return "estimate" }
 
 func (e Estimate) line() string {
-	line := fmt.Sprintf("Estimated training time of %s: about %s", plural(e.Trials, "trial"), Seconds(e.Seconds))
+	trials := plural(e.Trials, "trial")
+	if e.Trials < e.Of {
+		trials = fmt.Sprintf("%d of %d trials", e.Trials, e.Of)
+	}
+	line := fmt.Sprintf("Estimated training time of %s: about %s", trials, Seconds(e.Seconds))
 	if e.Jobs > 1 {
 		line += fmt.Sprintf(", or %s with %d at a time", Seconds(e.Seconds/float64(e.Jobs)), e.Jobs)
 	}
-	return line + fmt.Sprintf(" (from %s).", plural(e.Samples, "cached trial"))
+	if e.ByTime {
+		return line + fmt.Sprintf(" (from the time of %s of this study).", plural(e.Samples, "cached trial"))
+	}
+	return line + fmt.Sprintf(" (from the FLOP per second of %s on this machine).", plural(e.Samples, "cached trial"))
 }
 
 func (e Estimate) text() string {
@@ -107,6 +116,7 @@ type Explanation struct {
 	Nearest *cache.Key       `json:"nearest,omitempty" doc:"the entry that it is compared with"`
 	Changes []planner.Change `json:"changes" doc:"what differs from that entry"`
 
+	Study string   `json:"-"` // that computed the nearest entry, if it is another one
 	Twins []string `json:"-"` // other instances of the study with the same key
 }
 
@@ -124,7 +134,11 @@ func (e Explanation) text() string {
 	if e.Nearest == nil {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…:\n\n", e.Nearest.String()[:shownKey])
+	of := ""
+	if e.Study != "" {
+		of = fmt.Sprintf(", of study %q", e.Study)
+	}
+	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…%s:\n\n", e.Nearest.String()[:shownKey], of)
 	for _, c := range e.Changes {
 		switch {
 		case c.Code && c.Part != "":

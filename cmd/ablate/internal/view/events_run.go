@@ -89,6 +89,9 @@ func (e Summary) remark() string {
 	if n := run.Total(e.Pulled); n > 0 {
 		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", plural(n, "instance"), e.Trials.Pulled)
 	}
+	if n := e.Trials.Assembled; n > 0 {
+		cached = fmt.Sprintf("%d made from cached steps, %s", n, cached)
+	}
 	line := fmt.Sprintf("%s trained, %s, in %s.", plural(e.Trials.Ran, "trial"), cached, Duration(e.Elapsed))
 	if n := run.Total(e.Failed); n > 0 {
 		line = fmt.Sprintf("%s failed, %s skipped as a result. %s", plural(n, "instance"), plural(run.Total(e.Skipped), "instance"), line)

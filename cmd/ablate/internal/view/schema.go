@@ -12,7 +12,7 @@ import (
 // SchemaVersion is the version of what --json prints, as its first line says. A new
 // event or field makes a new minor version. One that is removed, or whose type
 // changes, makes a new major version.
-const SchemaVersion = "1.5"
+const SchemaVersion = "1.6"
 
 // EventDoc describes one type of event for programs and for docs/json.md.
 type EventDoc struct {

@@ -1,0 +1,51 @@
+package source
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+
+	"ablate/hcl/study"
+)
+
+// isOwn reports whether a file is one that ablate itself writes into a study's folder:
+// the lock file, a report, or a saved plan. Nothing that is computed may depend on
+// those, or each would make results stale. Reports and plans are known by their
+// content, so that a file of the user may have any name.
+func isOwn(root, name string) bool {
+	top := sameFolder(filepath.Dir(name), root)
+	switch filepath.Base(name) {
+	case study.LockFile:
+		return top
+	case "report.html":
+		const head = 512 // bytes before the mark
+		return contains(name, head, `<meta name="generator" content="ablate">`)
+	case "report.md":
+		const most = 16 << 20
+		return contains(name, most, "\n## Provenance\n\n| what | key | result | computed | seconds | repeats |\n")
+	}
+	const plan = `{"type":"plan","format":`
+	return top && contains(name, int64(len(plan)), plan)
+}
+
+// sameFolder reports whether two paths name one folder. root is "" in the study's folder
+// itself.
+func sameFolder(dir, root string) bool {
+	if root == "" {
+		root = "."
+	}
+	return filepath.Clean(dir) == filepath.Clean(root)
+}
+
+// contains reports whether the first bytes of a file contain a text. What cannot be
+// read is reported by those who need it.
+func contains(name string, most int64, text string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, most))
+	return err == nil && bytes.Contains(raw, []byte(text))
+}
