@@ -66,7 +66,7 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 	if replicate == "" {
 		replicate = "seed"
 	}
-	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves}
+	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves, partial: shot.Study.Partial}
 	for _, i := range shot.Study.Instances {
 		if i.State == ui.Failed {
 			w.Failures = append(w.Failures, view.Failure{Address: i.Address, Error: lastShown(i.Error)})
@@ -98,7 +98,8 @@ type grouper struct {
 	running   []view.WatchedTrial
 	counts    map[ui.State]int
 	trials    int
-	imported  int // runs of other programs, which are not among the trials
+	imported  int  // runs of other programs, which are not among the trials
+	partial   bool // the study may have more trials
 }
 
 type cellCurves struct {
@@ -153,7 +154,10 @@ func (g *grouper) add(i *ui.Instance) {
 // summary counts the trials that are done, and imported runs.
 func (g *grouper) summary() string {
 	var parts []string
-	if g.trials > 0 || g.imported == 0 {
+	switch {
+	case g.partial:
+		parts = append(parts, view.Count(g.counts[ui.Cached], "trial")+" done")
+	case g.trials > 0 || g.imported == 0:
 		parts = append(parts, fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial")))
 	}
 	if g.imported > 0 {
