@@ -142,13 +142,21 @@ func (g *grouper) add(i *ui.Instance) {
 		c.curves = append(c.curves, curve)
 	}
 	if i.State == ui.Running || i.State == ui.Detached {
-		t := view.WatchedTrial{Name: i.Address[strings.Index(i.Address, "[")+1:], Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
-		t.Name = strings.Trim(t.Name, `"]`)
+		t := view.WatchedTrial{Name: runningName(i), Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
 		if i.Left != nil && *i.Left >= 1 {
 			t.Left = view.Seconds(*i.Left)
 		}
 		g.running = append(g.running, t)
 	}
+}
+
+// runningName names a trial by its levels, or by its address if it has none.
+func runningName(i *ui.Instance) string {
+	var levels []view.Level
+	for _, f := range i.Factors {
+		levels = append(levels, view.Level{Factor: f.Name, Text: f.Level, Label: f.Label})
+	}
+	return cmp.Or(view.TrialName(levels), i.Address)
 }
 
 // summary counts the trials that are done, and imported runs.
