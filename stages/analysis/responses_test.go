@@ -177,3 +177,21 @@ func TestResponseOfSomeTrials(t *testing.T) {
 		t.Errorf("a response that no trial has: %v", err)
 	}
 }
+
+// A table of finished runs has no column of steps where none is known: the last values do not
+// say theirs.
+func TestTableOfFinishedRuns(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	for _, c := range []struct {
+		at   addr.Level
+		want string
+	}{{finalStep, "seed,val_loss\n"}, {addr.Level{Kind: "string", Text: "best"}, ",step,val_loss\n"}} {
+		done, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), (&Table{Response: "val_loss", At: c.at}).Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if csv := string(done.Outputs["csv"]); !strings.Contains(csv, c.want) || strings.Contains(csv, "step") != strings.Contains(c.want, "step") {
+			t.Errorf("at %s the table is\n%s\nwant a head that ends in %q", c.at.Text, csv, c.want)
+		}
+	}
+}

@@ -105,6 +105,7 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 			run.Replicate = strconv.Itoa(row)
 		}
 		value, ok := run.Values[metric]
+		step := 0 // unknown
 		if !ok && run.Outcome == record.OutcomeFinished {
 			t.Valueless++
 		}
@@ -113,9 +114,9 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 			if err != nil {
 				return nil, "", diag.Errorf(diag.Path{"response"}, "No such response", "%s: run %d: %v.", in.Address, row, err).Err()
 			}
-			value, t.Steps = found.Value, max(t.Steps, found.Step, 1)
+			value, step, t.Steps = found.Value, found.Step, max(t.Steps, found.Step, 1)
 		}
-		t.Add(design.Trial{Response: value, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
+		t.Add(design.Trial{Response: value, Step: step, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}
 	return t, replicate, nil
 }
