@@ -211,24 +211,36 @@ func (w *blobWriter) retire() {
 
 // Open implements Store.
 func (s *Local) Open(_ context.Context, d Digest) (io.ReadCloser, error) {
-	var lost error
-	for _, suffix := range []string{"", zstdSuffix} {
-		path := s.blobPath(d, suffix)
-		f, err := s.openFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			lost = err
-			continue
-		}
-		if errors.Is(err, errUnfit) {
-			s.quarantine(path, "")
-			return nil, &DamagedError{What: "blob " + d.String(), Path: path, Err: err}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("opening blob %s: %w", d, err)
-		}
-		return s.verified(d, path, f, suffix == zstdSuffix)
+	f, path, compressed, err := s.openBlob(d)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("the store has no blob %s: %w", d, lost)
+	return s.verified(d, path, f, compressed)
+}
+
+// openBlob opens the file of a blob, in either encoding.
+func (s *Local) openBlob(d Digest) (f afero.File, path string, compressed bool, err error) {
+	for _, suffix := range []string{"", zstdSuffix} {
+		path, compressed = s.blobPath(d, suffix), suffix == zstdSuffix
+		f, err = s.openFile(path)
+		switch {
+		case err == nil:
+			return f, path, compressed, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, path, compressed, s.badBlob(d, path, err)
+		}
+	}
+	return nil, path, compressed, fmt.Errorf("the store has no blob %s: %w", d, err)
+}
+
+// badBlob moves a blob's file aside, unless the error is one of reading, which may
+// pass.
+func (s *Local) badBlob(d Digest, path string, err error) error {
+	if isReadError(err) {
+		return fmt.Errorf("reading blob %s: %w", d, unread(err))
+	}
+	s.quarantine(path, "")
+	return &DamagedError{What: "blob " + d.String(), Path: path, Err: err}
 }
 
 // verified wraps a blob's file so that only bytes of the right digest are
@@ -249,13 +261,13 @@ func (s *Local) verified(d Digest, path string, f afero.File, compressed bool) (
 	}
 	if len(head) < eagerVerifySize { // the whole blob, verified at its end
 		body.Close()
-		return &openBlob{Reader: bytes.NewReader(head), Closer: io.NopCloser(nil), small: head}, nil
+		return &blobReader{Reader: bytes.NewReader(head), Closer: io.NopCloser(nil), small: head}, nil
 	}
-	return &openBlob{Reader: io.MultiReader(bytes.NewReader(head), body), Closer: body, size: v.size}, nil
+	return &blobReader{Reader: io.MultiReader(bytes.NewReader(head), body), Closer: body, size: v.size}, nil
 }
 
-// openBlob reads a blob.
-type openBlob struct {
+// blobReader reads a blob.
+type blobReader struct {
 	io.Reader
 	io.Closer
 	small []byte // all bytes of a small blob; else nil
@@ -264,7 +276,7 @@ type openBlob struct {
 
 // all reads a blob of which nothing was read yet, without growing a buffer where its
 // size is known. A damaged file may have any size.
-func (b *openBlob) all() ([]byte, error) {
+func (b *blobReader) all() ([]byte, error) {
 	if b.small != nil {
 		return b.small, nil
 	}
@@ -292,7 +304,7 @@ func (s *Local) verifier(d Digest, path string, f afero.File, compressed, ahead 
 		v.zstd = v.pool.Get().(*zstd.Decoder)
 		if err := v.zstd.Reset(v.plain); err != nil {
 			v.Close()
-			return nil, v.damaged(err)
+			return nil, s.badBlob(d, path, err)
 		}
 		v.plain = v.zstd
 	}
@@ -321,17 +333,12 @@ func (v *verifier) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case !errors.Is(err, io.EOF):
-		return n, v.damaged(err)
+		return n, v.store.badBlob(v.want, v.path, err)
 	}
 	if got := Digest(v.hash.Sum(nil)); got != v.want {
-		return 0, v.damaged(fmt.Errorf("its bytes have the digest %s", got))
+		return 0, v.store.badBlob(v.want, v.path, fmt.Errorf("its bytes have the digest %s", got))
 	}
 	return n, io.EOF
-}
-
-func (v *verifier) damaged(err error) error {
-	v.store.quarantine(v.path, "")
-	return &DamagedError{What: "blob " + v.want.String(), Path: v.path, Err: err}
 }
 
 // Close implements io.Closer.
@@ -379,14 +386,10 @@ func (s *Local) Has(d Digest) bool { return s.hasBlob(d) }
 // *DamagedError at the end, after they were returned: it is for readers that
 // verify the digest themselves.
 func (s *Local) Stream(_ context.Context, d Digest) (body io.ReadCloser, compressed bool, err error) {
-	for _, suffix := range []string{"", zstdSuffix} {
-		path := s.blobPath(d, suffix)
-		var f afero.File
-		if f, err = s.openFile(path); err != nil {
-			continue
-		}
-		v, err := s.verifier(d, path, f, suffix == zstdSuffix, false)
-		return v, suffix == zstdSuffix, err
+	f, path, compressed, err := s.openBlob(d)
+	if err != nil {
+		return nil, false, err
 	}
-	return nil, false, fmt.Errorf("the store has no blob %s: %w", d, err)
+	v, err := s.verifier(d, path, f, compressed, false)
+	return v, compressed, err
 }

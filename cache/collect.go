@@ -178,7 +178,7 @@ func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.
 // reads the entries themselves, since an index may lack some.
 func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*blobUse, needed map[Key]bool, err error) {
 	needed, doubts := s.neededKeys()
-	entries, more := s.certainEntries()
+	entries, more := s.certainEntries(ctx)
 	if doubts = append(doubts, more...); len(doubts) > 0 {
 		return nil, nil, &DoubtError{doubts}
 	}
@@ -228,10 +228,10 @@ func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, 
 // certainEntries returns every entry that the store has or had: from the files
 // and, where they differ, from the index as well. Doubts are entries that
 // cannot be read, or whose files are gone.
-func (s *Local) certainEntries() (all []Entry, doubts []error) {
+func (s *Local) certainEntries(ctx context.Context) (all []Entry, doubts []error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.refresh(); err != nil {
+	if err := s.refresh(ctx); err != nil {
 		doubts = append(doubts, fmt.Errorf("reading the index: %w", err))
 	}
 	if _, err := s.fs.Stat(s.path("entries")); err != nil {

@@ -172,7 +172,7 @@ func TestDoubtsEnd(t *testing.T) {
 	if _, err := s.Collect(ctx, everything()); err == nil {
 		t.Error("Collect has no doubt about a missing file")
 	}
-	if lost, err := s.Reindex(); err != nil || len(lost) > 0 {
+	if lost, err := s.Reindex(t.Context()); err != nil || len(lost) > 0 {
 		t.Errorf("Reindex = %v, %v, want the file restored from the index", lost, err)
 	}
 	if _, err := s.Collect(ctx, everything()); err != nil {
@@ -181,7 +181,7 @@ func TestDoubtsEnd(t *testing.T) {
 	damage(t, dir, "index.2", remove(t))
 	damage(t, dir, "entries/*/*", flip(t))
 	s = open(t, fsys.NewOS(), dir)
-	if lost, err := s.Reindex(); err != nil || len(lost) != 1 {
+	if lost, err := s.Reindex(t.Context()); err != nil || len(lost) != 1 {
 		t.Errorf("Reindex = %v, %v, want the damaged entry", lost, err)
 	}
 	if _, err := s.Collect(ctx, everything()); err == nil {

@@ -73,8 +73,8 @@ func (s *Local) entryFile(k Key) (Entry, error) {
 // readEntry reads an entry from its file.
 func (s *Local) readEntry(k Key) (Entry, error) {
 	raw, err := s.readFile(s.entryPath(k), maxDocument)
-	if err != nil && !errors.Is(err, errUnfit) {
-		return Entry{}, err
+	if isReadError(err) {
+		return Entry{}, unread(err)
 	}
 	var e Entry
 	if err == nil {

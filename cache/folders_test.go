@@ -50,7 +50,7 @@ func TestFoldersAreRestored(t *testing.T) {
 				t.Error(err)
 			}
 			mustHit(t, s, e.Key)
-			if _, err := s.Reindex(); err != nil {
+			if _, err := s.Reindex(t.Context()); err != nil {
 				t.Errorf("Reindex: %v", err)
 			}
 			_, err = s.Collect(ctx, cache.CollectOptions{Now: time.Now().Add(time.Hour)})
@@ -89,7 +89,7 @@ func TestFolderOfEntriesIsRestored(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(path), syscall.Mkfifo(path, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if lost, err := open(t, fsys.NewOS(), dir).Reindex(); err != nil || len(lost) != 1 {
+	if lost, err := open(t, fsys.NewOS(), dir).Reindex(t.Context()); err != nil || len(lost) != 1 {
 		t.Errorf("Reindex = %v, %v, want the lost folder", lost, err)
 	}
 	if _, err := os.Stat(filepath.Join(path, e.Key.String())); err != nil {
@@ -109,7 +109,7 @@ func TestForeignFiles(t *testing.T) {
 	s := open(t, fsys.NewOS(), dir)
 	s.OnHealed(func(err error) { t.Errorf("reported as damage: %v", err) })
 	mustHit(t, s, cachetest.Key("k"))
-	if lost, err := s.Reindex(); err != nil || len(lost) > 0 {
+	if lost, err := s.Reindex(t.Context()); err != nil || len(lost) > 0 {
 		t.Errorf("Reindex = %v, %v", lost, err)
 	}
 	if _, err := s.Collect(context.Background(), cache.CollectOptions{Now: time.Now()}); err != nil {

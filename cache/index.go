@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ var (
 
 // refresh reads what the index file has gained, and rebuilds a file that cannot
 // be used. The caller holds mu.
-func (s *Local) refresh() error {
+func (s *Local) refresh(ctx context.Context) error {
 	err := s.readIndex()
 	switch {
 	case err == nil || s.index.unsaved && errors.Is(err, fs.ErrNotExist):
@@ -97,7 +98,7 @@ func (s *Local) refresh() error {
 	default:
 		return err
 	}
-	return s.rebuild()
+	return s.rebuild(ctx)
 }
 
 func (s *Local) readIndex() error {
@@ -200,8 +201,8 @@ func (ix *index) take(raw []byte) error {
 
 // rebuild builds the index from the entries, and writes it where the store can
 // be written. The caller holds mu.
-func (s *Local) rebuild() error {
-	unlock, err := s.lockIndex()
+func (s *Local) rebuild(ctx context.Context) error {
+	unlock, err := s.lockIndex(ctx)
 	if err != nil && !unwritable(err) {
 		return err
 	}
@@ -237,8 +238,8 @@ func (s *Local) rebuild() error {
 }
 
 // appendIndex adds entries to the index.
-func (s *Local) appendIndex(entries ...Entry) error {
-	unlock, err := s.lockIndex()
+func (s *Local) appendIndex(ctx context.Context, entries ...Entry) error {
+	unlock, err := s.lockIndex(ctx)
 	if err != nil {
 		return err
 	}
@@ -276,12 +277,17 @@ func (s *Local) appendFile(name string, raw []byte) error {
 // lockIndex waits for the lock of the index, which is only held briefly. Where
 // the file system has no locks, two writers may damage the index, which is then
 // rebuilt.
-func (s *Local) lockIndex() (func() error, error) {
-	for {
+func (s *Local) lockIndex(ctx context.Context) (func() error, error) {
+	const longest = 50 * time.Millisecond
+	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
 		unlock, ok, _, err := s.lock(s.path("locks", "index"))
 		if ok || err != nil {
 			return unlock, advise(err)
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }

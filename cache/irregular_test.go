@@ -150,7 +150,7 @@ func useAll(dir string) {
 	s.StatCache()
 	s.Memo(cache.Digest{})
 	s.Usage(ctx)
-	s.Reindex()
+	s.Reindex(ctx)
 	if c, err := s.Collect(ctx, cache.CollectOptions{Now: time.Now()}); err == nil {
 		c.Apply(ctx)
 	}
@@ -217,7 +217,7 @@ func TestReadOnlyStore(t *testing.T) {
 			}
 			entries = append(entries, e)
 		}
-		if lost, err := s.Reindex(); err != nil || len(lost) > 0 {
+		if lost, err := s.Reindex(t.Context()); err != nil || len(lost) > 0 {
 			t.Errorf("Reindex = %v, %v", lost, err)
 		}
 		if n, err := s.Verify(ctx, entries, func(f cache.Fault) { t.Errorf("%s: %v", f.Artifact, f.Err) }); n == 0 || err != nil {

@@ -129,6 +129,22 @@ func unwritable(err error) bool {
 	return false
 }
 
+// isReadError reports whether a file of the store could not be read, which says
+// nothing about what it holds: a network file system may fail for a moment.
+func isReadError(err error) bool {
+	var path *fs.PathError
+	var code syscall.Errno
+	return (errors.As(err, &path) || errors.As(err, &code)) && !errors.Is(err, errUnfit)
+}
+
+// unread adds what to do to an error of a disk, which may not pass.
+func unread(err error) error {
+	if errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("%w: try again; if the error persists, remove the file, so that it is fetched or computed again", err)
+	}
+	return err
+}
+
 // maxDocument bounds files of the store that are read whole: entries, roots,
 // pins, tombstones. The largest are roots, with 65 bytes a key.
 const maxDocument = 256 << 20
@@ -192,7 +208,7 @@ func ReadAll(ctx context.Context, s Store, d Digest) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	if b, ok := r.(*openBlob); ok {
+	if b, ok := r.(*blobReader); ok {
 		return b.all()
 	}
 	return io.ReadAll(r)

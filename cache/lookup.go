@@ -14,10 +14,10 @@ import (
 )
 
 // Lookup implements Store.
-func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
+func (s *Local) Lookup(ctx context.Context, keys ...Key) ([]Found, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.refresh(); err != nil {
+	if err := s.refresh(ctx); err != nil {
 		return nil, advise(fmt.Errorf("reading the index: %w", err))
 	}
 	disowned, err := s.disownedKeys()
@@ -34,16 +34,16 @@ func (s *Local) Lookup(_ context.Context, keys ...Key) ([]Found, error) {
 			out[i] = Found{OK: true, Entry: e}
 		}
 	}
-	s.readEntries(keys, uncertain, disowned, out)
+	s.readEntries(ctx, keys, uncertain, disowned, out)
 	s.findAbsent(out)
-	s.rereadStale(out)
+	s.rereadStale(ctx, out)
 	return out, nil
 }
 
 // readEntries sets what was found for the keys at some places, from the files of
 // their entries. A crash, or another version, may have kept them out of the index.
 // The caller holds mu.
-func (s *Local) readEntries(keys []Key, places []int, disowned map[Key]bool, out []Found) {
+func (s *Local) readEntries(ctx context.Context, keys []Key, places []int, disowned map[Key]bool, out []Found) {
 	var unindexed []Entry
 	for _, i := range s.withFiles(keys, places) {
 		k := keys[i]
@@ -58,7 +58,7 @@ func (s *Local) readEntries(keys []Key, places []int, disowned map[Key]bool, out
 			out[i] = Found{OK: true, Entry: &e}
 		}
 	}
-	s.learn(unindexed)
+	s.learn(ctx, unindexed)
 }
 
 // withFiles drops the places of keys that certainly have no file of an entry. It lists
@@ -98,25 +98,25 @@ func (s *Local) listed(folder byte, keys []Key, places []int) []int {
 
 // learn adds entries to the index that it lacked. Where the store cannot be
 // written, only this process knows them. The caller holds mu.
-func (s *Local) learn(entries []Entry) {
+func (s *Local) learn(ctx context.Context, entries []Entry) {
 	for i := range entries {
 		s.index.entries[entries[i].Key] = &entries[i]
 	}
 	if len(entries) > 0 {
-		s.appendIndex(entries...) // the next process finds the same entries again
+		s.appendIndex(ctx, entries...) // the next process finds the same entries again
 	}
 }
 
 // rereadStale reads the files of indexed entries that have lost something:
 // another version of the program may have replaced them. The caller holds mu.
-func (s *Local) rereadStale(found []Found) {
+func (s *Local) rereadStale(ctx context.Context, found []Found) {
 	for i := range found {
 		f := &found[i]
 		if !f.OK || len(f.Lost) == 0 && len(s.kept(*f.Entry, f.Absent)) == 0 {
 			continue
 		}
 		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(*f.Entry) {
-			s.learn([]Entry{e})
+			s.learn(ctx, []Entry{e})
 			*f = Found{OK: true, Entry: &e, Absent: s.missingArtifacts(e, nil), Lost: s.missingDocuments(e)}
 		}
 	}
@@ -238,10 +238,10 @@ func (s *Local) listBlobs(folder byte, present map[Digest]bool) {
 
 // Entries yields the entries of one kind, newest first. Empty strings stand for
 // any.
-func (s *Local) Entries(_ context.Context, block, typ string) iter.Seq2[Entry, error] {
+func (s *Local) Entries(ctx context.Context, block, typ string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		s.mu.Lock()
-		err := s.complete()
+		err := s.complete(ctx)
 		var list []Entry
 		for _, e := range s.index.entries {
 			if (block == "" || e.Block == block) && (typ == "" || e.Type == typ) {
@@ -269,8 +269,8 @@ func (s *Local) Entries(_ context.Context, block, typ string) iter.Seq2[Entry, e
 
 // complete reads the index and adds the entries that it lacks. It drops those
 // that were disowned since. The caller holds mu.
-func (s *Local) complete() error {
-	if err := s.refresh(); err != nil {
+func (s *Local) complete(ctx context.Context) error {
+	if err := s.refresh(ctx); err != nil {
 		return err
 	}
 	disowned, err := s.disownedKeys()
@@ -295,7 +295,7 @@ func (s *Local) complete() error {
 			unindexed = append(unindexed, e)
 		}
 	}
-	s.learn(unindexed)
+	s.learn(ctx, unindexed)
 	return nil
 }
 

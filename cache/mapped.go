@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"unsafe"
 
 	"ablate/cache/fsys"
@@ -31,11 +32,11 @@ func MappedBytes(b []byte) *Mapped {
 	return &Mapped{Bytes: b, unmap: func() error { return nil }}
 }
 
-// Use calls f, which reads the bytes. It returns a *DamagedError, and what f
-// computed is worthless, if they cannot be relied on any more: another program
-// shortened the file, so that reading its pages faults or gives zeros, or the
-// disk failed. Without Use, such a fault ends the process. Only faults on the
-// goroutine that calls f are caught; others end the process.
+// Use calls f, which reads the bytes. If it returns an error, what f computed is
+// worthless: a *DamagedError if another program shortened the file, so that reading
+// its pages faults or gives zeros; any other if the disk failed. Without Use, such a
+// fault ends the process. Only faults on the goroutine that calls f are caught;
+// others end the process.
 //
 // Blobs are immutable: this program never shortens one. Windows refuses to shorten
 // a mapped file.
@@ -52,7 +53,9 @@ func (m *Mapped) Use(f func(b []byte)) (err error) {
 		case recovered == nil:
 			err = m.check()
 		case ok && m.contains(fault.Addr()):
-			err = m.damaged(errors.New("it could not be read while it was in use"))
+			if err = m.check(); err == nil { // the pages exist, but could not be read
+				err = m.unread(&fs.PathError{Op: "read", Path: m.path, Err: syscall.EIO})
+			}
 		default:
 			panic(recovered)
 		}
@@ -71,12 +74,16 @@ func (m *Mapped) contains(address uintptr) bool {
 func (m *Mapped) check() error {
 	now, err := m.file.Stat()
 	if err != nil {
-		return m.damaged(err)
+		return m.unread(err)
 	}
 	if now.Size() != m.info.Size() {
 		return m.damaged(fmt.Errorf("its size changed from %d to %d bytes while it was in use", m.info.Size(), now.Size()))
 	}
 	return nil
+}
+
+func (m *Mapped) unread(err error) error {
+	return fmt.Errorf("reading blob %s: %w", m.of, unread(err))
 }
 
 // damaged moves the file aside, unless another has its path by now: a trial that

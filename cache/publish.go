@@ -44,7 +44,7 @@ func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, 
 		}
 		err := s.createFile(s.entryPath(e.Key), EncodeEntry(e))
 		if err == nil {
-			return e, s.appendIndex(e)
+			return e, s.appendIndex(ctx, e)
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return Entry{}, advise(fmt.Errorf("publishing entry %s: %w", e.Key, err))
@@ -58,7 +58,7 @@ func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, 
 		if err != nil {
 			return Entry{}, advise(fmt.Errorf("reading the entry that was published first: %w", err))
 		}
-		return s.settle(winner, e, evicted)
+		return s.settle(ctx, winner, e, evicted)
 	}
 	return Entry{}, fmt.Errorf("publishing entry %s: its file can neither be created nor read", e.Key)
 }
@@ -66,15 +66,15 @@ func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, 
 // settle decides between the entry of a key and another for the same key. The
 // first one stays. It is replaced only by what this machine computed, and only
 // where it is of no use any more.
-func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
+func (s *Local) settle(ctx context.Context, winner, e Entry, evicted []string) (Entry, error) {
 	why := ""
 	switch {
 	case winner.Same(e):
 		if winner.Origin != "" || e.Origin == "" {
-			return winner, s.appendIndex(winner)
+			return winner, s.appendIndex(ctx, winner)
 		}
 	case e.Origin != Computed:
-		return winner, s.appendIndex(winner)
+		return winner, s.appendIndex(ctx, winner)
 	case s.Disowned(winner) != nil && !s.reinstated(winner):
 		why = "it was disowned"
 	case winner.Origin != Computed && s.useless(winner, e):
@@ -84,7 +84,7 @@ func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
 	case winner.SameArtifacts(e) && len(s.missingDocuments(winner)) > 0:
 		why = "the store lost its " + strings.Join(s.missingDocuments(winner), " and ")
 	default:
-		return winner, s.appendIndex(winner)
+		return winner, s.appendIndex(ctx, winner)
 	}
 	if why != "" {
 		s.healed(fmt.Errorf("entry %s was replaced by a result computed again: %s", e.Key, why))
@@ -92,7 +92,7 @@ func (s *Local) settle(winner, e Entry, evicted []string) (Entry, error) {
 	if err := s.writeFile(s.entryPath(e.Key), EncodeEntry(e)); err != nil {
 		return Entry{}, advise(fmt.Errorf("replacing entry %s: %w", e.Key, err))
 	}
-	return e, s.appendIndex(e)
+	return e, s.appendIndex(ctx, e)
 }
 
 // useless reports whether an entry is not of the kind of another one for the same
@@ -201,7 +201,7 @@ func (s *Local) irregular(name string) bool {
 
 // ReplaceDocuments gives the entry of a key other documents in place of those that
 // the store lost. Its artifacts and its origin stay.
-func (s *Local) ReplaceDocuments(_ context.Context, k Key, ingredients, provenance Digest) error {
+func (s *Local) ReplaceDocuments(ctx context.Context, k Key, ingredients, provenance Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.entryFile(k)
@@ -220,5 +220,5 @@ func (s *Local) ReplaceDocuments(_ context.Context, k Key, ingredients, provenan
 	if err := s.writeFile(s.entryPath(k), EncodeEntry(e)); err != nil {
 		return advise(fmt.Errorf("replacing the documents of entry %s: %w", k, err))
 	}
-	return s.appendIndex(e)
+	return s.appendIndex(ctx, e)
 }

@@ -229,3 +229,29 @@ func TestDamagedTombstones(t *testing.T) {
 	}
 	refused("a folder")
 }
+
+// Waiting for the index ends with the context, so that an interrupt ends a process
+// that waits for one which is suspended.
+func TestPublishWaitEnds(t *testing.T) {
+	f := fsys.NewMemory()
+	s := open(t, f, "/store")
+	e := kept(t, s, "k")
+	unlock, ok, err := f.TryLock("/store/locks/index")
+	if !ok || err != nil {
+		t.Fatalf("the lock of the index: %v, %v", ok, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Publish(ctx, e); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Publish while the index is locked = %v", err)
+	}
+	if _, err := s.Lookup(ctx, e.Key); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Lookup while the index is locked = %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Lookup(t.Context(), e.Key); err != nil || !found[0].OK {
+		t.Errorf("Lookup afterwards = %v, %v", found, err)
+	}
+}

@@ -23,10 +23,14 @@ func (s *Local) PutSealed(k Key, raw []byte) error {
 // Sealed returns what PutSealed stored. ok is false if there is nothing.
 func (s *Local) Sealed(k Key) (raw []byte, ok bool, err error) {
 	raw, err = s.readFile(s.sealedPath(k), maxDocument)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
+	case errors.Is(err, errUnfit):
+		s.DropSealed(k)
+		err = &DamagedError{What: "the sealed entry " + k.String(), Path: s.sealedPath(k), Err: err}
 	}
-	return raw, err == nil, err
+	return raw, err == nil, unread(err)
 }
 
 // DropSealed moves a damaged sealed entry aside.

@@ -72,6 +72,9 @@ func (s *Local) tombstones(k Key) ([]Tombstone, error) {
 // Disown removes an entry from the store and leaves a tombstone.
 func (s *Local) Disown(e Entry, reason string, now time.Time) error {
 	list, err := s.tombstones(e.Key)
+	if isReadError(err) {
+		return fmt.Errorf("reading an earlier tombstone: %w", err)
+	}
 	if err != nil {
 		list = []Tombstone{{Entry: Entry{Key: e.Key}, Reason: "an earlier tombstone was damaged", Time: now.UTC(), All: true}}
 	}

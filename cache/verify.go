@@ -7,19 +7,19 @@ import (
 	"io/fs"
 )
 
-// Fault is a blob of an entry that is damaged or missing.
+// Fault is a blob of an entry that is damaged, unreadable or missing.
 type Fault struct {
 	Entry    Entry
 	Artifact string // or ingredients, provenance
 	Digest   Digest
 	Err      error
-	Missing  bool // damaged otherwise
+	Missing  bool // damaged or unreadable otherwise
 	Evicted  bool // missing because it may have been evicted or never pulled, which is no damage
 }
 
 // Verify reads every blob that the given entries name and calls f for what is
-// damaged or missing. Damaged blobs are moved aside. All faults are found in
-// one pass.
+// damaged, unreadable or missing. Damaged blobs are moved aside. All faults are
+// found in one pass.
 func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (checked int, err error) {
 	results := make(map[Digest]error)
 	for _, e := range entries {
@@ -64,7 +64,7 @@ func (s *Local) verifyBlob(ctx context.Context, d Digest) error {
 // Reindex reads every entry's file and writes the index anew. Files that are
 // damaged or missing are restored from the index where it has a copy. lost
 // lists the damaged entries for which it has none, and lost folders.
-func (s *Local) Reindex() (lost []error, err error) {
+func (s *Local) Reindex(ctx context.Context) (lost []error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dirs, err := s.readNames(s.path("entries"))
@@ -76,7 +76,7 @@ func (s *Local) Reindex() (lost []error, err error) {
 			s.restoreFolder(s.path("entries", dir))
 		}
 	}
-	if err := s.refresh(); err != nil {
+	if err := s.refresh(ctx); err != nil {
 		return nil, advise(err)
 	}
 	disowned, err := s.disownedKeys()
@@ -98,5 +98,5 @@ func (s *Local) Reindex() (lost []error, err error) {
 	for _, e := range all {
 		read[e.Key] = true
 	}
-	return s.unreadableEntries(read), advise(s.rebuild())
+	return s.unreadableEntries(read), advise(s.rebuild(ctx))
 }

@@ -26,9 +26,9 @@ const (
 	jsonExt   = ".hcl.json"
 )
 
-// studyFiles lists the study's files, sorted. The lock and the variables files
-// are read elsewhere.
-func studyFiles(dir string) ([]string, error) {
+// Files lists the files of the study in a folder, sorted. The lock and the variables
+// files are read elsewhere.
+func Files(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func newLoader(opts Options) *loader {
 // be parsed: where one could not, each name that it declares would be reported as
 // unknown, too.
 func (l *loader) readFolder() bool {
-	names, err := studyFiles(l.opts.Dir)
+	names, err := Files(l.opts.Dir)
 	switch {
 	case err != nil:
 		l.fail(nil, "Unreadable study folder", "Cannot read the folder %s: %v.", l.opts.Dir, cause(err))

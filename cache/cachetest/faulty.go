@@ -134,3 +134,37 @@ func (w *faultyFile) Sync() error {
 	}
 	return w.File.Sync()
 }
+
+// Unreadable is a file system on which reading fails while Err is set, as on a
+// network that is down or a disk with bad sectors.
+type Unreadable struct {
+	fsys.FS
+	Err error
+}
+
+// Open implements afero.Fs.
+func (u *Unreadable) Open(name string) (afero.File, error) {
+	f, err := u.FS.Open(name)
+	if err != nil || u.Err == nil {
+		return f, err
+	}
+	return &unreadableFile{f, &os.PathError{Op: "read", Path: name, Err: u.Err}, false}, nil
+}
+
+type unreadableFile struct {
+	afero.File
+	err   error
+	began bool
+}
+
+// Read implements io.Reader. It fails after the first byte.
+func (f *unreadableFile) Read(p []byte) (int, error) {
+	if f.began {
+		return 0, f.err
+	}
+	f.began = true
+	return f.File.Read(p[:min(1, len(p))])
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *unreadableFile) ReadAt([]byte, int64) (int, error) { return 0, f.err }

@@ -40,7 +40,7 @@ type Peer struct {
 // TestRemote checks the guarantees of a remote. start makes an empty one.
 func TestRemote(t *testing.T, start func(t *testing.T) Peer) {
 	for name, test := range map[string]func(*testing.T, Peer){
-		"share": testShare, "first writer wins": testFirst, "lacking": testLacking, "resume": testResume, "many at once": testMany,
+		"share": testShare, "first writer wins": testFirst, "lacking": testLacking, "resume": testResume, "many at once": testMany, "interrupt": testInterrupt,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, start(t)) })
 	}
@@ -114,6 +114,47 @@ func bring(t testing.TB, r Remote, to cache.Store, k cache.Key) error {
 	}
 	return r.Pull(context.Background(), to, *found[0], nil)
 }
+
+// A push that is interrupted while it reads a blob ends, and leaves nothing that is
+// found.
+func testInterrupt(t *testing.T, p Peer) {
+	from, e := Published(t, "k")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := p.connect(t).Push(ctx, interrupting{from, cancel}, e, nil); err == nil {
+		t.Error("an interrupted push did not fail")
+	}
+	if found, err := p.connect(t).Find(context.Background(), e.Key); err != nil || found[0] != nil {
+		t.Errorf("after an interrupted push: %v, %v", found[0], err)
+	}
+}
+
+// interrupting is a store whose blobs cancel the operation that reads them.
+type interrupting struct {
+	cache.Store
+	cancel func()
+}
+
+// Open implements cache.Store.
+func (s interrupting) Open(ctx context.Context, d cache.Digest) (io.ReadCloser, error) {
+	r, err := s.Store.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	one := func(p []byte) (int, error) {
+		s.cancel()
+		return r.Read(p[:min(1, len(p))])
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{readerFunc(one), r}, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+// Read implements io.Reader.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func testShare(t *testing.T, p Peer) {
 	ctx := context.Background()

@@ -140,6 +140,27 @@ func (m *Memory) SyncDir(string) error { return nil }
 // syncs it, renames it and syncs the folder. A crash leaves the old content or
 // the new.
 func WriteAtomic(f FS, name string, content []byte) error {
+	return writeAtomic(f, name, content, 0o644)
+}
+
+// Rewrite is WriteAtomic for a file of the user, whose mode stays, as do links that
+// lead to it.
+func Rewrite(name string, content []byte) error {
+	target, err := filepath.EvalSymlinks(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return WriteAtomic(NewOS(), name, content)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return err
+	}
+	return writeAtomic(NewOS(), target, content, info.Mode().Perm())
+}
+
+func writeAtomic(f FS, name string, content []byte, mode fs.FileMode) error {
 	dir := filepath.Dir(name)
 	if err := f.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -151,7 +172,7 @@ func WriteAtomic(f FS, name string, content []byte) error {
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
-		err = f.Chmod(tmp.Name(), 0o644)
+		err = f.Chmod(tmp.Name(), mode)
 	}
 	if err == nil {
 		err = f.Rename(tmp.Name(), name)

@@ -50,7 +50,7 @@ func place(name string) string {
 	return filepath.Join(kind, hash[:2], hash)
 }
 
-func (f *folder) get(_ context.Context, name string) (io.ReadCloser, error) {
+func (f *folder) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	info, err := f.root.Stat(place(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errAbsent
@@ -61,7 +61,25 @@ func (f *folder) get(_ context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.root.Open(place(name))
+	r, err := f.root.Open(place(name))
+	if err != nil {
+		return nil, err
+	}
+	return &endingBody{r, ctx}, nil
+}
+
+// endingBody ends with its context, between two reads.
+type endingBody struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+// Read implements io.Reader.
+func (b *endingBody) Read(p []byte) (int, error) {
+	if b.ctx.Err() != nil {
+		return 0, context.Cause(b.ctx)
+	}
+	return b.ReadCloser.Read(p)
 }
 
 func (f *folder) has(_ context.Context, name string) (bool, error) {
@@ -72,7 +90,7 @@ func (f *folder) has(_ context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
-func (f *folder) put(_ context.Context, name string, o object) (err error) {
+func (f *folder) put(ctx context.Context, name string, o object) (err error) {
 	at := place(name)
 	if err := f.root.MkdirAll(filepath.Dir(at), 0o777); err != nil {
 		return err
@@ -88,7 +106,7 @@ func (f *folder) put(_ context.Context, name string, o object) (err error) {
 		w.Close()
 		return err
 	}
-	_, err = io.Copy(w, r)
+	_, err = io.Copy(w, &endingBody{r, ctx})
 	if err := errors.Join(err, r.Close(), w.Sync(), w.Close()); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -414,4 +415,35 @@ func harmless(a, b []byte) bool {
 		}
 	}
 	return true
+}
+
+// A server whose disk fails for a moment says so. "not found" would be final.
+func TestServeUnreadable(t *testing.T) {
+	disk := &cachetest.Unreadable{FS: fsys.NewOS()}
+	store, err := cache.Open(disk, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(serverOf(t, ServerOptions{Store: store}))
+	defer srv.Close()
+	from, e := cachetest.Published(t, "k")
+	if _, err := connect(t, Options{URL: srv.URL}).Push(context.Background(), from, e, nil); err != nil {
+		t.Fatal(err)
+	}
+	disk.Err = syscall.EIO
+	rec := httptest.NewRecorder()
+	serverOf(t, ServerOptions{Store: store}).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/cas/"+e.Ingredients.Hex(), nil))
+	if rec.Code != http.StatusInternalServerError {
+		t.Errorf("the status is %d, want 500: %s", rec.Code, rec.Body)
+	}
+	if faults := VerifySealed(store, []cache.Entry{e}); len(faults) != 1 {
+		t.Errorf("VerifySealed = %v, want one that cannot be read", faults)
+	}
+	disk.Err = nil
+	if faults := VerifySealed(store, []cache.Entry{e}); len(faults) > 0 {
+		t.Errorf("VerifySealed, once it can be read = %v", faults)
+	}
+	if n := store.DamageCount(); n > 0 {
+		t.Errorf("%d files were moved aside", n)
+	}
 }

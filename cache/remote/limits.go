@@ -3,7 +3,9 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -71,7 +73,7 @@ func tooMany(w http.ResponseWriter) {
 func (l limits) open(ctx context.Context, store *cache.Local, d cache.Digest) (io.ReadCloser, error) {
 	body, compressed, err := store.Stream(ctx, d)
 	if err != nil {
-		return nil, errAbsent // or damaged, and moved aside
+		return nil, absent(err)
 	}
 	if !compressed {
 		return body, nil
@@ -83,10 +85,20 @@ func (l limits) open(ctx context.Context, store *cache.Local, d cache.Digest) (i
 	}
 	defer release()
 	if body, _, err = store.Stream(ctx, d); err != nil {
-		return nil, errAbsent
+		return nil, absent(err)
 	}
 	defer body.Close()
 	return spool(body)
+}
+
+// absent replaces the error for a blob that is missing, or was damaged and moved
+// aside. Others may pass: a client that was told "not found" would not try again.
+func absent(err error) error {
+	var damaged *cache.DamagedError
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &damaged) {
+		return errAbsent
+	}
+	return err
 }
 
 // spool reads everything into memory, or into a temporary file if it is large.
@@ -94,7 +106,7 @@ func spool(from io.Reader) (io.ReadCloser, error) {
 	var head bytes.Buffer
 	if _, err := io.CopyN(&head, from, maxSpoolInMemory); err != nil {
 		if err != io.EOF {
-			return nil, errAbsent
+			return nil, absent(err)
 		}
 		return io.NopCloser(&head), nil
 	}
@@ -108,7 +120,7 @@ func spool(from io.Reader) (io.ReadCloser, error) {
 	}
 	if err != nil {
 		t.Close()
-		return nil, err
+		return nil, absent(err)
 	}
 	return t, nil
 }
@@ -128,13 +140,19 @@ func (t *tempFile) Close() error {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	const header, idle, drain = 10 * time.Second, 2 * time.Minute, 5 * time.Second
 	server := &http.Server{Handler: s, ReadHeaderTimeout: header, IdleTimeout: idle, MaxHeaderBytes: 16 << 10}
+	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
-		server.Shutdown(end)
+		if server.Shutdown(end) != nil {
+			server.Close()
+		}
 	})
-	defer stop()
 	err := server.Serve(netutil.LimitListener(l, maxConnections))
+	if !stop() { // the server stopped listening, but may still answer
+		<-drained
+	}
 	if err == http.ErrServerClosed {
 		return nil
 	}

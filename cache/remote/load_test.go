@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ablate/cache"
+	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
 )
 
@@ -158,5 +159,41 @@ func TestTooManyRequests(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("the second request is answered with %d, %v", resp.StatusCode, resp.Header)
+	}
+}
+
+// A server that is stopped finishes the uploads in progress.
+func TestServeDrains(t *testing.T) {
+	store := cachetest.Memory(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- serverOf(t, ServerOptions{Store: store}).Serve(ctx, l) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	text := "what a client sends"
+	d := cache.DigestOf([]byte(text))
+	fmt.Fprintf(c, "PUT /cas/%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", d.Hex(), len(text))
+	answer := bufio.NewReader(c)
+	if line, err := answer.ReadString('\n'); !strings.Contains(line, " 100 ") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	stop()
+	select {
+	case err := <-served:
+		t.Errorf("Serve returned during an upload: %v", err)
+		return
+	case <-time.After(100 * time.Millisecond):
+	}
+	io.WriteString(c, text)
+	if err := <-served; err != nil || !store.Has(d) {
+		t.Errorf("Serve = %v; the blob is stored: %v", err, store.Has(d))
 	}
 }

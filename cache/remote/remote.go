@@ -85,9 +85,9 @@ func open(ctx context.Context, o Options, limit time.Duration) (*Remote, error) 
 		err = t.check(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the remote %s: %w", Redact(o.URL), err)
+		return nil, fmt.Errorf("cannot use the remote %s: %w", redact(o.URL), err)
 	}
-	r := &Remote{url: Redact(o.URL), t: t, trust: trust, ingredient: o.Check, refused: o.Refused}
+	r := &Remote{url: redact(o.URL), t: t, trust: trust, ingredient: o.Check, refused: o.Refused}
 	r.namespaces = append([]string{o.Namespace}, o.Read...)
 	return r, nil
 }

@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -117,6 +118,7 @@ func TestMisconfigured(t *testing.T) {
 		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
 		"broken":       {answer(500, "text/plain"), "", "fails (500"},
 		"in an hour":   {answer(429, "text/plain", "3600"), "", "asks to wait for 1h0m0s"},
+		"in centuries": {answer(429, "text/plain", "10000000000"), "", "asks to wait for 2562047h"},
 		"moved":        {answer(304, "text/plain"), "", "which a cache never does"},
 		"no token":     {plain, "", "set ABLATE_REMOTE_TOKEN"},
 		"wrong token":  {plain, "guess", "check ABLATE_REMOTE_TOKEN"},
@@ -451,4 +453,32 @@ func FuzzSealed(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An object of a folder is read until the operation ends.
+func TestFolderGetEnds(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	f, err := newTransport(ctx, "file://"+dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := bytesObject([]byte("some bytes"))
+	if err := errors.Join(f.check(ctx), f.put(ctx, casName(o.digest), o)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.get(ctx, casName(o.digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	one := make([]byte, 1)
+	if _, err := r.Read(one); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if _, err := r.Read(one); !errors.Is(err, context.Canceled) {
+		t.Errorf("a read after the end = %v", err)
+	}
 }

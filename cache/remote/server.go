@@ -198,7 +198,7 @@ func (s *Server) result(r *http.Request, k cache.Key) ([]byte, error) {
 		if a.Size < 0 {
 			raw, err := cache.ReadAll(r.Context(), s.o.Store, a.Digest)
 			if err != nil {
-				return nil, errAbsent
+				return nil, absent(err)
 			}
 			a.Size = int64(len(raw))
 		}

@@ -177,16 +177,20 @@ func checkSealed(raw []byte, e cache.Entry) error {
 
 // VerifySealed checks the forms in which clients wrote entries to a store. Those
 // that are damaged are moved aside; the server then makes them from the entry.
-func VerifySealed(store *cache.Local, entries []cache.Entry) (damaged []error) {
+func VerifySealed(store *cache.Local, entries []cache.Entry) (faults []error) {
 	for _, e := range entries {
 		raw, ok, err := store.Sealed(e.Key)
-		if err == nil && ok {
-			err = checkSealed(raw, e)
-		}
 		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		if err := checkSealed(raw, e); err != nil {
 			store.DropSealed(e.Key)
-			damaged = append(damaged, fmt.Errorf("the sealed form of entry %s is damaged: %w; it was moved aside, and a client has to push it again for its signature", e.Key, err))
+			faults = append(faults, fmt.Errorf("the sealed form of entry %s is damaged: %w; it was moved aside, and a client has to push it again for its signature", e.Key, err))
 		}
 	}
-	return damaged
+	return faults
 }

@@ -58,7 +58,7 @@ func newTransport(ctx context.Context, address, token string) (transport, error)
 		if errors.As(err, &wrong) {
 			err = wrong.Err // the rest repeats the address, with its password
 		}
-		return nil, fmt.Errorf("%q is not an address: %w", Redact(address), err)
+		return nil, fmt.Errorf("%q is not an address: %w", redact(address), err)
 	}
 	if err != nil { // for example, of host:port
 		u = &url.URL{}
@@ -75,7 +75,7 @@ func newTransport(ctx context.Context, address, token string) (transport, error)
 	case "azblob":
 		return newAzure(ctx, u)
 	}
-	return nil, fmt.Errorf("%q must start with file://, http://, https://, s3://, gs:// or azblob://, for example file:///folder, https://host/path or s3://bucket/prefix", Redact(address))
+	return nil, fmt.Errorf("%q must start with file://, http://, https://, s3://, gs:// or azblob://, for example file:///folder, https://host/path or s3://bucket/prefix", redact(address))
 }
 
 func acName(ns string, k cache.Key) string { return "ac/" + placeOf(ns, k).String() }

@@ -44,7 +44,8 @@ func failed(err error) error {
 	return &FailedError{err}
 }
 
-// watched is a transport whose operations end whatever the peer does.
+// watched is a transport whose operations end whatever the peer does. Only a call of
+// the file system that hangs cannot be ended.
 type watched struct {
 	transport
 	limit time.Duration

@@ -36,7 +36,7 @@ func TestPreviousVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.OnHealed(func(err error) { t.Errorf("reported as damage: %v", err) })
-	if lost, err := store.Reindex(); err != nil || len(lost) > 0 {
+	if lost, err := store.Reindex(t.Context()); err != nil || len(lost) > 0 {
 		t.Errorf("Reindex = %v, %v", lost, err)
 	}
 }

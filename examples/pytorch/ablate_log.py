@@ -7,7 +7,7 @@
 """
 import json, os
 
-_metrics, _resume = os.environ.get("ABLATE_METRICS", "metrics.jsonl"), os.environ.get("ABLATE_RESUME", ".")
+_metrics, _resume = os.environ.get("ABLATE_METRICS", "metrics.jsonl"), os.environ.get("ABLATE_RESUME", "resume")
 _commit = os.path.join(_resume, "COMMIT")
 
 
@@ -17,6 +17,7 @@ def log(step, **values):
 
 
 def checkpoint(save):
+    os.makedirs(_resume, exist_ok=True)
     old = open(_commit).read() if os.path.exists(_commit) else "state-1"
     name = "state-0" if old == "state-1" else "state-1"  # the committed one stays until the next is whole
     save(os.path.join(_resume, name))

@@ -2,15 +2,15 @@ package formula
 
 import "slices"
 
-// SketchPoints is how many points a sketch has. With an odd number, the middle of the
+// sketchPoints is how many points a sketch has. With an odd number, the middle of the
 // range is one.
-const SketchPoints = 97
+const sketchPoints = 97
 
 // Points are evenly spaced numbers.
 func Points(from, to float64) []float64 {
-	out := make([]float64, SketchPoints)
+	out := make([]float64, sketchPoints)
 	for i := range out {
-		out[i] = from + (to-from)*float64(i)/(SketchPoints-1)
+		out[i] = from + (to-from)*float64(i)/(sketchPoints-1)
 	}
 	return out
 }

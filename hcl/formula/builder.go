@@ -74,8 +74,8 @@ func (b *Builder) Call(op string, args []*Part, at any) (*Part, *Mistake) {
 		})
 	}
 	p := b.intern(&Part{op: op, args: args, at: at})
-	if len(b.parts) > MaxNodes {
-		return nil, &Mistake{"Formula too large", "A formula must not have more than " + count(MaxNodes, "operation") +
+	if len(b.parts) > maxNodes {
+		return nil, &Mistake{"Formula too large", "A formula must not have more than " + count(maxNodes, "operation") +
 			" and operands, with those of the intermediates that it uses."}
 	}
 	return p, nil

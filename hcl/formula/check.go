@@ -18,8 +18,8 @@ type Scope struct {
 	Computed  Level           // of a function of constants that is not folded: Tensor, or Step in optimizers
 }
 
-// MostIterations bounds the iterations of newton_schulz and polar_express.
-const MostIterations = 100
+// mostIterations bounds the iterations of newton_schulz and polar_express.
+const mostIterations = 100
 
 // Check types a formula. Diagnostics have the path of the attribute, and below it
 // that of the node.
@@ -151,8 +151,8 @@ func outside(op string, v float64) string {
 			return "a share, above 0 and at most 1"
 		}
 	case "newton_schulz", "polar_express":
-		if !whole || v < 1 || v > MostIterations {
-			return fmt.Sprintf("a number of iterations between 1 and %d", MostIterations)
+		if !whole || v < 1 || v > mostIterations {
+			return fmt.Sprintf("a number of iterations between 1 and %d", mostIterations)
 		}
 	case "pow":
 		if !whole || math.Abs(v) > 100 {

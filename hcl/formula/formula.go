@@ -36,10 +36,10 @@ type Formula struct {
 // that a spec holds nothing of them.
 type Let struct{}
 
-// MaxNodes is how many operations and operands a formula may have after equal parts
+// maxNodes is how many operations and operands a formula may have after equal parts
 // have been merged: far more than one needs, and few enough to be traced at every
 // site of a model.
-const MaxNodes = 1000
+const maxNodes = 1000
 
 // IsZero reports whether there is no formula.
 func (f Formula) IsZero() bool { return len(f.Nodes) == 0 }

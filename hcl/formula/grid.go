@@ -56,8 +56,8 @@ func single(v float64) float64 {
 	return v
 }
 
-// normals are n quantiles of the standard normal distribution in a fixed order that
-// looks like none.
+// normals are n quantiles of the standard normal distribution, in a fixed order that
+// looks random.
 func normals(n int) []float64 {
 	step := 7
 	for !coprime(step, n) {

@@ -1,10 +1,10 @@
 package analysis
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 
+	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer"
 )
 
@@ -31,13 +31,9 @@ func (r *effects) affected() {
 		for _, c := range r.design.PartialGaps(set) {
 			out, e := r.contrast(c)
 			out.Family = affectedKind
-			if !math.IsNaN(e.P) {
-				low, high := e.Interval(1 - (1-r.Confidence)/float64(size))
-				p := min(1, float64(size)*e.P)
-				out.PAdjusted = &p
-				out.LowAdjusted, out.HighAdjusted = answer.Finite(low), answer.Finite(high)
-			}
-			r.Contrasts = append(r.Contrasts, out)
+			of := []answer.Contrast{out}
+			fillAdjusted(of, []estimate.Adjusted{e.Among(size, r.Confidence)})
+			r.Contrasts = append(r.Contrasts, of...)
 		}
 	}
 	r.Families = append(r.Families, answer.Family{Name: affectedKind, Size: size})

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"ablate/cache"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
+	"ablate/stages/internal/behaviour"
 )
 
 // rows is a table of two factors: a row is the levels of a cell, with n trials.
@@ -98,5 +100,19 @@ func TestMarginOfZero(t *testing.T) {
 		if err := f.Validate().Err(); err == nil || !strings.Contains(err.Error(), "margin must be above 0") {
 			t.Errorf("margin %v: %v", margin, err)
 		}
+	}
+}
+
+// Responses whose squares overflow are refused in words.
+func TestResponsesOutOfRange(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	in := canonicalTables["paired"].inputs(lab)
+	for i := range in.Refs["trials"] {
+		in.Refs["trials"][i].Artifacts = []cache.Artifact{lab.Artifact("metrics", fmt.Appendf(nil, "{\"step\":1,\"name\":\"val_loss\",\"value\":%de200}\n", i+1))}
+	}
+	f := newFactorial()
+	f.Resolve()
+	if _, err := lab.Run(in, f.Run); err == nil || !strings.Contains(err.Error(), "Express them in another unit") {
+		t.Errorf("responses of 1e200: %v", err)
 	}
 }

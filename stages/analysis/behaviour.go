@@ -296,7 +296,7 @@ func gapsToSay() answer.Result {
 	gap := func(level string, estimate float64, interval ...float64) answer.Contrast {
 		c := answer.Contrast{Kind: "gap", Name: level, Estimate: &estimate, Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "rms"}}}
 		if len(interval) > 0 {
-			c.Low, c.High, c.LowAdjusted, c.HighAdjusted, c.Detect = &interval[0], &interval[1], &interval[2], &interval[3], &interval[4]
+			c.Low, c.High, c.LowAdjusted, c.HighAdjusted, c.DetectAdjusted = &interval[0], &interval[1], &interval[2], &interval[3], &interval[4]
 		}
 		return c
 	}

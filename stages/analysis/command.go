@@ -44,6 +44,7 @@ func (c *Command) Validate() diag.List {
 			list = append(list, diag.Errorf(diag.Path{"files"}, "Outside of the study", "%q is not inside the study's folder. Copy the file there.", name)...)
 		}
 	}
+	list = append(list, program.ReservedByAnalysis(c.Outputs).Check(c.Files)...)
 	return append(list, program.ValidateOutputs(c.Outputs, commandReserved...)...)
 }
 
@@ -70,7 +71,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		Outputs: []pipeline.Output{
 			{Name: "html", MediaType: "text/html"}, {Name: "markdown", MediaType: "text/markdown"}, {Name: "table", MediaType: "text/plain"},
 		},
-		Warnings: func() diag.List { return program.Spec{Files: c.Files, Raw: c.Raw}.Warnings(in) },
+		Warnings: func() diag.List { return program.Spec{Files: c.Files, Raw: c.Raw}.UndeclaredImports(in) },
 	}
 	for _, name := range c.Outputs {
 		recipe.Outputs = append(recipe.Outputs, pipeline.Output{Name: name, MediaType: program.MediaType(name)})

@@ -53,8 +53,9 @@ func (c *Command) prepare(env *pipeline.Env, dir string) error {
 	if err != nil {
 		return err
 	}
-	for name, rows := range map[string][][]string{"trials.csv": trials, "metrics.csv": metrics} {
-		text, err := render.CSV(rows)
+	tables := map[string][][]string{program.TrialsTable: trials, program.MetricsTable: metrics}
+	for _, name := range sortedKeys(tables) {
+		text, err := render.CSV(tables[name])
 		if err != nil {
 			return err
 		}

@@ -74,6 +74,9 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	r.gaps()
 	r.slope()
+	if len(a.Where) == 0 { // other slices may have other lengths
+		r.sayEnds(a.At, table)
+	}
 	r.Warnings = r.texts
 	return render.Write(env, r.Dose, render.Dose(r.Dose))
 }
@@ -111,8 +114,11 @@ func (r *doses) read() diag.List {
 		}
 	}
 	slices.SortStableFunc(r.cells, func(a, b int) int { return cmp.Compare(value[a], value[b]) })
-	for _, i := range r.cells {
-		r.at = append(r.at, value[i])
+	for k, i := range r.cells {
+		if r.at = append(r.at, value[i]); k > 0 && value[i] == value[r.cells[k-1]] {
+			return diag.Errorf(diag.Path{"factor"}, "Same dose twice", "The levels %s and %s of %s are the same number. Write it alike in all trials.",
+				f.Labels[r.design.Cells[r.cells[k-1]].Levels[0]], f.Labels[r.design.Cells[i].Levels[0]], f.Name)
+		}
 	}
 	return nil
 }
@@ -172,21 +178,30 @@ func (r *doses) gap(p *answer.DosePoint, cell int, family *estimate.Family) {
 	family.Add(c, e)
 }
 
-// slope fits a line. Where all doses share replicates, these are blocks: the slope
-// has the error of the slope of each replicate. Otherwise it is that of a line
-// through all trials.
+// slope fits a line. Where two replicates have all doses, the slope has the error of the
+// slope of each of these. Otherwise it is the mean of the slopes of the replicates that have
+// several doses. If none has, trials are independent, and the line goes through all.
 func (r *doses) slope() {
 	var cells []int
 	var at, x, y []float64
+	xs, ys := make([][]float64, len(r.design.Replicates)), make([][]float64, len(r.design.Replicates))
 	for k, i := range r.cells {
 		if c := r.design.Cells[i]; c.Complete() {
 			cells, at = append(cells, i), append(at, r.at[k])
-			for _, v := range c.Values {
+			for j, v := range c.Values {
+				n := c.Replicates[j]
 				x, y = append(x, r.at[k]), append(y, v)
+				xs[n], ys[n] = append(xs[n], r.at[k]), append(ys[n], v)
 			}
 		}
 	}
 	e, ok := r.slopeOf(cells, at)
+	if !ok && r.design.Paired {
+		var n int
+		e, n, ok = estimate.FitWithin(xs, ys, r.Confidence)
+		r.say(n > 1, "No two replicates have all doses. The slope is the mean of the slopes of the %d that have several.", n)
+		r.say(n == 1 && len(r.design.Replicates) > 1, "Only one %s has several doses. The slope is that of its own trials.", r.design.Replicate)
+	}
 	if !ok {
 		if e, ok = estimate.Fit(x, y, r.Confidence); !ok {
 			return

@@ -31,11 +31,6 @@ type measured struct {
 	table    *design.Table
 }
 
-// analyse computes the answer from a table.
-func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
-	return f.answer([]measured{{f.Response, table}}, replicate)
-}
-
 // answer analyses one response or several.
 func (f *Factorial) answer(all []measured, replicate string) answer.Result {
 	var parts []*effects
@@ -66,7 +61,7 @@ func (f *Factorial) effects(m measured, replicate string) *effects {
 	}
 	d := design.New(table, replicate)
 	r := &effects{stage: f, design: d, Result: answer.Result{
-		Version: 5, Response: m.response, At: placeOf(f.At, table), Replicate: replicate, Confidence: f.Confidence,
+		Version: 5, Response: m.response, At: placeOf(f.place(), table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
 	if f.Target != nil {
@@ -129,6 +124,9 @@ func fillAdjusted(members []answer.Contrast, adjusted []estimate.Adjusted) {
 		c := &members[i]
 		c.PHolm, c.PAdjusted = answer.Finite(a.Holm), answer.Finite(a.Bonferroni)
 		c.LowAdjusted, c.HighAdjusted = answer.Finite(a.Low), answer.Finite(a.High)
+		if c.Detect != nil {
+			c.DetectAdjusted = answer.Finite(a.Detectable)
+		}
 	}
 }
 
@@ -276,6 +274,9 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 	s := r.stage
 	r.Margin = &answer.Margin{Margin: *s.Margin, Alpha: s.Alpha, Direction: s.Direction, Better: s.Better}
 	name := "equivalence of " + kind
+	if s.Direction == notWorse {
+		f = f.Directed()
+	}
 	tests := f.Equivalences(func(e estimate.Estimate) estimate.Equivalence {
 		switch {
 		case s.Direction == equivalent:
@@ -292,7 +293,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 			continue
 		}
 		c.Kind, c.Family, c.Margin, c.Simple, c.Verdict = "equivalence", name, s.Margin, false, answer.Undecided
-		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.Half = "two one-sided t", nil, nil, nil, nil, nil
+		c.Method, c.T, c.Detect, c.DetectLow, c.DetectHigh, c.DetectAdjusted, c.Half = "two one-sided t", nil, nil, nil, nil, nil, nil
 		c.LeftOut, c.BootLow, c.BootHigh, c.OwnLow, c.OwnHigh, c.PFlip, c.PFlipLeast = nil, nil, nil, nil, nil, nil, nil
 		if s.Direction == notWorse {
 			c.Method = "one-sided t"
@@ -307,6 +308,9 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
 			c.Verdict = "identical"
 		case !(t.Holm <= s.Alpha):
+			if s.outside(members[i]) && s.outside(c) {
+				c.Verdict = s.refuted()
+			}
 		case s.Direction == equivalent:
 			c.Verdict = fmt.Sprintf("equivalent within ±%v", *s.Margin)
 		default:
@@ -316,6 +320,31 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 	}
 	r.Families = append(r.Families, answer.Family{Name: name, Size: f.Size()})
 	r.Contrasts = append(r.Contrasts, out...)
+}
+
+// outside reports whether the adjusted interval of a contrast lies beyond the margin, on a
+// side that is tested. That of an effect holds for its family, so that this claim costs
+// no further error rate.
+func (f *Factorial) outside(c answer.Contrast) bool {
+	if c.LowAdjusted == nil {
+		return false
+	}
+	above, below := *c.LowAdjusted > *f.Margin, *c.HighAdjusted < -*f.Margin
+	switch {
+	case f.Direction == equivalent:
+		return above || below
+	case f.Better == "lower":
+		return above
+	}
+	return below
+}
+
+// refuted is the verdict of a contrast beyond the margin.
+func (f *Factorial) refuted() string {
+	if f.Direction == equivalent {
+		return fmt.Sprintf("not equivalent within ±%v", *f.Margin)
+	}
+	return fmt.Sprintf("worse by more than %v", *f.Margin)
 }
 
 // anova computes the analysis of variance.

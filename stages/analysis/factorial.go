@@ -35,7 +35,7 @@ type Factorial struct {
 	Scale         string                `hcl:"scale,optional" doc:"\"linear\", or \"log\" to compare logarithms of the response, so that effects are ratios. Default: linear."`
 	Margin        *float64              `hcl:"margin,optional" doc:"The largest difference that does not matter. Every gap, main effect and declared contrast is then also tested for equivalence."`
 	Direction     string                `hcl:"direction,optional" doc:"What is tested against the margin: \"equivalent\" (within it on both sides) or \"not worse\"."`
-	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\" and for tune: \"lower\" or \"higher\"."`
+	Better        string                `hcl:"better,optional" doc:"Which responses are better, for \"not worse\", for tune and for at = \"best\": \"lower\" or \"higher\"."`
 	Alpha         float64               `hcl:"alpha,optional" doc:"Error rate of the tests for equivalence."`
 	Tune          []string              `hcl:"tune,optional" doc:"Factors that are tuned within each cell, such as the learning rate. The response of a replicate is that at the level which is best for the other replicates; better says which responses are better."`
 	Only          []Only                `hcl:"only,block" doc:"Levels of a factor to analyse; trials of its other levels are left out."`
@@ -188,7 +188,7 @@ func (f *Factorial) read(env *pipeline.Env, response string) (*design.Table, str
 	if f.Target != nil {
 		read = f.readSteps
 	}
-	table, replicate, err := read(env, response, f.At, f.Replicate)
+	table, replicate, err := read(env, response, f.place(), f.Replicate)
 	if err != nil {
 		return nil, "", err
 	}

@@ -96,6 +96,11 @@ func analysed(t *testing.T, table *design.Table) answer.Result {
 	return f.analyse(table, "seed")
 }
 
+// analyse computes the answer from a table.
+func (f *Factorial) analyse(table *design.Table, replicate string) answer.Result {
+	return f.answer([]measured{{f.Response, table}}, replicate)
+}
+
 // The paper prints 0.017 and 0.003 where rounding gives 0.018 and 0.004.
 func TestPublishedMeans(t *testing.T) {
 	r := analysed(t, published(t, "rmsnorm", "derf", "dyt"))

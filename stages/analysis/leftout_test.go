@@ -29,3 +29,22 @@ func TestLeftOutKeepsThePairs(t *testing.T) {
 	}
 	t.Error("there is no gap")
 }
+
+// The complete part of a design keeps the baseline, from which its effects are measured.
+func TestCompletePartHasTheBaseline(t *testing.T) {
+	table := design.NewTable([]string{"a", "b", "seed"}, "seed")
+	for a := range 5 {
+		for b := range 3 {
+			for seed := range 3 {
+				if a+b == 0 || a != 0 || b == 2 { // the baseline of a lacks b1
+					add(table, float64(a+b*b+seed%2), fmt.Sprint("a", a), fmt.Sprint("b", b), fmt.Sprint(seed))
+				}
+			}
+		}
+	}
+	f := newFactorial()
+	r := f.analyse(table, "seed")
+	if c := find(t, r, "main", "a1 − a0"); c.Estimate == nil || len(c.Over["b"]) != 2 {
+		t.Errorf("%+v, want an effect over b0 and b2; warnings %q", c, r.Warnings)
+	}
+}

@@ -56,7 +56,7 @@ func (e noMetricError) Error() string { return e.text }
 // Is makes errors.Is find errNoMetric.
 func (noMetricError) Is(target error) bool { return target == errNoMetric }
 
-// pick returns a metric's row at the last step, at its lowest value, or at a
+// pick returns a metric's row at the last step, at its lowest or highest value, or at a
 // given step.
 func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
 	var found *record.Row
@@ -71,7 +71,7 @@ func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
 			if strconv.Itoa(r.Step) == at.Text {
 				found = &rows[i]
 			}
-		case at.Text == "final" || found == nil || r.Value < found.Value:
+		case at.Text == "final" || found == nil || at.Text == highest && r.Value > found.Value || at.Text != highest && r.Value < found.Value:
 			found = &rows[i]
 		}
 	}
@@ -88,12 +88,23 @@ func pick(rows []record.Row, metric string, at addr.Level) (record.Row, error) {
 	return record.Row{}, noMetricError{fmt.Sprintf("it has no metric %q; it has %s", metric, join(sortedKeys(names)))}
 }
 
+// highest is where a response is read that is better if it is higher, at its best.
+const highest = "highest"
+
+// place is where the response is read: the best value is that which better says.
+func (f *Factorial) place() addr.Level {
+	if f.At.Text == "best" && f.Better == "higher" {
+		return addr.Level{Kind: "string", Text: highest}
+	}
+	return f.At
+}
+
 // validateAt checks where a response is to be read.
 func validateAt(at addr.Level) diag.List {
 	if at.Kind == "number" || at.Kind == "string" && (at.Text == "final" || at.Text == "best") {
 		return nil
 	}
-	return diag.Errorf(diag.Path{"at"}, "Out of range", "at must be \"final\", \"best\" (the lowest value) or a step, not %s.", at)
+	return diag.Errorf(diag.Path{"at"}, "Out of range", "at must be \"final\", \"best\" or a step, not %s.", at)
 }
 
 func validateConfidence(v float64) diag.List {

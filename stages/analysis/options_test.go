@@ -43,8 +43,8 @@ func TestSignFlip(t *testing.T) {
 		r := f.analyse(oneGap(tt.differences...), "seed")
 		c := find(t, r, "gap", "b − a")
 		if tt.p == 0 {
-			if c.PFlip != nil {
-				t.Errorf("%v: p = %v, want none", tt.differences, *c.PFlip)
+			if said := strings.Contains(strings.Join(r.Warnings, " "), "No sign-flip test"); c.PFlip != nil || said != (c.P != nil) {
+				t.Errorf("%v: p = %v, want none and a warning: %q", tt.differences, c.PFlip, r.Warnings)
 			}
 			continue
 		}
@@ -80,6 +80,15 @@ func TestLogScale(t *testing.T) {
 	table.Trials[0].Response = 0
 	if err := f.checkScale(table, "y").Err(); err == nil || !strings.Contains(err.Error(), "Logarithms need responses above 0") {
 		t.Errorf("a response of 0: %v", err)
+	}
+}
+
+// One cell is not "1 cells".
+func TestNumberOfCells(t *testing.T) {
+	table := design.NewTable([]string{"arm", "seed"}, "seed")
+	add(table, 1, "a", "0")
+	if text := render.Text(render.Factorial(newFactorial().analyse(table, "seed")).Sections); !strings.Contains(text, "1 trial in 1 cell;") {
+		t.Errorf("got\n%s", text)
 	}
 }
 

@@ -94,7 +94,7 @@ func TestRatesOfPower(t *testing.T) {
 // beside what replicates share.
 func planned(n int, effect, margin float64) power.Answer {
 	q := power.Question{Replicates: []int{n}, Effect: effect, Confidence: 0.95, Margin: margin, Alpha: 0.05}
-	return q.Answers(power.Designed([]power.Factor{{Name: "a", Levels: 2}}, 1)[0])[0]
+	return q.Answers(power.Design{Factors: []power.Factor{{Name: "a", Levels: 2}}}.Contrasts(1)[0])[0]
 }
 
 func pilotStudy(r *rand.Rand, n int, effect float64) *design.Table {

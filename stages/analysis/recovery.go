@@ -70,16 +70,26 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 	for i, c := range d.Cells {
 		r.Cells = append(r.Cells, cellOf(d, c, labels[i]))
 	}
+	dropped := false
 	for i, c := range d.Cells {
 		if i == lost || i == base {
 			continue
 		}
 		ratio := estimate.Fieller(d.Cells[lost], c, d.Cells[base], a.Confidence)
+		dropped = dropped || ratio.Dropped
 		r.Contrasts = append(r.Contrasts, recoveryContrast(r, labels[i], ratio))
 		if why := recoveryProblem(ratio.Why, d.Cells[lost], c, d.Cells[base]); why != "" {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s.", labels[i], why))
 		}
 	}
+	if dropped {
+		r.Warnings = append(r.Warnings, "Some replicates are incomplete. Each share uses the replicates that its three cells have.")
+	}
+	var w warnings
+	if len(a.Where) == 0 { // other slices may have other lengths
+		w.sayEnds(a.At, table)
+	}
+	r.Warnings = append(r.Warnings, w.texts...)
 	return render.Write(env, r, render.Recovery(r))
 }
 
@@ -97,7 +107,7 @@ func cellAt(d *design.Design, attribute string, want addr.Level) (int, diag.List
 }
 
 func recoveryContrast(r answer.Recovery, label string, ratio estimate.Ratio) answer.Contrast {
-	c := answer.Contrast{Kind: "recovery", Name: label, Method: estimate.None, Pairs: ratio.N, Terms: []answer.Term{
+	c := answer.Contrast{Kind: "recovery", Name: label, Method: estimate.None, Pairs: ratio.N, Dropped: ratio.Dropped, Terms: []answer.Term{
 		{Factor: r.Factor, Level: label, Baseline: r.Lost}, {Factor: r.Factor, Level: r.Baseline, Baseline: r.Lost}}}
 	c.Estimate, c.Low, c.High = answer.Finite(ratio.Value), answer.Finite(ratio.Low), answer.Finite(ratio.High)
 	if c.Low != nil {
@@ -116,6 +126,8 @@ func recoveryProblem(why estimate.RatioProblem, cells ...*design.Cell) string {
 		return "there is no gap to win back"
 	case estimate.RatioOneTrial:
 		return "a cell has one trial, so there is no interval"
+	case estimate.RatioConstant:
+		return "replicates do not differ by more than rounding, so there is no interval"
 	case estimate.RatioUnbounded:
 		return "the gap itself may be 0, so the interval of the share has no bounds"
 	}

@@ -68,12 +68,18 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 func (r *Report) Run(_ context.Context, env *pipeline.Env) error {
 	doc := answer.Report{Version: 1, Title: cmp.Or(r.Title, "Report"), Text: r.Text, Methods: render.Methods}
 	var bodies []string
+	families, rate := 0, 0.0
 	for _, a := range env.Inputs.Refs["analyses"] {
-		c, body, err := readChapter(env, a)
+		c, body, result, err := readChapter(env, a)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", a.Address, err)
 		}
 		doc.Chapters, bodies = append(doc.Chapters, c), append(bodies, body)
+		n, of := answer.ErrorRate(a.Address.Stage.Type, result)
+		families, rate = families+n, rate+of
+	}
+	if families > 1 {
+		doc.Methods += fmt.Sprintf(" Where there is no effect, the %d families of this page together make a false claim in at most %.3g %% of studies.", families, min(100, 100*rate))
 	}
 	raw, err := json.MarshalIndent(doc, "", " ")
 	if err != nil {
@@ -93,31 +99,31 @@ func analyses(n int) string {
 	return fmt.Sprintf("%d analyses", n)
 }
 
-// readChapter makes a chapter of what an analysis wrote, and returns its Markdown.
-func readChapter(env *pipeline.Env, a pipeline.Input) (c answer.ReportChapter, markdown string, err error) {
-	read := func(name string) (string, error) {
+// readChapter makes a chapter of what an analysis wrote, and returns its Markdown and its
+// document.
+func readChapter(env *pipeline.Env, a pipeline.Input) (c answer.ReportChapter, markdown string, result []byte, err error) {
+	read := func(name string) ([]byte, error) {
 		x, ok := a.Artifact(name)
 		if !ok {
-			return "", nil
+			return nil, nil
 		}
 		f, err := env.Open(x.Digest)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		defer f.Close()
-		raw, err := io.ReadAll(f)
-		return string(raw), err
+		return io.ReadAll(f)
 	}
 	c = answer.ReportChapter{Label: a.Label, Address: a.Address.String(), Result: a.Digest("result").String()}
-	if markdown, err = read("markdown"); err != nil {
-		return c, "", err
-	}
-	raw, err := read("result")
+	text, err := read("markdown")
 	if err != nil {
-		return c, "", err
+		return c, "", nil, err
 	}
-	if res, err := answer.Parse([]byte(raw), a.Digest("result")); err == nil { // a program's result may be anything
+	if result, err = read("result"); err != nil {
+		return c, "", nil, err
+	}
+	if res, err := answer.Parse(result, a.Digest("result")); err == nil { // a program's result may be anything
 		c.Sentences = answer.Sentences(answer.Findings(res))
 	}
-	return c, markdown, nil
+	return c, string(text), result, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"ablate/hcl/diag"
+	"ablate/stages/analysis/power"
 )
 
 // Families of several responses.
@@ -19,6 +20,15 @@ func (f *Factorial) responses() []string {
 		return f.Responses
 	}
 	return []string{f.Response}
+}
+
+// Design is the design of so many levels that the analysis compares.
+func (f *Factorial) Design(factors []power.Factor) power.Design {
+	d := power.Design{Factors: factors, Everywhere: f.SimpleEffects}
+	if f.Families == jointFamilies {
+		d.Responses = len(f.responses())
+	}
+	return d
 }
 
 // measures names what is compared, for the digest of a declaration.

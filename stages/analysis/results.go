@@ -80,9 +80,9 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 		return nil, "", err
 	}
 	var curves map[int]record.Curve
-	_, elsewhere := in.Artifact(record.Curves) // without curves, Check refuses at
-	elsewhere = elsewhere && at != finalStep && at != (addr.Level{})
-	if elsewhere {
+	_, stepped := in.Artifact(record.Curves) // without curves, Check refuses at
+	elsewhere := stepped && at != finalStep && at != (addr.Level{})
+	if stepped {
 		if curves, err = readCurves(env, in, metric); err != nil {
 			return nil, "", err
 		}
@@ -104,8 +104,8 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 		if !table.Numbered {
 			run.Replicate = strconv.Itoa(row)
 		}
+		step := 0
 		value, ok := run.Values[metric]
-		step := 0 // unknown
 		if !ok && run.Outcome == record.OutcomeFinished {
 			t.Valueless++
 		}
@@ -115,6 +115,9 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 				return nil, "", diag.Errorf(diag.Path{"response"}, "No such response", "%s: run %d: %v.", in.Address, row, err).Err()
 			}
 			value, step, t.Steps = found.Value, found.Step, max(t.Steps, found.Step, 1)
+		}
+		if steps := curves[row].Steps; ok && !elsewhere && len(steps) > 0 {
+			step = steps[len(steps)-1]
 		}
 		t.Add(design.Trial{Response: value, Step: step, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}

@@ -98,5 +98,5 @@ func (r *effects) aim() {
 	for _, c := range r.design.Cells {
 		censored += c.Censored
 	}
-	r.say(censored > 0, "%d of %d trials did not reach the target. Their steps are unknown, so their cells have a rate and a range, and contrasts with them no estimate. A longer run, or a target that all reach, would give one.", censored, r.Trials)
+	r.say(censored > 0, "%d of %d trials did not reach the target. It is unknown how many steps that takes, so their cells have a rate and a range, and contrasts with them no estimate. A longer run, or a target that all reach, would give one.", censored, r.Trials)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
@@ -53,7 +54,7 @@ func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
-	steps, err := readSteps(env, a.Response, a.Replicate)
+	steps, left, err := readSteps(env, a.Response, a.Replicate)
 	if err != nil {
 		return err
 	}
@@ -66,9 +67,27 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 			return err
 		}
 	}
+	if left != "" && len(a.At) == 0 {
+		r.Warnings = append(r.Warnings, left)
+	}
 	settle(&r)
-	r.Notes = []string{fmt.Sprintf("The band holds at %d steps at once (Bonferroni). Within a step, the error is pooled over the levels, which assumes that they have the same variance about their %s; it is never pooled over steps.", len(steps), a.Replicate)}
+	r.Notes = []string{bandNote(len(steps))}
 	return render.Write(env, r, render.Trajectory(r))
+}
+
+func bandNote(steps int) string {
+	text := fmt.Sprintf("The band holds at %s (Bonferroni). Each gap has its own error at each step.", atOnce(steps))
+	if steps > 1 {
+		text += " With few replicates and many steps the band is wide: at = [...] declares the steps at which you look."
+	}
+	return text
+}
+
+func atOnce(steps int) string {
+	if steps == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps at once", steps)
 }
 
 // declared selects the steps that at names.
@@ -117,28 +136,33 @@ func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) error {
 		if i == base {
 			continue
 		}
-		gap, low, high := band.Gap(i, base)
-		p := answer.TrajectoryPoint{Step: s.step, Gap: gap, Low: answer.Finite(low), High: answer.Finite(high)}
+		e := band.Gap(i, base)
+		p := answer.TrajectoryPoint{Step: s.step, Gap: e.Value, Low: answer.Finite(e.Low), High: answer.Finite(e.High), Constant: e.Constant}
 		r.Levels[line].Points = append(r.Levels[line].Points, p)
 		line++
 	}
 	return nil
 }
 
-// settle finds from which step on each band excludes zero.
+// settle finds from which step on each band excludes zero, on the side of the last step.
 func settle(r *answer.Trajectory) {
+	single, constant := false, false
 	for i := range r.Levels {
 		l := &r.Levels[i]
-		for k := len(l.Points) - 1; k >= 0; k-- {
-			p := l.Points[k]
-			if p.Low == nil || *p.Low <= 0 && *p.High >= 0 {
-				break
-			}
+		last := len(l.Points) - 1
+		for k := last; k >= 0 && l.Points[k].Shows() && l.Points[k].Gap > 0 == (l.Points[last].Gap > 0); k-- {
 			l.Seen = &l.Points[k].Step
 		}
-		if len(l.Points) > 0 && l.Points[0].Low == nil && len(r.Warnings) == 0 {
-			r.Warnings = append(r.Warnings, "Some cells have one trial or share no replicates: their gaps have no band.")
+		for _, p := range l.Points {
+			single = single || p.Low == nil && !p.Constant
+			constant = constant || p.Constant
 		}
+	}
+	if single {
+		r.Warnings = append(r.Warnings, "Some cells have one trial at some steps: their gaps have no band there.")
+	}
+	if constant {
+		r.Warnings = append(r.Warnings, "Replicates do not differ by more than rounding at some steps: gaps have no band there.")
 	}
 }
 
@@ -148,8 +172,9 @@ type stepTable struct {
 	table *design.Table
 }
 
-// readSteps reads a response at every step at which all trials have it.
-func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, error) {
+// readSteps reads a response at every step at which all trials have it. left says which
+// steps are left out; "" for none.
+func readSteps(env *pipeline.Env, response, replicate string) (steps []stepTable, left string, err error) {
 	inputs := env.Inputs.Refs["trials"]
 	read := readTrialSteps
 	if _, ok := asResults(inputs); ok {
@@ -159,7 +184,7 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 	}
 	base, rows, err := read(env, inputs, response, replicate)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	tables := make(map[int]*design.Table)
 	for i, of := range rows {
@@ -174,17 +199,30 @@ func readSteps(env *pipeline.Env, response, replicate string) ([]stepTable, erro
 			t.Trials = append(t.Trials, design.Trial{Levels: base.Trials[i].Levels, Response: row.Value, Step: row.Step})
 		}
 	}
-	var steps []stepTable
+	var lacking []int
 	for _, step := range slices.Sorted(maps.Keys(tables)) {
 		if len(tables[step].Trials) == len(base.Trials) {
 			steps = append(steps, stepTable{step, tables[step]})
+		} else {
+			lacking = append(lacking, step)
 		}
 	}
 	if len(steps) == 0 {
-		return nil, diag.Errorf(diag.Path{"response"}, "No such response",
+		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
 			"There is no step at which all %d trials have %q.", len(base.Trials), response).Err()
 	}
-	return steps, nil
+	if len(lacking) > 0 {
+		left = fmt.Sprintf("Of %d steps, those are left out at which some trials have no %s: %s.", len(tables), response, some(texts(lacking)))
+	}
+	return steps, left, nil
+}
+
+func texts(numbers []int) []string {
+	out := make([]string, len(numbers))
+	for i, n := range numbers {
+		out[i] = strconv.Itoa(n)
+	}
+	return out
 }
 
 // readTrialSteps reads the rows of trials, and a table with their levels.

@@ -99,13 +99,14 @@ func readTable(env *pipeline.Env, response string, at addr.Level, replicate stri
 		return nil, "", err
 	}
 	var lacking error
-	for _, in := range inputs {
+	var without []int
+	for i, in := range inputs {
 		err := readTrial(env, t, in, response, at)
 		if errors.Is(err, errNoMetric) {
 			if lacking == nil {
 				lacking = noResponse(in, err).Err()
 			}
-			t.Without = append(t.Without, in.Address.String())
+			without = append(without, i)
 			continue
 		}
 		if err != nil {
@@ -115,7 +116,25 @@ func readTable(env *pipeline.Env, response string, at addr.Level, replicate stri
 	if len(t.Trials) == 0 {
 		return nil, "", lacking
 	}
+	t.Without = trialNames(inputs, without)
 	return t, replicate, nil
+}
+
+// trialNames names some of the trials by their levels. Their addresses are not in the
+// key of an analysis, so they cannot be in its result.
+func trialNames(trials []pipeline.Input, some []int) (names []string) {
+	if len(some) == 0 {
+		return nil
+	}
+	all := newTable(trials, "") // of all, since labels depend on the other levels
+	for _, in := range trials {
+		all.AddCell(design.Trial{}, in.Factors)
+	}
+	d := design.New(all, "")
+	for _, i := range some {
+		names = append(names, d.CellName(d.Cells[d.CellOf(all, i)].Levels))
+	}
+	return names
 }
 
 // emptyTable is a table for trials, which have the replicate as a factor.

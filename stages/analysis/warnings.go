@@ -2,9 +2,11 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
+	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer/numeral"
@@ -32,14 +34,14 @@ func (r *effects) evaluations(t *design.Table) {
 
 // warnContrasts says which contrasts have no interval, and why.
 func (r *effects) warnContrasts() {
-	var single, unpaired, dropped, constant, own []string
+	var single, unpaired, grouped, dropped, constant, own []string
 	missing := make(map[string]bool)
 	lost, all := 0, 0
 	for _, c := range r.Contrasts {
 		if c.Kind != "equivalence" {
 			all++
 		}
-		if r.Error == string(estimate.PooledError) && c.Kind != "equivalence" && (c.Method == estimate.PairedT || c.Method == estimate.WelchT) {
+		if r.Error == string(estimate.PooledError) && c.Kind != "equivalence" && slices.Contains([]string{estimate.PairedT, estimate.WelchT, estimate.GroupedT, estimate.BoundedT}, c.Method) {
 			own = append(own, c.Name)
 		}
 		switch {
@@ -55,6 +57,8 @@ func (r *effects) warnContrasts() {
 			single = append(single, c.Name)
 		case c.Method == estimate.WelchT:
 			unpaired = append(unpaired, c.Name)
+		case c.Method == estimate.GroupedT, c.Method == estimate.BoundedT:
+			grouped = append(grouped, c.Name)
 		case c.Dropped:
 			dropped = append(dropped, c.Name)
 		}
@@ -62,9 +66,11 @@ func (r *effects) warnContrasts() {
 	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), all), r.Replicate)
 	r.say(len(unpaired) > 0 && r.design.Paired && r.Error == string(estimate.OwnError),
 		"Unpaired (Welch), because their cells share fewer than two replicates: %s.", some(unpaired))
+	r.say(len(grouped) > 0, "Unpaired (Welch, grouped), because only some of their cells share two or more replicates, which are summed within each %s: %s.", r.Replicate, some(grouped))
 	r.say(len(own) > 0, "error = \"pooled\" cannot be fitted, because some cells share no replicate with the others, even indirectly. Each contrast has its own error, and its line names the test: %s.", some(own))
 	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
 	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
+	r.sayUnflipped()
 	if lost > 0 {
 		advice := r.completeGrid()
 		if r.part != nil { // sayPart gives it
@@ -73,6 +79,17 @@ func (r *effects) warnContrasts() {
 		r.say(true, "%s be estimated: no usable trials in %s.%s", contrastsCannot(lost), some(sortedKeys(missing)), advice)
 		r.sayNested()
 	}
+}
+
+// sayUnflipped names contrasts without the sign-flip test that the study asks for.
+func (r *effects) sayUnflipped() {
+	var without []string
+	for _, c := range r.Contrasts {
+		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil {
+			without = append(without, c.Name)
+		}
+	}
+	r.say(r.stage.SignFlip && len(without) > 0, "No sign-flip test, which needs from 2 to %d replicates that all cells of a contrast have: %s.", estimate.MostFlipped, some(without))
 }
 
 // sayNested names factors of which one determines the other, so that cells are missing by
@@ -108,7 +125,14 @@ func contrastsHave(n, of int) string {
 	if n == of {
 		return "Contrasts have"
 	}
-	return fmt.Sprintf("%d of %d contrasts have", n, of)
+	return fmt.Sprintf("%d of %d contrasts %s", n, of, verb(n, "has", "have"))
+}
+
+func verb(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 func contrastsCannot(n int) string {
@@ -157,12 +181,27 @@ func (r *effects) unequalSpread() {
 	r.say(true, text, name(most), numeral.Significant(*r.Cells[most].SD / *r.Cells[least].SD, 2), name(least))
 }
 
+// sayEnds warns of trials that are compared at their last step, if these differ.
+func (w *warnings) sayEnds(at addr.Level, t *design.Table) {
+	least, most := math.MaxInt, 0
+	for _, x := range t.Trials {
+		if !x.Diverged && !x.Censored {
+			least, most = min(least, x.Step), max(most, x.Step)
+		}
+	}
+	w.say(at == finalStep && least < most, "Trials end at different steps, from %d to %d, and are compared at their last. If that is not meant, at compares them at one step.", least, most)
+}
+
 // sayTable says what of the trials is not used.
 func (r *effects) sayTable(t *design.Table) {
 	r.say(t.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", t.Lacks)
 	r.say(len(t.Unused) > 0, "No trial has %s, which only names.", join(t.Unused))
+	if r.stage.Target == nil {
+		r.sayEnds(r.stage.At, t)
+	}
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
-	r.say(len(t.Without) > 0, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
+	r.say(len(t.Without) == 1, "The trial %s has no %s and is left out.", join(t.Without), r.Response)
+	r.say(len(t.Without) > 1, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
 }
 
@@ -186,7 +225,7 @@ func (r *effects) rates(responses int) {
 			claims *= responses
 		}
 		if claims > 1 {
-			text += fmt.Sprintf(", and the page as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
+			text += fmt.Sprintf(", and this analysis as a whole in at most %.3g %%", min(100, float64(claims)*alpha))
 		}
 		r.Notes = append(r.Notes, text+".")
 	}

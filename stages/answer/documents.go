@@ -66,7 +66,7 @@ type Trajectory struct {
 type TrajectoryLine struct {
 	Level  string            `json:"level"`
 	Points []TrajectoryPoint `json:"points"`
-	Seen   *int              `json:"seen"` // the step from which on the band excludes zero
+	Seen   *int              `json:"seen"` // the step from which on the band excludes zero, on one side
 }
 
 // TrajectoryPoint is the gap at one step.
@@ -75,6 +75,8 @@ type TrajectoryPoint struct {
 	Gap  float64  `json:"gap"`
 	Low  *float64 `json:"low"` // of the simultaneous band
 	High *float64 `json:"high"`
+
+	Constant bool `json:"constant,omitempty"` // replicates do not differ by more than rounding: there is no band
 }
 
 // Curve is the response of one level by step.

@@ -17,17 +17,13 @@ type Finding struct {
 }
 
 // Findings says the declared contrasts, the interactions and the verdicts of a factorial in
-// sentences, and the gaps of a design with one factor. Every claim rests on an adjusted
-// interval; those of a Recovery do not.
+// sentences, and the gaps of a design with one factor. Each names what was measured, since
+// a page can have several responses and scales. Every claim rests on an adjusted interval;
+// those of a Recovery do not.
 func Findings(r Result) []Finding {
 	var out []Finding
 	for _, x := range r.All() {
-		for _, f := range findings(x) {
-			if r.Others != nil {
-				f.Text = x.Response + ": " + f.Text
-			}
-			out = append(out, f)
-		}
+		out = append(out, findings(x)...)
 	}
 	return out
 }
@@ -97,7 +93,7 @@ func findings(r Result) []Finding {
 		case c.Kind == "interaction" && c.Clear():
 			out = append(out, Finding{r.higherSentence(c), true})
 		case c.Kind == "equivalence" && c.Verdict != "":
-			out = append(out, Finding{fmt.Sprintf("%s: %s (%s).", c.ShortName(), c.Verdict, evidence(c)), c.Verdict != Undecided})
+			out = append(out, Finding{fmt.Sprintf("%s in %s: %s (%s).", c.ShortName(), r.Measured(), c.Verdict, r.verdictEvidence(c)), c.Verdict != Undecided})
 		}
 	}
 	return out
@@ -161,13 +157,29 @@ func evidence(c Contrast) string {
 	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
 }
 
+// verdictEvidence is what a verdict rests on: Holm's rule can find a contrast within the
+// margin of which the adjusted interval is not.
+func (r Result) verdictEvidence(c Contrast) string {
+	if r.Margin == nil || c.LowAdjusted == nil || c.PHolm == nil || *c.PHolm > r.Margin.Alpha {
+		return evidence(c)
+	}
+	m := r.Margin
+	above, below := *c.HighAdjusted >= m.Margin, *c.LowAdjusted <= -m.Margin
+	if m.Direction == "equivalent" && (above || below) || m.Direction != "equivalent" && (m.Better == "lower" && above || m.Better != "lower" && below) {
+		return "p (Holm) " + numeral.Probability(c.PHolm) + ", " + evidence(c)
+	}
+	return evidence(c)
+}
+
 func change(c Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 
 func (r Result) declaredSentence(c Contrast) string {
-	s := fmt.Sprintf("%s is %s (%s)", c.Name, change(c), evidence(c))
+	s := fmt.Sprintf("%s is %s in %s (%s)", c.Name, change(c), r.Measured(), evidence(c))
 	switch {
 	case c.Planned && r.Standing.Known == 0:
 		s += ", planned before any of its trials had a result"
+	case c.Planned && r.Standing.Known == r.Standing.Trials:
+		s += ", declared when all results were known"
 	case c.Planned:
 		s += ", planned when some of its results were known"
 	case r.Standing != nil && r.Standing.Time != "":
@@ -194,29 +206,31 @@ func gapText(c Contrast, what, level, baseline string) string {
 	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, baseline, level, change(c), evidence(c), sensitive(c))
 }
 
-// sensitive says which change a study of this size finds.
+// sensitive says which change a study of this size finds: by the adjusted interval, as
+// sentences do.
 func sensitive(c Contrast) string {
-	if c.Detect == nil {
+	if c.DetectAdjusted == nil {
 		return ""
 	}
-	return fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.Detect, 2))
+	return fmt.Sprintf("; four of five studies of this size would find a change of %s", numeral.Significant(*c.DetectAdjusted, 2))
 }
 
 func (r Result) interactionSentence(c Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
 	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
+	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), a.Level, a.Baseline)
 	switch {
 	case c.Constant && *c.Estimate == 0:
-		return fmt.Sprintf("The difference between %s and %s is the same under %s as under %s in every replicate%s.", a.Level, a.Baseline, b.Level, b.Baseline, over)
+		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, b.Level, b.Baseline, over)
 	case c.Low == nil:
-		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s; there is no interval.",
-			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over)
+		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s; there is no interval.",
+			difference, change(c), b.Factor, b.Baseline, b.Level, over)
 	case c.Clear():
-		return fmt.Sprintf("The difference between %s and %s changes by %s when %s goes from %s to %s%s (%s).",
-			a.Level, a.Baseline, change(c), b.Factor, b.Baseline, b.Level, over, evidence(c))
+		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s (%s).",
+			difference, change(c), b.Factor, b.Baseline, b.Level, over, evidence(c))
 	}
-	return fmt.Sprintf("The data do not show whether the difference between %s and %s depends on %s%s: from %s to %s it changes by %s (%s)%s.",
-		a.Level, a.Baseline, b.Factor, over, b.Baseline, b.Level, change(c), evidence(c), sensitive(c))
+	return fmt.Sprintf("The data do not show whether the %s depends on %s%s: from %s to %s it changes by %s (%s)%s.",
+		difference, b.Factor, over, b.Baseline, b.Level, change(c), evidence(c), sensitive(c))
 }
 
 // higherSentence states an interaction of three factors or more.
@@ -226,7 +240,7 @@ func (r Result) higherSentence(c Contrast) string {
 		factors = append(factors, t.Factor)
 	}
 	last := len(factors) - 1
-	return fmt.Sprintf("%s and %s interact: %s is %s%s (%s).", join(factors[:last]), factors[last], gapsOf(c.Terms), change(c), c.OverText(), evidence(c))
+	return fmt.Sprintf("In %s, %s and %s interact: %s is %s%s (%s).", r.Measured(), join(factors[:last]), factors[last], gapsOf(c.Terms), change(c), c.OverText(), evidence(c))
 }
 
 // hidden says that a higher interaction is found, so that an average over its factors

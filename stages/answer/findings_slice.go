@@ -22,7 +22,7 @@ func (r Trajectory) Findings() []Finding {
 func (r Trajectory) finding(l TrajectoryLine) Finding {
 	shown, lastShown := 0, 0
 	for i, p := range l.Points {
-		if p.shows() {
+		if p.Shows() {
 			shown, lastShown = shown+1, i
 		}
 	}
@@ -30,9 +30,6 @@ func (r Trajectory) finding(l TrajectoryLine) Finding {
 	last := l.Points[n-1]
 	a, b := named(r.Factor, l.Level), named(r.Factor, r.Baseline)
 	differs := fmt.Sprintf("%s differs between %s and %s", r.Response, a, b)
-	if last.Low == nil {
-		return Finding{fmt.Sprintf("For %s, %s; there is no band.", r.Response, r.gapAt(l, last)), false}
-	}
 	evidence := fmt.Sprintf("%s band over all compared steps", numeral.Percent(r.Confidence))
 	if n == 1 {
 		evidence = numeral.Percent(r.Confidence) + " interval"
@@ -40,18 +37,31 @@ func (r Trajectory) finding(l TrajectoryLine) Finding {
 	where := func(p TrajectoryPoint) string {
 		return fmt.Sprintf("%s (%s %s)", r.gapAt(l, p), evidence, numeral.Between(p.Low, p.High))
 	}
+	reversed := ""
+	for _, p := range l.Points[:lastShown] {
+		if p.Shows() && p.Gap > 0 != (l.Points[lastShown].Gap > 0) {
+			reversed = "; earlier it is the reverse: " + where(p)
+		}
+	}
 	switch {
+	case last.Low == nil && shown > 0:
+		return Finding{fmt.Sprintf("%s at %d of %d compared steps: %s%s; at the last step, %d, there is no band.",
+			differs, shown, n, where(l.Points[lastShown]), reversed, last.Step), true}
+	case last.Constant:
+		return Finding{fmt.Sprintf("For %s, %s; there is no band, because it is the same in every replicate.", r.Response, r.gapAt(l, last)), false}
+	case last.Low == nil:
+		return Finding{fmt.Sprintf("For %s, %s; there is no band.", r.Response, r.gapAt(l, last)), false}
 	case shown == 0 && n == 1:
 		return Finding{fmt.Sprintf("The data do not show whether %s: %s.", differs, where(last)), false}
 	case shown == 0:
 		return Finding{fmt.Sprintf("The data do not show whether %s at any of %d compared steps: %s.", differs, n, where(last)), false}
 	case l.Seen == nil:
-		return Finding{fmt.Sprintf("%s at %d of %d compared steps: %s; at the last step, %d, they do not show a difference.",
-			differs, shown, n, where(l.Points[lastShown]), last.Step), true}
+		return Finding{fmt.Sprintf("%s at %d of %d compared steps: %s%s; at the last step, %d, the data do not show a difference.",
+			differs, shown, n, where(l.Points[lastShown]), reversed, last.Step), true}
 	case *l.Seen == last.Step:
-		return Finding{fmt.Sprintf("%s at the last step that is compared: %s.", differs, where(last)), true}
+		return Finding{fmt.Sprintf("%s at the last step that is compared: %s%s.", differs, where(last), reversed), true}
 	}
-	return Finding{fmt.Sprintf("%s at every compared step from %d on: %s.", differs, *l.Seen, where(last)), true}
+	return Finding{fmt.Sprintf("%s at every compared step from %d on: %s%s.", differs, *l.Seen, where(last), reversed), true}
 }
 
 // gapAt states a gap, from which the reader sees its direction.
@@ -60,8 +70,8 @@ func (r Trajectory) gapAt(l TrajectoryLine, p TrajectoryPoint) string {
 	return fmt.Sprintf("at step %d, the gap %s is %s", p.Step, difference, numeral.Signed(&p.Gap, numeral.Half(p.Low, p.High)))
 }
 
-// shows reports whether the band excludes 0.
-func (p TrajectoryPoint) shows() bool {
+// Shows reports whether the band excludes 0.
+func (p TrajectoryPoint) Shows() bool {
 	return p.Low != nil && p.High != nil && (*p.Low > 0 || *p.High < 0)
 }
 

@@ -13,7 +13,7 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	number := func(v float64) *float64 { return &v }
 	gap := func(level string, estimate, low, high float64) answer.Contrast {
 		return answer.Contrast{Kind: "gap", Name: level + " − RMSNorm", Estimate: &estimate, Low: &low, High: &high, LowAdjusted: number(low - 0.1), HighAdjusted: number(high + 0.1),
-			Detect: number(0.5), Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "RMSNorm"}}}
+			Detect: number(0.3), DetectAdjusted: number(0.5), Terms: []answer.Term{{Factor: "norm", Level: level, Baseline: "RMSNorm"}}}
 	}
 	r := answer.Result{Response: "val_loss", At: "final", Factors: []answer.Factor{{Name: "norm"}}, Contrasts: []answer.Contrast{gap("DyT", 0.05, -0.2, 0.3), gap("Derf", 0.8, 0.6, 1)}}
 	r.Contrasts = append(r.Contrasts, answer.Contrast{Kind: "equivalence", Name: "DyT − RMSNorm", Estimate: number(0), Verdict: answer.Undecided})
@@ -21,7 +21,7 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	for i, want := range []answer.Finding{
 		{Text: "The data do not show whether val_loss at the last step differs between RMSNorm and DyT: it changes by +0.05 (adjusted interval [−0.30, +0.40]); four of five studies of this size would find a change of 0.50.", Clear: false},
 		{Text: "From RMSNorm to Derf, val_loss at the last step changes by +0.80 (adjusted interval [+0.50, +1.10]).", Clear: true},
-		{Text: "DyT − RMSNorm: cannot tell (no interval).", Clear: false},
+		{Text: "DyT − RMSNorm in val_loss at the last step: cannot tell (no interval).", Clear: false},
 	} {
 		if i >= len(got) || got[i] != want {
 			t.Fatalf("Findings =\n%s\nwant at %d\n%s", strings.Join(answer.Sentences(got), "\n"), i, want.Text)
@@ -65,14 +65,18 @@ func TestFindingsOfATrajectory(t *testing.T) {
 		line("open", 0, point(10, 0.1, 0.2), point(20, 0.1, 0.2), point(30, -0.1, 0.2)),
 		line("once", 0, point(30, -0.1, 0.2)),
 		line("bandless", 0, answer.TrajectoryPoint{Step: 30, Gap: 0.2}),
+		line("crossing", 30, point(10, -0.5, 0.2), point(20, -0.1, 0.2), point(30, 0.5, 0.2)),
+		line("fixed", 0, answer.TrajectoryPoint{Step: 30, Gap: 2, Constant: true}),
 	}}.Findings()
 	want := []answer.Finding{
 		{Text: "val_loss differs between Derf and RMSNorm at every compared step from 20 on: at step 30, the gap (Derf − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
 		{Text: "val_loss differs between DyT and RMSNorm at the last step that is compared: at step 30, the gap (DyT − RMSNorm) is +0.40 (95 % band over all compared steps [+0.30, +0.50]).", Clear: true},
-		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at the last step, 30, they do not show a difference.", Clear: true},
+		{Text: "val_loss differs between early and RMSNorm at 1 of 3 compared steps: at step 10, the gap (early − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); at the last step, 30, the data do not show a difference.", Clear: true},
 		{Text: "The data do not show whether val_loss differs between open and RMSNorm at any of 3 compared steps: at step 30, the gap (open − RMSNorm) is −0.10 (95 % band over all compared steps [−0.30, +0.10]).", Clear: false},
 		{Text: "The data do not show whether val_loss differs between once and RMSNorm: at step 30, the gap (once − RMSNorm) is −0.10 (95 % interval [−0.30, +0.10]).", Clear: false},
 		{Text: "For val_loss, at step 30, the gap (bandless − RMSNorm) is +0.20000; there is no band.", Clear: false},
+		{Text: "val_loss differs between crossing and RMSNorm at the last step that is compared: at step 30, the gap (crossing − RMSNorm) is +0.50 (95 % band over all compared steps [+0.30, +0.70]); earlier it is the reverse: at step 10, the gap (crossing − RMSNorm) is −0.50 (95 % band over all compared steps [−0.70, −0.30]).", Clear: true},
+		{Text: "For val_loss, at step 30, the gap (fixed − RMSNorm) is +2.0000; there is no band, because it is the same in every replicate.", Clear: false},
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
@@ -105,6 +109,63 @@ func TestFindingsOfADose(t *testing.T) {
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("Findings =\n%+v\nwant\n%+v", got, want)
+		}
+	}
+}
+
+// Every sentence says which response it is about, and that it is about a logarithm.
+func TestFindingsNameTheResponse(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	terms := []answer.Term{{Factor: "norm", Level: "Derf", Baseline: "RMSNorm"}, {Factor: "optimizer", Level: "Muon", Baseline: "AdamW"}}
+	third := answer.Term{Factor: "depth", Level: "12", Baseline: "6"}
+	of := func(kind string, estimate float64, terms ...answer.Term) answer.Contrast {
+		return answer.Contrast{Kind: kind, Name: kind, Estimate: &estimate, Low: number(estimate - 1), High: number(estimate + 1),
+			LowAdjusted: number(estimate - 2), HighAdjusted: number(estimate + 2), Terms: terms}
+	}
+	equal := of("interaction", 0, terms...)
+	equal.Constant = true
+	verdict := of("equivalence", 0)
+	verdict.Verdict = "equivalent within ±3"
+	one := answer.Result{Response: "loss", At: "final", Scale: "log", Contrasts: []answer.Contrast{
+		of("declared", 1), equal, of("interaction", 1, terms...), of("interaction", 3, terms...), of("interaction", 3, append(terms, third)...), verdict}}
+	two := one
+	two.Response, two.Scale = "accuracy", ""
+	one.Others = []answer.Result{two}
+	got := answer.Findings(one)
+	for i, f := range got {
+		want := "the logarithm of loss at the last step"
+		if i >= len(got)/2 {
+			want = "accuracy at the last step"
+		}
+		if len(got) != 12 || !strings.Contains(f.Text, want) {
+			t.Errorf("%q does not name %s", f.Text, want)
+		}
+	}
+}
+
+// A verdict that rests on Holm's rule alone does not cite an interval that contradicts it.
+func TestEvidenceOfAVerdict(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	of := func(low, high, holm float64) answer.Contrast {
+		return answer.Contrast{Kind: "equivalence", Name: "a", Estimate: number(0), LowAdjusted: &low, HighAdjusted: &high, PHolm: &holm, Verdict: "equivalent within ±0.1"}
+	}
+	got := answer.Findings(answer.Result{Response: "y", Margin: &answer.Margin{Margin: 0.1, Alpha: 0.05, Direction: "equivalent"}, Contrasts: []answer.Contrast{of(-0.05, 0.05, 0.01), of(-0.05, 0.11, 0.04)}})
+	want := []answer.Finding{
+		{Text: "a in y: equivalent within ±0.1 (adjusted interval [−0.050, +0.050]).", Clear: true},
+		{Text: "a in y: equivalent within ±0.1 (p (Holm) 0.0400, adjusted interval [−0.050, +0.110]).", Clear: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Findings =\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// What was declared when all results were known was not planned when some were.
+func TestStandingOfADeclaration(t *testing.T) {
+	one := 1.
+	for want, known := range map[string]int{"planned before any": 0, "planned when some": 2, "declared when all results were known": 3} {
+		r := answer.Result{Response: "y", Standing: &answer.Standing{Known: known, Trials: 3}, Contrasts: []answer.Contrast{{Kind: "declared", Name: "x", Estimate: &one, Planned: true}}}
+		if got := answer.Findings(r)[0].Text; !strings.Contains(got, want) {
+			t.Errorf("%d of 3 results were known: %s", known, got)
 		}
 	}
 }

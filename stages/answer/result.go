@@ -13,7 +13,7 @@ import (
 type Result struct {
 	Version    int        `json:"version"`
 	Response   string     `json:"response"`
-	At         string     `json:"at"` // "final", "best" or a step; "" for finished runs
+	At         string     `json:"at"` // "final", "best" (the lowest value), "highest" or a step; "" for finished runs
 	Replicate  string     `json:"replicate"`
 	Confidence float64    `json:"confidence"`
 	Error      string     `json:"error"`           // the model of the errors: "contrast", "pooled" or "separate"
@@ -123,13 +123,15 @@ type Contrast struct {
 	Detect     *float64 `json:"detectable"` // the effect that four of five studies of this size find
 	DetectLow  *float64 `json:"detectable_low,omitempty"`
 	DetectHigh *float64 `json:"detectable_high,omitempty"`
-	BootLow    *float64 `json:"bootstrap_low,omitempty"`
-	BootHigh   *float64 `json:"bootstrap_high,omitempty"`
-	OwnLow     *float64 `json:"low_contrast,omitempty"` // with the contrast's own error, beside a pooled one
-	OwnHigh    *float64 `json:"high_contrast,omitempty"`
-	LeftOut    *LeftOut `json:"left_out,omitempty"`
-	Margin     *float64 `json:"margin,omitempty"`
-	Verdict    string   `json:"verdict,omitempty"` // of kind "equivalence"
+
+	DetectAdjusted *float64 `json:"detectable_adjusted,omitempty"` // the effect that the adjusted interval finds in four of five studies
+	BootLow        *float64 `json:"bootstrap_low,omitempty"`
+	BootHigh       *float64 `json:"bootstrap_high,omitempty"`
+	OwnLow         *float64 `json:"low_contrast,omitempty"` // with the contrast's own error, beside a pooled one
+	OwnHigh        *float64 `json:"high_contrast,omitempty"`
+	LeftOut        *LeftOut `json:"left_out,omitempty"`
+	Margin         *float64 `json:"margin,omitempty"`
+	Verdict        string   `json:"verdict,omitempty"` // of kind "equivalence"
 
 	Terms   []Term              `json:"terms"`
 	At      map[string]string   `json:"at,omitempty"`
@@ -204,6 +206,8 @@ func Measure(response, at string) string {
 		return response + " at the last step"
 	case "best":
 		return "the lowest " + response
+	case "highest":
+		return "the highest " + response
 	}
 	return response + " at step " + at
 }

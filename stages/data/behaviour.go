@@ -38,8 +38,8 @@ func Behaviours() []behaviour.Subject {
 // code is what the key of a data stage holds of its host code, by name of the subject.
 func code(in pipeline.Inputs, subjects map[string]behaviour.Subject) (cache.Value, error) {
 	out := make(map[string]cache.Value)
-	for name, s := range subjects {
-		host, err := behaviour.Fingerprint(in, s, behaviourPart)
+	for _, name := range sortedKeys(subjects) {
+		host, err := behaviour.Fingerprint(in, subjects[name], behaviourPart)
 		if err != nil {
 			return cache.Value{}, err
 		}

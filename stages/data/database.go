@@ -255,7 +255,7 @@ func (r *Results) databaseOf(db *sqlite.DB) (databaseFormat, error) {
 	}
 	has := "no tables"
 	if len(db.Columns) > 0 {
-		has = "the tables " + strings.Join(sortedKeys(db.Columns)[:min(len(db.Columns), maxTold)], ", ")
+		has = "the tables " + strings.Join(sortedKeys(db.Columns)[:min(len(db.Columns), maxReported)], ", ")
 	}
 	return databaseFormat{}, fmt.Errorf("it is a SQLite database, but not of MLflow, Optuna or Trackio: it has %s; export the table of runs as CSV", has)
 }

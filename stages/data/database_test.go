@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ablate/cache"
+	"ablate/pipeline"
 )
 
 // trackioTables are the tables of Trackio that are read.
@@ -61,6 +64,52 @@ func unpackTestdata(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// renamedSources are sources in which a file has another address.
+type renamedSources struct {
+	pipeline.Sources
+	address, file string
+}
+
+func (s renamedSources) name(path string) string {
+	if path == s.address {
+		return s.file
+	}
+	return path
+}
+
+func (s renamedSources) Expand(pattern string, _ ...string) ([]string, error) {
+	return []string{pattern}, nil
+}
+
+func (s renamedSources) Digest(path string) (cache.Digest, int64, error) {
+	return s.Sources.Digest(s.name(path))
+}
+
+// The name of a remote database enters the key where the result has it: in the column run.
+func TestNameOfARemoteDatabase(t *testing.T) {
+	dir, _ := database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`))
+	key := func(url string, factors ...string) string {
+		r := fromDatabase()
+		r.Source, r.Factors = []string{url}, factors
+		in := inputs(dir)
+		in.Sources = renamedSources{in.Sources, url, "runs.db"}
+		recipe, err := r.Describe(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(recipe.Inputs.Key("test"))
+	}
+	if key("https://host/a.db", "norm") != key("https://other/b.db", "norm") {
+		t.Error("a name that the result does not have is in the key")
+	}
+	if key("https://host/a.db", "run") != key("https://other/a.db", "run") {
+		t.Error("the host is in the key")
+	}
+	if key("https://host/a.db", "run") == key("https://host/b.db", "run") {
+		t.Error("a name that the result has is not in the key")
+	}
 }
 
 // A database that a program has open is read with its log, and nothing is written
@@ -203,6 +252,18 @@ func TestVersionsOfDatabases(t *testing.T) {
 	dir, _ = database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, `{"loss":2}`), "PRAGMA user_version = 10")
 	if _, warned, err := readFolders(t, dir, fromDatabase()); err != nil || !strings.Contains(warned, "runs.db has the schema 10 of Trackio, which is newer") {
 		t.Errorf("%v, warned %q", err, warned)
+	}
+}
+
+// Of two metrics whose names are the same text, the one in normal form C counts.
+func TestMetricsOfOneName(t *testing.T) {
+	for range 20 {
+		dir, _ := database(t, trackioTables, insertRun("a", `{"norm":"rms","seed":1}`, "{\"perte\u0301\":1,\"pert\u00e9\":2}"))
+		r := fromDatabase()
+		r.Responses = []string{"pert\u00e9"}
+		if runs, warned, err := readFolders(t, dir, r); err != nil || warned != "" || runs["rms 1"].Values["pert\u00e9"] != 2 {
+			t.Fatalf("%v, warned %q: %v", err, warned, runs)
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package data
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"maps"
 	"path"
 	"path/filepath"
@@ -14,7 +11,6 @@ import (
 	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
-	"ablate/stages/record"
 )
 
 // Formats that are no layout of folders.
@@ -82,7 +78,7 @@ func tableSuffix(name string) bool {
 type foundRuns struct {
 	tables []source
 	beside map[string]source // by path, what SQLite keeps beside databases among them
-	labels []cache.Value     // names of the databases, if they are read as levels
+	labels []cache.Value     // names of databases, and of remote sources, if they are read as levels
 	format *folderFormat
 	runs   []foundRun
 }
@@ -107,7 +103,8 @@ func (f foundRuns) value() cache.Value {
 }
 
 // tableValue is value for tables. The log of a database belongs to it, and so does its
-// name if the column run, which begins with it, is read.
+// name if the column run, which begins with it, is read. So does that of a remote source,
+// which may be a database.
 func (f foundRuns) tableValue() cache.Value {
 	out := map[string]cache.Value{"source": digestsOf(f.tables)}
 	beside := make(map[string]cache.Value)
@@ -207,14 +204,13 @@ func (r *Results) findTables(sources pipeline.Sources) (f foundRuns, err error) 
 		return f, err
 	}
 	for _, t := range f.tables {
-		if pipeline.IsRemote(t.path) {
-			continue // it may not be fetched yet
+		maybe := pipeline.IsRemote(t.path) // it may not be fetched yet
+		if !maybe {
+			if maybe, err = isDatabase(sources, t); err != nil {
+				return f, err
+			}
 		}
-		database, err := isDatabase(sources, t)
-		if err != nil {
-			return f, err
-		}
-		if database {
+		if maybe {
 			f.labels = append(f.labels, cache.String(filepath.Base(t.path)))
 		}
 	}
@@ -365,162 +361,4 @@ func commonFolder(dirs []string) string {
 		}
 	}
 	return above
-}
-
-// runColumn says which run it is.
-const runColumn = "run"
-
-// noMetrics is the status of a run that left no metrics.
-const noMetrics = "no metrics"
-
-// folderRun is a run while its files are read.
-type folderRun struct {
-	foundRun
-	sources pipeline.Sources
-	columns map[string]cell // parameters, then what ablate adds
-	series  series
-	results map[string]cell // values without a step
-	skip    bool            // it is no run
-	others  []string        // more columns that it may have, for messages
-
-	truncated []string // event files that end inside of a record
-}
-
-// readFolder reads one run.
-func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFormat, found foundRun, rows *runReader) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	run := &folderRun{foundRun: found, sources: sources, columns: map[string]cell{}, series: newSeries(rows.metrics())}
-	err := format.read(run)
-	if _, ok := diag.From(err); ok {
-		return err
-	}
-	if run.skip {
-		return nil
-	}
-	return rows.addRun(run, err)
-}
-
-// addRun adds a run that is no row of a table; broken says why it cannot be read.
-func (x *runReader) addRun(run *folderRun, broken error) error {
-	run.summarize()
-	row := tableRow{columns: run.names, cells: x.cells(run)}
-	matches, err := x.matches(row)
-	var curves []record.Curve
-	if x.curvesTo != nil && broken == nil && matches {
-		curves, broken = x.curves(run)
-	}
-	if broken != nil && (matches || err != nil) {
-		row.broken = broken.Error()
-	}
-	for _, rel := range run.truncated {
-		x.truncated = append(x.truncated, path.Join(run.name, rel))
-	}
-	for len(x.places) < x.runs { // rows of a table before it
-		x.places = append(x.places, "")
-	}
-	x.places = append(x.places, run.name)
-	before := x.written
-	if err := x.add(run.name, row); err != nil || x.written == before || x.outcome == record.OutcomeFailed {
-		return err
-	}
-	return x.writeCurves(curves)
-}
-
-// cells are the wanted columns of a run. A response is what the run measured, also if
-// a parameter has the same name.
-func (x *runReader) cells(run *folderRun) []cell {
-	out := make([]cell, len(x.wanted))
-	for i, name := range x.wanted {
-		measured, ok := run.measured(name)
-		switch n := len(x.spec.Factors); {
-		case name == "":
-		case ok && i >= n && i < n+len(x.spec.Responses):
-			out[i] = measured
-		default:
-			out[i] = run.columns[name]
-		}
-	}
-	return out
-}
-
-// measured returns the last value of a metric, or the one that has no step.
-func (r *folderRun) measured(name string) (cell, bool) {
-	if points := r.series.points[name]; len(points) > 0 {
-		return last(points), true
-	}
-	c, ok := r.results[name]
-	return c, ok
-}
-
-// metrics lists the columns of the responses.
-func (x *runReader) metrics() []string {
-	return x.wanted[len(x.spec.Factors):][:len(x.spec.Responses)]
-}
-
-// summarize makes the last value of each metric a column, and says how the run
-// ended. A parameter has precedence over a column of ours.
-func (r *folderRun) summarize() {
-	for name, points := range r.series.points {
-		r.add(map[string]cell{name: last(points)})
-	}
-	r.add(r.results)
-	status, ok := r.columns["status"]
-	if !ok && r.series.files == 0 {
-		status, ok = cell{textual, noMetrics}, true
-	}
-	if ok {
-		r.add(map[string]cell{outcomeColumn: status, "status": status})
-	}
-	r.add(map[string]cell{runColumn: {textual, r.name}})
-}
-
-// names lists the columns of a run.
-func (r *folderRun) names() []string {
-	names := append(sortedKeys(r.columns), r.others...)
-	for name := range r.series.others {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// open opens a file of the run.
-func (r *folderRun) open(rel string) (io.ReadCloser, error) {
-	in, err := r.sources.Open(r.files[rel].path)
-	if err != nil {
-		return nil, unreadable(r.files[rel], err)
-	}
-	return in, nil
-}
-
-// maxSmallFile bounds a file that is read as a whole: a configuration, or one
-// parameter.
-const maxSmallFile = 4 << 20
-
-// text reads a small file.
-func (r *folderRun) text(rel string) ([]byte, error) {
-	if r.files[rel].size > maxSmallFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes", rel, maxSmallFile)
-	}
-	in, err := r.open(rel)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return nil, unreadable(r.files[rel], err)
-	}
-	return text, nil
-}
-
-// add adds parameters to the columns of a run, unless it has them.
-func (r *folderRun) add(parameters map[string]cell) {
-	for name, c := range parameters {
-		if _, ok := r.columns[name]; !ok {
-			r.columns[name] = c
-		}
-	}
 }

@@ -83,11 +83,12 @@ func (h *histories) add(place string, row tableRow) error {
 	}
 	run := h.run(place, row)
 	run.end(step, row.cells[h.outcomeAt()])
-	for name, c := range h.measured(row, more[1], more[2]) {
-		v, err := c.number()
+	measured := h.measured(row, more[1], more[2])
+	for _, name := range sortedKeys(measured) {
+		v, err := measured[name].number()
 		if err != nil {
 			x.mistakes.add(place, fmt.Sprintf("%s %v", name, err))
-			return nil
+			continue
 		}
 		run.values[name] = append(run.values[name], stepValue{step, v, row.number})
 	}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -74,6 +75,18 @@ func TestUnusableHistories(t *testing.T) {
 	r.Curves, r.Source = true, []string{"history"}
 	if _, _, err := readFolders(t, folder(t, map[string]string{"history": "norm,seed,loss\nrms,1,2\n"}), r); err == nil || !strings.Contains(err.Error(), "Each row of a table is a run") {
 		t.Errorf("curves of rows: %v", err)
+	}
+}
+
+// All mistakes of a row are listed, always in the same order.
+func TestMistakesOfHistories(t *testing.T) {
+	for range 20 {
+		r := byNorm()
+		r.Step, r.Source, r.Responses = "step", []string{"history"}, []string{"loss", "acc"}
+		_, _, err := readFolders(t, folder(t, map[string]string{"history": "norm,seed,step,loss,acc\na,1,1,low,high\n"}), r)
+		if err == nil || !regexp.MustCompile(`(?s)acc is "high", not a number.*loss is "low", not a number`).MatchString(err.Error()) {
+			t.Fatalf("%v, want the mistakes of acc and of loss", err)
+		}
 	}
 }
 

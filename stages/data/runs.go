@@ -242,19 +242,19 @@ func share(n, all int, of string) string {
 	return fmt.Sprintf("%d of %d %s", n, all, of)
 }
 
-// mistakes collects what is wrong with rows. One that many rows have is told once,
-// with the first of them.
+// mistakes collects what is wrong with rows. A mistake that many rows have
+// is reported once, with the first of them.
 type mistakes struct {
 	rows  int
 	last  string
 	texts []string
 	first map[string]string
 	count map[string]int
-	more  int // beyond those that are told
+	more  int // beyond those that are reported
 }
 
-// maxTold is how many different mistakes are told.
-const maxTold = 10
+// maxReported is how many different mistakes are reported.
+const maxReported = 10
 
 func (m *mistakes) add(where, text string) {
 	if where != m.last {
@@ -264,7 +264,7 @@ func (m *mistakes) add(where, text string) {
 		m.first, m.count = make(map[string]string), make(map[string]int)
 	}
 	if m.count[text] == 0 {
-		if len(m.texts) == maxTold {
+		if len(m.texts) == maxReported {
 			m.more++
 			return
 		}

@@ -28,8 +28,8 @@ func (s *Split) held(total int64) int64 { return int64(float64(total) * s.Valida
 
 // The outputs of a stage that makes tokens.
 const (
-	TrainTokens      = "train"
-	ValidationTokens = "validation"
+	trainTokens      = "train"
+	validationTokens = "validation"
 	meta             = "meta"
 	tokensType       = "application/x-ablate-tokens"
 )
@@ -38,8 +38,8 @@ const (
 func tokenOutputs() []pipeline.Output {
 	return []pipeline.Output{
 		{Name: meta, MediaType: "application/json"},
-		{Name: TrainTokens, MediaType: tokensType},
-		{Name: ValidationTokens, MediaType: tokensType},
+		{Name: trainTokens, MediaType: tokensType},
+		{Name: validationTokens, MediaType: tokensType},
 	}
 }
 
@@ -77,10 +77,10 @@ type splitWriter struct {
 func openSplit(env *pipeline.Env, train int64) (*splitWriter, error) {
 	s := &splitWriter{left: train}
 	var err error
-	if s.train, err = env.Create(TrainTokens); err != nil {
+	if s.train, err = env.Create(trainTokens); err != nil {
 		return nil, err
 	}
-	if s.validation, err = env.Create(ValidationTokens); err != nil {
+	if s.validation, err = env.Create(validationTokens); err != nil {
 		return nil, err
 	}
 	s.Writer = bufio.NewWriterSize(writerFunc(s.divide), 1<<16)

@@ -160,7 +160,7 @@ func TestBytesOfALargerVocabulary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := uint16s(out[TrainTokens].Bytes()); !slices.Equal(got, []uint16{'h', 'e', 'l', 'l'}) {
+	if got := uint16s(out[trainTokens].Bytes()); !slices.Equal(got, []uint16{'h', 'e', 'l', 'l'}) {
 		t.Errorf("tokens %v", got)
 	}
 }

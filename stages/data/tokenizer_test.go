@@ -366,9 +366,9 @@ func TestBinaryTokensOfAnotherWidth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := slices.Concat(out[TrainTokens].Bytes(), out[ValidationTokens].Bytes())
-	if !slices.Equal(got, append([]byte{7}, want...)) || out[ValidationTokens].Len() != 25_000 {
-		t.Errorf("%d and %d tokens, not those of the files", out[TrainTokens].Len(), out[ValidationTokens].Len())
+	got := slices.Concat(out[trainTokens].Bytes(), out[validationTokens].Bytes())
+	if !slices.Equal(got, append([]byte{7}, want...)) || out[validationTokens].Len() != 25_000 {
+		t.Errorf("%d and %d tokens, not those of the files", out[trainTokens].Len(), out[validationTokens].Len())
 	}
 	r := &recoder{to: io.Discard, from: 4, width: 1, vocabulary: 5}
 	for i, b := range []byte{4, 0, 0, 0, 9, 0, 0} {

@@ -102,7 +102,7 @@ func (r *folderRun) jsonMetrics(from string, step float64, text []byte) error {
 	if err := record.Decode(text, &object); err != nil {
 		return brokenRun{fmt.Errorf("the metrics of step %v: %w", step, err)}
 	}
-	for name := range object {
+	for _, name := range sortedKeys(object) {
 		c := jsonCell(object, name)
 		if c.kind == null {
 			continue // not measured at this step

@@ -77,7 +77,7 @@ func (f *Formula) State(p ml.Param) []string {
 	return out
 }
 
-// StateShape implements Shaped.
+// StateShape implements shaped.
 func (f *Formula) StateShape(p ml.Param, state string) []int {
 	r := f.rule(p.Role)
 	if r == nil || len(p.Shape) < 2 {

@@ -15,7 +15,7 @@ func (f *Formula) Update(p ml.Param, value, grad *Node, state []*Node, at Clock)
 	return values[0], states[0]
 }
 
-// UpdateAll implements Joint. The parameters of a rule are computed side by side.
+// UpdateAll implements joint. The parameters of a rule are computed side by side.
 func (f *Formula) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*Node, at Clock) ([]*Node, [][]*Node) {
 	newValues, newStates := make([]*Node, len(params)), make([][]*Node, len(params))
 	groups := make(map[*Rule]*group)

@@ -87,7 +87,7 @@ func (m *Muon) Update(p ml.Param, value, grad *Node, state []*Node, at Clock) (*
 	return values[0], states[0]
 }
 
-// UpdateAll implements Joint.
+// UpdateAll implements joint.
 func (m *Muon) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*Node, at Clock) ([]*Node, [][]*Node) {
 	return m.matrixwise().updateAll(params, values, grads, states, at, func(i int, directions []*Node) (*Node, []*Node) {
 		p, rate := params[i], at.rate(params[i], m.LearningRate)

@@ -46,7 +46,7 @@ func (m *NorMuon) State(p ml.Param) []string {
 	return m.AdamW.State(p)
 }
 
-// StateShape implements Shaped: v is one number for each row.
+// StateShape implements shaped: v is one number for each row.
 func (m *NorMuon) StateShape(p ml.Param, state string) []int {
 	if state == "rows" {
 		return []int{p.Shape[0], 1}
@@ -60,7 +60,7 @@ func (m *NorMuon) Update(p ml.Param, value, grad *Node, state []*Node, at Clock)
 	return values[0], states[0]
 }
 
-// UpdateAll implements Joint.
+// UpdateAll implements joint.
 func (m *NorMuon) UpdateAll(params []ml.Param, values, grads []*Node, states [][]*Node, at Clock) ([]*Node, [][]*Node) {
 	return m.matrixwise().updateAll(params, values, grads, states, at, func(i int, directions []*Node) (*Node, []*Node) {
 		rows := split(states[i][1], len(directions))

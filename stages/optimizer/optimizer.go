@@ -20,15 +20,15 @@ import (
 // Optimizer is an update rule as part of a train step.
 type Optimizer interface {
 	// State names the tensors that the rule keeps for a parameter. They start at
-	// zero, and have the parameter's shape unless the rule is Shaped.
+	// zero, and have the parameter's shape unless the rule is shaped.
 	State(p ml.Param) []string
 	// Update returns the new value and state of a parameter from its gradient.
 	// All are float32; value and gradient have the parameter's shape.
 	Update(p ml.Param, value, grad *graph.Node, state []*graph.Node, at Clock) (*graph.Node, []*graph.Node)
 }
 
-// Joint is an Optimizer that works on parameters together.
-type Joint interface {
+// joint is an Optimizer that works on parameters together.
+type joint interface {
 	// UpdateAll is Update of many parameters.
 	UpdateAll(params []ml.Param, values, grads []*graph.Node, states [][]*graph.Node, at Clock) ([]*graph.Node, [][]*graph.Node)
 }
@@ -42,7 +42,7 @@ type Working interface {
 
 // UpdateAll applies a rule to the parameters of a step.
 func UpdateAll(o Optimizer, params []ml.Param, values, grads []*graph.Node, states [][]*graph.Node, at Clock) ([]*graph.Node, [][]*graph.Node) {
-	if j, ok := o.(Joint); ok {
+	if j, ok := o.(joint); ok {
 		return j.UpdateAll(params, values, grads, states, at)
 	}
 	newValues, newStates := make([]*graph.Node, len(params)), make([][]*graph.Node, len(params))

@@ -43,7 +43,7 @@ func (s *Shampoo) State(p ml.Param) []string {
 	return s.AdamW.State(p)
 }
 
-// StateShape implements Shaped: those of the parts are stacked.
+// StateShape implements shaped: those of the parts are stacked.
 func (s *Shampoo) StateShape(p ml.Param, state string) []int {
 	parts := s.parts(p)
 	switch state {

@@ -2,9 +2,11 @@ package record
 
 // Measure is a metric that a trial declares before it runs.
 type Measure struct {
-	Name  string
-	Every int // it has a value at the multiples of this step,
-	Last  int // and at this one; 0 if the stage does not know
+	Name string
+	// Every is the interval in steps between values.
+	Every int
+	// Last is the last step with a value; 0 if unknown.
+	Last int
 }
 
 // Measurer is a stage that knows which metrics its trial will have.

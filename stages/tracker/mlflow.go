@@ -162,8 +162,8 @@ func (w *mlflowWriter) run(n int, run Run) error {
 	}
 	tags := maps.Clone(run.Tags)
 	tags["mlflow.runName"], tags["mlflow.source.name"], tags["mlflow.source.type"] = meta.RunName, "ablate", "LOCAL"
-	for name, value := range run.Parameters {
-		if len(value) > maxParameter {
+	for _, name := range slices.Sorted(maps.Keys(run.Parameters)) {
+		if len(run.Parameters[name]) > maxParameter {
 			return fmt.Errorf("%s: the level of %s is longer than %d bytes, which is MLflow's limit of a parameter", run.ID, name, maxParameter)
 		}
 	}

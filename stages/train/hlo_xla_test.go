@@ -67,6 +67,9 @@ func (b observed) Compile() (e compute.Executable, err error) {
 		b.seen.memory = backend.MemoryOf(e)
 	}
 	inner := reflect.ValueOf(b.Builder).Elem().FieldByName("Builder").Interface().(*xla.Builder)
+	if err := b.Builder.(interface{ Alias() error }).Alias(); err != nil {
+		return nil, err
+	}
 	raw, err := hidden[*stablehlo.Builder](inner, "builder").Build()
 	b.seen.text = string(raw)
 	if err == nil && !b.compile {
@@ -98,7 +101,7 @@ func look(t *testing.T, p ml.Program, compile bool) seen {
 
 // forCUDA is go-xla's backend as it is on an NVIDIA GPU, without a plugin. It can
 // build programs, and cannot compile them.
-func forCUDA() *xla.Backend {
+func forCUDA() compute.Backend {
 	set := func(in any, field string, v any) {
 		f := reflect.ValueOf(in).Elem().FieldByName(field)
 		reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem().Set(reflect.ValueOf(v))
@@ -110,20 +113,7 @@ func forCUDA() *xla.Backend {
 	claims := xla.Capabilities.Clone()
 	claims.Operations = xlaOperations(true)
 	set(b, "capabilities", claims)
-	return b
-}
-
-// wrapped gives a builder the field that observed reads.
-type wrapped struct{ *xla.Builder }
-
-type wrapping struct{ *xla.Backend }
-
-// InPlace implements ml.InPlacer.
-func (b wrapping) InPlace(int) compute.Backend { return b }
-
-// Builder implements compute.Backend.
-func (b wrapping) Builder(name string) compute.Builder {
-	return &wrapped{b.Backend.Builder(name).(*xla.Builder)}
+	return backend.InPlace(b)
 }
 
 // On a GPU, cuDNN computes attention forwards and backwards, and no scores of all
@@ -131,7 +121,7 @@ func (b wrapping) Builder(name string) compute.Builder {
 func TestXLAFusedAttention(t *testing.T) {
 	var s seen
 	r := cudnnRecipe("cudnn", 4, 2)
-	_, err := ml.Compile(observing{wrapping{forCUDA()}, false, &s}, r.step())
+	_, err := ml.Compile(observing{forCUDA(), false, &s}, r.step())
 	forward, backward := strings.Count(s.text, "__cudnn$fmhaSoftmax\""), strings.Count(s.text, "__cudnn$fmhaSoftmaxBackward\"")
 	if want := 2 * r.accumulate; forward != want || backward != want {
 		t.Errorf("%d layers and micro-batches have %d and %d calls of cuDNN (%v)", want, forward, backward, err)
@@ -199,7 +189,7 @@ type products struct {
 func productsOf(t *testing.T, p ml.Program) (out products) {
 	t.Helper()
 	var s seen
-	if _, err := ml.Compile(observing{wrapping{forCUDA()}, false, &s}, p); s.text == "" {
+	if _, err := ml.Compile(observing{forCUDA(), false, &s}, p); s.text == "" {
 		t.Fatal(err)
 	}
 	for _, f := range product.FindAllStringSubmatch(s.text, -1) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +43,18 @@ func (l *lab) passing(step int) <-chan struct{} {
 		}
 	}
 	return passed
+}
+
+// waits returns when a function of the trial's loop waits for what is being written.
+func (l *lab) waits(function string) {
+	there := regexp.MustCompile(`\.\(\*background\)\.settle\(.*\n.*\n.*\.\(\*loop\)\.` + function + `\(`)
+	stacks := make([]byte, 1<<20)
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(time.Millisecond) {
+		if there.Match(stacks[:runtime.Stack(stacks, true)]) {
+			return
+		}
+	}
+	l.t.Errorf("%s does not wait for what is being written", function)
 }
 
 // put makes a blob.
@@ -207,7 +221,7 @@ func TestStopWhileAStateIsWritten(t *testing.T) {
 				case <-time.After(patience):
 					t.Error("the trial waits for its state to be published")
 				}
-				time.Sleep(50 * time.Millisecond) // time for the stop to overtake it
+				l.waits("stop")
 				if tt.rival {
 					l.rival(l, e, 0, cache.Digest{})
 				}
@@ -312,7 +326,7 @@ func TestDivergenceWhileAStateIsWritten(t *testing.T) {
 	l := newLab(t)
 	l.meddle = func(e cache.Entry) error {
 		if _, ok := l.aState(e); ok {
-			time.Sleep(100 * time.Millisecond) // longer than the steps take
+			l.waits("compute") // the diverging step is done
 		}
 		return nil
 	}

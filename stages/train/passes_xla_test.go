@@ -118,7 +118,7 @@ func TestXLALossPasses(t *testing.T) {
 		r.formula = c.formula
 		passes := func(r *recipe) (reads, writes int64) {
 			var s seen
-			if _, err := ml.Compile(observing{wrapping{forCUDA()}, false, &s}, r.step()); s.text == "" {
+			if _, err := ml.Compile(observing{forCUDA(), false, &s}, r.step()); s.text == "" {
 				t.Fatal(err)
 			}
 			return scorePasses(s.text, regexp.MustCompile(`^(256|2x128|128)x(50257|50304)x`).MatchString)

@@ -13,12 +13,34 @@ type Factor struct {
 	Levels int
 }
 
-// Designed lists the contrasts of a factorial, one of each kind for the factors
+// Design is a factorial that has not been run.
+type Design struct {
+	Factors    []Factor
+	Everywhere bool // gaps at every combination of the other factors, as simple_effects asks for
+	Responses  int  // that are adjusted together; 0 means 1
+}
+
+// gaps is the number of gaps of a factor, of which designs of three factors or more have
+// those at the baseline of the others.
+func (d Design) gaps(f Factor) int {
+	n := f.Levels - 1
+	if len(d.Factors) > 2 && !d.Everywhere {
+		return n
+	}
+	for _, other := range d.Factors {
+		if other.Name != f.Name {
+			n *= other.Levels
+		}
+	}
+	return n
+}
+
+// Contrasts lists the contrasts of a factorial, one of each kind for the factors
 // that it compares, from the standard deviation sd of a trial in its cell after
 // the replicate's own deviation is taken off. Contrasts of one kind differ in
 // nothing else before the study is run.
-func Designed(factors []Factor, sd float64) []Contrast {
-	cells := 1
+func (d Design) Contrasts(sd float64) []Contrast {
+	factors, cells := d.Factors, 1
 	for _, f := range factors {
 		cells *= f.Levels
 	}
@@ -32,7 +54,7 @@ func Designed(factors []Factor, sd float64) []Contrast {
 				corners *= 2
 				hypotheses *= f.Levels - 1
 				if bits.OnesCount(uint(mask)) == 1 && f.Levels > 1 {
-					out = append(out, designed("gap", f.Name, sd*math.Sqrt2, (f.Levels-1)*cells/f.Levels))
+					out = append(out, designed("gap", f.Name, sd*math.Sqrt2, d.gaps(f)))
 				}
 			}
 		}
@@ -52,7 +74,7 @@ func Designed(factors []Factor, sd float64) []Contrast {
 		sizes[c.Kind] += c.Family
 	}
 	for i, c := range out {
-		out[i].Family = max(1, sizes[c.Kind])
+		out[i].Family = max(1, sizes[c.Kind]) * max(1, d.Responses)
 	}
 	return out
 }

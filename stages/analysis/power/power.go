@@ -4,7 +4,10 @@
 package power
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer"
@@ -31,6 +34,7 @@ type Contrast struct {
 	Upper      float64 // upper 90 % bound of SD; NaN if SD is given
 	Family     int     // hypotheses that are tested together; at least 1
 	DF         float64 // degrees of freedom for each replicate after the first
+	Welch      bool    // of independent samples: adjusted, there are no more than those of the smallest
 }
 
 // Answer is what a study with some replicates would find for one contrast.
@@ -81,7 +85,7 @@ func pilotOf(c answer.Contrast, confidence float64) (p Contrast, ok bool) {
 	se := *c.Half / estimate.Plan{SE: 1, DF: *c.DF}.Half(confidence)
 	sd := se * math.Sqrt(replicates)
 	return Contrast{Kind: c.Kind, Name: c.ProgramName(), Estimate: *c.Estimate, SD: sd, Upper: sd * estimate.UpperSD(*c.DF, upperConfidence),
-		DF: *c.DF / (replicates - 1)}, true
+		DF: *c.DF / (replicates - 1), Welch: strings.HasSuffix(c.Method, "Welch t")}, true
 }
 
 // replicatesOf is the number of replicates that a contrast rests on: the pairs, or
@@ -91,8 +95,8 @@ func replicatesOf(c answer.Contrast) float64 {
 		return float64(c.Pairs)
 	}
 	sum := 0.0
-	for _, n := range c.N {
-		sum += 1 / float64(n)
+	for _, cell := range slices.Sorted(maps.Keys(c.N)) { // the order decides the last bits
+		sum += 1 / float64(c.N[cell])
 	}
 	return float64(len(c.N)) / sum
 }
@@ -114,7 +118,11 @@ func (q Question) answer(c Contrast, n int) Answer {
 		a.Effect = math.Abs(c.Estimate)
 	}
 	alpha := 1 - q.Confidence
-	a.Power, a.PowerAdjusted = plan.Power(a.Effect, alpha), plan.Power(a.Effect, alpha/float64(c.Family))
+	adjusted := plan
+	if c.Welch && c.Family > 1 {
+		adjusted.DF = min(df, float64(n-1))
+	}
+	a.Power, a.PowerAdjusted = plan.Power(a.Effect, alpha), adjusted.Power(a.Effect, alpha/float64(c.Family))
 	a.Equivalence = q.equivalence(plan)
 	if !math.IsNaN(c.Upper) {
 		worst := estimate.Plan{SE: c.Upper / math.Sqrt(float64(n)), DF: df}

@@ -41,6 +41,21 @@ func TestPowerAgainstR(t *testing.T) {
 	}
 }
 
+// Independent samples have fewer degrees of freedom for the adjusted interval.
+func TestAdjustedPowerOfIndependentSamples(t *testing.T) {
+	r := pilot()
+	q := power.Question{Replicates: []int{5}, Effect: 1.5, Confidence: 0.95}
+	r.Contrasts[0].Method, r.Contrasts[0].Pairs, r.Contrasts[0].N = "Welch t", 0, map[string]int{"a": 4, "b": 4}
+	df := 6.
+	r.Contrasts[0].DF = &df
+	known, _ := power.Pilot(r)
+	welch := q.Answers(known[0])[0]
+	known[0].Welch = false
+	if other := q.Answers(known[0])[0]; welch.Power != other.Power || welch.PowerAdjusted >= other.PowerAdjusted {
+		t.Errorf("got %+v, and without the rule %+v", welch, other)
+	}
+}
+
 // pilot is a result with one contrast of four pairs in a family of two, and one
 // without an interval.
 func pilot() answer.Result {
@@ -55,10 +70,25 @@ func pilot() answer.Result {
 	}
 }
 
+// The same pilot always gives the same bits.
+func TestPilotIsReproducible(t *testing.T) {
+	estimate, half, df := 0.5, 0.25, 9.
+	c := answer.Contrast{Kind: "main", Name: "norm", Estimate: &estimate, Half: &half, DF: &df, N: make(map[string]int)}
+	for i := range 12 {
+		c.N[string(rune('a'+i))] = 3 + i*i
+	}
+	first, _ := power.Pilot(answer.Result{Contrasts: []answer.Contrast{c}, Confidence: 0.95})
+	for range 50 {
+		if again, _ := power.Pilot(answer.Result{Contrasts: []answer.Contrast{c}, Confidence: 0.95}); again[0] != first[0] {
+			t.Fatalf("Pilot = %+v and %+v", first, again)
+		}
+	}
+}
+
 // Without a pilot, the standard deviation of a contrast follows from the design:
 // in 3 × 2 cells a main effect of the factor of two averages over three gaps.
-func TestDesigned(t *testing.T) {
-	got := power.Designed([]power.Factor{{Name: "norm", Levels: 3}, {Name: "optimizer", Levels: 2}}, 1)
+func TestContrastsOfADesign(t *testing.T) {
+	got := power.Design{Factors: []power.Factor{{Name: "norm", Levels: 3}, {Name: "optimizer", Levels: 2}}}.Contrasts(1)
 	want := []power.Contrast{
 		{Kind: "gap", Name: "norm", SD: math.Sqrt2, Family: 7}, // 4 of norm and 3 of optimizer
 		{Kind: "gap", Name: "optimizer", SD: math.Sqrt2, Family: 7},
@@ -72,6 +102,27 @@ func TestDesigned(t *testing.T) {
 	for i, w := range want {
 		if g := got[i]; g.Kind != w.Kind || g.Name != w.Name || math.Abs(g.SD-w.SD) > 1e-12 || g.Family != w.Family {
 			t.Errorf("got %+v, want %+v", g, w)
+		}
+	}
+}
+
+// Families are as large as those of the analysis: in larger designs gaps are at the
+// baseline of the other factors, and several responses can be one family.
+func TestFamiliesOfADesign(t *testing.T) {
+	three := []power.Factor{{Name: "a", Levels: 3}, {Name: "b", Levels: 2}, {Name: "c", Levels: 4}}
+	for _, tt := range []struct {
+		design                 power.Design
+		gap, main, interaction int
+	}{
+		{power.Design{Factors: three}, 2 + 1 + 3, 2 + 1 + 3, 2 + 6 + 3 + 6},
+		{power.Design{Factors: three, Everywhere: true}, 2*8 + 1*12 + 3*6, 6, 17},
+		{power.Design{Factors: three[:2], Responses: 2}, 2 * (2*2 + 1*3), 2 * 3, 2 * 2},
+		{power.Design{Factors: three[:1]}, 2, 0, 0},
+	} {
+		for _, c := range tt.design.Contrasts(1) {
+			if want := map[string]int{"gap": tt.gap, "main": tt.main, "interaction": tt.interaction}[c.Kind]; c.Family != want {
+				t.Errorf("%+v: %s %s is one of %d, want %d", tt.design, c.Kind, c.Name, c.Family, want)
+			}
 		}
 	}
 }

@@ -149,20 +149,20 @@ func newCurveGrid(metric string, panels []thinPanel) curveGrid {
 func (g curveGrid) hover(replicate string) *Hover {
 	h := &Hover{X: g.abscissa, Min: g.x.min, Max: g.x.max}
 	for _, p := range g.panels {
-		panel := HoverPanel{Name: p.name}
+		panel := hoverPanel{Name: p.name}
 		for _, c := range p.curves {
-			panel.Lines = append(panel.Lines, hoverLine(replicate+" "+c.Replicate, c))
+			panel.Lines = append(panel.Lines, hoverLineOf(replicate+" "+c.Replicate, c))
 		}
 		if len(p.curves) > 1 {
-			panel.Lines = append(panel.Lines, hoverLine("mean", p.mean))
+			panel.Lines = append(panel.Lines, hoverLineOf("mean", p.mean))
 		}
 		h.Panels = append(h.Panels, panel)
 	}
 	return h
 }
 
-func hoverLine(name string, c Curve) HoverLine {
-	l := HoverLine{Name: name}
+func hoverLineOf(name string, c Curve) hoverLine {
+	l := hoverLine{Name: name}
 	for i := range c.Steps {
 		l.X, l.Y = append(l.X, float64(c.Steps[i])), append(l.Y, rounded(c.Values[i]))
 	}

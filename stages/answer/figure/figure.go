@@ -31,17 +31,17 @@ type Hover struct {
 	Log    bool         `json:"log"`
 	Min    float64      `json:"min"`
 	Max    float64      `json:"max"`
-	Panels []HoverPanel `json:"panels"`
+	Panels []hoverPanel `json:"panels"`
 }
 
-// HoverPanel is one panel of a figure.
-type HoverPanel struct {
+// hoverPanel is one panel of a figure.
+type hoverPanel struct {
 	Name  string      `json:"name"`
-	Lines []HoverLine `json:"lines"`
+	Lines []hoverLine `json:"lines"`
 }
 
-// HoverLine is one line of a panel.
-type HoverLine struct {
+// hoverLine is one line of a panel.
+type hoverLine struct {
 	Name string    `json:"name"`
 	X    []float64 `json:"x"`
 	Y    []float64 `json:"y"`

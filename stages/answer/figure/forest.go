@@ -41,7 +41,7 @@ func Families(r answer.Result) []Family {
 	}
 	var out []Family
 	for _, k := range kinds {
-		f := Family{Title: k.title, short: k.short, margin: margin, measure: "difference of " + answer.Measure(r.Response, r.At)}
+		f := Family{Title: k.title, short: k.short, margin: margin, measure: "difference of " + r.Measured()}
 		for _, c := range r.Contrasts {
 			if c.Kind != k.kind {
 				continue
@@ -96,7 +96,7 @@ func Forest(r answer.Result) (Figure, bool) {
 		draw:        func(width float64) *drawing { return drawForest(families, width) },
 	}
 	if r.Margin != nil {
-		f.Caption += fmt.Sprintf(" The band is the margin of equivalence, ±%v.", r.Margin.Margin)
+		f.Caption += fmt.Sprintf(" Intervals of equivalence are those of %s. The band is its margin, ±%v.", numeral.Percent(1-2*r.Margin.Alpha), r.Margin.Margin)
 	}
 	return f, slices.ContainsFunc(families, Family.Estimated)
 }
@@ -121,10 +121,10 @@ func effectRows(r answer.Result) [][]string {
 	return rows
 }
 
-// StripWidth and StripHeight are the size of a contrast's strip in a table.
+// stripWidth and stripHeight are the size of a contrast's strip in a table.
 const (
-	StripWidth  = 210.0
-	StripHeight = 30.0
+	stripWidth  = 210.0
+	stripHeight = 30.0
 )
 
 // overhang is how far the line of no difference goes beyond a strip. The cell of the table
@@ -134,19 +134,19 @@ const overhang = 60
 // Strip draws one contrast for a row of a table. Strips of one table make a forest
 // plot.
 func (f Family) Strip(c answer.Contrast) string {
-	d := &drawing{width: StripWidth, height: StripHeight}
-	f.scale.from, f.scale.to = 6, StripWidth-6
-	f.strip(d, c, StripHeight/2, StripHeight+2*overhang)
+	d := &drawing{width: stripWidth, height: stripHeight}
+	f.scale.from, f.scale.to = 6, stripWidth-6
+	f.strip(d, c, stripHeight/2, stripHeight+2*overhang)
 	return bare(d)
 }
 
 // Axis draws the scale below the strips of a table.
 func (f Family) Axis() string {
 	const height = 34
-	d := &drawing{width: StripWidth, height: height}
-	f.scale.from, f.scale.to = 6, StripWidth-6
+	d := &drawing{width: stripWidth, height: height}
+	f.scale.from, f.scale.to = 6, stripWidth-6
 	f.zero(d, 0, 5)
-	frame{drawing: d, x: f.scale, left: 6, right: StripWidth - 6, bottom: 5}.abscissa(4, "")
+	frame{drawing: d, x: f.scale, left: 6, right: stripWidth - 6, bottom: 5}.abscissa(4, "")
 	return bare(d)
 }
 

@@ -102,7 +102,7 @@ func (c *course) add(x, y float64, low, high *float64) {
 func (c chart) figure(name, caption string) []Figure {
 	any := false
 	rows := [][]string{{"line", c.x, "value", "low", "high"}}
-	hover := &Hover{X: c.x, Panels: []HoverPanel{{}}}
+	hover := &Hover{X: c.x, Panels: []hoverPanel{{}}}
 	words := c.y + " by " + c.x + "."
 	var xs span
 	for _, l := range c.courses {
@@ -114,7 +114,7 @@ func (c chart) figure(name, caption string) []Figure {
 		if n := len(l.x); n > 0 {
 			words += fmt.Sprintf(" %s: from %s at %s to %s at %s.", l.name, numeral.Plain(l.y[0]), numeral.Shortest(l.x[0]), numeral.Plain(l.y[n-1]), numeral.Shortest(l.x[n-1]))
 		}
-		hover.Panels[0].Lines = append(hover.Panels[0].Lines, HoverLine{Name: l.name, X: l.x, Y: l.y})
+		hover.Panels[0].Lines = append(hover.Panels[0].Lines, hoverLine{Name: l.name, X: l.x, Y: l.y})
 	}
 	if !any {
 		return nil

@@ -53,3 +53,16 @@ func TestNoEstimates(t *testing.T) {
 		t.Error("a forest plot of no estimates")
 	}
 }
+
+// A caption says the level of every interval, and the axis its scale.
+func TestCaptionOfEquivalence(t *testing.T) {
+	one := 1.
+	f, _ := figure.Forest(answer.Result{Response: "y", Scale: "log", Confidence: 0.95, Margin: &answer.Margin{Margin: 0.5, Alpha: 0.05, Direction: "equivalent"},
+		Contrasts: []answer.Contrast{{Kind: "gap", Name: "b − a", Estimate: &one}, {Kind: "equivalence", Name: "b − a", Estimate: &one}}})
+	if !strings.Contains(f.Caption, "95 % intervals") || !strings.Contains(f.Caption, "equivalence are those of 90 %") {
+		t.Errorf("the caption is %q", f.Caption)
+	}
+	if drawn := string(f.SVG(figure.Page)); !strings.Contains(drawn, "the logarithm of y") {
+		t.Errorf("no scale in\n%s", drawn)
+	}
+}

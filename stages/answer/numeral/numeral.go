@@ -215,5 +215,9 @@ func Count(v float64) string {
 
 // Percent is a confidence as people write it.
 func Percent(confidence float64) string {
-	return strconv.FormatFloat(100*confidence, 'g', 4, 64) + " %"
+	text := strconv.FormatFloat(100*confidence, 'g', 4, 64)
+	for digits := 5; text == "100" && confidence < 1 && digits < 17; digits++ { // 99.999 % is not 100 %
+		text = strconv.FormatFloat(100*confidence, 'g', digits, 64)
+	}
+	return text + " %"
 }

@@ -22,7 +22,7 @@ const result = `{"version": 1, "partial": "from 3 of 4 trials; the others have n
   {"levels": ["RMS<Norm>", "Muon"], "n": 2, "mean": 2.8, "sd": 0.1, "replicates": ["1", "2"], "values": [2.7, 2.9]},
   {"levels": ["Derf 🙂", "Muon"], "n": 0, "mean": null, "sd": null, "replicates": [], "values": [], "diverged": 2}],
  "contrasts": [
-  {"kind": "gap", "name": "Derf 🙂 − RMS<Norm> at AdamW", "estimate": 0.2, "low": -0.1, "high": 0.5, "low_adjusted": -0.3, "high_adjusted": 0.7, "p": 0.1, "method": "paired t", "pairs": 2, "detectable": 0.4},
+  {"kind": "gap", "name": "Derf 🙂 − RMS<Norm> at AdamW", "estimate": 0.2, "low": -0.1, "high": 0.5, "low_adjusted": -0.3, "high_adjusted": 0.7, "p": 0.1, "method": "paired t", "pairs": 2, "detectable": 0.4, "detectable_adjusted": 0.6, "p_sign_flip": 0.5, "p_sign_flip_smallest": 0.5},
   {"kind": "gap", "name": "Derf 🙂 − RMS<Norm> at Muon", "missing": ["Derf 🙂 + Muon"]}],
  "equivalence": {"margin": 0.1, "alpha": 0.05, "direction": "equivalent", "better": "lower"}, "warnings": ["one <warning>"]}`
 
@@ -59,6 +59,7 @@ func TestHTML(t *testing.T) {
 		"<dd>3 trials</dd>", "2 cells × 2 seeds", "<dd>3 min 3 s</dd>", "of them diverged", "node&lt;1&gt;", "not in the design",
 		"cannot be estimated: no usable trials in Derf 🙂 &#43; Muon", "one &lt;warning&gt;", `title="estimate 0.2, low -0.1`,
 		"ablate report --var &#39;a=b c&#39;", "<code>aaaaaaaaaaaa</code>", "repeated once", "2026-01-02 03:04:05",
+		"p (sign flip)", "0.5000 (at least 0.5000)",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)

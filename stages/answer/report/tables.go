@@ -120,8 +120,9 @@ func sensitivity(r answer.Result) *table {
 		has   func(answer.Contrast) bool
 		show  func(answer.Contrast) cell
 	}{
-		{"detectable with 80 % power", func(c answer.Contrast) bool { return c.Detect != nil }, detectable},
+		{"detectable with 80 % power, adjusted", func(c answer.Contrast) bool { return c.DetectAdjusted != nil }, detectable},
 		{"interval with its own error", func(c answer.Contrast) bool { return c.OwnLow != nil }, func(c answer.Contrast) cell { return interval(c.OwnLow, c.OwnHigh) }},
+		{"p (sign flip)", func(c answer.Contrast) bool { return c.PFlip != nil }, flipped},
 		{"bootstrap-t interval", func(c answer.Contrast) bool { return c.BootLow != nil }, func(c answer.Contrast) cell { return interval(c.BootLow, c.BootHigh) }},
 		{"without one " + r.Replicate, func(c answer.Contrast) bool { return c.LeftOut != nil }, leftOut},
 		{"moved most by", func(c answer.Contrast) bool { return c.LeftOut != nil }, movedBy},
@@ -156,6 +157,16 @@ func sensitivity(r answer.Result) *table {
 	return t
 }
 
+// flipped is the p of the sign-flip test, with the smallest that so many replicates give
+// where that is above 0.05.
+func flipped(c answer.Contrast) cell {
+	out := counted(numeral.Probability(c.PFlip), c.PFlip)
+	if c.PFlipLeast != nil && *c.PFlipLeast > 0.05 {
+		out.Text += " (at least " + numeral.Probability(c.PFlipLeast) + ")"
+	}
+	return out
+}
+
 // leftOut is the range of the estimates without one replicate.
 func leftOut(c answer.Contrast) cell {
 	if c.LeftOut == nil {
@@ -176,13 +187,16 @@ func interval(low, high *float64) cell {
 	return c
 }
 
+// detectable is the effect that the adjusted interval finds, with its range. Effect and
+// range are proportional to the standard error.
 func detectable(c answer.Contrast) cell {
-	if c.Detect == nil {
+	if c.DetectAdjusted == nil {
 		return cell{Number: true}
 	}
-	out := counted(numeral.Significant(*c.Detect, 2), c.Detect)
-	if c.DetectLow != nil && c.DetectHigh != nil {
-		out.Text += fmt.Sprintf(" (%s to %s)", numeral.Significant(*c.DetectLow, 2), numeral.Significant(*c.DetectHigh, 2))
+	out := counted(numeral.Significant(*c.DetectAdjusted, 2), c.DetectAdjusted)
+	if c.Detect != nil && c.DetectLow != nil && c.DetectHigh != nil {
+		ratio := *c.DetectAdjusted / *c.Detect
+		out.Text += fmt.Sprintf(" (%s to %s)", numeral.Significant(ratio**c.DetectLow, 2), numeral.Significant(ratio**c.DetectHigh, 2))
 	}
 	return out
 }

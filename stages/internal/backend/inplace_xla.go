@@ -22,6 +22,9 @@ type xlaBackend struct {
 	tuning  *tuning // nil if kernels are not chosen by timing, or choices not kept
 }
 
+// InPlace returns a backend of go-xla with programs that update their state in place.
+func InPlace(b *xla.Backend) compute.Backend { return xlaBackend{Backend: b} }
+
 // InPlace implements ml.InPlacer.
 func (b xlaBackend) InPlace(n int) compute.Backend { return xlaBackend{b.Backend, n, b.tuning} }
 
@@ -41,19 +44,29 @@ type inPlaceBuilder struct {
 	tuning *tuning
 }
 
+// Alias marks the inputs that outputs take over, as JAX marks donated arguments.
+// Compile calls it.
+func (b *inPlaceBuilder) Alias() error {
+	if b.n == 0 {
+		return nil
+	}
+	main, err := mainFunction(b.Builder)
+	if err != nil {
+		return err
+	}
+	for i, in := range main.Inputs[:b.n] {
+		if in.Attributes == nil {
+			in.Attributes = make(map[string]any)
+		}
+		in.Attributes["tf.aliasing_output"] = int32(i)
+	}
+	return nil
+}
+
 // Compile implements compute.Builder.
 func (b *inPlaceBuilder) Compile() (compute.Executable, error) {
-	if b.n > 0 {
-		main, err := mainFunction(b.Builder)
-		if err != nil {
-			return nil, err
-		}
-		for i, in := range main.Inputs[:b.n] {
-			if in.Attributes == nil {
-				in.Attributes = make(map[string]any)
-			}
-			in.Attributes["tf.aliasing_output"] = int32(i) // as JAX marks donated arguments
-		}
+	if err := b.Alias(); err != nil {
+		return nil, err
 	}
 	if b.tuning == nil {
 		return b.Builder.Compile()

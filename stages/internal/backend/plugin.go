@@ -1,11 +1,13 @@
 package backend
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -70,8 +72,8 @@ func listedPlugin(platform string) (Plugin, error) {
 	}
 	for _, dir := range filepath.SplitList(list) {
 		for _, pattern := range []string{"pjrt_c_api_%s_plugin.so", "pjrt_c_api_%s_v*_plugin.so", "pjrt_plugin_%s.so", "pjrt-plugin-%s.so"} {
-			found, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf(pattern, platform)))
-			if err != nil || len(found) == 0 {
+			found := glob(cmp.Or(dir, "."), fmt.Sprintf(pattern, platform))
+			if len(found) == 0 {
 				continue
 			}
 			path, err := filepath.Abs(found[len(found)-1])
@@ -89,11 +91,21 @@ func listedPlugin(platform string) (Plugin, error) {
 	return Plugin{}, fmt.Errorf("%s is %s, which has no pjrt_c_api_%s_plugin.so", pluginVariable, list, platform)
 }
 
+// glob lists the files in a folder that match a well-formed pattern. The folder's own
+// name may have wildcards.
+func glob(dir, pattern string) []string {
+	found, _ := fs.Glob(os.DirFS(dir), pattern)
+	for i, name := range found {
+		found[i] = filepath.Join(dir, name)
+	}
+	return found
+}
+
 // wheelPlugin searches JAX's wheels in the active Python environment.
 func wheelPlugin() (Plugin, error) {
 	var looked []string
 	for _, site := range sitePackages() {
-		found, _ := filepath.Glob(filepath.Join(site.dir, "jax_plugins", "xla_cuda*", "xla_cuda_plugin.so"))
+		found := glob(site.dir, "jax_plugins/xla_cuda*/xla_cuda_plugin.so")
 		if len(found) == 0 {
 			looked = append(looked, site.dir)
 			continue
@@ -120,8 +132,7 @@ func sitePackages() []site {
 	var out []site
 	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
 		if root := os.Getenv(variable); root != "" {
-			dirs, _ := filepath.Glob(filepath.Join(root, "lib", "python3*", "site-packages"))
-			for _, dir := range dirs {
+			for _, dir := range glob(root, "lib/python3*/site-packages") {
 				out = append(out, site{dir, variable})
 			}
 		}
@@ -179,8 +190,7 @@ func link(target, path string) error {
 func wheelVersions(dir string) map[string]string {
 	versions := make(map[string]string)
 	for _, vendor := range []string{"jax", "nvidia_"} {
-		infos, _ := filepath.Glob(filepath.Join(dir, vendor+"*.dist-info"))
-		for _, info := range infos {
+		for _, info := range glob(dir, vendor+"*.dist-info") {
 			name, version, ok := strings.Cut(strings.TrimSuffix(filepath.Base(info), ".dist-info"), "-")
 			if ok {
 				versions[name] = version

@@ -11,6 +11,9 @@ import (
 	"ablate/stages/internal/backend"
 )
 
+// wild is the name of a folder that globs take for a pattern.
+const wild = "a [b] {c,d}*"
+
 // quarantine sets up an environment without plugin, Python and driver.
 func quarantine(t *testing.T) (bin string) {
 	t.Helper()
@@ -76,11 +79,11 @@ func wheels(t *testing.T, root string) string {
 func TestFindPluginInWheels(t *testing.T) {
 	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX", "python3"} {
 		t.Run(variable, func(t *testing.T) {
-			root := t.TempDir()
+			root := filepath.Join(t.TempDir(), wild)
 			dir := wheels(t, root)
 			bin := quarantine(t)
 			if variable == "python3" {
-				write(t, filepath.Join(bin, "python3"), "#!/bin/sh\necho /nowhere\necho "+dir+"\n")
+				write(t, filepath.Join(bin, "python3"), "#!/bin/sh\necho /nowhere\necho '"+dir+"'\n")
 			} else {
 				t.Setenv(variable, root)
 			}
@@ -115,7 +118,7 @@ func TestFindPluginInWheels(t *testing.T) {
 }
 
 func TestFindPluginListedFirst(t *testing.T) {
-	root, listed := t.TempDir(), t.TempDir()
+	root, listed := t.TempDir(), filepath.Join(t.TempDir(), wild)
 	wheels(t, root)
 	library(t, filepath.Join(listed, "pjrt_c_api_cuda_plugin.so"), "72", "130")
 	library(t, filepath.Join(listed, "pjrt_c_api_cpu_v0.114.0_plugin.so"), "72", "130")

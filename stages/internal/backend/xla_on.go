@@ -101,11 +101,10 @@ func openXLA(name string) (compute.Backend, error) {
 	if !ok {
 		return nil, fmt.Errorf("opening %s: go-xla returned a %T", name, b)
 	}
-	opened := xlaBackend{Backend: inner}
 	if t := tuningOf(name); t != nil && strings.Contains(os.Getenv("XLA_FLAGS"), t.flag()) {
-		opened.tuning = t
+		return xlaBackend{Backend: inner, tuning: t}, nil
 	}
-	return opened, nil
+	return InPlace(inner), nil
 }
 
 // firstLine drops the stack trace of an error from C++.

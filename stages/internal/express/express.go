@@ -172,7 +172,7 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 		return Min(Max(in[0], in[1]), in[2])
 	case "first":
 		width := in[0].Shape().Dimensions[in[0].Rank()-1]
-		return SliceAxis(in[0], -1, AxisRange(0, Share(args[1].Number, width)))
+		return SliceAxis(in[0], -1, AxisRange(0, shareOf(args[1].Number, width)))
 	}
 	f, ok := binary[op]
 	if !ok {
@@ -181,8 +181,8 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 	return f(in[0], in[1])
 }
 
-// Share is how many of n columns a share is, at least one.
-func Share(share float64, n int) int {
+// shareOf is how many of n columns a share is, at least one.
+func shareOf(share float64, n int) int {
 	return max(1, int(math.Ceil(float64(share*float64(n))-1e-9)))
 }
 

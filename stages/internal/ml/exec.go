@@ -61,11 +61,6 @@ func NewBuffer[T float32 | int32 | uint32](b compute.Backend, shape []int, value
 	return buf, nil
 }
 
-// Scalar copies one number to a backend.
-func Scalar(b compute.Backend, v float32) (compute.Buffer, error) {
-	return NewBuffer(b, nil, []float32{v})
-}
-
 // Float32s copies a buffer's values back.
 func Float32s(buf compute.Buffer) ([]float32, error) {
 	shape, err := buf.Shape()

@@ -32,7 +32,7 @@ type Program struct {
 	InPlace int
 }
 
-// InPlacer is a backend that must be told which inputs a program overwrites.
+// InPlacer is a backend that must know which inputs a program overwrites.
 type InPlacer interface {
 	compute.Backend
 

@@ -94,10 +94,13 @@ func (c *checkpoints) describe(n int) cache.Value {
 	return cache.Map(map[string]cache.Value{"of": c.base, "number": cache.Int(int64(n))})
 }
 
-// keep stores the committed checkpoint with the metrics so far. One that the
-// program replaces meanwhile is left for the next call.
-func (c *checkpoints) keep(ctx context.Context, s Scratch) error {
+// keep stores the committed checkpoint with the metrics so far, which convert brings up
+// to date. A checkpoint that the program replaces meanwhile is left for the next call.
+func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error) error {
 	commit, err := readCommit(s)
+	if err == nil {
+		err = convert() // later than the commit, so that no row of it is missing
+	}
 	if err != nil {
 		return err
 	}

@@ -100,27 +100,40 @@ func (s Spec) Ingredients(in pipeline.Inputs) (cache.Value, error) {
 // their files.
 type sharedFiles struct {
 	files, exclude, environment string
-	raw                         bool
+	raw, inputs                 bool
+	metrics                     string // where the program writes them
 }
 
 func (s Spec) shared() sharedFiles {
 	const between = "\x00"
-	return sharedFiles{strings.Join(s.Files, between), strings.Join(s.Exclude, between), strings.Join(s.Environment, between), s.Raw}
+	shared := sharedFiles{
+		files: strings.Join(s.Files, between), exclude: strings.Join(s.Exclude, between), environment: strings.Join(s.Environment, between),
+		raw: s.Raw, inputs: len(s.Inputs) > 0,
+	}
+	if s.Metrics != nil {
+		shared.metrics = between + s.Metrics.File
+	}
+	return shared
 }
 
 func (s Spec) fileDigests(in pipeline.Inputs) (cache.Value, error) {
+	locks, err := expand(in, "environment", s.Environment, nil)
+	if err != nil {
+		return cache.Value{}, err
+	}
+	files, _, err := s.files(in)
+	if err != nil {
+		return cache.Value{}, err
+	}
 	contents := make(map[string]cache.Value, 2)
 	for _, d := range []struct {
-		attr              string
-		patterns, exclude []string
-	}{{"environment", s.Environment, nil}, {"files", s.Files, s.Exclude}} {
-		files, err := expand(in, d.attr, d.patterns, d.exclude)
-		if err != nil {
-			return cache.Value{}, err
-		}
-		digests := make(map[string]cache.Value, len(files))
-		for _, f := range files {
-			digest, err := ContentDigest(in, f.path, f.name, s.Raw || d.attr != "files")
+		attr  string
+		files []file
+		raw   bool
+	}{{"environment", locks, true}, {"files", files, s.Raw}} {
+		digests := make(map[string]cache.Value, len(d.files))
+		for _, f := range d.files {
+			digest, err := ContentDigest(in, f.path, f.name, d.raw)
 			if err != nil {
 				return cache.Value{}, diag.Errorf(diag.Path{d.attr}, "Unreadable file", "%s: %v.", f.path, err).Err()
 			}

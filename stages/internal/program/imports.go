@@ -44,10 +44,16 @@ func readFile(in pipeline.Inputs, f file) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, python.MaxSource+1))
 }
 
-// Warnings warns of modules of the study that the declared Python programs import and
-// that are not declared themselves. The trials of a plan that have the same files
-// share the answer.
+// Warnings warns of declared files that the program does not get, and of undeclared ones
+// that it imports.
 func (s Spec) Warnings(in pipeline.Inputs) diag.List {
+	return append(s.leftOut(in), s.UndeclaredImports(in)...)
+}
+
+// UndeclaredImports warns of modules of the study that the declared Python programs
+// import and that are not declared themselves. The trials of a plan that have the same
+// files share the answer.
+func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
 	shared, err := in.Shared.Value(sharedImports(s.shared()), func() (cache.Value, error) {
 		texts, err := s.undeclaredImports(in)
 		return cache.String(strings.Join(texts, "\n")), err

@@ -17,7 +17,7 @@ import (
 )
 
 // metrics is what a program logged, one entry per step and name, sorted by step.
-// It takes 24 bytes per row, since programs log millions.
+// Programs log millions of rows, so a row takes only 24 bytes.
 type metrics struct {
 	names []string
 	rows  []metricRow

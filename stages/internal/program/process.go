@@ -31,14 +31,19 @@ type call struct {
 	dir     Scratch
 	kept    *checkpoints
 	printed Tail
+	output  *output
+	rows    *printedMetrics // nil if none are printed
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  string      // why the last attempt to keep one failed
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
-	watchers [2]watcher  // of the files of rows
+	watchers [3]watcher  // of the files of rows
+	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
 
 	stepsKnown bool // the rows of a file of metrics have a step
+	counted    bool // those of a file have none
+	warned     bool // that it cannot resume
 }
 
 // run starts the program and follows it to its end. The error is an
@@ -54,38 +59,38 @@ func (p *call) run(ctx context.Context) error {
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.dir.Dir, p.environment(), process.BoundGroup()
-	output, write, err := os.Pipe()
+	pipe, write, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe for the program's output: %w", err)
 	}
 	cmd.Stdout, cmd.Stderr = write, write
 	p.seen, _ = os.Stat(p.dir.path(resumeFolder, commitFile)) // the restored one, if any
+	if info, err := os.Stat(p.dir.path(copiedFile)); err == nil {
+		p.copied = info.Size()
+	}
 	process.AdoptOrphans()
 	wait, err := process.Start(cmd)
 	write.Close()
 	if err != nil {
-		output.Close()
+		pipe.Close()
 		return fmt.Errorf("starting %s: %w", argv[0], err)
 	}
-	read := make(chan struct{})
 	log := newLogWriter(os.Stderr)
-	rows := p.printedMetrics()
-	go func() { // ends when no process holds the pipe
-		defer close(read)
-		io.Copy(io.MultiWriter(log, &p.printed, rows), output)
+	p.rows = p.printedMetrics()
+	p.output = &output{pipe: pipe, done: make(chan struct{})}
+	go func() {
+		defer close(p.output.done)
+		io.Copy(io.MultiWriter(log, &p.printed, p.rows), p.output)
 	}()
 	err = p.follow(ctx, cmd.Process.Pid, wait)
 	if left := process.KillRest(cmd.Process.Pid); left > 0 && !p.stopped {
 		p.env.Warn(fmt.Sprintf("the program left %d of its processes running; they were killed, and what they had not written yet is lost", left))
 	}
-	select {
-	case <-read:
-	case <-time.After(time.Second): // a process out of our reach holds the pipe
-	}
-	output.Close()
-	<-read
+	p.output.end()
+	<-p.output.done
+	pipe.Close()
 	log.close()
-	err = p.finish(ctx, rows, err)
+	err = p.finish(ctx, err)
 	if trace != nil {
 		trace.report(p)
 	}
@@ -94,7 +99,7 @@ func (p *call) run(ctx context.Context) error {
 
 // follow watches the program until it ends: it reports metrics and keeps
 // checkpoints. It stops the program when the context ends, or when the program
-// logs a row that could not be used in the end.
+// logs a row that could not be used in the end, or one that cannot be written.
 func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
@@ -115,7 +120,7 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 			if badRow != nil {
 				continue
 			}
-			if badRow = cmp.Or(p.report(), p.refuseUncounted()); badRow != nil {
+			if badRow = cmp.Or(p.rows.failed(), p.report(), p.refuseUncounted()); badRow != nil {
 				stop()
 			}
 		case <-stopping:
@@ -127,29 +132,31 @@ func (p *call) follow(ctx context.Context, pid int, wait func() error) error {
 }
 
 // finish takes over what the program left behind when it ended.
-func (p *call) finish(ctx context.Context, rows *printedMetrics, err error) error {
-	if err == nil {
-		rows.end()
-	}
-	if bad := p.convert(); err == nil {
-		err = bad
+func (p *call) finish(ctx context.Context, err error) error {
+	fine := err == nil || asksAgain(err)
+	if lost := p.rows.end(fine); lost != nil {
+		return lost // and not err, which may ask for another call
 	}
 	// Also when stopped: the program was asked to commit a checkpoint.
 	p.keep(context.WithoutCancel(ctx))
-	if last := p.report(); err == nil {
-		err = last
+	if bad := cmp.Or(p.convert(false), p.report()); bad != nil && fine {
+		return bad
 	}
 	return err
 }
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
-// that cannot be kept costs time, not the run.
+// that cannot be kept costs time, not the run. One that lacks rows is not kept: a later
+// run would resume from it and publish the rest.
 func (p *call) keep(ctx context.Context) {
+	if p.rows.failed() != nil {
+		return
+	}
 	info, err := os.Stat(p.dir.path(resumeFolder, commitFile))
 	if err != nil || p.seen != nil && os.SameFile(p.seen, info) && info.ModTime().Equal(p.seen.ModTime()) {
 		return
 	}
-	if err := p.kept.keep(ctx, p.dir); err != nil {
+	if err := p.kept.keep(ctx, p.dir, p.rowsBefore); err != nil {
 		if why := err.Error(); why != p.notKept {
 			p.env.Log.Warn("a checkpoint was not kept", "error", err)
 			p.notKept = why
@@ -157,6 +164,19 @@ func (p *call) keep(ctx context.Context) {
 		return
 	}
 	p.seen, p.notKept = info, ""
+	if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
+		p.warned = true
+		p.env.Warn(cannotResume)
+	}
+}
+
+// rowsBefore brings the files of rows up to date with what the program wrote and printed
+// before it committed.
+func (p *call) rowsBefore() error {
+	if p.rows != nil && !p.output.drain(pollInterval) {
+		return errors.New("what the program printed before is not read yet")
+	}
+	return cmp.Or(p.rows.failed(), p.convert(true))
 }
 
 // command returns what to execute: a name with a slash is a path in the program's

@@ -66,6 +66,7 @@ func (s Spec) Validate(reserved ...string) diag.List {
 				"%q cannot be passed on. env lists names of environment variables, without values; values for the program are parameters.", name)...)
 		}
 	}
+	list = append(list, s.reserved().Check(s.Files)...)
 	list = append(list, s.validateFlags()...)
 	if s.Metrics != nil {
 		list = append(list, s.Metrics.validate()...)

@@ -76,7 +76,7 @@ func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kep
 			return nil
 		case !errors.As(err, &exit):
 			return err
-		case exit.ExitCode() != exitAgain:
+		case !asksAgain(err):
 			return fmt.Errorf("%s: %s%s", strings.Join(s.Argv, " "), describeExit(exit), p.printed.LastLines())
 		case kept.last == before:
 			return fmt.Errorf("%s exited with status %d, which asks to be called again, but committed no checkpoint since its last call%s",
@@ -84,6 +84,12 @@ func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kep
 		}
 		env.Log.Info("calling the program again", "checkpoint", kept.last)
 	}
+}
+
+// asksAgain reports whether an error is the exit status that asks for another call.
+func asksAgain(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == exitAgain
 }
 
 // describeExit says how a program failed.

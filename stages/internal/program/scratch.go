@@ -19,6 +19,7 @@ const (
 	parametersFile = "parameters.json"
 	metricsFile    = "metrics.jsonl"
 	convertedFile  = ".converted.jsonl"
+	copiedFile     = ".copied.jsonl"
 	inputsFolder   = "inputs"
 	outputsFolder  = "outputs"
 	resumeFolder   = "resume"
@@ -47,8 +48,11 @@ func NewScratch(key cache.Key) (Scratch, error) {
 func (s Scratch) Remove() error { return errors.Join(os.RemoveAll(s.Dir), s.lock.remove()) }
 
 // rowFiles lists the files that hold rows: what the program logs, and what this process
-// makes of its output. Two writers of one file could overwrite each other.
-func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile} }
+// makes of its output and of its files. Two writers of one file could overwrite each other.
+func (s Scratch) rowFiles() []string { return []string{s.metrics, convertedFile, copiedFile} }
+
+// copiedAt is the place of copiedFile in rowFiles.
+const copiedAt = 2
 
 func (s Scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.Dir}, names...)...)
@@ -60,13 +64,20 @@ func makeScratch(spec Spec, env *pipeline.Env) (Scratch, error) {
 	if err != nil {
 		return s, err
 	}
-	if spec.Metrics != nil { // the program may write a file of the usual name itself
-		s.metrics = "." + metricsFile
-	}
+	s.metrics = metricsName(spec.Metrics)
 	if err := s.fill(spec, env); err != nil {
 		return s, errors.Join(err, s.Remove())
 	}
 	return s, nil
+}
+
+// metricsName is the name of the file of metrics. A program that says where it writes
+// them may write a file of the usual name itself.
+func metricsName(m *Metrics) string {
+	if m != nil {
+		return "." + metricsFile
+	}
+	return metricsFile
 }
 
 func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
@@ -82,7 +93,7 @@ func (s Scratch) fill(spec Spec, env *pipeline.Env) error {
 	if err := os.WriteFile(s.path(parametersFile), raw, 0o600); err != nil {
 		return fmt.Errorf("writing the parameters: %w", err)
 	}
-	files, err := expand(env.Inputs, "files", spec.Files, spec.Exclude)
+	files, _, err := spec.files(env.Inputs)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -57,8 +58,9 @@ func scratchOwner() string {
 // removeAbandoned removes the folders whose owners were killed. What cannot be
 // removed, such as another user's, stays.
 func removeAbandoned(parent string) {
-	files, _ := filepath.Glob(filepath.Join(parent, scratchPrefix+"*"+lockSuffix)) // the pattern is well-formed
+	files, _ := fs.Glob(os.DirFS(parent), scratchPrefix+"*"+lockSuffix) // the pattern is well-formed
 	for _, name := range files {
+		name = filepath.Join(parent, name)
 		lock, err := openLock(name)
 		if err != nil {
 			continue

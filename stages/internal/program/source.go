@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"ablate/cache/fsys"
 	"ablate/hcl/diag"
@@ -70,30 +72,27 @@ func groups(pattern *regexp.Regexp) []string {
 }
 
 // printedMetrics returns the reader of metrics in the program's output, nil without one.
-// After a checkpoint, it continues the count of the rows before.
 func (p *call) printedMetrics() *printedMetrics {
 	if p.spec.Metrics == nil || p.spec.Metrics.Stdout == "" {
 		return nil
 	}
-	m := &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), file: p.dir.path(convertedFile)}
-	if f, err := fsys.OpenRegular(m.file); err == nil {
-		defer f.Close()
-		if known, err := parseMetrics(f); err == nil && !known.empty() {
-			m.count = known.rows[len(known.rows)-1].step
-		}
-	}
-	return m
+	return &printedMetrics{pattern: regexp.MustCompile(p.spec.Metrics.Stdout), path: p.dir.path(convertedFile), resumed: p.resumed}
 }
 
 // printedMetrics appends rows to a file for each line that matches and has numbers.
 type printedMetrics struct {
 	pattern *regexp.Regexp
-	file    string
+	path    string
+	file    *os.File // opened for the first row
 	line    []byte
 	count   int
+	resumed bool                  // the program began at a checkpoint
+	counted atomic.Bool           // a row had no step
+	lost    atomic.Pointer[error] // why a row was not written; read while the program runs
 }
 
-// Write implements io.Writer. It never fails, so that the rest of the output is kept.
+// Write implements io.Writer. It never fails, so that the rest of the output is kept;
+// failed returns the error of a row that was not written.
 // A carriage return ends a line, too: progress bars write them.
 func (m *printedMetrics) Write(b []byte) (int, error) {
 	if m == nil {
@@ -106,19 +105,58 @@ func (m *printedMetrics) Write(b []byte) (int, error) {
 			}
 			continue
 		}
-		if rows := m.rows(m.line); len(rows) > 0 {
-			appendRows(m.file, rows)
+		if rows := m.rows(m.line); len(rows) > 0 && m.failed() == nil {
+			if m.counted.Load() && m.resumed {
+				m.lose(errPrintedUncounted)
+			} else {
+				m.note(m.append(rows))
+			}
 		}
 		m.line = m.line[:0]
 	}
 	return len(b), nil
 }
 
-// end ends the last line of a program that ended by itself.
-func (m *printedMetrics) end() {
-	if m != nil && len(m.line) > 0 {
+func (m *printedMetrics) append(rows []foreignRow) (err error) {
+	if m.file == nil {
+		if m.file, err = os.OpenFile(m.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+			return err
+		}
+	}
+	return appendRows(m.file, rows)
+}
+
+func (m *printedMetrics) note(err error) {
+	if err != nil {
+		m.lose(fmt.Errorf("writing a metric that the program printed to a temporary file (TMPDIR sets its folder): %w", err))
+	}
+}
+
+func (m *printedMetrics) lose(err error) { m.lost.CompareAndSwap(nil, &err) }
+
+// failed returns the error of the first row that was not written.
+func (m *printedMetrics) failed() error {
+	if m == nil {
+		return nil
+	}
+	if err := m.lost.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// end closes the file. If the program ended by itself, it first ends its last line.
+func (m *printedMetrics) end(byItself bool) error {
+	if m == nil {
+		return nil
+	}
+	if byItself && len(m.line) > 0 {
 		m.Write([]byte("\n"))
 	}
+	if m.file != nil {
+		m.note(m.file.Close())
+	}
+	return m.failed()
 }
 
 func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
@@ -126,9 +164,9 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	if found == nil {
 		return nil
 	}
-	step := strconv.Itoa(m.count + 1)
+	step, counted := strconv.Itoa(m.count+1), true
 	if i := m.pattern.SubexpIndex(stepGroup); i >= 0 && len(found[i]) > 0 {
-		step = string(found[i])
+		step, counted = string(found[i]), false
 	}
 	for _, name := range groups(m.pattern) {
 		if value := string(found[m.pattern.SubexpIndex(name)]); number(value) {
@@ -137,6 +175,7 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 	}
 	if len(out) > 0 {
 		m.count++
+		m.counted.Store(m.counted.Load() || counted)
 	}
 	return out
 }
@@ -144,38 +183,44 @@ func (m *printedMetrics) rows(line []byte) (out []foreignRow) {
 // foreignRow is a row before its numbers are read.
 type foreignRow struct{ step, name, value string }
 
-func appendRows(file string, rows []foreignRow) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
+func appendRows(to io.Writer, rows []foreignRow) error {
+	w := bufio.NewWriter(to)
 	for _, r := range rows {
-		if err == nil {
-			err = record.Log(w, r.step, r.name, r.value)
+		if err := record.Log(w, r.step, r.name, r.value); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, w.Flush(), f.Close())
+	return w.Flush()
 }
 
-// convert appends the metrics of the program's files to those that it printed. Rows
-// that an earlier call of the program left are replaced by the same ones.
-func (p *call) convert() error {
+// convert copies the rows of the program's files to the rows of earlier calls, which it
+// leaves as they are. While the program runs, the last line of a file may be incomplete
+// and is left out.
+func (p *call) convert(running bool) (err error) {
 	m := p.spec.Metrics
 	if m == nil || m.File == "" {
 		return nil
 	}
 	names, err := m.files(p.dir)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	to, err := os.OpenFile(p.dir.path(copiedFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	if err := to.Truncate(p.copied); err != nil {
+		return err
+	}
+	p.watchers[copiedAt] = watcher{} // lines that it read may be elsewhere now
 	for _, name := range names {
-		rows, err := m.read(p, name)
-		if err == nil {
-			err = appendRows(p.dir.path(convertedFile), rows)
-		}
+		rows, err := m.read(p, name, running)
 		if err != nil {
 			return unreadableMetrics(name, err)
+		}
+		if err := appendRows(to, rows); err != nil {
+			return fmt.Errorf("copying the metrics in %s to a temporary file (TMPDIR sets its folder): %w", name, err)
 		}
 	}
 	return nil
@@ -183,11 +228,12 @@ func (p *call) convert() error {
 
 // files lists the files that m.File names, by their path in the program's folder.
 func (m *Metrics) files(dir Scratch) (out []string, err error) {
-	found, err := filepath.Glob(filepath.Join(globQuote(dir.Dir), filepath.FromSlash(m.File)))
+	found, err := fs.Glob(os.DirFS(dir.Dir), path.Clean(m.File)) // the folder's own name may have wildcards
 	if err != nil {
 		return nil, err
 	}
 	for _, top := range found {
+		top = dir.path(filepath.FromSlash(top))
 		err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() || name != top && !isMetricsName(d.Name()) {
 				return err
@@ -205,32 +251,64 @@ func (m *Metrics) files(dir Scratch) (out []string, err error) {
 	return out, nil
 }
 
-// globQuote escapes the wildcards in a path.
-func globQuote(name string) string {
-	return regexp.MustCompile(`[\\*?\[]`).ReplaceAllString(name, `\$0`)
+// matches reports whether m.File names a file, by its path in the program's folder.
+func (m *Metrics) matches(name string) bool {
+	if m == nil || m.File == "" {
+		return false
+	}
+	pattern := path.Clean(filepath.ToSlash(m.File))
+	found, _ := path.Match(pattern, name)
+	for dir := name; !found && dir != "." && isMetricsName(name); {
+		dir = path.Dir(dir)
+		found, _ = path.Match(pattern, dir)
+	}
+	return found
 }
 
 func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
 
-func (m *Metrics) read(p *call, name string) ([]foreignRow, error) {
+func (m *Metrics) read(p *call, name string, running bool) ([]foreignRow, error) {
 	f, err := fsys.OpenRegular(p.dir.path(name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	rows, facts, err := m.readFrom(f, name)
-	if facts.truncated {
+	from := io.Reader(f)
+	if running && !tfevents.IsName(name) {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		whole, err := completeLines(f, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		from = io.LimitReader(f, whole)
+	}
+	rows, facts, err := m.readFrom(from, name)
+	if facts.truncated && !running {
 		p.env.Warn(fmt.Sprintf("%s ends inside of a record, which was not read", name))
 	}
+	p.counted = p.counted || facts.counted
 	if err == nil && facts.counted && p.resumed {
 		err = errUncounted
 	}
 	return rows, err
 }
 
-var errUncounted = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+// A program that resumes repeats what it did since its checkpoint. How many rows that
+// were is not known, since rows and checkpoint are not written at once. Rows with a step
+// replace those of the same step.
+var (
+	errUncounted        = errors.New("its rows have no step, and the program resumed from a checkpoint, so that they cannot be counted. Write a column step")
+	errPrintedUncounted = diag.Errorf(diag.Path{"metrics", "stdout"}, "Rows without a step",
+		"The program resumed from a checkpoint, and a row that it printed has no step, so that rows cannot be counted. Print the step, and add a group to the pattern: (?P<step>[0-9]+).").Err()
+)
+
+// cannotResume warns when a checkpoint is kept, not only when it is too late.
+const cannotResume = "rows of metrics have no step, so the trial fails if it has to resume from a checkpoint: write a step with each row"
 
 // refuseUncounted looks at the first line of the files of a program that resumed, so that
 // one without a step is refused before the program ends.

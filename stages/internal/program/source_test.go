@@ -1,14 +1,26 @@
 package program
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
+	"ablate/pipeline/source"
 	"ablate/stages/record"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +44,7 @@ func TestEventsOfPrograms(t *testing.T) {
 		}
 		var warned []string
 		p := &call{spec: Spec{Metrics: &Metrics{File: "runs"}}, dir: dir, env: &pipeline.Env{Warn: func(s string) { warned = append(warned, s) }}}
-		if err := p.convert(); err != nil {
+		if err := p.convert(false); err != nil {
 			t.Fatal(err)
 		}
 		m, err := readMetrics(dir)
@@ -57,15 +69,21 @@ func TestHydraValue(t *testing.T) {
 	}
 }
 
-// Lines without a step are counted on after a checkpoint, words are no values, and the
-// last line needs no end.
+// Lines without a step are counted, unless the program resumed; words are no values, and
+// the last line needs no end.
 func TestPrintedMetrics(t *testing.T) {
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
 	p := &call{spec: Spec{Metrics: &Metrics{Stdout: `loss[ =]+(?P<loss>\S+)`, File: "*.jsonl"}}, dir: dir}
-	for _, text := range []string{"loss improved\nloss = 3\rloss = 2", "loss 1\nno loss\n"} {
-		rows := p.printedMetrics()
-		rows.Write([]byte(text))
-		rows.end()
+	rows := p.printedMetrics()
+	rows.Write([]byte("loss improved\nloss = 3\rloss = 2\nno loss\nloss 1"))
+	if err := rows.end(true); err != nil {
+		t.Fatal(err)
+	}
+	p.resumed = true
+	rows = p.printedMetrics()
+	rows.Write([]byte("loss 0.5\n"))
+	if err := rows.end(true); err == nil || err.Error() != errPrintedUncounted.Error() {
+		t.Errorf("in a program that resumed: %v, want that the row has no step", err)
 	}
 	m, err := readMetrics(dir)
 	if err != nil {
@@ -80,6 +98,254 @@ func TestPrintedMetrics(t *testing.T) {
 	}
 }
 
+// memory keeps the states of one program.
+type memory struct {
+	pipeline.States
+	kept map[cache.Digest][]byte
+}
+
+func (m *memory) Keep(_ context.Context, key cache.Key, _ cache.Value, pieces ...pipeline.Piece) (cache.Entry, error) {
+	var b bytes.Buffer
+	if err := pieces[0].Write(&b); err != nil {
+		return cache.Entry{}, err
+	}
+	digest := cache.Digest(sha256.Sum256(b.Bytes()))
+	m.kept[digest] = b.Bytes()
+	return cache.Entry{Key: key, Artifacts: []cache.Artifact{{Name: pieces[0].Name, Digest: digest}}}, nil
+}
+
+func (m *memory) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(m.kept[d])), nil
+}
+
+func (m *memory) Drop(_ context.Context, ds ...cache.Digest) error {
+	for _, d := range ds {
+		delete(m.kept, d)
+	}
+	return nil
+}
+
+// shell is a call of a shell script in a new folder, with the folders of scratch.fill.
+func shell(t *testing.T, script string, m Metrics) (*call, *memory) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell")
+	}
+	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	for _, name := range []string{outputsFolder, resumeFolder, temporary} {
+		if err := os.Mkdir(dir.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := &memory{kept: make(map[cache.Digest][]byte)}
+	env := &pipeline.Env{Log: slog.New(slog.DiscardHandler), Warn: func(string) {}, Progress: func(pipeline.Progress) {}}
+	spec := Spec{Argv: []string{"sh", "-c", script}, Metrics: &m}
+	return &call{spec: spec, env: env, dir: dir, kept: &checkpoints{states: states, base: cache.Int(0)}}, states
+}
+
+// A printed row that cannot be written fails the trial, whatever the program's exit
+// status, and no checkpoint is kept that lacks it.
+func TestLostRows(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no device that is always full")
+	}
+	for _, status := range []string{"0", "1", "75"} {
+		p, states := shell(t, "echo loss 2; echo x > resume/a; echo a > resume/COMMIT; exit "+status, Metrics{Stdout: `loss (?P<loss>\S+)`})
+		if err := os.Symlink("/dev/full", p.dir.path(convertedFile)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.run(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("with exit status %s: %v, want that no space is left", status, err)
+		}
+		if len(states.kept) > 0 {
+			t.Errorf("with exit status %s, a checkpoint without the row was kept", status)
+		}
+	}
+}
+
+// A checkpoint has the rows of the program's files so far, but not half a line.
+func TestCheckpointHasTheRowsOfFiles(t *testing.T) {
+	p, states := shell(t, "", Metrics{File: "*.csv"})
+	log := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(p.dir.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log("b.csv", "step,b\n1,0.5\n")
+	for i, text := range []string{"step,a\n1,3\n2,2", "step,a\n1,3\n2,2.5\n3,1"} {
+		log("a.csv", text)
+		log(resumeFolder+"/state", "x")
+		log(resumeFolder+"/"+commitFile, "state")
+		p.seen = nil
+		if p.keep(t.Context()); p.kept.last != i+1 || len(states.kept) != 1 {
+			t.Fatalf("%d checkpoints are kept, the last is number %d", len(states.kept), p.kept.last)
+		}
+		if err := p.report(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
+	if err := p.kept.restore(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	// The program resumes, and begins its files again.
+	if err := os.WriteFile(next.path("a.csv"), []byte("step,a\n3,1.5"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.dir, p.spec.Argv = next, []string{"sh", "-c", ""}
+	if err := p.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := readMetrics(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []record.Row{{Step: 1, Name: "a", Value: 3}, {Step: 1, Name: "b", Value: 0.5}, {Step: 2, Name: "a", Value: 2.5}, {Step: 3, Name: "a", Value: 1.5}}
+	if diff := cmp.Diff(want, slices.Collect(m.settled())); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// What a program printed before its end is read, however slow the reader of the log is.
+func TestPrintedRowsAreReadToTheEnd(t *testing.T) {
+	const rows = 12000 // more than the pipe of the log and one reading hold, less than both pipes do
+	p, _ := shell(t, fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo loss $i; done; echo >tmp/end", rows), Metrics{Stdout: `loss (?P<loss>\S+)`})
+	log, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(stderr *os.File) { os.Stderr = stderr }(os.Stderr)
+	os.Stderr = to
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for i := 0; i < 1000; i++ { // until the program has ended
+			if _, err := os.Stat(p.dir.path(temporary, "end")); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(3 * afterEnd / 2)
+		io.Copy(io.Discard, log)
+	}()
+	if err := p.run(t.Context()); err != nil {
+		t.Error(err)
+	}
+	to.Close()
+	<-read
+	log.Close()
+	if m, err := readMetrics(p.dir); err != nil || len(m.rows) != rows {
+		t.Errorf("%d of %d rows are kept: %v", len(m.rows), rows, err)
+	}
+}
+
+// A process that left the program's group and prints on does not keep the trial.
+func TestPipeHeldByAnother(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	out := &output{pipe: r}
+	out.end()
+	if n, err := io.Copy(io.Discard, out); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("of a silent process %d bytes are read: %v", n, err)
+	}
+	go func() {
+		for {
+			if _, err := w.Write(make([]byte, 1<<12)); err != nil {
+				return
+			}
+		}
+	}()
+	if n, err := io.Copy(io.Discard, out); n != mostInPipe || err != nil {
+		t.Errorf("of one that prints %d bytes are read: %v", n, err)
+	}
+}
+
+// What an earlier run by hand left in the study's folder is no part of a trial.
+func TestReservedFiles(t *testing.T) {
+	for name, leftOut := range map[string]bool{
+		"parameters.json": true, "metrics.jsonl.gz": true, "outputs/model.pt": true, "resume/COMMIT": true, "resume/state-1": true,
+		"train.py": false, "inputs/0/a.txt": false, "lib/parameters.json": false, "lib/outputs/model.pt": false,
+	} {
+		study := t.TempDir()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(study, name)), 0o700), os.WriteFile(filepath.Join(study, name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		in := pipeline.Inputs{Sources: source.Folder{Dir: study}, Study: pipeline.StudyInfo{Dir: study}}
+		kept, left, err := Spec{Files: []string{"."}}.files(in)
+		if err != nil || (len(left) == 1) != leftOut || len(kept)+len(left) != 1 {
+			t.Errorf("with %s: %v are left out, %v, want that it is: %t", name, left, err, leftOut)
+		}
+		if got := (Spec{}).reserved().Check([]string{name}) != nil; got != leftOut {
+			t.Errorf("named, %s is refused: %t, want %t", name, got, leftOut)
+		}
+	}
+}
+
+// A program that asks to be called again ended by itself: its last line counts, and what
+// is wrong with its files is reported.
+func TestMetricsBeforeAnotherCall(t *testing.T) {
+	p, _ := shell(t, "printf 'loss 3'; exit 75", Metrics{Stdout: `loss (?P<loss>\S+)`})
+	if err := p.run(t.Context()); !asksAgain(err) {
+		t.Fatal(err)
+	}
+	if m, err := readMetrics(p.dir); err != nil || len(m.rows) != 1 {
+		t.Errorf("rows %v, %v, want one", m, err)
+	}
+	p, _ = shell(t, "printf 'step,a\\nx,1\\n' >log.csv; echo x >resume/a; echo a >resume/COMMIT; exit 75", Metrics{File: "log.csv"})
+	if err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "Unreadable metrics") {
+		t.Errorf("with an unreadable file: %v", err)
+	}
+}
+
+// A trace that cannot be read to its end says so.
+func TestPartOfATrace(t *testing.T) {
+	p, _ := shell(t, "", Metrics{})
+	var warned []string
+	p.env.Warn = func(s string) { warned = append(warned, s) }
+	tr := &trace{file: p.dir.path("trace")}
+	if err := os.WriteFile(tr.file, bytes.Repeat([]byte("x"), 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if tr.report(p); len(warned) != 1 || !strings.Contains(warned[0], "only part") {
+		t.Errorf("warned %q, want that the trace was read in part", warned)
+	}
+}
+
+// A folder may have a name that globs take for a pattern.
+func TestFolderNamedLikeAPattern(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "a [b] {c,d}")
+	abandoned := filepath.Join(parent, scratchPrefix+"x")
+	if err := os.MkdirAll(abandoned, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(abandoned+lockSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", parent)
+	t.Setenv("TMP", parent) // on Windows
+	dir, err := NewScratch(cache.Key{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(abandoned); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder of a process that was killed: %v, want that it is gone", err)
+	}
+	if err := os.WriteFile(dir.path("log.csv"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := (&Metrics{File: "./*.csv"}).files(dir); err != nil || !slices.Equal(names, []string{"log.csv"}) {
+		t.Errorf("files of metrics = %v, %v, want log.csv", names, err)
+	}
+	if err := dir.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Rows without a step cannot be counted after a checkpoint.
 func TestCountedRowsAfterACheckpoint(t *testing.T) {
 	dir := Scratch{Dir: t.TempDir(), metrics: "." + metricsFile}
@@ -87,14 +353,14 @@ func TestCountedRowsAfterACheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &call{spec: Spec{Metrics: &Metrics{File: "log.csv"}}, dir: dir, kept: &checkpoints{last: 1}}
-	if err := errors.Join(p.convert(), p.refuseUncounted()); err != nil {
+	if err := errors.Join(p.convert(false), p.refuseUncounted()); err != nil {
 		t.Errorf("convert() = %v in a call that began at the start", err)
 	}
 	p.resumed = true
 	if err := p.refuseUncounted(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
 		t.Errorf("while the program runs: %v, want that the rows have no step", err)
 	}
-	if err := p.convert(); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
+	if err := p.convert(false); err == nil || !strings.Contains(err.Error(), "resumed from a checkpoint") {
 		t.Errorf("convert() = %v, want that the rows have no step", err)
 	}
 }
@@ -115,7 +381,7 @@ func TestUnreadableFilesOfMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &call{spec: Spec{Metrics: &Metrics{File: "log"}}, dir: dir}
-		if err := p.convert(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := p.convert(false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}

@@ -63,6 +63,9 @@ func (t *trace) report(p *call) {
 			read[m[1]] = true
 		}
 	}
+	if err := lines.Err(); err != nil {
+		p.env.Warn(fmt.Sprintf("--trace lists only part of what the program reads: %v", err))
+	}
 	u := undeclared{packages: make(map[string]int)}
 	for file := range read {
 		if !within(file, p.dir.Dir) {

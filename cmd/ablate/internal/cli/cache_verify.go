@@ -10,6 +10,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/remote"
+	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
 )
 
@@ -41,7 +42,7 @@ func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	lost, err := store.Reindex()
+	lost, err := store.Reindex(ctx)
 	if err != nil {
 		return err
 	}
@@ -115,6 +116,10 @@ func (r cacheVerifyRequest) repair(ctx context.Context, s *session, store *cache
 		repaired++
 	}
 	for _, f := range broken {
+		if !ui.Lost(f.Err) { // the file is still in place
+			done(f.Err)
+			continue
+		}
 		done(from.Fetch(ctx, store, f.Entry, f.Artifact))
 	}
 	for _, err := range lost {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
@@ -75,7 +76,7 @@ func isFile(name string) bool {
 // plannedLine is what a file of a plan says of an instance.
 type plannedLine struct {
 	Type, Address, Action string
-	Key                   *string
+	Key                   *cache.Key
 	Steps                 []plannedLine // of a plan that --out wrote
 }
 
@@ -144,7 +145,7 @@ func shortKey(l plannedLine) string {
 	if l.Key == nil {
 		return "unknown"
 	}
-	return (*l.Key)[:12]
+	return l.Key.String()[:12]
 }
 
 // diffTasks compares the ingredients and numbers of two instances.

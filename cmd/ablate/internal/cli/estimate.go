@@ -77,8 +77,8 @@ func readTimings(ctx context.Context, w *workspace, plan *planner.Plan, todo []*
 			hits = append(hits, t)
 		}
 	}
-	for i := 0; i < len(hits); i += max(1, len(hits)/most) {
-		p.add(ctx, w, hits[i])
+	for _, t := range sample(hits, most) {
+		p.add(ctx, w, t)
 	}
 	type kind struct{ block, typ string }
 	read := make(map[kind]bool)
@@ -90,6 +90,14 @@ func readTimings(ctx context.Context, w *workspace, plan *planner.Plan, todo []*
 		}
 	}
 	return p
+}
+
+// sample takes at most so many of a list, spread over it.
+func sample[T any](list []T, most int) (out []T) {
+	for i := 0; i < len(list); i += (len(list) + most - 1) / most {
+		out = append(out, list[i])
+	}
+	return out
 }
 
 // add adds a cached trial.

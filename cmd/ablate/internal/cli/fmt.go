@@ -83,7 +83,7 @@ func (r fmtRequest) format(s *session, file string) (differs bool, list diag.Lis
 		return false, list, nil
 	}
 	if !r.Check {
-		if err := replaceFile(file, out); err != nil {
+		if err := fsys.Rewrite(file, out); err != nil {
 			return false, list, fmt.Errorf("rewriting %s: %w: make its folder writable", name, err)
 		}
 	}
@@ -91,35 +91,27 @@ func (r fmtRequest) format(s *session, file string) (differs bool, list diag.Lis
 	return true, list, nil
 }
 
+// studyFiles lists the files of a study and its variables files.
 func studyFiles(dir string) ([]string, error) {
-	var out []string
-	for _, pattern := range []string{"*.hcl", "*.hclvars"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, found...)
+	names, err := hcl.Files(dir)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(out)
-	if len(out) == 0 {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		if n := e.Name(); strings.HasSuffix(n, ".hclvars") && !strings.HasPrefix(n, ".") && !e.IsDir() {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
 		return nil, fmt.Errorf("the folder %s has no .hcl file", dir)
 	}
-	return out, nil
-}
-
-// replaceFile replaces a file's content atomically and keeps its mode.
-func replaceFile(name string, content []byte) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
+	slices.Sort(names)
+	for i, n := range names {
+		names[i] = filepath.Join(dir, n)
 	}
-	tmp := name + ".tmp"
-	err = os.WriteFile(tmp, content, info.Mode().Perm())
-	if err == nil {
-		err = os.Rename(tmp, name)
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
+	return names, nil
 }

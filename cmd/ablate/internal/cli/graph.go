@@ -40,7 +40,7 @@ func (r graphRequest) do(_ context.Context, s *session) error {
 	}
 	stages := stagesOf(linked)
 	switch {
-	case s.json: // whose form is one
+	case s.json: // JSON has one form, whatever --format says
 	case r.Format == "dot":
 		s.view().Document(view.Dot(stages))
 		return nil

@@ -36,9 +36,12 @@ func powerCommand(s *session) *cobra.Command {
 		ValidArgsFunction: complete(s, analyses, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Analysis = args[0]
-			for name, v := range map[string]float64{"effect": r.Effect, "margin": r.Margin, "sd": r.SD} {
-				if c.Flags().Changed(name) && (!(v > 0) || math.IsInf(v, 0)) {
-					return fmt.Errorf("--%s: must be above 0, not %v", name, v)
+			for _, flag := range []struct {
+				name  string
+				value float64
+			}{{"effect", r.Effect}, {"margin", r.Margin}, {"sd", r.SD}} {
+				if c.Flags().Changed(flag.name) && (!(flag.value > 0) || math.IsInf(flag.value, 0)) {
+					return fmt.Errorf("--%s: must be above 0, not %v", flag.name, flag.value)
 				}
 			}
 			return r.do(c.Context(), s)
@@ -133,7 +136,7 @@ func (r powerRequest) question(f *analysis.Factorial) power.Question {
 func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, f *analysis.Factorial) ([]power.Contrast, error) {
 	if r.SD > 0 {
 		factors, err := comparedFactors(ctx, w, plan, t, f.Replicate)
-		return power.Designed(factors, r.SD), err
+		return f.Design(factors).Contrasts(r.SD), err
 	}
 	result, err := readResult(ctx, w.store, t)
 	if err != nil {

@@ -38,6 +38,46 @@ func TestFmt(t *testing.T) {
 	}
 }
 
+// The files of a study are those that are loaded: neither hidden ones nor the lock.
+func TestFmtLeavesOtherFiles(t *testing.T) {
+	l := emptyLab(t)
+	const ugly = "norm \"derf\" \"a\" {\nalpha=0.3\n}\n"
+	l.write(t, "study.lock.hcl", ugly)
+	if hasStudy(l.dir) {
+		t.Error("a lock alone counts as a study")
+	}
+	l.write(t, "study.hcl.json", `{"study":{"a":{}}}`)
+	if !hasStudy(l.dir) {
+		t.Error("study.hcl.json is no study")
+	}
+	l.write(t, ".hidden.hcl", ugly)
+	l.write(t, "study.hclvars", "a=1\n")
+	l.check(t, want{request: fmtRequest{}, stdout: []string{filepath.Join(l.dir, "study.hclvars") + "\n"}})
+	for _, name := range []string{".hidden.hcl", "study.lock.hcl"} {
+		if raw, err := os.ReadFile(filepath.Join(l.dir, name)); err != nil || string(raw) != ugly {
+			t.Errorf("fmt wrote %s: %s, %v", name, raw, err)
+		}
+	}
+}
+
+// fmt writes through links, and into nothing but the file.
+func TestFmtWritesThroughLinks(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "real", "norm \"derf\" \"a\" {\nalpha=0.3\n}\n")
+	l.write(t, "study.hcl.tmp", "mine")
+	link := filepath.Join(l.dir, "study.hcl")
+	if err := os.Symlink("real", link); err != nil {
+		t.Skip(err)
+	}
+	l.check(t, want{request: fmtRequest{}, stdout: []string{"study.hcl\n"}}, want{request: fmtRequest{Check: true}})
+	if to, err := os.Readlink(link); err != nil || to != "real" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if raw, err := os.ReadFile(link + ".tmp"); err != nil || string(raw) != "mine" {
+		t.Errorf("a file of the user became %q, %v", raw, err)
+	}
+}
+
 func TestInit(t *testing.T) {
 	l := emptyLab(t)
 	dir := filepath.Join(l.dir, "new")
@@ -139,6 +179,8 @@ func TestDiff(t *testing.T) {
 	l.check(t,
 		want{request: planRequest{Out: b}},
 		want{request: diffRequest{A: a, B: b}, stdout: []string{"~ norm.derf.new  another key (", "1 of 5 instances differ."}})
+	l.write(t, "short.plan", `{"type":"plan_step","address":"norm.derf.new","action":"run","key":"abc"}`)
+	l.check(t, want{request: diffRequest{A: a, B: filepath.Join(l.dir, "short.plan")}, err: "is not a plan"})
 }
 
 func TestStatus(t *testing.T) {
@@ -206,5 +248,48 @@ func TestVersion(t *testing.T) {
 	l.check(t, want{request: versionRequest{}, stdout: []string{"ablate ", " go1."}})
 	if got := l.json(t, versionRequest{}); !strings.Contains(got, `{"type":"build","go":"go1.`) {
 		t.Errorf("version --json prints %s", got)
+	}
+}
+
+// The name of a study's folder is never a pattern.
+func TestFolderWithBrackets(t *testing.T) {
+	l := emptyLab(t)
+	l.dir = filepath.Join(l.dir, "a [b] {c,d} *")
+	l.store = filepath.Join(l.dir, "store")
+	if err := os.Mkdir(l.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.write(t, "study.hcl", finished)
+	l.write(t, "runs.csv", runs)
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	if err := os.Mkdir(filepath.Join(l.dir, ".ablate"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.write(t, ".ablate/config.hcl", "")
+	run := runOptions{Progress: "none"}
+	l.check(t,
+		want{request: fmtRequest{Check: true}},
+		want{request: validateRequest{}, stdout: []string{"4 instances"}},
+		want{request: graphRequest{Format: "text"}},
+		want{request: runRequest{runOptions: run}, stdout: []string{"Cell means"}},
+		want{request: planRequest{}, stdout: []string{"all 4 instances are cached"}, stderr: []string{"ablate trust '" + l.dir + "'"}},
+		want{request: showRequest{What: "effects", Format: "text"}, stdout: []string{"Cell means"}},
+		want{request: cacheVerifyRequest{}, stdout: []string{"0 damaged"}})
+	s, _, _ := l.session()
+	if p, err := s.planForPage(t.Context()); err != nil || p.Name != "finished" || len(p.Instances) < 4 {
+		t.Errorf("the page shows %q with %d instances, %v", p.Name, len(p.Instances), err)
+	}
+}
+
+// Of several wrong flags, the same one is named each time.
+func TestPowerNamesOneFlag(t *testing.T) {
+	for range 20 {
+		s, _, _ := emptyLab(t).session()
+		c := powerCommand(s)
+		c.SetArgs([]string{"effects", "--effect=-1", "--margin=-1", "--sd=-1"})
+		c.SilenceErrors, c.SilenceUsage = true, true
+		if err := c.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--effect") {
+			t.Fatalf("the error is %v, want one of --effect", err)
+		}
 	}
 }

@@ -164,13 +164,17 @@ func (s *session) openStore() (*cache.Local, error) {
 
 // loadStudy reads and links the study. Warnings are shown; errors come back as
 // diagnostics.
-func (s *session) loadStudy() (*graph.Graph, error) {
+func (s *session) loadStudy() (linked *graph.Graph, err error) {
 	loaded, diags := hcl.Load(hcl.Options{
 		Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars,
 	})
 	s.view().Sources(loaded.Sources)
 	if err := diags.Err(); err != nil {
 		return nil, err
+	}
+	// Stages may run in other folders.
+	if loaded.Dir, err = filepath.Abs(s.dir); err != nil {
+		return nil, fmt.Errorf("finding the study's folder: %w", err)
 	}
 	linked, more := graph.Build(loaded, s.app.Kinds)
 	if err := more.Err(); err != nil {
@@ -190,7 +194,7 @@ func (s *session) readLock() (hcl.Lock, diag.List) {
 // writeLock replaces the study's lock file.
 func (s *session) writeLock(lock hcl.Lock) error {
 	name := filepath.Join(s.dir, study.LockFile)
-	if err := fsys.WriteAtomic(fsys.NewOS(), name, hcl.FormatLock(lock)); err != nil {
+	if err := fsys.Rewrite(name, hcl.FormatLock(lock)); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

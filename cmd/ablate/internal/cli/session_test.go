@@ -175,6 +175,22 @@ func TestConfigPrefersTheEnvironment(t *testing.T) {
 	}
 }
 
+// A graph has its absolute folder from the beginning, since its stages run elsewhere.
+func TestGraphHasAbsoluteFolder(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "study.hcl", finished)
+	t.Chdir(l.dir)
+	s, _, _ := l.session()
+	s.dir = "."
+	linked, err := s.loadStudy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := os.Getwd(); err != nil || linked.Study.Dir != want {
+		t.Errorf("the folder is %q, want %q", linked.Study.Dir, want)
+	}
+}
+
 func TestOfflineNeedsNoRemote(t *testing.T) {
 	s, _, _ := emptyLab(t).session("ABLATE_REMOTE=file:///nowhere")
 	if _, err := s.openRemote(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "Use --offline") {

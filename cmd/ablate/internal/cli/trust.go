@@ -13,6 +13,7 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/fsys"
+	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
 )
@@ -65,7 +66,7 @@ func (r trustRequest) do(s *session) error {
 	}
 	if !trusts(known, digest) {
 		line := fmt.Sprintf("%s %s\n", digest, name)
-		if err := fsys.WriteAtomic(fsys.NewOS(), file, append(known, line...)); err != nil {
+		if err := fsys.Rewrite(file, append(known, line...)); err != nil {
 			return fmt.Errorf("remembering which configuration is trusted: %w", err)
 		}
 	}
@@ -127,7 +128,7 @@ func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 	}
 	if !trusted(name) {
 		s.view().Diagnostics(diag.Warningf(nil, "Untrusted configuration",
-			"%s is ignored, because it came with the study's folder. Read it, then accept it with\n\n    ablate trust %s", name, s.dir))
+			"%s is ignored, because it came with the study's folder. Read it, then accept it with\n\n    ablate trust %s", name, view.ShellQuote(s.dir)))
 		return c, own, list
 	}
 	c, list = hcl.ReadConfig(append(files, name)...)

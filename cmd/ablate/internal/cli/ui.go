@@ -13,6 +13,7 @@ import (
 
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
@@ -26,7 +27,8 @@ func uiCommand(s *session) *cobra.Command {
 		Short: "Serve a page that shows the studies of the store while they run",
 		Long: "ui prints the address of a page with the grid of trials, their curves, the plan and the answers\n" +
 			"of the analyses. It follows runs that any process starts with the same store, before or after.\n" +
-			"The page is read-only, and only a browser that opened the printed address can read it.\n\n" +
+			"The page is read-only, and only a browser that opened the printed address can read it. ablate ui\n" +
+			"itself may add answers from the trials so far to the store.\n\n" +
 			"The plan is that of the study in the current folder. It is made without the remote." + exitCodes(""),
 		Example: "  ablate ui --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
@@ -162,8 +164,8 @@ func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string,
 
 // hasStudy reports whether a folder holds files of a study.
 func hasStudy(dir string) bool {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.hcl")) // the pattern is well-formed
-	return len(files) > 0
+	files, err := hcl.Files(dir)
+	return err == nil && len(files) > 0
 }
 
 func pageInstance(w *workspace, t *planner.Task) (ui.Instance, error) {

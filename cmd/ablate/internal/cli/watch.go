@@ -175,8 +175,7 @@ func (g *grouper) summary() string {
 }
 
 // finished is the cells with their means. A cell in which a trial diverged has none, as in
-// an analysis. A trial of a cell that appeared before a
-// factor was known has no level of it.
+// an analysis. A trial of a cell that appeared before a factor was known has no level of it.
 func (g *grouper) finished() []view.WatchedCell {
 	var out []view.WatchedCell
 	for _, c := range g.cells {

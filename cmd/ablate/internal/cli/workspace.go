@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"path/filepath"
 	"syscall"
 
 	"ablate/cache"
@@ -43,9 +41,6 @@ func (s *session) open(ctx context.Context, targets []string) (*workspace, error
 		return nil, err
 	}
 	w.memo = store.Memo(w.executable)
-	if linked.Study.Dir, err = filepath.Abs(s.dir); err != nil {
-		return nil, fmt.Errorf("finding the study's folder: %w", err)
-	}
 	selects, err := selection(targets, linked)
 	if err != nil {
 		return nil, err

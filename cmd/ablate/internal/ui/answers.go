@@ -84,7 +84,7 @@ func (b *board) subjects(id string, addresses []string) []subject {
 	var out []subject
 	for _, i := range instances {
 		if i.Trial {
-			out = append(out, subject{address: i.Address, key: i.Key, cached: i.State == Cached, points: i.points, imported: i.imported})
+			out = append(out, subject{address: i.Address, key: i.Key, cached: i.State == Cached, points: i.points.list, imported: i.imported})
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ablate/cmd/ablate/internal/ui"
+	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
@@ -35,6 +36,35 @@ func TestFollow(t *testing.T) {
 	})
 	if err != nil || ctx.Err() != nil || shots < 2 {
 		t.Errorf("Follow = %v after %d snapshots, want one with the failure", err, shots)
+	}
+}
+
+// The curves of a long trial reach its last report, in all metrics.
+func TestFollowLongTrial(t *testing.T) {
+	l := newLab(t)
+	l.begin()
+	of := trial("derf", 1)
+	l.tell(run.StageStart, of, nil)
+	const steps = 20000
+	for step := 1; step < steps; step += 2 {
+		l.progress(of, step, steps, 3)
+		l.tell(run.StageProgress, of, func(e *run.Event) {
+			e.Time = e.Time.Add(time.Duration(step+1) * time.Second)
+			e.Progress = pipeline.Progress{Step: step + 1, Steps: steps, Metrics: map[string]float64{"val_loss": 4}}
+		})
+	}
+	err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
+		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 2 {
+			t.Errorf("curves = %+v, want one, of two metrics", s.Curves)
+			return false
+		}
+		if at := s.Curves.Curves[0].Steps; at[len(at)-1] < 0.99*steps {
+			t.Errorf("the curve ends at step %v of %d", at[len(at)-1], steps)
+		}
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

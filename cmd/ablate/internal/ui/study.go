@@ -2,6 +2,8 @@ package ui
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"ablate/cache"
@@ -60,12 +62,12 @@ type Instance struct {
 	version uint64     // of the board, when the instance last changed
 	last    run.Record // the last one that is not progress
 	started time.Time
-	first   run.Record  // of progress, since the start
-	latest  time.Time   // of progress
-	points  []livePoint // reported since the start
-	begin   int         // the step of the first report of any start; 0 before it
-	resumed bool        // the last start continued from a cached part
-	done    float64     // the share of the work that was cached then, if known
+	first   run.Record // of progress, since the start
+	latest  time.Time  // of progress
+	points  livePoints // reported since the start
+	begin   int        // the step of the first report of any start; 0 before it
+	resumed bool       // the last start continued from a cached part
+	done    float64    // the share of the work that was cached then, if known
 
 	imported importedRun
 }
@@ -100,6 +102,39 @@ type livePoint struct {
 // maxPoints bounds what is kept of a trial while it runs.
 const maxPoints = 4096
 
+// livePoints are the reports of a running trial: all, then every second, then every
+// fourth, and so on. Reports with other metrics are counted apart, since a trial that
+// reports losses and evaluations by turns would lose one of them.
+type livePoints struct {
+	list   []livePoint
+	stride int
+	seen   map[string]int // reports by the names of their metrics
+}
+
+func (l *livePoints) add(p livePoint) {
+	if l.seen == nil {
+		l.stride, l.seen = 1, make(map[string]int)
+	}
+	if len(l.list) == maxPoints {
+		l.stride *= 2
+		kept := make(map[string]int)
+		var thinned []livePoint // a new list, as the old one may be on its way to a browser
+		for _, old := range l.list {
+			if kept[old.names()]%2 == 0 {
+				thinned = append(thinned, old)
+			}
+			kept[old.names()]++
+		}
+		l.list = thinned
+	}
+	if l.seen[p.names()]%l.stride == 0 && len(l.list) < maxPoints {
+		l.list = append(l.list, p)
+	}
+	l.seen[p.names()]++
+}
+
+func (p livePoint) names() string { return strings.Join(slices.Sorted(maps.Keys(p.metrics)), "\n") }
+
 // apply takes over what a record says.
 func (i *Instance) apply(r run.Record) {
 	if r.Type == run.StageProgress {
@@ -117,7 +152,7 @@ func (i *Instance) apply(r run.Record) {
 	i.Error = r.Error
 	switch r.Type {
 	case run.StageStart:
-		i.started, i.first, i.points = r.Time, run.Record{}, nil
+		i.started, i.first, i.points = r.Time, run.Record{}, livePoints{}
 		i.Step, i.Metrics, i.At, i.Left, i.Seconds = 0, nil, nil, nil, nil
 		i.resumed, i.done = i.Status == planner.Resume, i.Done
 	case run.StageDone, run.StageFailed:
@@ -155,9 +190,7 @@ func (i *Instance) progress(r run.Record) {
 	if steps := p.Step - i.first.Progress.Step; steps > 0 {
 		i.Left = new(r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step))
 	}
-	if len(i.points) < maxPoints {
-		i.points = append(i.points, livePoint{step: p.Step, metrics: p.Metrics})
-	}
+	i.points.add(livePoint{step: p.Step, metrics: p.Metrics})
 }
 
 // silence is how long a running instance may report nothing while no process holds

@@ -42,8 +42,8 @@ func (v *View) Show(e Event) {
 	}
 }
 
-// WriteEvent writes an event as a line of JSON: its type, then its fields.
-func WriteEvent(w io.Writer, e Event) error {
+// writeEvent writes an event as a line of JSON: its type, then its fields.
+func writeEvent(w io.Writer, e Event) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(typed{e})

@@ -107,4 +107,21 @@ func TestShellQuote(t *testing.T) {
 			t.Errorf("ShellQuote(%s) = %s, want %s", in, got, want)
 		}
 	}
+	for _, c := range "\t\n !\"#$&'()*;<>?[\\]^`{|}~é" {
+		word := "a" + string(c) + "b"
+		if got, want := view.ShellQuote(word), "'"+strings.ReplaceAll(word, "'", `'\''`)+"'"; got != want {
+			t.Errorf("ShellQuote(%q) = %s, want %s", word, got, want)
+		}
+	}
+	if got := view.ShellQuote(""); got != "''" {
+		t.Errorf("the empty word is %q, want two quotes", got)
+	}
+}
+
+// The command of a new study can be pasted, whatever its folder.
+func TestCreatedQuotes(t *testing.T) {
+	got, _ := show(false, view.Created{Folder: "a; b"})
+	if !strings.Contains(got, "--chdir 'a; b' --var") {
+		t.Error(got)
+	}
 }

@@ -21,7 +21,7 @@ func (Created) kind() string { return "created" }
 
 func (e Created) text() string {
 	return fmt.Sprintf("Created %s/study.hcl. Train it on any text of at least 1 MB:\n\n    ablate run --chdir %s --var corpus=$PWD/FILE\n",
-		strings.TrimSuffix(e.Folder, "/"), e.Folder)
+		strings.TrimSuffix(e.Folder, "/"), ShellQuote(e.Folder))
 }
 
 // Pin reports what a remote source is pinned to.
@@ -124,8 +124,9 @@ func (e Kind) text() string { return e.Block + " " + e.Name + "\n" }
 
 // ShellQuote makes a word safe to paste into a shell.
 func ShellQuote(s string) string {
-	if strings.ContainsAny(s, "[\" *$'\\") {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
 	}
-	return s
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

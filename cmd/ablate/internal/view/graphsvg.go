@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"slices"
@@ -91,7 +92,7 @@ func arrange(boxes []box) (width, height float64) {
 			}
 			return sum / float64(max(1, len(b.stage.Needs)))
 		}
-		slices.SortStableFunc(column, func(a, b *box) int { return int(mean(a) - mean(b)) })
+		slices.SortStableFunc(column, func(a, b *box) int { return cmp.Compare(mean(a), mean(b)) })
 		widest := 0.0
 		y := float64(margin)
 		for _, b := range column {

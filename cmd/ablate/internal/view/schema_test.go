@@ -153,7 +153,7 @@ func TestEventsFollowTheSchema(t *testing.T) {
 	}
 	for _, p := range published {
 		var b bytes.Buffer
-		if err := WriteEvent(&b, p.event); err != nil {
+		if err := writeEvent(&b, p.event); err != nil {
 			t.Errorf("%T: %v", p.event, err)
 			continue
 		}

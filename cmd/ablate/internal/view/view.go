@@ -95,9 +95,9 @@ func (v *View) object(e Event) {
 	defer v.mu.Unlock()
 	if !v.begun {
 		v.begun = true
-		v.lost = cmp.Or(v.lost, WriteEvent(v.opts.Stdout, Version{SchemaVersion}))
+		v.lost = cmp.Or(v.lost, writeEvent(v.opts.Stdout, Version{SchemaVersion}))
 	}
-	v.lost = cmp.Or(v.lost, WriteEvent(v.opts.Stdout, e))
+	v.lost = cmp.Or(v.lost, writeEvent(v.opts.Stdout, e))
 }
 
 // Note prints a remark on stderr, also with --json.

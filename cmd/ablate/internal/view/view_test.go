@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,5 +66,28 @@ func TestLost(t *testing.T) {
 		if v.Lost() == nil {
 			t.Errorf("JSON %v: Lost() = nil after a failed write", json)
 		}
+	}
+}
+
+// Boxes of a column are ordered by what they need, also where means differ by less
+// than a pixel.
+func TestSVGOrder(t *testing.T) {
+	var stages []view.Stage
+	var roots []string
+	for i := range 61 {
+		stages = append(stages, view.Stage{Address: fmt.Sprintf("root%d", i), Instances: 1})
+		roots = append(roots, stages[i].Address)
+	}
+	stages = append(stages, view.Stage{Address: "lower", Instances: 1, Needs: slices.Concat(roots[:59], roots[60:])},
+		view.Stage{Address: "upper", Instances: 1, Needs: roots[:60]})
+	svg := view.SVG(stages)
+	y := func(name string) (y int) {
+		if found := regexp.MustCompile(`y="(\d+)">` + name + `</text>`).FindStringSubmatch(svg); found != nil {
+			y, _ = strconv.Atoi(found[1])
+		}
+		return y
+	}
+	if y("upper") >= y("lower") {
+		t.Errorf("upper is at %v, lower at %v", y("upper"), y("lower"))
 	}
 }

@@ -2,7 +2,8 @@ package design
 
 // LargestComplete returns, by factor, the levels of the largest part of a design
 // in which every cell has a mean; nil if the design is complete or no part with
-// two cells is. Ties keep the levels that come first.
+// two cells is. Ties keep the levels that come first. Baselines stay where that is possible:
+// effects are measured from them.
 func LargestComplete(d *Design) [][]int {
 	keep := make([][]int, len(d.Factors))
 	for i, f := range d.Factors {
@@ -21,23 +22,9 @@ func LargestComplete(d *Design) [][]int {
 		if bad == nil {
 			break
 		}
-		factor, level, worst := -1, -1, -1.0
-		for i := range keep {
-			size := 1.0
-			for j := range keep {
-				if j != i {
-					size *= float64(len(keep[j]))
-				}
-			}
-			counts := make(map[int]float64)
-			for _, cell := range bad {
-				counts[cell[i]]++
-			}
-			for _, l := range keep[i] {
-				if share := counts[l] / size; len(keep[i]) > 1 && share >= worst && counts[l] > 0 {
-					factor, level, worst = i, l, share
-				}
-			}
+		factor, level := d.worst(keep, bad, false)
+		if factor < 0 {
+			factor, level = d.worst(keep, bad, true)
 		}
 		if factor < 0 {
 			return nil
@@ -52,6 +39,33 @@ func LargestComplete(d *Design) [][]int {
 		return nil
 	}
 	return keep
+}
+
+// worst is the level with the largest share of incomplete cells, -1 without one.
+func (d *Design) worst(keep, bad [][]int, baselines bool) (factor, level int) {
+	factor, level = -1, -1
+	worst := -1.0
+	for i := range keep {
+		size := 1.0
+		for j := range keep {
+			if j != i {
+				size *= float64(len(keep[j]))
+			}
+		}
+		counts := make(map[int]float64)
+		for _, cell := range bad {
+			counts[cell[i]]++
+		}
+		for _, l := range keep[i] {
+			if l == d.Factors[i].Baseline && !baselines {
+				continue
+			}
+			if share := counts[l] / size; len(keep[i]) > 1 && share >= worst && counts[l] > 0 {
+				factor, level, worst = i, l, share
+			}
+		}
+	}
+	return factor, level
 }
 
 // incomplete lists the combinations of the kept levels without a mean.

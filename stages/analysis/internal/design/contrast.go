@@ -326,12 +326,14 @@ func (d *Design) addProduct(c *Contrast, factors, levels []int) {
 
 // Absolute reports whether the weights do not add up to 0, as those of a mean that is
 // compared with a constant. What all trials of a replicate share then does not cancel.
+// Weights can be of any size: those of a slope are in units of its factor.
 func (c Contrast) Absolute() bool {
-	sum := 0.0
+	sum, size := 0.0, 0.0
 	for _, w := range c.Weights {
 		sum += w
+		size += math.Abs(w)
 	}
-	return math.Abs(sum) > 1e-9
+	return math.Abs(sum) > 1e-9*size
 }
 
 // Side is a group of cells in a declared contrast, with its sign.

@@ -41,6 +41,8 @@ const (
 	PairedT    = "paired t"
 	OneSampleT = "one-sample t" // of a mean
 	WelchT     = "Welch t"
+	GroupedT   = "grouped Welch t" // of sums of cells that share replicates
+	BoundedT   = "bounded Welch t" // with the largest possible covariance of cells that overlap
 	PooledT    = "pooled t"
 	None       = "none" // a value without interval
 )
@@ -55,6 +57,8 @@ type Estimate struct {
 	T      float64
 	DF     float64
 	P      float64     // two-sided
+	Fewest float64     // the degrees of freedom of the smallest sample, where samples are independent; 0 otherwise
+	Uneven bool        // these samples differ in size
 	N      int         // pairs
 	Used   map[int]int // by index of the cell, the trials that it is based on
 	Half   float64     // half the width of the interval
@@ -86,13 +90,13 @@ type Model struct {
 	design     *design.Design
 	errors     Error
 	confidence float64
-	fit        *fit                // of PooledError; nil where it cannot be fitted
-	shifts     map[float64]float64 // by degrees of freedom, the smallest detectable effect in standard errors
+	fit        *fit // of PooledError; nil where it cannot be fitted
+	shifts     shifts
 }
 
 // NewModel prepares estimates of a design.
 func NewModel(d *design.Design, errors Error, confidence float64) *Model {
-	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(map[float64]float64)}
+	m := &Model{design: d, errors: errors, confidence: confidence, shifts: make(shifts)}
 	if errors == PooledError {
 		if f, problem := leastSquares(d, completeCells(d)); problem == NoProblem {
 			m.fit = f
@@ -104,9 +108,10 @@ func NewModel(d *design.Design, errors Error, confidence float64) *Model {
 // Contrast estimates a contrast of cells that have means.
 //
 // Under OwnError it is Student's t of the contrast of each replicate that all
-// cells have, with n − 1 degrees of freedom. Cells without two common replicates
-// are independent samples: Welch's t with Satterthwaite's degrees of freedom. A
-// cell with one trial then gives a value without interval.
+// cells have, with n − 1 degrees of freedom. Without two such replicates, cells are
+// independent samples, or groups of cells that share replicates are: Welch's t with
+// Satterthwaite's degrees of freedom. A cell with one trial then gives a value without
+// interval.
 //
 // A mean has no error in a model with replicates as blocks, so PooledError takes its own.
 func (m *Model) Contrast(c design.Contrast) Estimate {
@@ -118,6 +123,7 @@ func (m *Model) Contrast(c design.Contrast) Estimate {
 		if len(shared) >= 2 {
 			return m.paired(c, shared)
 		}
+		return m.grouped(c)
 	}
 	return m.Welch(c)
 }
@@ -179,7 +185,7 @@ func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64
 func (m *Model) Welch(c design.Contrast) Estimate {
 	var value, variance, denominator float64
 	used := make(map[int]int)
-	enough := true
+	fewest, most := math.MaxInt, 0
 	for _, i := range sortedKeys(c.Weights) {
 		n, mean, sd := Summary(m.design.Cells[i])
 		w := c.Weights[i]
@@ -188,13 +194,14 @@ func (m *Model) Welch(c design.Contrast) Estimate {
 		variance += v
 		denominator += v * v / float64(n-1)
 		used[i] = n
-		enough = enough && n >= 2
+		fewest, most = min(fewest, n), max(most, n)
 	}
 	e := nothing(value - c.Minus)
 	e.Used = used
-	if !enough {
+	if fewest < 2 {
 		return e
 	}
+	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
 	e.Method = WelchT
 	if len(c.Weights) == 1 {
 		e.Method = OneSampleT
@@ -274,6 +281,19 @@ func (e Estimate) Widened(factor, confidence float64) Estimate {
 	return e.with(factor*e.SE, e.DF, confidence, 0)
 }
 
+// cautious is the estimate as it is adjusted for so many hypotheses. Satterthwaite's degrees
+// of freedom are estimated, and are too many where they matter most: far out, if a small
+// sample happens to vary little. There are then no more than the smallest sample has,
+// which is on the safe side. One hypothesis about samples of equal size needs no such care.
+func (e Estimate) cautious(size float64) Estimate {
+	if e.Fewest == 0 || math.IsNaN(e.P) || e.DF <= e.Fewest || size <= 1 && !e.Uneven {
+		return e
+	}
+	e.DF = e.Fewest
+	e.P = tailsT(e.T, e.DF)
+	return e
+}
+
 // Interval is the confidence interval at another confidence.
 func (e Estimate) Interval(confidence float64) (low, high float64) {
 	half := quantileT(0.5+confidence/2, e.DF) * e.SE
@@ -309,21 +329,6 @@ func completeCells(d *design.Design) []int {
 		}
 	}
 	return out
-}
-
-// sameSet compares lists without repetitions.
-func sameSet(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if slices.Equal(a, b) {
-		return true
-	}
-	known := make(map[int]bool, len(a))
-	for _, x := range a {
-		known[x] = true
-	}
-	return !slices.ContainsFunc(b, func(x int) bool { return !known[x] })
 }
 
 func sortedKeys[V any](m map[int]V) []int { return slices.Sorted(maps.Keys(m)) }

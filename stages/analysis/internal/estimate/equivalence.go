@@ -48,10 +48,12 @@ func (f *Family) Equivalences(test func(Estimate) Equivalence, alpha float64) []
 			continue
 		}
 		out[i].Equivalence = test(e)
+		e = e.cautious(size)
+		adjusted := max(out[i].P, test(e).P) // fewer degrees of freedom make a large p smaller
 		out[i].LowAdjusted, out[i].HighAdjusted = e.Interval(1 - 2*alpha/size)
-		out[i].Bonferroni = min(1, size*out[i].P)
+		out[i].Bonferroni = min(1, size*adjusted)
 		if f.same[i] == i {
-			p[i] = out[i].P
+			p[i] = adjusted
 		}
 	}
 	for i, v := range Holm(p) {

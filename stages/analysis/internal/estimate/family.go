@@ -14,25 +14,37 @@ import (
 type Family struct {
 	contrasts []design.Contrast
 	estimates []Estimate
-	same      []int // the first member with the same weights
+	same      []int // the first member that is the same hypothesis
+	directed  bool  // tests have one side, so a contrast is not its mirror image
+}
+
+// Directed is the family for tests of one side. A two-sided test asks of a − b what it
+// asks of b − a; that a is not worse than b is another hypothesis than the reverse.
+func (f *Family) Directed() *Family {
+	out := &Family{directed: true}
+	for i, c := range f.contrasts {
+		out.Add(c, f.estimates[i])
+	}
+	return out
 }
 
 // Add adds a member. An estimate without a test has a NaN as its p.
 func (f *Family) Add(c design.Contrast, e Estimate) {
-	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameHypothesis(x, c) })
+	i := slices.IndexFunc(f.contrasts, func(x design.Contrast) bool { return sameHypothesis(x, c, f.directed) })
 	if i < 0 {
 		i = len(f.contrasts)
 	}
 	f.contrasts, f.estimates, f.same = append(f.contrasts, c), append(f.estimates, e), append(f.same, i)
 }
 
-// sameHypothesis reports whether two contrasts are the same up to their sign.
-func sameHypothesis(a, b design.Contrast) bool {
+// sameHypothesis reports whether two contrasts are the same, up to their sign unless tests
+// are directed.
+func sameHypothesis(a, b design.Contrast, directed bool) bool {
 	if len(a.Weights) != len(b.Weights) {
 		return false
 	}
 	const tolerance = 1e-12
-	plus, minus := a.Minus == b.Minus, a.Minus == -b.Minus
+	plus, minus := a.Minus == b.Minus, !directed && a.Minus == -b.Minus
 	for i, w := range a.Weights {
 		v, ok := b.Weights[i]
 		if !ok {
@@ -60,6 +72,7 @@ type Adjusted struct {
 	Holm       float64 // p by Holm's step-down rule
 	Bonferroni float64 // p times the size of the family
 	Low, High  float64 // an interval that holds for all members at once, by Bonferroni
+	Detectable float64 // the smallest effect that this interval tells from 0 in four of five studies
 }
 
 // Adjust computes the adjusted numbers of all members.
@@ -71,7 +84,9 @@ func AdjustTogether(confidence float64, families ...*Family) [][]Adjusted {
 	var p []float64
 	for _, f := range families {
 		size += float64(f.Size())
-		p = append(p, f.hypotheses()...)
+	}
+	for _, f := range families {
+		p = append(p, f.hypotheses(size)...)
 	}
 	holm := Holm(p)
 	out := make([][]Adjusted, len(families))
@@ -82,27 +97,44 @@ func AdjustTogether(confidence float64, families ...*Family) [][]Adjusted {
 	return out
 }
 
-// hypotheses is the p of each member; NaN for one that is tested before.
-func (f *Family) hypotheses() []float64 {
+// hypotheses is the p of each member of so many; NaN for one that is tested before.
+func (f *Family) hypotheses(size float64) []float64 {
 	p := make([]float64, len(f.same))
 	for i, first := range f.same {
 		p[i] = math.NaN()
 		if i == first {
-			p[i] = f.estimates[i].P
+			p[i] = f.estimates[i].cautious(size).P
 		}
 	}
 	return p
 }
 
 func (f *Family) adjusted(holm []float64, size, confidence float64) []Adjusted {
+	known := make(shifts)
 	out := make([]Adjusted, len(f.same))
 	for i, first := range f.same {
-		e := f.estimates[i]
-		out[i] = Adjusted{holm[first], min(1, size*e.P), math.NaN(), math.NaN()}
-		if !math.IsNaN(e.P) {
-			out[i].Low, out[i].High = e.Interval(1 - (1-confidence)/size)
-		}
+		out[i] = f.estimates[i].among(size, confidence, known)
+		out[i].Holm = holm[first]
 	}
+	return out
+}
+
+// Among adjusts an estimate for so many hypotheses by Bonferroni's rule alone.
+func (e Estimate) Among(size int, confidence float64) Adjusted {
+	return e.among(float64(size), confidence, make(shifts))
+}
+
+func (e Estimate) among(size, confidence float64, known shifts) Adjusted {
+	nan := math.NaN()
+	out := Adjusted{nan, nan, nan, nan, nan}
+	if math.IsNaN(e.P) {
+		return out
+	}
+	e = e.cautious(size)
+	confidence = 1 - (1-confidence)/size
+	out.Bonferroni = min(1, size*e.P)
+	out.Low, out.High = e.Interval(confidence)
+	out.Detectable = known.of(e.DF, confidence) * e.SE
 	return out
 }
 

@@ -15,14 +15,24 @@ const wantedPower = 0.8
 // of e finds in four of five studies, by the noncentral t distribution. low and
 // high are the same at the ends of the confidence interval of the standard error.
 func (m *Model) Detectable(e Estimate) (effect, low, high float64) {
-	shift, ok := m.shifts[e.DF]
-	if !ok {
-		shift = detectableShift(e.DF, m.confidence)
-		m.shifts[e.DF] = shift
-	}
+	shift := m.shifts.of(e.DF, m.confidence)
 	chi := distuv.ChiSquared{K: e.DF}
 	effect = shift * e.SE
 	return effect, effect * math.Sqrt(e.DF/chi.Quantile(0.5+m.confidence/2)), effect * math.Sqrt(e.DF/chi.Quantile(0.5-m.confidence/2))
+}
+
+// shifts remembers the smallest detectable effects in standard errors, by degrees of
+// freedom and confidence.
+type shifts map[[2]float64]float64
+
+func (s shifts) of(df, confidence float64) float64 {
+	key := [2]float64{df, confidence}
+	shift, ok := s[key]
+	if !ok {
+		shift = detectableShift(df, confidence)
+		s[key] = shift
+	}
+	return shift
 }
 
 // detectableShift is the smallest detectable effect in standard errors: the root of

@@ -9,25 +9,28 @@ import (
 // Step estimates the gaps of the cells of one factor at one step, with intervals
 // that hold for as many looks at once, by Bonferroni's inequality.
 //
-// Paired cells share one residual within the step, about cells and replicates:
-// with few replicates the error of each gap alone would hide most of them. The
-// errors of different steps are never pooled.
+// Each gap has its own error. A residual of all levels would give narrower bands from few
+// replicates, and wrong ones where some levels are noisier than others.
 type Step struct {
 	model *Model
+	looks int
 }
 
 // NewStep prepares the estimates of one step.
 func NewStep(d *design.Design, confidence float64, looks int) Step {
-	return Step{NewModel(d, PooledError, 1-(1-confidence)/float64(looks))}
+	return Step{NewModel(d, OwnError, confidence), looks}
 }
 
-// Gap is the gap between two cells; low and high are NaN without a band. A cell
-// in which a trial diverged has no gap.
-func (s Step) Gap(cell, base int) (gap, low, high float64) {
+// Gap is the gap between two cells, with the interval of its value; NaN without a band. A
+// cell in which a trial diverged has no gap.
+func (s Step) Gap(cell, base int) Estimate {
 	cells := s.model.design.Cells
 	if !cells[cell].Complete() || !cells[base].Complete() {
-		return math.NaN(), math.NaN(), math.NaN()
+		return nothing(math.NaN())
 	}
 	e := s.model.Contrast(design.Contrast{Weights: map[int]float64{cell: 1, base: -1}})
-	return e.Value, e.Low, e.High
+	if !math.IsNaN(e.P) {
+		e.Low, e.High = e.cautious(float64(s.looks)).Interval(1 - (1-s.model.confidence)/float64(s.looks))
+	}
+	return e
 }

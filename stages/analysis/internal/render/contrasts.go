@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/numeral"
@@ -149,7 +150,7 @@ func testOf(c answer.Contrast) string {
 		return fmt.Sprintf("paired t, n = %d", c.Pairs)
 	case c.Method == "one-sample t":
 		return fmt.Sprintf("one-sample t, n = %s", numeral.Count(*c.DF+1))
-	case c.Method == "Welch t", c.Method == "pooled t":
+	case strings.HasSuffix(c.Method, "Welch t"), c.Method == "pooled t":
 		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), numeral.Count(*c.DF))
 	case c.Method == "none":
 		return "one trial a cell"

@@ -84,7 +84,7 @@ func (r factorial) about() string {
 			assumed = append(assumed, f.Name)
 		}
 	}
-	s := fmt.Sprintf("%d trials in %d cells; replicates: %s; baseline: %s.", r.Trials, len(r.Cells), r.Replicate, join(base))
+	s := fmt.Sprintf("%s in %s; replicates: %s; baseline: %s.", counted(r.Trials, "trial"), counted(len(r.Cells), "cell"), r.Replicate, join(base))
 	if len(assumed) > 0 {
 		s += fmt.Sprintf(" The baseline of %s is not declared: it is the first level.", join(assumed))
 	}
@@ -92,6 +92,13 @@ func (r factorial) about() string {
 		s += fmt.Sprintf(" Evaluated on %d tokens, the same for every trial.", r.Tokens)
 	}
 	return s
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // cellGrid lays two factors out as rows and columns, any other number as a
@@ -190,12 +197,15 @@ func standingLines(s *answer.Standing) []string {
 		return []string{"Nothing is frozen yet: ablate run writes the lock before the first trial."}
 	}
 	line := fmt.Sprintf("Frozen at %s, when %d of %d trials had a result.", s.Time, s.Known, s.Trials)
-	if s.Known == s.Trials {
-		line = fmt.Sprintf("Frozen at %s, when all results were known.", s.Time)
-	} else if s.Known > 0 {
-		line += " Those results may have influenced the declarations."
+	switch {
+	case s.Known == s.Trials:
+		line = fmt.Sprintf("Frozen at %s, when all results were known: everything is exploratory. What is marked planned was not changed since.", s.Time)
+	case s.Known > 0:
+		line += " Those results may have influenced the declarations. Everything that is not marked planned is exploratory."
+	default:
+		line += " Everything that is not marked planned is exploratory."
 	}
-	out := []string{line + " Everything that is not marked planned is exploratory."}
+	out := []string{line}
 	if len(s.Gone) > 0 {
 		out = append(out, "Planned, but no longer declared: "+join(s.Gone)+".")
 	}

@@ -19,10 +19,7 @@ func ReportMarkdown(r answer.Report, bodies []string) string {
 	for i, c := range r.Chapters {
 		b.WriteString("## " + c.Label + "\n\n")
 		for _, s := range c.Sentences {
-			b.WriteString(s + "\n")
-		}
-		if len(c.Sentences) > 0 {
-			b.WriteString("\n")
+			b.WriteString(s + "\n\n")
 		}
 		b.WriteString(bodies[i] + "\n`" + c.Address + "`, " + c.Result + "\n\n")
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 )
 
@@ -40,6 +41,10 @@ func warned(sections []Section, warnings []string) []Section {
 // in every form.
 func Write(env *pipeline.Env, result any, d Document) error {
 	raw, err := json.MarshalIndent(result, "", " ")
+	if large := new(json.UnsupportedValueError); errors.As(err, &large) {
+		return diag.Errorf(diag.Path{"response"}, "Numbers out of range",
+			"The responses are so large or so small that their squares are not numbers any more (from about 1e150, or below 1e-150). Express them in another unit.").Err()
+	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}

@@ -35,16 +35,33 @@ func trajectorySections(r answer.Trajectory) []Section {
 		lines = append(lines, fmt.Sprintf("The table shows %d of %d steps; the CSV file has all.", len(shown), all))
 	}
 	for _, l := range r.Levels {
-		switch {
-		case l.Seen != nil:
-			lines = append(lines, fmt.Sprintf("%s: from step %d on, the band excludes 0.", l.Level, *l.Seen))
-		default:
-			lines = append(lines, fmt.Sprintf("%s: the band includes 0 at the last step, so no pilot up to this length shows the gap.", l.Level))
-		}
+		lines = append(lines, fmt.Sprintf("%s: %s.", l.Level, seen(l)))
 	}
 	lines = append(lines, r.Notes...)
 	title := fmt.Sprintf("Gap of %s to %s by step, with a band that holds at all steps at once", r.Response, r.Baseline)
 	return warned([]Section{{Title: title, Grid: g, Lines: lines}}, r.Warnings)
+}
+
+// seen says at which steps the band of a level excludes 0.
+func seen(l answer.TrajectoryLine) string {
+	shown, banded := 0, 0
+	for _, p := range l.Points {
+		if p.Low != nil {
+			banded++
+		}
+		if p.Shows() {
+			shown++
+		}
+	}
+	switch {
+	case banded == 0:
+		return "there is no band"
+	case l.Seen != nil:
+		return fmt.Sprintf("from step %d on, the band excludes 0", *l.Seen)
+	case shown > 0:
+		return fmt.Sprintf("the band excludes 0 at %d of %d steps, but not at the last", shown, len(l.Points))
+	}
+	return "the band includes 0 at all steps, so no pilot up to this length shows the gap"
 }
 
 // mostSteps is about how many steps a table shows. Curves and CSV have all.

@@ -1,0 +1,114 @@
+package analysis
+
+import (
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
+)
+
+// ofDoses has the responses of seeds at doses; NaN stands for no trial.
+func ofDoses(x []float64, responses ...[]float64) *design.Table {
+	table := design.NewTable([]string{"a", "seed"}, "seed")
+	for s, of := range responses {
+		for i, y := range of {
+			if !math.IsNaN(y) {
+				add(table, y, strconv.FormatFloat(x[i], 'g', -1, 64), strconv.Itoa(s))
+			}
+		}
+	}
+	return table
+}
+
+// dosesOf is the answer of an analysis "dose" about a table.
+func dosesOf(t *testing.T, table *design.Table) *doses {
+	t.Helper()
+	d := design.New(table, "seed")
+	r := &doses{stage: &Dose{Confidence: 0.95}, design: d, model: estimate.NewModel(d, estimate.OwnError, 0.95), base: -1}
+	r.Confidence = 0.95
+	if list := r.read(); len(list) > 0 {
+		t.Fatal(list.Err())
+	}
+	r.gaps()
+	r.slope()
+	return r
+}
+
+// The unit of the doses changes the unit of the slope, and neither t nor the method.
+func TestSlopeInAnyUnit(t *testing.T) {
+	responses := [][]float64{{-0.1512, -0.1121, 0.1166, 0.561}, {0.1709, 0.3369, 0.6679, 1.1927}, {0.2406, 0.2968, 0.4326, 0.5182}}
+	in := func(unit, offset float64) []float64 {
+		return []float64{offset + unit, offset + 2*unit, offset + 4*unit, offset + 8*unit}
+	}
+	want := dosesOf(t, ofDoses(in(1, 0), responses...)).Contrasts[0]
+	for _, x := range [][]float64{in(1e-8, 0), in(1e12, 0), in(1./1024, 1<<20)} {
+		got := dosesOf(t, ofDoses(x, responses...)).Contrasts[0]
+		if got.Method != estimate.PairedT || math.Abs(*got.T-*want.T) > 1e-6**want.T {
+			t.Errorf("doses %v: %s with t = %v, want %s with %v", x, got.Method, *got.T, want.Method, *want.T)
+		}
+	}
+}
+
+// Seeds that ran only some doses tell a slope by their own trials: what they share would
+// be taken for one. One seed, or seeds of one dose each, have a line through all trials.
+func TestSlopeOfSomeDoses(t *testing.T) {
+	nan := math.NaN()
+	x := []float64{1, 2, 4, 8}
+	for name, tt := range map[string]struct {
+		responses [][]float64
+		method    string
+		slope     float64
+		warns     bool
+	}{
+		"other doses":    {[][]float64{{1, 2, nan, nan}, {nan, nan, 12, 16}, {nan, 3, 7, nan}}, estimate.WithinT, (1 + 1 + 2) / 3., true},
+		"one dose each":  {[][]float64{{1, nan, nan, nan}, {nan, 2, nan, nan}, {nan, nan, 4.5, nan}, {nan, nan, nan, 8}}, estimate.LeastSquares, 1.004, false},
+		"one seed":       {[][]float64{{1, 2, 4.5, 8}}, estimate.LeastSquares, 1.004, false},
+		"one of several": {[][]float64{{1, 2, 4.5, 8}, {9, nan, nan, nan}}, estimate.LeastSquares, 1.004, true},
+		"two doses":      {[][]float64{{1, 2, nan, nan}, {nan, nan, 4.5, nan}}, estimate.None, 1, true},
+	} {
+		r := dosesOf(t, ofDoses(x, tt.responses...))
+		c := r.Contrasts[len(r.Contrasts)-1]
+		if c.Method != tt.method || math.Abs(*c.Estimate-tt.slope) > 1e-3 || len(r.texts) > 0 != tt.warns && name != "one dose each" && name != "one seed" {
+			t.Errorf("%s: %s %v, warnings %q; want %s %v", name, c.Method, *c.Estimate, r.texts, tt.method, tt.slope)
+		}
+	}
+}
+
+// Seeds of which each ran half of the doses claim a slope in at most 5 of 100 studies
+// without one.
+func TestRatesOfSlopesOfSomeDoses(t *testing.T) {
+	many, tolerance := studies(20000)
+	r := rand.New(rand.NewPCG(43, 1))
+	wrong := 0
+	for range many {
+		table := design.NewTable([]string{"a", "seed"}, "seed")
+		for seed := range 4 {
+			shared := r.NormFloat64()
+			for x := range 4 {
+				add(table, shared+0.2*r.NormFloat64(), strconv.Itoa(4*(seed/2)+x), strconv.Itoa(seed))
+			}
+		}
+		of := dosesOf(t, table)
+		if misses(*of.SlopeLow, *of.SlopeHigh, 0) {
+			wrong++
+		}
+	}
+	t.Logf("a slope in %s of %d studies", rate(wrong, many), many)
+	if got := float64(wrong) / float64(many); got > 0.05+tolerance {
+		t.Errorf("a false slope in %.4f of studies, want at most 0.05", got)
+	}
+}
+
+// Two texts of one number are not two doses.
+func TestSameDoseTwice(t *testing.T) {
+	table := ofDoses([]float64{1, 2}, []float64{3, 4}, []float64{4, 5})
+	add(table, 5, "1.0", "0")
+	r := &doses{stage: &Dose{}, design: design.New(table, "seed"), base: -1}
+	if err := r.read().Err(); err == nil || !strings.Contains(err.Error(), "The levels 1 and 1.0 of a are the same number") {
+		t.Errorf("got %v", err)
+	}
+}
