@@ -18,6 +18,7 @@ import (
 type Collection struct {
 	Items   []Garbage
 	Kept    int64 // bytes at rest that stay
+	Young   int64 // of these, what stays only because it is young
 	store   *Local
 	options CollectOptions
 }
@@ -118,6 +119,9 @@ func (c *Collection) addBlobs(uses map[Digest]*blobUse) (optional []Garbage, err
 		switch {
 		case c.young(info):
 			c.Kept += g.Bytes
+			if u == nil || !u.document && (!u.needed || u.evictable && c.options.Budget >= 0) {
+				c.Young += g.Bytes
+			}
 		case u == nil:
 			g.Why = "no entry names it"
 			c.Items = append(c.Items, g)

@@ -3,6 +3,7 @@ package hcl
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 
@@ -59,9 +60,13 @@ func (x *crossing) checkUse() {
 			x.read = append(x.read, f.name)
 		}
 		if !f.bound && !read[f.name] {
+			hint := suggest(f.name, spec.Of(reflect.TypeOf(x.s.kind.New())).Names())
+			if !strings.HasPrefix(hint, " Did you mean") {
+				hint = " To vary a setting of another stage, such as the learning rate of an optimizer, give that stage for_each, and name the stage in the matrix."
+			}
 			x.l.fail(f.at, "Factor without effect",
 				"%s is not an attribute of %s %q, and nothing reads matrix.%s, so all its levels would be the same trial.%s",
-				f.name, x.s.addr.Block, x.s.addr.Type, f.name, suggest(f.name, spec.Of(reflect.TypeOf(x.s.kind.New())).Names()))
+				f.name, x.s.addr.Block, x.s.addr.Type, f.name, hint)
 		}
 	}
 }

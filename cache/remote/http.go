@@ -118,7 +118,11 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 		return nil, fmt.Errorf("%s redirects in a loop: check the address", b.base)
 	case err != nil:
 		if hint := adviseConnection(err); hint != "" {
-			return nil, fmt.Errorf("%w: %s", err, hint)
+			var request *url.Error
+			if errors.As(err, &request) {
+				err = request.Err // the rest is an address that this package made
+			}
+			return nil, fmt.Errorf("%s (%w)", hint, err)
 		}
 		return nil, err
 	}

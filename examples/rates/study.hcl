@@ -33,6 +33,7 @@ norm "dyt" "base" {
 
 optimizer "adamw" "rate" {
   for_each      = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032]
+  label         = "lr ${each.value}"
   learning_rate = each.value
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/planner"
 )
 
 const (
@@ -34,6 +35,7 @@ type Record struct {
 	Time     time.Time         `json:"time"`
 	Study    string            `json:"study,omitempty"` // of RunStart
 	Dir      string            `json:"dir,omitempty"`   // of RunStart: the study's folder
+	Plan     *Outline          `json:"plan,omitempty"`  // of RunStart; earlier versions recorded none
 	Address  string            `json:"address,omitempty"`
 	Key      cache.Key         `json:"key,omitzero"`
 	Block    string            `json:"block,omitempty"`
@@ -44,19 +46,40 @@ type Record struct {
 	Log      string            `json:"log,omitempty"`
 }
 
+// Outline is what a run planned, for processes that cannot plan the study themselves:
+// it may be in another folder, or need variables.
+type Outline struct {
+	Replicate string     `json:"replicate,omitempty"` // the factor that repeats the experiment
+	Response  string     `json:"response,omitempty"`  // the metric that its first analysis is about
+	Part      bool       `json:"part,omitempty"`      // the run was of a part of the study
+	Instances []Outlined `json:"instances,omitempty"`
+}
+
+// Outlined is one instance of an outline.
+type Outlined struct {
+	Address string         `json:"address"`
+	Block   string         `json:"block"`
+	Label   string         `json:"label,omitempty"`
+	Levels  []string       `json:"levels,omitempty"` // labels of its levels, in the order of the address
+	Trial   bool           `json:"trial,omitempty"`
+	Key     cache.Key      `json:"key,omitzero"`
+	Status  planner.Status `json:"status"`
+	Done    float64        `json:"done,omitempty"` // of a trial to resume: the share of its work that is cached
+}
+
 // Journal appends the events of a run to a file, so that other processes can follow
 // it. The longer the file, the less often it records progress, so that a run of weeks
 // takes a few megabytes. It records what it can: a full disk does not fail a run.
 type Journal struct {
 	mu    sync.Mutex
 	file  *os.File
-	size  int64                // without records of waiting
+	size  int64                // without the plan and records of waiting
 	shown map[string]time.Time // the last record of progress, or of waiting, of each source
 }
 
-// NewJournal makes the journal of a run of the study in dir, and removes the oldest
-// journals of the folder.
-func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
+// NewJournal makes the journal of a run of the study in dir with what it planned, which
+// may be nil, and removes the oldest journals of the folder.
+func NewJournal(folder, study, dir string, plan *Outline, now time.Time) (*Journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of journals: %w", err)
 	}
@@ -72,7 +95,7 @@ func NewJournal(folder, study, dir string, now time.Time) (*Journal, error) {
 		return nil, fmt.Errorf("making a journal: %w", err)
 	}
 	j := &Journal{file: f, shown: make(map[string]time.Time)}
-	j.append(Record{Type: RunStart, Time: now.UTC(), Study: study, Dir: dir})
+	j.append(Record{Type: RunStart, Time: now.UTC(), Study: study, Dir: dir, Plan: plan})
 	return j, nil
 }
 
@@ -167,7 +190,7 @@ func (j *Journal) append(r Record) {
 		return
 	}
 	n, _ := j.file.Write(append(line, '\n'))
-	if r.Type != StageWaiting { // however long a task waits, others report their progress
+	if r.Type != StageWaiting && r.Type != RunStart { // however long a task waits or a plan is, others report their progress
 		j.size += int64(n)
 	}
 }

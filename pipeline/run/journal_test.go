@@ -21,7 +21,7 @@ func TestJournal(t *testing.T) {
 		return run.Event{Type: typ, Address: addr.Instance{Stage: addr.Stage{Block: "a", Type: "b", Name: name}}, Time: start.Add(at)}
 	}
 	for i := range 120 {
-		j, err := run.NewJournal(dir, "lab", "/home/lab", start.Add(time.Duration(i)*time.Minute))
+		j, err := run.NewJournal(dir, "lab", "/home/lab", nil, start.Add(time.Duration(i)*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func trialJournal(t *testing.T) (dir string, start time.Time, observe func(run.E
 	t.Helper()
 	dir = t.TempDir()
 	start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	j, err := run.NewJournal(dir, "lab", "/home/lab", start)
+	j, err := run.NewJournal(dir, "lab", "/home/lab", nil, start)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,3 +181,17 @@ func TestResponseOfSomeTrials(t *testing.T) {
 		t.Errorf("a response that no trial has: %v", err)
 	}
 }
+
+// A table of finished runs has no column of steps where none is known.
+func TestTableOfFinishedRuns(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	for _, curves := range []bool{false, true} {
+		done, err := lab.Run(canonicalTable{results: true, curves: curves}.inputs(lab), (&Table{Response: "val_loss", At: finalStep}).Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if csv := string(done.Outputs["csv"]); strings.Contains(csv, "step") != curves {
+			t.Errorf("with curves = %v the table is\n%s", curves, csv)
+		}
+	}
+}

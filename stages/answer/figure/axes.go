@@ -154,10 +154,18 @@ func (f frame) gridlines(about int, numbered bool) {
 func (f frame) abscissa(about int, name string) {
 	f.line(soft, 1, point{f.left, f.bottom}, point{f.right, f.bottom})
 	ticks, texts := f.x.labelled(about)
+	const beyond, apart = 4, 3 // a number may stand out of its axis, where another plot may begin
+	free := math.Inf(-1)
 	for i, t := range ticks {
 		x := f.x.at(t)
 		f.line(soft, 1, point{x, f.bottom}, point{x, f.bottom + 4})
+		half := textWidth(texts[i], textSize-1) / 2
+		x = max(min(x, min(f.width, f.right+beyond)-half), max(0, f.left-beyond)+half)
+		if x-half < free {
+			continue
+		}
 		f.text(soft, textSize-1, x, f.bottom+16, "middle", texts[i])
+		free = x + half + apart
 	}
 	if name != "" {
 		f.text(soft, textSize-1, f.right, f.bottom+31, "end", name)

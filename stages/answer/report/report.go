@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"ablate/stages/answer"
 	"ablate/stages/answer/figure"
@@ -148,7 +149,11 @@ func FiguresOf(c Chapter) ([]figure.Figure, error) {
 
 // named lists the figures of a chapter. Their names begin with that of the analysis.
 func (c chapter) named() []figure.Figure {
-	name := c.Address[strings.LastIndex(c.Address, ".")+1:]
+	stage, key, _ := strings.Cut(c.Address, "[") // levels have dots, too
+	name := stage[strings.LastIndex(stage, ".")+1:]
+	if key != "" {
+		name += "[" + key
+	}
 	var out []figure.Figure
 	for _, f := range c.pictures {
 		f.Name = name + "-" + f.Name
@@ -166,5 +171,13 @@ func Markdown(text []byte, origins []Origin) []byte {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s on %s | %.1f | %s |\n", answer.MarkdownCode(o.Address), o.Key, o.Result,
 			answer.MarkdownCell(o.Finished), answer.MarkdownCell(o.Host), o.Seconds, answer.MarkdownCell(o.Repeats))
 	}
-	return []byte(b.String())
+	return []byte(strings.Map(visible, b.String()))
+}
+
+// visible replaces control characters, which a name may have and a terminal would obey.
+func visible(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' {
+		return unicode.ReplacementChar
+	}
+	return r
 }

@@ -130,11 +130,13 @@ func (cacheDuRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	var stored, plain int64
+	var list []view.Usage
 	for _, u := range usage {
-		stored, plain = stored+u.Stored, plain+u.Bytes
-		s.show(view.Usage{Kind: u.Block + "." + u.Type, Entries: u.Entries, Blobs: u.Artifacts, Bytes: u.Bytes, Stored: u.Stored})
+		e := view.Usage{Kind: u.Block + "." + u.Type, Entries: u.Entries, Blobs: u.Artifacts, Bytes: u.Bytes, Stored: u.Stored}
+		list = append(list, e)
+		s.show(e)
 	}
-	s.view().Text(fmt.Sprintf("%-22s %14s %10s on disk %10s plain\n%s\n", "all", "", view.Size(stored), view.Size(plain), store.Dir()))
+	s.view().Fitted(func(width int) string { return view.UsageTable(list, width) })
+	s.view().Text("  " + store.Dir() + "\n")
 	return nil
 }

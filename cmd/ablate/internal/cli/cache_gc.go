@@ -76,11 +76,22 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	s.view().Text(view.GarbageTable(list))
 	if !r.Apply {
 		s.view().Text(fmt.Sprintf("%s can be removed; %s of blobs would remain. Add --apply to remove it.\n", view.Size(c.Bytes()), view.Size(c.Kept)))
+		r.tellYoung(s, c)
 		return nil
 	}
 	freed, err := c.Apply(ctx)
 	s.show(view.Collected{Bytes: freed, Kept: c.Kept})
+	r.tellYoung(s, c)
 	return inDoubt(s, err)
+}
+
+// tellYoung says what is kept for its age alone. Without it, a collection on the day of a
+// run would seem to find nothing.
+func (r cacheGCRequest) tellYoung(s *session, c *cache.Collection) {
+	if c.Young > 0 {
+		s.view().Text(fmt.Sprintf("A further %s is kept because it is younger than %s: a running action may need it. If none is running, add --grace 0s.\n",
+			view.Size(c.Young), view.Duration(r.Grace)))
+	}
 }
 
 // inDoubt gives an exit code of its own to a collection that removed nothing because

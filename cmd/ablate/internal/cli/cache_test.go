@@ -19,7 +19,7 @@ func TestCacheLsAndDu(t *testing.T) {
 		want{request: cacheLsRequest{Study: "finished"}, stdout: []string{"norm.derf"}},
 		want{request: cacheLsRequest{Study: l.dir}, stdout: []string{"norm.derf"}},
 		want{request: cacheLsRequest{Study: "other"}, err: "the store has no run of \"other\". It has runs of\n\n    finished  in " + l.dir},
-		want{request: cacheDuRequest{}, stdout: []string{"norm.derf                   1 entries", l.store}})
+		want{request: cacheDuRequest{}, stdout: []string{"norm.derf                  1 ", l.store}})
 	empty := emptyLab(t)
 	empty.check(t, want{request: cacheLsRequest{Study: "other"}, err: "nor of any other study"})
 }

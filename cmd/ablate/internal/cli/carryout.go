@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
+	"ablate/pipeline"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
@@ -24,7 +26,7 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	}
 	s := w.session
 	trials := plan.CountTrials(planner.Run, planner.Resume, planner.Pending)
-	shown := s.view().NewProgress(o.Progress, trials)
+	shown := s.view().NewProgress(o.Progress, trials, trialNames(w, plan))
 	pulled := &pullCost{}
 	observe, closeJournal := w.journal(plan, pulled.watch(plan, shown.Observe))
 	defer closeJournal()
@@ -67,6 +69,26 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		recorded = nil
 	}
 	return summary, drain, errors.Join(failure, recorded)
+}
+
+// trialNames names the trials of a plan by their labels, where these tell them apart.
+func trialNames(w *workspace, plan *planner.Plan) map[string]string {
+	names, times := make(map[string]string), make(map[string]int)
+	for _, t := range plan.Tasks {
+		if t.Role != pipeline.Trial {
+			continue
+		}
+		var levels []view.Level
+		for _, f := range w.graph.Instance(t.Address).Factors {
+			levels = append(levels, view.Level{Factor: f.Name, Text: f.Level.String(), Label: f.Label})
+		}
+		if name := view.TrialName(levels); name != "" {
+			names[t.Address.String()] = name
+			times[name]++
+		}
+	}
+	maps.DeleteFunc(names, func(_, name string) bool { return times[name] > 1 })
+	return names
 }
 
 // runner makes a runner on this machine.

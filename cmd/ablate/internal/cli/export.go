@@ -171,11 +171,18 @@ func (r exportFiguresRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	name := t.Address.Stage.Name
-	files := map[string]string{"csv": name + ".csv"}
+	if t.Address.Key != "" { // else members of a stage would replace each other's files
+		name += "[" + t.Address.Key + "]"
+	}
+	artifacts, names := []string{"csv"}, []string{name + ".csv"}
 	for _, a := range t.Entry().Artifacts {
 		if end := filepath.Ext(a.Name); len(figures) == 0 && (end == ".svg" || end == ".png") { // of a program
-			files[a.Name] = name + "-" + a.Name
+			artifacts, names = append(artifacts, a.Name), append(names, name+"-"+a.Name)
 		}
+	}
+	files := make(map[string]string)
+	for i, file := range fileNames(names) {
+		files[artifacts[i]] = file
 	}
 	return cmp.Or(w.writeArtifacts(ctx, t, r.To, files), writeFigures(s, r.To, figures))
 }

@@ -45,7 +45,11 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if err := createFile(filepath.Join(s.dir, "study.hcl"), text); err != nil {
 		return err
 	}
-	s.view().Text("Created study.hcl. Choose what varies in its matrix, say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
+	varies := "Choose what varies in its matrix"
+	if !strings.Contains(string(text), "\n  matrix {") {
+		varies = "The script has no flag with choices and no --seed, so nothing varies yet: add a matrix with levels, and read them in parameters"
+	}
+	s.view().Text("Created study.hcl. " + varies + ". Say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
 	return nil
 }
 

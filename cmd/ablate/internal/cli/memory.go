@@ -26,12 +26,11 @@ func (w *workspace) checkMemory(plan *planner.Plan) diag.List {
 		}
 		reported[t.Address.Stage] = true
 		at, m := w.graph.Instance(t.Address).Range, work.Memory
-		size := func(bytes int64) string { return view.Quantity(float64(bytes)) + "B" }
 		list = append(list, diag.Diagnostic{
 			Severity: diag.Error, Range: &at, Address: t.Address.String(), Summary: "Does not fit the device",
 			Detail: fmt.Sprintf("The trial needs %s for its parameters, %s for its optimizer and %s for gradients, and about %s for logits and activations. "+
 				"The device has %s. Use a smaller model, an optimizer with less state, or a larger device.",
-				size(m.Parameters), size(m.State), size(m.Gradients), size(m.Logits+m.Activations), size(work.Device)),
+				view.Size(m.Parameters), view.Size(m.State), view.Size(m.Gradients), view.Size(m.Logits+m.Activations), view.Size(work.Device)),
 		})
 	}
 	return list

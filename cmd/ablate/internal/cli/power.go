@@ -91,11 +91,14 @@ func (r powerRequest) do(ctx context.Context, s *session) error {
 	for _, c := range contrasts {
 		answers := q.Answers(c)
 		curves = append(curves, powerCurve(c, answers))
-		for i, a := range answers {
+		var events []view.Power
+		for _, a := range answers {
 			e := powerEvent(q, c, a, minutes)
-			e.First, e.Noun = i == 0, stage.Replicate+"s"
+			e.Noun = stage.Replicate + "s"
+			events = append(events, e)
 			s.show(e)
 		}
+		s.view().Fitted(func(width int) string { return view.PowerTable(events, width) })
 	}
 	if r.Figure == "" {
 		return nil

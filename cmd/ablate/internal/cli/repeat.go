@@ -78,7 +78,7 @@ func (r repeatRequest) compute(ctx context.Context, w *workspace, store *cache.L
 	if err != nil {
 		return nil, err
 	}
-	shown := w.session.view().NewProgress(r.Progress, plan.CountTrials(planner.Run, planner.Pending))
+	shown := w.session.view().NewProgress(r.Progress, plan.CountTrials(planner.Run, planner.Pending), trialNames(w, plan))
 	runner, err := there.runner(ctx, r.runOptions, shown.Observe)
 	if err != nil {
 		return nil, err

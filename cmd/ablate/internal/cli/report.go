@@ -115,7 +115,12 @@ func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task,
 
 // writeFigures writes figures in every format.
 func writeFigures(s *session, to string, figures []figure.Figure) error {
+	var names []string
 	for _, f := range figures {
+		names = append(names, f.Name)
+	}
+	names = fileNames(names)
+	for i, f := range figures {
 		pdf, err := f.PDF(figure.Column)
 		if err != nil {
 			return err
@@ -132,7 +137,7 @@ func writeFigures(s *session, to string, figures []figure.Figure) error {
 			end string
 			raw []byte
 		}{{".svg", f.SVG(figure.Column)}, {".pdf", pdf}, {".png", png}, {".csv", data}} {
-			if err := writeExport(s, to, f.Name+x.end, x.raw); err != nil {
+			if err := writeExport(s, to, names[i]+x.end, x.raw); err != nil {
 				return err
 			}
 		}

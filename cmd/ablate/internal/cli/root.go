@@ -37,6 +37,14 @@ func rootCommand(s *session) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%s; see %s --help", inWords(err.Error()), c.CommandPath())
 	})
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		var text strings.Builder
+		c.SetOut(&text)
+		help(c, args)
+		c.SetOut(s.app.Stdout)
+		s.view().Help(text.String())
+	})
 	root.AddCommand(
 		initCommand(s), validateCommand(s), fmtCommand(s), planCommand(s), runCommand(s),
 		showCommand(s), explainCommand(s), diffCommand(s), graphCommand(s), statusCommand(s), uiCommand(s), watchCommand(s), logsCommand(s),

@@ -16,6 +16,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
+	"ablate/stages/record"
 )
 
 func runCommand(s *session) *cobra.Command {
@@ -187,6 +188,9 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	e.Stopped = failed != nil && !r.KeepGoing
 	s.show(e)
 	showSavings(w, savings, true)
+	if err == nil && !s.json {
+		err = showRead(ctx, w, plan)
+	}
 	if r.Progress != "none" && !s.json {
 		showNext(w, plan, failed)
 	}
@@ -209,6 +213,37 @@ func showNext(w *workspace, plan *planner.Plan, failed *run.FailedError) {
 			return
 		}
 	}
+}
+
+// showRead says how many runs of other programs a study without analyses has read: nothing
+// else shows that it did.
+func showRead(ctx context.Context, w *workspace, plan *planner.Plan) error {
+	if slices.ContainsFunc(plan.Tasks, func(t *planner.Task) bool { return t.Role == pipeline.Analysis }) {
+		return nil
+	}
+	for _, t := range plan.Tasks {
+		a, ok := t.Entry().Artifact(record.Trials)
+		if !ok || t.Status != planner.Hit {
+			continue
+		}
+		raw, err := cache.ReadAll(ctx, w.store, a.Digest)
+		if err != nil {
+			return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
+		}
+		_, runs, err := record.ReadTable(bytes.NewReader(raw))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, err := range runs {
+			if err != nil {
+				return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
+			}
+			n++
+		}
+		w.session.view().Note("%s has %s. An analysis \"table\" would show them.", t.Address, view.Count(n, "run"))
+	}
+	return nil
 }
 
 // showPartialAnalyses shows what the analyses say about the trials that have a

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -83,12 +84,8 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 			return p, err
 		}
 		p.Instances = append(p.Instances, i)
-		if t.Role == pipeline.Analysis && p.Replicate == "" {
-			if p.Replicate, err = replicateOf(t.Spec()); err != nil {
-				return p, err
-			}
-		}
 	}
+	p.Replicate, p.Response = questionOf(plan)
 	if err := addPartialAnswers(ctx, w, &p, plan); err != nil {
 		return p, err
 	}
@@ -187,16 +184,36 @@ func pageInstance(w *workspace, t *planner.Task) (ui.Instance, error) {
 	return i, err
 }
 
-// replicateOf is the factor that an analysis takes for the replicate, if its spec
-// says.
-func replicateOf(spec pipeline.Stage) (string, error) {
-	raw, err := json.Marshal(spec)
-	if err != nil {
-		return "", err
+// questionOf is the factor that the analyses of a plan take for the replicate, and the
+// metric that the first of them is about; "" for what none says.
+func questionOf(plan *planner.Plan) (replicate, response string) {
+	for _, t := range plan.Tasks {
+		if t.Role != pipeline.Analysis {
+			continue
+		}
+		raw, err := json.Marshal(t.Spec())
+		if err != nil {
+			continue // a spec with an infinite number
+		}
+		var of struct {
+			Replicate string
+			Response  *string
+			Responses []string
+		}
+		if json.Unmarshal(raw, &of) != nil {
+			continue // another kind, whose fields of these names are something else
+		}
+		replicate = cmp.Or(replicate, of.Replicate)
+		switch {
+		case response != "":
+		case len(of.Responses) > 0:
+			response = of.Responses[0]
+		case of.Response != nil:
+			response = cmp.Or(*of.Response, defaultResponse)
+		}
 	}
-	var of struct{ Replicate string }
-	if err := json.Unmarshal(raw, &of); err != nil {
-		return "", err
-	}
-	return of.Replicate, nil
+	return replicate, response
 }
+
+// defaultResponse is the metric of an analysis that names none.
+const defaultResponse = "val_loss"

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/ui"
+	"ablate/pipeline/planner"
+	"ablate/pipeline/run"
 )
 
 // partly is a study of programs, one for each replicate.
@@ -104,5 +108,31 @@ func TestPageOfDamagedFindings(t *testing.T) {
 	}
 	if _, found := findings(); len(found) > 0 {
 		t.Errorf("the findings of a damaged result are %q", found)
+	}
+}
+
+// A run records what it planned, so that the page can show a study in another folder.
+func TestRunRecordsItsPlan(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "study.hcl", partly)
+	s, _, stderr := l.session("PATH=" + os.Getenv("PATH"))
+	if err := (runRequest{runOptions: runOptions{Progress: "none"}, Targets: []string{"analysis.factorial.effects"}}).do(t.Context(), s); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	var plan *run.Outline
+	for _, name := range run.Journals(filepath.Join(l.store, "runs")) {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run.ReadRecords(bytes.NewReader(raw), func(r run.Record) bool { plan = cmp.Or(r.Plan, plan); return true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if plan == nil || !plan.Part || plan.Replicate != "seed" || plan.Response != "val_loss" || len(plan.Instances) != 7 {
+		t.Fatalf("the journal has the plan %+v, want six trials and the analysis, by seed and val_loss", plan)
+	}
+	if i := plan.Instances[0]; !i.Trial || i.Status != planner.Run || i.Key.IsZero() || i.Address != `train.command.main["rule=a,seed=1"]` {
+		t.Errorf("the first instance of the plan is %+v", i)
 	}
 }

@@ -66,7 +66,7 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 	if replicate == "" {
 		replicate = "seed"
 	}
-	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves}
+	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves, partial: shot.Study.Partial}
 	for _, i := range shot.Study.Instances {
 		if i.State == ui.Failed {
 			w.Failures = append(w.Failures, view.Failure{Address: i.Address, Error: lastShown(i.Error)})
@@ -98,7 +98,8 @@ type grouper struct {
 	running   []view.WatchedTrial
 	counts    map[ui.State]int
 	trials    int
-	imported  int // runs of other programs, which are not among the trials
+	imported  int  // runs of other programs, which are not among the trials
+	partial   bool // the study may have more trials
 }
 
 type cellCurves struct {
@@ -141,8 +142,7 @@ func (g *grouper) add(i *ui.Instance) {
 		c.curves = append(c.curves, curve)
 	}
 	if i.State == ui.Running || i.State == ui.Detached {
-		t := view.WatchedTrial{Name: i.Address[strings.Index(i.Address, "[")+1:], Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
-		t.Name = strings.Trim(t.Name, `"]`)
+		t := view.WatchedTrial{Name: runningName(i), Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
 		if i.Left != nil && *i.Left >= 1 {
 			t.Left = view.Seconds(*i.Left)
 		}
@@ -150,10 +150,22 @@ func (g *grouper) add(i *ui.Instance) {
 	}
 }
 
+// runningName names a trial by its levels, or by its address if it has none.
+func runningName(i *ui.Instance) string {
+	var levels []view.Level
+	for _, f := range i.Factors {
+		levels = append(levels, view.Level{Factor: f.Name, Text: f.Level, Label: f.Label})
+	}
+	return cmp.Or(view.TrialName(levels), i.Address)
+}
+
 // summary counts the trials that are done, and imported runs.
 func (g *grouper) summary() string {
 	var parts []string
-	if g.trials > 0 || g.imported == 0 {
+	switch {
+	case g.partial:
+		parts = append(parts, view.Count(g.counts[ui.Cached], "trial")+" done")
+	case g.trials > 0 || g.imported == 0:
 		parts = append(parts, fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial")))
 	}
 	if g.imported > 0 {

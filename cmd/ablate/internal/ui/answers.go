@@ -45,12 +45,23 @@ func (s *Server) answerCurves(w http.ResponseWriter, r *http.Request) {
 	if p.to == 0 { // zoomed, curves have more detail
 		p.points = pointsOf(len(s.board.subjects(q.Get("study"), nil)))
 	}
-	curves, err := s.curves.read(r.Context(), s.board.subjects(q.Get("study"), q["address"]), q.Get("metric"), p)
+	subjects := s.board.subjects(q.Get("study"), q["address"])
+	curves, err := s.curves.read(r.Context(), subjects, q.Get("metric"), s.board.response(q.Get("study")), p)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	answer(w, curves)
+}
+
+// response is the metric that the analyses of a study are about; "" if none is known.
+func (b *board) response(id string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if study := b.find(id); study != nil {
+		return study.Response
+	}
+	return ""
 }
 
 // subjects lists the trials of a study, or those of some addresses.
@@ -138,6 +149,12 @@ func (s *Server) addEntry(ctx context.Context, d *Detail) error {
 			d.Provenance = &p
 		}
 	}
+	if a, ok := entry.Artifact(record.Metrics); ok && d.Trial && !slices.Contains(found[0].Absent, a.Name) {
+		if d.Metrics, err = s.finalMetrics(ctx, a.Digest); err != nil {
+			return fmt.Errorf("reading the metrics of %s: %w", d.Address, err)
+		}
+		d.At = nil
+	}
 	if a, ok := entry.Artifact(record.Probes); ok && !slices.Contains(found[0].Absent, a.Name) {
 		if d.Probes, err = s.readProbes(ctx, a.Digest); err != nil {
 			return fmt.Errorf("reading the probes of %s: %w", d.Address, err)
@@ -151,6 +168,33 @@ func (s *Server) addEntry(ctx context.Context, d *Detail) error {
 		d.Text = string(raw)
 	}
 	return nil
+}
+
+// finalMetrics are the last values of a finished trial. What it reported while it ran is
+// older: reports are rarer than steps.
+func (s *Server) finalMetrics(ctx context.Context, rows cache.Digest) (map[string]float64, error) {
+	blob, err := s.store.Open(ctx, rows)
+	if Lost(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer blob.Close()
+	out := make(map[string]float64)
+	for row, err := range record.Read(blob, nil) {
+		if err != nil {
+			if err = verified(blob, err); Lost(err) {
+				return nil, nil
+			}
+			return nil, err
+		}
+		delete(out, row.Name)
+		if row.Name != record.Diverged && row.Finite() {
+			out[row.Name] = row.Value
+		}
+	}
+	return out, nil
 }
 
 // maxLog is how much of a log's end is sent.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ablate/cache"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
@@ -23,8 +24,10 @@ type Study struct {
 	Dir         string     `json:"dir"`
 	Description string     `json:"description,omitempty"`
 	Replicate   string     `json:"replicate,omitempty"`
-	Problem     string     `json:"problem,omitempty"` // why there is no plan
-	Planned     *time.Time `json:"planned,omitempty"` // when the plan was made; nil without one
+	Problem     string     `json:"problem,omitempty"`  // why there is no plan
+	Response    string     `json:"response,omitempty"` // the metric to show first
+	Planned     *time.Time `json:"planned,omitempty"`  // when the plan was made; nil without one
+	Partial     bool       `json:"partial,omitempty"`  // no plan is known: it may have more instances than runs mentioned
 	LastRun     *time.Time `json:"last_run,omitempty"`
 	Graph       string     `json:"graph,omitempty"`     // SVG
 	Notes       []string   `json:"notes,omitempty"`     // what the page leaves out
@@ -33,6 +36,7 @@ type Study struct {
 	Instances []*Instance `json:"instances,omitempty"`
 
 	of      map[string]*Instance // by address
+	at      time.Time            // when the plan was made, here or by its last run
 	version uint64               // when the study was planned or instances were added
 	touched uint64               // when any of its instances changed
 }
@@ -64,7 +68,7 @@ func (b *board) study(id studyID) *Study {
 	s := b.studies[id]
 	if s == nil {
 		sum := cache.DigestOf([]byte(id.name + "\x00" + id.dir)).Hex()
-		s = &Study{ID: sum[:16], Name: id.name, Dir: id.dir, of: make(map[string]*Instance)}
+		s = &Study{ID: sum[:16], Name: id.name, Dir: id.dir, Partial: true, of: make(map[string]*Instance)}
 		b.studies[id] = s
 	}
 	return s
@@ -98,6 +102,7 @@ func (b *board) read(now time.Time) {
 		if r.Type == run.RunStart {
 			t := r.Time
 			s.LastRun, s.version = &t, b.next()
+			s.outline(r)
 			return
 		}
 		i := s.of[r.Address]
@@ -125,12 +130,8 @@ func (b *board) read(now time.Time) {
 // is too costly to ask all the time.
 func (b *board) settle(now time.Time, unrecorded func(cache.Key) bool) {
 	for _, s := range b.studies {
-		var planned time.Time
-		if s.Planned != nil {
-			planned = *s.Planned
-		}
 		for _, i := range s.Instances {
-			if state := i.settle(planned, now, b.store.Locked, unrecorded); state != i.State {
+			if state := i.settle(s.at, now, b.store.Locked, unrecorded); state != i.State {
 				i.State, i.version = state, b.next()
 				s.touched = b.version
 			}
@@ -193,7 +194,7 @@ func (b *board) usePlan(ctx context.Context, plan func(context.Context) (Planned
 		s.Problem = err.Error()
 	} else {
 		s.take(p)
-		s.Planned = &at
+		s.Planned, s.at = &at, at
 	}
 	s.version = b.next()
 	b.settle(time.Now(), b.store.Locked)
@@ -211,15 +212,46 @@ func (b *board) inFolder(dir string) *Study {
 	return nil
 }
 
+// outline takes over what a run planned, unless this process plans the study itself. A
+// run of a part of the study leaves the rest as it is.
+func (s *Study) outline(start run.Record) {
+	if start.Plan == nil || s.Planned != nil {
+		return
+	}
+	p := Planned{Description: s.Description, Replicate: start.Plan.Replicate, Response: start.Plan.Response}
+	known := make(map[string]bool)
+	for _, o := range start.Plan.Instances {
+		i := Instance{Address: o.Address, Block: o.Block, Label: o.Label, Trial: o.Trial, Key: o.Key, Status: o.Status, Done: o.Done, Factors: factorsOf(o.Address)}
+		if o.Status == planner.Pending {
+			i.Status = planner.Run // what it waited for may be done by now
+		}
+		for n := range min(len(o.Levels), len(i.Factors)) {
+			i.Factors[n].Label = o.Levels[n]
+		}
+		p.Instances, known[o.Address] = append(p.Instances, i), true
+	}
+	if start.Plan.Part {
+		for _, i := range s.Instances {
+			if !known[i.Address] {
+				p.Instances = append(p.Instances, *i)
+			}
+		}
+	}
+	partial := start.Plan.Part && s.Partial
+	s.take(p)
+	s.at, s.Partial = start.Time, partial
+}
+
 // take replaces what the last plan said and keeps what the journals say of the same
 // results. Instances that the study no longer has go.
 func (s *Study) take(p Planned) {
-	s.Description, s.Replicate, s.Graph, s.Notes = p.Description, p.Replicate, p.Graph, p.Notes
+	s.Description, s.Replicate, s.Response, s.Graph, s.Notes = p.Description, p.Replicate, p.Response, p.Graph, p.Notes
+	s.Partial = false
 	before := s.of
 	s.of, s.Instances = make(map[string]*Instance), nil
 	for _, i := range p.Instances {
 		if was := before[i.Address]; was != nil && (i.Key.IsZero() || was.Key.IsZero() || was.Key == i.Key) {
-			i.Step, i.Steps, i.Metrics, i.Left, i.Seconds, i.Error = was.Step, was.Steps, was.Metrics, was.Left, was.Seconds, was.Error
+			i.Step, i.Steps, i.Metrics, i.At, i.Left, i.Seconds, i.Error = was.Step, was.Steps, was.Metrics, was.At, was.Left, was.Seconds, was.Error
 			i.last, i.started, i.first, i.latest, i.points = was.last, was.started, was.first, was.latest, was.points
 			i.begin, i.resumed, i.done = was.begin, was.resumed, was.done
 			i.Key = cmp.Or(i.Key, was.Key)

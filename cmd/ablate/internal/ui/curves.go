@@ -107,12 +107,12 @@ const maxSeen = 4096
 // have others.
 var liveNames = map[string]string{"loss": "train_loss"}
 
-// preferred are the metrics to show first.
+// preferred are the metrics to show first in a study without analyses.
 var preferred = []string{"train_loss", "loss", "val_loss"}
 
-// read reads a metric of trials between two steps; "" is the first of the preferred
-// metrics that a trial has.
-func (c *curveReader) read(ctx context.Context, of []subject, metric string, p part) (Curves, error) {
+// read reads a metric of trials between two steps; "" is the response, else the first of
+// the preferred metrics that a trial has.
+func (c *curveReader) read(ctx context.Context, of []subject, metric, response string, p part) (Curves, error) {
 	names := make(map[string]bool)
 	entries, err := c.entries(ctx, of)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric string, p p
 			}
 		}
 	}
-	out := Curves{Metric: choose(metric, names), Curves: []Curve{}}
+	out := Curves{Metric: choose(metric, response, names), Curves: []Curve{}}
 	stored, err := c.all(ctx, of, entries, out.Metric, p)
 	if err != nil {
 		return Curves{}, err
@@ -166,11 +166,11 @@ func rowName(live string) string {
 	return live
 }
 
-func choose(metric string, names map[string]bool) string {
+func choose(metric, response string, names map[string]bool) string {
 	if metric != "" {
 		return metric
 	}
-	for _, name := range preferred {
+	for _, name := range append([]string{response}, preferred...) {
 		if names[name] {
 			return name
 		}

@@ -78,6 +78,6 @@ func (s *Server) snapshot(ctx context.Context) (shot Snapshot, changed <-chan st
 	if !slices.ContainsFunc(subjects, func(x subject) bool { return x.cached || len(x.points) > 0 }) {
 		return shot, changed, nil
 	}
-	shot.Curves, err = s.curves.read(ctx, subjects, "", part{points: pointsOf(len(subjects))})
+	shot.Curves, err = s.curves.read(ctx, subjects, "", shot.Study.Response, part{points: pointsOf(len(subjects))})
 	return shot, changed, err
 }

@@ -108,7 +108,7 @@ func TestImportedRuns(t *testing.T) {
 	b.wait(tiles + `.length === 5 && view.curves.size === 5 && ` + legend + `.length === 3`)
 	b.wait(`document.getElementById("summary").textContent === "5 imported runs"`)
 	b.wait(`view.metric === "acc" && [...document.querySelectorAll("#grid .mean")].map(x => x.textContent).join() === "mean 3.5,mean 1.5"`)
-	b.wait(`document.querySelector(".tile").textContent === "run no 13✓ imported" && document.querySelector(".tile.diverged") !== null`)
+	b.wait(`document.querySelector(".tile").textContent === "run no 13.0✓ imported" && document.querySelector(".tile.diverged") !== null`)
 	b.js(`document.querySelector(".tile").click()`)
 	b.wait(`document.querySelector("#detail dl") !== null && !document.getElementById("detail").textContent.includes("Step")`)
 	b.clean(strings.TrimPrefix(newClient(t, s).base, "http://"))

@@ -43,7 +43,13 @@ func newLab(t testing.TB) *lab {
 // begin starts a run of the study "lab".
 func (l *lab) begin() {
 	l.t.Helper()
-	j, err := run.NewJournal(l.store.RunDir(), "lab", "/home/lab", time.Now())
+	l.beginWith(nil)
+}
+
+// beginWith starts a run that recorded what it planned.
+func (l *lab) beginWith(plan *run.Outline) {
+	l.t.Helper()
+	j, err := run.NewJournal(l.store.RunDir(), "lab", "/home/lab", plan, time.Now())
 	if err != nil {
 		l.t.Fatal(err)
 	}

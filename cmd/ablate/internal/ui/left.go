@@ -14,6 +14,9 @@ import (
 // ended, assuming that as many trials run at once as now. It is nil while no trial runs, and
 // if nothing is known about one that has to run.
 func (s *Study) estimate(now time.Time) *float64 {
+	if s.Partial {
+		return nil
+	}
 	took := s.durations(now)
 	var lanes, todo []float64
 	for _, i := range s.Instances {

@@ -17,6 +17,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/hcl/addr"
+	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
 )
 
@@ -131,6 +132,54 @@ func TestPageWithoutAStudy(t *testing.T) {
 	l.begin()
 	l.finish(trial("rms", 0), 3, 2)
 	b.wait(tiles + `.length === 1 && ` + legend + `.length === 1`)
+}
+
+// outline is the plan of a run as its journal records it: one norm, three seeds.
+func (l *lab) outline() *run.Outline {
+	o := &run.Outline{Replicate: "seed", Response: "val_loss"}
+	for seed := range 3 {
+		a := trial("rms", seed)
+		o.Instances = append(o.Instances, run.Outlined{Address: a.String(), Block: "train", Trial: true, Key: keyOf(a), Status: planner.Run,
+			Levels: []string{"RMSNorm", ""}})
+	}
+	return o
+}
+
+// Of a study that is not at hand, the page shows what its last run planned, and begins with
+// the metric of its analysis.
+func TestPageOfAStudyElsewhere(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.beginWith(l.outline())
+	l.finish(trial("rms", 2), 3, 2)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(summary + `.includes("1 of 3 trials done")`)
+	b.wait(`document.querySelector("#grid tbody").textContent.includes("RMSNorm") && [...` + tiles + `].map(x => x.firstChild.textContent).join() === "seed 0,seed 1,seed 2"`)
+	b.wait(`view.metric === "val_loss" && document.querySelector(".tile.cached b").textContent === "2.5"`)
+
+	// What a running trial reports of the loss at its last report is not its result.
+	l.tell("stage_start", trial("rms", 0), nil)
+	l.progress(trial("rms", 0), 1, 3, 7)
+	b.wait(`document.querySelectorAll(".tile.running").length === 1`)
+	l.finish(trial("rms", 0), 7, 6, 5)
+	b.wait(`document.querySelectorAll(".tile.cached").length === 2`)
+	b.js(`document.querySelector(".tile.cached").click()`)
+	b.wait(`document.getElementById("detail-body").textContent.includes("train_loss5val_loss5.5")`)
+}
+
+// Without a plan on record, the page does not guess how many trials a study has.
+func TestPageWithoutAPlan(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	l.tell("stage_start", trial("rms", 1), nil)
+	l.progress(trial("rms", 1), 1, 10, 6)
+	l.progress(trial("rms", 1), 5, 10, 4.5)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(summary + `.includes("1 trial done") && ! / of | left/.test(` + summary + `)`)
 }
 
 // Each stage has a grid of its own, and cells with a diverged trial have no mean.

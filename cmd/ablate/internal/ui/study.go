@@ -17,6 +17,7 @@ type Planned struct {
 	Name, Dir   string
 	Description string
 	Replicate   string // the factor that repeats the experiment; "" for none
+	Response    string // the metric that the first analysis is about; "" for none
 	Graph       string // its stages as an SVG of this program
 	Notes       []string
 	Instances   []Instance
@@ -52,7 +53,8 @@ type Instance struct {
 	State   State              `json:"state"`
 	Step    int                `json:"step"`
 	Steps   int                `json:"steps"`             // 0 before the first report
-	Metrics map[string]float64 `json:"metrics,omitempty"` // the latest
+	Metrics map[string]float64 `json:"metrics,omitempty"` // the latest; of a finished trial in its detail, the final ones
+	At      map[string]int     `json:"at,omitempty"`      // the steps of the latest metrics
 	Left    *float64           `json:"left,omitempty"`    // estimated seconds until the end
 	Seconds *float64           `json:"seconds,omitempty"` // that computing took
 	Error   string             `json:"error,omitempty"`
@@ -151,7 +153,7 @@ func (i *Instance) apply(r run.Record) {
 	switch r.Type {
 	case run.StageStart:
 		i.started, i.first, i.points = r.Time, run.Record{}, livePoints{}
-		i.Step, i.Metrics, i.Left, i.Seconds = 0, nil, nil, nil
+		i.Step, i.Metrics, i.At, i.Left, i.Seconds = 0, nil, nil, nil, nil
 		i.resumed, i.done = i.Status == planner.Resume, i.Done
 	case run.StageDone, run.StageFailed:
 		i.Seconds, i.Left = &r.Seconds, nil
@@ -179,7 +181,12 @@ func (i *Instance) progress(r run.Record) {
 	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
 	maps.Copy(merged, i.Metrics)
 	maps.Copy(merged, p.Metrics)
-	i.Metrics = merged
+	at := make(map[string]int)
+	maps.Copy(at, i.At)
+	for name := range p.Metrics {
+		at[name] = p.Step
+	}
+	i.Metrics, i.At = merged, at
 	if steps := p.Step - i.first.Progress.Step; steps > 0 {
 		i.Left = new(r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step))
 	}

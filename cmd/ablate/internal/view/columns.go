@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 	"golang.org/x/text/width"
@@ -56,7 +57,7 @@ func padded(s string, width int, right bool) string {
 	return s + gap
 }
 
-// shorten cuts a text in its middle: the ends of names are what tells them apart.
+// shorten cuts a text in its middle.
 func shorten(s string, width int) string {
 	if cells(s) <= width || width < 3 {
 		return s
@@ -74,16 +75,17 @@ func shorten(s string, width int) string {
 	return string(runes[:head]) + "…" + string(runes[tail:])
 }
 
-// fit breaks or shortens the lines of a text that are wider than a terminal. Addresses
-// are shortened; other text wraps, indented below its line. Commands stay whole, so that
-// they can be copied, and quoted lines of files are short already.
+// fit breaks the lines of a text that are wider than a terminal, and indents the rest
+// below its line. Nothing is left out: the middle of an address may be all that tells it from
+// another one. Commands stay whole, so that they can be copied, and quoted lines of files are
+// short already.
 func fit(text string, width int) string {
 	if width == 0 {
 		return text
 	}
 	lines := strings.Split(text, "\n")
 	for i, l := range lines {
-		command := strings.HasPrefix(strings.TrimSpace(l), "ablate ") || strings.Contains(l, ": ablate ")
+		command := strings.HasPrefix(strings.TrimSpace(l), "ablate ")
 		if cells(l) > width && !command && !strings.Contains(l, " │") {
 			lines[i] = fitLine(l, width)
 		}
@@ -91,44 +93,55 @@ func fit(text string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
-// leastAddress is the width below which an address says nothing any more.
-const leastAddress = 24
+// leastText is the width below which a text is not made narrower.
+const leastText = 24
 
 func fitLine(l string, width int) string {
-	indent := l[:len(l)-len(strings.TrimLeft(l, " "))]
-	words := strings.Split(strings.TrimLeft(l, " "), " ")
-	over := cells(l) - width
-	for i, w := range words {
-		if over > 0 && isAddress(w) {
-			short := shorten(w, max(leastAddress, cells(w)-over))
-			over -= cells(w) - cells(short)
-			words[i] = short
-		}
-	}
 	const further = "    "
-	var b strings.Builder
-	b.WriteString(indent)
-	at := len(indent)
-	for i, w := range words {
-		n := cells(w)
-		switch {
-		case i == 0:
-		case at+1+n > width && at > len(indent)+len(further) && w != "":
-			b.WriteString("\n" + indent + further)
-			at = len(indent) + len(further)
-		default:
-			b.WriteByte(' ')
-			at++
-		}
-		if room := width - len(indent) - len(further); n > room && room > leastAddress {
-			w = shorten(w, room)
-			n = cells(w)
-		}
-		b.WriteString(w)
-		at += n
-	}
-	return b.String()
+	indent := l[:len(l)-len(strings.TrimLeft(l, " "))]
+	lines := broken(strings.TrimLeft(l, " "), max(leastText, width-len(indent)), max(leastText, width-len(indent)-len(further)))
+	return indent + strings.Join(lines, "\n"+indent+further)
 }
 
-// isAddress reports whether a word names an instance with levels.
-func isAddress(word string) bool { return strings.Contains(word, `["`) }
+// broken breaks a text at spaces, and words that are longer than a line where they have
+// commas, into a line of one width and further lines of another.
+func broken(text string, first, further int) []string {
+	var lines []string
+	line, at, room := "", 0, first
+	end := func() {
+		lines = append(lines, strings.TrimRight(line, " "))
+		line, at, room = "", 0, further
+	}
+	for i, w := range strings.Split(text, " ") {
+		n := cells(w)
+		if i > 0 && (at+1+n <= room || n > further && room-at > leastText) {
+			line, at = line+" ", at+1
+		} else if i > 0 && w != "" {
+			end()
+		}
+		for n > room-at {
+			head := headOf(w, room-at)
+			line, w = line+head, w[len(head):]
+			end()
+			n = cells(w)
+		}
+		line, at = line+w, at+n
+	}
+	end()
+	return lines
+}
+
+// headOf is the beginning of a word that fits a width, up to its last comma there.
+func headOf(word string, width int) string {
+	end, n := 0, 0
+	for i, r := range word {
+		if n += cellsOf(r); n > width && i > 0 {
+			break
+		}
+		end = i + utf8.RuneLen(r)
+	}
+	if comma := strings.LastIndexByte(word[:end], ','); comma >= end/2 {
+		return word[:comma+1]
+	}
+	return word[:end]
+}

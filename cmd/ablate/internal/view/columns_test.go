@@ -68,7 +68,7 @@ func showScreen(v *view.View, tables string) {
 		Failures: []view.Failure{{Address: wide.String(), Error: "out of memory"}}})
 	v.Show(view.Instance{Address: trial.String(), Label: "a trial", Action: "hit", Reason: "cached", Curves: []view.Curve{falling}})
 	started := time.Now()
-	p := v.NewProgress("live", 3)
+	p := v.NewProgress("live", 3, nil)
 	for _, a := range []addr.Instance{trial, wide} {
 		p.Observe(run.Event{Type: run.StageStart, Address: a, Role: pipeline.Trial, Time: started})
 	}

@@ -80,7 +80,7 @@ func TestShow(t *testing.T) {
 // A report at step 0 says so; events without steps or a duration have none.
 func TestStageEvents(t *testing.T) {
 	var out bytes.Buffer
-	p := view.New(view.Options{Stdout: &out, Stderr: &out, JSON: true}).NewProgress("none", 1)
+	p := view.New(view.Options{Stdout: &out, Stderr: &out, JSON: true}).NewProgress("none", 1, nil)
 	p.Observe(run.Event{Type: run.StageStart, Block: "train"})
 	p.Observe(run.Event{Type: run.StageProgress, Block: "train", Progress: pipeline.Progress{Steps: 10}})
 	p.Observe(run.Event{Type: run.StageDone, Block: "train"})

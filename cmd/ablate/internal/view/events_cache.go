@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -34,8 +35,18 @@ type Usage struct {
 
 func (Usage) kind() string { return "usage" }
 
-func (e Usage) text() string {
-	return fmt.Sprintf("%-22s %6d entries %10s on disk %10s plain\n", e.Kind, e.Entries, Size(e.Stored), Size(e.Bytes))
+// UsageTable lists the space that kinds of entries take, and its sum.
+func UsageTable(list []Usage, width int) string {
+	t := table{head: []string{"kind", "entries", "on disk", "uncompressed"}, right: []bool{false, true, true, true}}
+	all := Usage{Kind: "all"}
+	for _, u := range append(list, all) {
+		if u.Kind == all.Kind {
+			u = all
+		}
+		all.Entries, all.Stored, all.Bytes = all.Entries+u.Entries, all.Stored+u.Stored, all.Bytes+u.Bytes
+		t.rows = append(t.rows, []string{u.Kind, strconv.Itoa(u.Entries), Size(u.Stored), Size(u.Bytes)})
+	}
+	return t.text(width)
 }
 
 // Damage reports a damaged blob.
@@ -65,8 +76,11 @@ type Verified struct {
 func (Verified) kind() string { return "verified" }
 
 func (e Verified) text() string {
-	return fmt.Sprintf("Read %s with %s: %d damaged, %d repaired, %d absent (collected or never pulled).\n",
-		entries(e.Entries), plural(e.Blobs, "blob"), e.Damaged, e.Repaired, e.Gone)
+	gone := ""
+	if e.Gone > 0 {
+		gone = fmt.Sprintf(", %d without content here (checkpoints and states that were removed, never fetched, or not kept)", e.Gone)
+	}
+	return fmt.Sprintf("Read %s with %s: %d damaged, %d repaired%s.\n", entries(e.Entries), plural(e.Blobs, "blob"), e.Damaged, e.Repaired, gone)
 }
 
 // Garbage reports a file that can be removed.

@@ -71,7 +71,7 @@ func (e Backend) text() string {
 		fmt.Fprintf(&b, "%s: not usable: %s\n", e.Name, e.Problem)
 	}
 	for _, d := range e.Devices {
-		fmt.Fprintf(&b, "  device %s, %sB of memory, driver %s\n", d.Name, Quantity(float64(d.Memory)), d.Driver)
+		fmt.Fprintf(&b, "  device %s, %s of memory, driver %s\n", d.Name, Size(int64(d.Memory)), d.Driver)
 	}
 	if p := e.Plugin; p != nil {
 		fmt.Fprintf(&b, "  plugin %s, found by %s\n", p.Origin, p.Found)

@@ -2,7 +2,7 @@ package view
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 )
 
 // Power reports what a study with some replicates would find for one contrast.
@@ -16,7 +16,6 @@ type Power struct {
 	Upper         *PowerAt `json:"upper" doc:"the same at the upper 90 % bound of the pilot's standard deviation; null with --sd"`
 	Margin        *float64 `json:"margin" doc:"margin of equivalence; null without one"`
 	Minutes       *float64 `json:"minutes" doc:"training time of all cells with that many replicates, one after the other; null without timings"`
-	First         bool     `json:"-"` // of its contrast
 	Noun          string   `json:"-"` // what the replicates are
 }
 
@@ -30,32 +29,54 @@ type PowerAt struct {
 
 func (Power) kind() string { return "power" }
 
-func (e Power) text() string {
-	var b strings.Builder
-	if e.First {
-		fmt.Fprintf(&b, "%s (%s), effect %.3g, s.d. %.3g", e.Contrast, e.Kind, e.Effect, e.SD)
-		if e.Upper != nil {
-			fmt.Fprintf(&b, ", at most %.3g", e.Upper.SD)
+// PowerTable says what several numbers of replicates would find for one contrast.
+func PowerTable(list []Power, width int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	e := list[0]
+	head := fmt.Sprintf("%s (%s), effect %.3g, s.d. %.3g", e.Contrast, e.Kind, e.Effect, e.SD)
+	if e.Upper != nil {
+		head += fmt.Sprintf(", at most %.3g", e.Upper.SD)
+	}
+	columns := powerColumns(e)
+	t := table{spare: []string{"time", "at most", "at least", "at least"}}
+	for _, c := range columns {
+		t.head, t.right = append(t.head, c.head), append(t.right, true)
+	}
+	for _, e := range list {
+		var row []string
+		for _, c := range columns {
+			row = append(row, c.text(e))
 		}
-		b.WriteString("\n")
+		t.rows = append(t.rows, row)
 	}
-	fmt.Fprintf(&b, "  %3d %s  ± %.3g", e.Replicates, e.Noun, e.HalfWidth)
-	bound(&b, e.Upper, "at most %.3g", func(u PowerAt) float64 { return u.HalfWidth })
-	fmt.Fprintf(&b, "  power %.2f", e.Power)
-	bound(&b, e.Upper, "at least %.2f", func(u PowerAt) float64 { return u.Power })
-	fmt.Fprintf(&b, "  adjusted %.2f", e.PowerAdjusted)
-	if e.EquivalencePower != nil {
-		fmt.Fprintf(&b, "  equivalence %.2f", *e.EquivalencePower)
-		bound(&b, e.Upper, "at least %.2f", func(u PowerAt) float64 { return *u.EquivalencePower })
-	}
-	if e.Minutes != nil {
-		fmt.Fprintf(&b, "  %.3g min", *e.Minutes)
-	}
-	return b.String() + "\n"
+	return fit("\n"+head+"\n\n", width) + t.text(width)
 }
 
-func bound(b *strings.Builder, upper *PowerAt, format string, of func(PowerAt) float64) {
-	if upper != nil {
-		fmt.Fprintf(b, " ("+format+")", of(*upper))
+// powerColumn is a column of a table of powers.
+type powerColumn struct {
+	head string
+	text func(Power) string
+}
+
+// powerColumns are the columns for events like this one.
+func powerColumns(like Power) []powerColumn {
+	out := []powerColumn{{like.Noun, func(e Power) string { return strconv.Itoa(e.Replicates) }}}
+	pair := func(head, bound string, of func(PowerAt) string) {
+		out = append(out, powerColumn{head, func(e Power) string { return of(e.PowerAt) }})
+		if like.Upper != nil {
+			out = append(out, powerColumn{bound, func(e Power) string { return of(*e.Upper) }})
+		}
 	}
+	pair("±", "at most", func(p PowerAt) string { return fmt.Sprintf("%.3g", p.HalfWidth) })
+	pair("power", "at least", func(p PowerAt) string { return fmt.Sprintf("%.2f", p.Power) })
+	out = append(out, powerColumn{"adjusted", func(e Power) string { return fmt.Sprintf("%.2f", e.PowerAdjusted) }})
+	if like.EquivalencePower != nil {
+		pair("equivalent", "at least", func(p PowerAt) string { return fmt.Sprintf("%.2f", *p.EquivalencePower) })
+	}
+	if like.Minutes != nil {
+		out = append(out, powerColumn{"time", func(e Power) string { return Seconds(*e.Minutes * 60) }})
+	}
+	return out
 }

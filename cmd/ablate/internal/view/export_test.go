@@ -13,7 +13,7 @@ var Cells = cells
 
 // LiveRow is the row of a running trial that started an hour ago.
 func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]float64) []string {
-	p := v.NewProgress("none", 2)
+	p := v.NewProgress("none", 2, nil)
 	e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
 	p.running[a.String()] = &runningStep{event: e, started: time.Now().Add(-time.Hour)}
 	return p.live(v.opts.Columns)
@@ -21,3 +21,6 @@ func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]floa
 
 // Update says that golden files are written anew.
 var Update = update
+
+// FitNames shortens names of trials.
+var FitNames = fitNames

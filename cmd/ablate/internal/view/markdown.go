@@ -1,10 +1,32 @@
 package view
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // spareColumns are the columns of analyses that narrow terminals do without, the least
 // important first.
-var spareColumns = []string{"own error", "bootstrap-t", "test", "ω²", "η²", "p (Holm)", "adjusted interval", "error df", "sum of squares", "p"}
+var spareColumns = []string{"own error", "bootstrap-t", "test", "ω²", "η²", "error df", "sum of squares"}
+
+// setColumns says what a table of an analysis does without. Where it has values that are
+// adjusted for the number of comparisons, these are the ones to read, and the others go first.
+func (t *table) setColumns() {
+	t.spare = spareColumns
+	if slices.Contains(t.head, "p (Holm)") {
+		t.spare = append(slices.Clone(t.spare), "p")
+	} else {
+		t.dear = append(t.dear, "p")
+	}
+	if slices.Contains(t.head, "adjusted interval") {
+		for _, name := range t.head {
+			if strings.HasSuffix(name, "% interval") {
+				t.dear = append(t.dear, name)
+			}
+		}
+	}
+	t.dear = append(t.dear, "p (Holm)")
+}
 
 // fitMarkdown lays out the Markdown of an analysis, which has headings, tables and
 // paragraphs, for a terminal.
@@ -20,7 +42,8 @@ func fitMarkdown(text string, width int) string {
 	for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
 		switch {
 		case strings.HasPrefix(l, "|") && t == nil:
-			t = &table{head: rowOf(l), spare: spareColumns}
+			t = &table{head: rowOf(l)}
+			t.setColumns()
 		case strings.HasPrefix(l, "|") && t.right == nil:
 			for _, c := range rowOf(l) {
 				t.right = append(t.right, strings.HasSuffix(c, ":"))

@@ -123,7 +123,7 @@ func (v *View) workText(p *planner.Plan) string {
 	if small := Quantity(float64(least)); small != size {
 		size = small + " to " + size
 	}
-	return fmt.Sprintf(", of %s parameters and about %sB of memory each, %s FLOP in total", size, Quantity(float64(memory)), Quantity(flops))
+	return fmt.Sprintf(", of %s parameters and about %s of memory each, %s FLOP in total", size, Size(memory), Quantity(flops))
 }
 
 func (v *View) stage(b *strings.Builder, steps []*planner.Task, key func(*planner.Task) string) {

@@ -22,6 +22,7 @@ type Progress struct {
 	mode    string // "live", "plain" or "none"
 	total   int    // trials that may be trained
 	started time.Time
+	names   map[string]string // of trials on a terminal, by address
 
 	mu      sync.Mutex // guards what follows
 	running map[string]*runningStep
@@ -39,15 +40,16 @@ type runningStep struct {
 const lineEvery = 10 * time.Second
 
 // NewProgress follows a run that trains up to the given number of trials. Mode auto
-// is live on a terminal and plain elsewhere.
-func (v *View) NewProgress(mode string, trials int) *Progress {
+// is live on a terminal and plain elsewhere. A terminal has room for names of trials; they
+// are by address, and what has none shows its address.
+func (v *View) NewProgress(mode string, trials int, names map[string]string) *Progress {
 	if mode == "auto" {
 		mode = "plain"
 		if IsTerminal(v.opts.Stderr) && !v.opts.JSON {
 			mode = "live"
 		}
 	}
-	return &Progress{v: v, mode: mode, total: trials, started: time.Now(), running: make(map[string]*runningStep)}
+	return &Progress{v: v, mode: mode, total: trials, started: time.Now(), names: names, running: make(map[string]*runningStep)}
 }
 
 // Observe shows one event of the run.
@@ -119,7 +121,7 @@ func (p *Progress) done(name string, e run.Event) {
 	if r != nil {
 		result = lossText(r.event.Progress.Metrics)
 	}
-	p.say("%s %s%s  %s", p.v.paint(green, "✓"), name, result, p.v.paint(dim, Duration(e.Elapsed)))
+	p.say("%s %s%s  %s", p.v.paint(green, "✓"), p.shown(name), result, p.v.paint(dim, Duration(e.Elapsed)))
 }
 
 // warn prints a warning of a stage, in every mode.
@@ -143,6 +145,14 @@ func (p *Progress) failed(name string, e run.Event) {
 	if e.LogPath != "" {
 		p.v.Note("  Log: %s\n", e.LogPath)
 	}
+}
+
+// shown is the name of a trial in the text of this terminal, or its address.
+func (p *Progress) shown(address string) string {
+	if p.mode != "live" {
+		return address // of one form, for whoever searches a log
+	}
+	return cmp.Or(p.names[address], address)
 }
 
 func (p *Progress) say(format string, args ...any) {
@@ -184,14 +194,17 @@ func (p *Progress) live(width int) []string {
 	longest := 0
 	running := slices.Sorted(maps.Keys(p.running))
 	for _, name := range running {
-		short := cmp.Or(p.running[name].event.Address.Key, name) // the levels are enough to name a trial
+		short := cmp.Or(p.names[name], strings.ReplaceAll(p.running[name].event.Address.Key, ",", ", "), name)
 		names = append(names, short)
 		longest = max(longest, cells(short))
 	}
 	const least = 20
 	longest = max(least, min(longest, width*2/5))
+	if len(names) > 0 {
+		names = fitNames(names, longest)
+	}
 	for i, name := range running {
-		lines = append(lines, "  "+padded(shorten(names[i], longest), longest, false)+"  "+p.state(p.running[name], width-longest-4))
+		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+p.state(p.running[name], width-longest-4))
 	}
 	if p.total > 0 {
 		lines = append(lines, "  "+shorten(p.overall(), width-2))

@@ -11,19 +11,20 @@ type table struct {
 	right []bool // columns of numbers
 	rows  [][]string
 	spare []string // heads of columns that narrow terminals do without, the least important first
+	dear  []string // heads of further ones, which are left out where breaking texts does not help
 }
 
 // apart is the space between two columns.
 const apart = 3
 
 // text lays the table out in a width; 0 is any width. Where it does not fit, columns
-// are left out and named below. Where that is not enough, long texts are shortened, and
+// are left out and named below. Where that is not enough, long texts take several lines, and
 // else each row becomes a list.
 func (t table) text(width int) string {
 	kept := t
 	var out []string
-	for _, name := range t.spare {
-		if kept.fits(width) {
+	for n, name := range slices.Concat(t.spare, t.dear) {
+		if kept.fits(width) || n >= len(t.spare) && kept.wrapped(width).fits(width) {
 			break
 		}
 		if i := slices.Index(kept.head, name); i > 0 {
@@ -31,14 +32,14 @@ func (t table) text(width int) string {
 		}
 	}
 	if !kept.fits(width) {
-		kept = kept.shortened(width)
+		kept = kept.wrapped(width)
 	}
 	if !kept.fits(width) {
 		return t.list(width)
 	}
 	s := kept.grid()
 	if len(out) > 0 {
-		s += "  " + fitLine("Left out in this width: "+strings.Join(out, ", ")+".", max(width-2, leastAddress)) + "\n"
+		s += fitLine("  Left out in this width: "+strings.Join(out, ", ")+".", width) + "\n"
 	}
 	return s
 }
@@ -47,7 +48,9 @@ func (t table) widths() []int {
 	out := make([]int, len(t.head))
 	for _, r := range append([][]string{t.head}, t.rows...) {
 		for i, c := range r {
-			out[i] = max(out[i], cells(c))
+			for _, l := range strings.Split(c, "\n") {
+				out[i] = max(out[i], cells(l))
+			}
 		}
 	}
 	return out
@@ -63,10 +66,9 @@ func (t table) total() int {
 
 func (t table) fits(width int) bool { return width == 0 || t.total() <= width }
 
-// shortened cuts the widest column of texts to what is left of a width, as far as it
-// still says something.
-func (t table) shortened(width int) table {
-	const least = 16
+// wrapped breaks the widest column of texts to what is left of a width, as far as that is
+// readable.
+func (t table) wrapped(width int) table {
 	widths := t.widths()
 	widest := -1
 	for i, w := range widths {
@@ -78,14 +80,15 @@ func (t table) shortened(width int) table {
 	if widest >= 0 {
 		room = widths[widest] - (t.total() - width)
 	}
-	if room < least {
+	if room < leastText {
 		return t
 	}
+	const indent = "  "
 	out := t
 	out.rows = nil
 	for _, r := range t.rows {
 		r = slices.Clone(r)
-		r[widest] = shorten(r[widest], room)
+		r[widest] = strings.Join(broken(r[widest], room, room-len(indent)), "\n"+indent)
 		out.rows = append(out.rows, r)
 	}
 	return out
@@ -94,7 +97,7 @@ func (t table) shortened(width int) table {
 // without is the table without a column.
 func (t table) without(i int) table {
 	cut := func(r []string) []string { return slices.Delete(slices.Clone(r), i, i+1) }
-	out := table{head: cut(t.head), right: slices.Delete(slices.Clone(t.right), i, i+1), spare: t.spare}
+	out := table{head: cut(t.head), right: slices.Delete(slices.Clone(t.right), i, i+1)}
 	for _, r := range t.rows {
 		out.rows = append(out.rows, cut(r))
 	}
@@ -105,11 +108,20 @@ func (t table) grid() string {
 	widths := t.widths()
 	var b strings.Builder
 	for n, r := range append([][]string{t.head}, t.rows...) {
-		parts := make([]string, len(r))
-		for i, c := range r {
-			parts[i] = padded(c, widths[i], t.right[i])
+		for line, more := 0, true; more; line++ {
+			more = false
+			parts := make([]string, len(r))
+			for i, c := range r {
+				lines := strings.Split(c, "\n")
+				own := ""
+				if line < len(lines) {
+					own = lines[line]
+				}
+				more = more || line+1 < len(lines)
+				parts[i] = padded(own, widths[i], t.right[i])
+			}
+			b.WriteString(strings.TrimRight("  "+strings.Join(parts, strings.Repeat(" ", apart)), " ") + "\n")
 		}
-		b.WriteString(strings.TrimRight("  "+strings.Join(parts, strings.Repeat(" ", apart)), " ") + "\n")
 		if n == 0 {
 			b.WriteString("  " + strings.Repeat("─", t.total()-2) + "\n")
 		}
@@ -125,7 +137,7 @@ func (t table) list(width int) string {
 	}
 	var b strings.Builder
 	for _, r := range t.rows {
-		b.WriteString("  " + shorten(r[0], max(leastAddress, width-2)) + "\n")
+		b.WriteString(fitLine("  "+r[0], width) + "\n")
 		for i, c := range r[1:] {
 			if c != "" {
 				b.WriteString(fitLine("    "+padded(t.head[i+1], names, false)+"  "+c, width) + "\n")

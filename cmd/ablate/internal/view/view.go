@@ -89,6 +89,9 @@ func (v *View) write(s string) {
 	v.lost = cmp.Or(v.lost, err)
 }
 
+// Fitted prints a result that lays itself out for the width of the terminal; 0 is any.
+func (v *View) Fitted(text func(width int) string) { v.Document(text(v.columns(v.opts.Stdout))) }
+
 // Lost is the first failure to write a result, such as a full disk.
 func (v *View) Lost() error {
 	v.mu.Lock()

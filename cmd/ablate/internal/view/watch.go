@@ -93,8 +93,8 @@ func (v *View) watched(w Watched, width int) []string {
 	}
 	if len(w.Running) > 0 {
 		text += "\nRunning\n\n"
-		for _, t := range w.Running {
-			text += t.row(width) + "\n"
+		for i, name := range w.runningNames(width) {
+			text += w.Running[i].row(name, width) + "\n"
 		}
 	}
 	if len(w.Failures) > 0 {
@@ -124,11 +124,21 @@ func (w Watched) cellTable(width int) table {
 	return t
 }
 
-func (t WatchedTrial) row(width int) string {
-	name := t.Name
+// runningNames are the names of the running trials as they fit a width; 0 is any.
+func (w Watched) runningNames(width int) []string {
+	var names []string
+	for _, t := range w.Running {
+		names = append(names, t.Name)
+	}
+	if width == 0 {
+		return names
+	}
+	const least = 20
+	return fitNames(names, max(least, width*2/5))
+}
+
+func (t WatchedTrial) row(name string, width int) string {
 	if width > 0 {
-		const least = 20
-		name = shorten(name, max(least, width*2/5))
 		width = max(1, width-cells(name)-4)
 	}
 	left := t.Left

@@ -11,13 +11,22 @@ import (
 
 // Table is the document of a table analysis.
 func Table(r answer.Table) Document {
-	g := newGrid(len(r.Factors), 2)
-	head := append(slices.Clone(r.Factors), "step", r.Response)
+	// Tables of finished runs have the last values, and not the steps of these.
+	stepped := slices.ContainsFunc(r.Trials, func(t answer.TableTrial) bool { return t.Step > 0 })
+	head, numbers := slices.Clone(r.Factors), 1
+	if stepped {
+		head, numbers = append(head, "step"), 2
+	}
+	g := newGrid(len(r.Factors), numbers)
+	head = append(head, r.Response)
 	record.UniqueColumns(head, 0, len(r.Factors)) // a factor may be called step
 	g.add(head...)
 	rows := [][]string{head}
 	for _, t := range r.Trials {
-		at := append(slices.Clone(t.Levels), strconv.Itoa(t.Step))
+		at := slices.Clone(t.Levels)
+		if stepped {
+			at = append(at, strconv.Itoa(t.Step))
+		}
 		g.add(append(slices.Clone(at), response(t, numeral.Plain))...)
 		rows = append(rows, append(at, response(t, numeral.Shortest)))
 	}

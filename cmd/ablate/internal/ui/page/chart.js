@@ -96,6 +96,7 @@ function drawChart(study, view) {
     if (lines.length) plot = makePlot(box, data, lines, view);
     if (plot) plot.shape = shape;
   }
+  box.classList.toggle("empty", !lines.length);
   byID("tip").hidden = true;
   byID("reset").hidden = !view.zoom;
   const averaged = [...view.curves.values()].some(c => c.averaged);

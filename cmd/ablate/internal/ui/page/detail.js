@@ -30,8 +30,11 @@ async function openDetail(address) {
 }
 
 function detailParts(d) {
-  const facts = [["State", words[d.state]], ["Plan", [d.action, d.reason].filter(Boolean).join(": ")], ["Step", d.steps ? d.step + " of " + d.steps : ""], ["Key", d.key || ""]];
-  for (const [name, v] of Object.entries(d.metrics || {})) facts.push([name, number(v)]);
+  const facts = [["State", words[d.state]], ["Plan", study.planned ? [d.action, d.reason].filter(Boolean).join(": ") : ""], ["Step", d.steps ? d.step + " of " + d.steps : ""], ["Key", d.key || ""]];
+  for (const [name, v] of Object.entries(d.metrics || {})) {
+    const at = (d.at || {})[name];
+    facts.push([name, number(v) + (at !== undefined && at !== d.step ? " at step " + at : "")]);
+  }
   const p = d.provenance;
   if (p) {
     facts.push(["Computed", new Date(p.finished).toLocaleString() + " in " + duration(p.seconds)], ["Host", [p.host.name, p.host.os, p.host.arch, p.numerics_class].filter(Boolean).join(", ")]);
@@ -124,7 +127,8 @@ function drawSummary(study) {
   const own = study.trials.filter(t => !t.imported), imported = study.trials.length - own.length;
   for (const t of own) counts[t.state] = (counts[t.state] || 0) + 1;
   byID("summary").replaceChildren(
-    ...(own.length ? [el("strong", {}, (counts.cached || 0) + " of " + own.length + " trials done"),
+    ...(own.length && study.partial ? [el("strong", {}, (counts.cached || 0) + ((counts.cached || 0) === 1 ? " trial done" : " trials done"))]
+      : own.length ? [el("strong", {}, (counts.cached || 0) + " of " + own.length + (own.length === 1 ? " trial done" : " trials done")),
       el("progress", { max: Math.max(1, own.length), value: counts.cached || 0, ariaLabel: "trials done" })] : []),
     imported ? el("strong", {}, imported + (imported === 1 ? " imported run" : " imported runs")) : "",
     ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),

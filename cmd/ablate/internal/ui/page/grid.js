@@ -21,6 +21,12 @@ function number(v) {
   return v !== 0 && (size >= 1e5 || size < 1e-3) ? v.toExponential(3) : v.toPrecision(size >= 1 ? 5 : 4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 }
 
+// placesOf is how many decimals numbers in one table need, so that all have the same.
+const placesOf = values => Math.max(0, ...values.map(number).filter(s => !s.includes("e")).map(s => (s.split(".")[1] || "").length));
+
+// placed writes a number with so many decimals, unless it is far from the others in size.
+const placed = (v, places) => number(v).includes("e") || Math.abs(v) >= 1e3 ? number(v) : v.toFixed(places);
+
 function duration(seconds) {
   const s = Math.round(seconds);
   if (s < 60) return s + " s";
@@ -94,6 +100,7 @@ function drawGrid(study, view) {
     box.replaceChildren(el("p", { className: "soft" }, "This study has no trials."));
     return;
   }
+  view.places = placesOf(study.cells.flatMap(c => [meanOfCell(c, view), ...c.trials.map(t => view.lastOf(t))]).filter(v => Number.isFinite(v)));
   if (redrawCells(box, study, view)) return;
   box.replaceChildren(...[...study.stages].flatMap(([name, stage]) => [
     study.stages.size > 1 ? el("h3", {}, levelButton(study, view, "stage", name)) : null, drawStage(study, view, stage)]).filter(Boolean));
@@ -123,7 +130,7 @@ function redrawCells(box, study, view) {
 }
 
 // contentOf is what the grid shows of a cell.
-const contentOf = (cell, view) => JSON.stringify(cell.trials.map(t => [t.address, t.state, t.step, t.steps, t.left, view.lastOf(t), view.diverged.has(t.address)]));
+const contentOf = (cell, view) => view.places + JSON.stringify(cell.trials.map(t => [t.address, t.state, t.step, t.steps, t.left, view.lastOf(t), view.diverged.has(t.address)]));
 
 // drawStage draws the cells of one stage.
 function drawStage(study, view, stage) {
@@ -163,15 +170,22 @@ function levelButton(study, view, name, level) {
   return b;
 }
 
+const finished = (cell, view) => cell.trials.filter(t => t.state === "cached").map(t => view.lastOf(t)).filter(v => v !== undefined);
+
+// meanOfCell is the mean of the trials that are done, where there are several.
+function meanOfCell(cell, view) {
+  const values = finished(cell, view);
+  return values.length > 1 ? values.reduce((a, b) => a + b, 0) / values.length : undefined;
+}
+
 // drawCell draws the trials of a cell and the mean of those that are done. A cell in which
 // a trial diverged has no mean, as in an analysis.
 function drawCell(cell, view) {
   const n = cell.trials.length, lost = cell.trials.filter(t => view.diverged.has(t.address)).length;
-  const values = cell.trials.filter(t => t.state === "cached").map(t => view.lastOf(t)).filter(v => v !== undefined);
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const mean = meanOfCell(cell, view), done = finished(cell, view).length;
   let note = "";
   if (lost) note = n > 1 ? lost + " of " + n + " diverged" : "";
-  else if (values.length > 1) note = "mean " + number(mean) + (values.length < n ? ` (${values.length} of ${n})` : "");
+  else if (mean !== undefined) note = "mean " + placed(mean, view.places) + (done < n ? ` (${done} of ${n})` : "");
   return el("div", {}, el("div", { className: "tiles" }, ...cell.trials.map(t => drawTile(t, view))), note ? el("div", { className: "mean" }, note) : null);
 }
 
@@ -183,7 +197,7 @@ function drawTile(t, view) {
   if (active && t.steps) note.push(t.step + "/" + t.steps);
   if (active && t.left >= 1) note.push(duration(t.left) + " left");
   const b = el("button", { type: "button", className: "tile " + (lost ? "diverged" : t.state), title: t.address, onclick: () => openDetail(t.address) },
-    el("span", {}, t.seed), el("b", {}, value === undefined || lost ? "" : number(value)),
+    el("span", {}, t.seed), el("b", {}, value === undefined || lost ? "" : placed(value, view.places)),
     active && t.steps ? el("progress", { max: t.steps, value: t.step, ariaLabel: "steps" }) : null,
     el("small", { className: "state-" + (lost ? "stopped" : t.state) }, note.join(" · ")));
   b.dataset.key = t.address;

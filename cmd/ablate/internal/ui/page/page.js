@@ -6,7 +6,7 @@ let study = null; // as the server sent it, with trials grouped by cell
 // view is what the user chose. The part of the address after # holds it, so that a
 // copied address shows the same; it never holds the token.
 const view = {
-  id: "", metric: "", logX: false, logY: false, smooth: 0, thin: true, zoom: null, open: "",
+  id: "", chosen: "", metric: "", logX: false, logY: false, smooth: 0, thin: true, zoom: null, open: "",
   off: new Set(), curves: new Map(), diverged: new Set(),
   setCells(cells, on) {
     for (const c of cells) on ? this.off.delete(c.id) : this.off.add(c.id);
@@ -27,7 +27,7 @@ const view = {
 function loadView() {
   const q = new URLSearchParams(location.hash.slice(1));
   view.id = q.get("study") || "";
-  view.metric = q.get("metric") || "";
+  view.metric = view.chosen = q.get("metric") || "";
   view.logX = q.has("logx");
   view.logY = q.has("logy");
   view.smooth = Number(q.get("smooth")) || 0;
@@ -46,7 +46,7 @@ function saveView() {
   const q = new URLSearchParams();
   const set = (k, v, is) => { if (is) q.append(k, v); };
   set("study", view.id, view.id);
-  set("metric", view.metric, view.metric);
+  set("metric", view.chosen, view.chosen);
   set("logx", "1", view.logX);
   set("logy", "1", view.logY);
   set("smooth", view.smooth, view.smooth);
@@ -126,7 +126,7 @@ async function readCurves(addresses) {
       if (view.zoom && lasts.has(k.address)) k.last = lasts.get(k.address);
       view.curves.set(k.address, k);
     }
-    if (!view.metric) view.metric = c.metric;
+    if (!view.metric && (c.metrics || []).length) view.metric = c.metric;
     drawMetrics(c.metrics || [], !!addresses);
     changed();
   } catch (e) {
@@ -137,7 +137,7 @@ async function readCurves(addresses) {
 function drawMetrics(names, some) {
   const box = byID("metric");
   const all = new Set(some ? [...box.options].map(o => o.value) : []);
-  for (const n of [...names, view.metric]) all.add(n);
+  for (const n of [...names, view.metric].filter(Boolean)) all.add(n);
   box.replaceChildren(...[...all].sort().map(n => el("option", { value: n, selected: n === view.metric }, n)));
 }
 
@@ -151,22 +151,29 @@ function take(instances) {
     if (was.trial && now.state === "cached" && was.state !== "cached") finished.push(now.address);
     if (was.trial && was.state === "cached" && now.state !== "cached") forgetCurves(a => a === now.address);
     if (was.trial && now.state === "running") addPoint(now);
-    for (const k of ["step", "steps", "metrics", "left", "seconds", "error", "reason"]) delete was[k];
+    for (const k of ["step", "steps", "metrics", "at", "left", "seconds", "error", "reason"]) delete was[k];
     Object.assign(was, now);
   }
-  if (finished.length) loadCurves(finished);
+  const better = !view.chosen && study.response && view.metric !== study.response &&
+    (finished.length || instances.some(i => i.metrics && study.response in i.metrics));
+  if (better || !view.metric && instances.some(i => i.metrics)) { // until its first evaluation, a study shows another metric
+    view.metric = "";
+    view.curves.clear();
+    loadCurves();
+  } else if (finished.length) loadCurves(finished);
   changed();
 }
 
 // addPoint extends the curve of a running trial by what it just reported.
 function addPoint(t) {
   const m = t.metrics || {};
-  const v = view.metric === "train_loss" && m.loss !== undefined ? m.loss : m[view.metric];
+  const name = view.metric === "train_loss" && m.loss !== undefined ? "loss" : view.metric;
+  const v = m[name], step = (t.at || {})[name] ?? t.step; // other metrics may have later reports
   if (v === undefined || view.zoom) return;
   let c = view.curves.get(t.address);
-  if (!c || t.step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
-  if (c.steps[c.steps.length - 1] === t.step) return;
-  c.steps.push(t.step);
+  if (!c || step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
+  if (c.steps[c.steps.length - 1] === step) return;
+  c.steps.push(step);
   c.values.push(v);
   c.last = v;
 }
@@ -235,7 +242,7 @@ control("log-x", "change", e => { view.logX = e.checked; });
 control("thin", "change", e => { view.thin = e.checked; });
 control("smooth", "input", e => { view.smooth = Number(e.value); });
 control("metric", "change", e => {
-  view.metric = e.value;
+  view.metric = view.chosen = e.value;
   view.curves.clear();
   loadCurves();
 });

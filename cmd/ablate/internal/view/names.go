@@ -1,0 +1,57 @@
+package view
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Level is a factor of a trial at its level.
+type Level struct{ Factor, Text, Label string }
+
+// TrialName names a trial by the labels of its levels. A number says of which factor it is.
+func TrialName(levels []Level) string {
+	parts := make([]string, len(levels))
+	for i, l := range levels {
+		parts[i] = l.Label
+		if l.Label == "" {
+			parts[i] = l.Text
+			if _, err := strconv.ParseFloat(l.Text, 64); err == nil {
+				parts[i] = l.Factor + " " + l.Text
+			}
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// fitNames shortens names to a width, so that what tells them apart stays: first they lose
+// levels that all of them share, and then the middles of levels.
+func fitNames(names []string, width int) []string {
+	parts := make([][]string, len(names))
+	for i, n := range names {
+		parts[i] = strings.Split(n, ", ")
+	}
+	for at := 0; !allFit(parts, width) && at < len(parts[0]); {
+		if len(parts) < 2 || len(parts[0]) == 1 || slices.ContainsFunc(parts, func(p []string) bool { return len(p) != len(parts[0]) || p[at] != parts[0][at] }) {
+			at++
+			continue
+		}
+		for i := range parts {
+			parts[i] = slices.Delete(parts[i], at, at+1)
+		}
+	}
+	out := make([]string, len(names))
+	for i, p := range parts {
+		for longest := width; cells(strings.Join(p, ", ")) > width && longest > 3; longest-- {
+			for n := range p {
+				p[n] = shorten(p[n], longest)
+			}
+		}
+		out[i] = shorten(strings.Join(p, ", "), width)
+	}
+	return out
+}
+
+func allFit(names [][]string, width int) bool {
+	return !slices.ContainsFunc(names, func(p []string) bool { return cells(strings.Join(p, ", ")) > width })
+}
