@@ -90,18 +90,18 @@ func (v *View) snippet(r diag.Range, colour string) string {
 	if r.End.Line == r.Start.Line {
 		width = r.End.Column - r.Start.Column
 	}
-	line, at, width = excerpt(line, at, width, v.quoted(len(number)))
+	line, at, width = excerpt(line, at, width, quoted(v.columns(v.opts.Stderr), len(number)))
 	gap := strings.Repeat(" ", len(number))
 	return place + fmt.Sprintf("  %s %s %s\n  %s %s %s%s\n", number, v.paint(dim, "│"), string(line),
 		gap, v.paint(dim, "│"), strings.Repeat(" ", at), v.paint(colour, strings.Repeat("^", max(1, width))))
 }
 
 // quoted is how many characters of a line are quoted, beside a number of so many
-// digits.
-func (v *View) quoted(digits int) int {
+// digits, in a terminal of so many columns; 0 for none.
+func quoted(columns, digits int) int {
 	const longest, least, around = 160, 40, 5
-	if n := v.columns(v.opts.Stderr); n > 0 {
-		return min(longest, max(least, n-digits-around))
+	if columns > 0 {
+		return min(longest, max(least, columns-digits-around))
 	}
 	return longest
 }
