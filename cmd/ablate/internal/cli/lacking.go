@@ -48,7 +48,7 @@ func lacks(t *planner.Task, inst *study.Instance, gpus int, free int64) (out []s
 	}
 	if work, ok := t.Work(); ok && work.Device == 0 {
 		if least := work.Memory.Minimum(); least > free {
-			out = append(out, fmt.Sprintf("it needs at least %sB of memory for parameters, optimizer and gradients, and %sB are free", view.Quantity(float64(least)), view.Quantity(float64(free))))
+			out = append(out, fmt.Sprintf("it needs at least %s of memory for parameters, optimizer and gradients, and %s are free", view.Size(least), view.Size(free)))
 		}
 	}
 	return out
