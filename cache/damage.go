@@ -22,6 +22,12 @@ func (e *DamagedError) Error() string {
 // Unwrap returns what is wrong with the file.
 func (e *DamagedError) Unwrap() error { return e.Err }
 
+// IsLost reports whether an error says that a blob is missing or damaged.
+func IsLost(err error) bool {
+	var damaged *DamagedError
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &damaged)
+}
+
 // damagedEntry begins the names of damaged entries in the damaged folder. It
 // keeps them apart from blobs: garbage collection must not treat the blobs of
 // an entry that cannot be read as unused.

@@ -53,6 +53,15 @@ type Root struct {
 	Keys  []Key     `json:"keys"`
 }
 
+// KeySet returns the keys for lookups.
+func (r Root) KeySet() map[Key]bool {
+	set := make(map[Key]bool, len(r.Keys))
+	for _, k := range r.Keys {
+		set[k] = true
+	}
+	return set
+}
+
 func (s *Local) rootPath(study, dir string) string {
 	return s.path("roots", DigestOf([]byte(study + "\x00" + dir)).Hex()[:16]+".json")
 }

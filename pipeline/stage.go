@@ -331,7 +331,7 @@ type Env struct {
 	// Warn shows the user a warning.
 	Warn func(text string)
 	// Computed reports which share of the action's work was computed rather than found
-	// in cached states. Without it, all was. Nil where nobody asks.
+	// in cached states. A stage that does not call it computed everything. It may be nil.
 	Computed func(share float64)
 	// Progress reports how far the action is. It does not block for long.
 	Progress func(Progress)

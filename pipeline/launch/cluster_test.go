@@ -110,7 +110,7 @@ func (s *slurm) start(steps ...step) (c *launch.Cluster, stop func()) {
 
 // launch launches the action with a key.
 func (s *slurm) launch(ctx context.Context, c *launch.Cluster, detach bool, key byte) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Hour, errors.New("nobody decides about the action"))
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Hour, errors.New("no decision about the action within an hour"))
 	defer cancel()
 	req := action.Request{Key: cache.Key{key}, Ingredients: cache.String(""), Address: addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "x"}}}
 	return launch.Slurm{Cluster: c, Config: s.config, Detach: detach}.Launch(ctx, req, func(p pipeline.Progress) {

@@ -110,7 +110,7 @@ func outcome(ctx context.Context, req action.Request, log io.Writer, last *messa
 	fmt.Fprintln(log, "the process died:", err)
 	var exit *osexec.ExitError
 	if errors.As(err, &exit) && (exit.ExitCode() == killedCode || strings.Contains(exit.String(), "killed")) {
-		return fmt.Errorf("the child process of %s died: %w: if nobody killed it, the machine ran out of memory. Run fewer actions at once with --jobs, or make the model, batch or vocabulary smaller", req.Address, err)
+		return fmt.Errorf("the child process of %s died: %w: unless someone killed it, the machine ran out of memory. Run fewer actions at once with --jobs, or make the model, batch or vocabulary smaller", req.Address, err)
 	}
 	return fmt.Errorf("the child process of %s died: %w", req.Address, err)
 }

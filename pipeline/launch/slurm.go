@@ -13,6 +13,7 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/process"
 	"ablate/pipeline/run"
 )
 
@@ -113,7 +114,7 @@ func (s Slurm) script(spool, parcel string) string {
 		words = append(words, program, "exec", "--through", "--spool", "-")
 	}
 	for i, w := range words {
-		words[i] = quote(w)
+		words[i] = process.ShellQuote(w)
 	}
 	text := "#!/bin/sh\n" + strings.Join(words, " ")
 	if !s.Config.Shared {
@@ -129,14 +130,4 @@ func (s Slurm) nodePath(path string) string {
 		return path
 	}
 	return s.Config.Store + rest
-}
-
-// quote quotes a word for a shell.
-func quote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,", r)
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -14,6 +14,7 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/process"
 )
 
 // SSH launches actions on a list of hosts with the system's ssh, its configuration
@@ -163,17 +164,17 @@ func (s *SSH) remote(at *share, req action.Request) string {
 func (s *SSH) words(req action.Request) []string {
 	var words []string
 	if s.Store != "" {
-		words = append(words, quote("ABLATE_CACHE_DIR="+s.Store))
+		words = append(words, process.ShellQuote("ABLATE_CACHE_DIR="+s.Store))
 	}
 	if !s.Config.Shared {
-		words = append(words, quote("ABLATE_REMOTE="+s.Remote), quote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
+		words = append(words, process.ShellQuote("ABLATE_REMOTE="+s.Remote), process.ShellQuote("ABLATE_REMOTE_NAMESPACE="+s.Namespace))
 	}
 	for _, kv := range s.Environ {
 		if strings.HasPrefix(kv, debugVariable+"=") {
-			words = append(words, quote(kv))
+			words = append(words, process.ShellQuote(kv))
 		}
 	}
-	words = append(words, quote(s.program()))
+	words = append(words, process.ShellQuote(s.program()))
 	if req.Supervised {
 		words = append(words, superviseCommand)
 	}

@@ -173,10 +173,7 @@ func (x *explainer) lastRun() map[cache.Key]bool {
 		if err != nil {
 			return // the run itself reports it
 		}
-		x.ran = make(map[cache.Key]bool, len(root.Keys))
-		for _, k := range root.Keys {
-			x.ran[k] = true
-		}
+		x.ran = root.KeySet()
 	})
 	return x.ran
 }

@@ -14,7 +14,7 @@ import (
 const lockPoll = 300 * time.Millisecond
 
 // waitGap is the time between two reports that a task waits. The page of ablate ui
-// takes a task that has not reported for 15 s as one that nobody waits for.
+// takes a task that has not reported for 15 s as abandoned.
 const waitGap = 5 * time.Second
 
 // work carries one task out, or puts it back when another process is computing the

@@ -238,7 +238,7 @@ func (f *Factorial) restrict(t *design.Table, open bool) diag.List {
 // factorial estimates about as many contrasts, each of up to as many cells.
 const mostCombinations = 1024
 
-// checkSize refuses a design whose effects nobody could compute or read.
+// checkSize refuses a design with too many effects to compute, or to read.
 func (f *Factorial) checkSize(t *design.Table) diag.List {
 	combinations := 1
 	var factors []string

@@ -10,7 +10,6 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/remote"
-	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
 )
 
@@ -116,7 +115,7 @@ func (r cacheVerifyRequest) repair(ctx context.Context, s *session, store *cache
 		repaired++
 	}
 	for _, f := range broken {
-		if !ui.Lost(f.Err) { // the file is still in place
+		if !cache.IsLost(f.Err) { // the file is still in place
 			done(f.Err)
 			continue
 		}

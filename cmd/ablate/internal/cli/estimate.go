@@ -168,10 +168,7 @@ func (p *timings) lastEntries(ctx context.Context, stage addr.Stage) (out []cach
 	if err != nil {
 		return nil // the run reports it
 	}
-	ran := make(map[cache.Key]bool, len(root.Keys))
-	for _, k := range root.Keys {
-		ran[k] = true
-	}
+	ran := root.KeySet()
 	for e, err := range p.w.store.Entries(ctx, stage.Block, stage.Type) {
 		if err != nil {
 			break

@@ -22,7 +22,7 @@ const notifyLimit = 30 * time.Second
 // user is warned, and the run ends as it would have.
 func notify(ctx context.Context, w *workspace, summary view.Summary, failure error) {
 	c, err := w.session.config()
-	if err != nil || ctx.Err() != nil { // whoever interrupts a run is watching it, and needs no notification
+	if err != nil || ctx.Err() != nil { // a person who interrupts a run does not need to be notified
 		return
 	}
 	command, outcome := c.OnFinish, "finished"

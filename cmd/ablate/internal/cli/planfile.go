@@ -12,6 +12,7 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/pipeline/planner"
+	"ablate/pipeline/process"
 )
 
 // planFormat is the version of saved plans.
@@ -41,7 +42,7 @@ func savePlan(s *session, name string, targets []string, plan *planner.Plan) err
 	if err := os.WriteFile(name, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
-	s.view().Note("Saved the plan in %s. To carry it out:\n\n    ablate run %s\n", name, view.ShellQuote(name))
+	s.view().Note("Saved the plan in %s. To carry it out:\n\n    ablate run %s\n", name, process.ShellQuote(name))
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
+	"ablate/pipeline/process"
 	"ablate/stages/answer"
 	"ablate/stages/answer/figure"
 	"ablate/stages/answer/report"
@@ -50,17 +51,17 @@ func (w reportReader) source(ctx context.Context, plan *planner.Plan, t *planner
 func (s *session) command(name string, args ...string) string {
 	words := []string{"ablate", name}
 	if s.dir != "." {
-		words = append(words, "--chdir", view.ShellQuote(s.dir))
+		words = append(words, "--chdir", process.ShellQuote(s.dir))
 	}
 	for _, v := range s.vars {
 		if v.File != "" {
-			words = append(words, "--var-file", view.ShellQuote(v.File))
+			words = append(words, "--var-file", process.ShellQuote(v.File))
 		} else {
-			words = append(words, "--var", view.ShellQuote(v.Name+"="+v.Value))
+			words = append(words, "--var", process.ShellQuote(v.Name+"="+v.Value))
 		}
 	}
 	for _, a := range args {
-		words = append(words, view.ShellQuote(a))
+		words = append(words, process.ShellQuote(a))
 	}
 	return strings.Join(words, " ")
 }

@@ -60,7 +60,7 @@ func TestFmtLeavesOtherFiles(t *testing.T) {
 	}
 }
 
-// fmt writes through links, and into nothing but the file.
+// fmt follows links, and touches no other file.
 func TestFmtWritesThroughLinks(t *testing.T) {
 	l := emptyLab(t)
 	l.write(t, "real", "norm \"derf\" \"a\" {\nalpha=0.3\n}\n")

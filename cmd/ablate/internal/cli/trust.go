@@ -15,9 +15,9 @@ import (
 
 	"ablate/cache"
 	"ablate/cache/fsys"
-	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/diag"
+	"ablate/pipeline/process"
 )
 
 // folderConfig is the configuration that comes with a study's folder.
@@ -150,7 +150,7 @@ func (s *session) readConfigs() (c hcl.Config, own string, list diag.List) {
 	}
 	if !trusted(name) {
 		s.view().Diagnostics(diag.Warningf(nil, "Untrusted configuration",
-			"%s is ignored, because it came with the study's folder. Read it, then accept it with\n\n    ablate trust %s", name, view.ShellQuote(s.dir)))
+			"%s is ignored, because it came with the study's folder. Read it, then accept it with\n\n    ablate trust %s", name, process.ShellQuote(s.dir)))
 		return c, own, list
 	}
 	c, list = hcl.ReadConfig(append(files, name)...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
@@ -139,7 +140,7 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 		return nil
 	}
 	list, notes, err := ui.Imported(ctx, w.store, t.Address, trials.Digest, curves.Digest)
-	if ui.Lost(err) {
+	if cache.IsLost(err) {
 		return nil // the runs are imported again when an analysis needs them
 	}
 	if err != nil {
@@ -156,7 +157,7 @@ func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string,
 		return nil, nil
 	}
 	found, err := w.findings(ctx, t, a.Digest)
-	if ui.Lost(err) {
+	if cache.IsLost(err) {
 		return nil, nil
 	}
 	return answer.Sentences(found), err

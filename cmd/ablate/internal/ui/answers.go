@@ -174,7 +174,7 @@ func (s *Server) addEntry(ctx context.Context, d *Detail) error {
 // older: reports are rarer than steps.
 func (s *Server) finalMetrics(ctx context.Context, rows cache.Digest) (map[string]float64, error) {
 	blob, err := s.store.Open(ctx, rows)
-	if Lost(err) {
+	if cache.IsLost(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Server) finalMetrics(ctx context.Context, rows cache.Digest) (map[strin
 	out := make(map[string]float64)
 	for row, err := range record.Read(blob, nil) {
 		if err != nil {
-			if err = verified(blob, err); Lost(err) {
+			if err = verified(blob, err); cache.IsLost(err) {
 				return nil, nil
 			}
 			return nil, err

@@ -2,10 +2,8 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math"
 	"runtime"
@@ -235,16 +233,10 @@ func (c *curveReader) stored(ctx context.Context, of curveOf) (curveRead, error)
 		read = c.imported
 	}
 	r, err := read(ctx, of)
-	if Lost(err) {
+	if cache.IsLost(err) {
 		return curveRead{}, nil
 	}
 	return r, err
-}
-
-// Lost reports whether an error says that a blob is missing or damaged.
-func Lost(err error) bool {
-	var damaged *cache.DamagedError
-	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &damaged)
 }
 
 // verified reads a blob to its end, and returns its damage where that explains an error:

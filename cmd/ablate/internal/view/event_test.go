@@ -101,23 +101,6 @@ func TestVersionLineComesOnce(t *testing.T) {
 	}
 }
 
-func TestShellQuote(t *testing.T) {
-	for in, want := range map[string]string{"a.b.c": "a.b.c", `t["x"]`: `'t["x"]'`, "it's": `'it'\''s'`} {
-		if got := view.ShellQuote(in); got != want {
-			t.Errorf("ShellQuote(%s) = %s, want %s", in, got, want)
-		}
-	}
-	for _, c := range "\t\n !\"#$&'()*;<>?[\\]^`{|}~é" {
-		word := "a" + string(c) + "b"
-		if got, want := view.ShellQuote(word), "'"+strings.ReplaceAll(word, "'", `'\''`)+"'"; got != want {
-			t.Errorf("ShellQuote(%q) = %s, want %s", word, got, want)
-		}
-	}
-	if got := view.ShellQuote(""); got != "''" {
-		t.Errorf("the empty word is %q, want two quotes", got)
-	}
-}
-
 // The command of a new study can be pasted, whatever its folder.
 func TestCreatedQuotes(t *testing.T) {
 	got, _ := show(false, view.Created{Folder: "a; b"})

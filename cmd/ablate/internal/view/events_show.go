@@ -14,6 +14,7 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
+	"ablate/pipeline/process"
 	"ablate/stages/answer"
 )
 
@@ -218,7 +219,7 @@ func (Number) kind() string { return "number" }
 func (e Number) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s = %s\n  %s\n\n  analysis   %s\n  key        %s\n  result     %s\n  recompute  ablate run --target %s\n",
-		e.Name, strconv.FormatFloat(e.Value, 'g', -1, 64), e.What, e.Address, e.Key, e.Result, ShellQuote(e.Address))
+		e.Name, strconv.FormatFloat(e.Value, 'g', -1, 64), e.What, e.Address, e.Key, e.Result, process.ShellQuote(e.Address))
 	b.WriteString("\nIt depends on\n\n")
 	for _, d := range e.RestsOn {
 		fmt.Fprintf(&b, "  %s  %s\n", d.Key.String()[:shownKey], d.Address)

@@ -3,6 +3,8 @@ package view
 import (
 	"fmt"
 	"strings"
+
+	"ablate/pipeline/process"
 )
 
 // Version is the first line of --json.
@@ -21,7 +23,7 @@ func (Created) kind() string { return "created" }
 
 func (e Created) text() string {
 	return fmt.Sprintf("Created %s/study.hcl. Train it on any text of at least 1 MB:\n\n    ablate run --chdir %s --var corpus=$PWD/FILE\n",
-		strings.TrimSuffix(e.Folder, "/"), ShellQuote(e.Folder))
+		strings.TrimSuffix(e.Folder, "/"), process.ShellQuote(e.Folder))
 }
 
 // Pin reports what a remote source is pinned to.
@@ -121,12 +123,3 @@ type Field struct {
 func (Kind) kind() string { return "kind" }
 
 func (e Kind) text() string { return e.Block + " " + e.Name + "\n" }
-
-// ShellQuote makes a word safe to paste into a shell.
-func ShellQuote(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,"
-	if s != "" && strings.Trim(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}

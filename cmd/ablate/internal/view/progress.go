@@ -150,7 +150,7 @@ func (p *Progress) failed(name string, e run.Event) {
 // shown is the name of a trial in the text of this terminal, or its address.
 func (p *Progress) shown(address string) string {
 	if p.mode != "live" {
-		return address // of one form, for whoever searches a log
+		return address // logs are easier to search if names always look the same
 	}
 	return cmp.Or(p.names[address], address)
 }
