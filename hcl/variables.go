@@ -1,6 +1,8 @@
 package hcl
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -15,13 +17,14 @@ import (
 
 // variable is one declared variable and its value.
 type variable struct {
-	name       string
-	typ        cty.Type
-	at         hclv2.Range
-	fallback   cty.Value // the default; NilVal if there is none
-	validation *hclv2.Block
-	value      cty.Value // NilVal until set, or when it is invalid
-	invalid    bool      // reported already: what depends on it stays silent
+	name        string
+	typ         cty.Type
+	at          hclv2.Range
+	fallback    cty.Value // the default; NilVal if there is none
+	validations hclv2.Blocks
+	value       cty.Value   // NilVal until set, or when it is invalid
+	valueAt     *diag.Range // nil if the value is not written in a file
+	invalid     bool        // reported already: what depends on it stays silent
 }
 
 var variableSchema = &hclv2.BodySchema{
@@ -59,9 +62,7 @@ func (l *loader) collectVariable(b *hclv2.Block) {
 	if attr := content.Attributes["default"]; attr != nil {
 		l.setDefault(v, attr)
 	}
-	if len(content.Blocks) > 0 {
-		v.validation = content.Blocks[0]
-	}
+	v.validations = content.Blocks
 }
 
 func (l *loader) setDefault(v *variable, attr *hclv2.Attribute) {
@@ -74,11 +75,11 @@ func (l *loader) setDefault(v *variable, attr *hclv2.Attribute) {
 	}
 	val, err := convert.Convert(val, v.typ)
 	if err != nil {
-		l.fail(rangeOf(attr.Expr.Range()), "Wrong type", "The default of variable %q does not match its type: %v.", v.name, err)
+		l.fail(rangeOf(attr.Expr.Range()), "Wrong type", "The default of variable %q does not match its type: %s.", v.name, mismatch(err))
 		v.invalid = true
 		return
 	}
-	v.fallback = val
+	v.fallback, v.valueAt = val, rangeOf(attr.Range)
 }
 
 // evalVariables gives each variable its value. In order of increasing
@@ -121,10 +122,31 @@ func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) 
 		if source != "" {
 			source += ": "
 		}
-		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %v.", source, v.name, err)
+		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %s.", source, v.name, mismatch(err))
 		return
 	}
-	v.value = converted
+	v.value, v.valueAt = converted, at
+}
+
+// mismatch says why a value does not convert to a type, with the place in the value.
+func mismatch(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, step := range at.Path {
+		switch s := step.(type) {
+		case cty.GetAttrStep:
+			b.WriteString("." + s.Name)
+		case cty.IndexStep:
+			b.WriteString("[" + show(s.Key) + "]")
+		}
+	}
+	if b.Len() == 0 {
+		return at.Error()
+	}
+	return "at " + strings.TrimPrefix(b.String(), ".") + ", " + at.Error()
 }
 
 // checkVariable refuses a variable without a value, and validates the value.
@@ -139,21 +161,22 @@ func (l *loader) checkVariable(v *variable) {
 			v.name, v.name, v.name)
 		return
 	}
-	if v.validation != nil && !l.validate(v) {
-		v.invalid = true
+	for _, b := range v.validations {
+		if !l.validate(v, b) {
+			v.invalid = true
+		}
 	}
 }
 
-// validate reports whether the variable's value passes its validation block.
-func (l *loader) validate(v *variable) bool {
-	content, diags := v.validation.Body.Content(validationSchema)
+// validate reports whether the variable's value passes a validation block.
+func (l *loader) validate(v *variable, b *hclv2.Block) bool {
+	content, diags := b.Body.Content(validationSchema)
 	l.upstream(diags)
 	if diags.HasErrors() {
 		return false
 	}
-	vars := map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{v.name: v.value})}
-	condition, ok := l.evalIn(content.Attributes["condition"], vars)
-	message, ok2 := l.evalIn(content.Attributes["error_message"], vars)
+	condition, ok := l.evalAlone(content.Attributes["condition"], v)
+	message, ok2 := l.evalAlone(content.Attributes["error_message"], v)
 	if !ok || !ok2 {
 		return false
 	}
@@ -164,22 +187,28 @@ func (l *loader) validate(v *variable) bool {
 		return false
 	case !passed:
 		text := ""
-		if message.Type() == cty.String && !message.IsNull() {
-			text = " " + message.AsString()
+		if m, err := convert.Convert(message, cty.String); err == nil && !m.IsNull() {
+			text = " " + m.AsString()
 		}
-		l.fail(rangeOf(v.at), "Invalid value", "The variable %q is %s.%s", v.name, show(v.value), text)
+		l.fail(cmp.Or(v.valueAt, rangeOf(v.at)), "Invalid value", "The variable %q is %s.%s", v.name, show(v.value), text)
 	}
 	return passed
 }
 
-// evalIn evaluates an attribute with these values only.
-func (l *loader) evalIn(attr *hclv2.Attribute, vars map[string]cty.Value) (cty.Value, bool) {
+// evalAlone evaluates an attribute of a validation, which refers to its variable only.
+func (l *loader) evalAlone(attr *hclv2.Attribute, v *variable) (cty.Value, bool) {
 	e, diags := l.native(attr.Expr)
 	if diags.HasErrors() {
 		l.upstream(diags)
 		return cty.NilVal, false
 	}
-	return l.evaluate(e, vars)
+	for _, t := range e.Variables() {
+		if name, _ := attrStep(t, 1); t.RootName() != "var" || name != v.name {
+			l.fail(rangeOf(t.SourceRange()), "Invalid reference", "A validation can refer only to the variable that it is in: var.%s.", v.name)
+			return cty.NilVal, false
+		}
+	}
+	return l.evaluate(e, map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{v.name: v.value})})
 }
 
 func lookupEnv(environ []string, name string) (string, bool) {
