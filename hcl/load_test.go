@@ -395,6 +395,8 @@ optimizer "adamw" "base" {
 		"b.auto.hclvars": "rate = 5",
 		"a.auto.hclvars": "rate = 4",
 		"given.hclvars":  "rate = 6",
+
+		".#b.auto.hclvars": "rate = 8", // of an editor
 	}
 	tests := []struct {
 		name    string

@@ -2,7 +2,6 @@ package hcl
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,21 +11,19 @@ import (
 )
 
 // varsFiles lists the variables files that are read without being named on the
-// command line.
+// command line. Hidden files are those of editors.
 func (l *loader) varsFiles() []string {
 	var out []string
-	if _, err := os.Stat(filepath.Join(l.opts.Dir, "study.hclvars")); err == nil {
-		out = append(out, "study.hclvars")
-	}
 	entries, _ := os.ReadDir(l.opts.Dir) // an unreadable folder was reported by readFolder
-	var auto []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".auto.hclvars") {
-			auto = append(auto, e.Name())
+		switch n := e.Name(); {
+		case n == "study.hclvars":
+			out = slices.Insert(out, 0, n)
+		case strings.HasSuffix(n, ".auto.hclvars") && !strings.HasPrefix(n, "."):
+			out = append(out, n)
 		}
 	}
-	slices.Sort(auto)
-	return append(out, auto...)
+	return out
 }
 
 // readVars reads one variables file, whose attributes are values of variables.
