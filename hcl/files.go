@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -92,9 +93,7 @@ func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
 				continue
 			}
 			if seen[key.Text] {
-				at := item.KeyExpr.Range()
-				diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Duplicate key", Subject: &at,
-					Detail: fmt.Sprintf("The object has the key %s twice, and only one value can count. Remove one of them.", key.Text)})
+				diags = append(diags, duplicateKey(key.Text, item.KeyExpr.Range())...)
 			}
 			seen[key.Text] = true
 		}
@@ -102,8 +101,15 @@ func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
 	})
 }
 
+func duplicateKey(key string, at hclv2.Range) hclv2.Diagnostics {
+	return problem(at, "Duplicate key", "The object has the key %s twice, and only one value can count. Remove one of them.", key)
+}
+
 // parseFile parses a file in native or JSON syntax.
 func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
+	if diags := checkEncoding(name, src); diags.HasErrors() {
+		return nil, diags
+	}
 	if strings.HasSuffix(name, ".json") {
 		if diags := checkJSON(name, src); diags.HasErrors() {
 			return nil, diags
@@ -116,10 +122,34 @@ func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 		diags = checkTokens(tokens)
 	}
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, firstOpenQuote(diags)
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hclv2.InitialPos)
 	return file, append(diags, textWarnings(name, src, tokens)...)
+}
+
+// checkEncoding refuses a file that is not text in UTF-8, once: each of its bytes would
+// be an error of its own. Windows PowerShell writes UTF-16 unless it is told otherwise.
+func checkEncoding(name string, src []byte) hclv2.Diagnostics {
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		if r == 0 || r == utf8.RuneError && size == 1 {
+			return problem(byteRange(name, src, i), "Invalid character encoding", "This file is not text in UTF-8. Save it as UTF-8 in your editor.")
+		}
+		i += size
+	}
+	return nil
+}
+
+// firstOpenQuote leaves out the errors about quotes after the first: a quote that is not
+// closed turns the quotes of the lines below around.
+func firstOpenQuote(diags hclv2.Diagnostics) hclv2.Diagnostics {
+	open := false
+	return slices.DeleteFunc(diags, func(d *hclv2.Diagnostic) bool {
+		again := open
+		open = open || d.Summary == "Invalid multi-line string"
+		return again && d.Summary == "Invalid multi-line string"
+	})
 }
 
 // textWarnings reports text that is not in Unicode normal form C, to which HCL
