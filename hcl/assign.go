@@ -3,6 +3,7 @@ package hcl
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -67,7 +68,8 @@ func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Ran
 	case describe(val) != "string":
 	case t == spec.RefType:
 		hint = " Write the address of a stage, without quotes."
-	case t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool:
+	case isNumber(val.AsString()) && (t.Kind() == reflect.Int || t.Kind() == reflect.Int64 || t.Kind() == reflect.Float64 || spec.TakesNumber(t)),
+		slices.Contains([]string{"true", "false"}, val.AsString()) && t.Kind() == reflect.Bool:
 		hint = " Remove the quotes."
 	}
 	d.fail(at, "Wrong type", "%s must be %s, not %s.%s", name, article(spec.TypeName(t)), article(describe(val)), hint)

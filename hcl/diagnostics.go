@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 
@@ -23,9 +24,9 @@ func (l *loader) upstream(diags hclv2.Diagnostics) {
 func translate(diags hclv2.Diagnostics) diag.List {
 	var out diag.List
 	for _, d := range diags {
-		t := diag.Diagnostic{Summary: d.Summary, Detail: plain(d.Detail)}
-		if strings.Contains(d.Summary, "function") { // functions have arguments
-			t.Detail = d.Detail
+		t := diag.Diagnostic{Summary: d.Summary, Detail: d.Detail}
+		if !ofCall.MatchString(d.Summary) {
+			t.Detail = plain(d.Detail)
 		}
 		if d.Severity == hclv2.DiagWarning {
 			t.Severity = diag.Warning
@@ -39,6 +40,11 @@ func translate(diags hclv2.Diagnostics) diag.List {
 		if m := unknownFunction.FindStringSubmatch(d.Detail); m != nil {
 			t.Summary = "Unknown function"
 			t.Detail = fmt.Sprintf("There is no function %q.%s", m[1], suggest(m[1], append(sortedKeys(standardFunctions()), "can", "env", "file", "try")))
+		}
+		for _, rule := range details {
+			if rule.detail == d.Detail {
+				t.Detail = rule.say
+			}
 		}
 		for _, rule := range phrases {
 			if rule.summary == d.Summary {
@@ -63,6 +69,14 @@ var phrases = []struct{ summary, say, next string }{
 	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma."},
 	{"Argument or block definition required", "Attribute or block expected", ""},
 	{"Attribute redefined", "Attribute set twice", "Remove one of the two."},
+	{"Duplicate argument", "Attribute set twice", "Remove one of the two."},
+	{"Missing newline after argument", "Missing newline", "What follows here is not part of the expression."},
+}
+
+// details has other words for details of the library that do not say what to do.
+var details = []struct{ detail, say string }{
+	{"Bitwise operators are not supported.", "There is no such operator. A power is pow(x, 2)."},
+	{"Error during operation: argument must not be null.", "An operand is null. Give it a value, or test for it first: x == null ? … : …."},
 }
 
 // plain replaces the library's "argument" by "attribute", which our docs use, and leaves
@@ -81,9 +95,12 @@ var (
 	inOurWords  = strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "Argument", "Attribute", "argument", "attribute")
 )
 
+// ofCall matches summaries about functions and types, which have arguments.
+var ofCall = regexp.MustCompile(`function|Missing argument separator|expanding argument|type specification`)
+
 var (
 	unknownFunction = regexp.MustCompile(`There is no function named "([^"]+)"`)
-	unknownName     = regexp.MustCompile(`(?:An argument named|Blocks of type) "([^"]+)"`)
+	unknownName     = regexp.MustCompile(`(?:An argument named|Blocks of type|No argument or block type is named) "([^"]+)"`)
 	missingLabel    = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
 )
 
@@ -101,6 +118,8 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 		}
 		name := m[1]
 		switch {
+		case d.Summary == "Extraneous JSON object property":
+			d.Summary, d.Detail = "Unknown name", fmt.Sprintf("There is no attribute or block %q here.%s", name, suggest(name, slices.Concat(attributes, blocks)))
 		case d.Summary == "Unsupported argument" && slices.Contains(blocks, name):
 			d.Detail = fmt.Sprintf("%s is a block here. Write %s { … }, without an equals sign.", name, name)
 		case d.Summary == "Unsupported argument":
@@ -137,7 +156,7 @@ func suggest(given string, known []string) string {
 	}
 	best, distance := nearest.Name(given, known, 3)
 	switch {
-	case best != "" && distance < max(2, len(given)) && !isNumber(given): // one number is as near as another
+	case best != "" && distance < max(2, utf8.RuneCountInString(given)) && !isNumber(given): // one number is as near as another
 		return fmt.Sprintf(" Did you mean %q?", best)
 	case len(known) == 0:
 		return ""

@@ -85,7 +85,7 @@ func (d *decoder) float(val cty.Value, name string, at *diag.Range) (float64, bo
 	case single == 0 && val.AsBigFloat().Sign() != 0:
 		d.fail(at, "Number out of range", "%s is too close to 0. The smallest positive number is %.2g.", name, math.SmallestNonzeroFloat32)
 	default:
-		return x, true
+		return x + 0, true // -0 becomes 0
 	}
 	return 0, false
 }

@@ -122,3 +122,31 @@ func TestUnparsedFile(t *testing.T) {
 		t.Errorf("Load = %v, want one error in broken.hcl", diags.Err())
 	}
 }
+
+func TestWrongJSON(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a key of an object twice", `{"norm": {"derf": {"a": {"alpha": {"ffn": 0.3, "attention": 0.1, "ffn": 0.5}}}}}`,
+			"study.hcl.json:1,66: Error: Duplicate key\n    The object has the key ffn twice, and only one value can count. Remove one of them.\n"},
+		{"an attribute twice", `{"norm": {"derf": {"a": {"alpha": 1, "alpha": 2}}}}`,
+			"study.hcl.json:1,38: Error: Attribute set twice\n    The attribute \"alpha\" was already set at study.hcl.json:1,26-36. Remove one of the two.\n"},
+		{"an unknown name", `{"norm": {"derf": {"a": {"alhpa": 1}}}}`,
+			"study.hcl.json:1,26: Error: Unknown name\n    There is no attribute or block \"alhpa\" here. Did you mean \"alpha\"?\n"},
+	} {
+		_, diags := load(t, map[string]string{"study.hcl.json": tt.text})
+		if got := render(diags); got != tt.want {
+			t.Errorf("%s: %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A file in another encoding is one mistake, not one for each of its bytes.
+func TestWrongEncoding(t *testing.T) {
+	for _, text := range []string{"\xff\xfes\x00t\x00u\x00d\x00y\x00", "s\x00t\x00u\x00d\x00y\x00", "# caf\xe9 \xe9\n", `{"//": "caf` + "\xe9\xe9" + `"}`} {
+		for _, name := range []string{"study.hcl", "study.hcl.json"} {
+			_, diags := load(t, map[string]string{name: text})
+			if len(diags) != 1 || diags[0].Summary != "Invalid character encoding" {
+				t.Errorf("%q: %v", text, render(diags))
+			}
+		}
+	}
+}
