@@ -94,7 +94,7 @@ func (x *crossing) addLevels(f *factor, attr *hclv2.Attribute) ([]int, bool) {
 		val = cty.TupleVal([]cty.Value{val})
 	}
 	added := factor{name: f.name}
-	if !x.readLevels(&added, val, rangeOf(attr.Expr.Range())) {
+	if !x.readLevels(&added, val, attr.Expr) {
 		return nil, false
 	}
 	out := make([]int, len(added.names))
