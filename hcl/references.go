@@ -102,7 +102,7 @@ func jsonFormulaVariables(expr hclv2.Expression) []hclv2.Traversal {
 		return out
 	}
 	v, diags := expr.Value(nil)
-	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !strings.Contains(v.AsString(), "matrix.") {
+	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !strings.Contains(v.AsString(), "matrix") {
 		return nil
 	}
 	e, diags := formulaFromJSON(expr)

@@ -86,7 +86,7 @@ func (x *crossing) reads() []hclv2.Traversal {
 	for _, r := range x.overrides {
 		for _, name := range sortedKeys(r.content.Attributes) {
 			if name != "when" {
-				out = append(out, r.content.Attributes[name].Expr.Variables()...)
+				out = append(out, expressionVariables(r.content.Attributes[name].Expr)...)
 			}
 		}
 		for _, b := range r.content.Blocks {
