@@ -45,46 +45,13 @@ func (l *loader) evalConstant(expr hclv2.Expression) (cty.Value, hclv2.Diagnosti
 }
 
 func (l *loader) evaluate(e hclsyntax.Expression, vars map[string]cty.Value) (cty.Value, bool) {
-	val, diags := l.value(e, &hclv2.EvalContext{Variables: vars, Functions: l.functions()})
+	ctx := &hclv2.EvalContext{Variables: vars, Functions: l.functions()}
+	val, diags := l.value(e, ctx)
 	for _, d := range diags {
-		switch {
-		case d.Subject == nil:
-		case d.Summary == "Invalid index":
-			l.explainIndex(d, e)
-		case d.Detail == "This value does not have any attributes.":
-			l.explainReference(d, e)
-		}
+		l.explain(d, e, ctx)
 	}
 	l.upstream(diags)
 	return val, !diags.HasErrors()
-}
-
-// explainIndex names the instances of a stage that has none of the given key.
-func (l *loader) explainIndex(d *hclv2.Diagnostic, e hclsyntax.Expression) {
-	for _, t := range e.Variables() {
-		a, ok := stageOf(t)
-		s := l.stages[a]
-		if !ok || s == nil || len(t) < 4 {
-			continue
-		}
-		index, ok := t[3].(hclv2.TraverseIndex)
-		if !ok || index.SrcRange != *d.Subject {
-			continue
-		}
-		if key, ok := asLevel(index.Key); ok {
-			d.Summary = "Unknown reference"
-			d.Detail = fmt.Sprintf("%s has no instance %q.%s", a, key.Text, suggest(key.Text, s.keys()))
-		}
-	}
-}
-
-// explainReference says that the settings of a stage cannot be read.
-func (l *loader) explainReference(d *hclv2.Diagnostic, e hclsyntax.Expression) {
-	for _, t := range e.Variables() {
-		if a, ok := stageOf(t); ok && l.stages[a] != nil && t.SourceRange().Overlaps(*d.Subject) {
-			d.Detail = fmt.Sprintf("%s is a reference, and the settings of a stage cannot be read here. Put the value into a local that both use.", a)
-		}
-	}
 }
 
 // value evaluates an expression within the limits. A panic of the library
