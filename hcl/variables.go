@@ -2,7 +2,6 @@ package hcl
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"strings"
 
@@ -111,42 +110,6 @@ func (l *loader) evalVariables() {
 	for _, name := range sortedKeys(l.variables) {
 		l.checkVariable(l.variables[name])
 	}
-}
-
-// set gives a variable a value, converted to its type. source says where the
-// value comes from if that is no place in a file.
-func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) {
-	converted, err := convert.Convert(val, v.typ)
-	if err != nil {
-		v.invalid = true
-		if source != "" {
-			source += ": "
-		}
-		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %s.", source, v.name, mismatch(err))
-		return
-	}
-	v.value, v.valueAt = converted, at
-}
-
-// mismatch says why a value does not convert to a type, with the place in the value.
-func mismatch(err error) string {
-	var at cty.PathError
-	if !errors.As(err, &at) {
-		return err.Error()
-	}
-	var b strings.Builder
-	for _, step := range at.Path {
-		switch s := step.(type) {
-		case cty.GetAttrStep:
-			b.WriteString("." + s.Name)
-		case cty.IndexStep:
-			b.WriteString("[" + show(s.Key) + "]")
-		}
-	}
-	if b.Len() == 0 {
-		return at.Error()
-	}
-	return "at " + strings.TrimPrefix(b.String(), ".") + ", " + at.Error()
 }
 
 // checkVariable refuses a variable without a value, and validates the value.

@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -8,6 +9,9 @@ import (
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"ablate/hcl/diag"
 )
 
 // varsFiles lists the variables files that are read without being named on the
@@ -82,6 +86,42 @@ func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) 
 		return cty.NilVal, diags
 	}
 	return l.evalConstant(l.meter.insert(expr))
+}
+
+// set gives a variable a value, converted to its type. source says where the
+// value comes from if that is no place in a file.
+func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) {
+	converted, err := convert.Convert(val, v.typ)
+	if err != nil {
+		v.invalid = true
+		if source != "" {
+			source += ": "
+		}
+		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %s.", source, v.name, mismatch(err))
+		return
+	}
+	v.value, v.valueAt = converted, at
+}
+
+// mismatch says why a value does not convert to a type, with the place in the value.
+func mismatch(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, step := range at.Path {
+		switch s := step.(type) {
+		case cty.GetAttrStep:
+			b.WriteString("." + s.Name)
+		case cty.IndexStep:
+			b.WriteString("[" + show(s.Key) + "]")
+		}
+	}
+	if b.Len() == 0 {
+		return at.Error()
+	}
+	return "at " + strings.TrimPrefix(b.String(), ".") + ", " + at.Error()
 }
 
 // exampleOf is a value of a type in HCL syntax.
