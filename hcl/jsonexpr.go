@@ -81,5 +81,9 @@ func parseTemplate(text string, at hclv2.Range) (hclsyntax.Expression, hclv2.Dia
 	if diags := checkTokens(tokens); diags.HasErrors() {
 		return nil, diags
 	}
-	return hclsyntax.ParseTemplate([]byte(text), at.Filename, start)
+	e, diags := hclsyntax.ParseTemplate([]byte(text), at.Filename, start)
+	if !diags.HasErrors() {
+		diags = duplicateKeys(e)
+	}
+	return e, diags
 }

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// duplicateKeys reports the keys that an object has twice. HCL takes the last of them.
-func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
-	return hclsyntax.VisitAll(body, func(n hclsyntax.Node) (diags hclv2.Diagnostics) {
+// duplicateKeys reports the keys that an object in a node has twice. HCL takes the last of
+// them.
+func duplicateKeys(in hclsyntax.Node) hclv2.Diagnostics {
+	return hclsyntax.VisitAll(in, func(n hclsyntax.Node) (diags hclv2.Diagnostics) {
 		object, ok := n.(*hclsyntax.ObjectConsExpr)
 		if !ok {
 			return nil
@@ -37,8 +38,10 @@ func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
 	})
 }
 
+const twice = "Duplicate key"
+
 func duplicateKey(key string, at hclv2.Range) hclv2.Diagnostics {
-	return problem(at, "Duplicate key", "The object has the key %s twice, and only one value can count. Remove one of them.", key)
+	return problem(at, twice, "The object has the key %s twice, and only one value can count. Remove one of them.", key)
 }
 
 // parseFile parses a file in native or JSON syntax.

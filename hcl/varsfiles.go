@@ -64,6 +64,9 @@ func (l *loader) setFromText(v *variable, text, source string) {
 	switch {
 	case !diags.HasErrors():
 		l.set(v, val, nil, source)
+	case diags[0].Summary == twice:
+		v.invalid = true
+		l.fail(nil, twice, "%s: %s", source, diags[0].Detail)
 	case v.typ == cty.DynamicPseudoType: // without a type, a bare word is text
 		l.set(v, l.text(text, nil, source), nil, source)
 	default:
@@ -82,6 +85,9 @@ func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) 
 		return cty.NilVal, diags
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), source, hclv2.InitialPos)
+	if !diags.HasErrors() {
+		diags = duplicateKeys(expr)
+	}
 	if diags.HasErrors() {
 		return cty.NilVal, diags
 	}

@@ -64,6 +64,9 @@ variable "rate" {
   type    = number
   default = 1
 }
+variable "any" {
+  default = 1
+}
 `
 	tests := []struct {
 		name string
@@ -72,7 +75,8 @@ variable "rate" {
 	}{
 		{"unknown --var", []hcl.Var{{Name: "rte", Value: "1"}}, `Unknown variable: --var rte: the study does not declare a variable "rte". Did you mean "rate"?`},
 		{"--var of the wrong type", []hcl.Var{{Name: "rate", Value: "fast"}}, `--var rate: "fast" is not a value of type number. Use HCL syntax, for example --var 'rate=1e-3'.`},
-		{"unknown key in a file", []hcl.Var{{File: "v.hclvars"}}, `Unknown variable: The study does not declare a variable "steps". Available: rate.`},
+		{"a key of --var twice", []hcl.Var{{Name: "any", Value: "{ a = 1, a = 2 }"}}, "Duplicate key: --var any: The object has the key a twice"},
+		{"unknown key in a file", []hcl.Var{{File: "v.hclvars"}}, `Unknown variable: The study does not declare a variable "steps". Available: any, rate.`},
 		{"missing file", []hcl.Var{{File: "no.hclvars"}}, "Unreadable variables file: Cannot read no.hclvars: no such file or directory"},
 	}
 	for _, tt := range tests {
@@ -127,6 +131,8 @@ func TestWrongJSON(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"a key of an object twice", `{"norm": {"derf": {"a": {"alpha": {"ffn": 0.3, "attention": 0.1, "ffn": 0.5}}}}}`,
 			"study.hcl.json:1,66: Error: Duplicate key\n    The object has the key ffn twice, and only one value can count. Remove one of them.\n"},
+		{"a key of an object in a text twice", `{"norm": {"derf": {"a": {"alpha": "${{ ffn = 0.3, ffn = 0.5 }}"}}}}`,
+			"study.hcl.json:1,51: Error: Duplicate key\n    The object has the key ffn twice, and only one value can count. Remove one of them.\n"},
 		{"an attribute twice", `{"norm": {"derf": {"a": {"alpha": 1, "alpha": 2}}}}`,
 			"study.hcl.json:1,38: Error: Attribute set twice\n    The attribute \"alpha\" was already set at study.hcl.json:1,26-36. Remove one of the two.\n"},
 		{"an unknown name", `{"norm": {"derf": {"a": {"alhpa": 1}}}}`,
