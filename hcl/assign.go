@@ -1,7 +1,6 @@
 package hcl
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 		d.assignRef(val, to, f, at)
 		return
 	case spec.RefsType:
-		d.assignRefs(val, to, f, at)
+		d.assignRefs(val, to, f, name, at)
 		return
 	case spec.PartsType:
 		d.assignParts(val, to, f, name, at)
@@ -115,13 +114,14 @@ func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *d
 	to.Set(reflect.ValueOf(refs[0]))
 }
 
-func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {
+func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
 	var all []addr.Instance
 	items := []cty.Value{val}
 	if describe(val) == "list" {
 		items = val.AsValueSlice()
 	}
-	for _, item := range items {
+	for i, item := range items {
+		at := d.place(element(name, i), at)
 		refs, ok := asRefs(item)
 		if !ok {
 			d.fail(at, "Wrong type", "%s must be a list of references to stages, not %s.", f.Name, article(describe(item)))
@@ -161,11 +161,13 @@ func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name
 	items := val.AsValueSlice()
 	out := reflect.MakeSlice(to.Type(), len(items), len(items))
 	for i, item := range items {
+		part := element(name, i)
+		at := d.place(part, at)
 		if item.IsNull() {
-			d.fail(at, "Missing value", "%s[%d] is null. Remove the element, or give it a value.", name, i)
+			d.fail(at, "Missing value", "%s is null. Remove the element, or give it a value.", part)
 			return
 		}
-		d.assignElement(item, out.Index(i), f, fmt.Sprintf("%s[%d]", name, i), at)
+		d.assignElement(item, out.Index(i), f, part, at)
 	}
 	to.Set(out)
 }
@@ -198,7 +200,7 @@ func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name 
 			continue
 		}
 		elem := reflect.New(to.Type().Elem()).Elem()
-		d.assignElement(item, elem, f, name+"."+k.AsString(), at)
+		d.assignElement(item, elem, f, name+"."+k.AsString(), d.entry(name, k.AsString(), at))
 		out.SetMapIndex(reflect.ValueOf(k.AsString()), elem)
 	}
 	to.Set(out)
