@@ -66,7 +66,7 @@ var phrases = []struct{ summary, say, next string }{
 	{"Unsupported attribute", "Unknown attribute", ""},
 	{"Invalid single-argument block definition", "More than one attribute on one line",
 		"Put each attribute on its own line."},
-	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma."},
+	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma, or write a decimal with a point: 0.5."},
 	{"Argument or block definition required", "Attribute or block expected", ""},
 	{"Attribute redefined", "Attribute set twice", "Remove one of the two."},
 	{"Duplicate argument", "Attribute set twice", "Remove one of the two."},
@@ -106,10 +106,11 @@ var (
 
 // renameUnknown adds the names that are valid to errors about unknown names, and
 // the form of the block to errors about labels.
-func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.Diagnostics {
+func renameUnknown(diags hclv2.Diagnostics, schema *hclv2.BodySchema) hclv2.Diagnostics {
+	blocks, attributes := blockNames(schema), attributeNames(schema)
 	for _, d := range diags {
 		if m := missingLabel.FindStringSubmatch(d.Summary); m != nil {
-			relabel(d, cmp.Or(m[2], m[3]), attributes != nil)
+			relabel(d, headerOf(schema, cmp.Or(m[2], m[3])))
 			continue
 		}
 		m := unknownName.FindStringSubmatch(d.Detail)
@@ -121,7 +122,7 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 		case d.Summary == "Extraneous JSON object property":
 			d.Summary, d.Detail = "Unknown name", fmt.Sprintf("There is no attribute or block %q here.%s", name, suggest(name, slices.Concat(attributes, blocks)))
 		case d.Summary == "Unsupported argument" && slices.Contains(blocks, name):
-			d.Detail = fmt.Sprintf("%s is a block here. Write %s { … }, without an equals sign.", name, name)
+			d.Detail = fmt.Sprintf("%s is a block here. Write %s … }, without an equals sign.", name, opening(headerOf(schema, name)))
 		case d.Summary == "Unsupported argument":
 			d.Detail = fmt.Sprintf("There is no attribute %q here.%s", name, suggest(name, attributes))
 		case slices.Contains(attributes, name):
@@ -133,20 +134,34 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 	return diags
 }
 
-func relabel(d *hclv2.Diagnostic, block string, nested bool) {
-	d.Summary = "Wrong number of labels"
-	switch {
-	case nested && strings.HasPrefix(d.Detail, "No labels"):
-		d.Detail = fmt.Sprintf("A %s block here has no labels: %s {.", block, block)
-	case nested:
-		d.Detail = fmt.Sprintf("A %s block here has one label, its type: %s \"type\" {.", block, block)
-	case block == "study" || block == "variable":
-		d.Detail = fmt.Sprintf("A %s block has one label, its name: %s \"name\" {.", block, block)
-	case block == "locals":
-		d.Detail = "A locals block has no labels: locals {."
-	default:
-		d.Detail = fmt.Sprintf("A %s block has two labels, its type and its name: %s \"type\" \"name\" {.", block, block)
+func headerOf(schema *hclv2.BodySchema, block string) hclv2.BlockHeaderSchema {
+	for _, header := range schema.Blocks {
+		if header.Type == block {
+			return header
+		}
 	}
+	return hclv2.BlockHeaderSchema{Type: block}
+}
+
+func relabel(d *hclv2.Diagnostic, header hclv2.BlockHeaderSchema) {
+	d.Summary = "Wrong number of labels"
+	labels := "no labels"
+	switch names := header.LabelNames; len(names) {
+	case 1:
+		labels = "one label, its " + names[0]
+	case 2:
+		labels = "two labels, its " + names[0] + " and its " + names[1]
+	}
+	d.Detail = fmt.Sprintf("%s block has %s: %s.", capital(article(header.Type)), labels, opening(header))
+}
+
+// opening is how a block begins.
+func opening(header hclv2.BlockHeaderSchema) string {
+	text := header.Type
+	for _, label := range header.LabelNames {
+		text += " " + strconv.Quote(label)
+	}
+	return text + " {"
 }
 
 // suggest names the nearest of the known names, or lists them.

@@ -33,7 +33,7 @@ func bodySchema(s *spec.Struct) *hclv2.BodySchema {
 }
 
 func attributeNames(s *hclv2.BodySchema) []string {
-	names := []string{} // not nil: renameUnknown tells the root body by nil
+	var names []string
 	for _, a := range s.Attributes {
 		names = append(names, a.Name)
 	}

@@ -103,7 +103,7 @@ func (l *loader) open(s *stage) bool {
 			d.Detail = "Only train stages can have a matrix. To sweep a value here, use for_each."
 		}
 	}
-	l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+	l.upstream(renameUnknown(diags, schema))
 	return !diags.HasErrors()
 }
 

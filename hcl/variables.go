@@ -48,7 +48,7 @@ func (l *loader) collectVariable(b *hclv2.Block) {
 	v := &variable{name: name, typ: cty.DynamicPseudoType, at: b.DefRange}
 	l.variables[name] = v
 	content, diags := b.Body.Content(variableSchema)
-	l.upstream(renameUnknown(diags, blockNames(variableSchema), attributeNames(variableSchema)))
+	l.upstream(renameUnknown(diags, variableSchema))
 	if attr := content.Attributes["type"]; attr != nil {
 		typ, diags := typeexpr.TypeConstraint(attr.Expr)
 		l.upstream(diags)
