@@ -56,8 +56,14 @@ func (l *loader) readVars(name string) {
 // setFromText sets a variable from the command line or the environment. The text
 // is taken verbatim for strings, and is an HCL expression for other types.
 func (l *loader) setFromText(v *variable, text, source string) {
+	verbatim, err := l.text(text, nil, source)
+	if err != nil {
+		v.invalid = true
+		l.fail(nil, "Unreadable value", "The value of %v.", err)
+		return
+	}
 	if v.typ == cty.String {
-		l.set(v, l.text(text, nil, source), nil, source)
+		l.set(v, verbatim, nil, source)
 		return
 	}
 	val, diags := l.parseValue(text, source)
@@ -68,7 +74,7 @@ func (l *loader) setFromText(v *variable, text, source string) {
 		v.invalid = true
 		l.fail(nil, twice, "%s: %s", source, diags[0].Detail)
 	case v.typ == cty.DynamicPseudoType: // without a type, a bare word is text
-		l.set(v, l.text(text, nil, source), nil, source)
+		l.set(v, verbatim, nil, source)
 	default:
 		v.invalid = true
 		l.fail(nil, "Unreadable value", "%s: %q is not a value of type %s. Use HCL syntax, for example --var '%s=%s'.",

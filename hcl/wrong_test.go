@@ -3,6 +3,7 @@ package hcl_test
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -153,6 +154,36 @@ func TestWrongEncoding(t *testing.T) {
 			if len(diags) != 1 || diags[0].Summary != "Invalid character encoding" {
 				t.Errorf("%q: %v", text, render(diags))
 			}
+		}
+	}
+}
+
+// Text from outside the study has to be UTF-8, too.
+func TestWrongText(t *testing.T) {
+	const bad = "caf\xe9"
+	label := func(expr string) map[string]string {
+		return map[string]string{"study.hcl": "study \"a\" {\n  env = [\"BAD\"]\n}\nvariable \"x\" {\n  default = \"\"\n}\nnorm \"rmsnorm\" \"a\" {\n  label = " + expr + "\n}\n", "bad": bad}
+	}
+	for _, tt := range []struct {
+		expr    string
+		environ []string
+		vars    []hcl.Var
+		want    string
+	}{
+		{`file("bad")`, nil, nil, "study.hcl:8,11: Error: Error in function call\n    Call to function \"file\" failed: file bad is not text in UTF-8."},
+		{`env("BAD")`, []string{"BAD=" + bad}, nil, "study.hcl:8,11: Error: Error in function call\n    Call to function \"env\" failed: BAD is not text in UTF-8."},
+		{"var.x", nil, []hcl.Var{{Name: "x", Value: bad}}, "Error: Unreadable value\n    The value of --var x is not text in UTF-8."},
+		{"var.x", []string{"ABLATE_VAR_x=" + bad}, nil, "Error: Unreadable value\n    The value of ABLATE_VAR_x is not text in UTF-8."},
+	} {
+		dir := t.TempDir()
+		for name, text := range label(tt.expr) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds(), Environ: tt.environ, Vars: tt.vars})
+		if got := render(diags); !strings.Contains(got, tt.want) || len(diags) != 1 {
+			t.Errorf("%s: %s\nwant %s", tt.expr, got, tt.want)
 		}
 	}
 }
