@@ -16,12 +16,15 @@ func (l *loader) explain(d *hclv2.Diagnostic, e hclsyntax.Expression, ctx *hclv2
 		return
 	}
 	for _, t := range e.Variables() {
+		a, _ := stageOf(t)
+		s := l.stages[a]
+		if s != nil && d.Detail == "This value does not have any indices." && t.SourceRange().End.Byte == d.Subject.Start.Byte {
+			d.Detail = fmt.Sprintf("%s can be followed only by a key in quotes without ${…}: %s[\"…\"].", a, a)
+		}
 		i := slices.IndexFunc(t, func(step hclv2.Traverser) bool { return step.SourceRange() == *d.Subject })
 		if i < 0 {
 			continue
 		}
-		a, _ := stageOf(t)
-		s := l.stages[a]
 		switch step := t[i].(type) {
 		case hclv2.TraverseIndex:
 			if key, ok := asLevel(step.Key); ok && s != nil && i == 3 {
