@@ -1,6 +1,7 @@
 package ablate_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -139,5 +140,35 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 			}
 			path = parent
 		}
+	}
+}
+
+// The page of the language lists every function of expressions.
+func TestFunctionsAreListed(t *testing.T) {
+	page, err := os.ReadFile("docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| functions | of |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	listed := []string{"env", "file"} // in sentences of their own
+	for _, m := range regexp.MustCompile("(?m)^ *\\| `([a-z ]+)`").FindAllStringSubmatch(table, -1) {
+		listed = append(listed, strings.Fields(m[1])...)
+	}
+	message := func(call string) string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte("locals {\n  a = "+call+"\n}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, diags := hcl.Load(hcl.Options{Dir: dir})
+		return fmt.Sprint(diags)
+	}
+	for _, name := range listed {
+		if text := message(name + "()"); strings.Contains(text, "There is no function") {
+			t.Error(text)
+		}
+	}
+	if text := message("no_such_function()"); !strings.Contains(text, fmt.Sprintf("and %d more", len(listed)-10)) {
+		t.Errorf("docs/language.md lists %d functions, and a message says %s", len(listed), text)
 	}
 }

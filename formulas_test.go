@@ -14,6 +14,7 @@ import (
 	"ablate/pipeline/graph"
 	"ablate/stages"
 	"ablate/stages/norm"
+	"ablate/stages/train"
 )
 
 // declared loads a norm whose y is a formula, with a scalar, a vector and a running
@@ -98,6 +99,40 @@ func TestFormulaText(t *testing.T) {
 		if list.HasErrors() || again.Y.String() != f.Y.String() || fmt.Sprint(again.Y) != fmt.Sprint(f.Y) {
 			t.Errorf("%s is written as %s, which reads as %v, %v", y, f.Y, again, list.Err())
 		}
+	}
+}
+
+// A formula of an override in JSON has the levels of its own cell.
+func TestFormulaInJSON(t *testing.T) {
+	dir := t.TempDir()
+	text := `{
+  "data": {"text": {"corpus": {"source": ["text.txt"]}}}, "model": {"llama": {"tiny": {"preset": "tiny"}}},
+  "norm": {"rmsnorm": {"base": {}}}, "optimizer": {"adamw": {"base": {}}},
+  "train": {"lm": {"main": {
+    "matrix": {"steps": [3, 4], "z": [5]},
+    "override": {"when": "${matrix.steps > 0}", "loss": "cross_entropy + matrix.steps * square(log_z) + matrix.z"},
+    "data": "${data.text.corpus}", "model": "${model.llama.tiny}", "norm": "${norm.rmsnorm.base}", "optimizer": "${optimizer.adamw.base}",
+    "batch": {"sequences": 2, "length": 8}
+  }}}
+}`
+	if err := os.WriteFile(filepath.Join(dir, "study.hcl.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	study, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: graph.LanguageKinds(stages.All())})
+	if diags.HasErrors() {
+		t.Fatal(diags.Err())
+	}
+	losses := make(map[string]bool)
+	for _, inst := range study.Instances {
+		if trial, ok := inst.Spec.(*train.LM); ok {
+			if text := trial.Loss.String(); !strings.Contains(text, fmt.Sprint(trial.Steps)) {
+				t.Errorf("%s has the loss %s", inst.Address, text)
+			}
+			losses[trial.Loss.String()] = true
+		}
+	}
+	if len(losses) != 2 {
+		t.Errorf("the losses are %v, want one for each level", losses)
 	}
 }
 

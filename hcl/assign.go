@@ -1,8 +1,8 @@
 package hcl
 
 import (
-	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -20,7 +20,7 @@ func (d *decoder) assign(val cty.Value, to reflect.Value, f spec.Field, name str
 		d.assignRef(val, to, f, at)
 		return
 	case spec.RefsType:
-		d.assignRefs(val, to, f, at)
+		d.assignRefs(val, to, f, name, at)
 		return
 	case spec.PartsType:
 		d.assignParts(val, to, f, name, at)
@@ -67,7 +67,8 @@ func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Ran
 	case describe(val) != "string":
 	case t == spec.RefType:
 		hint = " Write the address of a stage, without quotes."
-	case t.Kind() == reflect.Int || t.Kind() == reflect.Float64 || t.Kind() == reflect.Bool:
+	case isNumber(val.AsString()) && (t.Kind() == reflect.Int || t.Kind() == reflect.Int64 || t.Kind() == reflect.Float64 || spec.TakesNumber(t)),
+		slices.Contains([]string{"true", "false"}, val.AsString()) && t.Kind() == reflect.Bool:
 		hint = " Remove the quotes."
 	}
 	d.fail(at, "Wrong type", "%s must be %s, not %s.%s", name, article(spec.TypeName(t)), article(describe(val)), hint)
@@ -113,13 +114,14 @@ func (d *decoder) assignRef(val cty.Value, to reflect.Value, f spec.Field, at *d
 	to.Set(reflect.ValueOf(refs[0]))
 }
 
-func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, at *diag.Range) {
+func (d *decoder) assignRefs(val cty.Value, to reflect.Value, f spec.Field, name string, at *diag.Range) {
 	var all []addr.Instance
 	items := []cty.Value{val}
 	if describe(val) == "list" {
 		items = val.AsValueSlice()
 	}
-	for _, item := range items {
+	for i, item := range items {
+		at := d.place(element(name, i), at)
 		refs, ok := asRefs(item)
 		if !ok {
 			d.fail(at, "Wrong type", "%s must be a list of references to stages, not %s.", f.Name, article(describe(item)))
@@ -159,11 +161,13 @@ func (d *decoder) assignList(val cty.Value, to reflect.Value, f spec.Field, name
 	items := val.AsValueSlice()
 	out := reflect.MakeSlice(to.Type(), len(items), len(items))
 	for i, item := range items {
+		part := element(name, i)
+		at := d.place(part, at)
 		if item.IsNull() {
-			d.fail(at, "Missing value", "%s[%d] is null. Remove the element, or give it a value.", name, i)
+			d.fail(at, "Missing value", "%s is null. Remove the element, or give it a value.", part)
 			return
 		}
-		d.assignElement(item, out.Index(i), f, fmt.Sprintf("%s[%d]", name, i), at)
+		d.assignElement(item, out.Index(i), f, part, at)
 	}
 	to.Set(out)
 }
@@ -196,7 +200,7 @@ func (d *decoder) assignMap(val cty.Value, to reflect.Value, f spec.Field, name 
 			continue
 		}
 		elem := reflect.New(to.Type().Elem()).Elem()
-		d.assignElement(item, elem, f, name+"."+k.AsString(), at)
+		d.assignElement(item, elem, f, name+"."+k.AsString(), d.entry(name, k.AsString(), at))
 		out.SetMapIndex(reflect.ValueOf(k.AsString()), elem)
 	}
 	to.Set(out)

@@ -138,11 +138,20 @@ func (x *crossing) bind(d *decoder, c cell, target reflect.Value) {
 			to.Set(v)
 			continue
 		}
-		d.assign(f.levels[c[i]], to, f.field, f.name, f.at)
+		d.assign(f.levels[c[i]], to, f.field, f.name, f.levelAt(c[i]))
 		if isPlain(to) && !d.invalid {
 			f.remember(c[i], to)
 		}
 	}
+}
+
+// levelAt is the place of a level, or of the factor if the study does not write the
+// level out there.
+func (f *factor) levelAt(level int) *diag.Range {
+	if level < len(f.exprs) {
+		return rangeOf(f.exprs[level].Range())
+	}
+	return f.at
 }
 
 // value is the decoded attribute at a level; the zero Value if it is not known.

@@ -88,7 +88,7 @@ func (c *Config) read(name string, raw []byte) hclv2.Diagnostics {
 		return diags
 	}
 	content, diags := file.Body.Content(configSchema)
-	diags = renameUnknown(diags, blockNames(configSchema), nil)
+	diags = renameUnknown(diags, configSchema)
 	for _, b := range content.Blocks {
 		diags = append(diags, c.readBlock(b)...)
 		if b.Type == "notify" {

@@ -41,6 +41,8 @@ func TestWrongRemoteAndTrust(t *testing.T) {
 		"trust {\n  namespace \"a\" {}\n  namespace \"a\" {}\n}":          "are already declared above",
 		"trust {\n  namespace \"a\" {\n    key = \"b\"\n  }\n}":           `Did you mean "keys"?`,
 		"trust {\n  key = [\"a\"]\n}":                                     `Did you mean "keys"?`,
+		"remote \"a\" {}":                                                 "A remote block has no labels: remote {.",
+		"executor \"ssh\" {}":                                             `An executor block has two labels, its type and its label: executor "type" "label" {.`,
 		"remote {\n  read = \"main\"\n}":                                  "read",
 		"remote {\n  namespace = \"" + strings.Repeat("x", 101) + "\"\n}": "is not a valid name for a namespace",
 	} {

@@ -114,7 +114,7 @@ func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect
 	}
 	if len(found) == 0 {
 		if f.Required && field.Kind() == reflect.Struct && !d.merge {
-			d.fail(rangeOf(content.MissingItemRange), "Missing block", "A %s block is required: %s { … }.", f.Name, f.Name)
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", "%s block is required: %s { … }.", capital(article(f.Name)), f.Name)
 		}
 		return
 	}
@@ -170,7 +170,7 @@ func (d *decoder) nested(b *hclv2.Block, target reflect.Value, path diag.Path, f
 	s := spec.Of(target.Type())
 	schema := bodySchema(s)
 	content, diags := b.Body.Content(schema)
-	d.l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+	d.l.upstream(renameUnknown(diags, schema))
 	d.invalid = d.invalid || diags.HasErrors()
 	merge := d.merge
 	d.merge = merge && !fresh
@@ -183,7 +183,7 @@ func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.
 	found := content.Blocks.OfType(f.Name)
 	if len(found) == 0 {
 		if f.Required && !d.merge {
-			d.fail(rangeOf(content.MissingItemRange), "Missing block", `A %s block is required: %s "type" { … }.`, f.Name, f.Name)
+			d.fail(rangeOf(content.MissingItemRange), "Missing block", `%s block is required: %s "type" { … }.`, capital(article(f.Name)), f.Name)
 		}
 		return
 	}

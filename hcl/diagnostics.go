@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 
@@ -23,9 +24,9 @@ func (l *loader) upstream(diags hclv2.Diagnostics) {
 func translate(diags hclv2.Diagnostics) diag.List {
 	var out diag.List
 	for _, d := range diags {
-		t := diag.Diagnostic{Summary: d.Summary, Detail: plain(d.Detail)}
-		if strings.Contains(d.Summary, "function") { // functions have arguments
-			t.Detail = d.Detail
+		t := diag.Diagnostic{Summary: d.Summary, Detail: d.Detail}
+		if !ofCall.MatchString(d.Summary) {
+			t.Detail = plain(d.Detail)
 		}
 		if d.Severity == hclv2.DiagWarning {
 			t.Severity = diag.Warning
@@ -39,6 +40,11 @@ func translate(diags hclv2.Diagnostics) diag.List {
 		if m := unknownFunction.FindStringSubmatch(d.Detail); m != nil {
 			t.Summary = "Unknown function"
 			t.Detail = fmt.Sprintf("There is no function %q.%s", m[1], suggest(m[1], append(sortedKeys(standardFunctions()), "can", "env", "file", "try")))
+		}
+		for _, rule := range details {
+			if rule.detail == d.Detail {
+				t.Detail = rule.say
+			}
 		}
 		for _, rule := range phrases {
 			if rule.summary == d.Summary {
@@ -60,9 +66,17 @@ var phrases = []struct{ summary, say, next string }{
 	{"Unsupported attribute", "Unknown attribute", ""},
 	{"Invalid single-argument block definition", "More than one attribute on one line",
 		"Put each attribute on its own line."},
-	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma."},
+	{"Unexpected comma after argument", "Unexpected comma", "Remove the comma, or write a decimal with a point: 0.5."},
 	{"Argument or block definition required", "Attribute or block expected", ""},
 	{"Attribute redefined", "Attribute set twice", "Remove one of the two."},
+	{"Duplicate argument", "Attribute set twice", "Remove one of the two."},
+	{"Missing newline after argument", "Missing newline", "What follows here is not part of the expression."},
+}
+
+// details has other words for details of the library that do not say what to do.
+var details = []struct{ detail, say string }{
+	{"Bitwise operators are not supported.", "There is no such operator. A power is pow(x, 2)."},
+	{"Error during operation: argument must not be null.", "An operand is null. Give it a value, or test for it first: x == null ? … : …."},
 }
 
 // plain replaces the library's "argument" by "attribute", which our docs use, and leaves
@@ -81,18 +95,22 @@ var (
 	inOurWords  = strings.NewReplacer("An argument", "An attribute", "an argument", "an attribute", "Argument", "Attribute", "argument", "attribute")
 )
 
+// ofCall matches summaries about functions and types, which have arguments.
+var ofCall = regexp.MustCompile(`function|Missing argument separator|expanding argument|type specification`)
+
 var (
 	unknownFunction = regexp.MustCompile(`There is no function named "([^"]+)"`)
-	unknownName     = regexp.MustCompile(`(?:An argument named|Blocks of type) "([^"]+)"`)
+	unknownName     = regexp.MustCompile(`(?:An argument named|Blocks of type|No argument or block type is named) "([^"]+)"`)
 	missingLabel    = regexp.MustCompile(`^(?:Missing (\w+) for (\w+)|Extraneous label for (\w+))$`)
 )
 
 // renameUnknown adds the names that are valid to errors about unknown names, and
 // the form of the block to errors about labels.
-func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.Diagnostics {
+func renameUnknown(diags hclv2.Diagnostics, schema *hclv2.BodySchema) hclv2.Diagnostics {
+	blocks, attributes := blockNames(schema), attributeNames(schema)
 	for _, d := range diags {
 		if m := missingLabel.FindStringSubmatch(d.Summary); m != nil {
-			relabel(d, cmp.Or(m[2], m[3]), attributes != nil)
+			relabel(d, headerOf(schema, cmp.Or(m[2], m[3])))
 			continue
 		}
 		m := unknownName.FindStringSubmatch(d.Detail)
@@ -101,8 +119,10 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 		}
 		name := m[1]
 		switch {
+		case d.Summary == "Extraneous JSON object property":
+			d.Summary, d.Detail = "Unknown name", fmt.Sprintf("There is no attribute or block %q here.%s", name, suggest(name, slices.Concat(attributes, blocks)))
 		case d.Summary == "Unsupported argument" && slices.Contains(blocks, name):
-			d.Detail = fmt.Sprintf("%s is a block here. Write %s { … }, without an equals sign.", name, name)
+			d.Detail = fmt.Sprintf("%s is a block here. Write %s … }, without an equals sign.", name, opening(headerOf(schema, name)))
 		case d.Summary == "Unsupported argument":
 			d.Detail = fmt.Sprintf("There is no attribute %q here.%s", name, suggest(name, attributes))
 		case slices.Contains(attributes, name):
@@ -114,20 +134,34 @@ func renameUnknown(diags hclv2.Diagnostics, blocks, attributes []string) hclv2.D
 	return diags
 }
 
-func relabel(d *hclv2.Diagnostic, block string, nested bool) {
-	d.Summary = "Wrong number of labels"
-	switch {
-	case nested && strings.HasPrefix(d.Detail, "No labels"):
-		d.Detail = fmt.Sprintf("A %s block here has no labels: %s {.", block, block)
-	case nested:
-		d.Detail = fmt.Sprintf("A %s block here has one label, its type: %s \"type\" {.", block, block)
-	case block == "study" || block == "variable":
-		d.Detail = fmt.Sprintf("A %s block has one label, its name: %s \"name\" {.", block, block)
-	case block == "locals":
-		d.Detail = "A locals block has no labels: locals {."
-	default:
-		d.Detail = fmt.Sprintf("A %s block has two labels, its type and its name: %s \"type\" \"name\" {.", block, block)
+func headerOf(schema *hclv2.BodySchema, block string) hclv2.BlockHeaderSchema {
+	for _, header := range schema.Blocks {
+		if header.Type == block {
+			return header
+		}
 	}
+	return hclv2.BlockHeaderSchema{Type: block}
+}
+
+func relabel(d *hclv2.Diagnostic, header hclv2.BlockHeaderSchema) {
+	d.Summary = "Wrong number of labels"
+	labels := "no labels"
+	switch names := header.LabelNames; len(names) {
+	case 1:
+		labels = "one label, its " + names[0]
+	case 2:
+		labels = "two labels, its " + names[0] + " and its " + names[1]
+	}
+	d.Detail = fmt.Sprintf("%s block has %s: %s.", capital(article(header.Type)), labels, opening(header))
+}
+
+// opening is how a block begins.
+func opening(header hclv2.BlockHeaderSchema) string {
+	text := header.Type
+	for _, label := range header.LabelNames {
+		text += " " + strconv.Quote(label)
+	}
+	return text + " {"
 }
 
 // suggest names the nearest of the known names, or lists them.
@@ -137,7 +171,7 @@ func suggest(given string, known []string) string {
 	}
 	best, distance := nearest.Name(given, known, 3)
 	switch {
-	case best != "" && distance < max(2, len(given)) && !isNumber(given): // one number is as near as another
+	case best != "" && distance < max(2, utf8.RuneCountInString(given)) && !isNumber(given): // one number is as near as another
 		return fmt.Sprintf(" Did you mean %q?", best)
 	case len(known) == 0:
 		return ""

@@ -45,33 +45,13 @@ func (l *loader) evalConstant(expr hclv2.Expression) (cty.Value, hclv2.Diagnosti
 }
 
 func (l *loader) evaluate(e hclsyntax.Expression, vars map[string]cty.Value) (cty.Value, bool) {
-	val, diags := l.value(e, &hclv2.EvalContext{Variables: vars, Functions: l.functions()})
+	ctx := &hclv2.EvalContext{Variables: vars, Functions: l.functions()}
+	val, diags := l.value(e, ctx)
 	for _, d := range diags {
-		if d.Summary == "Invalid index" && d.Subject != nil {
-			l.explainIndex(d, e)
-		}
+		l.explain(d, e, ctx)
 	}
 	l.upstream(diags)
 	return val, !diags.HasErrors()
-}
-
-// explainIndex names the instances of a stage that has none of the given key.
-func (l *loader) explainIndex(d *hclv2.Diagnostic, e hclsyntax.Expression) {
-	for _, t := range e.Variables() {
-		a, ok := stageOf(t)
-		s := l.stages[a]
-		if !ok || s == nil || len(t) < 4 {
-			continue
-		}
-		index, ok := t[3].(hclv2.TraverseIndex)
-		if !ok || index.SrcRange != *d.Subject {
-			continue
-		}
-		if key, ok := asLevel(index.Key); ok {
-			d.Summary = "Unknown reference"
-			d.Detail = fmt.Sprintf("%s has no instance %q.%s", a, key.Text, suggest(key.Text, s.keys()))
-		}
-	}
 }
 
 // value evaluates an expression within the limits. A panic of the library

@@ -61,27 +61,31 @@ func (x *crossing) readFactors(matrix *hclv2.Block) bool {
 			continue
 		}
 		f := factor{name: name, at: rangeOf(attr.Range), bound: bound, field: field}
-		if x.readLevels(&f, val, rangeOf(attr.Expr.Range())) {
-			if items, diags := hclv2.ExprList(attr.Expr); !diags.HasErrors() && len(items) == len(f.levels) {
-				f.exprs = items
-			}
+		if x.readLevels(&f, val, attr.Expr) {
 			x.factors = append(x.factors, f)
 		}
 	}
 	return known && !x.l.diags[before:].HasErrors()
 }
 
-func (x *crossing) readLevels(f *factor, val cty.Value, at *diag.Range) bool {
+func (x *crossing) readLevels(f *factor, val cty.Value, expr hclv2.Expression) bool {
+	at := rangeOf(expr.Range())
 	items, ok := x.levelValues(f, val, at)
 	if !ok {
 		return false
+	}
+	if exprs, diags := hclv2.ExprList(expr); !diags.HasErrors() && len(exprs) == len(items) {
+		f.exprs = exprs
 	}
 	if len(items) == 0 {
 		x.l.fail(at, "Empty factor", "Factor %s has no levels, so there would be no trials. Add at least one.", f.name)
 		return false
 	}
 	seen := make(map[string]bool, len(items))
-	for _, item := range items {
+	for i, item := range items {
+		if f.exprs != nil {
+			at = rangeOf(f.exprs[i].Range())
+		}
 		level, ok := asLevel(item)
 		if part, of := severalIn(item); !ok && part != "" {
 			x.l.fail(at, "Several instances", "A level of factor %s is an object whose entry %s refers to all instances of %s. Name one of them: %s.", f.name, part, of.Stage, of)

@@ -28,7 +28,7 @@ func readAttributes(b *hclv2.Block, into map[string]any, required bool) hclv2.Di
 		schema.Attributes = append(schema.Attributes, hclv2.AttributeSchema{Name: name, Required: required})
 	}
 	content, diags := b.Body.Content(schema)
-	diags = renameUnknown(diags, nil, names)
+	diags = renameUnknown(diags, schema)
 	var l loader
 	for _, name := range names {
 		attr := content.Attributes[name]

@@ -13,8 +13,6 @@ import (
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
-	"golang.org/x/text/unicode/norm"
 
 	"ablate/hcl/diag"
 	"ablate/hcl/study"
@@ -73,76 +71,6 @@ func (l *loader) parse(name, summary string) hclv2.Body {
 	}
 	return file.Body
 }
-
-// duplicateKeys reports the keys that an object has twice. HCL takes the last of them.
-func duplicateKeys(body *hclsyntax.Body) hclv2.Diagnostics {
-	return hclsyntax.VisitAll(body, func(n hclsyntax.Node) (diags hclv2.Diagnostics) {
-		object, ok := n.(*hclsyntax.ObjectConsExpr)
-		if !ok {
-			return nil
-		}
-		seen := make(map[string]bool)
-		for _, item := range object.Items {
-			if len(item.KeyExpr.Variables()) > 0 {
-				continue
-			}
-			v, wrong := item.KeyExpr.Value(nil)
-			key, ok := asLevel(v)
-			if wrong.HasErrors() || !ok { // reported when it is evaluated
-				continue
-			}
-			if seen[key.Text] {
-				at := item.KeyExpr.Range()
-				diags = append(diags, &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "Duplicate key", Subject: &at,
-					Detail: fmt.Sprintf("The object has the key %s twice, and only one value can count. Remove one of them.", key.Text)})
-			}
-			seen[key.Text] = true
-		}
-		return diags
-	})
-}
-
-// parseFile parses a file in native or JSON syntax.
-func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
-	if strings.HasSuffix(name, ".json") {
-		if diags := checkJSON(name, src); diags.HasErrors() {
-			return nil, diags
-		}
-		file, diags := json.Parse(src, name)
-		return file, append(diags, textWarnings(name, src, nil)...)
-	}
-	tokens, diags := hclsyntax.LexConfig(src, name, hclv2.InitialPos)
-	if !diags.HasErrors() {
-		diags = checkTokens(tokens)
-	}
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	file, diags := hclsyntax.ParseConfig(src, name, hclv2.InitialPos)
-	return file, append(diags, textWarnings(name, src, tokens)...)
-}
-
-// textWarnings reports text that is not in Unicode normal form C, to which HCL
-// converts every string.
-func textWarnings(name string, src []byte, tokens hclsyntax.Tokens) hclv2.Diagnostics {
-	if norm.NFC.IsNormal(src) {
-		return nil
-	}
-	at := hclv2.Range{Filename: name, Start: hclv2.InitialPos, End: hclv2.InitialPos}
-	for _, t := range tokens {
-		if (t.Type == hclsyntax.TokenQuotedLit || t.Type == hclsyntax.TokenStringLit) && !norm.NFC.IsNormal(t.Bytes) {
-			at = t.Range
-			break
-		}
-		if t.Type == hclsyntax.TokenEOF {
-			return nil // in comments only
-		}
-	}
-	return hclv2.Diagnostics{{Severity: hclv2.DiagWarning, Summary: "Text is normalized", Detail: normalized, Subject: &at}}
-}
-
-const normalized = "This text is not in Unicode normal form C: it has letters that are followed by combining accents. " +
-	"HCL strings are always in that form, so the text is changed. Where the exact bytes matter, put them into a file that your program reads."
 
 // readFile reads a regular file of bounded size. Reading a FIFO would wait for
 // ever, and a device may have no end.

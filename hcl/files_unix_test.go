@@ -27,3 +27,19 @@ func TestSpecialFiles(t *testing.T) {
 		}
 	}
 }
+
+// A link to nowhere is an error, also for the variables file that need not exist.
+func TestDanglingLinks(t *testing.T) {
+	for _, name := range []string{"study.hcl", "study.hclvars", "a.auto.hclvars"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(local("1")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("nowhere", filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if _, diags := hcl.Load(hcl.Options{Dir: dir, Kinds: testKinds()}); !strings.Contains(render(diags), "Cannot read "+name) {
+			t.Errorf("%s: Load reports %s", name, render(diags))
+		}
+	}
+}

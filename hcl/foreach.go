@@ -3,10 +3,10 @@ package hcl
 import (
 	"reflect"
 
+	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/addr"
-	"ablate/hcl/diag"
 )
 
 // member is one element of a for_each.
@@ -45,10 +45,13 @@ func (l *loader) forEach(s *stage, trail []string) bool {
 	if val.LengthInt() > maxInstances {
 		return l.countInstances(val.LengthInt(), attr.Expr.Range())
 	}
-	return l.addMembers(s, val, at)
+	return l.addMembers(s, val, attr.Expr)
 }
 
-func (l *loader) addMembers(s *stage, val cty.Value, at *diag.Range) bool {
+func (l *loader) addMembers(s *stage, val cty.Value, expr hclv2.Expression) bool {
+	at := rangeOf(expr.Range())
+	exprs, diags := hclv2.ExprList(expr)
+	written := !diags.HasErrors() && len(exprs) == val.LengthInt() // element by element
 	isMap := val.Type().IsObjectType() || val.Type().IsMapType()
 	s.byKey = make(map[string]*member, val.LengthInt())
 	for it := val.ElementIterator(); it.Next(); {
@@ -56,6 +59,9 @@ func (l *loader) addMembers(s *stage, val cty.Value, at *diag.Range) bool {
 		key := k
 		if !isMap {
 			key = v
+		}
+		if written {
+			at = rangeOf(exprs[len(s.members)].Range())
 		}
 		level, ok := asLevel(key)
 		switch {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
@@ -34,17 +35,17 @@ var standardFunctions = sync.OnceValue(func() map[string]function.Function {
 		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "int": stdlib.IntFunc,
 		"log": stdlib.LogFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc, "pow": stdlib.PowFunc,
 		"signum": stdlib.SignumFunc, "parseint": stdlib.ParseIntFunc,
-		"chunklist": stdlib.ChunklistFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
+		"chunklist": stdlib.ChunklistFunc, "coalesce": coalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
 		"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc,
 		"distinct": stdlib.DistinctFunc, "element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc,
-		"index": stdlib.IndexFunc, "keys": stdlib.KeysFunc, "length": stdlib.LengthFunc, "lookup": stdlib.LookupFunc,
+		"index": indexFunc, "keys": stdlib.KeysFunc, "length": lengthFunc, "lookup": stdlib.LookupFunc,
 		"merge": stdlib.MergeFunc, "range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc,
 		"setintersection": stdlib.SetIntersectionFunc, "setproduct": stdlib.SetProductFunc,
 		"setsubtract": stdlib.SetSubtractFunc, "setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc,
 		"sort": stdlib.SortFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
 		"chomp": stdlib.ChompFunc, "format": stdlib.FormatFunc, "formatlist": stdlib.FormatListFunc,
 		"indent": stdlib.IndentFunc, "join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc,
-		"regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "replace": stdlib.ReplaceFunc,
+		"regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "replace": replaceFunc,
 		"split": stdlib.SplitFunc, "strrev": stdlib.ReverseFunc, "substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc,
 		"trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc, "trimspace": stdlib.TrimSpaceFunc,
 		"trimsuffix": stdlib.TrimSuffixFunc, "csvdecode": stdlib.CSVDecodeFunc,
@@ -75,7 +76,7 @@ func (l *loader) fileFunction() function.Function {
 			if err != nil {
 				return cty.NilVal, function.NewArgErrorf(0, "cannot read %s: %w", args[0].AsString(), err)
 			}
-			return l.text(string(b), rangeOf(*l.at.Load()), "file "+args[0].AsString()), nil
+			return l.text(string(b), rangeOf(*l.at.Load()), "file "+args[0].AsString())
 		},
 	})
 }
@@ -112,16 +113,19 @@ func (l *loader) envFunction() function.Function {
 			if !ok {
 				return cty.NilVal, fmt.Errorf("%s is not set in the environment", name)
 			}
-			return l.text(value, rangeOf(*l.at.Load()), name), nil
+			return l.text(value, rangeOf(*l.at.Load()), name)
 		},
 	})
 }
 
 // text returns a text from outside the study as a value. HCL converts strings to
 // Unicode normal form C; text warns if that changes it.
-func (l *loader) text(s string, at *diag.Range, source string) cty.Value {
+func (l *loader) text(s string, at *diag.Range, source string) (cty.Value, error) {
+	if !utf8.ValidString(s) { // it would not survive the JSON that trials are started with
+		return cty.NilVal, fmt.Errorf("%s is not text in UTF-8", source)
+	}
 	if !norm.NFC.IsNormalString(s) {
 		l.warn(at, "Text is normalized", "%s: %s", source, normalized)
 	}
-	return cty.StringVal(s)
+	return cty.StringVal(s), nil
 }

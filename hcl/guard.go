@@ -106,7 +106,7 @@ func joinCost(args []cty.Value) float64 {
 // every byte, and its replacement may refer to what it matched.
 func replaceCost(args []cty.Value) float64 {
 	text, old, with := textOf(args[0]), textOf(args[1]), textOf(args[2])
-	if len(old) > 1 && old[0] == '/' && old[len(old)-1] == '/' {
+	if _, ok := betweenSlashes(old); ok {
 		return float64(len(text)+1) * float64(len(with)+1)
 	}
 	return float64(len(text)) + float64(strings.Count(text, old))*float64(len(with))

@@ -6,6 +6,8 @@ import (
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"ablate/hcl/addr"
 )
 
 // include adds cells. A level that the matrix does not have is added to its
@@ -92,11 +94,17 @@ func (x *crossing) addLevels(f *factor, attr *hclv2.Attribute) ([]int, bool) {
 		val = cty.TupleVal([]cty.Value{val})
 	}
 	added := factor{name: f.name}
-	if !x.readLevels(&added, val, rangeOf(attr.Expr.Range())) {
+	if !x.readLevels(&added, val, attr.Expr) {
 		return nil, false
 	}
 	out := make([]int, len(added.names))
 	for i, level := range added.names {
+		text := level.String()
+		if same := slices.IndexFunc(f.names, func(l addr.Level) bool { return l != level && l.String() == text }); same >= 0 {
+			x.l.fail(rangeOf(attr.Expr.Range()), "Duplicate level", "Factor %s has the level %s twice, as %s and as %s, so that two trials would have one address. Write both in the same way.",
+				f.name, level, article(describe(f.levels[same])), article(describe(added.levels[i])))
+			return nil, false
+		}
 		out[i] = f.add(level, added.levels[i])
 	}
 	return out, true

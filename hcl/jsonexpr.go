@@ -45,7 +45,14 @@ func fromJSON(expr hclv2.Expression) (hclsyntax.Expression, hclv2.Diagnostics) {
 
 func objectFromJSON(pairs []hclv2.KeyValuePair, at hclv2.Range) (hclsyntax.Expression, hclv2.Diagnostics) {
 	object := &hclsyntax.ObjectConsExpr{SrcRange: at, OpenRange: at}
+	seen := make(map[string]bool, len(pairs))
 	for _, pair := range pairs {
+		if name, diags := pair.Key.Value(nil); !diags.HasErrors() {
+			if seen[name.AsString()] {
+				return nil, duplicateKey(name.AsString(), pair.Key.Range())
+			}
+			seen[name.AsString()] = true
+		}
 		key, diags := fromJSON(pair.Key)
 		if diags.HasErrors() {
 			return nil, diags
@@ -74,5 +81,9 @@ func parseTemplate(text string, at hclv2.Range) (hclsyntax.Expression, hclv2.Dia
 	if diags := checkTokens(tokens); diags.HasErrors() {
 		return nil, diags
 	}
-	return hclsyntax.ParseTemplate([]byte(text), at.Filename, start)
+	e, diags := hclsyntax.ParseTemplate([]byte(text), at.Filename, start)
+	if !diags.HasErrors() {
+		diags = duplicateKeys(e)
+	}
+	return e, diags
 }

@@ -99,7 +99,7 @@ func (l *loader) readFolder() bool {
 func (l *loader) collect(body hclv2.Body) {
 	schema := l.rootSchema()
 	content, diags := body.Content(schema)
-	l.upstream(renameUnknown(diags, blockNames(schema), nil))
+	l.upstream(renameUnknown(diags, schema))
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "study":

@@ -291,6 +291,25 @@ norm "derf" "ema" {
 	}
 }
 
+// Functions have the meaning that they have in Terraform.
+func TestFunctions(t *testing.T) {
+	for expr, want := range map[string]string{
+		`coalesce("", null, "b")`: "b", `coalesce(null, 3)`: "3", `coalesce("", "")`: "all arguments are null or empty",
+		`index(["a", "b"], "b")`: "1", `index([1, 2], 3)`: "the list does not contain the value", `index({ a = 1 }, 1)`: "a list is required",
+		`length("häß")`: "3", `length([1, 2])`: "2", `length({ a = 1 })`: "1", `length(toset([1, 1]))`: "1", `length(norm.rmsnorm.base)`: "collection must be",
+		`replace("a.b.c", ".", "-")`: "a-b-c", `replace("a1b22", "/[0-9]+/", "<$0>")`: "a<1>b<22>", `replace("a/b", "/", "-")`: "a-b", `replace("x", "/(/", "")`: "missing closing )",
+	} {
+		study, diags := load(t, map[string]string{"study.hcl": "norm \"rmsnorm\" \"base\" {}\ndata \"text\" \"a\" {\n  source = [" + expr + "]\n}\n"})
+		if diags.HasErrors() {
+			if !strings.Contains(render(diags), want) {
+				t.Errorf("%s reports %s, want %s", expr, render(diags), want)
+			}
+		} else if got := find(t, study, "data.text.a").Spec.(*text).Source[0]; got != want {
+			t.Errorf("%s = %s, want %s", expr, got, want)
+		}
+	}
+}
+
 // essence renders a study, to compare two ways to write it.
 func essence(study *study.Study) string {
 	var b strings.Builder
@@ -395,6 +414,8 @@ optimizer "adamw" "base" {
 		"b.auto.hclvars": "rate = 5",
 		"a.auto.hclvars": "rate = 4",
 		"given.hclvars":  "rate = 6",
+
+		".#b.auto.hclvars": "rate = 8", // of an editor
 	}
 	tests := []struct {
 		name    string

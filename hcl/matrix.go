@@ -167,8 +167,13 @@ func (x *crossing) nameCell(list diag.List, c cell) {
 		levels[i] = f.name + "=" + f.names[c[i]].String()
 	}
 	for i := range list {
-		if list[i].Summary == "Unknown attribute" {
-			list[i].Detail += fmt.Sprintf(" This happened in cell %s. Use try(…, false) where a level lacks the attribute.", strings.Join(levels, ","))
+		if list[i].Summary != "Unknown attribute" {
+			continue
+		}
+		misspelt := strings.Contains(list[i].Detail, "Did you mean")
+		list[i].Detail += fmt.Sprintf(" This happened in cell %s.", strings.Join(levels, ","))
+		if !misspelt {
+			list[i].Detail += " Use try(…, false) where a level lacks the attribute."
 		}
 	}
 }

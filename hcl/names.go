@@ -138,12 +138,19 @@ func (b *nameBuilder) addStage(t hclv2.Traversal) {
 // key, as addresses are printed: train.lm.main["norm=rmsnorm.base,seed=1"]. The value still
 // stands for all trials where it has no key.
 func (b *nameBuilder) trial(t hclv2.Traversal, s *stage, val cty.Value) (cty.Value, bool) {
-	if len(t) < 4 || s.content == nil || len(s.blocks("matrix")) == 0 {
+	if s.content == nil || len(s.blocks("matrix")) == 0 {
 		return val, true
+	}
+	before, ok := b.refs[s.addr.Block][s.addr.Type][s.addr.Name]
+	if !ok {
+		before = val
+	}
+	if len(t) < 4 {
+		return before, true
 	}
 	index, ok := t[3].(hclv2.TraverseIndex)
 	if !ok || index.Key.Type() != cty.String {
-		return val, true
+		return before, true
 	}
 	b.l.expand(s, b.sc.trail)
 	if s.invalid {
@@ -159,8 +166,8 @@ func (b *nameBuilder) trial(t hclv2.Traversal, s *stage, val cty.Value) (cty.Val
 		b.l.fail(rangeOf(index.SrcRange), "Unknown reference", "%s has no trial %q.%s", s.addr, of.Key, suggest(of.Key, keys))
 		return val, false
 	}
-	members := map[string]cty.Value{identity: refValue(addr.Instance{Stage: s.addr})}
-	if before, ok := b.refs[s.addr.Block][s.addr.Type][s.addr.Name]; ok && before.Type().IsObjectType() {
+	members := map[string]cty.Value{identity: val}
+	if before.Type().IsObjectType() {
 		members = before.AsValueMap()
 	}
 	members[of.Key] = refValue(of)

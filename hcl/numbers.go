@@ -49,13 +49,16 @@ func rounded(v cty.Value) string {
 	if v.IsNull() || v.Type() != cty.Number || isExact(v) {
 		return ""
 	}
+	if v.AsBigFloat().IsInf() {
+		return numberText(v) + " is infinite. Look for a divisor that is 0."
+	}
 	return digits(v) + " is not between -2^63 and 2^63 - 1 and would be rounded. Choose another number, or write it as a string."
 }
 
 // digits writes a number in full if it is not too long.
 func digits(v cty.Value) string {
 	f := v.AsBigFloat()
-	if f.IsInf() || f.MantExp(nil) > 256 {
+	if f.MantExp(nil) > 256 {
 		return f.Text('g', 10)
 	}
 	return f.Text('f', -1)
@@ -80,12 +83,14 @@ func (d *decoder) integer(val cty.Value, name string, at *diag.Range) (int64, bo
 func (d *decoder) float(val cty.Value, name string, at *diag.Range) (float64, bool) {
 	x, _ := val.AsBigFloat().Float64()
 	switch single := float64(float32(x)); {
+	case val.AsBigFloat().IsInf():
+		d.fail(at, "Number out of range", "%s is infinite. Look for a divisor that is 0.", name)
 	case math.IsInf(single, 0):
 		d.fail(at, "Number out of range", "%s is too large. The largest number is %.2g.", name, math.MaxFloat32)
 	case single == 0 && val.AsBigFloat().Sign() != 0:
 		d.fail(at, "Number out of range", "%s is too close to 0. The smallest positive number is %.2g.", name, math.SmallestNonzeroFloat32)
 	default:
-		return x, true
+		return x + 0, true // -0 becomes 0
 	}
 	return 0, false
 }

@@ -37,7 +37,7 @@ func TestNumbersOutOfRange(t *testing.T) {
 		"[18446744073709551615]":                      "18446744073709551615",
 		"[9223372036854775808]":                       "9223372036854775808",
 		"[-9223372036854775809]":                      "-9223372036854775809",
-		"[1/0]":                                       "Number out of range",
+		"[1/0]":                                       "study.hcl:45,13: Error: Number out of range\n    Factor seed: the level +Inf is infinite. Look for a divisor that is 0.",
 		"[10000000000000000000]":                      "between -2^63 and 2^63 - 1",
 		"[9223372036854775807, -9223372036854775808]": "",
 	} {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
@@ -79,15 +80,28 @@ func partNames(s *spec.Struct) []string {
 // entry is the place of an object's attribute, or of the whole object if the study
 // does not write the object here.
 func (d *decoder) entry(object, name string, whole *diag.Range) *diag.Range {
-	if r, ok := d.ranges[object+"."+name]; ok {
+	return d.place(object+"."+name, whole)
+}
+
+// place is where a part of an attribute is written, or the whole attribute.
+func (d *decoder) place(part string, whole *diag.Range) *diag.Range {
+	if r, ok := d.ranges[part]; ok {
 		return &r
 	}
 	return whole
 }
 
-// entryRanges remembers the places of the attributes of an object that an expression
-// writes out, at any depth.
+// entryRanges remembers the places of the attributes of an object, and of the elements of
+// a list, that an expression writes out, at any depth.
 func (d *decoder) entryRanges(expr hclv2.Expression, path diag.Path) {
+	if items, diags := hclv2.ExprList(expr); !diags.HasErrors() {
+		for i, item := range items {
+			at := diag.Path{element(path.String(), i)}
+			d.ranges[at.String()] = *rangeOf(item.Range())
+			d.entryRanges(item, at)
+		}
+		return
+	}
 	pairs, diags := hclv2.ExprMap(expr)
 	if diags.HasErrors() {
 		return
@@ -102,6 +116,9 @@ func (d *decoder) entryRanges(expr hclv2.Expression, path diag.Path) {
 		d.entryRanges(pair.Value, at)
 	}
 }
+
+// element names an element of a list.
+func element(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
 
 // labelOfParts is the display text of parts: the name of each and its label.
 func (x *crossing) labelOfParts(p addr.Parts) string {

@@ -33,7 +33,7 @@ func bodySchema(s *spec.Struct) *hclv2.BodySchema {
 }
 
 func attributeNames(s *hclv2.BodySchema) []string {
-	names := []string{} // not nil: renameUnknown tells the root body by nil
+	var names []string
 	for _, a := range s.Attributes {
 		names = append(names, a.Name)
 	}
@@ -102,7 +102,7 @@ func jsonFormulaVariables(expr hclv2.Expression) []hclv2.Traversal {
 		return out
 	}
 	v, diags := expr.Value(nil)
-	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !strings.Contains(v.AsString(), "matrix.") {
+	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !strings.Contains(v.AsString(), "matrix") {
 		return nil
 	}
 	e, diags := formulaFromJSON(expr)

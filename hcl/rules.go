@@ -27,7 +27,7 @@ func (x *crossing) readRules(kind string) []*rule {
 	var out []*rule
 	for _, b := range x.s.blocks(kind) {
 		content, diags := b.Body.Content(schema)
-		x.l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+		x.l.upstream(renameUnknown(diags, schema))
 		when := content.Attributes["when"]
 		if when == nil {
 			x.l.fail(rangeOf(b.DefRange), "Missing condition", "%s requires when = …, a condition on the levels, for example matrix.seed == 42.", kind)
@@ -86,7 +86,7 @@ func (x *crossing) reads() []hclv2.Traversal {
 	for _, r := range x.overrides {
 		for _, name := range sortedKeys(r.content.Attributes) {
 			if name != "when" {
-				out = append(out, r.content.Attributes[name].Expr.Variables()...)
+				out = append(out, expressionVariables(r.content.Attributes[name].Expr)...)
 			}
 		}
 		for _, b := range r.content.Blocks {

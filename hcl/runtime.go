@@ -38,7 +38,7 @@ func (d *decoder) meta(content *hclv2.BodyContent, inst *study.Instance) {
 
 func (d *decoder) runtime(b *hclv2.Block, r *study.Runtime) {
 	content, diags := b.Body.Content(runtimeSchema)
-	d.l.upstream(renameUnknown(diags, blockNames(runtimeSchema), attributeNames(runtimeSchema)))
+	d.l.upstream(renameUnknown(diags, runtimeSchema))
 	d.plain(content.Attributes["retries"], &r.Retries)
 	if r.Retries < 0 {
 		d.l.fail(rangeOf(content.Attributes["retries"].Expr.Range()), "Invalid value", "retries must be 0 or more, not %d.", r.Retries)
@@ -69,7 +69,7 @@ func (d *decoder) runtime(b *hclv2.Block, r *study.Runtime) {
 
 func (d *decoder) resources(b *hclv2.Block, r *study.Resources) {
 	content, diags := b.Body.Content(resourcesSchema)
-	d.l.upstream(renameUnknown(diags, nil, attributeNames(resourcesSchema)))
+	d.l.upstream(renameUnknown(diags, resourcesSchema))
 	counts := map[string]*int{"cpus": &r.CPUs, "gpus": &r.GPUs, "nodes": &r.Nodes, "tasks_per_node": &r.TasksPerNode}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		n := counts[name]

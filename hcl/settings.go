@@ -28,7 +28,7 @@ func (l *loader) evalSettings() {
 		return
 	}
 	content, diags := b.Body.Content(settingsSchema)
-	l.upstream(renameUnknown(diags, nil, attributeNames(settingsSchema)))
+	l.upstream(renameUnknown(diags, settingsSchema))
 	d := decoder{l: l, sc: scope{noStages: "The study block cannot refer to stages. Use variables and locals."}}
 	d.plain(content.Attributes["description"], &l.study.Description)
 	d.plain(content.Attributes["seed"], &l.study.Seed)

@@ -103,7 +103,7 @@ func (l *loader) open(s *stage) bool {
 			d.Detail = "Only train stages can have a matrix. To sweep a value here, use for_each."
 		}
 	}
-	l.upstream(renameUnknown(diags, blockNames(schema), attributeNames(schema)))
+	l.upstream(renameUnknown(diags, schema))
 	return !diags.HasErrors()
 }
 
@@ -167,13 +167,13 @@ func (l *loader) single(s *stage, key string, sc scope) {
 	target := reflect.ValueOf(s.kind.New())
 	d.body(s.content, target.Elem(), nil, nil)
 	a := addr.Instance{Stage: s.addr, Key: key}
+	inst := &study.Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(study.Runtime)}
+	d.meta(s.content, inst)
 	if d.invalid {
 		s.invalid = true
 		return
 	}
 	resolve(target)
-	inst := &study.Instance{Address: a, Label: shortForm(a), Spec: target.Interface(), Range: *rangeOf(s.block.DefRange), Runtime: new(study.Runtime)}
-	d.meta(s.content, inst)
 	inst.Locate = locator(d.ranges, inst.Range)
 	s.instances = append(s.instances, inst)
 }

@@ -16,9 +16,11 @@ import (
 // overflow. It also refuses numbers that are too long to be written out.
 func checkTokens(tokens hclsyntax.Tokens) hclv2.Diagnostics {
 	n := nesting{open: []bracket{{separatedByLines: true}}}
-	for _, t := range tokens {
+	for i, t := range tokens {
 		n.add(t.Type)
 		switch {
+		case t.Type == hclsyntax.TokenStar && i > 0 && tokens[i-1].Type == hclsyntax.TokenStar:
+			return problem(hclv2.RangeBetween(tokens[i-1].Range, t.Range), "Unsupported operator", "There is no operator **. A power is pow(x, 2).")
 		case t.Type == hclsyntax.TokenNumberLit && !isWritable(t.Bytes):
 			return problem(t.Range, "Number out of range", longNumber)
 		case len(n.open)-1+n.signs > maxNesting:

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -223,6 +224,8 @@ func article(noun string) string {
 	}
 	return "a " + noun
 }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // show renders a value in a message.
 func show(v cty.Value) string {

@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,13 +16,14 @@ import (
 
 // variable is one declared variable and its value.
 type variable struct {
-	name       string
-	typ        cty.Type
-	at         hclv2.Range
-	fallback   cty.Value // the default; NilVal if there is none
-	validation *hclv2.Block
-	value      cty.Value // NilVal until set, or when it is invalid
-	invalid    bool      // reported already: what depends on it stays silent
+	name        string
+	typ         cty.Type
+	at          hclv2.Range
+	fallback    cty.Value // the default; NilVal if there is none
+	validations hclv2.Blocks
+	value       cty.Value   // NilVal until set, or when it is invalid
+	valueAt     *diag.Range // nil if the value is not written in a file
+	invalid     bool        // reported already: what depends on it stays silent
 }
 
 var variableSchema = &hclv2.BodySchema{
@@ -46,7 +48,7 @@ func (l *loader) collectVariable(b *hclv2.Block) {
 	v := &variable{name: name, typ: cty.DynamicPseudoType, at: b.DefRange}
 	l.variables[name] = v
 	content, diags := b.Body.Content(variableSchema)
-	l.upstream(renameUnknown(diags, blockNames(variableSchema), attributeNames(variableSchema)))
+	l.upstream(renameUnknown(diags, variableSchema))
 	if attr := content.Attributes["type"]; attr != nil {
 		typ, diags := typeexpr.TypeConstraint(attr.Expr)
 		l.upstream(diags)
@@ -59,9 +61,7 @@ func (l *loader) collectVariable(b *hclv2.Block) {
 	if attr := content.Attributes["default"]; attr != nil {
 		l.setDefault(v, attr)
 	}
-	if len(content.Blocks) > 0 {
-		v.validation = content.Blocks[0]
-	}
+	v.validations = content.Blocks
 }
 
 func (l *loader) setDefault(v *variable, attr *hclv2.Attribute) {
@@ -74,11 +74,11 @@ func (l *loader) setDefault(v *variable, attr *hclv2.Attribute) {
 	}
 	val, err := convert.Convert(val, v.typ)
 	if err != nil {
-		l.fail(rangeOf(attr.Expr.Range()), "Wrong type", "The default of variable %q does not match its type: %v.", v.name, err)
+		l.fail(rangeOf(attr.Expr.Range()), "Wrong type", "The default of variable %q does not match its type: %s.", v.name, mismatch(err))
 		v.invalid = true
 		return
 	}
-	v.fallback = val
+	v.fallback, v.valueAt = val, rangeOf(attr.Range)
 }
 
 // evalVariables gives each variable its value. In order of increasing
@@ -112,21 +112,6 @@ func (l *loader) evalVariables() {
 	}
 }
 
-// set gives a variable a value, converted to its type. source says where the
-// value comes from if that is no place in a file.
-func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) {
-	converted, err := convert.Convert(val, v.typ)
-	if err != nil {
-		v.invalid = true
-		if source != "" {
-			source += ": "
-		}
-		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %v.", source, v.name, err)
-		return
-	}
-	v.value = converted
-}
-
 // checkVariable refuses a variable without a value, and validates the value.
 func (l *loader) checkVariable(v *variable) {
 	if v.invalid {
@@ -139,21 +124,22 @@ func (l *loader) checkVariable(v *variable) {
 			v.name, v.name, v.name)
 		return
 	}
-	if v.validation != nil && !l.validate(v) {
-		v.invalid = true
+	for _, b := range v.validations {
+		if !l.validate(v, b) {
+			v.invalid = true
+		}
 	}
 }
 
-// validate reports whether the variable's value passes its validation block.
-func (l *loader) validate(v *variable) bool {
-	content, diags := v.validation.Body.Content(validationSchema)
+// validate reports whether the variable's value passes a validation block.
+func (l *loader) validate(v *variable, b *hclv2.Block) bool {
+	content, diags := b.Body.Content(validationSchema)
 	l.upstream(diags)
 	if diags.HasErrors() {
 		return false
 	}
-	vars := map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{v.name: v.value})}
-	condition, ok := l.evalIn(content.Attributes["condition"], vars)
-	message, ok2 := l.evalIn(content.Attributes["error_message"], vars)
+	condition, ok := l.evalAlone(content.Attributes["condition"], v)
+	message, ok2 := l.evalAlone(content.Attributes["error_message"], v)
 	if !ok || !ok2 {
 		return false
 	}
@@ -164,22 +150,28 @@ func (l *loader) validate(v *variable) bool {
 		return false
 	case !passed:
 		text := ""
-		if message.Type() == cty.String && !message.IsNull() {
-			text = " " + message.AsString()
+		if m, err := convert.Convert(message, cty.String); err == nil && !m.IsNull() {
+			text = " " + m.AsString()
 		}
-		l.fail(rangeOf(v.at), "Invalid value", "The variable %q is %s.%s", v.name, show(v.value), text)
+		l.fail(cmp.Or(v.valueAt, rangeOf(v.at)), "Invalid value", "The variable %q is %s.%s", v.name, show(v.value), text)
 	}
 	return passed
 }
 
-// evalIn evaluates an attribute with these values only.
-func (l *loader) evalIn(attr *hclv2.Attribute, vars map[string]cty.Value) (cty.Value, bool) {
+// evalAlone evaluates an attribute of a validation, which refers to its variable only.
+func (l *loader) evalAlone(attr *hclv2.Attribute, v *variable) (cty.Value, bool) {
 	e, diags := l.native(attr.Expr)
 	if diags.HasErrors() {
 		l.upstream(diags)
 		return cty.NilVal, false
 	}
-	return l.evaluate(e, vars)
+	for _, t := range e.Variables() {
+		if name, _ := attrStep(t, 1); t.RootName() != "var" || name != v.name {
+			l.fail(rangeOf(t.SourceRange()), "Invalid reference", "A validation can refer only to the variable that it is in: var.%s.", v.name)
+			return cty.NilVal, false
+		}
+	}
+	return l.evaluate(e, map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{v.name: v.value})})
 }
 
 func lookupEnv(environ []string, name string) (string, bool) {

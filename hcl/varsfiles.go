@@ -1,32 +1,33 @@
 package hcl
 
 import (
+	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"ablate/hcl/diag"
 )
 
 // varsFiles lists the variables files that are read without being named on the
-// command line.
+// command line. Hidden files are those of editors.
 func (l *loader) varsFiles() []string {
 	var out []string
-	if _, err := os.Stat(filepath.Join(l.opts.Dir, "study.hclvars")); err == nil {
-		out = append(out, "study.hclvars")
-	}
 	entries, _ := os.ReadDir(l.opts.Dir) // an unreadable folder was reported by readFolder
-	var auto []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".auto.hclvars") {
-			auto = append(auto, e.Name())
+		switch n := e.Name(); {
+		case n == "study.hclvars":
+			out = slices.Insert(out, 0, n)
+		case strings.HasSuffix(n, ".auto.hclvars") && !strings.HasPrefix(n, "."):
+			out = append(out, n)
 		}
 	}
-	slices.Sort(auto)
-	return append(out, auto...)
+	return out
 }
 
 // readVars reads one variables file, whose attributes are values of variables.
@@ -55,16 +56,25 @@ func (l *loader) readVars(name string) {
 // setFromText sets a variable from the command line or the environment. The text
 // is taken verbatim for strings, and is an HCL expression for other types.
 func (l *loader) setFromText(v *variable, text, source string) {
+	verbatim, err := l.text(text, nil, source)
+	if err != nil {
+		v.invalid = true
+		l.fail(nil, "Unreadable value", "The value of %v.", err)
+		return
+	}
 	if v.typ == cty.String {
-		l.set(v, l.text(text, nil, source), nil, source)
+		l.set(v, verbatim, nil, source)
 		return
 	}
 	val, diags := l.parseValue(text, source)
 	switch {
 	case !diags.HasErrors():
 		l.set(v, val, nil, source)
+	case diags[0].Summary == twice:
+		v.invalid = true
+		l.fail(nil, twice, "%s: %s", source, diags[0].Detail)
 	case v.typ == cty.DynamicPseudoType: // without a type, a bare word is text
-		l.set(v, l.text(text, nil, source), nil, source)
+		l.set(v, verbatim, nil, source)
 	default:
 		v.invalid = true
 		l.fail(nil, "Unreadable value", "%s: %q is not a value of type %s. Use HCL syntax, for example --var '%s=%s'.",
@@ -81,10 +91,49 @@ func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) 
 		return cty.NilVal, diags
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), source, hclv2.InitialPos)
+	if !diags.HasErrors() {
+		diags = duplicateKeys(expr)
+	}
 	if diags.HasErrors() {
 		return cty.NilVal, diags
 	}
 	return l.evalConstant(l.meter.insert(expr))
+}
+
+// set gives a variable a value, converted to its type. source says where the
+// value comes from if that is no place in a file.
+func (l *loader) set(v *variable, val cty.Value, at *diag.Range, source string) {
+	converted, err := convert.Convert(val, v.typ)
+	if err != nil {
+		v.invalid = true
+		if source != "" {
+			source += ": "
+		}
+		l.fail(at, "Wrong type", "%sthe value of variable %q does not match its type: %s.", source, v.name, mismatch(err))
+		return
+	}
+	v.value, v.valueAt = converted, at
+}
+
+// mismatch says why a value does not convert to a type, with the place in the value.
+func mismatch(err error) string {
+	var at cty.PathError
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, step := range at.Path {
+		switch s := step.(type) {
+		case cty.GetAttrStep:
+			b.WriteString("." + s.Name)
+		case cty.IndexStep:
+			b.WriteString("[" + show(s.Key) + "]")
+		}
+	}
+	if b.Len() == 0 {
+		return at.Error()
+	}
+	return "at " + strings.TrimPrefix(b.String(), ".") + ", " + at.Error()
 }
 
 // exampleOf is a value of a type in HCL syntax.

@@ -76,7 +76,11 @@ func (c *checker) call(i int, n Node) {
 		c.misplaced(i, n.Op, fn)
 		return
 	case len(n.Args) != fn.args:
-		c.fail(i, "Wrong number of arguments", "%s takes %s, not %d.", n.Op, count(fn.args, "argument"), len(n.Args))
+		least := ""
+		if n.Op == "min" || n.Op == "max" { // of any number, two by two
+			least = "at least "
+		}
+		c.fail(i, "Wrong number of arguments", "%s takes %s%s, not %d.", n.Op, least, count(fn.args, "argument"), len(n.Args))
 		return
 	}
 	args := make([]Type, len(n.Args))

@@ -3,6 +3,7 @@ package formula
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"ablate/hcl/nearest"
 )
@@ -13,7 +14,7 @@ func suggest(given string, known []string) string {
 		return minus
 	}
 	best, distance := nearest.Name(given, known, 3)
-	if best != "" && distance < len(given) {
+	if best != "" && distance < utf8.RuneCountInString(given) {
 		return fmt.Sprintf(" Did you mean %q?", best)
 	}
 	return available(known)

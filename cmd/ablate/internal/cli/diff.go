@@ -54,6 +54,8 @@ func (r diffRequest) do(ctx context.Context, s *session) error {
 	switch {
 	case errA == nil && errB == nil:
 		e, err = w.diffTasks(ctx, plan, a, b)
+	case isFile(r.A) != isFile(r.B) && (errA != nil && isFile(r.A) || errB != nil && isFile(r.B)):
+		return fmt.Errorf("only one of %s and %s is a file: compare two plans, or two instances", r.A, r.B)
 	case errA != nil && !ambiguous(errA):
 		return errA
 	case errB != nil && !ambiguous(errB):
@@ -117,7 +119,7 @@ func (r diffRequest) plans(s *session) error {
 	}
 	all := maps.Clone(a)
 	maps.Copy(all, b)
-	changed := 0
+	changed, pending := 0, 0
 	for _, address := range slices.Sorted(maps.Keys(all)) {
 		was, before := a[address]
 		now, after := b[address]
@@ -128,17 +130,32 @@ func (r diffRequest) plans(s *session) error {
 		case !after:
 			e.Mark, e.Difference = "-", "removed"
 		case shortKey(was) != shortKey(now):
-			e.Difference = fmt.Sprintf("another key (%s → %s), %s → %s", shortKey(was), shortKey(now), was.Action, now.Action)
+			e.Difference = fmt.Sprintf("another key (%s → %s), %s", shortKey(was), shortKey(now), actions(was, now))
 		case was.Action != now.Action:
-			e.Difference = was.Action + " → " + now.Action
+			e.Difference = actions(was, now)
+		case now.Key == nil:
+			pending++
+			continue
 		default:
 			continue
 		}
 		changed++
 		s.show(e)
 	}
-	s.view().Text(fmt.Sprintf("%d of %s differ.\n", changed, view.Count(len(all), "instance")))
+	text := fmt.Sprintf("%d of %s changed", changed, view.Count(len(all), "instance"))
+	if pending > 0 {
+		text += fmt.Sprintf("; %d cannot be compared yet, as they are pending in both plans", pending)
+	}
+	s.view().Text(text + ".\n")
 	return nil
+}
+
+// actions says what one plan and the other would do with an instance.
+func actions(was, now plannedLine) string {
+	if was.Action == now.Action {
+		return was.Action
+	}
+	return was.Action + " → " + now.Action
 }
 
 func shortKey(l plannedLine) string {

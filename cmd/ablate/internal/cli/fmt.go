@@ -72,6 +72,9 @@ func (r fmtRequest) do(_ context.Context, s *session) error {
 
 // format rewrites one file if its layout differs.
 func (r fmtRequest) format(s *session, file string) (differs bool, list diag.List, err error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return false, nil, fmt.Errorf("%s is a folder: name files, or the study's folder with --chdir", file)
+	}
 	src, err := fsys.ReadRegular(file, maxFile)
 	if err != nil {
 		return false, nil, err

@@ -13,9 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
+	"ablate/pipeline/process"
 	"ablate/pipeline/source"
 )
 
@@ -37,10 +39,14 @@ func initCommand(s *session) *cobra.Command {
 		Example: "  ablate init my-study\n  ablate run --chdir my-study --var corpus=$PWD/text.txt\n  ablate init --command train.py\n  ablate init --upgrade --chdir my-study",
 		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if upgrade {
+			switch {
+			case upgrade && script != "":
+				return errors.New("--command cannot be combined with --upgrade, which needs a study")
+			case (upgrade || script != "") && len(args) > 0:
+				return fmt.Errorf("--upgrade and --command take no folder: name it with --chdir %s", process.ShellQuote(args[0]))
+			case upgrade:
 				return upgradeRequest{}.do(c.Context(), s)
-			}
-			if script != "" {
+			case script != "":
 				return scriptRequest{Script: script}.do(c.Context(), s)
 			}
 			r := initRequest{Folder: s.dir}
@@ -64,16 +70,30 @@ func (r initRequest) do(_ context.Context, s *session) error {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return fmt.Errorf("creating the folder: %w", err)
 	}
-	for _, f := range []struct {
-		name    string
-		content []byte
-	}{{"study.hcl", starter}, {".gitignore", []byte(".ablate/\n")}} {
-		if err := createFile(filepath.Join(r.Folder, f.name), f.content); err != nil {
-			return err
-		}
+	if err := refuseStudy(r.Folder); err != nil {
+		return err
+	}
+	if err := createFile(filepath.Join(r.Folder, "study.hcl"), starter); err != nil {
+		return err
+	}
+	ignore := filepath.Join(r.Folder, ".gitignore")
+	if _, err := os.Lstat(ignore); err == nil { // of the repository that the study is in
+		s.view().Note("%s is left as it is. Add the line .ablate/ to it, where ablate keeps the records of runs.", ignore)
+	} else if err := createFile(ignore, []byte(".ablate/\n")); err != nil {
+		return err
 	}
 	s.show(view.Created{Folder: r.Folder})
 	return nil
+}
+
+// refuseStudy refuses a folder with files of a study, which another file would become
+// a part of.
+func refuseStudy(dir string) error {
+	names, err := hcl.Files(dir)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s already exists, and init overwrites nothing: choose another folder", filepath.Join(dir, names[0]))
 }
 
 // createFile writes a file that must not exist.

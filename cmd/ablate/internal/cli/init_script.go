@@ -30,6 +30,9 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if !filepath.IsLocal(r.Script) {
 		return fmt.Errorf("%s is not below %s: go to the script's folder, or name it with --chdir", r.Script, s.dir)
 	}
+	if err := refuseStudy(s.dir); err != nil {
+		return err
+	}
 	s.view().Note("Running python3 %s --help for its flags, for up to %.0f minutes.", r.Script, helpTime.Minutes())
 	help, err := r.help(ctx, s.dir)
 	if err != nil {

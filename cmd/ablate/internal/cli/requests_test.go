@@ -178,7 +178,7 @@ func TestDiff(t *testing.T) {
 	l.write(t, "more.hcl", "norm \"derf\" \"new\" {\n  alpha = 0.4\n}\n")
 	l.check(t,
 		want{request: planRequest{Out: b}},
-		want{request: diffRequest{A: a, B: b}, stdout: []string{"~ norm.derf.new  another key (", "1 of 5 instances differ."}})
+		want{request: diffRequest{A: a, B: b}, stdout: []string{"~ norm.derf.new  another key (", "1 of 5 instances changed."}})
 	l.write(t, "short.plan", `{"type":"plan_step","address":"norm.derf.new","action":"run","key":"abc"}`)
 	l.check(t, want{request: diffRequest{A: a, B: filepath.Join(l.dir, "short.plan")}, err: "is not a plan"})
 }

@@ -52,7 +52,9 @@ func findLevels(among []Candidate, factor, wanted string) ([]addr.Level, error) 
 			return f.Level.Kind == "ref" && err == nil && f.Level.Ref == a
 		},
 		func(f *addr.Factor) bool { return f.Label == wanted },
-		func(f *addr.Factor) bool { return addr.Glob(wanted, f.Level.String()) },
+		func(f *addr.Factor) bool {
+			return addr.Glob(wanted, f.Level.String()) || f.Level.Kind == "string" && addr.Glob(wanted, f.Level.Text)
+		},
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && addr.Glob(wanted, f.Level.Ref.String()) },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && f.Level.Ref.Stage.Name == wanted },
 		func(f *addr.Factor) bool { return f.Level.Kind == "ref" && nameAndKey(f.Level.Ref) == wanted },

@@ -61,7 +61,7 @@ func TestSelect(t *testing.T) {
 		"main": 12, "effects": 1, "alpha": 2, "derf.alpha": 2, "derf.alpha:0.3": 1, "rmsnorm.base": 1, "derf.*": 2, "eff*": 1,
 		"RMSNorm": 1, "Derf α=0.1": 1, "rmsnorm": 1, // any case
 		// levels
-		"rate=0.1": 6, "rate=1e-3": 6, "rate=0.0010": 6, "rate=0.*": 6, "rule=fast": 6, `rule="a, b"`: 6, "norm=derf.*": 8,
+		"rate=0.1": 6, "rate=1e-3": 6, "rate=0.0010": 6, "rate=0.*": 6, "rule=fast": 6, `rule="a, b"`: 6, "rule=a*": 6, `rule="*, b"`: 6, "norm=derf.*": 8,
 		"norm=RMSNorm": 4, `norm="Derf α=0.3"`: 4, "norm=norm.rmsnorm.base": 4, "norm=norm.derf.*": 8, "norm=derf.*,rate=0.1,rule=fast": 2,
 		`norm=norm.derf.alpha["0.1"]`: 4, `norm=norm.derf.alpha["0.1"],rule=fast`: 2, "rule=fast,norm=norm.derf.alpha[0.1]": 2,
 		`main[norm=norm.derf.alpha["0.1"],rule=fast]`: 2,
