@@ -193,7 +193,10 @@ func TestServeDrains(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	io.WriteString(c, text)
-	if err := <-served; err != nil || !store.Has(d) {
-		t.Errorf("Serve = %v; the blob is stored: %v", err, store.Has(d))
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
+	}
+	if ok, err := store.Has(d); !ok || err != nil {
+		t.Errorf("the blob is stored: %v, %v", ok, err)
 	}
 }
