@@ -61,9 +61,15 @@ func (s *Local) readEntries(ctx context.Context, keys []Key, places []int, disow
 		if _, indexed := s.index.entries[k]; !indexed {
 			unindexed = append(unindexed, e)
 		}
-		if !disowned[k] || s.Disowned(e) == nil || s.reinstated(e) {
-			out[i] = Found{OK: true, Entry: &e}
+		if disowned[k] {
+			if _, err := s.tombstones(k); isReadError(err) {
+				return unread(err)
+			}
+			if s.Disowned(e) != nil && !s.reinstated(e) {
+				continue
+			}
 		}
+		out[i] = Found{OK: true, Entry: &e}
 	}
 	s.learn(ctx, unindexed)
 	return nil

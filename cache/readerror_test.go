@@ -113,6 +113,13 @@ func TestReadErrorIsNotAbsence(t *testing.T) {
 	if found := mustLookup(t, unindexed, e.Key); !found[0].OK {
 		t.Error("the entry that the index lacks is not found")
 	}
+	if err := s.Disown(e, "wrong", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, e) // the same result, computed again
+	f.Only = "/store/disowned/" + e.Key.String()[:2] + "/"
+	checkUnread(t, f, "tombstone", func() error { _, err := s.Lookup(ctx, e.Key); return err })
+	e.Created = mustLookup(t, s, e.Key)[0].Entry.Created
 	if found := mustLookup(t, s, e.Key); !found[0].OK || !found[0].Entry.Same(e) || len(found[0].Absent)+len(found[0].Lost) > 0 {
 		t.Errorf("once it can be read: %v", found)
 	}
