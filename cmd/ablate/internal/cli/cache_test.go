@@ -69,6 +69,9 @@ func TestCachePin(t *testing.T) {
 	l := newLab(t)
 	l.check(t,
 		want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned ", "data.results.runs", "analysis.factorial.effects"}},
+		want{request: cachePinRequest{Instance: "data.results.runs"}, stdout: []string{"pinned "}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, stdout: []string{"Other pins still protect data.results.runs"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
 		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}},
 		want{request: cachePinRequest{Instance: "norm.derf.other"}, err: "norm.derf.other"})
 }
