@@ -129,6 +129,16 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	return resp, nil
 }
 
+// said is the reason in an answer, as the end of a message; "" if it gives none.
+func said(resp *http.Response) string {
+	const most = 500
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the answer to HEAD has none
+	if line := strings.TrimSpace(string(text)); line != "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+		return fmt.Sprintf(": %q", line)
+	}
+	return ""
+}
+
 // refuse turns an answer without an object into an error.
 func (b *bazel) refuse(resp *http.Response) error {
 	page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
@@ -146,11 +156,9 @@ func (b *bazel) refuse(resp *http.Response) error {
 	case code == http.StatusTooManyRequests:
 		return fmt.Errorf("%s is too busy (429), also after %d retries: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:
-		return fmt.Errorf("%s fails (%s), also after %d retries", b.base, resp.Status, retries)
+		return fmt.Errorf("%s fails (%s), also after %d retries%s", b.base, resp.Status, retries, said(resp))
 	case code == http.StatusBadRequest || code == http.StatusConflict:
-		const most = 500
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-		return fmt.Errorf("%s refuses it (%d): %q", b.base, code, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s refuses it (%d)%s", b.base, code, said(resp))
 	case code >= http.StatusMultipleChoices:
 		return fmt.Errorf("%s answers %s, which a cache never does", b.base, resp.Status)
 	case page:

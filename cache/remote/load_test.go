@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,5 +199,22 @@ func TestServeDrains(t *testing.T) {
 	}
 	if ok, err := store.Has(d); !ok || err != nil {
 		t.Errorf("the blob is stored: %v, %v", ok, err)
+	}
+}
+
+// A client reads why the server fails.
+func TestServerSaysWhy(t *testing.T) {
+	disk := &cachetest.Faulty{FS: fsys.NewMemory()}
+	store, err := cache.Open(disk, "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(serverOf(t, ServerOptions{Store: store}))
+	defer srv.Close()
+	r := connect(t, Options{URL: srv.URL})
+	disk.At, disk.Err, disk.Crash = 1, syscall.ENOSPC, true
+	from, e := cachetest.Published(t, "k")
+	if _, err := r.Push(context.Background(), from, e, nil); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("pushing to a full disk: %v", err)
 	}
 }
