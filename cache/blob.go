@@ -239,8 +239,8 @@ func (s *Local) badBlob(d Digest, path string, err error) error {
 	if isReadError(err) {
 		return fmt.Errorf("reading blob %s: %w", d, unread(err))
 	}
-	s.quarantine(path, "")
-	return &DamagedError{What: "blob " + d.String(), Path: path, Err: err}
+	moved := s.quarantine(path, "")
+	return &DamagedError{What: "blob " + d.String(), Path: path, Err: err, InPlace: !moved}
 }
 
 // verified wraps a blob's file so that only bytes of the right digest are

@@ -148,3 +148,27 @@ func mustLookup(t *testing.T, s *cache.Local, keys ...cache.Key) []cache.Found {
 	}
 	return found
 }
+
+// Damage in a store that cannot be written stays where it is, and the message says so.
+func TestDamageInReadOnlyStore(t *testing.T) {
+	disk := fsys.NewMemory()
+	d := put(t, open(t, disk, "/store"), rawType, "a line\n")
+	blob := "/store/blobs/sha256/" + d.Hex()[:2] + "/" + d.Hex()
+	if err := afero.WriteFile(disk, blob, []byte("another line\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := &cachetest.Faulty{FS: disk, At: 1, Err: syscall.EROFS, Crash: true}
+	s := open(t, f, "/store")
+	for _, tt := range []struct {
+		inPlace bool
+		want    string
+	}{{true, "could not be moved"}, {false, "was moved to"}} {
+		_, err := cache.ReadAll(t.Context(), s, d)
+		var damaged *cache.DamagedError
+		if !errors.As(err, &damaged) || damaged.InPlace != tt.inPlace || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("ReadAll = %v, want that it %s", err, tt.want)
+		}
+		f.At = 0 // can be written again
+		f.Crash = false
+	}
+}
