@@ -83,11 +83,17 @@ func retryAfter(resp *http.Response) time.Duration {
 
 // check asks for the empty blob, which most servers of the protocol always have.
 // A server that lacks it must accept it: one that answers "not found" to
-// everything is not an empty cache.
+// everything is not an empty cache. Nor is one that has everything.
 func (b *bazel) check(ctx context.Context) error {
 	empty := casName(cache.DigestOf(nil))
 	there, err := b.has(ctx, empty)
-	if there || err != nil {
+	if there && err == nil {
+		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this")))); there && err == nil {
+			err = errPage
+		}
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	if err := b.put(ctx, empty, bytesObject(nil)); err != nil {
@@ -157,6 +163,8 @@ func (b *bazel) refuse(resp *http.Response) error {
 		return fmt.Errorf("%s is too busy (429), also after %d retries: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:
 		return fmt.Errorf("%s fails (%s), also after %d retries%s", b.base, resp.Status, retries, said(resp))
+	case code == http.StatusRequestEntityTooLarge:
+		return fmt.Errorf("%s refuses the size of the upload (413): raise the limit of the server, or of the proxy before it", b.base)
 	case code == http.StatusBadRequest || code == http.StatusConflict:
 		return fmt.Errorf("%s refuses it (%d)%s", b.base, code, said(resp))
 	case code >= http.StatusMultipleChoices:

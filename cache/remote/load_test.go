@@ -202,7 +202,7 @@ func TestServeDrains(t *testing.T) {
 	}
 }
 
-// A client reads why the server fails.
+// A message says why a server, or the connection to it, fails.
 func TestServerSaysWhy(t *testing.T) {
 	disk := &cachetest.Faulty{FS: fsys.NewMemory()}
 	store, err := cache.Open(disk, "/store")
@@ -216,5 +216,22 @@ func TestServerSaysWhy(t *testing.T) {
 	from, e := cachetest.Published(t, "k")
 	if _, err := r.Push(context.Background(), from, e, nil); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("pushing to a full disk: %v", err)
+	}
+	limited, _ := served(t, "", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	})
+	if _, err := Open(context.Background(), Options{URL: limited}); err == nil || !strings.Contains(err.Error(), "refuses the size") {
+		t.Errorf("a limit of uploads: %v", err)
+	}
+	cut, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/ac/") {
+			w.Header().Set("Content-Length", "100")
+			w.Write([]byte("a few bytes"))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	if _, err := connect(t, Options{URL: cut}).Find(context.Background(), e.Key); err == nil || !strings.Contains(err.Error(), "ended in the middle") {
+		t.Errorf("an answer that ends too early: %v", err)
 	}
 }

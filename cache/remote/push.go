@@ -34,7 +34,7 @@ func (e *KeptError) Error() string {
 	}
 	what := fmt.Sprintf("%s already has a result of %s, so this one was not pushed", e.Remote, e.Key)
 	if e.Refused != nil {
-		return fmt.Sprintf("%s. This machine's configuration refuses that result (%v): have it deleted on the remote, or push to another namespace", what, e.Refused)
+		return fmt.Sprintf("%s. That result is refused here (%v): have it deleted on the remote, or push to another namespace", what, e.Refused)
 	}
 	return fmt.Sprintf("%s. It differs from this one and was computed at %s; to use it, disown the local result and pull",
 		what, e.Created.UTC().Format(time.RFC3339))
