@@ -239,8 +239,8 @@ func (s *Local) badBlob(d Digest, path string, err error) error {
 	if isReadError(err) {
 		return fmt.Errorf("reading blob %s: %w", d, unread(err))
 	}
-	s.quarantine(path, "")
-	return &DamagedError{What: "blob " + d.String(), Path: path, Err: err}
+	moved := s.quarantine(path, "")
+	return &DamagedError{What: "blob " + d.String(), Path: path, Err: err, InPlace: !moved}
 }
 
 // verified wraps a blob's file so that only bytes of the right digest are
@@ -354,14 +354,19 @@ func (v *verifier) Close() error {
 	return v.file.Close()
 }
 
-// hasBlob reports whether the store holds a blob, in either encoding.
-func (s *Local) hasBlob(d Digest) bool {
+// Has reports whether the store holds a blob, in either encoding. It does not read
+// the blob. An error says that this is not known.
+func (s *Local) Has(d Digest) (bool, error) {
 	for _, suffix := range []string{zstdSuffix, ""} {
-		if info, err := s.fs.Stat(s.blobPath(d, suffix)); err == nil && info.Mode().IsRegular() {
-			return true
+		info, err := s.fs.Stat(s.blobPath(d, suffix))
+		switch {
+		case err == nil && info.Mode().IsRegular():
+			return true, nil
+		case err != nil && !isAbsent(err):
+			return false, fmt.Errorf("looking for blob %s: %w", d, unread(err))
 		}
 	}
-	return false
+	return false, nil
 }
 
 // Evict implements Store. A process that is reading the blob can finish.
@@ -378,9 +383,6 @@ func (s *Local) Evict(ctx context.Context, ds ...Digest) error {
 	}
 	return nil
 }
-
-// Has reports whether the store holds a blob. It does not read it.
-func (s *Local) Has(d Digest) bool { return s.hasBlob(d) }
 
 // Stream opens a blob without reading ahead. Wrong bytes surface as a
 // *DamagedError at the end, after they were returned: it is for readers that

@@ -237,10 +237,8 @@ func (s *Local) certainEntries(ctx context.Context) (all []Entry, doubts []error
 	if _, err := s.fs.Stat(s.path("entries")); err != nil {
 		doubts = append(doubts, fmt.Errorf("the folder of entries cannot be read: %w", err))
 	}
-	files, err := s.entryFiles()
-	if err != nil {
-		doubts = append(doubts, err)
-	}
+	files, more := s.entryFiles()
+	doubts = append(doubts, more...)
 	read := make(map[Key]bool, len(files))
 	for _, e := range files {
 		read[e.Key] = true

@@ -96,7 +96,7 @@ func (s *Local) refresh(ctx context.Context) error {
 	case errors.Is(err, errIndexDamaged) || errors.Is(err, errUnfit):
 		s.healed(fmt.Errorf("the index %s was damaged; it was rebuilt from the entries", s.path(indexName)))
 	default:
-		return err
+		return unread(err)
 	}
 	return s.rebuild(ctx)
 }
@@ -215,9 +215,9 @@ func (s *Local) rebuild(ctx context.Context) error {
 	}
 	s.index = newIndex(0)
 	s.index.entries = known
-	all, err := s.entryFiles()
-	if err != nil {
-		return err
+	all, doubts := s.entryFiles()
+	if len(doubts) > 0 {
+		return doubts[0]
 	}
 	raw := []byte(indexHead)
 	for _, e := range all {

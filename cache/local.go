@@ -137,12 +137,21 @@ func isReadError(err error) bool {
 	return (errors.As(err, &path) || errors.As(err, &code)) && !errors.Is(err, errUnfit)
 }
 
-// unread adds what to do to an error of a disk, which may not pass.
+// unread adds what to do to an error of reading that may not pass.
 func unread(err error) error {
-	if errors.Is(err, syscall.EIO) {
+	switch {
+	case errors.Is(err, syscall.EIO):
 		return fmt.Errorf("%w: try again; if the error persists, remove the file, so that it is fetched or computed again", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: make it readable, or choose another store with ABLATE_CACHE_DIR", err)
 	}
 	return err
+}
+
+// isAbsent reports whether an error says that a name certainly does not exist. After
+// any other error it may.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, errNoFolder)
 }
 
 // maxDocument bounds files of the store that are read whole: entries, roots,
@@ -156,6 +165,7 @@ var errUnfit = errors.New("damaged")
 var (
 	errIrregular = fmt.Errorf("%w: not a regular file", errUnfit)
 	errTooLarge  = fmt.Errorf("%w: larger than any such file", errUnfit)
+	errNoFolder  = errors.New("not a folder")
 )
 
 // openFile opens a regular file for reading. A FIFO would block, and a device
@@ -191,7 +201,7 @@ func (s *Local) readNames(dir string) ([]string, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: errNoFolder}
 	}
 	d, err := s.fs.Open(dir)
 	if err != nil {

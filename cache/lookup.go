@@ -9,8 +9,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Lookup implements Store.
@@ -18,7 +19,7 @@ func (s *Local) Lookup(ctx context.Context, keys ...Key) ([]Found, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.refresh(ctx); err != nil {
-		return nil, advise(fmt.Errorf("reading the index: %w", err))
+		return nil, fmt.Errorf("reading the index: %w", err)
 	}
 	disowned, err := s.disownedKeys()
 	if err != nil {
@@ -34,31 +35,44 @@ func (s *Local) Lookup(ctx context.Context, keys ...Key) ([]Found, error) {
 			out[i] = Found{OK: true, Entry: e}
 		}
 	}
-	s.readEntries(ctx, keys, uncertain, disowned, out)
-	s.findAbsent(out)
-	s.rereadStale(ctx, out)
-	return out, nil
+	if err := s.readEntries(ctx, keys, uncertain, disowned, out); err != nil {
+		return nil, err
+	}
+	if err := s.findAbsent(out); err != nil {
+		return nil, err
+	}
+	return out, s.rereadStale(ctx, out)
 }
 
 // readEntries sets what was found for the keys at some places, from the files of
 // their entries. A crash, or another version, may have kept them out of the index.
 // The caller holds mu.
-func (s *Local) readEntries(ctx context.Context, keys []Key, places []int, disowned map[Key]bool, out []Found) {
+func (s *Local) readEntries(ctx context.Context, keys []Key, places []int, disowned map[Key]bool, out []Found) error {
 	var unindexed []Entry
 	for _, i := range s.withFiles(keys, places) {
 		k := keys[i]
 		e, err := s.entryFile(k)
-		if err != nil {
+		switch {
+		case isAbsent(err):
 			continue
+		case err != nil: // without it, what is cached would be computed again
+			return err
 		}
 		if _, indexed := s.index.entries[k]; !indexed {
 			unindexed = append(unindexed, e)
 		}
-		if !disowned[k] || s.Disowned(e) == nil || s.reinstated(e) {
-			out[i] = Found{OK: true, Entry: &e}
+		if disowned[k] {
+			if _, err := s.tombstones(k); isReadError(err) {
+				return unread(err)
+			}
+			if s.Disowned(e) != nil && !s.reinstated(e) {
+				continue
+			}
 		}
+		out[i] = Found{OK: true, Entry: &e}
 	}
 	s.learn(ctx, unindexed)
+	return nil
 }
 
 // withFiles drops the places of keys that certainly have no file of an entry. It lists
@@ -84,7 +98,7 @@ func (s *Local) withFiles(keys []Key, places []int) []int {
 // that cannot be listed may hold all of them.
 func (s *Local) listed(folder byte, keys []Key, places []int) []int {
 	names, err := s.readNames(s.path("entries", fmt.Sprintf("%02x", folder)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !isAbsent(err) {
 		return places
 	}
 	present := make(map[Key]bool, len(names))
@@ -109,17 +123,26 @@ func (s *Local) learn(ctx context.Context, entries []Entry) {
 
 // rereadStale reads the files of indexed entries that have lost something:
 // another version of the program may have replaced them. The caller holds mu.
-func (s *Local) rereadStale(ctx context.Context, found []Found) {
+func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 	for i := range found {
 		f := &found[i]
 		if !f.OK || len(f.Lost) == 0 && len(s.kept(*f.Entry, f.Absent)) == 0 {
 			continue
 		}
-		if e, err := s.entryFile(f.Entry.Key); err == nil && !e.Same(*f.Entry) {
-			s.learn(ctx, []Entry{e})
-			*f = Found{OK: true, Entry: &e, Absent: s.missingArtifacts(e, nil), Lost: s.missingDocuments(e)}
+		e, err := s.entryFile(f.Entry.Key)
+		switch {
+		case isAbsent(err) || err == nil && e.Same(*f.Entry):
+			continue
+		case err != nil:
+			return err
+		}
+		s.learn(ctx, []Entry{e})
+		*f = Found{OK: true, Entry: &e}
+		if f.Absent, f.Lost, err = s.missing(e); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // fewKeys is the number of keys up to which blobs are checked one by one.
@@ -127,16 +150,18 @@ func (s *Local) rereadStale(ctx context.Context, found []Found) {
 const fewKeys = 64
 
 // findAbsent sets Absent and Lost.
-func (s *Local) findAbsent(all []Found) {
+func (s *Local) findAbsent(all []Found) (err error) {
 	if len(all) > fewKeys {
-		s.listAbsent(all)
-		return
+		return s.listAbsent(all)
 	}
 	for i := range all {
 		if f := &all[i]; f.OK {
-			f.Absent, f.Lost = s.missingArtifacts(*f.Entry, nil), s.missingDocuments(*f.Entry)
+			if f.Absent, f.Lost, err = s.missing(*f.Entry); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // listers is the number of folders that are listed at a time. On a network drive
@@ -144,23 +169,28 @@ func (s *Local) findAbsent(all []Found) {
 const listers = 4
 
 // listAbsent lists each folder of blobs once.
-func (s *Local) listAbsent(all []Found) {
+func (s *Local) listAbsent(all []Found) error {
 	folders := blobsByFolder(all)
 	var next atomic.Int32
-	var workers sync.WaitGroup
+	var workers errgroup.Group
 	for range listers {
-		workers.Go(func() {
+		workers.Go(func() error {
 			present := make(map[Digest]bool)
 			for folder := int(next.Add(1)) - 1; folder < len(folders); folder = int(next.Add(1)) - 1 {
 				if len(folders[folder]) == 0 {
 					continue
 				}
-				s.listBlobs(byte(folder), present)
+				if err := s.listBlobs(byte(folder), present); err != nil {
+					return err
+				}
 				folders[folder] = slices.DeleteFunc(folders[folder], func(r blobReference) bool { return present[r.digest(all[r.found].Entry)] })
 			}
+			return nil
 		})
 	}
-	workers.Wait()
+	if err := workers.Wait(); err != nil {
+		return err
+	}
 	for _, missing := range folders {
 		for _, r := range missing {
 			r.note(&all[r.found])
@@ -170,6 +200,7 @@ func (s *Local) listAbsent(all []Found) {
 		slices.Sort(all[i].Absent)
 		slices.Sort(all[i].Lost)
 	}
+	return nil
 }
 
 // blobReference is one blob of one of many entries. It is small, since a large
@@ -224,16 +255,19 @@ func blobsByFolder(all []Found) (out [256][]blobReference) {
 	return out
 }
 
-// listBlobs sets present to the blobs of one folder. In a folder that cannot be
-// read, none is present.
-func (s *Local) listBlobs(folder byte, present map[Digest]bool) {
+// listBlobs sets present to the blobs of one folder.
+func (s *Local) listBlobs(folder byte, present map[Digest]bool) error {
 	clear(present)
-	names, _ := s.readNames(s.path("blobs", "sha256", fmt.Sprintf("%02x", folder)))
+	names, err := s.readNames(s.path("blobs", "sha256", fmt.Sprintf("%02x", folder)))
+	if err != nil && !isAbsent(err) {
+		return fmt.Errorf("looking for blobs: %w", unread(err))
+	}
 	for _, name := range names {
 		if h, err := parseHash(strings.TrimSuffix(name, zstdSuffix)); err == nil {
 			present[h] = true
 		}
 	}
+	return nil
 }
 
 // Entries yields the entries of one kind, newest first. Empty strings stand for
@@ -250,7 +284,7 @@ func (s *Local) Entries(ctx context.Context, block, typ string) iter.Seq2[Entry,
 		}
 		s.mu.Unlock()
 		if err != nil {
-			yield(Entry{}, advise(fmt.Errorf("reading the index: %w", err)))
+			yield(Entry{}, fmt.Errorf("reading the index: %w", err))
 			return
 		}
 		slices.SortFunc(list, func(a, b Entry) int {
@@ -328,7 +362,7 @@ func (s *Local) entryKeys() iter.Seq2[Key, error] {
 
 // entryFiles reads every entry from its file. Damaged ones are restored or moved
 // aside. doubts are errors of reading. The caller holds mu.
-func (s *Local) entryFiles() (all []Entry, doubts error) {
+func (s *Local) entryFiles() (all []Entry, doubts []error) {
 	for k, err := range s.entryKeys() {
 		var e Entry
 		if err == nil {
@@ -339,7 +373,7 @@ func (s *Local) entryFiles() (all []Entry, doubts error) {
 			all = append(all, e)
 		case errors.Is(err, fs.ErrNotExist): // moved aside, or the folder is
 		default:
-			doubts = errors.Join(doubts, err)
+			doubts = append(doubts, err)
 		}
 	}
 	return all, doubts

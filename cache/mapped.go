@@ -89,10 +89,11 @@ func (m *Mapped) unread(err error) error {
 // damaged moves the file aside, unless another has its path by now: a trial that
 // shares the file may have noticed first, and the blob may be there again.
 func (m *Mapped) damaged(err error) error {
+	moved := true
 	if now, statErr := m.store.fs.Stat(m.path); statErr == nil && os.SameFile(now, m.info) {
-		m.store.quarantine(m.path, "")
+		moved = m.store.quarantine(m.path, "")
 	}
-	return &DamagedError{What: "blob " + m.of.String(), Path: m.path, Err: err}
+	return &DamagedError{What: "blob " + m.of.String(), Path: m.path, Err: err, InPlace: !moved}
 }
 
 // Close releases the bytes.

@@ -10,25 +10,47 @@ import (
 	"time"
 )
 
-// Pin protects an entry from garbage collection.
+// Pin protects an entry from garbage collection. An entry has a pin for each of those
+// that were pinned and depend on it.
 type Pin struct {
 	Key     Key       `json:"key"`
+	For     Key       `json:"for,omitzero"` // the entry that was pinned; earlier versions wrote none
 	Address string    `json:"address"`
 	Time    time.Time `json:"time"`
 }
 
-// AddPin pins an entry.
-func (s *Local) AddPin(p Pin) error {
-	return s.writeDocument(s.path("pins", p.Key.String()+".json"), p)
+func (s *Local) pinPath(p Pin) string {
+	name := p.Key.String()
+	if !p.For.IsZero() {
+		name += "." + p.For.String()
+	}
+	return s.path("pins", name+".json")
 }
 
-// RemovePin removes the pin of an entry, if it has one.
-func (s *Local) RemovePin(k Key) error {
-	err := s.fs.Remove(s.path("pins", k.String()+".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// AddPin pins an entry.
+func (s *Local) AddPin(p Pin) error { return s.writeDocument(s.pinPath(p), p) }
+
+// Unpin removes all pins for an entry that was pinned, and those of earlier versions,
+// which name no such entry, from the given keys. free are those of what no other pin
+// protects. ok is false if there was none.
+func (s *Local) Unpin(pinned Key, keys ...Key) (free []Pin, ok bool, err error) {
+	pins, err := s.Pins()
+	if err != nil {
+		return nil, false, err
 	}
-	return err
+	left := make(map[Key]bool)
+	for _, p := range pins {
+		if p.For != pinned && !(p.For.IsZero() && slices.Contains(keys, p.Key)) {
+			left[p.Key] = true
+			continue
+		}
+		if err := s.fs.Remove(s.pinPath(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, false, advise(fmt.Errorf("removing a pin: %w", err))
+		}
+		free = append(free, p)
+	}
+	ok = len(free) > 0
+	return slices.DeleteFunc(free, func(p Pin) bool { return left[p.Key] }), ok, nil
 }
 
 // Pins lists the pins.

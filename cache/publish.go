@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,11 @@ func (s *Local) Import(ctx context.Context, e Entry, evicted ...string) (Entry, 
 
 // publish creates the entry's file, or settles which entry stays.
 func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, error) {
-	if lost := s.missing(e, evicted); len(lost) > 0 {
+	absent, lost, err := s.missing(e)
+	if err != nil {
+		return Entry{}, err
+	}
+	if lost = append(without(absent, evicted), lost...); len(lost) > 0 {
 		return Entry{}, fmt.Errorf("entry %s names blobs that the store does not hold: %s", e.Key, strings.Join(lost, ", "))
 	}
 	slices.SortFunc(e.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Name, b.Name) })
@@ -66,7 +71,7 @@ func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, 
 			continue
 		}
 		if err != nil {
-			return Entry{}, advise(fmt.Errorf("reading the entry that was published first: %w", err))
+			return Entry{}, fmt.Errorf("reading the entry that was published first: %w", err)
 		}
 		return s.settle(ctx, winner, e, evicted)
 	}
@@ -77,23 +82,15 @@ func (s *Local) publish(ctx context.Context, e Entry, evicted []string) (Entry, 
 // first one stays. It is replaced only by what this machine computed, and only
 // where it is of no use any more.
 func (s *Local) settle(ctx context.Context, winner, e Entry, evicted []string) (Entry, error) {
+	upgrade := winner.Same(e) && winner.Origin == "" && e.Origin != ""
 	why := ""
-	switch {
-	case winner.Same(e):
-		if winner.Origin != "" || e.Origin == "" {
-			return winner, s.appendIndex(ctx, winner)
+	if !winner.Same(e) {
+		var err error
+		if why, err = s.whyUseless(winner, e, evicted); err != nil {
+			return Entry{}, err
 		}
-	case e.Origin != Computed:
-		return winner, s.appendIndex(ctx, winner)
-	case s.Disowned(winner) != nil && !s.reinstated(winner):
-		why = "it was disowned"
-	case winner.Origin != Computed && s.useless(winner, e):
-		why = "it came from elsewhere without all artifacts that the action makes"
-	case len(s.missingKept(winner, evicted)) > 0:
-		why = "the store lost its " + strings.Join(s.missingKept(winner, evicted), ", ")
-	case winner.SameArtifacts(e) && len(s.missingDocuments(winner)) > 0:
-		why = "the store lost its " + strings.Join(s.missingDocuments(winner), " and ")
-	default:
+	}
+	if !upgrade && why == "" {
 		return winner, s.appendIndex(ctx, winner)
 	}
 	if why != "" {
@@ -105,34 +102,64 @@ func (s *Local) settle(ctx context.Context, winner, e Entry, evicted []string) (
 	return e, s.appendIndex(ctx, e)
 }
 
-// useless reports whether an entry is not of the kind of another one for the same
+// whyUseless says why an entry gives way to another one for the same key; "" if it
+// stays.
+func (s *Local) whyUseless(winner, e Entry, evicted []string) (string, error) {
+	switch {
+	case e.Origin != Computed:
+		return "", nil
+	case s.Disowned(winner) != nil && !s.reinstated(winner):
+		return "it was disowned", nil
+	}
+	absent, lost, err := s.missing(winner)
+	kept := s.kept(winner, without(absent, evicted))
+	switch {
+	case err != nil:
+		return "", err
+	case winner.Origin != Computed && s.incomplete(winner, absent, e):
+		return "it came from elsewhere without all artifacts that the action makes", nil
+	case len(kept) > 0:
+		return "the store lost its " + strings.Join(kept, ", "), nil
+	case winner.SameArtifacts(e) && len(lost) > 0:
+		return "the store lost its " + strings.Join(lost, " and "), nil
+	}
+	return "", nil
+}
+
+// incomplete reports whether an entry is not of the kind of another one for the same
 // key, or lacks an artifact that the other one has and does not declare evictable.
-func (s *Local) useless(e, other Entry) bool {
+func (s *Local) incomplete(e Entry, absent []string, other Entry) bool {
 	return e.Block != other.Block || e.Type != other.Type || slices.ContainsFunc(other.Artifacts, func(want Artifact) bool {
-		a, ok := e.Artifact(want.Name)
-		return !ok || !s.hasBlob(a.Digest) && s.Retention(other, want) != Evict
+		_, ok := e.Artifact(want.Name)
+		return !ok || slices.Contains(absent, want.Name) && s.Retention(other, want) != Evict
 	})
 }
 
-// missing lists everything that an entry names and the store does not hold,
-// except some artifacts.
-func (s *Local) missing(e Entry, except []string) []string {
-	return append(s.missingArtifacts(e, except), s.missingDocuments(e)...)
-}
-
-func (s *Local) missingArtifacts(e Entry, except []string) []string {
-	var lost []string
+// missing lists the artifacts and the documents of an entry that the store does not
+// hold.
+func (s *Local) missing(e Entry) (artifacts, documents []string, err error) {
+	lacks := func(d Digest) bool {
+		ok, e := s.Has(d)
+		err = cmp.Or(err, e)
+		return !ok
+	}
 	for _, a := range e.Artifacts {
-		if !slices.Contains(except, a.Name) && !s.hasBlob(a.Digest) {
-			lost = append(lost, a.Name)
+		if lacks(a.Digest) {
+			artifacts = append(artifacts, a.Name)
 		}
 	}
-	return lost
+	if lacks(e.Ingredients) {
+		documents = append(documents, "ingredients")
+	}
+	if lacks(e.Provenance) {
+		documents = append(documents, "provenance")
+	}
+	return artifacts, documents, err
 }
 
-// missingKept lists the missing artifacts that nothing may have evicted.
-func (s *Local) missingKept(e Entry, except []string) []string {
-	return s.kept(e, s.missingArtifacts(e, except))
+// without returns the names that are not among others.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
 }
 
 // kept lists those of an entry's artifacts that nothing may evict.
@@ -143,17 +170,6 @@ func (s *Local) kept(e Entry, names []string) (out []string) {
 		}
 	}
 	return out
-}
-
-func (s *Local) missingDocuments(e Entry) []string {
-	var lost []string
-	if !s.hasBlob(e.Ingredients) {
-		lost = append(lost, "ingredients")
-	}
-	if !s.hasBlob(e.Provenance) {
-		lost = append(lost, "provenance")
-	}
-	return lost
 }
 
 // createFile creates a durable file. The name must be free.
@@ -218,13 +234,20 @@ func (s *Local) ReplaceDocuments(ctx context.Context, k Key, ingredients, proven
 	if err != nil {
 		return err
 	}
-	if !s.hasBlob(e.Ingredients) {
+	_, lost, err := s.missing(e)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(lost, "ingredients") {
 		e.Ingredients = ingredients
 	}
-	if !s.hasBlob(e.Provenance) {
+	if slices.Contains(lost, "provenance") {
 		e.Provenance = provenance
 	}
-	if lost := s.missingDocuments(e); len(lost) > 0 {
+	if _, lost, err = s.missing(e); err != nil {
+		return err
+	}
+	if len(lost) > 0 {
 		return fmt.Errorf("entry %s would still lack its %s", k, strings.Join(lost, " and "))
 	}
 	if err := s.writeFile(s.entryPath(k), EncodeEntry(e)); err != nil {

@@ -27,11 +27,11 @@ func (s *Local) Sealed(k Key) (raw []byte, ok bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
 	case errors.Is(err, errUnfit):
-		s.DropSealed(k)
-		err = &DamagedError{What: "the sealed entry " + k.String(), Path: s.sealedPath(k), Err: err}
+		moved := s.DropSealed(k)
+		err = &DamagedError{What: "the sealed entry " + k.String(), Path: s.sealedPath(k), Err: err, InPlace: !moved}
 	}
 	return raw, err == nil, unread(err)
 }
 
 // DropSealed moves a damaged sealed entry aside.
-func (s *Local) DropSealed(k Key) { s.quarantine(s.sealedPath(k), "sealed-") }
+func (s *Local) DropSealed(k Key) (moved bool) { return s.quarantine(s.sealedPath(k), "sealed-") }

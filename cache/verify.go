@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 )
@@ -69,7 +70,7 @@ func (s *Local) Reindex(ctx context.Context) (lost []error, err error) {
 	defer s.mu.Unlock()
 	dirs, err := s.readNames(s.path("entries"))
 	if err != nil {
-		return nil, advise(err)
+		return nil, unread(err)
 	}
 	for _, dir := range dirs {
 		if isPrefixFolder(dir) {
@@ -77,7 +78,7 @@ func (s *Local) Reindex(ctx context.Context) (lost []error, err error) {
 		}
 	}
 	if err := s.refresh(ctx); err != nil {
-		return nil, advise(err)
+		return nil, fmt.Errorf("reading the index: %w", err)
 	}
 	disowned, err := s.disownedKeys()
 	if err != nil {
@@ -90,13 +91,13 @@ func (s *Local) Reindex(ctx context.Context) (lost []error, err error) {
 			}
 		}
 	}
-	all, err := s.entryFiles()
-	if err != nil {
-		return nil, err
+	all, doubts := s.entryFiles()
+	if len(doubts) > 0 {
+		return nil, doubts[0]
 	}
 	read := make(map[Key]bool, len(all))
 	for _, e := range all {
 		read[e.Key] = true
 	}
-	return s.unreadableEntries(read), advise(s.rebuild(ctx))
+	return s.unreadableEntries(read), s.rebuild(ctx)
 }

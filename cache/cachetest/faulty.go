@@ -2,6 +2,7 @@ package cachetest
 
 import (
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/spf13/afero"
@@ -139,17 +140,29 @@ func (w *faultyFile) Sync() error {
 // network that is down or a disk with bad sectors.
 type Unreadable struct {
 	fsys.FS
-	Err error
+	Err   error
+	Stats bool   // fail, too
+	Only  string // the folder below which it does; "" is everywhere
 }
 
 // Open implements afero.Fs.
 func (u *Unreadable) Open(name string) (afero.File, error) {
 	f, err := u.FS.Open(name)
-	if err != nil || u.Err == nil {
+	if err != nil || !u.fails(name) {
 		return f, err
 	}
 	return &unreadableFile{f, &os.PathError{Op: "read", Path: name, Err: u.Err}, false}, nil
 }
+
+// Stat implements afero.Fs.
+func (u *Unreadable) Stat(name string) (os.FileInfo, error) {
+	if u.Stats && u.fails(name) {
+		return nil, &os.PathError{Op: "stat", Path: name, Err: u.Err}
+	}
+	return u.FS.Stat(name)
+}
+
+func (u *Unreadable) fails(name string) bool { return u.Err != nil && strings.HasPrefix(name, u.Only) }
 
 type unreadableFile struct {
 	afero.File
@@ -168,3 +181,6 @@ func (f *unreadableFile) Read(p []byte) (int, error) {
 
 // ReadAt implements io.ReaderAt.
 func (f *unreadableFile) ReadAt([]byte, int64) (int, error) { return 0, f.err }
+
+// Readdirnames implements afero.File.
+func (f *unreadableFile) Readdirnames(int) ([]string, error) { return nil, f.err }

@@ -226,6 +226,14 @@ func testLacking(t *testing.T, p Peer) {
 	if found, err := to.Lookup(ctx, e.Key); err != nil || !found[0].OK || len(found[0].Absent) != 1 {
 		t.Errorf("after Pull: %+v, %v, want a hit without its artifact", found, err)
 	}
+	equal := e // by a machine that computed it, too
+	equal.Created, equal.Provenance = e.Created.Add(time.Hour), Put(t, from, "another machine")
+	if n, err := r.Push(ctx, from, equal, nil); n != 1 || err != nil {
+		t.Errorf("pushing an equal result with its artifact sent %d blobs, %v, want 1", n, err)
+	}
+	if err := bring(t, r, Memory(t), e.Key); err != nil {
+		t.Errorf("an entry whose artifact was sent later: %v", err)
+	}
 }
 
 // unreadable is a store with a blob that cannot be read.

@@ -83,11 +83,17 @@ func retryAfter(resp *http.Response) time.Duration {
 
 // check asks for the empty blob, which most servers of the protocol always have.
 // A server that lacks it must accept it: one that answers "not found" to
-// everything is not an empty cache.
+// everything is not an empty cache. Nor is one that has everything.
 func (b *bazel) check(ctx context.Context) error {
 	empty := casName(cache.DigestOf(nil))
 	there, err := b.has(ctx, empty)
-	if there || err != nil {
+	if there && err == nil {
+		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this")))); there && err == nil {
+			err = errPage
+		}
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	if err := b.put(ctx, empty, bytesObject(nil)); err != nil {
@@ -129,6 +135,16 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	return resp, nil
 }
 
+// said is the reason in an answer, as the end of a message; "" if it gives none.
+func said(resp *http.Response) string {
+	const most = 500
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the answer to HEAD has none
+	if line := strings.TrimSpace(string(text)); line != "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+		return fmt.Sprintf(": %q", line)
+	}
+	return ""
+}
+
 // refuse turns an answer without an object into an error.
 func (b *bazel) refuse(resp *http.Response) error {
 	page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
@@ -146,11 +162,11 @@ func (b *bazel) refuse(resp *http.Response) error {
 	case code == http.StatusTooManyRequests:
 		return fmt.Errorf("%s is too busy (429), also after %d retries: try again later", b.base, retries)
 	case code >= http.StatusInternalServerError:
-		return fmt.Errorf("%s fails (%s), also after %d retries", b.base, resp.Status, retries)
+		return fmt.Errorf("%s fails (%s), also after %d retries%s", b.base, resp.Status, retries, said(resp))
+	case code == http.StatusRequestEntityTooLarge:
+		return fmt.Errorf("%s refuses the size of the upload (413): raise the limit of the server, or of the proxy before it", b.base)
 	case code == http.StatusBadRequest || code == http.StatusConflict:
-		const most = 500
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-		return fmt.Errorf("%s refuses it (%d): %q", b.base, code, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s refuses it (%d)%s", b.base, code, said(resp))
 	case code >= http.StatusMultipleChoices:
 		return fmt.Errorf("%s answers %s, which a cache never does", b.base, resp.Status)
 	case page:

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,7 +194,44 @@ func TestServeDrains(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	io.WriteString(c, text)
-	if err := <-served; err != nil || !store.Has(d) {
-		t.Errorf("Serve = %v; the blob is stored: %v", err, store.Has(d))
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
+	}
+	if ok, err := store.Has(d); !ok || err != nil {
+		t.Errorf("the blob is stored: %v, %v", ok, err)
+	}
+}
+
+// A message says why a server, or the connection to it, fails.
+func TestServerSaysWhy(t *testing.T) {
+	disk := &cachetest.Faulty{FS: fsys.NewMemory()}
+	store, err := cache.Open(disk, "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(serverOf(t, ServerOptions{Store: store}))
+	defer srv.Close()
+	r := connect(t, Options{URL: srv.URL})
+	disk.At, disk.Err, disk.Crash = 1, syscall.ENOSPC, true
+	from, e := cachetest.Published(t, "k")
+	if _, err := r.Push(context.Background(), from, e, nil); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("pushing to a full disk: %v", err)
+	}
+	limited, _ := served(t, "", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	})
+	if _, err := Open(context.Background(), Options{URL: limited}); err == nil || !strings.Contains(err.Error(), "refuses the size") {
+		t.Errorf("a limit of uploads: %v", err)
+	}
+	cut, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/ac/") {
+			w.Header().Set("Content-Length", "100")
+			w.Write([]byte("a few bytes"))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	if _, err := connect(t, Options{URL: cut}).Find(context.Background(), e.Key); err == nil || !strings.Contains(err.Error(), "ended in the middle") {
+		t.Errorf("an answer that ends too early: %v", err)
 	}
 }

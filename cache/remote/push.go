@@ -34,7 +34,7 @@ func (e *KeptError) Error() string {
 	}
 	what := fmt.Sprintf("%s already has a result of %s, so this one was not pushed", e.Remote, e.Key)
 	if e.Refused != nil {
-		return fmt.Sprintf("%s. This machine's configuration refuses that result (%v): have it deleted on the remote, or push to another namespace", what, e.Refused)
+		return fmt.Sprintf("%s. That result is refused here (%v): have it deleted on the remote, or push to another namespace", what, e.Refused)
 	}
 	return fmt.Sprintf("%s. It differs from this one and was computed at %s; to use it, disown the local result and pull",
 		what, e.Created.UTC().Format(time.RFC3339))
@@ -62,17 +62,17 @@ func (r *Remote) Push(ctx context.Context, from cache.Store, e cache.Entry, abse
 	if there == nil && r.trust.signer != nil && !e.Signable() {
 		return Transfer{}, &UnsignedError{e.Key}
 	}
-	if there != nil && !there.Same(e) { // an equal result of another computation
-		if unsigned {
-			return Transfer{}, r.keptUnsigned(e)
-		}
-		return Transfer{}, nil
+	blobs, equal := blobsOf(e), there != nil && !there.Same(e)
+	if equal { // by another computation, whose documents this store does not have
+		blobs = e.Artifacts
 	}
-	files, moved, err := r.sendBlobs(ctx, from, e, absent)
-	if err != nil {
+	files, moved, err := r.sendBlobs(ctx, from, e, blobs, absent)
+	switch {
+	case err != nil:
 		return moved, err
-	}
-	if there != nil && !unsigned {
+	case equal && unsigned:
+		return moved, r.keptUnsigned(e)
+	case there != nil && !unsigned:
 		return moved, nil
 	}
 	text := r.trust.seal(r.Namespace(), e)
@@ -126,14 +126,14 @@ func (r *Remote) hasOwn(ctx context.Context, e cache.Entry) bool {
 	return err == nil && bytes.Equal(text, r.trust.seal(r.Namespace(), e))
 }
 
-// sendBlobs sends the blobs of an entry that the remote lacks.
-func (r *Remote) sendBlobs(ctx context.Context, from cache.Store, e cache.Entry, absent []string) ([]outputFile, Transfer, error) {
+// sendBlobs sends those of an entry's blobs that the remote lacks.
+func (r *Remote) sendBlobs(ctx context.Context, from cache.Store, e cache.Entry, blobs []cache.Artifact, absent []string) ([]outputFile, Transfer, error) {
 	var mu sync.Mutex
 	var moved Transfer
 	var files []outputFile
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)
-	for _, a := range blobsOf(e) {
+	for _, a := range blobs {
 		if slices.Contains(absent, a.Name) {
 			continue
 		}

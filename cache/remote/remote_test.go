@@ -114,6 +114,7 @@ func TestMisconfigured(t *testing.T) {
 
 		"page":         {answer(404, "text/html"), "", "web page"},
 		"login page":   {answer(200, "text/html; charset=utf-8"), "", "proxy or a login page"},
+		"everything":   {answer(200, "text/plain"), "", "an object that nobody stored"},
 		"forbidden":    {answer(403, "text/plain"), "", "denies access (403)"},
 		"too busy":     {answer(429, "text/plain"), "", "too busy (429)"},
 		"broken":       {answer(500, "text/plain"), "", "fails (500"},

@@ -165,10 +165,12 @@ func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, d cache.Digest)
 	switch {
 	case d == cache.DigestOf(nil): // always exists
 		return nil
-	case r.Method == http.MethodHead && s.o.Store.Has(d):
-		return nil
 	case r.Method == http.MethodHead:
-		return errAbsent
+		ok, err := s.o.Store.Has(d)
+		if err == nil && !ok {
+			err = errAbsent
+		}
+		return err
 	}
 	body, err := s.limits.open(r.Context(), s.o.Store, d)
 	if err != nil {

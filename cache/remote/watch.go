@@ -157,6 +157,8 @@ func (d *watchdog) moved(n int) {
 func (d *watchdog) explain(err error) error {
 	if err != nil && errors.Is(context.Cause(d.ctx), errStalled) {
 		err = fmt.Errorf("timed out: almost no data transferred for %v; the server or the network is down or far too slow", d.limit)
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the transfer ended in the middle: %w", err)
 	}
 	return failed(err)
 }

@@ -98,11 +98,11 @@ func TestPinnedSourceOnAnotherMachine(t *testing.T) {
 		args         []string
 		output       string // "" for success
 	}{
-		{"one", "", []string{"init", "--upgrade"}, "needs your token in HF_TOKEN"},
+		{"one", "", []string{"init", "--upgrade"}, "set HF_TOKEN to a token that may read it"},
 		{"one", "secret", []string{"init", "--upgrade", "--offline"}, "--offline makes no requests"},
 		{"one", "secret", []string{"init", "--upgrade"}, ""},
 		{"two", "secret", []string{"run", "--offline"}, "--offline makes no requests"},
-		{"two", "", []string{"run"}, "needs your token in HF_TOKEN"},
+		{"two", "", []string{"run"}, "set HF_TOKEN to a token that may read it"},
 		{"two", "secret", []string{"run"}, ""},
 		{"one", "", []string{"run", "--offline"}, ""},
 	} {

@@ -81,14 +81,9 @@ func decompress(f io.ReadCloser, name string) (io.ReadCloser, error) {
 func unpacked(r io.Reader, name string) (io.ReadCloser, error) {
 	switch filepath.Ext(name) {
 	case ".gz", ".zst":
-	default:
-		return io.NopCloser(r), nil
+		return unpack.Named(r)
 	}
-	content, packed, err := unpack.Reader(r)
-	if err == nil && !packed {
-		err = errors.New("its name says that it is compressed, but it is neither gzip nor zstd")
-	}
-	return content, err
+	return io.NopCloser(r), nil
 }
 
 type sourceReader struct {

@@ -110,8 +110,8 @@ func patternKey(pattern string, exclude []string) string {
 
 // copy copies a file into the store, unless the store has its content.
 func (f *Frozen) copy(ctx context.Context, store *cache.Local, path string, want cache.Digest) error {
-	if store.Has(want) {
-		return nil
+	if ok, err := store.Has(want); ok || err != nil {
+		return err
 	}
 	r, err := f.Sources.Open(path)
 	if err != nil {

@@ -231,7 +231,8 @@ func (s Pinned) get(ctx context.Context, source, url string) (body io.ReadCloser
 	if err != nil {
 		return nil, "", err
 	}
-	if token := os.Getenv("HF_TOKEN"); token != "" && strings.HasPrefix(url, endpoint()+"/") {
+	token := os.Getenv("HF_TOKEN")
+	if token != "" && strings.HasPrefix(url, endpoint()+"/") {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
@@ -241,11 +242,7 @@ func (s Pinned) get(ctx context.Context, source, url string) (body io.ReadCloser
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		hint := ""
-		if resp.StatusCode == http.StatusUnauthorized && strings.HasPrefix(source, "hf://") {
-			hint = "; what is not public needs your token in HF_TOKEN"
-		}
-		return nil, "", fmt.Errorf("%s answers %s%s", req.URL.Host, resp.Status, hint)
+		return nil, "", refused(source, resp, token)
 	}
-	return resp.Body, pinned(url, revisionOf(resp)), nil
+	return resp.Body, pinned(source, url, revisionOf(resp)), nil
 }

@@ -190,3 +190,73 @@ func TestTokenStaysWithItsServer(t *testing.T) {
 		}
 	}
 }
+
+// A file on Hugging Face is fetched whatever its name is. An answer without it says what
+// to do.
+func TestHuggingFace(t *testing.T) {
+	const commit = "c0ffee"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/cdn":
+			http.Error(w, "expired", http.StatusForbidden)
+		case strings.Contains(path, "redirected"):
+			http.Redirect(w, r, "/cdn", http.StatusFound)
+		case strings.Contains(path, "code-"):
+			_, code, _ := strings.Cut(path, "code-")
+			code, _, _ = strings.Cut(code, "/")
+			w.Header().Set("X-Error-Code", code)
+			w.WriteHeader(http.StatusForbidden)
+		case strings.Contains(path, "gone"):
+			http.NotFound(w, r)
+		default:
+			w.Header().Set("X-Repo-Commit", commit)
+			io.WriteString(w, path)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("HF_ENDPOINT", server.URL)
+	store, err := cache.Open(fsys.NewMemory(), "/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := source.Pinned{Store: store, Client: server.Client(), Pins: map[string]study.Pin{}}
+	for name, want := range map[string]string{
+		"hf://o/n/a#b?.txt":              "/o/n/resolve/REVISION/a#b?.txt",
+		"hf://o/n@v1/a%20b.txt":          "/o/n/resolve/REVISION/a b.txt",
+		"hf://datasets/resolve/n/x.txt":  "/datasets/resolve/n/resolve/REVISION/x.txt",
+		"hf://datasets/o/n/resolve/main": "/datasets/o/n/resolve/REVISION/resolve/main",
+	} {
+		revision := "main"
+		if strings.Contains(name, "@v1") {
+			revision = "v1"
+		}
+		pin, err := s.Fetch(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first := strings.Replace(want, "REVISION", revision, 1); pin.Content != cache.DigestOf([]byte(first)).Hex() {
+			t.Errorf("%s was not fetched from %s", name, first)
+		}
+		again, err := s.Fetch(t.Context(), pin.URL)
+		if pinned := strings.Replace(want, "REVISION", commit, 1); err != nil || again.Content != cache.DigestOf([]byte(pinned)).Hex() {
+			t.Errorf("%s is pinned at %s, %v, not at %s", name, pin.URL, err, pinned)
+		}
+	}
+	const token, more = "set HF_TOKEN to a token that may read it", "check what HF_TOKEN may read"
+	for _, tt := range []struct{ source, token, want string }{
+		{"hf://o/code-RepoNotFound/x", "", "the model o/code-RepoNotFound does not exist, or is private: check its name (a dataset is hf://datasets/owner/name/path), or " + token},
+		{"hf://datasets/o/code-RepoNotFound/x", "t", "the dataset o/code-RepoNotFound does not exist, or is private: check its name, or " + more},
+		{"hf://datasets/o/code-GatedRepo/x", "", "accept its conditions at " + server.URL + "/datasets/o/code-GatedRepo, and " + token},
+		{"hf://o/code-RevisionNotFound@v9/x", "", `the model o/code-RevisionNotFound has no revision "v9" (`},
+		{"hf://o/code-EntryNotFound@v9/x", "", `the model o/code-EntryNotFound has no file "x" at revision v9 (`},
+		{"hf://o/gone/x", "", `the model o/gone has no file "x" at revision main (`},
+		{"hf://o/redirected/x", "", "cannot be fetched: " + strings.TrimPrefix(server.URL, "http://") + " answers 403 Forbidden"},
+		{"hf://o/n@/x", "", "names no file"},
+		{"hf://datasets//n/x", "", "names no file"},
+	} {
+		t.Setenv("HF_TOKEN", tt.token)
+		if _, err := s.Fetch(t.Context(), tt.source); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.source, err, tt.want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ package unpack
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ import (
 var (
 	gzipMagic = []byte{0x1f, 0x8b, 0x08}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+	skippableMagic = []byte{0x2a, 0x4d, 0x18} // after a byte from 0x50 to 0x5f
 )
 
 // maxWindow is the memory that a zstd file may ask for, in bytes. It is what the
@@ -80,6 +83,28 @@ func Reader(r io.Reader) (content io.ReadCloser, packed bool, err error) {
 		return &guard{ReadCloser: z.IOReadCloser(), in: in}, true, nil
 	}
 	return io.NopCloser(b), false, nil
+}
+
+// Named is Reader for a stream whose name says that it is compressed. It may begin with
+// frames that zstd skips, as the files of pzstd do. Other formats begin with them, too.
+func Named(r io.Reader) (io.ReadCloser, error) {
+	b := bufio.NewReader(r)
+	for {
+		const header = 8 // magic number and size, little-endian
+		head, _ := b.Peek(header)
+		if len(head) < header || head[0]&0xf0 != 0x50 || !bytes.Equal(head[1:4], skippableMagic) {
+			break
+		}
+		size := header + int64(binary.LittleEndian.Uint32(head[4:]))
+		if _, err := io.CopyN(io.Discard, b, size); err != nil {
+			return nil, fmt.Errorf("it begins as a zstd file but is damaged: %w", err)
+		}
+	}
+	content, packed, err := Reader(b)
+	if err == nil && !packed {
+		err = errors.New("its name says that it is compressed, but it is neither gzip nor zstd")
+	}
+	return content, err
 }
 
 // counter counts the bytes read, by one goroutine or another.

@@ -69,6 +69,31 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// A file whose name says that it is compressed may begin with what zstd skips.
+func TestNamed(t *testing.T) {
+	const size = "\x04\x00\x00\x00"
+	first, last, text := "\x50\x2a\x4d\x18"+size+"size", "\x5f\x2a\x4d\x18"+size+"more", string(packed(t, "zstd", strings.NewReader("text")))
+	for raw, want := range map[string]string{
+		text: "text", first + text: "text", first + last + text + first + text: "texttext", string(packed(t, "gzip", strings.NewReader("text"))): "text",
+		"": "neither gzip nor zstd", "text": "neither gzip nor zstd", first: "neither gzip nor zstd", first + "text": "neither gzip nor zstd",
+		first[:10]: "is damaged", first[:5]: "neither gzip nor zstd",
+	} {
+		r, err := unpack.Named(strings.NewReader(raw))
+		got := ""
+		if err == nil {
+			var b []byte
+			b, err = io.ReadAll(r)
+			got = string(b)
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) || err == nil && got != want {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
+	}
+}
+
 // Large streams are decompressed by goroutines of their own, which end with the
 // stream, with Close, or with the first error.
 func TestLargeStreams(t *testing.T) {

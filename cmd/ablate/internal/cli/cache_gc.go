@@ -75,14 +75,17 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	}
 	s.view().Text(view.GarbageTable(list))
 	if !r.Apply {
-		s.view().Text(fmt.Sprintf("%s can be removed; %s of blobs would remain. Add --apply to remove it.\n", view.Size(c.Bytes()), view.Size(c.Kept)))
+		s.show(view.Collectable{Bytes: c.Bytes(), Kept: c.Kept, Young: c.Young})
 		r.tellYoung(s, c)
 		return nil
 	}
 	freed, err := c.Apply(ctx)
+	if err != nil {
+		return inDoubt(s, err)
+	}
 	s.show(view.Collected{Bytes: freed, Kept: c.Kept})
 	r.tellYoung(s, c)
-	return inDoubt(s, err)
+	return nil
 }
 
 // tellYoung says what is kept for its age alone. Without it, a collection on the day of a

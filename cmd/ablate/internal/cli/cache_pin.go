@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -33,22 +34,30 @@ func cachePinCommand(s *session) *cobra.Command {
 type cachePinRequest struct{ Instance string }
 
 func (r cachePinRequest) do(ctx context.Context, s *session) error {
-	return eachNeeded(ctx, s, r.Instance, func(w *workspace, t *planner.Task) error {
-		if err := t.Cached(); err != nil {
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
+	if err != nil {
+		return err
+	}
+	needed := append(plan.Needs(t), t)
+	for _, x := range needed {
+		if err := x.Cached(); err != nil {
 			return err
 		}
-		if err := w.store.AddPin(cache.Pin{Key: t.Key, Address: t.Address.String(), Time: time.Now().UTC()}); err != nil {
+	}
+	for _, x := range needed {
+		if err := w.store.AddPin(cache.Pin{Key: x.Key, For: t.Key, Address: x.Address.String(), Time: time.Now().UTC()}); err != nil {
 			return err
 		}
-		s.show(view.Pinned{Address: t.Address.String(), Key: t.Key})
-		return nil
-	})
+		s.show(view.Pinned{Address: x.Address.String(), Key: x.Key})
+	}
+	return nil
 }
 
 func cacheUnpinCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "unpin INSTANCE", Short: "Remove a pin",
-		Long:              "unpin lets gc collect a result, and what it depends on, again." + exitCodes(""),
+		Long: "unpin lets gc collect a result, and what it depends on, again, except what another pinned result\n" +
+			"depends on." + exitCodes(""),
 		Example:           "  ablate cache unpin analysis.factorial.coupling",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
@@ -62,26 +71,28 @@ func cacheUnpinCommand(s *session) *cobra.Command {
 type cacheUnpinRequest struct{ Instance string }
 
 func (r cacheUnpinRequest) do(ctx context.Context, s *session) error {
-	return eachNeeded(ctx, s, r.Instance, func(w *workspace, t *planner.Task) error {
-		if err := w.store.RemovePin(t.Key); err != nil {
-			return err
-		}
-		s.show(view.Unpinned{Address: t.Address.String(), Key: t.Key})
-		return nil
-	})
-}
-
-// eachNeeded calls f for everything that an instance depends on, then for the
-// instance.
-func eachNeeded(ctx context.Context, s *session, typed string, f func(*workspace, *planner.Task) error) error {
-	w, plan, t, err := s.plannedTask(ctx, anyInstance, typed)
+	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
 	if err != nil {
 		return err
 	}
+	if t.Key.IsZero() {
+		return t.Cached()
+	}
+	var keys []cache.Key
 	for _, x := range append(plan.Needs(t), t) {
-		if err := f(w, x); err != nil {
-			return err
-		}
+		keys = append(keys, x.Key)
+	}
+	free, ok, err := w.store.Unpin(t.Key, keys...)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("%s is not pinned", t.Address)
+	case len(free) == 0:
+		s.view().Text(fmt.Sprintf("Other pins still protect %s and what it depends on.\n", t.Address))
+	}
+	for _, p := range free {
+		s.show(view.Unpinned{Address: p.Address, Key: p.Key})
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
@@ -110,9 +111,35 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 			t.tasks = append(t.tasks, x)
 		}
 	}
+	s.view().Diagnostics(unknownKeys(plan))
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
+}
+
+// unknownKeys warns of instances that cannot be looked up on a remote, since their keys
+// depend on results that neither it nor the store has.
+func unknownKeys(plan *planner.Plan) diag.List {
+	pending, lacking, then := 0, []string{}, "Prepare it with ablate plan --refresh, and pull again"
+	for _, t := range plan.Tasks {
+		switch t.Status {
+		case planner.Pending:
+			pending++
+		case planner.Run, planner.Resume:
+			lacking = append(lacking, t.Address.String())
+			if t.Role != pipeline.Data {
+				then = "ablate run computes it and pulls the rest"
+			}
+		}
+	}
+	if pending == 0 || len(lacking) == 0 {
+		return nil
+	}
+	what := lacking[0]
+	if more := len(lacking) - 1; more > 0 {
+		what += fmt.Sprintf(" and %d more", more)
+	}
+	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s.", view.Count(pending, "instance"), what, then)
 }
 
 func cacheServeCommand(s *session) *cobra.Command {

@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"ablate/cache/cachetest"
+	"ablate/cache/fsys"
 	"ablate/cache/remote"
 	"ablate/pipeline/planner"
 )
@@ -50,6 +53,14 @@ func TestCacheGC(t *testing.T) {
 		want{request: cacheGCRequest{}, stdout: []string{"Add --apply to remove it."}},
 		want{request: cacheGCRequest{Apply: true, Grace: time.Hour}, stdout: []string{"Removed 0 B"}},
 		want{request: cacheGCRequest{Budget: "lots"}, err: `--budget: "lots" is not a size such as 50GiB`})
+	if got := l.json(t, cacheGCRequest{Grace: 1000 * time.Hour}); !strings.Contains(got, `{"type":"collectable","bytes":0,"kept":`) {
+		t.Errorf("gc --json of a store without garbage prints %s", got)
+	}
+	s, out, _ := l.session()
+	s.app.Files = &cachetest.Faulty{FS: fsys.NewOS(), At: 1, Err: syscall.EROFS, Crash: true}
+	if err := (cacheGCRequest{Apply: true}).do(t.Context(), s); err == nil || strings.Contains(out.String(), "Removed") {
+		t.Errorf("a collection that fails: %v, %s", err, out)
+	}
 }
 
 func TestParseSize(t *testing.T) {
@@ -69,6 +80,9 @@ func TestCachePin(t *testing.T) {
 	l := newLab(t)
 	l.check(t,
 		want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned ", "data.results.runs", "analysis.factorial.effects"}},
+		want{request: cachePinRequest{Instance: "data.results.runs"}, stdout: []string{"pinned "}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, stdout: []string{"Other pins still protect data.results.runs"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
 		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}},
 		want{request: cachePinRequest{Instance: "norm.derf.other"}, err: "norm.derf.other"})
 }
@@ -96,8 +110,19 @@ func TestPushAndPull(t *testing.T) {
 	if out, err := do(other, cachePullRequest{Targets: []string{"norm"}}); err != nil || !strings.Contains(out, "1 entry pulled, ") {
 		t.Errorf("pull: %v\n%s", err, out)
 	}
+	there = t.TempDir() // has no prepared data
+	if out, err := do(l, cachePushRequest{Results: true}); err != nil || !strings.Contains(out, "3 entries pushed, ") {
+		t.Errorf("push of results: %v\n%s", err, out)
+	}
+	without := lab{dir: l.dir, store: filepath.Join(t.TempDir(), "store")}
+	s, _, stderr := without.session("ABLATE_REMOTE=file://" + there)
+	err := cachePullRequest{}.do(t.Context(), s)
+	if said := strings.Join(strings.Fields(stderr.String()), " "); err != nil ||
+		!strings.Contains(said, "2 instances cannot be looked up on the remote, because the keys depend on data.results.runs. Prepare it with ablate plan --refresh") {
+		t.Errorf("pull of results without data: %v\n%s", err, stderr)
+	}
 	l.check(t, want{request: cachePushRequest{}, err: "no remote is configured"})
-	s, _, _ := l.session("ABLATE_REMOTE=file://" + there)
+	s, _, _ = l.session("ABLATE_REMOTE=file://" + there)
 	s.offline = true
 	if err := (cachePullRequest{}).do(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--offline") {
 		t.Errorf("pull --offline: %v", err)

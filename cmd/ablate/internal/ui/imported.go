@@ -37,7 +37,9 @@ func Imported(ctx context.Context, store *cache.Local, of addr.Instance, trials,
 	if err != nil {
 		return nil, nil, err
 	}
-	if !store.Has(curves) {
+	if ok, err := store.Has(curves); err != nil {
+		return nil, nil, err
+	} else if !ok {
 		notes = append(notes, fmt.Sprintf("The curves of the runs of %s are no longer in the store.", of))
 	}
 	defer func() { slices.SortStableFunc(list, byLevels) }()

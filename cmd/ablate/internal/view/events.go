@@ -59,6 +59,7 @@ var published = []struct {
 	{Damage{}, "`cache verify`", "A damaged blob."},
 	{Verified{}, "`cache verify`", "Totals of a check."},
 	{Garbage{}, "`cache gc`", "A file that can be removed."},
+	{Collectable{}, "`cache gc`", "What a collection would remove, in all."},
 	{Collected{}, "`cache gc --apply`", "Totals of a collection."},
 	{Pinned{}, "`cache pin`", "A result that is kept from collection."},
 	{Unpinned{}, "`cache unpin`", "A result that can be collected again."},

@@ -110,6 +110,19 @@ func GarbageTable(list []Garbage) string {
 	return b.String()
 }
 
+// Collectable reports what a collection would remove.
+type Collectable struct {
+	Bytes int64 `json:"bytes" doc:"bytes that can be freed"`
+	Kept  int64 `json:"kept" doc:"bytes of blobs that would remain"`
+	Young int64 `json:"young" doc:"of these, what is kept only because it is younger than --grace"`
+}
+
+func (Collectable) kind() string { return "collectable" }
+
+func (e Collectable) text() string {
+	return fmt.Sprintf("%s can be removed; %s of blobs would remain. Add --apply to remove it.\n", Size(e.Bytes), Size(e.Kept))
+}
+
 // Collected reports the totals of a collection.
 type Collected struct {
 	Bytes int64 `json:"bytes" doc:"bytes that were freed"`
