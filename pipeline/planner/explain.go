@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"ablate/cache"
@@ -56,7 +57,7 @@ func (x *explainer) reason(ctx context.Context, t *Task) (Reason, error) {
 	}
 	if h, ok := localStore(x.planner.Store).(history); ok && t.entry == nil {
 		if tomb, ok := h.LastTombstone(t.Key); ok {
-			r.Text = fmt.Sprintf("its result was disowned on %s: %s", tomb.Time.Local().Format("2006-01-02 15:04"), tomb.Reason)
+			r.Text = fmt.Sprintf("its result was disowned on %s: %s", tomb.Time.Local().Format("2006-01-02 15:04"), strings.Join(strings.Fields(tomb.Reason), " "))
 			r.disowned = true
 		}
 	}
