@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // poll asks the queue and the store about every watched action.
@@ -147,7 +148,7 @@ func (c *Cluster) lost(ctx context.Context, w *watch) {
 		var retry bool
 		why, retry = explainEnding(name, e, c.tail(w))
 		if w.losses++; !retry || w.losses >= lossesToFail {
-			c.finish(w, why)
+			c.finish(w, run.FinalError{Err: why})
 			return
 		}
 	}
