@@ -202,6 +202,13 @@ func TestCluster(t *testing.T) {
 			steps:    []step{begins, waits, reports(`{"progress":{"step":3,"steps":9}}` + "\n"), publishes},
 			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1; step 3 of 9", submissions: 1,
 		},
+		"done with a report since the last poll": {
+			steps: []step{begins, waits, func(s *slurm) {
+				reports(`{"progress":{"step":3,"steps":9}}` + "\n" + `{"progress":{"step":9,"steps":9}}` + "\n")(s)
+				publishes(s)
+			}},
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1; step 9 of 9", submissions: 1,
+		},
 		"failed": {
 			steps: []step{begins, reports(`{"failed":{"text":"it broke"}}` + "\n")},
 			err:   "it broke", progress: "job 1_0 is pending (Resources)", submissions: 1,
