@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,8 +77,8 @@ func (f *planFile) use(s *session, folderChosen bool) error {
 }
 
 // check refuses a plan whose ingredients changed after the plan was saved.
-func (f *planFile) check(plan *planner.Plan) error {
-	changed := plan.Drift(f.Steps)
+func (f *planFile) check(ctx context.Context, plan *planner.Plan) error {
+	changed := plan.Drift(ctx, f.Steps)
 	if len(changed) == 0 {
 		return nil
 	}

@@ -139,7 +139,7 @@ func (r *runRequest) openPlan(s *session) (err error) {
 func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.Plan, error) {
 	w, plan, err := s.planned(ctx, r.Targets...)
 	if err == nil && r.saved != nil {
-		err = r.saved.check(plan)
+		err = r.saved.check(ctx, plan)
 	}
 	if err != nil {
 		return nil, nil, err
