@@ -101,7 +101,8 @@ func (x *explainer) compared(ctx context.Context, t *Task) (Reason, error) {
 }
 
 // nearest finds the accepted past action that differs least from a task, and what
-// differs. Among equals it prefers the instance's own past.
+// differs. Among equals it prefers the instance's own past, then the first address, so
+// that the reasons of cells that are added together are alike.
 func (x *explainer) nearest(past []pastAction, t *Task, accept func(pastAction) bool) (nearest *pastAction, found []difference) {
 	least, others := 0, 0
 	own := t.Address.String()
@@ -123,7 +124,7 @@ func (x *explainer) nearest(past []pastAction, t *Task, accept func(pastAction) 
 		if old.address != own {
 			w++
 		}
-		if nearest == nil || w < least {
+		if nearest == nil || w < least || w == least && old.address < nearest.address {
 			found, nearest, least = changes, &past[i], w
 		}
 	}
