@@ -95,16 +95,17 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 	if req.Threads == 0 {
 		req.Threads, _ = strconv.Atoi(n.environ("SLURM_CPUS_ON_NODE"))
 	}
-	best, report := 0, reporter(f, answer)
+	best, reports := 0, &reporter{file: f, answer: answer}
 	l := n.Local
 	l.Append = before.path != ""
 	// Slurm has given the allocation the resources, GPUs included.
 	err = l.Launch(ctx, req, func(p pipeline.Progress) {
 		best = max(best, p.Step)
-		report(p)
+		reports.report(p)
 	})
 	switch {
 	case err == nil:
+		reports.flush()
 		answer.send(message{Done: &struct{}{}})
 	case ctx.Err() != nil || errors.Is(err, errStopped):
 		err = checkProgress(before, best, context.Cause(ctx))
@@ -122,15 +123,27 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 }
 
 // reporter writes progress to the file of an attempt. The longer the file, the less
-// often: the file server sees the reports of every trial.
-func reporter(f io.Seeker, answer *answerer) func(pipeline.Progress) {
-	sent := time.Time{}
-	return func(p pipeline.Progress) {
-		size, _ := f.Seek(0, io.SeekCurrent) // never fails for a file
-		if p.Step == p.Steps || time.Since(sent) >= run.ProgressGap(size) {
-			sent = time.Now()
-			answer.send(message{Progress: &p})
-		}
+// often: the file server sees the reports of every trial. It belongs to one goroutine.
+type reporter struct {
+	file   io.Seeker
+	answer *answerer
+	sent   time.Time
+	held   *pipeline.Progress // the last report, if it was too soon
+}
+
+func (r *reporter) report(p pipeline.Progress) {
+	size, _ := r.file.Seek(0, io.SeekCurrent) // never fails for a file
+	if r.held = &p; p.Step == p.Steps || time.Since(r.sent) >= run.ProgressGap(size) {
+		r.sent = time.Now()
+		r.flush()
+	}
+}
+
+// flush writes the last report if it was held.
+func (r *reporter) flush() {
+	if r.held != nil {
+		r.answer.send(message{Progress: r.held})
+		r.held = nil
 	}
 }
 

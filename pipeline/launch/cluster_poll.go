@@ -14,6 +14,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // poll asks the queue and the store about every watched action.
@@ -68,15 +69,18 @@ func (c *Cluster) check(ctx context.Context, list []*watch, published func(conte
 	}
 	attempts := make(map[*batch]map[cache.Key]string) // the folder of a batch may have thousands of files
 	for i, w := range list {
-		if done[i] {
-			c.finish(w, nil)
-			continue
-		}
 		b := w.place.batch
 		if attempts[b] == nil {
 			attempts[b] = newestAttempts(c.spool().dir(b))
 		}
 		w.last.read(attempts[b][w.request.Key])
+		if done[i] {
+			if w.last.progress.Step > 0 { // the run shows the last values with the result
+				c.report(w, w.last.progress)
+			}
+			c.finish(w, nil)
+			continue
+		}
 		j, queued := jobs[placeName(b, w.place.task)]
 		c.examine(ctx, w, j, queued, unanswered)
 	}
@@ -147,7 +151,7 @@ func (c *Cluster) lost(ctx context.Context, w *watch) {
 		var retry bool
 		why, retry = explainEnding(name, e, c.tail(w))
 		if w.losses++; !retry || w.losses >= lossesToFail {
-			c.finish(w, why)
+			c.finish(w, run.FinalError{Err: why})
 			return
 		}
 	}

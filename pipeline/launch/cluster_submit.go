@@ -29,7 +29,7 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 	jobs, err := c.earlierJobs(ctx, list)
 	if err != nil {
 		for _, w := range list {
-			w.end(explainSubmission(w.slurm.Config.Label, err))
+			w.end(explainSlurm(w.slurm.Config.Label, err))
 		}
 		return
 	}

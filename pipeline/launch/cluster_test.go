@@ -193,6 +193,7 @@ func TestCluster(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps       []step
 		err         string // "" is success
+		final       bool   // another attempt would only repeat the failure
 		notes       string
 		progress    string
 		submissions int
@@ -200,6 +201,13 @@ func TestCluster(t *testing.T) {
 		"done": {
 			steps:    []step{begins, waits, reports(`{"progress":{"step":3,"steps":9}}` + "\n"), publishes},
 			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1; step 3 of 9", submissions: 1,
+		},
+		"done with a report since the last poll": {
+			steps: []step{begins, waits, func(s *slurm) {
+				reports(`{"progress":{"step":3,"steps":9}}` + "\n" + `{"progress":{"step":9,"steps":9}}` + "\n")(s)
+				publishes(s)
+			}},
+			progress: "job 1_0 is pending (Resources); job 1_0 runs on n1; step 9 of 9", submissions: 1,
 		},
 		"failed": {
 			steps: []step{begins, reports(`{"failed":{"text":"it broke"}}` + "\n")},
@@ -214,8 +222,8 @@ func TestCluster(t *testing.T) {
 			notes: "train.lm.x: job 1_0 left the queue without a result. Submitting it again.", progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources)", submissions: 2,
 		},
 		"lost again and again": {
-			steps:    slices.Repeat([]step{leaves}, 20),
-			err:      "left the queue without a result",
+			steps: slices.Repeat([]step{leaves}, 20),
+			err:   "left the queue without a result", final: true,
 			notes:    "train.lm.x: job 1_0 left the queue without a result. Submitting it again.; train.lm.x: job 2_0 left the queue without a result. Submitting it again.",
 			progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources); job 3_0 is pending (Resources)", submissions: 3,
 		},
@@ -239,11 +247,11 @@ func TestCluster(t *testing.T) {
 		},
 		"out of memory": {
 			steps: []step{begins, ends("JobState=OUT_OF_MEMORY ExitCode=0:125")},
-			err:   "ran out of memory on n1", progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
+			err:   "ran out of memory on n1", final: true, progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
 		},
 		"cancelled": {
 			steps: []step{begins, ends("JobState=CANCELLED ExitCode=0:15")},
-			err:   "was cancelled", progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
+			err:   "was cancelled", final: true, progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
 		},
 		"stopped before its time was over": {
 			steps:    []step{begins, reports(`{"stopped":{}}` + "\n"), ends("JobState=TIMEOUT ExitCode=0:0"), waits, waits, waits, publishes},
@@ -257,6 +265,9 @@ func TestCluster(t *testing.T) {
 				stop()
 				if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 					t.Errorf("Launch = %v, want %q", err, c.err)
+				}
+				if final := errors.As(err, new(run.FinalError)); final != c.final {
+					t.Errorf("Launch = %#v; final is %t, want %t", err, final, c.final)
 				}
 				if got := strings.Join(s.notes, "; "); got != c.notes {
 					t.Errorf("it says %q, want %q", got, c.notes)
@@ -295,8 +306,8 @@ func TestClusterRefuses(t *testing.T) {
 		cluster, stop := s.start()
 		defer stop()
 		err := s.launch(t.Context(), cluster, false, 1)
-		if err == nil || !strings.Contains(err.Error(), "name one that sinfo lists") {
-			t.Errorf("Launch = %v, want what Slurm says, and what to do", err)
+		if !errors.As(err, new(run.FinalError)) || !strings.Contains(err.Error(), "name one that sinfo lists") {
+			t.Errorf("Launch = %#v, want what Slurm says, what to do, and no other attempt", err)
 		}
 	})
 }

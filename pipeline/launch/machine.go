@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ablate/hcl/study"
+	"ablate/pipeline/run"
 )
 
 // Machine is what actions on this machine share: its GPUs and its memory. An action
@@ -54,7 +55,7 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		if len(m.GPUs) > 0 {
 			has = fmt.Sprintf("%d (%s)", len(m.GPUs), strings.Join(m.GPUs, ", "))
 		}
-		return nil, fmt.Errorf("asks for %d GPUs, but this machine has %s: ask for fewer, or choose an executor that has them", r.GPUs, has)
+		return nil, finalf("asks for %s, but this machine has %s: ask for fewer, or choose an executor that has them", gpus(r.GPUs), has)
 	}
 	reported := ""
 	for {
@@ -80,9 +81,22 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 	}
 }
 
+// gpus is a number of GPUs in words.
+func gpus(n int) string {
+	if n == 1 {
+		return "1 GPU"
+	}
+	return fmt.Sprintf("%d GPUs", n)
+}
+
+// finalf is fmt.Errorf for what another attempt would only repeat.
+func finalf(format string, args ...any) error {
+	return run.FinalError{Err: fmt.Errorf(format, args...)}
+}
+
 // severalNodes is the error of an executor that is one machine.
 func severalNodes(n int) error {
-	return fmt.Errorf("asks for %d nodes, which only executors of type slurm have", n)
+	return finalf("asks for %d nodes, which only executors of type slurm have", n)
 }
 
 // try takes everything or nothing; why says what is not free.
@@ -100,7 +114,7 @@ func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 		// A running action may not have touched its memory yet: count both.
 		if free = min(free, m.base-m.promised); free < r.Memory {
 			if m.promised == 0 {
-				return nil, "", fmt.Errorf("asks for %s of memory, but %s are free: free some, ask for less, or choose another executor",
+				return nil, "", finalf("asks for %s of memory, but %s are free: free some, ask for less, or choose another executor",
 					memory(r.Memory), memory(free))
 			}
 			return nil, fmt.Sprintf("waits for %s of memory; %s are free", memory(r.Memory), memory(free)), nil

@@ -20,6 +20,7 @@ import (
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // message is one line of a child's answer: exactly one field is set.
@@ -36,11 +37,13 @@ var errStopped = errors.New("stopped early; its progress is saved")
 // failure is an error in the form in which it is sent to the parent.
 type failure struct {
 	Text        string    `json:"text"`
+	Final       bool      `json:"final,omitempty"` // a run.FinalError
 	Diagnostics diag.List `json:"diagnostics,omitempty"`
 }
 
 func newFailure(err error) *failure {
-	f := &failure{Text: err.Error()}
+	var final run.FinalError
+	f := &failure{Text: err.Error(), Final: errors.As(err, &final)}
 	f.Diagnostics, _ = diag.From(err)
 	return f
 }
@@ -48,6 +51,9 @@ func newFailure(err error) *failure {
 func (f *failure) err() error {
 	if err := f.Diagnostics.Err(); err != nil {
 		return err
+	}
+	if f.Final {
+		return finalf("%s", f.Text)
 	}
 	return errors.New(f.Text)
 }

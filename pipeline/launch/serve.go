@@ -120,7 +120,7 @@ func (c Child) compute(ctx context.Context, line []byte, kept *pipeline.Kept, an
 // do computes one request.
 func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, answer *answerer) error {
 	if req.Program != "" && req.Program != c.Program {
-		return fmt.Errorf("%s runs ablate %s, but this run was planned by ablate %s: install the same version there, or set program = \"…\" in the executor block",
+		return finalf("%s runs ablate %s, but this run was planned by ablate %s: install the same version there, or set program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)
 	}
 	if req.Timeout > 0 {

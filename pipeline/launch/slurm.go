@@ -77,7 +77,8 @@ func (s Slurm) submission(b *batch, spool string) []string {
 		args = append(args, "--gres=gpu:"+strconv.Itoa(n))
 	}
 	if n := b.Resources.Memory; n > 0 {
-		args = append(args, fmt.Sprintf("--mem=%dM", n>>20))
+		const mebibyte = 1 << 20
+		args = append(args, fmt.Sprintf("--mem=%dM", (n+mebibyte-1)/mebibyte)) // 0 would be all of the node's
 	}
 	return append(args, c.Arguments...)
 }

@@ -37,6 +37,8 @@ func TestNodesAndTasks(t *testing.T) {
 		{study.Resources{Nodes: 2}, []string{"--nodes=2", "--ntasks-per-node=1"}, true},
 		{study.Resources{Nodes: 2, TasksPerNode: 4, GPUs: 4}, []string{"--nodes=2", "--ntasks-per-node=4", "--gres=gpu:4"}, true},
 		{study.Resources{TasksPerNode: 4}, []string{"--nodes=1", "--ntasks-per-node=4"}, true},
+		{study.Resources{Memory: 1000}, []string{"--mem=1M"}, false},
+		{study.Resources{Memory: 2 << 30}, []string{"--mem=2048M"}, false},
 	} {
 		b := newBatch("a100", c.resources, [][]cache.Key{{{}}})
 		args := Slurm{Cluster: &Cluster{}, Config: study.Executor{Shared: true, PerAllocation: 1}}.submission(b, "/spool")

@@ -58,14 +58,19 @@ func TestReportsOfALongAction(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		report := reporter(f, &answerer{enc: json.NewEncoder(f)})
+		r := reporter{file: f, answer: &answerer{enc: json.NewEncoder(f)}}
 		const reports = 2 * 24 * 3600
 		for i := range reports {
 			time.Sleep(time.Second)
-			report(pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2, "tokens_per_second": 1e5}})
+			r.report(pipeline.Progress{Step: i, Steps: reports, Metrics: map[string]float64{"loss": 2, "tokens_per_second": 1e5}})
 		}
 		if info, err := f.Stat(); err != nil || info.Size() > 4<<20 {
 			t.Errorf("the file has %d bytes, %v", info.Size(), err)
+		}
+		r.flush()
+		var last attempt
+		if last.read(f.Name()); last.progress.Step != reports-1 {
+			t.Errorf("the last report is of step %d, want %d", last.progress.Step, reports-1)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ablate/pipeline/process"
+	"ablate/pipeline/run"
 )
 
 // job is one task of an array in the queue.
@@ -56,7 +57,7 @@ func runSlurmWith(ctx context.Context, input, name string, args ...string) (stri
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
 	if errors.Is(err, osexec.ErrNotFound) {
-		return "", fmt.Errorf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
+		return "", finalf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(oneLine(complaint.String())+" ("+err.Error()+")"))
@@ -129,9 +130,24 @@ func endingOf(ctx context.Context, array string, task int) ending {
 	return e
 }
 
-// explainSubmission adds what to do to an error of sbatch.
+// noController is what Slurm's commands say when its controller does not answer.
+const noController = "Unable to contact"
+
+// explainSlurm adds what to do to an error of one of Slurm's commands.
+func explainSlurm(label string, err error) error {
+	if strings.Contains(err.Error(), noController) {
+		return fmt.Errorf("executor %q: Slurm's controller does not answer: %w: run again when sinfo works", label, err)
+	}
+	return fmt.Errorf("executor %q: %w", label, err)
+}
+
+// explainSubmission adds what to do to an error of sbatch. Slurm would reject the job
+// again.
 func explainSubmission(label string, err error) error {
 	text := err.Error()
+	if errors.As(err, new(run.FinalError)) || strings.Contains(text, noController) {
+		return explainSlurm(label, err)
+	}
 	for _, c := range []struct{ has, then string }{
 		{"invalid partition", "name one that sinfo lists, with partition = \"…\""},
 		{"Invalid partition", "name one that sinfo lists, with partition = \"…\""},
@@ -142,17 +158,12 @@ func explainSubmission(label string, err error) error {
 		{"QOS", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
 		{"Limit", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
 		{"limit", "that is a limit of the cluster: lower jobs or time in the executor block, or wait until earlier jobs have ended"},
-		{"is not installed on this machine", ""},
-		{"Unable to contact", "Slurm's controller does not answer: run again when sinfo works"},
 	} {
-		if strings.Contains(text, c.has) && c.then == "" {
-			return fmt.Errorf("executor %q: %w", label, err)
-		}
 		if strings.Contains(text, c.has) {
-			return fmt.Errorf("executor %q: Slurm rejected the job: %w: %s", label, err, c.then)
+			return finalf("executor %q: Slurm rejected the job: %w: %s", label, err, c.then)
 		}
 	}
-	return fmt.Errorf("executor %q: Slurm rejected the job: %w", label, err)
+	return finalf("executor %q: Slurm rejected the job: %w", label, err)
 }
 
 // explainEnding says why a job left no result. retry is true for what may succeed

@@ -62,7 +62,7 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 		return severalNodes(n)
 	}
 	if n := req.Resources.GPUs; n > s.Config.GPUs {
-		return fmt.Errorf("asks for %d GPUs, but executor %q has gpus = %d", n, s.Config.Label, s.Config.GPUs)
+		return finalf("asks for %s, but executor %q has gpus = %d", gpus(n), s.Config.Label, s.Config.GPUs)
 	}
 	req.Program = s.Version
 	for _, kv := range s.Environ { // not on the command line, which others on the host can read
@@ -131,11 +131,11 @@ func (s *SSH) command(at *share, req action.Request) *osexec.Cmd {
 // explain says what to do about errors of ssh.
 func (s *SSH) explain(host string, err error) error {
 	if errors.Is(err, osexec.ErrNotFound) {
-		return errors.New("ssh is not installed on this machine: install it, or choose another executor")
+		return finalf("ssh is not installed on this machine: install it, or choose another executor")
 	}
 	var exit *osexec.ExitError
 	if errors.As(err, &exit) && (exit.ExitCode() == 127 || exit.ExitCode() == 126) {
-		return fmt.Errorf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", host, s.program(), s.Config.Label)
+		return finalf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", host, s.program(), s.Config.Label)
 	}
 	return err
 }

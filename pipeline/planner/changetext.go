@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"ablate/cache"
 )
@@ -111,8 +112,24 @@ func codeText(changes []Change) []string {
 // absent stands for a value that is missing.
 const absent = "(absent)"
 
+// texts renders two different values as a study writes them, so that the texts differ,
+// too.
+func texts(was, now cache.Value) (string, string) {
+	a, b := whole(was), whole(now)
+	if a == b { // 1 and "1"
+		a, b = quoted(was), quoted(now)
+	}
+	if shortA, shortB := cut(a), cut(b); shortA != shortB {
+		return shortA, shortB
+	}
+	return cutFrom(a, b), cutFrom(b, a)
+}
+
 // text renders a value as a study writes it; long values are cut.
-func text(v cache.Value) string {
+func text(v cache.Value) string { return cut(whole(v)) }
+
+// whole renders a value as a study writes it, on one line.
+func whole(v cache.Value) string {
 	if v.IsZero() {
 		return absent
 	}
@@ -120,18 +137,49 @@ func text(v cache.Value) string {
 	if !plain {
 		s = written(v)
 	}
-	if s == "" {
-		return `""`
+	if s == "" || strings.ContainsFunc(s, unicode.IsControl) {
+		return strconv.Quote(s)
 	}
+	return s
+}
+
+// quoted is whole for a value that could be taken for one of another type.
+func quoted(v cache.Value) string {
+	if isLevel(v) {
+		kind, _ := v.At("kind").Text()
+		level, _ := v.At("level").Text()
+		if kind == "string" {
+			return strconv.Quote(level)
+		}
+	}
+	return written(v)
+}
+
+// mostShown is how many characters of a value are shown.
+const mostShown = 60
+
+// cut shortens a long text to its beginning.
+func cut(s string) string {
 	const digestShown = len("sha256:") + 12
 	if strings.HasPrefix(s, "sha256:") && len(s) > digestShown {
 		return s[:digestShown] + "…"
 	}
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
+	if r := []rune(s); len(r) > mostShown {
+		return string(r[:mostShown]) + "…"
 	}
 	return s
+}
+
+// cutFrom shortens a long text to what begins shortly before its first difference from
+// another text.
+func cutFrom(s, other string) string {
+	const before = 20
+	r, o := []rune(s), []rune(other)
+	same := 0
+	for same < min(len(r), len(o)) && r[same] == o[same] {
+		same++
+	}
+	return "…" + cut(string(r[max(0, same-before):]))
 }
 
 // written renders a value as an expression.

@@ -234,7 +234,9 @@ func changesOf(list []difference, t *Task) []Change {
 		if now.IsZero() {
 			now = elidedDefault(d.Path, t)
 		}
-		out = append(out, Change{Path: d.name(), Was: text(was), Now: text(now), Code: d.code, Part: d.part})
+		c := Change{Path: d.name(), Code: d.code, Part: d.part}
+		c.Was, c.Now = texts(was, now)
+		out = append(out, c)
 	}
 	return out
 }

@@ -24,7 +24,8 @@ func elementChanges(d difference) []Change {
 	i, j := 0, 0
 	for _, k := range append(kept, [2]int{len(was), len(now)}) {
 		for ; i < k[0] && j < k[1]; i, j = i+1, j+1 {
-			add(j, text(was[i]), text(now[j]))
+			a, b := texts(was[i], now[j])
+			add(j, a, b)
 		}
 		for ; i < k[0]; i++ {
 			add(i, text(was[i]), absent)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"ablate/cache"
@@ -56,7 +57,7 @@ func (x *explainer) reason(ctx context.Context, t *Task) (Reason, error) {
 	}
 	if h, ok := localStore(x.planner.Store).(history); ok && t.entry == nil {
 		if tomb, ok := h.LastTombstone(t.Key); ok {
-			r.Text = fmt.Sprintf("its result was disowned on %s: %s", tomb.Time.Local().Format("2006-01-02 15:04"), tomb.Reason)
+			r.Text = fmt.Sprintf("its result was disowned on %s: %s", tomb.Time.Local().Format("2006-01-02 15:04"), strings.Join(strings.Fields(tomb.Reason), " "))
 			r.disowned = true
 		}
 	}
@@ -100,7 +101,8 @@ func (x *explainer) compared(ctx context.Context, t *Task) (Reason, error) {
 }
 
 // nearest finds the accepted past action that differs least from a task, and what
-// differs. Among equals it prefers the instance's own past.
+// differs. Among equals it prefers the instance's own past, then the first address, so
+// that the reasons of cells that are added together are alike.
 func (x *explainer) nearest(past []pastAction, t *Task, accept func(pastAction) bool) (nearest *pastAction, found []difference) {
 	least, others := 0, 0
 	own := t.Address.String()
@@ -122,7 +124,7 @@ func (x *explainer) nearest(past []pastAction, t *Task, accept func(pastAction) 
 		if old.address != own {
 			w++
 		}
-		if nearest == nil || w < least {
+		if nearest == nil || w < least || w == least && old.address < nearest.address {
 			found, nearest, least = changes, &past[i], w
 		}
 	}

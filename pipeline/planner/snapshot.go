@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type SavedTask struct {
 	// Ingredients is what the key is the hash of; of a pending task, what Declared is
 	// the hash of. Hits leave it out: the store has it.
 	Ingredients *cache.Value `json:"ingredients,omitempty"`
+	// Notes name what the ingredients hold as hashes.
+	Notes *cache.Value `json:"notes,omitempty"`
 }
 
 // Save returns the plan in the form in which it is saved.
@@ -35,22 +38,19 @@ func (p *Plan) Save() []SavedTask {
 			out[i].Key = &key
 		}
 		if t.Status != Hit {
-			known := t.knownIngredients(declared)
-			out[i].Ingredients = &known
+			out[i].Ingredients, out[i].Notes = &declared, nil
+			if known, notes, err := t.Describe(); err == nil && !known.IsZero() {
+				out[i].Ingredients = &known
+				if !notes.IsZero() {
+					out[i].Notes = &notes
+				}
+			}
 		}
 	}
 	return out
 }
 
 const declaredDomain = "ablate declared v1"
-
-// knownIngredients returns the ingredients; of a pending task, what is declared.
-func (t *Task) knownIngredients(declared cache.Value) cache.Value {
-	if known, _, err := t.Describe(); err == nil && !known.IsZero() {
-		return known
-	}
-	return declared
-}
 
 // declared is what the study says about a task, whether or not its key is known: the
 // spec, the addresses that it refers to, the files that it reads, and what the study
@@ -116,7 +116,7 @@ type Drift struct {
 
 // Drift compares the plan with a saved one. A result that has been cached since is
 // no difference. What was added and removed comes first: other changes follow from it.
-func (p *Plan) Drift(saved []SavedTask) []Drift {
+func (p *Plan) Drift(ctx context.Context, saved []SavedTask) []Drift {
 	was := make(map[string]SavedTask, len(saved))
 	for _, s := range saved {
 		was[s.Address] = s
@@ -128,7 +128,7 @@ func (p *Plan) Drift(saved []SavedTask) []Drift {
 		delete(was, address)
 		if !ok {
 			out = append(out, Drift{address, "added"})
-		} else if what := t.changedFrom(old); what != "" {
+		} else if what := t.changedFrom(ctx, old); what != "" {
 			changed = append(changed, Drift{address, what})
 		}
 	}
@@ -141,31 +141,57 @@ func (p *Plan) Drift(saved []SavedTask) []Drift {
 }
 
 // changedFrom names what differs from the saved task, "" for nothing.
-func (t *Task) changedFrom(old SavedTask) string {
+func (t *Task) changedFrom(ctx context.Context, old SavedTask) string {
+	var fields []string
 	switch {
 	case old.Key != nil && *old.Key == t.Key:
 		return ""
-	case old.Key != nil && t.Key.IsZero(): // something that it needs was lost
-		if declared := t.declared(); declared.Key(declaredDomain) == old.Declared {
+	case old.Key != nil && !t.Key.IsZero():
+		for _, d := range t.differencesFrom(ctx, old) {
+			fields = append(fields, d.name())
+		}
+	default: // it waits for a result, now or when the plan was saved
+		declared := t.declared()
+		if declared.Key(declaredDomain) == old.Declared {
 			return ""
 		}
-		return "its definition changed"
-	case old.Ingredients == nil:
-		return "its key changed"
-	}
-	var now cache.Value
-	if old.Key == nil {
-		now = t.declared()
-	} else {
-		now = t.knownIngredients(cache.Value{})
-	}
-	var fields []string
-	for _, d := range cache.Diff(*old.Ingredients, now) {
-		if name := changedField(d.Path); !slices.Contains(fields, name) {
-			fields = append(fields, name)
+		if old.Key == nil && old.Ingredients != nil {
+			for _, d := range cache.Diff(*old.Ingredients, declared) {
+				fields = append(fields, changedField(d.Path))
+			}
 		}
 	}
-	return strings.Join(fields, ", ")
+	if fields == nil { // what it was is not known
+		return "its ingredients changed"
+	}
+	slices.Sort(fields)
+	return strings.Join(slices.Compact(fields), ", ")
+}
+
+// differencesFrom lists what differs from a saved task whose key is known; nothing where
+// the store lost what it was made of.
+func (t *Task) differencesFrom(ctx context.Context, old SavedTask) []difference {
+	past := pastAction{}
+	if old.Ingredients != nil {
+		past.ingredients = *old.Ingredients
+		if old.Notes != nil {
+			past.notes = *old.Notes
+		}
+	} else { // it was cached
+		store := t.plan.planner.Store
+		found, err := store.Lookup(ctx, *old.Key)
+		if err != nil || !found[0].OK {
+			return nil
+		}
+		if past, err = readPast(ctx, store, *found[0].Entry); err != nil {
+			return nil
+		}
+	}
+	if _, err := t.Action(); err != nil {
+		return nil
+	}
+	defer t.drop()
+	return differences(past, t)
 }
 
 // changedField names a field that differs from a saved plan.

@@ -25,7 +25,7 @@ func (r *Runner) attempts(ctx context.Context, t *planner.Task, threads int, emi
 				emit(Event{Type: StageProgress, Progress: p})
 			})
 		})
-		if err == nil || ctx.Err() != nil || try >= rt.Retries || isUserMistake(err) || errors.Is(err, ErrDetached) {
+		if err == nil || ctx.Err() != nil || try >= rt.Retries || isFinal(err) || errors.Is(err, ErrDetached) {
 			return err
 		}
 		emit(Event{Type: StageRetry, Err: err})
@@ -112,8 +112,9 @@ func diagnostics(err error) (diag.List, bool) {
 	return diag.From(err)
 }
 
-// isUserMistake reports whether another attempt would fail the same way.
-func isUserMistake(err error) bool {
-	_, ok := diag.From(err)
-	return ok
+// isFinal reports whether another attempt would fail the same way.
+func isFinal(err error) bool {
+	var final FinalError
+	_, mistake := diag.From(err)
+	return mistake || errors.As(err, &final)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ablate/cache"
 	"ablate/pipeline/planner"
 )
 
@@ -24,6 +25,7 @@ type execution struct {
 	lanes    map[string]*lane      // by the label of the executor; "" is this machine
 	blocked  map[*planner.Task]int // for each blocked task, how many dependencies it waits for
 	todo     map[*planner.Task]bool
+	held     map[cache.Key]int           // how many tasks of this run have locked a key, or are giving it back
 	waits    map[*planner.Task]time.Time // for another process, by when that was last reported
 	ran      []*planner.Task
 	hit      []*planner.Task
@@ -46,7 +48,7 @@ type lane struct {
 }
 
 func newExecution(r *Runner, plan *planner.Plan) *execution {
-	x := &execution{runner: r, plan: plan, blocked: make(map[*planner.Task]int), todo: make(map[*planner.Task]bool), waits: make(map[*planner.Task]time.Time)}
+	x := &execution{runner: r, plan: plan, blocked: make(map[*planner.Task]int), todo: make(map[*planner.Task]bool), held: make(map[cache.Key]int), waits: make(map[*planner.Task]time.Time)}
 	x.changed = sync.NewCond(&x.mu)
 	x.lanes = map[string]*lane{"": {slots: r.jobs()}}
 	for label, e := range r.Executors {

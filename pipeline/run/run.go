@@ -31,6 +31,14 @@ var ErrDetached = errors.New("detached; still running on its executor")
 // executor then belongs to the other machine, too.
 var ErrLost = errors.New("lost the lease: another machine is computing this result")
 
+// FinalError is a failure that another attempt would only repeat: the executor lacks what
+// the action asks for, or refuses it. Retries are for failures of the action's process.
+type FinalError struct{ Err error }
+
+func (e FinalError) Error() string { return e.Err.Error() }
+
+func (e FinalError) Unwrap() error { return e.Err }
+
 // Executor is a place other than this process where actions run.
 type Executor struct {
 	Launcher Launcher

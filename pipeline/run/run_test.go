@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ablate/cache"
 	"ablate/hcl/diag"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
@@ -220,6 +221,32 @@ func TestDuplicatesAreComputedOnce(t *testing.T) {
 	}
 	if ran["train"] != 2 || summary.Ran["train"] != 2 || summary.Hit["train"] != 2 {
 		t.Errorf("ran %v, summary = %+v, want two trials computed, and two that share them", ran, summary)
+	}
+}
+
+// slowStore takes its time to give a lock back.
+type slowStore struct{ *cache.Local }
+
+func (s slowStore) TryLock(k cache.Key) (func() error, bool, error) {
+	unlock, ok, err := s.Local.TryLock(k)
+	return func() error { time.Sleep(20 * time.Millisecond); return unlock() }, ok, err
+}
+
+// A duplicate waits for no other process.
+func TestDuplicatesFindTheLockFree(t *testing.T) {
+	w := newWorld(t)
+	planner, _ := w.load(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"))
+	plan, err := planner.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := &run.Runner{Store: slowStore{w.store}, Sources: planner.Sources, Jobs: 4, Observe: func(e run.Event) {
+		if e.Type == run.StageWaiting {
+			t.Errorf("%s waits for another process", e.Address)
+		}
+	}}
+	if summary, err := runner.Run(t.Context(), plan); err != nil || summary.Hit["train"] != 2 {
+		t.Errorf("run = %+v, %v", summary, err)
 	}
 }
 

@@ -18,7 +18,8 @@ const lockPoll = 300 * time.Millisecond
 const waitGap = 5 * time.Second
 
 // work carries one task out, or puts it back when another process is computing the
-// same key.
+// same key. The lock is given back before dependents are released: a duplicate of the
+// task would find it taken.
 func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
 	unlock, ok, err := x.runner.Store.TryLock(t.Key)
 	switch {
@@ -29,21 +30,34 @@ func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
 		x.retryLater(ctx, t)
 		return
 	}
-	defer unlock()
 	x.mu.Lock()
+	x.held[t.Key]++
 	delete(x.waits, t)
 	x.mu.Unlock()
+	end := x.locked(ctx, t, threads)
+	unlock() // what cannot be unlocked ends with this process
+	x.mu.Lock()
+	x.held[t.Key]--
+	x.mu.Unlock()
+	end()
+}
+
+// locked carries out a task whose key this process has locked. It returns what is to be
+// done once the lock is given back.
+func (x *execution) locked(ctx context.Context, t *planner.Task, threads int) (end func()) {
 	found, err := x.plan.Settle(ctx, x.runner.Store, t)
 	switch {
 	case err != nil:
-		x.fail(ctx, t, err, 0)
-		return
+		return func() { x.fail(ctx, t, err, 0) }
 	case found:
-		x.emit(t, Event{Type: StageHit})
-		x.finish(ctx, t, &x.hit)
-		return
-	case t.Status == planner.Pull && x.pull(ctx, t):
-		return
+		return func() {
+			x.emit(t, Event{Type: StageHit})
+			x.finish(ctx, t, &x.hit)
+		}
+	case t.Status == planner.Pull:
+		if end := x.pull(ctx, t); end != nil {
+			return end
+		}
 	}
 	x.emit(t, Event{Type: StageStart})
 	started := time.Now()
@@ -51,14 +65,13 @@ func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
 	elapsed := time.Since(started)
 	switch {
 	case err == nil:
-		x.done(ctx, t, elapsed)
+		return func() { x.done(ctx, t, elapsed) }
 	case errors.Is(err, ErrLost) && ctx.Err() == nil: // the other machine's result will do
-		x.retryLater(ctx, t)
+		return func() { x.retryLater(ctx, t) }
 	case errors.Is(err, ErrDetached):
-		x.detach(t)
-	default:
-		x.fail(ctx, t, err, elapsed)
+		return func() { x.detach(t) }
 	}
+	return func() { x.fail(ctx, t, err, elapsed) }
 }
 
 // compute computes a locked task and finds its entry. The error is ErrLost when
@@ -87,9 +100,9 @@ func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) e
 	return err
 }
 
-// pull copies a task's entry here. It reports whether the task is finished: what
-// cannot be pulled is computed instead.
-func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
+// pull copies a task's entry here. It returns how the task ends, or nil where the entry
+// cannot be pulled: it is computed instead.
+func (x *execution) pull(ctx context.Context, t *planner.Task) (end func()) {
 	started := time.Now()
 	err := x.runner.Store.(planner.Puller).Pull(ctx, t.Entry(), t.Evictable)
 	found := false
@@ -99,23 +112,26 @@ func (x *execution) pull(ctx context.Context, t *planner.Task) bool {
 	switch {
 	case err != nil:
 		x.emit(t, Event{Type: StageRetry, Err: fmt.Errorf("pulling failed, computing instead: %w", err)})
-		return false
+		return nil
 	case !found:
-		return false
+		return nil
 	}
-	x.emit(t, Event{Type: StagePulled, Elapsed: time.Since(started)})
-	x.mu.Lock()
-	x.pulled = append(x.pulled, t)
-	x.mu.Unlock()
-	x.finish(ctx, t, &x.hit)
-	return true
+	elapsed := time.Since(started)
+	return func() {
+		x.emit(t, Event{Type: StagePulled, Elapsed: elapsed})
+		x.mu.Lock()
+		x.pulled = append(x.pulled, t)
+		x.mu.Unlock()
+		x.finish(ctx, t, &x.hit)
+	}
 }
 
-// retryLater puts back a task that another process is computing.
+// retryLater puts back a task that another process is computing, or an equal task of this
+// run.
 func (x *execution) retryLater(ctx context.Context, t *planner.Task) {
 	x.mu.Lock()
 	x.lane(t).running--
-	report := time.Since(x.waits[t]) >= waitGap
+	report := x.held[t.Key] == 0 && time.Since(x.waits[t]) >= waitGap
 	if report {
 		x.waits[t] = time.Now()
 	}

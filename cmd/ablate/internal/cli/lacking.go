@@ -15,7 +15,7 @@ import (
 )
 
 // lacking warns of what this machine lacks for the tasks that it is to compute: a program,
-// XLA, GPUs or memory. It names one task of each stage. Other executors are not known here.
+// XLA, nodes, GPUs or memory. It names one task of each stage. Other executors are not known here.
 func lacking(ctx context.Context, w *workspace, plan *planner.Plan) (list diag.List) {
 	gpus := len(launchers{w}.machine(ctx).GPUs)
 	free, err := launch.FreeMemory()
@@ -43,8 +43,15 @@ func lacks(t *planner.Task, inst *study.Instance, gpus int, free int64) (out []s
 			out = append(out, why)
 		}
 	}
-	if n := inst.Runtime.Resources.GPUs; n > gpus {
-		out = append(out, fmt.Sprintf("it asks for %s, and this machine has %s", gpuCount(n), gpuCount(gpus)))
+	asks := inst.Runtime.Resources
+	if asks.Nodes > 1 {
+		out = append(out, fmt.Sprintf("it asks for %d nodes, and this machine is one", asks.Nodes))
+	}
+	if asks.GPUs > gpus {
+		out = append(out, fmt.Sprintf("it asks for %s, and this machine has %s", gpuCount(asks.GPUs), gpuCount(gpus)))
+	}
+	if asks.Memory > free {
+		out = append(out, fmt.Sprintf("it asks for %s of memory, and %s are free", view.Size(asks.Memory), view.Size(free)))
 	}
 	if work, ok := t.Work(); ok && work.Device == 0 {
 		if least := work.Memory.Minimum(); least > free {

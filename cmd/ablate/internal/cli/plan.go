@@ -45,6 +45,11 @@ type planRequest struct {
 }
 
 func (r planRequest) do(ctx context.Context, s *session) error {
+	if r.Out != "" {
+		if err := mayReplace(r.Out); err != nil {
+			return err
+		}
+	}
 	if r.Refresh {
 		if err := r.refresh(ctx, s); err != nil {
 			return err

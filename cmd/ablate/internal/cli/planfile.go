@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,15 +47,37 @@ func savePlan(s *session, name string, targets []string, plan *planner.Plan) err
 	return nil
 }
 
-// openPlan reads a saved plan.
-func openPlan(name string) (*planFile, error) {
+// errNoPlan says that a file is not a saved plan.
+var errNoPlan = errors.New("not a plan")
+
+// readPlanFile reads a saved plan of any format.
+func readPlanFile(name string) (f planFile, err error) {
 	raw, err := fsys.ReadRegular(name, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("reading the plan: %w", err)
+		return f, fmt.Errorf("reading the plan: %w", err)
 	}
-	var f planFile
 	if err := json.Unmarshal(raw, &f); err != nil || f.Type != "plan" {
+		return f, errNoPlan
+	}
+	return f, nil
+}
+
+// mayReplace refuses to replace a file of the user by a plan.
+func mayReplace(name string) error {
+	if _, err := readPlanFile(name); errors.Is(err, errNoPlan) {
+		return fmt.Errorf("%s exists and is not a plan: remove it, or name another with --out", name)
+	}
+	return nil // what cannot be written says so
+}
+
+// openPlan reads a saved plan.
+func openPlan(name string) (*planFile, error) {
+	f, err := readPlanFile(name)
+	if errors.Is(err, errNoPlan) {
 		return nil, fmt.Errorf("%s is not a plan: create one with ablate plan --out FILE", name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if f.Format != planFormat {
 		return nil, fmt.Errorf("%s has plan format %d, but this program reads format %d: create a new plan", name, f.Format, planFormat)
@@ -76,8 +99,8 @@ func (f *planFile) use(s *session, folderChosen bool) error {
 }
 
 // check refuses a plan whose ingredients changed after the plan was saved.
-func (f *planFile) check(plan *planner.Plan) error {
-	changed := plan.Drift(f.Steps)
+func (f *planFile) check(ctx context.Context, plan *planner.Plan) error {
+	changed := plan.Drift(ctx, f.Steps)
 	if len(changed) == 0 {
 		return nil
 	}

@@ -90,6 +90,8 @@ func (r runRequest) check(s *session) error {
 		return fmt.Errorf("--jobs: must be 0 or more, not %d", r.Jobs)
 	case r.Repeat != "" && r.Detach:
 		return errors.New("--detach cannot be combined with --repeat, which compares results at the end")
+	case r.Repeat != "" && (r.PlanFile != "" || len(r.Targets) > 0):
+		return errors.New("--repeat names the instance: leave out the plan and --target")
 	case r.PlanFile != "" && len(r.Targets) > 0:
 		return errors.New("a saved plan has its own targets: leave out --target")
 	}
@@ -139,7 +141,7 @@ func (r *runRequest) openPlan(s *session) (err error) {
 func (r runRequest) plan(ctx context.Context, s *session) (*workspace, *planner.Plan, error) {
 	w, plan, err := s.planned(ctx, r.Targets...)
 	if err == nil && r.saved != nil {
-		err = r.saved.check(plan)
+		err = r.saved.check(ctx, plan)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -94,7 +94,7 @@ data "command" "d" {
 	for name, tt := range map[string]struct{ body, want string }{
 		"no host":    {"  hosts = [\"down\"]\n  gpus  = 1\n", "Connection refused"},
 		"no program": {"  hosts   = [\"n1\"]\n  gpus    = 1\n  program = \"/nowhere/ablate\"\n", "n1 has no ablate at /nowhere/ablate"},
-		"no GPU":     {"  hosts = [\"n1\"]\n", "asks for 1 GPUs, but executor \"main\" has gpus = 0"},
+		"no GPU":     {"  hosts = [\"n1\"]\n", "asks for 1 GPU, but executor \"main\" has gpus = 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := c.newLab(t, 1, 3, "")
