@@ -152,3 +152,81 @@ func TestResponsesOutOfRange(t *testing.T) {
 		t.Errorf("responses of 1e200: %v", err)
 	}
 }
+
+// Tests do not depend on the unit of the response, although squares of variances overflow
+// or vanish from 1e77 or 1e-81 on.
+func TestUnitOfResponse(t *testing.T) {
+	tests := func(unit float64) [][3]float64 {
+		nested := nestedSeeds(unit)
+		alone := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+		alone.Unpaired = true
+		for i, v := range []float64{3, 3.5, 3.25, 4, 4.25, 5, 4.5} {
+			add(alone, v*unit, string(rune('a'+i/3)), "1", fmt.Sprint(i))
+		}
+		var out [][3]float64
+		for _, table := range []*design.Table{nested, alone} {
+			for _, c := range newFactorial().analyse(table, "seed").Contrasts {
+				if c.P != nil {
+					out = append(out, [3]float64{*c.T, *c.DF, *c.P})
+				}
+			}
+		}
+		return out
+	}
+	want := tests(1)
+	if len(want) < 5 {
+		t.Fatalf("%d contrasts have a test", len(want))
+	}
+	for _, unit := range []float64{1e100, 1e-100} {
+		got := tests(unit)
+		if len(got) != len(want) {
+			t.Fatalf("unit %v: %d tests, want %d", unit, len(got), len(want))
+		}
+		for i := range want {
+			for j, v := range got[i] {
+				if math.Abs(v/want[i][j]-1) > 1e-9 {
+					t.Errorf("unit %v: %v, want %v", unit, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+// nestedSeeds is two levels at which different seeds ran, each at two depths.
+func nestedSeeds(unit float64) *design.Table {
+	table := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+	for i, norm := range []string{"a", "b"} {
+		for depth := range 2 {
+			for s := range 3 {
+				add(table, unit*(3+math.Sin(float64(7*i+3*depth+s*s))), norm, fmt.Sprint(depth), fmt.Sprint(10*i+s))
+			}
+		}
+	}
+	return table
+}
+
+// An interval of logarithms can be that of a ratio without a bound.
+func TestRatioWithoutBound(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{1e-30, 1, 1e30, 1} {
+		add(table, v, string(rune('a'+i/2)), fmt.Sprint(i%2))
+	}
+	f := newFactorial()
+	f.Scale = logScale
+	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.000e+30 [0, ∞]") {
+		t.Errorf("no ratio in\n%s", text)
+	}
+}
+
+// A ratio that is not 1 does not read as 1.
+func TestRatioNearOne(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{3, 3.001, 3.0005, 3.0001, 3.0011, 3.00061} {
+		add(table, v, string(rune('a'+i/3)), fmt.Sprint(i%3))
+	}
+	f := newFactorial()
+	f.Scale = logScale
+	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.00003 [1.00003, 1.00004]") {
+		t.Errorf("no ratio in\n%s", text)
+	}
+}
