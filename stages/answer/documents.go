@@ -167,9 +167,9 @@ func (r Recovery) shareSentence(c Contrast) string {
 	interval := numeral.Percent(r.Confidence) + " interval"
 	if *c.High < 0 {
 		wider, low, high := -*c.Estimate, -*c.High, -*c.Low
-		return fmt.Sprintf("%s widens %s by %s (%s [%s, %s]).", c.Name, gap, numeral.Share(&wider), interval, numeral.Share(&low), numeral.Share(&high))
+		return fmt.Sprintf("%s widens %s by %s (%s %s).", c.Name, gap, numeral.Share(&wider), interval, numeral.Shares(&low, &high))
 	}
-	share, within := numeral.Share(c.Estimate), fmt.Sprintf("(%s [%s, %s])", interval, numeral.Share(c.Low), numeral.Share(c.High))
+	share, within := numeral.Share(c.Estimate), fmt.Sprintf("(%s %s)", interval, numeral.Shares(c.Low, c.High))
 	if *c.Low > 0 {
 		return fmt.Sprintf("%s wins back %s of %s %s.", c.Name, share, gap, within)
 	}

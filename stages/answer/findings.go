@@ -118,6 +118,22 @@ func (c Contrast) ShortName() string {
 	return c.Name
 }
 
+// Interval prints the interval of a contrast; "" without one.
+func (c Contrast) Interval() string { return numeral.Between(c.Low, c.High, c.limits()...) }
+
+// AdjustedInterval prints the adjusted interval; "" without one.
+func (c Contrast) AdjustedInterval() string {
+	return numeral.Between(c.LowAdjusted, c.HighAdjusted, c.limits()...)
+}
+
+// limits are the numbers beside 0 that intervals are compared with.
+func (c Contrast) limits() []float64 {
+	if c.Margin == nil {
+		return nil
+	}
+	return []float64{-*c.Margin, *c.Margin}
+}
+
 // gapsOf is the gaps whose product an interaction is.
 func gapsOf(terms []Term) string {
 	var gaps []string
@@ -154,7 +170,7 @@ func evidence(c Contrast) string {
 	if c.LowAdjusted == nil {
 		return "no interval"
 	}
-	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
+	return "adjusted interval " + c.AdjustedInterval()
 }
 
 // verdictEvidence is what a verdict rests on: Holm's rule can find a contrast within the

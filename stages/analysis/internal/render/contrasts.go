@@ -56,8 +56,8 @@ func (r factorial) columns(kind string) []column {
 	estimate := func(c answer.Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 	out := []column{
 		{"estimate", true, estimate},
-		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return numeral.Between(c.Low, c.High) }},
-		{"adjusted interval", true, func(c answer.Contrast) string { return numeral.Between(c.LowAdjusted, c.HighAdjusted) }},
+		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return c.Interval() }},
+		{"adjusted interval", true, func(c answer.Contrast) string { return c.AdjustedInterval() }},
 		{"p", true, func(c answer.Contrast) string { return numeral.Probability(c.P) }},
 		{"p (Holm)", true, func(c answer.Contrast) string { return numeral.Probability(c.PHolm) }},
 	}
