@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -63,4 +64,27 @@ func TestGapsAreNotAffected(t *testing.T) {
 	find(t, f.analyse(threeWay(0), "seed"), affectedKind, "a1 − a0 at b1")
 	f.SimpleEffects = true
 	find(t, f.analyse(threeWay(3), "seed"), "gap", "a1 − a0 at b1, c1")
+}
+
+// All notes of an answer state the same rate, that of its families over all responses,
+// also if gaps are affected in one of them only. The page takes it from the document.
+func TestRateOfSeveralResponses(t *testing.T) {
+	for families, want := range map[string]int{"": 3 + 4, jointFamilies: 4} {
+		f := newFactorial()
+		f.Responses, f.Families = []string{"x", "y"}, families
+		r := f.answer(t.Context(), []measured{{"x", threeWay(0)}, {"y", threeWay(3)}}, "seed")
+		says := fmt.Sprintf("this analysis as a whole in at most %d %%", 5*want)
+		for _, x := range r.All() {
+			if !strings.Contains(strings.Join(x.Notes, " "), says) {
+				t.Errorf("families %q: %s of %q, want %q", families, x.Notes, x.Response, says)
+			}
+		}
+		raw, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, rate := answer.ErrorRate("factorial", raw); n != want || math.Abs(rate-0.05*float64(want)) > 1e-12 {
+			t.Errorf("families %q: the page counts %d families with a rate of %v, want %d", families, n, rate, want)
+		}
+	}
 }

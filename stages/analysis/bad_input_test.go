@@ -55,7 +55,7 @@ func TestBadInput(t *testing.T) {
 		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
 		"replicates in a chain":   {pooled, chained(2), "", 2},
 		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
-		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
+		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: one trial in a cell does not show how much trials vary.", 2},
 		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "No analysis of variance: there is one cell, and nothing to compare it with.", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
 	} {
@@ -228,5 +228,28 @@ func TestRatioNearOne(t *testing.T) {
 	f.Scale = logScale
 	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.00003 [1.00003, 1.00004]") {
 		t.Errorf("no ratio in\n%s", text)
+	}
+}
+
+// Cells that differ by rounding alone have no spread to compare.
+func TestSpreadOfRounding(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{3, 3 + 1e-15, 3 + 2e-15, 3, 3.5, 4} {
+		add(table, v, string(rune('a'+i/3)), fmt.Sprint(i%3))
+	}
+	r := newFactorial().analyse(table, "seed")
+	if text := strings.Join(r.Warnings, "\n"); *r.Cells[0].SD != 0 || strings.Contains(text, "times that of") {
+		t.Errorf("s.d. %v, warnings %q", *r.Cells[0].SD, text)
+	}
+}
+
+// Warnings name contrasts as the tables do.
+func TestNamesInWarnings(t *testing.T) {
+	r := newFactorial().analyse(nestedSeeds(1), "seed")
+	page := render.Text(render.Factorial(r).Sections)
+	for _, name := range []string{"b − a (main)", "(b − a) × (depth = 1 − 0)"} {
+		if text := strings.Join(r.Warnings, "\n"); !strings.Contains(text, name) || !strings.Contains(page, name) {
+			t.Errorf("%q is not in both\n%s\n%s", name, text, page)
+		}
 	}
 }

@@ -76,13 +76,16 @@ func nothing(value float64) Estimate {
 	return Estimate{Value: value, SE: nan, Low: nan, High: nan, T: nan, DF: nan, P: nan, Half: nan, Method: None}
 }
 
-// Summary returns the size, the mean and the sample standard deviation (0 for
-// n = 1) of a cell that has values.
+// Summary returns the size, the mean and the sample standard deviation of a cell that has
+// values. The deviation is 0 for n = 1, and where it is no larger than rounding.
 func Summary(c *design.Cell) (n int, mean, sd float64) {
 	if len(c.Values) < 2 {
 		return len(c.Values), c.Values[0], 0
 	}
 	mean, sd = stat.MeanStdDev(c.Values, nil)
+	if sd <= noiseShare*largest(c) {
+		sd = 0
+	}
 	return len(c.Values), mean, sd
 }
 

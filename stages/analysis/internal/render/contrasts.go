@@ -171,7 +171,7 @@ func testOf(c answer.Contrast) string {
 	case strings.HasSuffix(c.Method, "Welch t"), c.Method == "pooled t":
 		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), numeral.Count(*c.DF))
 	case c.Method == "none":
-		return "one trial a cell"
+		return "a cell has one trial"
 	}
 	return c.Method
 }
