@@ -88,3 +88,26 @@ func TestRateOfSeveralResponses(t *testing.T) {
 		}
 	}
 }
+
+// That an average hides something is said of the gaps that interact, not of other levels of
+// their factors.
+func TestHiddenInteraction(t *testing.T) {
+	table := threeWay(3)
+	for s := range 5 {
+		for i := range 4 {
+			add(table, math.Sin(float64(5*i*i+3*s*s+i*s))/10, "a2", fmt.Sprint("b", i&1), fmt.Sprint("c", i>>1), fmt.Sprint(s))
+		}
+	}
+	said := 0
+	for _, text := range answer.Sentences(answer.Findings(newFactorial().analyse(table, "seed"))) {
+		if strings.Contains(text, "hides") {
+			said++
+			if strings.Contains(text, "a2") {
+				t.Error(text)
+			}
+		}
+	}
+	if said != 3 {
+		t.Errorf("%d averages hide an interaction, want 3", said)
+	}
+}

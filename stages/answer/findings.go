@@ -277,10 +277,11 @@ func (r Result) hidden(c Contrast) string {
 	return fmt.Sprintf(" This average hides that the change depends on %s; the affected gaps are shown.", join(over))
 }
 
-// within reports whether the factors of some terms are among those of others.
+// within reports whether some gaps are among others. That an interaction of other levels is
+// found says nothing about these.
 func within(some, others []Term) bool {
 	for _, t := range some {
-		if !slices.ContainsFunc(others, func(x Term) bool { return x.Factor == t.Factor }) {
+		if !slices.Contains(others, t) {
 			return false
 		}
 	}
