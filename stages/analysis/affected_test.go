@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -63,4 +64,50 @@ func TestGapsAreNotAffected(t *testing.T) {
 	find(t, f.analyse(threeWay(0), "seed"), affectedKind, "a1 − a0 at b1")
 	f.SimpleEffects = true
 	find(t, f.analyse(threeWay(3), "seed"), "gap", "a1 − a0 at b1, c1")
+}
+
+// All notes of an answer state the same rate, that of its families over all responses,
+// also if gaps are affected in one of them only. The page takes it from the document.
+func TestRateOfSeveralResponses(t *testing.T) {
+	for families, want := range map[string]int{"": 3 + 4, jointFamilies: 4} {
+		f := newFactorial()
+		f.Responses, f.Families = []string{"x", "y"}, families
+		r := f.answer(t.Context(), []measured{{"x", threeWay(0)}, {"y", threeWay(3)}}, "seed")
+		says := fmt.Sprintf("this analysis as a whole in at most %d %%", 5*want)
+		for _, x := range r.All() {
+			if !strings.Contains(strings.Join(x.Notes, " "), says) {
+				t.Errorf("families %q: %s of %q, want %q", families, x.Notes, x.Response, says)
+			}
+		}
+		raw, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, rate := answer.ErrorRate("factorial", raw); n != want || math.Abs(rate-0.05*float64(want)) > 1e-12 {
+			t.Errorf("families %q: the page counts %d families with a rate of %v, want %d", families, n, rate, want)
+		}
+	}
+}
+
+// That an average hides something is said of the gaps that interact, not of other levels of
+// their factors.
+func TestHiddenInteraction(t *testing.T) {
+	table := threeWay(3)
+	for s := range 5 {
+		for i := range 4 {
+			add(table, math.Sin(float64(5*i*i+3*s*s+i*s))/10, "a2", fmt.Sprint("b", i&1), fmt.Sprint("c", i>>1), fmt.Sprint(s))
+		}
+	}
+	said := 0
+	for _, text := range answer.Sentences(answer.Findings(newFactorial().analyse(table, "seed"))) {
+		if strings.Contains(text, "hides") {
+			said++
+			if strings.Contains(text, "a2") {
+				t.Error(text)
+			}
+		}
+	}
+	if said != 3 {
+		t.Errorf("%d averages hide an interaction, want 3", said)
+	}
 }

@@ -17,24 +17,24 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 8, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 9, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage { return newFactorial() }},
-		{Block: "analysis", Type: "recovery", Version: 5, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "recovery", Version: 6, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "The share of a gap that each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 5, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 6, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A response against a factor whose levels are numbers.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "trajectory", Version: 5, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "trajectory", Version: 6, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A gap by step, with a band that holds at all steps at once: from which step on would a pilot have shown it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "mechanism", Version: 4, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "What the probes recorded inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
-		{Block: "analysis", Type: "report", Version: 6, Role: pipeline.Analysis,
+		{Block: "analysis", Type: "report", Version: 7, Role: pipeline.Analysis,
 			Doc: "Several analyses on one page, as HTML that needs neither network nor scripts, and as Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
 		{Block: "analysis", Type: "command", Version: 2, Role: pipeline.Analysis,

@@ -55,7 +55,7 @@ func TestBadInput(t *testing.T) {
 		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
 		"replicates in a chain":   {pooled, chained(2), "", 2},
 		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
-		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: a cell with one trial", 2},
+		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: one trial in a cell does not show how much trials vary.", 2},
 		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "No analysis of variance: there is one cell, and nothing to compare it with.", 0},
 		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
 	} {
@@ -150,5 +150,106 @@ func TestResponsesOutOfRange(t *testing.T) {
 	f.Resolve()
 	if _, err := lab.Run(in, f.Run); err == nil || !strings.Contains(err.Error(), "Express them in another unit") {
 		t.Errorf("responses of 1e200: %v", err)
+	}
+}
+
+// Tests do not depend on the unit of the response, although squares of variances overflow
+// or vanish from 1e77 or 1e-81 on.
+func TestUnitOfResponse(t *testing.T) {
+	tests := func(unit float64) [][3]float64 {
+		nested := nestedSeeds(unit)
+		alone := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+		alone.Unpaired = true
+		for i, v := range []float64{3, 3.5, 3.25, 4, 4.25, 5, 4.5} {
+			add(alone, v*unit, string(rune('a'+i/3)), "1", fmt.Sprint(i))
+		}
+		var out [][3]float64
+		for _, table := range []*design.Table{nested, alone} {
+			for _, c := range newFactorial().analyse(table, "seed").Contrasts {
+				if c.P != nil {
+					out = append(out, [3]float64{*c.T, *c.DF, *c.P})
+				}
+			}
+		}
+		return out
+	}
+	want := tests(1)
+	if len(want) < 5 {
+		t.Fatalf("%d contrasts have a test", len(want))
+	}
+	for _, unit := range []float64{1e100, 1e-100} {
+		got := tests(unit)
+		if len(got) != len(want) {
+			t.Fatalf("unit %v: %d tests, want %d", unit, len(got), len(want))
+		}
+		for i := range want {
+			for j, v := range got[i] {
+				if math.Abs(v/want[i][j]-1) > 1e-9 {
+					t.Errorf("unit %v: %v, want %v", unit, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+// nestedSeeds is two levels at which different seeds ran, each at two depths.
+func nestedSeeds(unit float64) *design.Table {
+	table := design.NewTable([]string{"norm", "depth", "seed"}, "seed")
+	for i, norm := range []string{"a", "b"} {
+		for depth := range 2 {
+			for s := range 3 {
+				add(table, unit*(3+math.Sin(float64(7*i+3*depth+s*s))), norm, fmt.Sprint(depth), fmt.Sprint(10*i+s))
+			}
+		}
+	}
+	return table
+}
+
+// An interval of logarithms can be that of a ratio without a bound.
+func TestRatioWithoutBound(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{1e-30, 1, 1e30, 1} {
+		add(table, v, string(rune('a'+i/2)), fmt.Sprint(i%2))
+	}
+	f := newFactorial()
+	f.Scale = logScale
+	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.000e+30 [0, ∞]") {
+		t.Errorf("no ratio in\n%s", text)
+	}
+}
+
+// A ratio that is not 1 does not read as 1.
+func TestRatioNearOne(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{3, 3.001, 3.0005, 3.0001, 3.0011, 3.00061} {
+		add(table, v, string(rune('a'+i/3)), fmt.Sprint(i%3))
+	}
+	f := newFactorial()
+	f.Scale = logScale
+	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.00003 [1.00003, 1.00004]") {
+		t.Errorf("no ratio in\n%s", text)
+	}
+}
+
+// Cells that differ by rounding alone have no spread to compare.
+func TestSpreadOfRounding(t *testing.T) {
+	table := design.NewTable([]string{"norm", "seed"}, "seed")
+	for i, v := range []float64{3, 3 + 1e-15, 3 + 2e-15, 3, 3.5, 4} {
+		add(table, v, string(rune('a'+i/3)), fmt.Sprint(i%3))
+	}
+	r := newFactorial().analyse(table, "seed")
+	if text := strings.Join(r.Warnings, "\n"); *r.Cells[0].SD != 0 || strings.Contains(text, "times that of") {
+		t.Errorf("s.d. %v, warnings %q", *r.Cells[0].SD, text)
+	}
+}
+
+// Warnings name contrasts as the tables do.
+func TestNamesInWarnings(t *testing.T) {
+	r := newFactorial().analyse(nestedSeeds(1), "seed")
+	page := render.Text(render.Factorial(r).Sections)
+	for _, name := range []string{"b − a (main)", "(b − a) × (depth = 1 − 0)"} {
+		if text := strings.Join(r.Warnings, "\n"); !strings.Contains(text, name) || !strings.Contains(page, name) {
+			t.Errorf("%q is not in both\n%s\n%s", name, text, page)
+		}
 	}
 }

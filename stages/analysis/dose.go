@@ -74,6 +74,7 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	r.gaps()
 	r.slope()
+	r.say(slices.ContainsFunc(r.Contrasts, func(c answer.Contrast) bool { return c.Dropped }), incompleteReplicates+" Each gap and the slope use those that all their doses have.")
 	if len(a.Where) == 0 { // other slices may have other lengths
 		r.sayEnds(a.At, table)
 	}
@@ -143,7 +144,7 @@ func (r *doses) gaps() {
 		r.Doses = append(r.Doses, p)
 	}
 	r.adjust(0, &family)
-	r.say(single, "Some doses have one trial and no interval: one trial says nothing about the noise of a %s. Add replicates.", r.design.Replicate)
+	r.say(single, "Some doses have one trial and no interval: one trial does not show how much trials vary. Add replicates.")
 	r.say(diverged, "Doses with a diverged trial have no mean and are not part of the slope.")
 	r.say(r.Reference != nil && len(r.Contrasts) > 0, "The reference is a constant: intervals of gaps do not include its uncertainty. Name a level as baseline to compare with its trials.")
 }
@@ -195,21 +196,25 @@ func (r *doses) slope() {
 			}
 		}
 	}
-	e, ok := r.slopeOf(cells, at)
+	weights, _ := estimate.Slope(cells, at)
+	used := func(replicate int) bool { return !r.design.Paired || r.hasAll(replicate, weights) }
+	e, ok := r.slopeOf(weights)
 	if !ok && r.design.Paired {
 		var n int
+		used = func(replicate int) bool { return len(xs[replicate]) > 1 }
 		e, n, ok = estimate.FitWithin(xs, ys, r.Confidence)
 		r.say(n > 1, "No two replicates have all doses. The slope is the mean of the slopes of the %d that have several.", n)
 		r.say(n == 1 && len(r.design.Replicates) > 1, "Only one %s has several doses. The slope is that of its own trials.", r.design.Replicate)
 	}
 	if !ok {
+		used = func(int) bool { return true }
 		if e, ok = estimate.Fit(x, y, r.Confidence); !ok {
 			return
 		}
 	}
 	out := answer.Contrast{Kind: "dose", Name: r.Factor + ": slope", Family: "slope"}
 	fill(&out, e)
-	out.N = r.used(cells)
+	out.N = r.trialsOf(cells, used)
 	r.Slope, r.SlopeLow, r.SlopeHigh, r.SlopeBy = out.Estimate, out.Low, out.High, out.Method
 	first := len(r.Contrasts)
 	r.Contrasts = append(r.Contrasts, out)
@@ -220,13 +225,22 @@ func (r *doses) slope() {
 
 // slopeOf is the slope with each replicate as a block; ok is false without two complete
 // replicates.
-func (r *doses) slopeOf(cells []int, at []float64) (e estimate.Estimate, ok bool) {
-	c, ok := estimate.Slope(cells, at)
-	if !ok {
+func (r *doses) slopeOf(weights design.Contrast) (e estimate.Estimate, ok bool) {
+	if weights.Weights == nil {
 		return e, false
 	}
-	e = r.model.Contrast(c)
+	e = r.model.Contrast(weights)
 	return e, e.Method == estimate.PairedT || e.Constant
+}
+
+// hasAll reports whether a replicate has a trial in each cell of a contrast.
+func (r *doses) hasAll(replicate int, c design.Contrast) bool {
+	for i := range c.Weights {
+		if _, ok := r.design.Cells[i].Value(replicate); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // adjust adjusts the contrasts from first on as one family, which is named after them.
@@ -237,11 +251,16 @@ func (r *doses) adjust(first int, family *estimate.Family) {
 	}
 }
 
-// used is the number of trials of each cell.
-func (r *doses) used(cells []int) map[string]int {
+// trialsOf is the number of trials of each cell that are of replicates which count.
+func (r *doses) trialsOf(cells []int, counts func(replicate int) bool) map[string]int {
 	out := make(map[string]int, len(cells))
 	for _, i := range cells {
-		out[r.design.CellKey(r.design.Cells[i].Levels)] = len(r.design.Cells[i].Values)
+		c := r.design.Cells[i]
+		for _, replicate := range c.Replicates {
+			if counts(replicate) {
+				out[r.design.CellKey(c.Levels)]++
+			}
+		}
 	}
 	return out
 }

@@ -1,14 +1,19 @@
 package analysis
 
 import (
+	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
 
+	"ablate/hcl/addr"
+	"ablate/pipeline"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/estimate"
+	"ablate/stages/internal/behaviour"
 )
 
 // ofDoses has the responses of seeds at doses; NaN stands for no trial.
@@ -110,5 +115,41 @@ func TestSameDoseTwice(t *testing.T) {
 	r := &doses{stage: &Dose{}, design: design.New(table, "seed"), base: -1}
 	if err := r.read().Err(); err == nil || !strings.Contains(err.Error(), "The levels 1 and 1.0 of a are the same number") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The numbers of trials are those that a slope rests on.
+func TestTrialsOfASlope(t *testing.T) {
+	nan := math.NaN()
+	for name, tt := range map[string]struct {
+		responses [][]float64
+		want      map[string]int
+	}{
+		"complete seeds":  {[][]float64{{1, 2, 4}, {2, 3, 5.5}, {3, 4, nan}}, map[string]int{"a=1": 2, "a=2": 2, "a=4": 2}},
+		"seeds of a part": {[][]float64{{1, 2, nan}, {2, nan, 5.5}, {nan, nan, 7}}, map[string]int{"a=1": 2, "a=2": 1, "a=4": 1}},
+		"one dose each":   {[][]float64{{1, nan, nan}, {nan, 3, nan}, {nan, nan, 7}}, map[string]int{"a=1": 1, "a=2": 1, "a=4": 1}},
+	} {
+		if got := dosesOf(t, ofDoses([]float64{1, 2, 4}, tt.responses...)).Contrasts[0].N; !maps.Equal(got, tt.want) {
+			t.Errorf("%s: the slope rests on %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// Trials that are not used, since another dose or level lacks their replicate, are not left
+// out silently.
+func TestReplicatesThatAreNotUsed(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	for _, table := range []string{"uneven", "paired"} {
+		in := canonicalTables[table].inputs(lab)
+		where := map[string]addr.Level{"optimizer": word("adamw")}
+		for name, run := range map[string]func(context.Context, *pipeline.Env) error{
+			"dose":       (&Dose{Response: "val_loss", At: finalStep, Factor: "norm", Where: where, Baseline: number("0.5"), Replicate: "seed", Confidence: 0.9}).Run,
+			"trajectory": (&Trajectory{Response: "val_loss", Factor: "norm", Baseline: number("0.5"), Where: where, Replicate: "seed", Confidence: 0.9}).Run,
+		} {
+			done, err := lab.Run(in, run)
+			if text := string(done.Outputs["table"]); err != nil || strings.Contains(text, incompleteReplicates) != (table == "uneven") {
+				t.Errorf("%s of %s: %v\n%s", name, table, err, text)
+			}
+		}
 	}
 }

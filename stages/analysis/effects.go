@@ -43,12 +43,19 @@ func (f *Factorial) answer(ctx context.Context, all []measured, replicate string
 	if joint {
 		adjustTogether(parts, f.Confidence)
 	}
+	claims := whole(parts, joint).Claims()
 	for _, r := range parts {
 		r.Joint = joint
-		r.rates(len(parts))
+		r.rates(claims)
 		r.Warnings = r.texts
 	}
+	return whole(parts, joint)
+}
+
+// whole is the answer about all responses.
+func whole(parts []*effects, joint bool) answer.Result {
 	out := parts[0].Result
+	out.Joint = joint
 	for _, r := range parts[1:] {
 		out.Others = append(out.Others, r.Result)
 	}

@@ -83,7 +83,7 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 		}
 	}
 	if dropped {
-		r.Warnings = append(r.Warnings, "Some replicates are incomplete. Each share uses the replicates that its three cells have.")
+		r.Warnings = append(r.Warnings, incompleteReplicates+" Each share uses those that its three cells have.")
 	}
 	var w warnings
 	if len(a.Where) == 0 { // other slices may have other lengths

@@ -62,10 +62,16 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		return err
 	}
 	r := answer.Trajectory{Version: 3, Response: a.Response, Factor: a.Factor, Confidence: a.Confidence}
+	dropped := false
 	for _, s := range steps {
-		if err := a.add(&r, s, len(steps)); err != nil {
+		d, err := a.add(&r, s, len(steps))
+		if err != nil {
 			return err
 		}
+		dropped = dropped || d
+	}
+	if dropped {
+		r.Warnings = append(r.Warnings, incompleteReplicates+" Each gap uses those that both of its levels have.")
 	}
 	if left != "" && len(a.At) == 0 {
 		r.Warnings = append(r.Warnings, left)
@@ -109,15 +115,16 @@ func (a *Trajectory) declared(steps []stepTable) ([]stepTable, error) {
 }
 
 // add adds one step: the response of every level, and its gap to the baseline.
-// Trials are the same at every step, so levels are in the same order.
-func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) error {
+// Trials are the same at every step, so levels are in the same order. dropped is true if
+// trials of incomplete replicates are not used.
+func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) (dropped bool, err error) {
 	d, list := design.Slice(s.table, a.Factor, a.Replicate, a.Where)
 	if len(list) > 0 {
-		return list.Err()
+		return false, list.Err()
 	}
 	base, list := cellAt(d, "baseline", a.Baseline)
 	if len(list) > 0 {
-		return list.Err()
+		return false, list.Err()
 	}
 	labels := d.Factors[0].Labels
 	if r.Curves == nil {
@@ -137,11 +144,12 @@ func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) error {
 			continue
 		}
 		e := band.Gap(i, base)
+		dropped = dropped || e.Dropped
 		p := answer.TrajectoryPoint{Step: s.step, Gap: e.Value, Low: answer.Finite(e.Low), High: answer.Finite(e.High), Constant: e.Constant}
 		r.Levels[line].Points = append(r.Levels[line].Points, p)
 		line++
 	}
-	return nil
+	return dropped, nil
 }
 
 // settle finds from which step on each band excludes zero, on the side of the last step.

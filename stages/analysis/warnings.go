@@ -12,6 +12,9 @@ import (
 	"ablate/stages/answer/numeral"
 )
 
+// incompleteReplicates is said where trials of these are not used.
+const incompleteReplicates = "Some replicates are incomplete."
+
 // warnings collects what limits an answer.
 type warnings struct{ texts []string }
 
@@ -42,7 +45,7 @@ func (r *effects) warnContrasts() {
 			all++
 		}
 		if r.Error == string(estimate.PooledError) && c.Kind != "equivalence" && slices.Contains([]string{estimate.PairedT, estimate.WelchT, estimate.GroupedT, estimate.BoundedT}, c.Method) {
-			own = append(own, c.Name)
+			own = append(own, c.ShortName())
 		}
 		switch {
 		case c.Kind == "equivalence":
@@ -52,24 +55,24 @@ func (r *effects) warnContrasts() {
 				missing[m] = true
 			}
 		case c.Constant:
-			constant = append(constant, c.Name)
+			constant = append(constant, c.ShortName())
 		case c.Method == estimate.None:
-			single = append(single, c.Name)
+			single = append(single, c.ShortName())
 		case c.Method == estimate.WelchT:
-			unpaired = append(unpaired, c.Name)
+			unpaired = append(unpaired, c.ShortName())
 		case c.Method == estimate.GroupedT, c.Method == estimate.BoundedT:
-			grouped = append(grouped, c.Name)
+			grouped = append(grouped, c.ShortName())
 		case c.Dropped:
-			dropped = append(dropped, c.Name)
+			dropped = append(dropped, c.ShortName())
 		}
 	}
-	r.say(len(single) > 0, "%s no interval: a cell with one trial says nothing about the noise of a %s. Add replicates.", contrastsHave(len(single), all), r.Replicate)
+	r.say(len(single) > 0, "%s no interval: one trial in a cell does not show how much trials vary. Add replicates.", contrastsHave(len(single), all))
 	r.say(len(unpaired) > 0 && r.design.Paired && r.Error == string(estimate.OwnError),
 		"Unpaired (Welch), because their cells share fewer than two replicates: %s.", some(unpaired))
 	r.say(len(grouped) > 0, "Unpaired (Welch, grouped), because only some of their cells share two or more replicates, which are summed within each %s: %s.", r.Replicate, some(grouped))
 	r.say(len(own) > 0, "error = \"pooled\" cannot be fitted, because some cells share no replicate with the others, even indirectly. Each contrast has its own error, and its line names the test: %s.", some(own))
-	r.say(len(dropped) > 0, "Some replicates are incomplete. Each contrast uses the replicates that all its cells have; its line says how many.")
-	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or the %s changes nothing.", some(constant), r.Replicate)
+	r.say(len(dropped) > 0, incompleteReplicates+" Each contrast uses those that all its cells have; its line says how many.")
+	r.say(len(constant) > 0, "No test, because replicates do not differ by more than rounding: %s. Either the levels compute the same, or %s.", some(constant), r.sameNoise())
 	r.sayUnflipped()
 	if lost > 0 {
 		advice := r.completeGrid()
@@ -81,12 +84,20 @@ func (r *effects) warnContrasts() {
 	}
 }
 
+// sameNoise is why replicates of different levels may not differ.
+func (r *effects) sameNoise() string {
+	if !r.design.Paired {
+		return "rows are copies of one run"
+	}
+	return "the " + r.Replicate + " changes nothing"
+}
+
 // sayUnflipped names contrasts without the sign-flip test that the study asks for.
 func (r *effects) sayUnflipped() {
 	var without []string
 	for _, c := range r.Contrasts {
 		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil {
-			without = append(without, c.Name)
+			without = append(without, c.ShortName())
 		}
 	}
 	r.say(r.stage.SignFlip && len(without) > 0, "No sign-flip test, which needs from 2 to %d replicates that all cells of a contrast have: %s.", estimate.MostFlipped, some(without))
@@ -205,24 +216,20 @@ func (r *effects) sayTable(t *design.Table) {
 	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
 }
 
-// rates says what the adjustments hold, and for a page of so many responses.
-func (r *effects) rates(responses int) {
+// rates says what the adjustments hold, where so many families of all responses make claims.
+func (r *effects) rates(claims int) {
 	alpha := 100 * (1 - r.Confidence)
 	var parts []string
-	claims := 0
 	for _, f := range r.Families {
-		if f.Size > 0 && !strings.HasPrefix(f.Name, "equivalence") {
+		if f.Claims() {
 			parts = append(parts, fmt.Sprintf("%d %s", f.Size, familyName(f.Name, f.Size)))
-			claims++
 		}
 	}
-	if claims > 0 {
+	if len(parts) > 0 {
 		text := fmt.Sprintf("Adjusted intervals hold for a whole family at once (%s), by Bonferroni's rule; p (Holm) is adjusted in the same family and can reject where an adjusted interval includes 0. "+
 			"Where there is no effect, each family makes a false claim in at most %.3g %% of studies", join(parts), alpha)
-		if responses > 1 && r.Joint {
+		if r.Joint {
 			text = strings.Replace(text, "for a whole family at once", "for a whole family of all responses at once", 1)
-		} else {
-			claims *= responses
 		}
 		if claims > 1 {
 			text += fmt.Sprintf(", and this analysis as a whole in at most %.3g %%", min(100, float64(claims)*alpha))

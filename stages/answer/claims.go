@@ -14,12 +14,12 @@ func ErrorRate(kind string, document []byte) (families int, rate float64) {
 	case "factorial":
 		var r Result
 		if json.Unmarshal(document, &r) == nil {
-			families, confidence = r.claims(), r.Confidence
+			families, confidence = r.Claims(), r.Confidence
 		}
 	case "dose":
 		var r Dose
 		if json.Unmarshal(document, &r) == nil {
-			families, confidence = tested(r.Families), r.Confidence
+			families, confidence = count(r.Families, Family.Claims), r.Confidence
 		}
 	case "recovery": // no level is adjusted for the others
 		var r Recovery
@@ -36,21 +36,23 @@ func ErrorRate(kind string, document []byte) (families int, rate float64) {
 	return families, float64(families) * (1 - confidence)
 }
 
-// claims is the number of families of a factorial, over all responses.
-func (r Result) claims() (n int) {
+// Claims is the number of families of a factorial that claim effects, over all responses. A
+// verdict of equivalence is wrong only where there is one, so its family counts apart.
+func (r Result) Claims() (n int) {
+	joint := make(map[string]bool) // families of all responses
 	for _, x := range r.All() {
-		if n += tested(x.Families); r.Joint {
-			return n
+		for _, f := range x.Families {
+			if f.Claims() && !joint[f.Name] {
+				joint[f.Name] = r.Joint
+				n++
+			}
 		}
 	}
 	return n
 }
 
-// tested is the number of families that claim effects. A verdict of equivalence is wrong
-// only where there is one.
-func tested(families []Family) int {
-	return count(families, func(f Family) bool { return f.Size > 0 && !strings.HasPrefix(f.Name, "equivalence") })
-}
+// Claims reports whether sentences about a family can claim an effect.
+func (f Family) Claims() bool { return f.Size > 0 && !strings.HasPrefix(f.Name, "equivalence") }
 
 func count[T any](list []T, is func(T) bool) (n int) {
 	for _, x := range list {

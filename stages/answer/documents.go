@@ -163,15 +163,16 @@ func (r Recovery) Findings() []Finding {
 }
 
 func (r Recovery) shareSentence(c Contrast) string {
-	gap := fmt.Sprintf("the gap of %s to %s in %s", r.Lost, r.Baseline, Measure(r.Response, r.At))
+	level := named(r.Factor, c.Name)
+	gap := fmt.Sprintf("the gap of %s to %s in %s", named(r.Factor, r.Lost), named(r.Factor, r.Baseline), Measure(r.Response, r.At))
 	interval := numeral.Percent(r.Confidence) + " interval"
 	if *c.High < 0 {
 		wider, low, high := -*c.Estimate, -*c.High, -*c.Low
-		return fmt.Sprintf("%s widens %s by %s (%s [%s, %s]).", c.Name, gap, numeral.Share(&wider), interval, numeral.Share(&low), numeral.Share(&high))
+		return fmt.Sprintf("%s widens %s by %s (%s %s).", level, gap, numeral.Share(&wider), interval, numeral.Shares(&low, &high))
 	}
-	share, within := numeral.Share(c.Estimate), fmt.Sprintf("(%s [%s, %s])", interval, numeral.Share(c.Low), numeral.Share(c.High))
+	share, within := numeral.Share(c.Estimate), fmt.Sprintf("(%s %s)", interval, numeral.Shares(c.Low, c.High))
 	if *c.Low > 0 {
-		return fmt.Sprintf("%s wins back %s of %s %s.", c.Name, share, gap, within)
+		return fmt.Sprintf("%s wins back %s of %s %s.", level, share, gap, within)
 	}
-	return fmt.Sprintf("The data do not show whether %s changes %s: the share that it wins back is %s %s.", c.Name, gap, share, within)
+	return fmt.Sprintf("The data do not show whether %s changes %s: the share that it wins back is %s %s.", level, gap, share, within)
 }

@@ -87,7 +87,7 @@ func findings(r Result) []Finding {
 		case c.Kind == "declared":
 			out = append(out, Finding{r.declaredSentence(c), c.Clear()})
 		case c.Kind == "gap" && len(r.Factors) == 1 && len(c.Terms) == 1:
-			out = append(out, Finding{r.gapSentence(c), c.Clear()})
+			out = append(out, Finding{gapText(c, r.Measured()), c.Clear()})
 		case c.Kind == "interaction" && len(c.Terms) == 2:
 			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.Constant})
 		case c.Kind == "interaction" && c.Clear():
@@ -116,6 +116,22 @@ func (c Contrast) ShortName() string {
 		return c.Name + " (main)"
 	}
 	return c.Name
+}
+
+// Interval prints the interval of a contrast; "" without one.
+func (c Contrast) Interval() string { return numeral.Between(c.Low, c.High, c.limits()...) }
+
+// AdjustedInterval prints the adjusted interval; "" without one.
+func (c Contrast) AdjustedInterval() string {
+	return numeral.Between(c.LowAdjusted, c.HighAdjusted, c.limits()...)
+}
+
+// limits are the numbers beside 0 that intervals are compared with.
+func (c Contrast) limits() []float64 {
+	if c.Margin == nil {
+		return nil
+	}
+	return []float64{-*c.Margin, *c.Margin}
 }
 
 // gapsOf is the gaps whose product an interaction is.
@@ -154,7 +170,7 @@ func evidence(c Contrast) string {
 	if c.LowAdjusted == nil {
 		return "no interval"
 	}
-	return "adjusted interval " + numeral.Between(c.LowAdjusted, c.HighAdjusted)
+	return "adjusted interval " + c.AdjustedInterval()
 }
 
 // verdictEvidence is what a verdict rests on: Holm's rule can find a contrast within the
@@ -188,20 +204,18 @@ func (r Result) declaredSentence(c Contrast) string {
 	return s + "."
 }
 
-// gapSentence compares two levels of the only factor.
-func (r Result) gapSentence(c Contrast) string {
-	return gapText(c, r.Measured(), c.Terms[0].Level, c.Terms[0].Baseline)
-}
-
-// gapText compares what was measured at two levels.
-func gapText(c Contrast, what, level, baseline string) string {
+// gapText compares what was measured at two levels of a factor.
+func gapText(c Contrast, what string) string {
+	t := c.Terms[0]
+	level, baseline := named(t.Factor, t.Level), named(t.Factor, t.Baseline)
+	changes := fmt.Sprintf("When %s goes from %s to %s, %s changes by %s", t.Factor, t.Baseline, t.Level, what, change(c))
 	switch {
 	case c.Constant && *c.Estimate == 0:
 		return fmt.Sprintf("In every replicate, %s is the same at %s as at %s.", what, level, baseline)
 	case c.Low == nil:
-		return fmt.Sprintf("From %s to %s, %s changes by %s; there is no interval.", baseline, level, what, change(c))
+		return changes + "; there is no interval."
 	case c.Clear():
-		return fmt.Sprintf("From %s to %s, %s changes by %s (%s).", baseline, level, what, change(c), evidence(c))
+		return fmt.Sprintf("%s (%s).", changes, evidence(c))
 	}
 	return fmt.Sprintf("The data do not show whether %s differs between %s and %s: it changes by %s (%s)%s.", what, baseline, level, change(c), evidence(c), sensitive(c))
 }
@@ -218,10 +232,10 @@ func sensitive(c Contrast) string {
 func (r Result) interactionSentence(c Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
 	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
-	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), a.Level, a.Baseline)
+	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), named(a.Factor, a.Level), named(a.Factor, a.Baseline))
 	switch {
 	case c.Constant && *c.Estimate == 0:
-		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, b.Level, b.Baseline, over)
+		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, named(b.Factor, b.Level), named(b.Factor, b.Baseline), over)
 	case c.Low == nil:
 		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s; there is no interval.",
 			difference, change(c), b.Factor, b.Baseline, b.Level, over)
@@ -263,10 +277,11 @@ func (r Result) hidden(c Contrast) string {
 	return fmt.Sprintf(" This average hides that the change depends on %s; the affected gaps are shown.", join(over))
 }
 
-// within reports whether the factors of some terms are among those of others.
+// within reports whether some gaps are among others. That an interaction of other levels is
+// found says nothing about these.
 func within(some, others []Term) bool {
 	for _, t := range some {
-		if !slices.ContainsFunc(others, func(x Term) bool { return x.Factor == t.Factor }) {
+		if !slices.Contains(others, t) {
 			return false
 		}
 	}

@@ -96,7 +96,7 @@ func (r Dose) Findings() []Finding {
 			continue
 		}
 		t := c.Terms[0]
-		text := gapText(c, what, named(t.Factor, t.Level), named(t.Factor, t.Baseline))
+		text := gapText(c, what)
 		if r.Reference != nil {
 			text = constantText(c, what, named(t.Factor, t.Level), t.Baseline)
 		}

@@ -20,7 +20,7 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	got := answer.Findings(r)
 	for i, want := range []answer.Finding{
 		{Text: "The data do not show whether val_loss at the last step differs between RMSNorm and DyT: it changes by +0.05 (adjusted interval [−0.30, +0.40]); four of five studies of this size would find a change of 0.50.", Clear: false},
-		{Text: "From RMSNorm to Derf, val_loss at the last step changes by +0.80 (adjusted interval [+0.50, +1.10]).", Clear: true},
+		{Text: "When norm goes from RMSNorm to Derf, val_loss at the last step changes by +0.80 (adjusted interval [+0.50, +1.10]).", Clear: true},
 		{Text: "DyT − RMSNorm in val_loss at the last step: cannot tell (no interval).", Clear: false},
 	} {
 		if i >= len(got) || got[i] != want {
@@ -43,6 +43,26 @@ func TestFindingsOfARecovery(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("Findings = %+v, want %+v", got, want)
+	}
+}
+
+// Levels that are numbers are those of a factor: 1 and 0 can be levels of several.
+func TestFindingsOfNumbers(t *testing.T) {
+	change, low, high := 0.5, -0.25, 1.25
+	r := answer.Result{Response: "loss", Factors: []answer.Factor{{Name: "a"}, {Name: "b"}}, Contrasts: []answer.Contrast{{
+		Kind: "interaction", Estimate: &change, Low: &low, High: &high, LowAdjusted: &low, HighAdjusted: &high,
+		Terms: []answer.Term{{Factor: "a", Level: "1", Baseline: "0"}, {Factor: "b", Level: "1", Baseline: "0"}},
+	}}}
+	got := answer.Findings(r)
+	share := answer.Recovery{Response: "loss", Factor: "a", Lost: "2", Baseline: "1", Confidence: 0.95, Contrasts: []answer.Contrast{{Name: "3", Estimate: &change, Low: &change, High: &high}}}
+	got = append(got, share.Findings()...)
+	for i, want := range []string{
+		"The data do not show whether the difference in loss between a = 1 and a = 0 depends on b: from 0 to 1 it changes by +0.50 (adjusted interval [−0.25, +1.25]).",
+		"a = 3 wins back 50.0 % of the gap of a = 2 to a = 1 in loss (95 % interval [50.0 %, 125.0 %]).",
+	} {
+		if got[i].Text != want {
+			t.Errorf("got %s, want %s", got[i].Text, want)
+		}
 	}
 }
 
@@ -100,7 +120,7 @@ func TestFindingsOfADose(t *testing.T) {
 	got := append(doses.Findings(), constant.Findings()...)
 	want := []answer.Finding{
 		{Text: "Along the least-squares line, val_loss at the last step changes by +2.0 for each unit of lr (95 % interval [+1.0, +3.0]).", Clear: true},
-		{Text: "From lr = 0.1 to lr = 0.2, val_loss at the last step changes by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
+		{Text: "When lr goes from 0.1 to 0.2, val_loss at the last step changes by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
 		{Text: "The data do not show whether val_loss at the last step differs between lr = 0.1 and lr = 0.3: it changes by +0.40 (adjusted interval [−0.20, +1.00]).", Clear: false},
 		{Text: "The data do not show whether the least-squares line of val_loss at the last step rises or falls with lr: it changes by +2.0 for each unit of lr (95 % interval [−1.0, +3.0]).", Clear: false},
 		{Text: "At lr = 0.2, val_loss at the last step differs from the constant 3.2 by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},

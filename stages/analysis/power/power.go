@@ -45,7 +45,7 @@ type Answer struct {
 	Effect                        float64
 	Power, PowerUpper             float64
 	PowerAdjusted                 float64 // that the adjusted interval excludes 0
-	Equivalence, EquivalenceUpper float64 // NaN without a margin
+	Equivalence, EquivalenceUpper float64 // of a verdict, adjusted for the family; NaN without a margin
 }
 
 // Pilot reads the contrasts of a finished analysis, and names those that have no
@@ -112,31 +112,35 @@ func (q Question) Answers(c Contrast) []Answer {
 
 func (q Question) answer(c Contrast, n int) Answer {
 	df := c.DF * float64(n-1)
-	plan := estimate.Plan{SE: c.SD / math.Sqrt(float64(n)), DF: df}
+	adjustedDF := df
+	if c.Welch && c.Family > 1 {
+		adjustedDF = min(df, float64(n-1))
+	}
+	planned := func(sd, df float64) estimate.Plan { return estimate.Plan{SE: sd / math.Sqrt(float64(n)), DF: df} }
+	plan, adjusted := planned(c.SD, df), planned(c.SD, adjustedDF)
 	a := Answer{Replicates: n, Half: plan.Half(q.Confidence), Effect: q.Effect}
 	if a.Effect == 0 {
 		a.Effect = math.Abs(c.Estimate)
 	}
-	alpha := 1 - q.Confidence
-	adjusted := plan
-	if c.Welch && c.Family > 1 {
-		adjusted.DF = min(df, float64(n-1))
-	}
-	a.Power, a.PowerAdjusted = plan.Power(a.Effect, alpha), adjusted.Power(a.Effect, alpha/float64(c.Family))
-	a.Equivalence = q.equivalence(plan)
+	alpha, family := 1-q.Confidence, float64(c.Family)
+	a.Power, a.PowerAdjusted = plan.Power(a.Effect, alpha), adjusted.Power(a.Effect, alpha/family)
+	a.Equivalence = q.equivalence(adjusted, family)
 	if !math.IsNaN(c.Upper) {
-		worst := estimate.Plan{SE: c.Upper / math.Sqrt(float64(n)), DF: df}
-		a.HalfUpper, a.PowerUpper, a.EquivalenceUpper = worst.Half(q.Confidence), worst.Power(a.Effect, alpha), q.equivalence(worst)
+		worst := planned(c.Upper, df)
+		a.HalfUpper, a.PowerUpper = worst.Half(q.Confidence), worst.Power(a.Effect, alpha)
+		a.EquivalenceUpper = q.equivalence(planned(c.Upper, adjustedDF), family)
 	}
 	return a
 }
 
-func (q Question) equivalence(p estimate.Plan) float64 {
+// equivalence is the probability of a verdict by Bonferroni's rule. That of the analysis, by Holm's,
+// is as likely or more.
+func (q Question) equivalence(p estimate.Plan, family float64) float64 {
 	switch {
 	case q.Margin == 0:
 		return math.NaN()
 	case q.NotWorse:
-		return p.NotWorsePower(q.Margin, q.Alpha)
+		return p.NotWorsePower(q.Margin, q.Alpha/family)
 	}
-	return p.EquivalencePower(q.Margin, q.Alpha)
+	return p.EquivalencePower(q.Margin, q.Alpha/family)
 }

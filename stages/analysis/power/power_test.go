@@ -15,9 +15,9 @@ func TestPowerAgainstR(t *testing.T) {
 		n                        int
 		half, power, equivalence float64
 	}{
-		{3, 2.48413771175, 0.316381861559, 0.328362477496},
-		{5, 1.2416639982, 0.710702673926, 0.735009434869},
-		{10, 0.715356905971, 0.987276912585, 0.993230511423},
+		{3, 2.48413771175, 0.316381861559, 0.17255530147},
+		{5, 1.2416639982, 0.710702673926, 0.50801748427},
+		{10, 0.715356905971, 0.987276912585, 0.974554812862},
 	}
 	known, unknown := power.Pilot(pilot())
 	if len(known) != 1 || len(unknown) != 1 || unknown[0] != "single" {
@@ -37,6 +37,28 @@ func TestPowerAgainstR(t *testing.T) {
 		}
 		if a.PowerAdjusted >= a.Power || a.PowerUpper >= a.Power || a.HalfUpper <= a.Half || a.EquivalenceUpper >= a.Equivalence {
 			t.Errorf("n = %d: adjusted and upper numbers are on the wrong side: %+v", w.n, a)
+		}
+	}
+}
+
+// Two replicates in a family of fifty: the critical value of 637 standard errors makes the
+// integral that gives the power nearly a step. By pt(q, 1, ncp = 30) in R.
+func TestPowerFarOut(t *testing.T) {
+	q := power.Question{Replicates: []int{2}, Effect: 30 / math.Sqrt2, Confidence: 0.95}
+	a := q.Answers(power.Contrast{SD: 1, Upper: math.NaN(), Family: 50, DF: 1})[0]
+	if want := 0.03758549738; math.Abs(a.PowerAdjusted-want) > 1e-6 {
+		t.Errorf("power is %v, want %v", a.PowerAdjusted, want)
+	}
+}
+
+// A margin that is small beside the standard error is never shown.
+func TestPowerOfSmallMargins(t *testing.T) {
+	for _, margin := range []float64{1e-12, 1e-4, 0.1} {
+		q := power.Question{Replicates: []int{2, 21, 1000}, Effect: 1, Confidence: 0.95, Margin: margin, Alpha: 0.05}
+		for _, a := range q.Answers(power.Contrast{SD: 10, Upper: 20, Family: 1, DF: 1}) {
+			if !(a.Equivalence >= 0 && a.Equivalence < 0.01) {
+				t.Errorf("margin %v, %d replicates: equivalence is shown in %v of studies", margin, a.Replicates, a.Equivalence)
+			}
 		}
 	}
 }

@@ -106,7 +106,7 @@ func effectsInWords(families []Family) string {
 	for _, f := range families {
 		for _, c := range f.Contrasts {
 			if c.Estimate != nil {
-				parts = append(parts, Name(c)+" "+numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
+				parts = append(parts, Name(c)+" "+numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+c.Interval())
 			}
 		}
 	}
@@ -214,7 +214,7 @@ func drawForest(families []Family, width float64) *drawing {
 			}
 			f.strip(d, c, d.height+high/2, high)
 			if numbers > 0 {
-				d.text(black, textSize, width, d.height+high/2+4, "end", numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+numeral.Between(c.Low, c.High))
+				d.text(black, textSize, width, d.height+high/2+4, "end", numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High))+" "+c.Interval())
 			}
 			d.height += high
 		}

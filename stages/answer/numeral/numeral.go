@@ -5,6 +5,7 @@ package numeral
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,12 +36,19 @@ func magnitude(v float64) int { return int(math.Floor(math.Log10(math.Abs(v)))) 
 func Plain(v float64) string { return Significant(v, 5) }
 
 // precision is how many decimals a number needs: two significant digits of its
-// uncertainty. ok is false if the uncertainty is unknown or nothing.
+// uncertainty, and less than 0 if these are before the point. ok is false if the uncertainty is
+// unknown or nothing.
 func precision(uncertainty *float64) (decimals int, ok bool) {
 	if uncertainty == nil || !(*uncertainty > 0) || math.IsInf(*uncertainty, 0) {
 		return 0, false
 	}
-	return max(0, 1-magnitude(*uncertainty)), true
+	return 1 - magnitude(*uncertainty), true
+}
+
+// exponential reports whether numbers with so many decimals are written with an exponent.
+func exponential(decimals int, values ...float64) bool {
+	const most, mostZeros = 15, 5 // digits before the point, and how many of them are rounded
+	return decimals > mostDecimals || decimals < -mostZeros || slices.ContainsFunc(values, func(v float64) bool { return v != 0 && magnitude(v) >= most })
 }
 
 // WithError prints a number and its uncertainty, as in 3.883 ± 0.012.
@@ -51,8 +59,8 @@ func WithError(v float64, uncertainty *float64) string {
 		return Plain(v)
 	case !ok:
 		return Plain(v) + " ± 0"
-	case d > mostDecimals:
-		return scientific(v, max(1, magnitude(v)+d), false) + " ± " + scientific(*uncertainty, 1, false)
+	case exponential(d, v):
+		return withExponent(v, d, false) + " ± " + scientific(*uncertainty, 1, false)
 	}
 	return Fixed(v, d, false) + " ± " + Fixed(*uncertainty, d, false)
 }
@@ -69,18 +77,19 @@ func Signed(v, half *float64) string {
 		return "0"
 	case !ok:
 		return plus(Plain(*v), *v)
-	case d > mostDecimals:
-		return scientific(*v, max(1, magnitudeOr(*v, -d)+d), true)
+	case exponential(d, *v):
+		return withExponent(*v, d, true)
 	}
 	return Fixed(*v, d, true)
 }
 
-// magnitudeOr is the magnitude of a number, or another for 0.
-func magnitudeOr(v float64, other int) int {
-	if v == 0 {
-		return other
+// withExponent prints a number with an exponent, rounded to so many decimals.
+func withExponent(v float64, decimals int, sign bool) string {
+	size := -decimals
+	if v != 0 {
+		size = magnitude(v)
 	}
-	return magnitude(v)
+	return scientific(v, max(1, size+decimals), sign)
 }
 
 func plus(text string, v float64) string {
@@ -100,9 +109,9 @@ func Half(low, high *float64) *float64 {
 }
 
 // Between prints an interval with the digits that half its width asks for; "" if
-// there is none. Whether it includes 0 can always be read: a bound keeps its sign,
-// and gets more digits if it would be rounded to 0.
-func Between(low, high *float64) string {
+// there is none. Whether it includes 0 or one of the limits can be read: a bound keeps its sign,
+// and gets more digits if it would be rounded to one of them.
+func Between(low, high *float64, limits ...float64) string {
 	if low == nil || high == nil {
 		return ""
 	}
@@ -111,10 +120,11 @@ func Between(low, high *float64) string {
 	switch {
 	case !ok:
 		return "[" + plus(Plain(*low), *low) + ", " + plus(Plain(*high), *high) + "]"
-	case d > mostDecimals:
-		return "[" + scientific(*low, max(1, magnitudeOr(*low, -d)+d), true) + ", " + scientific(*high, max(1, magnitudeOr(*high, -d)+d), true) + "]"
+	case exponential(d, *low, *high):
+		return "[" + withExponent(*low, d, true) + ", " + withExponent(*high, d, true) + "]"
 	}
-	return "[" + bound(*low, d) + ", " + bound(*high, d) + "]"
+	limits = append([]float64{0}, limits...)
+	return "[" + bound(*low, d, limits) + ", " + bound(*high, d, limits) + "]"
 }
 
 // Range prints the smallest and the largest of some estimates, which are no interval.
@@ -124,24 +134,35 @@ func Range(low, high *float64) string {
 }
 
 // bound prints one end of an interval.
-func bound(v float64, decimals int) string {
-	const extra = 4
-	for d := decimals; d <= decimals+extra; d++ {
-		if s := Fixed(v, d, true); v == 0 || strings.ContainsAny(s, "123456789") {
-			return s
-		}
+func bound(v float64, decimals int, limits []float64) string {
+	decimals = max(0, decimals)
+	if d, ok := telling(v, decimals, limits); ok {
+		return Fixed(v, d, true)
 	}
 	sign := "+"
 	if v < 0 {
 		sign = minus
 	}
-	return sign + strings.TrimLeft(Fixed(0, decimals, true), "+")
+	return sign + Fixed(math.Abs(v), decimals, false)
 }
 
-// Fixed prints a number with so many decimals. What rounds to zero has the sign
-// of zero.
+// telling is how many decimals, from so many on, tell a number from the limits. ok is false if
+// four more do not.
+func telling(v float64, decimals int, limits []float64) (d int, ok bool) {
+	const extra = 4
+	for d := decimals; d <= decimals+extra; d++ {
+		rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', d, 64), 64)
+		if v == rounded || !slices.Contains(limits, rounded) {
+			return d, true
+		}
+	}
+	return decimals, false
+}
+
+// Fixed prints a number with so many decimals, none if there are less than 0. What rounds to
+// zero has the sign of zero.
 func Fixed(v float64, decimals int, sign bool) string {
-	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	s := strconv.FormatFloat(v, 'f', max(0, decimals), 64)
 	if !strings.ContainsAny(s, "123456789") {
 		s = strings.TrimPrefix(s, "-")
 	}
@@ -160,7 +181,8 @@ func scientific(v float64, decimals int, sign bool) string {
 	return strings.ReplaceAll(s, "-", minus)
 }
 
-// Probability prints a p-value.
+// Probability prints a p-value. One that would be rounded to a usual level of significance has
+// more digits, so that its side can be read.
 func Probability(p *float64) string {
 	switch {
 	case p == nil:
@@ -168,7 +190,8 @@ func Probability(p *float64) string {
 	case *p < 1e-4:
 		return "< 0.0001"
 	}
-	return fmt.Sprintf("%.4f", *p)
+	digits, _ := telling(*p, 4, []float64{0.1, 0.05, 0.01, 0.005, 0.001})
+	return Fixed(*p, digits, false)
 }
 
 // Exact prints the shortest text that reads back as the same number; "" for a
@@ -188,8 +211,22 @@ func Share(v *float64) string {
 	if v == nil {
 		return ""
 	}
-	return Fixed(100**v, 1, false) + " %"
+	return Fixed(100**v, shareDecimals, false) + " %"
 }
+
+// Shares prints an interval of percentages; "" if there is none. Whether it includes 0 can
+// always be read.
+func Shares(low, high *float64) string {
+	if low == nil || high == nil {
+		return ""
+	}
+	percent := func(v float64) string {
+		return strings.TrimPrefix(bound(100*v, shareDecimals, []float64{0}), "+") + " %"
+	}
+	return "[" + percent(*low) + ", " + percent(*high) + "]"
+}
+
+const shareDecimals = 1
 
 // Prefixed writes a large number with three digits and a prefix of its unit, which
 // space separates.

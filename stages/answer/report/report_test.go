@@ -157,7 +157,7 @@ func TestFindingsAreOrdered(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(raw)
-	if !strings.Contains(page, `<p class="lead">From base to shown, loss changes by &#43;5.0 `) || strings.Count(page, "From base to shown") != 1 {
+	if !strings.Contains(page, `<p class="lead">When norm goes from base to shown, loss changes by &#43;5.0 `) || strings.Count(page, "When norm goes from base to shown") != 1 {
 		t.Errorf("the first finding is another, or is there twice: %s", page[strings.Index(page, "finding"):][:2000])
 	}
 	if !strings.Contains(page, "<summary>5 more</summary>") || strings.Index(page, "differs between base and open") < strings.Index(page, "<summary>5 more") {

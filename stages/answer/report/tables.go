@@ -76,9 +76,9 @@ func newEffects(f figure.Family, r answer.Result, chapter string) effects {
 		t.Adjusted = t.Adjusted || c.LowAdjusted != nil
 		e := effect{
 			Name: figure.Name(c), Exact: exact(c),
-			Estimate: counted(numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)), c.Estimate), Interval: numeral.Between(c.Low, c.High),
+			Estimate: counted(numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)), c.Estimate), Interval: c.Interval(),
 			Low: counted("", c.Low), P: counted(numeral.Probability(c.P), c.P), Holm: counted(numeral.Probability(c.PHolm), c.PHolm),
-			AdjustedInterval: numeral.Between(c.LowAdjusted, c.HighAdjusted), Verdict: c.Verdict, Standing: "exploratory: changed after the freeze",
+			AdjustedInterval: c.AdjustedInterval(), Verdict: c.Verdict, Standing: "exploratory: changed after the freeze",
 		}
 		if f.Estimated() {
 			e.Strip = template.HTML(f.Strip(c)) // our own drawing
@@ -183,8 +183,7 @@ func movedBy(c answer.Contrast) cell {
 }
 
 func interval(low, high *float64) cell {
-	c := counted(numeral.Between(low, high), low)
-	return c
+	return counted(numeral.Between(low, high), low)
 }
 
 // detectable is the effect that the adjusted interval finds, with its range. Effect and

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -75,13 +76,16 @@ func nothing(value float64) Estimate {
 	return Estimate{Value: value, SE: nan, Low: nan, High: nan, T: nan, DF: nan, P: nan, Half: nan, Method: None}
 }
 
-// Summary returns the size, the mean and the sample standard deviation (0 for
-// n = 1) of a cell that has values.
+// Summary returns the size, the mean and the sample standard deviation of a cell that has
+// values. The deviation is 0 for n = 1, and where it is no larger than rounding.
 func Summary(c *design.Cell) (n int, mean, sd float64) {
 	if len(c.Values) < 2 {
 		return len(c.Values), c.Values[0], 0
 	}
 	mean, sd = stat.MeanStdDev(c.Values, nil)
+	if sd <= noiseShare*largest(c) {
+		sd = 0
+	}
 	return len(c.Values), mean, sd
 }
 
@@ -183,16 +187,15 @@ func eachOf(c design.Contrast, cells []*design.Cell, replicates []int) []float64
 
 // Welch estimates a contrast of cells as independent samples.
 func (m *Model) Welch(c design.Contrast) Estimate {
-	var value, variance, denominator float64
+	var value float64
+	var variances, dfs []float64
 	used := make(map[int]int)
 	fewest, most := math.MaxInt, 0
 	for _, i := range sortedKeys(c.Weights) {
 		n, mean, sd := Summary(m.design.Cells[i])
 		w := c.Weights[i]
 		value += w * mean
-		v := w * w * sd * sd / float64(n)
-		variance += v
-		denominator += v * v / float64(n-1)
+		variances, dfs = append(variances, w*w*sd*sd/float64(n)), append(dfs, float64(n-1))
 		used[i] = n
 		fewest, most = min(fewest, n), max(most, n)
 	}
@@ -206,7 +209,20 @@ func (m *Model) Welch(c design.Contrast) Estimate {
 	if len(c.Weights) == 1 {
 		e.Method = OneSampleT
 	}
-	return e.with(math.Sqrt(variance), variance*variance/denominator, m.confidence, noise(c, m.design.Cells))
+	variance, df := satterthwaite(variances, dfs)
+	return e.with(math.Sqrt(variance), df, m.confidence, noise(c, m.design.Cells))
+}
+
+// satterthwaite is the variance of a sum of independent means, and its degrees of freedom.
+// They follow from the shares of the variance: squares of variances would overflow.
+func satterthwaite(variances, dfs []float64) (variance, df float64) {
+	variance = floats.Sum(variances)
+	sum := 0.0
+	for i, v := range variances {
+		share := v / variance
+		sum += share * share / dfs[i]
+	}
+	return variance, 1 / sum
 }
 
 func (m *Model) pooled(c design.Contrast) Estimate {
@@ -253,8 +269,12 @@ func (e Estimate) with(se, df, confidence, rounding float64) Estimate {
 	if math.Abs(e.Value) <= rounding {
 		e.Value = 0
 	}
-	if !(se > rounding) {
+	switch {
+	case !(se > rounding):
 		e.Constant, e.Method = true, None
+		return e
+	case math.IsInf(se, 1): // squares that overflow
+		e.Method = None
 		return e
 	}
 	e.SE, e.DF = se, df
@@ -301,6 +321,10 @@ func (e Estimate) Interval(confidence float64) (low, high float64) {
 }
 
 func quantileT(p, df float64) float64 {
+	if df >= 1e4 { // where gonum is far off for p close to 1, by Cornish and Fisher's expansion
+		z := distuv.UnitNormal.Quantile(p)
+		return z + z*(z*z+1)/(4*df) + z*(5*z*z*z*z+16*z*z+3)/(96*df*df)
+	}
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(p)
 }
 

@@ -35,15 +35,13 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 	}
 	e := nothing(-c.Minus)
 	e.Method, e.Used = GroupedT, make(map[int]int)
-	var variance, denominator float64
+	var variances, dfs []float64
 	fewest, most := math.MaxInt, 0
 	for _, s := range samples {
 		n := len(s.each)
 		e.Value += stat.Mean(s.each, nil)
 		fewest, most = min(fewest, n), max(most, n)
-		v := squaredError(s)
-		variance += v
-		denominator += v * v / float64(n-1)
+		variances, dfs = append(variances, squaredError(s)), append(dfs, float64(n-1))
 		for _, i := range s.cells {
 			e.Used[i] = n
 			e.Dropped = e.Dropped || len(m.design.Cells[i].Values) > n
@@ -52,7 +50,7 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 	if fewest < 2 {
 		return e.Point(None)
 	}
-	df := variance * variance / denominator
+	variance, df := satterthwaite(variances, dfs)
 	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
 	if bound > 0 {
 		e.Method, df = BoundedT, e.Fewest

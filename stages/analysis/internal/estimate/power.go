@@ -68,35 +68,50 @@ func detectableShift(df, confidence float64) float64 {
 	return high
 }
 
-// noncentral is the distribution of (Z + shift) / √(V/df), with V of a χ²
-// distribution: its distribution function is Φ(t·√(v/df) − shift), averaged over v
-// at fixed nodes.
-type noncentral struct{ scales, weights []float64 }
+// noncentral is the distribution of (Z + shift) / s, with s = √(V/df) and V of a χ²
+// distribution: its distribution function is Φ(t·s − shift), averaged over s.
+type noncentral struct {
+	chi         distuv.ChiSquared
+	least, most float64   // nearly all values of s are between these
+	logScale    float64   // of the density of s
+	at, weights []float64 // of an integral from −1 to 1
+}
 
-func newNoncentral(df float64) noncentral { return noncentralBelow(df, math.Inf(1)) }
-
-// noncentralBelow leaves out the part of the distribution where √(V/df) exceeds
-// most.
-func noncentralBelow(df, most float64) noncentral {
+func newNoncentral(df float64) noncentral {
 	const points = 200
 	const rest = 1e-14 // of the probability, at each end
 	chi := distuv.ChiSquared{K: df}
-	least := math.Sqrt(chi.Quantile(rest))
-	most = max(least, min(math.Sqrt(chi.Quantile(1-rest)), most*math.Sqrt(df)))
-	n := noncentral{make([]float64, points), make([]float64, points)}
-	quad.Legendre{}.FixedLocations(n.scales, n.weights, least, most)
-	for i, s := range n.scales {
-		n.weights[i] *= chi.Prob(s*s) * 2 * s
-		n.scales[i] = s / math.Sqrt(df)
-	}
+	half, _ := math.Lgamma(df / 2)
+	n := noncentral{chi, math.Sqrt(chi.Quantile(rest) / df), math.Sqrt(chi.Quantile(1-rest) / df),
+		math.Ln2 + df/2*math.Log(df/2) - half, make([]float64, points), make([]float64, points)}
+	quad.Legendre{}.FixedLocations(n.at, n.weights, -1, 1)
 	return n
 }
 
 // cdf is the probability of at most t.
 func (n noncentral) cdf(t, shift float64) float64 {
-	sum := 0.0
-	for i, s := range n.scales {
-		sum += n.weights[i] * distuv.UnitNormal.CDF(t*s-shift)
+	// Φ is neither 0 nor 1 between low and high, which are close to each other for a large t.
+	const far = 8.5
+	low, high := (shift-math.Copysign(far, t))/t, (shift+math.Copysign(far, t))/t
+	sum := n.average(low, high, func(s float64) float64 { return distuv.UnitNormal.CDF(t*s - shift) })
+	if t < 0 {
+		return sum + n.chi.CDF(n.chi.K*square(max(0, low)))
 	}
-	return sum
+	return sum + n.chi.Survival(n.chi.K*square(max(0, high)))
+}
+
+func square(v float64) float64 { return v * v }
+
+// average is the integral of a function of s over its distribution between two bounds.
+func (n noncentral) average(low, high float64, f func(s float64) float64) float64 {
+	low, high = max(low, n.least), min(high, n.most)
+	if !(low < high) {
+		return 0
+	}
+	sum, centre, half := 0.0, (low+high)/2, (high-low)/2
+	for i, x := range n.at {
+		s := centre + half*x
+		sum += n.weights[i] * f(s) * math.Exp(n.logScale+(n.chi.K-1)*math.Log(s)-n.chi.K/2*s*s)
+	}
+	return half * sum
 }

@@ -2,7 +2,9 @@ package render
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ablate/stages/answer"
@@ -54,8 +56,8 @@ func (r factorial) columns(kind string) []column {
 	estimate := func(c answer.Contrast) string { return numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)) }
 	out := []column{
 		{"estimate", true, estimate},
-		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return numeral.Between(c.Low, c.High) }},
-		{"adjusted interval", true, func(c answer.Contrast) string { return numeral.Between(c.LowAdjusted, c.HighAdjusted) }},
+		{numeral.Percent(level) + " interval", true, func(c answer.Contrast) string { return c.Interval() }},
+		{"adjusted interval", true, func(c answer.Contrast) string { return c.AdjustedInterval() }},
 		{"p", true, func(c answer.Contrast) string { return numeral.Probability(c.P) }},
 		{"p (Holm)", true, func(c answer.Contrast) string { return numeral.Probability(c.PHolm) }},
 	}
@@ -81,16 +83,32 @@ func (r factorial) columns(kind string) []column {
 	return out
 }
 
-// ratioOf is the ratio of geometric means with its interval.
+// ratioOf is the ratio of geometric means with its interval, from those of logarithms.
 func ratioOf(c answer.Contrast) string {
 	if c.Estimate == nil {
 		return ""
 	}
-	s := numeral.Significant(*answer.Exponential(c.Estimate), 4)
-	if c.Low != nil {
-		s += fmt.Sprintf(" [%s, %s]", numeral.Significant(*answer.Exponential(c.Low), 4), numeral.Significant(*answer.Exponential(c.High), 4))
+	s := exponential(*c.Estimate)
+	if c.Low != nil && c.High != nil {
+		s += fmt.Sprintf(" [%s, %s]", exponential(*c.Low), exponential(*c.High))
 	}
 	return s
+}
+
+// exponential prints e to the power of v, with more digits if it would be rounded to 1, so that
+// whether an interval includes 1 can be read.
+func exponential(v float64) string {
+	const most = 9
+	ratio := math.Exp(v)
+	if math.IsInf(ratio, 1) {
+		return "∞"
+	}
+	for digits := 4; ; digits++ {
+		s := numeral.Significant(ratio, digits)
+		if rounded, _ := strconv.ParseFloat(s, 64); rounded != 1 || v == 0 || digits == most {
+			return s
+		}
+	}
 }
 
 // flipOf is the p of the sign-flip test, and its smallest value where p cannot be below
@@ -153,7 +171,7 @@ func testOf(c answer.Contrast) string {
 	case strings.HasSuffix(c.Method, "Welch t"), c.Method == "pooled t":
 		return fmt.Sprintf("%s, n = %d, df = %s", c.Method, trialsOf(c), numeral.Count(*c.DF))
 	case c.Method == "none":
-		return "one trial a cell"
+		return "a cell has one trial"
 	}
 	return c.Method
 }

@@ -28,11 +28,7 @@ func recoverySections(r answer.Recovery) []Section {
 	g.add(r.Factor, "mean ± s.d.", "won back", numeral.Percent(r.Confidence)+" interval (Fieller)")
 	for _, c := range r.Cells {
 		x := ofLevel(r.Contrasts, c.Levels[0])
-		interval := ""
-		if x.Low != nil {
-			interval = "[" + numeral.Share(x.Low) + ", " + numeral.Share(x.High) + "]"
-		}
-		g.add(c.Levels[0], meanOf(c), numeral.Share(x.Estimate), interval)
+		g.add(c.Levels[0], meanOf(c), numeral.Share(x.Estimate), numeral.Shares(x.Low, x.High))
 	}
 	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, answer.Measure(r.Response, r.At))
 	return warned([]Section{{Title: title, Grid: g}}, r.Warnings)
