@@ -150,12 +150,19 @@ func TestSettingsWithoutEffect(t *testing.T) {
 	for _, tt := range []struct{ was, is, want string }{
 		{"norm \"rmsnorm\" \"base\" {", "norm \"tapernorm\" \"base\" {\nwarmup = 50\ntaper = 5\ndecay = 0.9", "The warmup of norm.tapernorm.base takes 50 steps and the run 10, so it never tapers."},
 		{"learning_rate = each.value", "learning_rate = each.value\nlearning_rates {\nhead = 0.1\n}", "has a learning rate for the head, and the head of model.llama.tiny is its embedding"},
+		{"optimizer \"adamw\" \"a\" {", "optimizer \"muon\" \"a\" {\nadamw {\nlearning_rates {\nmatrix = 0.1\nhead = 0.1\n}\n}",
+			"has a learning rate of AdamW for the role matrix, whose parameters another rule updates."},
+		{"optimizer \"adamw\" \"a\" {", "optimizer \"muon\" \"a\" {\nadamw {\nlearning_rates {\nmatrix = 0.1\nhead = 0.1\n}\n}",
+			"has a learning rate for the head, and the head of model.llama.tiny is its embedding"},
 		{"steps = 10", "steps = 10\noptimizer = optimizer.ademamix.a", "The warmup of optimizer.ademamix.a takes 50 steps and the run 10"},
 	} {
 		text := strings.Replace(trained, tt.was, tt.is, 1)
 		if strings.Contains(tt.is, "ademamix") {
 			text = strings.Replace(text, "    optimizer = optimizer.adamw.a\n", "", 1)
 			text = text[:strings.Index(text, "  exclude {")] + text[strings.Index(text, "  data  = "):] + "optimizer \"ademamix\" \"a\" {\nwarmup = 50\n}\n"
+		}
+		if strings.Contains(tt.is, "muon") {
+			text = strings.ReplaceAll(text, "optimizer.adamw", "optimizer.muon")
 		}
 		text = strings.ReplaceAll(text, "norm.rmsnorm.base", strings.Replace("norm.rmsnorm.base", "rmsnorm", map[bool]string{true: "tapernorm", false: "rmsnorm"}[strings.Contains(tt.is, "taper")], 1))
 		if got := checked(t, text); !strings.Contains(got, "Setting without effect: ") || !strings.Contains(got, tt.want) {
@@ -176,6 +183,16 @@ func TestFormulaMistakes(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.y, got, tt.want)
 		}
+	}
+}
+
+// A rule for all parameters that computes what only matrices have is told which others
+// it has.
+func TestRuleOfTheRest(t *testing.T) {
+	t.Parallel()
+	got := checked(t, "optimizer \"formula\" \"a\" {\nrule \"rest\" {\nvalue = value - learning_rate * newton_schulz(gradient, 5)\n}\n}\n")
+	if !strings.Contains(got, "takes a matrix, and gradient is one value for each column. Rule \"rest\" updates vectors and scalars, too") {
+		t.Error(got)
 	}
 }
 

@@ -44,6 +44,46 @@ func (r *Rates) of(role ml.Role, base float64) float64 {
 	return own
 }
 
+// RatedRoles lists the roles that have a learning rate of their own: those whose
+// parameters AdamW updates, and others, for which the rate has no effect.
+func RatedRoles(o Optimizer) (rated, others []ml.Role) {
+	a, updates := restOf(o)
+	if a == nil {
+		return nil, nil
+	}
+	for _, role := range []ml.Role{ml.RoleMatrix, ml.RoleEmbedding, ml.RoleHead, ml.RoleVector, ml.RoleScalar} {
+		switch {
+		case a.LearningRates.of(role, 0) == 0:
+		case updates(role):
+			rated = append(rated, role)
+		default:
+			others = append(others, role)
+		}
+	}
+	return rated, others
+}
+
+// restOf returns the AdamW of an optimizer, nil if it has none, and which roles' parameters
+// it updates.
+func restOf(o Optimizer) (a *AdamW, updates func(ml.Role) bool) {
+	notMatrix := func(r ml.Role) bool { return r != ml.RoleMatrix }
+	switch o := o.(type) {
+	case *AdamW:
+		return o, func(ml.Role) bool { return true }
+	case *Muon:
+		return o.AdamW, notMatrix
+	case *NorMuon:
+		return o.AdamW, notMatrix
+	case *Shampoo:
+		return o.AdamW, notMatrix
+	case *Hyperball:
+		return o.AdamW, notMatrix
+	case *Formula:
+		return o.AdamW, func(r ml.Role) bool { return o.rule(r) == nil }
+	}
+	return nil, nil
+}
+
 func newAdamW() *AdamW {
 	return &AdamW{LearningRate: 3e-4, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1}
 }

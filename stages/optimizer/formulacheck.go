@@ -40,18 +40,22 @@ func (f *Formula) validateRule(r *Rule) diag.List {
 	if len(list) > 0 {
 		return list
 	}
-	for _, kind := range f.kindsOf(r) {
+	kinds := f.kindsOf(r)
+	for _, kind := range kinds {
 		if list := r.validate(path, kind); len(list) > 0 {
+			if kinds[0] == formula.Element && kind != formula.Element {
+				list[0].Detail += " Rule \"rest\" updates vectors and scalars, too: declare a rule \"matrix\" for what only matrices have."
+			}
 			return list // those of the other kinds would repeat it
 		}
 	}
 	if list := r.validateUse(path); len(list) > 0 {
 		return list
 	}
-	if len(f.kindsOf(r)) == 0 {
+	if len(kinds) == 0 {
 		return diag.Warningf(path, "Unused rule", "Other rules cover all parameters, so that this rule updates none. Remove it.")
 	}
-	for _, kind := range f.kindsOf(r) {
+	for _, kind := range kinds {
 		if list := r.validateStart(path, kind, f.LearningRate); len(list) > 0 {
 			return list
 		}

@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -60,5 +61,43 @@ func TestLostObservationIsRepeated(t *testing.T) {
 		}
 		l.meddle = nil
 		l.same(straight, text)
+	}
+}
+
+// A trial ends while one with the same states saves one of them: it has published the
+// state, and drops its tensors before the other has published its own.
+func TestSameStatesAreDroppedMeanwhile(t *testing.T) {
+	text := study(12, "evaluate {\n every = 5\n}\ncheckpoint {\n every = 4\n}")
+	straight, l := newLab(t), newLab(t)
+	straight.must(text, 12)
+	dropped := 0
+	l.meddle = func(e cache.Entry) error {
+		state, ok := e.Artifact("state")
+		if !ok {
+			return nil
+		}
+		dropped++
+		_, err := l.store.Publish(context.Background(), e)
+		return errors.Join(err, l.store.Evict(context.Background(), state.Digest))
+	}
+	l.must(text, 12)
+	if dropped != 2 {
+		t.Fatalf("the tensors of %d states were dropped, want 2", dropped)
+	}
+	l.meddle = nil
+	l.same(straight, text)
+}
+
+// With an optimizer that keeps nothing, the state before the last steps has the bytes of
+// the checkpoint if those steps change no parameter. It is dropped; the checkpoint stays.
+func TestStateWithTheBytesOfTheCheckpoint(t *testing.T) {
+	text := strings.NewReplacer("norm \"derf\" \"n\" {\n  ema_blend {}\n}", `norm "rmsnorm" "n" {}`, "norm.derf.n", "norm.rmsnorm.n",
+		"optimizer \"adamw\" \"o\" {\n  learning_rate = 0.01\n}", "optimizer \"formula\" \"o\" {\n rule \"rest\" {\n value = value - learning_rate * gradient\n}\n}",
+		"optimizer.adamw.o", "optimizer.formula.o",
+	).Replace(study(6, "schedule \"formula\" {\n multiplier = step < 3 ? 1 : 0\n}\ncheckpoint {\n every = 4\n}"))
+	l := newLab(t)
+	l.must(text, 6)
+	if _, checkpoint := l.result(text); checkpoint == (cache.Digest{}).String() {
+		t.Error("there is no checkpoint")
 	}
 }

@@ -3,28 +3,46 @@ package train
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"ablate/hcl/spec"
 	"ablate/pipeline"
 )
 
+// divergence is a value that ends a trial: a loss, or the norm of a gradient whose loss
+// is finite.
+type divergence struct {
+	step  int
+	name  string // of its row
+	value float64
+}
+
+// Error implements error.
+func (d *divergence) Error() string { return fmt.Sprintf("at step %d %s", d.step, d.finding()) }
+
+// finding says what the value is.
+func (d *divergence) finding() string {
+	what := map[string]string{trainLoss: "the loss", validationLoss: "the loss on validation text", gradientNorm: "the norm of the gradient"}[d.name]
+	return fmt.Sprintf("%s is %.7g", what, d.value)
+}
+
 // warnOf tells the user that the trial diverged. A gradient that is not finite although
 // the loss is may be a mistake in a formula.
 func (l *loop) warnOf(d *divergence) {
-	if !d.slope {
-		l.warn("the trial diverged at step %d: the loss is %v", d.step, d.loss)
-		return
+	text := fmt.Sprintf("the trial diverged at step %d: %s", d.step, d.finding())
+	switch limit := l.spec.Diverge; {
+	case d.name != gradientNorm && limit > 0 && d.value > limit && !math.IsInf(d.value, 1):
+		text += fmt.Sprintf(", above diverge_above = %v", limit)
+	case d.name == gradientNorm:
+		text += ", and the loss is finite"
+		if len(l.spec.formulas(l.env.Inputs)) > 0 {
+			text += ". Look in the formulas for a sqrt, log, pow, std, rms or division whose gradient is infinite. " +
+				"The branch of a condition that is not taken counts, too: its gradient is multiplied by 0, and 0 times infinity is not a number"
+		}
 	}
-	text := "the trial diverged at step %d: the gradient is %v, and the loss is finite"
-	if len(l.spec.formulas(l.env.Inputs)) > 0 {
-		text += ". Look in the formulas for a sqrt, log, pow, std, rms or division whose gradient is infinite. " +
-			"The branch of a condition that is not taken counts, too: its gradient is multiplied by 0, and 0 times infinity is not a number"
-	}
-	l.warn(text, d.step, d.loss)
+	l.env.Warn(text)
 }
-
-func (l *loop) warn(text string, args ...any) { l.env.Warn(fmt.Sprintf(text, args...)) }
 
 // formulas has what the study declares as mathematics for the trial, by attribute:
 // "norm.y".

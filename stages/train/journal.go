@@ -273,11 +273,17 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	} else {
 		tensors(stateName, slices.Concat(params, moments))
 	}
-	e, err := j.states.Keep(ctx, key, j.what(n.Step), pieces...)
-	if err != nil {
-		return nil, err
+	s := &saved{step: n.Step, kept: kept, loadable: true}
+	var err error
+	if s.entry, err = j.states.Keep(ctx, key, j.what(n.Step), pieces...); err != nil {
+		// A trial with the same states may have ended meanwhile, and dropped their tensors
+		// between the two halves of Keep. Its entry stays.
+		found, lookup := j.states.Find(ctx, key)
+		if lookup != nil || !found[0].OK {
+			return nil, err
+		}
+		s.entry, s.loadable = *found[0].Entry, len(found[0].Absent) == 0
 	}
-	s := &saved{step: n.Step, kept: kept, entry: e, loadable: true}
 	_, err = j.note(ctx, s)
 	return s, err
 }
@@ -386,11 +392,18 @@ func (j *journal) missing(latest *saved) []observedAt {
 	return out
 }
 
-// sweep drops the tensors of temporary states.
+// sweep drops the tensors of temporary states. Those of an optimizer that keeps
+// nothing are the bytes of a checkpoint, too, if the parameters are the same.
 func (j *journal) sweep(ctx context.Context) error {
+	kept := make(map[cache.Digest]bool)
+	for _, s := range j.saved[true] {
+		for _, a := range s.entry.Artifacts {
+			kept[a.Digest] = true
+		}
+	}
 	var drop []cache.Digest
 	for _, s := range j.saved[false] {
-		if a, ok := s.entry.Artifact(stateName); ok && s.loadable {
+		if a, ok := s.entry.Artifact(stateName); ok && s.loadable && !kept[a.Digest] {
 			drop = append(drop, a.Digest)
 		}
 	}

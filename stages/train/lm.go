@@ -45,7 +45,7 @@ type Batch struct {
 // Evaluate is the schedule of the validation loss, and the amount of text for it.
 type Evaluate struct {
 	Every   int `hcl:"every,optional" doc:"Steps between evaluations."`
-	Batches int `hcl:"batches,optional" doc:"Batches of validation text, the same for every trial of the study whose batches are of one size."`
+	Batches int `hcl:"batches,optional" doc:"Batches of validation text, fewer where the text is short; the same for every trial of the study whose batches are of one size."`
 }
 
 // SetDefaults sets the defaults of an evaluate block.

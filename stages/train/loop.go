@@ -59,17 +59,6 @@ const (
 	validationLoss = "val_loss"
 )
 
-// divergence is a loss, or a gradient norm, that ends a trial.
-type divergence struct {
-	step  int
-	loss  float64
-	slope bool // the gradient is not finite, and the loss is
-}
-
-func (d *divergence) Error() string {
-	return fmt.Sprintf("the loss or its gradient became %v at step %d", d.loss, d.step)
-}
-
 // train computes the rows and states that the journal lacks. A state that cannot be
 // read is dropped, and the rest planned again.
 func (l *loop) train(ctx context.Context) error {
@@ -99,10 +88,10 @@ func (l *loop) train(ctx context.Context) error {
 			return err
 		case l.doubt == nil:
 			// Repeated from the last state: only a divergence that recurs is an outcome.
-			l.env.Log.Warn("diverged, repeating to confirm", "step", d.step, "loss", d.loss)
+			l.env.Log.Warn("diverged, repeating to confirm", "step", d.step, d.name, d.value)
 			l.doubt, l.at = d, -1
 		case l.doubt.step == d.step:
-			l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)
+			l.env.Log.Warn("diverged", "step", d.step, d.name, d.value)
 			l.diverged = d
 			return nil
 		default:

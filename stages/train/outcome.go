@@ -43,7 +43,7 @@ func (j *journal) observedDivergence(ctx context.Context, at observedAt) (*diver
 func (j *journal) diverging(rows []record.Row) *divergence {
 	for _, r := range rows {
 		if (r.Name == trainLoss || r.Name == validationLoss) && j.spec.diverges(r.Value) {
-			return &divergence{step: r.Step, loss: r.Value}
+			return &divergence{r.Step, r.Name, r.Value}
 		}
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ablate/pipeline"
 )
 
 // How a trial ends does not depend on what was cached under another limit: after a
@@ -54,6 +56,26 @@ func TestOutcomeFollowsTheLimit(t *testing.T) {
 		}
 		if diverged := strings.Contains(want, `"diverged"`); diverged != strings.Contains(survey, "diverges at step") {
 			t.Errorf("limit %v: the plan says %q, and the trial diverged: %t", limit, survey, diverged)
+		}
+	}
+}
+
+// The warning of a trial that diverged says which value ended it, and why.
+func TestDivergenceIsExplained(t *testing.T) {
+	const restless = "checkpoint {\n every = 4\n}\nevaluate {\n every = 3\n}\n"
+	for _, tt := range []struct{ text, want string }{
+		{study(12, restless+"diverge_above = 0.5"), "the trial diverged at step 1: the loss is 5."},
+		{study(12, restless+"diverge_above = 0.5"), ", above diverge_above = 0.5"},
+		{study(12, restless+"loss = 0.1 * cross_entropy\ndiverge_above = 4"), "the loss on validation text is 5."},
+		{strings.Replace(study(12, restless), "learning_rate = 0.01", "learning_rate = 1e38", 1), "is NaN"},
+	} {
+		l, warning := newLab(t), ""
+		l.seen = func(p pipeline.Progress) { warning += p.Warning }
+		if err := l.run(tt.text, 0); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(warning, tt.want) {
+			t.Errorf("the warning is %q, want %q in it", warning, tt.want)
 		}
 	}
 }

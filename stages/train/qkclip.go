@@ -46,8 +46,8 @@ func checkClip(in pipeline.Inputs, traits model.Traits) diag.List {
 	}
 	at, ok := normAt(in, norm.QK)
 	if _, none := at.Stage.(*norm.None); ok && !none {
-		return diag.Warningf(path, "Clip without effect", "%s shrinks the weights of queries and keys, and %s normalizes both after them. "+
-			"Use qk_clip or a norm at the site qk.", one.Address, at.Address)
+		return diag.Warningf(path, "Scores not bounded", "%s shrinks the weights of queries and keys, and %s stands between them and the scores, "+
+			"which therefore do not shrink as they should. Use qk_clip or a norm at the site qk.", one.Address, at.Address)
 	}
 	return nil
 }

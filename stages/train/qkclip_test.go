@@ -137,7 +137,7 @@ func topScores(t *testing.T, r *recipe) [][]float64 {
 	return tops
 }
 
-// QK-clip needs the scores, which cuDNN does not show, and has no effect on queries
+// QK-clip needs the scores, which cuDNN does not show, and does not bound those of queries
 // and keys that are normalized.
 func TestCheckClip(t *testing.T) {
 	in := exampleInputs()
@@ -151,7 +151,7 @@ func TestCheckClip(t *testing.T) {
 	for _, site := range []norm.Site{norm.Attention, norm.FFN, norm.Final, norm.QK} {
 		in.Refs["norm."+string(site)] = append(in.Refs["norm."+string(site)], whole)
 	}
-	if list := spec.Check(in); len(list) != 1 || list.HasErrors() || list[0].Summary != "Clip without effect" {
+	if list := spec.Check(in); len(list) != 1 || list.HasErrors() || list[0].Summary != "Scores not bounded" {
 		t.Errorf("normalized queries and keys: %v", list)
 	}
 	in.Refs["model"][0].Stage = &model.Llama{Layers: 1, Width: 64, Heads: 4, Attention: "cudnn"}

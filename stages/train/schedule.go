@@ -77,8 +77,10 @@ func (s *Schedule) validate(steps int) diag.List {
 	f := s.shape(steps)
 	if f.warmup < 0 || f.warmup > steps {
 		wrong("warmup", "warmup must be between 0 and the %s of the run, not %d.", numeral.Things(steps, "step"), f.warmup)
+	} else if s.WSD != nil && f.warmup == steps {
+		wrong("warmup", "warmup takes all %s of the run, and the decay needs at least one.", numeral.Things(steps, "step"))
 	} else if s.WSD != nil && (f.decay < 1 || f.decay > steps-f.warmup) {
-		wrong("decay", "decay must be between 1 and the %d steps that follow the warmup, not %d.", steps-f.warmup, f.decay)
+		wrong("decay", "decay must be between 1 and %d, the number of steps after the warmup, not %d.", steps-f.warmup, f.decay)
 	}
 	if f.floor < 0 || f.floor > 1 {
 		wrong("floor", "floor is a share of the learning rate, between 0 and 1, not %v.", f.floor)

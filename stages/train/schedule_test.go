@@ -36,9 +36,10 @@ func TestSchedules(t *testing.T) {
 
 func TestScheduleValidate(t *testing.T) {
 	for want, s := range map[string]Schedule{
-		"decay must be between 1 and the 8 steps that follow the warmup, not 9": {WSD: &WSD{Warmup: 2, Decay: 9}},
-		"warmup must be between 0 and the 10 steps of the run, not 11":          {Linear: &Linear{Warmup: 11}},
-		"floor is a share of the learning rate, between 0 and 1, not 2":         {WSD: &WSD{Decay: 1, Floor: 2}},
+		"decay must be between 1 and 8, the number of steps after the warmup, not 9": {WSD: &WSD{Warmup: 2, Decay: 9}},
+		"warmup takes all 10 steps of the run, and the decay needs at least one":     {WSD: &WSD{Warmup: 10, Decay: 1}},
+		"warmup must be between 0 and the 10 steps of the run, not 11":               {Linear: &Linear{Warmup: 11}},
+		"floor is a share of the learning rate, between 0 and 1, not 2":              {WSD: &WSD{Decay: 1, Floor: 2}},
 	} {
 		if err := s.validate(10).Err(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("validate() = %v, want %q", err, want)

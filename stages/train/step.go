@@ -83,10 +83,10 @@ func (l *loop) endsCall(step int) bool {
 // take records the rows of a step, or returns the divergence that it is.
 func (l *loop) take(step int, loss, norm float64) error {
 	if l.spec.diverges(loss) {
-		return &divergence{step: step, loss: loss}
+		return &divergence{step, trainLoss, loss}
 	}
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return &divergence{step, norm, true}
+		return &divergence{step, gradientNorm, norm}
 	}
 	return l.record(step, []record.Row{{Step: step, Name: trainLoss, Value: loss}, {Step: step, Name: gradientNorm, Value: norm}})
 }
@@ -172,7 +172,7 @@ func (l *loop) evaluate() ([]record.Row, error) {
 	}
 	mean := sum / float64(len(l.checks))
 	if l.spec.diverges(mean) {
-		return nil, &divergence{step: l.at, loss: mean}
+		return nil, &divergence{l.at, validationLoss, mean}
 	}
 	l.env.Log.Info("evaluated", "step", l.at, "of", l.spec.Steps, "val_loss", mean)
 	l.env.Progress(l.progress(map[string]float64{"val_loss": mean}))
