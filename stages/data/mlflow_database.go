@@ -33,7 +33,6 @@ func readMLflowDatabase(ctx context.Context, d *databaseReader) (err error) {
 		return err
 	}
 	beside, err := d.mlflowCursors(ctx)
-	defer func() { beside.close() }()
 	if err != nil {
 		return err
 	}

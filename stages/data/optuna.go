@@ -53,7 +53,6 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 	}
 	var study int64
 	beside, err := d.optunaCursors(ctx, func(objective int64) string { return objectives.name(study, objective) })
-	defer func() { beside.close() }()
 	if err != nil {
 		return err
 	}
