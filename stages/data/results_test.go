@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -178,6 +179,28 @@ func TestQuotedHead(t *testing.T) {
 		if err != nil || len(runs) != 1 || runs[0].Levels[0] != "a" || runs[0].Replicate != "1" {
 			t.Errorf("%q: %v, %v", text, runs, err)
 		}
+	}
+}
+
+// Spreadsheets end lines with separators, and name no column there.
+func TestUnnamedColumns(t *testing.T) {
+	_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": "norm,seed,loss,,\na,1,2,,\n"})
+	if diff := cmp.Diff([]record.Run{finished("a", "1", 2)}, runs); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// The time that a head line takes does not grow with the square of its columns.
+func TestManyColumns(t *testing.T) {
+	var head, row strings.Builder
+	for i := range 500_000 {
+		fmt.Fprintf(&head, "%d,", i)
+		row.WriteString("0,")
+	}
+	began := time.Now()
+	_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": head.String() + "norm,seed,loss\n" + row.String() + "a,1,2\n"})
+	if took := time.Since(began); err != nil || len(runs) != 1 || took > time.Minute {
+		t.Errorf("%v after %v: %v", err, took, runs)
 	}
 }
 
