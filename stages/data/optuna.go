@@ -69,6 +69,7 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 			return err
 		}
 		run := d.begin(fmt.Sprintf("%s/%d", name, number))
+		run.series.files++ // a trial that is complete has a value
 		broken := beside.upTo(id, run)
 		if broken != nil && !errors.As(broken, &brokenRun{}) {
 			return broken
