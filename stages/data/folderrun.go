@@ -29,6 +29,7 @@ type folderRun struct {
 	others  []string        // more columns that it may have, for messages
 
 	truncated []string // event files that end inside of a record
+	events    eventFolder
 }
 
 // readFolder reads one run.

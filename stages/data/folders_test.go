@@ -328,6 +328,33 @@ func TestDamagedEvents(t *testing.T) {
 	}
 }
 
+// A program that resumed says from which step on the values before it do not count. Those
+// in another folder are of another writer.
+func TestRestartedEvents(t *testing.T) {
+	content := func(name string) string {
+		text, err := os.ReadFile("testdata/runs/restarted/rms-1/events.out.tfevents." + name + ".host")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	first, second := content("1700000000"), content("1700000001")
+	for _, c := range []struct {
+		format, other string
+		want          float64 // at step 40, or at step 50 of the first writer
+	}{{"tensorboard", "a/events.out.tfevents.1", 3.6}, {"config", "a/events.out.tfevents.1", 3.6}, {"config", "a/b/events.out.tfevents.1", 4.5}} {
+		files := map[string]string{c.other: first, "a/events.out.tfevents.2": second}
+		if c.format == "config" {
+			files["a/config.yaml"] = "norm: rms\nseed: 1"
+		}
+		r := &Results{Source: []string{"."}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val/loss"}, Format: c.format}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		if err != nil || runs["rms 1"].Values["val/loss"] != c.want {
+			t.Errorf("%s, %s: %v, %v, want %v", c.format, c.other, err, runs, c.want)
+		}
+	}
+}
+
 // Any bytes are read or refused.
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte{0x10, 0x02, 0x2a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04, 'l', 'o', 's', 's', 0x15, 0, 0, 0x80, 0x3f})
