@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -237,6 +238,22 @@ func TestUnusableTables(t *testing.T) {
 	}
 	if _, _, _, err := readRuns(t, byNorm(), map[string]string{"runs": many.String()}); err == nil || strings.Count(err.Error(), "Unusable row:") != maxReported || !strings.Contains(err.Error(), "50 of 50 rows cannot be used") {
 		t.Errorf("many mistakes: %v", err)
+	}
+}
+
+// Numbers of 16 bits, as pandas writes float16, are numbers. testdata/half.parquet was
+// written by pyarrow 26.0.1.
+func TestHalfPrecision(t *testing.T) {
+	text, err := os.ReadFile("testdata/half.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := byNorm()
+	r.Factors = []string{"rate"}
+	_, runs, _, err := readRuns(t, r, map[string]string{"runs": string(text)})
+	want := []record.Run{finished("0.5", "1", 0.0999755859375), finished("65504", "2", -2), finished("5.960464477539063e-8", "3", 1.5), lost("0.25", "4"), lost("0.25", "5")}
+	if diff := cmp.Diff(want, runs); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
