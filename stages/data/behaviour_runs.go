@@ -16,7 +16,7 @@ import (
 // key must not depend on whether there is room for it. TestDatabasesFrozen has them.
 
 //go:embed all:testdata/runs/config all:testdata/runs/hydra testdata/runs/lightning testdata/runs/mlruns
-//go:embed testdata/runs/tensorboard testdata/runs/wandb
+//go:embed testdata/runs/restarted testdata/runs/tensorboard testdata/runs/wandb
 var writtenByTrackers embed.FS
 
 // writtenRuns are runs of a format, and what a study asks of them.
@@ -48,17 +48,32 @@ func readerSubjects() (out []behaviour.Subject) {
 
 func readerSubject(format string) behaviour.Subject {
 	w := runsWritten()[format]
-	return behaviour.Subject{Name: "data.results:" + format, Parts: []string{behaviourPart}, Scenes: []behaviour.Scene{
-		{Name: "values", Play: func(to *behaviour.Witness) error { return w.play(to, format, false) }},
-		{Name: "curves", Play: func(to *behaviour.Witness) error { return w.play(to, format, true) }},
+	s := behaviour.Subject{Name: "data.results:" + format, Parts: []string{behaviourPart}, Scenes: []behaviour.Scene{
+		{Name: "values", Play: func(to *behaviour.Witness) error { return w.play(to, format, false, nil) }},
+		{Name: "curves", Play: func(to *behaviour.Witness) error { return w.play(to, format, true, nil) }},
 	}}
+	if mark, readsEvents := eventMarks[format]; readsEvents {
+		restarted := writtenRuns{"restarted", "val/loss", []string{"norm"}}
+		more := make(map[string][]byte)
+		if mark != "" {
+			more["testdata/runs/restarted/rms-1/"+mark] = []byte("norm: rms\nseed: 1\n")
+		}
+		s.Scenes = append(s.Scenes, behaviour.Scene{Name: "restarted", Play: func(to *behaviour.Witness) error {
+			return restarted.play(to, format, true, more)
+		}})
+	}
+	return s
 }
 
-func (w writtenRuns) play(to *behaviour.Witness, format string, curves bool) error {
+// eventMarks are the configurations of runs in the formats that read event files.
+var eventMarks = map[string]string{"hydra": hydraConfig, "lightning": lightningParameters, "config": "config.yaml", "tensorboard": ""}
+
+func (w writtenRuns) play(to *behaviour.Witness, format string, curves bool, more map[string][]byte) error {
 	files := make(map[string][]byte)
 	if err := addWritten(path.Join("testdata/runs", w.folder), files); err != nil {
 		return err
 	}
+	maps.Copy(files, more)
 	spec := Results{
 		Source: slices.Sorted(maps.Keys(files)), Format: format, Curves: curves,
 		Factors: w.factors, Replicate: "seed", Responses: []string{w.response}, Outcome: outcomeColumn,

@@ -341,12 +341,6 @@ func (s cursors) upTo(id string, run *folderRun) error {
 	return nil
 }
 
-func (s cursors) close() {
-	for _, c := range s {
-		c.rows.Close()
-	}
-}
-
 // among is a condition that a column has one of some names, in any normal form, and
 // its arguments.
 func among(column, prefix string, names []string) (condition string, args []any) {

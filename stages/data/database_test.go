@@ -224,6 +224,8 @@ func TestUnusableDatabases(t *testing.T) {
 		{"a metric named as a parameter", []string{trackioTables, insertRun("b", `{"norm":"rms","seed":1,"loss":"low"}`, `{"loss":"lower"}`)}, "", `runs.db:b: loss is "lower", not a number`},
 		{"no runs", []string{trackioTables}, "", "No rows"},
 		{"a large value", []string{trackioTables, good, "INSERT INTO metrics (run_id, run_name, step, metrics) VALUES ('c', 'c', 1, zeroblob(20000000))"}, "", "too big"},
+		{"a value of another type", []string{trackioTables, good, "UPDATE metrics SET step = 'late'"}, "", "runs.db: sql: Scan error"},
+		{"a missing value", []string{trackioTables, good, "UPDATE configs SET config = NULL"}, "", "runs.db: sql: Scan error"},
 		{"another schema of Optuna", []string{optunaTables, "INSERT INTO version_info VALUES (13)"}, "", "the schema [13]; 12 is the one that is read"},
 	} {
 		dir, _ := database(t, c.statements...)

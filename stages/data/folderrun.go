@@ -29,6 +29,7 @@ type folderRun struct {
 	others  []string        // more columns that it may have, for messages
 
 	truncated []string // event files that end inside of a record
+	events    eventFolder
 }
 
 // readFolder reads one run.
@@ -51,12 +52,12 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 func (x *runReader) addRun(run *folderRun, broken error) error {
 	run.summarize()
 	row := tableRow{columns: run.names, cells: x.cells(run)}
-	matches, err := x.matches(row)
+	matches, certain := x.matches(row)
 	var curves []record.Curve
 	if x.curvesTo != nil && broken == nil && matches {
 		curves, broken = x.curves(run)
 	}
-	if broken != nil && (matches || err != nil) {
+	if broken != nil && (matches || !certain) {
 		row.broken = broken.Error()
 	}
 	for _, rel := range run.truncated {
@@ -112,13 +113,24 @@ func (r *folderRun) summarize() {
 	}
 	r.add(r.results)
 	status, ok := r.columns["status"]
-	if !ok && r.series.files == 0 {
+	switch {
+	case ok && r.finishedEmpty(status):
+		r.add(map[string]cell{outcomeColumn: {textual, noMetrics}})
+	case !ok && r.series.files == 0:
 		status, ok = cell{textual, noMetrics}, true
 	}
 	if ok {
 		r.add(map[string]cell{outcomeColumn: status, "status": status})
 	}
 	r.add(map[string]cell{runColumn: {textual, r.name}})
+}
+
+// finishedEmpty reports whether a run finished without logging any metric, as one of
+// MLflow does that has runs inside of it.
+func (r *folderRun) finishedEmpty(status cell) bool {
+	outcome, err := status.outcome()
+	measured := r.series.files > 0 || slices.ContainsFunc(r.series.wanted, func(name string) bool { return r.columns[name].kind != absent })
+	return err == nil && outcome == record.OutcomeFinished && !measured
 }
 
 // names lists the columns of a run.

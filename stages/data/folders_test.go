@@ -72,7 +72,7 @@ func TestRunsOfTools(t *testing.T) {
 		response       string
 		warned         string
 	}{
-		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "left out 2 of 6 runs: no file of metrics\n"},
+		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "left out 2 of 6 runs: no metrics\n"},
 		{"lightning", "lightning", []string{"norm"}, "val/loss", ""},
 		{"config", "config", []string{"norm"}, "val_loss", ""},
 		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "left out 1 of 6 runs: failed\nleft out 1 of 6 runs: still running\n"},
@@ -130,6 +130,54 @@ func TestWhere(t *testing.T) {
 		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("where %s: %v, want %q", column, err, want)
 		}
+	}
+}
+
+// where leaves out runs that lack the column, unless their files cannot be read.
+func TestWhereSomeRunsLack(t *testing.T) {
+	files := map[string]string{
+		"a/config.yaml": "norm: rms\nseed: 1\nsweep: new", "a/metrics.csv": "step,loss\n1,2\n",
+		"b/config.yaml": "norm: rms\nseed: 1", "b/metrics.csv": "step,loss\n1,3\n",
+	}
+	r := byNorm()
+	r.Source, r.Where = []string{"."}, map[string]addr.Level{"sweep": {Kind: "string", Text: "new"}}
+	runs, warned, err := readFolders(t, folder(t, files), r)
+	if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "where leaves out 1 of 2 runs\n" {
+		t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
+	}
+	files["b/config.yaml"] = "norm: ["
+	if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), "b: config.yaml: yaml:") {
+		t.Errorf("a configuration that cannot be read: %v", err)
+	}
+}
+
+// A finished run of MLflow that logged no metric, as the parent of a sweep, is left out;
+// one that logged others is not.
+func TestRunsWithoutMetrics(t *testing.T) {
+	run := func(id string) string { return "run_id: " + id + "\nstatus: 3\nlifecycle_stage: active\n" }
+	files := map[string]string{
+		"0/a/meta.yaml": run("a"), "0/a/params/norm": "rms", "0/a/params/seed": "1", "0/a/metrics/loss": "1 2 1\n", "0/b/meta.yaml": run("b"),
+	}
+	tables := `CREATE TABLE experiments (experiment_id, name, lifecycle_stage); CREATE TABLE runs (run_uuid, name, status, lifecycle_stage, experiment_id);
+		CREATE TABLE params (run_uuid, key, value); CREATE TABLE tags (run_uuid, key, value); CREATE TABLE metrics (run_uuid, key, value, step, timestamp, is_nan);
+		CREATE TABLE latest_metrics (run_uuid, key, value, step, is_nan);
+		INSERT INTO runs VALUES ('a', '', 'FINISHED', 'active', 1), ('b', '', 'FINISHED', 'active', 1);
+		INSERT INTO params VALUES ('a', 'norm', 'rms'), ('a', 'seed', '1'); INSERT INTO latest_metrics VALUES ('a', 'loss', 2.0, 1, 0)`
+	database, db := database(t, tables)
+	for _, dir := range []string{folder(t, files), database} {
+		r := byNorm()
+		r.Source = []string{"."}
+		runs, warned, err := readFolders(t, dir, r)
+		if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "left out 1 of 2 runs: no metrics\n" {
+			t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
+		}
+	}
+	if _, err := db.Exec("INSERT INTO latest_metrics VALUES ('b', 'accuracy', 1.0, 1, 0)"); err != nil {
+		t.Fatal(err)
+	}
+	r := fromDatabase()
+	if _, _, err := readFolders(t, database, r); err == nil || !strings.Contains(err.Error(), `runs.db:b: it has no "norm", which other runs have`) {
+		t.Errorf("another metric: %v", err)
 	}
 }
 
@@ -276,6 +324,33 @@ func TestDamagedEvents(t *testing.T) {
 		damaged[c.at] ^= 1
 		if _, err := read(string(damaged)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("byte %d changed: %v, want %q", c.at, err, c.want)
+		}
+	}
+}
+
+// A program that resumed says from which step on the values before it do not count. Those
+// in another folder are of another writer.
+func TestRestartedEvents(t *testing.T) {
+	content := func(name string) string {
+		text, err := os.ReadFile("testdata/runs/restarted/rms-1/events.out.tfevents." + name + ".host")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	first, second := content("1700000000"), content("1700000001")
+	for _, c := range []struct {
+		format, other string
+		want          float64 // at step 40, or at step 50 of the first writer
+	}{{"tensorboard", "a/events.out.tfevents.1", 3.6}, {"config", "a/events.out.tfevents.1", 3.6}, {"config", "a/b/events.out.tfevents.1", 4.5}} {
+		files := map[string]string{c.other: first, "a/events.out.tfevents.2": second}
+		if c.format == "config" {
+			files["a/config.yaml"] = "norm: rms\nseed: 1"
+		}
+		r := &Results{Source: []string{"."}, Factors: []string{"norm"}, Replicate: "seed", Responses: []string{"val/loss"}, Format: c.format}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		if err != nil || runs["rms 1"].Values["val/loss"] != c.want {
+			t.Errorf("%s, %s: %v, %v, want %v", c.format, c.other, err, runs, c.want)
 		}
 	}
 }

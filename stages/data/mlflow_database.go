@@ -33,7 +33,6 @@ func readMLflowDatabase(ctx context.Context, d *databaseReader) (err error) {
 		return err
 	}
 	beside, err := d.mlflowCursors(ctx)
-	defer func() { beside.close() }()
 	if err != nil {
 		return err
 	}
@@ -104,6 +103,14 @@ func (d *databaseReader) mlflowCursors(ctx context.Context) (out cursors, err er
 	take = func(run *folderRun) error {
 		return run.series.add("metrics", norm.NFC.String(key), point{step, mlflowValue(value, nan)})
 	}
+	logged, err := d.newCursor(ctx, "SELECT DISTINCT run_uuid FROM latest_metrics WHERE run_uuid IS NOT NULL ORDER BY run_uuid", nil, func(run *folderRun) error {
+		run.series.files++
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	out = append(out, logged)
 	table, order := "latest_metrics", "run_uuid"
 	if d.spec.Curves {
 		table, order = "metrics", "run_uuid, step, timestamp, value"

@@ -53,7 +53,6 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 	}
 	var study int64
 	beside, err := d.optunaCursors(ctx, func(objective int64) string { return objectives.name(study, objective) })
-	defer func() { beside.close() }()
 	if err != nil {
 		return err
 	}
@@ -70,6 +69,7 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 			return err
 		}
 		run := d.begin(fmt.Sprintf("%s/%d", name, number))
+		run.series.files++ // a trial that is complete has a value
 		broken := beside.upTo(id, run)
 		if broken != nil && !errors.As(broken, &brokenRun{}) {
 			return broken

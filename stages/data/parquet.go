@@ -1,9 +1,11 @@
 package data
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"os"
 	"strconv"
@@ -72,13 +74,19 @@ type flatColumn struct {
 }
 
 // flatColumns returns the flat columns by their index in the file.
-func flatColumns(schema *parquet.Schema, wanted []string) (map[int]flatColumn, []string, error) {
+func flatColumns(f *parquet.File, wanted []string) (map[int]flatColumn, []string, error) {
+	schema := f.Schema()
+	halves := halfColumns(f)
 	columns := make(map[int]flatColumn)
 	var indexes []int
 	var names []string
 	for _, path := range schema.Columns() {
 		if leaf, ok := schema.Lookup(path...); ok && len(path) == 1 && leaf.MaxRepetitionLevel == 0 {
-			columns[leaf.ColumnIndex] = flatColumn{read: cellReader(leaf.Node.Type())}
+			read := cellReader(leaf.Node.Type())
+			if halves[leaf.ColumnIndex] {
+				read = halfCell
+			}
+			columns[leaf.ColumnIndex] = flatColumn{read: read}
 			indexes, names = append(indexes, leaf.ColumnIndex), append(names, path[0])
 		}
 	}
@@ -100,7 +108,7 @@ func flatColumns(schema *parquet.Schema, wanted []string) (map[int]flatColumn, [
 }
 
 func scanRowGroups(f *parquet.File, wanted []string, do func(tableRow) error) error {
-	columns, names, err := flatColumns(f.Schema(), wanted)
+	columns, names, err := flatColumns(f, wanted)
 	if err != nil {
 		return err
 	}
@@ -171,6 +179,46 @@ func cellReader(t parquet.Type) func(parquet.Value) cell {
 		}
 		return cell{textual, v.String()}
 	}
+}
+
+// halfColumns are the columns of numbers of 16 bits, by their index in the file. The
+// library takes them for bytes.
+func halfColumns(f *parquet.File) map[int]bool {
+	out := make(map[int]bool)
+	leaf := 0
+	for _, e := range f.Metadata().Schema {
+		if e.NumChildren.Valid && e.NumChildren.V > 0 {
+			continue
+		}
+		_, half := e.LogicalType.Value.(*format.Float16Type)
+		out[leaf] = half && e.Type.Valid && e.Type.V == format.FixedLenByteArray && e.TypeLength.V == 2
+		leaf++
+	}
+	return out
+}
+
+// halfCell reads a number of 16 bits: a sign, five bits of exponent and ten of a
+// fraction. Its text has all its digits.
+func halfCell(value parquet.Value) cell {
+	const bias, fractionBits = 15, 10
+	if value.IsNull() {
+		return cell{kind: null}
+	}
+	bits := binary.LittleEndian.Uint16(value.ByteArray())
+	fraction, exponent := float64(bits&0x3ff), int(bits>>fractionBits&0x1f)
+	v := math.Ldexp(fraction, 1-bias-fractionBits) // of a number near zero
+	switch {
+	case exponent == 0x1f && fraction > 0:
+		v = math.NaN()
+	case exponent == 0x1f:
+		v = math.Inf(1)
+	case exponent > 0:
+		v = math.Ldexp(fraction+(1<<fractionBits), exponent-bias-fractionBits)
+	}
+	if bits>>15 == 1 {
+		v = -v
+	}
+	return cell{numeric, strconv.FormatFloat(v, 'g', -1, 64)}
 }
 
 // exponent shifts a decimal number that is stored as an integer.

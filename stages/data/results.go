@@ -30,7 +30,7 @@ type Results struct {
 	Format string                `hcl:"format,optional" doc:"auto, table, hydra, lightning, mlflow, wandb, config, tensorboard, optuna or trackio. All but table, optuna and trackio are folders with one run each: of Hydra's multirun, of Lightning's CSVLogger, of MLflow's file store, of W&B's offline runs, with config.json or config.yaml beside metrics, or with event files of TensorBoard. mlflow is also MLflow's SQLite database, optuna is Optuna's and trackio is Trackio's. Parameters are columns, nested ones with dots, and so are the last value of each metric, run and status. auto decides by the names of the files, and of databases by their content."`
 	Curves bool                  `hcl:"curves,optional" doc:"Keeps the responses at all steps, for analyses by step. Without it the last values alone are kept."`
 	Step   string                `hcl:"step,optional" doc:"Column of tables that has the step. Rows with the same factors and replicate are then one run, whose value is the one at the last step. Responses are columns, or values of the column name whose numbers are in the column value. Without it each row of a table is a run."`
-	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value are left out."`
+	Where  map[string]addr.Level `hcl:"where,optional" doc:"Values by column. Rows and runs that have another value, or lack the column, are left out."`
 }
 
 // outcomeColumn is the default of outcome, and what exports call it.

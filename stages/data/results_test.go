@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -181,6 +183,28 @@ func TestQuotedHead(t *testing.T) {
 	}
 }
 
+// Spreadsheets end lines with separators, and name no column there.
+func TestUnnamedColumns(t *testing.T) {
+	_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": "norm,seed,loss,,\na,1,2,,\n"})
+	if diff := cmp.Diff([]record.Run{finished("a", "1", 2)}, runs); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// The time that a head line takes does not grow with the square of its columns.
+func TestManyColumns(t *testing.T) {
+	var head, row strings.Builder
+	for i := range 500_000 {
+		fmt.Fprintf(&head, "%d,", i)
+		row.WriteString("0,")
+	}
+	began := time.Now()
+	_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": head.String() + "norm,seed,loss\n" + row.String() + "a,1,2\n"})
+	if took := time.Since(began); err != nil || len(runs) != 1 || took > time.Minute {
+		t.Errorf("%v after %v: %v", err, took, runs)
+	}
+}
+
 func TestUnusableTables(t *testing.T) {
 	for text, want := range map[string]string{
 		"norm,seed,loss\na,1,lost\nb,1,lost\n":                          `runs:2: loss is "lost", not a number. The same in 1 more.`,
@@ -214,6 +238,22 @@ func TestUnusableTables(t *testing.T) {
 	}
 	if _, _, _, err := readRuns(t, byNorm(), map[string]string{"runs": many.String()}); err == nil || strings.Count(err.Error(), "Unusable row:") != maxReported || !strings.Contains(err.Error(), "50 of 50 rows cannot be used") {
 		t.Errorf("many mistakes: %v", err)
+	}
+}
+
+// Numbers of 16 bits, as pandas writes float16, are numbers. testdata/half.parquet was
+// written by pyarrow 26.0.1.
+func TestHalfPrecision(t *testing.T) {
+	text, err := os.ReadFile("testdata/half.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := byNorm()
+	r.Factors = []string{"rate"}
+	_, runs, _, err := readRuns(t, r, map[string]string{"runs": string(text)})
+	want := []record.Run{finished("0.5", "1", 0.0999755859375), finished("65504", "2", -2), finished("5.960464477539063e-8", "3", 1.5), lost("0.25", "4"), lost("0.25", "5")}
+	if diff := cmp.Diff(want, runs); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -32,11 +32,13 @@ type runReader struct {
 
 	runs      int
 	written   int
-	outcome   record.Outcome // of the run that was written last
-	curved    map[string]int // curves by response
-	ended     map[string]int // runs without a result, by what the files say
-	left      int            // runs that where leaves out
-	empty     map[string]int // rows without a value, by response
+	outcome   record.Outcome  // of the run that was written last
+	curved    map[string]int  // curves by response
+	ended     map[string]int  // runs without a result, by what the files say
+	left      int             // runs that where leaves out
+	found     map[string]bool // columns of where that a row has
+	lacking   string          // the columns of the first row that lacks one
+	empty     map[string]int  // rows without a value, by response
 	seen      map[[16]byte]int32
 	places    []string // of the runs, where they are not rows
 	truncated []string // event files that end inside of a record
@@ -47,7 +49,7 @@ type runReader struct {
 
 func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
 	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32),
-		ended: make(map[string]int), curved: make(map[string]int), types: make([]spellings, len(r.Factors))}
+		ended: make(map[string]int), curved: make(map[string]int), found: make(map[string]bool), types: make([]spellings, len(r.Factors))}
 	x.histories = newHistories(x)
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		x.wanted = append(x.wanted, r.called(name))
@@ -67,11 +69,8 @@ func (x *runReader) add(where string, row tableRow) error {
 		x.mistakes.add(where, row.broken)
 		return nil
 	}
-	if matches, err := x.matches(row); !matches || err != nil {
+	if matches, _ := x.matches(row); !matches {
 		x.left++
-		if err != nil {
-			x.mistakes.add(where, err.Error())
-		}
 		return nil
 	}
 	run, wrong := x.run(row)
@@ -102,19 +101,36 @@ func (x *runReader) place(n int32) string {
 	return fmt.Sprintf("row %d of the source", n)
 }
 
-// matches reports whether a row has the values of where.
-func (x *runReader) matches(row tableRow) (bool, error) {
+// matches reports whether a row has the values of where. A row without one of the
+// columns has not, as a run without a tag that others have; certain is false then.
+func (x *runReader) matches(row tableRow) (matches, certain bool) {
 	first := len(x.wanted) - len(x.spec.Where)
+	matches, certain = true, true
 	for i, name := range x.wanted[first:] {
 		c := row.cells[first+i]
 		if c.kind == absent {
-			return false, fmt.Errorf("where names the column %q, and there is none; the columns are %s", name, columnList(row))
+			matches, certain = false, false
+			if x.lacking == "" {
+				x.lacking = columnList(row)
+			}
+			continue
 		}
+		x.found[name] = true
 		if text, err := c.level(); err != nil || text != x.spec.Where[name].Text {
-			return false, nil
+			matches = false
 		}
 	}
-	return true, nil
+	return matches, certain
+}
+
+// nothingMatches is the error for tables of which where leaves out everything.
+func (x *runReader) nothingMatches(n int, of string) error {
+	for _, name := range sortedKeys(x.spec.Where) {
+		if !x.found[name] {
+			return diag.Errorf(diag.Path{"where"}, "Unusable columns", "where names the column %q, and there is none; the columns are %s.", name, x.lacking).Err()
+		}
+	}
+	return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d %s has the values of where.", n, of).Err()
 }
 
 // duplicate reports whether an earlier run has the same levels and replicate.
@@ -138,14 +154,11 @@ func (x *runReader) duplicate(run record.Run) (first int32, twice bool) {
 func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	r := x.spec
 	run = record.Run{Levels: make([]string, len(r.Factors)), Values: make(map[string]float64, len(r.Responses))}
-	missing := func(column string) string {
-		return fmt.Sprintf("there is no column %q; the columns are %s", column, columnList(row))
-	}
 	for i, name := range r.Factors {
 		var err error
 		switch run.Levels[i], err = row.cells[i].level(); {
 		case row.cells[i].kind == absent:
-			wrong = append(wrong, missing(x.wanted[i]))
+			wrong = append(wrong, missing(row, x.wanted[i]))
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))
 		default:
@@ -157,7 +170,7 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 		var err error
 		switch run.Replicate, err = replicate.level(); {
 		case replicate.kind == absent:
-			wrong = append(wrong, missing(x.wanted[n]))
+			wrong = append(wrong, missing(row, x.wanted[n]))
 		case err != nil || run.Replicate == "":
 			wrong = append(wrong, fmt.Sprintf("%s has no value, but it numbers the replicates", r.Replicate))
 		}
@@ -172,6 +185,14 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	return run, append(wrong, x.values(row, run)...)
 }
 
+// missing says that a row has no such column.
+func missing(row tableRow, column string) string {
+	if slices.Contains(row.columns(), column) { // the columns of a database are those of all runs
+		return fmt.Sprintf("it has no %q, which other runs have; leave it out with where", column)
+	}
+	return fmt.Sprintf("there is no column %q; the columns are %s", column, columnList(row))
+}
+
 // values reads the responses of a row into a run. A run that did not finish has
 // none: a logger may have kept the last one before the end.
 func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
@@ -180,7 +201,7 @@ func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
 		v, err := c.number()
 		switch {
 		case c.kind == absent && run.Outcome == record.OutcomeFinished:
-			wrong = append(wrong, fmt.Sprintf("there is no column %q; the columns are %s", x.spec.called(name), columnList(row)))
+			wrong = append(wrong, missing(row, x.spec.called(name)))
 		case run.Outcome != record.OutcomeFinished:
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s %v", name, err))
@@ -199,11 +220,11 @@ func (x *runReader) finish(warn func(string)) error {
 	case x.mistakes.rows > 0:
 		return x.mistakes.list(x.runs).Err()
 	case x.runs == 0 && x.histories.left > 0:
-		return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d rows has the values of where.", x.histories.left).Err()
+		return x.nothingMatches(x.histories.left, "rows")
 	case x.runs == 0:
 		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.left == x.runs:
-		return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d runs has the values of where.", x.runs).Err()
+		return x.nothingMatches(x.runs, "runs")
 	}
 	for _, name := range sortedKeys(x.empty) {
 		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
@@ -355,7 +376,7 @@ func (c cell) outcome() (record.Outcome, error) {
 // endings says of a run without a result what its tracker's word for it means.
 var endings = map[string]string{
 	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "killed", "running": "still running",
-	"scheduled": "not started", "waiting": "not started", "pruned": "pruned", wandbOpen: "still running or killed (the log has no end)", noMetrics: "no file of metrics",
+	"scheduled": "not started", "waiting": "not started", "pruned": "pruned", wandbOpen: "still running or killed (the log has no end)", noMetrics: "no metrics",
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -179,3 +179,23 @@ func (s *series) add(rel, name string, p point) error {
 	s.points[name] = append(s.points[name], p)
 	return nil
 }
+
+// counts are how many values the metrics have.
+func (s *series) counts() map[string]int {
+	out := make(map[string]int, len(s.points))
+	for name, points := range s.points {
+		out[name] = len(points)
+	}
+	return out
+}
+
+// drop removes the values of a step and of later ones, beyond the first of each metric.
+func (s *series) drop(first map[string]int, step float64) {
+	for name, points := range s.points {
+		n := first[name]
+		rest := slices.DeleteFunc(points[n:], func(p point) bool { return p.step >= step })
+		if s.points[name] = points[:n+len(rest)]; len(s.points[name]) == 0 {
+			delete(s.points, name)
+		}
+	}
+}

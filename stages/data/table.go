@@ -91,14 +91,17 @@ func refuseBinary(head []byte) error {
 }
 
 // columnNames brings the names of columns into the normal form in which the
-// language reads them, and refuses two of one name.
+// language reads them, and refuses two of one name. Spreadsheets leave columns without
+// a name behind, which no study can ask for.
 func columnNames(names []string) ([]string, error) {
 	out := make([]string, len(names))
+	seen := make(map[string]bool, len(names))
 	for i, name := range names {
 		out[i] = norm.NFC.String(name)
-		if slices.Contains(out[:i], out[i]) {
+		if seen[out[i]] && out[i] != "" {
 			return nil, fmt.Errorf("two of its columns are named %q", out[i])
 		}
+		seen[out[i]] = true
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"math"
+	"path"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,9 @@ func (r *folderRun) readEvents(rel string) error {
 	}
 	defer in.Close()
 	r.series.files++
+	if folder := path.Dir(rel); folder != r.events.folder {
+		r.events = eventFolder{folder, r.series.counts()}
+	}
 	truncated, err := tfevents.Read(in, r.event)
 	if err != nil {
 		return fmt.Errorf("%s: %w", rel, err)
@@ -44,9 +48,20 @@ func (r *folderRun) readEvents(rel string) error {
 	return drain(in, r.files[rel])
 }
 
-// event takes a scalar or the hyperparameters.
+// eventFolder is the folder whose event files are read. A program that resumes writes
+// another file beside the first.
+type eventFolder struct {
+	folder string
+	before map[string]int // how many values the metrics had before its first file
+}
+
+// event takes a scalar or the hyperparameters, or drops the scalars from which a program
+// that resumed did not go on.
 func (r *folderRun) event(v tfevents.Value) error {
 	switch {
+	case v.Resumed:
+		r.series.drop(r.events.before, float64(v.Step))
+		return nil
 	case strings.HasPrefix(v.Tag, "_hparams_/"):
 		return r.hyperparameters(v.Metadata)
 	case v.Number == "":

@@ -39,7 +39,6 @@ func readTrackio(ctx context.Context, d *databaseReader) error {
 		id = "run_id"
 	}
 	beside, err := d.trackioCursors(ctx, id)
-	defer func() { beside.close() }()
 	if err != nil {
 		return err
 	}

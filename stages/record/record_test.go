@@ -138,3 +138,12 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Factors keep their names, and a column that is renamed never gets the name of another.
+func TestUniqueColumns(t *testing.T) {
+	columns := []string{"trial", "lr", "trial", "x", "lr", "x_", "x", "lr_", "y"}
+	record.UniqueColumns(columns, 1, 4)
+	if want := []string{"trial_", "lr", "trial", "x", "lr__", "x_", "x__", "lr_", "y"}; !slices.Equal(columns, want) {
+		t.Errorf("UniqueColumns = %q, want %q", columns, want)
+	}
+}

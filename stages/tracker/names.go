@@ -17,30 +17,56 @@ const maxName = 250
 // It is large, and compiled when a run is first exported.
 var notInMLflow = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\p{L}\p{N}_/.\- :]`) })
 
-// mlflowNames are the names that MLflow does not allow, with others in their place.
-// A name may be a path; then no other can name one of its folders.
+// mlflowNames are the names that cannot stay, with others in their place: those that
+// MLflow does not allow, and those that some file system cannot hold beside another.
 func mlflowNames(names []string) (renamed map[string]string, err error) {
-	renamed, taken := make(map[string]string), make(map[string]bool)
-	for _, name := range names {
-		taken[name] = true
-	}
+	renamed = make(map[string]string)
+	var files fileTree
+	var changing []string
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		if len(name) > maxName {
 			return nil, fmt.Errorf("the name %.40s… is longer than %d bytes, which is MLflow's limit", name, maxName)
 		}
+		if mlflowName(name) != name || !files.add(name) {
+			changing = append(changing, name)
+		}
+	}
+	for _, name := range changing {
 		other := mlflowName(name)
-		if insideOf(other, taken) {
+		if !files.add(other) {
 			other = strings.ReplaceAll(other, "/", "_")
+			for !files.add(other) {
+				other += "_"
+			}
 		}
-		if other == name {
-			continue
-		}
-		for taken[other] {
-			other += "_"
-		}
-		renamed[name], taken[other] = other, true
+		renamed[name] = other
 	}
 	return renamed, nil
+}
+
+// fileTree holds the names of files, which may be paths. It takes names that differ in
+// case alone for one, as some file systems do.
+type fileTree struct{ files, folders map[string]bool }
+
+// add adds a file, unless there is one of its name, or one where the other has a folder.
+func (t *fileTree) add(name string) bool {
+	if t.files == nil {
+		t.files, t.folders = make(map[string]bool), make(map[string]bool)
+	}
+	name = strings.ToLower(name)
+	for above := path.Dir(name); above != "." && above != "/"; above = path.Dir(above) {
+		if t.files[above] {
+			return false
+		}
+	}
+	if t.files[name] || t.folders[name] {
+		return false
+	}
+	t.files[name] = true
+	for above := path.Dir(name); above != "." && above != "/"; above = path.Dir(above) {
+		t.folders[above] = true
+	}
+	return true
 }
 
 // mlflowName is a name with an underscore for each character that MLflow does not
@@ -54,14 +80,4 @@ func mlflowName(name string) string {
 		return "_"
 	}
 	return name
-}
-
-// insideOf reports whether a name that is a path leads through another name.
-func insideOf(name string, taken map[string]bool) bool {
-	for i, c := range name {
-		if c == '/' && taken[name[:i]] {
-			return true
-		}
-	}
-	return false
 }

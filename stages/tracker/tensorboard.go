@@ -18,6 +18,7 @@ import (
 func (r Runs) writeTensorBoard(dir string) (written int, err error) {
 	top := filepath.Join(dir, folderName(r.Study))
 	current := make(map[string]bool)
+	var files fileTree
 	for run, err := range r.Each {
 		if err != nil {
 			return written, err
@@ -25,6 +26,9 @@ func (r Runs) writeTensorBoard(dir string) (written int, err error) {
 		path := filepath.Join(top, folderName(run.Stage))
 		if run.Name != "" {
 			path = filepath.Join(path, folderName(run.Name))
+		}
+		if !files.add(path) { // it differs from another one in case alone
+			path += fmt.Sprintf("-%x", sha256.Sum256([]byte(run.Name)))[:9]
 		}
 		path = filepath.Join(path, tfevents.FileName)
 		if err := writeEvents(path, run); err != nil {

@@ -1,6 +1,9 @@
 package tracker_test
 
 import (
+	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +18,38 @@ func TestLevelsTooLong(t *testing.T) {
 	for range 20 {
 		if _, _, err := runs.Write(t.TempDir(), "mlflow"); err == nil || !strings.Contains(err.Error(), "the level of a is longer") {
 			t.Fatalf("Write = %v, want an error that names a", err)
+		}
+	}
+}
+
+// Names that some file system cannot hold beside each other do not replace each other.
+func TestNamesOfFiles(t *testing.T) {
+	metrics := []string{"x_y/z", "x{y", "a", "a/b", "a_b", "A", "Loss", "loss", "c/d", "C"}
+	run := func(name string) tracker.Run {
+		r := tracker.Run{ID: name, Stage: "trial", Name: name, Tags: map[string]string{}}
+		for i, m := range metrics {
+			r.Values = append(r.Values, tracker.Value{Step: i, Metric: m, Number: 1})
+		}
+		return r
+	}
+	runs := tracker.Runs{Study: "s", Metrics: metrics, Each: func(yield func(tracker.Run, error) bool) {
+		_ = yield(run("norm=A"), nil) && yield(run("norm=a"), nil)
+	}}
+	for format, want := range map[string]int{"mlflow": 2 * len(metrics), "tensorboard": 2} {
+		dir := t.TempDir()
+		if _, _, err := runs.Write(dir, format); err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+		var written []string
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if !d.IsDir() && (strings.Contains(path, "/metrics/") || strings.Contains(path, "tfevents")) {
+				written = append(written, strings.ToLower(path))
+			}
+			return err
+		})
+		slices.Sort(written)
+		if different := slices.Compact(slices.Clone(written)); err != nil || len(written) != want || len(different) != want {
+			t.Errorf("%s: %v, %d files, of which %d differ by more than case, want %d: %q", format, err, len(written), len(different), want, written)
 		}
 	}
 }

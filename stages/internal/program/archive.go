@@ -11,13 +11,18 @@ import (
 	"path/filepath"
 	"slices"
 
+	"ablate/cache"
 	"ablate/cache/fsys"
 )
 
 // pack writes a checkpoint, the COMMIT file and the metrics so far as one tar
-// archive.
-func pack(w io.Writer, s Scratch, commit string) error {
+// archive. It holds the key: with the same content as a checkpoint of another trial, it
+// would be the same blob, and be gone once either of the two is dropped.
+func pack(w io.Writer, s Scratch, commit string, key cache.Key) error {
 	t := tar.NewWriter(w)
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "key", PAXRecords: map[string]string{"comment": key.String()}}); err != nil {
+		return err
+	}
 	tops := append([]string{filepath.Join(resumeFolder, commit), filepath.Join(resumeFolder, commitFile)}, s.rowFiles()...)
 	for _, top := range tops {
 		err := filepath.WalkDir(s.path(top), func(path string, d fs.DirEntry, err error) error {
@@ -99,6 +104,9 @@ func unpack(s Scratch, r io.Reader) error {
 		}
 		if err != nil {
 			return fmt.Errorf("reading the last checkpoint: %w", err)
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
 		}
 		if err := unpackFile(root, filepath.FromSlash(h.Name), t); err != nil {
 			return fmt.Errorf("unpacking %s of the last checkpoint: %w", h.Name, err)

@@ -106,8 +106,9 @@ func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error)
 	}
 	n := c.last + 1
 	what := c.describe(n)
-	entry, err := c.states.Keep(ctx, what.Key(resumeDomain), what, pipeline.Piece{
-		Name: checkpointName, MediaType: "application/x-tar", Write: func(w io.Writer) error { return packUnchanged(w, s, commit) },
+	key := what.Key(resumeDomain)
+	entry, err := c.states.Keep(ctx, key, what, pipeline.Piece{
+		Name: checkpointName, MediaType: "application/x-tar", Write: func(w io.Writer) error { return packUnchanged(w, s, commit, key) },
 	})
 	if err != nil {
 		return err
@@ -119,8 +120,8 @@ func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error)
 
 // packUnchanged packs a checkpoint and checks that it is still the committed one
 // afterwards.
-func packUnchanged(w io.Writer, s Scratch, commit string) error {
-	if err := pack(w, s, commit); err != nil {
+func packUnchanged(w io.Writer, s Scratch, commit string, key cache.Key) error {
+	if err := pack(w, s, commit, key); err != nil {
 		return fmt.Errorf("reading the program's checkpoint: %w", err)
 	}
 	if now, err := readCommit(s); err != nil || now != commit {

@@ -42,6 +42,7 @@ func IsHotJournal(head []byte) bool { return bytes.HasPrefix(head, journalMagic)
 type DB struct {
 	pool *sql.DB
 	conn *sql.Conn
+	open []*sql.Rows // of all queries
 
 	// Columns are those of plain tables, by table. Views and virtual tables, which
 	// can run code, are left out.
@@ -163,13 +164,21 @@ func (d *DB) Check(ctx context.Context) error {
 	return nil
 }
 
-// Query reads rows. Several queries may be read at the same time.
+// Query reads rows. Several queries may be read at the same time. Rows that the caller
+// does not close are closed with the database.
 func (d *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return d.conn.QueryContext(ctx, query, args...)
+	rows, err := d.conn.QueryContext(ctx, query, args...)
+	if err == nil {
+		d.open = append(d.open, rows)
+	}
+	return rows, err
 }
 
 // Close closes the database.
 func (d *DB) Close() error {
+	for _, rows := range d.open { // a connection waits for its rows
+		rows.Close()
+	}
 	d.conn.Close()
 	return d.pool.Close()
 }

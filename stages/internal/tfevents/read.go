@@ -20,12 +20,13 @@ import (
 // IsName reports whether a file is an event file by its name.
 func IsName(rel string) bool { return strings.HasPrefix(path.Base(rel), "events.out.tfevents.") }
 
-// Value is a value of a summary.
+// Value is a value of a summary, or the mark that a program left when it resumed.
 type Value struct {
 	Step     int64
 	Tag      string
 	Number   string // of a scalar, with the fewest digits that identify it in its precision; else ""
 	Metadata []byte // of the plugin
+	Resumed  bool   // values that were written before, of this step and later ones, do not count
 }
 
 // Read calls do for each value of an event file. A writer that was killed leaves an
@@ -115,6 +116,9 @@ const (
 	eventStep    protowire.Number = 2
 	eventVersion protowire.Number = 3
 	eventSummary protowire.Number = 5
+	eventSession protowire.Number = 7
+
+	sessionStatus protowire.Number = 1
 
 	summaryValue protowire.Number = 1
 
@@ -124,9 +128,13 @@ const (
 	valueMetadata protowire.Number = 9
 )
 
+// sessionStart is the status of a session with which TensorBoard's writers resume.
+const sessionStart = 1
+
 // ReadEvent reads the values of an event.
 func ReadEvent(message []byte, do func(Value) error) error {
 	step := int64(0)
+	resumed := false
 	var summaries [][]byte
 	err := Fields(message, func(field protowire.Number, bits uint64, data []byte) error {
 		switch field {
@@ -134,9 +142,17 @@ func ReadEvent(message []byte, do func(Value) error) error {
 			step = int64(bits)
 		case eventSummary:
 			summaries = append(summaries, data)
+		case eventSession:
+			return Fields(data, func(field protowire.Number, bits uint64, _ []byte) error {
+				resumed = resumed || field == sessionStatus && bits == sessionStart
+				return nil
+			})
 		}
 		return nil
 	})
+	if err == nil && resumed {
+		err = do(Value{Step: step, Resumed: true})
+	}
 	for _, s := range summaries {
 		if err == nil {
 			err = Fields(s, func(field protowire.Number, _ uint64, data []byte) error {

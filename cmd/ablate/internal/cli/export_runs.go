@@ -80,7 +80,7 @@ func (r exportRunsRequest) do(ctx context.Context, s *session) error {
 	}
 	s.show(view.Exported{File: r.To, Rows: &written, Noun: "run"})
 	for _, name := range slices.Sorted(maps.Keys(renamed)) {
-		s.view().Note("MLflow does not allow the name %q: it is written as %q.", name, renamed[name])
+		s.view().Note("MLflow's file store cannot hold the name %q: it is written as %q.", name, renamed[name])
 	}
 	return s.leftOut(lacking, len(tasks))
 }

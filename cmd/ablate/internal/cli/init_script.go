@@ -64,7 +64,7 @@ func (r scriptRequest) help(ctx context.Context, dir string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, helpTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "python3", r.Script, "--help")
-	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(cmd.Environ(), "COLUMNS=200", "NO_COLOR=1"), time.Second
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(cmd.Environ(), "COLUMNS=200", "NO_COLOR=1", "TYPER_USE_RICH=0"), time.Second
 	help, err := cmd.Output()
 	var exit *exec.ExitError
 	switch {
@@ -102,6 +102,7 @@ type scriptFlag struct {
 var (
 	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)((?: |, )\S.*?)?(?:  +|$)`)
 	flagStart   = regexp.MustCompile(`^ {1,8}-`)
+	flagAlias   = regexp.MustCompile(`(?:, | / )--?[\w-]+`)
 	flagDefault = regexp.MustCompile(`([(\[])default: (.*)`)
 )
 
@@ -114,7 +115,7 @@ func flagsOf(help string) (flags []scriptFlag) {
 			known = false
 		}
 		if m := flagLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-			flags, known = append(flags, flagOf(m[1], strings.TrimSpace(m[2]))), true
+			flags, known = append(flags, flagOf(m[1], strings.TrimRight(m[2], " "))), true
 		}
 		if standard := defaultIn(line); known && standard != "" && standard != "None" {
 			flags[len(flags)-1].standard = standard
@@ -158,19 +159,25 @@ func closing(text string) int {
 	return -1
 }
 
-// flagOf reads what follows the name of a flag: nothing or its opposite, choices, the name
-// of a value, or of several.
-func flagOf(name, values string) scriptFlag {
+// flagOf reads what follows the name of a flag: other names and its opposite, and then
+// nothing, choices, the name of a value, or of several.
+func flagOf(name, after string) scriptFlag {
 	f := scriptFlag{name: name, value: true}
-	values = strings.TrimSuffix(values, " RANGE") // one value between limits, in click
+	values := after
+	if aliases := flagAlias.FindAllStringIndex(after, -1); aliases != nil {
+		if values = after[:aliases[0][0]]; values == "" { // some repeat the name of the value, others do not
+			values = after[aliases[len(aliases)-1][1]:]
+		}
+	}
+	values = strings.TrimSuffix(strings.TrimSpace(values), " RANGE") // one value between limits, in click
 	inner := strings.Trim(values, "{}[]")
 	switch {
-	case values == "" || strings.HasPrefix(values, ", --") || strings.HasPrefix(values, "/ --"):
+	case values == "":
 		f.value = false
+	case strings.HasPrefix(values, "{") && strings.Index(values, "}") == len(values)-1:
+		f.choices = strings.Split(inner, ",")
 	case strings.ContainsAny(values, " ") || strings.Contains(values, "..."):
 		f.several = true
-	case strings.HasPrefix(values, "{"):
-		f.choices = strings.Split(inner, ",")
 	case strings.HasPrefix(values, "[") && strings.Contains(inner, "|"):
 		f.choices = strings.Split(inner, "|")
 	}

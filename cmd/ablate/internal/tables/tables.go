@@ -15,6 +15,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	_ "modernc.org/sqlite" // the driver; in Go, so that no C compiler is needed
+
+	"ablate/stages/record"
 )
 
 // Table is rows of texts and numbers. A column holds either texts or numbers.
@@ -158,7 +160,7 @@ func writeParquet(w io.Writer, t *Table) error {
 
 // WriteSQLite replaces the table in a database and leaves its other tables alone. SQLite
 // ignores the case of names, so a column that differs from an earlier one in case alone
-// gets a number: Loss and loss_2.
+// gets an underscore: Loss and loss_.
 func WriteSQLite(path string, t *Table) (err error) {
 	names, err := sqliteNames(t.Columns)
 	if err != nil {
@@ -207,29 +209,22 @@ func WriteSQLite(path string, t *Table) (err error) {
 	return tx.Commit()
 }
 
+// sqliteNames are the names of columns, which differ where case does not count.
 func sqliteNames(columns []string) ([]string, error) {
-	fold := func(s string) string { // as SQLite does, which knows ASCII only
+	for _, c := range columns {
+		if strings.Contains(c, "\x00") {
+			return nil, fmt.Errorf("the name %q has a zero byte, which SQLite does not allow: export it in another format", c)
+		}
+	}
+	names := slices.Clone(columns)
+	record.UniqueNames(names, 0, 0, func(name string) string { // as SQLite does, which knows ASCII only
 		return strings.Map(func(r rune) rune {
 			if 'A' <= r && r <= 'Z' {
 				return r + 'a' - 'A'
 			}
 			return r
-		}, s)
-	}
-	taken := make(map[string]bool)
-	for _, c := range columns {
-		if strings.Contains(c, "\x00") {
-			return nil, fmt.Errorf("the name %q has a zero byte, which SQLite does not allow: export it in another format", c)
-		}
-		taken[fold(c)] = true
-	}
-	names, used := slices.Clone(columns), make(map[string]bool)
-	for i, c := range columns {
-		for n := 2; used[fold(names[i])] || names[i] != c && taken[fold(names[i])]; n++ {
-			names[i] = fmt.Sprintf("%s_%d", c, n)
-		}
-		used[fold(names[i])] = true
-	}
+		}, name)
+	})
 	return names, nil
 }
 

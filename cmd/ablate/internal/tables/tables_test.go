@@ -82,7 +82,7 @@ func TestSQLite(t *testing.T) {
 // SQLite ignores the case of names, and ends them at a zero byte.
 func TestNamesInSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "study.db")
-	table := &Table{Name: "trials", Columns: []string{"Loss", "loss", "loss_2", "LOSS", "é", "É"}, Number: []bool{true, true, true, true, true, true},
+	table := &Table{Name: "trials", Columns: []string{"Loss", "loss", "loss_", "LOSS", "é", "É"}, Number: []bool{true, true, true, true, true, true},
 		Rows: [][]any{{1., 2., 3., 4., 5., 6.}}}
 	if err := WriteSQLite(path, table); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestNamesInSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	if got, err := rows.Columns(); err != nil || strings.Join(got, " ") != "Loss loss_3 loss_2 LOSS_4 é É" {
+	if got, err := rows.Columns(); err != nil || strings.Join(got, " ") != "Loss loss__ loss_ LOSS___ é É" {
 		t.Errorf("the columns are %q, %v", got, err)
 	}
 	table.Columns[1] = "a\x00b"
