@@ -72,6 +72,12 @@ type Instance struct {
 	imported importedRun
 }
 
+// Stage is the address of the instance without its key.
+func (i *Instance) Stage() string {
+	stage, _, _ := strings.Cut(i.Address, "[")
+	return stage
+}
+
 // Factor is a factor of a trial at its level.
 type Factor struct {
 	Name  string `json:"name"`
