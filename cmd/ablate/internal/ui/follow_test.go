@@ -39,6 +39,38 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// The loss that this program reports of a running trial is a row "train_loss" once it is done.
+// A user's program reports rows, which keep their names.
+func TestFollowLosses(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		metrics map[string]float64
+		want    string
+	}{
+		{"own", map[string]float64{"loss": 3, "tokens_per_second": 9}, "train_loss"},
+		{"program", map[string]float64{"loss": 3, "accuracy": 1}, "loss"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLab(t)
+			l.begin()
+			of := trial("derf", 1)
+			l.tell(run.StageStart, of, nil)
+			l.tell(run.StageProgress, of, func(e *run.Event) {
+				e.Progress = pipeline.Progress{Step: 1, Steps: 2, Metrics: test.metrics}
+			})
+			err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
+				if s.Curves.Metric != test.want || len(s.Curves.Curves) != 1 || s.Study.Instances[0].Metrics[test.want] != 3 {
+					t.Errorf("the metric is %s of %+v, want %s", s.Curves.Metric, s.Study.Instances[0].Metrics, test.want)
+				}
+				return false
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // The curves of a long trial reach its last report, in all metrics.
 func TestFollowLongTrial(t *testing.T) {
 	l := newLab(t)
@@ -54,8 +86,8 @@ func TestFollowLongTrial(t *testing.T) {
 		})
 	}
 	err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
-		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 2 {
-			t.Errorf("curves = %+v, want one, of two metrics", s.Curves)
+		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 3 {
+			t.Errorf("curves = %+v, want one, of two losses and the speed", s.Curves)
 			return false
 		}
 		if at := s.Curves.Curves[0].Steps; at[len(at)-1] < 0.99*steps {

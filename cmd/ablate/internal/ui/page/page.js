@@ -166,9 +166,7 @@ function take(instances) {
 
 // addPoint extends the curve of a running trial by what it just reported.
 function addPoint(t) {
-  const m = t.metrics || {};
-  const name = view.metric === "train_loss" && m.loss !== undefined ? "loss" : view.metric;
-  const v = m[name], step = (t.at || {})[name] ?? t.step; // other metrics may have later reports
+  const v = (t.metrics || {})[view.metric], step = (t.at || {})[view.metric] ?? t.step; // other metrics may have later reports
   if (v === undefined || view.zoom) return;
   let c = view.curves.get(t.address);
   if (!c || step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
