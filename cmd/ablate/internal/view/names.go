@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,16 +10,14 @@ import (
 // Level is a factor of a trial at its level.
 type Level struct{ Factor, Text, Label string }
 
-// TrialName names a trial by the labels of its levels. A number says of which factor it is.
+// TrialName names a trial by the labels of its levels. Numbers, true and false say of which
+// factor they are.
 func TrialName(levels []Level) string {
 	parts := make([]string, len(levels))
 	for i, l := range levels {
-		parts[i] = l.Label
-		if l.Label == "" {
-			parts[i] = l.Text
-			if _, err := strconv.ParseFloat(l.Text, 64); err == nil {
-				parts[i] = l.Factor + " " + l.Text
-			}
+		parts[i] = cmp.Or(l.Label, l.Text)
+		if _, err := strconv.ParseFloat(parts[i], 64); err == nil || parts[i] == "true" || parts[i] == "false" {
+			parts[i] = l.Factor + " " + parts[i]
 		}
 	}
 	return strings.Join(parts, ", ")
