@@ -165,7 +165,8 @@ func (l *lab) serve(o ui.Options) (*ui.Server, func()) {
 
 // plan plans two norms and two seeds.
 func (l *lab) plan(ctx context.Context) (ui.Planned, error) {
-	p := ui.Planned{Name: "lab", Dir: "/home/lab", Description: "A study of norms", Replicate: "seed"}
+	p := ui.Planned{Name: "lab", Dir: "/home/lab", Description: "A study of norms", Replicate: "seed",
+		Graph: `<svg xmlns="http://www.w3.org/2000/svg"><style>rect{fill:red}</style><text y="9">train</text></svg>`}
 	for _, norm := range []string{"rms", rudeNorm} {
 		for seed := range 2 {
 			a := trial(norm, seed)
