@@ -57,7 +57,7 @@ var stateWords = []struct {
 
 // watchedOf groups the trials of a study by cell.
 func watchedOf(shot ui.Snapshot) view.Watched {
-	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric}
+	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric, Problem: shot.Study.Problem}
 	curves := make(map[string]ui.Curve)
 	for _, c := range shot.Curves.Curves {
 		curves[c.Address] = c
@@ -84,6 +84,9 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 		if n := g.counts[x.state]; n > 0 {
 			w.Counts += fmt.Sprintf(", %d %s", n, x.word)
 		}
+	}
+	if n := shot.Study.Others; n > 0 {
+		w.Counts += fmt.Sprintf("; %s of another version of this study, or with other variables, running: not shown", view.Count(n, "trial"))
 	}
 	if left := shot.Study.Remaining; left != nil && *left >= 1 {
 		w.Left = view.Seconds(*left)

@@ -1,10 +1,12 @@
 package ui_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -68,6 +70,51 @@ func TestFollowLosses(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// A run that began before the study was edited computes other results under the same addresses.
+// They are counted, and do not mix with the trials of the study as it is.
+func TestFollowEditedStudy(t *testing.T) {
+	l := newLab(t)
+	l.begin()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	of := trial("rms", 0)
+	old := func(e *run.Event) { e.Key = cache.String("before the edit").Key("test") }
+	stage := "planned"
+	err := ui.Follow(ctx, ui.Options{Store: l.store, Plan: l.plan}, func(s ui.Snapshot) bool {
+		first := s.Study.Instances[0]
+		switch stage {
+		case "planned":
+			l.tell(run.StageStart, of, old)
+			l.tell(run.StageProgress, of, func(e *run.Event) {
+				old(e)
+				e.Progress = pipeline.Progress{Step: 7, Steps: 9, Metrics: map[string]float64{"loss": 3}}
+			})
+			stage = "counted"
+		case "counted":
+			if s.Study.Others == 0 {
+				return true
+			}
+			if s.Study.Others != 1 || first.State != ui.Left || first.Step != 0 || len(s.Curves.Curves) > 0 {
+				t.Errorf("%d others, and the trial is %+v, want 1 and what the plan says", s.Study.Others, first)
+			}
+			l.tell(run.StageDone, of, old)
+			stage = "done"
+		case "done":
+			if s.Study.Others == 1 {
+				return true
+			}
+			if first.State != ui.Left {
+				t.Errorf("the trial is %s, want what the plan says", first.State)
+			}
+			return false
+		}
+		return true
+	})
+	if err != nil || ctx.Err() != nil {
+		t.Errorf("Follow = %v in the stage %q", cmp.Or(err, ctx.Err()), stage)
 	}
 }
 

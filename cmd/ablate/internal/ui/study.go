@@ -59,6 +59,7 @@ type Instance struct {
 	Seconds *float64           `json:"seconds,omitempty"` // that computing took
 	Error   string             `json:"error,omitempty"`
 
+	planned cache.Key  // that this process planned; zero if it did not, or while the key is not known
 	version uint64     // of the board, when the instance last changed
 	last    run.Record // the last one that is not progress
 	started time.Time

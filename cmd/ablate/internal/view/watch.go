@@ -12,6 +12,7 @@ type Watched struct {
 	Study    string
 	Counts   string // trials by state
 	Left     string // until all trials are done
+	Problem  string // why there is no plan
 	Factors  []string
 	Metric   string
 	Cells    []WatchedCell
@@ -82,6 +83,9 @@ func (v *View) watched(w Watched, width, height int) []string {
 		head += ", about " + w.Left + " left"
 	}
 	lines := strings.Split(fit(head, width), "\n")
+	if w.Problem != "" {
+		lines = slices.Concat(lines, []string{""}, linesOf(fit("The study cannot be planned; this shows what its runs recorded.\n"+w.Problem, width)))
+	}
 	var cells, running, failed []string
 	if len(w.Cells) > 0 {
 		cells = append([]string{""}, linesOf(w.cellTable(width).text(width))...)
@@ -98,7 +102,8 @@ func (v *View) watched(w Watched, width, height int) []string {
 			failed = append(failed, linesOf(fit("  "+v.paint(red, "✗")+" "+f.Address+"\n    "+f.Error, width))...)
 		}
 	}
-	if height > 0 { // failures may take a third, running trials half of the rest
+	if height > 0 { // the head may take half, failures a third of the rest, running trials half of what is left
+		lines = cutLines(lines, max(1, height/2, height-len(cells)-len(running)-len(failed)))
 		room := height - len(lines)
 		failed = cutLines(failed, max(room/3, room-len(cells)-len(running)))
 		room -= len(failed)
