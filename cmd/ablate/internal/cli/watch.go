@@ -86,7 +86,7 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 		}
 	}
 	if n := shot.Study.Others; n > 0 {
-		w.Counts += fmt.Sprintf("; %s of another version of this study, or with other variables, running: not shown", view.Count(n, "trial"))
+		w.Counts += fmt.Sprintf(". Not shown: %s of another version of the study (edited since, or other variables)", view.Count(n, "running trial"))
 	}
 	if left := shot.Study.Remaining; left != nil && *left >= 1 {
 		w.Left = view.Seconds(*left)

@@ -135,7 +135,7 @@ function drawSummary(study) {
     imported ? el("strong", {}, imported + (imported === 1 ? " imported run" : " imported runs")) : "",
     ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),
     study.remaining >= 1 ? el("span", { className: "soft" }, "about " + duration(study.remaining) + " left") : "",
-    study.others ? el("span", { className: "soft" }, study.others + (study.others === 1 ? " trial" : " trials") + " of another version of this study, or with other variables, running: not shown") : "",
+    study.others ? el("span", { className: "soft" }, "Not shown: " + study.others + (study.others === 1 ? " running trial" : " running trials") + " of another version of the study (edited since, or other variables)") : "",
     ...(study.notes || []).map(n => el("span", { className: "soft" }, n)));
   byID("problem").hidden = !study.problem;
   byID("problem").textContent = study.problem ? "The study cannot be planned; this shows what its runs recorded.\n" + study.problem : "";
