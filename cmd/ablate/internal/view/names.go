@@ -15,12 +15,17 @@ type Level struct{ Factor, Text, Label string }
 func TrialName(levels []Level) string {
 	parts := make([]string, len(levels))
 	for i, l := range levels {
-		parts[i] = cmp.Or(l.Label, l.Text)
-		if _, err := strconv.ParseFloat(parts[i], 64); err == nil || parts[i] == "true" || parts[i] == "false" {
-			parts[i] = l.Factor + " " + parts[i]
-		}
+		parts[i] = ofFactor(l.Factor, cmp.Or(l.Label, l.Text))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ofFactor is a level that says of which factor it is, if it does not say what it is.
+func ofFactor(factor, level string) string {
+	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" {
+		return factor + " " + level
+	}
+	return level
 }
 
 // fitNames shortens names to a width, so that what tells them apart stays: first they lose

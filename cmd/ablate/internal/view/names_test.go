@@ -60,3 +60,14 @@ func TestTrialName(t *testing.T) {
 		t.Errorf("the name is %q, want %q", got, want)
 	}
 }
+
+// A row that became a list begins with a level that says of which factor it is.
+func TestListedRows(t *testing.T) {
+	var out strings.Builder
+	v := view.New(view.Options{Stdout: &out, Stderr: &out, Columns: 30})
+	v.NewScreen().Draw(view.Watched{Study: "s", Factors: []string{"decay", "norm"}, Metric: "loss",
+		Cells: []view.WatchedCell{{Levels: []string{"0.1", "a norm of many words"}, Marks: "✓✓✓", Mean: "2.0000"}}})
+	if !strings.Contains(out.String(), "\n  decay 0.1\n") {
+		t.Errorf("the row does not name its first factor:\n%s", out.String())
+	}
+}
