@@ -3,6 +3,7 @@ package answer
 import (
 	"encoding/json"
 	"math"
+	"strings"
 
 	"ablate/cache"
 )
@@ -77,6 +78,24 @@ type Factor struct {
 	Levels   []string `json:"levels"`
 	Baseline string   `json:"baseline"`
 	Assumed  bool     `json:"baseline_assumed,omitempty"` // the study does not declare the baseline: it is the first level
+}
+
+// NameLevel names a level of a factor where its factor is not beside it: a number, true or false
+// says of which factor it is.
+func NameLevel(factor, level string) string {
+	if level == "true" || level == "false" {
+		return factor + " = " + level
+	}
+	return named(factor, level)
+}
+
+// NameCell names a cell by its levels.
+func (r Result) NameCell(c Cell, separator string) string {
+	names := make([]string, len(c.Levels))
+	for i, level := range c.Levels {
+		names[i] = NameLevel(r.Factors[i].Name, level)
+	}
+	return strings.Join(names, separator)
 }
 
 // Cell summarizes the trials of one cell.

@@ -65,7 +65,7 @@ func cellsInWords(r answer.Result) string {
 		if c.Mean != nil {
 			text = numeral.WithError(*c.Mean, c.SD)
 		}
-		parts = append(parts, strings.Join(c.Levels, " with ")+" "+text)
+		parts = append(parts, r.NameCell(c, " with ")+" "+text)
 	}
 	const most = 24
 	if len(parts) > most {
@@ -112,7 +112,11 @@ func drawInteraction(r answer.Result, width float64) *drawing {
 		lines = 1
 	}
 	series, across := r.Factors[lines], r.Factors[1-lines]
-	gutter, near := beside(series.Levels, width)
+	var shown []string
+	for _, level := range series.Levels {
+		shown = append(shown, answer.NameLevel(series.Name, level))
+	}
+	gutter, near := beside(shown, width)
 	if !near {
 		gutter = 12
 	}
@@ -141,14 +145,17 @@ func drawInteraction(r answer.Result, width float64) *drawing {
 	step := min(16, slot/float64(len(series.Levels)+1))
 	var ends []labelAt
 	for i, level := range series.Levels {
-		ends = append(ends, f.seriesOfCells(r, i, lines, level, across.Levels, places, step*(float64(i)-float64(len(series.Levels)-1)/2))...)
+		for _, end := range f.seriesOfCells(r, i, lines, level, across.Levels, places, step*(float64(i)-float64(len(series.Levels)-1)/2)) {
+			end.text = shown[i]
+			ends = append(ends, end)
+		}
 	}
 	if near {
 		d.labels(ends, f.right+10, f.top, f.bottom)
 		return d
 	}
-	d.legend(series.Levels, d.height, width)
-	d.height += legendHeight(series.Levels, width)
+	d.legend(shown, d.height, width)
+	d.height += legendHeight(shown, width)
 	return d
 }
 
@@ -206,7 +213,7 @@ func (f frame) seriesOfCells(r answer.Result, i, lines int, level string, across
 	if len(means) == 0 {
 		return nil
 	}
-	return []labelAt{{series(i), means[len(means)-1].y, level}}
+	return []labelAt{{ink: series(i), y: means[len(means)-1].y}}
 }
 
 // labels writes labels beside each other's lines, moved apart where they would
@@ -242,7 +249,7 @@ func compare(a, b float64) int {
 func drawCellList(r answer.Result, width float64) *drawing {
 	names := make([]string, len(r.Cells))
 	for i, c := range r.Cells {
-		names[i] = strings.Join(c.Levels, " · ")
+		names[i] = r.NameCell(c, " · ")
 	}
 	const row = 24.0
 	gutter := min(widest(names, textSize)+12, width*0.55)

@@ -276,8 +276,14 @@ func Wanted(chapters []Chapter) []string {
 
 // cellName names a cell by its levels. A trial has no level of a factor that other
 // trials of the study vary.
-func cellName(levels []string) string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(levels), func(l string) bool { return l == "" }), " · ")
+func cellName(factors []Factor, levels []string) string {
+	var names []string
+	for i, level := range levels {
+		if level != "" {
+			names = append(names, answer.NameLevel(factors[i].Name, level))
+		}
+	}
+	return strings.Join(names, " · ")
 }
 
 // curves draws the wanted metrics by cell.
@@ -287,7 +293,7 @@ func curves(s Source) []figure.Figure {
 		var panels []figure.Panel
 		at := make(map[string]int)
 		for _, t := range s.Trials {
-			name := cellName(t.Levels)
+			name := cellName(s.Factors, t.Levels)
 			if _, ok := at[name]; !ok {
 				at[name] = len(panels)
 				panels = append(panels, figure.Panel{Name: name})

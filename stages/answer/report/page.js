@@ -34,6 +34,13 @@ for (const table of document.querySelectorAll("table:not([data-fixed])")) {
   });
 }
 
+// Tables that do not fit can be scrolled with the keyboard.
+const fitting = new ResizeObserver(boxes => boxes.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+document.querySelectorAll(".scroll").forEach(box => fitting.observe(box));
+
 // A number's link opens its provenance.
 function openTarget() {
   const target = location.hash && document.getElementById(location.hash.slice(1));

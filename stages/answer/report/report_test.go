@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestHTML(t *testing.T) {
 	page := string(raw)
 	for _, want := range []string{
 		"<h1>Is &lt;b&gt; bold?</h1>", `<p class="lead">First finding.</p>`, "<li>Second finding.</li>", "answered from 3 of 4 trials",
-		"<dd>3 trials</dd>", "2 cells × 2 seeds", "<dd>3 min 3 s</dd>", "of them diverged", "node&lt;1&gt;", "not in the design",
+		"<dd>3 trials</dd>", "2 cells, 2 seeds", "<dd>3 min 3 s</dd>", "of them diverged", "node&lt;1&gt;", "not in the design",
 		"cannot be estimated: no usable trials in Derf 🙂 &#43; Muon", "one &lt;warning&gt;", `title="estimate 0.2, low -0.1`,
 		"ablate report --var &#39;a=b c&#39;", "<code>aaaaaaaaaaaa</code>", "repeated once", "2026-01-02 03:04:05",
 		"p (sign flip)", "0.5000 (at least 0.5000)",
@@ -72,6 +73,50 @@ func TestHTML(t *testing.T) {
 	}
 	if again, _ := report.HTML(source()); string(again) != page {
 		t.Error("the same source makes different pages")
+	}
+}
+
+// The grid of a design with many factors is as wide as a page, and says to which factor a number
+// or a bool belongs. Factors whose levels are values are lines.
+func TestDesignOfManyFactors(t *testing.T) {
+	s := source()
+	s.Factors, s.Trials = nil, nil
+	for _, f := range [][]string{{"flash", "true", "false"}, {"norm", "RMSNorm", "Derf", "DyT"}, {"lr", "0.1", "0.2"}, {"width", "64", "128", "256"}} {
+		factor := report.Factor{Name: f[0]}
+		for _, l := range f[1:] {
+			factor.Levels = append(factor.Levels, report.Level{Label: l})
+		}
+		s.Factors = append(s.Factors, factor)
+	}
+	for _, width := range []string{"256", "64", "128"} {
+		for _, flash := range []string{"false", "true"} {
+			for _, lr := range []string{"0.1", "0.2"} {
+				s.Trials = append(s.Trials, report.Trial{Levels: []string{flash, "DyT", lr, width}, Replicate: "1", State: "done"},
+					report.Trial{Levels: []string{flash, "DyT", lr, width}, Replicate: "2", State: "missing"})
+			}
+		}
+	}
+	raw, err := report.HTML(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(raw)
+	_, grid, _ := strings.Cut(page, `<table class="grid"`)
+	grid, _, _ = strings.Cut(grid, "</table>")
+	heads := regexp.MustCompile(`<th scope="(?:col|row)">([^<]*)</th>`).FindAllStringSubmatch(grid, -1)
+	var got []string
+	for _, h := range heads {
+		got = append(got, h[1])
+	}
+	want := []string{"flash, norm", "lr = 0.1 · width = 256", "lr = 0.2 · width = 256", "lr = 0.1 · width = 64", "lr = 0.2 · width = 64",
+		"lr = 0.1 · width = 128", "lr = 0.2 · width = 128", "flash = true · DyT", "flash = false · DyT"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the grid has the heads %q, want %q", got, want)
+	}
+	for _, want := range []string{"12 cells × 2 seeds", "<dt>lr</dt><dd>0.1, 0.2</dd>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q", want)
+		}
 	}
 }
 

@@ -17,11 +17,12 @@ type trained struct {
 	Facts    []fact
 	Grid     *grid
 	Varied   []varied
+	Plain    []fact // factors whose levels are values, which set nothing else
 	Machines *table
 	From, To string // the days on which trials finished
 }
 
-// fact is a number with its name.
+// fact is a number, or another text, with its name.
 type fact struct{ Value, Name string }
 
 // varied is a factor with the settings that its levels differ in.
@@ -66,7 +67,11 @@ func newTrained(s Source) trained {
 	out.Facts = facts(s)
 	out.Grid = newGrid(s)
 	for _, f := range s.Factors {
-		out.Varied = append(out.Varied, newVaried(f))
+		if v := newVaried(f); len(v.Rows) > 0 {
+			out.Varied = append(out.Varied, v)
+		} else {
+			out.Plain = append(out.Plain, fact{Name: f.Name, Value: strings.Join(v.Levels, ", ")})
+		}
 	}
 	out.Machines = machines(s.Trials)
 	for _, t := range s.Trials {
@@ -101,8 +106,10 @@ func facts(s Source) []fact {
 		}
 	}
 	design := numeral.Things(len(cells), "cell")
-	if len(replicates) > 1 {
-		design += fmt.Sprintf(" × %d %ss", len(replicates), s.Replicate)
+	if n := len(replicates); n > 1 && len(cells)*n == len(s.Trials) {
+		design += fmt.Sprintf(" × %d %ss", n, s.Replicate)
+	} else if n > 1 {
+		design += fmt.Sprintf(", %d %ss", n, s.Replicate)
 	}
 	out := []fact{{numeral.Things(len(s.Trials), "trial"), design}}
 	for _, state := range []string{"missing", "diverged"} {
@@ -148,39 +155,88 @@ func newGrid(s Source) *grid {
 	if len(s.Factors) == 0 {
 		return nil
 	}
-	down := 0
+	across := acrossOf(s.Factors)
+	part := func(t Trial, of []bool, want bool) string {
+		levels := slices.Clone(t.Levels)
+		for i := range levels {
+			if of[i] != want {
+				levels[i] = ""
+			}
+		}
+		return cellName(s.Factors, levels)
+	}
+	g := &grid{}
+	var corner []string
 	for i, f := range s.Factors {
-		if len(f.Levels) > len(s.Factors[down].Levels) {
-			down = i
+		if !across[i] {
+			corner = append(corner, f.Name)
 		}
 	}
-	g := &grid{Corner: s.Factors[down].Name}
-	column := func(t Trial) string {
-		return cellName(slices.Delete(slices.Clone(t.Levels), down, down+1))
+	g.Corner = strings.Join(corner, ", ")
+	byLevel := slices.Clone(s.Trials)
+	slices.SortStableFunc(byLevel, func(a, b Trial) int {
+		for i, f := range s.Factors {
+			if order := place(f, a.Levels[i]) - place(f, b.Levels[i]); !across[i] && order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	for _, t := range byLevel {
+		if label := part(t, across, false); !slices.ContainsFunc(g.Rows, func(r gridRow) bool { return r.Label == label }) {
+			g.Rows = append(g.Rows, gridRow{Label: label})
+		}
 	}
 	for _, t := range s.Trials {
-		if c := column(t); !slices.Contains(g.Columns, c) {
+		if c := part(t, across, true); !slices.Contains(g.Columns, c) {
 			g.Columns = append(g.Columns, c)
 		}
 	}
-	means := meansOf(s)
-	levels := s.Factors[down].Levels
-	if slices.ContainsFunc(s.Trials, func(t Trial) bool { return t.Levels[down] == "" }) {
-		levels = append(slices.Clone(levels), Level{})
+	for i := range g.Rows {
+		g.Rows[i].Cells = make([]gridCell, len(g.Columns))
 	}
-	for _, l := range levels {
-		row := gridRow{Label: l.Label, Cells: make([]gridCell, len(g.Columns))}
-		for _, t := range s.Trials {
-			if t.Levels[down] != l.Label {
-				continue
-			}
-			c := &row.Cells[slices.Index(g.Columns, column(t))]
-			c.Trials = append(c.Trials, gridTrial{t.Replicate, t.State, marks[t.State]})
-			c.Mean = means[strings.Join(t.Levels, "\x00")]
-		}
-		g.Rows = append(g.Rows, row)
+	means := meansOf(s)
+	for _, t := range s.Trials {
+		label := part(t, across, false)
+		row := slices.IndexFunc(g.Rows, func(r gridRow) bool { return r.Label == label })
+		c := &g.Rows[row].Cells[slices.Index(g.Columns, part(t, across, true))]
+		c.Trials = append(c.Trials, gridTrial{t.Replicate, t.State, marks[t.State]})
+		c.Mean = means[strings.Join(t.Levels, "\x00")]
 	}
 	return g
+}
+
+// place is where a level stands in its factor. What has no level comes last.
+func place(f Factor, level string) int {
+	if i := slices.IndexFunc(f.Levels, func(l Level) bool { return l.Label == level }); i >= 0 {
+		return i
+	}
+	return len(f.Levels)
+}
+
+// acrossOf chooses the factors whose levels are columns: not the one with the most levels, and as
+// many of the others as fit a page, at least one.
+func acrossOf(factors []Factor) []bool {
+	const most = 6 // columns
+	across := make([]bool, len(factors))
+	down := 0
+	for i, f := range factors {
+		if len(f.Levels) > len(factors[down].Levels) {
+			down = i
+		}
+	}
+	columns := 1
+	for i := len(factors) - 1; i >= 0; i-- {
+		if i == down {
+			continue
+		}
+		if n := columns * len(factors[i].Levels); columns == 1 || n <= most {
+			across[i], columns = true, n
+		} else {
+			break
+		}
+	}
+	return across
 }
 
 // meansOf are the means of cells by their levels, from the first factorial over all

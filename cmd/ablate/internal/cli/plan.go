@@ -23,7 +23,8 @@ func planCommand(s *session) *cobra.Command {
 			"run, or is pending because something that it depends on has to run first, each with the reason.\n" +
 			"It changes nothing.\n\n" +
 			"--refresh first runs the data stages, and nothing else, so that the keys of all trials are\n" +
-			"known. It runs no programs: data \"command\" has to be run. --out saves the plan; ablate run FILE carries out exactly that plan." +
+			"known. It runs no programs: data \"command\" has to be run. --out saves the plan; ablate run FILE\n" +
+			"carries out exactly that plan." +
 			exitCodes("2 with --detailed-exitcode when there is work to do"),
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,

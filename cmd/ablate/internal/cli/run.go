@@ -24,10 +24,10 @@ func runCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [PLAN]",
 		Short: "Train what is not cached, and print the analyses",
-		Long: "run shows the plan, computes what is not cached, in separate processes, and prints\n" +
-			"the results of the analyses: what they found, and their tables. With -v it also prints the analyses\n" +
-			"of variance, sensitivity and assumptions, which ablate show prints at any time. Press Ctrl-C once to stop cleanly, twice to stop at once; finished\n" +
-			"results are kept either way.\n\n" +
+		Long: "run shows the plan, computes what is not cached, in separate processes, and prints the results\n" +
+			"of the analyses: what they found, and their tables. With -v it also prints the analyses of\n" +
+			"variance, sensitivity and assumptions, which ablate show prints at any time. Press Ctrl-C once\n" +
+			"to stop cleanly, twice to stop at once; finished results are kept either way.\n\n" +
 			"PLAN is a file that ablate plan --out wrote. The run carries out exactly that plan, and refuses\n" +
 			"if an ingredient changed since. For instances that are still pending, it compares what the study\n" +
 			"declares: specs, references, contents of files, and the seed of the study.\n\n" +

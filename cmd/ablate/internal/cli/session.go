@@ -60,6 +60,7 @@ func (s *session) view() *view.View {
 		s.shown = view.New(view.Options{
 			Stdout: s.app.Stdout, Stderr: s.app.Stderr, JSON: s.json,
 			Color: !s.noColor && view.ColorWanted(s.app.Environ, s.app.Stderr), ColorResults: view.IsTerminal(s.app.Stdout),
+			Dumb: view.DumbTerminal(s.app.Environ),
 		})
 	}
 	return s.shown

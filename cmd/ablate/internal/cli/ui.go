@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ import (
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
+	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
@@ -61,7 +64,8 @@ func (r uiRequest) do(ctx context.Context, s *session) error {
 // planForPage plans the study as it is now, with what is in the local store.
 func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 	quiet := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
-	quiet.app.Stdout, quiet.app.Stderr = io.Discard, io.Discard
+	var told strings.Builder
+	quiet.app.Stdout, quiet.app.Stderr = io.Discard, &told
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
 		return ui.Planned{}, fmt.Errorf("finding the study's folder: %w", err)
@@ -72,6 +76,11 @@ func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 	}
 	p.Name = filepath.Base(dir) // in case the study does not load
 	w, plan, err := quiet.planned(ctx)
+	if list, ok := diag.From(err); ok {
+		told.Reset() // warnings
+		quiet.view().Diagnostics(list)
+		return p, errors.New(strings.TrimSpace(told.String()))
+	}
 	if err != nil {
 		return p, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ablate/cache"
@@ -76,6 +77,17 @@ func TestPageAnswersPartially(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(l.dir, "ran")); err == nil {
 		t.Error("the page ran the program of an analysis")
+	}
+}
+
+// What is wrong with a study has its place on the page.
+func TestPageOfAWrongStudy(t *testing.T) {
+	l := emptyLab(t)
+	l.write(t, "study.hcl", "study \"wrong\" {}\n\nnorm \"derf\" \"paper\" {\n  alpha = 0.5x\n}\n")
+	s, _, _ := l.session()
+	_, err := s.planForPage(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "study.hcl") || !strings.Contains(err.Error(), "alpha = 0.5x") || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("the problem is %v, want the file and the line", err)
 	}
 }
 

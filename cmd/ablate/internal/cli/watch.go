@@ -57,7 +57,7 @@ var stateWords = []struct {
 
 // watchedOf groups the trials of a study by cell.
 func watchedOf(shot ui.Snapshot) view.Watched {
-	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric}
+	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric, Problem: shot.Study.Problem}
 	curves := make(map[string]ui.Curve)
 	for _, c := range shot.Curves.Curves {
 		curves[c.Address] = c
@@ -67,6 +67,9 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 		replicate = "seed"
 	}
 	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves, partial: shot.Study.Partial}
+	if stages := stagesOfTrials(shot.Study.Instances); len(stages) > 1 {
+		g.factors = []string{"stage"}
+	}
 	for _, i := range shot.Study.Instances {
 		if i.State == ui.Failed {
 			w.Failures = append(w.Failures, view.Failure{Address: i.Address, Error: lastShown(i.Error)})
@@ -82,15 +85,30 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 			w.Counts += fmt.Sprintf(", %d %s", n, x.word)
 		}
 	}
+	if n := shot.Study.Others; n > 0 {
+		w.Counts += fmt.Sprintf(". Not shown: %s of another version of the study (edited since, or other variables)", view.Count(n, "running trial"))
+	}
 	if left := shot.Study.Remaining; left != nil && *left >= 1 {
 		w.Left = view.Seconds(*left)
 	}
 	return w
 }
 
+// stagesOfTrials lists the stages that have trials. Cells of different stages may have the same
+// levels.
+func stagesOfTrials(instances []*ui.Instance) []string {
+	var out []string
+	for _, i := range instances {
+		if i.Trial && !slices.Contains(out, i.Stage()) {
+			out = append(out, i.Stage())
+		}
+	}
+	return out
+}
+
 // grouper sorts trials into cells.
 type grouper struct {
-	factors   []string
+	factors   []string // "stage" first, if there are several stages
 	replicate string
 	curves    map[string]ui.Curve
 	cells     []cellCurves
@@ -105,6 +123,7 @@ type grouper struct {
 type cellCurves struct {
 	view.WatchedCell
 	curves []ui.Curve
+	done   []ui.Curve // those of trials that are done
 }
 
 func (g *grouper) add(i *ui.Instance) {
@@ -115,6 +134,9 @@ func (g *grouper) add(i *ui.Instance) {
 		g.counts[i.State]++
 	}
 	levels := make([]string, len(g.factors))
+	if len(levels) > 0 && g.factors[0] == "stage" {
+		levels[0] = i.Stage()
+	}
 	for _, f := range i.Factors {
 		if f.Name == cmp.Or(i.Replicate, g.replicate) {
 			continue
@@ -129,7 +151,7 @@ func (g *grouper) add(i *ui.Instance) {
 			levels[at] = f.Label
 		}
 	}
-	id := strings.Join(levels, "\x00")
+	id := strings.TrimRight(strings.Join(levels, "\x00"), "\x00") // the same before a further factor was known
 	at, ok := g.at[id]
 	if !ok {
 		at = len(g.cells)
@@ -140,6 +162,9 @@ func (g *grouper) add(i *ui.Instance) {
 	c.Marks += marks[i.State]
 	if curve, ok := g.curves[i.Address]; ok {
 		c.curves = append(c.curves, curve)
+		if i.State == ui.Cached {
+			c.done = append(c.done, curve)
+		}
 	}
 	if i.State == ui.Running || i.State == ui.Detached {
 		t := view.WatchedTrial{Name: runningName(i), Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
@@ -174,28 +199,26 @@ func (g *grouper) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// finished is the cells with their means. A cell in which a trial diverged has none, as in
-// an analysis. A trial of a cell that appeared before a factor was known has no level of it.
+// finished is the cells with their means: of the trials that are done, else of those at work. A
+// cell in which a trial diverged has none, as in an analysis. A trial of a cell that appeared
+// before a factor was known has no level of it.
 func (g *grouper) finished() []view.WatchedCell {
 	var out []view.WatchedCell
 	for _, c := range g.cells {
 		for len(c.Levels) < len(g.factors) {
 			c.Levels = append(c.Levels, "")
 		}
-		sum, n, diverged := 0.0, 0, false
+		averaged := c.done
+		if len(averaged) == 0 {
+			averaged = c.curves
+		}
+		c.Mean = meanOfLast(averaged)
 		sums, counts := make(map[int]float64), make(map[int]int)
 		for _, curve := range c.curves {
-			diverged = diverged || curve.Diverged != nil
-			if curve.Last != nil {
-				sum, n = sum+*curve.Last, n+1
-			}
 			for i, s := range curve.Steps {
 				sums[s] += curve.Values[i]
 				counts[s]++
 			}
-		}
-		if n > 0 && !diverged {
-			c.Mean = fmt.Sprintf("%.4f", sum/float64(n))
 		}
 		for s := range sums {
 			c.Curve.Steps = append(c.Curve.Steps, s)
@@ -207,4 +230,21 @@ func (g *grouper) finished() []view.WatchedCell {
 		out = append(out, c.WatchedCell)
 	}
 	return out
+}
+
+// meanOfLast is the mean of the last values of curves; "" if there is none.
+func meanOfLast(curves []ui.Curve) string {
+	sum, n := 0.0, 0
+	for _, c := range curves {
+		if c.Diverged != nil {
+			return ""
+		}
+		if c.Last != nil {
+			sum, n = sum+*c.Last, n+1
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.4f", sum/float64(n))
 }

@@ -32,13 +32,15 @@ type Study struct {
 	Graph       string     `json:"graph,omitempty"`     // SVG
 	Notes       []string   `json:"notes,omitempty"`     // what the page leaves out
 	Remaining   *float64   `json:"remaining,omitempty"` // estimated seconds until its trials are done
+	Others      int        `json:"others,omitempty"`    // trials at work whose keys the plan of the study no longer has
 
 	Instances []*Instance `json:"instances,omitempty"`
 
-	of      map[string]*Instance // by address
-	at      time.Time            // when the plan was made, here or by its last run
-	version uint64               // when the study was planned or instances were added
-	touched uint64               // when any of its instances changed
+	of      map[string]*Instance    // by address
+	at      time.Time               // when the plan was made, here or by its last run
+	others  map[cache.Key]time.Time // the last records of what Others counts
+	version uint64                  // when the study was planned or instances were added
+	touched uint64                  // when any of its instances changed
 }
 
 // board is everything that the page shows. Its version grows with each change, so
@@ -68,7 +70,7 @@ func (b *board) study(id studyID) *Study {
 	s := b.studies[id]
 	if s == nil {
 		sum := cache.DigestOf([]byte(id.name + "\x00" + id.dir)).Hex()
-		s = &Study{ID: sum[:16], Name: id.name, Dir: id.dir, Partial: true, of: make(map[string]*Instance)}
+		s = &Study{ID: sum[:16], Name: id.name, Dir: id.dir, Partial: true, of: make(map[string]*Instance), others: make(map[cache.Key]time.Time)}
 		b.studies[id] = s
 	}
 	return s
@@ -97,15 +99,20 @@ func (b *board) read(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := b.version
-	b.tails.read(func(id studyID, r run.Record) {
+	b.tails.read(func(id studyID, began time.Time, r run.Record) {
 		s := b.study(id)
 		if r.Type == run.RunStart {
 			t := r.Time
 			s.LastRun, s.version = &t, b.next()
 			s.outline(r)
+			b.stale = b.stale || s.ID == b.here // the study may have been edited for this run
 			return
 		}
 		i := s.of[r.Address]
+		if s.outdated(began, i, r) {
+			s.noteOther(r)
+			return
+		}
 		if i == nil {
 			i = &Instance{Address: r.Address, Block: r.Block, Factors: factorsOf(r.Address)}
 			s.add(i)
@@ -130,12 +137,36 @@ func (b *board) read(now time.Time) {
 // is too costly to ask all the time.
 func (b *board) settle(now time.Time, unrecorded func(cache.Key) bool) {
 	for _, s := range b.studies {
+		maps.DeleteFunc(s.others, func(k cache.Key, last time.Time) bool { return last.Add(silence).Before(now) && !b.store.Locked(k) })
+		if len(s.others) != s.Others {
+			s.Others, s.version = len(s.others), b.next()
+		}
 		for _, i := range s.Instances {
 			if state := i.settle(s.at, now, b.store.Locked, unrecorded); state != i.State {
 				i.State, i.version = state, b.next()
 				s.touched = b.version
 			}
 		}
+	}
+}
+
+// outdated reports whether a record is of a run that began before the study was planned here, and
+// of a result that this plan does not have: the study was edited meanwhile, or has other variables.
+func (s *Study) outdated(began time.Time, i *Instance, r run.Record) bool {
+	if s.Planned == nil || !began.Before(s.at) {
+		return false
+	}
+	return i == nil || !i.planned.IsZero() && !r.Key.IsZero() && r.Key != i.planned
+}
+
+// noteOther counts the trials at work that the page does not show.
+func (s *Study) noteOther(r run.Record) {
+	switch {
+	case !r.Trial:
+	case r.Type == run.StageStart, r.Type == run.StageProgress, r.Type == run.StageRetry:
+		s.others[r.Key] = r.Time
+	default:
+		delete(s.others, r.Key)
 	}
 }
 
@@ -193,6 +224,10 @@ func (b *board) usePlan(ctx context.Context, plan func(context.Context) (Planned
 	if err != nil {
 		s.Problem = err.Error()
 	} else {
+		for n := range p.Instances {
+			p.Instances[n].planned = p.Instances[n].Key
+			delete(s.others, p.Instances[n].Key)
+		}
 		s.take(p)
 		s.Planned, s.at = &at, at
 	}

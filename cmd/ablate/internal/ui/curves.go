@@ -101,10 +101,6 @@ type curveRead struct {
 // maxSeen bounds the curves that are remembered, to about 20 MB.
 const maxSeen = 4096
 
-// liveNames are the names that a running trial reports metrics by, where its rows
-// have others.
-var liveNames = map[string]string{"loss": "train_loss"}
-
 // preferred are the metrics to show first in a study without analyses.
 var preferred = []string{"train_loss", "loss", "val_loss"}
 
@@ -119,7 +115,7 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric, response s
 	for i, s := range of {
 		for _, at := range s.points {
 			for name := range at.metrics {
-				names[rowName(name)] = true
+				names[name] = true
 			}
 		}
 		if len(names) == 0 && entries[i] != (rowsOf{}) {
@@ -155,13 +151,6 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric, response s
 	}
 	out.Metrics = slices.Sorted(maps.Keys(names))
 	return out, nil
-}
-
-func rowName(live string) string {
-	if name, ok := liveNames[live]; ok {
-		return name
-	}
-	return live
 }
 
 func choose(metric, response string, names map[string]bool) string {
@@ -303,10 +292,8 @@ func (c *curveReader) remember(of curveOf, r curveRead) {
 func live(points []livePoint, metric string, p part) Curve {
 	var rows []record.Row
 	for _, at := range points {
-		for name, v := range at.metrics {
-			if rowName(name) == metric {
-				rows = append(rows, record.Row{Step: at.step, Name: metric, Value: v})
-			}
+		if v, ok := at.metrics[metric]; ok {
+			rows = append(rows, record.Row{Step: at.step, Name: metric, Value: v})
 		}
 	}
 	return thin(within(rows, p), p.points)

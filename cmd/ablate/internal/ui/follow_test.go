@@ -1,10 +1,12 @@
 package ui_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
 
+	"ablate/cache"
 	"ablate/cmd/ablate/internal/ui"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -39,6 +41,83 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// The loss that this program reports of a running trial is a row "train_loss" once it is done.
+// A user's program reports rows, which keep their names.
+func TestFollowLosses(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		metrics map[string]float64
+		want    string
+	}{
+		{"own", map[string]float64{"loss": 3, "tokens_per_second": 9}, "train_loss"},
+		{"program", map[string]float64{"loss": 3, "accuracy": 1}, "loss"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLab(t)
+			l.begin()
+			of := trial("derf", 1)
+			l.tell(run.StageStart, of, nil)
+			l.tell(run.StageProgress, of, func(e *run.Event) {
+				e.Progress = pipeline.Progress{Step: 1, Steps: 2, Metrics: test.metrics}
+			})
+			err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
+				if s.Curves.Metric != test.want || len(s.Curves.Curves) != 1 || s.Study.Instances[0].Metrics[test.want] != 3 {
+					t.Errorf("the metric is %s of %+v, want %s", s.Curves.Metric, s.Study.Instances[0].Metrics, test.want)
+				}
+				return false
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// A run that began before the study was edited computes other results under the same addresses.
+// They are counted, and do not mix with the trials of the study as it is.
+func TestFollowEditedStudy(t *testing.T) {
+	l := newLab(t)
+	l.begin()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	of := trial("rms", 0)
+	old := func(e *run.Event) { e.Key = cache.String("before the edit").Key("test") }
+	stage := "planned"
+	err := ui.Follow(ctx, ui.Options{Store: l.store, Plan: l.plan}, func(s ui.Snapshot) bool {
+		first := s.Study.Instances[0]
+		switch stage {
+		case "planned":
+			l.tell(run.StageStart, of, old)
+			l.tell(run.StageProgress, of, func(e *run.Event) {
+				old(e)
+				e.Progress = pipeline.Progress{Step: 7, Steps: 9, Metrics: map[string]float64{"loss": 3}}
+			})
+			stage = "counted"
+		case "counted":
+			if s.Study.Others == 0 {
+				return true
+			}
+			if s.Study.Others != 1 || first.State != ui.Left || first.Step != 0 || len(s.Curves.Curves) > 0 {
+				t.Errorf("%d others, and the trial is %+v, want 1 and what the plan says", s.Study.Others, first)
+			}
+			l.tell(run.StageDone, of, old)
+			stage = "done"
+		case "done":
+			if s.Study.Others == 1 {
+				return true
+			}
+			if first.State != ui.Left {
+				t.Errorf("the trial is %s, want what the plan says", first.State)
+			}
+			return false
+		}
+		return true
+	})
+	if err != nil || ctx.Err() != nil {
+		t.Errorf("Follow = %v in the stage %q", cmp.Or(err, ctx.Err()), stage)
+	}
+}
+
 // The curves of a long trial reach its last report, in all metrics.
 func TestFollowLongTrial(t *testing.T) {
 	l := newLab(t)
@@ -54,8 +133,8 @@ func TestFollowLongTrial(t *testing.T) {
 		})
 	}
 	err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
-		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 2 {
-			t.Errorf("curves = %+v, want one, of two metrics", s.Curves)
+		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 3 {
+			t.Errorf("curves = %+v, want one, of two losses and the speed", s.Curves)
 			return false
 		}
 		if at := s.Curves.Curves[0].Steps; at[len(at)-1] < 0.99*steps {

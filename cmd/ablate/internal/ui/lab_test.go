@@ -80,7 +80,7 @@ func (l *lab) progress(of addr.Instance, step, steps int, loss float64) {
 	l.tell(run.StageProgress, of, func(e *run.Event) {
 		// Runs record one report a second; a test does not wait for it.
 		e.Time = e.Time.Add(time.Duration(step) * time.Second)
-		e.Progress = pipeline.Progress{Step: step, Steps: steps, Metrics: map[string]float64{"loss": loss}}
+		e.Progress = pipeline.Progress{Step: step, Steps: steps, Metrics: map[string]float64{"loss": loss, "tokens_per_second": 9000}}
 	})
 }
 
@@ -165,7 +165,8 @@ func (l *lab) serve(o ui.Options) (*ui.Server, func()) {
 
 // plan plans two norms and two seeds.
 func (l *lab) plan(ctx context.Context) (ui.Planned, error) {
-	p := ui.Planned{Name: "lab", Dir: "/home/lab", Description: "A study of norms", Replicate: "seed"}
+	p := ui.Planned{Name: "lab", Dir: "/home/lab", Description: "A study of norms", Replicate: "seed",
+		Graph: `<svg xmlns="http://www.w3.org/2000/svg"><style>rect{fill:red}</style><text y="9">train</text></svg>`}
 	for _, norm := range []string{"rms", rudeNorm} {
 		for seed := range 2 {
 			a := trial(norm, seed)

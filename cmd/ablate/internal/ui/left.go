@@ -135,7 +135,7 @@ func (s *Study) durations(now time.Time) durations {
 		default:
 			continue
 		}
-		for _, group := range []string{s.cellOf(i), stageOf(i)} {
+		for _, group := range []string{s.cellOf(i), i.Stage()} {
 			m := d[group]
 			d[group] = mean{m.sum + took, m.n + 1}
 		}
@@ -145,7 +145,7 @@ func (s *Study) durations(now time.Time) durations {
 
 // of is what a trial takes: the mean of its cell, else that of its stage.
 func (d durations) of(s *Study, i *Instance) (seconds float64, ok bool) {
-	for _, group := range []string{s.cellOf(i), stageOf(i)} {
+	for _, group := range []string{s.cellOf(i), i.Stage()} {
 		if m := d[group]; m.n > 0 {
 			return m.sum / float64(m.n), true
 		}
@@ -153,15 +153,10 @@ func (d durations) of(s *Study, i *Instance) (seconds float64, ok bool) {
 	return 0, false
 }
 
-func stageOf(i *Instance) string {
-	stage, _, _ := strings.Cut(i.Address, "[")
-	return stage
-}
-
 // cellOf names the cell of a trial: its stage and its levels but the replicate's.
 func (s *Study) cellOf(i *Instance) string {
 	var b strings.Builder
-	b.WriteString(stageOf(i) + "[")
+	b.WriteString(i.Stage() + "[")
 	for _, f := range i.Factors {
 		if f.Name != cmp.Or(i.Replicate, s.Replicate, "seed") {
 			b.WriteString(f.Name + "\x00" + f.Level + "\x00")

@@ -204,6 +204,53 @@ func TestPageOfTwoStages(t *testing.T) {
 	b.wait(`[...document.querySelectorAll("#legend button")].map(x => x.getAttribute("aria-pressed")).join() === "false,true"`)
 }
 
+// Of a design with many factors, a grid has as many columns as a screen is wide. Numbers, true and
+// false say of which factor they are, and the list of metrics has what a running trial reports.
+func TestPageOfManyFactors(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	o := &run.Outline{Replicate: "seed"}
+	var all []addr.Instance
+	for _, flash := range []string{"true", "false"} {
+		for _, lr := range []string{"0.1", "0.2"} {
+			for _, norm := range []string{"dyt", "rms", "derf"} {
+				for _, width := range []string{"64", "128"} {
+					a := addr.Instance{Stage: trial("", 0).Stage, Key: fmt.Sprintf("flash=%s,lr=%s,norm=%s,seed=1,width=%s", flash, lr, norm, width)}
+					all = append(all, a)
+					o.Instances = append(o.Instances, run.Outlined{Address: a.String(), Block: "train", Trial: true, Key: keyOf(a), Status: planner.Run,
+						Levels: []string{flash, lr, norm, "1", width}})
+				}
+			}
+		}
+	}
+	l.beginWith(o)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(tiles + `.length === 24`)
+	if got, want := b.js(`[...document.querySelectorAll("#grid thead tr > *")].map(x => x.textContent.trim()).join("; ")`),
+		"flash, norm × lr, width; lr 0.1 width 64; lr 0.1 width 128; lr 0.2 width 64; lr 0.2 width 128"; got != want {
+		t.Errorf("the columns are %q, want %q", got, want)
+	}
+	if got, want := b.js(`[...document.querySelectorAll("#grid tbody tr")].map(x => x.firstChild.textContent.trim()).slice(0, 4).join("; ")`),
+		"flash true dyt; flash true rms; flash true derf; flash false dyt"; got != want {
+		t.Errorf("the rows are %q, want %q", got, want)
+	}
+	b.wait(legend + `[0].textContent === "flash true · lr 0.1 · dyt · width 64"`)
+	l.tell("stage_start", all[0], nil)
+	l.progress(all[0], 1, 3, 7)
+	b.wait(`[...document.getElementById("metric").options].map(o => o.value).join() === "tokens_per_second,train_loss"`)
+	b.wait(`[...document.querySelectorAll("#sections button")].map(x => x.textContent).join() === "Trials,Curves"`)
+	b.js(`document.querySelectorAll("#sections button")[1].click()`)
+	b.wait(`document.activeElement.id === "curves-title"`)
+
+	// An address may name a study that this store does not have.
+	b.js(`(location.hash = "study=elsewhere", 1)`)
+	b.wait(`document.getElementById("grid").textContent.includes("no study of this address") && document.getElementById("curves").hidden`)
+	b.js(`(location.hash = "", 1)`)
+	b.wait(tiles + `.length === 24 && !document.getElementById("curves").hidden`)
+	b.clean(strings.TrimPrefix(strings.SplitN(s.URL(), "/?", 2)[0], "http://"))
+}
+
 func TestPageOfAStudyThatDoesNotLoad(t *testing.T) {
 	b := newBrowser(t)
 	l := newLab(t)

@@ -38,7 +38,7 @@ func TestReportInABrowser(t *testing.T) {
 		}
 	}
 	b.js(`document.querySelector("#curves .for-wide .hit").dispatchEvent(new PointerEvent("pointermove", {clientX: document.querySelector("#curves .for-wide .hit").getBoundingClientRect().right - 1, clientY: 5}))`)
-	b.wait(`document.querySelector("#curves .tip").textContent === "RMSNorm, step 4seed 1 3.2500seed 2 3.2500mean 3.2500"`)
+	b.wait(`document.querySelector("#curves .tip").textContent === "RMSNorm · rate = 0.1, step 4seed 1 3.2500seed 2 3.2500mean 3.2500"`)
 	b.js(`document.querySelector(".effects thead button").focus()`)
 	b.js(`[...document.querySelectorAll(".effects thead button")].find(x => x.textContent === "estimate").click()`)
 	b.wait(`[...document.querySelectorAll(".effects tbody th")].map(x => x.textContent).join() === "b,a"`)
@@ -49,8 +49,8 @@ func TestReportInABrowser(t *testing.T) {
 
 func reportSource() report.Source {
 	curve := figure.Curve{Steps: []int{1, 2, 3, 4}, Values: []float64{5, 4, 3.5, 3.25}}
-	trial := func(norm, seed string) report.Trial {
-		return report.Trial{Address: "train.lm.a", Key: strings.Repeat("a", 64), Levels: []string{norm}, Replicate: seed, State: "done",
+	trial := func(norm, rate, seed string) report.Trial {
+		return report.Trial{Address: "train.lm.a", Key: strings.Repeat("a", 64), Levels: []string{norm, rate}, Replicate: seed, State: "done",
 			Curves: map[string]figure.Curve{"val_loss": curve}, Seconds: 61, Host: "node", Command: "ablate run", Rows: "ablate export metrics"}
 	}
 	c := answer.ReportChapter{Label: "Effects", Address: "analysis.factorial.effects", Sentences: []string{"One finding."}}
@@ -60,7 +60,9 @@ func reportSource() report.Source {
  "factors": [{"name": "norm", "levels": ["RMSNorm", "Derf"], "baseline": "RMSNorm"}],
  "cells": [{"levels": ["RMSNorm"], "n": 2, "mean": 3, "sd": 0.1, "replicates": ["1", "2"], "values": [2.9, 3.1]}, {"levels": ["Derf"], "n": 2, "mean": 3.2, "sd": 0.1, "replicates": ["1", "2"], "values": [3.1, 3.3]}],
  "contrasts": [{"kind": "gap", "name": "a", "estimate": 0.2, "low": -0.1, "high": 0.5}, {"kind": "gap", "name": "b", "estimate": -10, "low": -11, "high": -9}]}`)}},
-		Factors: []report.Factor{{Name: "norm", Levels: []report.Level{{Label: "RMSNorm"}, {Label: "Derf"}}}},
-		Trials:  []report.Trial{trial("RMSNorm", "1"), trial("RMSNorm", "2"), trial("Derf", "1")},
+		Factors: []report.Factor{{Name: "norm", Levels: []report.Level{{Label: "RMSNorm"}, {Label: "Derf"}, {Label: "DyT"}, {Label: "none"}}},
+			{Name: "rate", Levels: []report.Level{{Label: "0.1"}, {Label: "0.2"}, {Label: "0.3"}, {Label: "0.4"}}}},
+		Trials: []report.Trial{trial("RMSNorm", "0.1", "1"), trial("RMSNorm", "0.1", "2"), trial("RMSNorm", "0.2", "1"), trial("RMSNorm", "0.3", "1"),
+			trial("RMSNorm", "0.4", "1"), trial("Derf", "0.1", "1")}, // a grid that is wider than a phone
 	}
 }

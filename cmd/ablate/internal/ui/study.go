@@ -59,6 +59,7 @@ type Instance struct {
 	Seconds *float64           `json:"seconds,omitempty"` // that computing took
 	Error   string             `json:"error,omitempty"`
 
+	planned cache.Key  // that this process planned; zero if it did not, or while the key is not known
 	version uint64     // of the board, when the instance last changed
 	last    run.Record // the last one that is not progress
 	started time.Time
@@ -70,6 +71,12 @@ type Instance struct {
 	done    float64    // the share of the work that was cached then, if known
 
 	imported importedRun
+}
+
+// Stage is the address of the instance without its key.
+func (i *Instance) Stage() string {
+	stage, _, _ := strings.Cut(i.Address, "[")
+	return stage
 }
 
 // Factor is a factor of a trial at its level.
@@ -178,19 +185,33 @@ func (i *Instance) progress(r run.Record) {
 		i.resumed = i.resumed || p.Step > i.begin // from the beginning, it would report the same step first
 	}
 	i.Step, i.Steps, i.latest = p.Step, p.Steps, r.Time
+	metrics := rowsOfReport(p.Metrics)
 	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
 	maps.Copy(merged, i.Metrics)
-	maps.Copy(merged, p.Metrics)
+	maps.Copy(merged, metrics)
 	at := make(map[string]int)
 	maps.Copy(at, i.At)
-	for name := range p.Metrics {
+	for name := range metrics {
 		at[name] = p.Step
 	}
 	i.Metrics, i.At = merged, at
 	if steps := p.Step - i.first.Progress.Step; steps > 0 {
 		i.Left = new(r.Time.Sub(i.first.Time).Seconds() / float64(steps) * float64(p.Steps-p.Step))
 	}
-	i.points.add(livePoint{step: p.Step, metrics: p.Metrics})
+	i.points.add(livePoint{step: p.Step, metrics: metrics})
+}
+
+// rowsOfReport gives the metrics of a report the names that the rows of the trial have. Training
+// in this program reports its loss with its speed, as "loss"; programs report their own rows.
+func rowsOfReport(metrics map[string]float64) map[string]float64 {
+	loss, ok := metrics["loss"]
+	if _, own := metrics["tokens_per_second"]; !own || !ok {
+		return metrics
+	}
+	out := maps.Clone(metrics)
+	delete(out, "loss")
+	out["train_loss"] = loss
+	return out
 }
 
 // silence is how long a running instance may report nothing while no process holds

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"ablate/cache/fsys"
 	"ablate/pipeline/run"
@@ -19,11 +20,12 @@ type tails struct {
 type tail struct {
 	offset int64
 	study  studyID
+	began  time.Time // of the run
 }
 
-// read hands every new record, oldest journal first, to each. What cannot be read
-// now is tried again the next time.
-func (t *tails) read(each func(studyID, run.Record)) {
+// read hands every new record, oldest journal first, to each, with the study and the beginning
+// of its run. What cannot be read now is tried again the next time.
+func (t *tails) read(each func(studyID, time.Time, run.Record)) {
 	names := run.Journals(t.folder)
 	for _, name := range names {
 		if t.files[name] == nil {
@@ -39,7 +41,7 @@ func (t *tails) read(each func(studyID, run.Record)) {
 }
 
 // read reads the complete lines after the offset.
-func (t *tail) read(name string, each func(studyID, run.Record)) {
+func (t *tail) read(name string, each func(studyID, time.Time, run.Record)) {
 	info, err := os.Stat(name)
 	if err != nil || info.Size() == t.offset {
 		return
@@ -51,10 +53,10 @@ func (t *tail) read(name string, each func(studyID, run.Record)) {
 	defer f.Close()
 	complete, _ := run.ReadRecords(io.NewSectionReader(f, t.offset, info.Size()-t.offset), func(r run.Record) bool {
 		if r.Type == run.RunStart {
-			t.study = studyID{name: r.Study, dir: r.Dir}
+			t.study, t.began = studyID{name: r.Study, dir: r.Dir}, r.Time
 		}
 		if t.study.name != "" { // older versions did not name the study
-			each(t.study, r)
+			each(t.study, t.began, r)
 		}
 		return true
 	})

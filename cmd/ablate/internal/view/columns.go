@@ -14,15 +14,19 @@ import (
 // columns is the width of the terminal behind a stream; 0 if there is none, and lines
 // have any length.
 func (v *View) columns(w io.Writer) int {
+	columns, _ := v.size(w)
+	return columns
+}
+
+// size is the width and the height of the terminal behind a stream; 0 for what is not known.
+func (v *View) size(w io.Writer) (columns, rows int) {
 	if v.opts.Columns > 0 {
-		return v.opts.Columns
+		return v.opts.Columns, v.opts.Rows
 	}
 	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil {
-			return n
-		}
+		columns, rows, _ = term.GetSize(int(f.Fd())) // 0 is not known
 	}
-	return 0
+	return columns, rows
 }
 
 // cells is the number of columns that a text takes on a terminal. Wide characters take

@@ -13,11 +13,21 @@ var Cells = cells
 
 // LiveRow is the row of a running trial that started an hour ago.
 func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]float64) []string {
-	p := v.NewProgress("none", 2, nil)
-	e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
-	p.running[a.String()] = &runningStep{event: e, started: time.Now().Add(-time.Hour)}
-	return p.live(v.opts.Columns)
+	return v.LiveRows(10, step, steps, metrics, a)
 }
+
+// LiveRows are those of several trials, in a height.
+func (v *View) LiveRows(height, step, steps int, metrics map[string]float64, of ...addr.Instance) []string {
+	p := v.NewProgress("none", 2, nil)
+	for _, a := range of {
+		e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
+		p.running[a.String()] = &runningStep{event: e, started: time.Now().Add(-time.Hour)}
+	}
+	return p.live(v.opts.Columns, height)
+}
+
+// Watched lays a study out in a width and a height.
+func (v *View) Watched(w Watched, width, height int) []string { return v.watched(w, width, height) }
 
 // Update says that golden files are written anew.
 var Update = update

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,19 +10,22 @@ import (
 // Level is a factor of a trial at its level.
 type Level struct{ Factor, Text, Label string }
 
-// TrialName names a trial by the labels of its levels. A number says of which factor it is.
+// TrialName names a trial by the labels of its levels. Numbers, true and false say of which
+// factor they are.
 func TrialName(levels []Level) string {
 	parts := make([]string, len(levels))
 	for i, l := range levels {
-		parts[i] = l.Label
-		if l.Label == "" {
-			parts[i] = l.Text
-			if _, err := strconv.ParseFloat(l.Text, 64); err == nil {
-				parts[i] = l.Factor + " " + l.Text
-			}
-		}
+		parts[i] = ofFactor(l.Factor, cmp.Or(l.Label, l.Text))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ofFactor is a level that says of which factor it is, if it does not say what it is.
+func ofFactor(factor, level string) string {
+	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" {
+		return factor + " " + level
+	}
+	return level
 }
 
 // fitNames shortens names to a width, so that what tells them apart stays: first they lose

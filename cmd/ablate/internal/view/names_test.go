@@ -12,7 +12,7 @@ import (
 // Names that are shortened still differ, and lose first what they share.
 func TestFitNames(t *testing.T) {
 	rate := func(norm, rate, seed string) string {
-		return view.TrialName([]view.Level{{Factor: "norm", Text: norm + ".base", Label: norm}, {Factor: "optimizer", Text: "adamw.rate:" + rate}, {Factor: "seed", Text: seed}})
+		return view.TrialName([]view.Level{{Factor: "norm", Text: norm + ".base", Label: norm}, {Factor: "optimizer", Text: "adamw.rate:" + rate}, {Factor: "seed", Text: seed, Label: seed}})
 	}
 	for _, test := range []struct {
 		width int
@@ -50,5 +50,24 @@ func TestNarrowRows(t *testing.T) {
 				t.Errorf("%d columns lack %q:\n%s", width, want, &out)
 			}
 		}
+	}
+}
+
+// Numbers, true and false say of which factor they are, whether or not they have a label.
+func TestTrialName(t *testing.T) {
+	got := view.TrialName([]view.Level{{"norm", "derf.paper", "Derf"}, {"lr", "0.1", "0.1"}, {"flash", "true", "true"}, {"rule", "t", "t"}, {"seed", "1", ""}})
+	if want := "Derf, lr 0.1, flash true, t, seed 1"; got != want {
+		t.Errorf("the name is %q, want %q", got, want)
+	}
+}
+
+// A row that became a list begins with a level that says of which factor it is.
+func TestListedRows(t *testing.T) {
+	var out strings.Builder
+	v := view.New(view.Options{Stdout: &out, Stderr: &out, Columns: 30})
+	v.NewScreen().Draw(view.Watched{Study: "s", Factors: []string{"decay", "norm"}, Metric: "loss",
+		Cells: []view.WatchedCell{{Levels: []string{"0.1", "a norm of many words"}, Marks: "✓✓✓", Mean: "2.0000"}}})
+	if !strings.Contains(out.String(), "\n  decay 0.1\n") {
+		t.Errorf("the row does not name its first factor:\n%s", out.String())
 	}
 }

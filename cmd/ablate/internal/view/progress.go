@@ -40,12 +40,12 @@ type runningStep struct {
 const lineEvery = 10 * time.Second
 
 // NewProgress follows a run that trains up to the given number of trials. Mode auto
-// is live on a terminal and plain elsewhere. A terminal has room for names of trials; they
+// is live on a terminal that moves its cursor, and plain elsewhere. A terminal has room for names of trials; they
 // are by address, and what has none shows its address.
 func (v *View) NewProgress(mode string, trials int, names map[string]string) *Progress {
 	if mode == "auto" {
 		mode = "plain"
-		if IsTerminal(v.opts.Stderr) && !v.opts.JSON {
+		if IsTerminal(v.opts.Stderr) && !v.opts.Dumb && !v.opts.JSON {
 			mode = "live"
 		}
 	}
@@ -181,15 +181,18 @@ func (p *Progress) draw() {
 	if p.mode != "live" {
 		return
 	}
-	lines := p.live(p.v.columns(p.v.opts.Stderr) - 1) // a full line would scroll
+	const usualColumns, usualRows = 80, 24 // of a terminal that does not tell
+	columns, rows := p.v.size(p.v.opts.Stderr)
+	lines := p.live(cmp.Or(columns, usualColumns)-1, cmp.Or(rows, usualRows)-1) // a full line would scroll, and so would a full screen
 	if len(lines) > 0 {
 		io.WriteString(p.v.opts.Stderr, visible(strings.Join(lines, "\n"))+"\n")
 	}
 	p.drawn = len(lines)
 }
 
-// live is a row for each running step and a line about all, in a width.
-func (p *Progress) live(width int) []string {
+// live is a row for each running step and a line about all, as far as they fit. What scrolled
+// out of the screen could not be redrawn.
+func (p *Progress) live(width, height int) []string {
 	var names, lines []string
 	longest := 0
 	running := slices.Sorted(maps.Keys(p.running))
@@ -203,8 +206,16 @@ func (p *Progress) live(width int) []string {
 	if len(names) > 0 {
 		names = fitNames(names, longest)
 	}
-	for i, name := range running {
-		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+p.state(p.running[name], width-longest-4))
+	room := max(1, height-1) // a line is about all trials
+	if len(running) > room {
+		room = max(1, room-1)
+		names = names[:room]
+	}
+	for i := range names {
+		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+p.state(p.running[running[i]], width-longest-4))
+	}
+	if more := len(running) - len(names); more > 0 {
+		lines = append(lines, fmt.Sprintf("  … and %d more", more))
 	}
 	if p.total > 0 {
 		lines = append(lines, "  "+shorten(p.overall(), width-2))
@@ -235,7 +246,7 @@ func stepText(width, step, steps int, metrics map[string]float64, left string) s
 		rank int // the highest is left out first
 	}{
 		{bar(step, steps, barWidth(width)), 2}, {fmt.Sprintf("%d/%d", step, steps), count},
-		{metricText(metrics, "loss", "loss"), 0}, {metricText(metrics, "val_loss", "val"), 4}, {speedText(metrics), 5}, {left, 1},
+		{valueText(metrics), 0}, {metricText(metrics, "val_loss", "val"), 4}, {speedText(metrics), 5}, {left, 1},
 	}
 	for rank := len(fields); ; rank-- {
 		s := ""
@@ -271,9 +282,12 @@ func barWidth(width int) int {
 	return wide
 }
 
+// speed is the metric of a trial that is not a result.
+const speed = "tokens_per_second"
+
 func speedText(metrics map[string]float64) string {
-	if speed := metrics["tokens_per_second"]; speed > 0 {
-		return fmt.Sprintf("%.0f tok/s", speed)
+	if v := metrics[speed]; v > 0 {
+		return fmt.Sprintf("%.0f tok/s", v)
 	}
 	return ""
 }
@@ -299,12 +313,31 @@ func (p *Progress) overall() string {
 
 func lossText(metrics map[string]float64) string {
 	s := ""
-	for _, m := range []string{metricText(metrics, "loss", "loss"), metricText(metrics, "val_loss", "val")} {
+	for _, m := range []string{valueText(metrics), metricText(metrics, "val_loss", "val")} {
 		if m != "" {
 			s += "  " + m
 		}
 	}
 	return s
+}
+
+// valueText is the loss of training. Of a program that reports no loss, it is the first of its
+// metrics.
+func valueText(metrics map[string]float64) string {
+	for _, name := range []string{"loss", "train_loss"} {
+		if s := metricText(metrics, name, "loss"); s != "" {
+			return s
+		}
+	}
+	if _, ok := metrics["val_loss"]; ok {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		if name != speed {
+			return metricText(metrics, name, name)
+		}
+	}
+	return ""
 }
 
 func metricText(metrics map[string]float64, name, shown string) string {

@@ -137,7 +137,7 @@ func (t table) list(width int) string {
 	}
 	var b strings.Builder
 	for _, r := range t.rows {
-		b.WriteString(fitLine("  "+r[0], width) + "\n")
+		b.WriteString(fitLine("  "+ofFactor(t.head[0], r[0]), width) + "\n")
 		for i, c := range r[1:] {
 			if c != "" {
 				b.WriteString(fitLine("    "+padded(t.head[i+1], names, false)+"  "+c, width) + "\n")

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -24,7 +25,8 @@ type Options struct {
 	JSON           bool
 	Color          bool // on stderr
 	ColorResults   bool // with Color, also on stdout
-	Columns        int  // of both streams; 0 means those of the terminal that a stream is, if it is one
+	Columns, Rows  int  // of both streams; 0 columns mean the size of the terminal that a stream is, if it is one
+	Dumb           bool // a terminal does not move its cursor
 }
 
 // View renders one invocation. It is safe for concurrent use.
@@ -43,12 +45,15 @@ func New(o Options) *View { return &View{opts: o, sources: make(map[string][]byt
 // ColorWanted follows NO_COLOR, TERM and whether the stream is a terminal.
 func ColorWanted(environ []string, w io.Writer) bool {
 	for _, kv := range environ {
-		if name, value, _ := strings.Cut(kv, "="); name == "NO_COLOR" && value != "" || kv == "TERM=dumb" {
+		if name, value, _ := strings.Cut(kv, "="); name == "NO_COLOR" && value != "" {
 			return false
 		}
 	}
-	return IsTerminal(w)
+	return IsTerminal(w) && !DumbTerminal(environ)
 }
+
+// DumbTerminal reports whether the terminal obeys no control sequences, as in an editor.
+func DumbTerminal(environ []string) bool { return slices.Contains(environ, "TERM=dumb") }
 
 // IsTerminal reports whether a stream is a terminal.
 func IsTerminal(w io.Writer) bool {

@@ -3,10 +3,8 @@ package view
 import (
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"strings"
-
-	"golang.org/x/term"
 )
 
 // Watched is a study while it runs, for one screen of a terminal.
@@ -14,6 +12,7 @@ type Watched struct {
 	Study    string
 	Counts   string // trials by state
 	Left     string // until all trials are done
+	Problem  string // why there is no plan
 	Factors  []string
 	Metric   string
 	Cells    []WatchedCell
@@ -45,7 +44,7 @@ type Screen struct {
 
 // NewScreen takes the terminal over. Without one, a screen is drawn once.
 func (v *View) NewScreen() *Screen {
-	s := &Screen{v: v, live: IsTerminal(v.opts.Stdout)}
+	s := &Screen{v: v, live: IsTerminal(v.opts.Stdout) && !v.opts.Dumb}
 	if s.live {
 		io.WriteString(v.opts.Stdout, "\x1b[?1049h\x1b[?25l") // the alternate screen, without a cursor
 	}
@@ -61,25 +60,21 @@ func (s *Screen) Close() {
 
 // Draw shows a study, and reports whether it can be drawn again.
 func (s *Screen) Draw(w Watched) bool {
-	width, height := s.v.columns(s.v.opts.Stdout), 0
-	if f, ok := s.v.opts.Stdout.(*os.File); ok && s.live {
-		_, height, _ = term.GetSize(int(f.Fd())) // 0 is any height
+	width, height := s.v.size(s.v.opts.Stdout)
+	if !s.live {
+		height = 0
 	}
-	lines := strings.Split(visible(strings.Join(s.v.watched(w, width), "\n")), "\n")
+	lines := strings.Split(visible(strings.Join(s.v.watched(w, width, height), "\n")), "\n")
 	if !s.live {
 		s.v.Document(strings.Join(lines, "\n") + "\n")
 		return false
-	}
-	if height > 0 && len(lines) > height {
-		more := fmt.Sprintf("  … %d more lines", len(lines)-height+1)
-		lines = append(lines[:height-1], more)
 	}
 	s.v.write("\x1b[H" + strings.Join(lines, "\x1b[K\n") + "\x1b[K\x1b[J")
 	return true
 }
 
-// watched lays a study out in a width; 0 is any.
-func (v *View) watched(w Watched, width int) []string {
+// watched lays a study out in a width and a height; 0 is any.
+func (v *View) watched(w Watched, width, height int) []string {
 	if w.Study == "" {
 		return []string{"No study has run with this store yet."}
 	}
@@ -87,23 +82,48 @@ func (v *View) watched(w Watched, width int) []string {
 	if w.Left != "" {
 		head += ", about " + w.Left + " left"
 	}
-	text := fit(head, width) + "\n"
+	lines := strings.Split(fit(head, width), "\n")
+	if w.Problem != "" {
+		lines = slices.Concat(lines, []string{""}, linesOf(fit("The study cannot be planned; this shows what its runs recorded.\n"+w.Problem, width)))
+	}
+	var cells, running, failed []string
 	if len(w.Cells) > 0 {
-		text += "\n" + w.cellTable(width).text(width)
+		cells = append([]string{""}, linesOf(w.cellTable(width).text(width))...)
 	}
 	if len(w.Running) > 0 {
-		text += "\nRunning\n\n"
+		running = []string{"", "Running", ""}
 		for i, name := range w.runningNames(width) {
-			text += w.Running[i].row(name, width) + "\n"
+			running = append(running, w.Running[i].row(name, width))
 		}
 	}
 	if len(w.Failures) > 0 {
-		text += "\nFailed\n\n"
+		failed = []string{"", "Failed", ""}
 		for _, f := range w.Failures {
-			text += fit("  "+v.paint(red, "✗")+" "+f.Address+"\n    "+f.Error, width) + "\n"
+			failed = append(failed, linesOf(fit("  "+v.paint(red, "✗")+" "+f.Address+"\n    "+f.Error, width))...)
 		}
 	}
-	return strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if height > 0 { // the head may take half, failures a third of the rest, running trials half of what is left
+		lines = cutLines(lines, max(1, height/2, height-len(cells)-len(running)-len(failed)))
+		room := height - len(lines)
+		failed = cutLines(failed, max(room/3, room-len(cells)-len(running)))
+		room -= len(failed)
+		running = cutLines(running, max(room/2, room-len(cells)))
+		cells = cutLines(cells, room-len(running))
+	}
+	return slices.Concat(lines, cells, running, failed)
+}
+
+func linesOf(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
+
+// cutLines leaves out what exceeds a number of lines, and says so.
+func cutLines(lines []string, most int) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	if most < 1 {
+		return nil
+	}
+	return append(slices.Clone(lines[:most-1]), fmt.Sprintf("  … %d more lines", len(lines)-most+1))
 }
 
 // cellTable has a row for each cell.

@@ -51,6 +51,9 @@ function meanOf(curves, steps) {
   });
 }
 
+// wholeSteps are the distances between two marks of the axis: there is no half step.
+const wholeSteps = [...Array(15).keys()].flatMap(e => [1, 2, 5].map(n => n * 10 ** e));
+
 let plot = null;
 
 // plotData aligns all visible curves on one list of steps.
@@ -112,7 +115,7 @@ function makePlot(box, data, lines, view) {
     width: box.clientWidth, height: Math.max(250, Math.min(460, box.clientWidth * 0.45)),
     legend: { show: false },
     scales: { x: { time: false, distr: view.logX ? 3 : 1 }, y: { distr: view.logY ? 3 : 1 } },
-    axes: [{ ...axis, label: "step", labelSize: 20, labelFont: "12px system-ui" },
+    axes: [{ ...axis, incrs: wholeSteps, label: "step", labelSize: 20, labelFont: "12px system-ui" },
       { ...axis, size: 62, label: view.metric, labelSize: 20, labelFont: "12px system-ui", values: (_, ticks) => ticks.map(v => v === null ? "" : number(v)) }],
     cursor: { focus: { prox: 24 }, points: { show: false }, drag: { x: true, y: false } },
     focus: { alpha: 0.35 },
@@ -127,6 +130,8 @@ function makePlot(box, data, lines, view) {
       }],
     },
   }, data, box);
+  u.root.setAttribute("role", "img");
+  u.root.setAttribute("aria-label", view.metric + " by step");
   u.over.addEventListener("dblclick", () => view.setZoom(null));
   if (view.zoom) u.setScale("x", view.zoom);
   return u;

@@ -23,7 +23,10 @@ async function openDetail(address) {
   if (!byID("detail").open) byID("detail").showModal();
   try {
     const d = await fetchJSON("/api/instance", { study: study.id, address });
-    if (view.open === address) byID("detail-body").replaceChildren(...detailParts(d));
+    if (view.open !== address) return;
+    byID("detail-body").replaceChildren(...detailParts(d));
+    const log = byID("detail-body").querySelector(".log");
+    if (log) log.scrollTop = log.scrollHeight; // its end says what happened
   } catch (e) {
     byID("detail-body").replaceChildren(el("p", { className: "problem" }, e.message));
   }
@@ -51,7 +54,7 @@ function detailParts(d) {
     part("Artifacts", el("ul", {}, ...d.artifacts.map(a => el("li", {},
       el("a", { href: query("/artifact", { study: study.id, address: d.address, name: a.name }) }, a.name), " ", a.media_type + ", " + a.size.toLocaleString() + " bytes"))));
   }
-  if (d.log) part("Log", el("pre", { tabIndex: 0 }, d.log));
+  if (d.log) part("Log", el("pre", { className: "log", tabIndex: 0 }, d.log));
   return out;
 }
 
@@ -101,14 +104,13 @@ function heatMap(p) {
 }
 
 // drawGraph shows the stages and what each depends on. The server draws them; the page
-// has its own style for them.
+// has its own style for them, and its policy forbids that of the drawing.
 function drawGraph(study) {
   const box = byID("graph").querySelector("div");
   byID("graph").hidden = !study.graph;
   if (!study.graph || box.dataset.shape === study.graph) return;
   box.dataset.shape = study.graph;
-  const drawing = new DOMParser().parseFromString(study.graph, "image/svg+xml").documentElement;
-  drawing.querySelectorAll("style").forEach(s => s.remove());
+  const drawing = new DOMParser().parseFromString(study.graph.replace(/<style>.*?<\/style>/s, ""), "image/svg+xml").documentElement;
   box.replaceChildren(document.adoptNode(drawing));
 }
 
@@ -133,6 +135,7 @@ function drawSummary(study) {
     imported ? el("strong", {}, imported + (imported === 1 ? " imported run" : " imported runs")) : "",
     ...Object.keys(words).filter(s => counts[s] && s !== "cached").map(s => el("span", { className: "state-" + s }, signs[s] + " " + counts[s] + " " + words[s])),
     study.remaining >= 1 ? el("span", { className: "soft" }, "about " + duration(study.remaining) + " left") : "",
+    study.others ? el("span", { className: "soft" }, "Not shown: " + study.others + (study.others === 1 ? " running trial" : " running trials") + " of another version of the study (edited since, or other variables)") : "",
     ...(study.notes || []).map(n => el("span", { className: "soft" }, n)));
   byID("problem").hidden = !study.problem;
   byID("problem").textContent = study.problem ? "The study cannot be planned; this shows what its runs recorded.\n" + study.problem : "";
@@ -141,7 +144,10 @@ function drawSummary(study) {
 function drawFailures(study) {
   const failed = (study.instances || []).filter(i => i.state === "failed");
   byID("failures").hidden = !failed.length;
-  byID("failures").querySelector("ul").replaceChildren(...failed.slice(0, 50).map(i => el("li", {},
+  const box = byID("failures").querySelector("ul"), shape = JSON.stringify([study.id, failed.map(i => [i.address, i.error])]);
+  if (box.dataset.shape === shape) return;
+  box.dataset.shape = shape;
+  box.replaceChildren(...failed.slice(0, 50).map(i => el("li", {},
     el("button", { type: "button", className: "address", onclick: () => openDetail(i.address) }, i.address), el("pre", {}, i.error || "no message"))),
     failed.length > 50 ? el("li", {}, (failed.length - 50) + " more") : "");
 }

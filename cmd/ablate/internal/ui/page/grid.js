@@ -76,18 +76,28 @@ function group(study) {
   study.cells.forEach((c, i) => { c.index = i; });
 }
 
-// nameOf names a level. A number says of which factor it is.
-const nameOf = f => f.label || (isNaN(f.level) ? f.level : f.name + " " + f.level);
+// nameOf names a level. Numbers, true and false say of which factor they are.
+function nameOf(f) {
+  const text = f.label || f.level;
+  return isNaN(text) && text !== "true" && text !== "false" ? text : f.name + " " + text;
+}
 
 const stageOf = t => t.address.split("[")[0];
 
-// axes chooses rows and columns of a stage: the factor with the most levels down, all
-// others across.
+// axes chooses rows and columns of a stage: the factor with the most levels down, and across as
+// many others as fit a screen. The rest also goes down.
 function axes(stage) {
-  const names = [...stage.names];
+  const names = [...stage.names], most = 6;
   const size = name => new Set(stage.cells.map(c => levelOf(c, name))).size;
-  const row = names.reduce((a, b) => a && size(a) >= size(b) ? a : b, names[0]);
-  return { row, columns: names.filter(n => n !== row) };
+  const largest = names.reduce((a, b) => a && size(a) >= size(b) ? a : b, names[0]);
+  const columns = [];
+  let across = 1;
+  for (const name of names.filter(n => n !== largest).reverse()) {
+    if (columns.length && across * size(name) > most) break;
+    across *= size(name);
+    columns.unshift(name);
+  }
+  return { rows: names.filter(n => !columns.includes(n)), columns };
 }
 
 const levelOf = (cell, name) => (cell.levels.find(f => f.name === name) || {}).level;
@@ -134,21 +144,23 @@ const contentOf = (cell, view) => view.places + JSON.stringify(cell.trials.map(t
 
 // drawStage draws the cells of one stage.
 function drawStage(study, view, stage) {
-  const { row, columns } = axes(stage);
+  const { rows, columns } = axes(stage);
+  const at = (cell, names) => names.map(n => [n, levelOf(cell, n)]);
+  const buttons = levels => levels.filter(l => l[1] !== undefined).flatMap(l => [levelButton(study, view, ...l), " "]);
   const across = new Map(), down = new Map();
   for (const c of stage.cells) {
-    const key = columns.map(n => levelOf(c, n)).join("\n");
-    if (!across.has(key)) across.set(key, columns.map(n => [n, levelOf(c, n)]));
-    const level = levelOf(c, row);
-    if (!down.has(level)) down.set(level, new Map());
-    down.get(level).set(key, c);
+    const row = JSON.stringify(at(c, rows)), column = JSON.stringify(at(c, columns));
+    if (!across.has(column)) across.set(column, at(c, columns));
+    if (!down.has(row)) down.set(row, { levels: at(c, rows), cells: new Map() });
+    down.get(row).cells.set(column, c);
   }
-  const head = el("tr", {}, el("th", {}, [row, ...columns].filter(Boolean).join(" × ")),
-    ...[...across.values()].map(levels => el("th", { scope: "col" }, ...levels.filter(l => l[1] !== undefined).map(l => levelButton(study, view, ...l)))));
-  const rows = [...down].map(([level, cells]) => el("tr", {},
-    el("th", { scope: "row" }, level === undefined ? "" : levelButton(study, view, row, level)),
+  const corner = [rows, columns].filter(names => names.length).map(names => names.join(", ")).join(" × ");
+  const head = el("tr", {}, corner ? el("th", {}, corner) : el("td", {}),
+    ...[...across.values()].map(levels => levels.length ? el("th", { scope: "col" }, ...buttons(levels)) : el("td", {})));
+  const body = [...down.values()].map(({ levels, cells }) => el("tr", {},
+    levels.length ? el("th", { scope: "row" }, ...buttons(levels)) : el("td", {}),
     ...[...across.keys()].map(key => drawBox(cells.get(key), view))));
-  return el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
+  return el("table", {}, el("thead", {}, head), el("tbody", {}, ...body));
 }
 
 // drawBox draws a cell of the table.
@@ -164,7 +176,7 @@ function drawBox(cell, view) {
 function levelButton(study, view, name, level) {
   const cells = study.cells.filter(c => levelOf(c, name) === level);
   const on = cells.some(c => !view.off.has(c.id));
-  const b = el("button", { type: "button", title: name, onclick: () => { view.setCells(cells, !on); } }, study.factors.get(name).get(level));
+  const b = el("button", { type: "button", title: name, onclick: () => { view.setCells(cells, !on); } }, nameOf({ name, level, label: study.factors.get(name).get(level) }));
   b.setAttribute("aria-pressed", on);
   b.dataset.key = name + "=" + level;
   return b;

@@ -67,6 +67,7 @@ function changed(now) {
   pending = setTimeout(() => {
     const started = performance.now();
     pending = 0;
+    if (!study) return; // another one was chosen
     drawAll();
     drawn = performance.now();
     took = drawn - started;
@@ -77,6 +78,7 @@ function drawAll() {
   document.title = study.name + " – ablate";
   byID("name").textContent = study.name;
   byID("description").textContent = study.description || study.dir;
+  byID("curves").hidden = !study.trials.length;
   drawSummary(study);
   drawFailures(study);
   drawGrid(study, view);
@@ -84,6 +86,35 @@ function drawAll() {
   drawAnswers(study);
   drawPlan(study);
   drawGraph(study);
+  drawSections();
+}
+
+// drawNothing says that there is no study to show.
+function drawNothing() {
+  study = null;
+  document.title = "ablate";
+  byID("name").textContent = "ablate";
+  byID("description").textContent = "";
+  byID("summary").replaceChildren();
+  for (const id of ["problem", "failures", "curves", "answers", "plan", "graph"]) byID(id).hidden = true;
+  delete byID("grid").dataset.shape;
+  byID("grid").replaceChildren(el("p", {}, view.id ? "The store has no study of this address. Choose another one above."
+    : "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
+  drawSections();
+}
+
+// drawSections lists the parts of the page. A grid of many trials is long.
+function drawSections() {
+  const titles = [...document.querySelectorAll("main > section:not([hidden]) > h2")];
+  const box = byID("sections"), shape = titles.map(t => t.id).join();
+  box.hidden = titles.length < 2;
+  if (box.dataset.shape === shape) return;
+  box.dataset.shape = shape;
+  box.replaceChildren(...titles.map(t => el("button", { type: "button", onclick: () => {
+    t.tabIndex = -1;
+    t.focus({ preventScroll: true });
+    t.scrollIntoView();
+  } }, t.firstChild.textContent.trim())));
 }
 
 // loadCurves reads the curves of all trials, or of some. Those of many trials come in
@@ -135,10 +166,10 @@ async function readCurves(addresses) {
 }
 
 function drawMetrics(names, some) {
-  const box = byID("metric");
-  const all = new Set(some ? [...box.options].map(o => o.value) : []);
-  for (const n of [...names, view.metric].filter(Boolean)) all.add(n);
-  box.replaceChildren(...[...all].sort().map(n => el("option", { value: n, selected: n === view.metric }, n)));
+  const box = byID("metric"), before = [...box.options].map(o => o.value);
+  const all = [...new Set([...(some ? before : []), ...names, view.metric].filter(Boolean))].sort();
+  if (box.value === view.metric && all.join("\n") === before.join("\n")) return; // the list may be open
+  box.replaceChildren(...all.map(n => el("option", { value: n, selected: n === view.metric }, n)));
 }
 
 // take updates instances with what the server says changed.
@@ -161,14 +192,13 @@ function take(instances) {
     view.curves.clear();
     loadCurves();
   } else if (finished.length) loadCurves(finished);
+  drawMetrics(instances.flatMap(i => i.trial ? Object.keys(i.metrics || {}) : []), true);
   changed();
 }
 
 // addPoint extends the curve of a running trial by what it just reported.
 function addPoint(t) {
-  const m = t.metrics || {};
-  const name = view.metric === "train_loss" && m.loss !== undefined ? "loss" : view.metric;
-  const v = m[name], step = (t.at || {})[name] ?? t.step; // other metrics may have later reports
+  const v = (t.metrics || {})[view.metric], step = (t.at || {})[view.metric] ?? t.step; // other metrics may have later reports
   if (v === undefined || view.zoom) return;
   let c = view.curves.get(t.address);
   if (!c || step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
@@ -185,11 +215,7 @@ function connect() {
   source.onopen = () => connection("Live");
   source.addEventListener("study", e => {
     const next = JSON.parse(e.data);
-    if (!next) {
-      delete byID("grid").dataset.shape;
-      byID("grid").replaceChildren(el("p", {}, "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
-      return;
-    }
+    if (!next) return drawNothing();
     const states = new Map(study ? study.trials.map(t => [t.address, t.state]) : []);
     const same = study && study.id === next.id && (next.instances || []).every(n => !n.trial || states.get(n.address) === n.state);
     study = next;
@@ -252,6 +278,8 @@ byID("studies").addEventListener("change", e => {
   location.hash = "study=" + e.target.value;
 });
 byID("detail").addEventListener("close", () => {
+  const tile = [...document.querySelectorAll("#grid [data-key]")].find(b => b.dataset.key === view.open);
+  if (tile && document.activeElement === document.body) tile.focus({ preventScroll: true }); // it was drawn anew meanwhile
   view.open = "";
   saveView();
 });
