@@ -13,9 +13,9 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// command matches a line of a code block that runs the program, up to a comment, a pipe or
-// a redirection.
-var command = regexp.MustCompile(`(?m)^(?:\$ )?(?:bin/)?(ablate [^#|>\n]*)`)
+// command matches a line of a code block that runs the program, also with variables of the
+// environment before it, up to a comment, a pipe or a redirection.
+var command = regexp.MustCompile(`(?m)^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:bin/|\./)?(ablate [^#|>\n]*)`)
 
 // Every command of the docs exists and has the flags that it is given, and every block of
 // shell is correct shell.

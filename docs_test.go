@@ -100,6 +100,29 @@ func TestPathsInTheDocs(t *testing.T) {
 	}
 }
 
+// toolPath matches a script, an example or a benchmark in prose, commands or links.
+var toolPath = regexp.MustCompile(`(?:^|[\s` + "`" + `(./])((?:scripts|examples|bench)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])`)
+
+// Every script, example and benchmark that a page names exists.
+func TestToolsInTheDocs(t *testing.T) {
+	found := 0
+	for _, page := range pagesOfTheDocs(t) {
+		raw, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range toolPath.FindAllStringSubmatch(string(raw), -1) {
+			found++
+			if _, err := os.Stat(m[1]); err != nil {
+				t.Errorf("%s names %s, which does not exist", page, m[1])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d paths found", found)
+	}
+}
+
 // Every test that ARCHITECTURE.md names exists.
 func TestTestsInTheDocs(t *testing.T) {
 	raw, err := os.ReadFile("ARCHITECTURE.md")
