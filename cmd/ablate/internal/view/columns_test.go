@@ -74,7 +74,7 @@ func showScreen(v *view.View, tables string) {
 	}
 	p.Observe(run.Event{Type: run.StageFailed, Address: wide, Role: pipeline.Trial, Time: started, Elapsed: 1500 * time.Millisecond, LogPath: "/tmp/log", Err: errors.New("the process was killed: out of memory")})
 	p.Close()
-	for _, line := range v.LiveRow(trial, 120, 160, map[string]float64{"loss": 2.71, "val_loss": 2.9, "tokens_per_second": 12345}) {
+	for _, line := range view.LiveRows(v, 10, 120, 160, map[string]float64{"loss": 2.71, "val_loss": 2.9, "tokens_per_second": 12345}, trial) {
 		v.Note("%s", line)
 	}
 }

@@ -11,13 +11,8 @@ import (
 // Cells is the width of a text on a terminal.
 var Cells = cells
 
-// LiveRow is the row of a running trial that started an hour ago.
-func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]float64) []string {
-	return v.LiveRows(10, step, steps, metrics, a)
-}
-
-// LiveRows are those of several trials, in a height.
-func (v *View) LiveRows(height, step, steps int, metrics map[string]float64, of ...addr.Instance) []string {
+// LiveRows are the rows of trials that started an hour ago, in a height.
+func LiveRows(v *View, height, step, steps int, metrics map[string]float64, of ...addr.Instance) []string {
 	p := v.NewProgress("none", 2, nil)
 	for _, a := range of {
 		e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
@@ -26,8 +21,8 @@ func (v *View) LiveRows(height, step, steps int, metrics map[string]float64, of 
 	return p.live(v.opts.Columns, height)
 }
 
-// Watched lays a study out in a width and a height.
-func (v *View) Watched(w Watched, width, height int) []string { return v.watched(w, width, height) }
+// WatchedLines lays a study out in a width and a height.
+func WatchedLines(v *View, w Watched, width, height int) []string { return v.watched(w, width, height) }
 
 // Update says that golden files are written anew.
 var Update = update

@@ -20,7 +20,7 @@ func TestWatchedFitsTheHeight(t *testing.T) {
 	w.Failures = []view.Failure{{Address: "train.lm.main", Error: "out of memory"}}
 	v := view.New(view.Options{})
 	for _, height := range []int{1, 5, 12, 24, 60, 100} {
-		lines := v.Watched(w, 80, height)
+		lines := view.WatchedLines(v, w, 80, height)
 		if len(lines) > height {
 			t.Errorf("%d lines in a height of %d", len(lines), height)
 		}
@@ -33,7 +33,7 @@ func TestWatchedFitsTheHeight(t *testing.T) {
 				t.Errorf("a height of %d lacks %q:\n%s", height, want, text)
 			}
 		}
-		if all := slices.Equal(lines, v.Watched(w, 80, 0)); all != (height == 100) {
+		if all := slices.Equal(lines, view.WatchedLines(v, w, 80, 0)); all != (height == 100) {
 			t.Errorf("a height of %d shows all: %v", height, all)
 		}
 	}
@@ -47,7 +47,7 @@ func TestLiveBlockFitsTheHeight(t *testing.T) {
 	}
 	v := view.New(view.Options{Columns: 80})
 	for height, want := range map[int]string{1: "  … and 29 more", 9: "  … and 23 more", 30: "  … and 2 more", 31: "  0 of 2 trials"} {
-		lines := v.LiveRows(height, 1, 2, nil, of...)
+		lines := view.LiveRows(v, height, 1, 2, nil, of...)
 		if len(lines) > max(3, height) || !slices.Contains(lines, want) {
 			t.Errorf("a height of %d has %d lines, want one %q:\n%s", height, len(lines), want, strings.Join(lines, "\n"))
 		}
@@ -66,7 +66,7 @@ func TestLiveMetrics(t *testing.T) {
 		{map[string]float64{"val_loss": 3, "accuracy": 1}, "val 3.0000"},
 		{map[string]float64{"tokens_per_second": 9, "accuracy": 0.5, "f1": 1}, "accuracy 0.5000  9 tok/s"},
 	} {
-		row := v.LiveRow(addr.Instance{Key: "seed=1"}, 1, 2, test.metrics)[0]
+		row := view.LiveRows(v, 10, 1, 2, test.metrics, addr.Instance{Key: "seed=1"})[0]
 		if !strings.Contains(row, "1/2  "+test.want) {
 			t.Errorf("the row of %v is %q, want %q", test.metrics, row, test.want)
 		}
