@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -61,10 +62,10 @@ func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 		diags = checkTokens(tokens)
 	}
 	if diags.HasErrors() {
-		return nil, firstOpenQuote(diags)
+		return nil, few(diags)
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hclv2.InitialPos)
-	return file, append(diags, textWarnings(name, src, tokens)...)
+	return file, append(few(diags), textWarnings(name, src, tokens)...)
 }
 
 // checkEncoding refuses a file that is not text in UTF-8, once: each of its bytes would
@@ -80,15 +81,22 @@ func checkEncoding(name string, src []byte) hclv2.Diagnostics {
 	return nil
 }
 
-// firstOpenQuote leaves out the errors about quotes after the first: a quote that is not
-// closed turns the quotes of the lines below around.
-func firstOpenQuote(diags hclv2.Diagnostics) hclv2.Diagnostics {
+// few leaves out errors of a syntax that follow from others: those about quotes after the
+// first, since a quote that is not closed turns the quotes of the lines below around, and
+// those after the tenth, since a file of another kind has one in each line.
+func few(diags hclv2.Diagnostics) hclv2.Diagnostics {
+	const most = 10
 	open := false
-	return slices.DeleteFunc(diags, func(d *hclv2.Diagnostic) bool {
+	diags = slices.DeleteFunc(diags, func(d *hclv2.Diagnostic) bool {
 		again := open
 		open = open || d.Summary == "Invalid multi-line string"
 		return again && d.Summary == "Invalid multi-line string"
 	})
+	if more := len(diags) - most; more > 1 {
+		detail := fmt.Sprintf("This file has %d more errors from here on. Correct the first ones, or remove a file that is no part of the study.", more)
+		return append(diags[:most], &hclv2.Diagnostic{Severity: hclv2.DiagError, Summary: "More errors", Detail: detail, Subject: diags[most].Subject})
+	}
+	return diags
 }
 
 // textWarnings reports text that is not in Unicode normal form C, to which HCL

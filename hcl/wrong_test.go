@@ -146,6 +146,16 @@ func TestWrongJSON(t *testing.T) {
 	}
 }
 
+// A file of another kind has not an error for each of its lines.
+func TestManyErrors(t *testing.T) {
+	for _, line := range []string{"a,1\n", "“a”\n"} {
+		_, diags := load(t, map[string]string{"study.hcl": strings.Repeat(line, 100)})
+		if text := render(diags); len(diags) != 11 || !strings.Contains(text, "0 more errors from here on") {
+			t.Errorf("%d errors: %s", len(diags), text)
+		}
+	}
+}
+
 // A file in another encoding is one mistake, not one for each of its bytes.
 func TestWrongEncoding(t *testing.T) {
 	for _, text := range []string{"\xff\xfes\x00t\x00u\x00d\x00y\x00", "s\x00t\x00u\x00d\x00y\x00", "# caf\xe9 \xe9\n", `{"//": "caf` + "\xe9\xe9" + `"}`} {

@@ -74,70 +74,19 @@ func (s Stage) Compare(t Stage) int {
 	return cmp.Or(strings.Compare(s.Block, t.Block), strings.Compare(s.Type, t.Type), strings.Compare(s.Name, t.Name))
 }
 
-// Pattern selects instances: "train.lm.main", "train.*", an address with a
-// key, or levels such as "norm=derf.*,seed=42".
-type Pattern struct {
-	stage  []string          // patterns for block, type and name, or for the first of them
-	key    string            // exact key; empty for any
-	levels map[string]string // patterns for levels, by factor
-}
-
-// ParsePattern parses a pattern.
-func ParsePattern(s string) (Pattern, error) {
-	if s == "" {
-		return Pattern{}, fmt.Errorf("the pattern is empty: use an address, or levels such as norm=derf.*,seed=42")
-	}
-	if strings.Contains(s, "[") {
-		in, err := Parse(s)
-		if err != nil {
-			return Pattern{}, err
-		}
-		return Pattern{stage: []string{in.Stage.Block, in.Stage.Type, in.Stage.Name}, key: in.Key}, nil
-	}
-	if strings.Contains(s, "=") {
-		names, levels, ok := ParseKey(s)
-		if !ok {
-			return Pattern{}, fmt.Errorf("%q is not a pattern: use the form factor=level, with commas between", s)
-		}
-		p := Pattern{levels: make(map[string]string, len(names))}
-		for i, name := range names {
-			p.levels[name] = levels[i]
-		}
-		return p, nil
-	}
-	words := strings.Split(s, ".")
-	if len(words) > 3 || slices.Contains(words, "") {
-		return Pattern{}, fmt.Errorf("%q is not a pattern: use the form block.type.name, where * matches any text", s)
-	}
-	return Pattern{stage: words}, nil
-}
-
-// Match reports whether the pattern selects the instance.
-func (p Pattern) Match(in Instance) bool {
-	words := []string{in.Stage.Block, in.Stage.Type, in.Stage.Name}
-	for i, w := range p.stage {
-		if !Glob(w, words[i]) {
-			return false
-		}
-	}
-	if p.key != "" && p.key != in.Key {
+// Matches reports whether the address has the form of a pattern: block.type.name or the
+// first words of it, in which * matches any text.
+func (s Stage) Matches(pattern string) bool {
+	own, words := []string{s.Block, s.Type, s.Name}, strings.Split(pattern, ".")
+	if len(words) > len(own) {
 		return false
 	}
-	if p.levels == nil {
-		return true
-	}
-	names, levels, _ := ParseKey(in.Key)
-	matched := 0
-	for i, name := range names {
-		want, asked := p.levels[name]
-		if asked && !Glob(want, levels[i]) {
+	for i, word := range words {
+		if !Glob(word, own[i]) {
 			return false
 		}
-		if asked {
-			matched++
-		}
 	}
-	return matched == len(p.levels)
+	return true
 }
 
 // Glob reports whether s matches a pattern in which * matches any text. It takes

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl"
 	"ablate/hcl/study"
@@ -77,10 +79,12 @@ func (r initRequest) do(_ context.Context, s *session) error {
 		return err
 	}
 	ignore := filepath.Join(r.Folder, ".gitignore")
-	if _, err := os.Lstat(ignore); err == nil { // of the repository that the study is in
+	if _, err := os.Lstat(ignore); err != nil {
+		if err := createFile(ignore, []byte(".ablate/\n")); err != nil {
+			return err
+		}
+	} else if raw, err := fsys.ReadRegular(ignore, maxFile); err != nil || !strings.Contains(string(raw), ".ablate") {
 		s.view().Note("%s is left as it is. Add the line .ablate/ to it, where ablate keeps the records of runs.", ignore)
-	} else if err := createFile(ignore, []byte(".ablate/\n")); err != nil {
-		return err
 	}
 	s.show(view.Created{Folder: r.Folder})
 	return nil

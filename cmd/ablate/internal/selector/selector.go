@@ -15,7 +15,6 @@ package selector
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +121,7 @@ func (x *Index) find(text string) ([]Candidate, error) {
 // byName selects by a pattern of addresses, by the name of a stage or by a label.
 func (x *Index) byName(text string) []Candidate {
 	readings := []func(Candidate) bool{
+		func(c Candidate) bool { return c.Address.Stage.Matches(text) },
 		func(c Candidate) bool { return c.Address.Stage.Name == text },
 		func(c Candidate) bool { return addr.Glob(text, short(c.Address)) },
 		func(c Candidate) bool { return addr.Glob(text, c.Address.Stage.Type+"."+c.Address.Stage.Name) },
@@ -129,9 +129,6 @@ func (x *Index) byName(text string) []Candidate {
 		func(c Candidate) bool { return c.Label == text },
 		func(c Candidate) bool { return addr.Glob(text, c.Address.Stage.Name) },
 		func(c Candidate) bool { return strings.EqualFold(c.Label, text) },
-	}
-	if p, err := addr.ParsePattern(text); err == nil {
-		readings = slices.Insert(readings, 0, func(c Candidate) bool { return p.Match(c.Address) })
 	}
 	for _, reading := range readings {
 		if found := filter(x.all, reading); len(found) > 0 {
