@@ -149,7 +149,7 @@ func (c *Collection) addBlobs(uses map[Digest]*blobUse) (optional []Garbage, err
 func (c *Collection) addLeftovers(uses map[Digest]*blobUse) error {
 	for _, dir := range []string{"tmp", "trash", "damaged", "leases"} {
 		err := c.store.walk(c.store.path(dir), func(path string, info fs.FileInfo) {
-			if d, ok := blobName(path); ok && dir == "trash" && wanted(uses[d]) || c.young(info) {
+			if d, ok := blobName(path); ok && dir == "trash" && wanted(uses[d]) || c.young(info) || dir == "leases" && c.isHeld(path, info) {
 				return
 			}
 			c.Items = append(c.Items, Garbage{Path: path, Bytes: info.Size(), Why: "left over in " + dir})
@@ -159,6 +159,18 @@ func (c *Collection) addLeftovers(uses map[Digest]*blobUse) error {
 		}
 	}
 	return nil
+}
+
+// isHeld reports whether the holder of a lease may be alive, whatever the grace period
+// is: without its lease it would stop what it computes. On another machine, whose clock
+// may differ, it is alive if it wrote within an hour.
+func (c *Collection) isHeld(lease string, info fs.FileInfo) bool {
+	if !strings.HasPrefix(c.store.content(lease), c.store.leases.host+"#") {
+		return c.options.Now.Sub(info.ModTime()) < time.Hour
+	}
+	hex, _, _ := strings.Cut(filepath.Base(lease), ".")
+	k, err := ParseKey(hex)
+	return err == nil && c.store.Locked(k)
 }
 
 func (c *Collection) young(info fs.FileInfo) bool {

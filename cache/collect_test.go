@@ -428,3 +428,27 @@ func TestUnpin(t *testing.T) {
 		}
 	}
 }
+
+// A blob that is made again between the plan of a collection and its execution stays: the
+// entry that names it is about to be published.
+func TestBlobMadeAgainStays(t *testing.T) {
+	for _, grace := range []time.Duration{0, 24 * time.Hour} {
+		f := fsys.NewMemory()
+		s := open(t, f, "/store")
+		content := "made by an action that was interrupted"
+		d := put(t, s, rawType, content)
+		old := time.Now().Add(-48 * time.Hour)
+		if err := f.Chtimes("/store/blobs/sha256/"+d.Hex()[:2]+"/"+d.Hex(), old, old); err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Collect(t.Context(), cache.CollectOptions{Budget: -1, Grace: grace, Now: time.Now()})
+		if err != nil || len(c.Items) != 1 {
+			t.Fatalf("Collect = %v, %v, want one blob", c, err)
+		}
+		put(t, s, rawType, content)
+		if _, err := c.Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, s, cachetest.Entry(cachetest.Key("k"), d, len(content)))
+	}
+}

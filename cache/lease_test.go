@@ -232,3 +232,36 @@ func TestALeaseOutlivesItsProcessForThreePeriods(t *testing.T) {
 
 // processPeriod is short for a test and long for a scheduler.
 const processPeriod = 500 * time.Millisecond
+
+// A garbage collection without a grace period leaves leases whose holders may be alive.
+func TestCollectKeepsLeases(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, fsys.NewOS(), dir)
+	k, killed, elsewhere, gone := cachetest.Key("k"), cachetest.Key("killed"), cachetest.Key("elsewhere"), cachetest.Key("gone")
+	unlock, ok, err := s.TryLock(k)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	name := func(k cache.Key) string { return filepath.Join(dir, "leases", k.String()+".1") }
+	mine, err := os.ReadFile(name(k))
+	hourAgo := time.Now().Add(-2 * time.Hour)
+	if err := errors.Join(err, os.WriteFile(name(killed), mine, 0o644), os.WriteFile(name(elsewhere), []byte("other#1 000000000000\n"), 0o644),
+		os.WriteFile(name(gone), []byte("other#2 000000000000\n"), 0o644), os.Chtimes(name(gone), hourAgo, hourAgo)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := open(t, fsys.NewOS(), dir).Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[cache.Key]bool{k: true, killed: false, elsewhere: true, gone: false} {
+		if _, err := os.Stat(name(k)); (err == nil) != want {
+			t.Errorf("the lease of %s remains: %v, want %v", k, err == nil, want)
+		}
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+}

@@ -200,6 +200,9 @@ func (s *Local) link(tmp, name string) error {
 		s.quarantine(name, "")
 		err = s.fs.Link(tmp, name)
 	}
+	if fsys.NoLinks(err) {
+		return fmt.Errorf("the file system of %s has no hard links, which a store needs: choose another folder with ABLATE_CACHE_DIR (%v)", s.dir, err)
+	}
 	if err != nil {
 		return err
 	}

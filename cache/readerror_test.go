@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,5 +171,22 @@ func TestDamageInReadOnlyStore(t *testing.T) {
 		}
 		f.At = 0 // can be written again
 		f.Crash = false
+	}
+}
+
+// linkless is a file system without hard links, as on a memory card.
+type linkless struct{ fsys.FS }
+
+func (linkless) Link(a, b string) error {
+	return &os.LinkError{Op: "link", Old: a, New: b, Err: syscall.EPERM}
+}
+
+func TestStoreWithoutLinks(t *testing.T) {
+	w, err := open(t, linkless{fsys.NewMemory()}, "/store").Create(t.Context(), rawType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = w.Commit(); err == nil || !strings.Contains(err.Error(), "has no hard links") || strings.Contains(err.Error(), "writable") {
+		t.Errorf("Commit = %v, want what the file system lacks", err)
 	}
 }

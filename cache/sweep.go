@@ -22,6 +22,9 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 		}
 		err := ctx.Err()
 		if err == nil {
+			if info, err := s.fs.Stat(g.Path); err == nil && c.young(info) {
+				continue // an action made the same blob since it was listed, and is about to publish it
+			}
 			err = s.fs.Rename(g.Path, s.trashPath(g.Path))
 		}
 		if errors.Is(err, fs.ErrNotExist) {

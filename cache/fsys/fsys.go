@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/afero"
@@ -57,6 +58,12 @@ func (OS) TryLock(name string) (func() error, bool, error) {
 			return nil, false, err
 		}
 	}
+}
+
+// NoLinks reports whether an error of Link says that the file system has no hard links,
+// as on most memory cards.
+func NoLinks(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, errors.ErrUnsupported)
 }
 
 func stillNamed(f *os.File, name string) bool {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"ablate/cache/fsys"
 )
 
 // folder is a folder that several machines share, such as a network file system.
@@ -110,8 +112,12 @@ func (f *folder) put(ctx context.Context, name string, o object) (err error) {
 	if err := errors.Join(err, r.Close(), w.Sync(), w.Close()); err != nil {
 		return err
 	}
-	if err := f.root.Link(tmp, at); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err = f.root.Link(tmp, at)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case fsys.NoLinks(err):
+		return fmt.Errorf("the file system of %s has no hard links, which a shared folder needs: use a folder on another disk, which can be copied afterwards (%w)", f.dir, err)
 	}
-	return nil
+	return err
 }

@@ -87,13 +87,13 @@ func retryAfter(resp *http.Response) time.Duration {
 func (b *bazel) check(ctx context.Context) error {
 	empty := casName(cache.DigestOf(nil))
 	there, err := b.has(ctx, empty)
-	if there && err == nil {
-		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this")))); there && err == nil {
-			err = errPage
-		}
+	if err != nil {
 		return err
 	}
-	if err != nil {
+	if there {
+		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this")))); there {
+			return errPage
+		}
 		return err
 	}
 	if err := b.put(ctx, empty, bytesObject(nil)); err != nil {

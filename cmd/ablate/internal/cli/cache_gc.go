@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline/planner"
-	"ablate/stages/record"
 )
 
 func cacheGCCommand(s *session) *cobra.Command {
@@ -106,12 +104,6 @@ func inDoubt(s *session, err error) error {
 	}
 	s.view().Error(err)
 	return exitError{ExitDamage}
-}
-
-// evictable reports whether an artifact of an entry may be left out or removed.
-func evictable(e cache.Entry, artifact string) bool {
-	a, _ := e.Artifact(artifact)
-	return cmp.Or(a.Retention, record.LegacyRetention(e, artifact)) == cache.Evict
 }
 
 // parseSize reads sizes such as 50GiB, 20 GB and 1e9.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ablate/cache"
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
@@ -75,7 +76,7 @@ func (r cachePushRequest) do(ctx context.Context, s *session) error {
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		var without []string
 		for _, a := range x.Entry().Artifacts {
-			if r.Results && evictable(x.Entry(), a.Name) {
+			if r.Results && w.store.Retention(x.Entry(), a) == cache.Evict {
 				without = append(without, a.Name)
 			}
 		}

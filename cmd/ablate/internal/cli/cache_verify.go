@@ -139,6 +139,9 @@ func pullKey(ctx context.Context, from *remote.Remote, store *cache.Local, k cac
 	if found[0] == nil {
 		return fmt.Errorf("%s does not have %s", from, k)
 	}
-	_, err = from.Pull(ctx, store, *found[0], func(name string) bool { return evictable(*found[0], name) })
+	_, err = from.Pull(ctx, store, *found[0], func(name string) bool {
+		a, _ := found[0].Artifact(name)
+		return store.Retention(*found[0], a) == cache.Evict
+	})
 	return err
 }
