@@ -104,6 +104,18 @@ func (l lab) session(environ ...string) (s *session, stdout, stderr *bytes.Buffe
 	}, stdout, stderr
 }
 
+// Only what computes results says that they are cached.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(Interrupted)
+	for _, command := range []string{"plan", "status", "run"} { // a run that has begun nothing yet
+		s, _, stderr := newLab(t).session()
+		if code := s.app.Run(ctx, []string{command, "--chdir", s.dir}); code != Interrupted.Code || stderr.String() != "Interrupted.\n" {
+			t.Errorf("%s exits with %d and says %q", command, code, stderr)
+		}
+	}
+}
+
 // do carries a request out in a session of its own and returns what it prints.
 func (l lab) do(t *testing.T, r request) (stdout, stderr string, err error) {
 	t.Helper()
