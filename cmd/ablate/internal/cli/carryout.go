@@ -25,7 +25,6 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		return summary, drain, err
 	}
 	s := w.session
-	s.resumes = true
 	trials := plan.CountTrials(planner.Run, planner.Resume, planner.Pending)
 	shown := s.view().NewProgress(o.Progress, trials, trialNames(w, plan))
 	pulled := &pullCost{}

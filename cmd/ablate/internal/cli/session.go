@@ -42,7 +42,7 @@ type session struct {
 
 	unconfigured error // why the user's own configuration cannot be looked for; set with configured
 
-	resumes bool // the command caches results as it goes
+	resumes bool // the same command again continues what was interrupted
 
 	idle        launch.IdleChildren    // child processes on this machine that wait for the next action
 	idleOnHosts []*launch.IdleChildren // those over ssh, for each executor

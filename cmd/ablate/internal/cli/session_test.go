@@ -104,13 +104,15 @@ func (l lab) session(environ ...string) (s *session, stdout, stderr *bytes.Buffe
 	}, stdout, stderr
 }
 
-// Only what computes results says that they are cached.
+// Only a run says that what it has finished is cached.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(Interrupted)
-	for _, command := range []string{"plan", "status", "run"} { // a run that has begun nothing yet
+	for command, want := range map[string]string{
+		"plan": "Interrupted.\n", "status": "Interrupted.\n", "run": "Interrupted. Finished results are cached; run again to resume.\n",
+	} {
 		s, _, stderr := newLab(t).session()
-		if code := s.app.Run(ctx, []string{command, "--chdir", s.dir}); code != Interrupted.Code || stderr.String() != "Interrupted.\n" {
+		if code := s.app.Run(ctx, []string{command, "--chdir", s.dir}); code != Interrupted.Code || stderr.String() != want {
 			t.Errorf("%s exits with %d and says %q", command, code, stderr)
 		}
 	}
