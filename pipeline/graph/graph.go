@@ -249,6 +249,9 @@ func (g *Graph) Edges() []Edge {
 	return out
 }
 
+// Node returns the node at an address, or nil.
+func (g *Graph) Node(a addr.Instance) *Node { return g.byAddr[a] }
+
 // Instance returns the instance at an address, or nil.
 func (g *Graph) Instance(a addr.Instance) *study.Instance {
 	if n := g.byAddr[a]; n != nil {

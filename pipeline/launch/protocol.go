@@ -17,6 +17,7 @@ package launch
 
 import (
 	"errors"
+	"fmt"
 
 	"ablate/hcl/diag"
 	"ablate/pipeline"
@@ -56,4 +57,9 @@ func (f *failure) err() error {
 		return finalf("%s", f.Text)
 	}
 	return errors.New(f.Text)
+}
+
+// finalf is fmt.Errorf for what another attempt would only repeat.
+func finalf(format string, args ...any) error {
+	return run.FinalError{Err: fmt.Errorf(format, args...)}
 }

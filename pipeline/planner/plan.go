@@ -40,12 +40,11 @@ func (p *Plan) count(which func(*Task) bool) int {
 // Clean reports whether a run would have nothing to do.
 func (p *Plan) Clean() bool { return p.Count(Hit) == len(p.Tasks) }
 
-// Task returns the task at an address, or nil.
+// Task returns the task at an address, or nil. A plan that Only made also knows the tasks
+// that it leaves out.
 func (p *Plan) Task(a addr.Instance) *Task {
-	for _, t := range p.Tasks {
-		if t.Address == a {
-			return t
-		}
+	if n := p.planner.Graph.Node(a); n != nil {
+		return p.of[n.Index]
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func (r *Runner) Run(ctx context.Context, plan *planner.Plan) (Summary, error) {
 	switch {
 	case ctx.Err() != nil:
 		return summary, context.Cause(ctx)
-	case len(failed) > 0:
-		return summary, &FailedError{Failed: failed, Skipped: Total(summary.Skipped)}
+	case failed != nil:
+		return summary, failed
 	case len(summary.Detached) > 0:
 		return summary, ErrDetached
 	}

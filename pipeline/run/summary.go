@@ -35,7 +35,7 @@ func Total(counts map[string]int) int {
 // FailedError says that tasks of a run failed. Each was reported as an event.
 type FailedError struct {
 	Failed  []*planner.Task
-	Skipped int // tasks that were not run because of them
+	Stopped bool // the run left tasks that do not depend on them
 }
 
 func (e *FailedError) Error() string {
@@ -45,10 +45,15 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("%d instances failed", len(e.Failed))
 }
 
-// summary counts how the run ended. What is still to do was stopped.
-func (x *execution) summary() (Summary, []*planner.Task) {
+// summary counts how the run ended, and says whether tasks failed. What is still to do
+// was stopped.
+func (x *execution) summary() (Summary, *FailedError) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	var failed *FailedError
+	if len(x.failed) > 0 {
+		failed = &FailedError{Failed: x.failed, Stopped: len(x.todo) > 0}
+	}
 	for t := range x.todo {
 		x.skipped = append(x.skipped, t)
 	}
@@ -66,7 +71,7 @@ func (x *execution) summary() (Summary, []*planner.Task) {
 		Failed:   byBlock(x.failed),
 		Detached: byBlock(x.detached),
 		Skipped:  byBlock(x.skipped),
-	}, x.failed
+	}, failed
 }
 
 func byBlock(tasks []*planner.Task) map[string]int {

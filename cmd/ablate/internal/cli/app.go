@@ -72,8 +72,11 @@ func (s *session) exit(ctx context.Context, err error) int {
 		return with.code
 	case ctx.Err() != nil:
 		stop := stopOf(ctx)
-		if stop.text != "" {
+		switch {
+		case stop.text != "" && s.resumes:
 			s.view().Note("%s Finished results are cached; run again to resume.", stop.text)
+		case stop.text != "":
+			s.view().Note("%s", stop.text)
 		}
 		return stop.Code
 	case errors.As(err, &failed): // each failure was reported when it happened

@@ -18,13 +18,14 @@ import (
 
 // showEstimate reports how long the trials of a plan will train, as far as cached
 // trials tell: those of the same arithmetic on this machine, or else of the same stage
-// of this study. Without either there is no estimate.
+// of this study. Without either there is no estimate, nor is there one for other
+// machines, whose speed is not known here.
 func showEstimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs int, beside bool) {
 	var todo []*planner.Task
 	for _, t := range plan.Tasks {
 		switch t.Status {
 		case planner.Run, planner.Resume, planner.Pending:
-			if t.Role == pipeline.Trial && t.Survey.Done < 1 {
+			if t.Role == pipeline.Trial && t.Survey.Done < 1 && t.Executor() == "" {
 				todo = append(todo, t)
 			}
 		}

@@ -106,6 +106,7 @@ func (r runRequest) do(ctx context.Context, s *session) error {
 	if r.Repeat != "" {
 		return repeatRequest{Instance: r.Repeat, runOptions: r.runOptions}.do(ctx, s)
 	}
+	s.resumes = true
 	if err := r.openPlan(s); err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 		err = cmp.Or(w.showAnalyses(ctx, plan, r.Verbose), err)
 	}
 	e := view.SummaryOf(summary, time.Since(started))
-	e.Stopped = failed != nil && !r.KeepGoing
+	e.Stopped = failed != nil && failed.Stopped
 	s.show(e)
 	showSavings(w, savings, true)
 	if err == nil && !s.json {

@@ -42,6 +42,8 @@ type session struct {
 
 	unconfigured error // why the user's own configuration cannot be looked for; set with configured
 
+	resumes bool // the same command again continues what was interrupted
+
 	idle        launch.IdleChildren    // child processes on this machine that wait for the next action
 	idleOnHosts []*launch.IdleChildren // those over ssh, for each executor
 }

@@ -104,6 +104,20 @@ func (l lab) session(environ ...string) (s *session, stdout, stderr *bytes.Buffe
 	}, stdout, stderr
 }
 
+// Only a run says that what it has finished is cached.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(Interrupted)
+	for command, want := range map[string]string{
+		"plan": "Interrupted.\n", "status": "Interrupted.\n", "run": "Interrupted. Finished results are cached; run again to resume.\n",
+	} {
+		s, _, stderr := newLab(t).session()
+		if code := s.app.Run(ctx, []string{command, "--chdir", s.dir}); code != Interrupted.Code || stderr.String() != want {
+			t.Errorf("%s exits with %d and says %q", command, code, stderr)
+		}
+	}
+}
+
 // do carries a request out in a session of its own and returns what it prints.
 func (l lab) do(t *testing.T, r request) (stdout, stderr string, err error) {
 	t.Helper()

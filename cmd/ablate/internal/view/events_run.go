@@ -71,7 +71,7 @@ type Summary struct {
 	Skipped map[string]int  `json:"skipped" doc:"not run, because something that they need failed or the run was interrupted"`
 	Elapsed time.Duration   `json:"-"`
 	Trials  run.TrialCounts `json:"-"`
-	Stopped bool            `json:"-"` // at the first failure
+	Stopped bool            `json:"-"` // at the first failure, with tasks left that do not depend on it
 }
 
 // SummaryOf describes how a run ended.
@@ -95,7 +95,7 @@ func (e Summary) remark() string {
 	line := fmt.Sprintf("%s trained, %s, in %s.", plural(e.Trials.Ran, "trial"), cached, Duration(e.Elapsed))
 	if n := run.Total(e.Failed); n > 0 {
 		line = fmt.Sprintf("%s failed, %s skipped as a result. %s", plural(n, "instance"), plural(run.Total(e.Skipped), "instance"), line)
-		if e.Stopped && run.Total(e.Skipped) > 0 {
+		if e.Stopped {
 			line += "\nThe run stopped at the first failure. Use --keep-going to run everything that does not depend on it."
 		}
 	}
