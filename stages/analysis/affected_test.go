@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,5 +141,32 @@ func TestFactorOfOneLevel(t *testing.T) {
 	}
 	if text := strings.Join(answer.Sentences(answer.Findings(f.analyse(table, "seed"))), "\n"); !strings.Contains(text, "When a goes from a0 to a1") {
 		t.Errorf("no sentence about the gap in %q", text)
+	}
+}
+
+// Of joint families an interaction is found by the joint adjustment: without one, no gaps are
+// affected.
+func TestAffectedGapsOfJointFamilies(t *testing.T) {
+	affected := func(families string, size float64) (n int) {
+		f := newFactorial()
+		f.Responses, f.Families = []string{"x", "y"}, families
+		for _, x := range f.answer(t.Context(), []measured{{"x", threeWay(0)}, {"y", threeWay(size)}}, "seed").All() {
+			found := slices.ContainsFunc(x.Contrasts, func(c answer.Contrast) bool { return c.Kind == "interaction" && c.Clear() })
+			if shown := slices.ContainsFunc(x.Contrasts, func(c answer.Contrast) bool { return c.Kind == affectedKind }); shown != found {
+				t.Errorf("families %q, %v: found %v, shown %v", families, size, found, shown)
+			} else if shown {
+				n++
+			}
+		}
+		return n
+	}
+	differ := 0
+	for size := 0.0; size < 0.6; size += 0.005 {
+		if affected("", size) > affected(jointFamilies, size) {
+			differ++
+		}
+	}
+	if differ == 0 {
+		t.Error("no interaction is found by its own family and not by the joint one")
 	}
 }
