@@ -5,14 +5,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ablate/hcl/study"
 )
 
 // isOwn reports whether a file is one that ablate itself writes into a study's folder:
-// the lock file, a report, or a saved plan. Nothing that is computed may depend on
-// those, or each would make results stale. Reports and plans are known by their
-// content, so that a file of the user may have any name.
+// the lock file, a report, a figure, or a saved plan. Nothing that is computed may depend on
+// those, or each would make results stale. Reports, figures and plans are known by
+// their content, so that a file of the user may have any name.
 func isOwn(root, name string) bool {
 	top := sameFolder(filepath.Dir(name), root)
 	switch filepath.Base(name) {
@@ -24,6 +25,13 @@ func isOwn(root, name string) bool {
 	case "report.md":
 		const most = 16 << 20
 		return contains(name, most, "\n## Provenance\n\n| what | key | result | computed | seconds | repeats |\n")
+	}
+	switch ext := filepath.Ext(name); ext {
+	case ".svg", ".pdf", ".png", ".csv": // a figure is a file of each kind
+		const head = 256 // bytes before the mark
+		if contains(strings.TrimSuffix(name, ext)+".svg", head, ` data-generator="ablate" `) {
+			return true
+		}
 	}
 	const plan = `{"type":"plan","format":`
 	return top && contains(name, int64(len(plan)), plan)

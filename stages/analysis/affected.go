@@ -16,7 +16,7 @@ const affectedKind = "affected"
 // an interaction that is found or declared. Which are shown depends on the data, so they
 // are adjusted for all that could be.
 func (r *effects) affected() {
-	if len(r.design.Factors) < 3 || r.stage.SimpleEffects {
+	if len(r.design.Compared()) < 3 || r.stage.SimpleEffects {
 		return
 	}
 	shown := r.interacting()
@@ -90,16 +90,17 @@ func factorsOf(mask uint) (out []int) {
 
 // partialGaps is the number of gaps that any interaction could affect.
 func (r *effects) partialGaps() (n int) {
-	for mask := uint(1); mask < 1<<len(r.design.Factors); mask++ {
+	compared := r.design.Compared()
+	for mask := uint(1); mask < 1<<len(compared); mask++ {
 		set := factorsOf(mask)
 		if len(set) < 2 {
 			continue
 		}
 		for _, i := range set {
-			gaps := len(r.design.Factors[i].Levels) - 1
+			gaps := len(r.design.Factors[compared[i]].Levels) - 1
 			for _, j := range set {
 				if j != i {
-					gaps *= len(r.design.Factors[j].Levels)
+					gaps *= len(r.design.Factors[compared[j]].Levels)
 				}
 			}
 			n += gaps

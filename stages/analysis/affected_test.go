@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"ablate/hcl/addr"
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/internal/render"
+	"ablate/stages/analysis/power"
 	"ablate/stages/answer"
 )
 
@@ -109,5 +111,62 @@ func TestHiddenInteraction(t *testing.T) {
 	}
 	if said != 3 {
 		t.Errorf("%d averages hide an interaction, want 3", said)
+	}
+}
+
+// A factor of which one level is left makes no design of three factors.
+func TestFactorOfOneLevel(t *testing.T) {
+	f := newFactorial()
+	f.Only = []Only{{Factor: "c", Levels: []string{"c1"}}}
+	table := threeWay(3)
+	if list := f.restrict(table, false); len(list) > 0 {
+		t.Fatal(list.Err())
+	}
+	r := f.analyse(table, "seed")
+	find(t, r, "gap", "a1 − a0 at b1, c1")
+	text := strings.Join(answer.Sentences(answer.Findings(r)), "\n")
+	for _, c := range r.Contrasts {
+		if c.Kind == affectedKind || strings.Contains(text, "averaged") {
+			t.Errorf("%s %s\n%s", c.Kind, c.Name, text)
+		}
+	}
+	for _, c := range f.Design([]power.Factor{{Name: "a", Levels: 2}, {Name: "b", Levels: 2}, {Name: "c", Levels: 1}}).Contrasts(1) {
+		if c.Kind == "gap" && c.Family != 4 {
+			t.Errorf("power counts %d gaps, want 4", c.Family)
+		}
+	}
+	f.Only = append(f.Only, Only{Factor: "b", Levels: []string{"b1"}})
+	if list := f.restrict(table, false); len(list) > 0 {
+		t.Fatal(list.Err())
+	}
+	if text := strings.Join(answer.Sentences(answer.Findings(f.analyse(table, "seed"))), "\n"); !strings.Contains(text, "When a goes from a0 to a1") {
+		t.Errorf("no sentence about the gap in %q", text)
+	}
+}
+
+// Of joint families an interaction is found by the joint adjustment: without one, no gaps are
+// affected.
+func TestAffectedGapsOfJointFamilies(t *testing.T) {
+	affected := func(families string, size float64) (n int) {
+		f := newFactorial()
+		f.Responses, f.Families = []string{"x", "y"}, families
+		for _, x := range f.answer(t.Context(), []measured{{"x", threeWay(0)}, {"y", threeWay(size)}}, "seed").All() {
+			found := slices.ContainsFunc(x.Contrasts, func(c answer.Contrast) bool { return c.Kind == "interaction" && c.Clear() })
+			if shown := slices.ContainsFunc(x.Contrasts, func(c answer.Contrast) bool { return c.Kind == affectedKind }); shown != found {
+				t.Errorf("families %q, %v: found %v, shown %v", families, size, found, shown)
+			} else if shown {
+				n++
+			}
+		}
+		return n
+	}
+	differ := 0
+	for size := 0.0; size < 0.6; size += 0.005 {
+		if affected("", size) > affected(jointFamilies, size) {
+			differ++
+		}
+	}
+	if differ == 0 {
+		t.Error("no interaction is found by its own family and not by the joint one")
 	}
 }

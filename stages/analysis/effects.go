@@ -16,6 +16,7 @@ type effects struct {
 	answer.Result
 	ctx    context.Context // ends the estimates early; Run then drops the answer
 	stage  *Factorial
+	table  *design.Table
 	design *design.Design
 	model  *estimate.Model
 	few    map[int]bool  // cells that are tuned on few replicates
@@ -43,6 +44,9 @@ func (f *Factorial) answer(ctx context.Context, all []measured, replicate string
 	if joint {
 		adjustTogether(parts, f.Confidence)
 	}
+	for _, r := range parts {
+		r.finish()
+	}
 	claims := whole(parts, joint).Claims()
 	for _, r := range parts {
 		r.Joint = joint
@@ -62,14 +66,14 @@ func whole(parts []*effects, joint bool) answer.Result {
 	return out
 }
 
-// effects analyses one response.
+// effects estimates the families of one response.
 func (f *Factorial) effects(ctx context.Context, m measured, replicate string) *effects {
 	table, tuned := f.tuned(m.table)
 	if f.Scale == logScale {
 		table = logarithms(table)
 	}
 	d := design.New(table, replicate)
-	r := &effects{ctx: ctx, stage: f, design: d, Result: answer.Result{
+	r := &effects{ctx: ctx, stage: f, table: table, design: d, Result: answer.Result{
 		Version: 5, Response: m.response, At: placeOf(f.place(), table), Replicate: replicate, Confidence: f.Confidence,
 		Error: f.Error, Trials: len(table.Trials), Scale: f.Scale, Contrasts: []answer.Contrast{}, Families: []answer.Family{},
 	}}
@@ -95,12 +99,18 @@ func (f *Factorial) effects(ctx context.Context, m measured, replicate string) *
 	r.evaluations(table)
 	r.model = estimate.NewModel(d, estimate.Error(f.Error), f.Confidence)
 	r.contrasts()
+	return r
+}
+
+// finish adds what depends on which effects are found, and all that is no family.
+func (r *effects) finish() {
+	r.affected()
+	r.warnContrasts()
 	r.anova()
 	r.sayPart(r.part)
 	r.sensitivity()
 	r.unequalSpread()
-	r.sayTable(table)
-	return r
+	r.sayTable(r.table)
 }
 
 // adjustTogether adjusts the families of one kind over all responses.
@@ -208,8 +218,6 @@ func (r *effects) contrasts() {
 			r.family(kind, members)
 		}
 	}
-	r.affected()
-	r.warnContrasts()
 }
 
 // family estimates the contrasts of one kind and adjusts them for their number.

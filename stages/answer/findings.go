@@ -86,7 +86,7 @@ func findings(r Result) []Finding {
 		case c.Estimate == nil:
 		case c.Kind == "declared":
 			out = append(out, Finding{r.declaredSentence(c), c.Clear()})
-		case c.Kind == "gap" && len(r.Factors) == 1 && len(c.Terms) == 1:
+		case c.Kind == "gap" && len(r.compared()) == 1 && len(c.Terms) == 1:
 			out = append(out, Finding{gapText(c, r.Measured()), c.Clear()})
 		case c.Kind == "interaction" && len(c.Terms) == 2:
 			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.Constant})
@@ -97,6 +97,16 @@ func findings(r Result) []Finding {
 		}
 	}
 	return out
+}
+
+// compared names the factors with several levels.
+func (r Result) compared() (names []string) {
+	for _, f := range r.Factors {
+		if len(f.Levels) != 1 {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // Undecided is the verdict where neither equivalence nor its opposite is shown.
@@ -290,12 +300,7 @@ func within(some, others []Term) bool {
 
 // averagedOver names the factors that a contrast of two factors averages over.
 func (r Result) averagedOver(factors ...string) string {
-	var others []string
-	for _, f := range r.Factors {
-		if f.Name != factors[0] && f.Name != factors[1] {
-			others = append(others, f.Name)
-		}
-	}
+	others := slices.DeleteFunc(r.compared(), func(name string) bool { return slices.Contains(factors, name) })
 	if len(others) == 0 {
 		return ""
 	}

@@ -23,8 +23,13 @@ type Design struct {
 // gaps is the number of gaps of a factor, of which designs of three factors or more have
 // those at the baseline of the others.
 func (d Design) gaps(f Factor) int {
-	n := f.Levels - 1
-	if len(d.Factors) > 2 && !d.Everywhere {
+	n, compared := f.Levels-1, 0
+	for _, x := range d.Factors {
+		if x.Levels > 1 {
+			compared++
+		}
+	}
+	if compared > 2 && !d.Everywhere {
 		return n
 	}
 	for _, other := range d.Factors {

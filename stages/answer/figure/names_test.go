@@ -1,6 +1,8 @@
 package figure_test
 
 import (
+	"bytes"
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -64,5 +66,24 @@ func TestCaptionOfEquivalence(t *testing.T) {
 	}
 	if drawn := string(f.SVG(figure.Page)); !strings.Contains(drawn, "the logarithm of y") {
 		t.Errorf("no scale in\n%s", drawn)
+	}
+}
+
+// What the font lacks is a box in printed figures, not nothing.
+func TestNamesBeyondTheFont(t *testing.T) {
+	drawn := func(level string) figure.Figure {
+		one := 1.
+		f, _ := figure.Forest(answer.Result{Response: "y", Confidence: 0.95, Contrasts: []answer.Contrast{{Kind: "gap", Name: level, Estimate: &one}}})
+		return f
+	}
+	for name, draw := range map[string]func(figure.Figure) ([]byte, error){
+		"PNG": func(f figure.Figure) ([]byte, error) { return f.PNG(figure.Column) },
+		"PDF": func(f figure.Figure) ([]byte, error) { return f.PDF(figure.Column) },
+	} {
+		got, err1 := draw(drawn("日本 − a"))
+		want, err2 := draw(drawn("□□ − a"))
+		if err := errors.Join(err1, err2); err != nil || !bytes.Equal(got, want) || len(got) < 1000 {
+			t.Errorf("%s: %v, %d bytes, and %d with boxes", name, err, len(got), len(want))
+		}
 	}
 }

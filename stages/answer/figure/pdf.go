@@ -3,7 +3,6 @@ package figure
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
@@ -26,7 +25,7 @@ func (f Figure) PDF(width float64) ([]byte, error) {
 	doc.AddUTF8FontFromBytes("sans", "", liberationsansregular.TTF)
 	doc.AddUTF8FontFromBytes("sans", "B", liberationsansbold.TTF)
 	doc.AddPageFormat("P", fpdf.SizeType{Wd: d.width * points, Ht: d.height * points})
-	for _, s := range d.printed() {
+	for _, s := range legible(d.printed()) {
 		printed{doc, s}.draw()
 	}
 	var b bytes.Buffer
@@ -87,24 +86,14 @@ func (p printed) label() {
 		style = "B"
 	}
 	p.SetFont("sans", style, s.size*points)
-	text := strings.Map(inFont, s.text)
 	x := s.points[0].x * points
 	switch s.anchor {
 	case "middle":
-		x -= p.GetStringWidth(text) / 2
+		x -= p.GetStringWidth(s.text) / 2
 	case "end":
-		x -= p.GetStringWidth(text)
+		x -= p.GetStringWidth(s.text)
 	}
-	p.Text(x, s.points[0].y*points, text)
-}
-
-// inFont replaces what the font cannot have: it ends with the first plane of Unicode.
-func inFont(r rune) rune {
-	const last = 0xffff
-	if r > last {
-		return '□'
-	}
-	return r
+	p.Text(x, s.points[0].y*points, s.text)
 }
 
 func (p printed) marker() {

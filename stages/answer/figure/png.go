@@ -6,11 +6,13 @@ import (
 	"image/color"
 	"math"
 	"strconv"
+	"strings"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	xfont "golang.org/x/image/font"
 	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -55,12 +57,27 @@ func parsed(ttf []byte) *opentype.Font {
 	return f
 }
 
+// legible replaces the characters of texts that the font lacks by a box: they would be
+// invisible.
+func legible(shapes []shape) []shape {
+	known, buffer := parsed(liberationsansregular.TTF), sfnt.Buffer{}
+	for i := range shapes {
+		shapes[i].text = strings.Map(func(r rune) rune {
+			if glyph, err := known.GlyphIndex(&buffer, r); err != nil || glyph == 0 {
+				return '□'
+			}
+			return r
+		}, shapes[i].text)
+	}
+	return shapes
+}
+
 func (p painter) point(at point) vg.Point {
 	return vg.Point{X: vg.Length(at.x) * pixel, Y: vg.Length(p.height-at.y) * pixel}
 }
 
 func (p painter) paint(c vg.Canvas, d *drawing) {
-	for _, s := range d.printed() {
+	for _, s := range legible(d.printed()) {
 		c.SetColor(tint(s))
 		switch s.form {
 		case line:

@@ -21,11 +21,12 @@ func (f Figure) Inline(id string, width float64) string {
 	return b.String()
 }
 
-// SVG is the figure as a file.
+// SVG is the figure as a file. Its mark tells package source that it and the files of its name are
+// no files of the user.
 func (f Figure) SVG(width float64) []byte {
 	d := f.draw(width)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="img">`, px(d.width), px(d.height))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" data-generator="ablate" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="img">`, px(d.width), px(d.height))
 	fmt.Fprintf(&b, "<title>%s</title><style>text{font-family:Helvetica,Arial,sans-serif}", html.EscapeString(f.Description))
 	for _, i := range d.inks() {
 		fmt.Fprintf(&b, ".k-%s{stroke:%s}.f-%[1]s{fill:%[2]s}", i, onPaper[i])

@@ -87,7 +87,7 @@ func (d *Design) atBaseline(levels []int, compared int) bool {
 // settings lists the levels at which a factor's gaps are taken. The caller sets
 // the factor's own level.
 func (d *Design) settings(i int, everywhere bool) [][]int {
-	if len(d.Factors) == 2 || everywhere {
+	if len(d.Compared()) < 3 || everywhere {
 		out := d.Combinations(i)
 		for _, s := range out {
 			s[i] = d.Factors[i].Baseline

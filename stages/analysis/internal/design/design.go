@@ -81,6 +81,17 @@ type Design struct {
 	byLevels map[string]int
 }
 
+// Compared lists the factors with two levels or more. A factor with one level is the same in all
+// cells, and makes a design no larger.
+func (d *Design) Compared() (out []int) {
+	for i, f := range d.Factors {
+		if len(f.Levels) > 1 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // New sorts the trials of a table into cells. replicate is what the replicate
 // is called, also where the table has no column for it.
 func New(t *Table, replicate string) *Design {
