@@ -273,19 +273,31 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	} else {
 		tensors(stateName, slices.Concat(params, moments))
 	}
-	s := &saved{step: n.Step, kept: kept, loadable: true}
-	var err error
-	if s.entry, err = j.states.Keep(ctx, key, j.what(n.Step), pieces...); err != nil {
-		// A trial with the same states may have ended meanwhile, and dropped their tensors
-		// between the two halves of Keep. Its entry stays.
-		found, lookup := j.states.Find(ctx, key)
-		if lookup != nil || !found[0].OK {
-			return nil, err
+	e, err := j.states.Keep(ctx, key, j.what(n.Step), pieces...)
+	if err != nil {
+		if s := j.same(ctx, key, n, kept); s != nil {
+			return s, nil
 		}
-		s.entry, s.loadable = *found[0].Entry, len(found[0].Absent) == 0
+		return nil, err
 	}
+	s := &saved{step: n.Step, kept: kept, entry: e, loadable: true}
 	_, err = j.note(ctx, s)
 	return s, err
+}
+
+// same returns the state that a trial with the same bits has published, nil if there is
+// none. When that trial ends, it drops the tensors, and Keep fails if it has written them
+// and not yet published its own entry.
+func (j *journal) same(ctx context.Context, key cache.Key, n note, kept bool) *saved {
+	found, err := j.states.Find(ctx, key)
+	if err != nil || !found[0].OK {
+		return nil
+	}
+	s := &saved{step: n.Step, kept: kept, entry: *found[0].Entry, loadable: len(found[0].Absent) == 0}
+	if other, err := j.note(ctx, s); err != nil || other.State != n.State {
+		return nil
+	}
+	return s
 }
 
 // what describes a state for people.
