@@ -217,6 +217,23 @@ func TestUnusedSources(t *testing.T) {
 	}
 }
 
+// Names of parameters and metrics are found in any normal form, also as names of files,
+// which macOS decomposes.
+func TestDecomposedNames(t *testing.T) {
+	const composed, decomposed = "pert\u00e9", "perte\u0301"
+	for format, files := range map[string]map[string]string{
+		"mlflow": {"a/meta.yaml": "run_id: a\nstatus: 3", "a/params/" + decomposed: "7", "a/params/seed": "1", "a/metrics/loss" + decomposed: "1 2 1\n"},
+		"hydra":  {"a/.hydra/config.yaml": "seed: 1", "a/.hydra/overrides.yaml": "- " + decomposed + "=7", "a/metrics.csv": "step,loss" + decomposed + "\n1,2\n"},
+	} {
+		r := byNorm()
+		r.Source, r.Factors, r.Responses = []string{"."}, []string{composed}, []string{"loss" + composed}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		if err != nil || runs["7 1"].Values["loss"+composed] != 2 {
+			t.Errorf("%s: %v, %v", format, err, runs)
+		}
+	}
+}
+
 // doubled is YAML in which each mapping holds the one before twice.
 func doubled(mapping string) string {
 	text := "norm: rms\nseed: 1\na: &0 {x: 1}\n"
