@@ -125,7 +125,7 @@ func TestWhere(t *testing.T) {
 	if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "where leaves out 1 of 2 runs\n" {
 		t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
 	}
-	for column, want := range map[string]string{"lr": "None of the 2 runs has the values of where", "rate": `where names the column "rate", and there is none; the columns are loss, lr, norm, run, seed`} {
+	for column, want := range map[string]string{"lr": `None of the 2 runs has the values of where. lr is "7" in none of them, but "0.1" or "0.2".`, "rate": `where names the column "rate", and there is none; the columns are loss, lr, norm, run, seed`} {
 		r.Where = map[string]addr.Level{column: {Kind: "number", Text: "7"}}
 		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("where %s: %v, want %q", column, err, want)
