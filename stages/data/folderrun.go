@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 
+	"golang.org/x/text/unicode/norm"
+
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/record"
@@ -173,11 +175,13 @@ func (r *folderRun) text(rel string) ([]byte, error) {
 	return text, nil
 }
 
-// add adds parameters to the columns of a run, unless it has them.
+// add adds parameters to the columns of a run, unless it has them. Names are in the
+// normal form in which the language reads them.
 func (r *folderRun) add(parameters map[string]cell) {
-	for name, c := range parameters {
-		if _, ok := r.columns[name]; !ok {
-			r.columns[name] = c
+	for _, name := range sortedKeys(parameters) {
+		composed := norm.NFC.String(name)
+		if _, ok := r.columns[composed]; !ok {
+			r.columns[composed] = parameters[name]
 		}
 	}
 }

@@ -125,7 +125,7 @@ func TestWhere(t *testing.T) {
 	if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "where leaves out 1 of 2 runs\n" {
 		t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
 	}
-	for column, want := range map[string]string{"lr": "None of the 2 runs has the values of where", "rate": `where names the column "rate", and there is none; the columns are loss, lr, norm, run, seed`} {
+	for column, want := range map[string]string{"lr": `None of the 2 runs has the values of where. lr is "7" in none of them, but "0.1" or "0.2".`, "rate": `where names the column "rate", and there is none; the columns are loss, lr, norm, run, seed`} {
 		r.Where = map[string]addr.Level{column: {Kind: "number", Text: "7"}}
 		if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("where %s: %v, want %q", column, err, want)
@@ -217,11 +217,58 @@ func TestUnusedSources(t *testing.T) {
 	}
 }
 
+// Names of parameters and metrics are found in any normal form, also as names of files,
+// which macOS decomposes.
+func TestDecomposedNames(t *testing.T) {
+	const composed, decomposed = "pert\u00e9", "perte\u0301"
+	for format, files := range map[string]map[string]string{
+		"mlflow": {"a/meta.yaml": "run_id: a\nstatus: 3", "a/params/" + decomposed: "7", "a/params/seed": "1", "a/metrics/loss" + decomposed: "1 2 1\n"},
+		"hydra":  {"a/.hydra/config.yaml": "seed: 1", "a/.hydra/overrides.yaml": "- " + decomposed + "=7", "a/metrics.csv": "step,loss" + decomposed + "\n1,2\n"},
+	} {
+		r := byNorm()
+		r.Source, r.Factors, r.Responses = []string{"."}, []string{composed}, []string{"loss" + composed}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		if err != nil || runs["7 1"].Values["loss"+composed] != 2 {
+			t.Errorf("%s: %v, %v", format, err, runs)
+		}
+	}
+}
+
+// doubled is YAML in which each mapping holds the one before twice.
+func doubled(mapping string) string {
+	text := "norm: rms\nseed: 1\na: &0 {x: 1}\n"
+	for i := range 30 {
+		text += fmt.Sprintf("a%[1]d: &%[1]d ", i+1) + fmt.Sprintf(mapping, i) + "\n"
+	}
+	return text
+}
+
+// An alias stands for its value, as in what PyYAML writes of an object that occurs twice,
+// and << for the members that a mapping does not have itself.
+func TestAliases(t *testing.T) {
+	const text = "base: &base {norm: rms, opt: &opt {lr: 0.1, decay: 1}}\nnorm: dyt\nbetas: &b [0.9, 0.99]\nsame: *b\nopt: *opt\nmine: {<<: [*base, {norm: none, seed: 7}], opt: {lr: 2}}\nseed: 1"
+	r := byNorm()
+	r.Source, r.Factors = []string{"."}, []string{"norm", "opt.lr", "mine.norm", "mine.seed", "mine.opt.lr"}
+	files := map[string]string{"a/config.yaml": text, "a/metrics.csv": "step,loss\n1,2\n"}
+	runs, _, err := readFolders(t, folder(t, files), r)
+	if _, ok := runs["dyt 0.1 rms 7 2 1"]; err != nil || !ok {
+		t.Errorf("%v, %v", err, runs)
+	}
+	r.Factors = []string{"mine.opt.decay"}
+	if _, _, err := readFolders(t, folder(t, files), r); err == nil || !strings.Contains(err.Error(), `there is no column "mine.opt.decay"`) {
+		t.Errorf("a member of a mapping that is replaced: %v", err)
+	}
+}
+
 // What cannot be known is refused, with the run.
 func TestUnusableFolders(t *testing.T) {
 	good := map[string]string{"a/config.yaml": "norm: rms\nseed: 1", "a/metrics.csv": "step,loss\n1,2\n"}
 	for _, c := range []struct{ name, text, want string }{
-		{"a/config.yaml", "norm: &x rms\nseed: 1\nother: *x", "a: config.yaml: line 3: it has the alias *x"},
+		{"a/config.yaml", "norm: rms\nseed: 1\nx: &x {a: *x, b: *x}", "a: config.yaml: "},
+		{"a/config.yaml", "norm: rms\nseed: 1\nx: &x {<<: *x}", "a: config.yaml: "},
+		{"a/config.yaml", "norm: rms\nseed: 1\n<<: 3", "a: config.yaml: line 3: << does not name a mapping"},
+		{"a/config.yaml", doubled("{x: *%d, y: *%[1]d}"), "it has more than 100000 parameters"},
+		{"a/config.yaml", doubled("{<<: [*%d, *%[1]d]}"), "it has more than 100000 parameters"},
 		{"a/config.yaml", "norm: rms\nseed: [1]", "a: seed has no value, but it numbers the replicates"},
 		{"a/config.yaml", "norm: rms\nseed: 1\nx.y: 1\nx: {y: 2}", "two parameters are named x.y"},
 		{"a/config.yaml", "norm: [", "a: config.yaml: yaml:"},

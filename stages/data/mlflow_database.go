@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // mlflowDatabase is the tracking database of MLflow.
@@ -86,7 +84,7 @@ func (d *databaseReader) mlflowCursors(ctx context.Context) (out cursors, err er
 		var key string
 		var value any
 		return func(run *folderRun) error {
-			run.add(map[string]cell{prefix + norm.NFC.String(key): databaseCell(value)})
+			run.add(map[string]cell{prefix + key: databaseCell(value)})
 			return nil
 		}, []any{&key, &value}
 	}
@@ -101,7 +99,7 @@ func (d *databaseReader) mlflowCursors(ctx context.Context) (out cursors, err er
 	var step float64
 	var nan bool
 	take = func(run *folderRun) error {
-		return run.series.add("metrics", norm.NFC.String(key), point{step, mlflowValue(value, nan)})
+		return run.series.add("metrics", key, point{step, mlflowValue(value, nan)})
 	}
 	logged, err := d.newCursor(ctx, "SELECT DISTINCT run_uuid FROM latest_metrics WHERE run_uuid IS NOT NULL ORDER BY run_uuid", nil, func(run *folderRun) error {
 		run.series.files++

@@ -155,7 +155,7 @@ func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64
 		if err != nil {
 			return brokenRun{fmt.Errorf("%s: %w", name, err)}
 		}
-		run.add(map[string]cell{norm.NFC.String(name): c})
+		run.add(map[string]cell{name: c})
 		return nil
 	}, &name, &value, &distribution)
 	var key, text string
@@ -164,7 +164,7 @@ func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64
 		if err := record.Decode([]byte(text), &v); err != nil {
 			return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
 		}
-		run.add(map[string]cell{optunaAttribute + norm.NFC.String(key): jsonCell(map[string]any{"x": v}, "x")})
+		run.add(map[string]cell{optunaAttribute + key: jsonCell(map[string]any{"x": v}, "x")})
 		return nil
 	}, &key, &text)
 	var number int64

@@ -32,13 +32,13 @@ type runReader struct {
 
 	runs      int
 	written   int
-	outcome   record.Outcome  // of the run that was written last
-	curved    map[string]int  // curves by response
-	ended     map[string]int  // runs without a result, by what the files say
-	left      int             // runs that where leaves out
-	found     map[string]bool // columns of where that a row has
-	lacking   string          // the columns of the first row that lacks one
-	empty     map[string]int  // rows without a value, by response
+	outcome   record.Outcome      // of the run that was written last
+	curved    map[string]int      // curves by response
+	ended     map[string]int      // runs without a result, by what the files say
+	left      int                 // runs that where leaves out
+	found     map[string][]string // by column of where, some of its values
+	lacking   string              // the columns of the first row that lacks one
+	empty     map[string]int      // rows without a value, by response
 	seen      map[[16]byte]int32
 	places    []string // of the runs, where they are not rows
 	truncated []string // event files that end inside of a record
@@ -49,7 +49,7 @@ type runReader struct {
 
 func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runReader {
 	x := &runReader{spec: r, numbered: numbered, write: write, empty: make(map[string]int), seen: make(map[[16]byte]int32),
-		ended: make(map[string]int), curved: make(map[string]int), found: make(map[string]bool), types: make([]spellings, len(r.Factors))}
+		ended: make(map[string]int), curved: make(map[string]int), found: make(map[string][]string), types: make([]spellings, len(r.Factors))}
 	x.histories = newHistories(x)
 	for _, name := range slices.Concat(r.Factors, r.Responses) {
 		x.wanted = append(x.wanted, r.called(name))
@@ -115,22 +115,39 @@ func (x *runReader) matches(row tableRow) (matches, certain bool) {
 			}
 			continue
 		}
-		x.found[name] = true
-		if text, err := c.level(); err != nil || text != x.spec.Where[name].Text {
-			matches = false
+		text, err := c.level()
+		if err != nil {
+			text = c.text
 		}
+		if known := x.found[name]; len(known) < maxReported && !slices.Contains(known, text) {
+			x.found[name] = append(known, text)
+		}
+		matches = matches && err == nil && text == x.spec.Where[name].Text
 	}
 	return matches, certain
 }
 
 // nothingMatches is the error for tables of which where leaves out everything.
 func (x *runReader) nothingMatches(n int, of string) error {
+	detail := fmt.Sprintf("None of the %d %s has the values of where.", n, of)
 	for _, name := range sortedKeys(x.spec.Where) {
-		if !x.found[name] {
+		switch values, asked := x.found[name], x.spec.Where[name].Text; {
+		case len(values) == 0:
 			return diag.Errorf(diag.Path{"where"}, "Unusable columns", "where names the column %q, and there is none; the columns are %s.", name, x.lacking).Err()
+		case !slices.Contains(values, asked) && len(values) < maxReported:
+			detail += fmt.Sprintf(" %s is %.40q in none of them, but %s.", name, asked, quotedList(values))
 		}
 	}
-	return diag.Errorf(diag.Path{"where"}, "No rows", "None of the %d %s has the values of where.", n, of).Err()
+	return diag.Errorf(diag.Path{"where"}, "No rows", "%s", detail).Err()
+}
+
+// quotedList names texts in a message.
+func quotedList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = fmt.Sprintf("%.40q", text)
+	}
+	return strings.Join(quoted, " or ")
 }
 
 // duplicate reports whether an earlier run has the same levels and replicate.

@@ -130,7 +130,7 @@ func (s *series) row(rel string, n int, row tableRow) error {
 	}
 	rest := row.cells[len(stepNames):]
 	if name, value := rest[0], rest[1]; name.kind == textual && value.kind != absent {
-		return s.add(rel, norm.NFC.String(name.text), point{step, value})
+		return s.add(rel, name.text, point{step, value})
 	}
 	for _, name := range row.columns() {
 		if !slices.Contains(s.wanted, name) && !slices.Contains(stepNames, name) {
@@ -167,7 +167,10 @@ func stepOf(cells []cell, n int) (float64, error) {
 // wants reports whether a metric is a response.
 func (s *series) wants(name string) bool { return slices.Contains(s.wanted, name) }
 
+// add adds a value of a metric, whose name is brought into the normal form in which the
+// language reads it.
 func (s *series) add(rel, name string, p point) error {
+	name = norm.NFC.String(name)
 	if !s.wants(name) {
 		s.others[name] = true
 		return nil

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ablate/stages/internal/tfevents"
@@ -67,7 +66,7 @@ func (r *folderRun) event(v tfevents.Value) error {
 	case v.Number == "":
 		return nil
 	}
-	return r.series.add("event files", norm.NFC.String(v.Tag), point{float64(v.Step), cell{numeric, v.Number}})
+	return r.series.add("event files", v.Tag, point{float64(v.Step), cell{numeric, v.Number}})
 }
 
 // hyperparameters reads what the plugin HParams stores at the start of a session:

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/text/unicode/norm"
-
 	"ablate/stages/record"
 )
 
@@ -106,7 +104,7 @@ func (r *folderRun) jsonMetrics(from string, step float64, text []byte) error {
 		if c.kind == null {
 			continue // not measured at this step
 		}
-		if err := r.series.add(from, norm.NFC.String(name), point{step, c}); err != nil {
+		if err := r.series.add(from, name, point{step, c}); err != nil {
 			return brokenRun{err}
 		}
 	}

@@ -32,28 +32,91 @@ func yamlParameters(text []byte) (map[string]cell, error) {
 	if root.Kind != yaml.MappingNode {
 		return nil, errors.New("it is not a mapping of names to values")
 	}
-	return out, flattenYAML(out, "", root, 0)
+	return out, (&yamlReader{}).flatten(out, "", root, 0)
 }
 
-func flattenYAML(out map[string]cell, name string, n *yaml.Node, depth int) error {
-	switch {
+// maxNodes bounds the nodes that are read of a document: a node counts each time that an
+// alias stands for it.
+const maxNodes = 100_000
+
+// yamlReader makes parameters of nodes.
+type yamlReader struct{ nodes int }
+
+func (r *yamlReader) flatten(out map[string]cell, name string, n *yaml.Node, depth int) error {
+	switch err := r.visit(n, depth); {
+	case err != nil:
+		return err
 	case n.Kind == yaml.AliasNode:
-		return fmt.Errorf("line %d: it has the alias *%s, which is not read; write the value itself", n.Line, n.Value)
-	case depth > maxDepth:
-		return fmt.Errorf("line %d: parameters are nested deeper than %d", n.Line, maxDepth)
+		return r.flatten(out, name, n.Alias, depth+1)
 	case n.Kind != yaml.MappingNode:
 		return put(out, name, yamlCell(n))
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
-			return fmt.Errorf("line %d: the name of a parameter is not a text", key.Line)
-		}
-		if err := flattenYAML(out, dotted(name, key.Value), n.Content[i+1], depth+1); err != nil {
+	members, err := r.members(n, depth)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if err := r.flatten(out, dotted(name, m.key.Value), m.value, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// visit counts a node, and bounds how many there are and how deep.
+func (r *yamlReader) visit(n *yaml.Node, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("line %d: parameters are nested deeper than %d", n.Line, maxDepth)
+	}
+	if r.nodes++; r.nodes > maxNodes {
+		return fmt.Errorf("line %d: it has more than %d parameters", n.Line, maxNodes)
+	}
+	return nil
+}
+
+// yamlMember is a member of a mapping.
+type yamlMember struct{ key, value *yaml.Node }
+
+// members are those of a mapping, and what << adds to them: members of other mappings
+// that it does not have itself, of which the first counts.
+func (r *yamlReader) members(n *yaml.Node, depth int) (out []yamlMember, err error) {
+	if err := r.visit(n, depth); err != nil {
+		return nil, err
+	}
+	if n.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("line %d: << does not name a mapping", n.Line)
+	}
+	own := make(map[string]bool)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		switch key, value := n.Content[i], n.Content[i+1]; {
+		case key.Tag == "!!merge" && value.Kind == yaml.SequenceNode:
+			merged = append(merged, value.Content...)
+		case key.Tag == "!!merge":
+			merged = append(merged, value)
+		case key.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("line %d: the name of a parameter is not a text", key.Line)
+		default:
+			own[key.Value] = true
+			out = append(out, yamlMember{key, value})
+		}
+	}
+	for _, m := range merged {
+		if m.Kind == yaml.AliasNode {
+			m = m.Alias
+		}
+		more, err := r.members(m, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range more {
+			if !own[m.key.Value] {
+				own[m.key.Value] = true
+				out = append(out, m)
+			}
+		}
+	}
+	return out, nil
 }
 
 // yamlCell reads a scalar. Tags that only one language knows are no levels.

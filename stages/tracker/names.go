@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ const maxName = 250
 var notInMLflow = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\p{L}\p{N}_/.\- :]`) })
 
 // mlflowNames are the names that cannot stay, with others in their place: those that
-// MLflow does not allow, and those that some file system cannot hold beside another.
+// MLflow does not allow, and those that the file system cannot hold beside another.
 func mlflowNames(names []string) (renamed map[string]string, err error) {
 	renamed = make(map[string]string)
 	var files fileTree
@@ -44,8 +45,10 @@ func mlflowNames(names []string) (renamed map[string]string, err error) {
 	return renamed, nil
 }
 
-// fileTree holds the names of files, which may be paths. It takes names that differ in
-// case alone for one, as some file systems do.
+// caseless tells of systems that take names of files that differ in case alone for one.
+const caseless = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+
+// fileTree holds the names of files, which may be paths.
 type fileTree struct{ files, folders map[string]bool }
 
 // add adds a file, unless there is one of its name, or one where the other has a folder.
@@ -53,7 +56,9 @@ func (t *fileTree) add(name string) bool {
 	if t.files == nil {
 		t.files, t.folders = make(map[string]bool), make(map[string]bool)
 	}
-	name = strings.ToLower(name)
+	if caseless {
+		name = strings.ToLower(name)
+	}
 	for above := path.Dir(name); above != "." && above != "/"; above = path.Dir(above) {
 		if t.files[above] {
 			return false

@@ -352,6 +352,9 @@ type fileFacts struct {
 	counted   bool // rows without a step were counted
 }
 
+// byteOrderMark begins the text files of some programs.
+const byteOrderMark = "\ufeff"
+
 // readFrom reads the rows of a file of that name.
 func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, facts fileFacts, err error) {
 	if tfevents.IsName(name) {
@@ -364,6 +367,9 @@ func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, facts f
 		return rows, facts, err
 	}
 	in := bufio.NewReader(f)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		in.Discard(len(byteOrderMark))
+	}
 	head, _ := in.Peek(64)
 	if bytes.IndexByte(head, 0) >= 0 {
 		return nil, facts, errors.New("it is neither text in UTF-8 nor an event file by its name")

@@ -57,6 +57,28 @@ func TestEventsOfPrograms(t *testing.T) {
 	}
 }
 
+// A byte order mark is no part of the text.
+func TestFilesWithAByteOrderMark(t *testing.T) {
+	for name, text := range map[string]string{"log.jsonl": `{"step":1,"loss":2}`, "log.csv": "step,loss\n1,2\n", "log.tsv": "\"step\"\tloss\n1\t2\n"} {
+		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+		if err := os.WriteFile(dir.path(name), []byte("\ufeff"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := &call{spec: Spec{Metrics: &Metrics{File: name}}, dir: dir}
+		if err := p.convert(false); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, err := readMetrics(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]record.Row{{Step: 1, Name: "loss", Value: 2}}, slices.Collect(m.settled())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // The texts are what hydra-core 1.3 reads back as the same text.
 func TestHydraValue(t *testing.T) {
 	for text, want := range map[string]string{

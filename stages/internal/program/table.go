@@ -31,7 +31,6 @@ func (m *Metrics) readCSV(in *bufio.Reader) (rows []foreignRow, counted bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	columns[0] = strings.TrimPrefix(columns[0], "\ufeff")
 	for i, name := range columns {
 		if name != "" && slices.Contains(columns[:i], name) {
 			return nil, false, fmt.Errorf("two columns have the name %q", name)

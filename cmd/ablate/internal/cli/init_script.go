@@ -39,7 +39,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if len(flagsOf(help)) == 0 {
-		return fmt.Errorf("the help of %s lists no flags: parse them with argparse, or write the study by hand", r.Script)
+		return fmt.Errorf("the help of %s lists no flags: parse them with argparse, or write the study by hand, with flags = \"hydra\" for a script of Hydra", r.Script)
 	}
 	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, help, s.attributesOfPrograms())))
 	if err := list.Err(); err != nil {
