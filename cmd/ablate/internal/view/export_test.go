@@ -11,7 +11,7 @@ import (
 // Cells is the width of a text on a terminal.
 var Cells = cells
 
-// LiveRow is the row of a running trial that started an hour ago.
+// LiveRow is the row of a running trial that has taken an hour.
 func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]float64) []string {
 	return v.LiveRows(10, step, steps, metrics, a)
 }
@@ -20,8 +20,12 @@ func (v *View) LiveRow(a addr.Instance, step, steps int, metrics map[string]floa
 func (v *View) LiveRows(height, step, steps int, metrics map[string]float64, of ...addr.Instance) []string {
 	p := v.NewProgress("none", 2, nil)
 	for _, a := range of {
-		e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
-		p.running[a.String()] = &runningStep{event: e, started: time.Now().Add(-time.Hour)}
+		p.Observe(run.Event{Type: run.StageStart, Address: a})
+		started := time.Now()
+		for at := range 2 {
+			p.Observe(run.Event{Type: run.StageProgress, Address: a, Time: started.Add(time.Duration(at) * time.Hour),
+				Progress: pipeline.Progress{Step: at * step, Steps: steps, Metrics: metrics}})
+		}
 	}
 	return p.live(v.opts.Columns, height)
 }

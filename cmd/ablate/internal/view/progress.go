@@ -31,9 +31,9 @@ type Progress struct {
 }
 
 type runningStep struct {
-	event   run.Event
-	started time.Time
-	lined   time.Time // of its last plain line
+	event run.Event
+	first run.Event // the first report since the start: a resumed trial does not begin at step 0
+	lined time.Time // when its last plain line was printed
 }
 
 // lineEvery is the least time between two plain lines about one running trial.
@@ -64,7 +64,7 @@ func (p *Progress) Observe(e run.Event) {
 	name := e.Address.String()
 	switch e.Type {
 	case run.StageStart:
-		p.running[name] = &runningStep{event: e, started: e.Time, lined: e.Time}
+		p.running[name] = &runningStep{event: e, lined: e.Time}
 	case run.StageProgress:
 		if e.Progress.Warning != "" {
 			p.warn(name, e.Progress.Warning)
@@ -75,7 +75,7 @@ func (p *Progress) Observe(e run.Event) {
 		p.done(name, e)
 	case run.StageWaiting:
 		if p.running[name] == nil {
-			p.running[name] = &runningStep{event: e, started: e.Time}
+			p.running[name] = &runningStep{event: e}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
 	case run.StageHit, run.StagePulled, run.StageDetached:
@@ -93,8 +93,11 @@ func (p *Progress) advance(name string, e run.Event) {
 	if r == nil {
 		return
 	}
+	if r.first.Progress.Steps == 0 || e.Progress.Step < r.event.Progress.Step { // begun, or begun again
+		r.first = e
+	}
 	metrics := r.event.Progress.Metrics
-	r.event.Progress = e.Progress
+	r.event.Time, r.event.Progress = e.Time, e.Progress
 	if metrics != nil { // a report need not repeat every metric
 		merged := maps.Clone(metrics)
 		maps.Copy(merged, e.Progress.Metrics)
@@ -106,7 +109,7 @@ func (p *Progress) advance(name string, e run.Event) {
 	}
 	if p.mode == "plain" && e.Time.Sub(r.lined) >= lineEvery {
 		r.lined = e.Time
-		p.say("  %s %s", name, p.state(r, 0))
+		p.say("  %s %s", name, stateText(r, 0))
 	}
 }
 
@@ -212,7 +215,7 @@ func (p *Progress) live(width, height int) []string {
 		names = names[:room]
 	}
 	for i := range names {
-		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+p.state(p.running[running[i]], width-longest-4))
+		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+stateText(p.running[running[i]], width-longest-4))
 	}
 	if more := len(running) - len(names); more > 0 {
 		lines = append(lines, fmt.Sprintf("  … and %d more", more))
@@ -223,8 +226,8 @@ func (p *Progress) live(width, height int) []string {
 	return lines
 }
 
-// state describes a running step in a width; 0 is any.
-func (p *Progress) state(r *runningStep, width int) string {
+// stateText describes a running step in a width; 0 is any.
+func stateText(r *runningStep, width int) string {
 	pr := r.event.Progress
 	switch {
 	case r.event.Type == run.StageWaiting:
@@ -234,7 +237,7 @@ func (p *Progress) state(r *runningStep, width int) string {
 	case pr.Steps == 0:
 		return "starting"
 	}
-	return stepText(width, pr.Step, pr.Steps, pr.Metrics, p.leftText(r))
+	return stepText(width, pr.Step, pr.Steps, pr.Metrics, leftText(r))
 }
 
 // stepText says how far a trial is: bar, step, loss, speed, time left. What is less
@@ -292,13 +295,14 @@ func speedText(metrics map[string]float64) string {
 	return ""
 }
 
-// leftText estimates the rest of a step from its speed.
-func (p *Progress) leftText(r *runningStep) string {
-	pr := r.event.Progress
-	if pr.Step == 0 {
+// leftText estimates the rest of a step from its speed between two reports.
+func leftText(r *runningStep) string {
+	pr, first := r.event.Progress, r.first.Progress
+	if pr.Step <= first.Step {
 		return ""
 	}
-	return Duration(time.Duration(float64(time.Since(r.started))/float64(pr.Step)*float64(pr.Steps-pr.Step))) + " left"
+	each := r.event.Time.Sub(r.first.Time) / time.Duration(pr.Step-first.Step)
+	return Duration(each*time.Duration(pr.Steps-pr.Step)) + " left"
 }
 
 // overall says how many trials are done and how long the rest will take.
