@@ -27,6 +27,7 @@ type Progress struct {
 	mu      sync.Mutex // guards what follows
 	running map[string]*runningStep
 	trained int
+	lost    int // trials that failed
 	drawn   int // lines of the live block on the screen
 }
 
@@ -136,6 +137,9 @@ func (p *Progress) warn(name, text string) {
 
 // failed prints the cause and the place of the log, in every mode.
 func (p *Progress) failed(name string, e run.Event) {
+	if e.Role == pipeline.Trial {
+		p.lost++
+	}
 	if p.v.opts.JSON {
 		return
 	}
@@ -298,7 +302,7 @@ func speedText(metrics map[string]float64) string {
 // leftText estimates the rest of a step from its speed between two reports.
 func leftText(r *runningStep) string {
 	pr, first := r.event.Progress, r.first.Progress
-	if pr.Step <= first.Step {
+	if pr.Step <= first.Step || pr.Step >= pr.Steps {
 		return ""
 	}
 	each := r.event.Time.Sub(r.first.Time) / time.Duration(pr.Step-first.Step)
@@ -308,9 +312,12 @@ func leftText(r *runningStep) string {
 // overall says how many trials are done and how long the rest will take.
 func (p *Progress) overall() string {
 	s := fmt.Sprintf("%d of %d trials", p.trained, p.total)
-	if p.trained > 0 && p.trained < p.total {
+	if p.lost > 0 {
+		s += fmt.Sprintf(", %d failed", p.lost)
+	}
+	if rest := p.total - p.trained - p.lost; p.trained > 0 && rest > 0 {
 		each := time.Since(p.started) / time.Duration(p.trained)
-		s += ", about " + Duration(each*time.Duration(p.total-p.trained)) + " left"
+		s += ", about " + Duration(each*time.Duration(rest)) + " left"
 	}
 	return s
 }
