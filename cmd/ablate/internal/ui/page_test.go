@@ -168,6 +168,25 @@ func TestPageOfAStudyElsewhere(t *testing.T) {
 	b.wait(`document.getElementById("detail-body").textContent.includes("train_loss5val_loss5.5")`)
 }
 
+// The page says that it reads curves, and why it could not.
+func TestPageReadsCurves(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	const note = `document.getElementById("chart-note").textContent`
+	b.wait(note + `.startsWith("Drag to zoom")`)
+	b.js(`(window.fetch = () => new Promise((_, fail) => { window.fail = fail; }), view.curves.clear(), loadCurves(), changed(true), 1)`)
+	b.wait(note + ` === "Reading the curves…"`)
+	b.js(`(window.fail(new Error("no answer")), 1)`)
+	b.wait(note + ` === "The curves cannot be read: no answer"`)
+	b.js(`(changed(true), 1)`)
+	time.Sleep(100 * time.Millisecond)
+	b.wait(note + ` === "The curves cannot be read: no answer"`)
+}
+
 // Without a plan on record, the page does not guess how many trials a study has.
 func TestPageWithoutAPlan(t *testing.T) {
 	b := newBrowser(t)

@@ -103,8 +103,8 @@ function drawChart(study, view) {
   byID("tip").hidden = true;
   byID("reset").hidden = !view.zoom;
   const averaged = [...view.curves.values()].some(c => c.averaged);
-  byID("chart-note").textContent = lines.length === 0 ? "No trial has reported this metric yet."
-    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom, double-click to reset. A thick line is the mean of a cell where all its trials have values.";
+  byID("chart-note").textContent = view.trouble || (lines.length === 0 ? (view.reading ? "Reading the curves…" : "No trial has reported this metric yet.")
+    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom, double-click to reset. A thick line is the mean of a cell where all its trials have values.");
 }
 
 function makePlot(box, data, lines, view) {

@@ -8,6 +8,7 @@ let study = null; // as the server sent it, with trials grouped by cell
 const view = {
   id: "", chosen: "", metric: "", logX: false, logY: false, smooth: 0, thin: true, zoom: null, open: "",
   off: new Set(), curves: new Map(), diverged: new Set(),
+  reading: 0, trouble: "", // requests for curves that are under way, and why the last one failed
   setCells(cells, on) {
     for (const c of cells) on ? this.off.delete(c.id) : this.off.add(c.id);
     changed(true);
@@ -144,6 +145,7 @@ async function readCurves(addresses) {
   const zoom = view.zoom ? { from: Math.floor(view.zoom.min), to: Math.ceil(view.zoom.max) } : {};
   const asked = JSON.stringify([study.id, view.metric, zoom]);
   readCurves.asked = asked;
+  view.reading++;
   try {
     const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
     if (readCurves.asked !== asked) return;
@@ -159,9 +161,12 @@ async function readCurves(addresses) {
     }
     if (!view.metric && (c.metrics || []).length) view.metric = c.metric;
     drawMetrics(c.metrics || [], !!addresses);
-    changed();
+    view.trouble = "";
   } catch (e) {
-    byID("chart-note").textContent = "The curves cannot be read: " + e.message;
+    view.trouble = "The curves cannot be read: " + e.message;
+  } finally {
+    view.reading--;
+    changed();
   }
 }
 
