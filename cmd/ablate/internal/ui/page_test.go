@@ -187,6 +187,21 @@ func TestPageReadsCurves(t *testing.T) {
 	b.wait(note + ` === "The curves cannot be read: no answer"`)
 }
 
+// The curve of a trial that runs for days stays short in the browser.
+func TestPageOfALongTrial(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	of := trial("rms", 0)
+	l.tell("stage_start", of, nil)
+	l.progress(of, 1, 9000, 3)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(`view.curves.size === 1 && view.metric === "train_loss"`)
+	b.js(fmt.Sprintf(`(() => { for (let i = 2; i <= 2001; i++) addPoint({ address: %q, step: i, metrics: { train_loss: 1 / i } }); return 1; })()`, of.String()))
+	b.wait(`[...view.curves.values()][0].steps.length === 1`) // what the journal has
+}
+
 // Without a plan on record, the page does not guess how many trials a study has.
 func TestPageWithoutAPlan(t *testing.T) {
 	b := newBrowser(t)

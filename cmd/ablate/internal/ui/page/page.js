@@ -201,8 +201,10 @@ function take(instances) {
   changed();
 }
 
-// addPoint extends the curve of a running trial by what it just reported.
+// addPoint extends the curve of a running trial by what it just reported. Of a long curve, the
+// server has means.
 function addPoint(t) {
+  const most = 2000; // points
   const v = (t.metrics || {})[view.metric], step = (t.at || {})[view.metric] ?? t.step; // other metrics may have later reports
   if (v === undefined || view.zoom) return;
   let c = view.curves.get(t.address);
@@ -211,6 +213,7 @@ function addPoint(t) {
   c.steps.push(step);
   c.values.push(v);
   c.last = v;
+  if (c.steps.length % most === 0) readCurves([t.address]);
 }
 
 let source = null;
