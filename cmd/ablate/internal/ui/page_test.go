@@ -202,6 +202,17 @@ func TestPageOfALongTrial(t *testing.T) {
 	b.wait(`[...view.curves.values()][0].steps.length === 1`) // what the journal has
 }
 
+// Under the pointer, a line has a value between its points, and none beyond its ends.
+func TestPageValuesUnderThePointer(t *testing.T) {
+	b := newBrowser(t)
+	s, _ := newLab(t).serve(ui.Options{})
+	b.do(chromedp.Navigate(s.URL()))
+	b.wait(`typeof valueAt === "function"`)
+	if got, want := b.js(`[0, 1, 2, 3].map(k => valueAt([100, 130, 160, 190], [5, null, 3, null], k)).join()`), "5,4,3,"; got != want {
+		t.Errorf("the values are %q, want %q", got, want)
+	}
+}
+
 // Without a plan on record, the page does not guess how many trials a study has.
 func TestPageWithoutAPlan(t *testing.T) {
 	b := newBrowser(t)
