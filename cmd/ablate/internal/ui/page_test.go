@@ -187,6 +187,17 @@ func TestPageReadsCurves(t *testing.T) {
 	b.wait(note + ` === "The curves cannot be read: no answer"`)
 }
 
+// The only trial of a study has its name, and no table of factors around it.
+func TestPageOfOneTrial(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}, 3, 2)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(`[...` + tiles + `].map(x => x.textContent).join() === "train.lm.main2✓ done" && document.querySelector("#grid th") === null`)
+}
+
 // The curve of a trial that runs for days stays short in the browser.
 func TestPageOfALongTrial(t *testing.T) {
 	b := newBrowser(t)
