@@ -58,8 +58,8 @@ func take(report, url, live, folder string) error {
 		{name: "report-effects", url: page, scroll: "#chapter-1", width: 1280, height: 1180, scheme: "light"},
 		{name: "report-curves", url: page, scroll: "#curves", width: 1280, height: 620, scheme: "dark"},
 		{name: "report-phone", url: page, scroll: "#chapter-1", width: 390, height: 844, scheme: "dark"},
-		{name: "ui", url: url, width: 1280, height: 1180, scheme: "light"},
-		{name: "ui-phone", url: url, width: 390, height: 844, scheme: "dark"},
+		{name: "ui", url: url, width: 1280, height: 1180, scheme: "light", ready: allRead},
+		{name: "ui-phone", url: url, width: 390, height: 844, scheme: "dark", ready: allRead},
 	} {
 		if err := s.take(tab, folder); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -70,6 +70,9 @@ func take(report, url, live, folder string) error {
 
 // severalDone is true in the middle of a run.
 const severalDone = `document.querySelectorAll(".tile.cached").length >= 7 && document.querySelector(".tile.running small").textContent.includes("left")`
+
+// allRead is true once the curves of all trials are read: each cell has a mean.
+const allRead = `document.querySelectorAll(".mean").length === 6 && document.querySelector(".u-over") !== null`
 
 // wait waits until the page is ready.
 func (s shot) wait(ctx context.Context) error {

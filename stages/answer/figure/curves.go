@@ -61,6 +61,9 @@ func Curves(metric, replicate string, panels []Panel) (Figure, bool) {
 		Caption: fmt.Sprintf("%s by step, a panel for each cell. Thin: one %s each; thick: their mean; grey: the means of the other cells.", upper(metric), replicate),
 		Data:    rows, Hover: g.hover(replicate), Description: g.words(), draw: g.drawing,
 	}
+	if g.y.log {
+		f.Caption += " The axis of values is logarithmic."
+	}
 	if longest > mostPoints {
 		f.Caption += " Each point is the mean over a range of steps."
 	}

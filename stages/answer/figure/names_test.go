@@ -87,3 +87,13 @@ func TestNamesBeyondTheFont(t *testing.T) {
 		}
 	}
 }
+
+// The caption of curves says that their axis is logarithmic.
+func TestCaptionOfCurves(t *testing.T) {
+	for _, last := range []float64{1.5, 4.5} {
+		f, ok := figure.Curves("loss", "seed", []figure.Panel{{Name: "a", Curves: []figure.Curve{{Steps: []int{1, 2, 3}, Values: []float64{5, 4.8, last}}}}})
+		if !ok || strings.Contains(f.Caption, "logarithmic") != (last == 1.5) {
+			t.Errorf("the caption of curves from 5 to %v is %q", last, f.Caption)
+		}
+	}
+}

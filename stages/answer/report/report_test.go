@@ -61,6 +61,8 @@ func TestHTML(t *testing.T) {
 		"cannot be estimated: no usable trials in Derf 🙂 &#43; Muon", "one &lt;warning&gt;", `title="estimate 0.2, low -0.1`,
 		"ablate report --var &#39;a=b c&#39;", "<code>aaaaaaaaaaaa</code>", "repeated once", "2026-01-02 03:04:05",
 		"p (sign flip)", "0.5000 (at least 0.5000)",
+		// A narrow page leaves out what is not adjusted for the number of comparisons.
+		`<th scope="col" class="number wide">95 % interval</th><th scope="col" class="number">adjusted interval</th><th scope="col" class="number wide">p</th><th scope="col" class="number">p (Holm)</th>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)

@@ -54,7 +54,8 @@ type effects struct {
 type effect struct {
 	Name, Exact                  string
 	Strip                        template.HTML
-	Estimate, Low, P, Holm       cell
+	Estimate, Low, P             cell
+	LowAdjusted, Holm            cell
 	Interval, AdjustedInterval   string
 	Verdict, Test, Standing, Why string
 }
@@ -77,7 +78,7 @@ func newEffects(f figure.Family, r answer.Result, chapter string) effects {
 		e := effect{
 			Name: figure.Name(c), Exact: exact(c),
 			Estimate: counted(numeral.Signed(c.Estimate, numeral.Half(c.Low, c.High)), c.Estimate), Interval: c.Interval(),
-			Low: counted("", c.Low), P: counted(numeral.Probability(c.P), c.P), Holm: counted(numeral.Probability(c.PHolm), c.PHolm),
+			Low: counted("", c.Low), LowAdjusted: counted("", c.LowAdjusted), P: counted(numeral.Probability(c.P), c.P), Holm: counted(numeral.Probability(c.PHolm), c.PHolm),
 			AdjustedInterval: c.AdjustedInterval(), Verdict: c.Verdict, Standing: "exploratory: changed after the freeze",
 		}
 		if f.Estimated() {

@@ -168,6 +168,62 @@ func TestPageOfAStudyElsewhere(t *testing.T) {
 	b.wait(`document.getElementById("detail-body").textContent.includes("train_loss5val_loss5.5")`)
 }
 
+// The page says that it reads curves, and why it could not.
+func TestPageReadsCurves(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 3, 2)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	const note = `document.getElementById("chart-note").textContent`
+	b.wait(note + `.startsWith("Drag to zoom")`)
+	b.js(`(window.fetch = () => new Promise((_, fail) => { window.fail = fail; }), view.curves.clear(), loadCurves(), changed(true), 1)`)
+	b.wait(note + ` === "Reading the curves…"`)
+	b.js(`(window.fail(new Error("no answer")), 1)`)
+	b.wait(note + ` === "The curves cannot be read: no answer"`)
+	b.js(`(changed(true), 1)`)
+	time.Sleep(100 * time.Millisecond)
+	b.wait(note + ` === "The curves cannot be read: no answer"`)
+}
+
+// The only trial of a study has its name, and no table of factors around it.
+func TestPageOfOneTrial(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(addr.Instance{Stage: addr.Stage{Block: "train", Type: "lm", Name: "main"}}, 3, 2)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(`[...` + tiles + `].map(x => x.textContent).join() === "train.lm.main2✓ done" && document.querySelector("#grid th") === null`)
+}
+
+// The curve of a trial that runs for days stays short in the browser.
+func TestPageOfALongTrial(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	of := trial("rms", 0)
+	l.tell("stage_start", of, nil)
+	l.progress(of, 1, 9000, 3)
+	s, _ := l.serve(ui.Options{})
+	b.open(s.URL())
+	b.wait(`view.curves.size === 1 && view.metric === "train_loss"`)
+	b.js(fmt.Sprintf(`(() => { for (let i = 2; i <= 2001; i++) addPoint({ address: %q, step: i, metrics: { train_loss: 1 / i } }); return 1; })()`, of.String()))
+	b.wait(`[...view.curves.values()][0].steps.length === 1`) // what the journal has
+}
+
+// Under the pointer, a line has a value between its points, and none beyond its ends.
+func TestPageValuesUnderThePointer(t *testing.T) {
+	b := newBrowser(t)
+	s, _ := newLab(t).serve(ui.Options{})
+	b.do(chromedp.Navigate(s.URL()))
+	b.wait(`typeof valueAt === "function"`)
+	if got, want := b.js(`[0, 1, 2, 3].map(k => valueAt([100, 130, 160, 190], [5, null, 3, null], k)).join()`), "5,4,3,"; got != want {
+		t.Errorf("the values are %q, want %q", got, want)
+	}
+}
+
 // Without a plan on record, the page does not guess how many trials a study has.
 func TestPageWithoutAPlan(t *testing.T) {
 	b := newBrowser(t)

@@ -3,6 +3,7 @@ package view
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -108,7 +109,7 @@ func fitLine(l string, width int) string {
 }
 
 // broken breaks a text at spaces, and words that are longer than a line where they have
-// commas, into a line of one width and further lines of another.
+// commas, into a line of one width and further lines of another. Addresses and paths stay whole.
 func broken(text string, first, further int) []string {
 	var lines []string
 	line, at, room := "", 0, first
@@ -123,7 +124,7 @@ func broken(text string, first, further int) []string {
 		} else if i > 0 && w != "" {
 			end()
 		}
-		for n > room-at {
+		for n > room-at && !copied(w) {
 			head := headOf(w, room-at)
 			line, w = line+head, w[len(head):]
 			end()
@@ -134,6 +135,9 @@ func broken(text string, first, further int) []string {
 	end()
 	return lines
 }
+
+// copied reports whether a word is an address or a path, which a line break would spoil.
+func copied(word string) bool { return strings.Contains(word, "://") || filepath.IsAbs(word) }
 
 // headOf is the beginning of a word that fits a width, up to its last comma there.
 func headOf(word string, width int) string {

@@ -11,12 +11,16 @@ import (
 // Cells is the width of a text on a terminal.
 var Cells = cells
 
-// LiveRows are the rows of trials that started an hour ago, in a height.
+// LiveRows are the rows of trials that have taken an hour, in a height.
 func LiveRows(v *View, height, step, steps int, metrics map[string]float64, of ...addr.Instance) []string {
 	p := v.NewProgress("none", 2, nil)
 	for _, a := range of {
-		e := run.Event{Address: a, Progress: pipeline.Progress{Step: step, Steps: steps, Metrics: metrics}}
-		p.running[a.String()] = &runningStep{event: e, started: time.Now().Add(-time.Hour)}
+		p.Observe(run.Event{Type: run.StageStart, Address: a})
+		started := time.Now()
+		for at := range 2 {
+			p.Observe(run.Event{Type: run.StageProgress, Address: a, Time: started.Add(time.Duration(at) * time.Hour),
+				Progress: pipeline.Progress{Step: at * step, Steps: steps, Metrics: metrics}})
+		}
 	}
 	return p.live(v.opts.Columns, height)
 }

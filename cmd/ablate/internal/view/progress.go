@@ -27,13 +27,14 @@ type Progress struct {
 	mu      sync.Mutex // guards what follows
 	running map[string]*runningStep
 	trained int
+	lost    int // trials that failed
 	drawn   int // lines of the live block on the screen
 }
 
 type runningStep struct {
-	event   run.Event
-	started time.Time
-	lined   time.Time // of its last plain line
+	event run.Event
+	first run.Event // the first report since the start: a resumed trial does not begin at step 0
+	lined time.Time // when its last plain line was printed
 }
 
 // lineEvery is the least time between two plain lines about one running trial.
@@ -64,7 +65,7 @@ func (p *Progress) Observe(e run.Event) {
 	name := e.Address.String()
 	switch e.Type {
 	case run.StageStart:
-		p.running[name] = &runningStep{event: e, started: e.Time, lined: e.Time}
+		p.running[name] = &runningStep{event: e, lined: e.Time}
 	case run.StageProgress:
 		if e.Progress.Warning != "" {
 			p.warn(name, e.Progress.Warning)
@@ -75,7 +76,7 @@ func (p *Progress) Observe(e run.Event) {
 		p.done(name, e)
 	case run.StageWaiting:
 		if p.running[name] == nil {
-			p.running[name] = &runningStep{event: e, started: e.Time}
+			p.running[name] = &runningStep{event: e}
 			p.say("%s %s is being computed by another process", p.v.paint(yellow, "…"), name)
 		}
 	case run.StageHit, run.StagePulled, run.StageDetached:
@@ -93,8 +94,11 @@ func (p *Progress) advance(name string, e run.Event) {
 	if r == nil {
 		return
 	}
+	if r.first.Progress.Steps == 0 || e.Progress.Step < r.event.Progress.Step { // begun, or begun again
+		r.first = e
+	}
 	metrics := r.event.Progress.Metrics
-	r.event.Progress = e.Progress
+	r.event.Time, r.event.Progress = e.Time, e.Progress
 	if metrics != nil { // a report need not repeat every metric
 		merged := maps.Clone(metrics)
 		maps.Copy(merged, e.Progress.Metrics)
@@ -106,7 +110,7 @@ func (p *Progress) advance(name string, e run.Event) {
 	}
 	if p.mode == "plain" && e.Time.Sub(r.lined) >= lineEvery {
 		r.lined = e.Time
-		p.say("  %s %s", name, p.state(r, 0))
+		p.say("  %s %s", name, stateText(r, 0))
 	}
 }
 
@@ -133,6 +137,9 @@ func (p *Progress) warn(name, text string) {
 
 // failed prints the cause and the place of the log, in every mode.
 func (p *Progress) failed(name string, e run.Event) {
+	if e.Role == pipeline.Trial {
+		p.lost++
+	}
 	if p.v.opts.JSON {
 		return
 	}
@@ -212,7 +219,7 @@ func (p *Progress) live(width, height int) []string {
 		names = names[:room]
 	}
 	for i := range names {
-		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+p.state(p.running[running[i]], width-longest-4))
+		lines = append(lines, "  "+padded(names[i], longest, false)+"  "+stateText(p.running[running[i]], width-longest-4))
 	}
 	if more := len(running) - len(names); more > 0 {
 		lines = append(lines, fmt.Sprintf("  … and %d more", more))
@@ -223,8 +230,8 @@ func (p *Progress) live(width, height int) []string {
 	return lines
 }
 
-// state describes a running step in a width; 0 is any.
-func (p *Progress) state(r *runningStep, width int) string {
+// stateText describes a running step in a width; 0 is any.
+func stateText(r *runningStep, width int) string {
 	pr := r.event.Progress
 	switch {
 	case r.event.Type == run.StageWaiting:
@@ -234,120 +241,28 @@ func (p *Progress) state(r *runningStep, width int) string {
 	case pr.Steps == 0:
 		return "starting"
 	}
-	return stepText(width, pr.Step, pr.Steps, pr.Metrics, p.leftText(r))
+	return stepText(width, pr.Step, pr.Steps, pr.Metrics, leftText(r))
 }
 
-// stepText says how far a trial is: bar, step, loss, speed, time left. What is less
-// important goes first where there is no room.
-func stepText(width, step, steps int, metrics map[string]float64, left string) string {
-	const count = 3 // rank of the steps, which stand close to their bar
-	fields := []struct {
-		text string
-		rank int // the highest is left out first
-	}{
-		{bar(step, steps, barWidth(width)), 2}, {fmt.Sprintf("%d/%d", step, steps), count},
-		{valueText(metrics), 0}, {metricText(metrics, "val_loss", "val"), 4}, {speedText(metrics), 5}, {left, 1},
-	}
-	for rank := len(fields); ; rank-- {
-		s := ""
-		for _, f := range fields {
-			if f.text == "" || f.rank >= rank {
-				continue
-			}
-			if s != "" && f.rank != count {
-				s += " "
-			}
-			if s != "" {
-				s += " "
-			}
-			s += f.text
-		}
-		if width == 0 || cells(s) <= width || rank == 1 {
-			return s
-		}
-	}
-}
-
-// barWidth is the width of a bar in a row.
-func barWidth(width int) int {
-	const narrow, usual, wide = 8, 12, 24
-	switch {
-	case width == 0:
-		return usual
-	case width < 50:
-		return narrow
-	case width < 90:
-		return usual
-	}
-	return wide
-}
-
-// speed is the metric of a trial that is not a result.
-const speed = "tokens_per_second"
-
-func speedText(metrics map[string]float64) string {
-	if v := metrics[speed]; v > 0 {
-		return fmt.Sprintf("%.0f tok/s", v)
-	}
-	return ""
-}
-
-// leftText estimates the rest of a step from its speed.
-func (p *Progress) leftText(r *runningStep) string {
-	pr := r.event.Progress
-	if pr.Step == 0 {
+// leftText estimates the rest of a step from its speed between two reports.
+func leftText(r *runningStep) string {
+	pr, first := r.event.Progress, r.first.Progress
+	if pr.Step <= first.Step || pr.Step >= pr.Steps {
 		return ""
 	}
-	return Duration(time.Duration(float64(time.Since(r.started))/float64(pr.Step)*float64(pr.Steps-pr.Step))) + " left"
+	each := r.event.Time.Sub(r.first.Time) / time.Duration(pr.Step-first.Step)
+	return Duration(each*time.Duration(pr.Steps-pr.Step)) + " left"
 }
 
 // overall says how many trials are done and how long the rest will take.
 func (p *Progress) overall() string {
 	s := fmt.Sprintf("%d of %d trials", p.trained, p.total)
-	if p.trained > 0 && p.trained < p.total {
+	if p.lost > 0 {
+		s += fmt.Sprintf(", %d failed", p.lost)
+	}
+	if rest := p.total - p.trained - p.lost; p.trained > 0 && rest > 0 {
 		each := time.Since(p.started) / time.Duration(p.trained)
-		s += ", about " + Duration(each*time.Duration(p.total-p.trained)) + " left"
+		s += ", about " + Duration(each*time.Duration(rest)) + " left"
 	}
 	return s
-}
-
-func lossText(metrics map[string]float64) string {
-	s := ""
-	for _, m := range []string{valueText(metrics), metricText(metrics, "val_loss", "val")} {
-		if m != "" {
-			s += "  " + m
-		}
-	}
-	return s
-}
-
-// valueText is the loss of training. Of a program that reports no loss, it is the first of its
-// metrics.
-func valueText(metrics map[string]float64) string {
-	for _, name := range []string{"loss", "train_loss"} {
-		if s := metricText(metrics, name, "loss"); s != "" {
-			return s
-		}
-	}
-	if _, ok := metrics["val_loss"]; ok {
-		return ""
-	}
-	for _, name := range slices.Sorted(maps.Keys(metrics)) {
-		if name != speed {
-			return metricText(metrics, name, name)
-		}
-	}
-	return ""
-}
-
-func metricText(metrics map[string]float64, name, shown string) string {
-	if v, ok := metrics[name]; ok {
-		return fmt.Sprintf("%s %.4f", shown, v)
-	}
-	return ""
-}
-
-func bar(n, of, width int) string {
-	full := n * width / max(1, of)
-	return strings.Repeat("━", full) + strings.Repeat("╌", width-full)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -111,5 +112,25 @@ func TestSVGOrder(t *testing.T) {
 	}
 	if y("upper") >= y("lower") {
 		t.Errorf("upper is at %v, lower at %v", y("upper"), y("lower"))
+	}
+}
+
+// An address of a page and the path of a log can be copied from any terminal.
+func TestAddressesStayWhole(t *testing.T) {
+	const url = "http://127.0.0.1:33301/?token=JQGPH4VT3RFSCAIFHZHXUFWWT7"
+	log, err := filepath.Abs("logs/87/878571e6694739e75d96c80292d1560b0a2f0a6eff18756bf1ab991823defc09.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []int{10, 40, 80} {
+		var out strings.Builder
+		v := view.New(view.Options{Stdout: &out, Stderr: &out, Columns: width})
+		v.Show(view.Page{URL: url})
+		v.Note("  Log: %s", log)
+		for _, want := range []string{url, log} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%d columns break %s:\n%s", width, want, out.String())
+			}
+		}
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
+	"ablate/pipeline"
+	"ablate/pipeline/run"
 )
 
 // A screen that is too small for all leaves out cells before running trials and failures.
@@ -69,6 +72,24 @@ func TestLiveMetrics(t *testing.T) {
 		row := view.LiveRows(v, 10, 1, 2, test.metrics, addr.Instance{Key: "seed=1"})[0]
 		if !strings.Contains(row, "1/2  "+test.want) {
 			t.Errorf("the row of %v is %q, want %q", test.metrics, row, test.want)
+		}
+	}
+}
+
+// The time left of a trial that resumes follows from the steps since then.
+func TestTimeLeftOfAResumedTrial(t *testing.T) {
+	var out strings.Builder
+	v := view.New(view.Options{Stdout: &out, Stderr: &out, Columns: 120, Rows: 20})
+	p := v.NewProgress("live", 1, nil)
+	of, now := addr.Instance{Key: "seed=1"}, time.Now()
+	p.Observe(run.Event{Type: run.StageStart, Address: of, Time: now.Add(-time.Minute)})
+	for i, step := range []int{900, 910, 20, 40} { // tried again from step 20
+		p.Observe(run.Event{Type: run.StageProgress, Address: of, Time: now.Add(time.Duration(10*i) * time.Second), Progress: pipeline.Progress{Step: step, Steps: 1000}})
+	}
+	p.Close()
+	for _, want := range []string{"910/1000  1 m 30 s left", "20/1000\n", "40/1000  8 m 00 s left"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no row has %q:\n%s", want, out.String())
 		}
 	}
 }

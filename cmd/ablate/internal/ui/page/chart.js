@@ -103,8 +103,8 @@ function drawChart(study, view) {
   byID("tip").hidden = true;
   byID("reset").hidden = !view.zoom;
   const averaged = [...view.curves.values()].some(c => c.averaged);
-  byID("chart-note").textContent = lines.length === 0 ? "No trial has reported this metric yet."
-    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom, double-click to reset. A thick line is the mean of a cell where all its trials have values.";
+  byID("chart-note").textContent = view.trouble || (lines.length === 0 ? (view.reading ? "Reading the curves…" : "No trial has reported this metric yet.")
+    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom, double-click to reset. A thick line is the mean of a cell where all its trials have values.");
 }
 
 function makePlot(box, data, lines, view) {
@@ -147,8 +147,8 @@ function drawTip(u, lines) {
   const rows = [];
   lines.forEach((l, i) => {
     if (l.thin) return;
-    const k = nearest(u.data[i + 1], idx);
-    if (k >= 0) rows.push([l.cell, u.data[i + 1][k]]);
+    const v = valueAt(u.data[0], u.data[i + 1], idx);
+    if (v !== null) rows.push([l.cell, v]);
   });
   rows.sort((a, b) => a[1] - b[1]);
   tip.replaceChildren(el("div", {}, el("span", { className: "soft" }, "step"), el("b", {}, String(u.data[0][idx]))),
@@ -164,13 +164,16 @@ function drawTip(u, lines) {
   tip.style.top = Math.max(0, Math.min(top + 8, box.clientHeight - tip.offsetHeight)) + "px";
 }
 
-// nearest is the index of the value nearest to k, at most five points away.
-function nearest(values, k) {
-  for (let d = 0; d <= 5; d++) {
-    if (values[k - d] !== null && values[k - d] !== undefined) return k - d;
-    if (values[k + d] !== null && values[k + d] !== undefined) return k + d;
-  }
-  return -1;
+// valueAt is where a line is at the k-th step: between two points of its own, or null beyond its
+// ends.
+function valueAt(steps, values, k) {
+  const has = i => values[i] !== null && values[i] !== undefined;
+  if (has(k)) return values[k];
+  let i = k, j = k;
+  while (i >= 0 && !has(i)) i--;
+  while (j < values.length && !has(j)) j++;
+  if (i < 0 || j === values.length) return null;
+  return values[i] + (values[j] - values[i]) * (steps[k] - steps[i]) / (steps[j] - steps[i]);
 }
 
 function drawLegend(study, view) {

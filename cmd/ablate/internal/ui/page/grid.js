@@ -68,7 +68,7 @@ function group(study) {
       stage.cells.push(cells.get(id));
     }
     const seed = (t.factors || []).find(f => f.name === replicate);
-    t.seed = seed ? replicate + " " + (seed.label || seed.level) : "";
+    t.seed = seed ? replicate + " " + (seed.label || seed.level) : levels.length ? "" : stageOf(t);
     t.cell = cells.get(id);
     t.cell.trials.push(t);
   }
@@ -155,12 +155,12 @@ function drawStage(study, view, stage) {
     down.get(row).cells.set(column, c);
   }
   const corner = [rows, columns].filter(names => names.length).map(names => names.join(", ")).join(" × ");
-  const head = el("tr", {}, corner ? el("th", {}, corner) : el("td", {}),
+  const head = el("tr", {}, el("th", {}, corner),
     ...[...across.values()].map(levels => levels.length ? el("th", { scope: "col" }, ...buttons(levels)) : el("td", {})));
   const body = [...down.values()].map(({ levels, cells }) => el("tr", {},
-    levels.length ? el("th", { scope: "row" }, ...buttons(levels)) : el("td", {}),
+    levels.length ? el("th", { scope: "row" }, ...buttons(levels)) : null,
     ...[...across.keys()].map(key => drawBox(cells.get(key), view))));
-  return el("table", {}, el("thead", {}, head), el("tbody", {}, ...body));
+  return el("table", {}, corner ? el("thead", {}, head) : null, el("tbody", {}, ...body)); // a stage without factors has one cell
 }
 
 // drawBox draws a cell of the table.

@@ -8,6 +8,7 @@ let study = null; // as the server sent it, with trials grouped by cell
 const view = {
   id: "", chosen: "", metric: "", logX: false, logY: false, smooth: 0, thin: true, zoom: null, open: "",
   off: new Set(), curves: new Map(), diverged: new Set(),
+  reading: 0, trouble: "", // requests for curves that are under way, and why the last one failed
   setCells(cells, on) {
     for (const c of cells) on ? this.off.delete(c.id) : this.off.add(c.id);
     changed(true);
@@ -144,6 +145,7 @@ async function readCurves(addresses) {
   const zoom = view.zoom ? { from: Math.floor(view.zoom.min), to: Math.ceil(view.zoom.max) } : {};
   const asked = JSON.stringify([study.id, view.metric, zoom]);
   readCurves.asked = asked;
+  view.reading++;
   try {
     const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
     if (readCurves.asked !== asked) return;
@@ -159,9 +161,12 @@ async function readCurves(addresses) {
     }
     if (!view.metric && (c.metrics || []).length) view.metric = c.metric;
     drawMetrics(c.metrics || [], !!addresses);
-    changed();
+    view.trouble = "";
   } catch (e) {
-    byID("chart-note").textContent = "The curves cannot be read: " + e.message;
+    view.trouble = "The curves cannot be read: " + e.message;
+  } finally {
+    view.reading--;
+    changed();
   }
 }
 
@@ -196,8 +201,10 @@ function take(instances) {
   changed();
 }
 
-// addPoint extends the curve of a running trial by what it just reported.
+// addPoint extends the curve of a running trial by what it just reported. Of a long curve, the
+// server has means.
 function addPoint(t) {
+  const most = 2000; // points
   const v = (t.metrics || {})[view.metric], step = (t.at || {})[view.metric] ?? t.step; // other metrics may have later reports
   if (v === undefined || view.zoom) return;
   let c = view.curves.get(t.address);
@@ -206,6 +213,7 @@ function addPoint(t) {
   c.steps.push(step);
   c.values.push(v);
   c.last = v;
+  if (c.steps.length % most === 0) readCurves([t.address]);
 }
 
 let source = null;
