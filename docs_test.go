@@ -101,7 +101,7 @@ func TestPathsInTheDocs(t *testing.T) {
 }
 
 // toolPath matches a script, an example or a benchmark in prose, commands or links.
-var toolPath = regexp.MustCompile(`(?:^|[\s` + "`" + `(./])((?:scripts|examples|bench)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])`)
+var toolPath = regexp.MustCompile(`(?:^|[\s\x60(./])((?:scripts|examples|bench)/[a-zA-Z0-9_./-]*[a-zA-Z0-9_])`)
 
 // Every script, example and benchmark that a page names exists.
 func TestToolsInTheDocs(t *testing.T) {

@@ -79,6 +79,35 @@ exit 1
 	}
 }
 
+// A device on which a short trial ends before it can be killed: a longer one is killed instead.
+func TestGPUCheckKillsOnTheWay(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "ablate")
+	const fake = `#!/bin/sh
+command=$1
+while [ "$1" != --chdir ]; do shift; done
+steps=$(sed -n 's/^ *steps *= //p' "$2/study.hcl" 2>/dev/null)
+case $command in
+version) echo '{"type":"backend","backend":"go","usable":true}' ;;
+plan) echo '{"type":"plan_step","address":"train.lm.trial","action":"resume"}' ;;
+show) echo '{"key":"k","artifacts":[]}' ;;
+run)
+  if [ "$steps" = 4000 ]; then
+    echo '{"type":"stage_progress","block":"train","step":1000}'
+    if mkdir "$2/begun"; then exec sleep 60; fi
+  else
+    echo '{"type":"stage_progress","block":"train","step":'"$steps"'}'
+  fi ;;
+esac
+`
+	if err := os.WriteFile(program, []byte(fake), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const want = "resume: killed after 1000 of 4000 steps, then resume: same key and digests"
+	// No losses: parity fails, and with it the script.
+	refused(t, "resume", want, "gpu-check", "--backend", "go", "--sizes", "none", "--text", "go.mod", "--binary", program, "--out", filepath.Join(dir, "check.json"))
+}
+
 // refused runs a script that must fail with a message, and with no trace of Python's.
 func refused(t *testing.T, name, want, script string, args ...string) {
 	t.Helper()
