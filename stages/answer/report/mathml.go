@@ -4,6 +4,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,12 +21,16 @@ func MathML(f formula.Formula) template.HTML {
 	if len(lets) > 0 {
 		return ""
 	}
-	body, _ := typesetter{f}.part(len(f.Nodes) - 1)
+	t := typesetter{f, slices.ContainsFunc(f.Nodes, func(n formula.Node) bool { return n.Op == "matmul" })}
+	body, _ := t.part(len(f.Nodes) - 1)
 	return template.HTML(`<math displaystyle="true" alttext="` + html.EscapeString(text) + `">` + body + `</math>`) // all names are escaped
 }
 
 // typesetter writes the nodes of a formula.
-type typesetter struct{ f formula.Formula }
+type typesetter struct {
+	f        formula.Formula
+	matrices bool // it multiplies matrices, which has no sign
+}
 
 // How strongly parts bind, from the loosest.
 const (
@@ -51,8 +56,12 @@ func (t typesetter) part(i int) (string, int) {
 	n := t.f.Nodes[i]
 	if o, ok := infix[n.Op]; ok {
 		right := o.binds + 1
-		if n.Op == "mul" && t.isNumber(n.Args[1]) {
+		switch {
+		case n.Op != "mul":
+		case t.startsWithDigit(n.Args[1]):
 			o.sign = "·"
+		case t.matrices && !t.isNumber(n.Args[0]):
+			o.sign = "⊙"
 		}
 		return row(t.within(n.Args[0], o.binds), operator(o.sign), t.within(n.Args[1], right)), o.binds
 	}
@@ -84,7 +93,7 @@ func (t typesetter) part(i int) (string, int) {
 	case "transpose":
 		return power(t.base(n.Args[0]), identifier("T")), tight
 	case "matmul":
-		return row(t.within(n.Args[0], multiplying), t.within(n.Args[1], tight)), multiplying
+		return row(t.factor(n.Args[0]), t.within(n.Args[1], tight)), multiplying
 	case "where":
 		return t.cases(n.Args), tight
 	}
@@ -129,16 +138,43 @@ func (t typesetter) within(i, binds int) string {
 	return s
 }
 
+// factor writes the left factor of a product of matrices. Of several factors, the order
+// in which they are multiplied makes no difference.
+func (t typesetter) factor(i int) string {
+	if t.f.Nodes[i].Op == "matmul" {
+		return t.whole(i)
+	}
+	return t.within(i, tight)
+}
+
 // base writes what a power is of: a name, or an expression in parentheses.
 func (t typesetter) base(i int) string {
 	switch n := t.f.Nodes[i]; {
-	case n.Op == "name", n.Op == "number" && n.Number >= 0, n.Op == "abs", len(n.Args) == 1 && n.Op == "norm_all":
+	case n.Op == "name", t.isDigits(i), n.Op == "abs", n.Op == "norm_all":
 		return t.whole(i)
 	}
 	return row(operator("("), t.whole(i), operator(")"))
 }
 
 func (t typesetter) isNumber(i int) bool { return t.f.Nodes[i].Op == "number" }
+
+// isDigits reports whether a node is written as a number without a sign and a power of ten.
+func (t typesetter) isDigits(i int) bool {
+	s, _ := t.part(i)
+	return t.isNumber(i) && strings.HasPrefix(s, "<mn>")
+}
+
+// startsWithDigit reports whether what is written for a node would make another number of
+// one before it.
+func (t typesetter) startsWithDigit(i int) bool {
+	switch n := t.f.Nodes[i]; n.Op {
+	case "number":
+		return true
+	case "square", "pow":
+		return t.isDigits(n.Args[0])
+	}
+	return false
+}
 
 func row(parts ...string) string   { return "<mrow>" + strings.Join(parts, "") + "</mrow>" }
 func operator(s string) string     { return "<mo>" + s + "</mo>" }

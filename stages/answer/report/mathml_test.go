@@ -42,6 +42,11 @@ func TestMathML(t *testing.T) {
 		{b.call("max", b.Name("next.m_a", nil), b.Number(-2.5e20, nil)), "<max><(><msup><m a><′></msup><,><−><2.5><·><msup><10><20></msup><)>"},
 		{b.call("where", b.call("lt", x, gamma), x, gamma), "<{><mtable><mtr><mtd><x></mtd><mtd><if\u00a0><x><<><γ></mtd></mtr><mtr><mtd><γ></mtd><mtd><otherwise></mtd></mtr></mtable>"},
 		{b.call("log", b.call("transpose", b.call("sub", x, gamma))), "<ln><(><msup><(><x><−><γ><)><T></msup><)>"},
+		{b.call("mul", b.Number(2, nil), b.call("pow", b.Number(3, nil), x)), "<2><·><msup><3><x></msup>"},
+		{b.call("mul", b.Number(2, nil), b.call("square", x)), "<2><\u2062><msup><x><2></msup>"},
+		{b.call("square", b.Number(1e-5, nil)), "<msup><(><msup><10><−5></msup><)><2></msup>"},
+		{b.call("matmul", b.call("mul", x, gamma), x), "<(><x><⊙><γ><)><x>"},
+		{b.call("matmul", b.call("matmul", x, gamma), b.call("mul", half, x)), "<x><γ><(><x><·><0.5><)>"},
 	} {
 		f, _ := tt.of.Formula()
 		got := elements(t, string(report.MathML(f)))
