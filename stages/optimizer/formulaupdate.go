@@ -119,19 +119,28 @@ func (g *group) update(at Clock, newValues []*Node, newStates [][]*Node) {
 		for to < len(g.lanes) && g.lanes[to].index == i {
 			to++
 		}
-		whole := func(values []express.Value) *Node {
+		whole := func(values []express.Value, old func(lane) *Node) *Node {
 			var parts []*Node
-			for lane := from; lane < to; lane++ {
-				parts = append(parts, express.Lane(values, lane).Float32(b.Graph))
+			for at := from; at < to; at++ {
+				parts = append(parts, likeOld(express.Lane(values, at).Float32(b.Graph), old(g.lanes[at])))
 			}
 			return joined(parts)
 		}
-		newValues[i] = whole(value)
-		for _, n := range next {
-			newStates[i] = append(newStates[i], whole(n))
+		newValues[i] = whole(value, func(l lane) *Node { return l.value })
+		for n := range next {
+			newStates[i] = append(newStates[i], whole(next[n], func(l lane) *Node { return l.states[n] }))
 		}
 		from = to
 	}
+}
+
+// likeOld gives a new value the shape of the old one. A formula may be a single number
+// for some parameters, where a condition is one of their rows and columns.
+func likeOld(x, old *Node) *Node {
+	if x.Shape().Equal(old.Shape()) {
+		return x
+	}
+	return BroadcastToDims(x, old.Shape().Dimensions...)
 }
 
 // bind adds the values of a lane to the names that formulas read.
