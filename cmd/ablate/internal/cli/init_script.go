@@ -171,7 +171,7 @@ func flagOf(name, after string) scriptFlag {
 		}
 	}
 	values = strings.TrimSuffix(strings.TrimSpace(values), " RANGE") // one value between limits, in click
-	inner := strings.Trim(values, "{}[]")
+	inner := strings.Trim(values, "{}[]<>")
 	switch {
 	case values == "":
 		f.value = false
@@ -179,7 +179,7 @@ func flagOf(name, after string) scriptFlag {
 		f.choices = strings.Split(inner, ",")
 	case strings.ContainsAny(values, " ") || strings.Contains(values, "..."):
 		f.several = true
-	case strings.HasPrefix(values, "[") && strings.Contains(inner, "|"):
+	case strings.Contains(inner, "|") && strings.ContainsAny(values[:1], "[<"): // of click, and of typer
 		f.choices = strings.Split(inner, "|")
 	}
 	return f
