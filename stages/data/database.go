@@ -317,7 +317,7 @@ func (c *cursor) next() error {
 // deleted.
 func (c *cursor) upTo(id string, run *folderRun) error {
 	for c.more && c.id <= id {
-		if c.id == id && run != nil {
+		if c.id == id {
 			if err := c.take(run); err != nil {
 				return err
 			}

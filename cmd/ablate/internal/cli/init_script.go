@@ -97,12 +97,13 @@ type scriptFlag struct {
 	several  bool     // it takes several, which parameters cannot hold
 	choices  []string // the values that it takes
 	standard string   // its default, "" where the help does not say
+	opposite string   // the flag that switches it off, "" for none
 }
 
 var (
 	flagLine    = regexp.MustCompile(`^ {1,8}(?:-\w(?: \{[^}]*\}| [^ ,]+)?, )?--([\w-]+)((?: |, )\S.*?)?(?:  +|$)`)
 	flagStart   = regexp.MustCompile(`^ {1,8}-`)
-	flagAlias   = regexp.MustCompile(`(?:, | / )--?[\w-]+`)
+	flagAlias   = regexp.MustCompile(`(?:, | / )--?([\w-]+)`)
 	flagDefault = regexp.MustCompile(`([(\[])default: (.*)`)
 )
 
@@ -164,13 +165,16 @@ func closing(text string) int {
 func flagOf(name, after string) scriptFlag {
 	f := scriptFlag{name: name, value: true}
 	values := after
-	if aliases := flagAlias.FindAllStringIndex(after, -1); aliases != nil {
+	if aliases := flagAlias.FindAllStringSubmatchIndex(after, -1); aliases != nil {
+		if alias := after[aliases[0][2]:aliases[0][3]]; alias == "no-"+name {
+			f.opposite = alias
+		}
 		if values = after[:aliases[0][0]]; values == "" { // some repeat the name of the value, others do not
 			values = after[aliases[len(aliases)-1][1]:]
 		}
 	}
 	values = strings.TrimSuffix(strings.TrimSpace(values), " RANGE") // one value between limits, in click
-	inner := strings.Trim(values, "{}[]")
+	inner := strings.Trim(values, "{}[]<>")
 	switch {
 	case values == "":
 		f.value = false
@@ -178,7 +182,7 @@ func flagOf(name, after string) scriptFlag {
 		f.choices = strings.Split(inner, ",")
 	case strings.ContainsAny(values, " ") || strings.Contains(values, "..."):
 		f.several = true
-	case strings.HasPrefix(values, "[") && strings.Contains(inner, "|"):
+	case strings.Contains(inner, "|") && strings.ContainsAny(values[:1], "[<"): // of click, and of typer
 		f.choices = strings.Split(inner, "|")
 	}
 	return f
@@ -232,6 +236,8 @@ func scriptStudy(script, help string, taken []string) string {
 			fmt.Fprintf(&parameters, "%s = matrix.%s\n", name, f.name)
 		case f.several:
 			fmt.Fprintf(&parameters, "# %s takes several values: add them to argv\n", name)
+		case f.opposite != "":
+			fmt.Fprintf(&parameters, "# %s = true, or %s = true\n", name, f.opposite)
 		case !f.value:
 			fmt.Fprintf(&parameters, "# %s = true\n", name)
 		case f.standard == "":
