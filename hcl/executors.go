@@ -38,14 +38,14 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 	var limit, poll string
 	fields := executorFields(&e, &limit, &poll)
 	if fields == nil {
-		return problem(b.DefRange, "Unknown executor type", "%q is not a type of executor.%s", e.Type, suggest(e.Type, []string{"slurm", "ssh"}))
+		return problem(b.LabelRanges[0], "Unknown executor type", "%q is not a type of executor.%s", e.Type, suggest(e.Type, []string{"slurm", "ssh"}))
 	}
 	diags := readFields(b, fields)
 	if diags.HasErrors() {
 		return diags
 	}
-	diags = append(diags, readDuration(b, limit, &e.Time)...)
-	diags = append(diags, readDuration(b, poll, &e.Poll)...)
+	diags = append(diags, readDuration(b, "time", limit, &e.Time)...)
+	diags = append(diags, readDuration(b, "poll", poll, &e.Poll)...)
 	diags = append(diags, checkExecutor(b, e)...)
 	if diags.HasErrors() {
 		return diags
@@ -58,32 +58,43 @@ func (c *Config) readExecutor(b *hclv2.Block) hclv2.Diagnostics {
 }
 
 // readDuration reads a duration unless the text is empty.
-func readDuration(b *hclv2.Block, text string, into *time.Duration) hclv2.Diagnostics {
+func readDuration(b *hclv2.Block, name, text string, into *time.Duration) hclv2.Diagnostics {
 	if text == "" {
 		return nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return problem(b.DefRange, "Invalid value", `%q is not a duration. Use a form like "5s", "90m" or "12h".`, text)
+		return problem(placeOf(b, name), "Invalid value", `%q is not a duration. Use a form like "5s", "90m" or "12h".`, text)
 	}
 	*into = d
 	return nil
 }
 
+// placeOf is where a block sets an attribute, or where it begins if it does not.
+func placeOf(b *hclv2.Block, name string) hclv2.Range {
+	attrs, _ := b.Body.JustAttributes() // errors have been reported
+	if attr := attrs[name]; attr != nil {
+		return attr.Range
+	}
+	return b.DefRange
+}
+
 func checkExecutor(b *hclv2.Block, e study.Executor) hclv2.Diagnostics {
 	switch {
 	case e.Time > 0 && e.Time < time.Minute:
-		return problem(b.DefRange, "Invalid value", "time must be at least 1m, since Slurm counts in minutes.")
+		return problem(placeOf(b, "time"), "Invalid value", "time must be at least 1m, since Slurm counts in minutes.")
 	case e.Label == study.LocalExecutor:
-		return problem(b.DefRange, "Reserved label", "%q is this machine, which needs no configuration. Choose another label.", e.Label)
+		return problem(b.LabelRanges[1], "Reserved label", "%q is this machine, which needs no configuration. Choose another label.", e.Label)
 	case e.Type == "ssh" && len(e.Hosts) == 0:
 		return problem(b.DefRange, "Missing hosts", `An executor of type "ssh" requires hosts = [...], a list of names that ssh knows.`)
-	case e.Jobs < 0 || e.GPUs < 0:
-		return problem(b.DefRange, "Invalid value", "jobs and gpus must be 0 or more.")
+	case e.Jobs < 0:
+		return problem(placeOf(b, "jobs"), "Invalid value", "jobs must be 0 or more, not %d.", e.Jobs)
+	case e.GPUs < 0:
+		return problem(placeOf(b, "gpus"), "Invalid value", "gpus must be 0 or more, not %d.", e.GPUs)
 	case e.PerAllocation < 1:
-		return problem(b.DefRange, "Invalid value", "per_allocation must be 1 or more.")
+		return problem(placeOf(b, "per_allocation"), "Invalid value", "per_allocation must be 1 or more, not %d.", e.PerAllocation)
 	case e.OnInterrupt != "cancel" && e.OnInterrupt != "leave":
-		return problem(b.DefRange, "Invalid value", `on_interrupt must be "cancel" or "leave", not %q.`, e.OnInterrupt)
+		return problem(placeOf(b, "on_interrupt"), "Invalid value", `on_interrupt must be "cancel" or "leave", not %q.`, e.OnInterrupt)
 	}
 	return nil
 }

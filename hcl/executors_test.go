@@ -60,7 +60,11 @@ func TestWrongExecutors(t *testing.T) {
 		"executor \"slurm\" \"a\" {\n  hosts = [\"a\"]\n}":     "hosts",
 		"executor \"slurm\" \"a\" {\n  on_interrupt = \"\"\n}": `"cancel" or "leave"`,
 	} {
-		if _, wrong := readConfig(t, text); !strings.Contains(wrong, want) || !strings.Contains(wrong, "config.hcl:1") && !strings.Contains(wrong, "config.hcl:2") {
+		place := "config.hcl:1,"
+		if strings.Contains(text, "\n") {
+			place = "config.hcl:2,3:"
+		}
+		if _, wrong := readConfig(t, text); !strings.Contains(wrong, want) || !strings.Contains(wrong, place) {
 			t.Errorf("%s: %q, want %q and the place", text, wrong, want)
 		}
 	}
