@@ -151,6 +151,11 @@ func TestOutcomes(t *testing.T) {
 		t.Errorf("an unknown outcome: %v", err)
 	}
 	r := byNorm()
+	r.Outcome = "statu"
+	if _, _, _, err := readRuns(t, r, map[string]string{"runs.csv": text}); err == nil || !strings.Contains(err.Error(), `outcome names the column "statu", and there is none; the columns are norm, seed, loss, outcome`) {
+		t.Errorf("a column that does not exist: %v", err)
+	}
+	r = byNorm()
 	r.Factors = []string{"outcome"}
 	if _, runs, _, err = readRuns(t, r, map[string]string{"runs.csv": "outcome,seed,loss\ngreat,1,1\n"}); err != nil || runs[0].Levels[0] != "great" {
 		t.Errorf("a factor of that name: %v, %v", runs, err)

@@ -37,7 +37,9 @@ type runReader struct {
 	ended     map[string]int      // runs without a result, by what the files say
 	left      int                 // runs that where leaves out
 	found     map[string][]string // by column of where, some of its values
-	lacking   string              // the columns of the first row that lacks one
+	lacking   string              // the columns of the first row that lacks one of where
+	ending    bool                // a row has the column outcome
+	endless   string              // the columns of the first row that lacks it
 	empty     map[string]int      // rows without a value, by response
 	seen      map[[16]byte]int32
 	places    []string // of the runs, where they are not rows
@@ -68,6 +70,11 @@ func (x *runReader) add(where string, row tableRow) error {
 	if row.broken != "" {
 		x.mistakes.add(where, row.broken)
 		return nil
+	}
+	if ending := row.cells[len(x.spec.Factors)+len(x.spec.Responses)+1]; ending.kind != absent {
+		x.ending = true
+	} else if x.endless == "" {
+		x.endless = columnList(row)
 	}
 	if matches, _ := x.matches(row); !matches {
 		x.left++
@@ -242,6 +249,8 @@ func (x *runReader) finish(warn func(string)) error {
 		return diag.Errorf(diag.Path{"source"}, "No rows", "The files of source have no rows.").Err()
 	case x.left == x.runs:
 		return x.nothingMatches(x.runs, "runs")
+	case !x.ending && x.spec.Outcome != "" && x.spec.Outcome != outcomeColumn:
+		return diag.Errorf(diag.Path{"outcome"}, "Unusable columns", "outcome names the column %q, and there is none; the columns are %s.", x.spec.Outcome, x.endless).Err()
 	}
 	for _, name := range sortedKeys(x.empty) {
 		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
