@@ -131,7 +131,7 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 	if err := t.Cached(); err != nil {
 		return err
 	}
-	states, err := statesOf(ctx, w.store, t)
+	states, err := statesOf(ctx, w, plan, t)
 	if err != nil {
 		return err
 	}
@@ -150,15 +150,26 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 	return nil
 }
 
-// statesOf lists the training states that led to an instance's result. A state whose
-// provenance cannot be read may be one of them.
-func statesOf(ctx context.Context, store *cache.Local, t *planner.Task) ([]cache.Entry, error) {
-	var out []cache.Entry
-	for e, err := range store.Entries(ctx, pipeline.StateBlock, t.Address.Stage.Type) {
+// statesOf lists the training states that led to an instance's result: those from which
+// it would resume, since another instance may have saved them, and all others that it
+// saved. A state whose provenance cannot be read may be one of them.
+func statesOf(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task) ([]cache.Entry, error) {
+	out, err := w.planner.States(ctx, plan, t)
+	if err != nil {
+		return nil, err
+	}
+	listed := make(map[cache.Key]bool)
+	for _, e := range out {
+		listed[e.Key] = true
+	}
+	for e, err := range w.store.Entries(ctx, pipeline.StateBlock, t.Address.Stage.Type) {
 		if err != nil {
 			return nil, err
 		}
-		raw, err := cache.ReadAll(ctx, store, e.Provenance)
+		if listed[e.Key] {
+			continue
+		}
+		raw, err := cache.ReadAll(ctx, w.store, e.Provenance)
 		var p action.Provenance
 		if err != nil || json.Unmarshal(raw, &p) != nil || p.Address == t.Address {
 			out = append(out, e)
