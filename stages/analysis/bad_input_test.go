@@ -205,29 +205,22 @@ func nestedSeeds(unit float64) *design.Table {
 	return table
 }
 
-// An interval of logarithms can be that of a ratio without a bound.
-func TestRatioWithoutBound(t *testing.T) {
-	table := design.NewTable([]string{"norm", "seed"}, "seed")
-	for i, v := range []float64{1e-30, 1, 1e30, 1} {
-		add(table, v, string(rune('a'+i/2)), fmt.Sprint(i%2))
-	}
-	f := newFactorial()
-	f.Scale = logScale
-	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.000e+30 [0, ∞]") {
-		t.Errorf("no ratio in\n%s", text)
-	}
-}
-
-// A ratio that is not 1 does not read as 1.
-func TestRatioNearOne(t *testing.T) {
-	table := design.NewTable([]string{"norm", "seed"}, "seed")
-	for i, v := range []float64{3, 3.001, 3.0005, 3.0001, 3.0011, 3.00061} {
-		add(table, v, string(rune('a'+i/3)), fmt.Sprint(i%3))
-	}
-	f := newFactorial()
-	f.Scale = logScale
-	if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, "1.00003 [1.00003, 1.00004]") {
-		t.Errorf("no ratio in\n%s", text)
+// A ratio can be without a bound, and one that is not 1 does not read as 1.
+func TestRatios(t *testing.T) {
+	for want, responses := range map[string][]float64{
+		"1.000e+30 [0, ∞]":           {1e-30, 1, 1e30, 1},
+		"1.00003 [1.00003, 1.00004]": {3, 3.001, 3.0005, 3.0001, 3.0011, 3.00061},
+	} {
+		table := design.NewTable([]string{"norm", "seed"}, "seed")
+		n := len(responses) / 2
+		for i, v := range responses {
+			add(table, v, string(rune('a'+i/n)), fmt.Sprint(i%n))
+		}
+		f := newFactorial()
+		f.Scale = logScale
+		if text := render.Text(render.Factorial(f.analyse(table, "seed")).Sections); !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
 	}
 }
 

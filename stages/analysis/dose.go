@@ -75,6 +75,7 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	r.gaps()
 	r.slope()
 	r.say(slices.ContainsFunc(r.Contrasts, func(c answer.Contrast) bool { return c.Dropped }), incompleteReplicates+" Each gap and the slope use those that all their doses have.")
+	r.sayDoubled(d)
 	if len(a.Where) == 0 { // other slices may have other lengths
 		r.sayEnds(a.At, table)
 	}

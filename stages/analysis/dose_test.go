@@ -153,3 +153,22 @@ func TestReplicatesThatAreNotUsed(t *testing.T) {
 		}
 	}
 }
+
+// Two stages can have the same trials. That only the first ones are used is said.
+func TestDoubledTrials(t *testing.T) {
+	lab := behaviour.NewLab(nil)
+	in := canonicalTables["paired"].inputs(lab)
+	in.Refs["trials"] = append(in.Refs["trials"], in.Refs["trials"]...)
+	where := map[string]addr.Level{"optimizer": word("adamw")}
+	for name, run := range map[string]func(context.Context, *pipeline.Env) error{
+		"dose":       (&Dose{Response: "val_loss", At: finalStep, Factor: "norm", Where: where, Replicate: "seed", Confidence: 0.9}).Run,
+		"recovery":   (&Recovery{Response: "val_loss", At: finalStep, Factor: "norm", Lost: number("2"), Baseline: number("0.5"), Where: where, Replicate: "seed", Confidence: 0.9}).Run,
+		"trajectory": (&Trajectory{Response: "val_loss", Factor: "norm", Baseline: number("0.5"), Where: where, Replicate: "seed", Confidence: 0.9}).Run,
+		"factorial":  factorialStage().Run,
+	} {
+		done, err := lab.Run(in, run)
+		if text := strings.Join(strings.Fields(string(done.Outputs["table"])), " "); err != nil || !strings.Contains(text, "Only the first trial is used.") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}

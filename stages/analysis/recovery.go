@@ -86,6 +86,7 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 		r.Warnings = append(r.Warnings, incompleteReplicates+" Each share uses those that its three cells have.")
 	}
 	var w warnings
+	w.sayDoubled(d)
 	if len(a.Where) == 0 { // other slices may have other lengths
 		w.sayEnds(a.At, table)
 	}

@@ -62,17 +62,16 @@ func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
 		return err
 	}
 	r := answer.Trajectory{Version: 3, Response: a.Response, Factor: a.Factor, Confidence: a.Confidence}
-	dropped := false
+	var unused unusedTrials
 	for _, s := range steps {
-		d, err := a.add(&r, s, len(steps))
-		if err != nil {
+		if err := a.add(&r, &unused, s, len(steps)); err != nil {
 			return err
 		}
-		dropped = dropped || d
 	}
-	if dropped {
-		r.Warnings = append(r.Warnings, incompleteReplicates+" Each gap uses those that both of its levels have.")
-	}
+	var w warnings
+	w.say(unused.incomplete, incompleteReplicates+" Each gap uses those that both of its levels have.")
+	w.sayDoubled(unused.design)
+	r.Warnings = append(r.Warnings, w.texts...)
 	if left != "" && len(a.At) == 0 {
 		r.Warnings = append(r.Warnings, left)
 	}
@@ -114,18 +113,24 @@ func (a *Trajectory) declared(steps []stepTable) ([]stepTable, error) {
 	return out, list.Err()
 }
 
+// unusedTrials is what is known of trials that no gap uses.
+type unusedTrials struct {
+	incomplete bool           // some are of replicates that a level lacks
+	design     *design.Design // names those that are doubled, at every step the same
+}
+
 // add adds one step: the response of every level, and its gap to the baseline.
-// Trials are the same at every step, so levels are in the same order. dropped is true if
-// trials of incomplete replicates are not used.
-func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) (dropped bool, err error) {
+// Trials are the same at every step, so levels are in the same order.
+func (a *Trajectory) add(r *answer.Trajectory, unused *unusedTrials, s stepTable, steps int) error {
 	d, list := design.Slice(s.table, a.Factor, a.Replicate, a.Where)
 	if len(list) > 0 {
-		return false, list.Err()
+		return list.Err()
 	}
 	base, list := cellAt(d, "baseline", a.Baseline)
 	if len(list) > 0 {
-		return false, list.Err()
+		return list.Err()
 	}
+	unused.design = d
 	labels := d.Factors[0].Labels
 	if r.Curves == nil {
 		r.Baseline = labels[base]
@@ -144,12 +149,12 @@ func (a *Trajectory) add(r *answer.Trajectory, s stepTable, steps int) (dropped 
 			continue
 		}
 		e := band.Gap(i, base)
-		dropped = dropped || e.Dropped
+		unused.incomplete = unused.incomplete || e.Dropped
 		p := answer.TrajectoryPoint{Step: s.step, Gap: e.Value, Low: answer.Finite(e.Low), High: answer.Finite(e.High), Constant: e.Constant}
 		r.Levels[line].Points = append(r.Levels[line].Points, p)
 		line++
 	}
-	return dropped, nil
+	return nil
 }
 
 // settle finds from which step on each band excludes zero, on the side of the last step.

@@ -203,6 +203,11 @@ func (w *warnings) sayEnds(at addr.Level, t *design.Table) {
 	w.say(at == finalStep && least < most, "Trials end at different steps, from %d to %d, and are compared at their last. If that is not meant, at compares them at one step.", least, most)
 }
 
+// sayDoubled names cells of which trials are not used, as two stages can have the same ones.
+func (w *warnings) sayDoubled(d *design.Design) {
+	w.say(len(d.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", join(slices.Compact(d.Doubled)))
+}
+
 // sayTable says what of the trials is not used.
 func (r *effects) sayTable(t *design.Table) {
 	r.say(t.Lacks != "", "The files have no column %s, which data \"results\" declares as the replicate. Rows are unpaired.", t.Lacks)
@@ -213,7 +218,7 @@ func (r *effects) sayTable(t *design.Table) {
 	r.say(t.Valueless > 0, "%d of %d runs finished without a value of %s and count as diverged. If it was never measured for them, leave them out with where in data \"results\".", t.Valueless, len(t.Trials), r.Response)
 	r.say(len(t.Without) == 1, "The trial %s has no %s and is left out.", join(t.Without), r.Response)
 	r.say(len(t.Without) > 1, "%d trials have no %s and are left out: %s.", len(t.Without), r.Response, some(t.Without))
-	r.say(len(r.design.Doubled) > 0, "Cells with two trials of one replicate: %s. Only the first trial is used.", strings.Join(slices.Compact(r.design.Doubled), ", "))
+	r.sayDoubled(r.design)
 }
 
 // rates says what the adjustments hold, where so many families of all responses make claims.

@@ -7,11 +7,11 @@ import (
 )
 
 // Labels, metrics and levels are text of the study, and documents are read where
-// Markdown may hold HTML. Only what could become a tag, a link, a picture or a code
-// span is escaped, so that a document is readable as it is.
+// Markdown may hold HTML. Only what could become a tag, an entity, a link, a picture or
+// a code span is escaped, so that a document is readable as it is.
 
 var (
-	escapes = regexp.MustCompile("\\\\[!-/:-@\\[-`{-~]|`")
+	escapes = regexp.MustCompile("\\\\[!-/:-@\\[-`{-~]|`|&#?[0-9A-Za-z]+;")
 	opens   = regexp.MustCompile(`<[A-Za-z/!?]|\][(\[:]`)
 	ticks   = regexp.MustCompile("`+")
 )

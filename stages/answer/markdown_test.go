@@ -6,7 +6,7 @@ import (
 	"ablate/stages/answer"
 )
 
-// Text of a study becomes no tag, link, picture or code, and ordinary text stays.
+// Text of a study becomes no tag, entity, link, picture or code, and ordinary text stays.
 func TestPlainMarkdown(t *testing.T) {
 	for text, want := range map[string]string{
 		"val_loss at step 10: +0.2 [−1.1, +1.6], p <0.001, 3 < 4 > 2": "val_loss at step 10: +0.2 [−1.1, +1.6], p <0.001, 3 < 4 > 2",
@@ -14,6 +14,7 @@ func TestPlainMarkdown(t *testing.T) {
 		"</title><script>":                                            `\</title>\<script>`,
 		"<!-- x --> <?x?>":                                            `\<!-- x --> \<?x?>`,
 		`\<b>`:                                                        `\\\<b>`,
+		"a&lt;b &#8722; R&D; c & d;":                                  `a\&lt;b \&#8722; R\&D; c & d;`,
 		"![a](http://x)":                                              `![a]\(http://x)`,
 		`[a\](b)`:                                                     `[a\\]\(b)`,
 		"[a][b] [b]: c":                                               `[a]\[b] [b]\: c`,
