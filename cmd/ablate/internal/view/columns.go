@@ -15,14 +15,14 @@ import (
 // columns is the width of the terminal behind a stream; 0 if there is none, and lines
 // have any length.
 func (v *View) columns(w io.Writer) int {
-	columns, _ := v.size(w)
+	columns, _ := v.opts.size(w)
 	return columns
 }
 
 // size is the width and the height of the terminal behind a stream; 0 for what is not known.
-func (v *View) size(w io.Writer) (columns, rows int) {
-	if v.opts.Columns > 0 {
-		return v.opts.Columns, v.opts.Rows
+func (o Options) size(w io.Writer) (columns, rows int) {
+	if o.Columns > 0 {
+		return o.Columns, o.Rows
 	}
 	if f, ok := w.(*os.File); ok {
 		columns, rows, _ = term.GetSize(int(f.Fd())) // 0 is not known

@@ -189,7 +189,7 @@ func (p *Progress) draw() {
 		return
 	}
 	const usualColumns, usualRows = 80, 24 // of a terminal that does not tell
-	columns, rows := p.v.size(p.v.opts.Stderr)
+	columns, rows := p.v.opts.size(p.v.opts.Stderr)
 	lines := p.live(cmp.Or(columns, usualColumns)-1, cmp.Or(rows, usualRows)-1) // a full line would scroll, and so would a full screen
 	if len(lines) > 0 {
 		io.WriteString(p.v.opts.Stderr, visible(strings.Join(lines, "\n"))+"\n")

@@ -60,7 +60,7 @@ func (s *Screen) Close() {
 
 // Draw shows a study, and reports whether it can be drawn again.
 func (s *Screen) Draw(w Watched) bool {
-	width, height := s.v.size(s.v.opts.Stdout)
+	width, height := s.v.opts.size(s.v.opts.Stdout)
 	if !s.live {
 		height = 0
 	}
