@@ -53,7 +53,7 @@ func take(report, url, live, folder string) error {
 	defer closeTab()
 	page := "file://" + report
 	for _, s := range []shot{
-		{name: "ui-live", url: live, width: 1280, height: 1060, scheme: "light", ready: severalDone, hover: true},
+		{name: "ui-live", url: live + "#metric=train_loss", width: 1280, height: 1060, scheme: "light", ready: severalDone, hover: true},
 		{name: "report", url: page, width: 1280, height: 1180, scheme: "light"},
 		{name: "report-effects", url: page, scroll: "#chapter-1", width: 1280, height: 1180, scheme: "light"},
 		{name: "report-curves", url: page, scroll: "#curves", width: 1280, height: 620, scheme: "dark"},

@@ -123,6 +123,26 @@ func TestReconnect(t *testing.T) {
 	b.wait(summary + `.includes("1 of 4 trials done")`)
 }
 
+// What a trial reports while the page is not connected is in its curve afterwards.
+func TestReconnectFillsCurves(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	of := trial("rms", 0)
+	l.tell("stage_start", of, nil)
+	l.progress(of, 1, 9, 5)
+	s, _ := l.serve(ui.Options{Plan: l.plan})
+	b.open(s.URL())
+	b.wait(`view.curves.size === 1`)
+	b.js(`(source.close(), 1)`)
+	for step := 2; step < 6; step++ {
+		l.progress(of, step, 9, 5)
+	}
+	time.Sleep(time.Second) // the server reads the journal
+	b.js(`(connect(), 1)`)
+	b.wait(`[...view.curves.values()][0].steps.join() === "1,2,3,4,5"`)
+}
+
 func TestPageWithoutAStudy(t *testing.T) {
 	b := newBrowser(t)
 	l := newLab(t)

@@ -220,7 +220,11 @@ let source = null;
 function connect() {
   if (source) source.close();
   source = new EventSource(query("/api/events", { study: view.id }));
-  source.onopen = () => connection("Live");
+  let missed = true; // what happened before the connection
+  source.onopen = () => {
+    missed = true;
+    connection("Live");
+  };
   source.addEventListener("study", e => {
     const next = JSON.parse(e.data);
     if (!next) return drawNothing();
@@ -229,7 +233,8 @@ function connect() {
     study = next;
     study.instances = study.instances || [];
     group(study);
-    if (!same || !view.curves.size) loadCurves();
+    if (missed || !same || !view.curves.size) loadCurves();
+    missed = false;
     changed();
     if (view.open && !byID("detail").open) openDetail(view.open);
   });
