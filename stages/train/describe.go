@@ -254,8 +254,7 @@ func (t *LM) checkRules(in pipeline.Inputs) (list diag.List) {
 	if !declared {
 		return nil
 	}
-	const anyVocabulary = 256
-	for _, label := range o.IdleRules(in.One("model").Stage.(model.Model).Params(normsOf(in), anyVocabulary)) {
+	for _, label := range o.IdleRules(paramsOf(in)) {
 		list = append(list, diag.Warningf(diag.Path{"optimizer"}, "Unused rule", "rule %q of %s updates no parameter of %s with the norms of this trial. Remove the rule, or use a model with such parameters.",
 			label, in.One("optimizer").Address, in.One("model").Address)...)
 	}
