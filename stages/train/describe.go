@@ -254,8 +254,7 @@ func (t *LM) checkRules(in pipeline.Inputs) (list diag.List) {
 	if !declared {
 		return nil
 	}
-	const anyVocabulary = 256
-	for _, label := range o.IdleRules(in.One("model").Stage.(model.Model).Params(normsOf(in), anyVocabulary)) {
+	for _, label := range o.IdleRules(paramsOf(in)) {
 		list = append(list, diag.Warningf(diag.Path{"optimizer"}, "Unused rule", "rule %q of %s updates no parameter of %s with the norms of this trial. Remove the rule, or use a model with such parameters.",
 			label, in.One("optimizer").Address, in.One("model").Address)...)
 	}
@@ -276,16 +275,20 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 	}
 	need := t.Accumulate * t.Batch.Sequences * windowFor(t.Batch.Length)
 	if n := count(trainTokens); n < need {
+		size := t.Batch.describe()
+		if t.Accumulate > 1 {
+			size = fmt.Sprintf("%d times %s", t.Accumulate, size)
+		}
 		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little text",
 			"One step takes %s: %d tokens. %s has %d to train on. Use more text, or a smaller batch.",
-			t.describeSize(), need, data.Address, n)...)
+			size, need, data.Address, n)...)
 	}
 	need = t.Batch.Sequences * windowFor(t.Batch.Length)
 	if n := count(validationTokens); n < need {
 		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little validation text",
-			"One batch of the evaluation takes %d sequences of %d tokens and one: %d tokens. %s keeps %d for validation. "+
+			"One batch of the evaluation takes %s: %d tokens. %s keeps %d for validation. "+
 				"Use more text, a larger share for validation, or a smaller batch.",
-			t.Batch.Sequences, t.Batch.Length, need, data.Address, n)...)
+			t.Batch.describe(), need, data.Address, n)...)
 	}
 	return list
 }

@@ -23,7 +23,7 @@ func (d *divergence) Error() string { return fmt.Sprintf("at step %d %s", d.step
 
 // finding says what the value is.
 func (d *divergence) finding() string {
-	what := map[string]string{trainLoss: "the loss", validationLoss: "the loss on validation text", gradientNorm: "the norm of the gradient"}[d.name]
+	what := map[string]string{trainLoss: "the loss", validationLoss: "the loss on validation text", gradientNorm: "the gradient"}[d.name]
 	return fmt.Sprintf("%s is %.7g", what, d.value)
 }
 

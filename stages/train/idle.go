@@ -6,7 +6,6 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
-	"ablate/stages/model"
 	"ablate/stages/norm"
 	"ablate/stages/optimizer"
 )
@@ -28,8 +27,7 @@ func (t *LM) checkIdle(in pipeline.Inputs) (list diag.List) {
 		warn("optimizer", "%s has a learning rate of AdamW for the role %s, whose parameters another rule updates. Remove it from learning_rates.", o.Address, role)
 	}
 	isHead := func(p ml.Param) bool { return p.Role == ml.RoleHead }
-	const anyVocabulary = 256
-	if slices.Contains(rated, ml.RoleHead) && !slices.ContainsFunc(in.One("model").Stage.(model.Model).Params(normsOf(in), anyVocabulary), isHead) {
+	if slices.Contains(rated, ml.RoleHead) && !slices.ContainsFunc(paramsOf(in), isHead) {
 		warn("optimizer", "%s has a learning rate for the head, and the head of %s is its embedding, which has the rate of embedding. Remove head, or set tied = false.", o.Address, in.One("model").Address)
 	}
 	for _, site := range sitesOf(in) {

@@ -285,9 +285,9 @@ func (j *journal) keep(ctx context.Context, n note, kept bool, params, moments [
 	return s, err
 }
 
-// same returns the state that a trial with the same bits has published, nil if there is
-// none. When that trial ends, it drops the tensors, and Keep fails if it has written them
-// and not yet published its own entry.
+// same returns the state that another trial with the same bits has published, or nil. That
+// trial drops the tensors when it ends. If this happens after Keep has written them and
+// before it publishes their entry, Keep fails.
 func (j *journal) same(ctx context.Context, key cache.Key, n note, kept bool) *saved {
 	found, err := j.states.Find(ctx, key)
 	if err != nil || !found[0].OK {
@@ -404,8 +404,8 @@ func (j *journal) missing(latest *saved) []observedAt {
 	return out
 }
 
-// sweep drops the tensors of temporary states. Those of an optimizer that keeps
-// nothing are the bytes of a checkpoint, too, if the parameters are the same.
+// sweep drops the tensors of temporary states. With an optimizer without states, they are
+// the bytes of a checkpoint of the same parameters, which stays.
 func (j *journal) sweep(ctx context.Context) error {
 	kept := make(map[cache.Digest]bool)
 	for _, s := range j.saved[true] {

@@ -79,6 +79,20 @@ func TestKindsResume(t *testing.T) {
 	}
 }
 
+// A text that fills no batch is an error that counts what a step and an evaluation take.
+func TestTooLittleText(t *testing.T) {
+	for _, tt := range []struct{ train, size, want string }{
+		{"", "sequences = 1\n length = 50000", "One step takes 1 sequence of 50000 + 1 tokens: 50001 tokens."},
+		{"accumulate = 3", "sequences = 2\n length = 6000", "One step takes 3 times 2 sequences of 6000 + 1 tokens: 36006 tokens."},
+		{"", "sequences = 2\n length = 1000", "One batch of the evaluation takes 2 sequences of 1000 + 1 tokens: 2002 tokens."},
+	} {
+		text := strings.Replace(study(2, tt.train), "sequences = 2\n    length    = 8", tt.size, 1)
+		if err := newLab(t).run(text, 0); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %q in it", err, tt.want)
+		}
+	}
+}
+
 // validation lists a trial's losses on the validation text.
 func (l *lab) validation(text string) (losses []float64) {
 	l.t.Helper()

@@ -8,6 +8,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/hcl/formula"
+	"ablate/stages/answer/numeral"
 	"ablate/stages/internal/backend"
 )
 
@@ -140,11 +141,7 @@ func (t *LM) deterministic() bool { return t.Deterministic && t.Backend != "go" 
 // tokensPerStep is the number of tokens that one step predicts.
 func (t *LM) tokensPerStep() int { return t.Accumulate * t.Batch.Sequences * t.Batch.Length }
 
-// describeSize describes the batch in messages.
-func (t *LM) describeSize() string {
-	s := fmt.Sprintf("%d sequences of %d tokens and one", t.Batch.Sequences, t.Batch.Length)
-	if t.Accumulate > 1 {
-		s = fmt.Sprintf("%d times %s", t.Accumulate, s)
-	}
-	return s
+// describe describes a batch in messages. Each sequence has one token more than it predicts.
+func (b Batch) describe() string {
+	return fmt.Sprintf("%s of %d + 1 tokens", numeral.Things(b.Sequences, "sequence"), b.Length)
 }

@@ -77,6 +77,8 @@ func readingsOf(m model.Model, norms norm.Norms) map[string][]string {
 			}
 		}
 	}
-	record(string(norm.Attention), "score_max")
+	if !m.Traits().CuDNN { // its scores are not shown
+		record(string(norm.Attention), "score_max")
+	}
 	return out
 }

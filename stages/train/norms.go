@@ -9,6 +9,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
 )
@@ -46,6 +47,13 @@ func normsOf(in pipeline.Inputs) norm.Norms {
 		}
 	}
 	return out
+}
+
+// paramsOf lists the parameters of the trial's model. Those of the vocabulary have the
+// size of some vocabulary: it is known once the data are.
+func paramsOf(in pipeline.Inputs) []ml.Param {
+	const anyVocabulary = 256
+	return in.One("model").Stage.(model.Model).Params(normsOf(in), anyVocabulary)
 }
 
 // normStages are the norm that a trial refers to for the whole model, or those for each
