@@ -62,8 +62,12 @@ func readPlanFile(name string) (f planFile, err error) {
 	return f, nil
 }
 
-// mayReplace refuses to replace a file of the user by a plan.
+// mayReplace refuses to replace a file of the user by a plan. An empty one, as mktemp
+// makes, loses nothing.
 func mayReplace(name string) error {
+	if info, err := os.Stat(name); err == nil && info.Size() == 0 {
+		return nil
+	}
 	if _, err := readPlanFile(name); errors.Is(err, errNoPlan) {
 		return fmt.Errorf("%s exists and is not a plan: remove it, or name another with --out", name)
 	}
