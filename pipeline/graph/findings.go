@@ -8,12 +8,12 @@ import (
 )
 
 // Findings collects diagnostics of instances. It places them in the source, and
-// drops the repeats that the cells of one matrix make.
+// counts the repeats that the cells of one matrix make.
 //
 // The zero value is ready to use.
 type Findings struct {
 	List diag.List
-	seen map[finding]bool
+	at   map[finding]int // places in List
 }
 
 type finding struct {
@@ -25,13 +25,14 @@ type finding struct {
 func (f *Findings) Add(n *Node, list diag.List) {
 	for _, d := range Place(n.Instance, list) {
 		id := finding{d.Summary, d.Detail, *d.Range}
-		if f.seen[id] {
+		if i, again := f.at[id]; again {
+			f.List[i].Others++
 			continue
 		}
-		if f.seen == nil {
-			f.seen = make(map[finding]bool)
+		if f.at == nil {
+			f.at = make(map[finding]int)
 		}
-		f.seen[id] = true
+		f.at[id] = len(f.List)
 		f.List = append(f.List, d)
 	}
 }
