@@ -69,6 +69,7 @@ type Diagnostic struct {
 	Path     Path   // inside the block, if Range is not known
 	Range    *Range // nil if not known
 	Address  string // of the instance, if the mistake concerns one
+	Others   int    // further instances of the stage that it concerns
 }
 
 // List is a list of diagnostics in the order in which they were found.

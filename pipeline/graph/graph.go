@@ -203,7 +203,7 @@ func (g *Graph) validate() diag.List {
 		}
 		found.Add(n, c.Check(declared))
 	}
-	return found.List
+	return found.List(g)
 }
 
 // dependsOn reports whether a node refers to one of the marked ones itself. What these

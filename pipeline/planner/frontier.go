@@ -61,5 +61,5 @@ func (p *Plan) Advance(ctx context.Context, store Store, tasks []*Task) (invalid
 			invalid = append(invalid, t)
 		}
 	}
-	return invalid, found.List.Err()
+	return invalid, found.List(p.planner.Graph).Err()
 }

@@ -45,10 +45,11 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 		}
 		plan.Tasks = append(plan.Tasks, tasks...)
 	}
-	if err := found.List.Err(); err != nil {
+	list := found.List(p.Graph)
+	if err := list.Err(); err != nil {
 		return nil, err
 	}
-	plan.Warnings = append(found.List, plan.duplicateTrials()...)
+	plan.Warnings = append(list, plan.duplicateTrials()...)
 	plan.Warnings = append(plan.Warnings, plan.mixedClasses()...)
 	return plan, p.giveReasons(ctx, plan.Tasks)
 }

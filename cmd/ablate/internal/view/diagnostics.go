@@ -71,8 +71,18 @@ func (v *View) diagnostic(d diag.Diagnostic) string {
 	if d.Range != nil {
 		b.WriteString("\n" + v.snippet(*d.Range, colour))
 	}
+	if strings.HasSuffix(d.Address, "]") { // one of several instances that the source stands for
+		b.WriteString("  " + v.paint(dim, "in") + " " + d.Address + andMore(d.Others) + "\n")
+	}
 	b.WriteString("\n" + wrap(d.Detail, v.textWidth(), "  "))
 	return b.String()
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
 }
 
 // snippet quotes the first line of a range and underlines the range.
