@@ -119,8 +119,12 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 			}
 			value, step, t.Steps = found.Value, found.Step, max(t.Steps, found.Step, 1)
 		}
-		if steps := curves[row].Steps; ok && !elsewhere && len(steps) > 0 {
-			step = steps[len(steps)-1]
+		curve := curves[row]
+		if n := len(curve.Steps); n > 0 && (!ok || !elsewhere) {
+			step = curve.Steps[n-1]
+		}
+		if end := curve.Diverged; !ok && end != nil {
+			step = max(step, *end)
 		}
 		t.Add(design.Trial{Response: value, Step: step, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}

@@ -7,6 +7,17 @@ import (
 	"ablate/stages/answer"
 )
 
+// A run that diverged at a step that is not known has none in a table that has steps.
+func TestUnknownStep(t *testing.T) {
+	v := 3.5
+	d := Table(answer.Table{Response: "loss", Factors: []string{"arm"}, Trials: []answer.TableTrial{{Levels: []string{"a"}, Value: &v}, {Levels: []string{"b"}, Step: 4}, {Levels: []string{"c"}}}})
+	for i, want := range []string{"a,0,3.5", "b,4,diverged", "c,,diverged"} {
+		if got := strings.Join(d.Rows[i+1], ","); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 // Columns have different names, and a level of several lines is in one row.
 func TestOddNamesOfTables(t *testing.T) {
 	v := 3.5
