@@ -112,6 +112,9 @@ func TestLevelsSayTheirFactor(t *testing.T) {
 	if got, want := figure.Name(c), "(clip = false − true) × (decay = none − 0.1)"; got != want || c.ShortName() != want {
 		t.Errorf("the interaction is %q in figures and %q in tables, want %q", got, c.ShortName(), want)
 	}
+	if text := render.Text(render.Factorial(r).Sections); !strings.Contains(text, "  clip    decay = 0.1 ") {
+		t.Errorf("the columns of cells do not say their factor:\n%s", text)
+	}
 	sentences := strings.Join(append(answer.Sentences(answer.Findings(r)), r.Sensitivity.Lines("seed")...), "\n")
 	for _, want := range []string{"between clip = false and clip = true", "clip = true + decay = 0.1, seed ", "(clip = "} {
 		if !strings.Contains(sentences, want) {
