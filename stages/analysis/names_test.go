@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/render"
 	"ablate/stages/answer"
+	"ablate/stages/answer/figure"
 	"ablate/stages/internal/behaviour"
 )
 
@@ -87,4 +90,47 @@ func canonicalResult(t *testing.T, stage pipeline.Stage) answer.Result {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// A level that is a number, true or false says to which factor it belongs, in every name and
+// sentence alike, also where another level of its factor is a word.
+func TestLevelsSayTheirFactor(t *testing.T) {
+	table := design.NewTable([]string{"clip", "decay", "seed"}, "seed")
+	for i := range 4 {
+		for j := range 4 {
+			add(table, math.Sin(float64(1+7*i+13*j*j+i*j)), []string{"true", "false"}[i/2], []string{"0.1", "none"}[i%2], fmt.Sprint(j))
+		}
+	}
+	r := analysed(t, table)
+	for _, name := range []string{
+		"(clip = false) − (clip = true) at decay = 0.1", "(clip = false) − (clip = true) at none",
+		"none − (decay = 0.1) at clip = true", "none − (decay = 0.1) at clip = false",
+	} {
+		find(t, r, "gap", name)
+	}
+	c := find(t, r, "interaction", "clip = false: gap to clip = true under none minus gap under decay = 0.1")
+	if got, want := figure.Name(c), "(clip = false − true) × (decay = none − 0.1)"; got != want || c.ShortName() != want {
+		t.Errorf("the interaction is %q in figures and %q in tables, want %q", got, c.ShortName(), want)
+	}
+	if text := render.Text(render.Factorial(r).Sections); !strings.Contains(text, "  clip    decay = 0.1 ") {
+		t.Errorf("the columns of cells do not say their factor:\n%s", text)
+	}
+	sentences := strings.Join(append(answer.Sentences(answer.Findings(r)), r.Sensitivity.Lines("seed")...), "\n")
+	for _, want := range []string{"between clip = false and clip = true", "clip = true + decay = 0.1, seed ", "(clip = "} {
+		if !strings.Contains(sentences, want) {
+			t.Errorf("no %q in\n%s", want, sentences)
+		}
+	}
+	gap := answer.TrajectoryLine{Level: "20", Points: []answer.TrajectoryPoint{{Step: 1, Gap: 1}, {Step: 2, Gap: 2}}}
+	course := answer.Trajectory{Response: "loss", Factor: "warmup", Baseline: "10", Levels: []answer.TrajectoryLine{gap}}
+	text := render.Text(render.Trajectory(course).Sections) + string(figure.Trajectory(course)[0].SVG(figure.Page))
+	for _, want := range []string{"(warmup = 20) − (warmup = 10)", "Gap of loss to warmup = 10 by step", "warmup = 20: there is no band", ">gap of loss to warmup = 10<", ">warmup = 20<"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	shares := answer.Recovery{Response: "loss", Factor: "warmup", Lost: "20", Baseline: "10"}
+	if text := render.Text(render.Recovery(shares).Sections); !strings.Contains(text, "gap of warmup = 20 to warmup = 10 that is won back") {
+		t.Errorf("the factor of its levels is missing in\n%s", text)
+	}
 }

@@ -79,7 +79,7 @@ func (a *Recovery) Run(_ context.Context, env *pipeline.Env) error {
 		dropped = dropped || ratio.Dropped
 		r.Contrasts = append(r.Contrasts, recoveryContrast(r, labels[i], ratio))
 		if why := recoveryProblem(ratio.Why, d.Cells[lost], c, d.Cells[base]); why != "" {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s.", labels[i], why))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s.", answer.NameLevel(r.Factor, labels[i]), why))
 		}
 	}
 	if dropped {

@@ -182,7 +182,8 @@ func TestResponseOfSomeTrials(t *testing.T) {
 	}
 }
 
-// A table of finished runs has no column of steps where none is known.
+// A table of finished runs has no column of steps where none is known. A run that diverged is
+// shown with its last step, wherever the others are read.
 func TestTableOfFinishedRuns(t *testing.T) {
 	lab := behaviour.NewLab(nil)
 	for _, curves := range []bool{false, true} {
@@ -192,6 +193,12 @@ func TestTableOfFinishedRuns(t *testing.T) {
 		}
 		if csv := string(done.Outputs["csv"]); strings.Contains(csv, "step") != curves {
 			t.Errorf("with curves = %v the table is\n%s", curves, csv)
+		}
+	}
+	for _, at := range []addr.Level{finalStep, number("4")} {
+		done, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), (&Table{Response: "val_loss", At: at}).Run)
+		if csv := string(done.Outputs["csv"]); err != nil || !strings.Contains(csv, ",12,diverged") {
+			t.Errorf("at %s: %v\n%s", at.Text, err, csv)
 		}
 	}
 }

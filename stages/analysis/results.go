@@ -119,8 +119,12 @@ func readResults(env *pipeline.Env, in pipeline.Input, metric string, at addr.Le
 			}
 			value, step, t.Steps = found.Value, found.Step, max(t.Steps, found.Step, 1)
 		}
-		if steps := curves[row].Steps; ok && !elsewhere && len(steps) > 0 {
-			step = steps[len(steps)-1]
+		curve := curves[row]
+		if n := len(curve.Steps); n > 0 && (!ok || !elsewhere) {
+			step = curve.Steps[n-1]
+		}
+		if end := curve.Diverged; !ok && end != nil {
+			step = max(step, *end)
 		}
 		t.Add(design.Trial{Response: value, Step: step, Diverged: !ok}, textLevels(append(run.Levels, run.Replicate))...)
 	}
@@ -167,12 +171,16 @@ func readCurves(env *pipeline.Env, in pipeline.Input, metric string) (map[int]re
 	return out, nil
 }
 
-// checkFinished refuses finished runs of which all failed.
+// checkFinished refuses a table without a run that can be analysed: data "results" holds some
+// runs that failed, and leaves out others.
 func checkFinished(in pipeline.Input, t *design.Table, runs int) error {
-	if len(t.Trials) > 0 {
+	switch {
+	case len(t.Trials) > 0:
 		return nil
+	case runs == 0:
+		return diag.Errorf(diag.Path{"trials"}, "No results", "%s holds no run, so there is nothing to analyse. It leaves out those that failed, were killed or are still running, and those that do not match its where.", in.Address).Err()
 	}
-	return diag.Errorf(diag.Path{"trials"}, "No results", "All runs of %s failed (%d), so there is nothing to analyse. Look at the outcome of its runs, and at what where leaves out there.", in.Address, runs).Err()
+	return diag.Errorf(diag.Path{"trials"}, "No results", "Each run that %s holds failed (%d), so there is nothing to analyse. It does not hold those that do not match its where.", in.Address, runs).Err()
 }
 
 // readResultSteps is readSteps for finished runs with curves. A run that diverged may have

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -154,14 +153,23 @@ func contrastLine(c Contrast) Line {
 	return l
 }
 
-// Difference is a term for people. Numbers keep the name of their factor.
+// Difference is a term for people, as a factor of a product.
 func (t Term) Difference() string {
-	_, err1 := strconv.ParseFloat(t.Level, 64)
-	_, err2 := strconv.ParseFloat(t.Baseline, 64)
-	if err1 == nil && err2 == nil {
+	if NameLevel(t.Factor, t.Level) != t.Level || NameLevel(t.Factor, t.Baseline) != t.Baseline {
 		return fmt.Sprintf("(%s = %s − %s)", t.Factor, t.Level, t.Baseline)
 	}
 	return fmt.Sprintf("(%s − %s)", t.Level, t.Baseline)
+}
+
+// Gap is a term for people that stands alone.
+func (t Term) Gap() string {
+	shown := func(level string) string {
+		if name := NameLevel(t.Factor, level); name != level {
+			return "(" + name + ")"
+		}
+		return level
+	}
+	return shown(t.Level) + " − " + shown(t.Baseline)
 }
 
 // ProgramName is a contrast's name for programs; that of the study for a declared

@@ -163,8 +163,8 @@ func (r Recovery) Findings() []Finding {
 }
 
 func (r Recovery) shareSentence(c Contrast) string {
-	level := named(r.Factor, c.Name)
-	gap := fmt.Sprintf("the gap of %s to %s in %s", named(r.Factor, r.Lost), named(r.Factor, r.Baseline), Measure(r.Response, r.At))
+	level := NameLevel(r.Factor, c.Name)
+	gap := fmt.Sprintf("the gap of %s to %s in %s", NameLevel(r.Factor, r.Lost), NameLevel(r.Factor, r.Baseline), Measure(r.Response, r.At))
 	interval := numeral.Percent(r.Confidence) + " interval"
 	if *c.High < 0 {
 		wider, low, high := -*c.Estimate, -*c.High, -*c.Low

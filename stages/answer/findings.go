@@ -217,7 +217,7 @@ func (r Result) declaredSentence(c Contrast) string {
 // gapText compares what was measured at two levels of a factor.
 func gapText(c Contrast, what string) string {
 	t := c.Terms[0]
-	level, baseline := named(t.Factor, t.Level), named(t.Factor, t.Baseline)
+	level, baseline := NameLevel(t.Factor, t.Level), NameLevel(t.Factor, t.Baseline)
 	changes := fmt.Sprintf("When %s goes from %s to %s, %s changes by %s", t.Factor, t.Baseline, t.Level, what, change(c))
 	switch {
 	case c.Constant && *c.Estimate == 0:
@@ -242,10 +242,10 @@ func sensitive(c Contrast) string {
 func (r Result) interactionSentence(c Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
 	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
-	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), named(a.Factor, a.Level), named(a.Factor, a.Baseline))
+	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), NameLevel(a.Factor, a.Level), NameLevel(a.Factor, a.Baseline))
 	switch {
 	case c.Constant && *c.Estimate == 0:
-		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, named(b.Factor, b.Level), named(b.Factor, b.Baseline), over)
+		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, NameLevel(b.Factor, b.Level), NameLevel(b.Factor, b.Baseline), over)
 	case c.Low == nil:
 		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s; there is no interval.",
 			difference, change(c), b.Factor, b.Baseline, b.Level, over)

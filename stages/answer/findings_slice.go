@@ -2,7 +2,6 @@ package answer
 
 import (
 	"fmt"
-	"strconv"
 
 	"ablate/stages/answer/numeral"
 )
@@ -28,7 +27,7 @@ func (r Trajectory) finding(l TrajectoryLine) Finding {
 	}
 	n := len(l.Points)
 	last := l.Points[n-1]
-	a, b := named(r.Factor, l.Level), named(r.Factor, r.Baseline)
+	a, b := NameLevel(r.Factor, l.Level), NameLevel(r.Factor, r.Baseline)
 	differs := fmt.Sprintf("%s differs between %s and %s", r.Response, a, b)
 	evidence := fmt.Sprintf("%s band over all compared steps", numeral.Percent(r.Confidence))
 	if n == 1 {
@@ -75,14 +74,6 @@ func (p TrajectoryPoint) Shows() bool {
 	return p.Low != nil && p.High != nil && (*p.Low > 0 || *p.High < 0)
 }
 
-// named is a level in a sentence: a number says of which factor it is.
-func named(factor, level string) string {
-	if _, err := strconv.ParseFloat(level, 64); err == nil {
-		return factor + " = " + level
-	}
-	return level
-}
-
 // Findings says how the response changes along the doses, then from the baseline to each.
 // The gaps are one family; the slope is another.
 func (r Dose) Findings() []Finding {
@@ -98,7 +89,7 @@ func (r Dose) Findings() []Finding {
 		t := c.Terms[0]
 		text := gapText(c, what)
 		if r.Reference != nil {
-			text = constantText(c, what, named(t.Factor, t.Level), t.Baseline)
+			text = constantText(c, what, NameLevel(t.Factor, t.Level), t.Baseline)
 		}
 		out = append(out, Finding{text, c.Clear()})
 	}

@@ -3,6 +3,7 @@ package answer
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 
 	"ablate/cache"
@@ -83,10 +84,10 @@ type Factor struct {
 // NameLevel names a level of a factor where its factor is not beside it: a number, true or false
 // says of which factor it is.
 func NameLevel(factor, level string) string {
-	if level == "true" || level == "false" {
+	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" {
 		return factor + " = " + level
 	}
-	return named(factor, level)
+	return level
 }
 
 // NameCell names a cell by its levels.

@@ -28,7 +28,10 @@ func (n *Formula) Validate() diag.List {
 	for i := range n.Running {
 		list = append(list, n.validateRunning(&n.Running[i], names)...)
 	}
-	if list = append(list, n.validateUse()...); len(list) > 0 {
+	if len(list) == 0 { // a wrong formula may mean to read what it does not
+		list = n.validateUse()
+	}
+	if len(list) > 0 {
 		return list
 	}
 	return n.validateStart()

@@ -72,17 +72,10 @@ func (f Family) Estimated() bool {
 
 // Name is a contrast's name in a table of its family.
 func Name(c answer.Contrast) string {
-	if c.Family == "equivalence of main" {
-		return c.Name + " (main)"
-	}
-	if len(c.Terms) < 2 || c.Kind != "interaction" {
+	if c.Kind == "main" {
 		return c.Name
 	}
-	var gaps []string
-	for _, t := range c.Terms {
-		gaps = append(gaps, t.Difference())
-	}
-	return strings.Join(gaps, " × ")
+	return c.ShortName()
 }
 
 // Forest draws all families of a result, one below the other, with their numbers.

@@ -26,16 +26,17 @@ type chart struct {
 
 // Trajectory draws the gaps of a trajectory by step, and the response of each level.
 func Trajectory(r answer.Trajectory) []Figure {
-	gaps, curves := chart{x: "step", y: "gap of " + r.Response + " to " + r.Baseline, zero: true}, chart{x: "step", y: r.Response}
+	baseline := answer.NameLevel(r.Factor, r.Baseline)
+	gaps, curves := chart{x: "step", y: "gap of " + r.Response + " to " + baseline, zero: true}, chart{x: "step", y: r.Response}
 	for _, l := range r.Levels {
-		c := course{name: l.Level}
+		c := course{name: answer.NameLevel(r.Factor, l.Level)}
 		for _, p := range l.Points {
 			c.add(float64(p.Step), p.Gap, p.Low, p.High)
 		}
 		gaps.courses = append(gaps.courses, c)
 	}
 	for _, l := range r.Curves {
-		c := course{name: l.Level}
+		c := course{name: answer.NameLevel(r.Factor, l.Level)}
 		for _, p := range l.Points {
 			if p.Mean != nil {
 				h := halfWidth(p.Cell, r.Confidence)
@@ -47,7 +48,7 @@ func Trajectory(r answer.Trajectory) []Figure {
 	}
 	level := numeral.Percent(r.Confidence)
 	return append(
-		gaps.figure("trajectory", fmt.Sprintf("Gap to %s by step, with a %s band that holds at all steps at once.", r.Baseline, level)),
+		gaps.figure("trajectory", fmt.Sprintf("Gap to %s by step, with a %s band that holds at all steps at once.", baseline, level)),
 		curves.figure("curves", fmt.Sprintf("%s by step: means with %s intervals.", upper(r.Response), level))...)
 }
 

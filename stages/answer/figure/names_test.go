@@ -97,3 +97,24 @@ func TestCaptionOfCurves(t *testing.T) {
 		}
 	}
 }
+
+// A factor of one level does not keep two others from an interaction plot, and the caption says
+// at which level. One factor of several levels has no interaction.
+func TestFactorsOfOneLevel(t *testing.T) {
+	one := 1.
+	levels := func(name string, levels ...string) answer.Factor { return answer.Factor{Name: name, Levels: levels} }
+	r := answer.Result{Response: "loss", Replicate: "seed", Factors: []answer.Factor{levels("norm", "p", "q"), levels("clip", "true"), levels("decay", "0", "1")}}
+	for _, norm := range []string{"p", "q"} {
+		for _, decay := range []string{"0", "1"} {
+			r.Cells = append(r.Cells, answer.Cell{Levels: []string{norm, "true", decay}, N: 1, Mean: &one, Replicates: []string{"1"}, Values: []float64{one}})
+		}
+	}
+	f, _ := figure.Cells(r)
+	if drawn := string(f.SVG(figure.Page)); f.Name != "interaction" || !strings.HasPrefix(f.Caption, "Loss at clip = true: cell means") || !strings.Contains(drawn, "p, decay = 0, seed 1: 1") {
+		t.Errorf("two factors of several levels are drawn as %s: %s\n%s", f.Name, f.Caption, drawn)
+	}
+	r.Factors[2], r.Cells = levels("decay", "0"), []answer.Cell{r.Cells[0], r.Cells[2]}
+	if f, _ = figure.Cells(r); f.Name != "cells" {
+		t.Errorf("one factor of several levels is drawn as %s", f.Name)
+	}
+}

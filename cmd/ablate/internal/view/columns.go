@@ -5,11 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
-	"golang.org/x/text/width"
+
+	"ablate/stages/answer/textwidth"
 )
 
 // columns is the width of the terminal behind a stream; 0 if there is none, and lines
@@ -30,28 +30,8 @@ func (o Options) size(w io.Writer) (columns, rows int) {
 	return columns, rows
 }
 
-// cells is the number of columns that a text takes on a terminal. Wide characters take
-// two, combining ones and colours none.
-func cells(s string) int {
-	n, joined := 0, false
-	for _, r := range painted.ReplaceAllString(s, "") {
-		if !joined {
-			n += cellsOf(r)
-		}
-		joined = r == '\u200d' // joins the next character to this one
-	}
-	return n
-}
-
-func cellsOf(r rune) int {
-	switch {
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		return 0
-	case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
-}
+// cells is the number of columns that a text takes on a terminal. Colours take none.
+func cells(s string) int { return textwidth.Of(painted.ReplaceAllString(s, "")) }
 
 // padded fills a text with spaces, at its left if right is set.
 func padded(s string, width int, right bool) string {
@@ -70,12 +50,12 @@ func shorten(s string, width int) string {
 	runes := []rune(s)
 	room := width - 1 // of the ellipsis
 	tail := len(runes)
-	for at := 0; tail > 0 && at+cellsOf(runes[tail-1]) <= room-room/3; tail-- {
-		at += cellsOf(runes[tail-1])
+	for at := 0; tail > 0 && at+textwidth.OfRune(runes[tail-1]) <= room-room/3; tail-- {
+		at += textwidth.OfRune(runes[tail-1])
 	}
 	head := 0
-	for at := 0; head < tail && at+cellsOf(runes[head]) <= room/3; head++ {
-		at += cellsOf(runes[head])
+	for at := 0; head < tail && at+textwidth.OfRune(runes[head]) <= room/3; head++ {
+		at += textwidth.OfRune(runes[head])
 	}
 	return string(runes[:head]) + "…" + string(runes[tail:])
 }
@@ -143,7 +123,7 @@ func copied(word string) bool { return strings.Contains(word, "://") || filepath
 func headOf(word string, width int) string {
 	end, n := 0, 0
 	for i, r := range word {
-		if n += cellsOf(r); n > width && i > 0 {
+		if n += textwidth.OfRune(r); n > width && i > 0 {
 			break
 		}
 		end = i + utf8.RuneLen(r)

@@ -107,7 +107,7 @@ func (d *Design) baseline() []int {
 }
 
 func (d *Design) gapName(i, l int, others []int) string {
-	name := d.difference(i, l)
+	name := d.term(i, l).Gap()
 	var at []string
 	for j, o := range others {
 		if j != i {
@@ -118,15 +118,6 @@ func (d *Design) gapName(i, l int, others []int) string {
 		name += " at " + strings.Join(at, ", ")
 	}
 	return name
-}
-
-// difference names a level compared with its factor's baseline.
-func (d *Design) difference(i, l int) string {
-	f := d.Factors[i]
-	if f.numeric() {
-		return "(" + f.Shown(l) + ") − (" + f.Shown(f.Baseline) + ")"
-	}
-	return f.Labels[l] + " − " + f.Labels[f.Baseline]
 }
 
 // addDifference adds weight × (level l of factor i − its baseline), with the
@@ -167,7 +158,7 @@ func (d *Design) PartialGaps(set []int) []Contrast {
 				continue
 			}
 			for _, at := range d.Combinations(outside...) {
-				c := Contrast{Kind: "affected", Name: d.difference(i, l), Terms: []answer.Term{d.term(i, l)}, At: make(map[string]string)}
+				c := Contrast{Kind: "affected", Name: d.term(i, l).Gap(), Terms: []answer.Term{d.term(i, l)}, At: make(map[string]string)}
 				word := " at "
 				for _, j := range set {
 					if j != i {
@@ -207,7 +198,7 @@ func (d *Design) mains() []Contrast {
 			if l == f.Baseline {
 				continue
 			}
-			c := Contrast{Kind: "main", Name: d.difference(i, l), Terms: []answer.Term{d.term(i, l)}}
+			c := Contrast{Kind: "main", Name: d.term(i, l).Gap(), Terms: []answer.Term{d.term(i, l)}}
 			all := d.Combinations(i)
 			for _, others := range all {
 				d.addDifference(&c, i, l, others, 1/float64(len(all)))
@@ -292,7 +283,7 @@ func (d *Design) interactionsAmong(mask int) []Contrast {
 			if levels[i] == d.Factors[i].Baseline {
 				break
 			}
-			names = append(names, "("+d.difference(i, levels[i])+")")
+			names = append(names, "("+d.term(i, levels[i]).Gap()+")")
 			c.Terms = append(c.Terms, d.term(i, levels[i]))
 		}
 		if len(names) < len(factors) {

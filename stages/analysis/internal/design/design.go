@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ablate/hcl/addr"
+	"ablate/stages/answer"
 )
 
 // Factor is one factor of a design.
@@ -16,25 +17,8 @@ type Factor struct {
 	Baseline int      // the level that gaps are measured from
 }
 
-// numeric reports whether all levels are numbers, which say little without the
-// name of their factor.
-func (f Factor) numeric() bool {
-	for _, l := range f.Levels {
-		if l.ID.Kind == "ref" || !addr.SameNumber(l.Label, l.ID.Text) {
-			return false
-		}
-	}
-	return true
-}
-
-// Shown is the label of a level in a sentence: numbers keep the name of their
-// factor.
-func (f Factor) Shown(level int) string {
-	if f.numeric() {
-		return f.Name + " = " + f.Labels[level]
-	}
-	return f.Labels[level]
-}
+// Shown is the label of a level in a sentence.
+func (f Factor) Shown(level int) string { return answer.NameLevel(f.Name, f.Labels[level]) }
 
 // Cell is the trials of one combination of levels.
 type Cell struct {

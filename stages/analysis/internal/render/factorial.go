@@ -120,7 +120,11 @@ func (r factorial) crossGrid() *Grid {
 	}
 	flipped := down.Name != r.Factors[0].Name
 	g := newGrid(1, len(across.Levels))
-	g.add(append([]string{down.Name}, across.Levels...)...)
+	head := []string{down.Name}
+	for _, l := range across.Levels {
+		head = append(head, answer.NameLevel(across.Name, l))
+	}
+	g.add(head...)
 	for _, l := range down.Levels {
 		line := []string{l}
 		var notes []string

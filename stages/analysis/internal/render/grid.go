@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/textwidth"
 )
 
 // Grid is a table. The first row is its head.
@@ -55,7 +55,7 @@ func (g *Grid) text() string {
 	widths := make([]int, len(g.rows[0]))
 	for _, r := range g.rows {
 		for i, c := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+			widths[i] = max(widths[i], textwidth.Of(c))
 		}
 	}
 	var b strings.Builder
@@ -76,7 +76,7 @@ func (g *Grid) text() string {
 func (g *Grid) line(cells []string, widths []int) string {
 	var b strings.Builder
 	for i, c := range cells {
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+		pad := strings.Repeat(" ", widths[i]-textwidth.Of(c))
 		if i > 0 {
 			b.WriteString("   ")
 		} else {

@@ -30,7 +30,7 @@ func recoverySections(r answer.Recovery) []Section {
 		x := ofLevel(r.Contrasts, c.Levels[0])
 		g.add(c.Levels[0], meanOf(c), numeral.Share(x.Estimate), numeral.Shares(x.Low, x.High))
 	}
-	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", r.Lost, r.Baseline, answer.Measure(r.Response, r.At))
+	title := fmt.Sprintf("Share of the gap of %s to %s that is won back, by %s", answer.NameLevel(r.Factor, r.Lost), answer.NameLevel(r.Factor, r.Baseline), answer.Measure(r.Response, r.At))
 	return warned([]Section{{Title: title, Grid: g}}, r.Warnings)
 }
 

@@ -24,7 +24,10 @@ func Table(r answer.Table) Document {
 	rows := [][]string{head}
 	for _, t := range r.Trials {
 		at := slices.Clone(t.Levels)
-		if stepped {
+		switch {
+		case stepped && t.Value == nil && t.Step == 0: // not known
+			at = append(at, "")
+		case stepped:
 			at = append(at, strconv.Itoa(t.Step))
 		}
 		g.add(append(slices.Clone(at), response(t, numeral.Plain))...)

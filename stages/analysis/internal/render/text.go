@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ablate/stages/answer"
+	"ablate/stages/answer/textwidth"
 )
 
 // lineWidth is the width at which text is wrapped.
@@ -38,7 +39,7 @@ func wrap(line string, width int) string {
 	var b strings.Builder
 	at := 0
 	for i, word := range strings.Split(line, " ") {
-		n := len([]rune(word))
+		n := textwidth.Of(word)
 		switch {
 		case i == 0:
 			b.WriteString("  ")

@@ -18,7 +18,7 @@ func trajectorySections(r answer.Trajectory) []Section {
 	g := newGrid(0, 1+2*len(r.Levels))
 	head := []string{"step"}
 	for _, l := range r.Levels {
-		head = append(head, l.Level+" − "+r.Baseline, "band")
+		head = append(head, answer.Term{Factor: r.Factor, Level: l.Level, Baseline: r.Baseline}.Gap(), "band")
 	}
 	g.add(head...)
 	shown := tableSteps(r)
@@ -35,10 +35,10 @@ func trajectorySections(r answer.Trajectory) []Section {
 		lines = append(lines, fmt.Sprintf("The table shows %d of %d steps; the CSV file has all.", len(shown), all))
 	}
 	for _, l := range r.Levels {
-		lines = append(lines, fmt.Sprintf("%s: %s.", l.Level, seen(l)))
+		lines = append(lines, fmt.Sprintf("%s: %s.", answer.NameLevel(r.Factor, l.Level), seen(l)))
 	}
 	lines = append(lines, r.Notes...)
-	title := fmt.Sprintf("Gap of %s to %s by step, with a band that holds at all steps at once", r.Response, r.Baseline)
+	title := fmt.Sprintf("Gap of %s to %s by step, with a band that holds at all steps at once", r.Response, answer.NameLevel(r.Factor, r.Baseline))
 	return warned([]Section{{Title: title, Grid: g, Lines: lines}}, r.Warnings)
 }
 
