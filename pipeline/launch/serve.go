@@ -178,6 +178,7 @@ func (c Child) exitLate(ctx context.Context, answer *answerer) (stopped func()) 
 		case <-ended:
 			return
 		}
+		time.AfterFunc(killGrace, func() { os.Exit(1) }) // a message may find no reader
 		cause := context.Cause(ctx)
 		c.Log.Error("the action did not stop, so its process was ended", "cause", cause, "after", grace)
 		if late := run.TimeoutError(0); errors.As(cause, &late) { // the parent lives
