@@ -46,16 +46,15 @@ func TestPushReplacesTruncatedBlobs(t *testing.T) {
 	dir := t.TempDir()
 	from, e := cachetest.Published(t, "good")
 	r := connect(t, Options{URL: "file://" + filepath.ToSlash(dir)})
-	first, err := r.Push(t.Context(), from, e, nil)
-	if err != nil {
+	if _, err := r.Push(t.Context(), from, e, nil); err != nil {
 		t.Fatal(err)
 	}
 	change(t, filepath.Join(dir, "cas"), shorten)
 	if err := pulls(r, e, cachetest.Memory(t)); err == nil || !strings.Contains(err.Error(), "ablate cache push") {
 		t.Errorf("pulling says %v, want what to do", err)
 	}
-	if again, err := r.Push(t.Context(), from, e, nil); err != nil || again.Blobs != first.Blobs {
-		t.Errorf("%d of %d damaged blobs were sent again, %v", again.Blobs, first.Blobs, err)
+	if again, err := r.Push(t.Context(), from, e, nil); err != nil || again.Blobs == 0 {
+		t.Errorf("%d damaged blobs were sent again, %v", again.Blobs, err)
 	}
 	if again, err := r.Push(t.Context(), from, e, nil); err != nil || again.Blobs != 0 {
 		t.Errorf("%d whole blobs were sent again, %v", again.Blobs, err)
