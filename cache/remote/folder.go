@@ -84,12 +84,12 @@ func (b *endingBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-func (f *folder) has(_ context.Context, name string) (bool, error) {
-	_, err := f.root.Stat(place(name))
+func (f *folder) has(_ context.Context, name string, size int64) (bool, error) {
+	info, err := f.root.Stat(place(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && (size < 0 || info.Size() == size), err
 }
 
 func (f *folder) put(ctx context.Context, name string, o object) (err error) {
@@ -115,7 +115,13 @@ func (f *folder) put(ctx context.Context, name string, o object) (err error) {
 	err = f.root.Link(tmp, at)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil
+		if _, blob := digestOf(name); !blob { // the first result stays
+			return nil
+		}
+		if whole, err := f.has(ctx, name, o.size); whole || err != nil {
+			return err
+		}
+		return f.root.Rename(tmp, at)
 	case fsys.NoLinks(err):
 		return fmt.Errorf("the file system of %s has no hard links, which a shared folder needs: use a folder on another disk, which can be copied afterwards (%w)", f.dir, err)
 	}

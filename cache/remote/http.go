@@ -86,12 +86,12 @@ func retryAfter(resp *http.Response) time.Duration {
 // everything is not an empty cache. Nor is one that has everything.
 func (b *bazel) check(ctx context.Context) error {
 	empty := casName(cache.DigestOf(nil))
-	there, err := b.has(ctx, empty)
+	there, err := b.has(ctx, empty, -1)
 	if err != nil {
 		return err
 	}
 	if there {
-		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this")))); there {
+		if there, err = b.has(ctx, casName(cache.DigestOf([]byte("ablate: nobody stores this"))), -1); there {
 			return errPage
 		}
 		return err
@@ -187,7 +187,7 @@ func (b *bazel) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-func (b *bazel) has(ctx context.Context, name string) (bool, error) {
+func (b *bazel) has(ctx context.Context, name string, _ int64) (bool, error) {
 	resp, err := b.do(ctx, http.MethodHead, name, nil, 0)
 	if err != nil {
 		return false, err

@@ -152,7 +152,7 @@ func (j *joined) Close() error {
 	return j.now.Close()
 }
 
-func (s objectStore) has(ctx context.Context, name string) (bool, error) {
+func (s objectStore) has(ctx context.Context, name string, _ int64) (bool, error) {
 	there, err := s.exists(ctx, s.key(name))
 	if there || err != nil || !strings.HasPrefix(name, "cas/") {
 		return there, err
@@ -180,7 +180,7 @@ func (s objectStore) put(ctx context.Context, name string, o object) error {
 		n, err := io.ReadFull(r, buffer)
 		if n > 0 {
 			part := casName(cache.DigestOf(buffer[:n]))
-			there, err := s.has(ctx, part) // from an interrupted transfer
+			there, err := s.has(ctx, part, -1) // from an interrupted transfer
 			if err == nil && !there {
 				err = s.create(ctx, s.key(part), buffer[:n])
 			}

@@ -82,7 +82,15 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 	return moved, err
 }
 
+// fetchError adds what to do to the reason why a blob of an entry was not fetched.
 func (r *Remote) fetchError(e cache.Entry, a cache.Artifact, err error) error {
+	var damaged damagedError
+	switch {
+	case errors.Is(err, errAbsent):
+		err = fmt.Errorf("%w; ablate cache push sends it again from a machine that has the result", err)
+	case errors.As(err, &damaged):
+		err = fmt.Errorf("%w; if it happens again, have %s deleted on the remote, and run ablate cache push on a machine that has the result", err, casName(a.Digest))
+	}
 	return fmt.Errorf("fetching %s of %s from %s: %w", a.Name, e.Key, r.url, err)
 }
 
@@ -121,11 +129,11 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 	switch {
 	case err != nil:
 	case n > most:
-		err = fmt.Errorf("it is longer than the %d bytes that it should have: it was damaged there or on the way", most)
+		err = damagedf("it is longer than the %d bytes that it should have", most)
 	case a.Size >= 0 && n != a.Size:
-		err = fmt.Errorf("it has %d bytes instead of %d: it was damaged there or on the way", n, a.Size)
+		err = damagedf("it has %d bytes instead of %d", n, a.Size)
 	case hash.Digest() != a.Digest:
-		err = fmt.Errorf("its digest is %s instead of %s: it was damaged there or on the way", hash.Digest(), a.Digest)
+		err = damagedf("its digest is %s instead of %s", hash.Digest(), a.Digest)
 	}
 	if err != nil {
 		return Transfer{}, errors.Join(err, w.Abort())
@@ -134,10 +142,17 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 	return Transfer{Blobs: 1, Bytes: n}, err
 }
 
+// damagedError reports bytes that are not those of their digest.
+type damagedError struct{ what string }
+
+func damagedf(format string, args ...any) error { return damagedError{fmt.Sprintf(format, args...)} }
+
+func (e damagedError) Error() string { return e.what + ": it was damaged there or on the way" }
+
 // Has reports whether the remote holds all of some blobs.
 func (r *Remote) Has(ctx context.Context, ds ...cache.Digest) (bool, error) {
 	for _, d := range ds {
-		if ok, err := r.t.has(ctx, casName(d)); !ok || err != nil {
+		if ok, err := r.t.has(ctx, casName(d), -1); !ok || err != nil {
 			return false, err
 		}
 	}

@@ -156,12 +156,8 @@ func (r *Remote) sendBlobs(ctx context.Context, from cache.Store, e cache.Entry,
 	return files, moved, err
 }
 
-// send copies one blob to a remote that does not hold it.
+// send copies one blob to a remote that does not hold it, or not all of it.
 func (r *Remote) send(ctx context.Context, from cache.Store, a cache.Artifact) (size int64, sent bool, err error) {
-	there, err := r.t.has(ctx, casName(a.Digest))
-	if err != nil {
-		return 0, false, err
-	}
 	if a.Size < 0 { // documents are small
 		raw, err := cache.ReadAll(ctx, from, a.Digest)
 		if err != nil {
@@ -169,8 +165,9 @@ func (r *Remote) send(ctx context.Context, from cache.Store, a cache.Artifact) (
 		}
 		a.Size = int64(len(raw))
 	}
-	if there {
-		return a.Size, false, nil
+	there, err := r.t.has(ctx, casName(a.Digest), a.Size)
+	if there || err != nil {
+		return a.Size, false, err
 	}
 	return a.Size, true, r.t.put(ctx, casName(a.Digest), object{a.Digest, a.Size, func() (io.ReadCloser, error) { return from.Open(ctx, a.Digest) }})
 }

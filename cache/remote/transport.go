@@ -27,10 +27,12 @@ import (
 type transport interface {
 	// get opens an object. If there is none, the error is errAbsent.
 	get(ctx context.Context, name string) (io.ReadCloser, error)
-	// has reports whether there is an object.
-	has(ctx context.Context, name string) (bool, error)
+	// has reports whether there is an object. One of another size than that, where it
+	// is not negative, counts as missing if put would replace it.
+	has(ctx context.Context, name string, size int64) (bool, error)
 	// put stores an object unless there is one of that name. A transport that
-	// cannot guarantee this lets a second writer win.
+	// cannot guarantee this lets a second writer win. A blob of the wrong size may be
+	// replaced, since it is damaged.
 	put(ctx context.Context, name string, o object) error
 	// check reports a transport that is not a cache: a missing bucket, a folder
 	// that is not mounted, a web page.

@@ -55,9 +55,9 @@ func (w watched) get(ctx context.Context, name string) (io.ReadCloser, error) {
 	return Watch(ctx, w.limit, func(ctx context.Context) (io.ReadCloser, error) { return w.transport.get(ctx, name) })
 }
 
-func (w watched) has(ctx context.Context, name string) (bool, error) {
+func (w watched) has(ctx context.Context, name string, size int64) (bool, error) {
 	ctx, d := watch(ctx, w.limit)
-	ok, err := w.transport.has(ctx, name)
+	ok, err := w.transport.has(ctx, name, size)
 	return ok, d.end(err)
 }
 

@@ -1,13 +1,18 @@
 package launch_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +38,16 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case "/serve":
 		answerAll()
+		os.Exit(0)
+	case "/late":
+		ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		store, err := cache.Open(fsys.NewMemory(), "/store")
+		if err != nil {
+			panic(err)
+		}
+		child := noteChild(store)
+		child.Grace, child.Log = 100*time.Millisecond, slog.New(slog.NewTextHandler(os.Stderr, nil))
+		child.Serve(ctx, os.Stdin, os.Stdout)
 		os.Exit(0)
 	case "/hang":
 		io.Copy(io.Discard, os.Stdin) // until the parent closes it
@@ -88,6 +103,9 @@ func (n *note) Run(ctx context.Context, env *pipeline.Env) error {
 		return context.Cause(ctx)
 	}
 	env.Progress(pipeline.Progress{Step: 1, Steps: 2})
+	for n.Text == "deaf" {
+		time.Sleep(time.Millisecond)
+	}
 	if n.Text == "wrong" {
 		return diag.Errorf(diag.Path{"text"}, "Wrong text", "It is wrong.").Err()
 	}
@@ -100,25 +118,35 @@ func serve(t *testing.T, spec, key string, in io.Reader) (string, *cache.Local, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := launch.Child{
+	var out bytes.Buffer
+	err = noteChild(store).Serve(context.Background(), io.MultiReader(bytes.NewReader(noteRequest(t, spec, key, 0)), in), &out)
+	return out.String(), store, err
+}
+
+// noteChild computes notes.
+func noteChild(store *cache.Local) launch.Child {
+	return launch.Child{
 		Kinds: []pipeline.Kind{{Block: "data", Type: "note", Version: 1, Role: pipeline.Data, New: func() pipeline.Stage { return &note{} }}},
 		Store: store, Memo: store.Memo(cache.Digest{}), Log: slog.New(slog.DiscardHandler),
 		Sources: func(string) (pipeline.Sources, error) { return source.Folder{}, nil },
 	}
+}
+
+// noteRequest asks for the note of a text under the key of another.
+func noteRequest(t *testing.T, spec, key string, timeout time.Duration) []byte {
+	t.Helper()
 	ingredients := cache.Map(map[string]cache.Value{
 		"block": cache.String("data"), "type": cache.String("note"), "version": cache.Int(1),
 		"spec": cache.Map(map[string]cache.Value{"text": cache.String(key)}), "inputs": cache.Map(nil), "code": cache.Map(nil),
 	})
 	raw, err := json.Marshal(action.Request{
 		Block: "data", Type: "note", Spec: json.RawMessage(`{"Text":"` + spec + `"}`),
-		Ingredients: ingredients, Key: ingredients.Key("ablate action v1"),
+		Ingredients: ingredients, Key: ingredients.Key("ablate action v1"), Timeout: timeout,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	err = child.Serve(context.Background(), io.MultiReader(bytes.NewReader(append(raw, '\n')), in), &out)
-	return out.String(), store, err
+	return append(raw, '\n')
 }
 
 // block never ends, as the pipe of a parent that lives.
@@ -165,5 +193,59 @@ func TestServeRefusesAnotherKey(t *testing.T) {
 func TestServeEndsWithItsParent(t *testing.T) {
 	if _, _, err := serve(t, "wait", "wait", strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "closed the connection") {
 		t.Errorf("Serve = %v, want that the parent closed the connection", err)
+	}
+}
+
+// An action that ignores its context ends with its process, and the log says so: when the
+// parent dies, at a signal, and at its timeout, which the parent is told of.
+func TestDeafActionEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		timeout time.Duration
+		stop    func(child *os.Process, stdin io.Closer) error
+		says    string // to the parent
+	}{
+		"parent died": {0, func(_ *os.Process, stdin io.Closer) error { return stdin.Close() }, ""},
+		"signal":      {0, func(child *os.Process, _ io.Closer) error { return child.Signal(syscall.SIGTERM) }, ""},
+		"timeout":     {time.Second, func(*os.Process, io.Closer) error { return nil }, "exceeded the timeout of 1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "signal" && runtime.GOOS == "windows" {
+				t.Skip("Windows has no such signal")
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, os.Args[0])
+			cmd.Env = append(os.Environ(), "TMPDIR=/late")
+			var log bytes.Buffer
+			cmd.Stderr = &log
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := stdin.Write(noteRequest(t, "deaf", "deaf", c.timeout)); err != nil {
+				t.Fatal(err)
+			}
+			answers := bufio.NewReader(stdout)
+			if first, err := answers.ReadString('\n'); !strings.Contains(first, "progress") {
+				t.Fatalf("the child says %q, %v, want progress", first, err)
+			}
+			if err := c.stop(cmd.Process, stdin); err != nil {
+				t.Fatal(err)
+			}
+			rest, err := io.ReadAll(answers)
+			if err != nil || !strings.Contains(string(rest), c.says) || c.says == "" && len(rest) > 0 {
+				t.Errorf("the child says %q, %v, want %q", rest, err, c.says)
+			}
+			if err := cmd.Wait(); ctx.Err() != nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(log.String(), "did not stop") {
+				t.Errorf("the child ends with %v, %v, and its log says %q", err, ctx.Err(), log.String())
+			}
+		})
 	}
 }

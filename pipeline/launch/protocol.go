@@ -12,7 +12,7 @@
 // what it prepared, may be sent another request afterwards. The log of an action ends
 // where the next request names another file, or with a text that the request contains.
 // When stdin ends, because the parent closes it or dies, the child stops cleanly: it
-// saves its progress and exits.
+// saves its progress and exits. It exits within two minutes, whatever it computes.
 package launch
 
 import (

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,8 +33,13 @@ type Child struct {
 	Sources func(dir string) (pipeline.Sources, error)
 	Host    action.Host
 	Log     *slog.Logger
-	Program string // this program's version
+	Program string        // this program's version
+	Grace   time.Duration // how long an action may take to stop; 0 means two minutes
 }
+
+// lateGrace is how long an action may take to stop before its process ends itself. The
+// parent kills it sooner, unless it has died. Slurm gives as long.
+const lateGrace = 2 * time.Minute
 
 // Serve reads a request from in, computes it and answers on out; then the next one,
 // if the last allows another. The returned error has been sent to the parent.
@@ -128,6 +134,7 @@ func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, 
 		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, run.TimeoutError(req.Timeout))
 		defer cancel()
 	}
+	defer c.exitLate(ctx, answer)()
 	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // pulls them where the store is another one
 		return fmt.Errorf("looking up the inputs: %w", err)
 	}
@@ -153,6 +160,33 @@ func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, 
 		c.Log.Info("output", "artifact", o.Name, "digest", o.Digest.String(), "bytes", o.Size)
 	}
 	return nil
+}
+
+// exitLate ends the process if the action does not stop in time after the context ends.
+// Code that ignores its context would otherwise outlive the run. The process holds no
+// lease, and what it had not published is lost. stopped says that the action stopped.
+func (c Child) exitLate(ctx context.Context, answer *answerer) (stopped func()) {
+	ended, grace := make(chan struct{}), cmp.Or(c.Grace, lateGrace)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-ended:
+			return
+		}
+		select {
+		case <-time.After(grace):
+		case <-ended:
+			return
+		}
+		time.AfterFunc(killGrace, func() { os.Exit(1) }) // a message may find no reader
+		cause := context.Cause(ctx)
+		c.Log.Error("the action did not stop, so its process was ended", "cause", cause, "after", grace)
+		if late := run.TimeoutError(0); errors.As(cause, &late) { // the parent lives
+			answer.send(message{Failed: newFailure(cause)})
+		}
+		os.Exit(1)
+	}()
+	return func() { close(ended) }
 }
 
 // answerer serialises messages: progress may come from another goroutine.

@@ -9,8 +9,9 @@
 // behind. If run dies, exec reads the end of its standard input and stops cleanly.
 // If supervise dies, exec is sent SIGTERM and stops cleanly. If exec is killed,
 // the kernel kills the program, and supervise, which inherits what the program
-// started, kills that. Elsewhere supervise only passes through, and what a program
-// starts in a session of its own is out of reach.
+// started, kills that. An exec that cannot stop cleanly ends itself (launch.Child).
+// Elsewhere supervise only passes through, and what a program starts in a session of
+// its own is out of reach.
 package process
 
 import (

@@ -11,17 +11,27 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 func main() {
-	if len(os.Args) != 2 {
+	out, ok := folder(os.Args[1:])
+	if !ok {
 		fmt.Fprintln(os.Stderr, "usage: site FOLDER")
 		os.Exit(2)
 	}
-	if err := build(".", os.Args[1]); err != nil {
+	if err := build(".", out); err != nil {
 		fmt.Fprintln(os.Stderr, "site:", err)
 		os.Exit(1)
 	}
+}
+
+// folder is the only argument. An option is not taken for a folder.
+func folder(args []string) (name string, ok bool) {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		return "", false
+	}
+	return args[0], true
 }
 
 // build renders the site of the repository at root into a folder.

@@ -30,6 +30,17 @@ func TestProject(t *testing.T) {
 	}
 }
 
+func TestArguments(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"-h"}, {"a", "b"}} {
+		if out, ok := folder(args); ok {
+			t.Errorf("%q writes to %q", args, out)
+		}
+	}
+	if out, ok := folder([]string{"dist/site"}); !ok || out != "dist/site" {
+		t.Errorf("the folder is %q, %t", out, ok)
+	}
+}
+
 func TestWrongLinks(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"file":    {"[a](docs/none.md)", "README.md links to docs/none.md"},

@@ -33,6 +33,7 @@ type checkpoints struct {
 	base   cache.Value
 	last   int // number of the newest, 0 for none
 	entry  cache.Entry
+	warned bool // the user knows that one could not be kept
 }
 
 // newCheckpoints names the checkpoints of a program, and looks none up.

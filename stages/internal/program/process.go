@@ -36,7 +36,6 @@ type call struct {
 
 	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
 	notKept  os.FileInfo // the COMMIT file of the last checkpoint that could not be kept
-	told     bool        // the user knows that one could not be kept, since one was
 	stopped  bool        // we asked the program to stop, and its children with it
 	resumed  bool        // it began at a checkpoint
 	watchers [3]watcher  // of the files of rows
@@ -148,8 +147,8 @@ func (p *call) finish(ctx context.Context, err error) error {
 
 // keep stores a checkpoint that was committed since the last call. A checkpoint
 // that cannot be kept costs time, not the run. One that lacks rows is not kept: a later
-// run would resume from it and publish the rest. The user is warned at the second
-// attempt or the last one: at the first, the program may still be writing.
+// run would resume from it and publish the rest. The user is warned once per trial, at
+// the second attempt or the last one: at the first, the program may still be writing.
 func (p *call) keep(ctx context.Context, last bool) {
 	if p.rows.failed() != nil {
 		return
@@ -160,7 +159,7 @@ func (p *call) keep(ctx context.Context, last bool) {
 	}
 	err = p.kept.keep(ctx, p.dir, p.rowsBefore)
 	if err == nil {
-		p.seen, p.notKept, p.told = info, nil, false
+		p.seen, p.notKept = info, nil
 		if !p.warned && (p.counted || p.rows != nil && p.rows.counted.Load()) {
 			p.warned = true
 			p.env.Warn(cannotResume)
@@ -172,9 +171,9 @@ func (p *call) keep(ctx context.Context, last bool) {
 		p.env.Log.Warn("a checkpoint was not kept", "error", err)
 		p.notKept = info
 	}
-	if (last || again && !errors.Is(err, errUnread)) && !p.told {
+	if (last || again && !errors.Is(err, errUnread)) && !p.kept.warned {
 		p.env.Warn(fmt.Sprintf("the program's checkpoint cannot be kept, so that a later run would not resume from it: %v", err))
-		p.told = true
+		p.kept.warned = true
 	}
 }
 

@@ -4,11 +4,16 @@ package program
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// flock is a variable for tests: few file systems have no locks.
+var flock = unix.Flock
 
 // newLock creates a file and locks it.
 func newLock(name string) (*scratchLock, error) {
@@ -17,11 +22,16 @@ func newLock(name string) (*scratchLock, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Another process may have taken the new file for an abandoned one.
-		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && isNamed(f, name) {
+		err = flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && isNamed(f, name) {
 			return &scratchLock{f}, nil
 		}
 		f.Close()
+		// Another process may have taken the new file for an abandoned one.
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			os.Remove(name)
+			return nil, fmt.Errorf("files in %s cannot be locked (%w): set TMPDIR to a folder on a file system with locks, such as a local disk", filepath.Dir(name), err)
+		}
 	}
 }
 
@@ -31,7 +41,7 @@ func openLock(name string) (*scratchLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if !isNamed(f, name) {

@@ -165,6 +165,35 @@ func shell(t *testing.T, script string, m Metrics) (*call, *memory) {
 	return &call{spec: spec, env: env, dir: dir, kept: &checkpoints{states: states, base: cache.Int(0)}}, states
 }
 
+// The user is warned once per trial that checkpoints cannot be kept, also where others
+// between them are kept, and in every call of the program.
+func TestWarnedOnceOfCheckpoints(t *testing.T) {
+	p, states := shell(t, "", Metrics{})
+	var warned []string
+	p.env.Warn = func(text string) { warned = append(warned, text) }
+	commit := func(name string) {
+		t.Helper()
+		commit := p.dir.path(resumeFolder, commitFile)
+		if err := errors.Join(os.WriteFile(commit+".tmp", []byte(name), 0o600), os.Rename(commit+".tmp", commit)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("nowhere", p.dir.path(resumeFolder, "link")), os.WriteFile(p.dir.path(resumeFolder, "state"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		commit("link")
+		p.keep(t.Context(), false)
+		p.keep(t.Context(), false)
+		commit("state")
+		p.keep(t.Context(), false)
+		p = &call{spec: p.spec, env: p.env, dir: p.dir, kept: p.kept}
+	}
+	if len(warned) != 1 || p.kept.last != 3 || len(states.kept) != 1 {
+		t.Errorf("warned of %q and kept %d checkpoints of which %d are left, want one warning, three checkpoints and the last one", warned, p.kept.last, len(states.kept))
+	}
+}
+
 // A printed row that cannot be written fails the trial, whatever the program's exit
 // status, and no checkpoint is kept that lacks it.
 func TestLostRows(t *testing.T) {
