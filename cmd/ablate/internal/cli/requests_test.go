@@ -203,7 +203,7 @@ func TestExport(t *testing.T) {
 		want{request: exportContrastsRequest{Analysis: "effects"}, stdout: []string{`{"kind":"anova","name":"norm",`, `"kind":"interaction"`}},
 		want{request: exportContrastsRequest{Analysis: "nothing"}, err: "nothing"},
 		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
-		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", Format: "safetensors", To: out}, err: "norm.derf.paper"},
+		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", To: out}, err: "norm.derf.paper"},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable}, err: "the study has no trial"},
 		want{request: exportTableRequest{Of: exportableTrials, Build: trialsTable}, stdout: []string{"norm,opt,seed,", "b,y,2,"}},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable, Format: "sqlite"}, err: "--to"},
