@@ -225,7 +225,7 @@ func TestReport(t *testing.T) {
 	l.check(t,
 		want{request: reportRequest{To: out}, stdout: []string{"report.html\n", "report.md\n"}},
 		want{request: reportRequest{To: out, Name: "other"}, err: "other"},
-		want{request: checkRequest{Files: file("good.md")}, stdout: []string{"All 1 numbers match"}},
+		want{request: checkRequest{Files: file("good.md")}, stdout: []string{"1 number matches the study."}},
 		want{request: checkRequest{Files: file("bad.md")}, err: "2 of 2 numbers do not match", stdout: []string{"bad.md:2: effects/cell/a-x/mean is printed as 1.06, but is now 1.05", "has no number effects/nothing"}},
 		want{request: checkRequest{Files: file("none.md")}, err: "no number is named"})
 	raw, err := os.ReadFile(filepath.Join(out, "report.md"))
