@@ -44,7 +44,7 @@ func (w *workspace) answerPartially(ctx context.Context) (answers, error) {
 		}
 	}
 	wanted := func(t *planner.Task) bool {
-		return a.failures[t.Address] == nil && (t.Role == pipeline.Analysis || t.Status == planner.Pull)
+		return t.Status == planner.Pull || t.Role == pipeline.Analysis && a.failures[t.Address] == nil
 	}
 	answer := func() error {
 		plan, err := answerFrom(ctx, w, wanted, observe)
@@ -85,12 +85,29 @@ func answerFrom(ctx context.Context, w *workspace, wanted func(*planner.Task) bo
 	return plan, err
 }
 
-// failure is why a task could not answer although it lacks no trials; nil otherwise.
-func (a answers) failure(t *planner.Task) error {
-	if t.Absent > 0 {
-		return nil
+// failed lists the tasks that failed.
+func (a answers) failed() (out []*planner.Task) {
+	for _, t := range a.Tasks {
+		if a.failures[t.Address] != nil {
+			out = append(out, t)
+		}
 	}
-	return a.failures[t.Address]
+	return out
+}
+
+// failure is why a task failed; nil also where what is wrong may be that trials are missing.
+func (a answers) failure(t *planner.Task) error {
+	if err := a.failures[t.Address]; !insufficient(t, err) {
+		return err
+	}
+	return nil
+}
+
+// insufficient reports whether a task may have failed because trials are missing. Failures of
+// the machine are no diagnostics.
+func insufficient(t *planner.Task, err error) bool {
+	_, ok := diag.From(err)
+	return ok && t.Absent > 0
 }
 
 // tell warns of the tasks that have no answer, and says why.
@@ -105,7 +122,7 @@ func (a answers) tell(w *workspace, tasks ...*planner.Task) {
 			warn.Detail = fmt.Sprintf("%s %s.", t.Address, t.Reason.Text)
 		case err == nil || t.Status == planner.Hit:
 			continue
-		case t.Absent > 0:
+		case insufficient(t, err):
 			warn.Detail = fmt.Sprintf("%s lacks %s, and those that have a result do not suffice: %s", t.Address, view.Count(t.Absent, "trial"), reason(err))
 		default:
 			warn.Summary, warn.Detail = "Not answered", fmt.Sprintf("%s failed: %s", t.Address, reason(err))

@@ -257,7 +257,7 @@ func (w *workspace) showPartialAnalyses(ctx context.Context, verbose bool) error
 		return err
 	}
 	// What fails although it lacks no trials has failed before, in the run.
-	a.tell(w, slices.DeleteFunc(slices.Clone(a.Tasks), func(t *planner.Task) bool { return a.failure(t) != nil })...)
+	a.tell(w, slices.DeleteFunc(slices.Clone(a.Tasks), func(t *planner.Task) bool { return t.Absent == 0 && a.failures[t.Address] != nil })...)
 	return cmp.Or(w.showAnalyses(ctx, a.Plan, verbose), error(exitError{ExitPartial}))
 }
 

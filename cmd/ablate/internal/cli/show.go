@@ -61,14 +61,14 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.What == "" {
-		plan.tell(w, plan.Tasks...)
+		plan.tell(w, plan.failed()...)
 		return listInstances(w, plan.Plan)
 	}
 	t, err := w.find(plan.Plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
 		e, err := w.number(ctx, plan.Plan, r.What)
 		if err != nil {
-			plan.tell(w, plan.Tasks...)
+			plan.tell(w, plan.failed()...)
 			return err
 		}
 		s.show(e)
@@ -81,9 +81,10 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.Partial {
-		plan.tell(w, append(plan.Needs(t), t)...)
+		plan.tell(w, plan.Needs(t)...)
 	}
-	if t.Absent > 0 && t.Status != planner.Hit { // why has been told
+	if t.Absent > 0 && t.Status != planner.Hit {
+		plan.tell(w, t)
 		return partialOutcome(t)
 	}
 	e, err := r.event(ctx, w, t)
