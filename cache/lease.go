@@ -169,7 +169,7 @@ func (s *Local) createLease(l *lease) error {
 	if err := errors.Join(err, tmp.Close(), s.fs.Chmod(tmp.Name(), 0o644)); err != nil {
 		return err
 	}
-	return s.fs.Link(tmp.Name(), l.name)
+	return s.hardLink(tmp.Name(), l.name)
 }
 
 func (l *lease) text(counter int) string { return fmt.Sprintf("%s %012d\n", l.owner, counter) }

@@ -182,11 +182,16 @@ func (linkless) Link(a, b string) error {
 }
 
 func TestStoreWithoutLinks(t *testing.T) {
-	w, err := open(t, linkless{fsys.NewMemory()}, "/store").Create(t.Context(), rawType)
+	s := open(t, linkless{fsys.NewMemory()}, "/store")
+	w, err := s.Create(t.Context(), rawType)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err = w.Commit(); err == nil || !strings.Contains(err.Error(), "has no hard links") || strings.Contains(err.Error(), "writable") {
-		t.Errorf("Commit = %v, want what the file system lacks", err)
+	_, _, commit := w.Commit()
+	_, _, lock := s.TryLock(cache.Key{1})
+	for what, err := range map[string]error{"Commit": commit, "TryLock": lock} {
+		if err == nil || !strings.Contains(err.Error(), "has no hard links") || strings.Contains(err.Error(), "writable") {
+			t.Errorf("%s = %v, want what the file system lacks", what, err)
+		}
 	}
 }
