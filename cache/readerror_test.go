@@ -126,6 +126,27 @@ func TestReadErrorIsNotAbsence(t *testing.T) {
 	}
 }
 
+// Another version may have replaced the entry of which a document is gone: while its file
+// cannot be read, the lookup does not answer with the entry that the index has.
+func TestReadErrorOfStaleEntry(t *testing.T) {
+	f := &cachetest.Unreadable{FS: fsys.NewMemory(), Only: "/store/entries"}
+	s := open(t, f, "/store")
+	e := kept(t, s, "k")
+	publish(t, s, e)
+	mustLookup(t, s, e.Key)
+	blobs, err := afero.Glob(f, "/store/blobs/sha256/*/"+e.Ingredients.Hex()+"*")
+	if err != nil || len(blobs) != 1 {
+		t.Fatal(blobs, err)
+	}
+	if err := f.Remove(blobs[0]); err != nil {
+		t.Fatal(err)
+	}
+	checkUnread(t, f, "lost ingredients", func() error { _, err := s.Lookup(t.Context(), e.Key); return err })
+	if found := mustLookup(t, s, e.Key); !found[0].OK || len(found[0].Lost) != 1 {
+		t.Errorf("once it can be read: %v", found)
+	}
+}
+
 func checkUnread(t *testing.T, f *cachetest.Unreadable, name string, use func() error) {
 	t.Helper()
 	for _, cause := range []error{syscall.EIO, syscall.ESTALE, fs.ErrPermission} {

@@ -24,12 +24,13 @@ import (
 
 // world is a study of the fake kinds below with a store in memory.
 type world struct {
-	t     *testing.T
-	dir   string
-	store *cache.Local
-	fs    *fsys.Memory
-	code  string // stands for what the program computes
-	by    string // what trials have their affinity by: "seed" or ""
+	t      *testing.T
+	dir    string
+	store  *cache.Local
+	fs     *fsys.Memory
+	code   string // stands for what the program computes
+	by     string // what trials have their affinity by: "seed" or ""
+	breaks error  // how trials fail; nil if they do not
 
 	mu  sync.Mutex
 	ran map[string]int
@@ -126,6 +127,9 @@ func (j *job) Run(ctx context.Context, env *pipeline.Env) error {
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if j.w.breaks != nil {
+		return j.w.breaks
 	}
 	if err := put(env, "metrics", fmt.Sprint(j.Seed)); err != nil {
 		return err

@@ -264,6 +264,25 @@ func TestPlanNamesDuplicates(t *testing.T) {
 	}
 }
 
+// A failure that another attempt would only repeat ends the attempts.
+func TestFinalErrorIsNotTriedAgain(t *testing.T) {
+	text := strings.ReplaceAll(fakeStudy, "[1, 2]", "[1]")
+	text = strings.ReplaceAll(text, "[norm.fake.a, norm.fake.b]", "[norm.fake.a]")
+	text = strings.ReplaceAll(text, "  matrix {", "  runtime {\n    retries = 2\n  }\n  matrix {")
+	broken := errors.New("it broke")
+	for _, c := range []struct {
+		err  error
+		want int
+	}{{broken, 3}, {run.FinalError{Err: broken}, 1}} {
+		w := newWorld(t)
+		w.breaks = c.err
+		ran, _, err := w.run(context.Background(), text, false)
+		if err == nil || ran["train"] != c.want {
+			t.Errorf("run = %v after %d attempts, want %d with %#v", err, ran["train"], c.want, c.err)
+		}
+	}
+}
+
 func TestFailedDuplicateIsNotTriedAgain(t *testing.T) {
 	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
 	text = strings.ReplaceAll(text, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")
