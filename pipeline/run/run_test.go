@@ -264,6 +264,38 @@ func TestPlanNamesDuplicates(t *testing.T) {
 	}
 }
 
+// States are found by the inputs of a trial. Before these are known there is no answer,
+// rather than the answer that there are none.
+func TestStatesNeedInputs(t *testing.T) {
+	const text = `
+data "fake" "d" {
+  text = "abc"
+}
+
+train "long" "t" {
+  data = data.fake.d
+}
+`
+	w := newWorld(t)
+	states := func() ([]cache.Entry, error) {
+		p, _ := w.load(text)
+		plan, err := p.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.States(t.Context(), plan, plan.Tasks[1])
+	}
+	if found, err := states(); err == nil {
+		t.Errorf("before the data is known, States = %v", found)
+	}
+	if _, _, err := w.run(t.Context(), text, false); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := states(); err != nil || len(found) != 1 {
+		t.Errorf("then States = %v, %v, want one", found, err)
+	}
+}
+
 // A failure that another attempt would only repeat ends the attempts.
 func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 	text := strings.ReplaceAll(fakeStudy, "[1, 2]", "[1]")
