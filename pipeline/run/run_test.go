@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -293,6 +294,37 @@ train "long" "t" {
 	}
 	if found, err := states(); err != nil || len(found) != 1 {
 		t.Errorf("then States = %v, %v, want one", found, err)
+	}
+}
+
+// A saved plan holds the notes that trials share once, and each trial is compared with its
+// own.
+func TestSavedPlanSharesNotes(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.run(t.Context(), fakeStudy, false); err != nil {
+		t.Fatal(err)
+	}
+	w.code = "v2"
+	raw, err := json.Marshal(w.plan(fakeStudy).Save())
+	var saved planner.SavedPlan
+	if err := errors.Join(err, json.Unmarshal(raw, &saved)); err != nil {
+		t.Fatal(err)
+	}
+	if len(saved.Notes) != 2 {
+		t.Errorf("the plan of two rules with two seeds has the notes %v, want two", saved.Notes)
+	}
+	if drift := w.plan(fakeStudy).Drift(t.Context(), saved); len(drift) > 0 {
+		t.Errorf("of an unchanged study, Drift = %v", drift)
+	}
+	w.code = "v3"
+	trials := 0
+	for _, d := range w.plan(fakeStudy).Drift(t.Context(), saved) {
+		if strings.HasPrefix(d.Address, "train.") {
+			trials++
+		}
+	}
+	if trials != 4 {
+		t.Errorf("%d trials differ, want all four", trials)
 	}
 }
 
