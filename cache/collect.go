@@ -162,15 +162,17 @@ func (c *Collection) addLeftovers(uses map[Digest]*blobUse) error {
 }
 
 // isHeld reports whether the holder of a lease may be alive, whatever the grace period
-// is: without its lease it would stop what it computes. On another machine, whose clock
-// may differ, it is alive if it wrote within an hour.
+// is: without its lease it would stop what it computes. Where no lock of this machine
+// says so, it is alive if it wrote within an hour, since other clocks may differ.
 func (c *Collection) isHeld(lease string, info fs.FileInfo) bool {
-	if !strings.HasPrefix(c.store.content(lease), c.store.leases.host+"#") {
-		return c.options.Now.Sub(info.ModTime()) < time.Hour
-	}
 	hex, _, _ := strings.Cut(filepath.Base(lease), ".")
 	k, err := ParseKey(hex)
-	return err == nil && c.store.Locked(k)
+	if err == nil && strings.HasPrefix(c.store.content(lease), c.store.leases.host+"#") {
+		if locked, known := c.store.lockedHere(k); known {
+			return locked
+		}
+	}
+	return c.options.Now.Sub(info.ModTime()) < time.Hour
 }
 
 func (c *Collection) young(info fs.FileInfo) bool {

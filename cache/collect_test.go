@@ -442,12 +442,13 @@ func TestBlobMadeAgainStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := s.Collect(t.Context(), cache.CollectOptions{Budget: -1, Grace: grace, Now: time.Now()})
-		if err != nil || len(c.Items) != 1 {
+		if err != nil || len(c.Items) != 1 || c.Kept != 0 {
 			t.Fatalf("Collect = %v, %v, want one blob", c, err)
 		}
 		put(t, s, rawType, content)
-		if _, err := c.Apply(t.Context()); err != nil {
-			t.Fatal(err)
+		size := int64(len(content))
+		if freed, err := c.Apply(t.Context()); err != nil || grace > 0 && (freed != 0 || c.Kept != size || c.Young != size) {
+			t.Fatalf("Apply with grace %v frees %d, %v, and keeps %d, of which %d are young", grace, freed, err, c.Kept, c.Young)
 		}
 		publish(t, s, cachetest.Entry(cachetest.Key("k"), d, len(content)))
 	}

@@ -104,6 +104,16 @@ func (s *Local) Locked(k Key) bool {
 	return !local || !strings.HasPrefix(s.content(name), s.leases.host+"#") // otherwise its process is dead
 }
 
+// lockedHere reports whether a process of this machine has locked the key, if that can be
+// known.
+func (s *Local) lockedHere(k Key) (locked, known bool) {
+	release, ok, local, err := s.lock(s.path("locks", k.String()))
+	if ok && err == nil {
+		release()
+	}
+	return !ok, local && err == nil
+}
+
 // lock takes the kernel's lock on a file. local is false where the file system
 // has no locks, and nothing is excluded.
 func (s *Local) lock(name string) (release func() error, ok, local bool, err error) {
@@ -169,7 +179,7 @@ func (s *Local) createLease(l *lease) error {
 	if err := errors.Join(err, tmp.Close(), s.fs.Chmod(tmp.Name(), 0o644)); err != nil {
 		return err
 	}
-	return s.fs.Link(tmp.Name(), l.name)
+	return s.hardLink(tmp.Name(), l.name)
 }
 
 func (l *lease) text(counter int) string { return fmt.Sprintf("%s %012d\n", l.owner, counter) }

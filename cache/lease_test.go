@@ -235,8 +235,13 @@ const processPeriod = 500 * time.Millisecond
 
 // A garbage collection without a grace period leaves leases whose holders may be alive.
 func TestCollectKeepsLeases(t *testing.T) {
+	t.Run("with locks", func(t *testing.T) { testCollectKeepsLeases(t, fsys.NewOS()) })
+	t.Run("without locks", func(t *testing.T) { testCollectKeepsLeases(t, &elsewhere{FS: fsys.NewOS()}) })
+}
+
+func testCollectKeepsLeases(t *testing.T, disk fsys.FS) {
 	dir := t.TempDir()
-	s := open(t, fsys.NewOS(), dir)
+	s := open(t, disk, dir)
 	k, killed, elsewhere, gone := cachetest.Key("k"), cachetest.Key("killed"), cachetest.Key("elsewhere"), cachetest.Key("gone")
 	unlock, ok, err := s.TryLock(k)
 	if err != nil || !ok {
@@ -244,12 +249,12 @@ func TestCollectKeepsLeases(t *testing.T) {
 	}
 	name := func(k cache.Key) string { return filepath.Join(dir, "leases", k.String()+".1") }
 	mine, err := os.ReadFile(name(k))
-	hourAgo := time.Now().Add(-2 * time.Hour)
+	hoursAgo := time.Now().Add(-2 * time.Hour)
 	if err := errors.Join(err, os.WriteFile(name(killed), mine, 0o644), os.WriteFile(name(elsewhere), []byte("other#1 000000000000\n"), 0o644),
-		os.WriteFile(name(gone), []byte("other#2 000000000000\n"), 0o644), os.Chtimes(name(gone), hourAgo, hourAgo)); err != nil {
+		os.WriteFile(name(gone), []byte("other#2 000000000000\n"), 0o644), os.Chtimes(name(gone), hoursAgo, hoursAgo), os.Chtimes(name(killed), hoursAgo, hoursAgo)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := open(t, fsys.NewOS(), dir).Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now()})
+	c, err := open(t, disk, dir).Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

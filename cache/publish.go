@@ -195,18 +195,25 @@ func (s *Local) link(tmp, name string) error {
 	if err := s.fs.Chmod(tmp, 0o444); err != nil {
 		return err
 	}
-	err := s.fs.Link(tmp, name)
+	err := s.hardLink(tmp, name)
 	if errors.Is(err, fs.ErrExist) && s.irregular(name) {
 		s.quarantine(name, "")
-		err = s.fs.Link(tmp, name)
-	}
-	if fsys.NoLinks(err) {
-		return fmt.Errorf("the file system of %s has no hard links, which a store needs: choose another folder with ABLATE_CACHE_DIR (%v)", s.dir, err)
+		err = s.hardLink(tmp, name)
 	}
 	if err != nil {
 		return err
 	}
 	return s.fs.SyncDir(dir)
+}
+
+// hardLink gives a file a second name, which must be free. The error of a file system without
+// hard links hides its cause, which looks like a lack of permission.
+func (s *Local) hardLink(file, name string) error {
+	err := s.fs.Link(file, name)
+	if fsys.NoLinks(err) {
+		return fmt.Errorf("the file system of %s has no hard links, which a store needs: choose another folder with ABLATE_CACHE_DIR (%v)", s.dir, err)
+	}
+	return err
 }
 
 // writeFile replaces a file durably, or whatever else has its name.

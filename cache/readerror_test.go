@@ -126,6 +126,27 @@ func TestReadErrorIsNotAbsence(t *testing.T) {
 	}
 }
 
+// Another version may have replaced the entry of which a document is gone: while its file
+// cannot be read, the lookup does not answer with the entry that the index has.
+func TestReadErrorOfStaleEntry(t *testing.T) {
+	f := &cachetest.Unreadable{FS: fsys.NewMemory(), Only: "/store/entries"}
+	s := open(t, f, "/store")
+	e := kept(t, s, "k")
+	publish(t, s, e)
+	mustLookup(t, s, e.Key)
+	blobs, err := afero.Glob(f, "/store/blobs/sha256/*/"+e.Ingredients.Hex()+"*")
+	if err != nil || len(blobs) != 1 {
+		t.Fatal(blobs, err)
+	}
+	if err := f.Remove(blobs[0]); err != nil {
+		t.Fatal(err)
+	}
+	checkUnread(t, f, "lost ingredients", func() error { _, err := s.Lookup(t.Context(), e.Key); return err })
+	if found := mustLookup(t, s, e.Key); !found[0].OK || len(found[0].Lost) != 1 {
+		t.Errorf("once it can be read: %v", found)
+	}
+}
+
 func checkUnread(t *testing.T, f *cachetest.Unreadable, name string, use func() error) {
 	t.Helper()
 	for _, cause := range []error{syscall.EIO, syscall.ESTALE, fs.ErrPermission} {
@@ -182,11 +203,16 @@ func (linkless) Link(a, b string) error {
 }
 
 func TestStoreWithoutLinks(t *testing.T) {
-	w, err := open(t, linkless{fsys.NewMemory()}, "/store").Create(t.Context(), rawType)
+	s := open(t, linkless{fsys.NewMemory()}, "/store")
+	w, err := s.Create(t.Context(), rawType)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err = w.Commit(); err == nil || !strings.Contains(err.Error(), "has no hard links") || strings.Contains(err.Error(), "writable") {
-		t.Errorf("Commit = %v, want what the file system lacks", err)
+	_, _, commit := w.Commit()
+	_, _, lock := s.TryLock(cache.Key{1})
+	for what, err := range map[string]error{"Commit": commit, "TryLock": lock} {
+		if err == nil || !strings.Contains(err.Error(), "has no hard links") || strings.Contains(err.Error(), "writable") {
+			t.Errorf("%s = %v, want what the file system lacks", what, err)
+		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Apply removes what the collection found. Blobs are moved to the trash first;
-// those that a run began to need meanwhile are put back.
+// those that a run began to need meanwhile are put back, and count as kept.
 func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 	s := c.store
 	if err := s.makeFolder(s.path("trash")); err != nil {
@@ -20,11 +20,13 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 			leftovers = append(leftovers, g)
 			continue
 		}
+		if info, err := s.fs.Stat(g.Path); err == nil && c.young(info) {
+			c.Kept += g.Bytes
+			c.Young += g.Bytes
+			continue // an action made the same blob since it was listed, and is about to publish it
+		}
 		err := ctx.Err()
 		if err == nil {
-			if info, err := s.fs.Stat(g.Path); err == nil && c.young(info) {
-				continue // an action made the same blob since it was listed, and is about to publish it
-			}
 			err = s.fs.Rename(g.Path, s.trashPath(g.Path))
 		}
 		if errors.Is(err, fs.ErrNotExist) {
@@ -44,6 +46,7 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 	}
 	for _, g := range moved {
 		if wanted(uses[g.Digest]) {
+			c.Kept += g.Bytes
 			continue
 		}
 		if err := s.fs.Remove(s.trashPath(g.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -135,19 +135,29 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	return resp, nil
 }
 
-// said is the reason in an answer, as the end of a message; "" if it gives none.
+// said is the reason in an answer, as the end of a message; "" if it gives none. A web
+// page is none.
 func said(resp *http.Response) string {
 	const most = 500
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the answer to HEAD has none
-	if line := strings.TrimSpace(string(text)); line != "" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+	if line := strings.TrimSpace(string(text)); line != "" && !isPage(resp, text) {
 		return fmt.Sprintf(": %q", line)
 	}
 	return ""
 }
 
+// isPage reports whether an answer is a web page, by its beginning where it has no type.
+func isPage(resp *http.Response, text []byte) bool {
+	kind := resp.Header.Get("Content-Type")
+	if kind == "" {
+		kind = http.DetectContentType(text)
+	}
+	return strings.HasPrefix(kind, "text/html")
+}
+
 // refuse turns an answer without an object into an error.
 func (b *bazel) refuse(resp *http.Response) error {
-	page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
+	page := isPage(resp, nil)
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotFound && page:
 		return fmt.Errorf("%s answers with a web page: there is no cache at this address, or a proxy answers in its place", b.base)

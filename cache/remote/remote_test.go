@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -136,6 +137,27 @@ func TestMisconfigured(t *testing.T) {
 				t.Errorf("got %v, want %q, and no address of an object", err, c.want)
 			}
 		})
+	}
+}
+
+// What a server says about a refusal is part of the message, unless it is a web page.
+func TestReasonOfRefusal(t *testing.T) {
+	for kind, want := range map[string]bool{"text/plain; charset=utf-8": true, "application/json": true, "": true, "text/html": false} {
+		for _, code := range []int{http.StatusBadRequest, http.StatusConflict} {
+			address, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, cache http.Handler) {
+				if r.Method != http.MethodGet {
+					cache.ServeHTTP(w, r)
+					return
+				}
+				w.Header()["Content-Type"] = slices.DeleteFunc([]string{kind}, func(kind string) bool { return kind == "" })
+				w.WriteHeader(code)
+				io.WriteString(w, "the quota is used up")
+			})
+			_, err := connect(t, Options{URL: address}).Find(t.Context(), cachetest.Key("k"))
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("refuses it (%d)", code)) || strings.Contains(err.Error(), "the quota is used up") != want {
+				t.Errorf("a %d of type %q: %v, want its reason: %t", code, kind, err, want)
+			}
+		}
 	}
 }
 

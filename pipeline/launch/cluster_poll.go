@@ -14,7 +14,6 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/pipeline"
-	"ablate/pipeline/run"
 )
 
 // poll asks the queue and the store about every watched action.
@@ -148,10 +147,10 @@ func (c *Cluster) lost(ctx context.Context, w *watch) {
 	stopped := e.state == "CANCELLED" && !w.alive || w.last.stopped || e.code == fmt.Sprintf("%d:0", ExitStopped)
 	var why error
 	if !stopped || cancelled {
-		var retry bool
-		why, retry = explainEnding(name, e, c.tail(w))
-		if w.losses++; !retry || w.losses >= lossesToFail {
-			c.finish(w, run.FinalError{Err: why})
+		var again bool
+		why, again = explainEnding(name, e, c.tail(w))
+		if w.losses++; !again || w.losses >= lossesToFail {
+			c.finish(w, why)
 			return
 		}
 	}

@@ -49,7 +49,7 @@ func newSlurm(t *testing.T) *slurm {
 	s := &slurm{t: t, dir: t.TempDir(), published: make(map[cache.Key]bool),
 		config: study.Executor{Label: "a100", Shared: true, Poll: 5 * time.Second, Jobs: 10, PerAllocation: 1, OnInterrupt: "cancel"}}
 	for name, text := range map[string]string{
-		"sbatch": `[ -e refuses ] && { echo "sbatch: error: invalid partition specified: x" >&2; exit 1; }
+		"sbatch": `[ -e refuses ] && { cat refuses >&2; exit 1; }
 cat >script
 echo "$*" >>submissions
 n=$(grep -c . submissions)
@@ -222,8 +222,8 @@ func TestCluster(t *testing.T) {
 			notes: "train.lm.x: job 1_0 left the queue without a result. Submitting it again.", progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources)", submissions: 2,
 		},
 		"lost again and again": {
-			steps: slices.Repeat([]step{leaves}, 20),
-			err:   "left the queue without a result", final: true,
+			steps:    slices.Repeat([]step{leaves}, 20),
+			err:      "left the queue without a result",
 			notes:    "train.lm.x: job 1_0 left the queue without a result. Submitting it again.; train.lm.x: job 2_0 left the queue without a result. Submitting it again.",
 			progress: "job 1_0 is pending (Resources); job 2_0 is pending (Resources); job 3_0 is pending (Resources)", submissions: 3,
 		},
@@ -247,7 +247,7 @@ func TestCluster(t *testing.T) {
 		},
 		"out of memory": {
 			steps: []step{begins, ends("JobState=OUT_OF_MEMORY ExitCode=0:125")},
-			err:   "ran out of memory on n1", final: true, progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
+			err:   "ran out of memory on n1", progress: "job 1_0 is pending (Resources); job 1_0 runs on n1", submissions: 1,
 		},
 		"cancelled": {
 			steps: []step{begins, ends("JobState=CANCELLED ExitCode=0:15")},
@@ -299,15 +299,43 @@ func TestClusterLosesAll(t *testing.T) {
 	})
 }
 
-// TestClusterRefuses submits what Slurm refuses.
+// TestClusterRefuses submits what Slurm refuses, now or for good.
 func TestClusterRefuses(t *testing.T) {
+	for complaint, c := range map[string]struct {
+		says  string
+		final bool
+	}{
+		"sbatch: error: invalid partition specified: x":                                             {"name one that sinfo lists", true},
+		"sbatch: error: Batch job submission failed: Requested node configuration is not available": {"ask for less", true},
+		"sbatch: error: Batch job submission failed: Socket timed out on send/recv operation":       {"Socket timed out", false},
+		"sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received":       {"Zero Bytes", false},
+		"sbatch: error: Batch job submission failed: Resource temporarily unavailable":              {"temporarily unavailable", false},
+		"sbatch: error: Batch job submission failed: Unable to contact slurm controller":            {"run again when sinfo works", false},
+		"": {"exit status 1", false}, // ours, such as a time limit
+	} {
+		onSlurm(t, func(t *testing.T, s *slurm) {
+			s.write("refuses", complaint)
+			cluster, stop := s.start()
+			defer stop()
+			err := s.launch(t.Context(), cluster, false, 1)
+			if err == nil || errors.As(err, new(run.FinalError)) != c.final || !strings.Contains(err.Error(), c.says) ||
+				strings.Contains(err.Error(), "rejected the job") != c.final {
+				t.Errorf("with %q, Launch = %#v, want %q; final is %t", complaint, err, c.says, c.final)
+			}
+		})
+	}
+}
+
+// TestClusterTriesAgain launches an action again whose job ran out of memory.
+func TestClusterTriesAgain(t *testing.T) {
 	onSlurm(t, func(t *testing.T, s *slurm) {
-		s.write("refuses", "")
-		cluster, stop := s.start()
+		cluster, stop := s.start(begins, ends("JobState=OUT_OF_MEMORY ExitCode=0:125"), waits, waits, waits, waits, publishes)
 		defer stop()
-		err := s.launch(t.Context(), cluster, false, 1)
-		if !errors.As(err, new(run.FinalError)) || !strings.Contains(err.Error(), "name one that sinfo lists") {
-			t.Errorf("Launch = %#v, want what Slurm says, what to do, and no other attempt", err)
+		if err := s.launch(t.Context(), cluster, false, 1); err == nil || !strings.Contains(err.Error(), "ran out of memory") {
+			t.Errorf("Launch = %v, want that memory ran out", err)
+		}
+		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 2 {
+			t.Errorf("the second Launch = %v after %d submissions, want another job", err, s.count("submissions"))
 		}
 	})
 }

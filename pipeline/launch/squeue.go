@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"ablate/pipeline/process"
-	"ablate/pipeline/run"
 )
 
 // job is one task of an array in the queue.
@@ -141,13 +140,9 @@ func explainSlurm(label string, err error) error {
 	return fmt.Errorf("executor %q: %w", label, err)
 }
 
-// explainSubmission adds what to do to an error of sbatch. Slurm would reject the job
-// again.
+// explainSubmission adds what to do to an error of sbatch. It is final only where Slurm
+// is known to reject the job again: most other errors are those of a moment.
 func explainSubmission(label string, err error) error {
-	text := err.Error()
-	if errors.As(err, new(run.FinalError)) || strings.Contains(text, noController) {
-		return explainSlurm(label, err)
-	}
 	for _, c := range []struct{ has, then string }{
 		{"invalid partition", "name one that sinfo lists, with partition = \"…\""},
 		{"Invalid partition", "name one that sinfo lists, with partition = \"…\""},
@@ -159,16 +154,16 @@ func explainSubmission(label string, err error) error {
 		{"Limit", "that is a limit of the cluster: lower jobs in the executor block, or wait until earlier jobs have ended"},
 		{"limit", "that is a limit of the cluster: lower jobs or time in the executor block, or wait until earlier jobs have ended"},
 	} {
-		if strings.Contains(text, c.has) {
+		if strings.Contains(err.Error(), c.has) {
 			return finalf("executor %q: Slurm rejected the job: %w: %s", label, err, c.then)
 		}
 	}
-	return finalf("executor %q: Slurm rejected the job: %w", label, err)
+	return explainSlurm(label, err)
 }
 
-// explainEnding says why a job left no result. retry is true for what may succeed
-// the next time.
-func explainEnding(name string, e ending, tail string) (err error, retry bool) {
+// explainEnding says why a job left no result. again is true where another job may end
+// otherwise at once; that memory ran out is for retries to decide. The rest is final.
+func explainEnding(name string, e ending, tail string) (err error, again bool) {
 	where := ""
 	if e.nodes != "" && e.nodes != "(null)" {
 		where = " on " + e.nodes
@@ -177,11 +172,11 @@ func explainEnding(name string, e ending, tail string) (err error, retry bool) {
 	case e.state == "":
 		return fmt.Errorf("%s left the queue without a result%s", name, tail), true
 	case e.code == fmt.Sprintf("%d:0", ExitUnseen), e.code == "0:53": // 53: the output file cannot be opened
-		return fmt.Errorf("%s cannot see the store%s: put the store in a folder that all nodes see, and set it with cache { dir } or ABLATE_CACHE_DIR%s", name, where, tail), false
+		return finalf("%s cannot see the store%s: put the store in a folder that all nodes see, and set it with cache { dir } or ABLATE_CACHE_DIR%s", name, where, tail), false
 	case e.code == "127:0", e.code == "126:0":
-		return fmt.Errorf("%s found no ablate%s: install it there, and name it with program = \"…\" in the executor block%s", name, where, tail), false
+		return finalf("%s found no ablate%s: install it there, and name it with program = \"…\" in the executor block%s", name, where, tail), false
 	case e.state == "CANCELLED":
-		return fmt.Errorf("%s was cancelled. Its checkpoints are kept; run again to resume", name), false
+		return finalf("%s was cancelled. Its checkpoints are kept; run again to resume", name), false
 	case e.state == "OUT_OF_MEMORY":
 		return fmt.Errorf("%s ran out of memory%s: ask for more in resources { memory }", name, where), false
 	}

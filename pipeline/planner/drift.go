@@ -17,9 +17,9 @@ type Drift struct {
 
 // Drift compares the plan with a saved one. A result that has been cached since is
 // no difference. What was added and removed comes first: other changes follow from it.
-func (p *Plan) Drift(ctx context.Context, saved []SavedTask) []Drift {
-	was := make(map[string]SavedTask, len(saved))
-	for _, s := range saved {
+func (p *Plan) Drift(ctx context.Context, saved SavedPlan) []Drift {
+	was := make(map[string]SavedTask, len(saved.Steps))
+	for _, s := range saved.Steps {
 		was[s.Address] = s
 	}
 	var out, changed []Drift
@@ -29,11 +29,11 @@ func (p *Plan) Drift(ctx context.Context, saved []SavedTask) []Drift {
 		delete(was, address)
 		if !ok {
 			out = append(out, Drift{address, "added"})
-		} else if what := t.changedFrom(ctx, old); what != "" {
+		} else if what := t.changedFrom(ctx, old, saved.notesOf(old)); what != "" {
 			changed = append(changed, Drift{address, what})
 		}
 	}
-	for _, s := range saved {
+	for _, s := range saved.Steps {
 		if _, left := was[s.Address]; left {
 			out = append(out, Drift{s.Address, "removed"})
 		}
@@ -41,14 +41,14 @@ func (p *Plan) Drift(ctx context.Context, saved []SavedTask) []Drift {
 	return append(out, changed...)
 }
 
-// changedFrom names what differs from the saved task, "" for nothing.
-func (t *Task) changedFrom(ctx context.Context, old SavedTask) string {
+// changedFrom names what differs from the saved task with its notes, "" for nothing.
+func (t *Task) changedFrom(ctx context.Context, old SavedTask, notes cache.Value) string {
 	var fields []string
 	switch {
 	case old.Key != nil && *old.Key == t.Key:
 		return ""
 	case old.Key != nil && !t.Key.IsZero():
-		for _, d := range t.differencesFrom(ctx, old) {
+		for _, d := range t.differencesFrom(ctx, old, notes) {
 			fields = append(fields, d.name())
 		}
 	default: // it waits for a result, now or when the plan was saved
@@ -71,13 +71,10 @@ func (t *Task) changedFrom(ctx context.Context, old SavedTask) string {
 
 // differencesFrom lists what differs from a saved task whose key is known; nothing where
 // the store lost what it was made of.
-func (t *Task) differencesFrom(ctx context.Context, old SavedTask) []difference {
+func (t *Task) differencesFrom(ctx context.Context, old SavedTask, notes cache.Value) []difference {
 	past := pastAction{}
 	if old.Ingredients != nil {
-		past.ingredients = *old.Ingredients
-		if old.Notes != nil {
-			past.notes = *old.Notes
-		}
+		past.ingredients, past.notes = *old.Ingredients, notes
 	} else { // it was cached
 		store := t.plan.planner.Store
 		found, err := store.Lookup(ctx, *old.Key)

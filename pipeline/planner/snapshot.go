@@ -8,6 +8,14 @@ import (
 	"ablate/pipeline"
 )
 
+// SavedPlan is a plan in the form in which it is saved.
+type SavedPlan struct {
+	Steps []SavedTask `json:"steps"`
+	// Notes name what ingredients hold as hashes. Each is here once: trials that differ
+	// in their seed alone share it.
+	Notes []cache.Value `json:"notes,omitempty"`
+}
+
 // SavedTask is a task of a saved plan, which is carried out unchanged or not at
 // all.
 type SavedTask struct {
@@ -20,34 +28,58 @@ type SavedTask struct {
 	// Ingredients is what the key is the hash of; of a pending task, what Declared is
 	// the hash of. Hits leave it out: the store has it.
 	Ingredients *cache.Value `json:"ingredients,omitempty"`
-	// Notes name what the ingredients hold as hashes.
-	Notes *cache.Value `json:"notes,omitempty"`
+	// Note is the place of the ingredients' notes in the plan's.
+	Note *int `json:"note,omitempty"`
 }
 
 // Save returns the plan in the form in which it is saved.
-func (p *Plan) Save() []SavedTask {
-	out := make([]SavedTask, len(p.Tasks))
+func (p *Plan) Save() SavedPlan {
+	out := SavedPlan{Steps: make([]SavedTask, len(p.Tasks))}
+	places := make(map[cache.Key]*int) // in the notes
 	for i, t := range p.Tasks {
 		declared := t.declared()
-		out[i] = SavedTask{Address: t.Address.String(), Status: t.Status, Declared: declared.Key(declaredDomain)}
+		s := SavedTask{Address: t.Address.String(), Status: t.Status, Declared: declared.Key(declaredDomain)}
 		if !t.Key.IsZero() {
 			key := t.Key
-			out[i].Key = &key
+			s.Key = &key
 		}
 		if t.Status != Hit {
-			out[i].Ingredients, out[i].Notes = &declared, nil
+			s.Ingredients = &declared
 			if known, notes, err := t.Describe(); err == nil && !known.IsZero() {
-				out[i].Ingredients = &known
-				if !notes.IsZero() {
-					out[i].Notes = &notes
-				}
+				s.Ingredients, s.Note = &known, out.note(notes, places)
 			}
 		}
+		out.Steps[i] = s
 	}
 	return out
 }
 
-const declaredDomain = "ablate declared v1"
+// note returns the place of notes in the plan's; nil for none.
+func (p *SavedPlan) note(notes cache.Value, places map[cache.Key]*int) *int {
+	if notes.IsZero() {
+		return nil
+	}
+	k := notes.Key(notesDomain)
+	if places[k] == nil {
+		at := len(p.Notes)
+		places[k] = &at
+		p.Notes = append(p.Notes, notes)
+	}
+	return places[k]
+}
+
+// notesOf returns the notes of a saved task, which are zero if it has none.
+func (p *SavedPlan) notesOf(t SavedTask) cache.Value {
+	if t.Note == nil || *t.Note < 0 || *t.Note >= len(p.Notes) {
+		return cache.Value{}
+	}
+	return p.Notes[*t.Note]
+}
+
+const (
+	declaredDomain = "ablate declared v1"
+	notesDomain    = "ablate notes v1"
+)
 
 // declared is what the study says about a task, whether or not its key is known: the
 // spec, the addresses that it refers to, the files that it reads, and what the study

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"fmt"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -9,13 +10,16 @@ import (
 )
 
 // States returns the states from which a run of a task could resume, whichever instance
-// saved them, and what observed them.
+// saved them, and what observed them. The task's inputs must be known.
 func (p *Planner) States(ctx context.Context, plan *Plan, t *Task) ([]cache.Entry, error) {
 	stage, ok := t.node.Stage.(pipeline.Resumable)
 	if !ok {
 		return nil, nil
 	}
-	in, _, _ := p.inputs(plan, t)
+	in, waits, invalid := p.inputs(plan, t)
+	if invalid || len(waits) > 0 { // other inputs would find other states, or none
+		return nil, fmt.Errorf("looking for the states of %s: what it refers to is not known: run the study first", t.Address)
+	}
 	found := foundStates{States: action.StatesOf(localStore(p.Store), t.node.Kind.Kind, action.ClassOf(t.node.Stage), t.Address)}
 	stage.Survey(ctx, in, &found) // fails on states that cannot be used, after it found them
 	return found.entries, found.err

@@ -25,7 +25,7 @@ type execution struct {
 	lanes    map[string]*lane      // by the label of the executor; "" is this machine
 	blocked  map[*planner.Task]int // for each blocked task, how many dependencies it waits for
 	todo     map[*planner.Task]bool
-	held     map[cache.Key]int           // how many tasks of this run have locked a key, or are giving it back
+	held     map[cache.Key]int           // how many tasks of this run lock a key, or try to, or are giving it back
 	waits    map[*planner.Task]time.Time // for another process, by when that was last reported
 	ran      []*planner.Task
 	hit      []*planner.Task

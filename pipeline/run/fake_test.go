@@ -24,12 +24,13 @@ import (
 
 // world is a study of the fake kinds below with a store in memory.
 type world struct {
-	t     *testing.T
-	dir   string
-	store *cache.Local
-	fs    *fsys.Memory
-	code  string // stands for what the program computes
-	by    string // what trials have their affinity by: "seed" or ""
+	t      *testing.T
+	dir    string
+	store  *cache.Local
+	fs     *fsys.Memory
+	code   string // stands for what the program computes
+	by     string // what trials have their affinity by: "seed" or ""
+	breaks error  // how trials fail; nil if they do not
 
 	mu  sync.Mutex
 	ran map[string]int
@@ -127,10 +128,47 @@ func (j *job) Run(ctx context.Context, env *pipeline.Env) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if j.w.breaks != nil {
+		return j.w.breaks
+	}
 	if err := put(env, "metrics", fmt.Sprint(j.Seed)); err != nil {
 		return err
 	}
 	return put(env, "weights", env.Address.String())
+}
+
+// long is a fake trial that saves one state.
+type long struct {
+	Data addr.Instance `hcl:"data" ref:"data"`
+}
+
+func (l *long) Validate() diag.List { return nil }
+
+func (l *long) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
+	return pipeline.Recipe{
+		Inputs:  cache.Map(map[string]cache.Value{"data": cache.DigestValue(in.One("data").Digest("out"))}),
+		Outputs: []pipeline.Output{{Name: "metrics", MediaType: "text/plain"}},
+	}, nil
+}
+
+func (l *long) Mark(in pipeline.Inputs) (cache.Key, error) { return l.state(in).Key("fake state"), nil }
+
+func (l *long) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.States) (pipeline.Survey, error) {
+	_, err := states.Find(ctx, l.state(in).Key("fake state"))
+	return pipeline.Survey{}, err
+}
+
+func (l *long) state(in pipeline.Inputs) cache.Value {
+	return cache.DigestValue(in.One("data").Digest("out"))
+}
+
+func (l *long) Run(ctx context.Context, env *pipeline.Env) error {
+	state := l.state(env.Inputs)
+	_, err := env.States.Keep(ctx, state.Key("fake state"), state)
+	if err != nil {
+		return err
+	}
+	return put(env, "metrics", "done")
 }
 
 // report is a fake analysis.
@@ -189,6 +227,7 @@ func (w *world) kinds() []pipeline.Kind {
 		kind("data", "fake", pipeline.Data, func() pipeline.Stage { return &text{w: w} }),
 		kind("norm", "fake", pipeline.Definition, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
 		kind("train", "fake", pipeline.Trial, func() pipeline.Stage { return &job{w: w} }),
+		kind("train", "long", pipeline.Trial, func() pipeline.Stage { return &long{} }),
 		kind("analysis", "fake", pipeline.Analysis, func() pipeline.Stage { return &report{w: w} }),
 	}
 }

@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -260,6 +261,88 @@ func TestPlanNamesDuplicates(t *testing.T) {
 		want := `same: the same computation as train.fake.t["rule=fake.a,seed=` + seed + `"]`
 		if got := plan[`train.fake.t["rule=fake.b,seed=`+seed+`"]`]; got != want {
 			t.Errorf("plan says %q, want %q", got, want)
+		}
+	}
+}
+
+// States are found by the inputs of a trial. Before these are known there is no answer,
+// rather than the answer that there are none.
+func TestStatesNeedInputs(t *testing.T) {
+	const text = `
+data "fake" "d" {
+  text = "abc"
+}
+
+train "long" "t" {
+  data = data.fake.d
+}
+`
+	w := newWorld(t)
+	states := func() ([]cache.Entry, error) {
+		p, _ := w.load(text)
+		plan, err := p.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.States(t.Context(), plan, plan.Tasks[1])
+	}
+	if found, err := states(); err == nil {
+		t.Errorf("before the data is known, States = %v", found)
+	}
+	if _, _, err := w.run(t.Context(), text, false); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := states(); err != nil || len(found) != 1 {
+		t.Errorf("then States = %v, %v, want one", found, err)
+	}
+}
+
+// A saved plan holds the notes that trials share once, and each trial is compared with its
+// own.
+func TestSavedPlanSharesNotes(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.run(t.Context(), fakeStudy, false); err != nil {
+		t.Fatal(err)
+	}
+	w.code = "v2"
+	raw, err := json.Marshal(w.plan(fakeStudy).Save())
+	var saved planner.SavedPlan
+	if err := errors.Join(err, json.Unmarshal(raw, &saved)); err != nil {
+		t.Fatal(err)
+	}
+	if len(saved.Notes) != 2 {
+		t.Errorf("the plan of two rules with two seeds has the notes %v, want two", saved.Notes)
+	}
+	if drift := w.plan(fakeStudy).Drift(t.Context(), saved); len(drift) > 0 {
+		t.Errorf("of an unchanged study, Drift = %v", drift)
+	}
+	w.code = "v3"
+	trials := 0
+	for _, d := range w.plan(fakeStudy).Drift(t.Context(), saved) {
+		if strings.HasPrefix(d.Address, "train.") {
+			trials++
+		}
+	}
+	if trials != 4 {
+		t.Errorf("%d trials differ, want all four", trials)
+	}
+}
+
+// A failure that another attempt would only repeat ends the attempts.
+func TestFinalErrorIsNotTriedAgain(t *testing.T) {
+	text := strings.ReplaceAll(fakeStudy, "[1, 2]", "[1]")
+	text = strings.ReplaceAll(text, "[norm.fake.a, norm.fake.b]", "[norm.fake.a]")
+	text = strings.ReplaceAll(text, "  matrix {", "  runtime {\n    retries = 2\n  }\n  matrix {")
+	broken := errors.New("it broke")
+	for _, c := range []struct {
+		err  error
+		want int
+	}{{broken, 3}, {run.FinalError{Err: broken}, 1}} {
+		w := newWorld(t)
+		w.breaks = c.err
+		ran, _, err := w.run(context.Background(), text, false)
+		if err == nil || ran["train"] != c.want {
+			t.Errorf("run = %v after %d attempts, want %d with %#v", err, ran["train"], c.want, c.err)
 		}
 	}
 }

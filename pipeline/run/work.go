@@ -21,25 +21,32 @@ const waitGap = 5 * time.Second
 // same key. The lock is given back before dependents are released: a duplicate of the
 // task would find it taken.
 func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
+	x.hold(t, 1) // before the lock is taken: an equal task that finds it taken knows by whom
 	unlock, ok, err := x.runner.Store.TryLock(t.Key)
 	switch {
 	case err != nil:
+		x.hold(t, -1)
 		x.fail(ctx, t, fmt.Errorf("locking the key: %w", err), 0)
 		return
 	case !ok:
+		x.hold(t, -1)
 		x.retryLater(ctx, t)
 		return
 	}
 	x.mu.Lock()
-	x.held[t.Key]++
 	delete(x.waits, t)
 	x.mu.Unlock()
 	end := x.locked(ctx, t, threads)
 	unlock() // what cannot be unlocked ends with this process
-	x.mu.Lock()
-	x.held[t.Key]--
-	x.mu.Unlock()
+	x.hold(t, -1)
 	end()
+}
+
+// hold changes how many tasks of this run lock a task's key or try to.
+func (x *execution) hold(t *planner.Task, change int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.held[t.Key] += change
 }
 
 // locked carries out a task whose key this process has locked. It returns what is to be

@@ -21,12 +21,12 @@ const planFormat = 2
 
 // planFile is a saved plan with the options that it was made with.
 type planFile struct {
-	Type    string              `json:"type"`
-	Format  int                 `json:"format"`
-	Dir     string              `json:"dir"`
-	Vars    []hcl.Var           `json:"vars,omitempty"`
-	Targets []string            `json:"targets,omitempty"`
-	Steps   []planner.SavedTask `json:"steps"`
+	Type    string    `json:"type"`
+	Format  int       `json:"format"`
+	Dir     string    `json:"dir"`
+	Vars    []hcl.Var `json:"vars,omitempty"`
+	Targets []string  `json:"targets,omitempty"`
+	planner.SavedPlan
 }
 
 // savePlan writes a plan for a later run.
@@ -35,7 +35,7 @@ func savePlan(s *session, name string, targets []string, plan *planner.Plan) err
 	if err != nil {
 		return fmt.Errorf("finding the study's folder: %w", err)
 	}
-	f := planFile{Type: "plan", Format: planFormat, Dir: dir, Vars: s.vars, Targets: targets, Steps: plan.Save()}
+	f := planFile{Type: "plan", Format: planFormat, Dir: dir, Vars: s.vars, Targets: targets, SavedPlan: plan.Save()}
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
@@ -104,7 +104,7 @@ func (f *planFile) use(s *session, folderChosen bool) error {
 
 // check refuses a plan whose ingredients changed after the plan was saved.
 func (f *planFile) check(ctx context.Context, plan *planner.Plan) error {
-	changed := plan.Drift(ctx, f.Steps)
+	changed := plan.Drift(ctx, f.SavedPlan)
 	if len(changed) == 0 {
 		return nil
 	}
