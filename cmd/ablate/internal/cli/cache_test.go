@@ -82,9 +82,43 @@ func TestCachePin(t *testing.T) {
 		want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned ", "data.results.runs", "analysis.factorial.effects"}},
 		want{request: cachePinRequest{Instance: "data.results.runs"}, stdout: []string{"pinned "}},
 		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, stdout: []string{"Other pins still protect data.results.runs"}},
-		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned itself; the pin of analysis.factorial.effects protects it"},
+		want{request: cachePinRequest{Instance: "analysis.report.page"}, stdout: []string{"analysis.report.page"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "itself; the pins of analysis.factorial.effects, analysis.report.page protect it"},
+		want{request: cacheUnpinRequest{Instance: "analysis.report.page"}, stdout: []string{"unpinned "}},
+		want{request: cacheUnpinRequest{Instance: "analysis.report.page"}, err: "analysis.report.page is not pinned"},
 		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
 		want{request: cachePinRequest{Instance: "norm.derf.other"}, err: "norm.derf.other"})
+}
+
+// A result that the study has outgrown can be unpinned by the address that it had, in the
+// order in which it was pinned. Other studies have the same addresses.
+func TestUnpinOutgrown(t *testing.T) {
+	l := newLab(t)
+	effects := want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned "}}
+	l.check(t, effects)
+	l.write(t, "runs.csv", runs+"b,y,3,3.2\n")
+	s, out, _ := l.session()
+	if err := (cacheUnpinRequest{Instance: "effects"}).do(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	data, effect := strings.Index(out.String(), "data.results.runs"), strings.Index(out.String(), "analysis.factorial.effects")
+	if data < 0 || effect < data {
+		t.Errorf("unpin prints\n%s", out)
+	}
+	l.check(t, want{request: cacheUnpinRequest{Instance: "effects"}, err: "analysis.factorial.effects is not pinned"})
+
+	l.write(t, "runs.csv", runs)
+	l.check(t, effects)
+	other := lab{dir: t.TempDir(), store: l.store}
+	other.write(t, "study.hcl", strings.Replace(finished, `study "finished"`, `study "other"`, 1))
+	other.write(t, "runs.csv", runs+"b,y,3,3.2\n")
+	other.check(t, want{request: cacheUnpinRequest{Instance: "effects"}, err: "analysis.factorial.effects is not pinned"})
+	l.write(t, "study.hcl", strings.ReplaceAll(finished, "effects", "gaps"))
+	l.check(t,
+		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effect"}, err: "analysis.factorial.effect"},
+		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}})
 }
 
 func TestCacheDisown(t *testing.T) {
