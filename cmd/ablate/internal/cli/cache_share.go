@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ablate/cache"
 	"ablate/cache/remote"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
@@ -145,33 +145,27 @@ func unknownKeys(linked *graph.Graph, plan *planner.Plan) diag.List {
 	if len(causes) == 0 {
 		return nil
 	}
-	var first string
-	refresh, targets, stages := true, "", make(map[addr.Stage]int)
-	for t := range causes {
-		stages[t.Address.Stage]++
-	}
+	var what string
+	var targets strings.Builder
+	onlyData, programs := true, false
 	for _, t := range plan.Tasks { // in its order
-		if !causes[t] {
-			continue
+		if causes[t] {
+			what = cmp.Or(what, t.Address.String())
+			fmt.Fprintf(&targets, " --target %s", process.ShellQuote(t.Address.String()))
+			onlyData, programs = onlyData && t.Role == pipeline.Data, programs || t.Kind().Program
 		}
-		first = cmp.Or(first, t.Address.String())
-		refresh = refresh && t.Role == pipeline.Data && !t.Kind().Program
-		if n := stages[t.Address.Stage]; n == 1 {
-			targets += " --target " + process.ShellQuote(t.Address.String())
-		} else if n > 1 {
-			targets += " --target " + process.ShellQuote(t.Address.Stage.String())
-		}
-		delete(stages, t.Address.Stage)
 	}
-	what, advice := first, "ablate run"+targets
 	if more := len(causes) - 1; more > 0 {
 		what += fmt.Sprintf(" and %d more", more)
 	}
-	if refresh {
-		advice = "ablate plan --refresh"
+	advice := "Pull again after\n\n    ablate plan --refresh"
+	switch {
+	case !onlyData:
+		advice = "ablate run computes what is missing and pulls the rest."
+	case programs:
+		advice = "Pull again after\n\n    ablate run" + targets.String()
 	}
-	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. Pull again after\n\n    %s",
-		view.Count(pending, "instance"), what, advice)
+	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s", view.Count(pending, "instance"), what, advice)
 }
 
 func cacheServeCommand(s *session) *cobra.Command {
