@@ -22,5 +22,6 @@ func (p *Planner) Export(ctx context.Context, plan *Plan, t *Task, format string
 	return e.Export(ctx, format, pipeline.Export{
 		Address: t.Address, Inputs: in, Entry: t.Entry(), Create: create,
 		Read: func(d cache.Digest) ([]byte, error) { return cache.ReadAll(ctx, p.Store, d) },
+		Open: func(d cache.Digest) (io.ReadCloser, error) { return p.Store.Open(ctx, d) },
 	})
 }

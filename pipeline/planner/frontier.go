@@ -14,9 +14,10 @@ import (
 // Waits counts the tasks that must be computed or pulled before a task can run.
 func (p *Plan) Waits(t *Task) (n int) {
 	for _, need := range t.node.Needs {
+		lacks := t.Status != Pending && p.planner.mayBeMissing(p, t.node, need)
 		for _, dep := range need.On {
 			d := p.of[dep.Index]
-			if !d.known() && t.Status != Pending && p.planner.mayBeMissing(t.node, need.Attr) {
+			if !d.known() && lacks {
 				continue
 			}
 			if !d.known() || d.Status == Pull && d.Role != pipeline.Definition {

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
@@ -17,7 +19,7 @@ func (p *Planner) inputs(plan *Plan, t *Task) (in pipeline.Inputs, waits []addr.
 	for _, need := range n.Needs {
 		missing, bad := plan.missing(need)
 		invalid = invalid || bad
-		if p.mayBeMissing(n, need.Attr) && len(missing) < len(need.On) {
+		if p.mayBeMissing(plan, n, need) && len(missing) < len(need.On) {
 			in.Absent = missing
 		} else {
 			waits = append(waits, missing...)
@@ -74,10 +76,16 @@ func (p *Plan) refs(need graph.Need, known int) []pipeline.Input {
 	return refs
 }
 
-// mayBeMissing reports whether a stage may be planned without some members of an
-// attribute.
-func (p *Planner) mayBeMissing(n *graph.Node, attr string) bool {
-	return p.Partial && n.Kind.Partial == attr
+// mayBeMissing reports whether a stage may be planned without the members of an
+// attribute whose content is not known.
+func (p *Planner) mayBeMissing(plan *Plan, n *graph.Node, need graph.Need) bool {
+	if !p.Partial || n.Kind.Partial != need.Attr {
+		return false
+	}
+	return !slices.ContainsFunc(need.On, func(dep *graph.Node) bool {
+		d := plan.of[dep.Index]
+		return d.Role == pipeline.Analysis && !d.known() && !p.Without[d.Address]
+	})
 }
 
 // known reports whether consumers of the task can compute their keys.

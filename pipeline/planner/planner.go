@@ -27,6 +27,9 @@ type Planner struct {
 	Frozen map[string]pipeline.Frozen
 	// Partial lets stages that accept missing inputs be planned without them.
 	Partial bool
+	// Without are analyses that have no answer. Only these may be missing where a stage
+	// accepts missing analyses: others are yet to be answered.
+	Without map[addr.Instance]bool
 
 	shared pipeline.Shared
 }

@@ -34,7 +34,7 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "mechanism", Version: 5, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "What the probes recorded inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
-		{Block: "analysis", Type: "report", Version: 7, Role: pipeline.Analysis,
+		{Block: "analysis", Type: "report", Version: 7, Role: pipeline.Analysis, Partial: "analyses",
 			Doc: "Several analyses on one page, as HTML that needs neither network nor scripts, and as Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
 		{Block: "analysis", Type: "command", Version: 3, Role: pipeline.Analysis,

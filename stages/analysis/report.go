@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"ablate/cache"
 	"ablate/hcl/addr"
@@ -67,6 +68,9 @@ func (r *Report) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 // Run implements pipeline.Stage.
 func (r *Report) Run(_ context.Context, env *pipeline.Env) error {
 	doc := answer.Report{Version: 1, Title: cmp.Or(r.Title, "Report"), Text: r.Text, Methods: render.Methods}
+	for _, a := range env.Inputs.Absent {
+		doc.Text = strings.TrimLeft(fmt.Sprintf("%s %s cannot be answered yet, and is left out.", doc.Text, a), " ")
+	}
 	var bodies []string
 	families, rate := 0, 0.0
 	for _, a := range env.Inputs.Refs["analyses"] {

@@ -25,7 +25,7 @@ func (t *LM) Export(_ context.Context, format string, x pipeline.Export) error {
 		return err
 	}
 	switch format {
-	case "safetensors":
+	case "", "safetensors":
 		return t.exportWeights(x, raw)
 	case "hf":
 		return t.exportHF(x, raw)
@@ -38,7 +38,7 @@ func (t *LM) weights(x pipeline.Export) ([]byte, error) {
 	if a, ok := x.Entry.Artifact(record.Checkpoint); ok {
 		raw, err := x.Read(a.Digest)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the checkpoint is not in the store: it was collected, or left out when the entry was pulled. This computes it again:\n\n    ablate run --repeat '%s'", x.Address)
+			return nil, notStored(x, "the checkpoint")
 		}
 		return raw, err
 	}
@@ -56,6 +56,36 @@ func (t *LM) weights(x pipeline.Export) ([]byte, error) {
 		return nil, errors.New("the trial has keep = \"none\". Set it to \"final\" in the block checkpoint, " + again)
 	}
 	return nil, errors.New("the cached result has no checkpoint, since keep was \"none\" when it was computed: " + again)
+}
+
+// Export implements pipeline.Exporter: the declared outputs, as the program made them.
+func (c *Command) Export(_ context.Context, format string, x pipeline.Export) error {
+	if format != "" {
+		return errors.New("the files that a program made are written as they are: leave --format out")
+	}
+	if len(c.Outputs) == 0 {
+		return fmt.Errorf("%s keeps no files, since its outputs are empty. List the files to keep in outputs, and let the program write them into the folder that ABLATE_OUTPUTS names", x.Address.Stage)
+	}
+	for _, name := range c.Outputs {
+		a, _ := x.Entry.Artifact(name)
+		r, err := x.Open(a.Digest)
+		if errors.Is(err, fs.ErrNotExist) {
+			return notStored(x, name)
+		}
+		if err != nil {
+			return err
+		}
+		err = put(x, name, func(w io.Writer) error { _, err := io.Copy(w, r); return err })
+		if err := errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notStored says how to get an artifact that an entry has and the store lacks.
+func notStored(x pipeline.Export, what string) error {
+	return fmt.Errorf("%s is not in the store: it was collected, or left out when the entry was pulled. This computes it again:\n\n    ablate run --repeat '%s'", what, x.Address)
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

@@ -59,8 +59,9 @@ func MediaType(name string) string {
 	return "application/octet-stream"
 }
 
-// collect stores the outputs: exactly those that were declared.
-func (s Spec) collect(env *pipeline.Env, dir Scratch, metrics string) error {
+// collect stores the outputs: exactly those that were declared. printed is the end of what
+// the program printed.
+func (s Spec) collect(env *pipeline.Env, dir Scratch, metrics string, printed *Tail) error {
 	made, err := os.ReadDir(dir.path(outputsFolder))
 	if err != nil {
 		return fmt.Errorf("listing the outputs: %w", err)
@@ -86,7 +87,7 @@ func (s Spec) collect(env *pipeline.Env, dir Scratch, metrics string) error {
 	if metrics == "" {
 		return nil
 	}
-	return s.collectMetrics(env, dir, metrics)
+	return s.collectMetrics(env, dir, metrics, printed)
 }
 
 // storeFile stores one file as an output.
@@ -109,10 +110,10 @@ func storeFile(env *pipeline.Env, name, file string) error {
 // rowExample shows the format of metrics in messages.
 const rowExample = `{"step": 10, "name": "val_loss", "value": 2.5}`
 
-func (s Spec) collectMetrics(env *pipeline.Env, dir Scratch, name string) error {
+func (s Spec) collectMetrics(env *pipeline.Env, dir Scratch, name string, printed *Tail) error {
 	rows, err := readMetrics(dir)
 	if none := err == nil && rows.empty(); none && s.Metrics != nil {
-		return s.Metrics.nothing()
+		return s.Metrics.nothing(printed)
 	} else if none {
 		return diag.Errorf(diag.Path{"argv"}, "No metrics",
 			"The program exited with status 0 but logged no metrics. Append one value per line to the file named by ABLATE_METRICS: %s.", rowExample).Err()

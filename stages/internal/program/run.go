@@ -34,10 +34,11 @@ func (s Spec) Run(ctx context.Context, env *pipeline.Env, metrics string) error 
 	if kept.last > 0 {
 		env.Log.Info("resuming from a checkpoint", "number", kept.last)
 	}
-	if err := s.untilDone(ctx, env, dir, kept); err != nil {
+	printed, err := s.untilDone(ctx, env, dir, kept)
+	if err != nil {
 		return err
 	}
-	if err := s.collect(env, dir, metrics); err != nil {
+	if err := s.collect(env, dir, metrics, printed); err != nil {
 		return err
 	}
 	return kept.finish(ctx)
@@ -62,8 +63,9 @@ func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.St
 }
 
 // untilDone calls the program until it does not ask to be called again. A program
-// that asks without having committed a new checkpoint would loop forever.
-func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kept *checkpoints) error {
+// that asks without having committed a new checkpoint would loop forever. printed is the
+// end of what the last call printed.
+func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kept *checkpoints) (printed *Tail, err error) {
 	for {
 		before := kept.last
 		p := &call{spec: s, env: env, dir: dir, kept: kept, resumed: before > 0}
@@ -71,15 +73,15 @@ func (s Spec) untilDone(ctx context.Context, env *pipeline.Env, dir Scratch, kep
 		var exit *exec.ExitError
 		switch {
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case err == nil:
-			return nil
+			return &p.printed, nil
 		case !errors.As(err, &exit):
-			return err
+			return nil, err
 		case !asksAgain(err):
-			return fmt.Errorf("%s: %s%s", strings.Join(s.Argv, " "), describeExit(exit), p.printed.LastLines())
+			return nil, fmt.Errorf("%s: %s%s", strings.Join(s.Argv, " "), describeExit(exit), p.printed.LastLines())
 		case kept.last == before:
-			return fmt.Errorf("%s exited with status %d, which asks to be called again, but committed no checkpoint since its last call%s",
+			return nil, fmt.Errorf("%s exited with status %d, which asks to be called again, but committed no checkpoint since its last call%s",
 				strings.Join(s.Argv, " "), exitAgain, p.printed.LastLines())
 		}
 		env.Log.Info("calling the program again", "checkpoint", kept.last)

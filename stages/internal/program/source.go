@@ -3,6 +3,7 @@ package program
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -56,14 +57,17 @@ func (m *Metrics) validate() diag.List {
 }
 
 // nothing is the error for a program that wrote no metrics.
-func (m *Metrics) nothing() error {
-	switch {
-	case m.File == "":
-		return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but printed no line that matches stdout.").Err()
-	case m.Stdout == "":
-		return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but left no metrics in %s.", m.File).Err()
+func (m *Metrics) nothing(printed *Tail) error {
+	var lacks []string
+	end := "."
+	if m.File != "" {
+		lacks = append(lacks, "left no metrics in "+m.File)
 	}
-	return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but left no metrics in %s, and printed no line that matches stdout.", m.File).Err()
+	if m.Stdout != "" {
+		lacks = append(lacks, "printed no line that matches stdout")
+		end = cmp.Or(printed.LastLines(), end) // which the pattern can be written by
+	}
+	return diag.Errorf(diag.Path{"metrics"}, "No metrics", "The program exited with status 0, but %s%s", strings.Join(lacks, ", and "), end).Err()
 }
 
 // groups lists the metrics that a pattern names.

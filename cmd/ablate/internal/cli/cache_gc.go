@@ -73,7 +73,7 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	}
 	s.view().Text(view.GarbageTable(list))
 	if !r.Apply {
-		s.show(view.Collectable{Bytes: c.Bytes(), Kept: c.Kept, Young: c.Young})
+		s.show(view.Collectable{Bytes: c.Bytes(), Kept: c.Kept, Young: c.Young, Files: len(c.Items)})
 		r.tellYoung(s, c)
 		return nil
 	}

@@ -51,7 +51,7 @@ func cachePushCommand(s *session) *cobra.Command {
 			"interrupted push continues where it stopped.\n\n" +
 			"--results leaves out checkpoints and prepared data. A machine that pulls such results has every\n" +
 			"number without training, and prepares the data again from its sources." + exitCodes("3 something could not be sent"),
-		Example: "  ablate cache push --target 'norm=derf.*'\n  ABLATE_REMOTE=file:///tmp/bundle ablate cache push --results",
+		Example: "  ablate cache push --target 'norm=derf.*'\n  mkdir results\n  ABLATE_REMOTE=file://$PWD/results ablate cache push --results",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}

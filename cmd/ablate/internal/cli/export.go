@@ -42,10 +42,11 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 	var r exportCheckpointRequest
 	c := &cobra.Command{
 		Use:   "checkpoint INSTANCE",
-		Short: "Write a trial's weights as safetensors, or as a folder for transformers",
+		Short: "Write a trial's weights, or the files that its program made",
 		Long: "checkpoint writes a trial's final weights. --format safetensors writes the file that the store\n" +
 			"holds; --format hf writes a folder with config.json and the parameter names of transformers'\n" +
-			"Llama. Existing files are not overwritten." + exitCodes(""),
+			"Llama. Of a train \"command\", it writes the files in outputs as the program made them. Existing\n" +
+			"files are not overwritten." + exitCodes(""),
 		Example:           "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, trials, 1),
@@ -54,7 +55,7 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&r.Format, "format", "safetensors", "safetensors or hf")
+	c.Flags().StringVar(&r.Format, "format", "", "of weights: safetensors (the default) or hf")
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into, or a file that ends in .safetensors")
 	completeFlag(c, "format", choices("safetensors", "hf"))
 	return c
@@ -69,11 +70,15 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	toFile := strings.EqualFold(filepath.Ext(r.To), ".safetensors") && !isFolder(r.To)
-	if toFile && r.Format != "safetensors" {
+	if toFile && r.Format != "" && r.Format != "safetensors" {
 		return fmt.Errorf("--to %s names a file, and --format %s writes a folder: name a folder, or use --format safetensors", r.To, r.Format)
 	}
-	return w.planner.Export(ctx, plan, t, r.Format, func(name string) (io.WriteCloser, error) {
+	var made []string
+	err = w.planner.Export(ctx, plan, t, r.Format, func(name string) (io.WriteCloser, error) {
 		path := filepath.Join(r.To, name)
+		if toFile && len(made) > 0 {
+			return nil, fmt.Errorf("--to %s names a file, and %s has several: name a folder", r.To, t.Address)
+		}
 		if toFile {
 			path = r.To
 		}
@@ -85,10 +90,18 @@ func (r exportCheckpointRequest) do(ctx context.Context, s *session) error {
 			return nil, fmt.Errorf("%s exists: remove it, or name another with --to", path)
 		}
 		if err == nil {
-			s.show(view.Exported{File: path})
+			made = append(made, path)
 		}
 		return f, err
 	})
+	for _, path := range made {
+		if err != nil {
+			err = errors.Join(err, os.Remove(path)) // it may be damaged or incomplete
+			continue
+		}
+		s.show(view.Exported{File: path})
+	}
+	return err
 }
 
 func isFolder(name string) bool {

@@ -63,21 +63,22 @@ func (r reportRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.find(w, plan)
+	t, err := r.find(w, plan.Plan)
 	if err != nil {
 		return err
 	}
+	plan.tell(w, plan.Needs(t)...)
 	if err := t.Cached(); err != nil {
 		return err
 	}
-	source, err := reportReader{w}.source(ctx, plan, t)
+	source, err := reportReader{w}.source(ctx, plan.Plan, t)
 	if err != nil {
 		return err
 	}
 	if err := r.write(ctx, w, t, source); err != nil {
 		return err
 	}
-	return partialOutcome(plan.Needs(t)...)
+	return partialOutcome(append(plan.Needs(t), t)...)
 }
 
 // write writes the files.

@@ -233,7 +233,7 @@ func TestExport(t *testing.T) {
 		want{request: exportContrastsRequest{Analysis: "effects"}, stdout: []string{`{"kind":"anova","name":"norm",`, `"kind":"interaction"`}},
 		want{request: exportContrastsRequest{Analysis: "nothing"}, err: "nothing"},
 		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
-		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", Format: "safetensors", To: out}, err: "norm.derf.paper"},
+		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", To: out}, err: "norm.derf.paper"},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable}, err: "the study has no trial"},
 		want{request: exportTableRequest{Of: exportableTrials, Build: trialsTable}, stdout: []string{"norm,opt,seed,", "b,y,2,"}},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable, Format: "sqlite"}, err: "--to"},
@@ -255,7 +255,7 @@ func TestReport(t *testing.T) {
 	l.check(t,
 		want{request: reportRequest{To: out}, stdout: []string{"report.html\n", "report.md\n"}},
 		want{request: reportRequest{To: out, Name: "other"}, err: "other"},
-		want{request: checkRequest{Files: file("good.md")}, stdout: []string{"All 1 numbers match"}},
+		want{request: checkRequest{Files: file("good.md")}, stdout: []string{"1 number matches the study."}},
 		want{request: checkRequest{Files: file("bad.md")}, err: "2 of 2 numbers do not match", stdout: []string{"bad.md:2: effects/cell/a-x/mean is printed as 1.06, but is now 1.05", "has no number effects/nothing"}},
 		want{request: checkRequest{Files: file("none.md")}, err: "no number is named"})
 	raw, err := os.ReadFile(filepath.Join(out, "report.md"))

@@ -252,11 +252,13 @@ func showRead(ctx context.Context, w *workspace, plan *planner.Plan) error {
 // showPartialAnalyses shows what the analyses say about the trials that have a
 // result.
 func (w *workspace) showPartialAnalyses(ctx context.Context, verbose bool) error {
-	plan, err := w.answerPartially(ctx)
+	a, err := w.answerPartially(ctx)
 	if err != nil {
 		return err
 	}
-	return cmp.Or(w.showAnalyses(ctx, plan, verbose), error(exitError{ExitPartial}))
+	// What fails although it lacks no trials has failed before, in the run.
+	a.tell(w, slices.DeleteFunc(slices.Clone(a.Tasks), func(t *planner.Task) bool { return t.Absent == 0 && a.failures[t.Address] != nil })...)
+	return cmp.Or(w.showAnalyses(ctx, a.Plan, verbose), error(exitError{ExitPartial}))
 }
 
 // showAnalyses prints the results of every analysis of the plan.

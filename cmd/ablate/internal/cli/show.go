@@ -61,12 +61,14 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if r.What == "" {
-		return listInstances(w, plan)
+		plan.tell(w, plan.failed()...)
+		return listInstances(w, plan.Plan)
 	}
-	t, err := w.find(plan, anyInstance, r.What)
+	t, err := w.find(plan.Plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
-		e, err := w.number(ctx, plan, r.What)
+		e, err := w.number(ctx, plan.Plan, r.What)
 		if err != nil {
+			plan.tell(w, plan.failed()...)
 			return err
 		}
 		s.show(e)
@@ -74,6 +76,16 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := plan.failure(t); err != nil {
+		return err
+	}
+	if r.Partial {
+		plan.tell(w, plan.Needs(t)...)
+	}
+	if t.Absent > 0 && t.Status != planner.Hit {
+		plan.tell(w, t)
+		return partialOutcome(t)
 	}
 	e, err := r.event(ctx, w, t)
 	if err != nil {

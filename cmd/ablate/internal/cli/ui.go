@@ -114,7 +114,7 @@ func addPartialAnswers(ctx context.Context, w *workspace, p *ui.Planned, plan *p
 	if !slices.ContainsFunc(plan.Tasks, waits) {
 		return nil
 	}
-	partial, err := answerFrom(ctx, w, func(t *planner.Task) bool { return t.Absent > 0 })
+	partial, err := answerFrom(ctx, w, func(t *planner.Task) bool { return t.Absent > 0 }, nil)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -115,11 +115,16 @@ type Collectable struct {
 	Bytes int64 `json:"bytes" doc:"bytes that can be freed"`
 	Kept  int64 `json:"kept" doc:"bytes of blobs that would remain"`
 	Young int64 `json:"young" doc:"of these, what is kept only because it is younger than --grace"`
+
+	Files int `json:"-"` // that can be removed
 }
 
 func (Collectable) kind() string { return "collectable" }
 
 func (e Collectable) text() string {
+	if e.Files == 0 {
+		return fmt.Sprintf("Nothing can be removed; the store has %s of blobs.\n", Size(e.Kept))
+	}
 	return fmt.Sprintf("%s can be removed; %s of blobs would remain. Add --apply to remove it.\n", Size(e.Bytes), Size(e.Kept))
 }
 

@@ -61,7 +61,12 @@ type Checked struct {
 
 func (Checked) kind() string { return "checked" }
 
-func (e Checked) text() string { return fmt.Sprintf("All %d numbers match the study.\n", e.Numbers) }
+func (e Checked) text() string {
+	if e.Numbers == 1 {
+		return "1 number matches the study.\n"
+	}
+	return fmt.Sprintf("All %d numbers match the study.\n", e.Numbers)
+}
 
 // text repeats ss_type as type, which is that of the event with --json.
 func (e Contrast) text() string {

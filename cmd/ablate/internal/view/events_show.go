@@ -137,8 +137,8 @@ func (e Instance) writeWork(b *strings.Builder) {
 	q := func(n int64) string { return Quantity(float64(n)) }
 	fmt.Fprintf(b, "\nSize\n\n  %s parameters, %s FLOP per token (forward and backward), %s tokens: %s FLOP\n",
 		q(w.Parameters), Quantity(w.FLOPsPerToken), q(w.Tokens), Quantity(w.FLOPs()))
-	fmt.Fprintf(b, "  memory: about %sB; %sB parameters, %sB optimizer state, %sB gradients, and an estimated %sB logits and %sB activations, then %sB for the update\n",
-		q(m.Total()), q(m.Parameters), q(m.State), q(m.Gradients), q(m.Logits), q(m.Activations), q(m.Update))
+	fmt.Fprintf(b, "  memory: about %s; %s parameters, %s optimizer state, %s gradients, and an estimated %s logits and %s activations, then %s for the update\n",
+		Size(m.Total()), Size(m.Parameters), Size(m.State), Size(m.Gradients), Size(m.Logits), Size(m.Activations), Size(m.Update))
 }
 
 func (e Instance) writeFingerprints(b *strings.Builder) {
@@ -164,7 +164,7 @@ func (e Instance) writeEntry(b *strings.Builder) {
 	}
 	b.WriteString("\nArtifacts\n\n")
 	for _, a := range e.Artifacts {
-		fmt.Fprintf(b, "  %-12s %12d bytes  %s\n", a.Name, a.Size, a.Digest)
+		fmt.Fprintf(b, "  %-12s %12s  %s\n", a.Name, Size(a.Size), a.Digest)
 	}
 	fmt.Fprintf(b, "\nComputed in %.1f s on %s, %s\n", p.Seconds, p.Host.Name, p.Finished.Format("2006-01-02 15:04:05 MST"))
 	if p.Class != "" {
