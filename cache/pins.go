@@ -14,7 +14,8 @@ import (
 // that were pinned and depend on it.
 type Pin struct {
 	Key     Key       `json:"key"`
-	For     Key       `json:"for,omitzero"` // the entry that was pinned; earlier versions wrote none
+	For     Key       `json:"for,omitzero"`    // the entry that was pinned; earlier versions wrote none
+	Study   string    `json:"study,omitempty"` // of the address; earlier versions wrote none
 	Address string    `json:"address"`
 	Time    time.Time `json:"time"`
 }
@@ -30,30 +31,34 @@ func (s *Local) pinPath(p Pin) string {
 // AddPin pins an entry.
 func (s *Local) AddPin(p Pin) error { return s.writeDocument(s.pinPath(p), p) }
 
-// Unpin removes all pins for an entry that was pinned, and those of earlier versions,
-// which name no such entry, from the given keys. free are those of what no other pin
-// protects. ok is false if there was none.
-func (s *Local) Unpin(pinned Key, keys ...Key) (free []Pin, ok bool, err error) {
+// Unpin removes some pins. free are those of what no other pin protects.
+func (s *Local) Unpin(which func(Pin) bool) (free []Pin, err error) {
 	pins, err := s.Pins()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	left := make(map[Key]bool)
+	listed := make(map[Key]bool) // and those that another pin protects
+	var removed []Pin
 	for _, p := range pins {
-		if p.For != pinned && !(p.For.IsZero() && slices.Contains(keys, p.Key)) {
-			left[p.Key] = true
+		if !which(p) {
+			listed[p.Key] = true
 			continue
 		}
 		if err := s.fs.Remove(s.pinPath(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, false, advise(fmt.Errorf("removing a pin: %w", err))
+			return nil, advise(fmt.Errorf("removing a pin: %w", err))
 		}
-		free = append(free, p)
+		removed = append(removed, p)
 	}
-	ok = len(free) > 0
-	return slices.DeleteFunc(free, func(p Pin) bool { return left[p.Key] }), ok, nil
+	for _, p := range removed {
+		if !listed[p.Key] {
+			listed[p.Key] = true
+			free = append(free, p)
+		}
+	}
+	return free, nil
 }
 
-// Pins lists the pins.
+// Pins lists the pins, oldest first.
 func (s *Local) Pins() ([]Pin, error) {
 	var out []Pin
 	err := s.readDocuments("pins", func(raw []byte) error {
@@ -64,6 +69,7 @@ func (s *Local) Pins() ([]Pin, error) {
 		out = append(out, p)
 		return nil
 	})
+	slices.SortStableFunc(out, func(a, b Pin) int { return a.Time.Compare(b.Time) })
 	return out, err
 }
 

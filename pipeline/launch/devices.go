@@ -9,9 +9,12 @@ import (
 	"strings"
 )
 
-// gpus is a number of GPUs in words.
-func gpus(n int) string {
-	if n == 1 {
+// GPUCount is a number of GPUs in words.
+func GPUCount(n int) string {
+	switch n {
+	case 0:
+		return "no GPU"
+	case 1:
 		return "1 GPU"
 	}
 	return fmt.Sprintf("%d GPUs", n)

@@ -51,7 +51,7 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		if len(m.GPUs) > 0 {
 			has = fmt.Sprintf("%d (%s)", len(m.GPUs), strings.Join(m.GPUs, ", "))
 		}
-		return nil, finalf("asks for %s, but this machine has %s: ask for fewer, or choose an executor that has them", gpus(r.GPUs), has)
+		return nil, finalf("asks for %s, but this machine has %s: ask for fewer, or choose an executor that has them", GPUCount(r.GPUs), has)
 	}
 	reported := ""
 	for {

@@ -62,7 +62,7 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 		return severalNodes(n)
 	}
 	if n := req.Resources.GPUs; n > s.Config.GPUs {
-		return finalf("asks for %s, but executor %q has gpus = %d", gpus(n), s.Config.Label, s.Config.GPUs)
+		return finalf("asks for %s, but executor %q has gpus = %d", GPUCount(n), s.Config.Label, s.Config.GPUs)
 	}
 	req.Program = s.Version
 	for _, kv := range s.Environ { // not on the command line, which others on the host can read

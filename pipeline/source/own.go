@@ -10,6 +10,9 @@ import (
 	"ablate/hcl/study"
 )
 
+// PlanHead is how a saved plan begins.
+const PlanHead = `{"type":"plan","format":`
+
 // isOwn reports whether a file is one that ablate itself writes into a study's folder:
 // the lock file, a report, a figure, or a saved plan. Nothing that is computed may depend on
 // those, or each would make results stale. Reports, figures and plans are known by
@@ -33,8 +36,7 @@ func isOwn(root, name string) bool {
 			return true
 		}
 	}
-	const plan = `{"type":"plan","format":`
-	return top && contains(name, int64(len(plan)), plan)
+	return top && contains(name, int64(len(PlanHead)), PlanHead)
 }
 
 // sameFolder reports whether two paths name one folder. root is "" in the study's folder

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func (r cachePinRequest) do(ctx context.Context, s *session) error {
 		}
 	}
 	for _, x := range needed {
-		if err := w.store.AddPin(cache.Pin{Key: x.Key, For: t.Key, Address: x.Address.String(), Time: time.Now().UTC()}); err != nil {
+		if err := w.store.AddPin(cache.Pin{Key: x.Key, For: t.Key, Study: w.graph.Study.Name, Address: x.Address.String(), Time: time.Now().UTC()}); err != nil {
 			return err
 		}
 		s.show(view.Pinned{Address: x.Address.String(), Key: x.Key})
@@ -57,7 +58,7 @@ func cacheUnpinCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "unpin INSTANCE", Short: "Remove a pin",
 		Long: "unpin lets gc collect a result, and what it depends on, again, except what another pinned result\n" +
-			"depends on." + exitCodes(""),
+			"depends on. It also finds pins of earlier results of the instance." + exitCodes(""),
 		Example:           "  ablate cache unpin analysis.factorial.coupling",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
@@ -71,30 +72,96 @@ func cacheUnpinCommand(s *session) *cobra.Command {
 type cacheUnpinRequest struct{ Instance string }
 
 func (r cacheUnpinRequest) do(ctx context.Context, s *session) error {
-	w, plan, t, err := s.plannedTask(ctx, anyInstance, r.Instance)
+	w, plan, err := s.planned(ctx)
 	if err != nil {
 		return err
 	}
-	if t.Key.IsZero() {
-		return t.Cached()
-	}
-	var keys []cache.Key
-	for _, x := range append(plan.Needs(t), t) {
-		keys = append(keys, x.Key)
-	}
-	free, ok, err := w.store.Unpin(t.Key, keys...)
-	switch {
-	case err != nil:
+	pins, err := w.store.Pins()
+	if err != nil {
 		return err
-	case !ok:
-		return fmt.Errorf("%s is not pinned", t.Address)
-	case len(free) == 0:
-		s.view().Text(fmt.Sprintf("Other pins still protect %s and what it depends on.\n", t.Address))
+	}
+	of := unpinning{study: w.graph.Study.Name, address: r.Instance, pins: pins}
+	t, unknown := w.find(plan, anyInstance, r.Instance)
+	if unknown == nil {
+		of.address, of.key = t.Address.String(), t.Key
+		for _, x := range append(plan.Needs(t), t) {
+			of.keys = append(of.keys, x.Key)
+		}
+	}
+	which := of.which()
+	switch {
+	case which == nil && unknown != nil:
+		return unknown
+	case which == nil:
+		return of.notPinned()
+	}
+	free, err := w.store.Unpin(which)
+	if err != nil {
+		return err
+	}
+	if len(free) == 0 {
+		s.view().Text(fmt.Sprintf("Other pins still protect %s and what it depends on.\n", of.address))
 	}
 	for _, p := range free {
 		s.show(view.Unpinned{Address: p.Address, Key: p.Key})
 	}
 	return nil
+}
+
+// unpinning finds the pins of an instance. Its result may be another one by now, and the
+// study may have lost the instance: then its address finds them.
+type unpinning struct {
+	study, address string
+	key            cache.Key   // zero where it is not known
+	keys           []cache.Key // this one, and those of what the instance depends on
+	pins           []cache.Pin
+}
+
+// which tells the pins to remove from others; it is nil if there are none.
+func (u unpinning) which() func(cache.Pin) bool {
+	pinned := make(map[cache.Key]bool)
+	for _, p := range u.pins {
+		if p.For == u.key || p.Key == p.For && u.names(p) {
+			pinned[p.For] = !p.For.IsZero()
+		}
+	}
+	which := func(p cache.Pin) bool { return pinned[p.For] || p.For.IsZero() && slices.Contains(u.keys, p.Key) }
+	if slices.ContainsFunc(u.pins, which) {
+		return which
+	}
+	// Pins of earlier versions do not name their study: another one may have the same address.
+	which = func(p cache.Pin) bool { return p.For.IsZero() && u.names(p) }
+	if slices.ContainsFunc(u.pins, which) {
+		return which
+	}
+	return nil
+}
+
+func (u unpinning) names(p cache.Pin) bool {
+	return p.Address == u.address && (p.Study == u.study || p.Study == "")
+}
+
+// notPinned says that an instance is not pinned, or which pins protect it all the same.
+func (u unpinning) notPinned() error {
+	pinned := make(map[cache.Key]bool)
+	for _, p := range u.pins {
+		if p.Key == u.key || u.names(p) {
+			pinned[p.For] = true
+		}
+	}
+	var by []string
+	for _, p := range u.pins {
+		if p.Key == p.For && pinned[p.Key] {
+			by = append(by, p.Address)
+		}
+	}
+	switch len(by) {
+	case 0:
+		return fmt.Errorf("%s is not pinned", u.address)
+	case 1:
+		return fmt.Errorf("%s is not pinned itself; the pin of %s protects it", u.address, by[0])
+	}
+	return fmt.Errorf("%s is not pinned itself; the pins of %s protect it", u.address, strings.Join(by, ", "))
 }
 
 func cacheDisownCommand(s *session) *cobra.Command {

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,9 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
+	"ablate/pipeline/process"
 )
 
 // withRemote opens and plans the study for a command that cannot work without the
@@ -112,7 +116,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 			t.tasks = append(t.tasks, x)
 		}
 	}
-	s.view().Diagnostics(unknownKeys(plan))
+	s.view().Diagnostics(unknownKeys(w.graph, plan))
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
@@ -120,27 +124,48 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 
 // unknownKeys warns of instances that cannot be looked up on a remote, since their keys
 // depend on results that neither it nor the store has.
-func unknownKeys(plan *planner.Plan) diag.List {
-	pending, lacking, then := 0, []string{}, "Prepare it with ablate plan --refresh, and pull again"
+func unknownKeys(linked *graph.Graph, plan *planner.Plan) diag.List {
+	causes := make(map[*planner.Task]bool)
+	pending := 0
 	for _, t := range plan.Tasks {
-		switch t.Status {
-		case planner.Pending:
-			pending++
-		case planner.Run, planner.Resume:
-			lacking = append(lacking, t.Address.String())
-			if t.Role != pipeline.Data {
-				then = "ablate run computes it and pulls the rest"
+		if t.Status != planner.Pending {
+			continue
+		}
+		pending++
+		for dep := range linked.Node(t.Address).Deps() {
+			d := plan.Task(dep.Instance.Address)
+			if first := d.SameAs(); first != nil {
+				d = first
+			}
+			if d.Role != pipeline.Definition && d.Status != planner.Pending && d.Status != planner.Hit && d.Status != planner.Pull {
+				causes[d] = true
 			}
 		}
 	}
-	if pending == 0 || len(lacking) == 0 {
+	if len(causes) == 0 {
 		return nil
 	}
-	what := lacking[0]
-	if more := len(lacking) - 1; more > 0 {
+	var what string
+	var targets strings.Builder
+	onlyData, programs := true, false
+	for _, t := range plan.Tasks { // in its order
+		if causes[t] {
+			what = cmp.Or(what, t.Address.String())
+			fmt.Fprintf(&targets, " --target %s", process.ShellQuote(t.Address.String()))
+			onlyData, programs = onlyData && t.Role == pipeline.Data, programs || t.Kind().Program
+		}
+	}
+	if more := len(causes) - 1; more > 0 {
 		what += fmt.Sprintf(" and %d more", more)
 	}
-	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s.", view.Count(pending, "instance"), what, then)
+	advice := "Pull again after\n\n    ablate plan --refresh"
+	switch {
+	case !onlyData:
+		advice = "ablate run computes what is missing and pulls the rest."
+	case programs:
+		advice = "Pull again after\n\n    ablate run" + targets.String()
+	}
+	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s", view.Count(pending, "instance"), what, advice)
 }
 
 func cacheServeCommand(s *session) *cobra.Command {

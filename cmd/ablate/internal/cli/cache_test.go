@@ -82,9 +82,43 @@ func TestCachePin(t *testing.T) {
 		want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned ", "data.results.runs", "analysis.factorial.effects"}},
 		want{request: cachePinRequest{Instance: "data.results.runs"}, stdout: []string{"pinned "}},
 		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, stdout: []string{"Other pins still protect data.results.runs"}},
-		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned itself; the pin of analysis.factorial.effects protects it"},
+		want{request: cachePinRequest{Instance: "analysis.report.page"}, stdout: []string{"analysis.report.page"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "itself; the pins of analysis.factorial.effects, analysis.report.page protect it"},
+		want{request: cacheUnpinRequest{Instance: "analysis.report.page"}, stdout: []string{"unpinned "}},
+		want{request: cacheUnpinRequest{Instance: "analysis.report.page"}, err: "analysis.report.page is not pinned"},
 		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}},
+		want{request: cacheUnpinRequest{Instance: "data.results.runs"}, err: "data.results.runs is not pinned"},
 		want{request: cachePinRequest{Instance: "norm.derf.other"}, err: "norm.derf.other"})
+}
+
+// A result that the study has outgrown can be unpinned by the address that it had, in the
+// order in which it was pinned. Other studies have the same addresses.
+func TestUnpinOutgrown(t *testing.T) {
+	l := newLab(t)
+	effects := want{request: cachePinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"pinned "}}
+	l.check(t, effects)
+	l.write(t, "runs.csv", runs+"b,y,3,3.2\n")
+	s, out, _ := l.session()
+	if err := (cacheUnpinRequest{Instance: "effects"}).do(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	data, effect := strings.Index(out.String(), "data.results.runs"), strings.Index(out.String(), "analysis.factorial.effects")
+	if data < 0 || effect < data {
+		t.Errorf("unpin prints\n%s", out)
+	}
+	l.check(t, want{request: cacheUnpinRequest{Instance: "effects"}, err: "analysis.factorial.effects is not pinned"})
+
+	l.write(t, "runs.csv", runs)
+	l.check(t, effects)
+	other := lab{dir: t.TempDir(), store: l.store}
+	other.write(t, "study.hcl", strings.Replace(finished, `study "finished"`, `study "other"`, 1))
+	other.write(t, "runs.csv", runs+"b,y,3,3.2\n")
+	other.check(t, want{request: cacheUnpinRequest{Instance: "effects"}, err: "analysis.factorial.effects is not pinned"})
+	l.write(t, "study.hcl", strings.ReplaceAll(finished, "effects", "gaps"))
+	l.check(t,
+		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effect"}, err: "analysis.factorial.effect"},
+		want{request: cacheUnpinRequest{Instance: "analysis.factorial.effects"}, stdout: []string{"unpinned ", "data.results.runs"}})
 }
 
 func TestCacheDisown(t *testing.T) {
@@ -118,7 +152,7 @@ func TestPushAndPull(t *testing.T) {
 	s, _, stderr := without.session("ABLATE_REMOTE=file://" + there)
 	err := cachePullRequest{}.do(t.Context(), s)
 	if said := strings.Join(strings.Fields(stderr.String()), " "); err != nil ||
-		!strings.Contains(said, "2 instances cannot be looked up on the remote, because the keys depend on data.results.runs. Prepare it with ablate plan --refresh") {
+		!strings.Contains(said, "2 instances cannot be looked up on the remote, because the keys depend on data.results.runs. Pull again after ablate plan --refresh") {
 		t.Errorf("pull of results without data: %v\n%s", err, stderr)
 	}
 	l.check(t, want{request: cachePushRequest{}, err: "no remote is configured"})
@@ -127,6 +161,59 @@ func TestPushAndPull(t *testing.T) {
 	if err := (cachePullRequest{}).do(t.Context(), s); err == nil || !strings.Contains(err.Error(), "--offline") {
 		t.Errorf("pull --offline: %v", err)
 	}
+}
+
+// A pull names what the keys of pending instances depend on, and a command that makes them
+// known: definitions do not count, and plan --refresh runs no programs.
+func TestPullNamesWhatKeysDependOn(t *testing.T) {
+	const text = `study "s" {}
+data "text" "corpus" { source = ["text.txt"] }
+model "llama" "tiny" {
+  layers = 1
+  width  = 8
+  heads  = 2
+}
+norm "rmsnorm" "base" {}
+optimizer "adamw" "base" { learning_rate = 0.01 }
+train "lm" "main" {
+  matrix { seed = [1, 2] }
+  data      = data.text.corpus
+  model     = model.llama.tiny
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  steps     = 1
+  batch {
+    sequences = 2
+    length    = 8
+  }
+}
+analysis "table" "all" { trials = train.lm.main }
+`
+	const program = `study "s" {}
+data "command" "made" {
+  argv    = ["true"]
+  outputs = ["n.txt"]
+}
+train "command" "main" {
+  argv   = ["true"]
+  inputs = [data.command.made]
+}
+`
+	l := emptyLab(t)
+	l.write(t, "text.txt", strings.Repeat("some text ", 2000))
+	pulls := func(study, says string) {
+		t.Helper()
+		l.write(t, "study.hcl", study)
+		s, _, stderr := l.session("ABLATE_REMOTE=file://" + t.TempDir())
+		err := cachePullRequest{}.do(t.Context(), s)
+		if said := strings.Join(strings.Fields(stderr.String()), " "); err != nil || !strings.HasSuffix(said, "cannot be looked up on the remote, because the keys depend on "+says) {
+			t.Errorf("a pull says (%v)\n%s\nwant\n%s", err, said, says)
+		}
+	}
+	pulls(program, "data.command.made. Pull again after ablate run --target data.command.made")
+	pulls(text, "data.text.corpus. Pull again after ablate plan --refresh")
+	l.check(t, want{request: planRequest{Refresh: true}, stdout: []string{"data.text.corpus"}})
+	pulls(text, `train.lm.main["seed=1"] and 1 more. ablate run computes what is missing and pulls the rest.`)
 }
 
 // Failures of the remote are reported one by one while other entries succeed, and as

@@ -48,7 +48,7 @@ func lacks(t *planner.Task, inst *study.Instance, gpus int, free int64) (out []s
 		out = append(out, fmt.Sprintf("it asks for %d nodes, and this machine is one", asks.Nodes))
 	}
 	if asks.GPUs > gpus {
-		out = append(out, fmt.Sprintf("it asks for %s, and this machine has %s", gpuCount(asks.GPUs), gpuCount(gpus)))
+		out = append(out, fmt.Sprintf("it asks for %s, and this machine has %s", launch.GPUCount(asks.GPUs), launch.GPUCount(gpus)))
 	}
 	if asks.Memory > free {
 		out = append(out, fmt.Sprintf("it asks for %s of memory, and %s are free", view.Size(asks.Memory), view.Size(free)))
@@ -59,15 +59,4 @@ func lacks(t *planner.Task, inst *study.Instance, gpus int, free int64) (out []s
 		}
 	}
 	return out
-}
-
-// gpuCount is a number of GPUs in words.
-func gpuCount(n int) string {
-	switch n {
-	case 0:
-		return "no GPU"
-	case 1:
-		return "1 GPU"
-	}
-	return fmt.Sprintf("%d GPUs", n)
 }

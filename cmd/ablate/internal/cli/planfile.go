@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,12 +16,14 @@ import (
 	"ablate/hcl"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/process"
+	"ablate/pipeline/source"
 )
 
 // planFormat is the version of saved plans.
 const planFormat = 2
 
-// planFile is a saved plan with the options that it was made with.
+// planFile is a saved plan with the options that it was made with. Its JSON begins with
+// source.PlanHead.
 type planFile struct {
 	Type    string    `json:"type"`
 	Format  int       `json:"format"`
@@ -47,41 +51,42 @@ func savePlan(s *session, name string, targets []string, plan *planner.Plan) err
 	return nil
 }
 
-// errNoPlan says that a file is not a saved plan.
-var errNoPlan = errors.New("not a plan")
-
-// readPlanFile reads a saved plan of any format.
-func readPlanFile(name string) (f planFile, err error) {
-	raw, err := fsys.ReadRegular(name, maxFile)
-	if err != nil {
-		return f, fmt.Errorf("reading the plan: %w", err)
-	}
-	if err := json.Unmarshal(raw, &f); err != nil || f.Type != "plan" {
-		return f, errNoPlan
-	}
-	return f, nil
-}
-
 // mayReplace refuses to replace a file of the user by a plan. An empty one, as mktemp
 // makes, loses nothing.
 func mayReplace(name string) error {
-	if info, err := os.Stat(name); err == nil && info.Size() == 0 {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("--out: %w", err)
+	case info.Mode().IsRegular() && info.Size() == 0, !info.Mode().IsRegular() && !info.IsDir(): // such as /dev/stdout
 		return nil
 	}
-	if _, err := readPlanFile(name); errors.Is(err, errNoPlan) {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("%s exists and may not be a plan: %w", name, err)
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, int64(len(source.PlanHead))))
+	if err != nil {
+		return fmt.Errorf("%s exists and may not be a plan: %w", name, err)
+	}
+	if string(head) != source.PlanHead {
 		return fmt.Errorf("%s exists and is not a plan: remove it, or name another with --out", name)
 	}
-	return nil // what cannot be written says so
+	return nil
 }
 
 // openPlan reads a saved plan.
 func openPlan(name string) (*planFile, error) {
-	f, err := readPlanFile(name)
-	if errors.Is(err, errNoPlan) {
-		return nil, fmt.Errorf("%s is not a plan: create one with ablate plan --out FILE", name)
-	}
+	raw, err := fsys.ReadRegular(name, maxFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
+	var f planFile
+	if err := json.Unmarshal(raw, &f); err != nil || f.Type != "plan" {
+		return nil, fmt.Errorf("%s is not a plan: create one with ablate plan --out FILE", name)
 	}
 	if f.Format != planFormat {
 		return nil, fmt.Errorf("%s has plan format %d, but this program reads format %d: create a new plan", name, f.Format, planFormat)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,6 +114,35 @@ func TestSavedPlan(t *testing.T) {
 		want{request: run, stdout: []string{"Cell means"}},
 		want{request: planRequest{Detailed: true}},
 		want{request: runRequest{PlanFile: filepath.Join(l.dir, "runs.csv"), runOptions: run.runOptions}, err: "is not a plan"})
+}
+
+// A saved plan replaces nothing of the user, also where that is large or cannot be read.
+func TestPlanReplacesOnlyPlans(t *testing.T) {
+	l := newLab(t)
+	file := func(name string) string { return filepath.Join(l.dir, name) }
+	l.write(t, "empty", "")
+	l.write(t, "text", `{"type":"plan"}`)
+	l.write(t, "large", "mine")
+	l.write(t, "secret", "mine")
+	if err := errors.Join(os.Truncate(file("large"), maxFile+1), os.Chmod(file("secret"), 0o200), os.Symlink(os.DevNull, file("null"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "empty", "new", "null"} {
+		l.check(t, want{request: planRequest{Out: file(name)}, stderr: []string{"ablate run " + file(name)}})
+	}
+	for name, why := range map[string]string{"text": "exists and is not a plan", "large": "exists and is not a plan", "secret": "permission denied", ".": "exists and may not be a plan"} {
+		if name == "secret" && os.Geteuid() == 0 {
+			why = "exists and is not a plan" // root reads everything
+		}
+		before, err := os.Stat(file(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.check(t, want{request: planRequest{Out: file(name)}, err: why})
+		if after, err := os.Stat(file(name)); err != nil || after.Size() != before.Size() && name != "." {
+			t.Errorf("%s changed: %v, %v", name, after, err)
+		}
+	}
 }
 
 func TestRunRefusesContradictions(t *testing.T) {

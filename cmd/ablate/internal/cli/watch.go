@@ -68,7 +68,7 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 	}
 	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves, partial: shot.Study.Partial}
 	if stages := stagesOfTrials(shot.Study.Instances); len(stages) > 1 {
-		g.factors = []string{"stage"}
+		g.factors, g.first = []string{"stage"}, 1
 	}
 	for _, i := range shot.Study.Instances {
 		if i.State == ui.Failed {
@@ -108,7 +108,8 @@ func stagesOfTrials(instances []*ui.Instance) []string {
 
 // grouper sorts trials into cells.
 type grouper struct {
-	factors   []string // "stage" first, if there are several stages
+	factors   []string // after "stage", if there are several stages
+	first     int      // factor
 	replicate string
 	curves    map[string]ui.Curve
 	cells     []cellCurves
@@ -134,15 +135,15 @@ func (g *grouper) add(i *ui.Instance) {
 		g.counts[i.State]++
 	}
 	levels := make([]string, len(g.factors))
-	if len(levels) > 0 && g.factors[0] == "stage" {
+	if g.first > 0 {
 		levels[0] = i.Stage()
 	}
 	for _, f := range i.Factors {
 		if f.Name == cmp.Or(i.Replicate, g.replicate) {
 			continue
 		}
-		at := slices.Index(g.factors, f.Name)
-		if at < 0 {
+		at := g.first + slices.Index(g.factors[g.first:], f.Name)
+		if at < g.first {
 			at = len(g.factors)
 			g.factors, levels = append(g.factors, f.Name), append(levels, "")
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -44,5 +45,20 @@ func TestWatchedStages(t *testing.T) {
 	}
 	if len(got.Cells) != 2 || got.Cells[0].Mean != "1.5000" || got.Cells[0].Marks != "✓▶✓" || got.Cells[1].Mean != "5.0000" {
 		t.Errorf("the cells are %+v, want one of each stage", got.Cells)
+	}
+}
+
+// A factor may have the name of the column of stages.
+func TestWatchedFactorCalledStage(t *testing.T) {
+	var shot ui.Snapshot
+	for _, stage := range []string{"train.lm.a", "train.lm.b"} {
+		for _, level := range []string{"early", "late"} {
+			shot.Study.Instances = append(shot.Study.Instances, &ui.Instance{Address: fmt.Sprintf("%s[%q]", stage, "stage="+level), Trial: true,
+				State: ui.Cached, Factors: []ui.Factor{{Name: "stage", Level: level}}})
+		}
+	}
+	got := watchedOf(shot)
+	if want := []string{"stage", "stage"}; !slices.Equal(got.Factors, want) || len(got.Cells) != 4 || !slices.Equal(got.Cells[3].Levels, []string{"train.lm.b", "late"}) {
+		t.Errorf("the factors are %q and the cells %+v, want %q and a cell of each level in each stage", got.Factors, got.Cells, want)
 	}
 }
