@@ -243,6 +243,15 @@ func doubled(mapping string) string {
 	return text
 }
 
+// repeated merges a mapping of n keys n times.
+func repeated(n int) string {
+	var keys strings.Builder
+	for i := range n {
+		fmt.Fprintf(&keys, "k%d: 0, ", i)
+	}
+	return "norm: rms\nseed: 1\nb: &b {" + keys.String() + "}\nx: {<<: [" + strings.Repeat("*b, ", n) + "]}"
+}
+
 // An alias stands for its value, as in what PyYAML writes of an object that occurs twice,
 // and << for the members that a mapping does not have itself.
 func TestAliases(t *testing.T) {
@@ -269,6 +278,7 @@ func TestUnusableFolders(t *testing.T) {
 		{"a/config.yaml", "norm: rms\nseed: 1\n<<: 3", "a: config.yaml: line 3: << does not name a mapping"},
 		{"a/config.yaml", doubled("{x: *%d, y: *%[1]d}"), "it has more than 100000 parameters"},
 		{"a/config.yaml", doubled("{<<: [*%d, *%[1]d]}"), "it has more than 100000 parameters"},
+		{"a/config.yaml", repeated(1000), "it has more than 100000 parameters"},
 		{"a/config.yaml", "norm: rms\nseed: [1]", "a: seed has no value, but it numbers the replicates"},
 		{"a/config.yaml", "norm: rms\nseed: 1\nx.y: 1\nx: {y: 2}", "two parameters are named x.y"},
 		{"a/config.yaml", "norm: [", "a: config.yaml: yaml:"},
