@@ -54,9 +54,9 @@ func (l *loader) evaluate(e hclsyntax.Expression, vars map[string]cty.Value) (ct
 	return val, !diags.HasErrors()
 }
 
-// value evaluates an expression within the limits. A panic of the library
-// becomes a diagnostic: the study is the user's, and its place helps to find the
-// cause.
+// value evaluates an expression within the limits. A panic of the library, or an
+// unknown value, becomes a diagnostic: the study is the user's, and its place helps
+// to find the cause.
 func (l *loader) value(e hclsyntax.Expression, ctx *hclv2.EvalContext) (val cty.Value, diags hclv2.Diagnostics) {
 	at := e.Range()
 	l.at.Store(&at)
@@ -67,15 +67,22 @@ func (l *loader) value(e hclsyntax.Expression, ctx *hclv2.EvalContext) (val cty.
 		case x != nil:
 			diags = hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Expression too large", Detail: x.detail, Subject: &x.at}}
 		case r != nil:
-			diags = hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Evaluation failed", Subject: &at,
-				Detail: fmt.Sprintf("Cannot evaluate this expression: %v. This is a bug in ablate; please report it.", r)}}
+			diags = evaluationFailed(&at, r)
 		}
 	}()
 	val, diags = e.Value(ctx)
 	if !diags.HasErrors() {
 		l.meter.weigh(val, at)
+		if !val.IsWhollyKnown() {
+			return cty.NilVal, evaluationFailed(&at, "its value is unknown")
+		}
 	}
 	return val, diags
+}
+
+func evaluationFailed(at *hclv2.Range, why any) hclv2.Diagnostics {
+	return hclv2.Diagnostics{{Severity: hclv2.DiagError, Summary: "Evaluation failed", Subject: at,
+		Detail: fmt.Sprintf("Cannot evaluate this expression: %v. This is a bug in ablate; please report it.", why)}}
 }
 
 // truth reads the value of a condition.

@@ -18,8 +18,9 @@ func (l *loader) explain(d *hclv2.Diagnostic, e hclsyntax.Expression, ctx *hclv2
 	for _, t := range e.Variables() {
 		a, _ := stageOf(t)
 		s := l.stages[a]
-		if s != nil && d.Detail == "This value does not have any indices." && t.SourceRange().End.Byte == d.Subject.Start.Byte {
-			d.Detail = fmt.Sprintf("%s can be followed only by a key in quotes without ${…}: %s[\"…\"].", a, a)
+		if s != nil && t.SourceRange().End.Byte == d.Subject.Start.Byte &&
+			(d.Detail == "This value does not have any indices." || s.isSingle() && strings.HasPrefix(d.Detail, "The given key does not identify an element")) {
+			s.noIndex(d)
 		}
 		i := slices.IndexFunc(t, func(step hclv2.Traverser) bool { return step.SourceRange() == *d.Subject })
 		if i < 0 {
@@ -44,9 +45,25 @@ func (l *loader) explain(d *hclv2.Diagnostic, e hclsyntax.Expression, ctx *hclv2
 	}
 }
 
+// isSingle reports whether a stage has one instance, which no index follows.
+func (s *stage) isSingle() bool { return s.members == nil && len(s.blocks("matrix")) == 0 }
+
+// noIndex says how the instances of a stage are indexed.
+func (s *stage) noIndex(d *hclv2.Diagnostic) {
+	if s.isSingle() {
+		d.Detail = fmt.Sprintf("%s is one stage: remove the index.", s.addr)
+		return
+	}
+	d.Detail = fmt.Sprintf("%s can be followed only by a key in quotes without ${…}: %s[\"…\"].", s.addr, s.addr)
+}
+
 // noInstance says that a stage has no instance of a key.
 func (s *stage) noInstance(d *hclv2.Diagnostic, key string) {
 	d.Summary = "Unknown reference"
+	if s.isSingle() {
+		s.noIndex(d)
+		return
+	}
 	d.Detail = fmt.Sprintf("%s has no instance %q.%s", s.addr, key, suggest(key, s.keys()))
 }
 

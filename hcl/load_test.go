@@ -292,20 +292,40 @@ norm "derf" "ema" {
 }
 
 // Functions have the meaning that they have in Terraform.
+// called loads a study with an expression in a list of texts.
+func called(t *testing.T, expr string) (*study.Study, diag.List) {
+	return load(t, map[string]string{"study.hcl": "norm \"rmsnorm\" \"base\" {}\ndata \"text\" \"a\" {\n  source = [" + expr + "]\n}\n"})
+}
+
 func TestFunctions(t *testing.T) {
 	for expr, want := range map[string]string{
-		`coalesce("", null, "b")`: "b", `coalesce(null, 3)`: "3", `coalesce("", "")`: "all arguments are null or empty",
-		`index(["a", "b"], "b")`: "1", `index([1, 2], 3)`: "the list does not contain the value", `index({ a = 1 }, 1)`: "a list is required",
-		`length("häß")`: "3", `length([1, 2])`: "2", `length({ a = 1 })`: "1", `length(toset([1, 1]))`: "1", `length(norm.rmsnorm.base)`: "collection must be",
-		`replace("a.b.c", ".", "-")`: "a-b-c", `replace("a1b22", "/[0-9]+/", "<$0>")`: "a<1>b<22>", `replace("a/b", "/", "-")`: "a-b", `replace("x", "/(/", "")`: "missing closing )",
+		`coalesce("", null, "b")`: "b", `coalesce(null, 3)`: "3", `coalesce(3, null)`: "3",
+		`index(["a", "b"], "b")`: "1", `index([null, 2], null)`: "0", `index([1, null], null)`: "1", `index(tolist([1, null]), null)`: "1",
+		`contains(["a"], "a")`: "true", `contains([1, 2], null)`: "false", `contains(toset(["a", null]), null)`: "true",
+		`length("häß")`: "3", `length([1, 2])`: "2", `length({ a = 1 })`: "1", `length(toset([1, 1]))`: "1", `length(coalesce([], null, [1]))`: "0",
+		`replace("a.b.c", ".", "-")`: "a-b-c", `replace("a1b22", "/[0-9]+/", "<$0>")`: "a<1>b<22>", `replace("a/b", "/", "-")`: "a-b",
 	} {
-		study, diags := load(t, map[string]string{"study.hcl": "norm \"rmsnorm\" \"base\" {}\ndata \"text\" \"a\" {\n  source = [" + expr + "]\n}\n"})
+		study, diags := called(t, expr)
 		if diags.HasErrors() {
-			if !strings.Contains(render(diags), want) {
-				t.Errorf("%s reports %s, want %s", expr, render(diags), want)
-			}
-		} else if got := find(t, study, "data.text.a").Spec.(*text).Source[0]; got != want {
+			t.Errorf("%s: %s", expr, render(diags))
+			continue
+		}
+		if got := find(t, study, "data.text.a").Spec.(*text).Source[0]; got != want {
 			t.Errorf("%s = %s, want %s", expr, got, want)
+		}
+	}
+}
+
+func TestFailingFunctions(t *testing.T) {
+	for expr, want := range map[string]string{
+		`coalesce("", "")`: "all arguments are null or empty", `coalesce(null)`: "all arguments are null or empty",
+		`index([1, 2], 3)`: "the list does not contain the value", `index([1, 2], null)`: "the list does not contain the value",
+		`index({ a = 1 }, 1)`: "a list is required", `index(null, 1)`: "argument must not be null",
+		`contains({ a = 1 }, 1)`: "a list or a set is required", `contains(null, null)`: "argument must not be null",
+		`length(norm.rmsnorm.base)`: "collection must be", `replace("x", "/(/", "")`: "missing closing )",
+	} {
+		if _, diags := called(t, expr); len(diags) != 1 || !strings.Contains(diags[0].Detail, want) {
+			t.Errorf("%s reports %s, want %s", expr, render(diags), want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // coalesceFunc returns the first argument that is neither null nor an empty text.
 var coalesceFunc = function.New(&function.Spec{
-	VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true},
+	VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true},
 	Type:     func(args []cty.Value) (cty.Type, error) { return stdlib.CoalesceFunc.ReturnTypeForValues(args) },
 	Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
 		for i, arg := range args {
@@ -33,20 +33,48 @@ var coalesceFunc = function.New(&function.Spec{
 
 // indexFunc returns the place of a value in a list.
 var indexFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType, AllowNull: true}},
+	Params: []function.Parameter{listParam, soughtParam},
 	Type:   function.StaticReturnType(cty.Number),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		if t := args[0].Type(); !t.IsListType() && !t.IsTupleType() {
 			return cty.NilVal, function.NewArgErrorf(0, "a list is required")
 		}
-		for it := args[0].ElementIterator(); it.Next(); {
-			if i, v := it.Element(); v.RawEquals(args[1]) {
-				return i, nil
-			}
+		if i, ok := find(args[0], args[1]); ok {
+			return i, nil
 		}
 		return cty.NilVal, errors.New("the list does not contain the value")
 	},
 })
+
+// containsFunc reports whether a list or set contains a value, which may be null.
+var containsFunc = function.New(&function.Spec{
+	Params: []function.Parameter{listParam, soughtParam},
+	Type:   function.StaticReturnType(cty.Bool),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if t := args[0].Type(); !t.IsListType() && !t.IsTupleType() && !t.IsSetType() {
+			return cty.NilVal, function.NewArgErrorf(0, "a list or a set is required")
+		}
+		_, ok := find(args[0], args[1])
+		return cty.BoolVal(ok), nil
+	},
+})
+
+var (
+	listParam = function.Parameter{Name: "list", Type: cty.DynamicPseudoType}
+	// The word null has a dynamic type: without AllowDynamicType, the library does not
+	// call the function and returns an unknown value.
+	soughtParam = function.Parameter{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true}
+)
+
+// find returns the key of the first element that equals a value.
+func find(list, value cty.Value) (key cty.Value, ok bool) {
+	for it := list.ElementIterator(); it.Next(); {
+		if k, v := it.Element(); v.RawEquals(value) || v.IsNull() && value.IsNull() {
+			return k, true
+		}
+	}
+	return cty.NilVal, false
+}
 
 // lengthFunc counts the elements of a collection, or the characters of a text.
 var lengthFunc = function.New(&function.Spec{

@@ -97,6 +97,12 @@ func FuzzLoad(f *testing.F) {
 	for _, part := range strings.Split(string(raw), "=== ") {
 		f.Add(part)
 	}
+	for _, expr := range []string{
+		"coalesce(null, 3)", "coalesce(3, null)", "coalesce(null)", "coalesce([], null, [1])",
+		"index([1, 2], null)", "index([null, 2], null)", "index(null, null)", "contains([1, 2], null)", "contains([null], null)",
+	} {
+		f.Add("norm \"derf\" \"e\" {\n  alpha = " + expr + "\n}\n")
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		study, diags := load(t, map[string]string{"study.hcl": text})
 		for _, d := range diags {

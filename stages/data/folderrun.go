@@ -28,6 +28,7 @@ type folderRun struct {
 	series  series
 	results map[string]cell // values without a step
 	skip    bool            // it is no run
+	empty   bool            // it finished without logging any metric
 	others  []string        // more columns that it may have, for messages
 
 	truncated []string // event files that end inside of a record
@@ -53,7 +54,7 @@ func readFolder(ctx context.Context, sources pipeline.Sources, format *folderFor
 // addRun adds a run that is no row of a table; broken says why it cannot be read.
 func (x *runReader) addRun(run *folderRun, broken error) error {
 	run.summarize()
-	row := tableRow{columns: run.names, cells: x.cells(run)}
+	row := tableRow{columns: run.names, cells: x.cells(run), empty: run.empty}
 	matches, certain := x.matches(row)
 	var curves []record.Curve
 	if x.curvesTo != nil && broken == nil && matches {
@@ -115,13 +116,11 @@ func (r *folderRun) summarize() {
 	}
 	r.add(r.results)
 	status, ok := r.columns["status"]
-	switch {
-	case ok && r.finishedEmpty(status):
-		r.add(map[string]cell{outcomeColumn: {textual, noMetrics}})
-	case !ok && r.series.files == 0:
+	if !ok && r.series.files == 0 {
 		status, ok = cell{textual, noMetrics}, true
 	}
 	if ok {
+		r.empty = r.finishedEmpty(status)
 		r.add(map[string]cell{outcomeColumn: status, "status": status})
 	}
 	r.add(map[string]cell{runColumn: {textual, r.name}})

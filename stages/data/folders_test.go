@@ -156,20 +156,22 @@ func TestWhereSomeRunsLack(t *testing.T) {
 func TestRunsWithoutMetrics(t *testing.T) {
 	run := func(id string) string { return "run_id: " + id + "\nstatus: 3\nlifecycle_stage: active\n" }
 	files := map[string]string{
-		"0/a/meta.yaml": run("a"), "0/a/params/norm": "rms", "0/a/params/seed": "1", "0/a/metrics/loss": "1 2 1\n", "0/b/meta.yaml": run("b"),
+		"0/a/meta.yaml": run("a"), "0/a/params/norm": "rms", "0/a/params/seed": "1", "0/a/metrics/loss": "1 2 1\n", "0/a/tags/end": "finished", "0/b/meta.yaml": run("b"),
 	}
 	tables := `CREATE TABLE experiments (experiment_id, name, lifecycle_stage); CREATE TABLE runs (run_uuid, name, status, lifecycle_stage, experiment_id);
 		CREATE TABLE params (run_uuid, key, value); CREATE TABLE tags (run_uuid, key, value); CREATE TABLE metrics (run_uuid, key, value, step, timestamp, is_nan);
 		CREATE TABLE latest_metrics (run_uuid, key, value, step, is_nan);
 		INSERT INTO runs VALUES ('a', '', 'FINISHED', 'active', 1), ('b', '', 'FINISHED', 'active', 1);
-		INSERT INTO params VALUES ('a', 'norm', 'rms'), ('a', 'seed', '1'); INSERT INTO latest_metrics VALUES ('a', 'loss', 2.0, 1, 0)`
+		INSERT INTO params VALUES ('a', 'norm', 'rms'), ('a', 'seed', '1'); INSERT INTO tags VALUES ('a', 'end', 'finished'); INSERT INTO latest_metrics VALUES ('a', 'loss', 2.0, 1, 0)`
 	database, db := database(t, tables)
 	for _, dir := range []string{folder(t, files), database} {
-		r := byNorm()
-		r.Source = []string{"."}
-		runs, warned, err := readFolders(t, dir, r)
-		if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "left out 1 of 2 runs: no metrics\n" {
-			t.Errorf("%v, warned %q (-want +got):\n%s", err, warned, diff)
+		for _, outcome := range []string{outcomeColumn, "status", "tags.end"} {
+			r := byNorm()
+			r.Source, r.Outcome = []string{"."}, outcome
+			runs, warned, err := readFolders(t, dir, r)
+			if diff := cmp.Diff(map[string]record.Run{"rms 1": finished("rms", "1", 2)}, runs); err != nil || diff != "" || warned != "left out 1 of 2 runs: no metrics\n" {
+				t.Errorf("outcome %s: %v, warned %q (-want +got):\n%s", outcome, err, warned, diff)
+			}
 		}
 	}
 	if _, err := db.Exec("INSERT INTO latest_metrics VALUES ('b', 'accuracy', 1.0, 1, 0)"); err != nil {
@@ -243,6 +245,15 @@ func doubled(mapping string) string {
 	return text
 }
 
+// repeated merges a mapping of n keys n times.
+func repeated(n int) string {
+	var keys strings.Builder
+	for i := range n {
+		fmt.Fprintf(&keys, "k%d: 0, ", i)
+	}
+	return "norm: rms\nseed: 1\nb: &b {" + keys.String() + "}\nx: {<<: [" + strings.Repeat("*b, ", n) + "]}"
+}
+
 // An alias stands for its value, as in what PyYAML writes of an object that occurs twice,
 // and << for the members that a mapping does not have itself.
 func TestAliases(t *testing.T) {
@@ -269,6 +280,7 @@ func TestUnusableFolders(t *testing.T) {
 		{"a/config.yaml", "norm: rms\nseed: 1\n<<: 3", "a: config.yaml: line 3: << does not name a mapping"},
 		{"a/config.yaml", doubled("{x: *%d, y: *%[1]d}"), "it has more than 100000 parameters"},
 		{"a/config.yaml", doubled("{<<: [*%d, *%[1]d]}"), "it has more than 100000 parameters"},
+		{"a/config.yaml", repeated(1000), "it has more than 100000 parameters"},
 		{"a/config.yaml", "norm: rms\nseed: [1]", "a: seed has no value, but it numbers the replicates"},
 		{"a/config.yaml", "norm: rms\nseed: 1\nx.y: 1\nx: {y: 2}", "two parameters are named x.y"},
 		{"a/config.yaml", "norm: [", "a: config.yaml: yaml:"},

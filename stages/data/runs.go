@@ -203,7 +203,11 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 	if run.Outcome, err = row.cells[n+1].outcome(); err != nil {
 		wrong = append(wrong, fmt.Sprintf("%s %v; set outcome = \"\" if the column has another meaning", r.Outcome, err))
 	}
-	if word := row.cells[n+1].text; run.Outcome == record.OutcomeFailed {
+	word := row.cells[n+1].text
+	if row.empty && r.Outcome != "" && run.Outcome == record.OutcomeFinished {
+		run.Outcome, word = record.OutcomeFailed, noMetrics
+	}
+	if run.Outcome == record.OutcomeFailed {
 		x.ended[strings.ToLower(strings.TrimSpace(word))]++
 	}
 	return run, append(wrong, x.values(row, run)...)

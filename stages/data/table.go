@@ -18,6 +18,7 @@ type tableRow struct {
 	number  int    // of its line, or of the row in a format without lines
 	cells   []cell // parallel to the wanted columns
 	broken  string // why it has no cells
+	empty   bool   // it is a run that logged no metric, though its tracker says that it finished
 	columns func() []string
 }
 

@@ -36,7 +36,7 @@ func yamlParameters(text []byte) (map[string]cell, error) {
 }
 
 // maxNodes bounds the nodes that are read of a document: a node counts each time that an
-// alias stands for it.
+// alias stands for it or that << adds it.
 const maxNodes = 100_000
 
 // yamlReader makes parameters of nodes.
@@ -68,7 +68,11 @@ func (r *yamlReader) visit(n *yaml.Node, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("line %d: parameters are nested deeper than %d", n.Line, maxDepth)
 	}
-	if r.nodes++; r.nodes > maxNodes {
+	return r.count(n, 1)
+}
+
+func (r *yamlReader) count(n *yaml.Node, nodes int) error {
+	if r.nodes += nodes; r.nodes > maxNodes {
 		return fmt.Errorf("line %d: it has more than %d parameters", n.Line, maxNodes)
 	}
 	return nil
@@ -107,6 +111,9 @@ func (r *yamlReader) members(n *yaml.Node, depth int) (out []yamlMember, err err
 		}
 		more, err := r.members(m, depth+1)
 		if err != nil {
+			return nil, err
+		}
+		if err := r.count(m, len(more)); err != nil {
 			return nil, err
 		}
 		for _, m := range more {

@@ -321,7 +321,7 @@ func TestPageOfManyFactors(t *testing.T) {
 
 	// An address may name a study that this store does not have.
 	b.js(`(location.hash = "study=elsewhere", 1)`)
-	b.wait(`document.getElementById("grid").textContent.includes("no study of this address") && document.getElementById("curves").hidden`)
+	b.wait(`document.getElementById("grid").textContent.includes("no study at this URL") && document.getElementById("curves").hidden`)
 	b.js(`(location.hash = "", 1)`)
 	b.wait(tiles + `.length === 24 && !document.getElementById("curves").hidden`)
 	b.clean(strings.TrimPrefix(strings.SplitN(s.URL(), "/?", 2)[0], "http://"))

@@ -99,7 +99,7 @@ function drawNothing() {
   byID("summary").replaceChildren();
   for (const id of ["problem", "failures", "curves", "answers", "plan", "graph"]) byID(id).hidden = true;
   delete byID("grid").dataset.shape;
-  byID("grid").replaceChildren(el("p", {}, view.id ? "The store has no study of this address. Choose another one above."
+  byID("grid").replaceChildren(el("p", {}, view.id ? "The store has no study at this URL. Choose another one above."
     : "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
   drawSections();
 }
