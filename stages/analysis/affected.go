@@ -69,10 +69,10 @@ func (r *effects) interacting() [][]int {
 	return out
 }
 
-// mask marks factors by their names.
+// mask marks factors by their names, except those that are the same in all cells.
 func (r *effects) mask(names []string) (m uint) {
-	for i, f := range r.design.Factors {
-		if slices.Contains(names, f.Name) {
+	for _, i := range r.design.Compared() {
+		if slices.Contains(names, r.design.Factors[i].Name) {
 			m |= 1 << i
 		}
 	}

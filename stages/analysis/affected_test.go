@@ -114,7 +114,8 @@ func TestHiddenInteraction(t *testing.T) {
 	}
 }
 
-// A factor of which one level is left makes no design of three factors.
+// A factor of which one level is left makes no design of more factors: its level is in no name,
+// and of one other factor there is no average.
 func TestFactorOfOneLevel(t *testing.T) {
 	f := newFactorial()
 	f.Only = []Only{{Factor: "c", Levels: []string{"c1"}}}
@@ -123,7 +124,10 @@ func TestFactorOfOneLevel(t *testing.T) {
 		t.Fatal(list.Err())
 	}
 	r := f.analyse(table, "seed")
-	find(t, r, "gap", "a1 − a0 at b1, c1")
+	find(t, r, "gap", "a1 − a0 at b1")
+	if page := strings.Join(strings.Fields(render.Text(render.Factorial(r).Sections)), " "); !strings.Contains(page, "a b0 b1 ") {
+		t.Errorf("the cells of two factors are no table of rows and columns:\n%s", page)
+	}
 	text := strings.Join(answer.Sentences(answer.Findings(r)), "\n")
 	for _, c := range r.Contrasts {
 		if c.Kind == affectedKind || strings.Contains(text, "averaged") {
@@ -139,8 +143,34 @@ func TestFactorOfOneLevel(t *testing.T) {
 	if list := f.restrict(table, false); len(list) > 0 {
 		t.Fatal(list.Err())
 	}
-	if text := strings.Join(answer.Sentences(answer.Findings(f.analyse(table, "seed"))), "\n"); !strings.Contains(text, "When a goes from a0 to a1") {
+	r = f.analyse(table, "seed")
+	if text := strings.Join(answer.Sentences(answer.Findings(r)), "\n"); !strings.Contains(text, "When a goes from a0 to a1") {
 		t.Errorf("no sentence about the gap in %q", text)
+	}
+	if len(r.Contrasts) != 1 || r.Contrasts[0].Name != "a1 − a0" || strings.Contains(strings.Join(r.Notes, " "), "as a whole") {
+		t.Errorf("got %+v, want one gap and its rate\n%s", r.Contrasts, r.Notes)
+	}
+	if got := f.Design([]power.Factor{{Name: "a", Levels: 2}, {Name: "b", Levels: 1}, {Name: "c", Levels: 1}}).Contrasts(1); len(got) != 1 || got[0].Family != 1 {
+		t.Errorf("power counts %+v, want one gap", got)
+	}
+}
+
+// A declared difference of gaps that names a factor of one level is of one factor: no gaps depend
+// on it.
+func TestDeclaredWithFactorOfOneLevel(t *testing.T) {
+	table := design.NewTable([]string{"a", "b", "c", "d", "seed"}, "seed")
+	for i := range 8 {
+		for s := range 5 {
+			add(table, math.Sin(float64(3*i*i+7*s*s+i*s))/10, fmt.Sprint("a", i&1), fmt.Sprint("b", i>>1&1), fmt.Sprint("c", i>>2), "d0", fmt.Sprint(s))
+		}
+	}
+	level := func(a string) map[string]addr.Level { return map[string]addr.Level{"a": word(a), "d": word("d0")} }
+	f := newFactorial()
+	f.Contrasts = []Declared{{Name: "mine", Of: level("a1"), Against: level("a0"), Minus: &Difference{Of: level("a0"), Against: level("a1")}}}
+	for _, c := range f.analyse(table, "seed").Contrasts {
+		if c.Kind == affectedKind {
+			t.Errorf("%+v", c)
+		}
 	}
 }
 

@@ -53,11 +53,11 @@ func TestBadInput(t *testing.T) {
 		"one level to tune":       {tuned, rows(3, [2]string{"a", "1"}, [2]string{"b", "1"}), "depth has one level in a, b, so it is not tuned there", 1},
 		"factors vary together":   {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}), "norm and depth vary together, so their effects cannot be told apart", 0},
 		"nested":                  {simple, rows(3, [2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"b", "3"}), "Each level of depth has one level of norm", 0},
-		"replicates in a chain":   {pooled, chained(2), "", 2},
-		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 2},
-		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: one trial in a cell does not show how much trials vary.", 2},
+		"replicates in a chain":   {pooled, chained(2), "", 1},
+		"no common replicate":     {pooled, chained(1), "error = \"pooled\" cannot be fitted, because some cells share no replicate", 1},
+		"one trial":               {simple, rows(1, [2]string{"a", "1"}, [2]string{"b", "1"}), "Contrasts have no interval: one trial in a cell does not show how much trials vary.", 1},
 		"one cell":                {simple, rows(3, [2]string{"a", "1"}), "No analysis of variance: there is one cell, and nothing to compare it with.", 0},
-		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 2},
+		"a response of some runs": {simple, valueless, "1 of 4 runs finished without a value of loss and count as diverged", 1},
 	} {
 		tt.stage.Response = "loss"
 		r := tt.stage.analyse(tt.table, "seed")

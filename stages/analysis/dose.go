@@ -74,7 +74,7 @@ func (a *Dose) Run(_ context.Context, env *pipeline.Env) error {
 	}
 	r.gaps()
 	r.slope()
-	r.say(slices.ContainsFunc(r.Contrasts, func(c answer.Contrast) bool { return c.Dropped }), incompleteReplicates+" Each gap and the slope use those that all their doses have.")
+	r.sayUnused()
 	r.sayDoubled(d)
 	if len(a.Where) == 0 { // other slices may have other lengths
 		r.sayEnds(a.At, table)
@@ -232,6 +232,17 @@ func (r *doses) slopeOf(weights design.Contrast) (e estimate.Estimate, ok bool) 
 	}
 	e = r.model.Contrast(weights)
 	return e, e.Method == estimate.PairedT || e.Constant
+}
+
+// sayUnused says which of incomplete replicates gaps and the slope use.
+func (r *doses) sayUnused() {
+	dropped := func(family string) bool {
+		return slices.ContainsFunc(r.Contrasts, func(c answer.Contrast) bool { return c.Family == family && c.Dropped })
+	}
+	gaps, slope := dropped("dose"), dropped("slope")
+	r.say(gaps && slope, incompleteReplicates+" Each gap uses those that its dose and the baseline have, and the slope those that all its doses have.")
+	r.say(gaps && !slope, incompleteReplicates+" Each gap uses those that its dose and the baseline have.")
+	r.say(slope && !gaps, incompleteReplicates+" The slope uses those that all its doses have.")
 }
 
 // hasAll reports whether a replicate has a trial in each cell of a contrast.

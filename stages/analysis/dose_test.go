@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,6 +151,29 @@ func TestReplicatesThatAreNotUsed(t *testing.T) {
 			if text := string(done.Outputs["table"]); err != nil || strings.Contains(text, incompleteReplicates) != (table == "uneven") {
 				t.Errorf("%s of %s: %v\n%s", name, table, err, text)
 			}
+		}
+	}
+}
+
+// What is said of incomplete replicates is true of the gaps and of the slope.
+func TestSayWhichReplicatesADoseUses(t *testing.T) {
+	nan := math.NaN()
+	for _, tt := range []struct {
+		responses [][]float64
+		base      int
+		want      []string
+	}{
+		{[][]float64{{1, 2, nan}, {2, 3.5, nan}, {3, nan, 5}, {1.5, nan, 5.1}}, 0, []string{"No two replicates have all doses. The slope is the mean of the slopes of the 4 that have several.", incompleteReplicates + " Each gap uses those that its dose and the baseline have."}},
+		{[][]float64{{1, 2, 4}, {2, 3.5, 5}, {3, nan, 5}}, 0, []string{incompleteReplicates + " Each gap uses those that its dose and the baseline have, and the slope those that all its doses have."}},
+		{[][]float64{{1, 2, 4}, {2, 3.5, 5}, {3, nan, 5}}, -1, []string{incompleteReplicates + " The slope uses those that all its doses have."}},
+	} {
+		r := dosesOf(t, ofDoses([]float64{1, 2, 4}, tt.responses...))
+		r.base, r.Contrasts, r.texts = tt.base, nil, nil
+		r.gaps()
+		r.slope()
+		r.sayUnused()
+		if !slices.Equal(r.texts, tt.want) {
+			t.Errorf("%v: got %q, want %q", tt.responses, r.texts, tt.want)
 		}
 	}
 }

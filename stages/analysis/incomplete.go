@@ -41,8 +41,8 @@ func (p *completePart) fill(all []design.Contrast) {
 	if p == nil {
 		return
 	}
-	for _, c := range p.design.Contrasts(false) {
-		if c.Kind == "gap" || len(c.Missing) > 0 {
+	for _, c := range p.design.Averages() {
+		if len(c.Missing) > 0 {
 			continue
 		}
 		i := slices.IndexFunc(all, func(x design.Contrast) bool {

@@ -3,6 +3,7 @@ package answer
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,6 +98,35 @@ func (r Result) NameCell(c Cell, separator string) string {
 		names[i] = NameLevel(r.Factors[i].Name, level)
 	}
 	return strings.Join(names, separator)
+}
+
+// Varying leaves out the factors of one level, which all cells share, and says where they are
+// held: " at clip = true".
+func (r Result) Varying() (out Result, at string) {
+	var kept []int
+	var fixed []string
+	for i, x := range r.Factors {
+		if len(x.Levels) == 1 {
+			fixed = append(fixed, NameLevel(x.Name, x.Levels[0]))
+		} else {
+			kept = append(kept, i)
+		}
+	}
+	if fixed == nil {
+		return r, ""
+	}
+	out = r
+	out.Factors, out.Cells = nil, slices.Clone(r.Cells)
+	for _, i := range kept {
+		out.Factors = append(out.Factors, r.Factors[i])
+	}
+	for k, c := range r.Cells {
+		out.Cells[k].Levels = nil
+		for _, i := range kept {
+			out.Cells[k].Levels = append(out.Cells[k].Levels, c.Levels[i])
+		}
+	}
+	return out, " at " + strings.Join(fixed, ", ")
 }
 
 // Cell summarizes the trials of one cell.

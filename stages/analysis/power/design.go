@@ -23,13 +23,8 @@ type Design struct {
 // gaps is the number of gaps of a factor, of which designs of three factors or more have
 // those at the baseline of the others.
 func (d Design) gaps(f Factor) int {
-	n, compared := f.Levels-1, 0
-	for _, x := range d.Factors {
-		if x.Levels > 1 {
-			compared++
-		}
-	}
-	if compared > 2 && !d.Everywhere {
+	n := f.Levels - 1
+	if len(d.Factors) > 2 && !d.Everywhere {
 		return n
 	}
 	for _, other := range d.Factors {
@@ -45,6 +40,7 @@ func (d Design) gaps(f Factor) int {
 // the replicate's own deviation is taken off. Contrasts of one kind differ in
 // nothing else before the study is run.
 func (d Design) Contrasts(sd float64) []Contrast {
+	d.Factors = slices.DeleteFunc(slices.Clone(d.Factors), func(f Factor) bool { return f.Levels < 2 }) // as a factorial does
 	factors, cells := d.Factors, 1
 	for _, f := range factors {
 		cells *= f.Levels
@@ -58,12 +54,12 @@ func (d Design) Contrasts(sd float64) []Contrast {
 				names = append(names, f.Name)
 				corners *= 2
 				hypotheses *= f.Levels - 1
-				if bits.OnesCount(uint(mask)) == 1 && f.Levels > 1 {
+				if bits.OnesCount(uint(mask)) == 1 {
 					out = append(out, designed("gap", f.Name, sd*math.Sqrt2, d.gaps(f)))
 				}
 			}
 		}
-		if hypotheses == 0 || len(factors) == 1 {
+		if len(factors) == 1 {
 			continue
 		}
 		kind, averaged := "main", cells/levelsAmong(factors, mask)

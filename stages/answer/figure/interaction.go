@@ -24,7 +24,7 @@ func Cells(r answer.Result) (f Figure, ok bool) {
 	measure := answer.Measure(r.Response, r.At)
 	f.Description = "Cell means of " + measure + ": " + cellsInWords(r) + "."
 	interval := numeral.Percent(r.Confidence) + " intervals"
-	if plane, at := compared(r); len(plane.Factors) == 2 {
+	if plane, at := r.Varying(); len(plane.Factors) == 2 {
 		f.Name = "interaction"
 		f.Caption = fmt.Sprintf("%s%s: cell means with %s. Small points are trials; thin lines join trials of one %s. Parallel lines mean no interaction.", upper(measure), at, interval, r.Replicate)
 		f.draw = func(width float64) *drawing { return drawInteraction(plane, width) }
@@ -33,35 +33,6 @@ func Cells(r answer.Result) (f Figure, ok bool) {
 	f.Caption = fmt.Sprintf("%s: cell means with %s. Small points are trials.", upper(measure), interval)
 	f.draw = func(width float64) *drawing { return drawCellList(r, width) }
 	return f, ok
-}
-
-// compared leaves out the factors of one level, which all cells share, and says where they are
-// held.
-func compared(r answer.Result) (out answer.Result, at string) {
-	var kept []int
-	var fixed []string
-	for i, x := range r.Factors {
-		if len(x.Levels) == 1 {
-			fixed = append(fixed, answer.NameLevel(x.Name, x.Levels[0]))
-		} else {
-			kept = append(kept, i)
-		}
-	}
-	if fixed == nil {
-		return r, ""
-	}
-	out = r
-	out.Factors, out.Cells = nil, slices.Clone(r.Cells)
-	for _, i := range kept {
-		out.Factors = append(out.Factors, r.Factors[i])
-	}
-	for k, c := range r.Cells {
-		out.Cells[k].Levels = nil
-		for _, i := range kept {
-			out.Cells[k].Levels = append(out.Cells[k].Levels, c.Levels[i])
-		}
-	}
-	return out, " at " + strings.Join(fixed, ", ")
 }
 
 // upper begins a caption with a capital, unless it begins with the name of a column.

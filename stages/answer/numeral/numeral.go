@@ -3,6 +3,7 @@
 package numeral
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -110,7 +111,7 @@ func Half(low, high *float64) *float64 {
 
 // Between prints an interval with the digits that half its width asks for; "" if
 // there is none. Whether it includes 0 or one of the limits can be read: a bound keeps its sign,
-// and gets more digits if it would be rounded to one of them.
+// and gets more digits if it would be rounded to one of them or beyond.
 func Between(low, high *float64, limits ...float64) string {
 	if low == nil || high == nil {
 		return ""
@@ -135,28 +136,32 @@ func Range(low, high *float64) string {
 
 // bound prints one end of an interval.
 func bound(v float64, decimals int, limits []float64) string {
-	decimals = max(0, decimals)
-	if d, ok := telling(v, decimals, limits); ok {
-		return Fixed(v, d, true)
-	}
 	sign := "+"
 	if v < 0 {
 		sign = minus
 	}
-	return sign + Fixed(math.Abs(v), decimals, false)
+	return sign + Fixed(math.Abs(v), telling(v, max(0, decimals), limits), false)
 }
 
-// telling is how many decimals, from so many on, tell a number from the limits. ok is false if
-// four more do not.
-func telling(v float64, decimals int, limits []float64) (d int, ok bool) {
+// telling is how many decimals, from so many on, leave a number on its side of all limits. If four
+// more do not, it may be rounded to a limit, but not beyond.
+func telling(v float64, decimals int, limits []float64) int {
 	const extra = 4
-	for d := decimals; d <= decimals+extra; d++ {
+	keeps := func(d, most int) bool {
 		rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', d, 64), 64)
-		if v == rounded || !slices.Contains(limits, rounded) {
-			return d, true
+		return v == rounded || !slices.ContainsFunc(limits, func(l float64) bool {
+			moved := cmp.Compare(rounded, l) - cmp.Compare(v, l)
+			return max(moved, -moved) > most
+		})
+	}
+	for most := range 2 { // 1 is to a limit, 2 is beyond
+		for d := decimals; d <= decimals+extra; d++ {
+			if keeps(d, most) {
+				return d
+			}
 		}
 	}
-	return decimals, false
+	return decimals + extra
 }
 
 // Fixed prints a number with so many decimals, none if there are less than 0. What rounds to
@@ -190,7 +195,7 @@ func Probability(p *float64) string {
 	case *p < 1e-4:
 		return "< 0.0001"
 	}
-	digits, _ := telling(*p, 4, []float64{0.1, 0.05, 0.01, 0.005, 0.001})
+	digits := telling(*p, 4, []float64{0.1, 0.05, 0.01, 0.005, 0.001})
 	return Fixed(*p, digits, false)
 }
 

@@ -60,7 +60,7 @@ func (t typesetter) part(i int) (string, int) {
 		case n.Op != "mul":
 		case t.startsWithDigit(n.Args[1]):
 			o.sign = "·"
-		case t.matrices && !t.isNumber(n.Args[0]):
+		case t.matrices && t.isTensor(n.Args[0]) && t.isTensor(n.Args[1]):
 			o.sign = "⊙"
 		}
 		return row(t.within(n.Args[0], o.binds), operator(o.sign), t.within(n.Args[1], right)), o.binds
@@ -172,8 +172,32 @@ func (t typesetter) startsWithDigit(i int) bool {
 		return true
 	case "square", "pow":
 		return t.isDigits(n.Args[0])
+	case "div": // beside a number it would be the fraction of a mixed number
+		first := n.Args[0]
+		for isInfix(t.f.Nodes[first]) {
+			first = t.f.Nodes[first].Args[0]
+		}
+		return t.startsWithDigit(first)
 	}
 	return false
+}
+
+func isInfix(n formula.Node) bool { _, ok := infix[n.Op]; return ok }
+
+// scalars are the names that are numbers in update rules, which alone multiply matrices. All
+// their other names are tensors.
+var scalars = []string{"learning_rate", "step", "rows", "columns"}
+
+// isTensor reports whether a node of a formula that multiplies matrices is no number.
+func (t typesetter) isTensor(i int) bool {
+	switch n := t.f.Nodes[i]; n.Op {
+	case "name":
+		return !slices.Contains(scalars, n.Name)
+	case "norm_all":
+		return false
+	default:
+		return slices.ContainsFunc(n.Args, t.isTensor)
+	}
 }
 
 func row(parts ...string) string   { return "<mrow>" + strings.Join(parts, "") + "</mrow>" }

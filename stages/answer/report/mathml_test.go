@@ -46,6 +46,11 @@ func TestMathML(t *testing.T) {
 		{b.call("mul", b.Number(2, nil), b.call("square", x)), "<2><\u2062><msup><x><2></msup>"},
 		{b.call("square", b.Number(1e-5, nil)), "<msup><(><msup><10><−5></msup><)><2></msup>"},
 		{b.call("matmul", b.call("mul", x, gamma), x), "<(><x><⊙><γ><)><x>"},
+		{b.call("mul", b.call("matmul", x, gamma), b.call("sub", b.Number(1, nil), b.Name("learning_rate", nil))), "<(><1><−><learning rate><)><\u2062><(><x><γ><)>"},
+		{b.call("mul", b.call("norm_all", x), b.call("matmul", x, gamma)), "<‖><x><‖><\u2062><(><x><γ><)>"},
+		{b.call("mul", b.Number(2, nil), b.call("div", b.Number(3, nil), x)), "<2><·><mfrac><3><x></mfrac>"},
+		{b.call("mul", b.Number(2, nil), b.call("div", b.call("mul", b.Number(3, nil), gamma), x)), "<2><·><mfrac><3><\u2062><γ><x></mfrac>"},
+		{b.call("mul", b.Number(2, nil), b.call("div", gamma, x)), "<2><\u2062><mfrac><γ><x></mfrac>"},
 		{b.call("matmul", b.call("matmul", x, gamma), b.call("mul", half, x)), "<x><γ><(><x><·><0.5><)>"},
 	} {
 		f, _ := tt.of.Formula()

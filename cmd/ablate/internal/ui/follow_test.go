@@ -45,17 +45,18 @@ func TestFollow(t *testing.T) {
 // A user's program reports rows, which keep their names.
 func TestFollowLosses(t *testing.T) {
 	for _, test := range []struct {
-		name    string
+		stage   string
 		metrics map[string]float64
 		want    string
 	}{
-		{"own", map[string]float64{"loss": 3, "tokens_per_second": 9}, "train_loss"},
-		{"program", map[string]float64{"loss": 3, "accuracy": 1}, "loss"},
+		{"lm", map[string]float64{"loss": 3, "tokens_per_second": 9}, "train_loss"},
+		{"command", map[string]float64{"loss": 3, "tokens_per_second": 9}, "loss"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(test.stage, func(t *testing.T) {
 			l := newLab(t)
 			l.begin()
 			of := trial("derf", 1)
+			of.Stage.Type = test.stage
 			l.tell(run.StageStart, of, nil)
 			l.tell(run.StageProgress, of, func(e *run.Event) {
 				e.Progress = pipeline.Progress{Step: 1, Steps: 2, Metrics: test.metrics}

@@ -185,7 +185,7 @@ func (i *Instance) progress(r run.Record) {
 		i.resumed = i.resumed || p.Step > i.begin // from the beginning, it would report the same step first
 	}
 	i.Step, i.Steps, i.latest = p.Step, p.Steps, r.Time
-	metrics := rowsOfReport(p.Metrics)
+	metrics := i.rowsOfReport(p.Metrics)
 	merged := make(map[string]float64) // a new map, as the old one may be on its way to a browser
 	maps.Copy(merged, i.Metrics)
 	maps.Copy(merged, metrics)
@@ -202,10 +202,10 @@ func (i *Instance) progress(r run.Record) {
 }
 
 // rowsOfReport gives the metrics of a report the names that the rows of the trial have. Training
-// in this program reports its loss with its speed, as "loss"; programs report their own rows.
-func rowsOfReport(metrics map[string]float64) map[string]float64 {
+// in this program reports its loss as "loss"; programs report their own rows.
+func (i *Instance) rowsOfReport(metrics map[string]float64) map[string]float64 {
 	loss, ok := metrics["loss"]
-	if _, own := metrics["tokens_per_second"]; !own || !ok {
+	if !ok || !strings.HasPrefix(i.Address, "train.lm.") {
 		return metrics
 	}
 	out := maps.Clone(metrics)

@@ -89,7 +89,7 @@ func fitLine(l string, width int) string {
 }
 
 // broken breaks a text at spaces, and words that are longer than a line where they have
-// commas, into a line of one width and further lines of another. Addresses and paths stay whole.
+// commas, into a line of one width and further lines of another. URLs and absolute paths stay whole.
 func broken(text string, first, further int) []string {
 	var lines []string
 	line, at, room := "", 0, first
@@ -116,8 +116,11 @@ func broken(text string, first, further int) []string {
 	return lines
 }
 
-// copied reports whether a word is an address or a path, which a line break would spoil.
-func copied(word string) bool { return strings.Contains(word, "://") || filepath.IsAbs(word) }
+// copied reports whether a word is a URL or an absolute path, also in quotes, which a line break
+// would spoil.
+func copied(word string) bool {
+	return strings.Contains(word, "://") || filepath.IsAbs(strings.TrimLeft(word, "\"'`“‘([{<"))
+}
 
 // headOf is the beginning of a word that fits a width, up to its last comma there.
 func headOf(word string, width int) string {

@@ -3,8 +3,9 @@ package view
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"ablate/stages/answer"
 )
 
 // Level is a factor of a trial at its level.
@@ -22,7 +23,7 @@ func TrialName(levels []Level) string {
 
 // ofFactor is a level that says of which factor it is, if it does not say what it is.
 func ofFactor(factor, level string) string {
-	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" {
+	if answer.NameLevel(factor, level) != level {
 		return factor + " " + level
 	}
 	return level

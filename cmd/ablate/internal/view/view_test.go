@@ -115,8 +115,8 @@ func TestSVGOrder(t *testing.T) {
 	}
 }
 
-// An address of a page and the path of a log can be copied from any terminal.
-func TestAddressesStayWhole(t *testing.T) {
+// The URL of a page and the path of a log can be copied from any terminal.
+func TestURLsAndPathsStayWhole(t *testing.T) {
 	const url = "http://127.0.0.1:33301/?token=JQGPH4VT3RFSCAIFHZHXUFWWT7"
 	log, err := filepath.Abs("logs/87/878571e6694739e75d96c80292d1560b0a2f0a6eff18756bf1ab991823defc09.log")
 	if err != nil {
@@ -127,7 +127,8 @@ func TestAddressesStayWhole(t *testing.T) {
 		v := view.New(view.Options{Stdout: &out, Stderr: &out, Columns: width})
 		v.Show(view.Page{URL: url})
 		v.Note("  Log: %s", log)
-		for _, want := range []string{url, log} {
+		v.Note("  It cannot be read (\"%s2\"): no such file", log)
+		for _, want := range []string{url, log + "\n", log + "2"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%d columns break %s:\n%s", width, want, out.String())
 			}

@@ -26,15 +26,18 @@ type Contrast struct {
 
 // Contrasts lists what a factorial estimates: gaps to the baseline level, main
 // effects, and interactions of every order. everywhere takes gaps at every
-// combination of the other factors.
+// combination of the other factors. Of one factor that is compared, a main effect is its gap.
 func (d *Design) Contrasts(everywhere bool) []Contrast {
 	out := d.gaps(everywhere)
-	if len(d.Factors) > 1 {
-		out = append(out, d.mains()...)
-		out = append(out, d.interactions()...)
-		out = append(out, d.higherInteractions()...)
+	if len(d.Compared()) > 1 {
+		out = append(out, d.Averages()...)
 	}
 	return out
+}
+
+// Averages lists the main effects and interactions.
+func (d *Design) Averages() []Contrast {
+	return slices.Concat(d.mains(), d.interactions(), d.higherInteractions())
 }
 
 // gaps compares each level with its factor's baseline: at every level of the
@@ -109,9 +112,9 @@ func (d *Design) baseline() []int {
 func (d *Design) gapName(i, l int, others []int) string {
 	name := d.term(i, l).Gap()
 	var at []string
-	for j, o := range others {
+	for _, j := range d.Compared() {
 		if j != i {
-			at = append(at, d.Factors[j].Shown(o))
+			at = append(at, d.Factors[j].Shown(others[j]))
 		}
 	}
 	if len(at) > 0 {
@@ -255,26 +258,26 @@ func (d *Design) interactionsOf(a, b int) []Contrast {
 // gaps, averaged over the rest.
 func (d *Design) higherInteractions() []Contrast {
 	var out []Contrast
-	for size := 3; size <= len(d.Factors); size++ {
-		for mask := range 1 << len(d.Factors) {
+	compared := d.Compared()
+	for size := 3; size <= len(compared); size++ {
+		for mask := range 1 << len(compared) {
 			if bits.OnesCount(uint(mask)) == size {
-				out = append(out, d.interactionsAmong(mask)...)
+				var factors []int
+				for k, i := range compared {
+					if mask>>k&1 == 1 {
+						factors = append(factors, i)
+					}
+				}
+				out = append(out, d.interactionsAmong(factors)...)
 			}
 		}
 	}
 	return out
 }
 
-// interactionsAmong lists the interactions of the factors of a mask.
-func (d *Design) interactionsAmong(mask int) []Contrast {
-	var factors, rest []int
-	for i := range d.Factors {
-		if mask>>i&1 == 1 {
-			factors = append(factors, i)
-		} else {
-			rest = append(rest, i)
-		}
-	}
+// interactionsAmong lists the interactions of some factors.
+func (d *Design) interactionsAmong(factors []int) []Contrast {
+	rest := slices.DeleteFunc(d.every(), func(i int) bool { return slices.Contains(factors, i) })
 	var out []Contrast
 	for _, levels := range d.Combinations(rest...) {
 		c := Contrast{Kind: "interaction"}

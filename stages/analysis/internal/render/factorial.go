@@ -94,11 +94,11 @@ func (r factorial) about() string {
 	return s
 }
 
-// cellGrid lays two factors out as rows and columns, any other number as a
+// cellGrid lays two factors of several levels out as rows and columns, any other number as a
 // list.
 func (r factorial) cellGrid() *Grid {
-	if len(r.Factors) == 2 {
-		return r.crossGrid()
+	if plane, _ := r.Varying(); len(plane.Factors) == 2 {
+		return factorial{plane}.crossGrid()
 	}
 	g := newGrid(len(r.Factors), 2)
 	var head []string

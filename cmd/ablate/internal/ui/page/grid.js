@@ -85,7 +85,7 @@ function nameOf(f) {
 const stageOf = t => t.address.split("[")[0];
 
 // axes chooses rows and columns of a stage: the factor with the most levels down, and across as
-// many others as fit a screen. The rest also goes down.
+// many of the others as make at most six columns, but at least one. The rest also goes down.
 function axes(stage) {
   const names = [...stage.names], most = 6;
   const size = name => new Set(stage.cells.map(c => levelOf(c, name))).size;
