@@ -93,7 +93,7 @@ var refactorings = []change{
 	{name: "an extracted helper", file: step, old: "words[i] = uint32(l.dropout.Uint64(uint64(step*len(words) + i)))", new: "words[i] = func(at int) uint32 { return uint32(l.dropout.Uint64(uint64(at))) }(step*len(words) + i)"},
 	{name: "a renamed local", file: step, old: "mean := sum / float64(len(l.checks))", new: "average := sum / float64(len(l.checks))\n\tmean := average"},
 	{name: "an assignment in full", file: step, old: "sum += loss", new: "sum = loss + sum"},
-	{name: "another message in the log", file: loop, old: `l.env.Log.Warn("diverged", "step", d.step, "loss", d.loss)`, new: `l.env.Log.Warn("the trial diverged", "step", d.step, "loss", d.loss)`},
+	{name: "another message in the log", file: loop, old: `l.env.Log.Warn("diverged", "step", d.step, d.name, d.value)`, new: `l.env.Log.Warn("the trial diverged", "step", d.step, d.name, d.value)`},
 	{name: "a switch as conditions", file: batches, old: "switch c.width {\n\t\tcase 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase 2:", new: "switch {\n\t\tcase c.width == 1:\n\t\t\tdst[i] = int32(c.raw[at])\n\t\tcase c.width == 2:", test: "./stages/train TestOrderGoldens"},
 	{name: "a division in two statements", file: batches, old: "epoch, i := q/perEpoch, q%perEpoch", new: "epoch := q / perEpoch\n\t\ti := q - epoch*perEpoch"},
 	{name: "reordered declarations", file: "stages/train/feed.go", old: "// wait returns", new: "const unusedByNobody = 0\n\n// wait returns"},
