@@ -65,7 +65,7 @@ func (s *Local) readEntries(ctx context.Context, keys []Key, places []int, disow
 			if _, err := s.tombstones(k); isReadError(err) {
 				return unread(err)
 			}
-			if s.Disowned(e) != nil && !s.reinstated(e) {
+			if s.retracted(e) {
 				continue
 			}
 		}
@@ -313,7 +313,7 @@ func (s *Local) complete(ctx context.Context) error {
 	}
 	for k := range disowned {
 		e, err := s.entryFile(k)
-		if err != nil || s.Disowned(e) != nil && !s.reinstated(e) {
+		if err != nil || s.retracted(e) {
 			delete(s.index.entries, k)
 		}
 	}

@@ -25,7 +25,7 @@ func (s *Local) Publish(ctx context.Context, e Entry, evicted ...string) (Entry,
 		e.Created = last.Add(time.Nanosecond).UTC()
 	}
 	e, err := s.publish(ctx, e, evicted)
-	if err == nil && s.Disowned(e) != nil && !s.reinstated(e) { // disowned meanwhile
+	if err == nil && s.retracted(e) { // disowned meanwhile
 		return Entry{}, fmt.Errorf("%w (%s)", s.Disowned(e), s.tombstonePath(e.Key))
 	}
 	return e, err
@@ -108,7 +108,7 @@ func (s *Local) whyUseless(winner, e Entry, evicted []string) (string, error) {
 	switch {
 	case e.Origin != Computed:
 		return "", nil
-	case s.Disowned(winner) != nil && !s.reinstated(winner):
+	case s.retracted(winner):
 		return "it was disowned", nil
 	}
 	absent, lost, err := s.missing(winner)

@@ -125,6 +125,9 @@ func (s *Local) LastTombstone(k Key) (t Tombstone, ok bool) {
 	return list[len(list)-1], true
 }
 
+// retracted reports whether an entry's result was disowned, and not confirmed here since.
+func (s *Local) retracted(e Entry) bool { return s.Disowned(e) != nil && !s.reinstated(e) }
+
 // reinstated reports whether an entry was computed here after its key was last
 // disowned: the same result is then confirmed, not retracted.
 func (s *Local) reinstated(e Entry) bool {
