@@ -102,7 +102,7 @@ func findings(r Result) []Finding {
 // compared names the factors with several levels.
 func (r Result) compared() (names []string) {
 	for _, f := range r.Factors {
-		if len(f.Levels) != 1 {
+		if f.varies() {
 			names = append(names, f.Name)
 		}
 	}

@@ -82,6 +82,9 @@ type Factor struct {
 	Assumed  bool     `json:"baseline_assumed,omitempty"` // the study does not declare the baseline: it is the first level
 }
 
+// varies reports whether cells differ in the factor.
+func (f Factor) varies() bool { return len(f.Levels) != 1 }
+
 // NameLevel names a level of a factor where its factor is not beside it: a number, true or false
 // says of which factor it is.
 func NameLevel(factor, level string) string {
@@ -106,10 +109,10 @@ func (r Result) Varying() (out Result, at string) {
 	var kept []int
 	var fixed []string
 	for i, x := range r.Factors {
-		if len(x.Levels) == 1 {
-			fixed = append(fixed, NameLevel(x.Name, x.Levels[0]))
-		} else {
+		if x.varies() {
 			kept = append(kept, i)
+		} else {
+			fixed = append(fixed, NameLevel(x.Name, x.Levels[0]))
 		}
 	}
 	if fixed == nil {
