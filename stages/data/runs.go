@@ -140,12 +140,17 @@ func (x *runReader) nothingMatches(n int, of string) error {
 	for _, name := range sortedKeys(x.spec.Where) {
 		switch values, asked := x.found[name], x.spec.Where[name].Text; {
 		case len(values) == 0:
-			return diag.Errorf(diag.Path{"where"}, "Unusable columns", "where names the column %q, and there is none; the columns are %s.", name, x.lacking).Err()
+			return noColumn("where", name, x.lacking)
 		case !slices.Contains(values, asked) && len(values) < maxReported:
 			detail += fmt.Sprintf(" %s is %.40q in none of them, but %s.", name, asked, quotedList(values))
 		}
 	}
 	return diag.Errorf(diag.Path{"where"}, "No rows", "%s", detail).Err()
+}
+
+// noColumn is the error for an attribute that names a column which no row has.
+func noColumn(attribute, column, columns string) error {
+	return diag.Errorf(diag.Path{attribute}, "Unusable columns", "%s names the column %q, and there is none; the columns are %s.", attribute, column, columns).Err()
 }
 
 // quotedList names texts in a message.
@@ -254,7 +259,7 @@ func (x *runReader) finish(warn func(string)) error {
 	case x.left == x.runs:
 		return x.nothingMatches(x.runs, "runs")
 	case !x.ending && x.spec.Outcome != "" && x.spec.Outcome != outcomeColumn:
-		return diag.Errorf(diag.Path{"outcome"}, "Unusable columns", "outcome names the column %q, and there is none; the columns are %s.", x.spec.Outcome, x.endless).Err()
+		return noColumn("outcome", x.spec.Outcome, x.endless)
 	}
 	for _, name := range sortedKeys(x.empty) {
 		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
