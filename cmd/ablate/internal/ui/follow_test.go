@@ -61,14 +61,9 @@ func TestFollowLosses(t *testing.T) {
 			l.tell(run.StageProgress, of, func(e *run.Event) {
 				e.Progress = pipeline.Progress{Step: 1, Steps: 2, Metrics: test.metrics}
 			})
-			err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
-				if s.Curves.Metric != test.want || len(s.Curves.Curves) != 1 || s.Study.Instances[0].Metrics[test.want] != 3 {
-					t.Errorf("the metric is %s of %+v, want %s", s.Curves.Metric, s.Study.Instances[0].Metrics, test.want)
-				}
-				return false
-			})
-			if err != nil {
-				t.Fatal(err)
+			s := firstShown(t, ui.Options{Store: l.store})
+			if s.Curves.Metric != test.want || len(s.Curves.Curves) != 1 || s.Study.Instances[0].Metrics[test.want] != 3 {
+				t.Errorf("the metric is %s of %+v, want %s", s.Curves.Metric, s.Study.Instances[0].Metrics, test.want)
 			}
 		})
 	}
@@ -133,32 +128,33 @@ func TestFollowLongTrial(t *testing.T) {
 			e.Progress = pipeline.Progress{Step: step + 1, Steps: steps, Metrics: map[string]float64{"val_loss": 4}}
 		})
 	}
-	err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
-		if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 3 {
-			t.Errorf("curves = %+v, want one, of two losses and the speed", s.Curves)
-			return false
-		}
-		if at := s.Curves.Curves[0].Steps; at[len(at)-1] < 0.99*steps {
-			t.Errorf("the curve ends at step %v of %d", at[len(at)-1], steps)
-		}
-		return false
-	})
-	if err != nil {
-		t.Fatal(err)
+	s := firstShown(t, ui.Options{Store: l.store})
+	if len(s.Curves.Curves) != 1 || len(s.Curves.Metrics) != 3 {
+		t.Fatalf("curves = %+v, want one, of two losses and the speed", s.Curves)
+	}
+	if at := s.Curves.Curves[0].Steps; at[len(at)-1] < 0.99*steps {
+		t.Errorf("the curve ends at step %v of %d", at[len(at)-1], steps)
 	}
 }
 
 func TestFollowWithoutAStudy(t *testing.T) {
 	l := newLab(t)
-	err := ui.Follow(t.Context(), ui.Options{Store: l.store}, func(s ui.Snapshot) bool {
-		if s.Study.Name != "" {
-			t.Errorf("the store has no study, but %q is shown", s.Study.Name)
-		}
+	if s := firstShown(t, ui.Options{Store: l.store}); s.Study.Name != "" {
+		t.Errorf("the store has no study, but %q is shown", s.Study.Name)
+	}
+}
+
+// firstShown is what Follow shows first.
+func firstShown(t *testing.T, o ui.Options) (first ui.Snapshot) {
+	t.Helper()
+	err := ui.Follow(t.Context(), o, func(s ui.Snapshot) bool {
+		first = s
 		return false
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return first
 }
 
 // The time left comes from trials that ended, and is unknown without any.
@@ -217,16 +213,10 @@ func TestTimeLeftOfResumedTrials(t *testing.T) {
 		}
 		return p, err
 	}
-	err := ui.Follow(t.Context(), ui.Options{Store: l.store, Plan: plan}, func(s ui.Snapshot) bool {
-		left := s.Study.Remaining
-		if left == nil {
-			t.Error("the time left is unknown, want 75 s")
-		} else if *left < 65 || *left > 75 { // a trial that just began, and a quarter of one
-			t.Errorf("%v s are left, want 75", *left)
-		}
-		return false
-	})
-	if err != nil {
-		t.Fatal(err)
+	left := firstShown(t, ui.Options{Store: l.store, Plan: plan}).Study.Remaining
+	if left == nil {
+		t.Error("the time left is unknown, want 75 s")
+	} else if *left < 65 || *left > 75 { // a trial that just began, and a quarter of one
+		t.Errorf("%v s are left, want 75", *left)
 	}
 }
