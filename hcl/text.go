@@ -69,7 +69,7 @@ func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 }
 
 // checkEncoding refuses a file that is not text in UTF-8, once: each of its bytes would
-// be an error of its own. Windows PowerShell writes UTF-16 unless it is told otherwise.
+// be an error of its own. Windows PowerShell writes UTF-16 by default.
 func checkEncoding(name string, src []byte) hclv2.Diagnostics {
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])

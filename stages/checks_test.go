@@ -186,8 +186,8 @@ func TestFormulaMistakes(t *testing.T) {
 	}
 }
 
-// A rule for all parameters that computes what only matrices have is told which others
-// it has.
+// Rule "rest" fails where it computes what only matrices have, and the message says that it
+// updates vectors and scalars, too.
 func TestRuleOfTheRest(t *testing.T) {
 	t.Parallel()
 	got := checked(t, "optimizer \"formula\" \"a\" {\nrule \"rest\" {\nvalue = value - learning_rate * newton_schulz(gradient, 5)\n}\n}\n")

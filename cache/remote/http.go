@@ -18,7 +18,7 @@ import (
 )
 
 // bazel is a server of Bazel's HTTP cache protocol: our own, bazel-remote, or a
-// web server with PUT. The protocol has no conditional write.
+// web server with PUT. The protocol has no write that fails where something is stored.
 type bazel struct {
 	base   string // without user and password
 	user   *url.Userinfo

@@ -196,8 +196,8 @@ func TestServeEndsWithItsParent(t *testing.T) {
 	}
 }
 
-// An action that ignores its context ends with its process, and the log says so: when the
-// parent dies, at a signal, and at its timeout, which the parent is told of.
+// The process of an action that ignores its context ends when the parent dies, at a signal, and
+// at the action's timeout. The log says so, and the parent learns of the timeout.
 func TestDeafActionEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeout time.Duration
