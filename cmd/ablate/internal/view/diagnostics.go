@@ -89,11 +89,10 @@ func andMore(n int) string {
 func (v *View) snippet(r diag.Range, colour string) string {
 	place := fmt.Sprintf("  %s %s\n", v.paint(dim, "on"), r.String())
 	source, known := v.sources[r.Filename]
-	lines := strings.Split(string(source), "\n")
-	if !known || r.Start.Line == 0 || r.Start.Line > len(lines) {
+	if !known || r.Start.Line == 0 || r.Start.Line > len(source()) {
 		return place
 	}
-	line := []rune(strings.Map(printable, strings.TrimRight(lines[r.Start.Line-1], "\r")))
+	line := []rune(strings.Map(printable, strings.TrimRight(source()[r.Start.Line-1], "\r")))
 	number := fmt.Sprint(r.Start.Line)
 	at := min(r.Start.Column-1, len(line))
 	width := len(line) - at

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -32,7 +31,7 @@ type Options struct {
 // View renders one invocation. It is safe for concurrent use.
 type View struct {
 	opts    Options
-	sources map[string][]byte
+	sources map[string]func() []string // the lines of files, by name
 
 	mu    sync.Mutex // guards the streams and what follows
 	begun bool       // the version line was written
@@ -40,7 +39,7 @@ type View struct {
 }
 
 // New returns a view.
-func New(o Options) *View { return &View{opts: o, sources: make(map[string][]byte)} }
+func New(o Options) *View { return &View{opts: o, sources: make(map[string]func() []string)} }
 
 // ColorWanted follows NO_COLOR, TERM and whether the stream is a terminal.
 func ColorWanted(environ []string, w io.Writer) bool {
@@ -64,8 +63,13 @@ func IsTerminal(w io.Writer) bool {
 // JSON reports whether the view prints JSON.
 func (v *View) JSON() bool { return v.opts.JSON }
 
-// Sources gives diagnostics the files that they quote from.
-func (v *View) Sources(files map[string][]byte) { maps.Copy(v.sources, files) }
+// Sources gives diagnostics the files that they quote from. A file is split into lines
+// once, because it may have tens of thousands of mistakes.
+func (v *View) Sources(files map[string][]byte) {
+	for name, text := range files {
+		v.sources[name] = sync.OnceValue(func() []string { return strings.Split(string(text), "\n") })
+	}
+}
 
 // Text prints a result for people. With --json it prints nothing.
 func (v *View) Text(s string) {

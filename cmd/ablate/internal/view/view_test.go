@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +54,24 @@ func TestQuotes(t *testing.T) {
 		if got := out.String(); got != want {
 			t.Errorf("quoted\n%s\nwant\n%s", got, want)
 		}
+	}
+}
+
+// Printing the mistakes of a long file takes time in proportion to their number.
+func TestManyDiagnostics(t *testing.T) {
+	const lines, mistakes = 100_000, 1000
+	v := view.New(view.Options{Stderr: io.Discard})
+	v.Sources(map[string][]byte{"a.hcl": bytes.Repeat([]byte("x\n"), lines)})
+	list := make(diag.List, mistakes)
+	for i := range list {
+		list[i] = diag.Diagnostic{Summary: "Wrong", Range: &diag.Range{Filename: "a.hcl", Start: diag.Pos{Line: i + 1, Column: 1}}}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	v.Diagnostics(list)
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 100*lines {
+		t.Errorf("%d diagnostics of a file with %d lines allocate %d bytes", mistakes, lines, used)
 	}
 }
 
