@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"ablate/cache/fsys"
 	"ablate/hcl/diag"
@@ -50,7 +51,11 @@ func (a App) Run(ctx context.Context, args []string) int {
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	code := s.exit(ctx, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err != nil && slices.Contains(args, "--json") {
+		s.json = true // also where a mistake before it ended the reading of flags
+	}
+	code := s.exit(ctx, err)
 	if lost := s.view().Lost(); lost != nil {
 		if stop := stopOf(ctx); stop == BrokenPipe {
 			return stop.Code

@@ -37,10 +37,7 @@ func cacheLsCommand(s *session) *cobra.Command {
 			"study planned. Training states belong to no study, because any study may resume from them." + exitCodes(""),
 		Example: "  ablate cache ls\n  ablate cache ls --study coupling\n  ablate cache ls --study .",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			r.All = !c.Flags().Changed("study")
-			return r.do(c.Context(), s)
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
 	c.Flags().StringVar(&r.Study, "study", "", "list the entries of one study: its `name` or folder")
 	return c
@@ -48,8 +45,7 @@ func cacheLsCommand(s *session) *cobra.Command {
 
 // cacheLsRequest asks for the entries of the store, or of one study.
 type cacheLsRequest struct {
-	All   bool
-	Study string // name or folder
+	Study string // name or folder; "" means all
 }
 
 func (r cacheLsRequest) do(ctx context.Context, s *session) error {
@@ -58,7 +54,7 @@ func (r cacheLsRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	var planned map[cache.Key]bool
-	if !r.All {
+	if r.Study != "" {
 		if planned, err = plannedBy(store, r.Study); err != nil {
 			return err
 		}
@@ -67,7 +63,7 @@ func (r cacheLsRequest) do(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		if r.All || planned[e.Key] {
+		if planned == nil || planned[e.Key] {
 			s.show(view.CacheEntry{Entry: e})
 		}
 	}

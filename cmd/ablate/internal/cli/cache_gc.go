@@ -44,6 +44,9 @@ type cacheGCRequest struct {
 }
 
 func (r cacheGCRequest) do(ctx context.Context, s *session) error {
+	if r.Grace < 0 {
+		return fmt.Errorf("--grace: must be 0 or more, not %s", r.Grace)
+	}
 	budget := int64(-1)
 	if r.Budget != "" {
 		var err error

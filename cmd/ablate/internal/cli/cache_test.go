@@ -18,7 +18,7 @@ import (
 func TestCacheLsAndDu(t *testing.T) {
 	l := newLab(t)
 	l.check(t,
-		want{request: cacheLsRequest{All: true}, stdout: []string{"norm.derf", "analysis.factorial"}},
+		want{request: cacheLsRequest{}, stdout: []string{"norm.derf", "analysis.factorial"}},
 		want{request: cacheLsRequest{Study: "finished"}, stdout: []string{"norm.derf"}},
 		want{request: cacheLsRequest{Study: l.dir}, stdout: []string{"norm.derf"}},
 		want{request: cacheLsRequest{Study: "other"}, err: "the store has no run of \"other\". It has runs of\n\n    finished  in " + l.dir},

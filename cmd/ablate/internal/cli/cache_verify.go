@@ -37,6 +37,9 @@ type cacheVerifyRequest struct {
 }
 
 func (r cacheVerifyRequest) do(ctx context.Context, s *session) error {
+	if r.Sample < 0 {
+		return fmt.Errorf("--sample: must be 0 or more, not %d", r.Sample)
+	}
 	store, err := s.openStore()
 	if err != nil {
 		return err

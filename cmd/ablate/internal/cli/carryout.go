@@ -98,12 +98,8 @@ func (w *workspace) runner(ctx context.Context, o runOptions, observe func(run.E
 		return nil, err
 	}
 	s := w.session
-	log, err := s.logger(s.app.Stderr)
-	if err != nil {
-		return nil, err
-	}
 	return &run.Runner{
-		Store: w.planner.Store, Sources: w.planner.Sources, Host: s.host(w.executable), Log: log,
+		Store: w.planner.Store, Sources: w.planner.Sources, Host: s.host(w.executable), Log: s.logger(),
 		Jobs: o.Jobs, Trace: o.Trace, KeepGoing: o.KeepGoing, Observe: observe,
 		Launcher: launch.Local{
 			Command: []string{path, "exec"}, Logs: w.store.LogDir(), Machine: launchers{w}.machine(ctx), Idle: &s.idle,

@@ -121,16 +121,12 @@ func (l launchers) cluster() (*launch.Cluster, error) {
 		return nil, err
 	}
 	s := l.session
-	log, err := s.logger(s.app.Stderr)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := filepath.Abs(l.store.Dir())
 	if err != nil {
 		return nil, fmt.Errorf("finding the store: %w", err)
 	}
 	c := &launch.Cluster{
-		Store: dir, Logs: l.store.LogDir(), Program: path, Version: programVersion(l.executable), Log: log,
+		Store: dir, Logs: l.store.LogDir(), Program: path, Version: programVersion(l.executable), Log: s.logger(),
 		Published: func(ctx context.Context, keys ...cache.Key) ([]bool, error) {
 			found, err := l.store.Lookup(ctx, keys...)
 			out := make([]bool, len(found))

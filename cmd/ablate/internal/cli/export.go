@@ -55,9 +55,8 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&r.Format, "format", "", "of weights: safetensors (the default) or hf")
+	choiceFlag(c.Flags(), c, &r.Format, "format", "", "of weights: %s (default safetensors)", "safetensors", "hf")
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into, or a file that ends in .safetensors")
-	completeFlag(c, "format", choices("safetensors", "hf"))
 	return c
 }
 

@@ -41,9 +41,8 @@ func exportRunsCommand(s *session) *cobra.Command {
 			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&r.Format, "format", tracker.Formats[0], strings.Join(tracker.Formats, " or "))
+	choiceFlag(c.Flags(), c, &r.Format, "format", tracker.Formats[0], "%s", tracker.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `folder` to write into (default mlruns or runs, by the format)")
-	completeFlag(c, "format", choices(tracker.Formats...))
 	targetFlag(c, s, &r.Targets)
 	return c
 }
@@ -56,9 +55,6 @@ type exportRunsRequest struct {
 }
 
 func (r exportRunsRequest) do(ctx context.Context, s *session) error {
-	if err := oneOf("format", r.Format, tracker.Formats...); err != nil {
-		return err
-	}
 	if r.To == "" {
 		r.To = tracker.DefaultFolder(r.Format)
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ func exportTableCommand(s *session, of instanceSort, name, short, long string, b
 			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&r.Format, "format", "", strings.Join(tables.Formats, ", ")+" (default: by the file's extension, or csv)")
+	choiceFlag(c.Flags(), c, &r.Format, "format", "", "%s (default: by the file's extension, or csv)", tables.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
 	targetFlag(c, s, &r.Targets)
 	return c
@@ -57,9 +56,6 @@ type exportTableRequest struct {
 func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if r.Format == "" {
 		r.Format = tables.FormatOf(r.To)
-	}
-	if err := oneOf("format", r.Format, tables.Formats...); err != nil {
-		return err
 	}
 	if r.Format == "sqlite" && r.To == "" {
 		return errors.New("cannot write a SQLite database to standard output: name a file with --to")

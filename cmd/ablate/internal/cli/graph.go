@@ -22,8 +22,7 @@ func graphCommand(s *session) *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	c.Flags().StringVar(&r.Format, "format", "text", "text, svg or dot")
-	completeFlag(c, "format", choices("text", "svg", "dot"))
+	choiceFlag(c.Flags(), c, &r.Format, "format", "text", "%s", "text", "svg", "dot")
 	return c
 }
 
@@ -31,9 +30,6 @@ func graphCommand(s *session) *cobra.Command {
 type graphRequest struct{ Format string }
 
 func (r graphRequest) do(_ context.Context, s *session) error {
-	if err := oneOf("format", r.Format, "text", "svg", "dot"); err != nil {
-		return err
-	}
 	linked, err := s.loadStudy()
 	if err != nil {
 		return err

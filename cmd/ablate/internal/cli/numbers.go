@@ -33,7 +33,7 @@ func exportNumbersCommand(s *session) *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
 	}
-	c.Flags().StringVar(&r.Format, "format", "latex", "latex or markdown")
+	choiceFlag(c.Flags(), c, &r.Format, "format", "latex", "%s", "latex", "markdown")
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
 	return c
 }
@@ -42,9 +42,6 @@ func exportNumbersCommand(s *session) *cobra.Command {
 type exportNumbersRequest struct{ Format, To string }
 
 func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
-	if err := oneOf("format", r.Format, "latex", "markdown"); err != nil {
-		return err
-	}
 	list, err := s.plannedNumbers(ctx)
 	if err != nil {
 		return err

@@ -53,11 +53,10 @@ func runCommand(s *session) *cobra.Command {
 	f.BoolVar(&r.Trace, "trace", false, "warn of files that command stages read without declaring them (needs strace)")
 	f.BoolVar(&r.Partial, "partial", false, "imply --keep-going, and let analyses answer from the trials that have a result")
 	f.BoolVarP(&r.Verbose, "verbose", "v", false, "also show why each action is needed, and the supporting tables of analyses")
-	f.StringVar(&r.Progress, "progress", "auto", "auto, plain or none")
 	f.StringVar(&r.Repeat, "repeat", "", "compute a cached `instance` again and report what differs")
 	targetFlag(c, s, &r.Targets)
 	completeFlag(c, "repeat", complete(s, anyInstance, 1))
-	completeFlag(c, "progress", choices("auto", "plain", "none"))
+	choiceFlag(f, c, &r.Progress, "progress", "auto", "%s", "auto", "plain", "none")
 	return c
 }
 
@@ -95,7 +94,7 @@ func (r runRequest) check(s *session) error {
 	case r.PlanFile != "" && len(r.Targets) > 0:
 		return errors.New("a saved plan has its own targets: leave out --target")
 	}
-	return oneOf("progress", r.Progress, "auto", "plain", "none")
+	return nil
 }
 
 func (r runRequest) do(ctx context.Context, s *session) error {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -219,13 +218,10 @@ func (s *session) warnUnknownExecutors(of *study.Study) {
 }
 
 // logger makes the session's logger.
-func (s *session) logger(w io.Writer) (*slog.Logger, error) {
-	if err := oneOf("log", strings.ToLower(s.logLevel), "debug", "info", "warn", "error"); err != nil {
-		return nil, err
-	}
+func (s *session) logger() *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log: %w", err)
+		panic("cli: --log has an unknown level: " + err.Error())
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+	return slog.New(slog.NewTextHandler(s.app.Stderr, &slog.HandlerOptions{Level: level}))
 }

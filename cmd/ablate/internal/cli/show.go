@@ -39,8 +39,7 @@ func showCommand(s *session) *cobra.Command {
 			return r.do(c.Context(), s)
 		},
 	}
-	c.Flags().StringVar(&r.Format, "format", "text", "of an analysis: text, markdown, csv or json")
-	completeFlag(c, "format", choices("text", "markdown", "csv", "json"))
+	choiceFlag(c.Flags(), c, &r.Format, "format", "text", "of an analysis: %s", "text", "markdown", "csv", "json")
 	partialFlag(c, &r.Partial)
 	return c
 }
@@ -53,9 +52,6 @@ type showRequest struct {
 }
 
 func (r showRequest) do(ctx context.Context, s *session) error {
-	if err := oneOf("format", r.Format, "text", "markdown", "csv", "json"); err != nil {
-		return err
-	}
 	w, plan, err := s.plannedAnswers(ctx, r.Partial)
 	if err != nil {
 		return err
