@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +17,7 @@ import (
 	"ablate/hcl/diag"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
-	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
-	"ablate/pipeline/process"
 )
 
 // withRemote opens and plans the study for a command that cannot work without the
@@ -116,7 +113,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 			t.tasks = append(t.tasks, x)
 		}
 	}
-	s.view().Diagnostics(unknownKeys(w.graph, plan))
+	s.view().Diagnostics(w.unknownKeys(plan))
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
@@ -124,7 +121,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 
 // unknownKeys warns of instances that cannot be looked up on a remote, since their keys
 // depend on results that neither it nor the store has.
-func unknownKeys(linked *graph.Graph, plan *planner.Plan) diag.List {
+func (w *workspace) unknownKeys(plan *planner.Plan) diag.List {
 	causes := make(map[*planner.Task]bool)
 	pending := 0
 	for _, t := range plan.Tasks {
@@ -132,7 +129,7 @@ func unknownKeys(linked *graph.Graph, plan *planner.Plan) diag.List {
 			continue
 		}
 		pending++
-		for dep := range linked.Node(t.Address).Deps() {
+		for dep := range w.graph.Node(t.Address).Deps() {
 			d := plan.Task(dep.Instance.Address)
 			if first := d.SameAs(); first != nil {
 				d = first
@@ -146,24 +143,24 @@ func unknownKeys(linked *graph.Graph, plan *planner.Plan) diag.List {
 		return nil
 	}
 	var what string
-	var targets strings.Builder
+	var targets []string
 	onlyData, programs := true, false
 	for _, t := range plan.Tasks { // in its order
 		if causes[t] {
 			what = cmp.Or(what, t.Address.String())
-			fmt.Fprintf(&targets, " --target %s", process.ShellQuote(t.Address.String()))
+			targets = append(targets, "--target", t.Address.String())
 			onlyData, programs = onlyData && t.Role == pipeline.Data, programs || t.Kind().Program
 		}
 	}
 	if more := len(causes) - 1; more > 0 {
 		what += fmt.Sprintf(" and %d more", more)
 	}
-	advice := "Pull again after\n\n    ablate plan --refresh"
+	advice := "Pull again after\n\n    " + w.session.command("plan", "--refresh")
 	switch {
 	case !onlyData:
 		advice = "ablate run computes what is missing and pulls the rest."
 	case programs:
-		advice = "Pull again after\n\n    ablate run" + targets.String()
+		advice = "Pull again after\n\n    " + w.session.command("run", targets...)
 	}
 	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s", view.Count(pending, "instance"), what, advice)
 }

@@ -152,7 +152,7 @@ func TestPushAndPull(t *testing.T) {
 	s, _, stderr := without.session("ABLATE_REMOTE=file://" + there)
 	err := cachePullRequest{}.do(t.Context(), s)
 	if said := strings.Join(strings.Fields(stderr.String()), " "); err != nil ||
-		!strings.Contains(said, "2 instances cannot be looked up on the remote, because the keys depend on data.results.runs. Pull again after ablate plan --refresh") {
+		!strings.Contains(said, "2 instances cannot be looked up on the remote, because the keys depend on data.results.runs. Pull again after ablate plan --chdir "+l.dir+" --refresh") {
 		t.Errorf("pull of results without data: %v\n%s", err, stderr)
 	}
 	l.check(t, want{request: cachePushRequest{}, err: "no remote is configured"})
@@ -210,8 +210,8 @@ train "command" "main" {
 			t.Errorf("a pull says (%v)\n%s\nwant\n%s", err, said, says)
 		}
 	}
-	pulls(program, "data.command.made. Pull again after ablate run --target data.command.made")
-	pulls(text, "data.text.corpus. Pull again after ablate plan --refresh")
+	pulls(program, "data.command.made. Pull again after ablate run --chdir "+l.dir+" --target data.command.made")
+	pulls(text, "data.text.corpus. Pull again after ablate plan --chdir "+l.dir+" --refresh")
 	l.check(t, want{request: planRequest{Refresh: true}, stdout: []string{"data.text.corpus"}})
 	pulls(text, `train.lm.main["seed=1"] and 1 more. ablate run computes what is missing and pulls the rest.`)
 }

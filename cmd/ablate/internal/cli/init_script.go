@@ -52,7 +52,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if !strings.Contains(string(text), "\n  matrix {") {
 		varies = "The script has no flag with choices and no --seed, so nothing varies yet: add a matrix with levels, and read them in parameters"
 	}
-	s.view().Text("Created study.hcl. " + varies + ". Say in metrics what the script prints, and continue with:\n\n    ablate plan\n")
+	s.view().Text("Created study.hcl. " + varies + ". Say in metrics what the script prints, and continue with:\n\n    " + s.command("plan") + "\n")
 	return nil
 }
 

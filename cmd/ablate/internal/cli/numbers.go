@@ -13,6 +13,7 @@ import (
 	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
+	"ablate/hcl/addr"
 	"ablate/hcl/nearest"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -95,11 +96,11 @@ func (w *workspace) numbers(ctx context.Context, plan *planner.Plan) ([]answer.N
 	return answer.Name(out)
 }
 
-// number describes one number and what it depends on.
-func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string) (view.Number, error) {
+// number describes one number of an analysis and what it depends on.
+func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string) (e view.Number, of addr.Instance, err error) {
 	list, err := w.numbers(ctx, plan)
 	if err != nil {
-		return view.Number{}, err
+		return e, of, err
 	}
 	names := make([]string, len(list))
 	for i, n := range list {
@@ -107,12 +108,13 @@ func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string)
 			continue
 		}
 		e := numberEvent(n)
+		e.Recompute = w.session.command("run", "--target", n.Address.String())
 		for _, d := range plan.Needs(plan.Task(n.Address)) {
 			e.RestsOn = append(e.RestsOn, view.KeyOf{Address: d.Address.String(), Key: d.Key})
 		}
-		return e, nil
+		return e, n.Address, nil
 	}
-	return view.Number{}, fmt.Errorf("no analysis with a result has a number %s%s", name, suggestNumber(name, names))
+	return e, of, fmt.Errorf("no analysis with a result has a number %s%s", name, suggestNumber(name, names))
 }
 
 // suggestNumber names the number that a user may have meant.

@@ -109,8 +109,8 @@ func (r planRequest) refresh(ctx context.Context, s *session) error {
 		data[t.Address] = t.Role == pipeline.Data && !waits[n]
 	}
 	if len(programs) > 0 {
-		s.view().Diagnostics(diag.Warningf(nil, "Programs are not run", "plan --refresh runs no programs of the study, so what depends on %s stays pending. Run them with\n\n    ablate run --target '%s'",
-			strings.Join(programs, ", "), programs[0]))
+		s.view().Diagnostics(diag.Warningf(nil, "Programs are not run", "plan --refresh runs no programs of the study, so what depends on %s stays pending. Run them with\n\n    %s",
+			strings.Join(programs, ", "), s.command("run", "--target", programs[0])))
 	}
 	w.planner.Select = func(_ *planner.Planner, a addr.Instance) bool { return data[a] }
 	if plan, err = w.plan(ctx); err != nil {

@@ -177,7 +177,8 @@ func TestShow(t *testing.T) {
 		want{request: showRequest{What: "analysis.factorial.effects", Format: "text"}, stdout: []string{"Cell means"}},
 		want{request: showRequest{What: "effects", Format: "text"}, stdout: []string{"Cell means"}},
 		want{request: showRequest{What: "analysis.factorial.effects", Format: "json"}, stdout: []string{`"contrasts"`}},
-		want{request: showRequest{What: "effects/cell/a-x/mean", Format: "text"}, stdout: []string{"effects/cell/a-x/mean = 1.05", "It depends on", "data.results.runs"}},
+		want{request: showRequest{What: "effects/cell/a-x/mean", Format: "text"}, stdout: []string{"effects/cell/a-x/mean = 1.05", "It depends on", "data.results.runs",
+			"recompute  ablate run --chdir " + l.dir + " --target analysis.factorial.effects\n"}},
 		want{request: showRequest{What: "effects/no/such/number", Format: "text"}, err: "ablate export numbers lists them"},
 		want{request: showRequest{What: "norm.derf.nothing", Format: "text"}, err: "norm.derf.nothing"})
 	got := l.json(t, showRequest{What: "analysis.factorial.effects", Format: "text"})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -58,17 +59,17 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	}
 	if r.What == "" {
 		plan.tell(w, plan.failed()...)
-		return listInstances(w, plan.Plan)
+		return cmp.Or(listInstances(w, plan.Plan), partialOutcome(plan.Tasks...))
 	}
 	t, err := w.find(plan.Plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
-		e, err := w.number(ctx, plan.Plan, r.What)
+		e, of, err := w.number(ctx, plan.Plan, r.What)
 		if err != nil {
 			plan.tell(w, plan.failed()...)
 			return err
 		}
 		s.show(e)
-		return nil
+		return partialOutcome(plan.Task(of))
 	}
 	if err != nil {
 		return err
@@ -76,8 +77,9 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	if err := plan.failure(t); err != nil {
 		return err
 	}
+	needs := plan.Needs(t)
 	if r.Partial {
-		plan.tell(w, plan.Needs(t)...)
+		plan.tell(w, needs...)
 	}
 	if t.Absent > 0 && t.Status != planner.Hit {
 		plan.tell(w, t)
@@ -88,7 +90,7 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	s.show(e)
-	return partialOutcome(t)
+	return partialOutcome(append(needs, t)...)
 }
 
 // listInstances shows the state of every instance, and which failed.

@@ -14,7 +14,6 @@ import (
 	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
-	"ablate/pipeline/process"
 	"ablate/stages/answer"
 )
 
@@ -206,6 +205,8 @@ type Number struct {
 	Key     cache.Key    `json:"key" doc:"the analysis's key"`
 	Result  cache.Digest `json:"result" doc:"digest of the result document"`
 	RestsOn []KeyOf      `json:"rests_on" doc:"the instances that it depends on; empty in export numbers"`
+
+	Recompute string `json:"-"` // the command that computes it again
 }
 
 // KeyOf is an instance with its key.
@@ -218,8 +219,8 @@ func (Number) kind() string { return "number" }
 
 func (e Number) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s = %s\n  %s\n\n  analysis   %s\n  key        %s\n  result     %s\n  recompute  ablate run --target %s\n",
-		e.Name, strconv.FormatFloat(e.Value, 'g', -1, 64), e.What, e.Address, e.Key, e.Result, process.ShellQuote(e.Address))
+	fmt.Fprintf(&b, "%s = %s\n  %s\n\n  analysis   %s\n  key        %s\n  result     %s\n  recompute  %s\n",
+		e.Name, strconv.FormatFloat(e.Value, 'g', -1, 64), e.What, e.Address, e.Key, e.Result, e.Recompute)
 	b.WriteString("\nIt depends on\n\n")
 	for _, d := range e.RestsOn {
 		fmt.Fprintf(&b, "  %s  %s\n", d.Key.String()[:shownKey], d.Address)
