@@ -34,13 +34,13 @@ type metadataRequest struct{ Markdown, Events bool }
 func (r metadataRequest) do(_ context.Context, s *session) error {
 	switch {
 	case r.Events && r.Markdown:
-		s.view().Text(view.SchemaMarkdown())
+		s.view().Document(view.SchemaMarkdown())
 	case r.Events:
 		for _, e := range view.Schema() {
 			s.show(e)
 		}
 	case r.Markdown:
-		s.view().Text(view.Reference(describeKinds(s.app.Kinds)))
+		s.view().Document(view.Reference(describeKinds(s.app.Kinds)))
 	default:
 		for _, k := range describeKinds(s.app.Kinds) {
 			s.show(k)

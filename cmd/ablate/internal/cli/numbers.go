@@ -61,7 +61,7 @@ func (r exportNumbersRequest) do(ctx context.Context, s *session) error {
 		text = answer.Markdown(list)
 	}
 	if r.To == "" {
-		s.view().Text(text)
+		s.view().Document(text)
 		return nil
 	}
 	if err := os.WriteFile(r.To, []byte(text), 0o644); err != nil { // part of a paper

@@ -265,3 +265,5 @@ type Keys struct {
 func (Keys) kind() string { return "keys" }
 
 func (e Keys) text() string { return e.Public + "\n" }
+
+func (e Keys) fitted(int) string { return e.text() } // a key is copied whole

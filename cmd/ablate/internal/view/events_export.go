@@ -35,6 +35,20 @@ type Contrast struct{ answer.Line }
 
 func (Contrast) kind() string { return "contrast" }
 
+// text repeats ss_type as type, which is that of the event with --json.
+func (e Contrast) text() string {
+	raw, err := plainJSON(struct {
+		answer.Line
+		Type string `json:"type,omitempty"`
+	}{e.Line, e.Type})
+	if err != nil {
+		panic("view: a contrast does not marshal: " + err.Error())
+	}
+	return raw + "\n"
+}
+
+func (e Contrast) fitted(int) string { return e.text() } // for programs
+
 // Mismatch reports a number in a paper that does not match the study.
 type Mismatch struct {
 	File    string `json:"file" doc:"the paper's file"`
@@ -66,16 +80,4 @@ func (e Checked) text() string {
 		return "1 number matches the study.\n"
 	}
 	return fmt.Sprintf("All %d numbers match the study.\n", e.Numbers)
-}
-
-// text repeats ss_type as type, which is that of the event with --json.
-func (e Contrast) text() string {
-	raw, err := plainJSON(struct {
-		answer.Line
-		Type string `json:"type,omitempty"`
-	}{e.Line, e.Type})
-	if err != nil {
-		panic("view: a contrast does not marshal: " + err.Error())
-	}
-	return raw + "\n"
 }

@@ -187,7 +187,9 @@ const schemaHead = `# What --json prints
 
 With ` + "`--json`" + ` every command prints one JSON object a line on stdout, and nothing else.
 The first line is ` + "`" + `{"type":"version","ui":"%s"}` + "`" + `; every line has a field ` + "`type`" + `, which is one
-of the headings below. Remarks for people go to stderr.
+of the headings below. A command that has nothing to report prints nothing. Remarks for people
+go to stderr. Help and completion scripts are text all the same, and ` + "`export trials`" + ` and
+` + "`export metrics`" + ` without ` + "`--to`" + ` print their rows alone.
 
 This page describes version %s. A new event or field raises the minor version, so
 programs should ignore what they do not know. A field that is removed, or that changes

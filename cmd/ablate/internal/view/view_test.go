@@ -16,6 +16,7 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
 	"ablate/pipeline/planner"
+	"ablate/stages/answer"
 )
 
 // A terminal on stderr does not colour a result that goes to a file.
@@ -132,6 +133,20 @@ func TestSVGOrder(t *testing.T) {
 	}
 	if y("upper") >= y("lower") {
 		t.Errorf("upper is at %v, lower at %v", y("upper"), y("lower"))
+	}
+}
+
+// What other programs read, and keys that are copied, are the same on any terminal.
+func TestLinesForProgramsStayWhole(t *testing.T) {
+	contrast := view.Contrast{Line: answer.Line{Kind: "gap", Name: strings.Repeat("a long name, ", 20)}}
+	key := view.Keys{Public: "alice@lab+0a1b2c3d+" + strings.Repeat("x", 60)}
+	for _, e := range []view.Event{contrast, key} {
+		var want, got bytes.Buffer
+		view.New(view.Options{Stdout: &want}).Show(e)
+		view.New(view.Options{Stdout: &got, Columns: 40}).Show(e)
+		if got.String() != want.String() {
+			t.Errorf("in 40 columns, %T is\n%s", e, got.String())
+		}
 	}
 }
 
