@@ -80,7 +80,7 @@ func (e Verified) text() string {
 	if e.Gone > 0 {
 		gone = fmt.Sprintf(", %d without content here (checkpoints and states that were removed, never fetched, or not kept)", e.Gone)
 	}
-	return fmt.Sprintf("Read %s with %s: %d damaged, %d repaired%s.\n", entries(e.Entries), plural(e.Blobs, "blob"), e.Damaged, e.Repaired, gone)
+	return fmt.Sprintf("Read %s with %s: %d damaged, %d repaired%s.\n", entries(e.Entries), Count(e.Blobs, "blob"), e.Damaged, e.Repaired, gone)
 }
 
 // Garbage reports a file that can be removed.
@@ -230,7 +230,7 @@ func (RemoteFailed) kind() string { return "remote_failed" }
 
 func (e RemoteFailed) remark() string {
 	return fmt.Sprintf("The remote failed %s in a row, so the rest was not tried: %s\n%s not %s. Run the same command again to continue.",
-		plural(e.Times, "time"), e.Error, counted(e.Left, "entry was", "entries were"), e.Verb)
+		Count(e.Times, "time"), e.Error, Counted(e.Left, "entry was", "entries were"), e.Verb)
 }
 
 // Transferred is the line that ends a push or a pull. there counts the entries of a push

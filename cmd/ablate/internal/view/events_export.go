@@ -26,7 +26,7 @@ func (e Exported) remark() string {
 	if e.Rows == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s: %s.", e.File, plural(*e.Rows, e.Noun))
+	return fmt.Sprintf("%s: %s.", e.File, Count(*e.Rows, e.Noun))
 }
 
 // Contrast reports a number of an analysis. Without --json its text is an object,

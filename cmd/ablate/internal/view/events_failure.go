@@ -34,7 +34,7 @@ func (v *View) Failures(list []Failure) {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s failed when last computed:\n", plural(len(list), "instance"))
+	fmt.Fprintf(&b, "\n%s failed when last computed:\n", Count(len(list), "instance"))
 	for _, e := range list[:min(most, len(list))] {
 		fmt.Fprintf(&b, "  %s %s\n      %s\n", v.paint(red, "✗"), e.Address, e.line())
 	}

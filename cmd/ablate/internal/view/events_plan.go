@@ -48,7 +48,7 @@ func (e Saved) line() string {
 	if e.Estimated {
 		about = "about "
 	}
-	return fmt.Sprintf("The cache saves %s, %s%s of training.", plural(e.Trials, "trial"), about, Seconds(e.Seconds))
+	return fmt.Sprintf("The cache saves %s, %s%s of training.", Count(e.Trials, "trial"), about, Seconds(e.Seconds))
 }
 
 func (e Saved) text() string {
@@ -79,7 +79,7 @@ type Estimate struct {
 func (Estimate) kind() string { return "estimate" }
 
 func (e Estimate) line() string {
-	trials := plural(e.Trials, "trial")
+	trials := Count(e.Trials, "trial")
 	if e.Trials < e.Of {
 		trials = fmt.Sprintf("%d of %d trials", e.Trials, e.Of)
 	}
@@ -88,9 +88,9 @@ func (e Estimate) line() string {
 		line += fmt.Sprintf(", or %s with %d at a time", Seconds(e.Seconds/float64(e.Jobs)), e.Jobs)
 	}
 	if e.ByTime {
-		return line + fmt.Sprintf(" (from the time of %s of this study).", plural(e.Samples, "cached trial"))
+		return line + fmt.Sprintf(" (from the time of %s of this study).", Count(e.Samples, "cached trial"))
 	}
-	return line + fmt.Sprintf(" (from the FLOP per second of %s on this machine).", plural(e.Samples, "cached trial"))
+	return line + fmt.Sprintf(" (from the FLOP per second of %s on this machine).", Count(e.Samples, "cached trial"))
 }
 
 func (e Estimate) text() string {

@@ -58,7 +58,7 @@ func (Frozen) kind() string { return "frozen" }
 
 func (e Frozen) remark() string {
 	return fmt.Sprintf("Froze %s of %s in %s, with %d of %d trials finished. Commit that file.",
-		plural(e.Contrasts, "contrast"), e.Address, study.LockFile, e.Known, e.Trials)
+		Count(e.Contrasts, "contrast"), e.Address, study.LockFile, e.Known, e.Trials)
 }
 
 // Summary counts the instances of a run, by block.
@@ -87,14 +87,14 @@ func (e Summary) Line() string { return e.remark() }
 func (e Summary) remark() string {
 	cached := fmt.Sprintf("%d cached", e.Trials.Hit)
 	if n := run.Total(e.Pulled); n > 0 {
-		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", plural(n, "instance"), e.Trials.Pulled)
+		cached += fmt.Sprintf(" (%s pulled, %d of them trials)", Count(n, "instance"), e.Trials.Pulled)
 	}
 	if n := e.Trials.Assembled; n > 0 {
 		cached = fmt.Sprintf("%d made from cached steps, %s", n, cached)
 	}
-	line := fmt.Sprintf("%s trained, %s, in %s.", plural(e.Trials.Ran, "trial"), cached, Duration(e.Elapsed))
+	line := fmt.Sprintf("%s trained, %s, in %s.", Count(e.Trials.Ran, "trial"), cached, Duration(e.Elapsed))
 	if n := run.Total(e.Failed); n > 0 {
-		line = fmt.Sprintf("%s failed, %s skipped as a result. %s", plural(n, "instance"), plural(run.Total(e.Skipped), "instance"), line)
+		line = fmt.Sprintf("%s failed, %s skipped as a result. %s", Count(n, "instance"), Count(run.Total(e.Skipped), "instance"), line)
 		if e.Stopped {
 			line += "\nThe run stopped at the first failure. Use --keep-going to run everything that does not depend on it."
 		}
@@ -152,7 +152,7 @@ func (e Pulls) remark() string {
 	if saved < 0 {
 		verb, saved = "lost", -saved
 	}
-	return fmt.Sprintf("Pulling %s took %s; computing %s took %s. The remote %s %s.", plural(e.Instances, "instance"),
+	return fmt.Sprintf("Pulling %s took %s; computing %s took %s. The remote %s %s.", Count(e.Instances, "instance"),
 		Seconds(e.Seconds), them(e.Instances), Seconds(e.ComputingTook), verb, Seconds(saved))
 }
 

@@ -133,9 +133,9 @@ func (e Instance) writeWork(b *strings.Builder) {
 		return
 	}
 	m := w.Memory
-	q := func(n int64) string { return Quantity(float64(n)) }
+	q := func(n int64) string { return quantity(float64(n)) }
 	fmt.Fprintf(b, "\nSize\n\n  %s parameters, %s FLOP per token (forward and backward), %s tokens: %s FLOP\n",
-		q(w.Parameters), Quantity(w.FLOPsPerToken), q(w.Tokens), Quantity(w.FLOPs()))
+		q(w.Parameters), quantity(w.FLOPsPerToken), q(w.Tokens), quantity(w.FLOPs()))
 	fmt.Fprintf(b, "  memory: about %s; %s parameters, %s optimizer state, %s gradients, and an estimated %s logits and %s activations, then %s for the update\n",
 		Size(m.Total()), Size(m.Parameters), Size(m.State), Size(m.Gradients), Size(m.Logits), Size(m.Activations), Size(m.Update))
 }
@@ -248,7 +248,7 @@ func (e Difference) text() string { return e.fitted(0) }
 func (e Difference) fitted(width int) string {
 	var b strings.Builder
 	if e.Trials != nil {
-		fmt.Fprintf(&b, "A  %s (%s)\nB  %s (%s)\n", e.A, plural(e.Trials[0], "trial"), e.B, plural(e.Trials[1], "trial"))
+		fmt.Fprintf(&b, "A  %s (%s)\nB  %s (%s)\n", e.A, Count(e.Trials[0], "trial"), e.B, Count(e.Trials[1], "trial"))
 		e.writeNumbers(&b, width)
 		b.WriteString("\nMeans of the trials' last values. An analysis \"factorial\" gives intervals.\n")
 		return fit(b.String(), width)

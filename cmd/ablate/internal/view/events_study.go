@@ -50,7 +50,7 @@ type Valid struct {
 func (Valid) kind() string { return "valid" }
 
 func (e Valid) text() string {
-	return "The study " + e.Study + " is valid: " + plural(e.Instances, "instance") + ".\n"
+	return "The study " + e.Study + " is valid: " + Count(e.Instances, "instance") + ".\n"
 }
 
 // Formatted reports a file that is not in the canonical layout, or was not.

@@ -46,13 +46,12 @@ func (v *View) plan(p *planner.Plan, key func(*planner.Task) string) string {
 		v.stage(&b, p.Tasks[i:j], key)
 		i = j
 	}
-	b.WriteString("\n" + v.PlanLine(p) + "\n")
+	b.WriteString("\n" + planLine(p) + "\n")
 	return b.String()
 }
 
-// PlanLine summarises a plan in one line.
-func (v *View) PlanLine(p *planner.Plan) string {
-	count := func(a planner.Status) int { return p.Count(a) }
+// planLine summarises a plan in one line.
+func planLine(p *planner.Plan) string {
 	if len(p.Tasks) == 0 {
 		return "Nothing to do: the study has no instances."
 	}
@@ -61,29 +60,29 @@ func (v *View) PlanLine(p *planner.Plan) string {
 		if len(p.Tasks) == 1 {
 			all = "the instance is"
 		}
-		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, plural(p.CountTrials(planner.Hit), "trial"))
+		return fmt.Sprintf("Nothing to do: %s cached (%s).", all, Count(p.CountTrials(planner.Hit), "trial"))
 	}
-	line := fmt.Sprintf("Plan: %d to run, ", count(planner.Run))
-	if n := count(planner.Resume); n > 0 {
+	line := fmt.Sprintf("Plan: %d to run, ", p.Count(planner.Run))
+	if n := p.Count(planner.Resume); n > 0 {
 		line += fmt.Sprintf("%d to resume, ", n)
 	}
-	if n := count(planner.Pull); n > 0 {
+	if n := p.Count(planner.Pull); n > 0 {
 		line += fmt.Sprintf("%d to pull, ", n)
 	}
-	if n := count(planner.Same); n > 0 {
-		line += fmt.Sprintf("%d duplicates, ", n)
+	if n := p.Count(planner.Same); n > 0 {
+		line += Count(n, "duplicate") + ", "
 	}
-	line += fmt.Sprintf("%d cached, %d pending", count(planner.Hit), count(planner.Pending))
+	line += fmt.Sprintf("%d cached, %d pending", p.Count(planner.Hit), p.Count(planner.Pending))
 	run, pending := p.CountTrials(planner.Run, planner.Resume)-onlyEvaluated(p), p.CountTrials(planner.Pending)
 	switch {
 	case run+pending == 0:
 		line += "; no trial to train"
 	case pending == 0:
-		line += fmt.Sprintf("; %s to train", plural(run, "trial"))
+		line += fmt.Sprintf("; %s to train", Count(run, "trial"))
 	default:
-		line += fmt.Sprintf("; up to %s to train", plural(run+pending, "trial"))
+		line += fmt.Sprintf("; up to %s to train", Count(run+pending, "trial"))
 	}
-	return line + v.workText(p) + "."
+	return line + workText(p) + "."
 }
 
 // onlyEvaluated counts the trials whose states are all cached, and which only need
@@ -98,7 +97,7 @@ func onlyEvaluated(p *planner.Plan) (n int) {
 }
 
 // workText says how large the trials are that a run trains.
-func (v *View) workText(p *planner.Plan) string {
+func workText(p *planner.Plan) string {
 	var least, most, memory int64
 	var flops float64
 	for _, s := range p.Tasks {
@@ -119,29 +118,25 @@ func (v *View) workText(p *planner.Plan) string {
 	if most == 0 {
 		return ""
 	}
-	size := Quantity(float64(most))
-	if small := Quantity(float64(least)); small != size {
+	size := quantity(float64(most))
+	if small := quantity(float64(least)); small != size {
 		size = small + " to " + size
 	}
-	return fmt.Sprintf(", of %s parameters and about %s of memory each, %s FLOP in total", size, Size(memory), Quantity(flops))
+	return fmt.Sprintf(", of %s parameters and about %s of memory each, %s FLOP in total", size, Size(memory), quantity(flops))
 }
 
 func (v *View) stage(b *strings.Builder, steps []*planner.Task, key func(*planner.Task) string) {
-	type group struct {
-		steps []*planner.Task
-	}
 	var order []string
-	groups := make(map[string]*group)
+	groups := make(map[string][]*planner.Task)
 	for _, s := range steps {
 		id := key(s)
 		if groups[id] == nil {
-			groups[id] = &group{}
 			order = append(order, id)
 		}
-		groups[id].steps = append(groups[id].steps, s)
+		groups[id] = append(groups[id], s)
 	}
 	for _, id := range order {
-		g := groups[id].steps
+		g := groups[id]
 		if len(g) > foldAbove || len(g) == len(steps) && len(g) > 1 {
 			b.WriteString(v.line(g[0], fmt.Sprintf("%s (%d instances)", g[0].Address.Stage, len(g)), reasonOf(g)))
 			continue
@@ -167,7 +162,7 @@ func reasonOf(tasks []*planner.Task) string {
 	if len(others) == 1 {
 		return tasks[0].Reason.Text
 	}
-	return fmt.Sprintf("%s; %s: ablate run -v or ablate plan lists them", tasks[0].Reason.Text, plural(len(others)-1, "other reason"))
+	return fmt.Sprintf("%s; %s: ablate run -v or ablate plan lists them", tasks[0].Reason.Text, Count(len(others)-1, "other reason"))
 }
 
 func (v *View) line(s *planner.Task, name, reason string) string {

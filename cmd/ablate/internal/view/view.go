@@ -60,9 +60,6 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// JSON reports whether the view prints JSON.
-func (v *View) JSON() bool { return v.opts.JSON }
-
 // Sources gives diagnostics the files that they quote from. A file is split into lines
 // once, because it may have tens of thousands of mistakes.
 func (v *View) Sources(files map[string][]byte) {

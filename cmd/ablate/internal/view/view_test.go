@@ -32,6 +32,17 @@ func TestResultsWithoutColours(t *testing.T) {
 	}
 }
 
+// A plan of one duplicate has no duplicates.
+func TestPlanCounts(t *testing.T) {
+	one, two := &planner.Task{Status: planner.Same}, &planner.Task{Status: planner.Run}
+	v := view.New(view.Options{})
+	for want, tasks := range map[string][]*planner.Task{"1 to run, 1 duplicate, ": {one, two}, "0 to run, 2 duplicates, ": {one, one}} {
+		if got := v.Plan(&planner.Plan{Tasks: tasks}); !strings.Contains(got, "Plan: "+want) {
+			t.Errorf("a plan says\n%s\nwant %s", got, want)
+		}
+	}
+}
+
 // Of a long line, only what surrounds the place is quoted. Control characters are
 // replaced.
 func TestQuotes(t *testing.T) {

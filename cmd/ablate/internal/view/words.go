@@ -10,16 +10,12 @@ import (
 )
 
 // Count writes a number with its noun: "1 trial", "2 trials".
-func Count(n int, noun string) string { return plural(n, noun) }
+func Count(n int, noun string) string { return Counted(n, noun, noun+"s") }
+
+func entries(n int) string { return Counted(n, "entry", "entries") }
 
 // Counted writes a number with one of two phrases: "1 entry", "2 entries".
-func Counted(n int, one, many string) string { return counted(n, one, many) }
-
-func plural(n int, noun string) string { return counted(n, noun, noun+"s") }
-
-func entries(n int) string { return counted(n, "entry", "entries") }
-
-func counted(n int, one, many string) string {
+func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -33,8 +29,8 @@ func them(n int) string {
 	return "them"
 }
 
-// Quantity writes a large number with three digits and a prefix.
-func Quantity(v float64) string { return numeral.Prefixed(v, "") }
+// quantity writes a large number with three digits and a prefix.
+func quantity(v float64) string { return numeral.Prefixed(v, "") }
 
 // Size writes bytes in binary units.
 func Size(n int64) string {
