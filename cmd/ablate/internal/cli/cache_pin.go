@@ -49,10 +49,12 @@ func (r cachePinRequest) do(ctx context.Context, s *session) error {
 		if err := w.store.AddPin(cache.Pin{Key: x.Key, For: t.Key, Study: w.graph.Study.Name, Address: x.Address.String(), Time: time.Now().UTC()}); err != nil {
 			return err
 		}
-		s.show(view.Pinned{Address: x.Address.String(), Key: x.Key})
+		s.show(view.Pinned{KeyOf: keyOf(x)})
 	}
 	return nil
 }
+
+func keyOf(t *planner.Task) view.KeyOf { return view.KeyOf{Address: t.Address.String(), Key: t.Key} }
 
 func cacheUnpinCommand(s *session) *cobra.Command {
 	return &cobra.Command{
@@ -103,7 +105,7 @@ func (r cacheUnpinRequest) do(ctx context.Context, s *session) error {
 		s.view().Text(fmt.Sprintf("Other pins still protect %s and what it depends on.\n", of.address))
 	}
 	for _, p := range free {
-		s.show(view.Unpinned{Address: p.Address, Key: p.Key})
+		s.show(view.Unpinned{KeyOf: view.KeyOf{Address: p.Address, Key: p.Key}})
 	}
 	return nil
 }
@@ -208,7 +210,7 @@ func (r cacheDisownRequest) do(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	s.show(view.Disowned{Address: t.Address.String(), Key: t.Key, Reason: r.Reason})
+	s.show(view.Disowned{KeyOf: keyOf(t), Reason: r.Reason})
 	for _, x := range plan.Tasks {
 		if slices.Contains(plan.Needs(x), t) {
 			s.show(view.DependsOnDisowned{Address: x.Address.String()})

@@ -162,7 +162,7 @@ func shortKey(l plannedLine) string {
 	if l.Key == nil {
 		return "unknown"
 	}
-	return l.Key.String()[:12]
+	return view.ShortKey(*l.Key)
 }
 
 // diffTasks compares the ingredients and numbers of two instances.

@@ -16,11 +16,11 @@ import (
 	"ablate/pipeline/planner"
 )
 
-// showEstimate reports how long the trials of a plan will train, as far as cached
+// estimate says how long the trials of a plan will train, as far as cached
 // trials tell: those of the same arithmetic on this machine, or else of the same stage
 // of this study. Without either there is no estimate, nor is there one for other
 // machines, whose speed is not known here.
-func showEstimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs int, beside bool) {
+func estimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs int) (e view.Estimate, ok bool) {
 	var todo []*planner.Task
 	for _, t := range plan.Tasks {
 		switch t.Status {
@@ -31,10 +31,10 @@ func showEstimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs in
 		}
 	}
 	if len(todo) == 0 {
-		return
+		return e, false
 	}
 	past := &timings{w: w, plan: plan, host: w.session.host(w.executable).Name, speeds: make(map[string][]speed), seconds: make(map[addr.Stage][]float64)}
-	e := view.Estimate{Of: len(todo), Jobs: jobs, Beside: beside}
+	e = view.Estimate{Of: len(todo), Jobs: jobs}
 	samples, byTime := 0, 0
 	for _, t := range todo {
 		seconds, from, ok := past.bySpeed(ctx, t)
@@ -50,14 +50,14 @@ func showEstimate(ctx context.Context, w *workspace, plan *planner.Plan, jobs in
 		}
 	}
 	if e.Trials == 0 {
-		return
+		return e, false
 	}
 	e.Samples, e.ByTime = samples, byTime == e.Trials
 	if e.Jobs <= 0 {
 		e.Jobs = runtime.NumCPU()
 	}
 	e.Jobs = min(e.Jobs, e.Trials)
-	w.session.show(e)
+	return e, true
 }
 
 // timings are how long cached trials took, as their provenance says.

@@ -110,7 +110,7 @@ func (w *workspace) number(ctx context.Context, plan *planner.Plan, name string)
 		e := numberEvent(n)
 		e.Recompute = w.session.command("run", "--target", n.Address.String())
 		for _, d := range plan.Needs(plan.Task(n.Address)) {
-			e.RestsOn = append(e.RestsOn, view.KeyOf{Address: d.Address.String(), Key: d.Key})
+			e.RestsOn = append(e.RestsOn, keyOf(d))
 		}
 		return e, n.Address, nil
 	}

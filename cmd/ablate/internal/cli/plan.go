@@ -67,8 +67,12 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 	if err := showFailures(w, plan); err != nil {
 		return err
 	}
-	showEstimate(ctx, w, plan, 0, false)
-	showSavings(w, plan.Savings(ctx, w.store), false)
+	if e, ok := estimate(ctx, w, plan, 0); ok {
+		s.show(e)
+	}
+	if e, ok := saved(plan.Savings(ctx, w.store)); ok {
+		s.show(e)
+	}
 	if r.Out != "" {
 		if err := savePlan(s, r.Out, r.Targets, plan); err != nil {
 			return err
@@ -121,9 +125,7 @@ func (r planRequest) refresh(ctx context.Context, s *session) error {
 	return err
 }
 
-// showSavings reports the training time that the cache saves, if any.
-func showSavings(w *workspace, of planner.Savings, beside bool) {
-	if of.Trials > 0 && of.Seconds > 0 {
-		w.session.show(view.Saved{Trials: of.Trials, Seconds: of.Seconds, Estimated: of.Estimated, Beside: beside})
-	}
+// saved is the training time that the cache saves, if any.
+func saved(of planner.Savings) (view.Saved, bool) {
+	return view.Saved{Trials: of.Trials, Seconds: of.Seconds, Estimated: of.Estimated}, of.Trials > 0 && of.Seconds > 0
 }

@@ -163,7 +163,9 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 			text = s.view().Plan(plan)
 		}
 		s.view().Note("%s", text)
-		showEstimate(ctx, w, plan, r.Jobs, true)
+		if e, ok := estimate(ctx, w, plan, r.Jobs); ok {
+			s.view().Aside(e)
+		}
 	}
 	if err := w.checkMemory(plan).Err(); err != nil {
 		return err
@@ -189,7 +191,9 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 	e := view.SummaryOf(summary, time.Since(started))
 	e.Stopped = failed != nil && failed.Stopped
 	s.show(e)
-	showSavings(w, savings, true)
+	if e, ok := saved(savings); ok {
+		s.view().Aside(e)
+	}
 	if err == nil && !s.json {
 		err = showRead(ctx, w, plan)
 	}

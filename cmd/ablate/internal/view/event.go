@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 )
 
 // Event is one thing that a command reports: an object with --json, text without.
@@ -40,6 +41,18 @@ func (v *View) Show(e Event) {
 			v.Note("%s", s)
 		}
 	}
+}
+
+// Aside reports an event whose text is beside the result of this command: on stderr.
+func (v *View) Aside(e interface {
+	Event
+	resulter
+}) {
+	if v.opts.JSON {
+		v.object(e)
+		return
+	}
+	v.Note("%s", strings.TrimSuffix(e.text(), "\n"))
 }
 
 // writeEvent writes an event as a line of JSON: its type, then its fields.

@@ -41,9 +41,9 @@ func TestShow(t *testing.T) {
 			stdout: "a.b.c\n  run: <new>\n",
 		},
 		{
-			event:  view.Saved{Trials: 2, Seconds: 90, Estimated: true, Beside: true},
+			event:  view.Saved{Trials: 2, Seconds: 90, Estimated: true},
 			json:   `{"type":"saved","trials":2,"seconds":90,"estimated":true}`,
-			stderr: "The cache saves 2 trials, about 1 m 30 s of training.\n",
+			stdout: "The cache saves 2 trials, about 1 m 30 s of training.\n",
 		},
 		{
 			event:  view.Exported{File: "a.csv", Rows: new(0), Noun: "row"},

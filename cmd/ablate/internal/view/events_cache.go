@@ -20,7 +20,7 @@ func (e CacheEntry) text() string {
 	for _, a := range e.Entry.Artifacts {
 		names = append(names, a.Name)
 	}
-	return fmt.Sprintf("%s  %s  %-22s %s\n", e.Entry.Key.String()[:shownKey],
+	return fmt.Sprintf("%s  %s  %-22s %s\n", ShortKey(e.Entry.Key),
 		e.Entry.Created.Local().Format("2006-01-02 15:04:05"), e.Entry.Block+"."+e.Entry.Type, strings.Join(names, ", "))
 }
 
@@ -61,7 +61,7 @@ type Damage struct {
 func (Damage) kind() string { return "damage" }
 
 func (e Damage) text() string {
-	return fmt.Sprintf("%s %s, %s: %s\n", e.Kind, e.Key.String()[:shownKey], e.Artifact, e.Error)
+	return fmt.Sprintf("%s %s, %s: %s\n", e.Kind, ShortKey(e.Key), e.Artifact, e.Error)
 }
 
 // Verified reports the totals of a check.
@@ -141,41 +141,28 @@ func (e Collected) text() string {
 }
 
 // Pinned reports a result that is kept from collection.
-type Pinned struct {
-	Address string    `json:"address" doc:"the instance"`
-	Key     cache.Key `json:"key" doc:"its key"`
-}
+type Pinned struct{ KeyOf }
 
 func (Pinned) kind() string { return "pinned" }
 
-func (e Pinned) text() string {
-	return fmt.Sprintf("pinned %s  %s\n", e.Key.String()[:shownKey], e.Address)
-}
+func (e Pinned) text() string { return "pinned " + e.line() }
 
 // Unpinned reports a result that can be collected again.
-type Unpinned struct {
-	Address string    `json:"address" doc:"the instance"`
-	Key     cache.Key `json:"key" doc:"its key"`
-}
+type Unpinned struct{ KeyOf }
 
 func (Unpinned) kind() string { return "unpinned" }
 
-func (e Unpinned) text() string {
-	return fmt.Sprintf("unpinned %s  %s\n", e.Key.String()[:shownKey], e.Address)
-}
+func (e Unpinned) text() string { return "unpinned " + e.line() }
 
 // Disowned reports a result that was invalidated.
 type Disowned struct {
-	Address string    `json:"address" doc:"the instance"`
-	Key     cache.Key `json:"key" doc:"its key"`
-	Reason  string    `json:"reason" doc:"why"`
+	KeyOf
+	Reason string `json:"reason" doc:"why"`
 }
 
 func (Disowned) kind() string { return "disowned" }
 
-func (e Disowned) text() string {
-	return fmt.Sprintf("disowned %s  %s\n", e.Key.String()[:shownKey], e.Address)
-}
+func (e Disowned) text() string { return "disowned " + e.line() }
 
 // DependsOnDisowned reports an instance that depends on an invalidated result.
 type DependsOnDisowned struct {

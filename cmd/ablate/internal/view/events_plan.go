@@ -38,31 +38,16 @@ type Saved struct {
 	Trials    int     `json:"trials" doc:"cached trials, each key counted once"`
 	Seconds   float64 `json:"seconds" doc:"how long they took to train"`
 	Estimated bool    `json:"estimated,omitempty" doc:"extrapolated from a sample of the trials"`
-	Beside    bool    `json:"-"` // the text goes to stderr
 }
 
 func (Saved) kind() string { return "saved" }
 
-func (e Saved) line() string {
+func (e Saved) text() string {
 	about := ""
 	if e.Estimated {
 		about = "about "
 	}
-	return fmt.Sprintf("The cache saves %s, %s%s of training.", Count(e.Trials, "trial"), about, Seconds(e.Seconds))
-}
-
-func (e Saved) text() string {
-	if e.Beside {
-		return ""
-	}
-	return e.line() + "\n"
-}
-
-func (e Saved) remark() string {
-	if e.Beside {
-		return e.line()
-	}
-	return ""
+	return fmt.Sprintf("The cache saves %s, %s%s of training.\n", Count(e.Trials, "trial"), about, Seconds(e.Seconds))
 }
 
 // Estimate reports how long the trials of a plan will train.
@@ -73,12 +58,11 @@ type Estimate struct {
 	Samples int     `json:"samples" doc:"cached trials that the estimate is based on"`
 	Of      int     `json:"of" doc:"trials to train in all"`
 	ByTime  bool    `json:"by_time,omitempty" doc:"based on the time of the same stages' trials, whose arithmetic is not known"`
-	Beside  bool    `json:"-"` // the text goes to stderr
 }
 
 func (Estimate) kind() string { return "estimate" }
 
-func (e Estimate) line() string {
+func (e Estimate) text() string {
 	trials := Count(e.Trials, "trial")
 	if e.Trials < e.Of {
 		trials = fmt.Sprintf("%d of %d trials", e.Trials, e.Of)
@@ -88,23 +72,9 @@ func (e Estimate) line() string {
 		line += fmt.Sprintf(", or %s with %d at a time", Seconds(e.Seconds/float64(e.Jobs)), e.Jobs)
 	}
 	if e.ByTime {
-		return line + fmt.Sprintf(" (from the time of %s of this study).", Count(e.Samples, "cached trial"))
+		return line + fmt.Sprintf(" (from the time of %s of this study).\n", Count(e.Samples, "cached trial"))
 	}
-	return line + fmt.Sprintf(" (from the FLOP per second of %s on this machine).", Count(e.Samples, "cached trial"))
-}
-
-func (e Estimate) text() string {
-	if e.Beside {
-		return ""
-	}
-	return e.line() + "\n"
-}
-
-func (e Estimate) remark() string {
-	if e.Beside {
-		return e.line()
-	}
-	return ""
+	return line + fmt.Sprintf(" (from the FLOP per second of %s on this machine).\n", Count(e.Samples, "cached trial"))
 }
 
 // Explanation reports why an instance is cached or not.
@@ -138,7 +108,7 @@ func (e Explanation) text() string {
 	if e.Study != "" {
 		of = fmt.Sprintf(", of study %q", e.Study)
 	}
-	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…%s:\n\n", e.Nearest.String()[:shownKey], of)
+	fmt.Fprintf(&b, "\nCompared with the nearest other entry, %s…%s:\n\n", ShortKey(*e.Nearest), of)
 	for _, c := range e.Changes {
 		switch {
 		case c.Code && c.Part != "":
@@ -152,8 +122,11 @@ func (e Explanation) text() string {
 	return b.String()
 }
 
-// shownKey is how many digits of a key are enough for people.
-const shownKey = 12
+// ShortKey is the beginning of a key, which is enough for people.
+func ShortKey(k cache.Key) string {
+	const digits = 12
+	return k.String()[:digits]
+}
 
 // changeLine is one changed ingredient in a list of them.
 func changeLine(c planner.Change) string {

@@ -215,6 +215,9 @@ type KeyOf struct {
 	Key     cache.Key `json:"key" doc:"its key"`
 }
 
+// line names the instance after the beginning of its key.
+func (k KeyOf) line() string { return ShortKey(k.Key) + "  " + k.Address + "\n" }
+
 func (Number) kind() string { return "number" }
 
 func (e Number) text() string {
@@ -223,7 +226,7 @@ func (e Number) text() string {
 		e.Name, strconv.FormatFloat(e.Value, 'g', -1, 64), e.What, e.Address, e.Key, e.Result, e.Recompute)
 	b.WriteString("\nIt depends on\n\n")
 	for _, d := range e.RestsOn {
-		fmt.Fprintf(&b, "  %s  %s\n", d.Key.String()[:shownKey], d.Address)
+		b.WriteString("  " + d.line())
 	}
 	return b.String()
 }
