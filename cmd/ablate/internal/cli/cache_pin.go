@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -238,9 +236,7 @@ func statesOf(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.
 		if listed[e.Key] {
 			continue
 		}
-		raw, err := cache.ReadAll(ctx, w.store, e.Provenance)
-		var p action.Provenance
-		if err != nil || json.Unmarshal(raw, &p) != nil || p.Address == t.Address {
+		if p, err := readProvenanceOf(ctx, w.store, e); err != nil || p.Address == t.Address {
 			out = append(out, e)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/pipeline/action"
@@ -156,28 +155,6 @@ func (w runReader) runsOf(ctx context.Context, t *planner.Task, metrics []string
 			continue
 		}
 		out[i].Values = loggedValues(logged, metrics)
-	}
-	return out, nil
-}
-
-// readCurves reads the responses of finished runs at all steps, by the number of the run.
-// There are none unless the stage keeps them.
-func readCurves(ctx context.Context, store cache.Store, t *planner.Task) (map[int][]record.Row, error) {
-	a, ok := t.Entry().Artifact(record.Curves)
-	if !ok {
-		return nil, nil
-	}
-	f, err := store.Open(ctx, a.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("reading the curves of %s: %w", t.Address, err)
-	}
-	defer f.Close()
-	out := make(map[int][]record.Row)
-	for c, err := range record.ReadCurves(f) {
-		if err != nil {
-			return nil, fmt.Errorf("reading the curves of %s: %w", t.Address, err)
-		}
-		out[c.Run] = append(out[c.Run], c.Rows()...)
 	}
 	return out, nil
 }

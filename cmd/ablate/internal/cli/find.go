@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/selector"
-	"ablate/hcl"
 	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/graph"
@@ -103,9 +103,8 @@ func complete(s *session, of instanceSort, most int) cobra.CompletionFunc {
 		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		loaded, diags := hcl.Load(hcl.Options{Dir: s.dir, Kinds: graph.LanguageKinds(s.app.Kinds), Environ: s.app.Environ, Vars: s.vars, Outside: trustedFolder(s.dir)})
-		linked, more := graph.Build(loaded, s.app.Kinds)
-		if diags.HasErrors() || more.HasErrors() {
+		linked, err := s.quiet(io.Discard).loadStudy()
+		if err != nil {
 			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
 		}
 		directive := cobra.ShellCompDirectiveNoFileComp

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
@@ -135,25 +134,6 @@ func suggestNumber(name string, known []string) string {
 // numberEvent describes a number without what it depends on.
 func numberEvent(n answer.Number) view.Number {
 	return view.Number{Name: n.Name, Value: n.Value, What: n.What, Address: n.Address.String(), Key: n.Key, Result: n.Result, RestsOn: []view.KeyOf{}}
-}
-
-// readResult reads the result document of an analysis.
-func readResult(ctx context.Context, store cache.Store, t *planner.Task) (r answer.Result, err error) {
-	if err := t.Cached(); err != nil {
-		return r, err
-	}
-	a, ok := t.Entry().Artifact(artifactOf["json"])
-	if !ok {
-		return r, fmt.Errorf("%s has no numbers", t.Address)
-	}
-	raw, err := cache.ReadAll(ctx, store, a.Digest)
-	if err != nil {
-		return r, err
-	}
-	if r, err = answer.Parse(raw, a.Digest); err != nil {
-		return r, fmt.Errorf("reading the result of %s: %w", t.Address, err)
-	}
-	return r, nil
 }
 
 // checkRequest asks whether the numbers that a paper prints match the study's.

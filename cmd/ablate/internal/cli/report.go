@@ -87,7 +87,7 @@ func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task,
 	if err != nil {
 		return err
 	}
-	text, err := reportReader{w}.readArtifact(ctx, t, artifactOf["markdown"])
+	text, _, err := readArtifact(ctx, w.store, t, artifactOf["markdown"])
 	if err != nil {
 		return err
 	}

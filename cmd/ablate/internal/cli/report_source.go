@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/addr"
 	"ablate/hcl/spec"
@@ -66,21 +65,12 @@ func (s *session) command(name string, args ...string) string {
 	return strings.Join(words, " ")
 }
 
-// readArtifact reads an artifact of a cached task; nil if it has none of that name.
-func (w reportReader) readArtifact(ctx context.Context, t *planner.Task, name string) ([]byte, error) {
-	a, ok := t.Entry().Artifact(name)
-	if !ok {
-		return nil, nil
-	}
-	return cache.ReadAll(ctx, w.store, a.Digest)
-}
-
 func (w reportReader) readDocument(ctx context.Context, t *planner.Task, name string, into any) error {
-	raw, err := w.readArtifact(ctx, t, name)
-	if err == nil {
-		err = json.Unmarshal(raw, into)
-	}
+	raw, _, err := readArtifact(ctx, w.store, t, name)
 	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("reading the %s of %s: %w", name, t.Address, err)
 	}
 	return nil
@@ -93,10 +83,10 @@ func (w reportReader) chapter(ctx context.Context, plan *planner.Plan, of answer
 	}
 	c = report.Chapter{ReportChapter: of, Kind: t.Kind().Type, Key: t.Key.String(),
 		Command: w.session.command("run", "--target", of.Address), Rows: w.session.command("export", "trials", "--to", "trials.csv")}
-	if c.Result, err = w.readArtifact(ctx, t, artifactOf["json"]); err != nil {
+	if c.Result, _, err = readArtifact(ctx, w.store, t, artifactOf["json"]); err != nil {
 		return c, err
 	}
-	fragment, err := w.readArtifact(ctx, t, "html")
+	fragment, _, err := readArtifact(ctx, w.store, t, "html")
 	c.Fragment = string(fragment)
 	return c, err
 }

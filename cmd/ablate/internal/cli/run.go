@@ -228,26 +228,14 @@ func showRead(ctx context.Context, w *workspace, plan *planner.Plan) error {
 		return nil
 	}
 	for _, t := range plan.Tasks {
-		a, ok := t.Entry().Artifact(record.Trials)
-		if !ok || t.Status != planner.Hit {
+		if _, ok := t.Entry().Artifact(record.Trials); !ok || t.Status != planner.Hit {
 			continue
 		}
-		raw, err := cache.ReadAll(ctx, w.store, a.Digest)
-		if err != nil {
-			return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
-		}
-		_, runs, err := record.ReadTable(bytes.NewReader(raw))
+		rows, _, err := finishedRows(ctx, w, t)
 		if err != nil {
 			return err
 		}
-		n := 0
-		for _, err := range runs {
-			if err != nil {
-				return fmt.Errorf("reading the runs of %s: %w", t.Address, err)
-			}
-			n++
-		}
-		w.session.view().Note("%s has %s. An analysis \"table\" would show them.", t.Address, view.Count(n, "run"))
+		w.session.view().Note("%s has %s. An analysis \"table\" would show them.", t.Address, view.Count(len(rows), "run"))
 	}
 	return nil
 }

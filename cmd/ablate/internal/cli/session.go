@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -53,6 +54,14 @@ func (s *session) closeIdle() {
 	for _, children := range s.idleOnHosts {
 		children.Close()
 	}
+}
+
+// quiet is a session on the same study that prints nothing but remarks, and to told. It does
+// without the remote.
+func (s *session) quiet(told io.Writer) *session {
+	q := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
+	q.app.Stdout, q.app.Stderr = io.Discard, told
+	return q
 }
 
 // view returns the session's view.

@@ -3,23 +3,17 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 	"ablate/stages/answer"
 	"ablate/stages/record"
 )
-
-// artifactOf names the artifact that holds each rendering of an analysis.
-var artifactOf = map[string]string{"text": "table", "markdown": "markdown", "csv": "csv", "json": "result"}
 
 func showCommand(s *session) *cobra.Command {
 	var r showRequest
@@ -190,77 +184,40 @@ func (w *workspace) analysis(ctx context.Context, t *planner.Task, format string
 	if err := t.Cached(); err != nil {
 		return e, err
 	}
-	a, ok := t.Entry().Artifact(artifactOf[format])
-	if !ok {
+	body, ok, err := readArtifact(ctx, w.store, t, artifactOf[format])
+	switch {
+	case err != nil:
+		return e, err
+	case !ok:
 		return e, fmt.Errorf("%s has no %s form", t.Address, format)
 	}
-	raw, err := cache.ReadAll(ctx, w.store, a.Digest)
-	if err != nil {
-		return e, err
-	}
-	e.Body = string(raw)
+	e.Body = string(body)
 	if format == "text" {
 		e.Heading = t.Label
 	}
-	result, ok := t.Entry().Artifact(artifactOf["json"])
-	if !ok {
-		e.Text = string(raw)
-		return e, nil
-	}
-	if tables, ok := t.Entry().Artifact(artifactOf["markdown"]); ok && format == "text" && !w.session.json {
-		body, err := cache.ReadAll(ctx, w.store, tables.Digest)
-		if err != nil {
+	_, hasResult := t.Entry().Artifact(artifactOf["json"])
+	switch {
+	case !hasResult:
+		e.Text = string(body)
+	case w.session.json:
+		e.Result, _, err = readArtifact(ctx, w.store, t, artifactOf["json"])
+	case format == "text":
+		tables, ok, err := readArtifact(ctx, w.store, t, artifactOf["markdown"])
+		if !ok || err != nil {
 			return e, err
 		}
-		e.Tables = string(body)
-		if e.Findings, err = w.findings(ctx, t, result.Digest); err != nil {
-			return e, err
-		}
-	}
-	if w.session.json {
-		e.Result, err = cache.ReadAll(ctx, w.store, result.Digest)
+		e.Tables = string(tables)
+		e.Findings, err = w.findings(ctx, t)
+		return e, err
 	}
 	return e, err
 }
 
-// findings says in sentences what an analysis found; nothing for kinds without any.
-func (w *workspace) findings(ctx context.Context, t *planner.Task, document cache.Digest) ([]answer.Finding, error) {
-	raw, err := cache.ReadAll(ctx, w.store, document)
-	if err != nil {
+// findings are what an analysis found; none for kinds without any.
+func (w *workspace) findings(ctx context.Context, t *planner.Task) ([]answer.Finding, error) {
+	document, ok, err := readArtifact(ctx, w.store, t, artifactOf["json"])
+	if !ok || err != nil {
 		return nil, err
 	}
-	return answer.InOrder(answer.FindingsOf(t.Kind().Type, raw)), nil
-}
-
-// readMetrics reads the rows that a trial logged; nil where it logs none.
-func readMetrics(ctx context.Context, store cache.Store, t *planner.Task) ([]record.Row, error) {
-	a, ok := t.Entry().Artifact(record.Metrics)
-	if !ok {
-		return nil, nil
-	}
-	r, err := store.Open(ctx, a.Digest)
-	if err == nil {
-		defer r.Close()
-		var rows []record.Row
-		if rows, err = record.ReadAll(r); err == nil {
-			return rows, nil
-		}
-	}
-	return nil, fmt.Errorf("reading the metrics of %s: %w", t.Address, err)
-}
-
-// readProvenance reads where, when and by whom a cached result was computed.
-func readProvenance(ctx context.Context, store cache.Store, t *planner.Task) (p action.Provenance, err error) {
-	if p, err = readProvenanceOf(ctx, store, t.Entry()); err != nil {
-		return p, fmt.Errorf("reading the provenance of %s: %w", t.Address, err)
-	}
-	return p, nil
-}
-
-func readProvenanceOf(ctx context.Context, store cache.Store, e cache.Entry) (p action.Provenance, err error) {
-	raw, err := cache.ReadAll(ctx, store, e.Provenance)
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	return p, err
+	return answer.InOrder(answer.FindingsOf(t.Kind().Type, document)), nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,9 +62,8 @@ func (r uiRequest) do(ctx context.Context, s *session) error {
 
 // planForPage plans the study as it is now, with what is in the local store.
 func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
-	quiet := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
 	var told strings.Builder
-	quiet.app.Stdout, quiet.app.Stderr = io.Discard, &told
+	quiet := s.quiet(&told)
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
 		return ui.Planned{}, fmt.Errorf("finding the study's folder: %w", err)
@@ -161,11 +159,10 @@ func addImported(ctx context.Context, w *workspace, p *ui.Planned, t *planner.Ta
 
 // pageFindings says what an analysis found, if it is cached.
 func pageFindings(ctx context.Context, w *workspace, t *planner.Task) ([]string, error) {
-	a, ok := t.Entry().Artifact(artifactOf["json"])
-	if t.Role != pipeline.Analysis || t.Status != planner.Hit || !ok {
+	if t.Role != pipeline.Analysis || t.Status != planner.Hit {
 		return nil, nil
 	}
-	found, err := w.findings(ctx, t, a.Digest)
+	found, err := w.findings(ctx, t)
 	if cache.IsLost(err) {
 		return nil, nil
 	}
