@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"ablate/hcl/addr"
+	"ablate/pipeline/process"
 )
 
 // Candidate is an instance that can be named.
@@ -69,7 +70,7 @@ func (e *AmbiguousError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s names %d %s: choose one, for example\n", quote(e.Text), len(e.Found), plural(e.Noun))
 	for _, a := range e.Found[:min(shown, len(e.Found))] {
-		fmt.Fprintf(&b, "\n    '%s'", a)
+		b.WriteString("\n    " + process.ShellQuote(a.String()))
 	}
 	return b.String()
 }

@@ -123,6 +123,11 @@ func TestOne(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("One(main): %v, want %s", err, want)
 	}
+	quoted := addr.Instance{Stage: stage("train", "lm", "main"), Key: "opt=it's"}
+	_, err = selector.New("trial", []selector.Candidate{{Address: quoted}, {Address: quoted}}).One("main")
+	if want := `    'train.lm.main["opt=it'\''s"]'`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("One(main): %v, want %s, which a shell reads", err, want)
+	}
 }
 
 // Every address, name and label selects its own candidate.
