@@ -103,6 +103,8 @@ func (w *workspace) cachedTrials(plan *planner.Plan, of instanceSort, typed stri
 		return nil, 0, fmt.Errorf("the study has no %s", of.noun+"s")
 	case err != nil:
 		return nil, 0, err
+	case len(tasks) == 0:
+		return nil, 0, fmt.Errorf("no %s is among the targets: leave out --target, or select others", of.noun)
 	}
 	for _, t := range tasks {
 		if t.Status == planner.Hit {

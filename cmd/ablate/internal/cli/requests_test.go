@@ -234,6 +234,7 @@ func TestExport(t *testing.T) {
 		want{request: exportFiguresRequest{Analysis: "effects", To: out}, stdout: []string{"effects.csv", ".svg"}},
 		want{request: exportCheckpointRequest{Instance: "norm.derf.paper", To: out}, err: "norm.derf.paper"},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable}, err: "the study has no trial"},
+		want{request: exportTableRequest{Of: exportableTrials, Build: trialsTable, Targets: []string{"norm"}}, err: "no trial is among the targets"},
 		want{request: exportTableRequest{Of: exportableTrials, Build: trialsTable}, stdout: []string{"norm,opt,seed,", "b,y,2,"}},
 		want{request: exportTableRequest{Of: trials, Build: trialsTable, Format: "sqlite"}, err: "--to"},
 		want{request: exportNumbersRequest{Format: "markdown"}, stdout: []string{"| `effects/cell/a-x/mean` | [1.0500]"}},
