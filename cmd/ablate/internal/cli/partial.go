@@ -148,10 +148,11 @@ func reason(err error) string {
 	return text
 }
 
-// partialOutcome is the exit code 3 of an answer that lacks inputs.
+// partialOutcome is the exit code 3 where an answer among the tasks lacks trials, or has
+// none of them.
 func partialOutcome(tasks ...*planner.Task) error {
 	for _, t := range tasks {
-		if t.Absent > 0 {
+		if t.Absent > 0 || t.Role == pipeline.Analysis && t.Status != planner.Hit {
 			return exitError{ExitPartial}
 		}
 	}

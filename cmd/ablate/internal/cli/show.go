@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -53,7 +52,11 @@ func (r showRequest) do(ctx context.Context, s *session) error {
 	}
 	if r.What == "" {
 		plan.tell(w, plan.failed()...)
-		return cmp.Or(listInstances(w, plan.Plan), partialOutcome(plan.Tasks...))
+		err := listInstances(w, plan.Plan)
+		if err == nil && r.Partial {
+			err = partialOutcome(plan.Tasks...)
+		}
+		return err
 	}
 	t, err := w.find(plan.Plan, anyInstance, r.What)
 	if err != nil && isNumberName(r.What) {
