@@ -113,7 +113,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 			t.tasks = append(t.tasks, x)
 		}
 	}
-	s.view().Diagnostics(w.unknownKeys(plan))
+	s.view().Diagnostics(unknownKeys(w, plan))
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
@@ -121,7 +121,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 
 // unknownKeys warns of instances that cannot be looked up on a remote, since their keys
 // depend on results that neither it nor the store has.
-func (w *workspace) unknownKeys(plan *planner.Plan) diag.List {
+func unknownKeys(w *workspace, plan *planner.Plan) diag.List {
 	causes := make(map[*planner.Task]bool)
 	pending := 0
 	for _, t := range plan.Tasks {

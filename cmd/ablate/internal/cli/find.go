@@ -103,7 +103,7 @@ func complete(s *session, of instanceSort, most int) cobra.CompletionFunc {
 		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		linked, err := s.quiet(io.Discard).loadStudy()
+		linked, err := quietly(s, io.Discard).loadStudy()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError | cobra.ShellCompDirectiveNoFileComp
 		}

@@ -56,9 +56,9 @@ func (s *session) closeIdle() {
 	}
 }
 
-// quiet is a session on the same study that prints nothing but remarks, and to told. It does
-// without the remote.
-func (s *session) quiet(told io.Writer) *session {
+// quietly makes a session on the same study that prints nothing but remarks, and to told. It
+// does without the remote.
+func quietly(s *session, told io.Writer) *session {
 	q := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
 	q.app.Stdout, q.app.Stderr = io.Discard, told
 	return q

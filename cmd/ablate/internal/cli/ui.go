@@ -63,7 +63,7 @@ func (r uiRequest) do(ctx context.Context, s *session) error {
 // planForPage plans the study as it is now, with what is in the local store.
 func (s *session) planForPage(ctx context.Context) (ui.Planned, error) {
 	var told strings.Builder
-	quiet := s.quiet(&told)
+	quiet := quietly(s, &told)
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
 		return ui.Planned{}, fmt.Errorf("finding the study's folder: %w", err)
