@@ -8,7 +8,6 @@
 package express
 
 import (
-	"math"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -204,18 +203,13 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 		return Min(Max(in[0], in[1]), in[2])
 	case "first":
 		width := in[0].Shape().Dimensions[in[0].Rank()-1]
-		return SliceAxis(in[0], -1, AxisRange(0, shareOf(args[1].Number, width)))
+		return SliceAxis(in[0], -1, AxisRange(0, formula.Share(width, args[1].Number)))
 	}
 	f, ok := binary[op]
 	if !ok {
 		panic("express: no function " + op)
 	}
 	return f(in[0], in[1])
-}
-
-// shareOf is how many of n columns a share is, at least one.
-func shareOf(share float64, n int) int {
-	return max(1, int(math.Ceil(float64(share*float64(n))-1e-9)))
 }
 
 // join is the type of an operation whose operands fit.
