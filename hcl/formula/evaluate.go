@@ -51,7 +51,7 @@ func (e *Evaluation) apply(n Node, iterating map[string]MatrixFunction) Grid {
 	x := args[0]
 	switch n.Op {
 	case "first":
-		return NewGrid(x.Rows, firstOf(x.Columns, args[1].Values[0]), x.At)
+		return NewGrid(x.Rows, Share(x.Columns, args[1].Values[0]), x.At)
 	case "transpose":
 		return NewGrid(x.Columns, x.Rows, func(i, j int) float64 { return x.At(j, i) })
 	case "matmul":
@@ -66,9 +66,11 @@ func (e *Evaluation) apply(n Node, iterating map[string]MatrixFunction) Grid {
 	return iterating[n.Op](x, args[1].Values[0])
 }
 
-// firstOf is how many of n columns a share is, at least one.
-func firstOf(n int, share float64) int {
-	return max(1, int(math.Ceil(share*float64(n)-1e-9)))
+// Share is how many of n columns a share is, rounded up and at least one. The margin
+// keeps a product such as 0.07 · 100, which is a little above 7 in float64, from counting
+// one more.
+func Share(n int, share float64) int {
+	return max(1, int(math.Ceil(float64(share*float64(n))-1e-9)))
 }
 
 func elementwise(op string, args []Grid) Grid {

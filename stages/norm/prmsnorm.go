@@ -2,11 +2,11 @@ package norm
 
 import (
 	"context"
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"ablate/hcl/diag"
+	"ablate/hcl/formula"
 	"ablate/pipeline"
 	"ablate/stages/internal/ml"
 )
@@ -27,19 +27,13 @@ func (n *PRMSNorm) Params(prefix string, _ Site, width int) []ml.Param {
 func (n *PRMSNorm) Apply(x *Node, prefix string, vars ml.Vars) *Node {
 	vars.Tap(prefix+Input, x)
 	first, d := x, x.Shape().Dimensions
-	if k := n.count(d[len(d)-1]); k < d[len(d)-1] {
+	if k := formula.Share(d[len(d)-1], n.Share); k < d[len(d)-1] {
 		first = SliceAxis(x, -1, AxisRange(0, k))
 	}
 	square := ReduceAndKeep(Mul(first, first), ReduceMean, -1)
 	y := Mul(row(vars.At(prefix+".gamma"), x), Div(x, Sqrt(AddScalar(square, n.Eps))))
 	vars.Tap(prefix+Output, y)
 	return y
-}
-
-// count is ⌈p n⌉. The margin keeps a product such as 0.07 · 100, which is a little
-// above 7 in float64, from counting one more.
-func (n *PRMSNorm) count(width int) int {
-	return max(1, int(math.Ceil(float64(n.Share*float64(width))-1e-9)))
 }
 
 // Validate implements pipeline.Stage.

@@ -106,6 +106,7 @@ func (g *group) update(at Clock, newValues []*Node, newStates [][]*Node) {
 	b.Names["step"] = []express.Value{express.Tensor(formula.Type{Level: formula.Step}, step)}
 	for _, l := range g.lanes {
 		g.bind(b, l)
+		b.Elements = append(b.Elements, append([]int{1, 1}, l.value.Shape().Dimensions...)[l.value.Rank():])
 	}
 	next := make([][]express.Value, len(g.rule.States))
 	for _, i := range g.rule.order() {

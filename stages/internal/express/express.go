@@ -8,7 +8,7 @@
 package express
 
 import (
-	"math"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -39,6 +39,7 @@ type Builder struct {
 	Lanes    int
 	Names    map[string][]Value // one for each lane; a single one is shared by all
 	Joint    map[string]Joint   // functions of a place that express itself lacks
+	Elements [][]int            // of each lane, the dimensions of a value for each element, in a place with rows and columns
 	Computed formula.Level      // as in the scope that the formula was checked in
 
 	known map[formula.Digest][]Value // what was built, so that formulas share their parts
@@ -99,7 +100,13 @@ func (b *Builder) node(n formula.Node, args [][]Value) []Value {
 		}
 		return v
 	}
-	if joint := b.Joint[n.Op]; joint != nil {
+	joint := b.Joint[n.Op]
+	if _, reduces := reductions[n.Op]; b.Elements != nil && (reduces || joint != nil || n.Op == "matmul") {
+		for j := range args {
+			args[j] = b.whole(args[j])
+		}
+	}
+	if joint != nil {
 		return joint(args)
 	}
 	lanes := 1
@@ -117,6 +124,28 @@ func (b *Builder) node(n formula.Node, args [][]Value) []Value {
 	return out
 }
 
+// whole repeats values that have fewer numbers than their type says. Such is the branch
+// that a condition of rows and columns takes if the other one has more.
+func (b *Builder) whole(values []Value) []Value {
+	out := slices.Clone(values)
+	for lane, v := range values {
+		if v.Type.Down == formula.One && v.Type.Along == formula.One || v.Node != nil && v.Node.Rank() == 1 {
+			continue
+		}
+		x := v.Float32(b.Graph)
+		dims := append([]int{1, 1}, x.Shape().Dimensions...)[x.Rank():]
+		for i, axis := range []formula.Axis{v.Type.Down, v.Type.Along} {
+			if dims[i] == 1 && axis != formula.One {
+				dims[i] = b.Elements[lane][axis-formula.Rows]
+			}
+		}
+		if !slices.Equal(x.Shape().Dimensions, dims) {
+			out[lane].Node, out[lane].Type.Level = BroadcastToDims(x, dims...), formula.Tensor
+		}
+	}
+	return out
+}
+
 // Lane is the value of one lane.
 func Lane(values []Value, lane int) Value {
 	if len(values) == 1 {
@@ -128,7 +157,9 @@ func Lane(values []Value, lane int) Value {
 // apply computes one operation.
 func (b *Builder) apply(op string, args []Value) Value {
 	if op == "where" && args[0].Node == nil { // a condition of constants
-		return args[int(2-args[0].Number)]
+		v, t := args[int(2-args[0].Number)], join(args[1].Type, args[2].Type)
+		v.Type.Down, v.Type.Along = t.Down, t.Along
+		return v
 	}
 	t, constant := args[0].Type, true
 	for _, a := range args {
@@ -141,7 +172,7 @@ func (b *Builder) apply(op string, args []Value) Value {
 			numbers[i] = a.Number
 		}
 		if v, isTruth, ok := formula.Exact(op, numbers); ok {
-			return Value{Type: formula.Type{IsTruth: isTruth}, Number: v}
+			return Value{Type: formula.Type{Down: t.Down, Along: t.Along, IsTruth: isTruth}, Number: v}
 		}
 		t.Level = b.Computed // what machines may differ in is computed where the rest is
 	}
@@ -172,18 +203,13 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 		return Min(Max(in[0], in[1]), in[2])
 	case "first":
 		width := in[0].Shape().Dimensions[in[0].Rank()-1]
-		return SliceAxis(in[0], -1, AxisRange(0, shareOf(args[1].Number, width)))
+		return SliceAxis(in[0], -1, AxisRange(0, formula.Share(width, args[1].Number)))
 	}
 	f, ok := binary[op]
 	if !ok {
 		panic("express: no function " + op)
 	}
 	return f(in[0], in[1])
-}
-
-// shareOf is how many of n columns a share is, at least one.
-func shareOf(share float64, n int) int {
-	return max(1, int(math.Ceil(float64(share*float64(n))-1e-9)))
 }
 
 // join is the type of an operation whose operands fit.

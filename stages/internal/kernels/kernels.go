@@ -11,7 +11,7 @@
 // Results do not depend on the number of cores. Arithmetic and transposes have the
 // bits that the backend gives, except for the sign of zeros in gradients of slices.
 // Matrix products and sums add in an order of their own, and vectorized functions are
-// within two units in the last place; that is part of the numerics class. A term that a
+// within three units in the last place; that is part of the numerics class. A term that a
 // causal mask makes zero is not added: what is not finite reaches the positions that
 // see it, and not those before it.
 package kernels

@@ -213,6 +213,10 @@ func TestFusion(t *testing.T) {
 			y := graph.MatMul(in[0], in[1])
 			return graph.Concatenate(nodes{graph.Reshape(y, -1), graph.Reshape(graph.Neg(y), -1)}, 0)
 		}},
+		"beside each other, repeated": {[]shapes.Shape{f32(5, 4, 1), f32(1, 30)}, func(in nodes) *graph.Node {
+			columns, rows := graph.BroadcastToDims(in[0], 5, 4, 20), permuted(graph.BroadcastToDims(in[1], 40, 30), 1, 0)
+			return graph.Concatenate(nodes{graph.Reshape(graph.Concatenate(nodes{columns, columns}, -1), -1), graph.Reshape(graph.Concatenate(nodes{rows, rows}, -1), -1)}, 0)
+		}},
 		"slope of parts": {[]shapes.Shape{f32(20, 96)}, func(in nodes) *graph.Node {
 			part := func(i int) *graph.Node { return graph.Slice(in[0], graph.AxisRange(), graph.AxisRange(32*i, 32*(i+1))) }
 			return grad(graph.Add(graph.Mul(part(2), part(0)), graph.Exp(part(1))), in[0])

@@ -19,7 +19,8 @@ type Concat struct{ Layout layout.Strided }
 func (g *Graph) AssembleConcats() {
 	for _, n := range slices.Clone(g.Live) {
 		operands, ok := g.concatenated(n)
-		if !ok || lastExtent(operands[0]) != operands[0].Shape.Dimensions[n.Shape.Rank()-1] || lastExtent(operands[0]) < 2 || operands[0].Shape.Size() < minGroup {
+		if !ok || lastExtent(operands[0]) != operands[0].Shape.Dimensions[n.Shape.Rank()-1] || lastExtent(operands[0]) < 2 || operands[0].Shape.Size() < minGroup ||
+			slices.ContainsFunc(operands, g.repeatsColumns) {
 			continue
 		}
 		to, l := g.Destination(n)
@@ -30,6 +31,13 @@ func (g *Graph) AssembleConcats() {
 		g.Replace(to, g.Add(to, hook.OpConcat, operands, &Concat{l}))
 	}
 	g.Refresh()
+}
+
+// repeatsColumns reports whether the rows of a value are views that repeat an element,
+// which no group can concatenate.
+func (g *Graph) repeatsColumns(n *hook.Node) bool {
+	_, l := g.View(n)
+	return slices.ContainsFunc(l.Axes[n.Shape.Rank()-1], func(d layout.Dim) bool { return d.Stride == 0 })
 }
 
 // concatenated returns the values that a node concatenates along its last axis.

@@ -7,7 +7,7 @@ import "math"
 type Unary func(y, x []float32)
 
 // The element-wise functions. They are vectorized where the processor allows it;
-// a vectorized function is within two units in the last place.
+// a vectorized function is within three units in the last place.
 var (
 	Exp      = inFloat64(math.Exp)
 	Log      = inFloat64(math.Log)
