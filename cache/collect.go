@@ -81,8 +81,8 @@ type blobUse struct {
 }
 
 // Collect plans a garbage collection: blobs that no entry names, artifacts of
-// entries that no recorded run and no pin needs, leftovers of crashes, and old logs
-// and journals; and, to keep within a budget, evictable artifacts, the cheapest first. Entries,
+// entries that no recorded run and no pin needs and that no client of a server stored,
+// leftovers of crashes, and old logs and journals; and, to keep within a budget, evictable artifacts, the cheapest first. Entries,
 // ingredients, provenance and measurements always stay. Where anything that
 // decides this cannot be read, the error is a *DoubtError.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
@@ -319,8 +319,9 @@ func (s *Local) startsLikeEntry(path string) bool {
 	return string(head) == entryHead
 }
 
-// neededKeys lists the keys of recorded runs, of pins, and of actions under way.
-// Doubts are roots, pins and locks that cannot be read.
+// neededKeys lists the keys of recorded runs, of pins, of actions under way, and of what
+// clients of a server stored, for whom this store is a remote. Doubts are roots, pins,
+// locks and folders that cannot be read.
 func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
 	needed = make(map[Key]bool)
 	roots, err := s.Roots()
@@ -349,6 +350,13 @@ func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
 			if k, err := ParseKey(key); err == nil {
 				needed[k] = true
 			}
+		}
+	}
+	for k, err := range s.keysIn("sealed") {
+		if err == nil {
+			needed[k] = true
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			doubts = append(doubts, err)
 		}
 	}
 	return needed, doubts

@@ -55,7 +55,7 @@ func TestFoldersAreRestored(t *testing.T) {
 			}
 			_, err = s.Collect(ctx, cache.CollectOptions{Now: time.Now().Add(time.Hour)})
 			var doubt *cache.DoubtError
-			decides := folder == "roots" || folder == "pins" || folder == "entries" || folder == "damaged"
+			decides := folder == "roots" || folder == "pins" || folder == "sealed" || folder == "entries" || folder == "damaged"
 			if errors.As(err, &doubt) != decides {
 				t.Errorf("Collect: %v, in doubt should be %v", err, decides)
 			}

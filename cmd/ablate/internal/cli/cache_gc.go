@@ -21,10 +21,11 @@ func cacheGCCommand(s *session) *cobra.Command {
 		Use:   "gc",
 		Short: "List what can be removed from the store; remove it with --apply",
 		Long: "gc lists blobs that no entry names, artifacts and logs that no recorded run and no pin needs,\n" +
-			"journals of old runs, and leftovers of crashes. Logs may take 256 MiB. With --budget it also\n" +
-			"lists checkpoints and training states, which can be computed again, until the blobs fit the\n" +
-			"budget; those that cost least to compute per byte go first. Entries, metrics and provenance are\n" +
-			"never removed. If a damaged file makes it uncertain what the store needs, nothing is removed." +
+			"journals of old runs, and leftovers of crashes. Logs may take 256 MiB. What clients of cache\n" +
+			"serve pushed stays. With --budget it also lists checkpoints and training states, which can be\n" +
+			"computed again, until the blobs fit the budget; those that cost least to compute per byte go\n" +
+			"first. Entries, metrics and provenance are never removed. If a damaged file makes it uncertain\n" +
+			"what the store needs, nothing is removed." +
 			exitCodes("4 it is uncertain what can be removed"),
 		Example: "  ablate cache gc --budget 50GiB --apply",
 		Args:    noArgs,
