@@ -51,6 +51,8 @@ type CollectOptions struct {
 	// Cost is how many seconds it took to compute an entry. What costs most for
 	// its size is removed last. Unknown is 0.
 	Cost func(ctx context.Context, e Entry) float64
+	// Ignore reports recorded runs that need nothing. Nil counts all of them.
+	Ignore func(Root) bool
 }
 
 // DoubtError reports that a garbage collection cannot know what the store
@@ -191,7 +193,7 @@ func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.
 // uses returns how each blob that an entry names is needed, and the keys that are. It
 // reads the entries themselves, since an index may lack some.
 func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*blobUse, needed map[Key]bool, err error) {
-	needed, doubts := s.neededKeys()
+	needed, doubts := s.neededKeys(o.Ignore)
 	entries, more := s.certainEntries(ctx)
 	if doubts = append(doubts, more...); len(doubts) > 0 {
 		return nil, nil, &DoubtError{doubts}
@@ -322,7 +324,7 @@ func (s *Local) startsLikeEntry(path string) bool {
 // neededKeys lists the keys of recorded runs, of pins, of actions under way, and of what
 // clients of a server stored, for whom this store is a remote. Doubts are roots, pins,
 // locks and folders that cannot be read.
-func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
+func (s *Local) neededKeys(ignore func(Root) bool) (needed map[Key]bool, doubts []error) {
 	needed = make(map[Key]bool)
 	roots, err := s.Roots()
 	if err != nil {
@@ -333,6 +335,9 @@ func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
 		doubts = append(doubts, fmt.Errorf("%w\nPin the result again, or remove the file", err))
 	}
 	for _, r := range roots {
+		if ignore != nil && ignore(r) {
+			continue
+		}
 		for _, k := range r.Keys {
 			needed[k] = true
 		}
