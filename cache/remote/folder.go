@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"ablate/cache/fsys"
 )
@@ -48,6 +49,7 @@ func (f *folder) check(context.Context) error {
 			return fmt.Errorf("preparing the shared folder: %w", err)
 		}
 	}
+	f.removeLeftovers()
 	return nil
 }
 
@@ -61,6 +63,24 @@ func (f *folder) makeFolder(name string) error {
 		f.root.Chmod(name, f.mode) // some network file systems have no modes
 	}
 	return err
+}
+
+// abandoned is the age of a temporary file from which the transfer that wrote it has ended.
+const abandoned = 24 * time.Hour
+
+// removeLeftovers removes what killed processes left. Nothing depends on that.
+func (f *folder) removeLeftovers() {
+	tmp, err := f.root.Open("tmp")
+	if err != nil {
+		return
+	}
+	defer tmp.Close()
+	all, _ := tmp.ReadDir(-1)
+	for _, entry := range all {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			f.root.Remove(filepath.Join("tmp", entry.Name()))
+		}
+	}
 }
 
 // explain says what to do about an error for lack of permission.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"ablate/cache/cachetest"
 )
@@ -51,5 +52,26 @@ func TestFolderSaysWhoDeniesAccess(t *testing.T) {
 	from, e := cachetest.Published(t, "shared")
 	if _, err := r.Push(t.Context(), from, e, nil); err == nil || !strings.Contains(err.Error(), "access denied in "+dir) {
 		t.Errorf("pushing: %v", err)
+	}
+}
+
+func TestFolderLosesLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	open := func() { connect(t, Options{URL: "file://" + dir}) }
+	open()
+	for name, age := range map[string]time.Duration{"killed": 25 * time.Hour, "running": time.Hour} {
+		path := filepath.Join(dir, "tmp", name)
+		at := time.Now().Add(-age)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open()
+	left, err := filepath.Glob(filepath.Join(dir, "tmp", "*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "running" {
+		t.Errorf("left are %v, %v, want the file of a running transfer", left, err)
 	}
 }
