@@ -53,9 +53,14 @@ func (f *folder) check(context.Context) error {
 	return nil
 }
 
-// makeFolder creates a folder in an existing one, unless it exists.
+// makeFolder creates a folder, and the one that it is in, unless they exist.
 func (f *folder) makeFolder(name string) error {
 	err := f.root.Mkdir(name, 0o777)
+	if in := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && in != "." {
+		if err = f.makeFolder(in); err == nil {
+			err = f.root.Mkdir(name, 0o777)
+		}
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -143,8 +148,10 @@ func (f *folder) put(ctx context.Context, name string, o object) error {
 
 func (f *folder) create(ctx context.Context, name string, o object) error {
 	at := place(name)
-	if err := f.makeFolder(filepath.Dir(at)); err != nil {
-		return err
+	for _, dir := range []string{"tmp", filepath.Dir(at)} { // a cleaner of old files removes empty folders
+		if err := f.makeFolder(dir); err != nil {
+			return err
+		}
 	}
 	tmp := filepath.Join("tmp", o.digest.Hex()+"-"+fmt.Sprint(os.Getpid())+"-"+rand.Text())
 	w, err := f.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
