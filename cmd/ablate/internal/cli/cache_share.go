@@ -94,8 +94,8 @@ func cachePullCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "pull", Short: "Fetch the study's results from the remote",
 		Long: "pull fetches the results of the study, or of what --target selects, that the remote has and the\n" +
-			"local store lacks, also checkpoints that gc removed here. ablate run pulls what it needs by itself." +
-			exitCodes("3 something could not be fetched"),
+			"local store lacks. With --target it also fetches what gc removed of cached results, such as\n" +
+			"checkpoints. ablate run pulls what it needs by itself." + exitCodes("3 something could not be fetched"),
 		Example: "  ablate cache pull",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
@@ -112,9 +112,11 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	incomplete, err := w.incomplete(ctx, plan)
-	if err != nil {
-		return err
+	var incomplete map[*planner.Task]bool
+	if len(r.Targets) > 0 { // otherwise gc would be undone
+		if incomplete, err = r.incomplete(ctx, w, plan); err != nil {
+			return err
+		}
 	}
 	t := &transfer{session: s, remote: w.remote, verb: "pulled"}
 	for _, x := range plan.Tasks {
@@ -130,7 +132,7 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 
 // incomplete are the cached tasks of which the store lacks an artifact that the remote
 // has.
-func (w *workspace) incomplete(ctx context.Context, plan *planner.Plan) (map[*planner.Task]bool, error) {
+func (cachePullRequest) incomplete(ctx context.Context, w *workspace, plan *planner.Plan) (map[*planner.Task]bool, error) {
 	var hits []*planner.Task
 	var keys []cache.Key
 	for _, t := range plan.Tasks {
