@@ -51,7 +51,7 @@ func (s *Local) blobPath(d Digest, suffix string) string {
 
 // Create implements Store.
 func (s *Local) Create(_ context.Context, mediaType string) (Writer, error) {
-	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "blob-*")
+	tmp, err := s.tempFile("blob-*")
 	if err != nil {
 		return nil, advise(fmt.Errorf("creating a blob: %w", err))
 	}

@@ -51,6 +51,8 @@ type CollectOptions struct {
 	// Cost is how many seconds it took to compute an entry. What costs most for
 	// its size is removed last. Unknown is 0.
 	Cost func(ctx context.Context, e Entry) float64
+	// Ignore reports recorded runs that need nothing. Nil counts all of them.
+	Ignore func(Root) bool
 }
 
 // DoubtError reports that a garbage collection cannot know what the store
@@ -81,8 +83,8 @@ type blobUse struct {
 }
 
 // Collect plans a garbage collection: blobs that no entry names, artifacts of
-// entries that no recorded run and no pin needs, leftovers of crashes, and old logs
-// and journals; and, to keep within a budget, evictable artifacts, the cheapest first. Entries,
+// entries that no recorded run and no pin needs and that no client of a server stored,
+// leftovers of crashes, and old logs and journals; and, to keep within a budget, evictable artifacts, the cheapest first. Entries,
 // ingredients, provenance and measurements always stay. Where anything that
 // decides this cannot be read, the error is a *DoubtError.
 func (s *Local) Collect(ctx context.Context, o CollectOptions) (*Collection, error) {
@@ -191,7 +193,7 @@ func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.
 // uses returns how each blob that an entry names is needed, and the keys that are. It
 // reads the entries themselves, since an index may lack some.
 func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*blobUse, needed map[Key]bool, err error) {
-	needed, doubts := s.neededKeys()
+	needed, doubts := s.neededKeys(o.Ignore)
 	entries, more := s.certainEntries(ctx)
 	if doubts = append(doubts, more...); len(doubts) > 0 {
 		return nil, nil, &DoubtError{doubts}
@@ -319,9 +321,10 @@ func (s *Local) startsLikeEntry(path string) bool {
 	return string(head) == entryHead
 }
 
-// neededKeys lists the keys of recorded runs, of pins, and of actions under way.
-// Doubts are roots, pins and locks that cannot be read.
-func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
+// neededKeys lists the keys of recorded runs, of pins, of actions under way, and of what
+// clients of a server stored, for whom this store is a remote. Doubts are roots, pins,
+// locks and folders that cannot be read.
+func (s *Local) neededKeys(ignore func(Root) bool) (needed map[Key]bool, doubts []error) {
 	needed = make(map[Key]bool)
 	roots, err := s.Roots()
 	if err != nil {
@@ -332,6 +335,9 @@ func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
 		doubts = append(doubts, fmt.Errorf("%w\nPin the result again, or remove the file", err))
 	}
 	for _, r := range roots {
+		if ignore != nil && ignore(r) {
+			continue
+		}
 		for _, k := range r.Keys {
 			needed[k] = true
 		}
@@ -349,6 +355,13 @@ func (s *Local) neededKeys() (needed map[Key]bool, doubts []error) {
 			if k, err := ParseKey(key); err == nil {
 				needed[k] = true
 			}
+		}
+	}
+	for k, err := range s.keysIn("sealed") {
+		if err == nil {
+			needed[k] = true
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			doubts = append(doubts, err)
 		}
 	}
 	return needed, doubts

@@ -88,7 +88,7 @@ func (s *Local) makeFolder(dir string) error {
 // says what the store needs.
 func decides(damaged string) bool {
 	name, ok := strings.CutPrefix(damaged, damagedFolder)
-	return ok && slices.ContainsFunc([]string{"roots", "pins", "entries", "damaged"}, func(folder string) bool {
+	return ok && slices.ContainsFunc([]string{"roots", "pins", "sealed", "entries", "damaged"}, func(folder string) bool {
 		return strings.HasPrefix(name, folder)
 	})
 }
@@ -101,7 +101,7 @@ type LostFolderError struct {
 
 func (e *LostFolderError) Error() string {
 	folder, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(e.Path), damagedFolder), ".")
-	return fmt.Sprintf("the folder %s was lost, and with it what the store needs: run your studies and pin your results again, then remove %s", folder, e.Path)
+	return fmt.Sprintf("the folder %s was lost, and with it what the store needs: run your studies, pin your results and push to this store again, then remove %s", folder, e.Path)
 }
 
 // isPrefixFolder reports whether a name is that of a folder for hashes with the same

@@ -55,7 +55,7 @@ func TestFoldersAreRestored(t *testing.T) {
 			}
 			_, err = s.Collect(ctx, cache.CollectOptions{Now: time.Now().Add(time.Hour)})
 			var doubt *cache.DoubtError
-			decides := folder == "roots" || folder == "pins" || folder == "entries" || folder == "damaged"
+			decides := folder == "roots" || folder == "pins" || folder == "sealed" || folder == "entries" || folder == "damaged"
 			if errors.As(err, &doubt) != decides {
 				t.Errorf("Collect: %v, in doubt should be %v", err, decides)
 			}
@@ -95,6 +95,43 @@ func TestFolderOfEntriesIsRestored(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(path, e.Key.String())); err != nil {
 		t.Error(err)
 	}
+}
+
+// Cleaners of old files remove empty folders, and files that nobody read for long.
+func TestFoldersAreMadeWhereMissing(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, fsys.NewOS(), dir)
+	e := kept(t, s, "k")
+	publish(t, s, e)
+	mustHit(t, s, e.Key)
+	gone := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	gone("locks", "index.2")
+	mustHit(t, open(t, fsys.NewOS(), dir), e.Key)
+	gone("tmp")
+	d := cachetest.Put(t, s, "made again")
+	gone("tmp")
+	publish(t, s, kept(t, s, "other"))
+	gone("locks", "tmp")
+	unlock, ok, err := s.TryLock(cachetest.Key("locked"))
+	if err != nil || !ok || unlock() != nil {
+		t.Error(ok, err)
+	}
+	gone(filepath.Join("entries", e.Key.String()[:2]))
+	if err := s.Evict(t.Context(), e.Provenance); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ReplaceDocuments(t.Context(), e.Key, d, d); err != nil {
+		t.Errorf("replacing the documents of an entry that only the index has: %v", err)
+	}
+	gone("index.2")
+	mustHit(t, open(t, fsys.NewOS(), dir), e.Key)
 }
 
 // What file managers leave in the folders of a store is no part of it.

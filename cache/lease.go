@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/spf13/afero"
 )
 
 // A lease says that a process is computing a key. On one machine the kernel's
@@ -118,6 +117,9 @@ func (s *Local) lockedHere(k Key) (locked, known bool) {
 // has no locks, and nothing is excluded.
 func (s *Local) lock(name string) (release func() error, ok, local bool, err error) {
 	release, ok, err = s.fs.TryLock(name)
+	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(filepath.Dir(name)) == nil {
+		release, ok, err = s.fs.TryLock(name)
+	}
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) {
 		return func() error { return nil }, true, false, nil
 	}
@@ -170,7 +172,7 @@ func (s *Local) createLease(l *lease) error {
 	if err := s.makeFolder(s.path("leases")); err != nil {
 		return err
 	}
-	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "lease-*")
+	tmp, err := s.tempFile("lease-*")
 	if err != nil {
 		return err
 	}

@@ -318,7 +318,7 @@ func (s *Local) complete(ctx context.Context) error {
 		}
 	}
 	var unindexed []Entry
-	for k, err := range s.entryKeys() {
+	for k, err := range s.keysIn("entries") {
 		if err != nil {
 			continue // garbage collection, which needs all of them, fails
 		}
@@ -333,11 +333,11 @@ func (s *Local) complete(ctx context.Context) error {
 	return nil
 }
 
-// entryKeys yields the key of every entry's file, in order, and errors of
-// listing them.
-func (s *Local) entryKeys() iter.Seq2[Key, error] {
+// keysIn yields the keys that name files of entries, or of their sealed forms, in
+// order, and errors of listing them.
+func (s *Local) keysIn(folder string) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		dirs, err := s.readNames(s.path("entries"))
+		dirs, err := s.readNames(s.path(folder))
 		if err != nil && !yield(Key{}, err) {
 			return
 		}
@@ -346,7 +346,7 @@ func (s *Local) entryKeys() iter.Seq2[Key, error] {
 			if !isPrefixFolder(dir) {
 				continue
 			}
-			names, err := s.readNames(s.path("entries", dir))
+			names, err := s.readNames(s.path(folder, dir))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) && !yield(Key{}, err) {
 				return
 			}
@@ -363,7 +363,7 @@ func (s *Local) entryKeys() iter.Seq2[Key, error] {
 // entryFiles reads every entry from its file. Damaged ones are restored or moved
 // aside. doubts are errors of reading. The caller holds mu.
 func (s *Local) entryFiles() (all []Entry, doubts []error) {
-	for k, err := range s.entryKeys() {
+	for k, err := range s.keysIn("entries") {
 		var e Entry
 		if err == nil {
 			e, err = s.entryFile(k)

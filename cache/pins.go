@@ -90,13 +90,14 @@ func (r Root) KeySet() map[Key]bool {
 	return set
 }
 
-func (s *Local) rootPath(study, dir string) string {
+// RootPath is the file that records a root.
+func (s *Local) RootPath(study, dir string) string {
 	return s.path("roots", DigestOf([]byte(study + "\x00" + dir)).Hex()[:16]+".json")
 }
 
 // PutRoot records a root. It replaces the one of the same study and folder.
 func (s *Local) PutRoot(r Root) error {
-	if err := s.writeDocument(s.rootPath(r.Study, r.Dir), r); err != nil {
+	if err := s.writeDocument(s.RootPath(r.Study, r.Dir), r); err != nil {
 		return fmt.Errorf("recording the run: %w", err)
 	}
 	return nil
@@ -106,7 +107,7 @@ func (s *Local) PutRoot(r Root) error {
 // never ran needs nothing.
 func (s *Local) RootOf(study, dir string) (Root, error) {
 	r := Root{Study: study, Dir: dir}
-	path := s.rootPath(study, dir)
+	path := s.RootPath(study, dir)
 	raw, err := s.readFile(path, maxDocument)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil

@@ -172,9 +172,19 @@ func (s *Local) kept(e Entry, names []string) (out []string) {
 	return out
 }
 
+// tempFile creates a temporary file. Cleaners of old files remove empty folders, and
+// copies may lack them.
+func (s *Local) tempFile(pattern string) (afero.File, error) {
+	f, err := afero.TempFile(s.fs, s.path("tmp"), pattern)
+	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(s.path("tmp")) == nil {
+		f, err = afero.TempFile(s.fs, s.path("tmp"), pattern)
+	}
+	return f, err
+}
+
 // createFile creates a durable file. The name must be free.
 func (s *Local) createFile(name string, content []byte) error {
-	tmp, err := afero.TempFile(s.fs, s.path("tmp"), "file-*")
+	tmp, err := s.tempFile("file-*")
 	if err != nil {
 		return err
 	}
@@ -241,6 +251,9 @@ func (s *Local) ReplaceDocuments(ctx context.Context, k Key, ingredients, proven
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.entryFile(k)
+	if copied, ok := s.index.entries[k]; ok && isAbsent(err) {
+		e, err = *copied, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"ablate/cache/fsys"
 )
@@ -20,6 +21,7 @@ import (
 type folder struct {
 	root *os.Root // confines every access
 	dir  string
+	mode fs.FileMode // of the folder; what is created in it is for the same users, whatever the umask
 }
 
 func newFolder(u *url.URL) (*folder, error) {
@@ -34,16 +36,64 @@ func newFolder(u *url.URL) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the shared folder: %w", err)
 	}
-	return &folder{root: root, dir: dir}, nil
+	info, err := root.Stat(".")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the shared folder: %w", err), root.Close())
+	}
+	return &folder{root: root, dir: dir, mode: info.Mode() & (fs.ModePerm | fs.ModeSetgid | fs.ModeSticky)}, nil
 }
 
 func (f *folder) check(context.Context) error {
 	for _, sub := range []string{"ac", "cas", "tmp"} {
-		if err := f.root.Mkdir(sub, 0o777); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+		if err := f.makeFolder(sub); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 			return fmt.Errorf("preparing the shared folder: %w", err)
 		}
 	}
+	f.removeLeftovers()
 	return nil
+}
+
+// makeFolder creates a folder, and the one that it is in, unless they exist.
+func (f *folder) makeFolder(name string) error {
+	err := f.root.Mkdir(name, 0o777)
+	if in := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && in != "." {
+		if err = f.makeFolder(in); err == nil {
+			err = f.root.Mkdir(name, 0o777)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		f.root.Chmod(name, f.mode) // some network file systems have no modes
+	}
+	return err
+}
+
+// abandoned is the age of a temporary file from which the transfer that wrote it has ended.
+const abandoned = 24 * time.Hour
+
+// removeLeftovers removes what killed processes left. Nothing depends on that.
+func (f *folder) removeLeftovers() {
+	tmp, err := f.root.Open("tmp")
+	if err != nil {
+		return
+	}
+	defer tmp.Close()
+	all, _ := tmp.ReadDir(-1)
+	for _, entry := range all {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			f.root.Remove(filepath.Join("tmp", entry.Name()))
+		}
+	}
+}
+
+// explain says what to do about an error for lack of permission.
+func (f *folder) explain(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("access denied in %s: the owner of what is in it has to make it readable and writable for this user (%w)", f.dir, err)
+	}
+	return err
 }
 
 // place distributes objects over folders named by two digits.
@@ -61,11 +111,11 @@ func (f *folder) get(ctx context.Context, name string) (io.ReadCloser, error) {
 		err = badError{fmt.Errorf("%s is not a regular file", filepath.Join(f.dir, place(name)))}
 	}
 	if err != nil {
-		return nil, err
+		return nil, f.explain(err)
 	}
 	r, err := f.root.Open(place(name))
 	if err != nil {
-		return nil, err
+		return nil, f.explain(err)
 	}
 	return &endingBody{r, ctx}, nil
 }
@@ -89,13 +139,19 @@ func (f *folder) has(_ context.Context, name string, size int64) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && (size < 0 || info.Size() == size), err
+	return err == nil && (size < 0 || info.Size() == size), f.explain(err)
 }
 
-func (f *folder) put(ctx context.Context, name string, o object) (err error) {
+func (f *folder) put(ctx context.Context, name string, o object) error {
+	return f.explain(f.create(ctx, name, o))
+}
+
+func (f *folder) create(ctx context.Context, name string, o object) error {
 	at := place(name)
-	if err := f.root.MkdirAll(filepath.Dir(at), 0o777); err != nil {
-		return err
+	for _, dir := range []string{"tmp", filepath.Dir(at)} { // a cleaner of old files removes empty folders
+		if err := f.makeFolder(dir); err != nil {
+			return err
+		}
 	}
 	tmp := filepath.Join("tmp", o.digest.Hex()+"-"+fmt.Sprint(os.Getpid())+"-"+rand.Text())
 	w, err := f.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -103,6 +159,7 @@ func (f *folder) put(ctx context.Context, name string, o object) (err error) {
 		return err
 	}
 	defer f.root.Remove(tmp) // a leftover is harmless
+	f.root.Chmod(tmp, f.mode&0o644)
 	r, err := o.open()
 	if err != nil {
 		w.Close()
@@ -123,7 +180,7 @@ func (f *folder) put(ctx context.Context, name string, o object) (err error) {
 		}
 		return f.root.Rename(tmp, at)
 	case fsys.NoLinks(err):
-		return fmt.Errorf("the file system of %s has no hard links, which a shared folder needs: use a folder on another disk, which can be copied afterwards (%w)", f.dir, err)
+		return fmt.Errorf("the file system of %s has no hard links, which a shared folder needs: use a folder on another disk, which can be copied afterwards (%v)", f.dir, err)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ablate/cache"
 	"ablate/cache/cachetest"
@@ -133,5 +134,32 @@ func TestServerHeals(t *testing.T) {
 	}
 	if err := pulls(r, e, cachetest.Memory(t)); err != nil {
 		t.Error(err)
+	}
+}
+
+// For its clients a server is a remote, on which nothing else keeps what they pushed.
+func TestCollectionKeepsWhatClientsPushed(t *testing.T) {
+	for _, namespace := range []string{"", "alice"} {
+		url, store := served(t, "", nil)
+		from := cachetest.Memory(t)
+		e := cachetest.Entry(cachetest.Key("k"), cachetest.Put(t, from, "document"), 0)
+		e.Artifacts[0].Digest, e.Artifacts[0].Size = cachetest.Put(t, from, "data"), 4
+		if _, err := from.Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		r := connect(t, Options{URL: url, Namespace: namespace})
+		if _, err := r.Push(t.Context(), from, e, nil); err != nil {
+			t.Fatal(err)
+		}
+		c, err := store.Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := pulls(r, e, cachetest.Memory(t)); err != nil {
+			t.Errorf("namespace %q: pulling after a collection: %v", namespace, err)
+		}
 	}
 }

@@ -76,7 +76,7 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 		return moved, err
 	}
 	won, err := to.Import(ctx, e, evicted...)
-	if err == nil && !won.Same(e) && !won.SameArtifacts(e) {
+	if err == nil && !won.SameArtifacts(e) {
 		err = &ConflictError{e.Key}
 	}
 	return moved, err

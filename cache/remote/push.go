@@ -113,7 +113,7 @@ func (r *Remote) compare(ctx context.Context, e cache.Entry) (there *cache.Entry
 		return nil, false, &KeptError{Remote: r.String(), Key: e.Key, Refused: refused.Err}
 	case err != nil:
 		return nil, false, fmt.Errorf("looking up %s at %s: %w", e.Key, r.url, err)
-	case there != nil && !there.Same(e) && !there.SameArtifacts(e):
+	case there != nil && !there.SameArtifacts(e):
 		return nil, false, &KeptError{Remote: r.String(), Key: e.Key, Created: there.Created}
 	}
 	return there, signed, nil

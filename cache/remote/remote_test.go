@@ -421,6 +421,48 @@ func testOutage(t *testing.T, fault cachetest.Fault) {
 	}
 }
 
+// Lost blobs of several entries are looked for at once: a cleaner may have removed thousands.
+func TestLostBlobsAreFoundAtOnce(t *testing.T) {
+	var looking atomic.Bool
+	var asked atomic.Int32
+	both := make(chan struct{})
+	url, _ := served(t, "", func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		if r.Method == http.MethodHead && looking.Load() {
+			if asked.Add(1) == 2 {
+				close(both)
+			}
+			select {
+			case <-both:
+			case <-time.After(10 * time.Second):
+				t.Error("one entry is looked for after the other")
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+	r := connect(t, Options{URL: url})
+	here := cachetest.Memory(t)
+	var keys []cache.Key
+	for _, name := range []string{"a", "b"} {
+		d := cachetest.Put(t, here, name)
+		e, err := here.Publish(t.Context(), cachetest.Entry(cachetest.Key(name), d, 1))
+		if err == nil {
+			_, err = r.Push(t.Context(), here, e, nil)
+		}
+		if err == nil {
+			err = here.Evict(t.Context(), d)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, e.Key)
+	}
+	looking.Store(true)
+	found, err := (Tiered{Local: here, Remote: r}).Lookup(t.Context(), keys...)
+	if err != nil || !found[0].Away || !found[1].Away {
+		t.Errorf("Lookup = %+v, %v, want that both are on the remote", found, err)
+	}
+}
+
 // What is refused is reported and missing.
 func TestRefused(t *testing.T) {
 	ctx := context.Background()

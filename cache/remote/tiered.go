@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"ablate/cache"
 )
 
@@ -88,8 +90,10 @@ func (t Tiered) findMissing(ctx context.Context, keys []cache.Key, found []cache
 }
 
 // findLost looks for the blobs of local entries that nothing may have evicted
-// and that the store lost all the same.
+// and that the store lost all the same: many, where a cleaner of old files was at work.
 func (t Tiered) findLost(ctx context.Context, found []cache.Found) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrency)
 	for i := range found {
 		f := &found[i]
 		if !f.OK || f.Away {
@@ -99,12 +103,12 @@ func (t Tiered) findLost(ctx context.Context, found []cache.Found) error {
 		if len(lost) == 0 {
 			continue
 		}
-		var err error
-		if f.Away, err = t.Remote.Has(ctx, lost...); err != nil {
+		g.Go(func() (err error) {
+			f.Away, err = t.Remote.Has(ctx, lost...)
 			return err
-		}
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 // lost lists the blobs of an entry that are missing here and were not evicted.

@@ -85,7 +85,7 @@ func (c *Command) Export(_ context.Context, format string, x pipeline.Export) er
 
 // notStored says how to get an artifact that an entry has and the store lacks.
 func notStored(x pipeline.Export, what string) error {
-	return fmt.Errorf("%s is not in the store: it was collected, or left out when the entry was pulled. This computes it again:\n\n    ablate run --repeat '%s'", what, x.Address)
+	return fmt.Errorf("%s is not in the store: it was collected, or left out when the entry was pulled. Fetch it if the remote has it:\n\n    ablate cache pull --target '%s'\n\nOtherwise compute it again:\n\n    ablate run --repeat '%s'", what, x.Address, x.Address)
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +23,11 @@ func cacheGCCommand(s *session) *cobra.Command {
 		Use:   "gc",
 		Short: "List what can be removed from the store; remove it with --apply",
 		Long: "gc lists blobs that no entry names, artifacts and logs that no recorded run and no pin needs,\n" +
-			"journals of old runs, and leftovers of crashes. Logs may take 256 MiB. With --budget it also\n" +
-			"lists checkpoints and training states, which can be computed again, until the blobs fit the\n" +
-			"budget; those that cost least to compute per byte go first. Entries, metrics and provenance are\n" +
-			"never removed. If a damaged file makes it uncertain what the store needs, nothing is removed." +
+			"journals of old runs, and leftovers of crashes. Logs may take 256 MiB. What clients of cache\n" +
+			"serve pushed stays. With --budget it also lists checkpoints and training states, which can be\n" +
+			"computed again, until the blobs fit the budget; those that cost least to compute per byte go\n" +
+			"first. Entries, metrics and provenance are never removed. If a damaged file makes it uncertain\n" +
+			"what the store needs, nothing is removed." +
 			exitCodes("4 it is uncertain what can be removed"),
 		Example: "  ablate cache gc --budget 50GiB --apply",
 		Args:    noArgs,
@@ -58,13 +61,18 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	c, err := store.Collect(ctx, cache.CollectOptions{
+	o := cache.CollectOptions{
 		Budget: budget, Grace: r.Grace, Now: time.Now(),
 		Cost: func(ctx context.Context, e cache.Entry) float64 {
 			took, _ := planner.ComputeSeconds(ctx, store, e)
 			return took
 		},
-	})
+	}
+	c, err := store.Collect(ctx, o)
+	if err != nil {
+		return inDoubt(s, err)
+	}
+	orphans, err := orphansOf(ctx, store, c, o)
 	if err != nil {
 		return inDoubt(s, err)
 	}
@@ -78,6 +86,7 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	if !r.Apply {
 		s.show(view.Collectable{Bytes: c.Bytes(), Kept: c.Kept, Young: c.Young, Files: len(c.Items)})
 		r.tellYoung(s, c)
+		s.view().Text(orphans)
 		return nil
 	}
 	freed, err := c.Apply(ctx)
@@ -86,7 +95,37 @@ func (r cacheGCRequest) do(ctx context.Context, s *session) error {
 	}
 	s.show(view.Collected{Bytes: freed, Kept: c.Kept})
 	r.tellYoung(s, c)
+	s.view().Text(orphans)
 	return nil
+}
+
+// orphansOf says what a collection keeps for studies whose folders do not exist, and how
+// to give it up. The folder may be on a disk that is not mounted, or on another machine
+// with the same store, so only the user knows that a study was deleted.
+func orphansOf(ctx context.Context, store *cache.Local, c *cache.Collection, o cache.CollectOptions) (string, error) {
+	roots, err := store.Roots()
+	if err != nil {
+		return "", err
+	}
+	orphans := make(map[string]bool)
+	var records strings.Builder
+	for _, root := range roots {
+		if _, err := os.Stat(root.Dir); errors.Is(err, fs.ErrNotExist) {
+			path := store.RootPath(root.Study, root.Dir)
+			orphans[path] = true
+			fmt.Fprintf(&records, "    %s  of %s in %s, %s\n", path, root.Study, root.Dir, root.Time.Local().Format("2006-01-02"))
+		}
+	}
+	if len(orphans) == 0 {
+		return "", nil
+	}
+	o.Ignore = func(r cache.Root) bool { return orphans[store.RootPath(r.Study, r.Dir)] }
+	without, err := store.Collect(ctx, o)
+	if err != nil || without.Bytes() <= c.Bytes() {
+		return "", err
+	}
+	return fmt.Sprintf("%s is kept only for studies whose folders do not exist on this machine. If a study was deleted, remove the record of its last run:\n\n%s",
+		view.Size(without.Bytes()-c.Bytes()), &records), nil
 }
 
 // tellYoung says what is kept for its age alone. Without it, a collection on the day of a

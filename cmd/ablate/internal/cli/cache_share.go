@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"ablate/cache"
 	"ablate/cache/remote"
@@ -90,7 +91,8 @@ func cachePullCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "pull", Short: "Fetch the study's results from the remote",
 		Long: "pull fetches the results of the study, or of what --target selects, that the remote has and the\n" +
-			"local store lacks. ablate run pulls what it needs by itself." + exitCodes("3 something could not be fetched"),
+			"local store lacks. With --target it also fetches what gc removed of cached results, such as\n" +
+			"checkpoints. ablate run pulls what it needs by itself." + exitCodes("3 something could not be fetched"),
 		Example: "  ablate cache pull",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
@@ -107,9 +109,15 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	var incomplete map[*planner.Task]bool
+	if len(r.Targets) > 0 { // otherwise gc would be undone
+		if incomplete, err = r.incomplete(ctx, w, plan); err != nil {
+			return err
+		}
+	}
 	t := &transfer{session: s, remote: w.remote, verb: "pulled"}
 	for _, x := range plan.Tasks {
-		if x.Status == planner.Pull {
+		if x.Status == planner.Pull || incomplete[x] {
 			t.tasks = append(t.tasks, x)
 		}
 	}
@@ -117,6 +125,44 @@ func (r cachePullRequest) do(ctx context.Context, s *session) error {
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		return w.remote.Pull(ctx, w.store, x.Entry(), x.Evictable)
 	})
+}
+
+// incomplete are the cached tasks of which the store lacks an artifact that the remote
+// has.
+func (cachePullRequest) incomplete(ctx context.Context, w *workspace, plan *planner.Plan) (map[*planner.Task]bool, error) {
+	var hits []*planner.Task
+	var keys []cache.Key
+	for _, t := range plan.Tasks {
+		if t.Status == planner.Hit {
+			hits, keys = append(hits, t), append(keys, t.Key)
+		}
+	}
+	found, err := w.store.Lookup(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	has := make([]bool, len(hits))
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.SetLimit(parallelTransfers)
+	for i, f := range found {
+		asking.Go(func() (err error) {
+			for _, name := range f.Absent {
+				a, _ := f.Entry.Artifact(name)
+				if has[i], err = w.remote.Has(ctx, a.Digest); has[i] || err != nil {
+					break
+				}
+			}
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, fmt.Errorf("looking for artifacts at %s: %w", w.remote, err)
+	}
+	out := make(map[*planner.Task]bool)
+	for i, t := range hits {
+		out[t] = has[i]
+	}
+	return out, nil
 }
 
 // unknownKeys warns of instances that cannot be looked up on a remote, since their keys

@@ -63,6 +63,31 @@ func TestCacheGC(t *testing.T) {
 	}
 }
 
+// gc keeps what a study needs whose folder is not there, and says how to give it up.
+func TestCacheGCOfADeletedStudy(t *testing.T) {
+	l := newLab(t)
+	other := lab{dir: t.TempDir(), store: l.store}
+	apply := want{request: cacheGCRequest{Apply: true}}
+	other.check(t, apply)
+	const said = "kept only for studies whose folders do not exist"
+	if s, out, _ := other.session(); (cacheGCRequest{}).do(t.Context(), s) != nil || strings.Contains(out.String(), said) {
+		t.Errorf("a study that exists: %s", out)
+	}
+	if err := os.RemoveAll(l.dir); err != nil {
+		t.Fatal(err)
+	}
+	roots, err := filepath.Glob(filepath.Join(l.store, "roots", "*.json"))
+	if err != nil || len(roots) != 1 {
+		t.Fatal(roots, err)
+	}
+	apply.stdout = []string{"Removed 0 B", said, roots[0] + "  of finished in " + l.dir}
+	other.check(t, apply, want{request: cacheGCRequest{}, stdout: apply.stdout[1:]})
+	if err := os.Remove(roots[0]); err != nil {
+		t.Fatal(err)
+	}
+	other.check(t, want{request: cacheGCRequest{}, stdout: []string{"no recorded run and no pin needs it"}})
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "1e9": 1e9, "20 GB": 20e9, "50GiB": 50 << 30, "1.5kB": 1500} {
 		if got, err := parseSize(text); err != nil || got != want {
