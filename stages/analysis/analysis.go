@@ -25,7 +25,7 @@ func Kinds() []pipeline.Kind {
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 6, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A response against a factor whose levels are numbers.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "trajectory", Version: 7, Role: pipeline.Analysis, Partial: "trials",
