@@ -17,7 +17,7 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 9, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 10, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage { return newFactorial() }},
 		{Block: "analysis", Type: "recovery", Version: 6, Role: pipeline.Analysis, Partial: "trials",
@@ -25,10 +25,10 @@ func Kinds() []pipeline.Kind {
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 6, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A response against a factor whose levels are numbers.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "trajectory", Version: 6, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "trajectory", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A gap by step, with a band that holds at all steps at once: from which step on would a pilot have shown it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "mechanism", Version: 5, Role: pipeline.Analysis, Partial: "trials",

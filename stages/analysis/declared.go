@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -8,6 +9,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/stages/analysis/internal/design"
+	"ablate/stages/analysis/internal/estimate"
 	"ablate/stages/answer"
 )
 
@@ -52,10 +54,54 @@ func (c Declared) digest(f *Factorial) string {
 	if c.Constant != nil {
 		sides = append(sides, cache.Map(map[string]cache.Value{"constant": cache.Float(*c.Constant)}))
 	}
-	return cache.Map(map[string]cache.Value{
+	fields := map[string]cache.Value{
 		"name": cache.String(c.Name), "sides": cache.List(sides...), "response": cache.String(f.measures()),
 		"at": cache.String(f.At.String()), "replicate": cache.String(f.Replicate), "confidence": cache.Float(f.Confidence),
-	}).Key("ablate contrast v1").String()
+	}
+	f.addScale(fields)
+	f.addChoices(fields)
+	return cache.Map(fields).Key("ablate contrast v1").String()
+}
+
+// addScale adds the scale of the response unless it is the default, so that digests of most
+// declarations are as they were when scales did not count.
+func (f *Factorial) addScale(fields map[string]cache.Value) {
+	if f.Scale != "" {
+		fields["scale"] = cache.String(f.Scale)
+	}
+}
+
+// addChoices adds what else decides the number or the interval of a contrast, unless it is the
+// default.
+func (f *Factorial) addChoices(fields map[string]cache.Value) {
+	if f.Error != string(estimate.OwnError) {
+		fields["error"] = cache.String(f.Error)
+	}
+	if f.Families != "" {
+		fields["families"] = cache.String(f.Families)
+	}
+	if f.Better != "lower" && (f.At.Text == "best" || len(f.Tune) > 0) {
+		fields["better"] = cache.String(f.Better)
+	}
+	if len(f.Tune) > 0 {
+		fields["tune"] = cache.List(texted(f.Tune)...)
+	}
+	if len(f.Only) > 0 {
+		kept := make([]cache.Value, len(f.Only))
+		for i, o := range f.Only {
+			kept[i] = cache.List(cache.String(o.Factor), cache.List(texted(o.Levels)...))
+		}
+		fields["only"] = cache.List(kept...)
+	}
+}
+
+// texted is words in an order of their own.
+func texted(words []string) []cache.Value {
+	var out []cache.Value
+	for _, w := range slices.Sorted(slices.Values(words)) {
+		out = append(out, cache.String(w))
+	}
+	return out
 }
 
 // frozenMargin is the name under which the lock holds the margin.
@@ -63,10 +109,12 @@ const frozenMargin = "margin of equivalence"
 
 // marginDigest identifies the margin: what is tested, and how.
 func (f *Factorial) marginDigest() string {
-	return cache.Map(map[string]cache.Value{
+	fields := map[string]cache.Value{
 		"margin": cache.Float(*f.Margin), "alpha": cache.Float(f.Alpha), "direction": cache.String(f.Direction), "better": cache.String(f.Better),
-		"response": cache.String(f.Response), "at": cache.String(f.At.String()), "replicate": cache.String(f.Replicate),
-	}).Key("ablate margin v1").String()
+		"response": cache.String(f.measures()), "at": cache.String(f.At.String()), "replicate": cache.String(f.Replicate),
+	}
+	f.addScale(fields)
+	return cache.Map(fields).Key("ablate margin v1").String()
 }
 
 // Declared implements pipeline.Freezer.

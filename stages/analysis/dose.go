@@ -182,7 +182,8 @@ func (r *doses) gap(p *answer.DosePoint, cell int, family *estimate.Family) {
 
 // slope fits a line. Where two replicates have all doses, the slope has the error of the
 // slope of each of these. Otherwise it is the mean of the slopes of the replicates that have
-// several doses. If none has, trials are independent, and the line goes through all.
+// several doses. If none has, trials are independent, and the slope is that of the means of
+// doses, by Welch's t. If a dose has one trial, the line goes through all trials.
 func (r *doses) slope() {
 	var cells []int
 	var at, x, y []float64
@@ -197,9 +198,13 @@ func (r *doses) slope() {
 			}
 		}
 	}
-	weights, _ := estimate.Slope(cells, at)
-	used := func(replicate int) bool { return !r.design.Paired || r.hasAll(replicate, weights) }
-	e, ok := r.slopeOf(weights)
+	weights, ok := estimate.Slope(cells, at)
+	if !ok {
+		return
+	}
+	all := r.model.Contrast(weights)
+	e, used := all, func(replicate int) bool { return !r.design.Paired || r.hasAll(replicate, weights) }
+	ok = all.Method == estimate.PairedT || all.Constant
 	if !ok && r.design.Paired {
 		var n int
 		used = func(replicate int) bool { return len(xs[replicate]) > 1 }
@@ -209,29 +214,24 @@ func (r *doses) slope() {
 	}
 	if !ok {
 		used = func(int) bool { return true }
-		if e, ok = estimate.Fit(x, y, r.Confidence); !ok {
-			return
+		if e, ok = all, all.Method == estimate.WelchT; !ok {
+			e, ok = estimate.Fit(x, y, r.Confidence)
 		}
 	}
+	if !ok {
+		return
+	}
+	r.say(e.Method == estimate.LeastSquares, "The interval of the slope assumes that trials vary equally at all doses and lie about a line: there are too few to tell.")
 	out := answer.Contrast{Kind: "dose", Name: r.Factor + ": slope", Family: "slope"}
 	fill(&out, e)
 	out.N = r.trialsOf(cells, used)
-	r.Slope, r.SlopeLow, r.SlopeHigh, r.SlopeBy = out.Estimate, out.Low, out.High, out.Method
 	first := len(r.Contrasts)
 	r.Contrasts = append(r.Contrasts, out)
 	var family estimate.Family
 	family.Add(design.Contrast{}, e)
 	r.adjust(first, &family)
-}
-
-// slopeOf is the slope with each replicate as a block; ok is false without two complete
-// replicates.
-func (r *doses) slopeOf(weights design.Contrast) (e estimate.Estimate, ok bool) {
-	if weights.Weights == nil {
-		return e, false
-	}
-	e = r.model.Contrast(weights)
-	return e, e.Method == estimate.PairedT || e.Constant
+	out = r.Contrasts[first]
+	r.Slope, r.SlopeLow, r.SlopeHigh, r.SlopeBy = out.Estimate, out.LowAdjusted, out.HighAdjusted, out.Method
 }
 
 // sayUnused says which of incomplete replicates gaps and the slope use.

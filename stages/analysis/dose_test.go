@@ -75,6 +75,7 @@ func TestSlopeOfSomeDoses(t *testing.T) {
 		"one seed":       {[][]float64{{1, 2, 4.5, 8}}, estimate.LeastSquares, 1.004, false},
 		"one of several": {[][]float64{{1, 2, 4.5, 8}, {9, nan, nan, nan}}, estimate.LeastSquares, 1.004, true},
 		"two doses":      {[][]float64{{1, 2, nan, nan}, {nan, nan, 4.5, nan}}, estimate.None, 1, true},
+		"two seeds each": {[][]float64{{1, nan, nan, nan}, {nan, 2, nan, nan}, {nan, nan, 4.5, nan}, {nan, nan, nan, 8}, {1.1, nan, nan, nan}, {nan, 2, nan, nan}, {nan, nan, 4.5, nan}, {nan, nan, nan, 8}}, estimate.WelchT, 1, false},
 	} {
 		r := dosesOf(t, ofDoses(x, tt.responses...))
 		c := r.Contrasts[len(r.Contrasts)-1]
@@ -106,6 +107,32 @@ func TestRatesOfSlopesOfSomeDoses(t *testing.T) {
 	t.Logf("a slope in %s of %d studies", rate(wrong, many), many)
 	if got := float64(wrong) / float64(many); got > 0.05+tolerance {
 		t.Errorf("a false slope in %.4f of studies, want at most 0.05", got)
+	}
+}
+
+// A slope of independent trials keeps its rate where the noise grows with the dose.
+func TestRatesOfIndependentSlopes(t *testing.T) {
+	many, tolerance := studies(20000)
+	for _, sizes := range [][]int{{3, 3, 3, 3, 3}, {10, 10, 10, 10, 3}} {
+		r := rand.New(rand.NewPCG(53, 1))
+		wrong := 0
+		for range many {
+			table := design.NewTable([]string{"a", "seed"}, "seed")
+			table.Unpaired = true
+			for x, n := range sizes {
+				sd := []float64{1, 1, 1, 1, 4}[x]
+				for range n {
+					add(table, sd*r.NormFloat64(), strconv.Itoa(x), strconv.Itoa(len(table.Trials)))
+				}
+			}
+			if of := dosesOf(t, table); misses(*of.SlopeLow, *of.SlopeHigh, 0) {
+				wrong++
+			}
+		}
+		t.Logf("%v trials: a slope in %s of %d studies", sizes, rate(wrong, many), many)
+		if got := float64(wrong) / float64(many); got > 0.05+tolerance {
+			t.Errorf("%v trials: a false slope in %.4f of studies, want at most 0.05", sizes, got)
+		}
 	}
 }
 

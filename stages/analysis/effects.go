@@ -21,7 +21,7 @@ type effects struct {
 	model  *estimate.Model
 	few    map[int]bool  // cells that are tuned on few replicates
 	part   *completePart // of an incomplete design
-	unsure map[int]bool  // cells whose tuned setting depends on which replicate is left out
+	unsure map[int]bool  // cells of which no tuned setting is best in every replicate
 
 	estimated []placed
 	grouped   map[string]group // by kind

@@ -231,7 +231,7 @@ func tunedStudy(r *rand.Rand, n int, step float64) *design.Table {
 // in these studies on average, since both norms have the same losses. Its interval
 // contains it about as often as it says.
 func TestRatesOfTuning(t *testing.T) {
-	many, tolerance := studies(10000)
+	many, tolerance := studies(4000)
 	t.Log("| replicates | difference between rates, in s.d. | mean gap | coverage |")
 	for _, n := range []int{3, 5, 10} {
 		for _, step := range []float64{0, 0.5, 1, 3} {
@@ -260,6 +260,50 @@ func TestRatesOfTuning(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Cells that try many settings which do not differ claim a gap in at most 5 of 100 studies, though
+// one of the settings won by chance.
+func TestRatesOfEqualSettings(t *testing.T) {
+	many, tolerance := studies(4000)
+	t.Log("| settings | replicates | noise | claimed |")
+	for _, settings := range []int{2, 8} {
+		for _, n := range []int{3, 5, 10, 20} {
+			for _, of := range []noise{{1, 1}, {1, 10}} {
+				r := rand.New(rand.NewPCG(59, uint64(n)))
+				f := newFactorial()
+				f.Response, f.Tune = "y", []string{"rate"}
+				claimed := 0
+				for range many {
+					if claims(f.analyse(equalSettings(r, settings, n, of), "r"))["gap"] {
+						claimed++
+					}
+				}
+				t.Logf("| %d | %d | %v | %s |", settings, n, of, rate(claimed, many))
+				if got := float64(claimed) / float64(many); got > 0.05+tolerance {
+					t.Errorf("%d settings, n = %d, %v: a gap is claimed in %.4f of studies, want at most 0.05", settings, n, of, got)
+				}
+			}
+		}
+	}
+}
+
+// equalSettings simulates two norms whose means are 0 at each of some settings. If the first is
+// noisier, the second has one good setting.
+func equalSettings(r *rand.Rand, settings, n int, of noise) *design.Table {
+	table := design.NewTable([]string{"norm", "rate", "r"}, "r")
+	for rep := range n {
+		shared := of.shared * r.NormFloat64()
+		for s := range settings {
+			add(table, shared+of.first*r.NormFloat64(), "n0", fmt.Sprint(s), fmt.Sprint(rep))
+			other := shared + r.NormFloat64()
+			if of.first != 1 && s > 0 {
+				other += 1000
+			}
+			add(table, other, "n1", fmt.Sprint(s), fmt.Sprint(rep))
+		}
+	}
+	return table
 }
 
 // One factor of five doses: the slope, the gaps to a baseline, and a recovered share.

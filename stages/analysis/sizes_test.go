@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -40,6 +41,8 @@ func TestRatesOfUnequalCells(t *testing.T) {
 		{[]int{3, 3, 3, 3, 3, 3}, []float64{1, 1, 1, 1, 1, 1}},
 		{[]int{3, 3, 3, 3, 3, 3}, []float64{0.1, 1, 1, 1, 1, 1}},
 		{[]int{5, 5, 5, 5, 5, 5}, []float64{0.1, 1, 1, 1, 1, 1}},
+		{[]int{2, 2}, []float64{0.1, 1}},
+		{[]int{3, 3}, []float64{0.2, 1}},
 	} {
 		r := rand.New(rand.NewPCG(41, 1))
 		plain, adjusted := 0, 0
@@ -64,6 +67,18 @@ func TestRatesOfUnequalCells(t *testing.T) {
 		if got := float64(adjusted) / float64(many); got > 0.05+tolerance {
 			t.Errorf("%v: a false claim in %.4f of studies, want at most 0.05", tt.sizes, got)
 		}
+	}
+}
+
+// Also one hypothesis about two cells of equal size is adjusted with the degrees of freedom of a
+// cell: those of Satterthwaite claim too much if one cell is noisier.
+func TestOneGapOfEqualCells(t *testing.T) {
+	f := newFactorial()
+	f.Response = "y"
+	c := f.analyse(unequal(rand.New(rand.NewPCG(51, 1)), []int{3, 3}, []float64{1, 1}), "r").Contrasts[0]
+	const t2 = 4.302652729911275 // of two degrees of freedom
+	if half, want := (*c.HighAdjusted-*c.LowAdjusted)/2, t2**c.Estimate / *c.T; c.Method != estimate.WelchT || math.Abs(half-want) > 1e-9 || *c.PAdjusted <= *c.P {
+		t.Errorf("%s, half the adjusted interval is %v, want %v; p %v, adjusted %v", c.Method, half, want, *c.P, *c.PAdjusted)
 	}
 }
 

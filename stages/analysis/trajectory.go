@@ -54,7 +54,7 @@ func (a *Trajectory) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 
 // Run implements pipeline.Stage.
 func (a *Trajectory) Run(_ context.Context, env *pipeline.Env) error {
-	steps, left, err := readSteps(env, a.Response, a.Replicate)
+	steps, left, err := a.readSteps(env)
 	if err != nil {
 		return err
 	}
@@ -185,22 +185,31 @@ type stepTable struct {
 	table *design.Table
 }
 
-// readSteps reads a response at every step at which all trials have it. left says which
-// steps are left out; "" for none.
-func readSteps(env *pipeline.Env, response, replicate string) (steps []stepTable, left string, err error) {
-	inputs := env.Inputs.Refs["trials"]
+// readSteps reads the response at every step at which all trials of the slice have it. left says
+// which steps are left out; "" for none.
+func (a *Trajectory) readSteps(env *pipeline.Env) (steps []stepTable, left string, err error) {
+	inputs, response := env.Inputs.Refs["trials"], a.Response
 	read := readTrialSteps
 	if _, ok := asResults(inputs); ok {
 		read = func(env *pipeline.Env, inputs []pipeline.Input, response, _ string) (*design.Table, [][]record.Row, error) {
 			return readResultSteps(env, inputs[0], response)
 		}
 	}
-	base, rows, err := read(env, inputs, response, replicate)
+	base, rows, err := read(env, inputs, response, a.Replicate)
 	if err != nil {
 		return nil, "", err
 	}
+	if _, list := design.Slice(base, a.Factor, a.Replicate, a.Where); len(list) > 0 {
+		return nil, "", list.Err()
+	}
+	keep, _ := base.Where(a.Factor, a.Where)
 	tables := make(map[int]*design.Table)
+	trials := 0
 	for i, of := range rows {
+		if !keep(base.Trials[i]) {
+			continue
+		}
+		trials++
 		for _, row := range of {
 			if row.Name != response {
 				continue
@@ -214,7 +223,7 @@ func readSteps(env *pipeline.Env, response, replicate string) (steps []stepTable
 	}
 	var lacking []int
 	for _, step := range slices.Sorted(maps.Keys(tables)) {
-		if len(tables[step].Trials) == len(base.Trials) {
+		if len(tables[step].Trials) == trials {
 			steps = append(steps, stepTable{step, tables[step]})
 		} else {
 			lacking = append(lacking, step)
@@ -222,7 +231,7 @@ func readSteps(env *pipeline.Env, response, replicate string) (steps []stepTable
 	}
 	if len(steps) == 0 {
 		return nil, "", diag.Errorf(diag.Path{"response"}, "No such response",
-			"There is no step at which all %d trials have %q.", len(base.Trials), response).Err()
+			"There is no step at which all %d trials have %q.", trials, response).Err()
 	}
 	if len(lacking) > 0 {
 		left = fmt.Sprintf("Of %d steps, those are left out at which some trials have no %s: %s.", len(tables), response, some(texts(lacking)))

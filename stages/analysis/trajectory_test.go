@@ -53,10 +53,10 @@ func TestWhereGapsAreSeen(t *testing.T) {
 	}
 }
 
-// Steps that some trials lack are left out with a warning, not silently.
+// Steps that some trials of the slice lack are left out with a warning, not silently.
 func TestLeftOutSteps(t *testing.T) {
 	lab := behaviour.NewLab(nil)
-	a := Trajectory{Response: "val_loss", Factor: "norm", Baseline: word("0.5"), Where: map[string]addr.Level{"optimizer": word("adamw")}, Replicate: "seed", Confidence: 0.9}
+	a := Trajectory{Response: "val_loss", Factor: "norm", Baseline: word("0.5"), Where: map[string]addr.Level{"optimizer": word("muon")}, Replicate: "seed", Confidence: 0.9}
 	says := func() string {
 		done, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), a.Run)
 		if err != nil {
@@ -71,6 +71,14 @@ func TestLeftOutSteps(t *testing.T) {
 	a.At = []int{4, 8}
 	if text := says(); strings.Contains(text, "left out") {
 		t.Errorf("steps that are declared:\n%s", text)
+	}
+	a.At, a.Where = nil, map[string]addr.Level{"optimizer": word("adamw")}
+	if text := says(); strings.Contains(text, "left out") {
+		t.Errorf("a trial of another slice diverged:\n%s", text)
+	}
+	a.Where = map[string]addr.Level{"optimizer": word("sgd")}
+	if _, err := lab.Run(canonicalTable{results: true, curves: true}.inputs(lab), a.Run); err == nil || !strings.Contains(err.Error(), "No trial has optimizer = sgd") {
+		t.Errorf("a level that no trial has: %v", err)
 	}
 }
 

@@ -115,12 +115,36 @@ func TestTunedOneLevel(t *testing.T) {
 	}
 }
 
-// Replicates whose choices differ have wider intervals than a paired t.
+// Unless one setting is best in every replicate, intervals are wider than those of a paired t, also
+// if all replicates choose alike.
 func TestTunedWidened(t *testing.T) {
-	r := tunedAnswer(tunedTable(map[string][][]float64{"a": {{1, 2, 3}, {3, 2, 1.5}}, "b": {{4, 6, 7}, {5, 7, 9}}}))
-	c := find(t, r, "gap", "b − a")
-	if !c.Wide || r.Anova != nil {
-		t.Errorf("%+v, want a widened interval and no analysis of variance", c)
+	b := [][]float64{{4, 6, 7}, {5, 7, 9}}
+	for _, tt := range []struct {
+		a    [][]float64
+		wide bool
+	}{
+		{[][]float64{{1, 2, 3}, {3, 2, 1.5}}, true},
+		{[][]float64{{1, 2, 3}, {8, 8, 2.5}}, true},
+		{[][]float64{{1, 2, 3}, {1.5, 3, 3.5}}, false},
+	} {
+		r := tunedAnswer(tunedTable(map[string][][]float64{"a": tt.a, "b": b}))
+		if c := find(t, r, "gap", "b − a"); c.Wide != tt.wide || (r.Anova == nil) != tt.wide {
+			t.Errorf("%v: %+v, want a widened interval and no analysis of variance: %v", tt.a, c, tt.wide)
+		}
+	}
+}
+
+// Gaps are measured from the first level of the table, whichever trials are used.
+func TestBaselineOfTunedRows(t *testing.T) {
+	table := design.NewTable([]string{"norm", "rate", "row"}, "row")
+	table.Unpaired = true
+	for i, y := range []float64{9, 9, 9, 2, 3, 4, 1, 2, 3, 9, 9, 9} { // the first rate loses in norm b, which is listed first
+		add(table, y, []string{"b", "a"}[i/3%2], fmt.Sprint(i/6), fmt.Sprint(i))
+	}
+	f := newFactorial()
+	f.Response, f.Tune = "loss", []string{"rate"}
+	if r := f.analyse(table, "row"); r.Factors[0].Baseline != "b" || *r.Contrasts[0].Estimate != 1 {
+		t.Errorf("the baseline is %s, and the gap %v; want b and 1", r.Factors[0].Baseline, *r.Contrasts[0].Estimate)
 	}
 }
 

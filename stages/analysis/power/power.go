@@ -113,7 +113,7 @@ func (q Question) Answers(c Contrast) []Answer {
 func (q Question) answer(c Contrast, n int) Answer {
 	df := c.DF * float64(n-1)
 	adjustedDF := df
-	if c.Welch && c.Family > 1 {
+	if c.Welch {
 		adjustedDF = min(df, float64(n-1))
 	}
 	planned := func(sd, df float64) estimate.Plan { return estimate.Plan{SE: sd / math.Sqrt(float64(n)), DF: df} }

@@ -70,11 +70,14 @@ func TestAdjustedPowerOfIndependentSamples(t *testing.T) {
 	r.Contrasts[0].Method, r.Contrasts[0].Pairs, r.Contrasts[0].N = "Welch t", 0, map[string]int{"a": 4, "b": 4}
 	df := 6.
 	r.Contrasts[0].DF = &df
-	known, _ := power.Pilot(r)
-	welch := q.Answers(known[0])[0]
-	known[0].Welch = false
-	if other := q.Answers(known[0])[0]; welch.Power != other.Power || welch.PowerAdjusted >= other.PowerAdjusted {
-		t.Errorf("got %+v, and without the rule %+v", welch, other)
+	for _, size := range []int{1, 2} {
+		r.Families[0].Size = size
+		known, _ := power.Pilot(r)
+		welch := q.Answers(known[0])[0]
+		known[0].Welch = false
+		if other := q.Answers(known[0])[0]; welch.Power != other.Power || welch.PowerAdjusted >= other.PowerAdjusted {
+			t.Errorf("family of %d: got %+v, and without the rule %+v", size, welch, other)
+		}
 	}
 }
 

@@ -92,6 +92,11 @@ func New(t *Table, replicate string) *Design {
 func sorted(t *Table, replicate string, columns []int) *Design {
 	d := &Design{byLevels: make(map[string]int), Replicate: replicate, Paired: !t.Unpaired}
 	levels := make([]Column, len(columns))
+	for f, i := range columns { // trials at tuned settings can be in another order
+		for _, l := range t.Present(i) {
+			levels[f].Index(l)
+		}
+	}
 	numbers := &Column{}
 	for _, x := range t.Trials {
 		at := make([]int, len(columns))

@@ -15,20 +15,13 @@ func Slice(t *Table, factor, replicate string, where map[string]addr.Level) (*De
 	if column < 0 {
 		return nil, diag.Errorf(diag.Path{"factor"}, "Unknown factor", "The trials have no factor %q; they have %s.", factor, strings.Join(t.Factors(), ", "))
 	}
-	fixed, list := t.fixed(column, where)
+	keep, list := t.Where(factor, where)
 	if len(list) > 0 {
 		return nil, list
 	}
 	part := *t
 	part.Trials = slices.Clone(t.Trials)
-	part.Keep(func(x Trial) bool {
-		for i, l := range fixed {
-			if x.Levels[i] != l {
-				return false
-			}
-		}
-		return true
-	})
+	part.Keep(keep)
 	if len(part.Trials) == 0 {
 		return nil, diag.Errorf(diag.Path{"where"}, "No trials", "No trial has all the levels of where.")
 	}
@@ -41,6 +34,19 @@ func Slice(t *Table, factor, replicate string, where map[string]addr.Level) (*De
 		}
 	}
 	return sorted(&part, replicate, []int{column}), nil
+}
+
+// Where resolves the levels that fix factors other than one: whether a trial has them.
+func (t *Table) Where(factor string, where map[string]addr.Level) (keep func(Trial) bool, list diag.List) {
+	fixed, list := t.fixed(t.Factor(factor), where)
+	return func(x Trial) bool {
+		for i, l := range fixed {
+			if x.Levels[i] != l {
+				return false
+			}
+		}
+		return true
+	}, list
 }
 
 // fixed resolves where: the level of each column that it fixes.

@@ -158,15 +158,16 @@ func (t *Table) Keep(keep func(Trial) bool) {
 	t.Trials = kept
 }
 
-// Present lists the levels of a column that any trial has, in order of first
-// appearance.
+// Present lists the levels of a column that any trial has, in the order of the column.
 func (t *Table) Present(column int) []Level {
-	var out []Level
 	seen := make([]bool, len(t.Columns[column].Levels))
 	for _, x := range t.Trials {
-		if l := x.Levels[column]; !seen[l] {
-			seen[l] = true
-			out = append(out, t.Columns[column].Levels[l])
+		seen[x.Levels[column]] = true
+	}
+	var out []Level
+	for l, level := range t.Columns[column].Levels {
+		if seen[l] {
+			out = append(out, level)
 		}
 	}
 	return out

@@ -15,6 +15,7 @@ type Choice struct {
 	Mean    float64  // of the setting
 	Chosen  int      // replicates for which the other replicates choose this setting
 	Of      int      // replicates for which the other replicates choose any
+	Settled bool     // the setting is better than every other in each replicate, or there is no other
 	Fewest  int      // trials of the setting with the fewest
 	Size    int      // settings that were tried
 	Edges   []string // tuned factors of which the setting has the smallest or the largest number
@@ -156,6 +157,7 @@ func (u *tuner) choose(c *tunedCell) (used []int, choice Choice) {
 	}
 	if best != "" {
 		u.describe(&choice, c, u.table.Trials[c.settings[best].trials[0]])
+		choice.Settled = u.settled(c, best)
 	}
 	if most == 1 {
 		return u.fallback(c, best), choice
@@ -177,6 +179,37 @@ func (u *tuner) choose(c *tunedCell) (used []int, choice Choice) {
 		used, choice.Of, choice.Chosen = u.fallback(c, best), 0, 0
 	}
 	return used, choice
+}
+
+// settled reports whether a setting is better than every other in each replicate. Of
+// unpaired trials, each is compared with each.
+func (u *tuner) settled(c *tunedCell, best string) bool {
+	winner := c.settings[best]
+	for _, key := range c.order {
+		if key == best {
+			continue
+		}
+		matched := 0
+		for _, i := range winner.trials {
+			for _, j := range c.settings[key].trials {
+				if !u.table.Unpaired && u.replicate(i) != u.replicate(j) {
+					continue
+				}
+				matched++
+				if !u.better(u.table.Trials[i], u.table.Trials[j]) {
+					return false
+				}
+			}
+		}
+		if matched < len(winner.trials) {
+			return false
+		}
+	}
+	return true
+}
+
+func (u *tuner) better(x, than Trial) bool {
+	return than.Diverged || u.higher && x.Response > than.Response || !u.higher && x.Response < than.Response
 }
 
 // fallback is the trials that stand for a cell in which no replicate has a trial of the

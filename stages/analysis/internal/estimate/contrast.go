@@ -59,7 +59,6 @@ type Estimate struct {
 	DF     float64
 	P      float64     // two-sided
 	Fewest float64     // the degrees of freedom of the smallest sample, where samples are independent; 0 otherwise
-	Uneven bool        // these samples differ in size
 	N      int         // pairs
 	Used   map[int]int // by index of the cell, the trials that it is based on
 	Half   float64     // half the width of the interval
@@ -190,21 +189,21 @@ func (m *Model) Welch(c design.Contrast) Estimate {
 	var value float64
 	var variances, dfs []float64
 	used := make(map[int]int)
-	fewest, most := math.MaxInt, 0
+	fewest := math.MaxInt
 	for _, i := range sortedKeys(c.Weights) {
 		n, mean, sd := Summary(m.design.Cells[i])
 		w := c.Weights[i]
 		value += w * mean
 		variances, dfs = append(variances, w*w*sd*sd/float64(n)), append(dfs, float64(n-1))
 		used[i] = n
-		fewest, most = min(fewest, n), max(most, n)
+		fewest = min(fewest, n)
 	}
 	e := nothing(value - c.Minus)
 	e.Used = used
 	if fewest < 2 {
 		return e
 	}
-	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
+	e.Fewest = float64(fewest - 1)
 	e.Method = WelchT
 	if len(c.Weights) == 1 {
 		e.Method = OneSampleT
@@ -301,12 +300,11 @@ func (e Estimate) Widened(factor, confidence float64) Estimate {
 	return e.with(factor*e.SE, e.DF, confidence, 0)
 }
 
-// cautious is the estimate as it is adjusted for so many hypotheses. Satterthwaite's degrees
-// of freedom are estimated, and are too many where they matter most: far out, if a small
-// sample happens to vary little. There are then no more than the smallest sample has,
-// which is on the safe side. One hypothesis about samples of equal size needs no such care.
-func (e Estimate) cautious(size float64) Estimate {
-	if e.Fewest == 0 || math.IsNaN(e.P) || e.DF <= e.Fewest || size <= 1 && !e.Uneven {
+// cautious is the estimate as it is adjusted. Satterthwaite's degrees of freedom are
+// estimated, and are too many where they matter most: if a small sample happens to vary
+// little. There are then no more than the smallest sample has, which is on the safe side.
+func (e Estimate) cautious() Estimate {
+	if e.Fewest == 0 || math.IsNaN(e.P) || e.DF <= e.Fewest {
 		return e
 	}
 	e.DF = e.Fewest

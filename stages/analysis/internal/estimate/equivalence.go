@@ -48,7 +48,7 @@ func (f *Family) Equivalences(test func(Estimate) Equivalence, alpha float64) []
 			continue
 		}
 		out[i].Equivalence = test(e)
-		e = e.cautious(size)
+		e = e.cautious()
 		adjusted := max(out[i].P, test(e).P) // fewer degrees of freedom make a large p smaller
 		out[i].LowAdjusted, out[i].HighAdjusted = e.Interval(1 - 2*alpha/size)
 		out[i].Bonferroni = min(1, size*adjusted)

@@ -86,7 +86,7 @@ func AdjustTogether(confidence float64, families ...*Family) [][]Adjusted {
 		size += float64(f.Size())
 	}
 	for _, f := range families {
-		p = append(p, f.hypotheses(size)...)
+		p = append(p, f.hypotheses()...)
 	}
 	holm := Holm(p)
 	out := make([][]Adjusted, len(families))
@@ -97,13 +97,13 @@ func AdjustTogether(confidence float64, families ...*Family) [][]Adjusted {
 	return out
 }
 
-// hypotheses is the p of each member of so many; NaN for one that is tested before.
-func (f *Family) hypotheses(size float64) []float64 {
+// hypotheses is the p of each member; NaN for one that is tested before.
+func (f *Family) hypotheses() []float64 {
 	p := make([]float64, len(f.same))
 	for i, first := range f.same {
 		p[i] = math.NaN()
 		if i == first {
-			p[i] = f.estimates[i].cautious(size).P
+			p[i] = f.estimates[i].cautious().P
 		}
 	}
 	return p
@@ -130,7 +130,7 @@ func (e Estimate) among(size, confidence float64, known shifts) Adjusted {
 	if math.IsNaN(e.P) {
 		return out
 	}
-	e = e.cautious(size)
+	e = e.cautious()
 	confidence = 1 - (1-confidence)/size
 	out.Bonferroni = min(1, size*e.P)
 	out.Low, out.High = e.Interval(confidence)

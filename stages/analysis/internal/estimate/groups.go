@@ -36,11 +36,11 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 	e := nothing(-c.Minus)
 	e.Method, e.Used = GroupedT, make(map[int]int)
 	var variances, dfs []float64
-	fewest, most := math.MaxInt, 0
+	fewest := math.MaxInt
 	for _, s := range samples {
 		n := len(s.each)
 		e.Value += stat.Mean(s.each, nil)
-		fewest, most = min(fewest, n), max(most, n)
+		fewest = min(fewest, n)
 		variances, dfs = append(variances, squaredError(s)), append(dfs, float64(n-1))
 		for _, i := range s.cells {
 			e.Used[i] = n
@@ -51,7 +51,7 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 		return e.Point(None)
 	}
 	variance, df := satterthwaite(variances, dfs)
-	e.Fewest, e.Uneven = float64(fewest-1), fewest < most
+	e.Fewest = float64(fewest - 1)
 	if bound > 0 {
 		e.Method, df = BoundedT, e.Fewest
 	}

@@ -30,7 +30,7 @@ func (s Step) Gap(cell, base int) Estimate {
 	}
 	e := s.model.Contrast(design.Contrast{Weights: map[int]float64{cell: 1, base: -1}})
 	if !math.IsNaN(e.P) {
-		e.Low, e.High = e.cautious(float64(s.looks)).Interval(1 - (1-s.model.confidence)/float64(s.looks))
+		e.Low, e.High = e.cautious().Interval(1 - (1-s.model.confidence)/float64(s.looks))
 	}
 	return e
 }
