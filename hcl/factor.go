@@ -129,7 +129,7 @@ func severalIn(item cty.Value) (part string, of addr.Instance) {
 // levelValues lists the levels that a factor's value stands for.
 func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.Value, bool) {
 	if refs, ok := asRefs(val); ok {
-		return x.members(val, refs), true
+		return x.members(refs), true
 	}
 	if describe(val) != "list" {
 		x.l.fail(at, "Wrong type", "The levels of factor %s must be a list, or a stage whose instances are the levels, not %s.", f.name, article(describe(val)))
@@ -139,9 +139,9 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 	parts := partNames(spec.Of(reflect.TypeOf(x.s.kind.New())))
 	for _, item := range val.AsValueSlice() {
 		if _, ok := asParts(item); ok && namesPart(item, parts) {
-			items = append(items, item)
+			items = append(items, x.partsLevel(item))
 		} else if refs, ok := asRefs(item); ok {
-			items = append(items, x.members(item, refs)...)
+			items = append(items, x.members(refs)...)
 		} else {
 			items = append(items, item)
 		}
@@ -149,18 +149,27 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 	return items, true
 }
 
-// members are the values behind references: one each.
-func (x *crossing) members(val cty.Value, refs []addr.Instance) []cty.Value {
-	if len(refs) == 1 {
-		if _, single := asRef(val); single {
-			return []cty.Value{val}
-		}
-	}
+// members are the levels that references stand for. Those of a local give no access to
+// specs, which conditions read, and their stages may not be expanded yet.
+func (x *crossing) members(refs []addr.Instance) []cty.Value {
 	out := make([]cty.Value, len(refs))
 	for i, a := range refs {
-		out[i] = x.l.stages[a.Stage].value(a.Key, true)
+		s := x.l.stages[a.Stage]
+		x.l.expand(s, x.sc.trail)
+		out[i] = s.value(a.Key, true)
 	}
 	return out
+}
+
+// partsLevel is members for an object with a reference for each part.
+func (x *crossing) partsLevel(item cty.Value) cty.Value {
+	m := item.AsValueMap()
+	for part, v := range m {
+		if a, ok := asRef(v); ok {
+			m[part] = x.members([]addr.Instance{a})[0]
+		}
+	}
+	return cty.ObjectVal(m)
 }
 
 // add returns the index of a level, appending it if it is new.

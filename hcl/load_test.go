@@ -217,6 +217,43 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// A reference means the same however a study writes it: by itself, through a local, or
+// as the result of an expression.
+func TestFormsOfReferences(t *testing.T) {
+	const locals = `
+locals {
+  norms = [norm.rmsnorm.base, norm.derf.paper]
+  base  = norm.rmsnorm.base
+  paper = norm.derf.paper
+}
+`
+	levels := []string{"[norm.rmsnorm.base, norm.derf.paper]", "local.norms", "[local.base, norm.derf.paper]",
+		"true ? [norm.rmsnorm.base, norm.derf.paper] : [norm.derf.paper]", "[true ? norm.rmsnorm.base : norm.derf.paper, local.paper]",
+		"distinct([norm.rmsnorm.base, local.paper, local.base])"}
+	conditions := []string{"matrix.norm == norm.rmsnorm.base", "matrix.norm == local.base", "!(matrix.norm != local.norms[0])",
+		"contains([local.base], matrix.norm)", "contains([norm.rmsnorm.base], matrix.norm)", "index(local.norms, matrix.norm) == 0",
+		"matrix.norm == (true ? local.base : norm.derf.paper)", "contains(toset([norm.rmsnorm.base]), matrix.norm)",
+		"[matrix.norm, 1] == [local.base, 1]", "{ a = matrix.norm } == { a = local.base }", `matrix.norm.name == "base"`,
+		"!try(matrix.norm.alpha.ffn > 0.4, false)"}
+	for _, norm := range levels {
+		for _, when := range conditions {
+			study := mustLoad(t, "train \"lm\" \"main\" {"+trainBody+`
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = `+norm+`
+  }
+  exclude {
+    when = `+when+`
+  }
+}
+`+locals+header)
+			if diff := cmp.Diff([]string{"norm=derf.paper"}, keys(study, "train.lm.main")); diff != "" {
+				t.Errorf("norm = %s without %s (-want +got):\n%s", norm, when, diff)
+			}
+		}
+	}
+}
+
 func TestOverrideMergesDeeply(t *testing.T) {
 	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
   norm      = norm.rmsnorm.base
