@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -92,7 +93,11 @@ func (x *crossing) readLevels(f *factor, val cty.Value, expr hclv2.Expression) b
 			return false
 		}
 		if !ok {
-			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
+			hint := ""
+			if item.IsNull() {
+				hint = fmt.Sprintf(" Name the level, for example \"none\", and write matrix.%[1]s == \"none\" ? null : matrix.%[1]s where the factor is read: null leaves an attribute or parameter out.", f.name)
+			}
+			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.%s", f.name, article(describe(item)), hint)
 			return false
 		}
 		if why := rounded(item); why != "" {
