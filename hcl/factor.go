@@ -158,10 +158,30 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 // specs, which conditions read, and their stages may not be expanded yet.
 func (x *crossing) members(refs []addr.Instance) []cty.Value {
 	out := make([]cty.Value, len(refs))
-	for i, a := range refs {
+	for i, a := range x.l.asListed(refs) {
 		s := x.l.stages[a.Stage]
 		x.l.expand(s, x.sc.trail)
 		out[i] = s.value(a.Key, true)
+	}
+	return out
+}
+
+// asListed puts the instances of one stage into the order of its for_each, in which the
+// first level is the baseline: an object sorts them by the text of their keys.
+func (l *loader) asListed(refs []addr.Instance) []addr.Instance {
+	s := l.stages[refs[0].Stage]
+	given := make(map[addr.Instance]bool, len(refs))
+	for _, a := range refs {
+		given[a] = true
+	}
+	var out []addr.Instance
+	for _, m := range s.members {
+		if a := (addr.Instance{Stage: s.addr, Key: m.key}); given[a] {
+			out = append(out, a)
+		}
+	}
+	if len(out) != len(refs) { // also of other stages, or one twice
+		return refs
 	}
 	return out
 }

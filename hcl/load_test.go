@@ -217,6 +217,32 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// The first level is the baseline, so the instances of a stage are levels in the order in
+// which for_each lists them, not in that of the texts of their keys.
+func TestOrderOfLevels(t *testing.T) {
+	for _, levels := range []string{"optimizer.adamw.rates", "[optimizer.adamw.rates]", "local.rates"} {
+		study := mustLoad(t, header+`
+optimizer "adamw" "rates" {
+  for_each      = [1e-5, 1e-4, 10, 2]
+  learning_rate = each.value
+}
+locals {
+  rates = optimizer.adamw.rates
+}
+train "lm" "main" {`+trainBody+`
+  norm = norm.rmsnorm.base
+  matrix {
+    optimizer = `+levels+`
+  }
+}
+`)
+		want := []string{"optimizer=adamw.rates:1e-05", "optimizer=adamw.rates:0.0001", "optimizer=adamw.rates:10", "optimizer=adamw.rates:2"}
+		if diff := cmp.Diff(want, keys(study, "train.lm.main")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", levels, diff)
+		}
+	}
+}
+
 // A reference means the same however a study writes it: by itself, through a local, or
 // as the result of an expression.
 func TestFormsOfReferences(t *testing.T) {
