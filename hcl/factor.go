@@ -169,6 +169,9 @@ func (x *crossing) members(refs []addr.Instance) []cty.Value {
 // asListed puts the instances of one stage into the order of its for_each, in which the
 // first level is the baseline: an object sorts them by the text of their keys.
 func (l *loader) asListed(refs []addr.Instance) []addr.Instance {
+	if len(refs) == 1 {
+		return refs
+	}
 	s := l.stages[refs[0].Stage]
 	given := make(map[addr.Instance]bool, len(refs))
 	for _, a := range refs {
