@@ -243,6 +243,33 @@ train "lm" "main" {`+trainBody+`
 	}
 }
 
+// An analysis has the trials of a stage that it names through a local, whose matrix may not
+// be expanded when the analysis is.
+func TestTrialsThroughLocals(t *testing.T) {
+	const other = `train "lm" "other" {` + trainBody + `
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    seed = [1, 2]
+  }
+}
+`
+	text := func(trials string) string {
+		return header + other + strings.Replace(analysed, "trials   = train.lm.main", "trials   = "+trials, 1) +
+			"locals {\n  main = train.lm.main\n  all = [train.lm.main, train.lm.other]\n}\n"
+	}
+	trials := func(trials string) []addr.Instance {
+		return find(t, mustLoad(t, text(trials)), "analysis.factorial.all").Spec.(*factorial).Trials
+	}
+	for _, tt := range []struct{ local, direct string }{
+		{"local.main", "train.lm.main"}, {"local.all", "[train.lm.main, train.lm.other]"}, {"[train.lm.other, local.main]", "[train.lm.other, train.lm.main]"},
+	} {
+		if diff := cmp.Diff(trials(tt.direct), trials(tt.local)); diff != "" {
+			t.Errorf("trials = %s (-want +got):\n%s", tt.local, diff)
+		}
+	}
+}
+
 // A reference means the same however a study writes it: by itself, through a local, or
 // as the result of an expression.
 func TestFormsOfReferences(t *testing.T) {
