@@ -42,21 +42,19 @@ func objectForm(a addr.Instance, specs map[string]cty.Value) cty.Value {
 }
 
 // bareRefs replaces the references of a value that give access to specs by those that
-// do not, so that references to one instance are equal, and all have one type.
+// do not, so that references to one instance are equal, and all have one type. Lists,
+// sets and maps have elements of one type, for which they were replaced already.
 func bareRefs(v cty.Value) cty.Value {
 	if a, ok := asRef(v); ok {
 		return refValue(a)
 	}
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !v.CanIterateElements() || !holdsRefs(v.Type()) {
+	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !holdsRefs(v.Type()) {
 		return v
 	}
-	if t := v.Type(); t.IsObjectType() || t.IsMapType() {
+	if v.Type().IsObjectType() {
 		m := v.AsValueMap()
 		for name, element := range m {
 			m[name] = bareRefs(element)
-		}
-		if t.IsMapType() {
-			return cty.MapVal(m)
 		}
 		return cty.ObjectVal(m)
 	}
@@ -64,31 +62,23 @@ func bareRefs(v cty.Value) cty.Value {
 	for i, element := range list {
 		list[i] = bareRefs(element)
 	}
-	switch t := v.Type(); {
-	case t.IsTupleType():
-		return cty.TupleVal(list)
-	case t.IsSetType():
-		return cty.SetVal(list)
-	}
-	return cty.ListVal(list)
+	return cty.TupleVal(list)
 }
 
 // holdsRefs reports whether values of a type hold references that give access to specs.
 func holdsRefs(t cty.Type) bool {
 	switch {
-	case t.IsObjectType():
-		if t.HasAttribute(identity) {
-			return true
-		}
-		for _, of := range t.AttributeTypes() {
-			if holdsRefs(of) {
-				return true
-			}
-		}
 	case t.IsTupleType():
 		return slices.ContainsFunc(t.TupleElementTypes(), holdsRefs)
-	case t.IsCollectionType():
-		return holdsRefs(t.ElementType())
+	case !t.IsObjectType():
+		return false
+	case t.HasAttribute(identity):
+		return true
+	}
+	for _, of := range t.AttributeTypes() {
+		if holdsRefs(of) {
+			return true
+		}
 	}
 	return false
 }
