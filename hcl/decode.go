@@ -256,7 +256,8 @@ func (d *decoder) checkBlocks(a addr.Instance, f spec.Field, at *diag.Range) boo
 	return false
 }
 
-// references replaces the name of a stage with a matrix by its instances.
+// references replaces the name of a stage with a matrix by its instances. If it comes
+// through a local, the stage may not be expanded yet.
 func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 	var out []addr.Instance
 	for _, a := range refs {
@@ -265,6 +266,7 @@ func (d *decoder) references(refs []addr.Instance) []addr.Instance {
 			out = append(out, a)
 			continue
 		}
+		d.l.expand(s, d.sc.trail)
 		out = slices.Grow(out, len(s.instances))
 		for _, inst := range s.instances {
 			out = append(out, inst.Address)

@@ -1,6 +1,7 @@
 package hcl
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -92,7 +93,11 @@ func (x *crossing) readLevels(f *factor, val cty.Value, expr hclv2.Expression) b
 			return false
 		}
 		if !ok {
-			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.", f.name, article(describe(item)))
+			hint := ""
+			if item.IsNull() {
+				hint = fmt.Sprintf(" Name the level, for example \"none\", and write matrix.%[1]s == \"none\" ? null : matrix.%[1]s where the factor is read: null leaves an attribute or parameter out.", f.name)
+			}
+			x.l.fail(at, "Wrong type", "A level of factor %s must be a reference, a number, a string or a bool, not %s.%s", f.name, article(describe(item)), hint)
 			return false
 		}
 		if why := rounded(item); why != "" {
@@ -129,7 +134,7 @@ func severalIn(item cty.Value) (part string, of addr.Instance) {
 // levelValues lists the levels that a factor's value stands for.
 func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.Value, bool) {
 	if refs, ok := asRefs(val); ok {
-		return x.members(val, refs), true
+		return x.members(refs), true
 	}
 	if describe(val) != "list" {
 		x.l.fail(at, "Wrong type", "The levels of factor %s must be a list, or a stage whose instances are the levels, not %s.", f.name, article(describe(val)))
@@ -139,9 +144,9 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 	parts := partNames(spec.Of(reflect.TypeOf(x.s.kind.New())))
 	for _, item := range val.AsValueSlice() {
 		if _, ok := asParts(item); ok && namesPart(item, parts) {
-			items = append(items, item)
+			items = append(items, x.partsLevel(item))
 		} else if refs, ok := asRefs(item); ok {
-			items = append(items, x.members(item, refs)...)
+			items = append(items, x.members(refs)...)
 		} else {
 			items = append(items, item)
 		}
@@ -149,18 +154,50 @@ func (x *crossing) levelValues(f *factor, val cty.Value, at *diag.Range) ([]cty.
 	return items, true
 }
 
-// members are the values behind references: one each.
-func (x *crossing) members(val cty.Value, refs []addr.Instance) []cty.Value {
-	if len(refs) == 1 {
-		if _, single := asRef(val); single {
-			return []cty.Value{val}
-		}
-	}
+// members are the levels that references stand for. Those of a local give no access to
+// specs, which conditions read, and their stages may not be expanded yet.
+func (x *crossing) members(refs []addr.Instance) []cty.Value {
 	out := make([]cty.Value, len(refs))
-	for i, a := range refs {
-		out[i] = x.l.stages[a.Stage].value(a.Key, true)
+	for i, a := range x.l.asListed(refs) {
+		s := x.l.stages[a.Stage]
+		x.l.expand(s, x.sc.trail)
+		out[i] = s.value(a.Key, true)
 	}
 	return out
+}
+
+// asListed puts the instances of one stage into the order of its for_each, in which the
+// first level is the baseline: an object sorts them by the text of their keys.
+func (l *loader) asListed(refs []addr.Instance) []addr.Instance {
+	if len(refs) == 1 {
+		return refs
+	}
+	s := l.stages[refs[0].Stage]
+	given := make(map[addr.Instance]bool, len(refs))
+	for _, a := range refs {
+		given[a] = true
+	}
+	var out []addr.Instance
+	for _, m := range s.members {
+		if a := (addr.Instance{Stage: s.addr, Key: m.key}); given[a] {
+			out = append(out, a)
+		}
+	}
+	if len(out) != len(refs) { // also of other stages, or one twice
+		return refs
+	}
+	return out
+}
+
+// partsLevel is members for an object with a reference for each part.
+func (x *crossing) partsLevel(item cty.Value) cty.Value {
+	m := item.AsValueMap()
+	for part, v := range m {
+		if a, ok := asRef(v); ok {
+			m[part] = x.members([]addr.Instance{a})[0]
+		}
+	}
+	return cty.ObjectVal(m)
 }
 
 // add returns the index of a level, appending it if it is new.

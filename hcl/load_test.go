@@ -217,6 +217,96 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// The first level is the baseline, so the instances of a stage are levels in the order in
+// which for_each lists them, not in that of the texts of their keys.
+func TestOrderOfLevels(t *testing.T) {
+	for _, levels := range []string{"optimizer.adamw.rates", "[optimizer.adamw.rates]", "local.rates"} {
+		study := mustLoad(t, header+`
+optimizer "adamw" "rates" {
+  for_each      = [1e-5, 1e-4, 10, 2]
+  learning_rate = each.value
+}
+locals {
+  rates = optimizer.adamw.rates
+}
+train "lm" "main" {`+trainBody+`
+  norm = norm.rmsnorm.base
+  matrix {
+    optimizer = `+levels+`
+  }
+}
+`)
+		want := []string{"optimizer=adamw.rates:1e-05", "optimizer=adamw.rates:0.0001", "optimizer=adamw.rates:10", "optimizer=adamw.rates:2"}
+		if diff := cmp.Diff(want, keys(study, "train.lm.main")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", levels, diff)
+		}
+	}
+}
+
+// An analysis has the trials of a stage that it names through a local, whose matrix may not
+// be expanded when the analysis is.
+func TestTrialsThroughLocals(t *testing.T) {
+	const other = `train "lm" "other" {` + trainBody + `
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    seed = [1, 2]
+  }
+}
+`
+	text := func(trials string) string {
+		return header + other + strings.Replace(analysed, "trials   = train.lm.main", "trials   = "+trials, 1) +
+			"locals {\n  main = train.lm.main\n  all = [train.lm.main, train.lm.other]\n}\n"
+	}
+	trials := func(trials string) []addr.Instance {
+		return find(t, mustLoad(t, text(trials)), "analysis.factorial.all").Spec.(*factorial).Trials
+	}
+	for _, tt := range []struct{ local, direct string }{
+		{"local.main", "train.lm.main"}, {"local.all", "[train.lm.main, train.lm.other]"}, {"[train.lm.other, local.main]", "[train.lm.other, train.lm.main]"},
+	} {
+		if diff := cmp.Diff(trials(tt.direct), trials(tt.local)); diff != "" {
+			t.Errorf("trials = %s (-want +got):\n%s", tt.local, diff)
+		}
+	}
+}
+
+// A reference means the same however a study writes it: by itself, through a local, or
+// as the result of an expression.
+func TestFormsOfReferences(t *testing.T) {
+	const locals = `
+locals {
+  norms = [norm.rmsnorm.base, norm.derf.paper]
+  base  = norm.rmsnorm.base
+  paper = norm.derf.paper
+}
+`
+	levels := []string{"[norm.rmsnorm.base, norm.derf.paper]", "local.norms", "[local.base, norm.derf.paper]",
+		"true ? [norm.rmsnorm.base, norm.derf.paper] : [norm.derf.paper]", "[true ? norm.rmsnorm.base : norm.derf.paper, local.paper]",
+		"distinct([norm.rmsnorm.base, local.paper, local.base])"}
+	conditions := []string{"matrix.norm == norm.rmsnorm.base", "matrix.norm == local.base", "!(matrix.norm != local.norms[0])",
+		"contains([local.base], matrix.norm)", "contains([norm.rmsnorm.base], matrix.norm)", "index(local.norms, matrix.norm) == 0",
+		"matrix.norm == (true ? local.base : norm.derf.paper)", "contains(toset([norm.rmsnorm.base]), matrix.norm)",
+		"[matrix.norm, 1] == [local.base, 1]", "{ a = matrix.norm } == { a = local.base }", `matrix.norm.name == "base"`,
+		"!try(matrix.norm.alpha.ffn > 0.4, false)"}
+	for _, norm := range levels {
+		for _, when := range conditions {
+			study := mustLoad(t, "train \"lm\" \"main\" {"+trainBody+`
+  optimizer = optimizer.adamw.base
+  matrix {
+    norm = `+norm+`
+  }
+  exclude {
+    when = `+when+`
+  }
+}
+`+locals+header)
+			if diff := cmp.Diff([]string{"norm=derf.paper"}, keys(study, "train.lm.main")); diff != "" {
+				t.Errorf("norm = %s without %s (-want +got):\n%s", norm, when, diff)
+			}
+		}
+	}
+}
+
 func TestOverrideMergesDeeply(t *testing.T) {
 	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
   norm      = norm.rmsnorm.base

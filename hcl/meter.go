@@ -26,18 +26,22 @@ func (e metered) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 // type of a variable without evaluating it.
 func (e metered) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
 
-// weighed is metered, for values of any size. uniform says that HCL converts the
-// value to a list or a map, or to the type of another value.
+// weighed is metered, for values of any size. compared says that HCL compares the
+// value with another one, uniform that it converts the value to a list or a map, or to
+// the type of another value. References then have one form.
 type weighed struct {
 	hclsyntax.Expression
-	meter   *meter
-	uniform bool
+	meter             *meter
+	compared, uniform bool
 }
 
 // Value evaluates the expression and counts all elements of the result.
 func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	v, diags := e.Expression.Value(ctx)
 	e.meter.weigh(v, e.Range())
+	if e.compared || e.uniform {
+		v = bareRefs(v)
+	}
 	if e.uniform {
 		v = e.meter.unify(v, e.Range())
 	}
@@ -59,15 +63,19 @@ func (m *meter) count(e hclsyntax.Expression) hclsyntax.Expression {
 	return metered{parentheses(m.insert(e)), m}
 }
 
-// countAll counts all elements of a value: == compares whole values, and
-// functions read them.
+// countAll counts all elements of a value: functions read them.
 func (m *meter) countAll(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{parentheses(m.insert(e)), m, false}
+	return weighed{Expression: parentheses(m.insert(e)), meter: m}
+}
+
+// countCompared is countAll for an operand: == compares whole values.
+func (m *meter) countCompared(e hclsyntax.Expression) hclsyntax.Expression {
+	return weighed{Expression: parentheses(m.insert(e)), meter: m, compared: true}
 }
 
 // countUniform is countAll for a value that HCL converts.
 func (m *meter) countUniform(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{parentheses(m.insert(e)), m, true}
+	return weighed{Expression: parentheses(m.insert(e)), meter: m, uniform: true}
 }
 
 func parentheses(e hclsyntax.Expression) hclsyntax.Expression {
@@ -107,7 +115,7 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.TemplateWrapExpr:
 		e.Wrapped = m.insert(e.Wrapped)
 	case *hclsyntax.BinaryOpExpr:
-		e.LHS, e.RHS = m.countAll(e.LHS), m.countAll(e.RHS)
+		e.LHS, e.RHS = m.countCompared(e.LHS), m.countCompared(e.RHS)
 	case *hclsyntax.UnaryOpExpr:
 		e.Val = m.countAll(e.Val)
 	case *hclsyntax.ConditionalExpr:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"ablate/hcl/addr"
@@ -120,8 +121,30 @@ func (s *stage) schema() *hclv2.BodySchema {
 		for _, name := range matrixBlocks {
 			out.Blocks = append(out.Blocks, hclv2.BlockHeaderSchema{Type: name})
 		}
+		out.Attributes = slices.DeleteFunc(out.Attributes, func(a hclv2.AttributeSchema) bool {
+			return slices.Contains(matrixBlocks, a.Name) && holdsBlocks(s.block.Body, a.Name)
+		})
 	}
 	return out
+}
+
+// holdsBlocks reports whether a property of a JSON body is an object or a list of objects.
+// If the body may have an attribute and a block of that name, such as exclude of a program,
+// only its value tells them apart.
+func holdsBlocks(body hclv2.Body, name string) bool {
+	if _, native := body.(*hclsyntax.Body); native {
+		return false
+	}
+	attrs, _ := body.JustAttributes() // errors are reported when the body is opened
+	if attrs[name] == nil {
+		return false
+	}
+	expr := attrs[name].Expr
+	if items, diags := hclv2.ExprList(expr); !diags.HasErrors() && len(items) > 0 {
+		expr = items[0]
+	}
+	_, diags := hclv2.ExprMap(expr)
+	return !diags.HasErrors()
 }
 
 // makeInstances decodes the stage's body for each element or cell.

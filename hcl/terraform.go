@@ -68,6 +68,7 @@ var (
 
 // find returns the key of the first element that equals a value.
 func find(list, value cty.Value) (key cty.Value, ok bool) {
+	list, value = bareRefs(list), bareRefs(value)
 	for it := list.ElementIterator(); it.Next(); {
 		if k, v := it.Element(); v.RawEquals(value) || v.IsNull() && value.IsNull() {
 			return k, true

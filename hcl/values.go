@@ -41,6 +41,48 @@ func objectForm(a addr.Instance, specs map[string]cty.Value) cty.Value {
 	return cty.ObjectVal(m)
 }
 
+// bareRefs replaces the references of a value that give access to specs by those that
+// do not, so that references to one instance are equal, and all have one type. Lists,
+// sets and maps have elements of one type, for which they were replaced already.
+func bareRefs(v cty.Value) cty.Value {
+	if a, ok := asRef(v); ok {
+		return refValue(a)
+	}
+	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !holdsRefs(v.Type()) {
+		return v
+	}
+	if v.Type().IsObjectType() {
+		m := v.AsValueMap()
+		for name, element := range m {
+			m[name] = bareRefs(element)
+		}
+		return cty.ObjectVal(m)
+	}
+	list := v.AsValueSlice()
+	for i, element := range list {
+		list[i] = bareRefs(element)
+	}
+	return cty.TupleVal(list)
+}
+
+// holdsRefs reports whether values of a type hold references that give access to specs.
+func holdsRefs(t cty.Type) bool {
+	switch {
+	case t.IsTupleType():
+		return slices.ContainsFunc(t.TupleElementTypes(), holdsRefs)
+	case !t.IsObjectType():
+		return false
+	case t.HasAttribute(identity):
+		return true
+	}
+	for _, of := range t.AttributeTypes() {
+		if holdsRefs(of) {
+			return true
+		}
+	}
+	return false
+}
+
 // asRef reads a reference in either form.
 func asRef(v cty.Value) (addr.Instance, bool) {
 	if v.IsNull() {

@@ -115,7 +115,7 @@ func (a *Action) checkKey(key cache.Key, planned cache.Value) error {
 	}
 	var fields []string
 	for _, d := range cache.Diff(planned, a.ingredients) {
-		fields = append(fields, strings.Join(d.Path, "."))
+		fields = append(fields, JoinPath(d.Path))
 	}
 	return fmt.Errorf("%s changed between planning and running (%s): run the command again", a.subject.Address, strings.Join(fields, ", "))
 }

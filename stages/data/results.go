@@ -21,7 +21,7 @@ import (
 type Results struct {
 	Source    []string          `hcl:"source" key:"-" doc:"Folders of runs, SQLite databases of trackers, or tables: CSV with a head line (separated by commas, tabs or semicolons), JSON objects (one per line, or a list), or Parquet; also compressed with gzip or zstd. The content decides, not the name. Contents enter the key; paths do not."`
 	Exclude   []string          `hcl:"exclude,optional" key:"-" doc:"Globs of files that a folder or glob in source leaves out. One without a slash matches a name at any depth, such as \"*.bak\"; another matches a path relative to the study's folder."`
-	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels. Texts keep their spelling: 2.1 and 2.10 are two levels. Numbers of JSON and Parquet are compared by value."`
+	Factors   []string          `hcl:"factors" doc:"Columns whose values are levels. Texts keep their spelling: 2.1 and 2.10 are two levels. Numbers of JSON and Parquet are compared by value. A null of JSON, YAML or a tracker is the level null."`
 	Replicate string            `hcl:"replicate,optional" doc:"Column that numbers the replicates of a cell and pairs them across cells. Without it, or if it is the only column that the files lack and they have no other, rows are unpaired."`
 	Responses []string          `hcl:"responses,optional" doc:"Columns of numbers. NaN, an infinity, null or an empty field means that the run diverged."`
 	Outcome   string            `hcl:"outcome,optional" doc:"Column that says how a run ended: finished, diverged or failed. Failed runs are left out. The column \"outcome\" may be missing; \"\" reads none."`

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
+	"ablate/hcl/addr"
 	"ablate/stages/record"
 )
 
@@ -162,6 +163,23 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// A parameter that is off is null in the configurations of runs. A missing value is not.
+func TestNullLevels(t *testing.T) {
+	const text = "{\"norm\":null,\"seed\":1,\"loss\":2}\n{\"norm\":\"a\",\"seed\":1,\"loss\":1}\n"
+	_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs.jsonl": text})
+	if diff := cmp.Diff([]record.Run{finished("null", "1", 2), finished("a", "1", 1)}, runs); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	r := byNorm()
+	r.Where = map[string]addr.Level{"norm": {Kind: "string", Text: "null"}}
+	if _, runs, _, err = readRuns(t, r, map[string]string{"runs.jsonl": text}); err != nil || len(runs) != 1 || runs[0].Levels[0] != "null" {
+		t.Errorf("where: %v, %v", runs, err)
+	}
+	if _, _, _, err := readRuns(t, byNorm(), map[string]string{"runs.csv": "norm,seed,loss\n,1,2\n"}); err == nil || !strings.Contains(err.Error(), "norm has no value") {
+		t.Errorf("an empty field: %v", err)
+	}
+}
+
 func TestUnnumberedTables(t *testing.T) {
 	table, runs, warned, err := readRuns(t, byNorm(), map[string]string{"runs.csv": "norm,loss\na,1\na,2\nb,\n"})
 	if err != nil || table.Numbered || table.Replicate != "seed" || len(runs) != 3 || runs[0].Replicate != "" {
@@ -224,7 +242,7 @@ func TestUnusableTables(t *testing.T) {
 		"{\"norm\":\"\\ud800\",\"seed\":1,\"loss\":2}":                  "which is not UTF-8 or has lost a character",
 		"{\"norm\":\"a\",\n":                                            "line 1: a JSON object has no end",
 		"{\"norm\":\"a\"}\nhello":                                       "line 2 is not a JSON object",
-		"{\"norm\":null,\"seed\":1,\"loss\":1}":                         "norm has no value",
+		"{\"norm\":\"a\",\"seed\":null,\"loss\":1}":                     "seed has no value",
 		"{\"norm\":[1],\"seed\":1,\"loss\":{}}":                         "norm is a list or an object",
 		"SQLite format 3\x00...":                                        "it is damaged: the size of its pages is wrong",
 		"n\x00o\x00r\x00m\x00,\x00s\x00":                                "UTF-16 without a byte order mark",

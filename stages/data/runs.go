@@ -200,7 +200,7 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 		switch run.Replicate, err = replicate.level(); {
 		case replicate.kind == absent:
 			wrong = append(wrong, missing(row, x.wanted[n]))
-		case err != nil || run.Replicate == "":
+		case err != nil || run.Replicate == "" || replicate.kind == null:
 			wrong = append(wrong, fmt.Sprintf("%s has no value, but it numbers the replicates", r.Replicate))
 		}
 	}
@@ -362,10 +362,14 @@ type cell struct {
 }
 
 // level reads a cell as a level. Texts keep their spelling, in the normal form in
-// which the language reads them; numbers get the one text of their value.
+// which the language reads them; numbers get the one text of their value. A null that is
+// written is a level, such as that of a parameter that is off.
 func (c cell) level() (string, error) {
 	switch c.kind {
 	case null:
+		if c.text != "" {
+			return c.text, nil
+		}
 		return "", fmt.Errorf("has no value, so there is no level (an empty text is written \"\")")
 	case composed:
 		return "", fmt.Errorf("is a list or an object, which is not a level")
