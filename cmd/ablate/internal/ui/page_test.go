@@ -391,3 +391,25 @@ func TestVendoredFiles(t *testing.T) {
 		}
 	}
 }
+
+// The numbers of the grid are those at the end of the trials, whatever the chart shows.
+func TestPageZoomed(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 5, 4, 3)
+	running := trial("rms", 1)
+	l.tell("stage_start", running, nil)
+	l.progress(running, 1, 10, 6)
+	s, _ := l.serve(ui.Options{Plan: l.plan})
+	b.do(chromedp.Navigate(s.URL() + "#metric=train_loss&zoom=1:2"))
+	const values = `[...document.querySelectorAll(".tile b")].slice(0, 2).map(x => x.textContent).join()`
+	b.wait(values + ` === "3,6"`)
+	b.wait(`view.curves.get(study.trials[0].address).steps.join() === "1,2"`)
+	l.progress(running, 2, 10, 5)
+	b.wait(values + ` === "3,5"`)
+	l.progress(running, 3, 10, 4)
+	b.wait(values + ` === "3,4" && view.curves.get(study.trials[1].address).steps.join() === "1,2"`)
+	l.finish(running, 6, 5, 2)
+	b.wait(values + ` === "3.0,2.0" && document.querySelector(".mean").textContent === "mean 2.5"`)
+}
