@@ -92,6 +92,13 @@ func interact(t *testing.T, b *browser) {
 	b.js(`document.getElementById("reset").click()`)
 	b.wait(`!location.hash.includes("zoom=")`)
 
+	// The same without a pointer.
+	b.js(`(document.getElementById("to").focus(), document.getElementById("to").select(), 1)`)
+	b.do(chromedp.KeyEvent("2\r"))
+	b.wait(`plot.scales.x.max === 2 && location.hash.includes("zoom=0%3A2")`)
+	b.js(`document.getElementById("reset").click()`)
+	b.wait(`document.getElementById("to").value === "3"`)
+
 	b.js(`document.querySelector("#legend button").click()`)
 	b.wait(`document.querySelector("#legend button").getAttribute("aria-pressed") === "false" && location.hash.includes("off=norm")`)
 	b.js(`document.querySelector("#grid th[scope=row] button").click()`)
@@ -412,4 +419,7 @@ func TestPageZoomed(t *testing.T) {
 	b.wait(values + ` === "3,4" && view.curves.get(study.trials[1].address).steps.join() === "1,2"`)
 	l.finish(running, 6, 5, 2)
 	b.wait(values + ` === "3.0,2.0" && document.querySelector(".mean").textContent === "mean 2.5"`)
+
+	b.js(`(view.setZoom({min: 0, max: 2}), document.getElementById("log-x").click(), 1)`)
+	b.wait(`view.logX && plot.scales.x.min === 1 && plot.scales.x.max === 2`) // there is no zero
 }

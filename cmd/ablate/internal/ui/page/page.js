@@ -283,6 +283,14 @@ control("metric", "change", e => {
   view.curves.clear();
   loadCurves();
 });
+for (const id of ["from", "to"]) {
+  byID(id).addEventListener("input", e => { e.target.typing = true; });
+  byID(id).addEventListener("change", e => {
+    e.target.typing = false;
+    const min = byID("from").valueAsNumber, max = byID("to").valueAsNumber;
+    view.setZoom(max > min ? { min, max } : null);
+  });
+}
 byID("reset").addEventListener("click", () => view.setZoom(null));
 byID("studies").addEventListener("focus", drawStudies);
 byID("studies").addEventListener("change", e => {
