@@ -298,10 +298,10 @@ func TestPageOfManyFactors(t *testing.T) {
 		for _, lr := range []string{"0.1", "0.2"} {
 			for _, norm := range []string{"dyt", "rms", "derf"} {
 				for _, width := range []string{"64", "128"} {
-					a := addr.Instance{Stage: trial("", 0).Stage, Key: fmt.Sprintf("flash=%s,lr=%s,norm=%s,seed=1,width=%s", flash, lr, norm, width)}
+					a := addr.Instance{Stage: trial("", 0).Stage, Key: fmt.Sprintf("batch=8,flash=%s,lr=%s,norm=%s,seed=1,width=%s", flash, lr, norm, width)}
 					all = append(all, a)
 					o.Instances = append(o.Instances, run.Outlined{Address: a.String(), Block: "train", Trial: true, Key: keyOf(a), Status: planner.Run,
-						Levels: []string{flash, lr, norm, "1", width}})
+						Levels: []string{"8", flash, lr, norm, "1", width}})
 				}
 			}
 		}
