@@ -65,6 +65,7 @@ func TestLivePage(t *testing.T) {
 	b.wait(`document.querySelector(".mean").textContent === "mean 2.5"`)
 
 	interact(t, b)
+	b.js(`(document.getElementById("studies").append(new Option("a_long_name_".repeat(9))), 1)`)
 	for _, width := range []int64{390, 768, 1280} {
 		for _, scheme := range []string{"dark", "light"} {
 			b.size(width, scheme)
