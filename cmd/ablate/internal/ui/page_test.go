@@ -69,7 +69,7 @@ func TestLivePage(t *testing.T) {
 	for _, width := range []int64{390, 768, 1280} {
 		for _, scheme := range []string{"dark", "light"} {
 			b.size(width, scheme)
-			b.wait(fmt.Sprintf("document.documentElement.scrollWidth <= %d && document.querySelector('#chart canvas').clientWidth <= %d", width, width))
+			b.wait(fmt.Sprintf("document.documentElement.scrollWidth <= %d && document.querySelector('#chart canvas').clientWidth <= %d && document.querySelector('#chart').clientHeight - document.querySelector('.uplot').clientHeight < 20", width, width))
 		}
 	}
 	b.clean(host)
