@@ -40,4 +40,5 @@ site:
 
 # Archives, packages, wheels and their checksums, from the commit that is checked out.
 release:
-	scripts/release dist
+	rm -rf dist/release
+	scripts/release dist/release

@@ -144,7 +144,7 @@ func (c *curveReader) read(ctx context.Context, of []subject, metric, response s
 		if s.imported.diverged && curve.Diverged == nil {
 			curve.Diverged = &stored[i].end
 		}
-		if len(curve.Steps) > 0 || curve.Diverged != nil {
+		if curve.Last != nil || curve.Diverged != nil {
 			curve.Address = s.address
 			out.Curves = append(out.Curves, curve)
 		}
@@ -273,7 +273,7 @@ func (c *curveReader) rows(ctx context.Context, of curveOf) (curveRead, error) {
 	delete(seen, record.Diverged)
 	r.names = slices.Sorted(maps.Keys(seen))
 	diverged := r.curve.Diverged
-	r.curve = thin(within(rows, of.part), of.part.points)
+	r.curve = of.part.curve(rows)
 	r.curve.Diverged = diverged
 	c.remember(of, r)
 	return r, nil
@@ -296,32 +296,28 @@ func live(points []livePoint, metric string, p part) Curve {
 			rows = append(rows, record.Row{Step: at.step, Name: metric, Value: v})
 		}
 	}
-	return thin(within(rows, p), p.points)
+	return p.curve(rows)
 }
 
-// within keeps the rows between two steps.
-func within(rows []record.Row, p part) []record.Row {
-	return slices.DeleteFunc(rows, func(r record.Row) bool { return r.Step < p.from || p.to > 0 && r.Step > p.to })
-}
-
-// thin reduces rows to the points that are sent: means over equal ranges of steps,
-// so that trials of the same length have points at the same steps.
-func thin(rows []record.Row, points int) Curve {
+// curve reduces the rows of a trial to the points of a part that are sent: means over equal
+// ranges of steps, so that trials of the same length have points at the same steps. The
+// final value is that of all rows.
+func (p part) curve(rows []record.Row) Curve {
 	var c Curve
 	if len(rows) == 0 {
 		return c
 	}
-	last := rows[len(rows)-1]
-	c.Last = &last.Value
-	if len(rows) <= points {
+	c.Last = new(rows[len(rows)-1].Value)
+	rows = slices.DeleteFunc(rows, func(r record.Row) bool { return r.Step < p.from || p.to > 0 && r.Step > p.to })
+	if len(rows) <= p.points {
 		for _, r := range rows {
 			c.Steps, c.Values = append(c.Steps, r.Step), append(c.Values, r.Value)
 		}
 		return c
 	}
 	c.Averaged = true
-	first := rows[0].Step
-	width := int(math.Ceil(float64(last.Step-first+1) / float64(points)))
+	first, last := rows[0].Step, rows[len(rows)-1].Step
+	width := int(math.Ceil(float64(last-first+1) / float64(p.points)))
 	for len(rows) > 0 {
 		end := first + ((rows[0].Step-first)/width+1)*width
 		n, sum := 0, 0.0

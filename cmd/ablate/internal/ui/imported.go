@@ -160,7 +160,7 @@ func (c *curveReader) readTable(ctx context.Context, of tableOf) (map[int]curveR
 			r.end = max(r.end, curve.Steps[n-1])
 		}
 		if curve.Name == of.metric {
-			r.curve = thin(within(curve.Rows(), of.part), of.part.points)
+			r.curve = of.part.curve(curve.Rows())
 			r.curve.Diverged = curve.Diverged
 		}
 		out[curve.Run] = r

@@ -65,10 +65,11 @@ func TestLivePage(t *testing.T) {
 	b.wait(`document.querySelector(".mean").textContent === "mean 2.5"`)
 
 	interact(t, b)
+	b.js(`(document.getElementById("studies").append(new Option("a_long_name_".repeat(9))), 1)`)
 	for _, width := range []int64{390, 768, 1280} {
 		for _, scheme := range []string{"dark", "light"} {
 			b.size(width, scheme)
-			b.wait(fmt.Sprintf("document.documentElement.scrollWidth <= %d && document.querySelector('#chart canvas').clientWidth <= %d", width, width))
+			b.wait(fmt.Sprintf("document.documentElement.scrollWidth <= %d && document.querySelector('#chart canvas').clientWidth <= %d && document.querySelector('#chart').clientHeight - document.querySelector('.uplot').clientHeight < 20", width, width))
 		}
 	}
 	b.clean(host)
@@ -91,6 +92,13 @@ func interact(t *testing.T, b *browser) {
 	b.wait(`location.hash.includes("zoom=") && !document.getElementById("reset").hidden`)
 	b.js(`document.getElementById("reset").click()`)
 	b.wait(`!location.hash.includes("zoom=")`)
+
+	// The same without a pointer.
+	b.js(`(document.getElementById("to").focus(), document.getElementById("to").select(), 1)`)
+	b.do(chromedp.KeyEvent("2\r"))
+	b.wait(`plot.scales.x.max === 2 && location.hash.includes("zoom=0%3A2")`)
+	b.js(`document.getElementById("reset").click()`)
+	b.wait(`document.getElementById("to").value === "3"`)
 
 	b.js(`document.querySelector("#legend button").click()`)
 	b.wait(`document.querySelector("#legend button").getAttribute("aria-pressed") === "false" && location.hash.includes("off=norm")`)
@@ -291,10 +299,10 @@ func TestPageOfManyFactors(t *testing.T) {
 		for _, lr := range []string{"0.1", "0.2"} {
 			for _, norm := range []string{"dyt", "rms", "derf"} {
 				for _, width := range []string{"64", "128"} {
-					a := addr.Instance{Stage: trial("", 0).Stage, Key: fmt.Sprintf("flash=%s,lr=%s,norm=%s,seed=1,width=%s", flash, lr, norm, width)}
+					a := addr.Instance{Stage: trial("", 0).Stage, Key: fmt.Sprintf("batch=8,flash=%s,lr=%s,norm=%s,seed=1,width=%s", flash, lr, norm, width)}
 					all = append(all, a)
 					o.Instances = append(o.Instances, run.Outlined{Address: a.String(), Block: "train", Trial: true, Key: keyOf(a), Status: planner.Run,
-						Levels: []string{flash, lr, norm, "1", width}})
+						Levels: []string{"8", flash, lr, norm, "1", width}})
 				}
 			}
 		}
@@ -390,4 +398,29 @@ func TestVendoredFiles(t *testing.T) {
 			t.Errorf("page/uPlot.README.md lacks the line %s", want)
 		}
 	}
+}
+
+// The numbers of the grid are those at the end of the trials, whatever the chart shows.
+func TestPageZoomed(t *testing.T) {
+	b := newBrowser(t)
+	l := newLab(t)
+	l.begin()
+	l.finish(trial("rms", 0), 5, 4, 3)
+	running := trial("rms", 1)
+	l.tell("stage_start", running, nil)
+	l.progress(running, 1, 10, 6)
+	s, _ := l.serve(ui.Options{Plan: l.plan})
+	b.do(chromedp.Navigate(s.URL() + "#metric=train_loss&zoom=1:2"))
+	const values = `[...document.querySelectorAll(".tile b")].slice(0, 2).map(x => x.textContent).join()`
+	b.wait(values + ` === "3,6"`)
+	b.wait(`view.curves.get(study.trials[0].address).steps.join() === "1,2"`)
+	l.progress(running, 2, 10, 5)
+	b.wait(values + ` === "3,5"`)
+	l.progress(running, 3, 10, 4)
+	b.wait(values + ` === "3,4" && view.curves.get(study.trials[1].address).steps.join() === "1,2"`)
+	l.finish(running, 6, 5, 2)
+	b.wait(values + ` === "3.0,2.0" && document.querySelector(".mean").textContent === "mean 2.5"`)
+
+	b.js(`(view.setZoom({min: 0, max: 2}), document.getElementById("log-x").click(), 1)`)
+	b.wait(`view.logX && plot.scales.x.min === 1 && plot.scales.x.max === 2`) // there is no zero
 }

@@ -92,7 +92,7 @@ function drawChart(study, view) {
   const shape = JSON.stringify([lines.map(l => [l.cell.id, l.trial && l.trial.address, l.thin]), view.logX, view.logY, darkMode.matches, view.metric, box.clientWidth]);
   if (plot && plot.shape === shape) {
     plot.setData(data, !view.zoom);
-    if (view.zoom) plot.setScale("x", view.zoom);
+    if (view.zoom) zoomTo(plot, view);
   } else {
     if (plot) plot.destroy();
     plot = null;
@@ -102,9 +102,10 @@ function drawChart(study, view) {
   box.classList.toggle("empty", !lines.length);
   byID("tip").hidden = true;
   byID("reset").hidden = !view.zoom;
+  drawRange(data[0], view);
   const averaged = [...view.curves.values()].some(c => c.averaged);
   byID("chart-note").textContent = view.trouble || (lines.length === 0 ? (view.reading ? "Reading the curves…" : "No trial has reported this metric yet.")
-    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom, double-click to reset. A thick line is the mean of a cell where all its trials have values.");
+    : (averaged ? "Points are means over several steps; zoom for detail. " : "") + "Drag to zoom or type the steps, double-click to reset. A thick line is the mean of a cell where all its trials have values.");
 }
 
 function makePlot(box, data, lines, view) {
@@ -114,7 +115,8 @@ function makePlot(box, data, lines, view) {
   const u = new uPlot({
     width: box.clientWidth, height: Math.max(250, Math.min(460, box.clientWidth * 0.45)),
     legend: { show: false },
-    scales: { x: { time: false, distr: view.logX ? 3 : 1 }, y: { distr: view.logY ? 3 : 1 } },
+    scales: { x: { time: false, distr: view.logX ? 3 : 1, range: (_, min, max) => [min, max] }, // else a logarithmic axis has whole decades
+      y: { distr: view.logY ? 3 : 1 } },
     axes: [{ ...axis, incrs: wholeSteps, label: "step", labelSize: 20, labelFont: "12px system-ui" },
       { ...axis, size: 62, label: view.metric, labelSize: 20, labelFont: "12px system-ui", values: (_, ticks) => ticks.map(v => v === null ? "" : number(v)) }],
     cursor: { focus: { prox: 24 }, points: { show: false }, drag: { x: true, y: false } },
@@ -133,8 +135,22 @@ function makePlot(box, data, lines, view) {
   u.root.setAttribute("role", "img");
   u.root.setAttribute("aria-label", view.metric + " by step");
   u.over.addEventListener("dblclick", () => view.setZoom(null));
-  if (view.zoom) u.setScale("x", view.zoom);
+  if (view.zoom) zoomTo(u, view);
   return u;
+}
+
+// zoomTo shows the steps that the user chose. A logarithmic axis has no zero.
+function zoomTo(u, view) {
+  const { min, max } = view.zoom;
+  u.setScale("x", { min: view.logX && min <= 0 ? Math.min(1, max / 2) : min, max });
+}
+
+// drawRange writes which steps are shown, except where the user is typing.
+function drawRange(steps, view) {
+  const { min, max } = view.zoom || { min: steps[0], max: steps[steps.length - 1] };
+  for (const [id, v] of [["from", Math.floor(min)], ["to", Math.ceil(max)]]) {
+    if (!byID(id).typing) byID(id).value = isFinite(v) ? v : "";
+  }
 }
 
 // drawTip shows the values at the step under the pointer.

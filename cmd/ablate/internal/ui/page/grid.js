@@ -42,17 +42,26 @@ function replicateOf(study) {
   return names.has(study.replicate) ? study.replicate : names.has("seed") ? "seed" : "";
 }
 
-// group sorts trials into cells, in the order of the study.
+// factorsOf lists the factors of a trial without the one that numbers replicates.
+const factorsOf = (t, replicate) => (t.factors || []).filter(f => f.name !== replicate);
+
+// group sorts trials into cells, in the order of the study. Where factors vary, those with
+// one level are left out: they tell no cells apart.
 function group(study) {
   study.trials = (study.instances || []).filter(i => i.trial);
-  const common = replicateOf(study);
+  const common = replicateOf(study), sizes = new Map();
+  for (const f of study.trials.flatMap(t => factorsOf(t, t.replicate || common))) {
+    if (!sizes.has(f.name)) sizes.set(f.name, new Set());
+    sizes.get(f.name).add(f.level);
+  }
+  const most = Math.max(1, ...[...sizes.values()].map(levels => levels.size));
   const stages = new Set(study.trials.map(stageOf));
   const cells = new Map();
   study.factors = new Map();
   study.stages = new Map();
   for (const t of study.trials) {
     const replicate = t.replicate || common;
-    const factors = (t.factors || []).filter(f => f.name !== replicate);
+    const factors = factorsOf(t, replicate).filter(f => most === 1 || sizes.get(f.name).size > 1);
     const prefix = stages.size > 1 ? [{ name: "stage", level: stageOf(t) }] : [];
     const levels = [...prefix, ...factors];
     for (const f of levels) {

@@ -149,14 +149,12 @@ async function readCurves(addresses) {
   try {
     const c = await fetchJSON("/api/curves", { study: study.id, metric: view.metric, address: addresses || [], ...zoom });
     if (readCurves.asked !== asked) return;
-    const lasts = new Map([...view.curves].map(([a, k]) => [a, k.last]));
     const replaced = new Set(addresses);
     forgetCurves(a => !addresses || replaced.has(a)); // a trial that runs again has none
     for (const k of c.curves) {
       if (k.diverged !== undefined) view.diverged.add(k.address);
       k.steps = k.steps || [];
       k.values = k.values || [];
-      if (view.zoom && lasts.has(k.address)) k.last = lasts.get(k.address);
       view.curves.set(k.address, k);
     }
     if (!view.metric && (c.metrics || []).length) view.metric = c.metric;
@@ -206,13 +204,13 @@ function take(instances) {
 function addPoint(t) {
   const most = 2000; // points
   const v = (t.metrics || {})[view.metric], step = (t.at || {})[view.metric] ?? t.step; // other metrics may have later reports
-  if (v === undefined || view.zoom) return;
+  if (v === undefined) return;
   let c = view.curves.get(t.address);
   if (!c || step < c.steps[c.steps.length - 1]) view.curves.set(t.address, c = { address: t.address, steps: [], values: [] });
-  if (c.steps[c.steps.length - 1] === step) return;
+  c.last = v;
+  if (c.steps[c.steps.length - 1] === step || view.zoom && step > view.zoom.max) return;
   c.steps.push(step);
   c.values.push(v);
-  c.last = v;
   if (c.steps.length % most === 0) readCurves([t.address]);
 }
 
@@ -285,6 +283,14 @@ control("metric", "change", e => {
   view.curves.clear();
   loadCurves();
 });
+for (const id of ["from", "to"]) {
+  byID(id).addEventListener("input", e => { e.target.typing = true; });
+  byID(id).addEventListener("change", e => {
+    e.target.typing = false;
+    const min = byID("from").valueAsNumber, max = byID("to").valueAsNumber;
+    view.setZoom(max > min ? { min, max } : null);
+  });
+}
 byID("reset").addEventListener("click", () => view.setZoom(null));
 byID("studies").addEventListener("focus", drawStudies);
 byID("studies").addEventListener("change", e => {
