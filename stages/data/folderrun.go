@@ -111,6 +111,7 @@ func (x *runReader) metrics() []string {
 // summarize makes the last value of each metric a column, and says how the run
 // ended. A parameter has precedence over a column of ours.
 func (r *folderRun) summarize() {
+	interpolate(r.columns)
 	for name, points := range r.series.points {
 		r.add(map[string]cell{name: last(points)})
 	}

@@ -236,6 +236,27 @@ func TestDecomposedNames(t *testing.T) {
 	}
 }
 
+// Hydra saves configurations with their interpolations. Those that name a parameter are
+// replaced; two values with others may differ, so that they are no levels.
+func TestInterpolations(t *testing.T) {
+	config := "rate: 0.5\nname: ada\nopt:\n  lr: ${rate}\n  deep: {same: \"${..lr}\", beside: \"${.same}\"}\nlabel: ${name}-${opt.deep.beside}\n" +
+		"nested: ${opt.${kind}}\nkind: lr\nplain: \\${rate}\nround: ${other}\nother: ${round}\nhome: ${oc.env:HOME}\nlist: ${a}\na: [1]\nseed: ${seeds.first}\nseeds: {first: 3}\n"
+	files := folder(t, map[string]string{"a/.hydra/config.yaml": config, "a/metrics.csv": "step,loss\n1,2\n"})
+	for factor, want := range map[string]string{
+		"opt.lr": "0.5", "opt.deep.beside": "0.5", "label": "ada-0.5", "nested": "0.5", "plain": "\\${rate}", "round": "", "home": "", "list": "",
+	} {
+		r := byNorm()
+		r.Source, r.Factors = []string{"."}, []string{factor}
+		runs, _, err := readFolders(t, files, r)
+		if _, ok := runs[want+" 3"]; want != "" && (!ok || err != nil) {
+			t.Errorf("%s: runs %v, %v; want the level %s", factor, runs, err, want)
+		}
+		if want == "" && (err == nil || !strings.Contains(err.Error(), "not a level")) {
+			t.Errorf("%s: runs %v, %v", factor, runs, err)
+		}
+	}
+}
+
 // doubled is YAML in which each mapping holds the one before twice.
 func doubled(mapping string) string {
 	text := "norm: rms\nseed: 1\na: &0 {x: 1}\n"

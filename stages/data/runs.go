@@ -352,7 +352,7 @@ const (
 	null                     // the column has no value in this row
 	textual                  // a text, to the letter
 	numeric                  // a number of a format that has numbers
-	composed                 // a list or an object
+	composed                 // a list, an object, or a text that only the program can complete
 )
 
 // cell is one value of a table.
@@ -368,6 +368,9 @@ func (c cell) level() (string, error) {
 	case null:
 		return "", fmt.Errorf("has no value, so there is no level (an empty text is written \"\")")
 	case composed:
+		if c.text != "" {
+			return "", fmt.Errorf("is %.40q, which is not a level: its value is not in the file", c.text)
+		}
 		return "", fmt.Errorf("is a list or an object, which is not a level")
 	case numeric:
 		if text, ok := addr.CanonicalNumber(c.text); ok {

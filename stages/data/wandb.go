@@ -2,7 +2,9 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -32,15 +34,16 @@ func readWandB(r *folderRun) error {
 			// The log has a further record when the run is renamed.
 			identity = map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}}
 		},
-		Config: func(i wandb.Item) error { return r.wandbConfig(i) },
+		Config: func(i wandb.Item) error {
+			if i.Name == "_wandb" { // of the program itself
+				return nil
+			}
+			return setWandB(r.columns, i)
+		},
 		History: func(step int64, items []wandb.Item) error {
 			return r.wandbRow(step, items)
 		},
-		Summary: func(i wandb.Item) error {
-			c, err := wandbCell(i)
-			summary[norm.NFC.String(i.Name)] = c
-			return err
-		},
+		Summary: func(i wandb.Item) error { return setWandB(summary, i) },
 		Exit: func(code int64) {
 			if status = wandbFinished; code != 0 {
 				status = wandbCrashed
@@ -74,23 +77,16 @@ func readWandB(r *folderRun) error {
 	return nil
 }
 
-// wandbConfig sets a parameter, which may be an object. Later values replace it.
-func (r *folderRun) wandbConfig(i wandb.Item) error {
-	if i.Name == "_wandb" { // of the program itself
-		return nil
-	}
+// setWandB sets a value and, if it is an object, those in it, in place of what an earlier
+// record set.
+func setWandB(columns map[string]cell, i wandb.Item) error {
 	var v any
 	if err := record.Decode([]byte(i.JSON), &v); err != nil {
-		return fmt.Errorf("the parameter %s: %w", i.Name, err)
+		return fmt.Errorf("the value of %s: %w", i.Name, err)
 	}
-	parameters := make(map[string]cell)
-	if err := flattenJSON(parameters, norm.NFC.String(i.Name), v, 0); err != nil {
-		return err
-	}
-	for name, c := range parameters {
-		r.columns[name] = c
-	}
-	return nil
+	name := norm.NFC.String(i.Name)
+	maps.DeleteFunc(columns, func(old string, _ cell) bool { return old == name || strings.HasPrefix(old, name+".") })
+	return flattenJSON(columns, name, v, 0)
 }
 
 // wandbRow adds a row of the history.
