@@ -33,6 +33,7 @@ type folderRun struct {
 
 	truncated []string // event files that end inside of a record
 	events    eventFolder
+	hyper     map[string]cell // what the plugin HParams recorded
 }
 
 // readFolder reads one run.

@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -233,6 +234,34 @@ func TestDecomposedNames(t *testing.T) {
 		if err != nil || runs["7 1"].Values["loss"+composed] != 2 {
 			t.Errorf("%s: %v, %v", format, err, runs)
 		}
+	}
+}
+
+// PyTorch's writer records hyperparameters in a folder of its own below that of the run,
+// named by the time. If there are two that differ, no value counts.
+func TestHyperparametersBesideRuns(t *testing.T) {
+	content := func(name string) string {
+		raw, err := os.ReadFile("testdata/runs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	const events = "/events.out.tfevents.1700000000.host"
+	files := map[string]string{"a" + events: content("restarted/rms-1" + events), "a/1700000000.25" + events: content("tensorboard/rms-1" + events)}
+	read := func() (map[string]record.Run, error) {
+		r := byNorm()
+		r.Source, r.Responses = []string{"."}, []string{"val/loss"}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		return runs, err
+	}
+	runs, err := read()
+	if err != nil || len(runs) != 1 || math.Abs(runs["rms 1"].Values["val/loss"]-4.5) > 1e-6 {
+		t.Errorf("%v, %v", runs, err)
+	}
+	files["a/1700000001"+events] = content("tensorboard/dyt-1" + events)
+	if runs, err := read(); err == nil || !strings.Contains(err.Error(), `norm is "rms and dyt", which is not a level`) {
+		t.Errorf("%v, %v", runs, err)
 	}
 }
 
