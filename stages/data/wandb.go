@@ -1,10 +1,10 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
-	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -26,7 +26,7 @@ const (
 // or of the summary if no row has it. A run is still active, or was killed, if its
 // log has no end.
 func readWandB(r *folderRun) error {
-	summary := make(map[string]cell)
+	config, summary := make(map[string]string), make(map[string]string) // the latest values, as JSON
 	identity := make(map[string]cell)
 	status := wandbOpen
 	log := wandb.Log{
@@ -35,21 +35,38 @@ func readWandB(r *folderRun) error {
 			identity = map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}}
 		},
 		Config: func(i wandb.Item) error {
-			if i.Name == "_wandb" { // of the program itself
-				return nil
-			}
-			return setWandB(r.columns, i)
+			config[norm.NFC.String(i.Name)] = i.JSON
+			return nil
 		},
 		History: func(step int64, items []wandb.Item) error {
 			return r.wandbRow(step, items)
 		},
-		Summary: func(i wandb.Item) error { return setWandB(summary, i) },
+		Summary: func(i wandb.Item) error {
+			summary[norm.NFC.String(i.Name)] = i.JSON
+			return nil
+		},
 		Exit: func(code int64) {
 			if status = wandbFinished; code != 0 {
 				status = wandbCrashed
 			}
 		},
 	}
+	err := r.readLogs(log)
+	delete(config, "_wandb") // of the program itself
+	var bad error
+	r.columns, bad = wandbColumns(config) // also of a log that is damaged further on
+	if err = cmp.Or(err, bad); err != nil {
+		return err
+	}
+	r.series.files++
+	r.add(identity)
+	r.add(map[string]cell{"status": {textual, status}})
+	r.results, err = wandbColumns(summary)
+	return err
+}
+
+// readLogs reads the log of a run.
+func (r *folderRun) readLogs(log wandb.Log) error {
 	for i, rel := range sortedKeys(r.files) {
 		if i > 0 {
 			return fmt.Errorf("it has two logs, %s and %s; name one of them in exclude", sortedKeys(r.files)[0], rel)
@@ -70,23 +87,24 @@ func readWandB(r *folderRun) error {
 			return err
 		}
 	}
-	r.series.files++
-	r.add(identity)
-	r.add(map[string]cell{"status": {textual, status}})
-	r.results = summary
 	return nil
 }
 
-// setWandB sets a value and, if it is an object, those in it, in place of what an earlier
-// record set.
-func setWandB(columns map[string]cell, i wandb.Item) error {
-	var v any
-	if err := record.Decode([]byte(i.JSON), &v); err != nil {
-		return fmt.Errorf("the value of %s: %w", i.Name, err)
+// wandbColumns are values and, of those that are objects, the values in them.
+func wandbColumns(values map[string]string) (map[string]cell, error) {
+	columns := make(map[string]cell)
+	for _, name := range sortedKeys(values) {
+		var v any
+		if err := record.Decode([]byte(values[name]), &v); err != nil {
+			return columns, fmt.Errorf("the value of %s: %w", name, err)
+		}
+		one := make(map[string]cell)
+		if err := flattenJSON(one, name, v, 0); err != nil {
+			return columns, err
+		}
+		maps.Copy(columns, one)
 	}
-	name := norm.NFC.String(i.Name)
-	maps.DeleteFunc(columns, func(old string, _ cell) bool { return old == name || strings.HasPrefix(old, name+".") })
-	return flattenJSON(columns, name, v, 0)
+	return columns, nil
 }
 
 // wandbRow adds a row of the history.
