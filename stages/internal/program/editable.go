@@ -179,7 +179,7 @@ func (e editableImports) warnings(by string, m python.Module) []string {
 		return nil
 	}
 	text := fmt.Sprintf("Editable install\t%s imports %s, which is installed in editable mode: Python reads it in %s, not in the program's folder. ", by, top, folder)
-	rel, err := filepath.Rel(e.study, folder)
+	rel, err := filepath.Rel(resolved(e.study), resolved(folder))
 	if err != nil || !filepath.IsLocal(rel) {
 		return []string{text + "A change to it retrains nothing, since files cannot list what is outside the study's folder. Move the study to a folder above the package, or install a copy of it."}
 	}

@@ -57,8 +57,12 @@ func isFile(name string) bool {
 // as in argv = ["python3", "train.py"] without files. The program would not find it, or,
 // if the argument is an absolute path, read it where it is.
 func (s Spec) ArgumentWarnings(in pipeline.Inputs, attribute string, argv []string) (list diag.List) {
+	installed := newInstallations(in.Study.Dir)
+	if len(argv) > 0 {
+		installed.add(argv[0])
+	}
 	for i, arg := range argv {
-		if filepath.IsAbs(arg) && within(filepath.Clean(arg), in.Study.Dir) && isFile(arg) {
+		if filepath.IsAbs(arg) && within(filepath.Clean(arg), in.Study.Dir) && isFile(arg) && !installed.has(arg) {
 			list = append(list, diag.Warningf(diag.Path{attribute}, "Absolute path", "%s names %s of the study's folder by its absolute path. "+
 				"The program reads it there, so that a change to it retrains nothing, and the path enters the key. Add it to files, and name it by its path in the study's folder.", attribute, arg)...)
 		}

@@ -53,13 +53,14 @@ func (t *trace) report(p *call) {
 		return
 	}
 	defer f.Close()
-	read, installed := make(map[string]bool), newInstallations(p.env.Inputs.Study.Dir)
+	study, own := resolved(p.env.Inputs.Study.Dir), resolved(p.dir.Dir) // as strace names them
+	read, installed := make(map[string]bool), newInstallations(study)
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
 		if m := executedPath.FindStringSubmatch(line); m != nil {
-			read[m[1]] = true
+			read[resolved(m[1])] = true
 			installed.add(m[1])
 		}
 		if m := openedPath.FindStringSubmatch(line); m != nil && isRead(line) {
@@ -72,11 +73,11 @@ func (t *trace) report(p *call) {
 	u := undeclared{declared: make(map[string]bool), packages: make(map[string]int)}
 	declared, _, _ := p.spec.files(p.env.Inputs) // they were copied
 	for _, f := range declared {
-		u.declared[f.path] = true
+		u.declared[resolved(f.path)] = true
 	}
 	for file := range read {
-		if !within(file, p.dir.Dir) {
-			u.add(file, p.env.Inputs.Study.Dir, installed)
+		if !within(file, own) {
+			u.add(file, study, installed)
 		}
 	}
 	for _, text := range u.warnings(len(p.spec.Environment) > 0) {
