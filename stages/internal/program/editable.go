@@ -16,21 +16,24 @@ import (
 // editable are the packages of a Python that are installed in editable mode: the program
 // imports them from where they are developed, unless it finds its copies first.
 type editable struct {
+	path    []string          // folders of PYTHONPATH
 	sites   []string          // folders of installed packages
-	folders []string          // whose modules can be imported, as their .pth files say
+	folders []string          // whose modules can be imported: path, and what .pth files say
 	modules map[string]string // paths of modules by name, as their finders say
 }
 
 // finderEntry matches an entry of the dictionary MAPPING in a finder of setuptools.
 var finderEntry = regexp.MustCompile(`'(\w+)': '([^'\\]+)'`)
 
-// editableOf finds the packages for an interpreter, or for a program installed beside it.
-func editableOf(program string) editable {
+// editable finds the packages for an interpreter, or for a program installed beside it.
+func (i importer) editable() editable {
 	e := editable{modules: make(map[string]string)}
-	if program == "" {
+	if i.program == "" {
 		return e
 	}
-	trees := []string{filepath.Dir(filepath.Dir(program))}
+	e.path = slices.DeleteFunc(filepath.SplitList(i.path), func(folder string) bool { return !filepath.IsAbs(folder) })
+	e.folders = slices.Clone(e.path)
+	trees := []string{filepath.Dir(filepath.Dir(i.program))}
 	if home, err := os.UserHomeDir(); err == nil && !isEnvironment(trees[0]) {
 		trees = append(trees, filepath.Join(home, ".local"))
 	}
@@ -113,24 +116,38 @@ func isPackage(at string) bool {
 	return false
 }
 
+// pythonPath is the variable with the folders in which Python looks for modules.
+const pythonPath = "PYTHONPATH"
+
 // importer is what of a command line decides where Python looks for modules.
 type importer struct {
 	program string // its path on this machine, "" if it is not found
 	module  string // that argv names after -m
 	first   string // the folder, below the program's, that comes first; "" for none
+	path    string // PYTHONPATH, which comes next
 }
 
-// importer returns the zero value if the study itself sets the path.
+// importer returns the zero value if argv calls a program of the study.
 func (s Spec) importer() (i importer) {
-	setsPath := func(arg string) bool { return strings.HasPrefix(arg, "PYTHONPATH=") }
-	if len(s.Argv) == 0 || ofStudy(s.Argv[0]) || slices.Contains(s.Env, "PYTHONPATH") || slices.ContainsFunc(s.Argv, setsPath) {
-		return i
+	argv := s.Argv
+	if slices.Contains(s.Env, pythonPath) {
+		i.path = os.Getenv(pythonPath)
 	}
-	i.program, _ = exec.LookPath(s.Argv[0]) // Lacks reports it
-	for n, arg := range s.Argv[1:] {
+	if len(argv) > 0 && path.Base(argv[0]) == "env" {
+		for argv = argv[1:]; len(argv) > 0 && strings.Contains(argv[0], "="); argv = argv[1:] {
+			if value, ok := strings.CutPrefix(argv[0], pythonPath+"="); ok {
+				i.path = value
+			}
+		}
+	}
+	if len(argv) == 0 || ofStudy(argv[0]) {
+		return importer{}
+	}
+	i.program, _ = exec.LookPath(argv[0]) // Lacks reports it
+	for n, arg := range argv {
 		switch {
-		case arg == "-m" && n+2 < len(s.Argv):
-			i.module, i.first = s.Argv[n+2], "."
+		case arg == "-m" && n+1 < len(argv):
+			i.module, i.first = argv[n+1], "."
 			return i
 		case python.IsSource(arg):
 			i.first = path.Dir(path.Clean(filepath.ToSlash(arg)))
@@ -164,7 +181,7 @@ type editableImports struct {
 }
 
 func (i importer) editableImports(declared []file, study string) editableImports {
-	return editableImports{i, editableOf(i.program), declared, study, make(map[string]bool)}
+	return editableImports{i, i.editable(), declared, study, make(map[string]bool)}
 }
 
 // warnings says whether a module that a file imports is one, the first time.
@@ -178,7 +195,11 @@ func (e editableImports) warnings(by string, m python.Module) []string {
 	if folder == "" || e.findsCopy(top) {
 		return nil
 	}
-	text := fmt.Sprintf("Editable install\t%s imports %s, which is installed in editable mode: Python reads it in %s, not in the program's folder. ", by, top, folder)
+	how := "is installed in editable mode"
+	if slices.Contains(e.installed.path, folder) {
+		how = "PYTHONPATH leads to"
+	}
+	text := fmt.Sprintf("Import from another folder\t%s imports %s, which %s: Python reads it in %s, not in the program's folder. ", by, top, how, folder)
 	rel, err := filepath.Rel(resolved(e.study), resolved(folder))
 	if err != nil || !filepath.IsLocal(rel) {
 		return []string{text + "A change to it retrains nothing, since files cannot list what is outside the study's folder. Move the study to a folder above the package, or install a copy of it."}
@@ -189,6 +210,9 @@ func (e editableImports) warnings(by string, m python.Module) []string {
 
 // findsCopy reports whether the program finds its copy of a module first.
 func (e editableImports) findsCopy(module string) bool {
-	at := path.Join(e.first, module)
-	return e.first != "" && slices.ContainsFunc(e.declared, func(f file) bool { return f.name == at+".py" || strings.HasPrefix(f.name, at+"/") })
+	folders := slices.DeleteFunc(append(filepath.SplitList(e.path), e.first), func(folder string) bool { return folder == "" || filepath.IsAbs(folder) })
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		at := path.Join(folder, module)
+		return slices.ContainsFunc(e.declared, func(f file) bool { return f.name == at+".py" || strings.HasPrefix(f.name, at+"/") })
+	})
 }

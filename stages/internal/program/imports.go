@@ -90,7 +90,7 @@ func (s Spec) undeclaredImports(in pipeline.Inputs, from importer) (texts []stri
 	}
 	editable := from.editableImports(files, in.Study.Dir)
 	for _, m := range from.imports() {
-		texts = append(texts, editable.warnings(s.Argv[0], m)...)
+		texts = append(texts, editable.warnings(filepath.Base(from.program), m)...)
 	}
 	for _, f := range files {
 		if !python.IsSource(f.name) {
