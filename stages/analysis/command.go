@@ -79,7 +79,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 			{Name: "html", MediaType: "text/html"}, {Name: "markdown", MediaType: "text/markdown"}, {Name: "table", MediaType: "text/plain"},
 		},
 		Warnings: func() diag.List {
-			s := program.Spec{Files: c.Files, Raw: c.Raw}
+			s := program.Spec{Argv: c.Command, Files: c.Files, Raw: c.Raw}
 			return append(s.ArgumentWarnings(in, "command", c.Command), s.UndeclaredImports(in)...)
 		},
 	}

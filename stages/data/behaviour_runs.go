@@ -52,6 +52,11 @@ func readerSubject(format string) behaviour.Subject {
 		{Name: "values", Play: func(to *behaviour.Witness) error { return w.play(to, format, false, nil) }},
 		{Name: "curves", Play: func(to *behaviour.Witness) error { return w.play(to, format, true, nil) }},
 	}}
+	if format == "hydra" {
+		s.Scenes = append(s.Scenes, behaviour.Scene{Name: "interpolated", Play: func(to *behaviour.Witness) error {
+			return w.play(to, format, false, interpolatedRun)
+		}})
+	}
 	if mark, readsEvents := eventMarks[format]; readsEvents {
 		restarted := writtenRuns{"restarted", "val/loss", []string{"norm"}}
 		more := make(map[string][]byte)
@@ -63,6 +68,13 @@ func readerSubject(format string) behaviour.Subject {
 		}})
 	}
 	return s
+}
+
+// interpolatedRun is a run whose configuration has interpolations.
+var interpolatedRun = map[string][]byte{
+	"testdata/runs/hydra/interpolated/" + hydraConfig:    []byte("seed: ${seeds.first}\nseeds: {first: 7}\nname: ada\noptimizer: {lr: '${.rates.slow}', rates: {slow: '${rate}'}}\nrate: 3e-5\n"),
+	"testdata/runs/hydra/interpolated/" + hydraOverrides: []byte("- optimizer=${name}grad\n"),
+	"testdata/runs/hydra/interpolated/metrics.csv":       []byte("step,val_loss\n1,2.5\n"),
 }
 
 // eventMarks are the configurations of runs in the formats that read event files.

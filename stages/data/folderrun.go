@@ -33,6 +33,7 @@ type folderRun struct {
 
 	truncated []string // event files that end inside of a record
 	events    eventFolder
+	hyper     map[string]cell // what the plugin HParams recorded
 }
 
 // readFolder reads one run.
@@ -111,6 +112,7 @@ func (x *runReader) metrics() []string {
 // summarize makes the last value of each metric a column, and says how the run
 // ended. A parameter has precedence over a column of ours.
 func (r *folderRun) summarize() {
+	interpolate(r.columns)
 	for name, points := range r.series.points {
 		r.add(map[string]cell{name: last(points)})
 	}

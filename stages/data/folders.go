@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -309,6 +310,9 @@ func runsOf(format *folderFormat, paths []string, sources pipeline.Sources) ([]f
 		runs[dir].files[rel] = source{p, digest, size}
 	}
 	dropLinks(runs)
+	if format.name == "tensorboard" {
+		joinHyperparameters(runs)
+	}
 	dirs := sortedKeys(runs)
 	above := commonFolder(dirs)
 	out := make([]foundRun, len(dirs))
@@ -333,6 +337,22 @@ func dropLinks(runs map[string]*foundRun) {
 			if other != dir && filepath.Dir(other) == filepath.Dir(dir) && maps.EqualFunc(link.files, run.files, func(a, b source) bool { return a.digest == b.digest }) {
 				delete(runs, dir)
 			}
+		}
+	}
+}
+
+// timestamp matches the names of folders in which PyTorch's writer records the
+// hyperparameters of the run in the folder above.
+var timestamp = regexp.MustCompile(`^\d{9,}(\.\d+)?$`)
+
+// joinHyperparameters makes such folders a part of their runs.
+func joinHyperparameters(runs map[string]*foundRun) {
+	for dir, part := range runs {
+		if run := runs[filepath.Dir(dir)]; run != nil && timestamp.MatchString(filepath.Base(dir)) {
+			for rel, f := range part.files {
+				run.files[path.Join(filepath.Base(dir), rel)] = f
+			}
+			delete(runs, dir)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -232,6 +233,55 @@ func TestDecomposedNames(t *testing.T) {
 		runs, _, err := readFolders(t, folder(t, files), r)
 		if err != nil || runs["7 1"].Values["loss"+composed] != 2 {
 			t.Errorf("%s: %v, %v", format, err, runs)
+		}
+	}
+}
+
+// PyTorch's writer records hyperparameters in a folder of its own below that of the run,
+// named by the time. If there are two that differ, no value counts.
+func TestHyperparametersBesideRuns(t *testing.T) {
+	content := func(name string) string {
+		raw, err := os.ReadFile("testdata/runs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	const events = "/events.out.tfevents.1700000000.host"
+	files := map[string]string{"a" + events: content("restarted/rms-1" + events), "a/1700000000.25" + events: content("tensorboard/rms-1" + events)}
+	read := func() (map[string]record.Run, error) {
+		r := byNorm()
+		r.Source, r.Responses = []string{"."}, []string{"val/loss"}
+		runs, _, err := readFolders(t, folder(t, files), r)
+		return runs, err
+	}
+	runs, err := read()
+	if err != nil || len(runs) != 1 || math.Abs(runs["rms 1"].Values["val/loss"]-4.5) > 1e-6 {
+		t.Errorf("%v, %v", runs, err)
+	}
+	files["a/1700000001"+events] = content("tensorboard/dyt-1" + events)
+	if runs, err := read(); err == nil || !strings.Contains(err.Error(), `norm is "rms and dyt", which is not a level`) {
+		t.Errorf("%v, %v", runs, err)
+	}
+}
+
+// Hydra saves configurations with their interpolations. Those that name a parameter are
+// replaced; two values with others may differ, so that they are no levels.
+func TestInterpolations(t *testing.T) {
+	config := "rate: 0.5\nname: ada\nopt:\n  lr: ${rate}\n  deep: {same: \"${..lr}\", beside: \"${.same}\"}\nlabel: ${name}-${opt.deep.beside}\n" +
+		"nested: ${opt.${kind}}\nkind: lr\nplain: \\${rate}\nround: ${other}\nother: ${round}\nhome: ${oc.env:HOME}\nlist: ${a}\na: [1]\nseed: ${seeds.first}\nseeds: {first: 3}\n"
+	files := folder(t, map[string]string{"a/.hydra/config.yaml": config, "a/metrics.csv": "step,loss\n1,2\n"})
+	for factor, want := range map[string]string{
+		"opt.lr": "0.5", "opt.deep.beside": "0.5", "label": "ada-0.5", "nested": "0.5", "plain": "\\${rate}", "round": "", "home": "", "list": "",
+	} {
+		r := byNorm()
+		r.Source, r.Factors = []string{"."}, []string{factor}
+		runs, _, err := readFolders(t, files, r)
+		if _, ok := runs[want+" 3"]; want != "" && (!ok || err != nil) {
+			t.Errorf("%s: runs %v, %v; want the level %s", factor, runs, err, want)
+		}
+		if want == "" && (err == nil || !strings.Contains(err.Error(), "not a level")) {
+			t.Errorf("%s: runs %v, %v", factor, runs, err)
 		}
 	}
 }

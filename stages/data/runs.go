@@ -352,7 +352,7 @@ const (
 	null                     // the column has no value in this row
 	textual                  // a text, to the letter
 	numeric                  // a number of a format that has numbers
-	composed                 // a list or an object
+	composed                 // a list, an object, or with a text, something of which the value is not known
 )
 
 // cell is one value of a table.
@@ -372,6 +372,9 @@ func (c cell) level() (string, error) {
 		}
 		return "", fmt.Errorf("has no value, so there is no level (an empty text is written \"\")")
 	case composed:
+		if c.text != "" {
+			return "", fmt.Errorf("is %.40q, which is not a level: the file does not say which value counts", c.text)
+		}
 		return "", fmt.Errorf("is a list or an object, which is not a level")
 	case numeric:
 		if text, ok := addr.CanonicalNumber(c.text); ok {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ablate/stages/internal/tfevents"
@@ -90,6 +91,21 @@ func (r *folderRun) hyperparameters(metadata []byte) error {
 		}
 		return put(parameters, name, value)
 	})
+	if r.hyper == nil {
+		r.hyper = make(map[string]cell)
+	}
+	for name, c := range parameters {
+		name = norm.NFC.String(name)
+		switch old, ok := r.hyper[name]; {
+		case !ok:
+			r.hyper[name] = c
+		case old != c && old.kind != composed: // two sessions, of which either may count
+			r.hyper[name] = cell{composed, old.text + " and " + c.text}
+			if r.columns[name] == old {
+				r.columns[name] = r.hyper[name]
+			}
+		}
+	}
 	r.add(parameters)
 	return err
 }

@@ -140,10 +140,10 @@ func logOfWandB(names ...string) string {
 	}
 	for _, name := range names {
 		run := field(field(nil, 1, "id"), 8, name)
-		run = field(run, 4, item("norm", `"rms"`)+item("seed", "1")+item("loss", "9"))
+		run = field(run, 4, item("norm", `"rms"`)+item("seed", "1")+item("loss", "9")+item("opt", `{"`+name+`": 2}`))
 		add(field(nil, 17, string(run)))
 	}
-	add(field(nil, 3, item("loss", "3")))
+	add(field(nil, 3, item("loss", "3")+item("best", `{"loss": 4}`)))
 	add(field(nil, 18, ""))
 	return log
 }
@@ -156,5 +156,19 @@ func TestRenamedRunOfWandB(t *testing.T) {
 	runs, warned, err := readFolders(t, folder(t, map[string]string{"a/run-id.wandb": logOfWandB("first", "second")}), r)
 	if err != nil || warned != "" || runs["second 1"].Values["loss"] != 3 {
 		t.Errorf("%v, warned %q: %v", err, warned, runs)
+	}
+}
+
+// Objects of a summary are columns, and a later object of the configuration replaces an
+// earlier one as a whole.
+func TestObjectsOfWandB(t *testing.T) {
+	files := folder(t, map[string]string{"a/run-id.wandb": logOfWandB("first", "second")})
+	for factor, known := range map[string]bool{"opt.second": true, "opt.first": false} {
+		r := byNorm()
+		r.Source, r.Factors, r.Responses = []string{"."}, []string{factor}, []string{"best.loss"}
+		runs, _, err := readFolders(t, files, r)
+		if known && (err != nil || runs["2 1"].Values["best.loss"] != 4) || !known && err == nil {
+			t.Errorf("%s: %v, %v", factor, runs, err)
+		}
 	}
 }

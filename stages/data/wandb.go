@@ -1,7 +1,9 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"path"
 
 	"golang.org/x/text/unicode/norm"
@@ -24,7 +26,7 @@ const (
 // or of the summary if no row has it. A run is still active, or was killed, if its
 // log has no end.
 func readWandB(r *folderRun) error {
-	summary := make(map[string]cell)
+	config, summary := make(map[string]string), make(map[string]string) // the latest values, as JSON
 	identity := make(map[string]cell)
 	status := wandbOpen
 	log := wandb.Log{
@@ -32,14 +34,16 @@ func readWandB(r *folderRun) error {
 			// The log has a further record when the run is renamed.
 			identity = map[string]cell{"run_id": {textual, id}, "run_name": {textual, name}, "run_group": {textual, group}, "project": {textual, project}}
 		},
-		Config: func(i wandb.Item) error { return r.wandbConfig(i) },
+		Config: func(i wandb.Item) error {
+			config[norm.NFC.String(i.Name)] = i.JSON
+			return nil
+		},
 		History: func(step int64, items []wandb.Item) error {
 			return r.wandbRow(step, items)
 		},
 		Summary: func(i wandb.Item) error {
-			c, err := wandbCell(i)
-			summary[norm.NFC.String(i.Name)] = c
-			return err
+			summary[norm.NFC.String(i.Name)] = i.JSON
+			return nil
 		},
 		Exit: func(code int64) {
 			if status = wandbFinished; code != 0 {
@@ -47,6 +51,22 @@ func readWandB(r *folderRun) error {
 			}
 		},
 	}
+	err := r.readLogs(log)
+	delete(config, "_wandb") // of the program itself
+	var bad error
+	r.columns, bad = wandbColumns(config) // also of a log that is damaged further on
+	if err = cmp.Or(err, bad); err != nil {
+		return err
+	}
+	r.series.files++
+	r.add(identity)
+	r.add(map[string]cell{"status": {textual, status}})
+	r.results, err = wandbColumns(summary)
+	return err
+}
+
+// readLogs reads the log of a run.
+func (r *folderRun) readLogs(log wandb.Log) error {
 	for i, rel := range sortedKeys(r.files) {
 		if i > 0 {
 			return fmt.Errorf("it has two logs, %s and %s; name one of them in exclude", sortedKeys(r.files)[0], rel)
@@ -67,30 +87,24 @@ func readWandB(r *folderRun) error {
 			return err
 		}
 	}
-	r.series.files++
-	r.add(identity)
-	r.add(map[string]cell{"status": {textual, status}})
-	r.results = summary
 	return nil
 }
 
-// wandbConfig sets a parameter, which may be an object. Later values replace it.
-func (r *folderRun) wandbConfig(i wandb.Item) error {
-	if i.Name == "_wandb" { // of the program itself
-		return nil
+// wandbColumns are values and, of those that are objects, the values in them.
+func wandbColumns(values map[string]string) (map[string]cell, error) {
+	columns := make(map[string]cell)
+	for _, name := range sortedKeys(values) {
+		var v any
+		if err := record.Decode([]byte(values[name]), &v); err != nil {
+			return columns, fmt.Errorf("the value of %s: %w", name, err)
+		}
+		one := make(map[string]cell)
+		if err := flattenJSON(one, name, v, 0); err != nil {
+			return columns, err
+		}
+		maps.Copy(columns, one)
 	}
-	var v any
-	if err := record.Decode([]byte(i.JSON), &v); err != nil {
-		return fmt.Errorf("the parameter %s: %w", i.Name, err)
-	}
-	parameters := make(map[string]cell)
-	if err := flattenJSON(parameters, norm.NFC.String(i.Name), v, 0); err != nil {
-		return err
-	}
-	for name, c := range parameters {
-		r.columns[name] = c
-	}
-	return nil
+	return columns, nil
 }
 
 // wandbRow adds a row of the history.

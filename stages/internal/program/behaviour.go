@@ -57,6 +57,21 @@ func foreignScenes() []behaviour.Scene {
 			}})
 		}
 	}
+	scenes = append(scenes, behaviour.Scene{Name: "merged", Play: func(w *behaviour.Witness) error {
+		resumed := int64(2)
+		kept, _ := merge([]fileRows{
+			{name: "a/events.out.tfevents.1", rows: []foreignRow{{"1", "x", "3"}, {"2", "x", "4"}, {"2", "z", "5"}}},
+			{name: "a/events.out.tfevents.2", rows: []foreignRow{{"2", "x", "6"}}, resumed: &resumed},
+			{name: "b/events.out.tfevents.1", rows: []foreignRow{{"3", "x", "7"}, {"1", "y", "1"}, {"2", "z", "8"}}},
+			{name: "b/old.csv", rows: []foreignRow{{"1", "y", "9"}}, old: true},
+			{name: "b/x.csv", rows: []foreignRow{{"1", "y", "2"}, {"1", "x", "3"}}},
+			{name: "b/y.csv", rows: []foreignRow{{"1", "y", "4"}, {"1", "x", "3"}}},
+		})
+		for _, f := range kept {
+			note(w, f.rows, nil)
+		}
+		return nil
+	}})
 	return append(scenes, behaviour.Scene{Name: "printed", Play: func(w *behaviour.Witness) error {
 		printed := printedMetrics{pattern: regexp.MustCompile(`(?:at (?P<step>\d+): )?loss (?P<loss>\S+)(?: accuracy (?P<accuracy>\S+))?`)}
 		for line := range strings.SplitSeq("hello\nloss 3.5\nat 4: loss 2.5 accuracy 0.5\nloss nan\nat 5: no", "\n") {

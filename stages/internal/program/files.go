@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"path/filepath"
@@ -44,8 +45,14 @@ func expand(in pipeline.Inputs, attr string, patterns, exclude []string) ([]file
 			out = append(out, file{full, unpackedName(filepath.ToSlash(name))})
 		}
 	}
-	slices.SortFunc(out, func(a, b file) int { return strings.Compare(a.name, b.name) })
-	return slices.CompactFunc(out, func(a, b file) bool { return a.name == b.name }), nil
+	slices.SortFunc(out, func(a, b file) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.path, b.path)) })
+	out = slices.Compact(out)
+	for i, f := range out {
+		if i > 0 && out[i-1].name == f.name {
+			return nil, diag.Errorf(diag.Path{attr}, "Two files of one name", "%s and %s would both be %s in the program's folder, since compressed files lose their ending. Leave one of them out.", out[i-1].path, f.path, f.name).Err()
+		}
+	}
+	return out, nil
 }
 
 // Excluding ends the sentence that no file was found, where some may be excluded.

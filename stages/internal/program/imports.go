@@ -52,11 +52,13 @@ func (s Spec) Warnings(in pipeline.Inputs) diag.List {
 }
 
 // UndeclaredImports warns of modules of the study that the declared Python programs
-// import and that are not declared themselves. The trials of a plan that have the same
-// files share the answer.
+// import and that are not declared themselves, and of packages that they import from
+// where these are developed. The trials of a plan that have the same files share the
+// answer.
 func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
-	shared, err := in.Shared.Value(sharedImports(s.shared()), func() (cache.Value, error) {
-		texts, err := s.undeclaredImports(in)
+	from := s.importer()
+	shared, err := in.Shared.Value(sharedImports{s.shared(), from}, func() (cache.Value, error) {
+		texts, err := s.undeclaredImports(in, from)
 		return cache.String(strings.Join(texts, "\n")), err
 	})
 	text, _ := shared.Text()
@@ -65,15 +67,19 @@ func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
 	}
 	var list diag.List
 	for line := range strings.SplitSeq(text, "\n") {
-		list = append(list, diag.Warningf(diag.Path{"files"}, "Undeclared import", "%s", line)...)
+		summary, detail, _ := strings.Cut(line, "\t")
+		list = append(list, diag.Warningf(diag.Path{"files"}, summary, "%s", detail)...)
 	}
 	return list
 }
 
 // sharedImports is the key under which the trials of a plan share their warnings.
-type sharedImports sharedFiles
+type sharedImports struct {
+	sharedFiles
+	importer
+}
 
-func (s Spec) undeclaredImports(in pipeline.Inputs) (texts []string, err error) {
+func (s Spec) undeclaredImports(in pipeline.Inputs, from importer) (texts []string, err error) {
 	files, err := expand(in, "files", s.Files, s.Exclude)
 	if err != nil {
 		return nil, err
@@ -81,6 +87,10 @@ func (s Spec) undeclaredImports(in pipeline.Inputs) (texts []string, err error) 
 	known := make(map[string]bool, len(files)) // declared, or warned of
 	for _, f := range files {
 		known[f.name] = true
+	}
+	editable := from.editableImports(files, in.Study.Dir)
+	for _, m := range from.imports() {
+		texts = append(texts, editable.warnings(filepath.Base(from.program), m)...)
 	}
 	for _, f := range files {
 		if !python.IsSource(f.name) {
@@ -92,9 +102,10 @@ func (s Spec) undeclaredImports(in pipeline.Inputs) (texts []string, err error) 
 		}
 		tokens, _ := python.Tokens(source)
 		for _, m := range python.Imports(tokens) {
+			texts = append(texts, editable.warnings(f.name, m)...)
 			for _, name := range s.missing(in, m.Files(f.name), known) {
 				known[name] = true
-				texts = append(texts, fmt.Sprintf("%s imports %s of the study's folder, which files does not list. "+
+				texts = append(texts, fmt.Sprintf("Undeclared import\t%s imports %s of the study's folder, which files does not list. "+
 					"The program cannot import it, and a change to it retrains nothing. Add it to files.", f.name, name))
 			}
 		}

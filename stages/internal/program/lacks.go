@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -47,10 +48,24 @@ type sharedArgument struct {
 	argument string
 }
 
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // ArgumentWarnings warns of arguments that name a file of the study which is not declared,
-// as in argv = ["python3", "train.py"] without files. The program would not find it.
+// as in argv = ["python3", "train.py"] without files. The program would not find it, or,
+// if the argument is an absolute path, read it where it is.
 func (s Spec) ArgumentWarnings(in pipeline.Inputs, attribute string, argv []string) (list diag.List) {
+	installed := newInstallations(in.Study.Dir)
+	if len(argv) > 0 {
+		installed.add(argv[0])
+	}
 	for i, arg := range argv {
+		if filepath.IsAbs(arg) && within(filepath.Clean(arg), in.Study.Dir) && isFile(arg) && !installed.has(arg) {
+			list = append(list, diag.Warningf(diag.Path{attribute}, "Absolute path", "%s names %s of the study's folder by its absolute path. "+
+				"The program reads it there, so that a change to it retrains nothing, and the path enters the key. Add it to files, and name it by its path in the study's folder.", attribute, arg)...)
+		}
 		name := path.Clean(filepath.ToSlash(arg))
 		if !filepath.IsLocal(arg) || !strings.ContainsAny(arg, "./") || strings.ContainsAny(arg, "*?[]{} \x00") || name == "." {
 			continue

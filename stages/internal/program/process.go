@@ -34,12 +34,13 @@ type call struct {
 	output  *output
 	rows    *printedMetrics // nil if none are printed
 
-	seen     os.FileInfo // the COMMIT file of the last checkpoint that was kept
-	notKept  os.FileInfo // the COMMIT file of the last checkpoint that could not be kept
-	stopped  bool        // we asked the program to stop, and its children with it
-	resumed  bool        // it began at a checkpoint
-	watchers [3]watcher  // of the files of rows
-	copied   int64       // size of copiedFile at the beginning: rows of earlier calls
+	seen     os.FileInfo      // the COMMIT file of the last checkpoint that was kept
+	notKept  os.FileInfo      // the COMMIT file of the last checkpoint that could not be kept
+	stopped  bool             // we asked the program to stop, and its children with it
+	resumed  bool             // it began at a checkpoint
+	watchers [3]watcher       // of the files of rows
+	copied   int64            // size of the rows of earlier calls in copiedFile
+	before   map[string]int64 // sizes of the files of metrics at the beginning
 
 	stepsKnown bool // the rows of a file of metrics have a step
 	counted    bool // those of a file have none
@@ -68,6 +69,7 @@ func (p *call) run(ctx context.Context) error {
 	if info, err := os.Stat(p.dir.path(copiedFile)); err == nil {
 		p.copied = info.Size()
 	}
+	p.before = p.sizesBefore()
 	process.AdoptOrphans()
 	wait, err := process.Start(cmd)
 	write.Close()

@@ -51,7 +51,7 @@ func (s Spec) Validate(reserved ...string) diag.List {
 		}
 		if level.Kind == "ref" {
 			list = append(list, diag.Errorf(diag.Path{"parameters"}, "Stage as a parameter",
-				"The parameter %q is the stage %s. Parameters are numbers, strings and bools: pass an attribute of the stage, such as matrix.norm.alpha or matrix.norm.type.",
+				"The parameter %q is the stage %s. Parameters are numbers, strings and bools: pass an attribute of the stage, such as %[2]s.type. Of a level of the factor f, that is matrix.f.type.",
 				name, level.Ref)...)
 		}
 	}

@@ -197,8 +197,7 @@ func appendRows(to io.Writer, rows []foreignRow) error {
 	return w.Flush()
 }
 
-// convert copies the rows of the program's files to the rows of earlier calls, which it
-// leaves as they are. While the program runs, the last line of a file may be incomplete
+// convert copies the rows of the program's files to the rows of earlier calls. While the program runs, the last line of a file may be incomplete
 // and is left out.
 func (p *call) convert(running bool) (err error) {
 	m := p.spec.Metrics
@@ -207,6 +206,22 @@ func (p *call) convert(running bool) (err error) {
 	}
 	names, err := m.files(p.dir)
 	if err != nil || len(names) == 0 {
+		return err
+	}
+	var all []fileRows
+	for _, name := range names {
+		f, err := m.read(p, name, running)
+		if err != nil {
+			return unreadableMetrics(name, err)
+		}
+		f.old = p.isOld(name)
+		all = append(all, f)
+	}
+	kept, ambiguous := merge(all)
+	if len(ambiguous) > 0 && !running {
+		p.env.Warn(ambiguousMetrics(ambiguous))
+	}
+	if err := p.dropResumed(all); err != nil {
 		return err
 	}
 	to, err := os.OpenFile(p.dir.path(copiedFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -218,13 +233,9 @@ func (p *call) convert(running bool) (err error) {
 		return err
 	}
 	p.watchers[copiedAt] = watcher{} // lines that it read may be elsewhere now
-	for _, name := range names {
-		rows, err := m.read(p, name, running)
-		if err != nil {
-			return unreadableMetrics(name, err)
-		}
-		if err := appendRows(to, rows); err != nil {
-			return fmt.Errorf("copying the metrics in %s to a temporary file (TMPDIR sets its folder): %w", name, err)
+	for _, f := range kept {
+		if err := appendRows(to, f.rows); err != nil {
+			return fmt.Errorf("copying the metrics in %s to a temporary file (TMPDIR sets its folder): %w", f.name, err)
 		}
 	}
 	return nil
@@ -273,21 +284,21 @@ func isMetricsName(name string) bool {
 	return tfevents.IsName(name) || slices.Contains([]string{".csv", ".tsv", ".jsonl"}, filepath.Ext(name))
 }
 
-func (m *Metrics) read(p *call, name string, running bool) ([]foreignRow, error) {
+func (m *Metrics) read(p *call, name string, running bool) (fileRows, error) {
 	f, err := fsys.OpenRegular(p.dir.path(name))
 	if err != nil {
-		return nil, err
+		return fileRows{}, err
 	}
 	defer f.Close()
 	from := io.Reader(f)
 	if running && !tfevents.IsName(name) {
 		info, err := f.Stat()
 		if err != nil {
-			return nil, err
+			return fileRows{}, err
 		}
 		whole, err := completeLines(f, info.Size())
 		if err != nil {
-			return nil, err
+			return fileRows{}, err
 		}
 		from = io.LimitReader(f, whole)
 	}
@@ -299,7 +310,7 @@ func (m *Metrics) read(p *call, name string, running bool) ([]foreignRow, error)
 	if err == nil && facts.counted && p.resumed {
 		err = errUncounted
 	}
-	return rows, err
+	return fileRows{name: name, rows: rows, resumed: facts.resumed}, err
 }
 
 // A program that resumes repeats what it did since its checkpoint. How many rows that
@@ -352,8 +363,9 @@ func unreadableMetrics(name string, err error) error {
 
 // fileFacts are what is particular about a file.
 type fileFacts struct {
-	truncated bool // it ends inside of a record
-	counted   bool // rows without a step were counted
+	truncated bool   // it ends inside of a record
+	counted   bool   // rows without a step were counted
+	resumed   *int64 // the first step at which a program resumed: earlier rows from there on do not count
 }
 
 // byteOrderMark begins the text files of some programs.
@@ -363,7 +375,10 @@ const byteOrderMark = "\ufeff"
 func (m *Metrics) readFrom(f io.Reader, name string) (rows []foreignRow, facts fileFacts, err error) {
 	if tfevents.IsName(name) {
 		facts.truncated, err = tfevents.Read(f, func(v tfevents.Value) error {
-			if v.Number != "" {
+			if v.Resumed {
+				rows = before(rows, v.Step)
+				facts.resumed = earliest(facts.resumed, &v.Step)
+			} else if v.Number != "" {
 				rows = append(rows, foreignRow{strconv.FormatInt(v.Step, 10), v.Tag, v.Number})
 			}
 			return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,113 @@ func TestEventsOfPrograms(t *testing.T) {
 		if len(warned) != min(missing, 1) {
 			t.Errorf("without %d bytes: warned %q", missing, warned)
 		}
+	}
+}
+
+// eventFiles copies the event files of a run into a folder of a program, a part of them.
+func eventFiles(t *testing.T, run string, dir Scratch, folder string, part func(names []string) []string) {
+	t.Helper()
+	names, err := filepath.Glob("../../data/testdata/runs/" + run + "/events*")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range part(names) {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.MkdirAll(dir.path(folder), 0o700), os.WriteFile(dir.path(folder, filepath.Base(name)), raw, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// If a program resumes with purge_step, what it wrote before of that step and later ones
+// does not count: in one call, in two of them, and in two of which the first is restored.
+func TestEventsOfProgramsThatResume(t *testing.T) {
+	all := func(names []string) []string { return names }
+	first := func(names []string) []string { return names[:1] }
+	rest := func(names []string) []string { return names[1:] }
+	for name, calls := range map[string][]func([]string) []string{"once": {all}, "twice": {first, all}, "restored": {first, rest}} {
+		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+		copied := int64(0)
+		for i, part := range calls {
+			p := &call{spec: Spec{Metrics: &Metrics{File: "runs"}}, dir: dir, copied: copied, resumed: i > 0}
+			p.before = p.sizesBefore()
+			if err := os.RemoveAll(dir.path("runs")); err != nil {
+				t.Fatal(err)
+			}
+			eventFiles(t, "restarted/rms-1", dir, "runs", part)
+			for _, running := range []bool{true, false} {
+				if err := p.convert(running); err != nil {
+					t.Fatal(err)
+				}
+			}
+			info, err := os.Stat(dir.path(copiedFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied = info.Size()
+		}
+		m, err := readMetrics(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := slices.Collect(m.settled())
+		if last := rows[len(rows)-1]; len(rows) != 5 || last.Step != 40 || math.Abs(last.Value-3.6) > 1e-6 {
+			t.Errorf("%s: %v", name, rows)
+		}
+	}
+}
+
+// Two writers of one metric do not replace each other's values: it is left out. Files
+// that continue each other, and those of an earlier call, are no two writers.
+func TestMetricsOfSeveralWriters(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, files map[string]string
+		want          string
+	}{
+		"two":     {nil, map[string]string{"log/train.csv": "step,loss,lr\n1,3,9\n", "log/val.csv": "step,loss,acc,lr\n1,4,0.5,9\n"}, "acc lr"},
+		"rotated": {nil, map[string]string{"log/1.csv": "step,loss\n1,3\n", "log/2.csv": "step,loss\n2,4\n"}, "loss"},
+		"resumed": {map[string]string{"log/1.csv": "step,loss\n1,3\n2,5\n"}, map[string]string{"log/2.csv": "step,loss\n2,4\n"}, "loss"},
+	} {
+		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+		var warned []string
+		p := &call{spec: Spec{Metrics: &Metrics{File: "log"}}, dir: dir, resumed: c.before != nil, env: &pipeline.Env{Warn: func(s string) { warned = append(warned, s) }}}
+		write := func(files map[string]string) {
+			for name, text := range files {
+				if err := CopyTo(dir.path(name), io.NopCloser(strings.NewReader(text))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		write(c.before)
+		p.before = p.sizesBefore()
+		write(c.files)
+		if err := p.convert(false); err != nil {
+			t.Fatal(err)
+		}
+		m, err := readMetrics(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(m.names)
+		if got := strings.Join(m.names, " "); got != c.want {
+			t.Errorf("%s: metrics %s, want %s", name, got, c.want)
+		}
+		if (len(warned) > 0) != (name == "two") {
+			t.Errorf("%s: warned %q", name, warned)
+		}
+	}
+
+	dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
+	all := func(names []string) []string { return names }
+	eventFiles(t, "tensorboard/rms-1", dir, "log/train", all)
+	eventFiles(t, "tensorboard/dyt-2", dir, "log/validation", all)
+	var warned string
+	p := &call{spec: Spec{Metrics: &Metrics{File: "log"}}, dir: dir, env: &pipeline.Env{Warn: func(s string) { warned = s }}}
+	if err := p.convert(false); err != nil || !strings.Contains(warned, "log/train and log/validation") || !strings.Contains(warned, "val/loss") {
+		t.Errorf("%v, warned %q", err, warned)
 	}
 }
 

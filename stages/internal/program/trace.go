@@ -42,6 +42,9 @@ var (
 	executedPath = regexp.MustCompile(`\bexecve\("(/[^"]*)"`)
 )
 
+// compiledPath finds the source of a module that Python reads in its compiled form.
+var compiledPath = regexp.MustCompile(`^(.*/)__pycache__/([^/.]+)\.[^/]+\.pyc$`)
+
 // report warns of files that were read but not declared.
 func (t *trace) report(p *call) {
 	f, err := os.Open(t.file)
@@ -50,26 +53,31 @@ func (t *trace) report(p *call) {
 		return
 	}
 	defer f.Close()
-	read, installed := make(map[string]bool), newInstallations(p.env.Inputs.Study.Dir)
+	study, own := resolved(p.env.Inputs.Study.Dir), resolved(p.dir.Dir) // as strace names them
+	read, installed := make(map[string]bool), newInstallations(study)
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
 		if m := executedPath.FindStringSubmatch(line); m != nil {
-			read[m[1]] = true
+			read[resolved(m[1])] = true
 			installed.add(m[1])
 		}
 		if m := openedPath.FindStringSubmatch(line); m != nil && isRead(line) {
-			read[m[1]] = true
+			read[compiledPath.ReplaceAllString(m[1], "$1$2.py")] = true
 		}
 	}
 	if err := lines.Err(); err != nil {
 		p.env.Warn(fmt.Sprintf("--trace lists only part of what the program reads: %v", err))
 	}
-	u := undeclared{packages: make(map[string]int)}
+	u := undeclared{declared: make(map[string]bool), packages: make(map[string]int)}
+	declared, _, _ := p.spec.files(p.env.Inputs) // they were copied
+	for _, f := range declared {
+		u.declared[resolved(f.path)] = true
+	}
 	for file := range read {
-		if !within(file, p.dir.Dir) {
-			u.add(file, p.env.Inputs.Study.Dir, installed)
+		if !within(file, own) {
+			u.add(file, study, installed)
 		}
 	}
 	for _, text := range u.warnings(len(p.spec.Environment) > 0) {

@@ -10,9 +10,11 @@ import (
 
 // undeclared sorts files that a program read by what the user can do about them.
 type undeclared struct {
-	study    []string       // below the study's folder, relative to it
-	foreign  []string       // anywhere else
-	packages map[string]int // number of files by site-packages folder
+	declared  map[string]bool // paths of declared files, of which the program has copies
+	originals []string        // of these copies, relative to the study's folder
+	study     []string        // other files below the study's folder, relative to it
+	foreign   []string        // anywhere else
+	packages  map[string]int  // number of files by site-packages folder
 }
 
 // sitePackages is in the path of every Python package.
@@ -29,7 +31,11 @@ func (u *undeclared) add(file, study string, installed *installations) {
 		u.packages[file[:i+len(sitePackages)-1]]++
 	case within(file, study):
 		rel, _ := filepath.Rel(study, file) // it is within
-		u.study = append(u.study, rel)
+		if u.declared[file] {
+			u.originals = append(u.originals, rel)
+		} else {
+			u.study = append(u.study, rel)
+		}
 	default:
 		u.foreign = append(u.foreign, file)
 	}
@@ -39,6 +45,10 @@ func (u *undeclared) add(file, study string, installed *installations) {
 func (u *undeclared) warnings(locked bool) (out []string) {
 	if len(u.study) > 0 {
 		out = append(out, "the program reads files of the study that are not declared, so changes to them retrain nothing: add to files "+quotedList(u.study))
+	}
+	if len(u.originals) > 0 {
+		out = append(out, "the program reads declared files in the study's folder instead of the copies in its own, so an edit during a run reaches its trials: let it use relative paths, "+
+			"and put the folder of a package that is installed in editable mode first on PYTHONPATH: "+quotedList(u.originals))
 	}
 	if len(u.foreign) > 0 {
 		out = append(out, "the program reads files outside the study that no stage declares, so changes to them retrain nothing: pass what matters through a data stage: "+quotedList(u.foreign))
