@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -227,12 +228,30 @@ func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[ca
 	}
 	dir := c.spool().dir(b)
 	// A submission is not interrupted: its jobs would have no owner.
-	out, err := runSlurmWith(context.WithoutCancel(ctx), s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
-	if err != nil {
-		os.RemoveAll(dir)
-		return explainSubmission(s.Config.Label, err)
-	}
+	ctx = context.WithoutCancel(ctx)
+	out, err := runSlurmWith(ctx, s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
 	id, _, _ := strings.Cut(out, ";") // the cluster's name may follow
+	if err != nil {
+		err = explainSubmission(s.Config.Label, err)
+		if id = b.accepted(ctx, err); id == "" {
+			os.RemoveAll(dir)
+			return err
+		}
+		c.Notify("%v. Slurm accepted %s nevertheless.", err, jobCount(len(b.Tasks)))
+	}
 	c.recordJob(b, id)
 	return nil
+}
+
+// accepted returns the number of a batch's array that is in the queue although sbatch
+// failed, as it does when the controller's answer comes too late; "" if there is none.
+func (b *batch) accepted(ctx context.Context, failure error) string {
+	if errors.As(failure, new(run.FinalError)) {
+		return ""
+	}
+	jobs, _ := queue(ctx) // none if it does not answer either
+	if i := slices.IndexFunc(jobs, func(j job) bool { return j.name == b.name() }); i >= 0 {
+		return jobs[i].array
+	}
+	return ""
 }

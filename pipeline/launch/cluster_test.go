@@ -60,6 +60,7 @@ for arg; do
 	esac
 done
 for task in $(seq 0 $last); do echo "$n|$task|PENDING||$name|Resources" >>queue; done
+[ -e loses ] && { cat loses >&2; exit 1; }
 echo "$n;cluster"
 `,
 		"squeue":   "[ -e silent ] && exit 1\ncat queue\n",
@@ -323,6 +324,39 @@ func TestClusterRefuses(t *testing.T) {
 				t.Errorf("with %q, Launch = %#v, want %q; final is %t", complaint, err, c.says, c.final)
 			}
 		})
+	}
+}
+
+// TestClusterLosesTheAnswer submits a job that Slurm accepts although sbatch fails.
+func TestClusterLosesTheAnswer(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.write("loses", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation\n")
+		cluster, stop := s.start(begins, reports(`{"progress":{"step":3,"steps":9}}`+"\n"), publishes)
+		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
+			t.Errorf("Launch = %v after %d submissions, want the result of the first", err, s.count("submissions"))
+		}
+		stop()
+		if says := strings.Join(s.notes, "; "); !strings.Contains(says, "Socket timed out") || !strings.Contains(says, "accepted 1 Slurm job") {
+			t.Errorf("it says %q", says)
+		}
+	})
+}
+
+// TestSlurmByScripts interrupts a command of Slurm that is a script, with a child that
+// holds its output.
+func TestSlurmByScripts(t *testing.T) {
+	s := newSlurm(t)
+	cluster, stop := s.start()
+	if err := s.launch(t.Context(), cluster, true, 1); !errors.Is(err, run.ErrDetached) {
+		t.Fatal(err)
+	}
+	stop()
+	s.write("squeue", "#!/bin/sh\nsleep 60\ntrue\n")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	started := time.Now()
+	if _, err := cluster.Live(ctx); err == nil || time.Since(started) > 30*time.Second {
+		t.Errorf("Live = %v after %s", err, time.Since(started))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"ablate/pipeline/process"
@@ -51,12 +52,19 @@ func runSlurmWith(ctx context.Context, input, name string, args ...string) (stri
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = process.OwnGroup() // Ctrl-C must not reach it
+	cmd.Cancel = func() error {          // it may be a site's script, whose children hold the pipes
+		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		return nil
+	}
 	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
 	if errors.Is(err, osexec.ErrNotFound) {
 		return "", finalf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "", fmt.Errorf("%s did not answer within %s", name, slurmTimeout)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(oneLine(complaint.String())+" ("+err.Error()+")"))
