@@ -12,6 +12,7 @@ import (
 	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/run"
 )
 
 // Cluster tracks the jobs of one coordinator in a Slurm cluster. Between Start and
@@ -38,7 +39,6 @@ type Cluster struct {
 	unplaced []*watch                // not yet in a job
 	watched  map[cache.Key]*watch    // in a job
 	places   map[cache.Key]place     // the newest batch of each key; nil until the spool was read
-	detached int                     // actions whose jobs run on without this process
 	cancels  []string                // jobs to cancel
 	waiting  map[string][]chan error // by job, who waits for its cancellation
 }
@@ -127,8 +127,7 @@ func (c *Cluster) release(w *watch, cancel bool) {
 // abandon leaves a placed action's job running or cancels it. Called with mu held.
 func (c *Cluster) abandon(w *watch, cancel bool) {
 	if !cancel || w.place.batch.job == "" {
-		c.detached++
-		w.end(nil)
+		w.end(run.ErrDetached)
 		return
 	}
 	id := fmt.Sprintf("%s_%d", w.place.batch.job, w.place.task)
@@ -138,13 +137,6 @@ func (c *Cluster) abandon(w *watch, cancel bool) {
 	c.waiting[id] = append(c.waiting[id], w.ended)
 	c.cancels = append(c.cancels, id)
 	c.wake()
-}
-
-// Detached returns how many actions run on in jobs that no Launch waits for.
-func (c *Cluster) Detached() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.detached
 }
 
 // Live describes the job of each key that the queue lists, including jobs of other

@@ -181,7 +181,6 @@ func (c *Cluster) follow(w *watch, p place) {
 		c.abandon(w, w.cancel)
 		return
 	case w.slurm.Detach:
-		c.detached++
 		w.end(run.ErrDetached)
 		return
 	}
