@@ -139,9 +139,16 @@ func (c *Cluster) abandon(w *watch, cancel bool) {
 	c.wake()
 }
 
-// Live describes the job of each key that the queue lists, including jobs of other
+// Job is a job that holds an action.
+type Job struct {
+	Text     string            // its executor, number and state, for people; "" is none
+	Started  bool              // it computes the action, or did before it was requeued
+	Progress pipeline.Progress // of the action, where its reports can be seen
+}
+
+// Live returns the job of each key that the queue lists, including jobs of other
 // processes.
-func (c *Cluster) Live(ctx context.Context) (map[cache.Key]string, error) {
+func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 	batches, err := c.spool().batches()
 	if err != nil || len(batches) == 0 {
 		return nil, err
@@ -151,14 +158,19 @@ func (c *Cluster) Live(ctx context.Context) (map[cache.Key]string, error) {
 		return nil, err
 	}
 	jobs := byPlace(queued)
-	out := make(map[cache.Key]string)
+	out := make(map[cache.Key]Job)
 	for _, b := range slices.Backward(batches) { // the newest overwrites the others
+		attempts := newestAttempts(c.spool().dir(b))
 		for i, keys := range b.Tasks {
 			j, ok := jobs[placeName(b, i)]
+			if !ok {
+				continue
+			}
 			for _, k := range keys {
-				if ok {
-					out[k] = fmt.Sprintf("%s: %s", b.Label, j)
-				}
+				var last attempt
+				last.read(attempts[k])
+				begun := len(keys) == 1 || last.path != ""
+				out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), begun && j.state == "RUNNING", last.progress}
 			}
 		}
 	}

@@ -438,13 +438,43 @@ func TestClusterAdopts(t *testing.T) {
 		stop()
 		begins(s)
 		second, stop := s.start(waits, publishAll)
-		if live, err := second.Live(t.Context()); err != nil || len(live) != many || !strings.HasPrefix(live[cache.Key{1}], "a100: job 1_") {
-			t.Errorf("Live = %q, %v", live, err)
+		if live, err := second.Live(t.Context()); err != nil || len(live) != many || !strings.HasPrefix(live[cache.Key{1}].Text, "a100: job 1_") {
+			t.Errorf("Live = %v, %v", live, err)
 		}
 		s.launchAll(second, false, nil)
 		stop()
 		if got := strings.Join(s.notes, "; "); got != fmt.Sprintf("Adopted %d Slurm jobs of an earlier run.", many/2) || s.count("submissions") != 1 {
 			t.Errorf("after %d submissions it says %q", s.count("submissions"), got)
+		}
+	})
+}
+
+// TestClusterLive tells the action that a job computes from those that wait in a job.
+func TestClusterLive(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.config.PerAllocation = 2
+		cluster, stop := s.start()
+		s.launchAll(cluster, true, run.ErrDetached)
+		stop()
+		started := func() (keys []byte, step int) {
+			live, err := cluster.Live(t.Context())
+			if err != nil || len(live) != many {
+				t.Fatalf("Live has %d jobs, %v", len(live), err)
+			}
+			for key := range byte(many) {
+				if j := live[cache.Key{key}]; j.Started {
+					keys, step = append(keys, key), j.Progress.Step
+				}
+			}
+			return keys, step
+		}
+		if keys, _ := started(); keys != nil {
+			t.Errorf("actions %v have started in jobs that are pending", keys)
+		}
+		begins(s)
+		reports(`{"progress":{"step":3,"steps":9}}` + "\n")(s)
+		if keys, step := started(); !slices.Equal(keys, []byte{1}) || step != 3 {
+			t.Errorf("actions %v have started, the last at step %d, want 1 at step 3", keys, step)
 		}
 	})
 }
