@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -54,9 +55,10 @@ type watch struct {
 	released bool // guarded by Cluster.mu: no caller waits any more
 	cancel   bool // guarded by Cluster.mu: once released, cancel the job
 	place    place
-	misses   int  // polls in a row in which the queue did not list the job
-	losses   int  // jobs of this action that were lost
-	alive    bool // its job was seen waiting or running
+	misses   int       // polls in a row in which the queue did not list the job
+	losses   int       // jobs of this action that were lost
+	alive    bool      // its job was seen waiting or running
+	refused  time.Time // when Slurm first did not answer its submission; zero once it did
 	last     attempt
 	reported pipeline.Progress
 }
@@ -70,6 +72,9 @@ const (
 	missesToLose = 3
 	// lossesToFail is how many jobs of one action may be lost.
 	lossesToFail = 3
+	// submitPatience is for how long a submission is tried that Slurm does not answer.
+	// Its controller restarts in minutes, and a run takes days.
+	submitPatience = 30 * time.Minute
 	// maxArray is Slurm's default limit on the tasks of an array.
 	maxArray = 1000
 )
@@ -240,15 +245,17 @@ func (c *Cluster) takeUnplaced() []*watch {
 }
 
 // interval is how often the queue is asked: as often as the executor with the
-// shortest interval says. busy reports whether there is anything to ask about.
+// shortest interval says. busy reports whether there is anything to ask about, or to
+// submit again.
 func (c *Cluster) interval() (every time.Duration, busy bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	every = time.Minute
-	for _, w := range c.watched {
+	asking := slices.AppendSeq(slices.Clone(c.unplaced), maps.Values(c.watched))
+	for _, w := range asking {
 		every = min(every, w.slurm.Config.Poll)
 	}
-	return every, len(c.watched) > 0
+	return every, len(asking) > 0
 }
 
 // cancel cancels jobs, all at once: Slurm sends them SIGTERM, and they save what

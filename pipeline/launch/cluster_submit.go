@@ -11,6 +11,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/study"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
@@ -205,12 +206,30 @@ func (c *Cluster) submitBatch(ctx context.Context, list []*watch) {
 	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
 	err := c.sbatch(ctx, s, b, requests)
 	for i, w := range list {
-		if err != nil {
+		switch {
+		case err == nil:
+			w.refused = time.Time{}
+			c.follow(w, place{b, i / s.Config.PerAllocation})
+		case !unanswered(err) || !c.submitLater(w, err):
 			w.end(err)
-			continue
 		}
-		c.follow(w, place{b, i / s.Config.PerAllocation})
 	}
+}
+
+// submitLater has an action submitted again at the next poll. It returns false where
+// that was tried for long enough, or nobody waits any more.
+func (c *Cluster) submitLater(w *watch, err error) bool {
+	if w.refused.IsZero() {
+		w.refused = time.Now()
+		w.progress(pipeline.Progress{Waits: fmt.Sprintf("waits for Slurm to answer: %v", errors.Unwrap(err))})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.released || time.Since(w.refused) > submitPatience {
+		return false
+	}
+	c.unplaced = append(c.unplaced, w)
+	return true
 }
 
 // sbatch describes a batch in the spool and submits it.

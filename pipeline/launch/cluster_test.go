@@ -316,6 +316,7 @@ func TestClusterRefuses(t *testing.T) {
 	} {
 		onSlurm(t, func(t *testing.T, s *slurm) {
 			s.write("refuses", complaint)
+			s.config.Poll = time.Minute
 			cluster, stop := s.start()
 			defer stop()
 			err := s.launch(t.Context(), cluster, false, 1)
@@ -325,6 +326,22 @@ func TestClusterRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClusterOutlastsAnOutage submits while Slurm's controller restarts.
+func TestClusterOutlastsAnOutage(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.write("refuses", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n")
+		cluster, stop := s.start(begins, publishes)
+		defer stop()
+		time.AfterFunc(10*time.Minute, func() { os.Remove(filepath.Join(s.dir, "refuses")) })
+		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
+			t.Errorf("Launch = %v after %d submissions, want the result of one", err, s.count("submissions"))
+		}
+		if says := strings.Join(s.progress, "; "); !strings.HasPrefix(says, "waits for Slurm to answer: sbatch: Batch job submission failed: Unable to contact") || strings.Count(says, "waits for") != 1 {
+			t.Errorf("it says %q", says)
+		}
+	})
 }
 
 // TestClusterLosesTheAnswer submits a job that Slurm accepts although sbatch fails.

@@ -8,6 +8,7 @@ import (
 	osexec "os/exec"
 	"os/user"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,7 +65,7 @@ func runSlurmWith(ctx context.Context, input, name string, args ...string) (stri
 		return "", finalf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
 	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return "", fmt.Errorf("%s did not answer within %s", name, slurmTimeout)
+		return "", fmt.Errorf("%s %s %s", name, noAnswer, slurmTimeout)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(oneLine(complaint.String())+" ("+err.Error()+")"))
@@ -137,8 +138,18 @@ func endingOf(ctx context.Context, array string, task int) ending {
 	return e
 }
 
+// noAnswer is in our own error of a command that took too long.
+const noAnswer = "did not answer within"
+
 // noController is what Slurm's commands say when its controller does not answer.
 const noController = "Unable to contact"
+
+// unanswered reports whether an error of one of Slurm's commands says that the
+// controller did not answer, as while it restarts or is busy.
+func unanswered(err error) bool {
+	return slices.ContainsFunc([]string{noController, noAnswer, "timed out", "Zero Bytes", "temporarily"},
+		func(says string) bool { return strings.Contains(err.Error(), says) })
+}
 
 // explainSlurm adds what to do to an error of one of Slurm's commands.
 func explainSlurm(label string, err error) error {
