@@ -173,9 +173,11 @@ func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 			}
 			for _, k := range keys {
 				var last attempt
-				last.read(attempts[k])
-				begun := len(keys) == 1 || last.path != ""
-				out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), begun && j.state == "RUNNING", last.progress}
+				if j.state == "RUNNING" {
+					last.read(attempts[k])
+				}
+				begun := j.state == "RUNNING" && (len(keys) == 1 || last.path != "")
+				out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), begun, last.progress}
 			}
 		}
 	}
