@@ -250,12 +250,12 @@ func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[ca
 	out, err := runSlurmWith(ctx, s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
 	id, _, _ := strings.Cut(out, ";") // the cluster's name may follow
 	if err != nil {
-		err = explainSubmission(s.Config.Label, err)
-		if id = b.accepted(ctx, err); id == "" {
+		explained := explainSubmission(s.Config.Label, err)
+		if id = b.accepted(ctx, explained); id == "" {
 			os.RemoveAll(dir)
-			return err
+			return explained
 		}
-		c.Notify("%v. Slurm accepted %s nevertheless.", err, jobCount(len(b.Tasks)))
+		c.Notify("%v. Slurm accepted the jobs nevertheless.", err)
 	}
 	c.recordJob(b, id)
 	return nil

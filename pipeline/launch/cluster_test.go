@@ -353,7 +353,7 @@ func TestClusterLosesTheAnswer(t *testing.T) {
 			t.Errorf("Launch = %v after %d submissions, want the result of the first", err, s.count("submissions"))
 		}
 		stop()
-		if says := strings.Join(s.notes, "; "); !strings.Contains(says, "Socket timed out") || !strings.Contains(says, "accepted 1 Slurm job") {
+		if says := strings.Join(s.notes, "; "); !strings.Contains(says, "Socket timed out") || !strings.Contains(says, "accepted the jobs") {
 			t.Errorf("it says %q", says)
 		}
 	})
