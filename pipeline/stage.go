@@ -333,6 +333,9 @@ type Env struct {
 	// Computed reports which share of the action's work was computed rather than found
 	// in cached states. A stage that does not call it computed everything. It may be nil.
 	Computed func(share float64)
+	// Resumes says that the work goes on from a state: the time that this took to reach is
+	// time of this action, too. It may be nil.
+	Resumes func(state cache.Entry)
 	// Progress reports how far the action is. It does not block for long.
 	Progress func(Progress)
 }

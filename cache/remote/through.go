@@ -45,10 +45,24 @@ func (t Through) Publish(ctx context.Context, e cache.Entry, evicted ...string) 
 	if err != nil {
 		return e, err
 	}
-	_, err = PushEntry(ctx, t.Local, t.Remote, e)
+	return e, t.send(ctx, e)
+}
+
+// Published reports whether this machine has all of an entry. It sends the entry, since
+// the process that computed it may have ended before, and the remote may have lost it.
+func (t Through) Published(ctx context.Context, k cache.Key) (bool, error) {
+	found, err := t.Lookup(ctx, k)
+	if err != nil || !found[0].OK || len(found[0].Absent) > 0 {
+		return false, nil // what cannot be pulled is computed
+	}
+	return true, t.send(ctx, *found[0].Entry)
+}
+
+func (t Through) send(ctx context.Context, e cache.Entry) error {
+	_, err := PushEntry(ctx, t.Local, t.Remote, e)
 	var kept *KeptError
 	if errors.As(err, &kept) && kept.Refused == nil {
-		err = nil
+		return nil
 	}
-	return e, err
+	return err
 }

@@ -1,6 +1,8 @@
 package action
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/user"
@@ -20,9 +22,18 @@ type Provenance struct {
 	Threads  int           `json:"threads"`
 	Started  time.Time     `json:"started"`
 	Finished time.Time     `json:"finished"`
-	Seconds  float64       `json:"seconds"`
+	Seconds  float64       `json:"seconds"`          // with those of the state that it resumed from, where the stage says
 	Work     *Work         `json:"work,omitempty"`   // that was computed in these seconds, where the stage says
 	Remade   bool          `json:"remade,omitempty"` // the first record was lost, and the rest with it
+}
+
+// ProvenanceOf reads the provenance of an entry.
+func ProvenanceOf(ctx context.Context, store cache.Store, e cache.Entry) (p Provenance, err error) {
+	raw, err := cache.ReadAll(ctx, store, e.Provenance)
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	return p, err
 }
 
 // Work is the arithmetic of an action.

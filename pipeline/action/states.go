@@ -20,7 +20,19 @@ type stateStore struct {
 	address addr.Instance
 	host    Host
 	clock   func() time.Time
+	started time.Time // of the action
+	before  float64   // seconds that it took to reach the state from which the action resumed
 }
+
+// resume counts the time that it took to reach a state. Where the store lost the record
+// of it, only this action's time is known.
+func (s *stateStore) resume(ctx context.Context, e cache.Entry) {
+	p, _ := ProvenanceOf(ctx, s.store, e)
+	s.before = p.Seconds
+}
+
+// seconds is how long the work took so far.
+func (s *stateStore) seconds(now time.Time) float64 { return s.before + now.Sub(s.started).Seconds() }
 
 // Class implements pipeline.States.
 func (s *stateStore) Class() string { return s.class }
@@ -71,7 +83,9 @@ func (s *stateStore) Keep(ctx context.Context, key cache.Key, what cache.Value, 
 	if e.Ingredients, err = cache.WriteJSON(ctx, s.store, document(what, cache.Value{}, s.address, "")); err != nil {
 		return cache.Entry{}, fmt.Errorf("storing a state's description: %w", err)
 	}
-	e.Provenance, err = cache.WriteJSON(ctx, s.store, Provenance{Address: s.address, Host: s.host, Class: s.class, Finished: e.Created})
+	e.Provenance, err = cache.WriteJSON(ctx, s.store, Provenance{
+		Address: s.address, Host: s.host, Class: s.class, Started: s.started.UTC(), Finished: e.Created, Seconds: s.seconds(e.Created),
+	})
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing a state's provenance: %w", err)
 	}

@@ -31,11 +31,12 @@ type Worker struct {
 // store holds afterwards, which is another worker's where that one was first.
 func (w *Worker) Compute(ctx context.Context, a *Action) (cache.Entry, error) {
 	started := w.Clock()
-	r, err := w.run(ctx, a)
+	states := &stateStore{store: w.Store, kind: a.subject.Kind.Kind, class: ClassOf(a.subject.Spec), address: a.subject.Address, host: w.Host, clock: w.Clock, started: started}
+	r, err := w.run(ctx, a, states)
 	if err != nil {
 		return cache.Entry{}, err
 	}
-	return w.publish(ctx, a, r, started)
+	return w.publish(ctx, a, r, states)
 }
 
 // result is what running a stage came to.
@@ -46,7 +47,7 @@ type result struct {
 }
 
 // run runs the stage and checks that it made what it promised.
-func (w *Worker) run(ctx context.Context, a *Action) (r result, err error) {
+func (w *Worker) run(ctx context.Context, a *Action, states *stateStore) (r result, err error) {
 	r.share = 1
 	out := &outputs{ctx: ctx, store: w.Store, promised: a.recipe.Outputs}
 	defer out.abort()
@@ -65,7 +66,8 @@ func (w *Worker) run(ctx context.Context, a *Action) (r result, err error) {
 		Warn:     func(text string) { w.Progress(pipeline.Progress{Warning: text}) },
 		Mixed:    func(class string) { others[class] = true },
 		Computed: func(share float64) { r.share = share },
-		States:   &stateStore{store: w.Store, kind: s.Kind.Kind, class: ClassOf(s.Spec), address: s.Address, host: w.Host, clock: w.Clock},
+		Resumes:  func(e cache.Entry) { states.resume(ctx, e) },
+		States:   states,
 	}
 	if err := s.Spec.Run(ctx, env); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -78,13 +80,13 @@ func (w *Worker) run(ctx context.Context, a *Action) (r result, err error) {
 	return r, err
 }
 
-func (w *Worker) publish(ctx context.Context, a *Action, r result, started time.Time) (cache.Entry, error) {
+func (w *Worker) publish(ctx context.Context, a *Action, r result, states *stateStore) (cache.Entry, error) {
 	doc, err := cache.WriteJSON(ctx, w.Store, document(a.ingredients, a.Notes(), a.subject.Address, a.subject.Inputs.Study.Name))
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the ingredients: %w", err)
 	}
 	finished := w.Clock()
-	class := ClassOf(a.subject.Spec)
+	class := states.class
 	if r.mixed != "" {
 		class += " after " + r.mixed
 	}
@@ -94,7 +96,7 @@ func (w *Worker) publish(ctx context.Context, a *Action, r result, started time.
 	}
 	prov, err := cache.WriteJSON(ctx, w.Store, Provenance{
 		Address: a.subject.Address, Host: w.Host, Class: class, Threads: w.Threads,
-		Started: started.UTC(), Finished: finished.UTC(), Seconds: finished.Sub(started).Seconds(), Work: work,
+		Started: states.started.UTC(), Finished: finished.UTC(), Seconds: states.seconds(finished), Work: work,
 	})
 	if err != nil {
 		return cache.Entry{}, fmt.Errorf("storing the provenance: %w", err)

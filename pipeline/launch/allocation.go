@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"time"
 
-	"ablate/cache"
 	"ablate/cache/fsys"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
@@ -38,11 +37,10 @@ var ErrTimeLimit = errors.New("the allocation's time is almost over")
 // Allocation computes the actions of one task of a batch, one after another, on a
 // node of the cluster. It keeps children from one action to the next.
 type Allocation struct {
-	Spool     string // the batch's folder; Unpack makes it where the coordinator's is not visible
-	Environ   []string
-	Local     Local
-	Published func(context.Context, cache.Key) (bool, error)
-	Log       *slog.Logger
+	Spool   string // the batch's folder; Unpack makes it where the coordinator's is not visible
+	Environ []string
+	Local   Local
+	Log     *slog.Logger
 }
 
 // Run computes the actions. It returns ErrStopped, ErrUnseen, or that an action
@@ -80,9 +78,6 @@ func (n Allocation) Run(ctx context.Context) error {
 
 // compute computes one action and writes its messages to this attempt's file.
 func (n Allocation) compute(ctx context.Context, req action.Request, number int) error {
-	if ok, err := n.Published(ctx, req.Key); ok || err != nil {
-		return err
-	}
 	var before attempt
 	before.read(newestAttempts(n.Spool)[req.Key])
 	f, err := os.OpenFile(filepath.Join(n.Spool, attemptFile(req.Key, number)), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/run"
 )
 
 // Cluster tracks the jobs of one coordinator in a Slurm cluster. Between Start and
@@ -38,7 +40,6 @@ type Cluster struct {
 	unplaced []*watch                // not yet in a job
 	watched  map[cache.Key]*watch    // in a job
 	places   map[cache.Key]place     // the newest batch of each key; nil until the spool was read
-	detached int                     // actions whose jobs run on without this process
 	cancels  []string                // jobs to cancel
 	waiting  map[string][]chan error // by job, who waits for its cancellation
 }
@@ -54,9 +55,10 @@ type watch struct {
 	released bool // guarded by Cluster.mu: no caller waits any more
 	cancel   bool // guarded by Cluster.mu: once released, cancel the job
 	place    place
-	misses   int  // polls in a row in which the queue did not list the job
-	losses   int  // jobs of this action that were lost
-	alive    bool // its job was seen waiting or running
+	misses   int       // polls in a row in which the queue did not list the job
+	losses   int       // jobs of this action that were lost
+	alive    bool      // its job was seen waiting or running
+	refused  time.Time // when Slurm first did not answer its submission; zero once it did
 	last     attempt
 	reported pipeline.Progress
 }
@@ -70,6 +72,9 @@ const (
 	missesToLose = 3
 	// lossesToFail is how many jobs of one action may be lost.
 	lossesToFail = 3
+	// submitPatience is for how long a submission is tried that Slurm does not answer.
+	// Its controller restarts in minutes, and a run takes days.
+	submitPatience = 30 * time.Minute
 	// maxArray is Slurm's default limit on the tasks of an array.
 	maxArray = 1000
 )
@@ -127,8 +132,7 @@ func (c *Cluster) release(w *watch, cancel bool) {
 // abandon leaves a placed action's job running or cancels it. Called with mu held.
 func (c *Cluster) abandon(w *watch, cancel bool) {
 	if !cancel || w.place.batch.job == "" {
-		c.detached++
-		w.end(nil)
+		w.end(run.ErrDetached)
 		return
 	}
 	id := fmt.Sprintf("%s_%d", w.place.batch.job, w.place.task)
@@ -140,16 +144,16 @@ func (c *Cluster) abandon(w *watch, cancel bool) {
 	c.wake()
 }
 
-// Detached returns how many actions run on in jobs that no Launch waits for.
-func (c *Cluster) Detached() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.detached
+// Job is a job that holds an action.
+type Job struct {
+	Text     string            // its executor, number and state, for people; "" is none
+	Started  bool              // it computes the action, or did before it was requeued
+	Progress pipeline.Progress // of the action, where its reports can be seen
 }
 
-// Live describes the job of each key that the queue lists, including jobs of other
+// Live returns the job of each key that the queue lists, including jobs of other
 // processes.
-func (c *Cluster) Live(ctx context.Context) (map[cache.Key]string, error) {
+func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 	batches, err := c.spool().batches()
 	if err != nil || len(batches) == 0 {
 		return nil, err
@@ -159,14 +163,21 @@ func (c *Cluster) Live(ctx context.Context) (map[cache.Key]string, error) {
 		return nil, err
 	}
 	jobs := byPlace(queued)
-	out := make(map[cache.Key]string)
+	out := make(map[cache.Key]Job)
 	for _, b := range slices.Backward(batches) { // the newest overwrites the others
+		attempts := newestAttempts(c.spool().dir(b))
 		for i, keys := range b.Tasks {
 			j, ok := jobs[placeName(b, i)]
+			if !ok {
+				continue
+			}
 			for _, k := range keys {
-				if ok {
-					out[k] = fmt.Sprintf("%s: %s", b.Label, j)
+				var last attempt
+				if j.state == "RUNNING" {
+					last.read(attempts[k])
 				}
+				begun := j.state == "RUNNING" && (len(keys) == 1 || last.path != "")
+				out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), begun, last.progress}
 			}
 		}
 	}
@@ -236,15 +247,17 @@ func (c *Cluster) takeUnplaced() []*watch {
 }
 
 // interval is how often the queue is asked: as often as the executor with the
-// shortest interval says. busy reports whether there is anything to ask about.
+// shortest interval says. busy reports whether there is anything to ask about, or to
+// submit again.
 func (c *Cluster) interval() (every time.Duration, busy bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	every = time.Minute
-	for _, w := range c.watched {
+	asking := slices.AppendSeq(slices.Clone(c.unplaced), maps.Values(c.watched))
+	for _, w := range asking {
 		every = min(every, w.slurm.Config.Poll)
 	}
-	return every, len(c.watched) > 0
+	return every, len(asking) > 0
 }
 
 // cancel cancels jobs, all at once: Slurm sends them SIGTERM, and they save what

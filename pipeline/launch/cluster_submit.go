@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"ablate/cache"
 	"ablate/hcl/study"
+	"ablate/pipeline"
 	"ablate/pipeline/action"
 	"ablate/pipeline/run"
 )
@@ -180,7 +182,6 @@ func (c *Cluster) follow(w *watch, p place) {
 		c.abandon(w, w.cancel)
 		return
 	case w.slurm.Detach:
-		c.detached++
 		w.end(run.ErrDetached)
 		return
 	}
@@ -205,12 +206,30 @@ func (c *Cluster) submitBatch(ctx context.Context, list []*watch) {
 	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
 	err := c.sbatch(ctx, s, b, requests)
 	for i, w := range list {
-		if err != nil {
+		switch {
+		case err == nil:
+			w.refused = time.Time{}
+			c.follow(w, place{b, i / s.Config.PerAllocation})
+		case !unanswered(err) || !c.submitLater(w, err):
 			w.end(err)
-			continue
 		}
-		c.follow(w, place{b, i / s.Config.PerAllocation})
 	}
+}
+
+// submitLater has an action submitted again at the next poll. It returns false where
+// that was tried for long enough, or nobody waits any more.
+func (c *Cluster) submitLater(w *watch, err error) bool {
+	if w.refused.IsZero() {
+		w.refused = time.Now()
+		w.progress(pipeline.Progress{Waits: fmt.Sprintf("waits for Slurm to answer: %v", errors.Unwrap(err))})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.released || time.Since(w.refused) > submitPatience {
+		return false
+	}
+	c.unplaced = append(c.unplaced, w)
+	return true
 }
 
 // sbatch describes a batch in the spool and submits it.
@@ -227,12 +246,30 @@ func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[ca
 	}
 	dir := c.spool().dir(b)
 	// A submission is not interrupted: its jobs would have no owner.
-	out, err := runSlurmWith(context.WithoutCancel(ctx), s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
-	if err != nil {
-		os.RemoveAll(dir)
-		return explainSubmission(s.Config.Label, err)
-	}
+	ctx = context.WithoutCancel(ctx)
+	out, err := runSlurmWith(ctx, s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
 	id, _, _ := strings.Cut(out, ";") // the cluster's name may follow
+	if err != nil {
+		explained := explainSubmission(s.Config.Label, err)
+		if id = b.accepted(ctx, explained); id == "" {
+			os.RemoveAll(dir)
+			return explained
+		}
+		c.Notify("%v. Slurm accepted the jobs nevertheless.", err)
+	}
 	c.recordJob(b, id)
 	return nil
+}
+
+// accepted returns the number of a batch's array that is in the queue although sbatch
+// failed, as it does when the controller's answer comes too late; "" if there is none.
+func (b *batch) accepted(ctx context.Context, failure error) string {
+	if errors.As(failure, new(run.FinalError)) {
+		return ""
+	}
+	jobs, _ := queue(ctx) // none if it does not answer either
+	if i := slices.IndexFunc(jobs, func(j job) bool { return j.name == b.name() }); i >= 0 {
+		return jobs[i].array
+	}
+	return ""
 }

@@ -60,6 +60,7 @@ for arg; do
 	esac
 done
 for task in $(seq 0 $last); do echo "$n|$task|PENDING||$name|Resources" >>queue; done
+[ -e loses ] && { cat loses >&2; exit 1; }
 echo "$n;cluster"
 `,
 		"squeue":   "[ -e silent ] && exit 1\ncat queue\n",
@@ -315,6 +316,7 @@ func TestClusterRefuses(t *testing.T) {
 	} {
 		onSlurm(t, func(t *testing.T, s *slurm) {
 			s.write("refuses", complaint)
+			s.config.Poll = time.Minute
 			cluster, stop := s.start()
 			defer stop()
 			err := s.launch(t.Context(), cluster, false, 1)
@@ -323,6 +325,55 @@ func TestClusterRefuses(t *testing.T) {
 				t.Errorf("with %q, Launch = %#v, want %q; final is %t", complaint, err, c.says, c.final)
 			}
 		})
+	}
+}
+
+// TestClusterOutlastsAnOutage submits while Slurm's controller restarts.
+func TestClusterOutlastsAnOutage(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.write("refuses", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n")
+		cluster, stop := s.start(begins, publishes)
+		defer stop()
+		time.AfterFunc(10*time.Minute, func() { os.Remove(filepath.Join(s.dir, "refuses")) })
+		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
+			t.Errorf("Launch = %v after %d submissions, want the result of one", err, s.count("submissions"))
+		}
+		if says := strings.Join(s.progress, "; "); !strings.HasPrefix(says, "waits for Slurm to answer: sbatch: Batch job submission failed: Unable to contact") || strings.Count(says, "waits for") != 1 {
+			t.Errorf("it says %q", says)
+		}
+	})
+}
+
+// TestClusterLosesTheAnswer submits a job that Slurm accepts although sbatch fails.
+func TestClusterLosesTheAnswer(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.write("loses", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation\n")
+		cluster, stop := s.start(begins, reports(`{"progress":{"step":3,"steps":9}}`+"\n"), publishes)
+		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
+			t.Errorf("Launch = %v after %d submissions, want the result of the first", err, s.count("submissions"))
+		}
+		stop()
+		if says := strings.Join(s.notes, "; "); !strings.Contains(says, "Socket timed out") || !strings.Contains(says, "accepted the jobs") {
+			t.Errorf("it says %q", says)
+		}
+	})
+}
+
+// TestSlurmByScripts interrupts a command of Slurm that is a script, with a child that
+// holds its output.
+func TestSlurmByScripts(t *testing.T) {
+	s := newSlurm(t)
+	cluster, stop := s.start()
+	if err := s.launch(t.Context(), cluster, true, 1); !errors.Is(err, run.ErrDetached) {
+		t.Fatal(err)
+	}
+	stop()
+	s.write("squeue", "#!/bin/sh\nsleep 60\ntrue\n")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	started := time.Now()
+	if _, err := cluster.Live(ctx); err == nil || time.Since(started) > 30*time.Second {
+		t.Errorf("Live = %v after %s", err, time.Since(started))
 	}
 }
 
@@ -343,18 +394,21 @@ func TestClusterTriesAgain(t *testing.T) {
 // TestClusterInterrupted cancels the job of an action whose run is interrupted, or
 // leaves it.
 func TestClusterInterrupted(t *testing.T) {
-	for on, want := range map[string]string{"cancel": "1_0\n", "leave": ""} {
+	for on, want := range map[string]struct {
+		cancels string
+		err     error
+	}{"cancel": {"1_0\n", context.Canceled}, "leave": {"", run.ErrDetached}} {
 		t.Run(on, func(t *testing.T) {
 			onSlurm(t, func(t *testing.T, s *slurm) {
 				s.config.OnInterrupt = on
 				ctx, cancel := context.WithCancel(t.Context())
 				cluster, stop := s.start(begins, func(*slurm) { cancel() })
-				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
-					t.Errorf("Launch = %v", err)
+				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, want.err) {
+					t.Errorf("Launch = %v, want %v", err, want.err)
 				}
 				stop()
-				if got := s.read("cancelled"); got != want {
-					t.Errorf("it cancels %q, want %q", got, want)
+				if got := s.read("cancelled"); got != want.cancels {
+					t.Errorf("it cancels %q, want %q", got, want.cancels)
 				}
 			})
 		})
@@ -378,7 +432,7 @@ func TestClusterReleased(t *testing.T) {
 					<-returned
 					said = len(s.progress)
 				})...)
-				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, context.Canceled) {
+				if err := s.launch(ctx, cluster, false, 1); !errors.Is(err, run.ErrDetached) {
 					t.Errorf("Launch = %v", err)
 				}
 				close(returned)
@@ -399,18 +453,45 @@ func TestClusterAdopts(t *testing.T) {
 		first, stop := s.start()
 		s.launchAll(first, true, run.ErrDetached)
 		stop()
-		if n := first.Detached(); n != many {
-			t.Errorf("%d actions are detached, want %d", n, many)
-		}
 		begins(s)
 		second, stop := s.start(waits, publishAll)
-		if live, err := second.Live(t.Context()); err != nil || len(live) != many || !strings.HasPrefix(live[cache.Key{1}], "a100: job 1_") {
-			t.Errorf("Live = %q, %v", live, err)
+		if live, err := second.Live(t.Context()); err != nil || len(live) != many || !strings.HasPrefix(live[cache.Key{1}].Text, "a100: job 1_") {
+			t.Errorf("Live = %v, %v", live, err)
 		}
 		s.launchAll(second, false, nil)
 		stop()
 		if got := strings.Join(s.notes, "; "); got != fmt.Sprintf("Adopted %d Slurm jobs of an earlier run.", many/2) || s.count("submissions") != 1 {
 			t.Errorf("after %d submissions it says %q", s.count("submissions"), got)
+		}
+	})
+}
+
+// TestClusterLive tells the action that a job computes from those that wait in a job.
+func TestClusterLive(t *testing.T) {
+	onSlurm(t, func(t *testing.T, s *slurm) {
+		s.config.PerAllocation = 2
+		cluster, stop := s.start()
+		s.launchAll(cluster, true, run.ErrDetached)
+		stop()
+		started := func() (keys []byte, step int) {
+			live, err := cluster.Live(t.Context())
+			if err != nil || len(live) != many {
+				t.Fatalf("Live has %d jobs, %v", len(live), err)
+			}
+			for key := range byte(many) {
+				if j := live[cache.Key{key}]; j.Started {
+					keys, step = append(keys, key), j.Progress.Step
+				}
+			}
+			return keys, step
+		}
+		if keys, _ := started(); keys != nil {
+			t.Errorf("actions %v have started in jobs that are pending", keys)
+		}
+		begins(s)
+		reports(`{"progress":{"step":3,"steps":9}}` + "\n")(s)
+		if keys, step := started(); !slices.Equal(keys, []byte{1}) || step != 3 {
+			t.Errorf("actions %v have started, the last at step %d, want 1 at step 3", keys, step)
 		}
 	})
 }

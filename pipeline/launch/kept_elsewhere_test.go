@@ -219,8 +219,7 @@ func allocation(t *testing.T, grace time.Duration, requests ...action.Request) (
 	}
 	err = launch.Allocation{
 		Spool: dir, Log: slog.New(slog.DiscardHandler),
-		Local:     launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=/serve"}, Logs: t.TempDir(), Grace: grace},
-		Published: func(context.Context, cache.Key) (bool, error) { return false, nil },
+		Local: launch.Local{Command: []string{os.Args[0]}, Environ: []string{"TMPDIR=/serve"}, Logs: t.TempDir(), Grace: grace},
 	}.Run(t.Context())
 	for _, req := range requests {
 		raw, readErr := os.ReadFile(filepath.Join(dir, req.Key.String()+".000000.jsonl"))

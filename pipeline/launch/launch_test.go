@@ -173,6 +173,20 @@ func TestServePublishes(t *testing.T) {
 	}
 }
 
+// A request is answered by what an attempt has published of which the parent has lost
+// sight, and computes nothing.
+func TestServeFindsTheResult(t *testing.T) {
+	_, store, err := serve(t, "hello", "hello", block(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	again := io.MultiReader(bytes.NewReader(noteRequest(t, "hello", "hello", 0)), block(t))
+	if err := noteChild(store).Serve(t.Context(), again, &out); err != nil || out.String() != `{"done":{}}`+"\n" {
+		t.Errorf("Serve = %v, answered %s", err, out.String())
+	}
+}
+
 func TestServeCarriesDiagnostics(t *testing.T) {
 	out, _, err := serve(t, "wrong", "wrong", block(t))
 	if err == nil || !strings.Contains(out, `"Wrong text"`) {

@@ -138,6 +138,13 @@ func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, 
 	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // pulls them where the store is another one
 		return fmt.Errorf("looking up the inputs: %w", err)
 	}
+	switch done, err := c.published(ctx, req.Key); {
+	case err != nil:
+		return fmt.Errorf("looking up the result of an earlier attempt: %w", err)
+	case done:
+		c.Log.Info("an earlier attempt has published the result", "address", req.Address.String(), "key", req.Key.String())
+		return nil
+	}
 	sources, err := c.Sources(req.Dir)
 	if err != nil {
 		return err
@@ -160,6 +167,21 @@ func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, 
 		c.Log.Info("output", "artifact", o.Name, "digest", o.Digest.String(), "bytes", o.Size)
 	}
 	return nil
+}
+
+// publisher is a store whose results count only when another store has them, too.
+type publisher interface {
+	Published(context.Context, cache.Key) (bool, error)
+}
+
+// published reports whether there is a result: an attempt of which the run has lost
+// sight may have published one since.
+func (c Child) published(ctx context.Context, k cache.Key) (bool, error) {
+	if p, ok := c.Store.(publisher); ok {
+		return p.Published(ctx, k)
+	}
+	found, err := c.Store.Lookup(ctx, k)
+	return err == nil && found[0].OK && len(found[0].Absent) == 0, err
 }
 
 // exitLate ends the process if the action does not stop in time after the context ends.

@@ -39,7 +39,9 @@ func (s Slurm) Launch(ctx context.Context, req action.Request, progress func(pip
 	case <-ctx.Done():
 		taken := errors.Is(context.Cause(ctx), run.ErrLost) // the job is the other machine's
 		s.Cluster.release(w, s.Config.OnInterrupt == "cancel" && !taken)
-		<-w.ended
+		if err := <-w.ended; errors.Is(err, run.ErrDetached) && !taken {
+			return err
+		}
 		return context.Cause(ctx)
 	}
 }

@@ -8,8 +8,10 @@ import (
 	osexec "os/exec"
 	"os/user"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"ablate/pipeline/process"
@@ -51,12 +53,19 @@ func runSlurmWith(ctx context.Context, input, name string, args ...string) (stri
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = process.OwnGroup() // Ctrl-C must not reach it
+	cmd.Cancel = func() error {          // it may be a site's script, whose children hold the pipes
+		process.SignalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		return nil
+	}
 	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
 	if errors.Is(err, osexec.ErrNotFound) {
 		return "", finalf("%s is not installed on this machine: run ablate where Slurm's commands are, for example on the cluster's login node, or choose another executor", name)
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "", fmt.Errorf("%s %s %s", name, noAnswer, slurmTimeout)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(oneLine(complaint.String())+" ("+err.Error()+")"))
@@ -129,8 +138,18 @@ func endingOf(ctx context.Context, array string, task int) ending {
 	return e
 }
 
+// noAnswer is in our own error of a command that took too long.
+const noAnswer = "did not answer within"
+
 // noController is what Slurm's commands say when its controller does not answer.
 const noController = "Unable to contact"
+
+// unanswered reports whether an error of one of Slurm's commands says that the
+// controller did not answer, as while it restarts or is busy.
+func unanswered(err error) bool {
+	return slices.ContainsFunc([]string{noController, noAnswer, "timed out", "Zero Bytes", "temporarily"},
+		func(says string) bool { return strings.Contains(err.Error(), says) })
+}
 
 // explainSlurm adds what to do to an error of one of Slurm's commands.
 func explainSlurm(label string, err error) error {

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"encoding/json"
 
 	"ablate/cache"
 	"ablate/pipeline"
@@ -47,10 +46,6 @@ func (p *Plan) Savings(ctx context.Context, store cache.Store) Savings {
 // ComputeSeconds returns how long an entry took to compute; ok is false where the
 // store lacks its provenance.
 func ComputeSeconds(ctx context.Context, store cache.Store, e cache.Entry) (seconds float64, ok bool) {
-	raw, err := cache.ReadAll(ctx, store, e.Provenance)
-	var p action.Provenance
-	if err != nil || json.Unmarshal(raw, &p) != nil {
-		return 0, false
-	}
-	return p.Seconds, true
+	p, err := action.ProvenanceOf(ctx, store, e)
+	return p.Seconds, err == nil
 }

@@ -95,7 +95,7 @@ func (x *execution) fail(ctx context.Context, t *planner.Task, err error, elapse
 	if list, ok := diagnostics(err); ok {
 		err = t.Place(list).Err()
 	}
-	x.emit(t, Event{Type: StageFailed, Err: err, Elapsed: elapsed, LogPath: x.logPath(t)})
+	x.emit(t, Event{Type: StageFailed, Err: err, Elapsed: elapsed, LogPath: x.logPath(t, elapsed)})
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.lane(t).running--
@@ -108,13 +108,16 @@ func (x *execution) fail(ctx context.Context, t *planner.Task, err error, elapse
 	x.changed.Broadcast()
 }
 
-// logPath returns where a task's log is, "" where no process was started.
-func (x *execution) logPath(t *planner.Task) string {
-	if !t.Kind().Child {
+// logPath returns where the log of a task is that failed after some time, "" where no
+// process was started. A log from before is that of an earlier run.
+func (x *execution) logPath(t *planner.Task, elapsed time.Duration) string {
+	const skew = time.Minute // of the clock of the machine that wrote it
+	if !t.Kind().Child || elapsed == 0 {
 		return ""
 	}
 	path := x.runner.launcher(t).LogPath(t.Key)
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil || time.Since(info.ModTime()) > elapsed+skew {
 		return ""
 	}
 	return path

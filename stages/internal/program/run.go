@@ -33,6 +33,9 @@ func (s Spec) Run(ctx context.Context, env *pipeline.Env, metrics string) error 
 	}
 	if kept.last > 0 {
 		env.Log.Info("resuming from a checkpoint", "number", kept.last)
+		if env.Resumes != nil {
+			env.Resumes(kept.entry)
+		}
 	}
 	printed, err := s.untilDone(ctx, env, dir, kept)
 	if err != nil {

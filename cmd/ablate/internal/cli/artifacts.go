@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"ablate/cache"
@@ -65,18 +64,10 @@ func readMetrics(ctx context.Context, store cache.Store, t *planner.Task) ([]rec
 
 // readProvenance reads where, when and by whom a cached result was computed.
 func readProvenance(ctx context.Context, store cache.Store, t *planner.Task) (p action.Provenance, err error) {
-	if p, err = readProvenanceOf(ctx, store, t.Entry()); err != nil {
+	if p, err = action.ProvenanceOf(ctx, store, t.Entry()); err != nil {
 		return p, fmt.Errorf("reading the provenance of %s: %w", t.Address, err)
 	}
 	return p, nil
-}
-
-func readProvenanceOf(ctx context.Context, store cache.Store, e cache.Entry) (p action.Provenance, err error) {
-	raw, err := cache.ReadAll(ctx, store, e.Provenance)
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	return p, err
 }
 
 // readCurves reads the responses of finished runs at all steps, by the number of the run.

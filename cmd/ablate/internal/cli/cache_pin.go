@@ -13,6 +13,7 @@ import (
 	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -236,7 +237,7 @@ func statesOf(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.
 		if listed[e.Key] {
 			continue
 		}
-		if p, err := readProvenanceOf(ctx, w.store, e); err != nil || p.Address == t.Address {
+		if p, err := action.ProvenanceOf(ctx, w.store, e); err != nil || p.Address == t.Address {
 			out = append(out, e)
 		}
 	}

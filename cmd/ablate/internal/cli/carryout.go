@@ -60,8 +60,8 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	if err := outage.Err(); err != nil {
 		s.view().Diagnostics(diag.Warningf(nil, "The remote failed", "%v. The run continued without it.", err))
 	}
-	if cluster != nil && cluster.Detached() > 0 {
-		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(cluster.Detached(), "trial continues", "trials continue"))
+	if n := run.Total(summary.Detached); n > 0 {
+		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(n, "trial continues", "trials continue"))
 	}
 	pulled.show(ctx, w)
 	recorded := errors.Join(w.recordRoot(plan), w.save()) // again, because keys became known during the run

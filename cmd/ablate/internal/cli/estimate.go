@@ -115,7 +115,7 @@ func (p *timings) readSpeeds(ctx context.Context, kind pipeline.Kind, class stri
 		if own != class {
 			continue
 		}
-		prov, err := readProvenanceOf(ctx, p.w.store, e)
+		prov, err := action.ProvenanceOf(ctx, p.w.store, e)
 		if err == nil && prov.Host.Name == p.host && prov.Seconds > 0 && prov.Work != nil && prov.Work.FLOPs > 0 && prov.Work.PerToken > 0 {
 			out = append(out, speed{prov.Seconds / prov.Work.FLOPs, prov.Work.PerToken})
 		}
@@ -154,7 +154,7 @@ func (p *timings) readSeconds(ctx context.Context, stage addr.Stage) (out []floa
 		entries = p.lastEntries(ctx, stage)
 	}
 	for _, e := range sample(entries, maxSamples) {
-		prov, err := readProvenanceOf(ctx, p.w.store, e)
+		prov, err := action.ProvenanceOf(ctx, p.w.store, e)
 		if err == nil && prov.Host.Name == p.host && prov.Seconds > 0 && prov.Address.Stage == stage {
 			out = append(out, prov.Seconds)
 		}

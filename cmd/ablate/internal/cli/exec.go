@@ -130,17 +130,9 @@ func (r execRequest) serveBatch(ctx context.Context, s *session, log *slog.Logge
 			return err
 		}
 	}
-	reached, err := r.store(ctx, s, store)
-	if err != nil {
-		return err
-	}
 	return launch.Allocation{
 		Spool: spool, Environ: s.app.Environ, Log: log,
 		Local: launch.Local{Command: command, Environ: s.app.Environ, Logs: store.LogDir(), ViaRemote: r.Through},
-		Published: func(ctx context.Context, k cache.Key) (bool, error) {
-			found, err := reached.Lookup(ctx, k)
-			return err == nil && found[0].OK && len(found[0].Absent) == 0, err
-		},
 	}.Run(ctx)
 }
 

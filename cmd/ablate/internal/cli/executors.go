@@ -172,7 +172,7 @@ func (l launchers) machine(ctx context.Context) *launch.Machine {
 
 // liveJobs finds the study's jobs in Slurm's queue. A store that never submitted any
 // has none.
-func (l launchers) liveJobs(ctx context.Context) map[cache.Key]string {
+func (l launchers) liveJobs(ctx context.Context) map[cache.Key]launch.Job {
 	if _, err := os.Stat(filepath.Join(l.store.Dir(), "spool")); err != nil {
 		return nil
 	}

@@ -80,7 +80,7 @@ func (k *keyWatch) computing(ctx context.Context) bool {
 		return true
 	}
 	if time.Since(k.queried) >= queueEvery {
-		k.queried, k.queued = time.Now(), launchers{k.w}.liveJobs(ctx)[k.key] != ""
+		k.queried, k.queued = time.Now(), launchers{k.w}.liveJobs(ctx)[k.key].Text != ""
 	}
 	return k.queued
 }

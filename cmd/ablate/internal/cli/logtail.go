@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 	"regexp"
 	"slices"
@@ -29,15 +30,18 @@ func lastLine(path string) string {
 	return lastShown(string(raw))
 }
 
-// lastShown is the last line of a text that shows anything; "" where none does.
-func lastShown(text string) string {
+// lastShown is the last line of a text with a letter or a digit, since a closing brace
+// says nothing, or else the last that shows anything; "" where none does.
+func lastShown(text string) (last string) {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, line := range slices.Backward(lines) {
-		if shown := shownText(line); shown != "" {
+		shown := shownText(line)
+		if strings.ContainsFunc(shown, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
 			return shown
 		}
+		last = cmp.Or(last, shown)
 	}
-	return ""
+	return last
 }
 
 // escape matches what moves a terminal's cursor or sets its colours.

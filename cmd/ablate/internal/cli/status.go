@@ -17,7 +17,7 @@ func statusCommand(s *session) *cobra.Command {
 		Use:   "status",
 		Short: "Show what is cached, running and left to do",
 		Long: "status reads the store, the journals of runs and Slurm's queue. It says which instances are\n" +
-			"cached, which a process is computing and how far it is, which are submitted to Slurm, which failed\n" +
+			"cached, which a process is computing and how far it is, which wait in Slurm's queue, which failed\n" +
 			"when last computed, and which are left." + exitCodes(""),
 		Example: "  watch ablate status",
 		Args:    noArgs,
@@ -41,17 +41,22 @@ func (statusRequest) do(ctx context.Context, s *session) error {
 	}
 	counts := make(map[string]int)
 	for _, t := range plan.Tasks {
-		e := view.Status{Address: t.Address.String(), Block: t.Block, State: w.state(t, jobs[t.Key])}
+		job := jobs[t.Key]
+		e := view.Status{Address: t.Address.String(), Block: t.Block, State: w.state(t, job)}
 		if failed, ok := past.failure(t); ok && (e.State == "left" || e.State == "waiting") {
 			e.State, e.Failure = "failed", &failed
 		}
 		counts[e.State]++
 		switch e.State {
 		case "submitted":
-			e.Job = jobs[t.Key]
+			e.Job = job.Text
 		case "running":
-			e.Log = lastLine(logs.LogPath(t.Key))
-			past.progress(t, &e)
+			e.Job, e.Log = job.Text, lastLine(logs.LogPath(t.Key))
+			if job.Progress.Steps > 0 && !w.store.Locked(t.Key) { // no run records its progress
+				e.Step, e.Steps, e.Metrics = &job.Progress.Step, &job.Progress.Steps, job.Progress.Metrics
+			} else {
+				past.progress(t, &e)
+			}
 		}
 		s.show(e)
 	}
@@ -59,15 +64,15 @@ func (statusRequest) do(ctx context.Context, s *session) error {
 	return nil
 }
 
-func (w *workspace) state(t *planner.Task, job string) string {
+func (w *workspace) state(t *planner.Task, job launch.Job) string {
 	switch {
 	case t.Status == planner.Hit:
 		return "cached"
 	case t.Status == planner.Pending:
 		return "waiting"
-	case job != "":
+	case job.Text != "" && !job.Started:
 		return "submitted"
-	case w.store.Locked(t.Key):
+	case job.Started || w.store.Locked(t.Key):
 		return "running"
 	}
 	return "left"

@@ -460,7 +460,7 @@ func TestSlurm(t *testing.T) {
 		thaw := l.freeze(t)
 		run.Process.Signal(syscall.SIGKILL)
 		run.Wait()
-		if out := l.ablate(t, 0, "status"); !strings.Contains(out, "submitted") || !strings.Contains(out, "main: job ") {
+		if out := l.ablate(t, 0, "status"); !strings.Contains(out, " 2 running") || !strings.Contains(out, "main: job ") {
 			t.Errorf("status says\n%s", out)
 		}
 		again, out := l.start(t, "run", "--progress", "none")
@@ -480,7 +480,10 @@ func TestSlurm(t *testing.T) {
 		if out := l.ablate(t, 0, "run", "--detach", "--progress", "none"); !strings.Contains(out, "2 trials continue in Slurm") {
 			t.Errorf("the run says\n%s", out)
 		}
-		until(t, "the end of the jobs", func() bool { return !strings.Contains(l.ablate(t, 0, "status"), "submitted") })
+		until(t, "the end of the jobs", func() bool {
+			out := l.ablate(t, 0, "status")
+			return strings.Contains(out, " 0 running") && !strings.Contains(out, "submitted")
+		})
 		if out := l.ablate(t, 0, "run", "--progress", "none"); !strings.Contains(out, "0 trials trained, 2 cached") {
 			t.Errorf("the next run says\n%s", out)
 		}

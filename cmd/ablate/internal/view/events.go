@@ -31,7 +31,7 @@ var published = []struct {
 	{StageEvent{Type: run.StagePulled}, "`run`, `plan --refresh`", "An instance was pulled from the remote."},
 	{StageEvent{Type: run.StageFailed}, "`run`, `plan --refresh`", "An instance failed."},
 	{StageEvent{Type: run.StageRetry}, "`run`, `plan --refresh`", "An instance failed and is tried again."},
-	{StageEvent{Type: run.StageDetached}, "`run --detach`", "An instance was submitted and is not waited for."},
+	{StageEvent{Type: run.StageDetached}, "`run`", "An instance continues on its executor, and the run no longer waits for it."},
 	{Frozen{}, "`run`", "Declared contrasts were written into the lock file."},
 	{Summary{}, "`run`", "Counts of instances by block at the end of a run."},
 	{Uploaded{}, "`run`, `plan --refresh`", "What a run sent to the remote."},

@@ -39,7 +39,11 @@ func (e Status) text() string {
 	case "submitted":
 		return fmt.Sprintf("  submitted  %s\n           %s\n", e.Address, e.Job)
 	case "running":
-		return fmt.Sprintf("  running  %s\n           %s\n", e.Address, cmp.Or(e.progress(), e.Log, "starting"))
+		job := ""
+		if e.Job != "" {
+			job = "           " + e.Job + "\n"
+		}
+		return fmt.Sprintf("  running  %s\n%s           %s\n", e.Address, job, cmp.Or(e.progress(), e.Log, "starting"))
 	case "failed":
 		return fmt.Sprintf("  failed   %s\n           %s\n", e.Address, e.Failure.line())
 	}
