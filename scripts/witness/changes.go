@@ -69,7 +69,7 @@ var mutations = []change{
 	{name: "bootstrap quantiles are not interpolated", file: "stages/analysis/internal/estimate/bootstrap.go", old: `(x-float64(i))*`, new: `0*`},
 	{name: "Fieller has a degree of freedom more", file: "stages/analysis/internal/estimate/ratio.go", old: `Nu: float64(out.N - 1)}`, new: `Nu: float64(out.N)}`},
 	{name: "the slope has a degree of freedom less", file: "stages/analysis/internal/estimate/ratio.go", old: `math.Sqrt(rss/df/sxx)`, new: `math.Sqrt(rss/(df-1)/sxx)`},
-	{name: "the band ignores the number of looks", file: "stages/analysis/internal/estimate/step.go", old: `e.cautious(float64(s.looks)).Interval(1 - (1-s.model.confidence)/float64(s.looks))`, new: `e.cautious(1).Interval(s.model.confidence)`},
+	{name: "the band ignores the number of looks", file: "stages/analysis/internal/estimate/step.go", old: `e.cautious().Interval(1 - (1-s.model.confidence)/float64(s.looks))`, new: `e.cautious().Interval(s.model.confidence)`},
 }
 
 const (
