@@ -473,10 +473,10 @@ func TestClusterLive(t *testing.T) {
 		cluster, stop := s.start()
 		s.launchAll(cluster, true, run.ErrDetached)
 		stop()
-		started := func() (keys []byte, step int) {
+		started := func(jobs int) (keys []byte, step int) {
 			live, err := cluster.Live(t.Context())
-			if err != nil || len(live) != many {
-				t.Fatalf("Live has %d jobs, %v", len(live), err)
+			if err != nil || len(live) != jobs {
+				t.Fatalf("Live has %d jobs, %v, want %d", len(live), err, jobs)
 			}
 			for key := range byte(many) {
 				if j := live[cache.Key{key}]; j.Started {
@@ -485,13 +485,17 @@ func TestClusterLive(t *testing.T) {
 			}
 			return keys, step
 		}
-		if keys, _ := started(); keys != nil {
+		if keys, _ := started(many); keys != nil {
 			t.Errorf("actions %v have started in jobs that are pending", keys)
 		}
 		begins(s)
 		reports(`{"progress":{"step":3,"steps":9}}` + "\n")(s)
-		if keys, step := started(); !slices.Equal(keys, []byte{1}) || step != 3 {
+		if keys, step := started(many); !slices.Equal(keys, []byte{1}) || step != 3 {
 			t.Errorf("actions %v have started, the last at step %d, want 1 at step 3", keys, step)
+		}
+		reports(`{"failed":{"text":"it broke"}}` + "\n")(s)
+		if keys, _ := started(many - 1); keys != nil {
+			t.Errorf("action %v failed, and its job goes on with another", keys)
 		}
 	})
 }
