@@ -152,7 +152,7 @@ type Job struct {
 }
 
 // Live returns the job of each key that the queue lists, including jobs of other
-// processes.
+// processes, unless the job has failed at it.
 func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 	batches, err := c.spool().batches()
 	if err != nil || len(batches) == 0 {
@@ -165,19 +165,24 @@ func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 	jobs := byPlace(queued)
 	out := make(map[cache.Key]Job)
 	for _, b := range slices.Backward(batches) { // the newest overwrites the others
-		attempts := newestAttempts(c.spool().dir(b))
+		var attempts map[cache.Key]string // of a batch with a running job
 		for i, keys := range b.Tasks {
 			j, ok := jobs[placeName(b, i)]
 			if !ok {
 				continue
 			}
+			running := j.state == "RUNNING"
+			if running && attempts == nil {
+				attempts = newestAttempts(c.spool().dir(b))
+			}
 			for _, k := range keys {
 				var last attempt
-				if j.state == "RUNNING" {
+				if running {
 					last.read(attempts[k])
 				}
-				begun := j.state == "RUNNING" && (len(keys) == 1 || last.path != "")
-				out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), begun, last.progress}
+				if last.failed == nil { // otherwise the job goes on with its other actions
+					out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), running && (len(keys) == 1 || last.path != ""), last.progress}
+				}
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 	jobs, err := c.earlierJobs(ctx, list)
 	if err != nil {
 		for _, w := range list {
-			w.end(explainSlurm(w.slurm.Config.Label, err))
+			c.submitLater(w, explainSlurm(w.slurm.Config.Label, err))
 		}
 		return
 	}
@@ -50,7 +50,7 @@ func (c *Cluster) submit(ctx context.Context, list []*watch) {
 		groups[s] = append(groups[s], w)
 	}
 	if len(adopted) > 0 {
-		c.Notify("Adopted %s of an earlier run.", jobCount(len(adopted)))
+		c.Notify("Adopted %s of an earlier submission.", jobCount(len(adopted)))
 	}
 	for _, s := range order {
 		byWork(groups[s])
@@ -206,26 +206,27 @@ func (c *Cluster) submitBatch(ctx context.Context, list []*watch) {
 	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
 	err := c.sbatch(ctx, s, b, requests)
 	for i, w := range list {
-		switch {
-		case err == nil:
+		p := place{b, i / s.Config.PerAllocation}
+		if err == nil {
 			w.refused = time.Time{}
-			c.follow(w, place{b, i / s.Config.PerAllocation})
-		case !unanswered(err) || !c.submitLater(w, err):
-			w.end(err)
+			c.follow(w, p)
+		} else if c.submitLater(w, err) {
+			c.places[w.request.Key] = p // Slurm may have accepted it all the same
 		}
 	}
 }
 
-// submitLater has an action submitted again at the next poll. It returns false where
-// that was tried for long enough, or nobody waits any more.
-func (c *Cluster) submitLater(w *watch, err error) bool {
-	if w.refused.IsZero() {
+// submitLater has an action submitted again at the next poll, if Slurm does not answer.
+// Otherwise, where that was tried for long enough, or nobody waits any more, it ends.
+func (c *Cluster) submitLater(w *watch, err error) (later bool) {
+	if unanswered(err) && w.refused.IsZero() {
 		w.refused = time.Now()
 		w.progress(pipeline.Progress{Waits: fmt.Sprintf("waits for Slurm to answer: %v", errors.Unwrap(err))})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.released || time.Since(w.refused) > submitPatience {
+	if !unanswered(err) || w.released || time.Since(w.refused) > submitPatience {
+		w.end(err)
 		return false
 	}
 	c.unplaced = append(c.unplaced, w)
@@ -252,7 +253,9 @@ func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[ca
 	if err != nil {
 		explained := explainSubmission(s.Config.Label, err)
 		if id = b.accepted(ctx, explained); id == "" {
-			os.RemoveAll(dir)
+			if !unanswered(err) {
+				os.RemoveAll(dir)
+			}
 			return explained
 		}
 		c.Notify("%v. Slurm accepted the jobs nevertheless.", err)

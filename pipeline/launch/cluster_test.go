@@ -60,10 +60,10 @@ for arg; do
 	esac
 done
 for task in $(seq 0 $last); do echo "$n|$task|PENDING||$name|Resources" >>queue; done
-[ -e loses ] && { cat loses >&2; exit 1; }
+[ -e loses ] && { . ./loses; exit 1; }
 echo "$n;cluster"
 `,
-		"squeue":   "[ -e silent ] && exit 1\ncat queue\n",
+		"squeue":   "[ -e silent ] && { cat silent >&2; exit 1; }\ncat queue\n",
 		"scontrol": "cat ending\n",
 		"scancel":  "echo \"$*\" >>cancelled\n",
 	} {
@@ -122,6 +122,9 @@ func (s *slurm) launch(ctx context.Context, c *launch.Cluster, detach bool, key 
 		s.progress = append(s.progress, text)
 	})
 }
+
+// timedOut is what Slurm's commands say when the controller answers too late.
+const timedOut = "error: Socket timed out on send/recv operation"
 
 // many is so many actions that a map does not keep their order by chance.
 const many = 20
@@ -344,10 +347,33 @@ func TestClusterOutlastsAnOutage(t *testing.T) {
 	})
 }
 
+// TestClusterOutlastsASilentQueue submits while neither sbatch nor squeue is answered,
+// although Slurm accepts the jobs.
+func TestClusterOutlastsASilentQueue(t *testing.T) {
+	for _, loses := range []bool{false, true} {
+		onSlurm(t, func(t *testing.T, s *slurm) {
+			if loses { // after the queue was asked for jobs of earlier runs
+				s.write("loses", "echo '"+timedOut+"' >silent; cat silent >&2\n")
+			} else {
+				s.write("silent", timedOut)
+			}
+			cluster, stop := s.start(begins, reports(`{"progress":{"step":3,"steps":9}}`+"\n"), publishes)
+			defer stop()
+			time.AfterFunc(10*time.Minute, func() { os.Remove(filepath.Join(s.dir, "silent")) })
+			if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
+				t.Errorf("Launch = %v after %d submissions, want the result of one", err, s.count("submissions"))
+			}
+			if says := strings.Join(s.progress, "; "); strings.Count(says, "waits for Slurm to answer") != 1 {
+				t.Errorf("it says %q", says)
+			}
+		})
+	}
+}
+
 // TestClusterLosesTheAnswer submits a job that Slurm accepts although sbatch fails.
 func TestClusterLosesTheAnswer(t *testing.T) {
 	onSlurm(t, func(t *testing.T, s *slurm) {
-		s.write("loses", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation\n")
+		s.write("loses", "echo '"+timedOut+"' >&2\n")
 		cluster, stop := s.start(begins, reports(`{"progress":{"step":3,"steps":9}}`+"\n"), publishes)
 		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
 			t.Errorf("Launch = %v after %d submissions, want the result of the first", err, s.count("submissions"))
@@ -460,7 +486,7 @@ func TestClusterAdopts(t *testing.T) {
 		}
 		s.launchAll(second, false, nil)
 		stop()
-		if got := strings.Join(s.notes, "; "); got != fmt.Sprintf("Adopted %d Slurm jobs of an earlier run.", many/2) || s.count("submissions") != 1 {
+		if got := strings.Join(s.notes, "; "); got != fmt.Sprintf("Adopted %d Slurm jobs of an earlier submission.", many/2) || s.count("submissions") != 1 {
 			t.Errorf("after %d submissions it says %q", s.count("submissions"), got)
 		}
 	})
@@ -473,10 +499,10 @@ func TestClusterLive(t *testing.T) {
 		cluster, stop := s.start()
 		s.launchAll(cluster, true, run.ErrDetached)
 		stop()
-		started := func() (keys []byte, step int) {
+		started := func(jobs int) (keys []byte, step int) {
 			live, err := cluster.Live(t.Context())
-			if err != nil || len(live) != many {
-				t.Fatalf("Live has %d jobs, %v", len(live), err)
+			if err != nil || len(live) != jobs {
+				t.Fatalf("Live has %d jobs, %v, want %d", len(live), err, jobs)
 			}
 			for key := range byte(many) {
 				if j := live[cache.Key{key}]; j.Started {
@@ -485,13 +511,17 @@ func TestClusterLive(t *testing.T) {
 			}
 			return keys, step
 		}
-		if keys, _ := started(); keys != nil {
+		if keys, _ := started(many); keys != nil {
 			t.Errorf("actions %v have started in jobs that are pending", keys)
 		}
 		begins(s)
 		reports(`{"progress":{"step":3,"steps":9}}` + "\n")(s)
-		if keys, step := started(); !slices.Equal(keys, []byte{1}) || step != 3 {
+		if keys, step := started(many); !slices.Equal(keys, []byte{1}) || step != 3 {
 			t.Errorf("actions %v have started, the last at step %d, want 1 at step 3", keys, step)
+		}
+		reports(`{"failed":{"text":"it broke"}}` + "\n")(s)
+		if keys, _ := started(many - 1); keys != nil {
+			t.Errorf("action %v failed, and its job goes on with another", keys)
 		}
 	})
 }

@@ -196,7 +196,7 @@ func TestServeCarriesDiagnostics(t *testing.T) {
 
 func TestServeRefusesAnotherKey(t *testing.T) {
 	out, store, err := serve(t, "hello", "planned otherwise", block(t))
-	if err == nil || !strings.Contains(err.Error(), "(text)") {
+	if err == nil || !strings.Contains(err.Error(), "planning and running (text): ") {
 		t.Errorf("Serve = %v, answered %s, want a refusal that names the field", err, out)
 	}
 	for range store.Entries(context.Background(), "", "") {

@@ -99,6 +99,10 @@ func interact(t *testing.T, b *browser) {
 	b.wait(`plot.scales.x.max === 2 && location.hash.includes("zoom=0%3A2")`)
 	b.js(`document.getElementById("reset").click()`)
 	b.wait(`document.getElementById("to").value === "3"`)
+	b.do(chromedp.KeyEvent("5\b"))
+	b.js(`(document.getElementById("to").blur(), view.setZoom({min: 1, max: 2}), 1)`)
+	b.wait(`document.getElementById("to").value === "2"`)
+	b.js(`(view.setZoom(null), 1)`)
 
 	b.js(`document.querySelector("#legend button").click()`)
 	b.wait(`document.querySelector("#legend button").getAttribute("aria-pressed") === "false" && location.hash.includes("off=norm")`)

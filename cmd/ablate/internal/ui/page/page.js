@@ -285,6 +285,7 @@ control("metric", "change", e => {
 });
 for (const id of ["from", "to"]) {
   byID(id).addEventListener("input", e => { e.target.typing = true; });
+  byID(id).addEventListener("blur", e => { e.target.typing = false; }); // no change, if the old text is back
   byID(id).addEventListener("change", e => {
     e.target.typing = false;
     const min = byID("from").valueAsNumber, max = byID("to").valueAsNumber;
