@@ -64,7 +64,8 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(n, "trial continues", "trials continue"))
 	}
 	pulled.show(ctx, w)
-	recorded := errors.Join(w.recordRoot(plan), w.save()) // again, because keys became known during the run
+	healed := remakeDocuments(context.WithoutCancel(ctx), w.store, plan) // of what was pending before
+	recorded := errors.Join(healed, w.recordRoot(plan), w.save())        // again, because keys became known during the run
 	if plan.Clean() && readOnly(recorded) {
 		recorded = nil
 	}
