@@ -75,7 +75,7 @@ func (e *DoubtError) Unwrap() []error { return e.Doubts }
 
 // blobUse is what the entries say about a blob.
 type blobUse struct {
-	document  bool // ingredients, provenance, measurements: always kept
+	document  bool // ingredients, provenance, measurements, files of a run: always kept
 	needed    bool // by a run or a pin
 	evictable bool // every needed artifact that it is may be evicted
 	perByte   float64
@@ -193,7 +193,7 @@ func wanted(u *blobUse) bool { return u != nil && (u.document || u.needed && !u.
 // uses returns how each blob that an entry names is needed, and the keys that are. It
 // reads the entries themselves, since an index may lack some.
 func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*blobUse, needed map[Key]bool, err error) {
-	needed, doubts := s.neededKeys(o.Ignore)
+	needed, files, doubts := s.needed(o.Ignore)
 	entries, more := s.certainEntries(ctx)
 	if doubts = append(doubts, more...); len(doubts) > 0 {
 		return nil, nil, &DoubtError{doubts}
@@ -204,6 +204,9 @@ func (s *Local) uses(ctx context.Context, o CollectOptions) (uses map[Digest]*bl
 			return nil, nil, context.Cause(ctx)
 		}
 		s.addUses(ctx, uses, e, needed[e.Key], o)
+	}
+	for _, d := range files {
+		uses[d] = &blobUse{document: true}
 	}
 	return uses, needed, nil
 }
@@ -321,10 +324,10 @@ func (s *Local) startsLikeEntry(path string) bool {
 	return string(head) == entryHead
 }
 
-// neededKeys lists the keys of recorded runs, of pins, of actions under way, and of what
-// clients of a server stored, for whom this store is a remote. Doubts are roots, pins,
-// locks and folders that cannot be read.
-func (s *Local) neededKeys(ignore func(Root) bool) (needed map[Key]bool, doubts []error) {
+// needed lists the keys of recorded runs, of pins, of actions under way, and of what
+// clients of a server stored, for whom this store is a remote, and the files of runs under
+// way. Doubts are roots, pins, locks and folders that cannot be read.
+func (s *Local) needed(ignore func(Root) bool) (needed map[Key]bool, files []Digest, doubts []error) {
 	needed = make(map[Key]bool)
 	roots, err := s.Roots()
 	if err != nil {
@@ -341,6 +344,7 @@ func (s *Local) neededKeys(ignore func(Root) bool) (needed map[Key]bool, doubts 
 		for _, k := range r.Keys {
 			needed[k] = true
 		}
+		files = append(files, r.Files...)
 	}
 	for _, p := range pins {
 		needed[p.Key] = true
@@ -364,7 +368,7 @@ func (s *Local) neededKeys(ignore func(Root) bool) (needed map[Key]bool, doubts 
 			doubts = append(doubts, err)
 		}
 	}
-	return needed, doubts
+	return needed, files, doubts
 }
 
 func (s *Local) walk(dir string, f func(path string, info fs.FileInfo)) error {

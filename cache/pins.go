@@ -73,12 +73,14 @@ func (s *Local) Pins() ([]Pin, error) {
 	return out, err
 }
 
-// Root records what a run needs: all keys that it planned.
+// Root records what a run needs: all keys that it planned and, until it ends, its copies
+// of the files that the study declares.
 type Root struct {
 	Study string    `json:"study"`
 	Dir   string    `json:"dir"`
 	Time  time.Time `json:"time"`
 	Keys  []Key     `json:"keys"`
+	Files []Digest  `json:"files,omitempty"` // earlier versions wrote none
 }
 
 // KeySet returns the keys for lookups.

@@ -4,9 +4,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
 	"ablate/cmd/ablate/internal/cli"
@@ -83,6 +85,50 @@ func TestOneRunHealsAllDamage(t *testing.T) {
 				t.Errorf("gc after one run: %v", err)
 			}
 		})
+	}
+}
+
+// A trial that is pending until its data is prepared again gets its lost provenance back
+// in the same run.
+func TestRunHealsWhatWasPending(t *testing.T) {
+	m := machine{crashStudy(t), filepath.Join(t.TempDir(), "store")}
+	if _, err := m.do("ablate", "run"); err != nil {
+		t.Fatal(err)
+	}
+	store, err := cache.Open(fsys.NewOS(), m.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lose := func(d cache.Digest) {
+		names, err := filepath.Glob(filepath.Join(m.store, "blobs", "sha256", "*", d.Hex()+"*"))
+		if err != nil || len(names) != 1 {
+			t.Fatalf("blobs %v, %v; want one", names, err)
+		}
+		if err := os.Remove(names[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for e, err := range store.Entries(t.Context(), "", "") {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Block == "train":
+			lose(e.Provenance)
+		case e.Block == "data":
+			lose(e.Artifacts[0].Digest)
+		}
+	}
+	lines, err := m.do("ablate", "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(lines, func(l line) bool { return l.Type == "stage_done" && strings.HasPrefix(l.Address, "data") }) {
+		t.Error("the data was not prepared again, so no trial was pending")
+	}
+	for _, args := range [][]string{{"cache", "verify"}, {"export", "trials"}} {
+		if _, err := m.do("", args...); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

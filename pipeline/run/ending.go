@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 )
@@ -30,6 +31,7 @@ func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planne
 	x.mu.Unlock()
 
 	invalid, err := x.plan.Advance(ctx, x.runner.Store, free)
+	x.known(free)
 
 	x.mu.Lock()
 	x.lane(t).running--
@@ -53,6 +55,19 @@ func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planne
 		x.lane(f).running++
 		x.mu.Unlock()
 		x.fail(ctx, f, err, 0)
+	}
+}
+
+// known reports the keys that tasks got.
+func (x *execution) known(tasks []*planner.Task) {
+	var keys []cache.Key
+	for _, t := range tasks {
+		if !t.Key.IsZero() {
+			keys = append(keys, t.Key)
+		}
+	}
+	if x.runner.Known != nil && len(keys) > 0 {
+		x.runner.Known(keys)
 	}
 }
 

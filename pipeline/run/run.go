@@ -61,6 +61,7 @@ type Runner struct {
 	KeepGoing bool                // after a failure, run what does not depend on it
 	Observe   func(Event)         // called by one goroutine at a time; may be nil
 	Published func(cache.Entry)   // called with each entry that an action made; may be nil
+	Known     func([]cache.Key)   // called with keys that become known during the run; may be nil
 }
 
 // Run computes what the plan says, and what becomes known on the way. A failed

@@ -21,7 +21,8 @@ import (
 // waits for the rest of them.
 func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptions) (summary run.Summary, drain func(), err error) {
 	drain = func() {}
-	if err := w.recordRoot(plan); err != nil && !(plan.Clean() && readOnly(err)) {
+	needs := newNeeds(w, plan)
+	if err := needs.record(true); err != nil && !(plan.Clean() && readOnly(err)) {
 		return summary, drain, err
 	}
 	s := w.session
@@ -31,6 +32,9 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	observe, closeJournal := w.journal(plan, pulled.watch(plan, shown.Observe))
 	defer closeJournal()
 	frozen, err := source.Freeze(ctx, w.store, w.planner.Sources, run.DeclaredFiles(plan))
+	if err == nil {
+		err = needs.addFiles(frozen)
+	}
 	if err != nil {
 		return summary, drain, err
 	}
@@ -39,6 +43,7 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 	if err != nil {
 		return summary, drain, err
 	}
+	runner.Known = needs.add
 	var cluster *launch.Cluster
 	runner.Executors, cluster, err = launchers{w}.executors(o.Detach)
 	if err != nil {
@@ -64,7 +69,9 @@ func (w *workspace) carryOut(ctx context.Context, plan *planner.Plan, o runOptio
 		s.view().Note("%s in Slurm. Watch with ablate status; collect the results with ablate run.", view.Counted(n, "trial continues", "trials continue"))
 	}
 	pulled.show(ctx, w)
-	recorded := errors.Join(w.recordRoot(plan), w.save()) // again, because keys became known during the run
+	healed := remakeDocuments(context.WithoutCancel(ctx), w.store, plan) // of what was pending before
+	jobsMayGoOn := cluster != nil && failure != nil
+	recorded := errors.Join(healed, needs.record(jobsMayGoOn), w.save())
 	if plan.Clean() && readOnly(recorded) {
 		recorded = nil
 	}

@@ -83,6 +83,7 @@ func remakeDocuments(ctx context.Context, store *cache.Local, plan *planner.Plan
 		if err != nil {
 			return fmt.Errorf("writing the lost documents of %s again: %w", t.Address, err)
 		}
+		t.Lost = nil
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ablate/cache"
 	"ablate/cmd/ablate/internal/view"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
@@ -288,26 +286,4 @@ func (w *workspace) freeze(ctx context.Context, plan *planner.Plan) (*planner.Pl
 		w.session.show(view.Frozen{Address: z.Address, Known: z.Known, Trials: z.Trials, Contrasts: len(z.Contrasts)})
 	}
 	return w.plan(ctx)
-}
-
-// recordRoot records in the store what the run needs before it starts, so that
-// nothing of it is collected meanwhile. A run of a part of the study keeps what the
-// last run recorded for the rest.
-func (w *workspace) recordRoot(plan *planner.Plan) error {
-	root := cache.Root{Study: w.graph.Study.Name, Dir: w.graph.Study.Dir, Time: time.Now().UTC()}
-	for _, t := range plan.Tasks {
-		if !t.Key.IsZero() {
-			root.Keys = append(root.Keys, t.Key)
-		}
-	}
-	if w.planner.Select != nil {
-		before, err := w.store.RootOf(root.Study, root.Dir)
-		if err != nil {
-			return fmt.Errorf("reading what the last run needs: %w; run the whole study once, without --target", err)
-		}
-		root.Keys = append(root.Keys, before.Keys...)
-		slices.SortFunc(root.Keys, func(a, b cache.Key) int { return bytes.Compare(a[:], b[:]) })
-		root.Keys = slices.Compact(root.Keys)
-	}
-	return w.store.PutRoot(root)
 }
