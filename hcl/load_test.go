@@ -287,7 +287,8 @@ locals {
 		"contains([local.base], matrix.norm)", "contains([norm.rmsnorm.base], matrix.norm)", "index(local.norms, matrix.norm) == 0",
 		"matrix.norm == (true ? local.base : norm.derf.paper)", "contains(toset([norm.rmsnorm.base]), matrix.norm)",
 		"[matrix.norm, 1] == [local.base, 1]", "{ a = matrix.norm } == { a = local.base }", `matrix.norm.name == "base"`,
-		"!try(matrix.norm.alpha.ffn > 0.4, false)"}
+		"!try(matrix.norm.alpha.ffn > 0.4, false)",
+		"matrix.norm == local.base && (true ? optimizer.adamw.fast : optimizer.adamw.base).learning_rate > 0.005"}
 	for _, norm := range levels {
 		for _, when := range conditions {
 			study := mustLoad(t, "train \"lm\" \"main\" {"+trainBody+`

@@ -4,6 +4,7 @@ import (
 	hclv2 "github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // metered is an expression whose value is counted each time it is evaluated. It
@@ -26,20 +27,20 @@ func (e metered) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 // type of a variable without evaluating it.
 func (e metered) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
 
-// weighed is metered, for values of any size. compared says that HCL compares the
-// value with another one, uniform that it converts the value to a list or a map, or to
-// the type of another value. References then have one form.
+// weighed is metered, for values of any size. uniform says that HCL converts the value
+// to a list or a map, or to the type of another value, and bare that references have
+// one form, so that HCL can compare or convert them.
 type weighed struct {
 	hclsyntax.Expression
-	meter             *meter
-	compared, uniform bool
+	meter         *meter
+	bare, uniform bool
 }
 
 // Value evaluates the expression and counts all elements of the result.
 func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	v, diags := e.Expression.Value(ctx)
 	e.meter.weigh(v, e.Range())
-	if e.compared || e.uniform {
+	if e.bare {
 		v = bareRefs(v)
 	}
 	if e.uniform {
@@ -50,6 +51,41 @@ func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 
 // UnwrapExpression returns the expression for static analysis.
 func (e weighed) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
+
+// chosen is a condition with its two results. HCL converts them to one type: where
+// references that give access to specs have none, it gets those that do not.
+type chosen struct{ hclsyntax.Expression }
+
+// Value evaluates the results, and then the condition.
+func (e chosen) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
+	c := *unwrap(e.Expression).(*hclsyntax.ConditionalExpr)
+	a, b := evaluate(c.TrueResult, ctx), evaluate(c.FalseResult, ctx)
+	if holdsRefs(a.value.Type()) || holdsRefs(b.value.Type()) {
+		if t, _ := convert.UnifyUnsafe([]cty.Type{a.value.Type(), b.value.Type()}); t == cty.NilType {
+			a.value, b.value = bareRefs(a.value), bareRefs(b.value)
+		}
+	}
+	c.TrueResult, c.FalseResult = a, b
+	return c.Value(ctx)
+}
+
+// UnwrapExpression returns the expression for static analysis.
+func (e chosen) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
+
+// evaluated is an expression with its value.
+type evaluated struct {
+	hclsyntax.Expression
+	value cty.Value
+	diags hclv2.Diagnostics
+}
+
+func evaluate(e hclsyntax.Expression, ctx *hclv2.EvalContext) evaluated {
+	v, diags := e.Value(ctx)
+	return evaluated{e, v, diags}
+}
+
+// Value returns the value.
+func (e evaluated) Value(*hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) { return e.value, e.diags }
 
 func unwrap(e hclsyntax.Expression) hclv2.Expression {
 	return e.(*hclsyntax.ParenthesesExpr).Expression
@@ -70,11 +106,16 @@ func (m *meter) countAll(e hclsyntax.Expression) hclsyntax.Expression {
 
 // countCompared is countAll for an operand: == compares whole values.
 func (m *meter) countCompared(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{Expression: parentheses(m.insert(e)), meter: m, compared: true}
+	return weighed{Expression: parentheses(m.insert(e)), meter: m, bare: true}
 }
 
-// countUniform is countAll for a value that HCL converts.
-func (m *meter) countUniform(e hclsyntax.Expression) hclsyntax.Expression {
+// countArgument is countAll for an argument that HCL converts.
+func (m *meter) countArgument(e hclsyntax.Expression) hclsyntax.Expression {
+	return weighed{Expression: parentheses(m.insert(e)), meter: m, bare: true, uniform: true}
+}
+
+// countResult is countAll for a result of a condition.
+func (m *meter) countResult(e hclsyntax.Expression) hclsyntax.Expression {
 	return weighed{Expression: parentheses(m.insert(e)), meter: m, uniform: true}
 }
 
@@ -119,11 +160,12 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.UnaryOpExpr:
 		e.Val = m.countAll(e.Val)
 	case *hclsyntax.ConditionalExpr:
-		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.countUniform(e.TrueResult), m.countUniform(e.FalseResult)
+		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.countResult(e.TrueResult), m.countResult(e.FalseResult)
+		return chosen{parentheses(e)}
 	case *hclsyntax.FunctionCallExpr:
 		count := m.countAll
 		if convertsArguments(e.Name) {
-			count = m.countUniform
+			count = m.countArgument
 		}
 		for i := range e.Args {
 			e.Args[i] = count(e.Args[i])

@@ -275,7 +275,7 @@ func (r *effects) contrast(c design.Contrast) (answer.Contrast, estimate.Estimat
 			out.PFlip, out.PFlipLeast = &p, &least
 		}
 	}
-	if b := r.stage.Bootstrap; r.Bootstrap != "" {
+	if b := r.stage.Bootstrap; r.Bootstrap != "" && !e.Wide {
 		low, high, ok := estimate.Bootstrap{Resamples: b.Resamples, Whole: b.Resample == "replicates"}.Interval(r.design, c, r.Confidence)
 		if ok {
 			out.BootLow, out.BootHigh = answer.Finite(low), answer.Finite(high)

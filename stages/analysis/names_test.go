@@ -92,7 +92,7 @@ func canonicalResult(t *testing.T, stage pipeline.Stage) answer.Result {
 	return r
 }
 
-// A level that is a number, true or false says to which factor it belongs, in every name and
+// A level that is a number, true, false or null says to which factor it belongs, in every name and
 // sentence alike, also where another level of its factor is a word.
 func TestLevelsSayTheirFactor(t *testing.T) {
 	table := design.NewTable([]string{"clip", "decay", "seed"}, "seed")
@@ -121,10 +121,10 @@ func TestLevelsSayTheirFactor(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, sentences)
 		}
 	}
-	gap := answer.TrajectoryLine{Level: "20", Points: []answer.TrajectoryPoint{{Step: 1, Gap: 1}, {Step: 2, Gap: 2}}}
+	gap := answer.TrajectoryLine{Level: "null", Points: []answer.TrajectoryPoint{{Step: 1, Gap: 1}, {Step: 2, Gap: 2}}}
 	course := answer.Trajectory{Response: "loss", Factor: "warmup", Baseline: "10", Levels: []answer.TrajectoryLine{gap}}
 	text := render.Text(render.Trajectory(course).Sections) + string(figure.Trajectory(course)[0].SVG(figure.Page))
-	for _, want := range []string{"(warmup = 20) − (warmup = 10)", "Gap of loss to warmup = 10 by step", "warmup = 20: there is no band", ">gap of loss to warmup = 10<", ">warmup = 20<"} {
+	for _, want := range []string{"(warmup = null) − (warmup = 10)", "Gap of loss to warmup = 10 by step", "warmup = null: there is no band", ">gap of loss to warmup = 10<", ">warmup = null<"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

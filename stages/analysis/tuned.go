@@ -134,8 +134,7 @@ func (r *effects) cellNames(cells map[int]bool) (out []string) {
 // afterTuning corrects the estimate of a contrast of tuned cells. Cells that are tuned on
 // few replicates give a point alone. Where no setting of a cell is best in every replicate,
 // the choice is part of the error, also if all replicates choose alike: the mean of a setting
-// that won by chance is too good. How far the error is widened is what simulated cells with
-// up to 20 equal settings need.
+// that won by chance is too good.
 func (r *effects) afterTuning(c design.Contrast, e estimate.Estimate) estimate.Estimate {
 	unsure, n := false, math.MaxInt
 	for i := range c.Weights {
@@ -148,5 +147,5 @@ func (r *effects) afterTuning(c design.Contrast, e estimate.Estimate) estimate.E
 	if !unsure || n < 2 {
 		return e
 	}
-	return e.Widened(1.3*math.Pow(float64(n), 0.2), r.Confidence)
+	return e.Widened(n, r.Confidence)
 }

@@ -134,6 +134,20 @@ func TestTunedWidened(t *testing.T) {
 	}
 }
 
+// Where the choice of a setting is part of the error, there is no interval that ignores it.
+func TestTunedBootstrap(t *testing.T) {
+	a, b := []float64{1, 2, 3, 4, 5}, []float64{5, 7, 6, 9, 8}
+	for _, other := range [][]float64{{3, 2.5, 1.5, 5, 6}, {2, 3, 4, 5, 6}} {
+		f := newFactorial()
+		f.Response, f.Tune, f.SignFlip = "loss", []string{"rate"}, true
+		f.Bootstrap = &Bootstrap{Resamples: 100, Resample: "replicates"}
+		r := f.analyse(tunedTable(map[string][][]float64{"a": {a, other}, "b": {b}}), "seed")
+		if c := find(t, r, "gap", "b − a"); c.Wide == (c.BootLow != nil) || c.Wide == (c.PFlip != nil) || strings.Contains(strings.Join(r.Warnings, " "), "sign-flip") {
+			t.Errorf("%v: %+v, warnings %q", other, c, r.Warnings)
+		}
+	}
+}
+
 // Gaps are measured from the first level of the table, whichever trials are used.
 func TestBaselineOfTunedRows(t *testing.T) {
 	table := design.NewTable([]string{"norm", "rate", "row"}, "row")

@@ -96,7 +96,7 @@ func (r *effects) sameNoise() string {
 func (r *effects) sayUnflipped() {
 	var without []string
 	for _, c := range r.Contrasts {
-		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil {
+		if c.Kind != "equivalence" && c.P != nil && c.PFlip == nil && !c.Wide {
 			without = append(without, c.ShortName())
 		}
 	}

@@ -85,10 +85,10 @@ type Factor struct {
 // varies reports whether cells differ in the factor.
 func (f Factor) varies() bool { return len(f.Levels) != 1 }
 
-// NameLevel names a level of a factor where its factor is not beside it: a number, true or false
-// says of which factor it is.
+// NameLevel names a level of a factor where its factor is not beside it: a number, true, false or
+// null says of which factor it is.
 func NameLevel(factor, level string) string {
-	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" {
+	if _, err := strconv.ParseFloat(level, 64); err == nil || level == "true" || level == "false" || level == "null" {
 		return factor + " = " + level
 	}
 	return level

@@ -342,8 +342,9 @@ func dropLinks(runs map[string]*foundRun) {
 }
 
 // timestamp matches the names of folders in which PyTorch's writer records the
-// hyperparameters of the run in the folder above.
-var timestamp = regexp.MustCompile(`^\d{9,}(\.\d+)?$`)
+// hyperparameters of the run in the folder above. Runs themselves are often named by a
+// time in whole seconds.
+var timestamp = regexp.MustCompile(`^\d{9,}\.\d+$`)
 
 // joinHyperparameters makes such folders a part of their runs.
 func joinHyperparameters(runs map[string]*foundRun) {

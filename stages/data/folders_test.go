@@ -260,6 +260,11 @@ func TestHyperparametersBesideRuns(t *testing.T) {
 		t.Errorf("%v, %v", runs, err)
 	}
 	files["a/1700000001"+events] = content("tensorboard/dyt-1" + events)
+	if runs, err := read(); err != nil || len(runs) != 2 {
+		t.Errorf("a run named by a time: %v, %v", runs, err)
+	}
+	delete(files, "a/1700000001"+events)
+	files["a/1700000001.5"+events] = content("tensorboard/dyt-1" + events)
 	if runs, err := read(); err == nil || !strings.Contains(err.Error(), `norm is "rms and dyt", which is not a level`) {
 		t.Errorf("%v, %v", runs, err)
 	}

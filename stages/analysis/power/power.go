@@ -35,6 +35,7 @@ type Contrast struct {
 	Family     int     // hypotheses that are tested together; at least 1
 	DF         float64 // degrees of freedom for each replicate after the first
 	Welch      bool    // of independent samples: adjusted, there are no more than those of the smallest
+	Wide       bool    // of tuned cells whose choice is uncertain: SD is that of a certain choice
 }
 
 // Answer is what a study with some replicates would find for one contrast.
@@ -84,8 +85,11 @@ func pilotOf(c answer.Contrast, confidence float64) (p Contrast, ok bool) {
 	}
 	se := *c.Half / estimate.Plan{SE: 1, DF: *c.DF}.Half(confidence)
 	sd := se * math.Sqrt(replicates)
+	if c.Wide {
+		sd /= estimate.Widening(replicates)
+	}
 	return Contrast{Kind: c.Kind, Name: c.ProgramName(), Estimate: *c.Estimate, SD: sd, Upper: sd * estimate.UpperSD(*c.DF, upperConfidence),
-		DF: *c.DF / (replicates - 1), Welch: strings.HasSuffix(c.Method, "Welch t")}, true
+		DF: *c.DF / (replicates - 1), Welch: strings.HasSuffix(c.Method, "Welch t"), Wide: c.Wide}, true
 }
 
 // replicatesOf is the number of replicates that a contrast rests on: the pairs, or
@@ -116,7 +120,11 @@ func (q Question) answer(c Contrast, n int) Answer {
 	if c.Welch {
 		adjustedDF = min(df, float64(n-1))
 	}
-	planned := func(sd, df float64) estimate.Plan { return estimate.Plan{SE: sd / math.Sqrt(float64(n)), DF: df} }
+	root := math.Sqrt(float64(n))
+	if c.Wide {
+		root /= estimate.Widening(float64(n))
+	}
+	planned := func(sd, df float64) estimate.Plan { return estimate.Plan{SE: sd / root, DF: df} }
 	plan, adjusted := planned(c.SD, df), planned(c.SD, adjustedDF)
 	a := Answer{Replicates: n, Half: plan.Half(q.Confidence), Effect: q.Effect}
 	if a.Effect == 0 {

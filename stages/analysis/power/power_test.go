@@ -63,6 +63,24 @@ func TestPowerOfSmallMargins(t *testing.T) {
 	}
 }
 
+// A widened interval of a pilot is that of as many replicates in the plan, and more of them
+// widen it further.
+func TestPowerOfTunedPilot(t *testing.T) {
+	r := pilot()
+	r.Contrasts[0].Wide = true
+	q := power.Question{Replicates: []int{4, 4 * 32}, Effect: 1, Confidence: 0.95}
+	known, _ := power.Pilot(r)
+	wide := q.Answers(known[0])
+	known[0].Wide = false
+	certain := q.Answers(known[0])
+	if half := *r.Contrasts[0].Half; math.Abs(wide[0].Half-half) > 1e-9*half {
+		t.Errorf("the interval of the pilot is %v, and that of the plan %v", half, wide[0].Half)
+	}
+	if first, later := wide[0].Half/certain[0].Half, wide[1].Half/certain[1].Half; math.Abs(later-2*first) > 1e-9 {
+		t.Errorf("intervals are %v times as wide, and with 32 times the replicates %v times", first, later)
+	}
+}
+
 // Independent samples have fewer degrees of freedom for the adjusted interval.
 func TestAdjustedPowerOfIndependentSamples(t *testing.T) {
 	r := pilot()

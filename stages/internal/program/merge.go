@@ -2,6 +2,7 @@ package program
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,8 +51,14 @@ func merge(all []fileRows) (kept []fileRows, ambiguous map[string][2]string) {
 // ambiguities finds metrics of which two writers have different values at one step. A
 // program that resumed may have begun other files, so those of earlier calls do not count.
 func ambiguities(all []fileRows) map[string][2]string {
-	type place struct{ step, name string }
-	type value struct{ text, writer string }
+	type place struct {
+		step float64
+		name string
+	}
+	type value struct {
+		number float64
+		writer string
+	}
 	found := make(map[string][2]string)
 	several := sharedNames(all)
 	for _, events := range []bool{false, true} {
@@ -65,11 +72,13 @@ func ambiguities(all []fileRows) map[string][2]string {
 				if !several[r.name] {
 					continue
 				}
-				at := place{r.step, r.name}
-				if v, ok := values[at]; ok && v.writer != writer && v.text != r.value {
+				step, _ := record.Number(r.step) // what is no step is reported when the row is read
+				number, _ := record.Number(r.value)
+				at := place{step, r.name}
+				if v, ok := values[at]; ok && v.writer != writer && cmp.Compare(v.number, number) != 0 {
 					found[r.name] = [2]string{v.writer, writer}
 				}
-				values[at] = value{r.value, writer}
+				values[at] = value{number, writer}
 			}
 		}
 	}

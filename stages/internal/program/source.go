@@ -197,8 +197,8 @@ func appendRows(to io.Writer, rows []foreignRow) error {
 	return w.Flush()
 }
 
-// convert copies the rows of the program's files to the rows of earlier calls. While the program runs, the last line of a file may be incomplete
-// and is left out.
+// convert copies the rows of the program's files to the rows of earlier calls. While the
+// program runs, the last line of a file may be incomplete and is left out.
 func (p *call) convert(running bool) (err error) {
 	m := p.spec.Metrics
 	if m == nil || m.File == "" {

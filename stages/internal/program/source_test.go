@@ -121,9 +121,10 @@ func TestMetricsOfSeveralWriters(t *testing.T) {
 		before, files map[string]string
 		want          string
 	}{
-		"two":     {nil, map[string]string{"log/train.csv": "step,loss,lr\n1,3,9\n", "log/val.csv": "step,loss,acc,lr\n1,4,0.5,9\n"}, "acc lr"},
-		"rotated": {nil, map[string]string{"log/1.csv": "step,loss\n1,3\n", "log/2.csv": "step,loss\n2,4\n"}, "loss"},
-		"resumed": {map[string]string{"log/1.csv": "step,loss\n1,3\n2,5\n"}, map[string]string{"log/2.csv": "step,loss\n2,4\n"}, "loss"},
+		"two":         {nil, map[string]string{"log/train.csv": "step,loss,lr\n1,3,9\n", "log/val.csv": "step,loss,acc,lr\n1,4,0.5,9\n"}, "acc lr"},
+		"two formats": {nil, map[string]string{"log/a.csv": "step,loss,acc\n1,3,nan\n2,4,1\n", "log/b.csv": "step,loss,acc\n1.0,3.0,NaN\n2.0,4.5,1.00\n"}, "acc"},
+		"rotated":     {nil, map[string]string{"log/1.csv": "step,loss\n1,3\n", "log/2.csv": "step,loss\n2,4\n"}, "loss"},
+		"resumed":     {map[string]string{"log/1.csv": "step,loss\n1,3\n2,5\n"}, map[string]string{"log/2.csv": "step,loss\n2,4\n"}, "loss"},
 	} {
 		dir := Scratch{Dir: t.TempDir(), metrics: metricsFile}
 		var warned []string
@@ -149,7 +150,7 @@ func TestMetricsOfSeveralWriters(t *testing.T) {
 		if got := strings.Join(m.names, " "); got != c.want {
 			t.Errorf("%s: metrics %s, want %s", name, got, c.want)
 		}
-		if (len(warned) > 0) != (name == "two") {
+		if (len(warned) > 0) != strings.HasPrefix(name, "two") {
 			t.Errorf("%s: warned %q", name, warned)
 		}
 	}

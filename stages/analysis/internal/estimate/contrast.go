@@ -291,14 +291,18 @@ func (e Estimate) Point(method string) Estimate {
 	return out
 }
 
-// Widened is the estimate with a larger standard error.
-func (e Estimate) Widened(factor, confidence float64) Estimate {
+// Widened is the estimate from so many replicates of tuned cells whose choice is uncertain.
+func (e Estimate) Widened(replicates int, confidence float64) Estimate {
 	if math.IsNaN(e.SE) {
 		return e
 	}
 	e.Wide = true
-	return e.with(factor*e.SE, e.DF, confidence, 0)
+	return e.with(Widening(float64(replicates))*e.SE, e.DF, confidence, 0)
 }
+
+// Widening is how much larger the standard error of tuned cells is if the choice is part of
+// it: what simulated cells with up to 20 equal settings need.
+func Widening(replicates float64) float64 { return 1.3 * math.Pow(replicates, 0.2) }
 
 // cautious is the estimate as it is adjusted. Satterthwaite's degrees of freedom are
 // estimated, and are too many where they matter most: if a small sample happens to vary
