@@ -64,6 +64,11 @@ func (d *decoder) wrong(val cty.Value, t reflect.Type, name string, at *diag.Ran
 	switch {
 	case isRef && t.Kind() == reflect.String && val.Type().IsObjectType():
 		hint = " Read an attribute of the stage instead, for example its name: matrix.x.name."
+	case t == spec.LevelType:
+		hint = " Levels are numbers, strings, bools and stages."
+		if describe(val) == "object" && val.LengthInt() > 0 {
+			hint += " Read one value of the object: it has " + strings.Join(sortedKeys(val.AsValueMap()), ", ") + "."
+		}
 	case describe(val) != "string":
 	case t == spec.RefType:
 		hint = " Write the address of a stage, without quotes."

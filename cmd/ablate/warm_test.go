@@ -225,7 +225,6 @@ func (w *warmStore) stepsAsPlanned(planned line) error {
 	want := trained[1]
 	if planned.Action == "resume" {
 		_, todo, _ := strings.Cut(planned.Reason, " are cached: ")
-		todo, _, _ = strings.Cut(todo, " (") // what changed
 		total := 0
 		for _, span := range plannedSpan.FindAllStringSubmatch(todo, -1) {
 			from, _ := strconv.Atoi(span[1])

@@ -58,7 +58,6 @@ func (x *explainer) reason(ctx context.Context, t *Task) (Reason, error) {
 	if h, ok := localStore(x.planner.Store).(history); ok && t.entry == nil {
 		if tomb, ok := h.LastTombstone(t.Key); ok {
 			r.Text = fmt.Sprintf("its result was disowned on %s: %s", tomb.Time.Local().Format("2006-01-02 15:04"), strings.Join(strings.Fields(tomb.Reason), " "))
-			r.disowned = true
 		}
 	}
 	return r, nil

@@ -151,16 +151,12 @@ func (p *Planner) giveReasons(ctx context.Context, tasks []*Task) error {
 		if !t.computes() || t.Reason.Text != "" {
 			continue
 		}
-		reason, err := x.reason(ctx, t)
-		if err != nil {
+		var err error
+		if t.Reason, err = x.reason(ctx, t); err != nil {
 			return fmt.Errorf("explaining %s: %w", t.Address, err)
 		}
-		t.Reason = reason
 		if t.Status == Resume {
-			t.Reason.Text = t.Survey.Text + " (" + reason.Text + ")"
-			if reason.disowned {
-				t.Reason.Text = reason.Text + "; " + t.Survey.Text
-			}
+			t.Reason.Text += "; " + t.Survey.Text
 		}
 	}
 	return nil

@@ -60,8 +60,6 @@ type Reason struct {
 	Nearest cache.Key // of a run: the entry that the changes are measured from
 	Study   string    // that computed that entry, if it is another one
 	Changes []Change
-
-	disowned bool // which Text says
 }
 
 // Change is one ingredient that differs from the nearest cached entry.

@@ -63,25 +63,27 @@ func (r *effects) interacting() [][]int {
 	for _, m := range masks {
 		within := slices.ContainsFunc(masks, func(x uint) bool { return x != m && x&m == m })
 		if !within && bits.OnesCount(m) > 1 {
-			out = append(out, factorsOf(m))
+			out = append(out, r.factorsOf(m))
 		}
 	}
 	return out
 }
 
-// mask marks factors by their names, except those that are the same in all cells.
+// mask marks the compared factors with one of the names, by their positions among the
+// compared.
 func (r *effects) mask(names []string) (m uint) {
-	for _, i := range r.design.Compared() {
+	for k, i := range r.design.Compared() {
 		if slices.Contains(names, r.design.Factors[i].Name) {
-			m |= 1 << i
+			m |= 1 << k
 		}
 	}
 	return m
 }
 
-func factorsOf(mask uint) (out []int) {
-	for i := range bits.Len(mask) {
-		if mask>>i&1 == 1 {
+// factorsOf lists the factors of a mask.
+func (r *effects) factorsOf(mask uint) (out []int) {
+	for k, i := range r.design.Compared() {
+		if mask>>k&1 == 1 {
 			out = append(out, i)
 		}
 	}
@@ -90,17 +92,16 @@ func factorsOf(mask uint) (out []int) {
 
 // partialGaps is the number of gaps that any interaction could affect.
 func (r *effects) partialGaps() (n int) {
-	compared := r.design.Compared()
-	for mask := uint(1); mask < 1<<len(compared); mask++ {
-		set := factorsOf(mask)
+	for mask := uint(1); mask < 1<<len(r.design.Compared()); mask++ {
+		set := r.factorsOf(mask)
 		if len(set) < 2 {
 			continue
 		}
 		for _, i := range set {
-			gaps := len(r.design.Factors[compared[i]].Levels) - 1
+			gaps := len(r.design.Factors[i].Levels) - 1
 			for _, j := range set {
 				if j != i {
-					gaps *= len(r.design.Factors[compared[j]].Levels)
+					gaps *= len(r.design.Factors[j].Levels)
 				}
 			}
 			n += gaps

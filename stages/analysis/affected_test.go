@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,37 @@ func TestFactorOfOneLevel(t *testing.T) {
 	}
 	if got := f.Design([]power.Factor{{Name: "a", Levels: 2}, {Name: "b", Levels: 1}, {Name: "c", Levels: 1}}).Contrasts(1); len(got) != 1 || got[0].Family != 1 {
 		t.Errorf("power counts %+v, want one gap", got)
+	}
+}
+
+// Factors of one level cost nothing, and change nothing: 2⁷⁰ sets of factors would take forever, and
+// a word has no bit for the last factors.
+func TestManyFactorsOfOneLevel(t *testing.T) {
+	few := threeWay(3)
+	var names, same []string
+	for i := range 70 {
+		names, same = append(names, fmt.Sprint("x", i)), append(same, "same")
+	}
+	many := design.NewTable(append(names, "a", "b", "c", "seed"), "seed")
+	for _, x := range few.Trials {
+		add(many, x.Response, append(slices.Clone(same), labels(few, x)...)...)
+	}
+	f := newFactorial()
+	f.Contrasts = []Declared{{Name: "mine", Of: map[string]addr.Level{"a": word("a1")}, Against: map[string]addr.Level{"a": word("a0")},
+		Minus: &Difference{Of: map[string]addr.Level{"b": word("b1")}, Against: map[string]addr.Level{"b": word("b0")}}}}
+	for _, f.Squares = range []string{"III", "II"} {
+		for _, f.Error = range []string{"contrast", "pooled"} {
+			want, got := f.analyse(few, "seed"), f.analyse(many, "seed")
+			if !slices.ContainsFunc(got.Contrasts, func(c answer.Contrast) bool { return c.Kind == affectedKind }) {
+				t.Error("no gaps are affected")
+			}
+			if len(got.Anova) == 0 || !reflect.DeepEqual(got.Anova, want.Anova) {
+				t.Errorf("%s, %s: the analysis of variance is %+v, want %+v", f.Squares, f.Error, got.Anova, want.Anova)
+			}
+			if a, b := answer.Sentences(answer.Findings(got)), answer.Sentences(answer.Findings(want)); !slices.Equal(a, b) {
+				t.Errorf("%s, %s: got %q, want %q", f.Squares, f.Error, a, b)
+			}
+		}
 	}
 }
 

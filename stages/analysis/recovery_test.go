@@ -59,3 +59,16 @@ func TestRecoveryOfCompleteSeeds(t *testing.T) {
 		t.Errorf("got %+v, want the complete seeds alone, %+v", got, want)
 	}
 }
+
+// Two cells of the same seeds are paired although the third has others: here their gap is the same
+// for every seed, so that the share has the error of lost and x, in units of the gap.
+func TestRecoveryOfOtherSeeds(t *testing.T) {
+	nan := math.NaN()
+	c := ofThree([]float64{nan, nan, nan, 8, 10, 12}, []float64{7, 9, 8}, []float64{nan, nan, nan, 4, 6, 8})
+	got := estimate.Fieller(c[0], c[1], c[2], 0.95)
+	const t2 = 4.302652729911275 // the quantile of t with 2 degrees of freedom
+	half := t2 * math.Sqrt(4./3+1./3) / 4
+	if got.Value != 0.5 || math.Abs(got.Low-(0.5-half)) > 1e-9 || math.Abs(got.High-(0.5+half)) > 1e-9 {
+		t.Errorf("got %+v, want 0.5 ± %v", got, half)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"ablate/hcl/diag"
+	"ablate/pipeline"
+	"ablate/stages/analysis/internal/design"
 	"ablate/stages/analysis/power"
 )
 
@@ -29,6 +31,22 @@ func (f *Factorial) Design(factors []power.Factor) power.Design {
 		d.Responses = len(f.responses())
 	}
 	return d
+}
+
+// Compared are the factors of declared trials that the analysis compares, and their
+// numbers of levels.
+func (f *Factorial) Compared(trials []pipeline.Input) (out []power.Factor, err error) {
+	t := newTable(trials, f.Replicate)
+	for _, in := range trials {
+		t.AddCell(design.Trial{}, in.Factors)
+	}
+	err = f.restrict(t, false).Err()
+	for i, c := range t.Columns {
+		if i != t.Replicate && !slices.Contains(f.Tune, c.Name) {
+			out = append(out, power.Factor{Name: c.Name, Levels: len(t.Present(i))})
+		}
+	}
+	return out, err
 }
 
 // measures names what is compared, for the digest of a declaration.

@@ -37,6 +37,11 @@ func TestReference(t *testing.T) {
 	if len(all) != 12 {
 		t.Fatalf("reference.json has %d cases, want 12", len(all))
 	}
+	for _, k := range Kinds() {
+		if !slices.ContainsFunc(all, func(s scores) bool { return s.Model == k.Type }) {
+			t.Errorf("reference.json has no case of model %q", k.Type)
+		}
+	}
 	for _, s := range all {
 		t.Run(fmt.Sprintf("%s/%s/%t", s.Model, s.Placement, s.Extra), s.check)
 	}

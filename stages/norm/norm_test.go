@@ -128,6 +128,8 @@ func TestValues(t *testing.T) {
 		{"derf 0.3", &Derf{Alpha: everywhere(0.3), Bias: true}, []float64{-0.910314, -0.328627, -0.084470, 0.167996, 0.603856, 0.999311}},
 		{"dyt 0.5", &DyT{Alpha: everywhere(0.5), Bias: true}, []float64{-0.964028, -0.462117, -0.124353, 0.244919, 0.761594, 0.999329}},
 		{"dyt 0.3", &DyT{Alpha: everywhere(0.3), Bias: true}, []float64{-0.833655, -0.291313, -0.074860, 0.148885, 0.537050, 0.983675}},
+		{"hardtanh 0.5", &HardTanh{Alpha: everywhere(0.5), Bias: true}, []float64{-1, -0.5, -0.125, 0.25, 1, 1}},
+		{"none", &None{}, []float64{-4, -1, -0.25, 0.5, 2, 8}},
 	} {
 		in := [][]float32{x}
 		for _, q := range tt.norm.Params("n", FFN, len(x)) {

@@ -11,6 +11,7 @@ import (
 
 	"ablate/hcl/spec"
 	"ablate/pipeline"
+	"ablate/pipeline/process"
 	"ablate/stages/internal/ml"
 	"ablate/stages/model"
 	"ablate/stages/norm"
@@ -51,7 +52,7 @@ func (t *LM) weights(x pipeline.Export) ([]byte, error) {
 		return nil, errors.New("the trial diverged, so that it has no checkpoint")
 	}
 	again := fmt.Sprintf("retract the result and compute it again; its cached states shorten that:\n\n"+
-		"    ablate cache disown '%[1]s' --reason \"no checkpoint\"\n    ablate run --target '%[1]s'", x.Address)
+		"    ablate cache disown %[1]s --reason \"no checkpoint\"\n    ablate run --target %[1]s", process.ShellQuote(x.Address.String()))
 	if t.Checkpoint.Keep == "none" {
 		return nil, errors.New("the trial has keep = \"none\". Set it to \"final\" in the block checkpoint, " + again)
 	}
@@ -85,7 +86,7 @@ func (c *Command) Export(_ context.Context, format string, x pipeline.Export) er
 
 // notStored says how to get an artifact that an entry has and the store lacks.
 func notStored(x pipeline.Export, what string) error {
-	return fmt.Errorf("%s is not in the store: it was collected, or left out when the entry was pulled. Fetch it if the remote has it:\n\n    ablate cache pull --target '%s'\n\nOtherwise compute it again:\n\n    ablate run --repeat '%s'", what, x.Address, x.Address)
+	return fmt.Errorf("%[1]s is not in the store: it was collected, or left out when the entry was pulled. Fetch it if the remote has it:\n\n    ablate cache pull --target %[2]s\n\nOtherwise compute it again:\n\n    ablate run --repeat %[2]s", what, process.ShellQuote(x.Address.String()))
 }
 
 func put(x pipeline.Export, name string, write func(io.Writer) error) error {

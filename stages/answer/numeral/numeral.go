@@ -23,7 +23,7 @@ func Significant(v float64, digits int) string {
 	if v == 0 {
 		return "0"
 	}
-	if size := magnitude(v); size >= 7 || digits-1-size > mostDecimals {
+	if size := roundedMagnitude(v, digits); size >= 7 || digits-1-size > mostDecimals {
 		return scientific(v, digits-1, false)
 	} else {
 		return Fixed(v, max(0, digits-1-size), false)
@@ -32,6 +32,14 @@ func Significant(v float64, digits int) string {
 
 // magnitude is the power of ten of the first digit.
 func magnitude(v float64) int { return int(math.Floor(math.Log10(math.Abs(v)))) }
+
+// roundedMagnitude is the magnitude of a number that is rounded to so many digits: 0.0099999999 and
+// 0.01 are printed alike.
+func roundedMagnitude(v float64, digits int) int {
+	_, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', digits-1, 64), "e")
+	size, _ := strconv.Atoi(exponent)
+	return size
+}
 
 // Plain prints a number whose uncertainty is unknown.
 func Plain(v float64) string { return Significant(v, 5) }

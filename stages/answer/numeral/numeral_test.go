@@ -60,3 +60,12 @@ func TestLargeNumbers(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// Numbers that round to the same digits are written alike.
+func TestPlainOfRoundedPowers(t *testing.T) {
+	for v, want := range map[float64]string{0.01: "0.010000", 0.01 - 1e-18: "0.010000", 0.0099999999: "0.010000", 0.0099999: "0.0099999", 9999999.9: "1.0000e+07", 0: "0"} {
+		if got := numeral.Plain(v); got != want {
+			t.Errorf("Plain(%v) = %s, want %s", v, got, want)
+		}
+	}
+}

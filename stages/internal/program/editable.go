@@ -177,7 +177,7 @@ type editableImports struct {
 	installed editable
 	declared  []file
 	study     string
-	known     map[string]bool // modules that were looked for
+	known     map[string]bool // modules that were looked for, and whether they are imported from there
 }
 
 func (i importer) editableImports(declared []file, study string) editableImports {
@@ -186,13 +186,13 @@ func (i importer) editableImports(declared []file, study string) editableImports
 
 // warnings says whether a module that a file imports is one, the first time.
 func (e editableImports) warnings(by string, m python.Module) []string {
-	top, _, _ := strings.Cut(m.Name, ".")
-	if m.Level > 0 || e.known[top] {
+	top := m.Top()
+	if _, known := e.known[top]; known || m.Level > 0 {
 		return nil
 	}
-	e.known[top] = true
 	folder := e.installed.folderOf(top)
-	if folder == "" || e.findsCopy(top) {
+	e.known[top] = folder != "" && !e.findsCopy(top)
+	if !e.known[top] {
 		return nil
 	}
 	how := "is installed in editable mode"
@@ -207,6 +207,9 @@ func (e editableImports) warnings(by string, m python.Module) []string {
 	return []string{text + fmt.Sprintf("A change to a file of it that files does not list retrains nothing, and an edit during a run reaches its trials. "+
 		"List the package in files, and put its folder first on Python's path: argv = [\"env\", \"PYTHONPATH=%s\", …].", filepath.ToSlash(rel))}
 }
+
+// has reports whether a module that warnings has seen is one.
+func (e editableImports) has(m python.Module) bool { return m.Level == 0 && e.known[m.Top()] }
 
 // findsCopy reports whether the program finds its copy of a module first.
 func (e editableImports) findsCopy(module string) bool {

@@ -103,6 +103,9 @@ func (s Spec) undeclaredImports(in pipeline.Inputs, from importer) (texts []stri
 		tokens, _ := python.Tokens(source)
 		for _, m := range python.Imports(tokens) {
 			texts = append(texts, editable.warnings(f.name, m)...)
+			if editable.has(m) {
+				continue // its files are said to be read, and to be listed
+			}
 			for _, name := range s.missing(in, m.Files(f.name), known) {
 				known[name] = true
 				texts = append(texts, fmt.Sprintf("Undeclared import\t%s imports %s of the study's folder, which files does not list. "+

@@ -62,7 +62,7 @@ func (s Spec) Survey(ctx context.Context, in pipeline.Inputs, states pipeline.St
 	if err != nil || kept.last == 0 {
 		return pipeline.Survey{}, err
 	}
-	return pipeline.Survey{Text: fmt.Sprintf("resumes from checkpoint %d of an unfinished run", kept.last)}, nil
+	return pipeline.Survey{Text: fmt.Sprintf("resumes from checkpoint %d of its unfinished run", kept.last)}, nil
 }
 
 // untilDone calls the program until it does not ask to be called again. A program

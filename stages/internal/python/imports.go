@@ -12,6 +12,12 @@ type Module struct {
 	Level int    // leading dots of a relative import, 0 for an absolute one
 }
 
+// Top is the package that an absolute import leads to, or the module outside of packages.
+func (m Module) Top() string {
+	top, _, _ := strings.Cut(m.Name, ".")
+	return top
+}
+
 // Imports lists the modules that the import statements of a source name. What
 // `from a import b` imports may be a module: it is listed as a.b, too.
 func Imports(tokens []Token) (out []Module) {

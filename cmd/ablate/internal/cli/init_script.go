@@ -39,7 +39,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 		return err
 	}
 	if len(flagsOf(help)) == 0 {
-		return fmt.Errorf("the help of %s lists no flags: parse them with argparse, or write the study by hand, with flags = \"hydra\" for a script of Hydra", r.Script)
+		return fmt.Errorf("the help of %s lists no flags: %s", r.Script, r.byHand())
 	}
 	text, list := hcl.Format("study.hcl", []byte(scriptStudy(r.Script, help, s.attributesOfPrograms())))
 	if err := list.Err(); err != nil {
@@ -74,9 +74,16 @@ func (r scriptRequest) help(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("python3 %s --help did not end within %s: the script must parse its flags before it does anything else", r.Script, helpTime)
 	case errors.As(err, &exit) && len(exit.Stderr) > 0:
 		lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(exit.Stderr), "?")), "\n")
-		return "", fmt.Errorf("python3 %s --help failed: %s: the script must be Python, and print its flags", r.Script, strings.TrimSpace(lines[len(lines)-1]))
+		return "", fmt.Errorf("python3 %s --help failed: %s: %s", r.Script, strings.TrimSpace(lines[len(lines)-1]), r.byHand())
 	}
-	return "", fmt.Errorf("python3 %s --help failed: %w: the script must print its flags", r.Script, err)
+	return "", fmt.Errorf("python3 %s --help failed: %w: %s", r.Script, err, r.byHand())
+}
+
+// byHand says which scripts init reads, and how a study of another one passes settings.
+func (r scriptRequest) byHand() string {
+	return fmt.Sprintf("init needs a Python script that prints its flags with --help, as argparse does. If it has a parser of its own, "+
+		"write the study by hand, with flags = \"hydra\" for Hydra, or with each setting in argv:\n\n"+
+		"    argv = [\"python3\", \"%s\", \"--name=${matrix.name}\"]\n\nSee \"Other arguments\" in docs/pytorch.md.", r.Script)
 }
 
 // attributesOfPrograms lists the attributes of trials that are programs. A factor of such

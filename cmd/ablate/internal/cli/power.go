@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/addr"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
 	"ablate/stages/analysis"
@@ -135,7 +134,7 @@ func (r powerRequest) question(f *analysis.Factorial) power.Question {
 // deviation.
 func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, f *analysis.Factorial) ([]power.Contrast, error) {
 	if r.SD > 0 {
-		factors, err := comparedFactors(ctx, w, plan, t, f.Replicate)
+		factors, err := comparedFactors(ctx, w, plan, t, f)
 		return f.Design(factors).Contrasts(r.SD), err
 	}
 	result, err := readResult(ctx, w.store, t)
@@ -154,34 +153,20 @@ func (r powerRequest) contrasts(ctx context.Context, w *workspace, plan *planner
 
 // comparedFactors are the factors of an analysis and their numbers of levels: as its
 // result says, or as its trials declare them.
-func comparedFactors(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, replicate string) ([]power.Factor, error) {
+func comparedFactors(ctx context.Context, w *workspace, plan *planner.Plan, t *planner.Task, f *analysis.Factorial) ([]power.Factor, error) {
 	if result, err := readResult(ctx, w.store, t); err == nil {
 		return resultFactors(result), nil
 	}
-	var out []power.Factor
-	levels := make(map[string]map[addr.Level]bool)
+	var trials []pipeline.Input
 	for _, d := range plan.Needs(t) {
-		if d.Role != pipeline.Trial {
-			continue
-		}
-		for _, f := range w.graph.Instance(d.Address).Factors {
-			if f.Name == replicate {
-				continue
-			}
-			if levels[f.Name] == nil {
-				levels[f.Name] = make(map[addr.Level]bool)
-				out = append(out, power.Factor{Name: f.Name})
-			}
-			levels[f.Name][f.Level] = true
+		if d.Role == pipeline.Trial && slices.Contains(f.Trials, d.Address) {
+			trials = append(trials, pipeline.Input{Address: d.Address, Factors: w.graph.Instance(d.Address).Factors})
 		}
 	}
-	for i := range out {
-		out[i].Levels = len(levels[out[i].Name])
-	}
-	if len(out) == 0 {
+	if len(trials) == 0 {
 		return nil, fmt.Errorf("the factors of %s are known when its files have been read: run the study first", t.Address)
 	}
-	return out, nil
+	return f.Compared(trials)
 }
 
 func resultFactors(r answer.Result) []power.Factor {

@@ -30,7 +30,7 @@ func Anova(d *design.Design, errors Error, squares Squares) (lines []answer.Anov
 	if why := suitable(d); why != NoProblem {
 		return nil, "", why
 	}
-	a := anova{d}
+	a := anova{d, d.Compared()}
 	switch {
 	case errors == SeparateError:
 		return a.separate()
@@ -69,17 +69,20 @@ func suitable(d *design.Design) Problem {
 	return NoProblem
 }
 
-// anova computes the lines of a complete design.
-type anova struct{ *design.Design }
+// anova computes the lines of a complete design. A term is a set of the compared
+// factors, as a bit mask of their positions among them.
+type anova struct {
+	*design.Design
+	compared []int
+}
 
-// terms lists the sets of factors with two levels or more as bit masks, small
-// sets first. A factor with one level has no degree of freedom.
+// terms lists all terms, small sets first.
 func (d anova) terms() []uint {
 	var out []uint
-	k := len(d.Factors)
+	k := len(d.compared)
 	for size := 1; size <= k; size++ {
 		for m := uint(1); m < 1<<k; m++ {
-			if bits.OnesCount(m) == size && d.df(m) > 0 {
+			if bits.OnesCount(m) == size {
 				out = append(out, m)
 			}
 		}
@@ -90,9 +93,9 @@ func (d anova) terms() []uint {
 // name joins the factors of a term.
 func (d anova) name(term uint) string {
 	var names []string
-	for i, f := range d.Factors {
-		if term>>i&1 == 1 {
-			names = append(names, f.Name)
+	for k, i := range d.compared {
+		if term>>k&1 == 1 {
+			names = append(names, d.Factors[i].Name)
 		}
 	}
 	return strings.Join(names, ":")
@@ -101,9 +104,9 @@ func (d anova) name(term uint) string {
 // df is the degrees of freedom of a term.
 func (d anova) df(term uint) float64 {
 	df := 1
-	for i, f := range d.Factors {
-		if term>>i&1 == 1 {
-			df *= len(f.Levels) - 1
+	for k, i := range d.compared {
+		if term>>k&1 == 1 {
+			df *= len(d.Factors[i].Levels) - 1
 		}
 	}
 	return float64(df)
@@ -117,8 +120,9 @@ func (d anova) hypothesis(term uint) *mat.Dense {
 	for range d.Cells {
 		rows[0] = append(rows[0], 1)
 	}
-	for i, f := range d.Factors {
-		if term>>i&1 == 0 {
+	for k, i := range d.compared {
+		f := d.Factors[i]
+		if term>>k&1 == 0 {
 			for _, r := range rows {
 				for j := range r {
 					r[j] /= float64(len(f.Levels))
@@ -299,7 +303,7 @@ func (d anova) restricted(replicates []int) anova {
 	for i, c := range d.Cells {
 		part.Cells[i] = c.Only(replicates)
 	}
-	return anova{&part}
+	return anova{&part, d.compared}
 }
 
 // effect is the sum of squares of a term and that of its interaction with the
@@ -374,9 +378,9 @@ func (d anova) margin(term uint, replicate int) map[int]float64 {
 // combination numbers a cell's levels of the factors of a term.
 func (d anova) combination(term uint, levels []int) int {
 	id := 0
-	for i, f := range d.Factors {
-		if term>>i&1 == 1 {
-			id = id*len(f.Levels) + levels[i]
+	for k, i := range d.compared {
+		if term>>k&1 == 1 {
+			id = id*len(d.Factors[i].Levels) + levels[i]
 		}
 	}
 	return id

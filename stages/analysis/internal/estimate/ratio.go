@@ -35,8 +35,8 @@ const (
 
 // Fieller is the share (lost − x) / (lost − base) of means with Fieller's
 // interval. It is paired over the replicates that all three cells have. Cells without two
-// common replicates are independent: numerator and denominator share the variation of
-// lost alone, and the degrees of freedom are those of the smallest cell. A gap no larger than rounding is none, and an error no
+// common replicates are independent, except for two of them that have the same replicates, and the
+// degrees of freedom are those of the smallest cell. A gap no larger than rounding is none, and an error no
 // larger than rounding gives no interval, as in Estimate.with.
 func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 	nan := math.NaN()
@@ -84,8 +84,9 @@ func Fieller(lost, x, base *design.Cell, confidence float64) Ratio {
 		vaa, vbb, vab = stat.Variance(as, nil)/n, stat.Variance(bs, nil)/n, stat.Covariance(as, bs, nil)/n
 		inner = stat.Variance(differences, nil) / n // a sum of the others would lose its digits
 	} else {
-		vab = sdLost * sdLost / float64(nLost)
-		vaa, vbb = vab+sdX*sdX/float64(nX), vab+sdBase*sdBase/float64(nBase)
+		varLost, withX, withBase := sdLost*sdLost/float64(nLost), covarianceOfMeans(lost, x), covarianceOfMeans(lost, base)
+		vaa, vbb = varLost+sdX*sdX/float64(nX)-2*withX, varLost+sdBase*sdBase/float64(nBase)-2*withBase
+		vab = varLost - withX - withBase + covarianceOfMeans(x, base)
 		inner = vaa - 2*out.Value*vab + out.Value*out.Value*vbb
 	}
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(out.N - 1)}.Quantile(0.5 + confidence/2)
@@ -208,4 +209,18 @@ func centred(x []float64) []float64 {
 		out[i] -= mean
 	}
 	return out
+}
+
+// covarianceOfMeans is that of the means of two cells: 0 unless they have the same replicates.
+func covarianceOfMeans(a, b *design.Cell) float64 {
+	others := make([]float64, 0, len(a.Values))
+	for _, r := range a.Replicates {
+		if v, ok := b.Value(r); ok {
+			others = append(others, v)
+		}
+	}
+	if len(others) != len(a.Values) || len(others) != len(b.Values) {
+		return 0
+	}
+	return stat.Covariance(a.Values, others, nil) / float64(len(others))
 }

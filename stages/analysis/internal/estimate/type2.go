@@ -53,10 +53,11 @@ func (d anova) residual(keep func(term uint) bool) float64 {
 // columns are those of one term.
 func (d anova) columns(term uint, levels [][]int) [][]float64 {
 	out := [][]float64{ones(len(levels))}
-	for i, f := range d.Factors {
-		if term>>i&1 == 0 {
+	for k, i := range d.compared {
+		if term>>k&1 == 0 {
 			continue
 		}
+		f := d.Factors[i]
 		var next [][]float64
 		for _, col := range out {
 			for l := range len(f.Levels) - 1 {
