@@ -20,7 +20,7 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "factorial", Version: 10, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage { return newFactorial() }},
-		{Block: "analysis", Type: "recovery", Version: 6, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "recovery", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "The share of a gap that each other level of a factor wins back, with Fieller's interval.",
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
@@ -31,16 +31,16 @@ func Kinds() []pipeline.Kind {
 		{Block: "analysis", Type: "trajectory", Version: 7, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A gap by step, with a band that holds at all steps at once: from which step on would a pilot have shown it?",
 			New: func() pipeline.Stage { return &Trajectory{Replicate: "seed", Confidence: 0.95} }},
-		{Block: "analysis", Type: "mechanism", Version: 5, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "mechanism", Version: 6, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "What the probes recorded inside the model, by cell, layer and step, averaged over replicates.",
 			New: func() pipeline.Stage { return &Mechanism{Quantity: "saturated", Site: "ffn", Replicate: "seed"} }},
-		{Block: "analysis", Type: "report", Version: 7, Role: pipeline.Analysis, Partial: "analyses",
+		{Block: "analysis", Type: "report", Version: 8, Role: pipeline.Analysis, Partial: "analyses",
 			Doc: "Several analyses on one page, as HTML that needs neither network nor scripts, and as Markdown.",
 			New: func() pipeline.Stage { return &Report{} }},
 		{Block: "analysis", Type: "command", Version: 3, Role: pipeline.Analysis,
 			Doc: "A program of your own, in any language, that reads the table of trials.",
 			New: func() pipeline.Stage { return &Command{} }},
-		{Block: "analysis", Type: "table", Version: 5, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "table", Version: 6, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "One row for each trial: its levels and its response.",
 			New: func() pipeline.Stage { return &Table{At: finalStep} }},
 	}
