@@ -19,6 +19,9 @@ import (
 // poll asks the queue and the store about every watched action.
 func (c *Cluster) poll(ctx context.Context) {
 	shared, remote := c.byStore()
+	if len(shared)+len(remote) == 0 { // there are submissions to try again only
+		return
+	}
 	queued, err := queue(ctx)
 	if err != nil && ctx.Err() == nil { // it says nothing about the jobs
 		c.Log.Warn("cannot query Slurm's queue", "error", err)

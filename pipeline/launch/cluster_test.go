@@ -49,7 +49,7 @@ func newSlurm(t *testing.T) *slurm {
 	s := &slurm{t: t, dir: t.TempDir(), published: make(map[cache.Key]bool),
 		config: study.Executor{Label: "a100", Shared: true, Poll: 5 * time.Second, Jobs: 10, PerAllocation: 1, OnInterrupt: "cancel"}}
 	for name, text := range map[string]string{
-		"sbatch": `[ -e refuses ] && { cat refuses >&2; exit 1; }
+		"sbatch": `[ -e refuses ] && { echo >>refused; cat refuses >&2; exit 1; }
 cat >script
 echo "$*" >>submissions
 n=$(grep -c . submissions)
@@ -63,7 +63,7 @@ for task in $(seq 0 $last); do echo "$n|$task|PENDING||$name|Resources" >>queue;
 [ -e loses ] && { . ./loses; exit 1; }
 echo "$n;cluster"
 `,
-		"squeue":   "[ -e silent ] && { cat silent >&2; exit 1; }\ncat queue\n",
+		"squeue":   "echo >>asked\n[ -e silent ] && { cat silent >&2; exit 1; }\ncat queue\n",
 		"scontrol": "cat ending\n",
 		"scancel":  "echo \"$*\" >>cancelled\n",
 	} {
@@ -337,7 +337,13 @@ func TestClusterOutlastsAnOutage(t *testing.T) {
 		s.write("refuses", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n")
 		cluster, stop := s.start(begins, publishes)
 		defer stop()
-		time.AfterFunc(10*time.Minute, func() { os.Remove(filepath.Join(s.dir, "refuses")) })
+		time.AfterFunc(10*time.Minute+time.Second, func() {
+			// Before and after each submission, which Slurm may have accepted, but not to poll: there are no jobs.
+			if asked, refused := s.count("asked"), s.count("refused"); asked != 2*refused {
+				t.Errorf("the queue was asked %d times for %d submissions", asked, refused)
+			}
+			os.Remove(filepath.Join(s.dir, "refuses"))
+		})
 		if err := s.launch(t.Context(), cluster, false, 1); err != nil || s.count("submissions") != 1 {
 			t.Errorf("Launch = %v after %d submissions, want the result of one", err, s.count("submissions"))
 		}

@@ -163,7 +163,18 @@ func TestPageWithoutAStudy(t *testing.T) {
 	b.wait(`document.getElementById("grid").textContent.includes("no runs yet")`)
 	l.begin()
 	l.finish(trial("rms", 0), 3, 2)
-	b.wait(tiles + `.length === 1 && ` + legend + `.length === 1`)
+	const chosen = `document.getElementById("studies").selectedOptions[0]?.text`
+	b.wait(tiles + `.length === 1 && ` + legend + `.length === 1 && ` + chosen + ` === "lab"`)
+
+	// The page stays with this study when another one runs.
+	other, err := run.NewJournal(l.store.RunDir(), "other", "/home/other", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	b.wait(`(drawStudies(), document.getElementById("studies").length === 2)`)
+	l.finish(trial("rms", 1), 3, 2)
+	b.wait(tiles + `.length === 2 && ` + chosen + ` === "lab"`)
 }
 
 // outline is the plan of a run as its journal records it: one norm, three seeds.

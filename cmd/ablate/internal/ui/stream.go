@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,10 +20,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	defer s.board.watch(-1)
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
-	var seen uint64
+	v := view{id: r.URL.Query().Get("study")}
 	for {
-		events, version, changed := s.board.since(r.URL.Query().Get("study"), seen)
-		seen = version
+		events, changed := s.board.since(&v)
 		for _, e := range events {
 			if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.name, e.data); err != nil {
 				return
@@ -55,29 +55,39 @@ type message struct {
 	data []byte
 }
 
-// since lists what changed in a study after a version: all of it after a new plan,
-// else the instances that changed.
-func (b *board) since(id string, seen uint64) (out []message, version uint64, changed <-chan struct{}) {
+// view is what one stream shows.
+type view struct {
+	id    string // of the study that was asked for; "" is any
+	study string // id of the study that was sent; "" is none yet
+	seen  uint64 // the version that was sent; 0 is none yet
+}
+
+// since lists what changed in the study of a view since it was sent: all of it after a
+// new plan, else the instances that changed. A view of any study shows the one at hand,
+// else stays with the one that it has, whichever runs next.
+func (b *board) since(v *view) (out []message, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.find(id)
+	s := b.find(cmp.Or(v.id, b.here, v.study))
 	switch {
-	case s == nil && seen == 0:
+	case s == nil && v.seen == 0:
 		out = append(out, message{name: "study", data: []byte("null")})
 	case s == nil:
-	case s.version > seen || seen == 0:
+	case s.ID != v.study || s.version > v.seen:
+		v.study = s.ID
 		s.Remaining = s.estimate(time.Now())
 		out = append(out, encode("study", s))
-	case s.touched > seen:
+	case s.touched > v.seen:
 		var some []*Instance
 		for _, i := range s.Instances {
-			if i.version > seen {
+			if i.version > v.seen {
 				some = append(some, i)
 			}
 		}
 		out = append(out, encode("instances", some), encode("remaining", s.estimate(time.Now())))
 	}
-	return out, b.version, b.changed
+	v.seen = b.version
+	return out, b.changed
 }
 
 func encode(name string, doc any) message {

@@ -102,6 +102,7 @@ function drawNothing() {
   byID("grid").replaceChildren(el("p", {}, view.id ? "The store has no study at this URL. Choose another one above."
     : "The store holds no runs yet, and there is no study in this folder. Start one with ablate run."));
   drawSections();
+  drawStudies();
 }
 
 // drawSections lists the parts of the page. A grid of many trials is long.
@@ -227,8 +228,10 @@ function connect() {
     const next = JSON.parse(e.data);
     if (!next) return drawNothing();
     const states = new Map(study ? study.trials.map(t => [t.address, t.state]) : []);
-    const same = study && study.id === next.id && (next.instances || []).every(n => !n.trial || states.get(n.address) === n.state);
+    const another = !study || study.id !== next.id;
+    const same = !another && (next.instances || []).every(n => !n.trial || states.get(n.address) === n.state);
     study = next;
+    if (another) drawStudies();
     study.instances = study.instances || [];
     group(study);
     if (missed || !same || !view.curves.size) loadCurves();
@@ -309,7 +312,6 @@ addEventListener("hashchange", () => {
   view.diverged.clear();
   loadView();
   connect();
-  drawStudies();
 });
 darkMode.addEventListener("change", () => changed(true));
 let resized;
@@ -320,4 +322,3 @@ addEventListener("resize", () => {
 
 loadView();
 connect();
-setTimeout(drawStudies, 300);
