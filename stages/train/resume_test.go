@@ -299,7 +299,7 @@ func TestHorizon(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := l.plan(tt.second)
-			if tt.plan != "" && (s.Status != planner.Resume || !strings.HasPrefix(s.Reason.Text, tt.plan)) {
+			if tt.plan != "" && (s.Status != planner.Resume || !strings.Contains(s.Reason.Text, "; "+tt.plan)) {
 				t.Errorf("plan: %s %q, want resume %q", s.Status, s.Reason.Text, tt.plan)
 			}
 			var upTo, steps int
