@@ -91,7 +91,7 @@ func interact(t *testing.T, b *browser) {
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y, chromedp.ButtonLeft), chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.ButtonLeft))
 	b.wait(`location.hash.includes("zoom=") && !document.getElementById("reset").hidden`)
 	b.js(`document.getElementById("reset").click()`)
-	b.wait(`!location.hash.includes("zoom=")`)
+	b.wait(`!location.hash.includes("zoom=") && document.getElementById("from").value === "0" && document.getElementById("to").value === "3"`)
 
 	// The same without a pointer.
 	b.js(`(document.getElementById("to").focus(), document.getElementById("to").select(), 1)`)

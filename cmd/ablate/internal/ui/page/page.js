@@ -287,7 +287,7 @@ control("metric", "change", e => {
   loadCurves();
 });
 for (const id of ["from", "to"]) {
-  byID(id).addEventListener("input", e => { e.target.typing = true; });
+  for (const begins of ["focus", "input"]) byID(id).addEventListener(begins, e => { e.target.typing = true; });
   byID(id).addEventListener("blur", e => { e.target.typing = false; }); // no change, if the old text is back
   byID(id).addEventListener("change", e => {
     e.target.typing = false;
