@@ -97,7 +97,7 @@ func TestFolderOfEntriesIsRestored(t *testing.T) {
 	}
 }
 
-// Cleaners of old files remove empty folders, and files that nobody read for long.
+// Clean-up jobs delete empty folders, and files that have not been read for a long time.
 func TestFoldersAreMadeWhereMissing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, fsys.NewOS(), dir)

@@ -172,7 +172,7 @@ func (s *Local) kept(e Entry, names []string) (out []string) {
 	return out
 }
 
-// tempFile creates a temporary file. Cleaners of old files remove empty folders, and
+// tempFile creates a temporary file. Clean-up jobs delete empty folders, and
 // copies may lack them.
 func (s *Local) tempFile(pattern string) (afero.File, error) {
 	f, err := afero.TempFile(s.fs, s.path("tmp"), pattern)

@@ -148,7 +148,7 @@ func (f *folder) put(ctx context.Context, name string, o object) error {
 
 func (f *folder) create(ctx context.Context, name string, o object) error {
 	at := place(name)
-	for _, dir := range []string{"tmp", filepath.Dir(at)} { // a cleaner of old files removes empty folders
+	for _, dir := range []string{"tmp", filepath.Dir(at)} { // clean-up jobs delete empty folders
 		if err := f.makeFolder(dir); err != nil {
 			return err
 		}

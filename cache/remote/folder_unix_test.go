@@ -54,7 +54,7 @@ func TestFolderSaysWhoDeniesAccess(t *testing.T) {
 	}
 	from, e := cachetest.Published(t, "shared")
 	_, err := r.Push(t.Context(), from, e, nil)
-	if os.Getuid() == 0 { // nobody denies the superuser anything
+	if os.Getuid() == 0 { // permissions do not stop the superuser
 		err = (&folder{dir: dir}).explain(fs.ErrPermission)
 	}
 	if err == nil || !strings.Contains(err.Error(), "access denied in "+dir) {

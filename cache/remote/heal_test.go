@@ -164,14 +164,14 @@ func TestCollectionKeepsWhatClientsPushed(t *testing.T) {
 	}
 }
 
-// A machine that has computed a result sends it again if the remote does not have it: its
-// process died before it was sent, or somebody emptied the remote.
+// A machine that has computed a result sends it again if the remote does not have it, because
+// the process died before it sent the result, or because the remote was emptied.
 func TestPublishedReachesTheRemote(t *testing.T) {
 	store, e := cachetest.Published(t, "good")
 	r := connect(t, Options{URL: "file://" + filepath.ToSlash(t.TempDir())})
 	through := Through{Tiered{Local: store, Remote: r}}
 	if ok, err := through.Published(t.Context(), cache.Key{1}); ok || err != nil {
-		t.Errorf("Published = %v, %v of a result that nobody computed", ok, err)
+		t.Errorf("Published = %v, %v of a result that was never computed", ok, err)
 	}
 	if ok, err := through.Published(t.Context(), e.Key); !ok || err != nil {
 		t.Errorf("Published = %v, %v", ok, err)

@@ -90,7 +90,7 @@ func (t Tiered) findMissing(ctx context.Context, keys []cache.Key, found []cache
 }
 
 // findLost looks for the blobs of local entries that nothing may have evicted
-// and that the store lost all the same: many, where a cleaner of old files was at work.
+// and that the store lost all the same: many, if a clean-up job deleted old files.
 func (t Tiered) findLost(ctx context.Context, found []cache.Found) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)

@@ -180,7 +180,7 @@ func (c *Cluster) Live(ctx context.Context) (map[cache.Key]Job, error) {
 				if running {
 					last.read(attempts[k])
 				}
-				if last.failed == nil { // otherwise the job goes on with its other actions
+				if last.failed == nil { // a job continues with its other actions after one fails
 					out[k] = Job{fmt.Sprintf("%s: %s", b.Label, j), running && (len(keys) == 1 || last.path != ""), last.progress}
 				}
 			}

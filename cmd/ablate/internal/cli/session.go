@@ -56,8 +56,8 @@ func (s *session) closeIdle() {
 	}
 }
 
-// quietly makes a session on the same study that prints nothing but remarks, and to told. It
-// does without the remote.
+// quietly makes a session on the same study that prints only remarks, to told, and does not
+// use the remote.
 func quietly(s *session, told io.Writer) *session {
 	q := &session{app: s.app, dir: s.dir, vars: s.vars, logLevel: s.logLevel, offline: true}
 	q.app.Stdout, q.app.Stderr = io.Discard, told
