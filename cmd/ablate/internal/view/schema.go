@@ -181,7 +181,7 @@ func SchemaMarkdown() string {
 			fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", f.Path, typ, f.Doc)
 		}
 		if first, ok := tables.before(e.Name, rows.String()); ok {
-			fmt.Fprintf(&b, "\nIts fields are those of [%s](#%s).\n", first, first)
+			fmt.Fprintf(&b, "\nIts fields are those of `%s`.\n", first)
 			continue
 		}
 		b.WriteString("\n| field | type | meaning |\n|---|---|---|\n" + rows.String())
