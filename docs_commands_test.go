@@ -35,21 +35,28 @@ func TestShellInTheDocs(t *testing.T) {
 				line := strings.NewReplacer("[", "", "]", "").Replace(m[1]) // brackets mark what is optional
 				if !checked[line] {
 					checked[line] = true
-					checkShell(t, page, "-e", line+" --help >"+os.DevNull)
+					help := checkShell(t, page, "-e", line+" --help")
+					// A command that has commands prints its own help for one that does not exist.
+					if _, group, _ := strings.Cut(help, "\nUsage:\n  "); strings.Contains(help, "\nAvailable Commands:\n") && !strings.HasPrefix(group, line) {
+						t.Errorf("%s: there is no command %s", page, line)
+					}
 				}
 			}
 		}
 	}
-	if len(checked) < 30 {
+	if len(checked) < 60 {
 		t.Errorf("only %d commands found", len(checked))
 	}
 }
 
-func checkShell(t *testing.T, page, flag, script string) {
+// checkShell runs a script and returns what it prints.
+func checkShell(t *testing.T, page, flag, script string) string {
 	t.Helper()
-	if out, err := exec.Command("sh", flag, "-c", script).CombinedOutput(); err != nil {
+	out, err := exec.Command("sh", flag, "-c", script).CombinedOutput()
+	if err != nil {
 		t.Errorf("%s: %s: %v\n%s", page, script, err, out)
 	}
+	return string(out)
 }
 
 // pagesOfTheDocs lists the Markdown that users read.
@@ -68,7 +75,7 @@ func pagesOfTheDocs(t *testing.T) []string {
 
 type codeBlock struct{ language, text string }
 
-// codeBlocks are the fenced and the indented blocks of code of a page.
+// codeBlocks are the fenced and the indented blocks of code of a page, and code in its sentences.
 func codeBlocks(t *testing.T, page string) []codeBlock {
 	t.Helper()
 	raw, err := os.ReadFile(page)
@@ -85,6 +92,12 @@ func codeBlocks(t *testing.T, page string) []codeBlock {
 			out = append(out, codeBlock{string(n.Language(raw)), string(n.Lines().Value(raw))})
 		case *ast.CodeBlock:
 			out = append(out, codeBlock{"", string(n.Lines().Value(raw))})
+		case *ast.CodeSpan:
+			var words []string
+			for t := n.FirstChild(); t != nil; t = t.NextSibling() {
+				words = append(words, strings.Fields(string(t.(*ast.Text).Value(raw)))...)
+			}
+			out = append(out, codeBlock{"", strings.Join(words, " ")})
 		}
 		return ast.WalkContinue, nil
 	})

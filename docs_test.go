@@ -14,43 +14,60 @@ import (
 	"ablate/stages"
 )
 
-var snippet = regexp.MustCompile("(?s)```hcl\n(.*?)```")
+// configuration matches a block of a configuration file.
+var configuration = regexp.MustCompile(`^(?:cache|remote|trust|notify|executor) [^=\n]*\{\n`)
 
-// Every study in the docs loads and is in canonical layout.
+// Every study and every configuration in the docs loads and is in canonical layout.
 func TestSnippets(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples, err := filepath.Glob("examples/*/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := 0
-	for _, page := range append(append(pages, examples...), "README.md") {
-		raw, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range snippet.FindAllStringSubmatch(string(raw), -1) {
+	for _, page := range pagesOfTheDocs(t) {
+		for _, block := range codeBlocks(t, page) {
+			switch {
+			case block.language == "hcl":
+				checkStudy(t, page, block.text)
+			case configuration.MatchString(block.text):
+				checkConfiguration(t, page, block.text)
+			default:
+				continue
+			}
 			found++
-			checkStudy(t, page, m[1])
 		}
 	}
-	if found < 2 {
+	if found < 20 {
 		t.Errorf("only %d snippets found", found)
+	}
+}
+
+// canonical checks the layout of a snippet.
+func canonical(t *testing.T, page, text string) bool {
+	t.Helper()
+	formatted, diags := hcl.Format("study.hcl", []byte(text))
+	if err := diags.Err(); err != nil {
+		t.Errorf("%s: %v", page, err)
+		return false
+	}
+	if string(formatted) != text {
+		t.Errorf("%s: a snippet is not in canonical layout, want\n%s", page, formatted)
+	}
+	return true
+}
+
+func checkConfiguration(t *testing.T, page, text string) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config.hcl")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	canonical(t, page, text)
+	if _, diags := hcl.ReadConfig(name); diags.Err() != nil {
+		t.Errorf("%s: %v", page, diags.Err())
 	}
 }
 
 func checkStudy(t *testing.T, page, text string) {
 	t.Helper()
-	formatted, diags := hcl.Format("study.hcl", []byte(text))
-	if err := diags.Err(); err != nil {
-		t.Errorf("%s: %v", page, err)
+	if !canonical(t, page, text) {
 		return
-	}
-	if string(formatted) != text {
-		t.Errorf("%s: a study is not in canonical layout, want\n%s", page, formatted)
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "study.hcl"), []byte(text), 0o600); err != nil {

@@ -166,19 +166,25 @@ func jsonLeaf(t reflect.Type) (string, bool) {
 func SchemaMarkdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, schemaHead, SchemaVersion, SchemaVersion)
+	tables := make(repeated)
 	for _, e := range Schema() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s Printed by %s.\n", e.Name, e.Doc, e.Commands)
 		if len(e.Fields) == 0 {
 			continue
 		}
-		b.WriteString("\n| field | type | meaning |\n|---|---|---|\n")
+		var rows strings.Builder
 		for _, f := range e.Fields {
 			typ := f.Type
 			if f.Optional {
 				typ += ", optional"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Path, typ, f.Doc)
+			fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", f.Path, typ, f.Doc)
 		}
+		if first, ok := tables.before(e.Name, rows.String()); ok {
+			fmt.Fprintf(&b, "\nIts fields are those of `%s`.\n", first)
+			continue
+		}
+		b.WriteString("\n| field | type | meaning |\n|---|---|---|\n" + rows.String())
 	}
 	return b.String()
 }
