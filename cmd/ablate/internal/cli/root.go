@@ -21,6 +21,9 @@ func rootCommand(s *session) *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: refuseEmpty,
 	}
+	root.SetIn(s.app.Stdin)
+	root.SetOut(s.app.Stdout)
+	root.SetErr(s.app.Stderr)
 	flags := root.PersistentFlags()
 	flags.StringVar(&s.dir, "chdir", ".", "the study's `folder`")
 	flags.Var(varFlag{s}, "var", "set a variable, `name=value`; may be repeated")
@@ -44,6 +47,7 @@ func rootCommand(s *session) *cobra.Command {
 		exportCommand(s), reportCommand(s), powerCommand(s), cacheCommand(s), trustCommand(s), metadataCommand(s), versionCommand(s),
 		execCommand(s), superviseCommand(), instancesTopic(),
 	)
+	completionCommand(root)
 	return root
 }
 
