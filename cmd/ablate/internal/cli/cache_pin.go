@@ -18,15 +18,14 @@ import (
 )
 
 func cachePinCommand(s *session) *cobra.Command {
+	var r cachePinRequest
 	return &cobra.Command{
 		Use: "pin INSTANCE", Short: "Protect an instance's result from gc",
 		Long:              "pin protects a cached result, and everything that it depends on, from gc." + exitCodes(""),
 		Example:           "  ablate cache pin analysis.factorial.coupling",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return cachePinRequest{Instance: args[0]}.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 }
 
@@ -56,6 +55,7 @@ func (r cachePinRequest) do(ctx context.Context, s *session) error {
 func keyOf(t *planner.Task) view.KeyOf { return view.KeyOf{Address: t.Address.String(), Key: t.Key} }
 
 func cacheUnpinCommand(s *session) *cobra.Command {
+	var r cacheUnpinRequest
 	return &cobra.Command{
 		Use: "unpin INSTANCE", Short: "Remove a pin",
 		Long: "unpin lets gc collect a result, and what it depends on, again, except what another pinned result\n" +
@@ -63,9 +63,7 @@ func cacheUnpinCommand(s *session) *cobra.Command {
 		Example:           "  ablate cache unpin analysis.factorial.coupling",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return cacheUnpinRequest{Instance: args[0]}.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 }
 
@@ -176,10 +174,7 @@ func cacheDisownCommand(s *session) *cobra.Command {
 		Example:           "  ablate cache disown 'train.lm.main[\"norm=derf.paper,seed=42\"]' --reason \"bad memory on node 7\"",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r.Instance = args[0]
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 	c.Flags().StringVar(&r.Reason, "reason", "", "why it is bad")
 	return c

@@ -51,7 +51,7 @@ func cachePushCommand(s *session) *cobra.Command {
 			"number without training, and prepares the data again from its sources." + exitCodes("3 something could not be sent"),
 		Example: "  ablate cache push --target 'norm=derf.*'\n  mkdir results\n  ABLATE_REMOTE=file://$PWD/results ablate cache push --results",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Results, "results", false, "leave out checkpoints and prepared data")
 	targetFlag(c, s, &r.Targets)
@@ -95,7 +95,7 @@ func cachePullCommand(s *session) *cobra.Command {
 			"checkpoints. ablate run pulls what it needs by itself." + exitCodes("3 something could not be fetched"),
 		Example: "  ablate cache pull",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	targetFlag(c, s, &r.Targets)
 	return c
@@ -225,7 +225,7 @@ func cacheServeCommand(s *session) *cobra.Command {
 			"results that were computed here." + exitCodes(""),
 		Example: "  ABLATE_REMOTE_TOKEN=$(openssl rand -hex 32) ablate cache serve --listen :8080",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().StringVar(&r.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on")
 	c.Flags().BoolVar(&r.ReadOnly, "read-only", false, "refuse uploads")
@@ -294,6 +294,7 @@ func (r cacheServeRequest) listen() (l net.Listener, scheme string, err error) {
 }
 
 func cacheKeygenCommand(s *session) *cobra.Command {
+	var r cacheKeygenRequest
 	return &cobra.Command{
 		Use: "keygen NAME", Short: "Create a pair of keys for signing results",
 		Long: "keygen writes the private key to NAME.key, for remote { sign = \"NAME.key\" }, and prints the public\n" +
@@ -301,9 +302,7 @@ func cacheKeygenCommand(s *session) *cobra.Command {
 			"results from the remote that none of them signed." + exitCodes(""),
 		Example: "  ablate cache keygen alice@lab",
 		Args:    argsBetween(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return cacheKeygenRequest{Name: args[0]}.do(c.Context(), s)
-		},
+		RunE:    does(s, &r, &r.Name),
 	}
 }
 

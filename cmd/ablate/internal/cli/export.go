@@ -50,10 +50,7 @@ func exportCheckpointCommand(s *session) *cobra.Command {
 		Example:           "  ablate export checkpoint 'train.lm.main[\"norm=rmsnorm.base,optimizer=adamw.paper,seed=42\"]' --format hf --to exported",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, trials, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r.Instance = args[0]
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "", "of weights: %s (default safetensors)", "safetensors", "hf")
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into, or a file that ends in .safetensors")
@@ -109,6 +106,7 @@ func isFolder(name string) bool {
 }
 
 func exportContrastsCommand(s *session) *cobra.Command {
+	var r exportContrastsRequest
 	return &cobra.Command{
 		Use:   "contrasts ANALYSIS",
 		Short: "Write an analysis's numbers, one JSON object a line",
@@ -119,9 +117,7 @@ func exportContrastsCommand(s *session) *cobra.Command {
 		Example:           "  ablate export contrasts coupling",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, analyses, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return exportContrastsRequest{Analysis: args[0]}.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Analysis),
 	}
 }
 
@@ -154,10 +150,7 @@ func exportFiguresCommand(s *session) *cobra.Command {
 		Example:           "  ablate export figures coupling --to figures",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, analyses, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r.Analysis = args[0]
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Analysis),
 	}
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
 	return c

@@ -33,12 +33,7 @@ func exportRunsCommand(s *session) *cobra.Command {
 		Example:           "  ablate export runs --format mlflow --to mlruns",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, exportableTrials, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.Trials = args[0]
-			}
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Trials),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", tracker.Formats[0], "%s", tracker.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `folder` to write into (default mlruns or runs, by the format)")

@@ -30,12 +30,7 @@ func exportTableCommand(s *session, of instanceSort, name, short, long string, b
 		Example:           "  ablate export " + name + " --to " + name + ".parquet",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, of, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.Trials = args[0]
-			}
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Trials),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "", "%s (default: by the file's extension, or csv)", tables.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")

@@ -31,7 +31,7 @@ func exportNumbersCommand(s *session) *cobra.Command {
 			"the numbers are events." + exitCodes(""),
 		Example: "  ablate export numbers --format latex --to numbers.tex",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "latex", "%s", "latex", "markdown")
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")

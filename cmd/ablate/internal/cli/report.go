@@ -35,10 +35,7 @@ func reportCommand(s *session) *cobra.Command {
 			if len(checks) > 0 {
 				return checkRequest{Files: checks}.do(c.Context(), s)
 			}
-			if len(args) > 0 {
-				r.Name = args[0]
-			}
-			return r.do(c.Context(), s)
+			return does(s, &r, &r.Name)(c, args)
 		},
 	}
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")

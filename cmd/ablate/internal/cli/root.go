@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,6 +51,25 @@ func rootCommand(s *session) *cobra.Command {
 	completionCommand(root)
 	return root
 }
+
+// request is what a command line asks for.
+type request interface {
+	do(context.Context, *session) error
+}
+
+// does makes a command carry out a request, whose fields its flags set. Arguments go where into
+// says.
+func does(s *session, r request, into ...*string) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		for i, a := range args {
+			*into[i] = a
+		}
+		return r.do(c.Context(), s)
+	}
+}
+
+// Command is the program's command tree, for programs that describe it.
+func (a App) Command() *cobra.Command { return rootCommand(&session{app: a}) }
 
 // exitCodes is the last part of each command's help.
 func exitCodes(extra string) string {

@@ -61,11 +61,6 @@ b,y,1,3.0
 b,y,2,3.1
 `
 
-// request is what every command's struct is.
-type request interface {
-	do(ctx context.Context, s *session) error
-}
-
 // lab is a study's folder and a store.
 type lab struct{ dir, store string }
 

@@ -23,7 +23,7 @@ func watchCommand(s *session) *cobra.Command {
 			"watching; this does not stop the run. Without a terminal, watch prints the screen once." + exitCodes(""),
 		Example: "  ablate watch --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return watchRequest{}.do(c.Context(), s) },
+		RunE:    does(s, watchRequest{}),
 	}
 }
 
