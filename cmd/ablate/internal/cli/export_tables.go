@@ -183,3 +183,5 @@ func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*t
 	}
 	return out, nil
 }
+
+var errNoResults = errors.New("no trial has a result yet: run the study first")
