@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -34,15 +32,7 @@ func (r cacheKeygenRequest) do(_ context.Context, s *session) error {
 		return fmt.Errorf("creating keys for %q: %w", r.Name, err)
 	}
 	file := r.Name + ".key"
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if os.IsExist(err) {
-		return fmt.Errorf("%s already exists, and keygen overwrites nothing: choose another name", file)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(private + "\n")
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := createFile(file, []byte(private+"\n"), 0o600); err != nil {
 		return err
 	}
 	s.show(view.Keys{Private: file, Public: public})

@@ -45,7 +45,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if err := list.Err(); err != nil {
 		return fmt.Errorf("this is a bug in ablate: the study of %s does not parse: %w", r.Script, err)
 	}
-	if err := createFile(filepath.Join(s.dir, "study.hcl"), text); err != nil {
+	if err := createFile(filepath.Join(s.dir, "study.hcl"), text, 0o644); err != nil {
 		return err
 	}
 	varies := "Choose what varies in its matrix"
