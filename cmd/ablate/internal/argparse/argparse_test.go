@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ablate/cmd/ablate/internal/argparse"
+	"ablate/hcl"
 )
 
 const help = `usage: train.py [-h] [--seed SEED] [--mode {fast,slow}] [--lr LR] data
@@ -36,4 +37,16 @@ func TestStudy(t *testing.T) {
 	if _, ok := argparse.Study("train.py", "usage: train.py", nil); ok {
 		t.Error("Study finds flags where there are none")
 	}
+}
+
+// A study parses, whatever a script prints.
+func FuzzStudy(f *testing.F) {
+	f.Add("train.py", help)
+	f.Add("train.py", "  --name X  (default: caf\xe9 \x1b[1m)")
+	f.Fuzz(func(t *testing.T, script, help string) {
+		text, _ := argparse.Study(script, help, nil)
+		if _, list := hcl.Format("study.hcl", []byte(text)); list.HasErrors() {
+			t.Errorf("the study does not parse: %v\n%s", list.Err(), text)
+		}
+	})
 }

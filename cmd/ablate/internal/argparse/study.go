@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Study writes a study of a script: the seed and the first flag with choices vary, flags with a
 // default have it, and the others are comments. No factor has a name that is taken. ok is false
 // where the help lists no flags.
 func Study(script, help string, taken []string) (text string, ok bool) {
+	script, help = readable(script), readable(help)
 	flags := flagsOf(help)
 	factors := factorsOf(flags, taken)
 	matrix, analysis := "", "table"
@@ -53,6 +55,16 @@ analysis %[5]q "main" {
 trials = train.command.main
 }
 `, literal(studyName(script)), matrix, literal(filepath.ToSlash(script)), parameters, analysis), len(flags) > 0
+}
+
+// readable leaves out what no text of the language holds: control characters and broken UTF-8.
+func readable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
 }
 
 // factor is a flag that varies, and what it takes.
