@@ -72,7 +72,7 @@ func (r exportRunsRequest) do(ctx context.Context, s *session) error {
 	for _, name := range slices.Sorted(maps.Keys(renamed)) {
 		s.view().Note("MLflow's file store cannot hold the name %q: it is written as %q.", name, renamed[name])
 	}
-	return s.leftOut(lacking, len(tasks))
+	return leftOut(s, lacking, len(tasks))
 }
 
 // runReader reads trials as runs.

@@ -73,11 +73,11 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if r.To != "" { // otherwise the rows are the output, alone
 		s.show(view.Exported{File: r.To, Rows: new(len(t.Rows)), Noun: "row"})
 	}
-	return s.leftOut(lacking, len(rows))
+	return leftOut(s, lacking, len(rows))
 }
 
 // leftOut reports trials without a result.
-func (s *session) leftOut(lacking, written int) error {
+func leftOut(s *session, lacking, written int) error {
 	if lacking == 0 {
 		return nil
 	}

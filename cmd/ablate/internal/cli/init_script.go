@@ -36,7 +36,7 @@ func (r scriptRequest) do(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	study, ok := argparse.Study(r.Script, help, s.attributesOfPrograms())
+	study, ok := argparse.Study(r.Script, help, attributesOfPrograms(s.app.Kinds))
 	if !ok {
 		return fmt.Errorf("the help of %s lists no flags: %s", r.Script, r.byHand())
 	}
@@ -87,8 +87,8 @@ func (r scriptRequest) byHand() string {
 
 // attributesOfPrograms lists the attributes of trials that are programs. A factor of such
 // a name would set the attribute.
-func (s *session) attributesOfPrograms() (names []string) {
-	for _, k := range s.app.Kinds {
+func attributesOfPrograms(kinds []pipeline.Kind) (names []string) {
+	for _, k := range kinds {
 		if k.Role == pipeline.Trial && k.Type == "command" {
 			names = append(names, spec.Of(reflect.TypeOf(k.New())).Names()...)
 		}
