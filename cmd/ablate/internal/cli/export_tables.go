@@ -13,7 +13,6 @@ import (
 
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/addr"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -150,20 +149,6 @@ func factorColumns(w *workspace, trials []*planner.Task) []string {
 	return out
 }
 
-// identity is the columns that tell trials apart: the address and the levels.
-func identity(w *workspace, t *planner.Task, factors []string) []any {
-	row := []any{t.Address.String()}
-	have := w.graph.Instance(t.Address).Factors
-	for _, name := range factors {
-		if f := addr.FactorNamed(have, name); f != nil {
-			row = append(row, f.Level.Plain())
-		} else {
-			row = append(row, nil)
-		}
-	}
-	return row
-}
-
 // metricsTable has one row per logged value.
 func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, trials)
@@ -176,7 +161,7 @@ func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*t
 		if err != nil {
 			return nil, err
 		}
-		id := identity(w, t, factors)
+		id := append([]any{t.Address.String()}, valuesOf(w.levels(t), factors)...)
 		for _, m := range rows {
 			out.Rows = append(out.Rows, append(slices.Clone(id), float64(m.Step), m.Name, m.Value))
 		}

@@ -78,7 +78,7 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := w.checkMemory(plan).Err(); err != nil {
+	if err := tooLarge(w, plan).Err(); err != nil {
 		return err
 	}
 	if r.Detailed && !plan.Clean() {

@@ -162,7 +162,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 			s.view().Aside(e)
 		}
 	}
-	if err := w.checkMemory(plan).Err(); err != nil {
+	if err := tooLarge(w, plan).Err(); err != nil {
 		return err
 	}
 	if err := remakeDocuments(ctx, w.store, plan); err != nil {
