@@ -37,3 +37,13 @@ func completionCommand(root *cobra.Command) {
 		return err
 	}
 }
+
+// completeNoFiles keeps the shell from offering files to commands that refuse arguments.
+func completeNoFiles(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		completeNoFiles(sub)
+	}
+	if c.Args != nil && c.Args(c, []string{"file"}) != nil && c.ValidArgsFunction == nil {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}

@@ -49,6 +49,7 @@ func rootCommand(s *session) *cobra.Command {
 		execCommand(s), superviseCommand(), instancesTopic(),
 	)
 	completionCommand(root)
+	completeNoFiles(root)
 	return root
 }
 
