@@ -48,9 +48,6 @@ func (a App) Run(ctx context.Context, args []string) int {
 	defer s.closeIdle()
 	root := rootCommand(s)
 	root.SetArgs(args)
-	root.SetIn(a.Stdin)
-	root.SetOut(a.Stdout)
-	root.SetErr(a.Stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && slices.Contains(args, "--json") {
 		s.json = true // also where a mistake before it ended the reading of flags

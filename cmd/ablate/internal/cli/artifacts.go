@@ -31,15 +31,15 @@ func readResult(ctx context.Context, store cache.Store, t *planner.Task) (r answ
 	if err := t.Cached(); err != nil {
 		return r, err
 	}
-	raw, ok, err := readArtifact(ctx, store, t, artifactOf["json"])
-	switch {
-	case err != nil:
-		return r, err
-	case !ok:
+	a, ok := t.Entry().Artifact(artifactOf["json"])
+	if !ok {
 		return r, fmt.Errorf("%s has no numbers", t.Address)
 	}
-	a, _ := t.Entry().Artifact(artifactOf["json"])
-	if r, err = answer.Parse(raw, a.Digest); err != nil {
+	raw, err := cache.ReadAll(ctx, store, a.Digest)
+	if err == nil {
+		r, err = answer.Parse(raw, a.Digest)
+	}
+	if err != nil {
 		return r, fmt.Errorf("reading the result of %s: %w", t.Address, err)
 	}
 	return r, nil

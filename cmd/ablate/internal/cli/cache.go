@@ -37,7 +37,7 @@ func cacheLsCommand(s *session) *cobra.Command {
 			"study planned. Training states belong to no study, because any study may resume from them." + exitCodes(""),
 		Example: "  ablate cache ls\n  ablate cache ls --study coupling\n  ablate cache ls --study .",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().StringVar(&r.Study, "study", "", "list the entries of one study: its `name` or folder")
 	return c
@@ -110,7 +110,7 @@ func cacheDuCommand(s *session) *cobra.Command {
 		Long:    "du sums up the store by kind of entry. A blob that several entries share is counted once." + exitCodes(""),
 		Example: "  ablate cache du",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return cacheDuRequest{}.do(c.Context(), s) },
+		RunE:    does(s, cacheDuRequest{}),
 	}
 }
 

@@ -31,7 +31,7 @@ func cacheGCCommand(s *session) *cobra.Command {
 			exitCodes("4 it is uncertain what can be removed"),
 		Example: "  ablate cache gc --budget 50GiB --apply",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Apply, "apply", false, "remove it")
 	c.Flags().StringVar(&r.Budget, "budget", "", "the `size` that the blobs may take, such as 50GiB")

@@ -3,11 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -17,7 +14,6 @@ import (
 	"ablate/cmd/ablate/internal/view"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
-	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
@@ -51,7 +47,7 @@ func cachePushCommand(s *session) *cobra.Command {
 			"number without training, and prepares the data again from its sources." + exitCodes("3 something could not be sent"),
 		Example: "  ablate cache push --target 'norm=derf.*'\n  mkdir results\n  ABLATE_REMOTE=file://$PWD/results ablate cache push --results",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Results, "results", false, "leave out checkpoints and prepared data")
 	targetFlag(c, s, &r.Targets)
@@ -95,7 +91,7 @@ func cachePullCommand(s *session) *cobra.Command {
 			"checkpoints. ablate run pulls what it needs by itself." + exitCodes("3 something could not be fetched"),
 		Example: "  ablate cache pull",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	targetFlag(c, s, &r.Targets)
 	return c
@@ -209,124 +205,4 @@ func unknownKeys(w *workspace, plan *planner.Plan) diag.List {
 		advice = "Pull again after\n\n    " + w.session.command("run", targets...)
 	}
 	return diag.Warningf(nil, "Keys not known", "%s cannot be looked up on the remote, because the keys depend on %s. %s", view.Count(pending, "instance"), what, advice)
-}
-
-func cacheServeCommand(s *session) *cobra.Command {
-	var r cacheServeRequest
-	c := &cobra.Command{
-		Use: "serve", Short: "Serve the store to other machines, in Bazel's HTTP cache protocol",
-		Long: "serve makes this machine's store a remote for others, at /ac and /cas. If ABLATE_REMOTE_TOKEN is\n" +
-			"set, clients must send it as a bearer token; otherwise serve accepts only a loopback address. On\n" +
-			"a network that you do not trust, serve over TLS with --tls-cert and --tls-key.\n\n" +
-			"serve limits what it does at a time and answers 429 beyond that. It disconnects clients that\n" +
-			"transfer almost nothing for a minute.\n\n" +
-			"Uploaded results count as this machine's own. If the configuration trusts certain keys, serve\n" +
-			"refuses uploads that none of them signed. If it names a key to sign with, serve signs the\n" +
-			"results that were computed here." + exitCodes(""),
-		Example: "  ABLATE_REMOTE_TOKEN=$(openssl rand -hex 32) ablate cache serve --listen :8080",
-		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
-	}
-	c.Flags().StringVar(&r.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on")
-	c.Flags().BoolVar(&r.ReadOnly, "read-only", false, "refuse uploads")
-	c.Flags().StringVar(&r.Certificate, "tls-cert", "", "serve over TLS with the certificate in this `file`")
-	c.Flags().StringVar(&r.Key, "tls-key", "", "the `file` with the private key of the certificate")
-	return c
-}
-
-// cacheServeRequest asks to serve the store.
-type cacheServeRequest struct {
-	Listen           string
-	ReadOnly         bool
-	Certificate, Key string // files; "" for plain HTTP
-}
-
-func (r cacheServeRequest) do(ctx context.Context, s *session) error {
-	c, err := s.config()
-	if err == nil {
-		err = s.knowsTrust()
-	}
-	if err != nil {
-		return err
-	}
-	store, err := s.openStore()
-	if err != nil {
-		return err
-	}
-	key, err := signingKey(c)
-	if err != nil {
-		return err
-	}
-	handler, err := remote.NewServer(remote.ServerOptions{Store: store, Token: s.getenv("ABLATE_REMOTE_TOKEN"), ReadOnly: r.ReadOnly,
-		Sign: key, Trust: c.Trust, TrustIn: c.TrustIn, Check: action.CheckIngredients})
-	if err == nil {
-		err = handler.CheckListen(r.Listen)
-	}
-	if err != nil {
-		return err
-	}
-	l, scheme, err := r.listen()
-	if err != nil {
-		return err
-	}
-	s.show(view.Serving{Address: l.Addr().String(), Dir: store.Dir(), Scheme: scheme})
-	return handler.Serve(ctx, l)
-}
-
-// listen listens over TLS if there is a certificate.
-func (r cacheServeRequest) listen() (l net.Listener, scheme string, err error) {
-	if (r.Certificate == "") != (r.Key == "") {
-		return nil, "", errors.New("--tls-cert and --tls-key need each other: give both or neither")
-	}
-	var pair tls.Certificate
-	if r.Certificate != "" {
-		if pair, err = tls.LoadX509KeyPair(r.Certificate, r.Key); err != nil {
-			return nil, "", fmt.Errorf("reading the certificate: %w", err)
-		}
-	}
-	if l, err = net.Listen("tcp", r.Listen); err != nil {
-		return nil, "", fmt.Errorf("listening: %w", err)
-	}
-	if r.Certificate == "" {
-		return l, "http", nil
-	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), "https", nil
-}
-
-func cacheKeygenCommand(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "keygen NAME", Short: "Create a pair of keys for signing results",
-		Long: "keygen writes the private key to NAME.key, for remote { sign = \"NAME.key\" }, and prints the public\n" +
-			"key, for trust { keys = [...] } on other machines. A machine that trusts certain keys refuses\n" +
-			"results from the remote that none of them signed." + exitCodes(""),
-		Example: "  ablate cache keygen alice@lab",
-		Args:    argsBetween(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return cacheKeygenRequest{Name: args[0]}.do(c.Context(), s)
-		},
-	}
-}
-
-// cacheKeygenRequest asks for a new pair of keys.
-type cacheKeygenRequest struct{ Name string }
-
-func (r cacheKeygenRequest) do(_ context.Context, s *session) error {
-	private, public, err := remote.Keygen(r.Name)
-	if err != nil {
-		return fmt.Errorf("creating keys for %q: %w", r.Name, err)
-	}
-	file := r.Name + ".key"
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if os.IsExist(err) {
-		return fmt.Errorf("%s already exists, and keygen overwrites nothing: choose another name", file)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(private + "\n")
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	s.show(view.Keys{Private: file, Public: public})
-	return nil
 }

@@ -23,7 +23,7 @@ func cacheVerifyCommand(s *session) *cobra.Command {
 			"Artifacts that were collected are not damage." + exitCodes("4 damage found"),
 		Example: "  ablate cache verify --sample 100",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Repair, "repair", false, "fetch damaged blobs from the remote")
 	c.Flags().IntVar(&r.Sample, "sample", 0, "check this many entries, chosen at random; 0 means all")

@@ -21,6 +21,7 @@ import (
 )
 
 func diffCommand(s *session) *cobra.Command {
+	var r diffRequest
 	return &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare two instances, two selections of trials or two plans",
@@ -31,9 +32,7 @@ func diffCommand(s *session) *cobra.Command {
 		Example:           "  ablate diff 'norm=rmsnorm.*,optimizer=muon.*' 'norm=derf.*,optimizer=muon.*'",
 		Args:              argsBetween(2, 2),
 		ValidArgsFunction: complete(s, anyInstance, 2),
-		RunE: func(c *cobra.Command, args []string) error {
-			return diffRequest{A: args[0], B: args[1]}.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.A, &r.B),
 	}
 }
 

@@ -25,7 +25,7 @@ func execCommand(s *session) *cobra.Command {
 		Use: "exec", Hidden: true, Args: noArgs,
 		Short: "Compute actions (started by run)",
 		Long:  "exec computes the actions that it reads from standard input. ablate run starts it." + exitCodes(""),
-		RunE:  func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:  does(s, &r),
 	}
 	c.Flags().StringVar(&r.Spool, "spool", "", "compute the actions of a batch in a Slurm allocation: the batch's `folder`, or - for standard input")
 	c.Flags().BoolVar(&r.Through, "through", false, "read inputs from the remote and send results there")

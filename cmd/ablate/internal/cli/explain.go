@@ -10,6 +10,7 @@ import (
 )
 
 func explainCommand(s *session) *cobra.Command {
+	var r explainRequest
 	return &cobra.Command{
 		Use:   "explain INSTANCE",
 		Short: "Say why an instance is cached or has to run",
@@ -19,9 +20,7 @@ func explainCommand(s *session) *cobra.Command {
 		Example:           "  ablate explain 'train.lm.main[\"norm=dyt.paper,optimizer=muon.paper,seed=42\"]'",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return explainRequest{Instance: args[0]}.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 }
 

@@ -33,12 +33,7 @@ func exportRunsCommand(s *session) *cobra.Command {
 		Example:           "  ablate export runs --format mlflow --to mlruns",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, exportableTrials, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.Trials = args[0]
-			}
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Trials),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", tracker.Formats[0], "%s", tracker.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `folder` to write into (default mlruns or runs, by the format)")
@@ -77,7 +72,7 @@ func (r exportRunsRequest) do(ctx context.Context, s *session) error {
 	for _, name := range slices.Sorted(maps.Keys(renamed)) {
 		s.view().Note("MLflow's file store cannot hold the name %q: it is written as %q.", name, renamed[name])
 	}
-	return s.leftOut(lacking, len(tasks))
+	return leftOut(s, lacking, len(tasks))
 }
 
 // runReader reads trials as runs.

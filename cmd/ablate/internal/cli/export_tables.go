@@ -13,7 +13,6 @@ import (
 
 	"ablate/cmd/ablate/internal/tables"
 	"ablate/cmd/ablate/internal/view"
-	"ablate/hcl/addr"
 	"ablate/pipeline/planner"
 	"ablate/stages/record"
 )
@@ -30,12 +29,7 @@ func exportTableCommand(s *session, of instanceSort, name, short, long string, b
 		Example:           "  ablate export " + name + " --to " + name + ".parquet",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, of, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.Trials = args[0]
-			}
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Trials),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "", "%s (default: by the file's extension, or csv)", tables.Formats...)
 	c.Flags().StringVar(&r.To, "to", "", "the `file` to write; default standard output")
@@ -78,11 +72,11 @@ func (r exportTableRequest) do(ctx context.Context, s *session) error {
 	if r.To != "" { // otherwise the rows are the output, alone
 		s.show(view.Exported{File: r.To, Rows: new(len(t.Rows)), Noun: "row"})
 	}
-	return s.leftOut(lacking, len(rows))
+	return leftOut(s, lacking, len(rows))
 }
 
 // leftOut reports trials without a result.
-func (s *session) leftOut(lacking, written int) error {
+func leftOut(s *session, lacking, written int) error {
 	if lacking == 0 {
 		return nil
 	}
@@ -155,20 +149,6 @@ func factorColumns(w *workspace, trials []*planner.Task) []string {
 	return out
 }
 
-// identity is the columns that tell trials apart: the address and the levels.
-func identity(w *workspace, t *planner.Task, factors []string) []any {
-	row := []any{t.Address.String()}
-	have := w.graph.Instance(t.Address).Factors
-	for _, name := range factors {
-		if f := addr.FactorNamed(have, name); f != nil {
-			row = append(row, f.Level.Plain())
-		} else {
-			row = append(row, nil)
-		}
-	}
-	return row
-}
-
 // metricsTable has one row per logged value.
 func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*tables.Table, error) {
 	factors := factorColumns(w, trials)
@@ -181,10 +161,12 @@ func metricsTable(ctx context.Context, w *workspace, trials []*planner.Task) (*t
 		if err != nil {
 			return nil, err
 		}
-		id := identity(w, t, factors)
+		id := append([]any{t.Address.String()}, valuesOf(w.levels(t), factors)...)
 		for _, m := range rows {
 			out.Rows = append(out.Rows, append(slices.Clone(id), float64(m.Step), m.Name, m.Value))
 		}
 	}
 	return out, nil
 }
+
+var errNoResults = errors.New("no trial has a result yet: run the study first")

@@ -68,14 +68,7 @@ func trialsTable(ctx context.Context, w *workspace, tasks []*planner.Task) (*tab
 			}
 			origins[r.source] = []any{r.source.Key.String(), p.Host.Name, p.Class, p.Finished.UTC().Format("2006-01-02T15:04:05Z"), p.Seconds}
 		}
-		row := []any{r.id}
-		for _, name := range factors {
-			row = append(row, valueOrNil(r.levels, name))
-		}
-		for _, name := range metrics {
-			row = append(row, valueOrNil(r.last, name))
-		}
-		out.Rows = append(out.Rows, slices.Concat(row, []any{string(r.outcome)}, origins[r.source]))
+		out.Rows = append(out.Rows, slices.Concat([]any{r.id}, valuesOf(r.levels, factors), valuesOf(r.last, metrics), []any{string(r.outcome)}, origins[r.source]))
 	}
 	return out, nil
 }
@@ -91,11 +84,15 @@ func metricNames(rows []trialRow) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-func valueOrNil[V any](m map[string]V, name string) any {
-	if v, ok := m[name]; ok {
-		return v
+// valuesOf lists what a map has for each name; nil where it has nothing.
+func valuesOf[V any](m map[string]V, names []string) []any {
+	out := make([]any, len(names))
+	for i, name := range names {
+		if v, ok := m[name]; ok {
+			out[i] = v
+		}
 	}
-	return nil
+	return out
 }
 
 // trialRows are the rows of an instance, and factors that the study does not declare
@@ -108,12 +105,18 @@ func (w *workspace) trialRows(ctx context.Context, t *planner.Task) (rows []tria
 	if err != nil {
 		return nil, nil, err
 	}
-	r := trialRow{t.Address.String(), make(map[string]string), record.Last(logged), record.OutcomeOf(logged), t}
+	r := trialRow{t.Address.String(), w.levels(t), record.Last(logged), record.OutcomeOf(logged), t}
 	delete(r.last, record.Diverged)
-	for _, f := range w.graph.Instance(t.Address).Factors {
-		r.levels[f.Name] = f.Level.Plain()
-	}
 	return []trialRow{r}, nil, nil
+}
+
+// levels are the levels of a trial, by factor.
+func (w *workspace) levels(t *planner.Task) map[string]string {
+	out := make(map[string]string)
+	for _, f := range w.graph.Instance(t.Address).Factors {
+		out[f.Name] = f.Level.Plain()
+	}
+	return out
 }
 
 // finishedRows are the rows of a table of finished runs.

@@ -30,7 +30,7 @@ func whyInvalid(e *pflag.InvalidValueError) string {
 		"float64": "a number", "duration": "a duration such as 90m or 24h",
 	}[e.GetFlag().Value.Type()]
 	switch {
-	case !known: // a type of this package
+	case !known: // read by this package
 		return e.Unwrap().Error()
 	case errors.Is(e, strconv.ErrRange):
 		return fmt.Sprintf("%q is out of range", e.GetValue())
@@ -111,39 +111,21 @@ func completeFlag(c *cobra.Command, flag string, f cobra.CompletionFunc) {
 	}
 }
 
-// varFlag collects --var. The value is taken whole, commas included.
-type varFlag struct{ s *session }
-
-// String implements pflag.Value.
-func (varFlag) String() string { return "" }
-
-// Type implements pflag.Value.
-func (varFlag) Type() string { return "name=value" }
-
-// Set implements pflag.Value.
-func (f varFlag) Set(text string) error {
+// addVar reads a value of --var. It is taken whole, commas included.
+func (s *session) addVar(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("must be name=value, not %q", text)
 	}
-	f.s.vars = append(f.s.vars, hcl.Var{Name: name, Value: value})
+	s.vars = append(s.vars, hcl.Var{Name: name, Value: value})
 	return nil
 }
 
-// varFileFlag collects --var-file, in one list with --var because later ones win.
-type varFileFlag struct{ s *session }
-
-// String implements pflag.Value.
-func (varFileFlag) String() string { return "" }
-
-// Type implements pflag.Value.
-func (varFileFlag) Type() string { return "file" }
-
-// Set implements pflag.Value.
-func (f varFileFlag) Set(name string) error {
+// addVarFile reads a value of --var-file, into one list with --var because later ones win.
+func (s *session) addVarFile(name string) error {
 	if name == "" {
 		return errors.New("must not be empty")
 	}
-	f.s.vars = append(f.s.vars, hcl.Var{File: name})
+	s.vars = append(s.vars, hcl.Var{File: name})
 	return nil
 }

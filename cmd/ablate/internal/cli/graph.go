@@ -20,7 +20,7 @@ func graphCommand(s *session) *cobra.Command {
 			"text, as a picture, or in Graphviz's language." + exitCodes(""),
 		Example: "  ablate graph --format svg > study.svg",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "text", "%s", "text", "svg", "dot")
 	return c

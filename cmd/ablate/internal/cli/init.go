@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -75,12 +76,12 @@ func (r initRequest) do(_ context.Context, s *session) error {
 	if err := refuseStudy(r.Folder); err != nil {
 		return err
 	}
-	if err := createFile(filepath.Join(r.Folder, "study.hcl"), starter); err != nil {
+	if err := createFile(filepath.Join(r.Folder, "study.hcl"), starter, 0o644); err != nil {
 		return err
 	}
 	ignore := filepath.Join(r.Folder, ".gitignore")
 	if _, err := os.Lstat(ignore); err != nil {
-		if err := createFile(ignore, []byte(".ablate/\n")); err != nil {
+		if err := createFile(ignore, []byte(".ablate/\n"), 0o644); err != nil {
 			return err
 		}
 	} else if raw, err := fsys.ReadRegular(ignore, maxFile); err != nil || !strings.Contains(string(raw), ".ablate") {
@@ -101,10 +102,10 @@ func refuseStudy(dir string) error {
 }
 
 // createFile writes a file that must not exist.
-func createFile(name string, content []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func createFile(name string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if os.IsExist(err) {
-		return fmt.Errorf("%s already exists, and init overwrites nothing: choose another folder", name)
+		return fmt.Errorf("%s already exists, and ablate overwrites nothing: choose another name", name)
 	}
 	if err != nil {
 		return err

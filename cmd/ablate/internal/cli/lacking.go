@@ -15,23 +15,50 @@ import (
 )
 
 // lacking warns of what this machine lacks for the tasks that it is to compute: a program,
-// XLA, nodes, GPUs or memory. It names one task of each stage. Other executors are not known here.
-func lacking(ctx context.Context, w *workspace, plan *planner.Plan) (list diag.List) {
+// XLA, nodes, GPUs or memory.
+func lacking(ctx context.Context, w *workspace, plan *planner.Plan) diag.List {
 	gpus := len(launchers{w}.machine(ctx).GPUs)
 	free, err := launch.FreeMemory()
 	if err != nil { // this system does not say
 		free = math.MaxInt64
 	}
+	return onePerStage(w, plan, func(t *planner.Task, inst *study.Instance) (list diag.List) {
+		for _, why := range lacks(t, inst, gpus, free) {
+			list = append(list, diag.Warningf(nil, "Cannot run on this machine",
+				"%s cannot be computed here: %s. Provide it before the run, or choose an executor that has it in runtime.", t.Address, why)...)
+		}
+		return list
+	})
+}
+
+// tooLarge refuses trials whose parameters, optimizer state and gradients alone exceed the memory
+// of this machine's device.
+func tooLarge(w *workspace, plan *planner.Plan) diag.List {
+	return onePerStage(w, plan, func(t *planner.Task, _ *study.Instance) diag.List {
+		work, ok := t.Work()
+		if t.Status == planner.Pending || t.Status == planner.Same || !ok || work.Fits() {
+			return nil
+		}
+		m := work.Memory
+		return diag.Errorf(nil, "Does not fit the device", "The trial needs %s for its parameters, %s for its optimizer and %s for gradients, and about %s for logits and activations. "+
+			"The device has %s. Use a smaller model, an optimizer with less state, or a larger device.",
+			view.Size(m.Parameters), view.Size(m.State), view.Size(m.Gradients), view.Size(m.Logits+m.Activations), view.Size(work.Device))
+	})
+}
+
+// onePerStage says what is wrong with the tasks that this machine is to compute, for one task of
+// each stage. Other executors are not known here.
+func onePerStage(w *workspace, plan *planner.Plan, wrong func(*planner.Task, *study.Instance) diag.List) (list diag.List) {
 	reported := make(map[addr.Stage]bool)
 	for _, t := range plan.Tasks {
 		if t.Status == planner.Hit || t.Status == planner.Pull || t.Executor() != "" || reported[t.Address.Stage] {
 			continue
 		}
 		inst := w.graph.Instance(t.Address)
-		for _, why := range lacks(t, inst, gpus, free) {
+		for _, d := range wrong(t, inst) {
+			d.Range, d.Address = &inst.Range, t.Address.String()
+			list = append(list, d)
 			reported[t.Address.Stage] = true
-			list = append(list, diag.Diagnostic{Severity: diag.Warning, Range: &inst.Range, Address: t.Address.String(), Summary: "Cannot run on this machine",
-				Detail: fmt.Sprintf("%s cannot be computed here: %s. Provide it before the run, or choose an executor that has it in runtime.", t.Address, why)})
 		}
 	}
 	return list

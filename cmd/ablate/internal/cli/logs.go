@@ -31,10 +31,7 @@ func logsCommand(s *session) *cobra.Command {
 		Example:           "  ablate logs --follow 'train.lm.main[\"seed=42\"]'",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r.Instance = args[0]
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.Instance),
 	}
 	c.Flags().BoolVarP(&r.Follow, "follow", "f", false, "continue while the instance is being computed")
 	return c

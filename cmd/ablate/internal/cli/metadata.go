@@ -21,7 +21,7 @@ func metadataCommand(s *session) *cobra.Command {
 			"reference. With --events it prints what --json prints: every event with its fields." + exitCodes(""),
 		Example: "  ablate metadata --json",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Markdown, "markdown", false, "print a page of the reference")
 	c.Flags().BoolVar(&r.Events, "events", false, "describe the events of --json instead of stages")

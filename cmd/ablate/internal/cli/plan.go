@@ -28,7 +28,7 @@ func planCommand(s *session) *cobra.Command {
 			exitCodes("2 with --detailed-exitcode when there is work to do"),
 		Example: "  ablate plan --target 'norm=derf.*'",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Detailed, "detailed-exitcode", false, "exit with 2 when there is work to do")
 	c.Flags().BoolVar(&r.Refresh, "refresh", false, "run the data stages first")
@@ -78,7 +78,7 @@ func (r planRequest) do(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := w.checkMemory(plan).Err(); err != nil {
+	if err := tooLarge(w, plan).Err(); err != nil {
 		return err
 	}
 	if r.Detailed && !plan.Clean() {

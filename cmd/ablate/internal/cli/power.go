@@ -34,7 +34,6 @@ func powerCommand(s *session) *cobra.Command {
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: complete(s, analyses, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r.Analysis = args[0]
 			for _, flag := range []struct {
 				name  string
 				value float64
@@ -43,7 +42,7 @@ func powerCommand(s *session) *cobra.Command {
 					return fmt.Errorf("--%s: must be above 0, not %v", flag.name, flag.value)
 				}
 			}
-			return r.do(c.Context(), s)
+			return does(s, &r, &r.Analysis)(c, args)
 		},
 	}
 	c.Flags().IntSliceVar(&r.Replicates, "replicates", []int{3, 5, 8, 10, 15, 20, 30}, "the `numbers` of replicates to try")

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"runtime"
+
 	"ablate/pipeline/planner"
-	"ablate/stages/answer/figure"
 	"ablate/stages/answer/report"
-	"ablate/stages/record"
 )
 
 func reportCommand(s *session) *cobra.Command {
@@ -35,10 +35,7 @@ func reportCommand(s *session) *cobra.Command {
 			if len(checks) > 0 {
 				return checkRequest{Files: checks}.do(c.Context(), s)
 			}
-			if len(args) > 0 {
-				r.Name = args[0]
-			}
-			return r.do(c.Context(), s)
+			return does(s, &r, &r.Name)(c, args)
 		},
 	}
 	c.Flags().StringVar(&r.To, "to", ".", "the `folder` to write into")
@@ -114,38 +111,6 @@ func (r reportRequest) write(ctx context.Context, w *workspace, t *planner.Task,
 	return nil
 }
 
-// writeFigures writes figures in every format.
-func writeFigures(s *session, to string, figures []figure.Figure) error {
-	var names []string
-	for _, f := range figures {
-		names = append(names, f.Name)
-	}
-	names = fileNames(names)
-	for i, f := range figures {
-		pdf, err := f.PDF(figure.Column)
-		if err != nil {
-			return err
-		}
-		png, err := f.PNG(figure.Column)
-		if err != nil {
-			return err
-		}
-		data, err := f.CSV()
-		if err != nil {
-			return err
-		}
-		for _, x := range []struct {
-			end string
-			raw []byte
-		}{{".svg", f.SVG(figure.Column)}, {".pdf", pdf}, {".png", png}, {".csv", data}} {
-			if err := writeExport(s, to, names[i]+x.end, x.raw); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // find finds the report of that name, or the only one.
 func (r reportRequest) find(w *workspace, plan *planner.Plan) (*planner.Task, error) {
 	name := r.Name
@@ -158,30 +123,13 @@ func (r reportRequest) find(w *workspace, plan *planner.Plan) (*planner.Task, er
 	return w.find(plan, reports, name)
 }
 
-// origins lists the cached results that a report depends on.
-func (w reportReader) origins(ctx context.Context, plan *planner.Plan, t *planner.Task) ([]report.Origin, error) {
-	var out []report.Origin
-	for _, d := range plan.Needs(t) {
-		if d.Status != planner.Hit {
-			continue
-		}
-		p, err := readProvenance(ctx, w.store, d)
-		if err != nil {
-			return nil, err
-		}
-		o := report.Origin{
-			Address: d.Address.String(), Key: d.Key.String(), Host: p.Host.Name, Seconds: p.Seconds,
-			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Recompute: w.session.command("run", "--target", d.Address.String()),
-		}
-		for _, name := range []string{artifactOf["json"], record.Metrics} {
-			if a, ok := d.Entry().Artifact(name); ok {
-				o.Result = a.Digest.String()
-			}
-		}
-		if o.Repeats, err = repeatText(w.store, d.Key); err != nil {
-			return nil, err
-		}
-		out = append(out, o)
+// opener is the command that opens a file in the user's browser.
+func opener(path string) []string {
+	switch runtime.GOOS {
+	case "darwin":
+		return []string{"open", path}
+	case "windows":
+		return []string{"rundll32", "url.dll,FileProtocolHandler", path}
 	}
-	return out, nil
+	return []string{"xdg-open", path}
 }

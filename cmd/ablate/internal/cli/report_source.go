@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/planner"
-	"ablate/pipeline/process"
 	"ablate/stages/answer"
 	"ablate/stages/answer/figure"
 	"ablate/stages/answer/report"
@@ -43,26 +41,6 @@ func (w reportReader) source(ctx context.Context, plan *planner.Plan, t *planner
 		return s, err
 	}
 	return s, w.addTrials(ctx, plan.Needs(t), &s)
-}
-
-// command is the command line of a command on this study, with the variables that
-// this invocation was given.
-func (s *session) command(name string, args ...string) string {
-	words := []string{"ablate", name}
-	if s.dir != "." {
-		words = append(words, "--chdir", process.ShellQuote(s.dir))
-	}
-	for _, v := range s.vars {
-		if v.File != "" {
-			words = append(words, "--var-file", process.ShellQuote(v.File))
-		} else {
-			words = append(words, "--var", process.ShellQuote(v.Name+"="+v.Value))
-		}
-	}
-	for _, a := range args {
-		words = append(words, process.ShellQuote(a))
-	}
-	return strings.Join(words, " ")
 }
 
 func (w reportReader) readDocument(ctx context.Context, t *planner.Task, name string, into any) error {
@@ -313,13 +291,30 @@ func curvesOf(rows []record.Row, wanted []string) map[string]figure.Curve {
 	return out
 }
 
-// opener is the command that opens a file in the user's browser.
-func opener(path string) []string {
-	switch runtime.GOOS {
-	case "darwin":
-		return []string{"open", path}
-	case "windows":
-		return []string{"rundll32", "url.dll,FileProtocolHandler", path}
+// origins lists the cached results that a report depends on.
+func (w reportReader) origins(ctx context.Context, plan *planner.Plan, t *planner.Task) ([]report.Origin, error) {
+	var out []report.Origin
+	for _, d := range plan.Needs(t) {
+		if d.Status != planner.Hit {
+			continue
+		}
+		p, err := readProvenance(ctx, w.store, d)
+		if err != nil {
+			return nil, err
+		}
+		o := report.Origin{
+			Address: d.Address.String(), Key: d.Key.String(), Host: p.Host.Name, Seconds: p.Seconds,
+			Finished: p.Finished.UTC().Format("2006-01-02 15:04:05 UTC"), Recompute: w.session.command("run", "--target", d.Address.String()),
+		}
+		for _, name := range []string{artifactOf["json"], record.Metrics} {
+			if a, ok := d.Entry().Artifact(name); ok {
+				o.Result = a.Digest.String()
+			}
+		}
+		if o.Repeats, err = repeatText(w.store, d.Key); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
 	}
-	return []string{"xdg-open", path}
+	return out, nil
 }

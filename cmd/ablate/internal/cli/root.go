@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,10 +22,13 @@ func rootCommand(s *session) *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: refuseEmpty,
 	}
+	root.SetIn(s.app.Stdin)
+	root.SetOut(s.app.Stdout)
+	root.SetErr(s.app.Stderr)
 	flags := root.PersistentFlags()
 	flags.StringVar(&s.dir, "chdir", ".", "the study's `folder`")
-	flags.Var(varFlag{s}, "var", "set a variable, `name=value`; may be repeated")
-	flags.Var(varFileFlag{s}, "var-file", "read variables from a `file`; may be repeated")
+	flags.Func("var", "set a variable, `name=value`; may be repeated", s.addVar)
+	flags.Func("var-file", "read variables from a `file`; may be repeated", s.addVarFile)
 	flags.BoolVar(&s.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&s.noColor, "no-color", false, "print without colours")
 	choiceFlag(flags, root, &s.logLevel, "log", "warn", "log `level` on stderr: %s", "debug", "info", "warn", "error")
@@ -44,8 +48,29 @@ func rootCommand(s *session) *cobra.Command {
 		exportCommand(s), reportCommand(s), powerCommand(s), cacheCommand(s), trustCommand(s), metadataCommand(s), versionCommand(s),
 		execCommand(s), superviseCommand(), instancesTopic(),
 	)
+	completionCommand(root)
+	completeNoFiles(root)
 	return root
 }
+
+// request is what a command line asks for.
+type request interface {
+	do(context.Context, *session) error
+}
+
+// does makes a command carry out a request, whose fields its flags set. Arguments go where into
+// says.
+func does(s *session, r request, into ...*string) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		for i, a := range args {
+			*into[i] = a
+		}
+		return r.do(c.Context(), s)
+	}
+}
+
+// Command is the program's command tree, for programs that describe it.
+func (a App) Command() *cobra.Command { return rootCommand(&session{app: a}) }
 
 // exitCodes is the last part of each command's help.
 func exitCodes(extra string) string {

@@ -37,11 +37,8 @@ func runCommand(s *session) *cobra.Command {
 		Example: "  ablate run --var corpus=text.txt --jobs 2",
 		Args:    argsBetween(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.PlanFile = args[0]
-			}
 			r.FolderChosen = c.Flags().Changed("chdir")
-			return r.do(c.Context(), s)
+			return does(s, &r, &r.PlanFile)(c, args)
 		},
 	}
 	f := c.Flags()
@@ -165,7 +162,7 @@ func (r runRequest) run(ctx context.Context, w *workspace, plan *planner.Plan) e
 			s.view().Aside(e)
 		}
 	}
-	if err := w.checkMemory(plan).Err(); err != nil {
+	if err := tooLarge(w, plan).Err(); err != nil {
 		return err
 	}
 	if err := remakeDocuments(ctx, w.store, plan); err != nil {

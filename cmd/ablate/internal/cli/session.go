@@ -18,6 +18,7 @@ import (
 	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 	"ablate/pipeline/launch"
+	"ablate/pipeline/process"
 	"ablate/stages/record"
 )
 
@@ -233,4 +234,24 @@ func (s *session) logger() *slog.Logger {
 		panic("cli: --log has an unknown level: " + err.Error())
 	}
 	return slog.New(slog.NewTextHandler(s.app.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// command is the command line of a command on this study, with the variables that
+// this invocation was given.
+func (s *session) command(name string, args ...string) string {
+	words := []string{"ablate", name}
+	if s.dir != "." {
+		words = append(words, "--chdir", process.ShellQuote(s.dir))
+	}
+	for _, v := range s.vars {
+		if v.File != "" {
+			words = append(words, "--var-file", process.ShellQuote(v.File))
+		} else {
+			words = append(words, "--var", process.ShellQuote(v.Name+"="+v.Value))
+		}
+	}
+	for _, a := range args {
+		words = append(words, process.ShellQuote(a))
+	}
+	return strings.Join(words, " ")
 }

@@ -61,11 +61,6 @@ b,y,1,3.0
 b,y,2,3.1
 `
 
-// request is what every command's struct is.
-type request interface {
-	do(ctx context.Context, s *session) error
-}
-
 // lab is a study's folder and a store.
 type lab struct{ dir, store string }
 
@@ -233,7 +228,7 @@ func TestRefusalsAreNamedOnce(t *testing.T) {
 
 func TestVariablesKeepTheirOrderAndCommas(t *testing.T) {
 	s := &session{}
-	for _, err := range []error{varFlag{s}.Set("xs=[1,2]"), varFileFlag{s}.Set("more.hclvars"), varFlag{s}.Set("a=b=c")} {
+	for _, err := range []error{s.addVar("xs=[1,2]"), s.addVarFile("more.hclvars"), s.addVar("a=b=c")} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +239,7 @@ func TestVariablesKeepTheirOrderAndCommas(t *testing.T) {
 			t.Errorf("variable %d is %+v, want %+v", i, v, want[i])
 		}
 	}
-	if varFlag.Set(varFlag{s}, "novalue") == nil || varFileFlag.Set(varFileFlag{s}, "") == nil {
+	if s.addVar("novalue") == nil || s.addVarFile("") == nil {
 		t.Error("a variable without a value, or a file without a name, is accepted")
 	}
 }

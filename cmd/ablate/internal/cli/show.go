@@ -26,12 +26,7 @@ func showCommand(s *session) *cobra.Command {
 		Example:           "  ablate show analysis.factorial.coupling --format markdown",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: complete(s, anyInstance, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				r.What = args[0]
-			}
-			return r.do(c.Context(), s)
-		},
+		RunE:              does(s, &r, &r.What),
 	}
 	choiceFlag(c.Flags(), c, &r.Format, "format", "text", "of an analysis: %s", "text", "markdown", "csv", "json")
 	partialFlag(c, &r.Partial)

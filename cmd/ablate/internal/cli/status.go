@@ -21,7 +21,7 @@ func statusCommand(s *session) *cobra.Command {
 			"when last computed, and which are left." + exitCodes(""),
 		Example: "  watch ablate status",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return statusRequest{}.do(c.Context(), s) },
+		RunE:    does(s, statusRequest{}),
 	}
 }
 

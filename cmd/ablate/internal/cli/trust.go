@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +26,7 @@ import (
 func folderConfig(dir string) string { return filepath.Join(dir, ".ablate", "config.hcl") }
 
 func trustCommand(s *session) *cobra.Command {
+	var r trustRequest
 	return &cobra.Command{
 		Use: "trust [FOLDER]", Short: "Accept the configuration that comes with a study's folder",
 		Long: "A study's folder may come from elsewhere, and its .ablate/config.hcl may name a remote, signing\n" +
@@ -34,23 +37,20 @@ func trustCommand(s *session) *cobra.Command {
 			"names." + exitCodes(""),
 		Example: "  ablate trust .",
 		Args:    argsBetween(0, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			r := trustRequest{Folder: s.dir}
-			if len(args) > 0 {
-				r.Folder = args[0]
-			}
-			return r.do(s)
-		},
+		RunE:    does(s, &r, &r.Folder),
 	}
 }
 
 // trustRequest asks to accept the configuration of a folder.
-type trustRequest struct{ Folder string }
+type trustRequest struct {
+	Folder string // "" means that of the study
+}
 
-func (r trustRequest) do(s *session) error {
-	name, line, err := trustLine(folderConfig(r.Folder))
+func (r trustRequest) do(_ context.Context, s *session) error {
+	config := folderConfig(cmp.Or(r.Folder, s.dir))
+	name, line, err := trustLine(config)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no %s to trust", folderConfig(r.Folder))
+		return fmt.Errorf("there is no %s to trust", config)
 	}
 	if err != nil {
 		return err

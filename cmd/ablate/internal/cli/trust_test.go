@@ -93,7 +93,7 @@ func TestTrustIsForOneFile(t *testing.T) {
 	}
 	accept := func(dir string) error {
 		s, _, _ := emptyLab(t).session()
-		return trustRequest{dir}.do(s)
+		return trustRequest{dir}.do(t.Context(), s)
 	}
 	const text = "remote {\n  url = \"file:///x\"\n}\n"
 	mine := configure(t.TempDir(), text)

@@ -35,7 +35,7 @@ func uiCommand(s *session) *cobra.Command {
 			"The plan is that of the study in the current folder. It is made without the remote." + exitCodes(""),
 		Example: "  ablate ui --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().StringVar(&r.Listen, "listen", "127.0.0.1:0", "the `address` to listen on, host:port; port 0 is any free one")
 	return c

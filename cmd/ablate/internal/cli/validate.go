@@ -16,7 +16,7 @@ func validateCommand(s *session) *cobra.Command {
 			"store." + exitCodes(""),
 		Example: "  ablate validate --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return validateRequest{}.do(c.Context(), s) },
+		RunE:    does(s, validateRequest{}),
 	}
 }
 

@@ -23,7 +23,7 @@ func versionCommand(s *session) *cobra.Command {
 			"be used here." + exitCodes(""),
 		Example: "  ablate version --json\n  ablate version --backends",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return r.do(c.Context(), s) },
+		RunE:    does(s, &r),
 	}
 	c.Flags().BoolVar(&r.Backends, "backends", false, "also list the backends and what is missing for them")
 	return c

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func watchCommand(s *session) *cobra.Command {
 			"watching; this does not stop the run. Without a terminal, watch prints the screen once." + exitCodes(""),
 		Example: "  ablate watch --chdir examples/coupling --var corpus=text.txt",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return watchRequest{}.do(c.Context(), s) },
+		RunE:    does(s, watchRequest{}),
 	}
 }
 
@@ -58,33 +59,25 @@ var stateWords = []struct {
 // watchedOf groups the trials of a study by cell.
 func watchedOf(shot ui.Snapshot) view.Watched {
 	w := view.Watched{Study: shot.Study.Name, Metric: shot.Curves.Metric, Problem: shot.Study.Problem}
-	curves := make(map[string]ui.Curve)
-	for _, c := range shot.Curves.Curves {
-		curves[c.Address] = c
-	}
-	replicate := shot.Study.Replicate
-	if replicate == "" {
-		replicate = "seed"
-	}
-	g := grouper{at: make(map[string]int), counts: make(map[ui.State]int), replicate: replicate, curves: curves, partial: shot.Study.Partial}
-	if stages := stagesOfTrials(shot.Study.Instances); len(stages) > 1 {
-		g.factors, g.first = []string{"stage"}, 1
-	}
+	var trials []*ui.Instance
 	for _, i := range shot.Study.Instances {
 		if i.State == ui.Failed {
 			w.Failures = append(w.Failures, view.Failure{Address: i.Address, Error: lastShown(i.Error)})
 		}
-		if i.Trial {
-			g.add(i)
+		if !i.Trial {
+			continue
+		}
+		trials = append(trials, i)
+		if i.State == ui.Running || i.State == ui.Detached {
+			t := view.WatchedTrial{Name: runningName(i), Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
+			if i.Left != nil && *i.Left >= 1 {
+				t.Left = view.Seconds(*i.Left)
+			}
+			w.Running = append(w.Running, t)
 		}
 	}
-	w.Factors, w.Cells, w.Running = g.factors, g.finished(), g.running
-	w.Counts = g.summary()
-	for _, x := range stateWords {
-		if n := g.counts[x.state]; n > 0 {
-			w.Counts += fmt.Sprintf(", %d %s", n, x.word)
-		}
-	}
+	w.Factors, w.Cells = cellsOf(trials, shot)
+	w.Counts = countsOf(trials, shot.Study.Partial)
 	if n := shot.Study.Others; n > 0 {
 		w.Counts += fmt.Sprintf(". Not shown: %s of another version of the study (edited since, or other variables)", view.Count(n, "running trial"))
 	}
@@ -92,88 +85,6 @@ func watchedOf(shot ui.Snapshot) view.Watched {
 		w.Left = view.Seconds(*left)
 	}
 	return w
-}
-
-// stagesOfTrials lists the stages that have trials. Cells of different stages may have the same
-// levels.
-func stagesOfTrials(instances []*ui.Instance) []string {
-	var out []string
-	for _, i := range instances {
-		if i.Trial && !slices.Contains(out, i.Stage()) {
-			out = append(out, i.Stage())
-		}
-	}
-	return out
-}
-
-// grouper sorts trials into cells.
-type grouper struct {
-	factors   []string // after "stage", if there are several stages
-	first     int      // factor
-	replicate string
-	curves    map[string]ui.Curve
-	cells     []cellCurves
-	at        map[string]int // of a cell, by its levels
-	running   []view.WatchedTrial
-	counts    map[ui.State]int
-	trials    int
-	imported  int  // runs of other programs, which are not among the trials
-	partial   bool // the study may have more trials
-}
-
-type cellCurves struct {
-	view.WatchedCell
-	curves []ui.Curve
-	done   []ui.Curve // those of trials that are done
-}
-
-func (g *grouper) add(i *ui.Instance) {
-	if i.Imported {
-		g.imported++
-	} else {
-		g.trials++
-		g.counts[i.State]++
-	}
-	levels := make([]string, len(g.factors))
-	if g.first > 0 {
-		levels[0] = i.Stage()
-	}
-	for _, f := range i.Factors {
-		if f.Name == cmp.Or(i.Replicate, g.replicate) {
-			continue
-		}
-		at := g.first + slices.Index(g.factors[g.first:], f.Name)
-		if at < g.first {
-			at = len(g.factors)
-			g.factors, levels = append(g.factors, f.Name), append(levels, "")
-		}
-		levels[at] = f.Level
-		if f.Label != "" {
-			levels[at] = f.Label
-		}
-	}
-	id := strings.TrimRight(strings.Join(levels, "\x00"), "\x00") // the same before a further factor was known
-	at, ok := g.at[id]
-	if !ok {
-		at = len(g.cells)
-		g.at[id] = at
-		g.cells = append(g.cells, cellCurves{WatchedCell: view.WatchedCell{Levels: levels}})
-	}
-	c := &g.cells[at]
-	c.Marks += marks[i.State]
-	if curve, ok := g.curves[i.Address]; ok {
-		c.curves = append(c.curves, curve)
-		if i.State == ui.Cached {
-			c.done = append(c.done, curve)
-		}
-	}
-	if i.State == ui.Running || i.State == ui.Detached {
-		t := view.WatchedTrial{Name: runningName(i), Step: i.Step, Steps: i.Steps, Metrics: i.Metrics}
-		if i.Left != nil && *i.Left >= 1 {
-			t.Left = view.Seconds(*i.Left)
-		}
-		g.running = append(g.running, t)
-	}
 }
 
 // runningName names a trial by its levels, or by its address if it has none.
@@ -185,52 +96,116 @@ func runningName(i *ui.Instance) string {
 	return cmp.Or(view.TrialName(levels), i.Address)
 }
 
-// summary counts the trials that are done, and imported runs.
-func (g *grouper) summary() string {
+// countsOf counts trials by their states, and imported runs. With partial, the study may have
+// more trials.
+func countsOf(trials []*ui.Instance, partial bool) string {
+	own, counts := 0, make(map[ui.State]int)
+	for _, i := range trials {
+		if !i.Imported {
+			own++
+			counts[i.State]++
+		}
+	}
+	imported := len(trials) - own
 	var parts []string
 	switch {
-	case g.partial:
-		parts = append(parts, view.Count(g.counts[ui.Cached], "trial")+" done")
-	case g.trials > 0 || g.imported == 0:
-		parts = append(parts, fmt.Sprintf("%d of %s done", g.counts[ui.Cached], view.Count(g.trials, "trial")))
+	case partial:
+		parts = append(parts, view.Count(counts[ui.Cached], "trial")+" done")
+	case own > 0 || imported == 0:
+		parts = append(parts, fmt.Sprintf("%d of %s done", counts[ui.Cached], view.Count(own, "trial")))
 	}
-	if g.imported > 0 {
-		parts = append(parts, view.Count(g.imported, "imported run"))
+	if imported > 0 {
+		parts = append(parts, view.Count(imported, "imported run"))
+	}
+	for _, x := range stateWords {
+		if n := counts[x.state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, x.word))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-// finished is the cells with their means: of the trials that are done, else of those at work. A
-// cell in which a trial diverged has none, as in an analysis. A trial of a cell that appeared
-// before a factor was known has no level of it.
-func (g *grouper) finished() []view.WatchedCell {
-	var out []view.WatchedCell
-	for _, c := range g.cells {
-		for len(c.Levels) < len(g.factors) {
-			c.Levels = append(c.Levels, "")
-		}
-		averaged := c.done
-		if len(averaged) == 0 {
-			averaged = c.curves
-		}
-		c.Mean = meanOfLast(averaged)
-		sums, counts := make(map[int]float64), make(map[int]int)
-		for _, curve := range c.curves {
-			for i, s := range curve.Steps {
-				sums[s] += curve.Values[i]
-				counts[s]++
+// cellsOf sorts trials into cells by all factors but the replicate, and by stage where there are
+// several: cells of different stages may have the same levels.
+func cellsOf(trials []*ui.Instance, shot ui.Snapshot) (factors []string, out []view.WatchedCell) {
+	compared := func(i *ui.Instance) []ui.Factor {
+		replicate := cmp.Or(i.Replicate, shot.Study.Replicate, "seed")
+		return slices.DeleteFunc(slices.Clone(i.Factors), func(f ui.Factor) bool { return f.Name == replicate })
+	}
+	for _, i := range trials {
+		for _, f := range compared(i) {
+			if !slices.Contains(factors, f.Name) {
+				factors = append(factors, f.Name)
 			}
 		}
-		for s := range sums {
-			c.Curve.Steps = append(c.Curve.Steps, s)
-		}
-		slices.Sort(c.Curve.Steps)
-		for _, s := range c.Curve.Steps {
-			c.Curve.Values = append(c.Curve.Values, sums[s]/float64(counts[s]))
-		}
-		out = append(out, c.WatchedCell)
 	}
-	return out
+	curves := make(map[string]ui.Curve)
+	for _, c := range shot.Curves.Curves {
+		curves[c.Address] = c
+	}
+	severalStages := slices.ContainsFunc(trials, func(i *ui.Instance) bool { return i.Stage() != trials[0].Stage() })
+	var cells []*cell
+	known := make(map[string]*cell) // by their levels
+	for _, i := range trials {
+		levels := make([]string, len(factors))
+		for _, f := range compared(i) {
+			levels[slices.Index(factors, f.Name)] = cmp.Or(f.Label, f.Level)
+		}
+		if severalStages {
+			levels = slices.Insert(levels, 0, i.Stage())
+		}
+		id := strings.Join(levels, "\x00")
+		if known[id] == nil {
+			known[id] = &cell{WatchedCell: view.WatchedCell{Levels: levels}}
+			cells = append(cells, known[id])
+		}
+		curve, drawn := curves[i.Address]
+		known[id].add(i.State, curve, drawn)
+	}
+	for _, c := range cells {
+		out = append(out, c.averaged())
+	}
+	if severalStages {
+		factors = slices.Insert(factors, 0, "stage")
+	}
+	return factors, out
+}
+
+// cell is a cell with the curves of its trials.
+type cell struct {
+	view.WatchedCell
+	all, done []ui.Curve
+}
+
+func (c *cell) add(state ui.State, curve ui.Curve, drawn bool) {
+	c.Marks += marks[state]
+	if drawn {
+		c.all = append(c.all, curve)
+	}
+	if drawn && state == ui.Cached {
+		c.done = append(c.done, curve)
+	}
+}
+
+// averaged is the cell with its means: of the trials that are done, else of those at work. A cell
+// in which a trial diverged has none, as in an analysis.
+func (c *cell) averaged() view.WatchedCell {
+	of := c.done
+	if len(of) == 0 {
+		of = c.all
+	}
+	c.Mean = meanOfLast(of)
+	sums, counts := make(map[int]float64), make(map[int]int)
+	for _, curve := range c.all {
+		for i, s := range curve.Steps {
+			sums[s] += curve.Values[i]
+			counts[s]++
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(sums)) {
+		c.Curve.Steps, c.Curve.Values = append(c.Curve.Steps, s), append(c.Curve.Values, sums[s]/float64(counts[s]))
+	}
+	return c.WatchedCell
 }
 
 // meanOfLast is the mean of the last values of curves; "" if there is none.

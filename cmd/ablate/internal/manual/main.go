@@ -3,6 +3,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"log"
 	"os"
 	"path/filepath"
@@ -32,7 +34,7 @@ func write(dir string) error {
 	if err := writeManual(root, filepath.Join(dir, "man")); err != nil {
 		return err
 	}
-	return writeCompletions(root, filepath.Join(dir, "completions"))
+	return writeCompletions(filepath.Join(dir, "completions"))
 }
 
 func writeManual(root *cobra.Command, dir string) error {
@@ -47,18 +49,22 @@ func writeManual(root *cobra.Command, dir string) error {
 	return doc.GenManTree(root, &doc.GenManHeader{Title: "ABLATE", Section: "1", Source: "ablate", Date: &date}, dir)
 }
 
-func writeCompletions(root *cobra.Command, dir string) error {
+func writeCompletions(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := root.GenBashCompletionFileV2(filepath.Join(dir, "ablate.bash"), true); err != nil {
-		return err
+	for shell, file := range map[string]string{"bash": "ablate.bash", "fish": "ablate.fish", "powershell": "ablate.ps1", "zsh": "_ablate"} {
+		f, err := os.Create(filepath.Join(dir, file))
+		if err != nil {
+			return err
+		}
+		code := cli.App{Kinds: stages.All(), Stdout: f, Stderr: os.Stderr}.Run(context.Background(), []string{"completion", shell})
+		if err := f.Close(); err != nil {
+			return err
+		}
+		if code != cli.ExitDone {
+			return fmt.Errorf("ablate completion %s exits with %d", shell, code)
+		}
 	}
-	if err := root.GenFishCompletionFile(filepath.Join(dir, "ablate.fish"), true); err != nil {
-		return err
-	}
-	if err := root.GenPowerShellCompletionFileWithDesc(filepath.Join(dir, "ablate.ps1")); err != nil {
-		return err
-	}
-	return root.GenZshCompletionFile(filepath.Join(dir, "_ablate"))
+	return nil
 }

@@ -286,9 +286,7 @@ func (s *Study) take(p Planned) {
 	s.of, s.Instances = make(map[string]*Instance), nil
 	for _, i := range p.Instances {
 		if was := before[i.Address]; was != nil && (i.Key.IsZero() || was.Key.IsZero() || was.Key == i.Key) {
-			i.Step, i.Steps, i.Metrics, i.At, i.Left, i.Seconds, i.Error = was.Step, was.Steps, was.Metrics, was.At, was.Left, was.Seconds, was.Error
-			i.last, i.started, i.first, i.latest, i.points = was.last, was.started, was.first, was.latest, was.points
-			i.begin, i.resumed, i.done = was.begin, was.resumed, was.done
+			i.journaled = was.journaled
 			i.Key = cmp.Or(i.Key, was.Key)
 		}
 		s.add(&i)

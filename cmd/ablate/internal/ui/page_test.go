@@ -342,9 +342,11 @@ func TestPageOfManyFactors(t *testing.T) {
 	b.js(`document.querySelectorAll("#sections button")[1].click()`)
 	b.wait(`document.activeElement.id === "curves-title"`)
 
-	// An address may name a study that this store does not have.
+	// An address may name a study that this store does not have. A trial of another one closes.
+	b.js(`(document.querySelector(".tile").click(), 1)`)
+	b.wait(`location.hash.includes("open=")`)
 	b.js(`(location.hash = "study=elsewhere", 1)`)
-	b.wait(`document.getElementById("grid").textContent.includes("no study at this URL") && document.getElementById("curves").hidden`)
+	b.wait(`document.getElementById("grid").textContent.includes("no study at this URL") && document.getElementById("curves").hidden && !document.getElementById("detail").open`)
 	b.js(`(location.hash = "", 1)`)
 	b.wait(tiles + `.length === 24 && !document.getElementById("curves").hidden`)
 	b.clean(strings.TrimPrefix(strings.SplitN(s.URL(), "/?", 2)[0], "http://"))

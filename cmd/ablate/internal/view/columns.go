@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -62,21 +63,22 @@ func shorten(s string, width int) string {
 
 // fit breaks the lines of a text that are wider than a terminal, and indents the rest
 // below its line. Nothing is left out: the middle of an address may be all that tells it from
-// another one. Commands stay whole, so that they can be copied, and quoted lines of files are
-// short already.
+// another one. What is to be copied stays whole, and quoted lines of files are short already.
 func fit(text string, width int) string {
 	if width == 0 {
 		return text
 	}
 	lines := strings.Split(text, "\n")
 	for i, l := range lines {
-		command := strings.HasPrefix(strings.TrimSpace(l), "ablate ")
-		if cells(l) > width && !command && !strings.Contains(l, " │") {
+		if cells(l) > width && !toCopy.MatchString(l) && !strings.Contains(l, " │") {
 			lines[i] = fitLine(l, width)
 		}
 	}
 	return strings.Join(lines, "\n")
 }
+
+// toCopy matches a command of ablate, after one word at most, and an argument in quotes.
+var toCopy = regexp.MustCompile(`^ *((\w+: |\w+  +)?ablate |')`)
 
 // leastText is the width below which a text is not made narrower.
 const leastText = 24

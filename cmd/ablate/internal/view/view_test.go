@@ -161,9 +161,13 @@ func TestLinesForProgramsStayWhole(t *testing.T) {
 	}
 }
 
-// The URL of a page and the path of a log can be copied from any terminal.
-func TestURLsAndPathsStayWhole(t *testing.T) {
-	const url = "http://127.0.0.1:33301/?token=JQGPH4VT3RFSCAIFHZHXUFWWT7"
+// What users copy from a terminal is on one line: URLs, paths, commands and arguments.
+func TestWhatIsCopiedStaysWhole(t *testing.T) {
+	const (
+		url      = "http://127.0.0.1:33301/?token=JQGPH4VT3RFSCAIFHZHXUFWWT7"
+		argument = `    'train.lm.main["norm=derf.paper,optimizer=muon.paper,rule=a b,schedule=cosine,seed=42"]'`
+		command  = "ablate report --chdir examples/coupling --var 'corpus=/home/me/all texts/text.txt' coupling --open"
+	)
 	log, err := filepath.Abs("logs/87/878571e6694739e75d96c80292d1560b0a2f0a6eff18756bf1ab991823defc09.log")
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +178,10 @@ func TestURLsAndPathsStayWhole(t *testing.T) {
 		v.Show(view.Page{URL: url})
 		v.Note("  Log: %s", log)
 		v.Note("  It cannot be read (\"%s2\"): no such file", log)
-		for _, want := range []string{url, log + "\n", log + "2"} {
+		v.Error(errors.New("\"main\" names 12 instances: choose one, for example\n\n" + argument))
+		v.Note("Report: %s", command)
+		v.Show(view.Number{Recompute: command})
+		for _, want := range []string{url, log + "\n", log + "2", argument, "Report: " + command + "\n", "recompute  " + command + "\n"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%d columns break %s:\n%s", width, want, out.String())
 			}

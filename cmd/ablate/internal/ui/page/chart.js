@@ -193,17 +193,12 @@ function valueAt(steps, values, k) {
 }
 
 function drawLegend(study, view) {
-  const focused = document.activeElement && document.activeElement.dataset && document.activeElement.dataset.cell;
-  byID("legend").replaceChildren(...study.cells.map(cell => {
+  redraw(byID("legend"), ...study.cells.map(cell => {
     const swatch = el("i", { className: "swatch" });
     swatch.style.background = colorOf(cell);
     const b = el("button", { type: "button", onclick: () => view.setCells([cell], view.off.has(cell.id)) }, swatch, cell.name);
     b.setAttribute("aria-pressed", !view.off.has(cell.id));
-    b.dataset.cell = cell.id;
+    b.dataset.key = cell.id;
     return b;
   }));
-  if (focused !== undefined) {
-    const again = [...byID("legend").children].find(b => b.dataset.cell === focused);
-    if (again) again.focus({ preventScroll: true });
-  }
 }

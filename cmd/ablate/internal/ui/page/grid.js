@@ -13,6 +13,13 @@ function el(tag, props, ...children) {
   return e;
 }
 
+// redraw replaces what a box shows. The focus stays on the button of the same key.
+function redraw(box, ...children) {
+  const key = box.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  box.replaceChildren(...children);
+  if (key !== undefined) [...box.querySelectorAll("button")].find(b => b.dataset.key === key)?.focus({ preventScroll: true });
+}
+
 const byID = id => document.getElementById(id);
 
 function number(v) {
@@ -113,7 +120,6 @@ const levelOf = (cell, name) => (cell.levels.find(f => f.name === name) || {}).l
 
 function drawGrid(study, view) {
   const box = byID("grid");
-  const focused = document.activeElement && document.activeElement.dataset && document.activeElement.dataset.key;
   if (!study.trials.length) {
     delete box.dataset.shape;
     box.replaceChildren(el("p", { className: "soft" }, "This study has no trials."));
@@ -121,13 +127,9 @@ function drawGrid(study, view) {
   }
   view.places = placesOf(study.cells.flatMap(c => [meanOfCell(c, view), ...c.trials.map(t => view.lastOf(t))]).filter(v => Number.isFinite(v)));
   if (redrawCells(box, study, view)) return;
-  box.replaceChildren(...[...study.stages].flatMap(([name, stage]) => [
+  redraw(box, ...[...study.stages].flatMap(([name, stage]) => [
     study.stages.size > 1 ? el("h3", {}, levelButton(study, view, "stage", name)) : null, drawStage(study, view, stage)]).filter(Boolean));
   byID("grid-metric").textContent = view.metric ? "last " + view.metric : "";
-  if (focused) {
-    const again = [...box.querySelectorAll("button")].find(b => b.dataset.key === focused);
-    if (again) again.focus({ preventScroll: true });
-  }
 }
 
 // redrawCells draws the cells that changed, if the grid has the same cells and buttons as
@@ -140,10 +142,8 @@ function redrawCells(box, study, view) {
   for (const td of box.querySelectorAll("td[data-cell]")) {
     const cell = study.cells[td.dataset.cell];
     if (td.dataset.content === contentOf(cell, view)) continue;
-    const focused = td.contains(document.activeElement) && document.activeElement.dataset.key;
-    td.replaceChildren(drawCell(cell, view));
+    redraw(td, drawCell(cell, view));
     td.dataset.content = contentOf(cell, view);
-    if (focused) [...td.querySelectorAll("button")].find(b => b.dataset.key === focused)?.focus({ preventScroll: true });
   }
   return true;
 }

@@ -226,6 +226,7 @@ function connect() {
   };
   source.addEventListener("study", e => {
     const next = JSON.parse(e.data);
+    if (!view.open) byID("detail").close(); // another study was chosen by the browser's history
     if (!next) return drawNothing();
     const states = new Map(study ? study.trials.map(t => [t.address, t.state]) : []);
     const another = !study || study.id !== next.id;
@@ -237,7 +238,7 @@ function connect() {
     if (missed || !same || !view.curves.size) loadCurves();
     missed = false;
     changed();
-    if (view.open && !byID("detail").open) openDetail(view.open);
+    if (view.open && (another || !byID("detail").open)) openDetail(view.open);
   });
   source.addEventListener("instances", e => take(JSON.parse(e.data)));
   source.addEventListener("remaining", e => { study.remaining = JSON.parse(e.data) ?? undefined; changed(); });

@@ -23,8 +23,8 @@ type Planned struct {
 	Instances   []Instance
 }
 
-// Instance is one instance of a study as the page shows it. The first group of
-// fields comes from the plan, the second from the journals.
+// Instance is one instance of a study as the page shows it, by its plan and by what runs
+// reported.
 type Instance struct {
 	Address string           `json:"address"`
 	Block   string           `json:"block"`
@@ -50,7 +50,17 @@ type Instance struct {
 	PartialKey cache.Key `json:"partial,omitzero"`
 	Absent     int       `json:"absent"`
 
-	State   State              `json:"state"`
+	State State `json:"state"`
+	journaled
+
+	planned cache.Key // that this process planned; zero if it did not, or while the key is not known
+	version uint64    // of the board, when the instance last changed
+
+	imported importedRun
+}
+
+// journaled is what journals say of an instance.
+type journaled struct {
 	Step    int                `json:"step"`
 	Steps   int                `json:"steps"`             // 0 before the first report
 	Metrics map[string]float64 `json:"metrics,omitempty"` // the latest; of a finished trial in its detail, the final ones
@@ -59,8 +69,6 @@ type Instance struct {
 	Seconds *float64           `json:"seconds,omitempty"` // that computing took
 	Error   string             `json:"error,omitempty"`
 
-	planned cache.Key  // that this process planned; zero if it did not, or while the key is not known
-	version uint64     // of the board, when the instance last changed
 	last    run.Record // the last one that is not progress
 	started time.Time
 	first   run.Record // of progress, since the start
@@ -69,8 +77,6 @@ type Instance struct {
 	begin   int        // the step of the first report of any start; 0 before it
 	resumed bool       // the last start continued from a cached part
 	done    float64    // the share of the work that was cached then, if known
-
-	imported importedRun
 }
 
 // Stage is the address of the instance without its key.
