@@ -191,6 +191,16 @@ func TestMatrix(t *testing.T) {
   include {
     seed = 2
   }`, []string{"seed=1", "seed=2"}},
+		{"a factor that decides an override", `
+  optimizer = optimizer.adamw.base
+  norm = norm.rmsnorm.base
+  matrix {
+    mode = ["plain", "long"]
+  }
+  override {
+    when  = matrix.mode == "long"
+    steps = 20
+  }`, []string{"mode=plain", "mode=long"}},
 		{"strings that would make an address ambiguous are quoted", `
   optimizer = optimizer.adamw.base
   norm = norm.rmsnorm.base
