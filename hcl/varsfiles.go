@@ -41,6 +41,9 @@ func (l *loader) readVars(name string) {
 	for _, key := range sortedKeys(attrs) {
 		attr := attrs[key]
 		v := l.variables[key]
+		if v == nil && l.incomplete {
+			continue
+		}
 		if v == nil {
 			l.fail(rangeOf(attr.NameRange), "Unknown variable", "The study does not declare a variable %q.%s", key, suggest(key, sortedKeys(l.variables)))
 			continue
