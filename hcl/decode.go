@@ -220,7 +220,8 @@ func (d *decoder) fail(at *diag.Range, summary, detail string, args ...any) {
 	d.l.fail(at, summary, detail, args...)
 }
 
-// plain decodes an attribute that the language defines.
+// plain decodes an attribute that the language defines. Its text may be a number, as in
+// a list: the label of an instance of for_each is often "${each.value}".
 func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 	if attr == nil {
 		return
@@ -231,7 +232,7 @@ func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 		return
 	}
 	v := reflect.ValueOf(target).Elem()
-	d.assign(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
+	d.assignElement(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
 }
 
 // locator returns a function that finds the range of a path, or of the innermost

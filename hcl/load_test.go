@@ -189,8 +189,11 @@ func TestMatrix(t *testing.T) {
     seed = [1, 2]
   }
   include {
-    seed = 2
-  }`, []string{"seed=1", "seed=2"}},
+    seed = [2, 3]
+  }
+  include {
+    seed = [3, 4]
+  }`, []string{"seed=1", "seed=2", "seed=3", "seed=4"}},
 		{"a factor that decides an override", `
   optimizer = optimizer.adamw.base
   norm = norm.rmsnorm.base
