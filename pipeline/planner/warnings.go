@@ -62,12 +62,7 @@ func (t *Task) identity() cache.Key {
 		inputs[need.Attr] = cache.List(on...)
 	}
 	kind := t.node.Kind
-	return cache.Struct(
-		cache.Field{Name: "block", Value: cache.String(kind.Block)},
-		cache.Field{Name: "inputs", Value: cache.Map(inputs)},
-		cache.Field{Name: "spec", Value: kind.Spec(t.node.Stage)},
-		cache.Field{Name: "type", Value: cache.String(kind.Type)},
-	).Key("ablate pending action")
+	return cache.List(cache.String(kind.Block), cache.String(kind.Type), kind.Spec(t.node.Stage), cache.Map(inputs)).Key("ablate pending action")
 }
 
 func (w *duplicatePair) warning() diag.Diagnostic {
