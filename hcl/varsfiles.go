@@ -86,17 +86,7 @@ func (l *loader) setFromText(v *variable, text, source string) {
 }
 
 func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) {
-	tokens, diags := hclsyntax.LexExpression([]byte(text), source, hclv2.InitialPos)
-	if !diags.HasErrors() {
-		diags = checkTokens(tokens)
-	}
-	if diags.HasErrors() {
-		return cty.NilVal, diags
-	}
-	expr, diags := hclsyntax.ParseExpression([]byte(text), source, hclv2.InitialPos)
-	if !diags.HasErrors() {
-		diags = duplicateKeys(expr)
-	}
+	expr, diags := parseExpression(text, source, hclv2.InitialPos, hclsyntax.LexExpression, hclsyntax.ParseExpression)
 	if diags.HasErrors() {
 		return cty.NilVal, diags
 	}
