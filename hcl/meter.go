@@ -171,7 +171,9 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 			e.Args[i] = count(e.Args[i])
 		}
 	case *hclsyntax.TupleConsExpr:
-		m.all(e.Exprs)
+		for i := range e.Exprs {
+			e.Exprs[i] = m.insert(e.Exprs[i])
+		}
 	case *hclsyntax.ObjectConsExpr:
 		for i := range e.Items {
 			e.Items[i].KeyExpr, e.Items[i].ValueExpr = m.insert(e.Items[i].KeyExpr), m.insert(e.Items[i].ValueExpr)
@@ -195,10 +197,4 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 func isText(e hclsyntax.Expression) bool {
 	literal, ok := e.(*hclsyntax.LiteralValueExpr)
 	return ok && literal.Val.Type() == cty.String
-}
-
-func (m *meter) all(list []hclsyntax.Expression) {
-	for i, e := range list {
-		list[i] = m.insert(e)
-	}
 }

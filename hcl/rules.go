@@ -82,35 +82,30 @@ func readsFactor(in []hclv2.Traversal, name string) bool {
 // results of two cells differ. That is not the label, and also the condition of an
 // override; the other rules only choose cells.
 func (x *crossing) reads() (decoded, counted []hclv2.Traversal) {
-	for _, name := range sortedKeys(x.s.content.Attributes) {
-		vars := expressionVariables(x.s.content.Attributes[name].Expr)
+	add := func(vars []hclv2.Traversal, counts bool) {
 		decoded = append(decoded, vars...)
-		if !slices.Contains(metaAttributes, name) {
+		if counts {
 			counted = append(counted, vars...)
 		}
 	}
+	for _, name := range sortedKeys(x.s.content.Attributes) {
+		add(expressionVariables(x.s.content.Attributes[name].Expr), !slices.Contains(metaAttributes, name))
+	}
 	for _, b := range x.s.content.Blocks {
-		if slices.Contains(matrixBlocks, b.Type) {
-			continue
-		}
-		vars := blockVariables(b)
-		decoded = append(decoded, vars...)
-		if !slices.Contains(metaBlocks, b.Type) {
-			counted = append(counted, vars...)
+		if !slices.Contains(matrixBlocks, b.Type) {
+			add(blockVariables(b), !slices.Contains(metaBlocks, b.Type))
 		}
 	}
 	for _, r := range x.overrides {
-		var vars []hclv2.Traversal
 		for _, name := range sortedKeys(r.content.Attributes) {
 			if name != "when" {
-				vars = append(vars, expressionVariables(r.content.Attributes[name].Expr)...)
+				add(expressionVariables(r.content.Attributes[name].Expr), true)
 			}
 		}
 		for _, b := range r.content.Blocks {
-			vars = append(vars, blockVariables(b)...)
+			add(blockVariables(b), true)
 		}
-		decoded = append(decoded, vars...)
-		if counted = append(counted, vars...); !r.empty() {
+		if !r.empty() {
 			counted = append(counted, expressionVariables(r.when)...)
 		}
 	}
