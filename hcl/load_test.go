@@ -321,6 +321,23 @@ locals {
 	}
 }
 
+// A default that depends on another attribute does so in each cell.
+func TestResolveCells(t *testing.T) {
+	study := mustLoad(t, header+`train "lm" "main" {`+strings.Replace(trainBody, "  steps     = 10\n", "", 1)+`
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    steps = [10, 20]
+    seed  = [1, 2]
+  }
+}`)
+	for _, inst := range study.Instances {
+		if s, ok := inst.Spec.(*lm); ok && s.Horizon != s.Steps {
+			t.Errorf("%s has %d steps and a horizon of %d", inst.Address, s.Steps, s.Horizon)
+		}
+	}
+}
+
 func TestOverrideMergesDeeply(t *testing.T) {
 	study := mustLoad(t, header+`train "lm" "main" {`+trainBody+`
   norm      = norm.rmsnorm.base
