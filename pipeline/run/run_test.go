@@ -210,9 +210,13 @@ func TestDuplicateTrialsAreReported(t *testing.T) {
 	} {
 		w := newWorld(t)
 		for _, when := range []string{"before", "after"} { // the keys of the trials are known
-			warnings := w.plan(text).Warnings
+			plan := w.plan(text)
+			warnings := plan.Warnings
 			if len(warnings) != 1 || warnings[0].Summary != "Duplicate trials" || !strings.Contains(warnings[0].Detail, "One more trial of this stage is also a duplicate") {
 				t.Errorf("%s the data is there, warnings = %v, want one about two pairs of duplicates", when, warnings)
+			}
+			if when == "after" && !plan.Clean() {
+				t.Error("a duplicate of a cached trial is not cached")
 			}
 			if _, _, err := w.run(t.Context(), text, false); err != nil {
 				t.Fatal(err)
