@@ -78,9 +78,9 @@ func readsFactor(in []hclv2.Traversal, name string) bool {
 	})
 }
 
-// reads lists the references of what is decoded in a cell, and of what can make the
-// results of two cells differ. That is not the label, and also the condition of an
-// override; the other rules only choose cells.
+// reads lists the references of what is decoded in a cell, and those that can make the
+// results of two cells differ. Labels and runtime are only in the first list, and the
+// conditions of overrides only in the second. The other rules just choose cells.
 func (x *crossing) reads() (decoded, counted []hclv2.Traversal) {
 	add := func(vars []hclv2.Traversal, counts bool) {
 		decoded = append(decoded, vars...)
