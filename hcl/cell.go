@@ -179,32 +179,9 @@ func isPlain(v reflect.Value) bool {
 	return v.Type() == spec.RefType || v.Type() == spec.PartsType // whose map never changes
 }
 
-// clone copies a spec. Instances share what it points to, unless Resolve may change
-// that.
+// clone copies a spec. Instances share what it points to.
 func clone(pointer reflect.Value) reflect.Value {
 	p := reflect.New(pointer.Type().Elem())
 	p.Elem().Set(pointer.Elem())
-	if _, changes := pointer.Interface().(spec.Resolver); changes {
-		detach(p.Elem())
-	}
 	return p
-}
-
-// detach replaces the pointers in a struct by pointers to copies.
-func detach(v reflect.Value) {
-	if v.Kind() != reflect.Struct {
-		return
-	}
-	for i := range v.NumField() {
-		switch f := v.Field(i); {
-		case !f.CanSet():
-		case f.Kind() == reflect.Pointer && !f.IsNil():
-			p := reflect.New(f.Type().Elem())
-			p.Elem().Set(f.Elem())
-			detach(p.Elem())
-			f.Set(p)
-		case f.Kind() == reflect.Struct:
-			detach(f)
-		}
-	}
 }

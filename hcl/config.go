@@ -126,7 +126,9 @@ func (c *Config) readBlock(b *hclv2.Block) hclv2.Diagnostics {
 // readTrust reads the trusted keys, and those of single namespaces. A later file
 // replaces the keys of a namespace.
 func (c *Config) readTrust(b *hclv2.Block) hclv2.Diagnostics {
-	content, rest, diags := b.Body.PartialContent(&hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "namespace", LabelNames: []string{"name"}}}})
+	schema := &hclv2.BodySchema{Blocks: []hclv2.BlockHeaderSchema{{Type: "namespace", LabelNames: []string{"name"}}}}
+	content, rest, diags := b.Body.PartialContent(schema)
+	diags = renameUnknown(diags, schema)
 	own := *b
 	own.Body = rest
 	diags = append(diags, readFields(&own, map[string]any{"keys": &c.Trust})...)

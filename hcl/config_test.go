@@ -35,15 +35,16 @@ trust {
 
 func TestWrongRemoteAndTrust(t *testing.T) {
 	for text, want := range map[string]string{
-		"remote {\n  namespace = \"my own\"\n}":                           "is not a valid name for a namespace",
-		"remote {\n  read = [\"main\", \"a\\nb\"]\n}":                     "is not a valid name for a namespace",
-		"trust {\n  namespace \"a b\" {}\n}":                              "is not a valid name for a namespace",
-		"trust {\n  namespace \"a\" {}\n  namespace \"a\" {}\n}":          "are already declared above",
-		"trust {\n  namespace \"a\" {\n    key = \"b\"\n  }\n}":           `Did you mean "keys"?`,
-		"trust {\n  key = [\"a\"]\n}":                                     `Did you mean "keys"?`,
-		"remote \"a\" {}":                                                 "A remote block has no labels: remote {.",
-		"executor \"ssh\" {}":                                             `An executor block has two labels, its type and its label: executor "type" "label" {.`,
-		"remote {\n  read = \"main\"\n}":                                  "read",
+		"remote {\n  namespace = \"my own\"\n}":                  "is not a valid name for a namespace",
+		"remote {\n  read = [\"main\", \"a\\nb\"]\n}":            "is not a valid name for a namespace",
+		"trust {\n  namespace \"a b\" {}\n}":                     "is not a valid name for a namespace",
+		"trust {\n  namespace \"a\" {}\n  namespace \"a\" {}\n}": "are already declared above",
+		"trust {\n  namespace \"a\" {\n    key = \"b\"\n  }\n}":  `Did you mean "keys"?`,
+		"trust {\n  key = [\"a\"]\n}":                            `Did you mean "keys"?`,
+		"trust {\n  namespace {\n    keys = []\n  }\n}":          "A namespace block has one label, its name",
+		"remote \"a\" {}":                "A remote block has no labels: remote {.",
+		"executor \"ssh\" {}":            `An executor block has two labels, its type and its label: executor "type" "label" {.`,
+		"remote {\n  read = \"main\"\n}": "read",
 		"remote {\n  namespace = \"" + strings.Repeat("x", 101) + "\"\n}": "is not a valid name for a namespace",
 	} {
 		if _, wrong := readConfig(t, text); !strings.Contains(wrong, want) || !strings.Contains(wrong, "config.hcl:") {

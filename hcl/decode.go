@@ -113,7 +113,7 @@ func (d *decoder) blocks(content *hclv2.BodyContent, f spec.Field, field reflect
 		return
 	}
 	if len(found) == 0 {
-		if f.Required && field.Kind() == reflect.Struct && !d.merge {
+		if f.Required && !d.merge {
 			d.fail(rangeOf(content.MissingItemRange), "Missing block", "%s block is required: %s { … }.", capital(article(f.Name)), f.Name)
 		}
 		return
@@ -182,9 +182,6 @@ func (d *decoder) nested(b *hclv2.Block, target reflect.Value, path diag.Path, f
 func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.Value, path diag.Path) {
 	found := content.Blocks.OfType(f.Name)
 	if len(found) == 0 {
-		if f.Required && !d.merge {
-			d.fail(rangeOf(content.MissingItemRange), "Missing block", `%s block is required: %s "type" { … }.`, capital(article(f.Name)), f.Name)
-		}
 		return
 	}
 	if len(found) > 1 {
@@ -199,12 +196,10 @@ func (d *decoder) union(content *hclv2.BodyContent, f spec.Field, field reflect.
 		return
 	}
 	d.ranges[path.String()] = *rangeOf(b.DefRange)
-	if f.Pointer {
-		if field.IsNil() {
-			field.Set(spec.New(f.Elem()))
-		}
-		field = field.Elem()
+	if field.IsNil() {
+		field.Set(spec.New(f.Elem()))
 	}
+	field = field.Elem()
 	slot := field.Field(arm.Index)
 	fresh := slot.IsNil()
 	if fresh { // another arm, or none: start from the arm's defaults
@@ -220,7 +215,8 @@ func (d *decoder) fail(at *diag.Range, summary, detail string, args ...any) {
 	d.l.fail(at, summary, detail, args...)
 }
 
-// plain decodes an attribute that the language defines.
+// plain decodes an attribute that the language defines. Its text may be a number, as in
+// a list: the label of an instance of for_each is often "${each.value}".
 func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 	if attr == nil {
 		return
@@ -231,7 +227,7 @@ func (d *decoder) plain(attr *hclv2.Attribute, target any) {
 		return
 	}
 	v := reflect.ValueOf(target).Elem()
-	d.assign(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
+	d.assignElement(val, v, spec.Field{Name: attr.Name, Type: v.Type()}, attr.Name, rangeOf(attr.Expr.Range()))
 }
 
 // locator returns a function that finds the range of a path, or of the innermost

@@ -104,7 +104,7 @@ type valueForm struct {
 // reference is the value of block.type.name in an expression: one reference, or
 // an object of them by key if the stage has for_each.
 func (l *loader) reference(s *stage, sc scope) (cty.Value, bool) {
-	if s.invalid || !l.forEach(s, sc.trail) {
+	if !l.forEach(s, sc.trail) {
 		return cty.NilVal, false
 	}
 	if s.members == nil {

@@ -71,18 +71,7 @@ func formulaFromJSON(expr hclv2.Expression) (hclsyntax.Expression, hclv2.Diagnos
 	if diags.HasErrors() || v.IsNull() || v.Type() != cty.String {
 		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, diags
 	}
-	start := at.Start
-	start.Column++ // the quotation mark
-	start.Byte++
-	text := []byte(v.AsString())
-	tokens, diags := hclsyntax.LexExpression(text, at.Filename, start)
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	if diags := checkTokens(tokens); diags.HasErrors() {
-		return nil, diags
-	}
-	return hclsyntax.ParseExpression(text, at.Filename, start)
+	return parseExpression(v.AsString(), at.Filename, afterQuote(at), hclsyntax.LexExpression, hclsyntax.ParseExpression)
 }
 
 // bare removes the parentheses and the meter around an expression.

@@ -114,24 +114,10 @@ func replaceCost(args []cty.Value) float64 {
 
 // decodeCost refuses JSON that is nested too deeply for its recursive decoder.
 func decodeCost(args []cty.Value) float64 {
-	if jsonDepth([]byte(textOf(args[0]))) > maxNesting {
+	if tooDeepAt([]byte(textOf(args[0]))) >= 0 {
 		return maxText + 1
 	}
 	return 0
-}
-
-func jsonDepth(src []byte) int {
-	deepest, depth := 0, 0
-	for _, c := range src {
-		switch c {
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth--
-		}
-		deepest = max(deepest, depth)
-	}
-	return deepest
 }
 
 // textOf is the text of a string, and empty for other values.

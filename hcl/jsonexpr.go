@@ -68,22 +68,16 @@ func objectFromJSON(pairs []hclv2.KeyValuePair, at hclv2.Range) (hclsyntax.Expre
 	return object, nil
 }
 
-// parseTemplate parses the text of a JSON string. Its columns are right as long
-// as the string has no escapes.
+// parseTemplate parses the text of a JSON string.
 func parseTemplate(text string, at hclv2.Range) (hclsyntax.Expression, hclv2.Diagnostics) {
+	return parseExpression(text, at.Filename, afterQuote(at), hclsyntax.LexTemplate, hclsyntax.ParseTemplate)
+}
+
+// afterQuote is where the text of a JSON string begins. Its columns are right as long as
+// the string has no escapes.
+func afterQuote(at hclv2.Range) hclv2.Pos {
 	start := at.Start
-	start.Column++ // the quotation mark
+	start.Column++
 	start.Byte++
-	tokens, diags := hclsyntax.LexTemplate([]byte(text), at.Filename, start)
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	if diags := checkTokens(tokens); diags.HasErrors() {
-		return nil, diags
-	}
-	e, diags := hclsyntax.ParseTemplate([]byte(text), at.Filename, start)
-	if !diags.HasErrors() {
-		diags = duplicateKeys(e)
-	}
-	return e, diags
+	return start
 }

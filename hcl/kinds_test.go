@@ -65,11 +65,18 @@ type lm struct {
 	Optimizer  addr.Instance `hcl:"optimizer" ref:"optimizer"`
 	Seed       int64         `hcl:"seed,optional"`
 	Steps      int           `hcl:"steps"`
+	Horizon    int           `hcl:"horizon,optional"`
 	ClipNorm   *float64      `hcl:"clip_norm,optional"`
 	Batch      batch         `hcl:"batch,block"`
 	Schedule   *schedule     `hcl:"schedule,union"`
 	Evaluate   *evaluate     `hcl:"evaluate,block"`
 	Checkpoint *checkpoint   `hcl:"checkpoint,block" key:"-"`
+}
+
+func (t *lm) Resolve() {
+	if t.Horizon == 0 {
+		t.Horizon = t.Steps
+	}
 }
 
 type batch struct {

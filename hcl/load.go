@@ -39,7 +39,8 @@ type loader struct {
 	count int // instances made
 	meter meter
 
-	chained bool // a chain of references that is too long has been reported
+	chained    bool // a chain of references that is too long has been reported
+	incomplete bool // a declaration was refused: names that do not exist may be its
 
 	settings  *hclv2.Block // the study block; nil without one
 	variables map[string]*variable
@@ -100,6 +101,7 @@ func (l *loader) collect(body hclv2.Body) {
 	schema := l.rootSchema()
 	content, diags := body.Content(schema)
 	l.upstream(renameUnknown(diags, schema))
+	l.incomplete = l.incomplete || diags.HasErrors()
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "study":
@@ -130,15 +132,15 @@ func (l *loader) rootSchema() *hclv2.BodySchema {
 func (l *loader) collectStage(b *hclv2.Block) {
 	a := addr.Stage{Block: b.Type, Type: b.Labels[0], Name: b.Labels[1]}
 	if !hclsyntax.ValidIdentifier(a.Name) {
+		l.incomplete = true
 		l.fail(rangeOf(b.LabelRanges[1]), "Invalid name", "%q is not a valid name for a stage. %s", a.Name, identifierRule)
 		return
 	}
 	types := l.kinds[a.Block]
 	kind, ok := types[a.Type]
 	if !ok {
+		l.incomplete = true
 		l.fail(rangeOf(b.LabelRanges[0]), "Unknown type", "%q is not a type of %s.%s", a.Type, a.Block, suggest(a.Type, sortedKeys(types)))
-		// Keep it nevertheless, so that references to it cause no further errors.
-		l.stages[a] = &stage{addr: a, block: b, invalid: true}
 		return
 	}
 	if first := l.stages[a]; first != nil {

@@ -189,8 +189,21 @@ func TestMatrix(t *testing.T) {
     seed = [1, 2]
   }
   include {
-    seed = 2
-  }`, []string{"seed=1", "seed=2"}},
+    seed = [2, 3]
+  }
+  include {
+    seed = [3, 4]
+  }`, []string{"seed=1", "seed=2", "seed=3", "seed=4"}},
+		{"a factor that decides an override", `
+  optimizer = optimizer.adamw.base
+  norm = norm.rmsnorm.base
+  matrix {
+    mode = ["plain", "long"]
+  }
+  override {
+    when  = matrix.mode == "long"
+    steps = 20
+  }`, []string{"mode=plain", "mode=long"}},
 		{"strings that would make an address ambiguous are quoted", `
   optimizer = optimizer.adamw.base
   norm = norm.rmsnorm.base
@@ -304,6 +317,23 @@ locals {
 			if diff := cmp.Diff([]string{"norm=derf.paper"}, keys(study, "train.lm.main")); diff != "" {
 				t.Errorf("norm = %s without %s (-want +got):\n%s", norm, when, diff)
 			}
+		}
+	}
+}
+
+// A default that depends on another attribute does so in each cell.
+func TestResolveCells(t *testing.T) {
+	study := mustLoad(t, header+`train "lm" "main" {`+strings.Replace(trainBody, "  steps     = 10\n", "", 1)+`
+  norm      = norm.rmsnorm.base
+  optimizer = optimizer.adamw.base
+  matrix {
+    steps = [10, 20]
+    seed  = [1, 2]
+  }
+}`)
+	for _, inst := range study.Instances {
+		if s, ok := inst.Spec.(*lm); ok && s.Horizon != s.Steps {
+			t.Errorf("%s has %d steps and a horizon of %d", inst.Address, s.Steps, s.Horizon)
 		}
 	}
 }

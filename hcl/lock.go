@@ -53,7 +53,7 @@ func ReadLock(dir string) (Lock, diag.List) {
 		return lock, advise(diags[:1], restore) // the others follow from the first
 	}
 	content, diags := file.Body.Content(lockSchema)
-	return lock, append(advise(diags, restore), lock.readBlocks(content.Blocks)...)
+	return lock, append(advise(renameUnknown(diags, lockSchema), restore), lock.readBlocks(content.Blocks)...)
 }
 
 // SizeLine returns the line of the size of a pin, 0 where there is none.

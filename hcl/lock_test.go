@@ -68,6 +68,7 @@ func TestDamagedLock(t *testing.T) {
 		"truncated":           {whole[200:], "", 5, "", restore, false},
 		"another field":       {"size ", "colour = 1\nsize ", 8, `"colour"`, newer, false},
 		"a field of the file": {`source "`, "version = 2\nsource \"", 4, `"version"`, newer, false},
+		"a misspelt block":    {`source "`, "sorce \"x\" {}\nsource \"", 4, `Did you mean "source"?`, newer, false},
 		"another block":       {`source "`, "sealed \"x\" {}\nsource \"", 4, `"sealed"`, newer, false},
 		"a conflict":          {`source "`, "<<<<<<< HEAD\nsource \"", 4, "Remove the conflict markers", "of frozen blocks, keep the older", false},
 		"half a conflict":     {"  size ", "=======\n  size ", 8, "Remove the conflict markers", "of frozen blocks, keep the older", false},

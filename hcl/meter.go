@@ -7,12 +7,24 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// metered is an expression whose value is counted each time it is evaluated. It
-// embeds the syntax node, since the interface of nodes is closed. The node is
-// always in parentheses, so that walking the tree still meets it: references
-// are found by the type of a node.
+// wrapped is an expression that is evaluated in another way. It embeds the syntax
+// node, since the interface of nodes is closed. The node is in parentheses, so that
+// walking the tree still meets it: references are found by the type of a node.
+type wrapped struct{ hclsyntax.Expression }
+
+func wrap(e hclsyntax.Expression) wrapped {
+	return wrapped{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}}
+}
+
+// UnwrapExpression returns the expression for static analysis, which reads the
+// type of a variable without evaluating it.
+func (w wrapped) UnwrapExpression() hclv2.Expression {
+	return w.Expression.(*hclsyntax.ParenthesesExpr).Expression
+}
+
+// metered is an expression whose value is counted each time it is evaluated.
 type metered struct {
-	hclsyntax.Expression
+	wrapped
 	meter *meter
 }
 
@@ -23,15 +35,11 @@ func (e metered) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	return v, diags
 }
 
-// UnwrapExpression returns the expression for static analysis, which reads the
-// type of a variable without evaluating it.
-func (e metered) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
-
 // weighed is metered, for values of any size. uniform says that HCL converts the value
 // to a list or a map, or to the type of another value, and bare that references have
 // one form, so that HCL can compare or convert them.
 type weighed struct {
-	hclsyntax.Expression
+	wrapped
 	meter         *meter
 	bare, uniform bool
 }
@@ -49,16 +57,13 @@ func (e weighed) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	return v, diags
 }
 
-// UnwrapExpression returns the expression for static analysis.
-func (e weighed) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
-
 // chosen is a condition with its two results. HCL converts them to one type: where
 // references that give access to specs have none, it gets those that do not.
-type chosen struct{ hclsyntax.Expression }
+type chosen struct{ wrapped }
 
 // Value evaluates the results, and then the condition.
 func (e chosen) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
-	c := *unwrap(e.Expression).(*hclsyntax.ConditionalExpr)
+	c := *e.UnwrapExpression().(*hclsyntax.ConditionalExpr)
 	a, b := evaluate(c.TrueResult, ctx), evaluate(c.FalseResult, ctx)
 	if holdsRefs(a.value.Type()) || holdsRefs(b.value.Type()) {
 		if t, _ := convert.UnifyUnsafe([]cty.Type{a.value.Type(), b.value.Type()}); t == cty.NilType {
@@ -68,9 +73,6 @@ func (e chosen) Value(ctx *hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) {
 	c.TrueResult, c.FalseResult = a, b
 	return c.Value(ctx)
 }
-
-// UnwrapExpression returns the expression for static analysis.
-func (e chosen) UnwrapExpression() hclv2.Expression { return unwrap(e.Expression) }
 
 // evaluated is an expression with its value.
 type evaluated struct {
@@ -87,40 +89,32 @@ func evaluate(e hclsyntax.Expression, ctx *hclv2.EvalContext) evaluated {
 // Value returns the value.
 func (e evaluated) Value(*hclv2.EvalContext) (cty.Value, hclv2.Diagnostics) { return e.value, e.diags }
 
-func unwrap(e hclsyntax.Expression) hclv2.Expression {
-	return e.(*hclsyntax.ParenthesesExpr).Expression
-}
-
 // count counts one value: one step, and the length of a text.
 func (m *meter) count(e hclsyntax.Expression) hclsyntax.Expression {
 	if e == nil {
 		return nil
 	}
-	return metered{parentheses(m.insert(e)), m}
+	return metered{wrap(m.insert(e)), m}
 }
 
 // countAll counts all elements of a value: functions read them.
 func (m *meter) countAll(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{Expression: parentheses(m.insert(e)), meter: m}
+	return weighed{wrapped: wrap(m.insert(e)), meter: m}
 }
 
 // countCompared is countAll for an operand: == compares whole values.
 func (m *meter) countCompared(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{Expression: parentheses(m.insert(e)), meter: m, bare: true}
+	return weighed{wrapped: wrap(m.insert(e)), meter: m, bare: true}
 }
 
 // countArgument is countAll for an argument that HCL converts.
 func (m *meter) countArgument(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{Expression: parentheses(m.insert(e)), meter: m, bare: true, uniform: true}
+	return weighed{wrapped: wrap(m.insert(e)), meter: m, bare: true, uniform: true}
 }
 
 // countResult is countAll for a result of a condition.
 func (m *meter) countResult(e hclsyntax.Expression) hclsyntax.Expression {
-	return weighed{Expression: parentheses(m.insert(e)), meter: m, uniform: true}
-}
-
-func parentheses(e hclsyntax.Expression) hclsyntax.Expression {
-	return &hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}
+	return weighed{wrapped: wrap(m.insert(e)), meter: m, uniform: true}
 }
 
 // body inserts the meter into all expressions of a parsed file.
@@ -161,7 +155,7 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 		e.Val = m.countAll(e.Val)
 	case *hclsyntax.ConditionalExpr:
 		e.Condition, e.TrueResult, e.FalseResult = m.insert(e.Condition), m.countResult(e.TrueResult), m.countResult(e.FalseResult)
-		return chosen{parentheses(e)}
+		return chosen{wrap(e)}
 	case *hclsyntax.FunctionCallExpr:
 		count := m.countAll
 		if convertsArguments(e.Name) {
@@ -171,7 +165,9 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 			e.Args[i] = count(e.Args[i])
 		}
 	case *hclsyntax.TupleConsExpr:
-		m.all(e.Exprs)
+		for i := range e.Exprs {
+			e.Exprs[i] = m.insert(e.Exprs[i])
+		}
 	case *hclsyntax.ObjectConsExpr:
 		for i := range e.Items {
 			e.Items[i].KeyExpr, e.Items[i].ValueExpr = m.insert(e.Items[i].KeyExpr), m.insert(e.Items[i].ValueExpr)
@@ -195,10 +191,4 @@ func (m *meter) insert(e hclsyntax.Expression) hclsyntax.Expression {
 func isText(e hclsyntax.Expression) bool {
 	literal, ok := e.(*hclsyntax.LiteralValueExpr)
 	return ok && literal.Val.Type() == cty.String
-}
-
-func (m *meter) all(list []hclsyntax.Expression) {
-	for i, e := range list {
-		list[i] = m.insert(e)
-	}
 }

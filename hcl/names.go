@@ -50,7 +50,7 @@ func (b *nameBuilder) add(t hclv2.Traversal) {
 func (b *nameBuilder) addNamed(t hclv2.Traversal, root, name string) {
 	val, known, ok := b.lookup(t, root, name)
 	switch {
-	case !ok:
+	case !ok, val == cty.NilVal && b.l.incomplete && (root == "var" || root == "local"):
 		b.ok = false
 	case val == cty.NilVal:
 		b.fail(t, "Unknown reference", "%s.%s does not exist.%s", root, name, suggest(name, known))
@@ -109,6 +109,10 @@ func (b *nameBuilder) addStage(t hclv2.Traversal) {
 		return
 	}
 	s := b.l.stages[a]
+	if s == nil && b.l.incomplete {
+		b.ok = false
+		return
+	}
 	if s == nil {
 		b.fail(t, "Unknown reference", "There is no stage %s.%s", a, suggest(a.String(), b.l.stageNames(a.Block)))
 		return

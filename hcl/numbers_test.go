@@ -9,13 +9,14 @@ import (
 	"ablate/hcl"
 )
 
-// Where text is expected in a list, numbers and bools become the text that
-// addresses show.
+// Where text is expected in a list or a label, numbers and bools become the text
+// that addresses show.
 func TestNumbersAsText(t *testing.T) {
 	for _, level := range []string{"0.0003", "3e-4", "1e-7", "0.1", "42", "1e30", "9223372036854775807", "-2.50", "true", "1/3", `"a b"`} {
 		study := mustLoad(t, header+`
 data "text" "a" {
   for_each = [`+level+`]
+  label    = "${each.value}"
   source   = ["--x", each.value]
 }
 `)
@@ -25,6 +26,9 @@ data "text" "a" {
 		}
 		if got := inst.Spec.(*text).Source[1]; got != inst.Address.Key {
 			t.Errorf("%s becomes %q in a list of strings and %q in the address", level, got, inst.Address.Key)
+		}
+		if inst.Label != inst.Address.Key {
+			t.Errorf("%s becomes %q in a label and %q in the address", level, inst.Label, inst.Address.Key)
 		}
 	}
 }

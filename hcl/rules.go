@@ -17,6 +17,9 @@ type rule struct {
 	matched bool
 }
 
+// empty reports whether a rule has nothing but its condition.
+func (r *rule) empty() bool { return len(r.content.Attributes) == 1 && len(r.content.Blocks) == 0 }
+
 // readRules opens the rules of one kind.
 func (x *crossing) readRules(kind string) []*rule {
 	schema := &hclv2.BodySchema{}
@@ -38,10 +41,11 @@ func (x *crossing) readRules(kind string) []*rule {
 				x.l.fail(rangeOf(a.NameRange), "Factor overridden", "%s is a factor. An override cannot set it, since the trial's address would be wrong.", f.name)
 			}
 		}
-		if kind == "override" && !diags.HasErrors() && len(content.Attributes) == 1 && len(content.Blocks) == 0 {
+		r := &rule{when: when.Expr, content: content}
+		if kind == "override" && !diags.HasErrors() && r.empty() {
 			x.l.warn(rangeOf(b.DefRange), "Rule without effect", "This override sets nothing. Add the attributes that differ in its cells, or remove it.")
 		}
-		out = append(out, &rule{when: when.Expr, content: content})
+		out = append(out, r)
 	}
 	return out
 }
@@ -49,51 +53,63 @@ func (x *crossing) readRules(kind string) []*rule {
 // checkUse refuses factors that change nothing: their levels would be counted as
 // replicates although they are the same trial.
 func (x *crossing) checkUse() {
-	read := make(map[string]bool)
-	for _, t := range x.reads() {
-		if name, ok := attrStep(t, 1); ok && t.RootName() == "matrix" {
-			read[name] = true
-		}
-	}
+	decoded, counted := x.reads()
 	for _, f := range x.factors {
-		if read[f.name] {
+		if readsFactor(decoded, f.name) {
 			x.read = append(x.read, f.name)
 		}
-		if !f.bound && !read[f.name] {
-			hint := suggest(f.name, spec.Of(reflect.TypeOf(x.s.kind.New())).Names())
-			if !strings.HasPrefix(hint, " Did you mean") {
-				hint = " To vary a setting of another stage, such as the learning rate of an optimizer, give that stage for_each, and name the stage in the matrix."
-			}
-			x.l.fail(f.at, "Factor without effect",
-				"%s is not an attribute of %s %q, and nothing reads matrix.%s, so all its levels would be the same trial.%s",
-				f.name, x.s.addr.Block, x.s.addr.Type, f.name, hint)
+		if f.bound || readsFactor(counted, f.name) {
+			continue
 		}
+		hint := suggest(f.name, spec.Of(reflect.TypeOf(x.s.kind.New())).Names())
+		if !strings.HasPrefix(hint, " Did you mean") {
+			hint = " Read it where it changes the trial. To vary a setting of another stage, such as the learning rate of an optimizer, give that stage for_each, and name the stage in the matrix."
+		}
+		x.l.fail(f.at, "Factor without effect",
+			"%s is not an attribute of %s %q, and nothing that affects the result reads matrix.%s, so all its levels would be the same trial.%s",
+			f.name, x.s.addr.Block, x.s.addr.Type, f.name, hint)
 	}
 }
 
-// reads lists the references that can reach a trial's spec. Conditions do not
-// count: they only choose cells.
-func (x *crossing) reads() []hclv2.Traversal {
-	var out []hclv2.Traversal
+func readsFactor(in []hclv2.Traversal, name string) bool {
+	return slices.ContainsFunc(in, func(t hclv2.Traversal) bool {
+		read, ok := attrStep(t, 1)
+		return ok && read == name && t.RootName() == "matrix"
+	})
+}
+
+// reads lists the references of what is decoded in a cell, and those that can make the
+// results of two cells differ. Labels and runtime are only in the first list, and the
+// conditions of overrides only in the second. The other rules just choose cells.
+func (x *crossing) reads() (decoded, counted []hclv2.Traversal) {
+	add := func(vars []hclv2.Traversal, counts bool) {
+		decoded = append(decoded, vars...)
+		if counts {
+			counted = append(counted, vars...)
+		}
+	}
 	for _, name := range sortedKeys(x.s.content.Attributes) {
-		out = append(out, expressionVariables(x.s.content.Attributes[name].Expr)...)
+		add(expressionVariables(x.s.content.Attributes[name].Expr), !slices.Contains(metaAttributes, name))
 	}
 	for _, b := range x.s.content.Blocks {
 		if !slices.Contains(matrixBlocks, b.Type) {
-			out = append(out, blockVariables(b)...)
+			add(blockVariables(b), !slices.Contains(metaBlocks, b.Type))
 		}
 	}
 	for _, r := range x.overrides {
 		for _, name := range sortedKeys(r.content.Attributes) {
 			if name != "when" {
-				out = append(out, expressionVariables(r.content.Attributes[name].Expr)...)
+				add(expressionVariables(r.content.Attributes[name].Expr), true)
 			}
 		}
 		for _, b := range r.content.Blocks {
-			out = append(out, blockVariables(b)...)
+			add(blockVariables(b), true)
+		}
+		if !r.empty() {
+			counted = append(counted, expressionVariables(r.when)...)
 		}
 	}
-	return out
+	return decoded, counted
 }
 
 // exclude removes the cells in which a rule's condition holds.

@@ -3,6 +3,7 @@ package hcl
 import (
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	hclv2 "github.com/hashicorp/hcl/v2"
 )
@@ -18,6 +19,9 @@ func (l *loader) collectSettings(b *hclv2.Block) {
 	}
 	l.settings = b
 	l.study.Name = b.Labels[0]
+	if strings.TrimSpace(l.study.Name) == "" || strings.ContainsFunc(l.study.Name, unicode.IsControl) {
+		l.fail(rangeOf(b.LabelRanges[0]), "Invalid name", "The name of a study is one line of text, not %q.", l.study.Name)
+	}
 }
 
 // evalSettings reads the study block.

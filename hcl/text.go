@@ -68,6 +68,26 @@ func parseFile(name string, src []byte) (*hclv2.File, hclv2.Diagnostics) {
 	return file, append(few(diags), textWarnings(name, src, tokens)...)
 }
 
+// parseExpression parses an expression or a template that is no part of a file in native
+// syntax, within the limits of one.
+func parseExpression(text, filename string, start hclv2.Pos,
+	lex func([]byte, string, hclv2.Pos) (hclsyntax.Tokens, hclv2.Diagnostics),
+	parse func([]byte, string, hclv2.Pos) (hclsyntax.Expression, hclv2.Diagnostics),
+) (hclsyntax.Expression, hclv2.Diagnostics) {
+	tokens, diags := lex([]byte(text), filename, start)
+	if !diags.HasErrors() {
+		diags = checkTokens(tokens)
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	e, diags := parse([]byte(text), filename, start)
+	if !diags.HasErrors() {
+		diags = duplicateKeys(e)
+	}
+	return e, diags
+}
+
 // checkEncoding refuses a file that is not text in UTF-8, once: each of its bytes would
 // be an error of its own. Windows PowerShell writes UTF-16 by default.
 func checkEncoding(name string, src []byte) hclv2.Diagnostics {

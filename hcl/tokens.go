@@ -100,6 +100,14 @@ func (n *nesting) countSigns(t hclsyntax.TokenType) {
 // checkJSON is checkTokens for JSON, whose decoder is recursive, too, and whose
 // strings are templates.
 func checkJSON(name string, src []byte) hclv2.Diagnostics {
+	if i := tooDeepAt(src); i >= 0 {
+		return tooDeep(byteRange(name, src, i))
+	}
+	return checkJSONStrings(name, src)
+}
+
+// tooDeepAt is where JSON becomes nested too deeply; -1 if it does not.
+func tooDeepAt(src []byte) int {
 	depth, quoted := 0, false
 	for i := 0; i < len(src); i++ {
 		switch c := src[i]; {
@@ -114,10 +122,10 @@ func checkJSON(name string, src []byte) hclv2.Diagnostics {
 			depth--
 		}
 		if depth > maxNesting {
-			return tooDeep(byteRange(name, src, i))
+			return i
 		}
 	}
-	return checkJSONStrings(name, src)
+	return -1
 }
 
 func checkJSONStrings(name string, src []byte) hclv2.Diagnostics {

@@ -212,26 +212,12 @@ func goValue(v reflect.Value) cty.Value {
 		if v.Type() == spec.RefType {
 			return refValue(v.Interface().(addr.Instance))
 		}
-		if v.Type() == spec.PartsType {
-			return partsValue(v.Interface().(addr.Parts))
-		}
-		if v.Type() == spec.LevelType || v.Type() == spec.FormulaType {
+		if v.Type() == spec.LevelType || v.Type() == spec.PartsType || v.Type() == spec.FormulaType {
 			return cty.NilVal
 		}
 		return cty.ObjectVal(specValues(v))
 	}
 	return cty.NilVal
-}
-
-func partsValue(p addr.Parts) cty.Value {
-	if len(p.Each) == 0 {
-		return refValue(p.Whole)
-	}
-	m := make(map[string]cty.Value, len(p.Each))
-	for name, a := range p.Each {
-		m[name] = refValue(a)
-	}
-	return cty.ObjectVal(m)
 }
 
 // describe names a value's type in messages.

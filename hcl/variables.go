@@ -38,6 +38,7 @@ var validationSchema = &hclv2.BodySchema{
 func (l *loader) collectVariable(b *hclv2.Block) {
 	name := b.Labels[0]
 	if !hclsyntax.ValidIdentifier(name) {
+		l.incomplete = true
 		l.fail(rangeOf(b.LabelRanges[0]), "Invalid name", "%q is not a valid name for a variable. %s", name, identifierRule)
 		return
 	}
@@ -101,6 +102,9 @@ func (l *loader) evalVariables() {
 			continue
 		}
 		v := l.variables[given.Name]
+		if v == nil && l.incomplete {
+			continue
+		}
 		if v == nil {
 			l.fail(nil, "Unknown variable", "--var %s: the study does not declare a variable %q.%s", given.Name, given.Name, suggest(given.Name, sortedKeys(l.variables)))
 			continue

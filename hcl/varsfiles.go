@@ -41,6 +41,9 @@ func (l *loader) readVars(name string) {
 	for _, key := range sortedKeys(attrs) {
 		attr := attrs[key]
 		v := l.variables[key]
+		if v == nil && l.incomplete {
+			continue
+		}
 		if v == nil {
 			l.fail(rangeOf(attr.NameRange), "Unknown variable", "The study does not declare a variable %q.%s", key, suggest(key, sortedKeys(l.variables)))
 			continue
@@ -83,17 +86,7 @@ func (l *loader) setFromText(v *variable, text, source string) {
 }
 
 func (l *loader) parseValue(text, source string) (cty.Value, hclv2.Diagnostics) {
-	tokens, diags := hclsyntax.LexExpression([]byte(text), source, hclv2.InitialPos)
-	if !diags.HasErrors() {
-		diags = checkTokens(tokens)
-	}
-	if diags.HasErrors() {
-		return cty.NilVal, diags
-	}
-	expr, diags := hclsyntax.ParseExpression([]byte(text), source, hclv2.InitialPos)
-	if !diags.HasErrors() {
-		diags = duplicateKeys(expr)
-	}
+	expr, diags := parseExpression(text, source, hclv2.InitialPos, hclsyntax.LexExpression, hclsyntax.ParseExpression)
 	if diags.HasErrors() {
 		return cty.NilVal, diags
 	}

@@ -170,7 +170,7 @@ func outside(op string, v float64) string {
 func (c *checker) broadcast(i int, n Node, fn function, args []Type) {
 	t := args[0]
 	for j := 1; j < len(args); j++ {
-		joined, ok := join(t, args[j])
+		joined, ok := Join(t, args[j])
 		if !ok {
 			c.fail(i, "Shapes do not fit", "%s is %s, and %s is %s.", c.f.quote(n.Args[0]), args[0], c.f.quote(n.Args[j]), args[j])
 			return

@@ -78,8 +78,9 @@ func (a Axis) String() string {
 	return [...]string{"1", "rows", "columns"}[a]
 }
 
-// join is the type of an operation on two values, element by element.
-func join(a, b Type) (Type, bool) {
+// Join is the type of an operation on two values, element by element; ok is false where
+// they do not fit.
+func Join(a, b Type) (t Type, ok bool) {
 	down, ok1 := joinAxis(a.Down, b.Down)
 	along, ok2 := joinAxis(a.Along, b.Along)
 	return Type{Level: max(a.Level, b.Level), Down: down, Along: along}, ok1 && ok2
@@ -92,7 +93,7 @@ func joinAxis(a, b Axis) (Axis, bool) {
 	case a == One:
 		return b, true
 	}
-	return One, false
+	return a, false
 }
 
 // result is the type of an operation whose operands fit; ok is false where there is

@@ -45,7 +45,7 @@ func formulas(v reflect.Value, prefix string) (out []Declared) {
 }
 
 func formulasOfArm(union reflect.Value, path string) (out []Declared) {
-	if union = reflect.Indirect(union); !union.IsValid() {
+	if union = union.Elem(); !union.IsValid() {
 		return nil
 	}
 	for _, arm := range Of(union.Type()).Fields {

@@ -120,7 +120,7 @@ func field(sf reflect.StructField, index int) (Field, bool) {
 	case "label":
 		f.Form = Label
 	case "union":
-		f.Form, f.Required = Union, sf.Type.Kind() == reflect.Struct
+		f.Form = Union
 	default:
 		panic(fmt.Sprintf("spec: field %s has the unknown option %q", sf.Name, option))
 	}
@@ -158,7 +158,9 @@ type Presetter interface {
 	Presets() []string
 }
 
-// Resolver is a spec with defaults that depend on other attributes.
+// Resolver is a spec with defaults that depend on other attributes. Trials of a matrix
+// share what the fields of their specs point to, so Resolve of those sets fields alone,
+// or brings a list into its only order.
 type Resolver interface{ Resolve() }
 
 // The types of attributes and blocks that are decoded in ways of their own.

@@ -10,10 +10,9 @@
 //	          attributes, which are not required then (see Presetter)
 //	block     a nested block: a struct is required, a pointer optional,
 //	          a slice repeatable
-//	union     a nested block with one label that picks an arm: the field is a
-//	          struct (required) or a pointer to one (optional) whose own
-//	          fields are pointers tagged with the arm's name, exactly one set:
-//	          schedule "cosine" {}
+//	union     an optional nested block with one label that picks an arm: the
+//	          field is a pointer to a struct whose own fields are pointers
+//	          tagged with the arm's name, exactly one set: schedule "cosine" {}
 //
 // Attributes have the types bool, int, int64, float64 and string; slices of them
 // and maps from strings to them; structs (objects, tagged like blocks); pointers to

@@ -23,14 +23,15 @@ func (p *Plan) duplicateTrials() diag.List {
 	of := make(map[addr.Stage]*duplicatePair)
 	var pairs []*duplicatePair
 	for _, t := range p.Tasks {
-		if t.Key.IsZero() || t.Role != pipeline.Trial {
+		if t.Role != pipeline.Trial {
 			continue
 		}
-		one, seen := first[t.Key]
+		id := t.identity()
+		one, seen := first[id]
 		t.repeats = seen
 		switch stage := t.Address.Stage; {
 		case !seen || !one.isCell():
-			first[t.Key] = t
+			first[id] = t
 		case !t.isCell():
 		case of[stage] != nil:
 			of[stage].more++
@@ -44,6 +45,24 @@ func (p *Plan) duplicateTrials() diag.List {
 		list = append(list, w.warning())
 	}
 	return list
+}
+
+// identity is equal for tasks that are one computation: it is the key or, while that
+// waits for inputs, a hash of the spec and of the identities of the inputs.
+func (t *Task) identity() cache.Key {
+	if !t.Key.IsZero() {
+		return t.Key
+	}
+	inputs := make(map[string]cache.Value, len(t.node.Needs))
+	for _, need := range t.node.Needs {
+		on := make([]cache.Value, len(need.On))
+		for i, dep := range need.On {
+			on[i] = cache.String(t.plan.of[dep.Index].identity().String())
+		}
+		inputs[need.Attr] = cache.List(on...)
+	}
+	kind := t.node.Kind
+	return cache.List(cache.String(kind.Block), cache.String(kind.Type), kind.Spec(t.node.Stage), cache.Map(inputs)).Key("ablate pending action")
 }
 
 func (w *duplicatePair) warning() diag.Diagnostic {

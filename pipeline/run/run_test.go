@@ -203,13 +203,25 @@ func TestAffinity(t *testing.T) {
 }
 
 func TestDuplicateTrialsAreReported(t *testing.T) {
-	plan := newWorld(t)
-	if _, _, err := plan.run(context.Background(), fakeStudy, false); err != nil {
-		t.Fatal(err)
-	}
-	twins := plan.plan(strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"))
-	if len(twins.Warnings) != 1 || twins.Warnings[0].Summary != "Duplicate trials" || !strings.Contains(twins.Warnings[0].Detail, "One more trial of this stage is also a duplicate") {
-		t.Errorf("warnings = %v, want one about two pairs of duplicates", twins.Warnings)
+	for _, text := range []string{
+		strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5"),
+		strings.NewReplacer("rule = [norm.fake.a, norm.fake.b]", "mode = [1, 2]",
+			"data = data.fake.d", "data = data.fake.d\n  rule = matrix.mode == 3 ? norm.fake.b : norm.fake.a").Replace(fakeStudy),
+	} {
+		w := newWorld(t)
+		for _, when := range []string{"before", "after"} { // the keys of the trials are known
+			plan := w.plan(text)
+			warnings := plan.Warnings
+			if len(warnings) != 1 || warnings[0].Summary != "Duplicate trials" || !strings.Contains(warnings[0].Detail, "One more trial of this stage is also a duplicate") {
+				t.Errorf("%s the data is there, warnings = %v, want one about two pairs of duplicates", when, warnings)
+			}
+			if when == "after" && !plan.Clean() {
+				t.Error("a duplicate of a cached trial is not cached")
+			}
+			if _, _, err := w.run(t.Context(), text, false); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

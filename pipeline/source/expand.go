@@ -28,6 +28,9 @@ var errNotRegular = errors.New("it is a pipe, a socket or a device, and files ar
 // glob leads to them. exclude lists globs: one without a slash matches a name at any depth, another
 // a path relative to the study's folder.
 func (s Folder) Expand(pattern string, exclude ...string) ([]string, error) {
+	if pattern == "" { // a variable that was set to nothing, rather than the study's folder
+		return nil, errors.New("the name is empty")
+	}
 	for _, e := range exclude {
 		if !doublestar.ValidatePattern(e) {
 			return nil, fmt.Errorf("bad pattern %q in exclude", e)

@@ -90,7 +90,7 @@ func TestExpandRefuses(t *testing.T) {
 		"loop": "is a link to a folder that contains it", "loop/**": "is a link to a folder that contains it", "deep": "is a link to a folder that contains it",
 		"dangling": "is a link to a file that does not exist", "dangling/*": "is a link to a file that does not exist", "dangling/a": "is a link to a file that does not exist",
 		"self": "self/a/b: too many levels", "self/**": "self/a/b: too many levels", "self/a/b": "too many levels",
-		"fifo": "pipe: it is a pipe, a socket or a device", "fifo/pipe": "it is a pipe", "[": "bad pattern",
+		"fifo": "pipe: it is a pipe, a socket or a device", "fifo/pipe": "it is a pipe", "[": "bad pattern", "": "the name is empty",
 	} {
 		if found, err := s.Expand(pattern); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v, want %q", pattern, found, err, want)

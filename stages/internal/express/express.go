@@ -157,13 +157,14 @@ func Lane(values []Value, lane int) Value {
 // apply computes one operation.
 func (b *Builder) apply(op string, args []Value) Value {
 	if op == "where" && args[0].Node == nil { // a condition of constants
-		v, t := args[int(2-args[0].Number)], join(args[1].Type, args[2].Type)
+		v := args[int(2-args[0].Number)]
+		t, _ := formula.Join(args[1].Type, args[2].Type)
 		v.Type.Down, v.Type.Along = t.Down, t.Along
 		return v
 	}
 	t, constant := args[0].Type, true
 	for _, a := range args {
-		t = join(t, a.Type)
+		t, _ = formula.Join(t, a.Type) // operands of a product of matrices need not fit here
 		constant = constant && a.Node == nil
 	}
 	if constant {
@@ -210,18 +211,6 @@ func (b *Builder) several(op string, in []*Node, args []Value) *Node {
 		panic("express: no function " + op)
 	}
 	return f(in[0], in[1])
-}
-
-// join is the type of an operation whose operands fit.
-func join(a, b formula.Type) formula.Type {
-	t := formula.Type{Level: max(a.Level, b.Level), Down: a.Down, Along: a.Along}
-	if t.Down == formula.One {
-		t.Down = b.Down
-	}
-	if t.Along == formula.One {
-		t.Along = b.Along
-	}
-	return t
 }
 
 // as is the value as an operand of an operation of a type: constants in its
