@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -66,6 +67,23 @@ func checkExpansion(f *parquet.File, size int64) error {
 	return nil
 }
 
+// checkDecoding refuses what the library decodes to other values, without an error: pages
+// in LZ4, for which it returns what was in its buffer before, and booleans as runs.
+func checkDecoding(f *parquet.File, columns map[int]flatColumn) error {
+	for _, g := range f.Metadata().RowGroups {
+		for i, c := range g.Columns {
+			m, read := c.MetaData, columns[i]
+			switch {
+			case m.Codec == format.Lz4Raw:
+				return errors.New("it is compressed with LZ4, which cannot be read: write it with another compression, such as zstd")
+			case len(read.place) > 0 && m.Type == format.Boolean && !slices.Contains(m.Encoding, format.Plain):
+				return fmt.Errorf("its column %q has run-length encoded booleans, which cannot be read: write them as texts or numbers, or without that encoding (data_page_version=\"1.0\" of pyarrow)", read.name)
+			}
+		}
+	}
+	return nil
+}
+
 // flatColumn is a column that is not nested.
 type flatColumn struct {
 	name  string
@@ -110,6 +128,9 @@ func flatColumns(f *parquet.File, wanted []string) (map[int]flatColumn, []string
 func scanRowGroups(f *parquet.File, wanted []string, do func(tableRow) error) error {
 	columns, names, err := flatColumns(f, wanted)
 	if err != nil {
+		return err
+	}
+	if err := checkDecoding(f, columns); err != nil {
 		return err
 	}
 	row := tableRow{cells: make([]cell, len(wanted)), columns: func() []string { return names }}
