@@ -16,12 +16,14 @@ import (
 // isEvents reports whether a file holds events of TensorBoard, by its name.
 func isEvents(rel string) bool { return tfevents.IsName(rel) }
 
-// readTensorBoard reads a folder of event files. Hyperparameters of the plugin
-// HParams are parameters.
-func readTensorBoard(r *folderRun) error {
+// readEventFiles reads the event files of a run. Hyperparameters of the plugin HParams are
+// parameters.
+func (r *folderRun) readEventFiles() error {
 	for _, rel := range sortedKeys(r.files) {
-		if err := r.readEvents(rel); err != nil {
-			return err
+		if isEvents(rel) {
+			if err := r.readEvents(rel); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -67,7 +69,7 @@ func (r *folderRun) event(v tfevents.Value) error {
 	case v.Number == "":
 		return nil
 	}
-	return r.series.add("event files", v.Tag, point{float64(v.Step), cell{numeric, v.Number}})
+	return r.series.add(eventFiles, v.Tag, point{float64(v.Step), cell{numeric, v.Number}})
 }
 
 // hyperparameters reads what the plugin HParams stores at the start of a session:
