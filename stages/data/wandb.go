@@ -115,9 +115,9 @@ func (r *folderRun) wandbRow(step int64, items []wandb.Item) error {
 			r.series.others[name] = true
 			continue
 		}
-		c, err := wandbCell(i)
+		c, err := decodedCell(i.JSON)
 		if err != nil {
-			return err
+			return fmt.Errorf("the value of %s: %w", i.Name, err)
 		}
 		if c.kind == null {
 			continue // not measured at this step
@@ -127,12 +127,4 @@ func (r *folderRun) wandbRow(step int64, items []wandb.Item) error {
 		}
 	}
 	return nil
-}
-
-func wandbCell(i wandb.Item) (cell, error) {
-	var v any
-	if err := record.Decode([]byte(i.JSON), &v); err != nil {
-		return cell{}, fmt.Errorf("the value of %s: %w", i.Name, err)
-	}
-	return jsonCell(map[string]any{"x": v}, "x"), nil
 }
