@@ -162,6 +162,8 @@ type databaseReader struct {
 	spec  *Results
 	rows  *runReader
 	names []string // of all columns that runs may have, for messages
+
+	cursors []*cursor
 }
 
 // readDatabase reads the runs of a copy of a database: nothing is written beside the
@@ -295,15 +297,17 @@ type cursor struct {
 	more bool
 }
 
-// newCursor begins a query, whose first column is the run; the others go to dest.
-func (d *databaseReader) newCursor(ctx context.Context, query string, args []any, take func(*folderRun) error, dest ...any) (*cursor, error) {
-	c := &cursor{take: take}
-	c.dest = append([]any{&c.id}, dest...)
-	var err error
-	if c.rows, err = d.Query(ctx, query, args...); err != nil {
-		return nil, err
+// follow begins a query, whose first column is the run; the others go to dest. A cursor is
+// a row ahead of the run, so that each has destinations of its own.
+func (d *databaseReader) follow(ctx context.Context, query string, args []any, take func(*folderRun) error, dest ...any) error {
+	rows, err := d.Query(ctx, query, args...)
+	if err != nil {
+		return err
 	}
-	return c, c.next()
+	c := &cursor{rows: rows, take: take}
+	c.dest = append([]any{&c.id}, dest...)
+	d.cursors = append(d.cursors, c)
+	return c.next()
 }
 
 func (c *cursor) next() error {
@@ -329,11 +333,9 @@ func (c *cursor) upTo(id string, run *folderRun) error {
 	return nil
 }
 
-// cursors are the queries beside that of the runs.
-type cursors []*cursor
-
-func (s cursors) upTo(id string, run *folderRun) error {
-	for _, c := range s {
+// upTo takes the rows of a run from all cursors.
+func (d *databaseReader) upTo(id string, run *folderRun) error {
+	for _, c := range d.cursors {
 		if err := c.upTo(id, run); err != nil {
 			return err
 		}

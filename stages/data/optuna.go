@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,8 +53,7 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 		return err
 	}
 	var study int64
-	beside, err := d.optunaCursors(ctx, func(objective int64) string { return objectives.name(study, objective) })
-	if err != nil {
+	if err := d.followOptuna(ctx, func(objective int64) string { return objectives.name(study, objective) }); err != nil {
 		return err
 	}
 	trials, err := d.Query(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
@@ -70,7 +70,7 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 		}
 		run := d.begin(fmt.Sprintf("%s/%d", name, number))
 		run.series.files++ // a trial that is complete has a value
-		broken := beside.upTo(id, run)
+		broken := d.upTo(id, run)
 		if broken != nil && !errors.As(broken, &brokenRun{}) {
 			return broken
 		}
@@ -135,57 +135,45 @@ func (o optunaObjectives) name(study, objective int64) string {
 	return fmt.Sprintf("values_%d", objective)
 }
 
-// optunaCursors read parameters, attributes and values of trials. objective names the
+// followOptuna reads parameters, attributes and values of trials. objective names the
 // column of a value.
-func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64) string) (out cursors, err error) {
-	// Cursors are a row ahead of the run, so that each has destinations of its own.
-	add := func(columns, table string, take func(*folderRun) error, dest ...any) {
-		var c *cursor
-		if err == nil {
-			c, err = d.newCursor(ctx, "SELECT printf('%020d', trial_id), "+columns+" FROM "+table+" ORDER BY trial_id", nil, take, dest...)
-		}
-		if err == nil {
-			out = append(out, c)
-		}
+func (d *databaseReader) followOptuna(ctx context.Context, objective func(int64) string) error {
+	follow := func(columns, table string, take func(*folderRun) error, dest ...any) error {
+		return d.follow(ctx, "SELECT printf('%020d', trial_id), "+columns+" FROM "+table+" ORDER BY trial_id", nil, take, dest...)
 	}
-	var name, distribution string
-	var value any
-	add("param_name, param_value, distribution_json", "trial_params", func(run *folderRun) error {
-		c, err := optunaParameter(value, distribution)
-		if err != nil {
-			return brokenRun{fmt.Errorf("%s: %w", name, err)}
-		}
-		run.add(map[string]cell{name: c})
-		return nil
-	}, &name, &value, &distribution)
-	var key, text string
-	add("key, value_json", "trial_user_attributes", func(run *folderRun) error {
-		var v any
-		if err := record.Decode([]byte(text), &v); err != nil {
-			return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
-		}
-		run.add(map[string]cell{optunaAttribute + key: jsonCell(map[string]any{"x": v}, "x")})
-		return nil
-	}, &key, &text)
+	var name, distribution, key, text, kind, reportedKind string
+	var parameter, value, reported any
 	var number int64
-	var objectiveValue any
-	var kind string
-	add("objective, value, value_type", "trial_values", func(run *folderRun) error {
-		c, err := optunaNumber(objectiveValue, kind)
-		run.results[objective(number)] = c
-		return err
-	}, &number, &objectiveValue, &kind)
 	var step float64
-	var reported any
-	var reportedKind string
-	add("step, intermediate_value, intermediate_value_type", "trial_intermediate_values", func(run *folderRun) error {
-		c, err := optunaNumber(reported, reportedKind)
-		if err != nil {
+	return cmp.Or(
+		follow("param_name, param_value, distribution_json", "trial_params", func(run *folderRun) error {
+			c, err := optunaParameter(parameter, distribution)
+			if err != nil {
+				return brokenRun{fmt.Errorf("%s: %w", name, err)}
+			}
+			run.add(map[string]cell{name: c})
+			return nil
+		}, &name, &parameter, &distribution),
+		follow("key, value_json", "trial_user_attributes", func(run *folderRun) error {
+			c, err := decodedCell(text)
+			if err != nil {
+				return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
+			}
+			run.add(map[string]cell{optunaAttribute + key: c})
+			return nil
+		}, &key, &text),
+		follow("objective, value, value_type", "trial_values", func(run *folderRun) error {
+			c, err := optunaNumber(value, kind)
+			run.results[objective(number)] = c
 			return err
-		}
-		return run.series.add(optunaIntermediate, optunaIntermediate, point{step, c})
-	}, &step, &reported, &reportedKind)
-	return out, err
+		}, &number, &value, &kind),
+		follow("step, intermediate_value, intermediate_value_type", "trial_intermediate_values", func(run *folderRun) error {
+			c, err := optunaNumber(reported, reportedKind)
+			if err != nil {
+				return err
+			}
+			return run.series.add(optunaIntermediate, optunaIntermediate, point{step, c})
+		}, &step, &reported, &reportedKind))
 }
 
 // optunaNumber is a value with its type: SQLite has neither NaN nor infinities.
@@ -223,5 +211,5 @@ func optunaParameter(value any, distribution string) (cell, error) {
 	if err != nil || i != float64(int(i)) || i < 0 || int(i) >= len(d.Attributes.Choices) {
 		return cell{}, fmt.Errorf("it is choice %.40s of %d", c.text, len(d.Attributes.Choices))
 	}
-	return jsonCell(map[string]any{"x": d.Attributes.Choices[int(i)]}, "x"), nil
+	return valueCell(d.Attributes.Choices[int(i)]), nil
 }
