@@ -91,36 +91,32 @@ type flatColumn struct {
 	place []int // among the wanted columns
 }
 
-// flatColumns returns the flat columns by their index in the file.
+// flatColumns returns the flat columns by their index in the file, and their names.
 func flatColumns(f *parquet.File, wanted []string) (map[int]flatColumn, []string, error) {
-	schema := f.Schema()
-	halves := halfColumns(f)
-	columns := make(map[int]flatColumn)
-	var indexes []int
+	var flat []*parquet.Column
 	var names []string
-	for _, path := range schema.Columns() {
-		if leaf, ok := schema.Lookup(path...); ok && len(path) == 1 && leaf.MaxRepetitionLevel == 0 {
-			read := cellReader(leaf.Node.Type())
-			if halves[leaf.ColumnIndex] {
-				read = halfCell
-			}
-			columns[leaf.ColumnIndex] = flatColumn{read: read}
-			indexes, names = append(indexes, leaf.ColumnIndex), append(names, path[0])
+	for _, c := range f.Root().Columns() {
+		if c.Leaf() && !c.Repeated() {
+			flat, names = append(flat, c), append(names, c.Name())
 		}
 	}
 	names, err := columnNames(names)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, index := range indexes {
-		c := columns[index]
-		c.name = names[i]
+	halves := halfColumns(f)
+	columns := make(map[int]flatColumn, len(flat))
+	for i, leaf := range flat {
+		c := flatColumn{name: names[i], read: cellReader(leaf.Type())}
+		if halves[leaf.Index()] {
+			c.read = halfCell
+		}
 		for w, name := range wanted {
 			if name != "" && name == c.name {
 				c.place = append(c.place, w)
 			}
 		}
-		columns[index] = c
+		columns[leaf.Index()] = c
 	}
 	return columns, names, nil
 }
