@@ -34,35 +34,19 @@ func readMLflowDatabase(ctx context.Context, d *databaseReader) (err error) {
 	if err := d.followMLflow(ctx); err != nil {
 		return err
 	}
-	runs, err := d.Query(ctx, `SELECT r.run_uuid, r.name, r.status, r.experiment_id, e.name, r.lifecycle_stage = 'deleted' OR e.lifecycle_stage = 'deleted'
-		FROM runs r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id ORDER BY r.run_uuid`)
-	if err != nil {
-		return err
-	}
-	defer runs.Close()
-	for runs.Next() {
-		var id string
-		var name, status, experiment, title any
-		var deleted *bool
-		if err := runs.Scan(&id, &name, &status, &experiment, &title, &deleted); err != nil {
-			return err
-		}
+	var id string
+	var name, status, experiment, title any
+	var deleted *bool
+	return d.each(ctx, `SELECT r.run_uuid, r.name, r.status, r.experiment_id, e.name, r.lifecycle_stage = 'deleted' OR e.lifecycle_stage = 'deleted'
+		FROM runs r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id ORDER BY r.run_uuid`, func() error {
 		if deleted != nil && *deleted {
-			continue // the cursors pass over its rows
+			return nil // the cursors pass over its rows
 		}
-		run := d.begin(id)
-		if err := d.upTo(id, run); err != nil {
-			return err
-		}
-		run.add(map[string]cell{
+		return d.addRun(id, d.begin(id), map[string]cell{
 			"status": databaseCell(status), "run_id": {textual, id}, "run_name": databaseCell(name),
 			"experiment_id": databaseCell(experiment), "experiment_name": databaseCell(title),
 		})
-		if err := d.rows.addRun(run, nil); err != nil {
-			return err
-		}
-	}
-	return runs.Err()
+	}, &id, &name, &status, &experiment, &title, &deleted)
 }
 
 // followMLflow reads parameters, tags and metrics of runs.

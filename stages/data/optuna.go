@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -56,34 +55,15 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 	if err := d.followOptuna(ctx, func(objective int64) string { return objectives.name(study, objective) }); err != nil {
 		return err
 	}
-	trials, err := d.Query(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
-		FROM trials t JOIN studies s ON s.study_id = t.study_id ORDER BY t.trial_id`)
-	if err != nil {
-		return err
-	}
-	defer trials.Close()
-	for trials.Next() {
-		var id, state, name string
-		var number int64
-		if err := trials.Scan(&id, &number, &state, &study, &name); err != nil {
-			return err
-		}
+	var id, state, name string
+	var number int64
+	return d.each(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
+		FROM trials t JOIN studies s ON s.study_id = t.study_id ORDER BY t.trial_id`, func() error {
 		run := d.begin(fmt.Sprintf("%s/%d", name, number))
 		run.series.files++ // a trial that is complete has a value
-		broken := d.upTo(id, run)
-		if broken != nil && !errors.As(broken, &brokenRun{}) {
-			return broken
-		}
-		run.add(map[string]cell{"status": {textual, state}, "study_name": {textual, name}, "number": {numeric, strconv.FormatInt(number, 10)}})
-		if err := d.rows.addRun(run, broken); err != nil {
-			return err
-		}
-	}
-	return trials.Err()
+		return d.addRun(id, run, map[string]cell{"status": {textual, state}, "study_name": {textual, name}, "number": {numeric, strconv.FormatInt(number, 10)}})
+	}, &id, &number, &state, &study, &name)
 }
-
-// brokenRun is a mistake in the values of one run.
-type brokenRun struct{ error }
 
 func (d *databaseReader) checkOptuna(ctx context.Context) error {
 	versions, err := d.texts(ctx, "SELECT schema_version FROM version_info")
@@ -99,18 +79,10 @@ type optunaObjectives map[int64][]string
 // optunaObjectives reads how many objectives the studies have, and their names.
 func (d *databaseReader) optunaObjectives(ctx context.Context) (optunaObjectives, error) {
 	out := make(optunaObjectives)
-	rows, err := d.Query(ctx, `SELECT s.study_id, COALESCE((SELECT MAX(objective) FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = s.study_id), 0),
-		(SELECT value_json FROM study_system_attributes a WHERE a.study_id = s.study_id AND a.key = 'study:metric_names') FROM studies s`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var study, last int64
-		var named *string
-		if err := rows.Scan(&study, &last, &named); err != nil {
-			return nil, err
-		}
+	var study, last int64
+	var named *string
+	err := d.each(ctx, `SELECT s.study_id, COALESCE((SELECT MAX(objective) FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = s.study_id), 0),
+		(SELECT value_json FROM study_system_attributes a WHERE a.study_id = s.study_id AND a.key = 'study:metric_names') FROM studies s`, func() error {
 		var names []string
 		switch {
 		case named != nil && json.Unmarshal([]byte(*named), &names) == nil && len(names) > 0:
@@ -124,8 +96,9 @@ func (d *databaseReader) optunaObjectives(ctx context.Context) (optunaObjectives
 		case last == 0:
 			out[study] = []string{optunaValue}
 		}
-	}
-	return out, rows.Err()
+		return nil
+	}, &study, &last, &named)
+	return out, err
 }
 
 func (o optunaObjectives) name(study, objective int64) string {

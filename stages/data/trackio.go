@@ -3,7 +3,6 @@ package data
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"ablate/stages/record"
@@ -40,27 +39,10 @@ func readTrackio(ctx context.Context, d *databaseReader) error {
 	if err := d.followTrackio(ctx, id); err != nil {
 		return err
 	}
-	runs, err := d.Query(ctx, "SELECT "+id+" FROM metrics UNION SELECT "+id+" FROM configs ORDER BY 1")
-	if err != nil {
-		return err
-	}
-	defer runs.Close()
-	for runs.Next() {
-		var name string
-		if err := runs.Scan(&name); err != nil {
-			return err
-		}
-		run := d.begin(name)
-		broken := d.upTo(name, run)
-		if broken != nil && !errors.As(broken, &brokenRun{}) {
-			return broken
-		}
-		run.add(map[string]cell{"run_id": {textual, name}})
-		if err := d.rows.addRun(run, broken); err != nil {
-			return err
-		}
-	}
-	return runs.Err()
+	var name string
+	return d.each(ctx, "SELECT "+id+" FROM metrics UNION SELECT "+id+" FROM configs ORDER BY 1", func() error {
+		return d.addRun(name, d.begin(name), map[string]cell{"run_id": {textual, name}})
+	}, &name)
 }
 
 // followTrackio reads configurations and metrics of runs.
