@@ -155,6 +155,23 @@ func (r *folderRun) open(rel string) (io.ReadCloser, error) {
 	return in, nil
 }
 
+// scan reads a file of the run by a function, which reports whether it is cut.
+func (r *folderRun) scan(rel string, read func(io.Reader) (truncated bool, err error)) error {
+	in, err := r.open(rel)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	truncated, err := read(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", rel, err)
+	}
+	if truncated {
+		r.truncated = append(r.truncated, rel)
+	}
+	return drain(in, r.files[rel])
+}
+
 // maxSmallFile bounds a file that is read as a whole: a configuration, or one
 // parameter.
 const maxSmallFile = 4 << 20

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"path"
 	"slices"
@@ -79,25 +80,18 @@ func (r *folderRun) readMetrics() error {
 }
 
 func (r *folderRun) readTable(rel string) error {
-	in, err := r.open(rel)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	r.series.files++
 	wanted := slices.Concat(stepNames, []string{nameColumn, valueColumn}, r.series.wanted)
 	n := 0
-	err = scanTable(in, wanted, func(row tableRow) error {
-		n++
-		if row.broken != "" {
-			return fmt.Errorf("line %d: %s", row.number, row.broken)
-		}
-		return r.series.row(rel, n, row)
+	return r.scan(rel, func(in io.Reader) (truncated bool, err error) {
+		return false, scanTable(in, wanted, func(row tableRow) error {
+			n++
+			if row.broken != "" {
+				return fmt.Errorf("line %d: %s", row.number, row.broken)
+			}
+			return r.series.row(rel, n, row)
+		})
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", rel, err)
-	}
-	return drain(in, r.files[rel])
 }
 
 // row reads one row of a table: all metrics at a step, or one of them.

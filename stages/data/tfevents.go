@@ -1,7 +1,7 @@
 package data
 
 import (
-	"fmt"
+	"io"
 	"math"
 	"path"
 	"strconv"
@@ -31,23 +31,11 @@ func (r *folderRun) readEventFiles() error {
 
 // readEvents reads one event file.
 func (r *folderRun) readEvents(rel string) error {
-	in, err := r.open(rel)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	r.series.files++
 	if folder := path.Dir(rel); folder != r.events.folder {
 		r.events = eventFolder{folder, r.series.counts()}
 	}
-	truncated, err := tfevents.Read(in, r.event)
-	if err != nil {
-		return fmt.Errorf("%s: %w", rel, err)
-	}
-	if truncated {
-		r.truncated = append(r.truncated, rel)
-	}
-	return drain(in, r.files[rel])
+	return r.scan(rel, func(in io.Reader) (truncated bool, err error) { return tfevents.Read(in, r.event) })
 }
 
 // eventFolder is the folder whose event files are read. A program that resumes writes

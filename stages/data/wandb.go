@@ -3,6 +3,7 @@ package data
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 
@@ -71,19 +72,7 @@ func (r *folderRun) readLogs(log wandb.Log) error {
 		if i > 0 {
 			return fmt.Errorf("it has two logs, %s and %s; name one of them in exclude", sortedKeys(r.files)[0], rel)
 		}
-		in, err := r.open(rel)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		truncated, err := wandb.Read(in, log)
-		if err != nil {
-			return fmt.Errorf("%s: %w", rel, err)
-		}
-		if truncated {
-			r.truncated = append(r.truncated, rel)
-		}
-		if err := drain(in, r.files[rel]); err != nil {
+		if err := r.scan(rel, func(in io.Reader) (truncated bool, err error) { return wandb.Read(in, log) }); err != nil {
 			return err
 		}
 	}
