@@ -71,11 +71,7 @@ func (x *runReader) addRun(run *folderRun, broken error) error {
 		x.places = append(x.places, "")
 	}
 	x.places = append(x.places, run.name)
-	before := x.written
-	if err := x.add(run.name, row); err != nil || x.written == before || x.outcome == record.OutcomeFailed {
-		return err
-	}
-	return x.writeCurves(curves)
+	return x.add(run.name, row, curves)
 }
 
 // cells are the wanted columns of a run. A response is what the run measured, also if

@@ -170,14 +170,8 @@ func (h *histories) finish() error {
 				curves = append(curves, c)
 			}
 		}
-		before := x.written
-		if err := x.add(run.place, run.row); err != nil {
+		if err := x.add(run.place, run.row, curves); err != nil {
 			return err
-		}
-		if x.curvesTo != nil && x.written > before && x.outcome != record.OutcomeFailed {
-			if err := x.writeCurves(curves); err != nil {
-				return err
-			}
 		}
 	}
 	if h.left > 0 {

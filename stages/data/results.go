@@ -250,7 +250,7 @@ func (r *Results) readFile(ctx context.Context, sources pipeline.Sources, f sour
 		return unreadable(f, err)
 	}
 	defer in.Close()
-	wanted, add := rows.wanted, rows.add
+	wanted, add := rows.wanted, func(place string, row tableRow) error { return rows.add(place, row, nil) }
 	if r.Step != "" {
 		wanted, add = rows.histories.wanted(), rows.histories.add
 	}

@@ -32,7 +32,6 @@ type runReader struct {
 
 	runs      int
 	written   int
-	outcome   record.Outcome      // of the run that was written last
 	curved    map[string]int      // curves by response
 	ended     map[string]int      // runs without a result, by what the files say
 	left      int                 // runs that where leaves out
@@ -61,8 +60,8 @@ func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runR
 	return x
 }
 
-// add reads one row, of which where says the place.
-func (x *runReader) add(where string, row tableRow) error {
+// add reads one row, of which where says the place, and writes it with its curves.
+func (x *runReader) add(where string, row tableRow, curves []record.Curve) error {
 	x.runs++
 	if x.runs > maxRuns {
 		return fmt.Errorf("it has more than %d rows, which is the limit of a table", maxRuns)
@@ -96,8 +95,11 @@ func (x *runReader) add(where string, row tableRow) error {
 	if x.mistakes.rows > 0 {
 		return nil // nothing is published, but the other mistakes are collected
 	}
-	x.written, x.outcome = x.written+1, run.Outcome
-	return x.write(run)
+	x.written++
+	if err := x.write(run); err != nil || run.Outcome == record.OutcomeFailed {
+		return err
+	}
+	return x.writeCurves(curves)
 }
 
 // place names a run by its number.
