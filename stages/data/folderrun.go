@@ -80,9 +80,9 @@ func (x *runReader) cells(run *folderRun) []cell {
 	out := make([]cell, len(x.wanted))
 	for i, name := range x.wanted {
 		measured, ok := run.measured(name)
-		switch n := len(x.spec.Factors); {
+		switch {
 		case name == "":
-		case ok && i >= n && i < n+len(x.spec.Responses):
+		case ok && i >= x.responseAt(0) && i < x.replicateAt():
 			out[i] = measured
 		default:
 			out[i] = run.columns[name]
@@ -102,7 +102,7 @@ func (r *folderRun) measured(name string) (cell, bool) {
 
 // metrics lists the columns of the responses.
 func (x *runReader) metrics() []string {
-	return x.wanted[len(x.spec.Factors):][:len(x.spec.Responses)]
+	return x.wanted[x.responseAt(0):x.replicateAt()]
 }
 
 // summarize makes the last value of each metric a column, and says how the run
