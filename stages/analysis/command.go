@@ -80,7 +80,7 @@ func (c *Command) Describe(in pipeline.Inputs) (pipeline.Recipe, error) {
 		},
 		Warnings: func() diag.List {
 			s := program.Spec{Argv: c.Command, Files: c.Files, Raw: c.Raw}
-			return append(s.ArgumentWarnings(in, "command", c.Command), s.UndeclaredImports(in)...)
+			return append(s.ArgumentWarnings(in, "command", c.Command), s.FileWarnings(in)...)
 		},
 	}
 	for _, name := range c.Outputs {

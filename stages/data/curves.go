@@ -64,6 +64,9 @@ func (x *runReader) curves(run *folderRun) ([]record.Curve, error) {
 
 // writeCurves writes the curves of the run that was written last.
 func (x *runReader) writeCurves(curves []record.Curve) error {
+	if x.curvesTo == nil {
+		return nil
+	}
 	for _, c := range curves {
 		c.Run = x.written
 		x.curved[c.Name]++

@@ -162,6 +162,8 @@ type databaseReader struct {
 	spec  *Results
 	rows  *runReader
 	names []string // of all columns that runs may have, for messages
+
+	cursors []*cursor
 }
 
 // readDatabase reads the runs of a copy of a database: nothing is written beside the
@@ -265,22 +267,45 @@ func (d *databaseReader) begin(id string) *folderRun {
 	return &folderRun{foundRun: foundRun{name: d.file + ":" + id}, columns: map[string]cell{}, results: map[string]cell{}, series: newSeries(d.rows.metrics()), others: d.names}
 }
 
-// texts are the rows of a query that has one column.
-func (d *databaseReader) texts(ctx context.Context, query string) ([]string, error) {
-	rows, err := d.Query(ctx, query+" LIMIT "+strconv.Itoa(maxColumns))
+// brokenRun is a mistake in the values of one run.
+type brokenRun struct{ error }
+
+// addRun adds a run with the rows of the cursors, and further columns.
+func (d *databaseReader) addRun(id string, run *folderRun, more map[string]cell) error {
+	broken := d.upTo(id, run)
+	if broken != nil && !errors.As(broken, &brokenRun{}) {
+		return broken
+	}
+	run.add(more)
+	return d.rows.addRun(run, broken)
+}
+
+// each calls do for each row of a query, when it is in dest.
+func (d *databaseReader) each(ctx context.Context, query string, do func() error, dest ...any) error {
+	rows, err := d.Query(ctx, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []string
 	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
+		if err := rows.Scan(dest...); err != nil {
+			return err
 		}
-		out = append(out, norm.NFC.String(text))
+		if err := do(); err != nil {
+			return err
+		}
 	}
-	return out, rows.Err()
+	return rows.Err()
+}
+
+// texts are the rows of a query that has one column.
+func (d *databaseReader) texts(ctx context.Context, query string) (out []string, err error) {
+	var text string
+	err = d.each(ctx, query+" LIMIT "+strconv.Itoa(maxColumns), func() error {
+		out = append(out, norm.NFC.String(text))
+		return nil
+	}, &text)
+	return out, err
 }
 
 // maxColumns bounds the columns that a message names.
@@ -295,15 +320,17 @@ type cursor struct {
 	more bool
 }
 
-// newCursor begins a query, whose first column is the run; the others go to dest.
-func (d *databaseReader) newCursor(ctx context.Context, query string, args []any, take func(*folderRun) error, dest ...any) (*cursor, error) {
-	c := &cursor{take: take}
-	c.dest = append([]any{&c.id}, dest...)
-	var err error
-	if c.rows, err = d.Query(ctx, query, args...); err != nil {
-		return nil, err
+// follow begins a query, whose first column is the run; the others go to dest. A cursor is
+// a row ahead of the run, so that each has destinations of its own.
+func (d *databaseReader) follow(ctx context.Context, query string, args []any, take func(*folderRun) error, dest ...any) error {
+	rows, err := d.Query(ctx, query, args...)
+	if err != nil {
+		return err
 	}
-	return c, c.next()
+	c := &cursor{rows: rows, take: take}
+	c.dest = append([]any{&c.id}, dest...)
+	d.cursors = append(d.cursors, c)
+	return c.next()
 }
 
 func (c *cursor) next() error {
@@ -329,11 +356,9 @@ func (c *cursor) upTo(id string, run *folderRun) error {
 	return nil
 }
 
-// cursors are the queries beside that of the runs.
-type cursors []*cursor
-
-func (s cursors) upTo(id string, run *folderRun) error {
-	for _, c := range s {
+// upTo takes the rows of a run from all cursors.
+func (d *databaseReader) upTo(id string, run *folderRun) error {
+	for _, c := range d.cursors {
 		if err := c.upTo(id, run); err != nil {
 			return err
 		}

@@ -71,11 +71,7 @@ func (x *runReader) addRun(run *folderRun, broken error) error {
 		x.places = append(x.places, "")
 	}
 	x.places = append(x.places, run.name)
-	before := x.written
-	if err := x.add(run.name, row); err != nil || x.written == before || x.outcome == record.OutcomeFailed {
-		return err
-	}
-	return x.writeCurves(curves)
+	return x.add(run.name, row, curves)
 }
 
 // cells are the wanted columns of a run. A response is what the run measured, also if
@@ -84,9 +80,9 @@ func (x *runReader) cells(run *folderRun) []cell {
 	out := make([]cell, len(x.wanted))
 	for i, name := range x.wanted {
 		measured, ok := run.measured(name)
-		switch n := len(x.spec.Factors); {
+		switch {
 		case name == "":
-		case ok && i >= n && i < n+len(x.spec.Responses):
+		case ok && i >= x.responseAt(0) && i < x.replicateAt():
 			out[i] = measured
 		default:
 			out[i] = run.columns[name]
@@ -106,7 +102,7 @@ func (r *folderRun) measured(name string) (cell, bool) {
 
 // metrics lists the columns of the responses.
 func (x *runReader) metrics() []string {
-	return x.wanted[len(x.spec.Factors):][:len(x.spec.Responses)]
+	return x.wanted[x.responseAt(0):x.replicateAt()]
 }
 
 // summarize makes the last value of each metric a column, and says how the run
@@ -153,6 +149,23 @@ func (r *folderRun) open(rel string) (io.ReadCloser, error) {
 		return nil, unreadable(r.files[rel], err)
 	}
 	return in, nil
+}
+
+// scan reads a file of the run by a function, which reports whether it is cut.
+func (r *folderRun) scan(rel string, read func(io.Reader) (truncated bool, err error)) error {
+	in, err := r.open(rel)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	truncated, err := read(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", rel, err)
+	}
+	if truncated {
+		r.truncated = append(r.truncated, rel)
+	}
+	return drain(in, r.files[rel])
 }
 
 // maxSmallFile bounds a file that is read as a whole: a configuration, or one

@@ -37,7 +37,7 @@ var folderFormats = []folderFormat{
 	{"mlflow", oneOf(mlflowMeta), isMLflow, readMLflow},
 	{"wandb", isWandB, isWandB, readWandB},
 	{"config", oneOf(configNames...), either(oneOf(configNames...), isSeries), readConfig},
-	{"tensorboard", isEvents, isEvents, readTensorBoard},
+	{"tensorboard", isEvents, isEvents, (*folderRun).readEventFiles},
 }
 
 func oneOf(names ...string) func(string) bool {

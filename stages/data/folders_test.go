@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,56 +63,70 @@ func golden(t *testing.T, file string) map[string][]map[string]any {
 // What real tools wrote is read as their own readers read it, with and without the
 // name of the format.
 func TestRunsOfTools(t *testing.T) {
-	want := golden(t, "golden.json")
 	testdata, err := filepath.Abs("testdata/runs")
 	if err != nil {
 		t.Fatal(err)
 	}
+	tools, trackers := golden(t, "golden.json"), golden(t, "trackers.json")
+	norm := []string{"norm"}
+	norms := map[string]addr.Level{"study_name": {Kind: "string", Text: "norms"}}
 	for _, c := range []struct {
-		format, folder string
+		format, source string
+		want           []map[string]any
 		factors        []string
 		response       string
+		where          map[string]addr.Level
 		warned         string
 	}{
-		{"hydra", "hydra", []string{"optimizer", "optimizer.lr"}, "val_loss", "left out 2 of 6 runs: no metrics\n"},
-		{"lightning", "lightning", []string{"norm"}, "val/loss", ""},
-		{"config", "config", []string{"norm"}, "val_loss", ""},
-		{"mlflow", "mlruns", []string{"norm"}, "val/loss", "left out 1 of 6 runs: failed\nleft out 1 of 6 runs: still running\n"},
-		{"tensorboard", "tensorboard", []string{"norm"}, "val/loss", ""},
+		{"hydra", "hydra", tools["hydra"], []string{"optimizer", "optimizer.lr"}, "val_loss", nil, "left out 2 of 6 runs: no metrics\n"},
+		{"lightning", "lightning", tools["lightning"], norm, "val/loss", nil, ""},
+		{"config", "config", tools["config"], norm, "val_loss", nil, ""},
+		{"mlflow", "mlruns", tools["mlflow"], norm, "val/loss", nil, "left out 1 of 6 runs: failed\nleft out 1 of 6 runs: still running\n"},
+		{"tensorboard", "tensorboard", tools["tensorboard"], norm, "val/loss", nil, ""},
+		{"mlflow", "mlflow.db.gz", trackers["mlflow"], norm, "val/loss", nil,
+			"left out 1 of 8 runs: failed\nleft out 1 of 8 runs: killed\nleft out 1 of 8 runs: still running\n"},
+		{"optuna", "optuna.db.gz", trackers["optuna"], norm, "value", norms,
+			"left out 1 of 11 runs: failed\nleft out 1 of 11 runs: pruned\nleft out 1 of 11 runs: still running\nleft out 1 of 11 runs: not started\nwhere leaves out 3 of 11 runs\n"},
+		{"trackio", "trackio.db.gz", trackers["trackio"], norm, "val/loss", nil, ""},
+		{"wandb", "wandb", trackers["wandb"], norm, "val/loss", nil, "left out 1 of 5 runs: crashed\n"},
 	} {
 		for _, format := range []string{c.format, autoFormat} {
-			r := &Results{Source: []string{c.folder}, Factors: c.factors, Replicate: "seed", Responses: []string{c.response}, Format: format}
+			r := &Results{Source: []string{c.source}, Factors: c.factors, Replicate: "seed", Responses: []string{c.response}, Format: format, Where: c.where}
 			runs, warned, err := readFolders(t, testdata, r)
-			if err != nil {
-				t.Errorf("%s: %v", c.format, err)
-				continue
+			if err != nil || warned != c.warned || len(runs) != len(c.want) {
+				t.Errorf("%s: %v, %d runs, want %d; warned %q", c.source, err, len(runs), len(c.want), warned)
 			}
-			if warned != c.warned || len(runs) != len(want[c.format]) {
-				t.Errorf("%s: %d runs, want %d; warned %q", c.format, len(runs), len(want[c.format]), warned)
+			for _, w := range c.want {
+				compareRun(t, c.source, runs, w, c.factors, c.response)
 			}
-			for _, w := range want[c.format] {
-				compareRun(t, c.format, runs, w, c.factors, c.response)
+			if c.want[0]["curve"] != nil {
+				compareCurves(t, testdata, *r, c.want)
 			}
 		}
 	}
 }
 
 // compareRun finds the run that a tool's reader describes.
-func compareRun(t *testing.T, format string, runs map[string]record.Run, want map[string]any, factors []string, response string) {
+func compareRun(t *testing.T, source string, runs map[string]record.Run, want map[string]any, factors []string, response string) {
 	t.Helper()
 	var id []string
-	for _, f := range append(factors, "seed") {
+	for _, f := range append(factors[:len(factors):len(factors)], "seed") {
 		name := f[strings.LastIndex(f, ".")+1:]
 		id = append(id, fmt.Sprint(want[name]))
 	}
 	run, ok := runs[strings.Join(id, " ")]
 	value, finite := run.Values[response]
 	wanted := fmt.Sprint(want[response])
-	status := want["status"]
-	lost := want[response] == nil || wanted == "nan" || wanted == "inf" || status == "FAILED" || status == "RUNNING"
-	if !ok || finite == lost || finite && fmt.Sprint(value) != wanted {
-		t.Errorf("%s: the run %v is %v, want %v", format, id, run, want)
+	ended := completed(want)
+	lost := slices.Contains([]string{"<nil>", "nan", "inf", "1.7976931348623157e+308"}, wanted) || !ended
+	if !ok || finite == lost || finite && fmt.Sprint(value) != wanted || want[response] != nil && ended != (run.Outcome == record.OutcomeFinished) {
+		t.Errorf("%s: the run %v is %v, want %v", source, id, run, want)
 	}
+}
+
+// completed reports whether a run came to its end, by what its tool's reader says.
+func completed(run map[string]any) bool {
+	return (run["exit"] == nil || run["exit"] == 0.0) && slices.Contains([]any{nil, "FINISHED", "COMPLETE"}, run["status"])
 }
 
 // where compares levels: numbers by value, texts to the letter.

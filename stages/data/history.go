@@ -78,7 +78,7 @@ func (h *histories) add(place string, row tableRow) error {
 		return nil
 	}
 	run := h.run(place, row)
-	run.end(step, row.cells[h.outcomeAt()])
+	run.end(step, row.cells[x.outcomeAt()])
 	measured := h.measured(row, more[1], more[2])
 	for _, name := range sortedKeys(measured) {
 		v, err := measured[name].number()
@@ -99,7 +99,7 @@ func (h *histories) measured(row tableRow, name, value cell) map[string]cell {
 	}
 	out := make(map[string]cell)
 	for i, column := range x.metrics() {
-		c := row.cells[len(x.spec.Factors)+i]
+		c := row.cells[x.responseAt(i)]
 		if c.kind == absent && value.kind != absent && norm.NFC.String(name.text) == column {
 			c = value
 		}
@@ -116,9 +116,8 @@ func (h *histories) measured(row tableRow, name, value cell) map[string]cell {
 // run returns the run that a row belongs to.
 func (h *histories) run(place string, row tableRow) *history {
 	x := h.rows
-	n := len(x.spec.Factors)
 	sum := fnv.New128a()
-	for _, c := range append(slices.Clone(row.cells[:n]), row.cells[n+len(x.spec.Responses)]) {
+	for _, c := range append(slices.Clone(row.cells[:x.responseAt(0)]), row.cells[x.replicateAt()]) {
 		text, _ := c.level()
 		fmt.Fprintf(sum, "%d:%d:%s", c.kind, len(text), text)
 	}
@@ -136,11 +135,6 @@ func (h *histories) run(place string, row tableRow) *history {
 	return run
 }
 
-// outcomeAt is the place of the outcome among the cells.
-func (h *histories) outcomeAt() int {
-	return len(h.rows.spec.Factors) + len(h.rows.spec.Responses) + 1
-}
-
 // end keeps the outcome of the last step that has one.
 func (r *history) end(step float64, outcome cell) {
 	if outcome.kind == absent || outcome.kind == null || outcome.text == "" || step < r.ended {
@@ -154,7 +148,7 @@ func (h *histories) finish() error {
 	x := h.rows
 	for _, run := range h.order {
 		if run.outcome.kind != absent {
-			run.row.cells[h.outcomeAt()] = run.outcome
+			run.row.cells[x.outcomeAt()] = run.outcome
 		}
 		curves := make([]record.Curve, 0, len(x.spec.Responses))
 		for i, column := range x.metrics() {
@@ -165,19 +159,13 @@ func (h *histories) finish() error {
 			if !h.known[column] {
 				last = cell{}
 			}
-			run.row.cells[len(x.spec.Factors)+i] = last
+			run.row.cells[x.responseAt(i)] = last
 			if len(run.values[column]) > 0 {
 				curves = append(curves, c)
 			}
 		}
-		before := x.written
-		if err := x.add(run.place, run.row); err != nil {
+		if err := x.add(run.place, run.row, curves); err != nil {
 			return err
-		}
-		if x.curvesTo != nil && x.written > before && x.outcome != record.OutcomeFailed {
-			if err := x.writeCurves(curves); err != nil {
-				return err
-			}
 		}
 	}
 	if h.left > 0 {

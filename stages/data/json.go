@@ -59,12 +59,17 @@ func jsonCell(object map[string]any, name string) cell {
 	if !ok {
 		v, ok = object[norm.NFD.String(name)]
 	}
+	if !ok {
+		return cell{}
+	}
+	return valueCell(v)
+}
+
+// valueCell reads a value of JSON.
+func valueCell(v any) cell {
 	switch v := v.(type) {
 	case nil:
-		if ok {
-			return cell{kind: null, text: "null"}
-		}
-		return cell{}
+		return cell{kind: null, text: "null"}
 	case string:
 		return cell{textual, v}
 	case json.Number:
@@ -73,6 +78,13 @@ func jsonCell(object map[string]any, name string) cell {
 		return cell{textual, fmt.Sprint(v)}
 	}
 	return cell{kind: composed}
+}
+
+// decodedCell reads the text of a value of JSON.
+func decodedCell(text string) (cell, error) {
+	var v any
+	err := record.Decode([]byte(text), &v)
+	return valueCell(v), err
 }
 
 // objectScanner finds the objects in a stream of JSON by their braces, so that

@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"ablate/stages/record"
@@ -77,29 +78,26 @@ func (r *folderRun) readMLflowFile(rel string) error {
 // readMLflowMetric reads the history of a metric. Each line has the time, the value
 // and the step, and in newer versions more.
 func (r *folderRun) readMLflowMetric(rel, name string) error {
-	in, err := r.open(rel)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	r.series.files++
-	for line, err := range record.Lines(in) {
-		if err != nil {
-			return fmt.Errorf("%s: %w", rel, err)
-		}
-		fields := bytes.Fields(line.Text)
-		if len(fields) < 2 {
-			return fmt.Errorf("%s: line %d does not have a time, a value and a step", rel, line.Number)
-		}
-		p := point{float64(line.Number), cell{textual, string(fields[1])}}
-		if len(fields) > 2 {
-			if p.step, err = stepOf([]cell{{numeric, string(fields[2])}}, 0); err != nil {
-				return fmt.Errorf("%s: line %d: %w", rel, line.Number, err)
+	return r.scan(rel, func(in io.Reader) (truncated bool, err error) {
+		for line, err := range record.Lines(in) {
+			if err != nil {
+				return false, err
+			}
+			fields := bytes.Fields(line.Text)
+			if len(fields) < 2 {
+				return false, fmt.Errorf("line %d does not have a time, a value and a step", line.Number)
+			}
+			p := point{float64(line.Number), cell{textual, string(fields[1])}}
+			if len(fields) > 2 {
+				if p.step, err = stepOf([]cell{{numeric, string(fields[2])}}, 0); err != nil {
+					return false, fmt.Errorf("line %d: %w", line.Number, err)
+				}
+			}
+			if err := r.series.add(rel, name, p); err != nil {
+				return false, err
 			}
 		}
-		if err := r.series.add(rel, name, p); err != nil {
-			return err
-		}
-	}
-	return nil
+		return false, nil
+	})
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -30,91 +31,61 @@ func readMLflowDatabase(ctx context.Context, d *databaseReader) (err error) {
 	if d.names, err = d.texts(ctx, `SELECT DISTINCT key FROM params UNION SELECT DISTINCT key FROM latest_metrics`); err != nil {
 		return err
 	}
-	beside, err := d.mlflowCursors(ctx)
-	if err != nil {
+	if err := d.followMLflow(ctx); err != nil {
 		return err
 	}
-	runs, err := d.Query(ctx, `SELECT r.run_uuid, r.name, r.status, r.experiment_id, e.name, r.lifecycle_stage = 'deleted' OR e.lifecycle_stage = 'deleted'
-		FROM runs r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id ORDER BY r.run_uuid`)
-	if err != nil {
-		return err
-	}
-	defer runs.Close()
-	for runs.Next() {
-		var id string
-		var name, status, experiment, title any
-		var deleted *bool
-		if err := runs.Scan(&id, &name, &status, &experiment, &title, &deleted); err != nil {
-			return err
-		}
+	var id string
+	var name, status, experiment, title any
+	var deleted *bool
+	return d.each(ctx, `SELECT r.run_uuid, r.name, r.status, r.experiment_id, e.name, r.lifecycle_stage = 'deleted' OR e.lifecycle_stage = 'deleted'
+		FROM runs r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id ORDER BY r.run_uuid`, func() error {
 		if deleted != nil && *deleted {
-			continue // the cursors pass over its rows
+			return nil // the cursors pass over its rows
 		}
-		run := d.begin(id)
-		if err := beside.upTo(id, run); err != nil {
-			return err
-		}
-		run.add(map[string]cell{
+		return d.addRun(id, d.begin(id), map[string]cell{
 			"status": databaseCell(status), "run_id": {textual, id}, "run_name": databaseCell(name),
 			"experiment_id": databaseCell(experiment), "experiment_name": databaseCell(title),
 		})
-		if err := d.rows.addRun(run, nil); err != nil {
-			return err
-		}
-	}
-	return runs.Err()
+	}, &id, &name, &status, &experiment, &title, &deleted)
 }
 
-// mlflowCursors read parameters, tags and metrics of runs.
-func (d *databaseReader) mlflowCursors(ctx context.Context) (out cursors, err error) {
+// followMLflow reads parameters, tags and metrics of runs.
+func (d *databaseReader) followMLflow(ctx context.Context) error {
+	return cmp.Or(
+		d.followMLflowTexts(ctx, "params", ""),
+		d.followMLflowTexts(ctx, "tags", "tags."),
+		d.follow(ctx, "SELECT DISTINCT run_uuid FROM latest_metrics WHERE run_uuid IS NOT NULL ORDER BY run_uuid", nil, func(run *folderRun) error {
+			run.series.files++
+			return nil
+		}),
+		d.followMLflowMetrics(ctx))
+}
+
+// followMLflowTexts reads a table of names and texts. prefix is what columns have before
+// the name.
+func (d *databaseReader) followMLflowTexts(ctx context.Context, table, prefix string) error {
 	var key string
 	var value any
-	add := func(query, prefix, order string, take func(*folderRun) error, dest ...any) error {
-		condition, args := among("key", prefix, d.rows.wanted)
-		if len(args) == 0 {
-			return nil
-		}
-		c, err := d.newCursor(ctx, query+" WHERE run_uuid IS NOT NULL AND "+condition+" ORDER BY "+order, args, take, dest...)
-		if err == nil {
-			out = append(out, c)
-		}
-		return err
-	}
-	parameter := func(prefix string) (take func(*folderRun) error, dest []any) {
-		var key string
-		var value any
-		return func(run *folderRun) error {
-			run.add(map[string]cell{prefix + key: databaseCell(value)})
-			return nil
-		}, []any{&key, &value}
-	}
-	take, dest := parameter("")
-	if err := add("SELECT run_uuid, key, value FROM params", "", "run_uuid", take, dest...); err != nil {
-		return out, err
-	}
-	take, dest = parameter("tags.")
-	if err := add("SELECT run_uuid, key, value FROM tags", "tags.", "run_uuid", take, dest...); err != nil {
-		return out, err
-	}
+	condition, args := among("key", prefix, d.rows.wanted)
+	return d.follow(ctx, "SELECT run_uuid, key, value FROM "+table+" WHERE run_uuid IS NOT NULL AND "+condition+" ORDER BY run_uuid", args, func(run *folderRun) error {
+		run.add(map[string]cell{prefix + key: databaseCell(value)})
+		return nil
+	}, &key, &value)
+}
+
+func (d *databaseReader) followMLflowMetrics(ctx context.Context) error {
+	var key string
+	var value any
 	var step float64
 	var nan bool
-	take = func(run *folderRun) error {
-		return run.series.add("metrics", key, point{step, mlflowValue(value, nan)})
-	}
-	logged, err := d.newCursor(ctx, "SELECT DISTINCT run_uuid FROM latest_metrics WHERE run_uuid IS NOT NULL ORDER BY run_uuid", nil, func(run *folderRun) error {
-		run.series.files++
-		return nil
-	})
-	if err != nil {
-		return out, err
-	}
-	out = append(out, logged)
 	table, order := "latest_metrics", "run_uuid"
 	if d.spec.Curves {
 		table, order = "metrics", "run_uuid, step, timestamp, value"
 	}
-	err = add("SELECT run_uuid, key, value, step, is_nan FROM "+table, "", order, take, &key, &value, &step, &nan)
-	return out, err
+	condition, args := among("key", "", d.rows.wanted)
+	return d.follow(ctx, "SELECT run_uuid, key, value, step, is_nan FROM "+table+" WHERE run_uuid IS NOT NULL AND "+condition+" ORDER BY "+order, args, func(run *folderRun) error {
+		return run.series.add("metrics", key, point{step, mlflowValue(value, nan)})
+	}, &key, &value, &step, &nan)
 }
 
 // mlflowValue is the value of a metric. MLflow stores infinities as the largest

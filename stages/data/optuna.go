@@ -1,9 +1,9 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -52,38 +52,18 @@ func readOptuna(ctx context.Context, d *databaseReader) error {
 		return err
 	}
 	var study int64
-	beside, err := d.optunaCursors(ctx, func(objective int64) string { return objectives.name(study, objective) })
-	if err != nil {
+	if err := d.followOptuna(ctx, func(objective int64) string { return objectives.name(study, objective) }); err != nil {
 		return err
 	}
-	trials, err := d.Query(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
-		FROM trials t JOIN studies s ON s.study_id = t.study_id ORDER BY t.trial_id`)
-	if err != nil {
-		return err
-	}
-	defer trials.Close()
-	for trials.Next() {
-		var id, state, name string
-		var number int64
-		if err := trials.Scan(&id, &number, &state, &study, &name); err != nil {
-			return err
-		}
+	var id, state, name string
+	var number int64
+	return d.each(ctx, `SELECT printf('%020d', t.trial_id), t.number, t.state, t.study_id, s.study_name
+		FROM trials t JOIN studies s ON s.study_id = t.study_id ORDER BY t.trial_id`, func() error {
 		run := d.begin(fmt.Sprintf("%s/%d", name, number))
 		run.series.files++ // a trial that is complete has a value
-		broken := beside.upTo(id, run)
-		if broken != nil && !errors.As(broken, &brokenRun{}) {
-			return broken
-		}
-		run.add(map[string]cell{"status": {textual, state}, "study_name": {textual, name}, "number": {numeric, strconv.FormatInt(number, 10)}})
-		if err := d.rows.addRun(run, broken); err != nil {
-			return err
-		}
-	}
-	return trials.Err()
+		return d.addRun(id, run, map[string]cell{"status": {textual, state}, "study_name": {textual, name}, "number": {numeric, strconv.FormatInt(number, 10)}})
+	}, &id, &number, &state, &study, &name)
 }
-
-// brokenRun is a mistake in the values of one run.
-type brokenRun struct{ error }
 
 func (d *databaseReader) checkOptuna(ctx context.Context) error {
 	versions, err := d.texts(ctx, "SELECT schema_version FROM version_info")
@@ -99,18 +79,10 @@ type optunaObjectives map[int64][]string
 // optunaObjectives reads how many objectives the studies have, and their names.
 func (d *databaseReader) optunaObjectives(ctx context.Context) (optunaObjectives, error) {
 	out := make(optunaObjectives)
-	rows, err := d.Query(ctx, `SELECT s.study_id, COALESCE((SELECT MAX(objective) FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = s.study_id), 0),
-		(SELECT value_json FROM study_system_attributes a WHERE a.study_id = s.study_id AND a.key = 'study:metric_names') FROM studies s`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var study, last int64
-		var named *string
-		if err := rows.Scan(&study, &last, &named); err != nil {
-			return nil, err
-		}
+	var study, last int64
+	var named *string
+	err := d.each(ctx, `SELECT s.study_id, COALESCE((SELECT MAX(objective) FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = s.study_id), 0),
+		(SELECT value_json FROM study_system_attributes a WHERE a.study_id = s.study_id AND a.key = 'study:metric_names') FROM studies s`, func() error {
 		var names []string
 		switch {
 		case named != nil && json.Unmarshal([]byte(*named), &names) == nil && len(names) > 0:
@@ -124,8 +96,9 @@ func (d *databaseReader) optunaObjectives(ctx context.Context) (optunaObjectives
 		case last == 0:
 			out[study] = []string{optunaValue}
 		}
-	}
-	return out, rows.Err()
+		return nil
+	}, &study, &last, &named)
+	return out, err
 }
 
 func (o optunaObjectives) name(study, objective int64) string {
@@ -135,57 +108,45 @@ func (o optunaObjectives) name(study, objective int64) string {
 	return fmt.Sprintf("values_%d", objective)
 }
 
-// optunaCursors read parameters, attributes and values of trials. objective names the
+// followOptuna reads parameters, attributes and values of trials. objective names the
 // column of a value.
-func (d *databaseReader) optunaCursors(ctx context.Context, objective func(int64) string) (out cursors, err error) {
-	// Cursors are a row ahead of the run, so that each has destinations of its own.
-	add := func(columns, table string, take func(*folderRun) error, dest ...any) {
-		var c *cursor
-		if err == nil {
-			c, err = d.newCursor(ctx, "SELECT printf('%020d', trial_id), "+columns+" FROM "+table+" ORDER BY trial_id", nil, take, dest...)
-		}
-		if err == nil {
-			out = append(out, c)
-		}
+func (d *databaseReader) followOptuna(ctx context.Context, objective func(int64) string) error {
+	follow := func(columns, table string, take func(*folderRun) error, dest ...any) error {
+		return d.follow(ctx, "SELECT printf('%020d', trial_id), "+columns+" FROM "+table+" ORDER BY trial_id", nil, take, dest...)
 	}
-	var name, distribution string
-	var value any
-	add("param_name, param_value, distribution_json", "trial_params", func(run *folderRun) error {
-		c, err := optunaParameter(value, distribution)
-		if err != nil {
-			return brokenRun{fmt.Errorf("%s: %w", name, err)}
-		}
-		run.add(map[string]cell{name: c})
-		return nil
-	}, &name, &value, &distribution)
-	var key, text string
-	add("key, value_json", "trial_user_attributes", func(run *folderRun) error {
-		var v any
-		if err := record.Decode([]byte(text), &v); err != nil {
-			return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
-		}
-		run.add(map[string]cell{optunaAttribute + key: jsonCell(map[string]any{"x": v}, "x")})
-		return nil
-	}, &key, &text)
+	var name, distribution, key, text, kind, reportedKind string
+	var parameter, value, reported any
 	var number int64
-	var objectiveValue any
-	var kind string
-	add("objective, value, value_type", "trial_values", func(run *folderRun) error {
-		c, err := optunaNumber(objectiveValue, kind)
-		run.results[objective(number)] = c
-		return err
-	}, &number, &objectiveValue, &kind)
 	var step float64
-	var reported any
-	var reportedKind string
-	add("step, intermediate_value, intermediate_value_type", "trial_intermediate_values", func(run *folderRun) error {
-		c, err := optunaNumber(reported, reportedKind)
-		if err != nil {
+	return cmp.Or(
+		follow("param_name, param_value, distribution_json", "trial_params", func(run *folderRun) error {
+			c, err := optunaParameter(parameter, distribution)
+			if err != nil {
+				return brokenRun{fmt.Errorf("%s: %w", name, err)}
+			}
+			run.add(map[string]cell{name: c})
+			return nil
+		}, &name, &parameter, &distribution),
+		follow("key, value_json", "trial_user_attributes", func(run *folderRun) error {
+			c, err := decodedCell(text)
+			if err != nil {
+				return brokenRun{fmt.Errorf("%s%s: %w", optunaAttribute, key, err)}
+			}
+			run.add(map[string]cell{optunaAttribute + key: c})
+			return nil
+		}, &key, &text),
+		follow("objective, value, value_type", "trial_values", func(run *folderRun) error {
+			c, err := optunaNumber(value, kind)
+			run.results[objective(number)] = c
 			return err
-		}
-		return run.series.add(optunaIntermediate, optunaIntermediate, point{step, c})
-	}, &step, &reported, &reportedKind)
-	return out, err
+		}, &number, &value, &kind),
+		follow("step, intermediate_value, intermediate_value_type", "trial_intermediate_values", func(run *folderRun) error {
+			c, err := optunaNumber(reported, reportedKind)
+			if err != nil {
+				return err
+			}
+			return run.series.add(optunaIntermediate, optunaIntermediate, point{step, c})
+		}, &step, &reported, &reportedKind))
 }
 
 // optunaNumber is a value with its type: SQLite has neither NaN nor infinities.
@@ -223,5 +184,5 @@ func optunaParameter(value any, distribution string) (cell, error) {
 	if err != nil || i != float64(int(i)) || i < 0 || int(i) >= len(d.Attributes.Choices) {
 		return cell{}, fmt.Errorf("it is choice %.40s of %d", c.text, len(d.Attributes.Choices))
 	}
-	return jsonCell(map[string]any{"x": d.Attributes.Choices[int(i)]}, "x"), nil
+	return valueCell(d.Attributes.Choices[int(i)]), nil
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -66,6 +67,23 @@ func checkExpansion(f *parquet.File, size int64) error {
 	return nil
 }
 
+// checkDecoding refuses what the library decodes to other values, without an error: pages
+// in LZ4, for which it returns what was in its buffer before, and booleans as runs.
+func checkDecoding(f *parquet.File, columns map[int]flatColumn) error {
+	for _, g := range f.Metadata().RowGroups {
+		for i, c := range g.Columns {
+			m, read := c.MetaData, columns[i]
+			switch {
+			case m.Codec == format.Lz4Raw:
+				return errors.New("it is compressed with LZ4, which cannot be read: write it with another compression, such as zstd")
+			case len(read.place) > 0 && m.Type == format.Boolean && !slices.Contains(m.Encoding, format.Plain):
+				return fmt.Errorf("its column %q has run-length encoded booleans, which cannot be read: write them as texts or numbers, or without that encoding (data_page_version=\"1.0\" of pyarrow)", read.name)
+			}
+		}
+	}
+	return nil
+}
+
 // flatColumn is a column that is not nested.
 type flatColumn struct {
 	name  string
@@ -73,36 +91,32 @@ type flatColumn struct {
 	place []int // among the wanted columns
 }
 
-// flatColumns returns the flat columns by their index in the file.
+// flatColumns returns the flat columns by their index in the file, and their names.
 func flatColumns(f *parquet.File, wanted []string) (map[int]flatColumn, []string, error) {
-	schema := f.Schema()
-	halves := halfColumns(f)
-	columns := make(map[int]flatColumn)
-	var indexes []int
+	var flat []*parquet.Column
 	var names []string
-	for _, path := range schema.Columns() {
-		if leaf, ok := schema.Lookup(path...); ok && len(path) == 1 && leaf.MaxRepetitionLevel == 0 {
-			read := cellReader(leaf.Node.Type())
-			if halves[leaf.ColumnIndex] {
-				read = halfCell
-			}
-			columns[leaf.ColumnIndex] = flatColumn{read: read}
-			indexes, names = append(indexes, leaf.ColumnIndex), append(names, path[0])
+	for _, c := range f.Root().Columns() {
+		if c.Leaf() && !c.Repeated() {
+			flat, names = append(flat, c), append(names, c.Name())
 		}
 	}
 	names, err := columnNames(names)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, index := range indexes {
-		c := columns[index]
-		c.name = names[i]
+	halves := halfColumns(f)
+	columns := make(map[int]flatColumn, len(flat))
+	for i, leaf := range flat {
+		c := flatColumn{name: names[i], read: cellReader(leaf.Type())}
+		if halves[leaf.Index()] {
+			c.read = halfCell
+		}
 		for w, name := range wanted {
 			if name != "" && name == c.name {
 				c.place = append(c.place, w)
 			}
 		}
-		columns[index] = c
+		columns[leaf.Index()] = c
 	}
 	return columns, names, nil
 }
@@ -110,6 +124,9 @@ func flatColumns(f *parquet.File, wanted []string) (map[int]flatColumn, []string
 func scanRowGroups(f *parquet.File, wanted []string, do func(tableRow) error) error {
 	columns, names, err := flatColumns(f, wanted)
 	if err != nil {
+		return err
+	}
+	if err := checkDecoding(f, columns); err != nil {
 		return err
 	}
 	row := tableRow{cells: make([]cell, len(wanted)), columns: func() []string { return names }}

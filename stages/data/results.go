@@ -186,35 +186,7 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 		}
 		rows.curvesTo = curves
 	}
-	if found.format != nil {
-		if err := r.checkStep(true); err != nil {
-			return err
-		}
-	}
-	for _, run := range found.runs {
-		if err := readFolder(ctx, env.Inputs.Sources, found.format, run, rows); err != nil {
-			return err
-		}
-	}
-	for _, f := range found.tables {
-		read := r.readFile
-		database, err := isDatabase(env.Inputs.Sources, f)
-		if err == nil {
-			err = r.checkStep(database)
-		}
-		if err == nil && database {
-			read = func(ctx context.Context, sources pipeline.Sources, f source, rows *runReader) error {
-				return r.readDatabase(ctx, sources, f, found.beside, rows)
-			}
-		}
-		if err == nil {
-			err = read(ctx, env.Inputs.Sources, f, rows)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := rows.histories.finish(); err != nil {
+	if err := r.readAll(ctx, env.Inputs.Sources, found, rows); err != nil {
 		return err
 	}
 	if err := rows.finish(env.Warn); err != nil {
@@ -226,6 +198,37 @@ func (r *Results) Run(ctx context.Context, env *pipeline.Env) error {
 		}
 	}
 	return w.Close()
+}
+
+// readAll reads the runs of all folders, tables and databases.
+func (r *Results) readAll(ctx context.Context, sources pipeline.Sources, found foundRuns, rows *runReader) error {
+	if found.format != nil {
+		if err := r.checkStep(true); err != nil {
+			return err
+		}
+	}
+	for _, run := range found.runs {
+		if err := readFolder(ctx, sources, found.format, run, rows); err != nil {
+			return err
+		}
+	}
+	for _, f := range found.tables {
+		database, err := isDatabase(sources, f)
+		if err == nil {
+			err = r.checkStep(database)
+		}
+		switch {
+		case err != nil:
+		case database:
+			err = r.readDatabase(ctx, sources, f, found.beside, rows)
+		default:
+			err = r.readFile(ctx, sources, f, rows)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return rows.histories.finish()
 }
 
 // checkStep refuses curves of rows that are runs, and a column of steps where the
@@ -247,7 +250,7 @@ func (r *Results) readFile(ctx context.Context, sources pipeline.Sources, f sour
 		return unreadable(f, err)
 	}
 	defer in.Close()
-	wanted, add := rows.wanted, rows.add
+	wanted, add := rows.wanted, func(place string, row tableRow) error { return rows.add(place, row, nil) }
 	if r.Step != "" {
 		wanted, add = rows.histories.wanted(), rows.histories.add
 	}

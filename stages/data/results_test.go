@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 
 	"ablate/hcl/addr"
 	"ablate/stages/record"
@@ -277,6 +278,32 @@ func TestHalfPrecision(t *testing.T) {
 	want := []record.Run{finished("0.5", "1", 0.0999755859375), finished("65504", "2", -2), finished("5.960464477539063e-8", "3", 1.5), lost("0.25", "4"), lost("0.25", "5")}
 	if diff := cmp.Diff(want, runs); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// What the library would decode to other values is refused.
+func TestUnreadableParquet(t *testing.T) {
+	boolean := parquet.Leaf(parquet.BooleanType)
+	for name, c := range map[string]struct {
+		boolean parquet.Node
+		codec   compress.Codec
+		want    string
+	}{
+		"plain": {boolean, &parquet.Zstd, ""},
+		"LZ4":   {boolean, &parquet.Lz4Raw, "it is compressed with LZ4"},
+		"runs":  {parquet.Encoded(boolean, &parquet.RLE), &parquet.Zstd, `its column "norm" has run-length encoded booleans`},
+	} {
+		var b bytes.Buffer
+		group := parquet.Group{"norm": c.boolean, "seed": parquet.Leaf(parquet.Int64Type), "loss": parquet.Leaf(parquet.DoubleType)}
+		w := parquet.NewWriter(&b, parquet.NewSchema("runs", group), parquet.Compression(c.codec))
+		row := map[string]any{"norm": true, "seed": int64(1), "loss": 2.5}
+		if err := w.Write(row); err != nil || w.Close() != nil {
+			t.Fatal(err)
+		}
+		_, runs, _, err := readRuns(t, byNorm(), map[string]string{"runs": b.String()})
+		if c.want == "" && (err != nil || !cmp.Equal(runs, []record.Run{finished("true", "1", 2.5)})) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, %v, want %q", name, runs, err, c.want)
+		}
 	}
 }
 

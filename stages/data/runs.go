@@ -32,7 +32,6 @@ type runReader struct {
 
 	runs      int
 	written   int
-	outcome   record.Outcome      // of the run that was written last
 	curved    map[string]int      // curves by response
 	ended     map[string]int      // runs without a result, by what the files say
 	left      int                 // runs that where leaves out
@@ -61,8 +60,15 @@ func newRunReader(r *Results, numbered bool, write func(record.Run) error) *runR
 	return x
 }
 
-// add reads one row, of which where says the place.
-func (x *runReader) add(where string, row tableRow) error {
+// The cells of a row are the factors, the responses, the replicate, the outcome, and then
+// the columns of where.
+func (x *runReader) responseAt(i int) int { return len(x.spec.Factors) + i }
+func (x *runReader) replicateAt() int     { return x.responseAt(len(x.spec.Responses)) }
+func (x *runReader) outcomeAt() int       { return x.replicateAt() + 1 }
+func (x *runReader) whereAt() int         { return x.outcomeAt() + 1 }
+
+// add reads one row, of which where says the place, and writes it with its curves.
+func (x *runReader) add(where string, row tableRow, curves []record.Curve) error {
 	x.runs++
 	if x.runs > maxRuns {
 		return fmt.Errorf("it has more than %d rows, which is the limit of a table", maxRuns)
@@ -71,7 +77,7 @@ func (x *runReader) add(where string, row tableRow) error {
 		x.mistakes.add(where, row.broken)
 		return nil
 	}
-	if ending := row.cells[len(x.spec.Factors)+len(x.spec.Responses)+1]; ending.kind != absent {
+	if ending := row.cells[x.outcomeAt()]; ending.kind != absent {
 		x.ending = true
 	} else if x.endless == "" {
 		x.endless = columnList(row)
@@ -96,8 +102,11 @@ func (x *runReader) add(where string, row tableRow) error {
 	if x.mistakes.rows > 0 {
 		return nil // nothing is published, but the other mistakes are collected
 	}
-	x.written, x.outcome = x.written+1, run.Outcome
-	return x.write(run)
+	x.written++
+	if err := x.write(run); err != nil || run.Outcome == record.OutcomeFailed {
+		return err
+	}
+	return x.writeCurves(curves)
 }
 
 // place names a run by its number.
@@ -111,7 +120,7 @@ func (x *runReader) place(n int32) string {
 // matches reports whether a row has the values of where. A row without one of the
 // columns has not, as a run without a tag that others have; certain is false then.
 func (x *runReader) matches(row tableRow) (matches, certain bool) {
-	first := len(x.wanted) - len(x.spec.Where)
+	first := x.whereAt()
 	matches, certain = true, true
 	for i, name := range x.wanted[first:] {
 		c := row.cells[first+i]
@@ -194,21 +203,21 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 			x.types[i].add(row.cells[i])
 		}
 	}
-	n := len(r.Factors) + len(r.Responses)
-	if replicate := row.cells[n]; x.numbered {
+	if replicate := row.cells[x.replicateAt()]; x.numbered {
 		var err error
 		switch run.Replicate, err = replicate.level(); {
 		case replicate.kind == absent:
-			wrong = append(wrong, missing(row, x.wanted[n]))
+			wrong = append(wrong, missing(row, x.wanted[x.replicateAt()]))
 		case err != nil || run.Replicate == "" || replicate.kind == null:
 			wrong = append(wrong, fmt.Sprintf("%s has no value, but it numbers the replicates", r.Replicate))
 		}
 	}
+	ending := row.cells[x.outcomeAt()]
 	var err error
-	if run.Outcome, err = row.cells[n+1].outcome(); err != nil {
+	if run.Outcome, err = ending.outcome(); err != nil {
 		wrong = append(wrong, fmt.Sprintf("%s %v; set outcome = \"\" if the column has another meaning", r.Outcome, err))
 	}
-	word := row.cells[n+1].text
+	word := ending.text
 	if row.empty && r.Outcome != "" && run.Outcome == record.OutcomeFinished {
 		run.Outcome, word = record.OutcomeFailed, noMetrics
 	}
@@ -230,7 +239,7 @@ func missing(row tableRow, column string) string {
 // none: a logger may have kept the last one before the end.
 func (x *runReader) values(row tableRow, run record.Run) (wrong []string) {
 	for i, name := range x.spec.Responses {
-		c := row.cells[len(x.spec.Factors)+i]
+		c := row.cells[x.responseAt(i)]
 		v, err := c.number()
 		switch {
 		case c.kind == absent && run.Outcome == record.OutcomeFinished:

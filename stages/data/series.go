@@ -2,7 +2,7 @@ package data
 
 import (
 	"fmt"
-	"maps"
+	"io"
 	"math"
 	"path"
 	"slices"
@@ -66,30 +66,9 @@ const (
 	valueColumn = "value"
 )
 
-// readMetrics reads all metrics of a run. A metric that two tables have is a
-// mistake: which one counts cannot be known. Event files have less precision, so
-// they count for the metrics that no table has.
+// readMetrics reads all metrics of a run. Event files have less precision than tables,
+// so they count for the metrics that no table has.
 func (r *folderRun) readMetrics() error {
-	if err := r.readTables(); err != nil {
-		return err
-	}
-	tables := r.series
-	r.series = newSeries(slices.DeleteFunc(slices.Clone(tables.wanted), func(name string) bool { return tables.from[name] != "" }))
-	for _, rel := range sortedKeys(r.files) {
-		if isEvents(rel) {
-			if err := r.readEvents(rel); err != nil {
-				return err
-			}
-		}
-	}
-	maps.Copy(tables.points, r.series.points)
-	maps.Copy(tables.others, r.series.others)
-	tables.files += r.series.files
-	r.series = tables
-	return nil
-}
-
-func (r *folderRun) readTables() error {
 	for _, rel := range sortedKeys(r.files) {
 		if isMetrics(rel) {
 			if err := r.readTable(rel); err != nil {
@@ -97,29 +76,22 @@ func (r *folderRun) readTables() error {
 			}
 		}
 	}
-	return nil
+	return r.readEventFiles()
 }
 
 func (r *folderRun) readTable(rel string) error {
-	in, err := r.open(rel)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	r.series.files++
 	wanted := slices.Concat(stepNames, []string{nameColumn, valueColumn}, r.series.wanted)
 	n := 0
-	err = scanTable(in, wanted, func(row tableRow) error {
-		n++
-		if row.broken != "" {
-			return fmt.Errorf("line %d: %s", row.number, row.broken)
-		}
-		return r.series.row(rel, n, row)
+	return r.scan(rel, func(in io.Reader) (truncated bool, err error) {
+		return false, scanTable(in, wanted, func(row tableRow) error {
+			n++
+			if row.broken != "" {
+				return fmt.Errorf("line %d: %s", row.number, row.broken)
+			}
+			return r.series.row(rel, n, row)
+		})
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", rel, err)
-	}
-	return drain(in, r.files[rel])
 }
 
 // row reads one row of a table: all metrics at a step, or one of them.
@@ -167,15 +139,22 @@ func stepOf(cells []cell, n int) (float64, error) {
 // wants reports whether a metric is a response.
 func (s *series) wants(name string) bool { return slices.Contains(s.wanted, name) }
 
+// eventFiles is what series call all event files of a run.
+const eventFiles = "event files"
+
 // add adds a value of a metric, whose name is brought into the normal form in which the
-// language reads it.
+// language reads it. A metric that two tables have is a mistake: which one counts cannot
+// be known.
 func (s *series) add(rel, name string, p point) error {
 	name = norm.NFC.String(name)
 	if !s.wants(name) {
 		s.others[name] = true
 		return nil
 	}
-	if from, ok := s.from[name]; ok && from != rel {
+	switch from, ok := s.from[name]; {
+	case ok && from != rel && rel == eventFiles:
+		return nil
+	case ok && from != rel:
 		return fmt.Errorf("both %s and %s have the metric %s; name one of them in exclude", from, rel, name)
 	}
 	s.from[name] = rel

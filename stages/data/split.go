@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,29 @@ func (s *Split) validate() diag.List {
 
 // held is how many of all tokens are kept for validation.
 func (s *Split) held(total int64) int64 { return int64(float64(total) * s.Validation) }
+
+// write writes the outputs of a stage whose number of tokens is known before they are
+// read: copy writes those of one file.
+func (s *Split) write(ctx context.Context, env *pipeline.Env, vocabulary int, total int64, files []source, copy func(w *splitWriter, i int) error) error {
+	held := s.held(total)
+	w, err := openSplit(env, (total-held)*int64(widthFor(vocabulary)))
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := copy(w, i); err != nil {
+			return err
+		}
+		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
+	}
+	if err := w.close(); err != nil {
+		return err
+	}
+	return env.WriteJSON(meta, newSummary(vocabulary, total, held, len(files)))
+}
 
 // The outputs of a stage that makes tokens.
 const (

@@ -1,7 +1,7 @@
 package data
 
 import (
-	"fmt"
+	"io"
 	"math"
 	"path"
 	"strconv"
@@ -16,12 +16,14 @@ import (
 // isEvents reports whether a file holds events of TensorBoard, by its name.
 func isEvents(rel string) bool { return tfevents.IsName(rel) }
 
-// readTensorBoard reads a folder of event files. Hyperparameters of the plugin
-// HParams are parameters.
-func readTensorBoard(r *folderRun) error {
+// readEventFiles reads the event files of a run. Hyperparameters of the plugin HParams are
+// parameters.
+func (r *folderRun) readEventFiles() error {
 	for _, rel := range sortedKeys(r.files) {
-		if err := r.readEvents(rel); err != nil {
-			return err
+		if isEvents(rel) {
+			if err := r.readEvents(rel); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -29,23 +31,11 @@ func readTensorBoard(r *folderRun) error {
 
 // readEvents reads one event file.
 func (r *folderRun) readEvents(rel string) error {
-	in, err := r.open(rel)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	r.series.files++
 	if folder := path.Dir(rel); folder != r.events.folder {
 		r.events = eventFolder{folder, r.series.counts()}
 	}
-	truncated, err := tfevents.Read(in, r.event)
-	if err != nil {
-		return fmt.Errorf("%s: %w", rel, err)
-	}
-	if truncated {
-		r.truncated = append(r.truncated, rel)
-	}
-	return drain(in, r.files[rel])
+	return r.scan(rel, func(in io.Reader) (truncated bool, err error) { return tfevents.Read(in, r.event) })
 }
 
 // eventFolder is the folder whose event files are read. A program that resumes writes
@@ -67,7 +57,7 @@ func (r *folderRun) event(v tfevents.Value) error {
 	case v.Number == "":
 		return nil
 	}
-	return r.series.add("event files", v.Tag, point{float64(v.Step), cell{numeric, v.Number}})
+	return r.series.add(eventFiles, v.Tag, point{float64(v.Step), cell{numeric, v.Number}})
 }
 
 // hyperparameters reads what the plugin HParams stores at the start of a session:

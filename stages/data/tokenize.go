@@ -63,29 +63,14 @@ func (t *Text) copyBytes(ctx context.Context, env *pipeline.Env, files []source)
 	for _, f := range files {
 		total += f.size
 	}
-	held := t.Split.held(total)
-	w, err := openSplit(env, total-held)
-	if err != nil {
-		return err
-	}
-	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
+	return t.Split.write(ctx, env, t.Vocabulary(), total, files, func(w *splitWriter, i int) error {
 		if i > 0 {
 			if err := w.WriteByte(separator); err != nil {
 				return err
 			}
 		}
-		if err := copyFile(w, env.Inputs.Sources, f); err != nil {
-			return err
-		}
-		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
-	}
-	if err := w.close(); err != nil {
-		return err
-	}
-	return env.WriteJSON(meta, newSummary(t.Vocabulary(), total, held, len(files)))
+		return copyFile(w, env.Inputs.Sources, files[i])
+	})
 }
 
 // encode turns documents into tokens as they are read. Where validation begins is

@@ -80,24 +80,9 @@ func (b *Binary) Run(ctx context.Context, env *pipeline.Env) error {
 	for _, f := range files {
 		total += f.size / int64(width)
 	}
-	held := b.Split.held(total)
-	w, err := openSplit(env, (total-held)*int64(b.TokenBytes()))
-	if err != nil {
-		return err
-	}
-	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if err := copyFile(&recoder{to: w, file: f, from: width, width: b.TokenBytes(), vocabulary: b.Size}, env.Inputs.Sources, f); err != nil {
-			return err
-		}
-		env.Progress(pipeline.Progress{Step: i + 1, Steps: len(files)})
-	}
-	if err := w.close(); err != nil {
-		return err
-	}
-	return env.WriteJSON(meta, newSummary(b.Size, total, held, len(files)))
+	return b.Split.write(ctx, env, b.Size, total, files, func(w *splitWriter, i int) error {
+		return copyFile(&recoder{to: w, file: files[i], from: width, width: b.TokenBytes(), vocabulary: b.Size}, env.Inputs.Sources, files[i])
+	})
 }
 
 // recoder writes the numbers of a file in another width. It refuses numbers

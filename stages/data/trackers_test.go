@@ -4,68 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ablate/hcl/addr"
 	"ablate/stages/record"
 )
-
-// Databases and offline runs are read as the trackers' own readers read them, with
-// and without the name of the format.
-func TestRunsOfTrackers(t *testing.T) {
-	want := golden(t, "trackers.json")
-	testdata, err := filepath.Abs("testdata/runs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		format, source string
-		factors        []string
-		replicate      string
-		response       string
-		where          map[string]addr.Level
-		warned         string
-	}{
-		{"mlflow", "mlflow.db.gz", []string{"norm"}, "seed", "val/loss", nil,
-			"left out 1 of 8 runs: failed\nleft out 1 of 8 runs: killed\nleft out 1 of 8 runs: still running\n"},
-		{"optuna", "optuna.db.gz", []string{"norm"}, "seed", "value", map[string]addr.Level{"study_name": {Kind: "string", Text: "norms"}},
-			"left out 1 of 11 runs: failed\nleft out 1 of 11 runs: pruned\nleft out 1 of 11 runs: still running\nleft out 1 of 11 runs: not started\nwhere leaves out 3 of 11 runs\n"},
-		{"trackio", "trackio.db.gz", []string{"norm"}, "seed", "val/loss", nil, ""},
-		{"wandb", "wandb", []string{"norm"}, "seed", "val/loss", nil, "left out 1 of 5 runs: crashed\n"},
-	} {
-		for _, format := range []string{c.format, autoFormat} {
-			r := &Results{Source: []string{c.source}, Factors: c.factors, Replicate: c.replicate, Responses: []string{c.response}, Format: format, Where: c.where}
-			runs, warned, err := readFolders(t, testdata, r)
-			compareCurves(t, testdata, *r, want[c.format])
-			if err != nil {
-				t.Errorf("%s: %v", c.format, err)
-				continue
-			}
-			if warned != c.warned || len(runs) != len(want[c.format]) {
-				t.Errorf("%s: %d runs, want %d; warned %q", c.format, len(runs), len(want[c.format]), warned)
-			}
-			for _, w := range want[c.format] {
-				compareTracked(t, c.format, runs, w, c.response)
-			}
-		}
-	}
-}
-
-// compareTracked finds the run that a tracker's reader describes.
-func compareTracked(t *testing.T, format string, runs map[string]record.Run, want map[string]any, response string) {
-	t.Helper()
-	run, ok := runs[fmt.Sprint(want["norm"], " ", want["seed"])]
-	value, finite := run.Values[response]
-	wanted, _ := want[response].(string)
-	finished := (want["status"] == nil && (want["exit"] == nil || want["exit"] == 0.0)) || want["status"] == "FINISHED" || want["status"] == "COMPLETE"
-	lost := wanted == "nan" || wanted == "inf" || wanted == "" || wanted == "1.7976931348623157e+308" || !finished
-	if !ok || finite == lost || finite && fmt.Sprint(value) != wanted || finished != (run.Outcome == record.OutcomeFinished) {
-		t.Errorf("%s: the run is %v, want %v", format, run, want)
-	}
-}
 
 // compareCurves reads the responses at all steps.
 func compareCurves(t *testing.T, testdata string, r Results, want []map[string]any) {
@@ -103,10 +47,7 @@ func compareCurves(t *testing.T, testdata string, r Results, want []map[string]a
 		}
 	}
 	for _, w := range want {
-		if w["exit"] == 1.0 {
-			continue
-		}
-		if s := w["status"]; s != nil && s != "FINISHED" && s != "COMPLETE" {
+		if !completed(w) {
 			continue
 		}
 		text := ""

@@ -1,8 +1,8 @@
 package data
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"ablate/stages/record"
@@ -36,61 +36,33 @@ func readTrackio(ctx context.Context, d *databaseReader) error {
 	if d.Has("metrics", "run_id") && d.Has("configs", "run_id") {
 		id = "run_id"
 	}
-	beside, err := d.trackioCursors(ctx, id)
-	if err != nil {
+	if err := d.followTrackio(ctx, id); err != nil {
 		return err
 	}
-	runs, err := d.Query(ctx, "SELECT "+id+" FROM metrics UNION SELECT "+id+" FROM configs ORDER BY 1")
-	if err != nil {
-		return err
-	}
-	defer runs.Close()
-	for runs.Next() {
-		var name string
-		if err := runs.Scan(&name); err != nil {
-			return err
-		}
-		run := d.begin(name)
-		broken := beside.upTo(name, run)
-		if broken != nil && !errors.As(broken, &brokenRun{}) {
-			return broken
-		}
-		run.add(map[string]cell{"run_id": {textual, name}})
-		if err := d.rows.addRun(run, broken); err != nil {
-			return err
-		}
-	}
-	return runs.Err()
+	var name string
+	return d.each(ctx, "SELECT "+id+" FROM metrics UNION SELECT "+id+" FROM configs ORDER BY 1", func() error {
+		return d.addRun(name, d.begin(name), map[string]cell{"run_id": {textual, name}})
+	}, &name)
 }
 
-// trackioCursors read configurations and metrics of runs.
-func (d *databaseReader) trackioCursors(ctx context.Context, id string) (out cursors, err error) {
-	add := func(query string, take func(*folderRun) error, dest ...any) {
-		var c *cursor
-		if err == nil {
-			c, err = d.newCursor(ctx, query, nil, take, dest...)
-		}
-		if err == nil {
-			out = append(out, c)
-		}
-	}
-	var name, config string
-	add("SELECT "+id+", run_name, config FROM configs ORDER BY "+id, func(run *folderRun) error {
-		run.add(map[string]cell{"run_name": {textual, name}})
-		parameters, err := jsonParameters([]byte(config))
-		if err != nil {
-			return brokenRun{fmt.Errorf("its configuration: %w", err)}
-		}
-		run.add(parameters)
-		return nil
-	}, &name, &config)
+// followTrackio reads configurations and metrics of runs.
+func (d *databaseReader) followTrackio(ctx context.Context, id string) error {
+	var name, config, metrics string
 	var step float64
-	var metrics string
-	add("SELECT "+id+", step, metrics FROM metrics ORDER BY "+id+", step, id", func(run *folderRun) error {
-		run.series.files++
-		return run.jsonMetrics("metrics", step, []byte(metrics))
-	}, &step, &metrics)
-	return out, err
+	return cmp.Or(
+		d.follow(ctx, "SELECT "+id+", run_name, config FROM configs ORDER BY "+id, nil, func(run *folderRun) error {
+			run.add(map[string]cell{"run_name": {textual, name}})
+			parameters, err := jsonParameters([]byte(config))
+			if err != nil {
+				return brokenRun{fmt.Errorf("its configuration: %w", err)}
+			}
+			run.add(parameters)
+			return nil
+		}, &name, &config),
+		d.follow(ctx, "SELECT "+id+", step, metrics FROM metrics ORDER BY "+id+", step, id", nil, func(run *folderRun) error {
+			run.series.files++
+			return run.jsonMetrics("metrics", step, []byte(metrics))
+		}, &step, &metrics))
 }
 
 // jsonMetrics adds the members of a JSON object as metrics at a step.
@@ -100,7 +72,7 @@ func (r *folderRun) jsonMetrics(from string, step float64, text []byte) error {
 		return brokenRun{fmt.Errorf("the metrics of step %v: %w", step, err)}
 	}
 	for _, name := range sortedKeys(object) {
-		c := jsonCell(object, name)
+		c := valueCell(object[name])
 		if c.kind == null {
 			continue // not measured at this step
 		}

@@ -3,6 +3,7 @@ package data
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 
@@ -71,19 +72,7 @@ func (r *folderRun) readLogs(log wandb.Log) error {
 		if i > 0 {
 			return fmt.Errorf("it has two logs, %s and %s; name one of them in exclude", sortedKeys(r.files)[0], rel)
 		}
-		in, err := r.open(rel)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		truncated, err := wandb.Read(in, log)
-		if err != nil {
-			return fmt.Errorf("%s: %w", rel, err)
-		}
-		if truncated {
-			r.truncated = append(r.truncated, rel)
-		}
-		if err := drain(in, r.files[rel]); err != nil {
+		if err := r.scan(rel, func(in io.Reader) (truncated bool, err error) { return wandb.Read(in, log) }); err != nil {
 			return err
 		}
 	}
@@ -115,9 +104,9 @@ func (r *folderRun) wandbRow(step int64, items []wandb.Item) error {
 			r.series.others[name] = true
 			continue
 		}
-		c, err := wandbCell(i)
+		c, err := decodedCell(i.JSON)
 		if err != nil {
-			return err
+			return fmt.Errorf("the value of %s: %w", i.Name, err)
 		}
 		if c.kind == null {
 			continue // not measured at this step
@@ -127,12 +116,4 @@ func (r *folderRun) wandbRow(step int64, items []wandb.Item) error {
 		}
 	}
 	return nil
-}
-
-func wandbCell(i wandb.Item) (cell, error) {
-	var v any
-	if err := record.Decode([]byte(i.JSON), &v); err != nil {
-		return cell{}, fmt.Errorf("the value of %s: %w", i.Name, err)
-	}
-	return jsonCell(map[string]any{"x": v}, "x"), nil
 }

@@ -163,7 +163,7 @@ func flattenJSON(out map[string]cell, name string, v any, depth int) error {
 	case depth > maxDepth:
 		return fmt.Errorf("parameters are nested deeper than %d", maxDepth)
 	case !ok:
-		return put(out, name, jsonCell(map[string]any{"x": v}, "x"))
+		return put(out, name, valueCell(v))
 	}
 	for _, key := range sortedKeys(object) {
 		if err := flattenJSON(out, dotted(name, key), object[key], depth+1); err != nil {

@@ -1,10 +1,12 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -98,7 +100,7 @@ func (c *checkpoints) describe(n int) cache.Value {
 // keep stores the committed checkpoint with the metrics so far, which convert brings up
 // to date. A checkpoint that the program replaces meanwhile is left for the next call.
 func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error) error {
-	commit, err := readCommit(s)
+	commit, seen, err := readCommit(s)
 	if err == nil {
 		err = convert() // later than the commit, so that no row of it is missing
 	}
@@ -109,7 +111,7 @@ func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error)
 	what := c.describe(n)
 	key := what.Key(resumeDomain)
 	entry, err := c.states.Keep(ctx, key, what, pipeline.Piece{
-		Name: checkpointName, MediaType: "application/x-tar", Write: func(w io.Writer) error { return packUnchanged(w, s, commit, key) },
+		Name: checkpointName, MediaType: "application/x-tar", Write: func(w io.Writer) error { return packUnchanged(w, s, commit, seen, key) },
 	})
 	if err != nil {
 		return err
@@ -119,13 +121,13 @@ func (c *checkpoints) keep(ctx context.Context, s Scratch, convert func() error)
 	return c.drop(ctx, before, entry)
 }
 
-// packUnchanged packs a checkpoint and checks that it is still the committed one
-// afterwards.
-func packUnchanged(w io.Writer, s Scratch, commit string, key cache.Key) error {
+// packUnchanged packs a checkpoint and checks that the program has committed no other
+// afterwards: it may have written two, of which the second has the name of this one.
+func packUnchanged(w io.Writer, s Scratch, commit string, seen os.FileInfo, key cache.Key) error {
 	if err := pack(w, s, commit, key); err != nil {
 		return fmt.Errorf("reading the program's checkpoint: %w", err)
 	}
-	if now, err := readCommit(s); err != nil || now != commit {
+	if name, now, err := readCommit(s); err != nil || name != commit || !sameCommit(seen, now) {
 		return fmt.Errorf("the program replaced %s while it was being read", commit)
 	}
 	return nil
@@ -159,24 +161,25 @@ func (c *checkpoints) restore(ctx context.Context, s Scratch) error {
 	return unpack(s, r)
 }
 
-// readCommit returns the name in the file COMMIT.
-func readCommit(s Scratch) (string, error) {
+// readCommit returns the name in the file COMMIT, and which file that is.
+func readCommit(s Scratch) (name string, file os.FileInfo, err error) {
 	const longest = 4096
 	f, err := fsys.OpenRegular(s.path(resumeFolder, commitFile))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, longest+1))
-	if err != nil {
-		return "", err
+	file, err = f.Stat()
+	raw, readErr := io.ReadAll(io.LimitReader(f, longest+1))
+	if err := cmp.Or(err, readErr); err != nil {
+		return "", nil, err
 	}
 	if len(raw) > longest {
-		return "", errors.New(commitFile + " is too long to be the name of a checkpoint")
+		return "", nil, errors.New(commitFile + " is too long to be the name of a checkpoint")
 	}
-	name := strings.TrimSpace(string(raw))
+	name = strings.TrimSpace(string(raw))
 	if !filepath.IsLocal(name) || name == commitFile {
-		return "", fmt.Errorf("%s holds %q, which is not the name of a checkpoint in the folder %s", commitFile, name, resumeFolder)
+		return "", nil, fmt.Errorf("%s holds %q, which is not the name of a checkpoint in the folder %s", commitFile, name, resumeFolder)
 	}
-	return name, nil
+	return name, file, nil
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,17 +49,17 @@ func readFile(in pipeline.Inputs, f file) ([]byte, error) {
 // Warnings warns of declared files that the program does not get, and of undeclared ones
 // that argv names or that it imports.
 func (s Spec) Warnings(in pipeline.Inputs) diag.List {
-	return slices.Concat(s.leftOut(in), s.ArgumentWarnings(in, "argv", s.Argv), s.UndeclaredImports(in))
+	return slices.Concat(s.leftOut(in), s.ArgumentWarnings(in, "argv", s.Argv), s.FileWarnings(in))
 }
 
-// UndeclaredImports warns of modules of the study that the declared Python programs
-// import and that are not declared themselves, and of packages that they import from
-// where these are developed. The trials of a plan that have the same files share the
-// answer.
-func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
+// FileWarnings warns of files of the study itself among the declared ones, of modules of
+// the study that the declared Python programs import and that are not declared themselves,
+// and of packages that they import from where these are developed. The trials of a plan
+// that have the same files share the answer.
+func (s Spec) FileWarnings(in pipeline.Inputs) diag.List {
 	from := s.importer()
-	shared, err := in.Shared.Value(sharedImports{s.shared(), from}, func() (cache.Value, error) {
-		texts, err := s.undeclaredImports(in, from)
+	shared, err := in.Shared.Value(sharedWarnings{s.shared(), from}, func() (cache.Value, error) {
+		texts, err := s.fileWarnings(in, from)
 		return cache.String(strings.Join(texts, "\n")), err
 	})
 	text, _ := shared.Text()
@@ -73,20 +74,28 @@ func (s Spec) UndeclaredImports(in pipeline.Inputs) diag.List {
 	return list
 }
 
-// sharedImports is the key under which the trials of a plan share their warnings.
-type sharedImports struct {
+// sharedWarnings is the key under which the trials of a plan share their warnings.
+type sharedWarnings struct {
 	sharedFiles
 	importer
 }
 
-func (s Spec) undeclaredImports(in pipeline.Inputs, from importer) (texts []string, err error) {
+func (s Spec) fileWarnings(in pipeline.Inputs, from importer) (texts []string, err error) {
 	files, err := expand(in, "files", s.Files, s.Exclude)
 	if err != nil {
 		return nil, err
 	}
 	known := make(map[string]bool, len(files)) // declared, or warned of
+	var study []string
 	for _, f := range files {
 		known[f.name] = true
+		if path.Dir(f.name) == "." && path.Ext(f.name) == ".hcl" {
+			study = append(study, f.name)
+		}
+	}
+	if len(study) > 0 {
+		texts = append(texts, fmt.Sprintf("Study among its files\tfiles matches %s. An edit of the study, such as another seed, then computes everything again that has these files. "+
+			"Add \"*.hcl\" to exclude.", quotedList(study)))
 	}
 	editable := from.editableImports(files, in.Study.Dir)
 	for _, m := range from.imports() {

@@ -274,19 +274,39 @@ func shell(t *testing.T, script string, m Metrics) (*call, *memory) {
 	return &call{spec: spec, env: env, dir: dir, kept: &checkpoints{states: states, base: cache.Int(0)}}, states
 }
 
+func writeCommit(t *testing.T, dir Scratch, name string) {
+	t.Helper()
+	commit := dir.path(resumeFolder, commitFile)
+	if err := errors.Join(os.WriteFile(commit+".tmp", []byte(name), 0o600), os.Rename(commit+".tmp", commit)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A program that alternates between two names, as ablate_log.py does, may write both while
+// the first is read.
+func TestCheckpointOfTheSameName(t *testing.T) {
+	p, states := shell(t, "", Metrics{})
+	if err := os.WriteFile(p.dir.path(resumeFolder, "state-0"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writeCommit(t, p.dir, "state-0")
+	err := p.kept.keep(t.Context(), p.dir, func() error {
+		writeCommit(t, p.dir, "state-1")
+		writeCommit(t, p.dir, "state-0")
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "the program replaced state-0") || len(states.kept) > 0 {
+		t.Errorf("%v, %d kept, want that the program replaced it", err, len(states.kept))
+	}
+}
+
 // The user is warned once per trial that checkpoints cannot be kept, also where others
 // between them are kept, and in every call of the program.
 func TestWarnedOnceOfCheckpoints(t *testing.T) {
 	p, states := shell(t, "", Metrics{})
 	var warned []string
 	p.env.Warn = func(text string) { warned = append(warned, text) }
-	commit := func(name string) {
-		t.Helper()
-		commit := p.dir.path(resumeFolder, commitFile)
-		if err := errors.Join(os.WriteFile(commit+".tmp", []byte(name), 0o600), os.Rename(commit+".tmp", commit)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	commit := func(name string) { t.Helper(); writeCommit(t, p.dir, name) }
 	if err := errors.Join(os.Symlink("nowhere", p.dir.path(resumeFolder, "link")), os.WriteFile(p.dir.path(resumeFolder, "state"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}

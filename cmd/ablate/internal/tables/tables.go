@@ -5,6 +5,7 @@ package tables
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -129,19 +130,18 @@ func writeParquet(w io.Writer, t *Table) error {
 		}
 		group[c] = parquet.Optional(node)
 	}
-	// A group sorts its columns by name.
-	order := slices.Sorted(slices.Values(t.Columns))
-	at := make([]int, len(order))
-	for i, c := range order {
-		at[i] = slices.Index(t.Columns, c)
+	schema := parquet.NewSchema(t.Name, group)
+	at := make([]int, len(t.Columns)) // a group sorts its columns by name
+	for i, name := range t.Columns {
+		leaf, _ := schema.Lookup(name)
+		at[i] = leaf.ColumnIndex
 	}
-	out := parquet.NewWriter(w, parquet.NewSchema(t.Name, group), parquet.Compression(&parquet.Snappy))
+	out := parquet.NewWriter(w, schema, parquet.Compression(&parquet.Snappy))
+	line := make(parquet.Row, len(t.Columns))
 	for _, row := range t.Rows {
-		line := make(parquet.Row, len(order))
-		for i, from := range at {
-			v := parquet.NullValue()
-			defined := 1
-			switch x := row[from].(type) {
+		for i := range row {
+			v, defined := parquet.NullValue(), 1
+			switch x := row[i].(type) {
 			case float64:
 				v = parquet.DoubleValue(x)
 			case string:
@@ -149,7 +149,7 @@ func writeParquet(w io.Writer, t *Table) error {
 			default:
 				defined = 0
 			}
-			line[i] = v.Level(0, defined, i)
+			line[at[i]] = v.Level(0, defined, at[i])
 		}
 		if _, err := out.WriteRows([]parquet.Row{line}); err != nil {
 			return err
@@ -170,11 +170,7 @@ func WriteSQLite(path string, t *Table) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := db.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	tx, err := db.Begin()
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", path, err)
