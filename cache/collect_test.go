@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -234,7 +235,7 @@ func TestCollectWithUnreadableFolders(t *testing.T) {
 }
 
 // A garbage collection after a crash or a full disk at any operation removes
-// nothing that an entry needs.
+// nothing that an entry needs, and all temporary files.
 func TestCollectAfterFaults(t *testing.T) {
 	ctx := context.Background()
 	for _, fault := range []struct {
@@ -265,6 +266,9 @@ func TestCollectAfterFaults(t *testing.T) {
 				if _, err := c.Apply(ctx); err != nil {
 					t.Fatalf("operation %d: Apply: %v", at, err)
 				}
+				if left := leftovers(t, memory); len(left) > 0 {
+					t.Errorf("operation %d: leftovers stay: %v", at, left)
+				}
 				for _, e := range published {
 					for _, d := range []cache.Digest{e.Ingredients, e.Provenance} {
 						if _, err := cache.ReadAll(ctx, s, d); err != nil {
@@ -275,6 +279,22 @@ func TestCollectAfterFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leftovers lists temporary files, whatever folder they are in.
+func leftovers(t *testing.T, f fsys.FS) (left []string) {
+	t.Helper()
+	temporary := regexp.MustCompile(`-\d+$`)
+	err := afero.Walk(f, "/store", func(path string, info fs.FileInfo, err error) error {
+		if err == nil && !info.IsDir() && temporary.MatchString(path) {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
 }
 
 // entriesOf reads every entry that has a file.

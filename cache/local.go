@@ -64,7 +64,7 @@ func (s *Local) init() error {
 			return err
 		}
 	}
-	return fsys.WriteAtomic(s.fs, s.path("format"), []byte(storeFormat))
+	return s.writeFile(s.path("format"), []byte(storeFormat))
 }
 
 // OnHealed sets a function that is called with damage that caused no error: an

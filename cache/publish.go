@@ -184,6 +184,17 @@ func (s *Local) tempFile(pattern string) (afero.File, error) {
 
 // createFile creates a durable file. The name must be free.
 func (s *Local) createFile(name string, content []byte) error {
+	return s.writeAs(name, content, 0o444, s.hardLink)
+}
+
+// writeFile replaces a file durably, or whatever else has its name.
+func (s *Local) writeFile(name string, content []byte) error {
+	return s.writeAs(name, content, 0o644, s.fs.Rename)
+}
+
+// writeAs writes a temporary file, to which place gives its final name. What a crash
+// leaves is in the folder for temporary files, where garbage collection finds it.
+func (s *Local) writeAs(name string, content []byte, mode fs.FileMode, place func(tmp, name string) error) error {
 	tmp, err := s.tempFile("file-*")
 	if err != nil {
 		return err
@@ -193,22 +204,23 @@ func (s *Local) createFile(name string, content []byte) error {
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	return s.link(tmp.Name(), name)
+	return s.putInPlace(tmp.Name(), name, mode, place)
 }
 
-// link gives a finished temporary file its final name, durably.
-func (s *Local) link(tmp, name string) error {
+// putInPlace has place give a finished temporary file its final name, durably. What is
+// there and cannot be a file of the store is moved aside.
+func (s *Local) putInPlace(tmp, name string, mode fs.FileMode, place func(tmp, name string) error) error {
 	dir := filepath.Dir(name)
 	if err := s.makeFolder(dir); err != nil {
 		return err
 	}
-	if err := s.fs.Chmod(tmp, 0o444); err != nil {
+	if err := s.fs.Chmod(tmp, mode); err != nil {
 		return err
 	}
-	err := s.hardLink(tmp, name)
-	if errors.Is(err, fs.ErrExist) && s.irregular(name) {
+	err := place(tmp, name)
+	if err != nil && s.irregular(name) {
 		s.quarantine(name, "")
-		err = s.hardLink(tmp, name)
+		err = place(tmp, name)
 	}
 	if err != nil {
 		return err
@@ -222,19 +234,6 @@ func (s *Local) hardLink(file, name string) error {
 	err := s.fs.Link(file, name)
 	if fsys.NoLinks(err) {
 		return fmt.Errorf("the file system of %s has no hard links, which a store needs: choose another folder with ABLATE_CACHE_DIR (%v)", s.dir, err)
-	}
-	return err
-}
-
-// writeFile replaces a file durably, or whatever else has its name.
-func (s *Local) writeFile(name string, content []byte) error {
-	if err := s.makeFolder(filepath.Dir(name)); err != nil {
-		return err
-	}
-	err := fsys.WriteAtomic(s.fs, name, content)
-	if err != nil && s.irregular(name) {
-		s.quarantine(name, "")
-		err = fsys.WriteAtomic(s.fs, name, content)
 	}
 	return err
 }
