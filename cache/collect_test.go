@@ -209,7 +209,7 @@ func (u unreadable) Open(name string) (afero.File, error) {
 }
 
 func TestCollectWithUnreadableFolders(t *testing.T) {
-	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "locks", "damaged", "disowned"} {
+	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "leases", "damaged", "disowned"} {
 		t.Run(dir, func(t *testing.T) {
 			ctx := context.Background()
 			memory := fsys.NewMemory()
@@ -221,6 +221,9 @@ func TestCollectWithUnreadableFolders(t *testing.T) {
 			}
 			if err := s.AddPin(cache.Pin{Key: e.Key}); err != nil {
 				t.Fatal(err)
+			}
+			if _, ok, err := s.TryLock(e.Key); !ok || err != nil {
+				t.Fatal(ok, err)
 			}
 			if err := s.Disown(entryOf(t, s, "bad", "bad"), "bad", time.Now()); err != nil {
 				t.Fatal(err)
@@ -443,6 +446,28 @@ func TestUnpin(t *testing.T) {
 		}
 		if left, err := s.Pins(); err != nil || len(left) != tt.left {
 			t.Errorf("then %d pins, %v, want %d", len(left), err, tt.left)
+		}
+	}
+}
+
+// A lock that a process left, because it was killed or has a file system without locks,
+// keeps nothing. Its lease does, until it counts as left over.
+func TestALockThatStaysKeepsNothing(t *testing.T) {
+	for folder, keeps := range map[string]bool{"locks/%s": false, "leases/%s.1": true} {
+		memory := fsys.NewMemory()
+		s := open(t, memory, "/store")
+		e := kept(t, s, "k")
+		e.Artifacts[0].Retention = cache.Evict
+		publish(t, s, e)
+		if err := afero.WriteFile(memory, "/store/"+fmt.Sprintf(folder, e.Key), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Items) == 0 != keeps {
+			t.Errorf("%s: collected %v, want something: %t", folder, c.Items, !keeps)
 		}
 	}
 }
