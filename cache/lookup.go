@@ -121,8 +121,9 @@ func (s *Local) learn(ctx context.Context, entries []Entry) {
 	}
 }
 
-// rereadStale reads the files of indexed entries that have lost something:
-// another version of the program may have replaced them. The caller holds mu.
+// rereadStale reads the files of indexed entries that have lost something, and looks
+// for each of their blobs: another version of the program may have replaced them, and
+// a network file system may list a folder as it was. The caller holds mu.
 func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 	for i := range found {
 		f := &found[i]
@@ -130,13 +131,15 @@ func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 			continue
 		}
 		e, err := s.entryFile(f.Entry.Key)
-		switch {
-		case isAbsent(err) || err == nil && e.Same(*f.Entry):
+		if isAbsent(err) {
 			continue
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
-		s.learn(ctx, []Entry{e})
+		if !e.Same(*f.Entry) {
+			s.learn(ctx, []Entry{e})
+		}
 		*f = Found{OK: true, Entry: &e}
 		if f.Absent, f.Lost, err = s.missing(e); err != nil {
 			return err
