@@ -111,14 +111,22 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 	if have, err := to.Open(ctx, a.Digest); err == nil {
 		return Transfer{}, have.Close()
 	}
-	body, err := r.t.get(ctx, casName(a.Digest))
+	var n int64
+	err := r.receive(ctx, casName(a.Digest), func(body io.Reader) (err error) {
+		n, err = keep(ctx, to, a, body)
+		return err
+	})
 	if err != nil {
 		return Transfer{}, err
 	}
-	defer body.Close()
+	return Transfer{Blobs: 1, Bytes: n}, nil
+}
+
+// keep stores the bytes of a blob, if they are.
+func keep(ctx context.Context, to cache.Store, a cache.Artifact, body io.Reader) (int64, error) {
 	w, err := to.Create(ctx, a.MediaType)
 	if err != nil {
-		return Transfer{}, err
+		return 0, err
 	}
 	most := a.Size
 	if most < 0 {
@@ -136,10 +144,10 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 		err = damagedf("its digest is %s instead of %s", hash.Digest(), a.Digest)
 	}
 	if err != nil {
-		return Transfer{}, errors.Join(err, w.Abort())
+		return 0, errors.Join(err, w.Abort())
 	}
 	_, _, err = w.Commit()
-	return Transfer{Blobs: 1, Bytes: n}, err
+	return n, err
 }
 
 // damagedError reports bytes that are not those of their digest.

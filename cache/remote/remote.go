@@ -210,16 +210,34 @@ func (r *Remote) entryText(ctx context.Context, ns string, k cache.Key) ([]byte,
 
 // small reads an object of bounded size.
 func (r *Remote) small(ctx context.Context, name string) ([]byte, error) {
-	body, err := r.t.get(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxResultSize+1))
+	var raw []byte
+	err := r.receive(ctx, name, func(body io.Reader) (err error) {
+		raw, err = io.ReadAll(io.LimitReader(body, maxResultSize+1))
+		return err
+	})
 	if err == nil && len(raw) > maxResultSize {
 		err = badError{errors.New("it is larger than any result")}
 	}
 	return raw, err
+}
+
+// receive reads an object. It does so again if the transfer breaks off, or read finds
+// that the bytes are damaged: to compute what they hold may take days.
+func (r *Remote) receive(ctx context.Context, name string, read func(body io.Reader) error) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		body, err := r.t.get(ctx, name)
+		if err != nil {
+			return err // the transport has tried again
+		}
+		err = read(body)
+		body.Close()
+		var broken *FailedError
+		var damaged damagedError
+		if !errors.As(err, &broken) && !errors.As(err, &damaged) || errors.Is(err, errStalled) || try == tries {
+			return err
+		}
+	}
 }
 
 // Transfer counts what was moved.
