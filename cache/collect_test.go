@@ -195,19 +195,6 @@ func TestDoubtsEnd(t *testing.T) {
 	}
 }
 
-// unreadable is a file system on which some folders cannot be listed.
-type unreadable struct {
-	fsys.FS
-	dir string
-}
-
-func (u unreadable) Open(name string) (afero.File, error) {
-	if strings.HasPrefix(name, u.dir) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EIO}
-	}
-	return u.FS.Open(name)
-}
-
 func TestCollectWithUnreadableFolders(t *testing.T) {
 	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "leases", "damaged", "disowned"} {
 		t.Run(dir, func(t *testing.T) {
@@ -228,7 +215,7 @@ func TestCollectWithUnreadableFolders(t *testing.T) {
 			if err := s.Disown(entryOf(t, s, "bad", "bad"), "bad", time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			s = open(t, unreadable{memory, "/store/" + dir}, "/store")
+			s = open(t, &cachetest.Unreadable{FS: memory, Err: syscall.EIO, Only: "/store/" + dir}, "/store")
 			var doubt *cache.DoubtError
 			if _, err := s.Collect(ctx, everything()); !errors.As(err, &doubt) {
 				t.Errorf("Collect = %v, want a doubt", err)
