@@ -39,7 +39,7 @@ func checkDocument(raw []byte) ([]byte, error) {
 
 // readDocument reads what writeDocument wrote.
 func (s *Local) readDocument(name string, doc any) error {
-	raw, err := s.readFile(name, maxDocument)
+	raw, err := s.readFile(name)
 	if err == nil {
 		raw, err = checkDocument(raw)
 	}

@@ -206,7 +206,7 @@ func (s *Local) dead(name string, local bool) bool {
 }
 
 func (s *Local) content(name string) string {
-	raw, _ := s.readFile(name, maxDocument) // content that cannot be read counts as unchanged
+	raw, _ := s.readFile(name) // content that cannot be read counts as unchanged
 	return string(raw)
 }
 
