@@ -428,10 +428,8 @@ func faults() map[string]trouble {
 	refuse := func(code, times int, after string) func() Fault {
 		return func() Fault { return Refuse(code, times, after) }
 	}
-	damage := func(name string, raw []byte) []byte {
-		if strings.HasPrefix(name, "cas/") {
-			raw[0] ^= 1
-		}
+	damage := func(_ string, raw []byte) []byte {
+		raw[0] ^= 1
 		return raw
 	}
 	return map[string]trouble{

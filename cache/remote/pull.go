@@ -84,11 +84,11 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 
 // fetchError adds what to do to the reason why a blob of an entry was not fetched.
 func (r *Remote) fetchError(e cache.Entry, a cache.Artifact, err error) error {
-	var damaged damagedError
+	var bad badError
 	switch {
 	case errors.Is(err, errAbsent):
 		err = fmt.Errorf("%w; ablate cache push sends it again from a machine that has the result", err)
-	case errors.As(err, &damaged):
+	case errors.As(err, &bad):
 		err = fmt.Errorf("%w; if it happens again, have %s deleted on the remote, and run ablate cache push on a machine that has the result", err, casName(a.Digest))
 	}
 	return fmt.Errorf("fetching %s of %s from %s: %w", a.Name, e.Key, r.url, err)
@@ -150,12 +150,9 @@ func keep(ctx context.Context, to cache.Store, a cache.Artifact, body io.Reader)
 	return n, err
 }
 
-// damagedError reports bytes that are not those of their digest.
-type damagedError struct{ what string }
-
-func damagedf(format string, args ...any) error { return damagedError{fmt.Sprintf(format, args...)} }
-
-func (e damagedError) Error() string { return e.what + ": it was damaged there or on the way" }
+func damagedf(format string, args ...any) error {
+	return badError{fmt.Errorf(format+": it was damaged there or on the way", args...)}
+}
 
 // Has reports whether the remote holds all of some blobs.
 func (r *Remote) Has(ctx context.Context, ds ...cache.Digest) (bool, error) {
