@@ -143,11 +143,10 @@ func (s *Local) missing(e Entry) (artifacts, documents []string, err error) {
 			artifacts = append(artifacts, a.Name)
 		}
 	}
-	if lacks(e.Ingredients) {
-		documents = append(documents, "ingredients")
-	}
-	if lacks(e.Provenance) {
-		documents = append(documents, "provenance")
+	for _, d := range e.Documents() {
+		if lacks(d.Digest) {
+			documents = append(documents, d.Name)
+		}
 	}
 	return artifacts, documents, err
 }

@@ -15,12 +15,13 @@ import (
 // maxDocumentSize bounds ingredients and provenance, whose sizes no entry states.
 const maxDocumentSize = 64 << 20
 
-// documents are the ingredients and the provenance of an entry.
+// documents are those of an entry, named as remotes do.
 func documents(e cache.Entry) []cache.Artifact {
-	return []cache.Artifact{
-		{Name: ingredientsFile, MediaType: "application/json", Digest: e.Ingredients, Size: -1},
-		{Name: provenanceFile, MediaType: "application/json", Digest: e.Provenance, Size: -1},
+	docs := e.Documents()
+	for i := range docs {
+		docs[i].Name = documentPrefix + docs[i].Name
 	}
+	return docs
 }
 
 // blobsOf lists all blobs of an entry. Size is -1 where it is unknown.
@@ -169,9 +170,6 @@ func (r *Remote) Fetch(ctx context.Context, to cache.Store, e cache.Entry, name 
 	for _, a := range e.Blobs() {
 		if a.Name != name {
 			continue
-		}
-		if a.Digest == e.Ingredients || a.Digest == e.Provenance {
-			a.MediaType, a.Size = "application/json", -1
 		}
 		if _, err := r.fetch(ctx, to, a); err != nil {
 			return r.fetchError(e, a, err)
