@@ -174,7 +174,7 @@ func (w *blobWriter) Commit() (Digest, int64, error) {
 	if err != nil {
 		return Digest{}, 0, advise(fmt.Errorf("writing a blob: %w", err))
 	}
-	err = w.store.link(w.tmp.Name(), w.store.blobPath(d, w.suffix))
+	err = w.store.putInPlace(w.tmp.Name(), w.store.blobPath(d, w.suffix), 0o444, w.store.hardLink)
 	if errors.Is(err, fs.ErrExist) {
 		// Refresh its age, so that no garbage collection removes it before its new
 		// entry names it. If that fails, or it is removed right now, publishing the

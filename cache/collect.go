@@ -326,7 +326,7 @@ func (s *Local) startsLikeEntry(path string) bool {
 
 // needed lists the keys of recorded runs, of pins, of actions under way, and of what
 // clients of a server stored, for whom this store is a remote, and the files of runs under
-// way. Doubts are roots, pins, locks and folders that cannot be read.
+// way. Doubts are roots, pins and folders that cannot be read.
 func (s *Local) needed(ignore func(Root) bool) (needed map[Key]bool, files []Digest, doubts []error) {
 	needed = make(map[Key]bool)
 	roots, err := s.Roots()
@@ -349,16 +349,14 @@ func (s *Local) needed(ignore func(Root) bool) (needed map[Key]bool, files []Dig
 	for _, p := range pins {
 		needed[p.Key] = true
 	}
-	for _, dir := range []string{"locks", "leases"} {
-		names, err := s.readNames(s.path(dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			doubts = append(doubts, err)
-		}
-		for _, name := range names {
-			key, _, _ := strings.Cut(name, ".")
-			if k, err := ParseKey(key); err == nil {
-				needed[k] = true
-			}
+	leases, err := s.readNames(s.path("leases"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		doubts = append(doubts, err)
+	}
+	for _, name := range leases {
+		key, _, _ := strings.Cut(name, ".")
+		if k, err := ParseKey(key); err == nil {
+			needed[k] = true
 		}
 	}
 	for k, err := range s.keysIn("sealed") {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -194,21 +195,8 @@ func TestDoubtsEnd(t *testing.T) {
 	}
 }
 
-// unreadable is a file system on which some folders cannot be listed.
-type unreadable struct {
-	fsys.FS
-	dir string
-}
-
-func (u unreadable) Open(name string) (afero.File, error) {
-	if strings.HasPrefix(name, u.dir) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EIO}
-	}
-	return u.FS.Open(name)
-}
-
 func TestCollectWithUnreadableFolders(t *testing.T) {
-	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "locks", "damaged", "disowned"} {
+	for _, dir := range []string{"entries", "entries/" + cachetest.Key("k").String()[:2], "roots", "pins", "leases", "damaged", "disowned"} {
 		t.Run(dir, func(t *testing.T) {
 			ctx := context.Background()
 			memory := fsys.NewMemory()
@@ -221,10 +209,13 @@ func TestCollectWithUnreadableFolders(t *testing.T) {
 			if err := s.AddPin(cache.Pin{Key: e.Key}); err != nil {
 				t.Fatal(err)
 			}
+			if _, ok, err := s.TryLock(e.Key); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
 			if err := s.Disown(entryOf(t, s, "bad", "bad"), "bad", time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			s = open(t, unreadable{memory, "/store/" + dir}, "/store")
+			s = open(t, &cachetest.Unreadable{FS: memory, Err: syscall.EIO, Only: "/store/" + dir}, "/store")
 			var doubt *cache.DoubtError
 			if _, err := s.Collect(ctx, everything()); !errors.As(err, &doubt) {
 				t.Errorf("Collect = %v, want a doubt", err)
@@ -234,7 +225,7 @@ func TestCollectWithUnreadableFolders(t *testing.T) {
 }
 
 // A garbage collection after a crash or a full disk at any operation removes
-// nothing that an entry needs.
+// nothing that an entry needs, and all temporary files.
 func TestCollectAfterFaults(t *testing.T) {
 	ctx := context.Background()
 	for _, fault := range []struct {
@@ -265,6 +256,9 @@ func TestCollectAfterFaults(t *testing.T) {
 				if _, err := c.Apply(ctx); err != nil {
 					t.Fatalf("operation %d: Apply: %v", at, err)
 				}
+				if left := leftovers(t, memory); len(left) > 0 {
+					t.Errorf("operation %d: leftovers stay: %v", at, left)
+				}
 				for _, e := range published {
 					for _, d := range []cache.Digest{e.Ingredients, e.Provenance} {
 						if _, err := cache.ReadAll(ctx, s, d); err != nil {
@@ -275,6 +269,22 @@ func TestCollectAfterFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leftovers lists temporary files, whatever folder they are in.
+func leftovers(t *testing.T, f fsys.FS) (left []string) {
+	t.Helper()
+	temporary := regexp.MustCompile(`-\d+$`)
+	err := afero.Walk(f, "/store", func(path string, info fs.FileInfo, err error) error {
+		if err == nil && !info.IsDir() && temporary.MatchString(path) {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
 }
 
 // entriesOf reads every entry that has a file.
@@ -423,6 +433,28 @@ func TestUnpin(t *testing.T) {
 		}
 		if left, err := s.Pins(); err != nil || len(left) != tt.left {
 			t.Errorf("then %d pins, %v, want %d", len(left), err, tt.left)
+		}
+	}
+}
+
+// A lock that a process left, because it was killed or has a file system without locks,
+// keeps nothing. Its lease does, until it counts as left over.
+func TestALockThatStaysKeepsNothing(t *testing.T) {
+	for folder, keeps := range map[string]bool{"locks/%s": false, "leases/%s.1": true} {
+		memory := fsys.NewMemory()
+		s := open(t, memory, "/store")
+		e := kept(t, s, "k")
+		e.Artifacts[0].Retention = cache.Evict
+		publish(t, s, e)
+		if err := afero.WriteFile(memory, "/store/"+fmt.Sprintf(folder, e.Key), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Collect(t.Context(), cache.CollectOptions{Budget: -1, Now: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Items) == 0 != keeps {
+			t.Errorf("%s: collected %v, want something: %t", folder, c.Items, !keeps)
 		}
 	}
 }

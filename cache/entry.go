@@ -66,6 +66,18 @@ func (e Entry) Artifact(name string) (Artifact, bool) {
 	return Artifact{}, false
 }
 
+// Documents are the entry's ingredients and provenance, whose sizes it does not state:
+// they are -1.
+func (e Entry) Documents() []Artifact {
+	return []Artifact{
+		{Name: "ingredients", MediaType: "application/json", Digest: e.Ingredients, Size: -1},
+		{Name: "provenance", MediaType: "application/json", Digest: e.Provenance, Size: -1},
+	}
+}
+
+// Blobs lists everything that the entry names.
+func (e Entry) Blobs() []Artifact { return append(e.Documents(), e.Artifacts...) }
+
 // Shared is the entry as other machines see it, without what only this store
 // knows about it.
 func (e Entry) Shared() Entry {

@@ -33,13 +33,9 @@ func (s *Local) AddEvidence(k Key, e Evidence) error {
 // Evidence lists what repetitions of the action of a key found. A damaged
 // record is skipped.
 func (s *Local) Evidence(k Key) ([]Evidence, error) {
-	var out []Evidence
-	err := s.readDocuments(filepath.Join("evidence", k.String()), func(raw []byte) error {
-		var e Evidence
-		if json.Unmarshal(raw, &e) == nil {
-			out = append(out, e)
-		}
-		return nil
-	})
-	return out, err
+	all, err := readDocuments[Evidence](s, filepath.Join("evidence", k.String()))
+	if !isReadError(err) {
+		err = nil
+	}
+	return all, err
 }

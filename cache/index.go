@@ -20,11 +20,12 @@ import (
 // counts.
 //
 // Each format has a file of its own, so that versions of the program which know
-// different formats can use a store in turn. legacy.go maintains the files of
-// earlier formats.
+// different formats can use a store in turn. The index of an earlier format is
+// removed when entries are added that it lacks: those versions build it anew.
 const (
-	indexName = "index.2"
-	indexHead = "ablate index 2\n"
+	indexName  = "index.2"
+	indexHead  = "ablate index 2\n"
+	legacyName = "index" // of format 1
 )
 
 // index is what this process has read of the index file.
@@ -251,7 +252,10 @@ func (s *Local) appendIndex(ctx context.Context, entries ...Entry) error {
 	if err := s.appendFile(s.path(indexName), raw); err != nil {
 		return advise(fmt.Errorf("appending to the index: %w", err))
 	}
-	return s.appendLegacy(entries)
+	if err := s.fs.Remove(s.path(legacyName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return advise(fmt.Errorf("removing an index of an earlier format: %w", err))
+	}
+	return nil
 }
 
 // appendFile appends to a file, or leaves it as it was. One that does not exist

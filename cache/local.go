@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
-
-	"github.com/spf13/afero"
 
 	"ablate/cache/fsys"
 )
@@ -40,7 +37,7 @@ type Local struct {
 func Open(f fsys.FS, dir string) (*Local, error) {
 	s := &Local{fs: f, dir: dir, leases: newLeases(), retention: func(Entry, string) Retention { return "" }}
 	s.healed = func(err error) { s.opened = append(s.opened, err) } // until Open returns
-	got, err := s.readFile(s.path("format"), maxDocument)
+	got, err := s.readFile(s.path("format"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = s.init()
@@ -64,7 +61,7 @@ func (s *Local) init() error {
 			return err
 		}
 	}
-	return fsys.WriteAtomic(s.fs, s.path("format"), []byte(storeFormat))
+	return s.writeFile(s.path("format"), []byte(storeFormat))
 }
 
 // OnHealed sets a function that is called with damage that caused no error: an
@@ -103,112 +100,6 @@ func (s *Local) RunDir() string { return s.path("runs") }
 
 func (s *Local) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
-}
-
-// advise adds what to do to errors that only the user can resolve.
-func advise(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w: free some space, or move the store with ABLATE_CACHE_DIR", err)
-	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: make the folder writable, or choose another with ABLATE_CACHE_DIR", err)
-	}
-	return err
-}
-
-// unwritable reports whether a write failed because the store takes none at
-// present. What only saves work may then be left undone.
-func unwritable(err error) bool {
-	for _, e := range []error{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, fs.ErrPermission} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// isReadError reports whether a file of the store could not be read, which says
-// nothing about what it holds: a network file system may fail for a moment.
-func isReadError(err error) bool {
-	var path *fs.PathError
-	var code syscall.Errno
-	return (errors.As(err, &path) || errors.As(err, &code)) && !errors.Is(err, errUnfit)
-}
-
-// unread adds what to do to an error of reading that may not pass.
-func unread(err error) error {
-	switch {
-	case errors.Is(err, syscall.EIO):
-		return fmt.Errorf("%w: try again; if the error persists, remove the file, so that it is fetched or computed again", err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: make it readable, or choose another store with ABLATE_CACHE_DIR", err)
-	}
-	return err
-}
-
-// isAbsent reports whether an error says that a name certainly does not exist. After
-// any other error it may.
-func isAbsent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, errNoFolder)
-}
-
-// maxDocument bounds files of the store that are read whole: entries, roots,
-// pins, tombstones. The largest are roots, with 65 bytes a key.
-const maxDocument = 256 << 20
-
-// errUnfit is wrapped by errors that say that no file of the store can be like
-// this one, which therefore is damaged. Other errors of reading may pass.
-var errUnfit = errors.New("damaged")
-
-var (
-	errIrregular = fmt.Errorf("%w: not a regular file", errUnfit)
-	errTooLarge  = fmt.Errorf("%w: larger than any such file", errUnfit)
-	errNoFolder  = errors.New("not a folder")
-)
-
-// openFile opens a regular file for reading. A FIFO would block, and a device
-// may never end.
-func (s *Local) openFile(path string) (afero.File, error) {
-	info, err := s.fs.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errIrregular}
-	}
-	return s.fs.Open(path)
-}
-
-// readFile reads a whole regular file of at most so many bytes.
-func (s *Local) readFile(path string, most int64) ([]byte, error) {
-	f, err := s.openFile(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
-	}
-	return io.ReadAll(io.LimitReader(f, most))
-}
-
-// readNames lists a folder. One that does not exist is fs.ErrNotExist.
-func (s *Local) readNames(dir string) ([]string, error) {
-	info, err := s.fs.Stat(dir)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: errNoFolder}
-	}
-	d, err := s.fs.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.Readdirnames(-1)
 }
 
 // ReadAll returns the bytes of a blob.

@@ -1,12 +1,8 @@
 package cache
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -121,8 +117,9 @@ func (s *Local) learn(ctx context.Context, entries []Entry) {
 	}
 }
 
-// rereadStale reads the files of indexed entries that have lost something:
-// another version of the program may have replaced them. The caller holds mu.
+// rereadStale reads the files of indexed entries that have lost something, and looks
+// for each of their blobs: another version of the program may have replaced them, and
+// a network file system may list a folder as it was. The caller holds mu.
 func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 	for i := range found {
 		f := &found[i]
@@ -130,13 +127,15 @@ func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 			continue
 		}
 		e, err := s.entryFile(f.Entry.Key)
-		switch {
-		case isAbsent(err) || err == nil && e.Same(*f.Entry):
+		if isAbsent(err) {
 			continue
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
-		s.learn(ctx, []Entry{e})
+		if !e.Same(*f.Entry) {
+			s.learn(ctx, []Entry{e})
+		}
 		*f = Found{OK: true, Entry: &e}
 		if f.Absent, f.Lost, err = s.missing(e); err != nil {
 			return err
@@ -268,113 +267,4 @@ func (s *Local) listBlobs(folder byte, present map[Digest]bool) error {
 		}
 	}
 	return nil
-}
-
-// Entries yields the entries of one kind, newest first. Empty strings stand for
-// any.
-func (s *Local) Entries(ctx context.Context, block, typ string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		s.mu.Lock()
-		err := s.complete(ctx)
-		var list []Entry
-		for _, e := range s.index.entries {
-			if (block == "" || e.Block == block) && (typ == "" || e.Type == typ) {
-				list = append(list, *e)
-			}
-		}
-		s.mu.Unlock()
-		if err != nil {
-			yield(Entry{}, fmt.Errorf("reading the index: %w", err))
-			return
-		}
-		slices.SortFunc(list, func(a, b Entry) int {
-			if c := b.Created.Compare(a.Created); c != 0 {
-				return c
-			}
-			return bytes.Compare(a.Key[:], b.Key[:])
-		})
-		for _, e := range list {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-// complete reads the index and adds the entries that it lacks. It drops those
-// that were disowned since. The caller holds mu.
-func (s *Local) complete(ctx context.Context) error {
-	if err := s.refresh(ctx); err != nil {
-		return err
-	}
-	disowned, err := s.disownedKeys()
-	if err != nil {
-		return err
-	}
-	for k := range disowned {
-		e, err := s.entryFile(k)
-		if err != nil || s.retracted(e) {
-			delete(s.index.entries, k)
-		}
-	}
-	var unindexed []Entry
-	for k, err := range s.keysIn("entries") {
-		if err != nil {
-			continue // garbage collection, which needs all of them, fails
-		}
-		if _, ok := s.index.entries[k]; ok || disowned[k] {
-			continue
-		}
-		if e, err := s.entryFile(k); err == nil {
-			unindexed = append(unindexed, e)
-		}
-	}
-	s.learn(ctx, unindexed)
-	return nil
-}
-
-// keysIn yields the keys that name files of entries, or of their sealed forms, in
-// order, and errors of listing them.
-func (s *Local) keysIn(folder string) iter.Seq2[Key, error] {
-	return func(yield func(Key, error) bool) {
-		dirs, err := s.readNames(s.path(folder))
-		if err != nil && !yield(Key{}, err) {
-			return
-		}
-		slices.Sort(dirs)
-		for _, dir := range dirs {
-			if !isPrefixFolder(dir) {
-				continue
-			}
-			names, err := s.readNames(s.path(folder, dir))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !yield(Key{}, err) {
-				return
-			}
-			slices.Sort(names)
-			for _, name := range names {
-				if k, err := ParseKey(name); err == nil && !yield(k, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// entryFiles reads every entry from its file. Damaged ones are restored or moved
-// aside. doubts are errors of reading. The caller holds mu.
-func (s *Local) entryFiles() (all []Entry, doubts []error) {
-	for k, err := range s.keysIn("entries") {
-		var e Entry
-		if err == nil {
-			e, err = s.entryFile(k)
-		}
-		switch {
-		case err == nil:
-			all = append(all, e)
-		case errors.Is(err, fs.ErrNotExist): // moved aside, or the folder is
-		default:
-			doubts = append(doubts, err)
-		}
-	}
-	return all, doubts
 }

@@ -24,7 +24,7 @@ type Memo struct {
 // is ignored.
 func (s *Local) Memo(executable Digest) *Memo {
 	m := &Memo{store: s, path: s.path("memo", executable.Hex()), known: make(map[Key]Digest), computing: make(map[Key]func() (Digest, error))}
-	raw, err := s.readFile(m.path, maxDocument)
+	raw, err := s.readFile(m.path)
 	if err != nil || len(raw) < 32 || DigestOf(raw[32:]) != Digest(raw[:32]) {
 		return m
 	}

@@ -6,14 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/afero"
-
-	"ablate/cache/fsys"
 )
 
 // Publish implements Store.
@@ -148,11 +143,10 @@ func (s *Local) missing(e Entry) (artifacts, documents []string, err error) {
 			artifacts = append(artifacts, a.Name)
 		}
 	}
-	if lacks(e.Ingredients) {
-		documents = append(documents, "ingredients")
-	}
-	if lacks(e.Provenance) {
-		documents = append(documents, "provenance")
+	for _, d := range e.Documents() {
+		if lacks(d.Digest) {
+			documents = append(documents, d.Name)
+		}
 	}
 	return artifacts, documents, err
 }
@@ -170,79 +164,6 @@ func (s *Local) kept(e Entry, names []string) (out []string) {
 		}
 	}
 	return out
-}
-
-// tempFile creates a temporary file. Clean-up jobs delete empty folders, and
-// copies may lack them.
-func (s *Local) tempFile(pattern string) (afero.File, error) {
-	f, err := afero.TempFile(s.fs, s.path("tmp"), pattern)
-	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(s.path("tmp")) == nil {
-		f, err = afero.TempFile(s.fs, s.path("tmp"), pattern)
-	}
-	return f, err
-}
-
-// createFile creates a durable file. The name must be free.
-func (s *Local) createFile(name string, content []byte) error {
-	tmp, err := s.tempFile("file-*")
-	if err != nil {
-		return err
-	}
-	defer s.fs.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return s.link(tmp.Name(), name)
-}
-
-// link gives a finished temporary file its final name, durably.
-func (s *Local) link(tmp, name string) error {
-	dir := filepath.Dir(name)
-	if err := s.makeFolder(dir); err != nil {
-		return err
-	}
-	if err := s.fs.Chmod(tmp, 0o444); err != nil {
-		return err
-	}
-	err := s.hardLink(tmp, name)
-	if errors.Is(err, fs.ErrExist) && s.irregular(name) {
-		s.quarantine(name, "")
-		err = s.hardLink(tmp, name)
-	}
-	if err != nil {
-		return err
-	}
-	return s.fs.SyncDir(dir)
-}
-
-// hardLink gives a file a second name, which must be free. The error of a file system without
-// hard links hides its cause, which looks like a lack of permission.
-func (s *Local) hardLink(file, name string) error {
-	err := s.fs.Link(file, name)
-	if fsys.NoLinks(err) {
-		return fmt.Errorf("the file system of %s has no hard links, which a store needs: choose another folder with ABLATE_CACHE_DIR (%v)", s.dir, err)
-	}
-	return err
-}
-
-// writeFile replaces a file durably, or whatever else has its name.
-func (s *Local) writeFile(name string, content []byte) error {
-	if err := s.makeFolder(filepath.Dir(name)); err != nil {
-		return err
-	}
-	err := fsys.WriteAtomic(s.fs, name, content)
-	if err != nil && s.irregular(name) {
-		s.quarantine(name, "")
-		err = fsys.WriteAtomic(s.fs, name, content)
-	}
-	return err
-}
-
-// irregular reports whether a name holds what no file of the store can be.
-func (s *Local) irregular(name string) bool {
-	info, err := s.fs.Stat(name)
-	return err == nil && !info.Mode().IsRegular()
 }
 
 // ReplaceDocuments gives the entry of a key other documents in place of those that

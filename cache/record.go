@@ -3,39 +3,25 @@ package cache
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"time"
 )
 
 // appendRecord encodes one entry for the index.
 func appendRecord(b []byte, e Entry) []byte {
-	body := appendCommon(nil, e)
-	for _, a := range e.Artifacts {
-		body = appendString(appendArtifact(body, a), string(a.Retention))
-	}
-	return frame(b, appendString(body, string(e.Origin)))
-}
-
-// appendCommon encodes what every format of the index holds of an entry, up to
-// the number of its artifacts.
-func appendCommon(body []byte, e Entry) []byte {
-	body = append(body, e.Key[:]...)
-	body = append(body, e.Ingredients[:]...)
-	body = append(body, e.Provenance[:]...)
+	body := slices.Concat(e.Key[:], e.Ingredients[:], e.Provenance[:])
 	body = binary.AppendVarint(body, e.Created.UnixNano())
 	for _, s := range []string{e.Block, e.Type, e.Class} {
 		body = appendString(body, s)
 	}
-	return binary.AppendUvarint(body, uint64(len(e.Artifacts)))
-}
-
-func appendArtifact(body []byte, a Artifact) []byte {
-	body = appendString(appendString(body, a.Name), a.MediaType)
-	body = append(body, a.Digest[:]...)
-	return binary.AppendVarint(body, a.Size)
-}
-
-// frame puts the length and the checksum of a body before it.
-func frame(b, body []byte) []byte {
+	body = binary.AppendUvarint(body, uint64(len(e.Artifacts)))
+	for _, a := range e.Artifacts {
+		body = appendString(appendString(body, a.Name), a.MediaType)
+		body = append(body, a.Digest[:]...)
+		body = binary.AppendVarint(body, a.Size)
+		body = appendString(body, string(a.Retention))
+	}
+	body = appendString(body, string(e.Origin))
 	b = binary.AppendUvarint(b, uint64(len(body)))
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(body))
 	return append(b, body...)

@@ -22,7 +22,7 @@ func (s *Local) PutSealed(k Key, raw []byte) error {
 
 // Sealed returns what PutSealed stored. ok is false if there is nothing.
 func (s *Local) Sealed(k Key) (raw []byte, ok bool, err error) {
-	raw, err = s.readFile(s.sealedPath(k), maxDocument)
+	raw, err = s.readFile(s.sealedPath(k))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -25,19 +24,6 @@ type statRecord struct {
 	ID     fsys.ID `json:"id"`
 	Digest Digest  `json:"digest"`
 	Size   int64   `json:"size"`
-	Sum    Digest  `json:"sum,omitzero"` // of the record and its name; earlier versions wrote none
-}
-
-// intact reports whether a record is what was written.
-func (r statRecord) intact(name string) bool { return r.Sum.IsZero() || r.Sum == r.sum(name) }
-
-func (r statRecord) sum(name string) Digest {
-	r.Sum = Digest{}
-	raw, err := json.Marshal(r)
-	if err != nil {
-		panic("cache: a stat record does not marshal: " + err.Error())
-	}
-	return DigestOf(append(raw, name...))
 }
 
 // racyAge is the age below which a file's time stamps are not trusted: a second
@@ -47,11 +33,9 @@ const racyAge = 2 * time.Second
 // StatCache loads the store's digests of source files. A damaged file is
 // ignored.
 func (s *Local) StatCache() *StatCache {
-	c := &StatCache{store: s, path: s.path("memo", "sources.json"), now: time.Now, known: make(map[string]statRecord)}
-	if raw, err := s.readFile(c.path, maxDocument); err == nil {
-		if json.Unmarshal(raw, &c.known) != nil {
-			c.known = make(map[string]statRecord)
-		}
+	c := &StatCache{store: s, path: s.path("memo", "sources.json"), now: time.Now}
+	if s.readDocument(c.path, &c.known) != nil || c.known == nil {
+		c.known = make(map[string]statRecord)
 	}
 	return c
 }
@@ -67,7 +51,7 @@ func (c *StatCache) Digest(path, variant string, compute func() (Digest, int64, 
 	c.mu.Lock()
 	r, ok := c.known[name]
 	c.mu.Unlock()
-	if ok && r.ID.Equal(before) && r.intact(name) {
+	if ok && r.ID.Equal(before) {
 		return r.Digest, r.Size, nil
 	}
 	d, size, err := compute()
@@ -83,9 +67,7 @@ func (c *StatCache) Digest(path, variant string, compute func() (Digest, int64, 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r = statRecord{ID: after, Digest: d, Size: size}
-	r.Sum = r.sum(name)
-	c.known[name] = r
+	c.known[name] = statRecord{ID: after, Digest: d, Size: size}
 	c.changed = true
 	return d, size, nil
 }
@@ -97,10 +79,9 @@ func (c *StatCache) Save() error {
 	if !c.changed {
 		return nil
 	}
-	raw, err := json.Marshal(c.known)
-	if err != nil {
+	c.changed = false
+	if err := c.store.writeDocument(c.path, c.known); err != nil {
 		return fmt.Errorf("writing digests of sources: %w", err)
 	}
-	c.changed = false
-	return advise(c.store.writeFile(c.path, raw))
+	return nil
 }

@@ -14,30 +14,11 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 	if err := s.makeFolder(s.path("trash")); err != nil {
 		return 0, advise(err)
 	}
-	var moved, leftovers []Garbage
-	for _, g := range c.Items {
-		if g.Digest.IsZero() {
-			leftovers = append(leftovers, g)
-			continue
-		}
-		if info, err := s.fs.Stat(g.Path); err == nil && c.young(info) {
-			c.Kept += g.Bytes
-			c.Young += g.Bytes
-			continue // an action made the same blob since it was listed, and is about to publish it
-		}
-		err := ctx.Err()
-		if err == nil {
-			err = s.fs.Rename(g.Path, s.trashPath(g.Path))
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return 0, errors.Join(advise(err), c.restore(moved))
-		}
-		moved = append(moved, g)
+	moved, err := c.moveToTrash(ctx)
+	var uses map[Digest]*blobUse
+	if err == nil {
+		uses, _, err = s.uses(ctx, c.options)
 	}
-	uses, _, err := s.uses(ctx, c.options)
 	if err != nil {
 		return 0, errors.Join(err, c.restore(moved))
 	}
@@ -54,12 +35,37 @@ func (c *Collection) Apply(ctx context.Context) (freed int64, err error) {
 		}
 		freed += g.Bytes
 	}
-	for _, g := range leftovers {
-		if s.fs.Remove(g.Path) == nil {
+	for _, g := range c.Items {
+		if g.Digest.IsZero() && s.fs.Remove(g.Path) == nil {
 			freed += g.Bytes
 		}
 	}
 	return freed, nil
+}
+
+// moveToTrash moves blobs aside. Those that an action made again since they were listed
+// stay: it is about to publish them.
+func (c *Collection) moveToTrash(ctx context.Context) (moved []Garbage, err error) {
+	for _, g := range c.Items {
+		if g.Digest.IsZero() {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return moved, err
+		}
+		if info, err := c.store.fs.Stat(g.Path); err == nil && c.young(info) {
+			c.Kept += g.Bytes
+			c.Young += g.Bytes
+			continue
+		}
+		err := c.store.fs.Rename(g.Path, c.store.trashPath(g.Path))
+		if err == nil {
+			moved = append(moved, g)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return moved, advise(err)
+		}
+	}
+	return moved, nil
 }
 
 func (s *Local) trashPath(blob string) string { return s.path("trash", filepath.Base(blob)) }

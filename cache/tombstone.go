@@ -47,7 +47,7 @@ func (s *Local) tombstonePath(k Key) string {
 
 // tombstones reads the tombstones of a key.
 func (s *Local) tombstones(k Key) ([]Tombstone, error) {
-	raw, err := s.readFile(s.tombstonePath(k), maxDocument)
+	raw, err := s.readFile(s.tombstonePath(k))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/spf13/afero"
@@ -46,4 +47,31 @@ func TestManyUnindexedEntries(t *testing.T) {
 			}
 		}
 	}
+}
+
+// before is a file system that lists folders as they were before they had files, as a
+// network file system does for a while.
+type before struct{ fsys.FS }
+
+func (b before) Open(name string) (afero.File, error) {
+	f, err := b.FS.Open(name)
+	return unlisted{f}, err
+}
+
+type unlisted struct{ afero.File }
+
+func (unlisted) Readdirnames(int) ([]string, error) { return nil, nil }
+
+// A blob that a folder does not list yet is not lost.
+func TestManyBlobsInStaleListings(t *testing.T) {
+	memory := fsys.NewMemory()
+	s := open(t, memory, "/store")
+	mustLookup(t, s) // writes an index
+	var keys []cache.Key
+	for i := range 100 {
+		e := entryOf(t, s, fmt.Sprint("many ", i), fmt.Sprint("content ", i))
+		publish(t, s, e)
+		keys = append(keys, e.Key)
+	}
+	mustHit(t, open(t, before{memory}, "/store"), keys...)
 }

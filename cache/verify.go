@@ -45,12 +45,6 @@ func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (che
 	return checked, nil
 }
 
-// Blobs lists everything that the entry names, its documents under the names
-// "ingredients" and "provenance".
-func (e Entry) Blobs() []Artifact {
-	return append([]Artifact{{Name: "ingredients", Digest: e.Ingredients}, {Name: "provenance", Digest: e.Provenance}}, e.Artifacts...)
-}
-
 func (e Entry) isDocument(d Digest) bool { return d == e.Ingredients || d == e.Provenance }
 
 func (s *Local) verifyBlob(ctx context.Context, d Digest) error {

@@ -428,6 +428,10 @@ func faults() map[string]trouble {
 	refuse := func(code, times int, after string) func() Fault {
 		return func() Fault { return Refuse(code, times, after) }
 	}
+	damage := func(_ string, raw []byte) []byte {
+		raw[0] ^= 1
+		return raw
+	}
 	return map[string]trouble{
 		"forbidden":           {fault: refuse(http.StatusForbidden, -1, ""), says: "denies access (403)|access denied"},
 		"busy for a moment":   {fault: refuse(http.StatusTooManyRequests, 2, "0")},
@@ -438,6 +442,8 @@ func faults() map[string]trouble {
 		"hanging":             {fault: always(Hang), says: "timed out", hangs: true},
 		"dribbling":           {fault: always(Dribble), says: "timed out", hangs: true, opened: true}, // HEAD succeeds
 		"breaking off":        {fault: always(BreakOff), says: "EOF|connection", opened: true},
+		"breaking off once":   {fault: func() Fault { return First(BreakOff) }, opened: true},
+		"damaging once":       {fault: func() Fault { return First(Spoil(damage)) }, opened: true},
 	}
 }
 

@@ -74,6 +74,18 @@ func Spoil(change func(name string, raw []byte) []byte) Fault {
 	}
 }
 
+// First is a fault of the first request for each object.
+func First(f Fault) Fault {
+	var asked sync.Map
+	return func(w http.ResponseWriter, r *http.Request, server http.Handler, mended <-chan struct{}) {
+		if _, again := asked.LoadOrStore(r.Method+r.URL.Path, true); again {
+			server.ServeHTTP(w, r)
+			return
+		}
+		f(w, r, server, mended)
+	}
+}
+
 // Refuse answers that many requests with a status, or all if times is negative.
 func Refuse(code, times int, retryAfter string) Fault {
 	var mu sync.Mutex
@@ -146,5 +158,6 @@ func BreakOff(w http.ResponseWriter, r *http.Request, server http.Handler, _ <-c
 	w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
 	w.WriteHeader(rec.Code)
 	w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])
+	w.(http.Flusher).Flush() // otherwise the client gets no answer, and asks again
 	panic(http.ErrAbortHandler)
 }

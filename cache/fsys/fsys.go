@@ -143,49 +143,41 @@ func (m *Memory) Link(oldname, newname string) error {
 // SyncDir implements FS. Memory has nothing to sync.
 func (m *Memory) SyncDir(string) error { return nil }
 
-// WriteAtomic replaces a file: it writes a temporary one in the same folder,
-// syncs it, renames it and syncs the folder. A crash leaves the old content or
-// the new.
-func WriteAtomic(f FS, name string, content []byte) error {
-	return writeAtomic(f, name, content, 0o644)
-}
-
-// Rewrite is WriteAtomic for a file of the user, whose mode stays, as do links that
-// lead to it.
+// Rewrite replaces a file of the user, whose mode stays, as do links that lead to it. A
+// crash leaves the old content or the new.
 func Rewrite(name string, content []byte) error {
+	mode := fs.FileMode(0o644)
 	target, err := filepath.EvalSymlinks(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return WriteAtomic(NewOS(), name, content)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		info, err := os.Stat(target)
+		if err != nil {
+			return err
+		}
+		mode = info.Mode().Perm()
+	case errors.Is(err, fs.ErrNotExist):
+		target = name
+	default:
 		return err
 	}
-	info, err := os.Stat(target)
-	if err != nil {
+	dir := filepath.Dir(target)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return writeAtomic(NewOS(), target, content, info.Mode().Perm())
-}
-
-func writeAtomic(f FS, name string, content []byte, mode fs.FileMode) error {
-	dir := filepath.Dir(name)
-	if err := f.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	tmp, err := afero.TempFile(f, dir, ".tmp-*")
+	tmp, err := os.CreateTemp(dir, ".tmp-*")
 	if err != nil {
 		return err
 	}
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
-		err = f.Chmod(tmp.Name(), mode)
+		err = os.Chmod(tmp.Name(), mode)
 	}
 	if err == nil {
-		err = f.Rename(tmp.Name(), name)
+		err = os.Rename(tmp.Name(), target)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("writing %s: %w", name, err), f.Remove(tmp.Name()))
+		return errors.Join(fmt.Errorf("writing %s: %w", target, err), os.Remove(tmp.Name()))
 	}
-	return f.SyncDir(dir)
+	return syncDir(dir)
 }

@@ -30,11 +30,15 @@ func idOf(info fs.FileInfo) ID {
 func timeOf(sec, nsec int64) time.Time { return time.Unix(sec, nsec) }
 
 func tryLock(f *os.File) (bool, error) {
-	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, syscall.EINTR): // a network file system asks its server
+			return err == nil, err
+		}
 	}
-	return err == nil, err
 }
 
 func removeLocked(name string) error { return os.Remove(name) }

@@ -44,20 +44,19 @@ func described(t *testing.T, name string) (*cache.Local, cache.Entry) {
 }
 
 // putRaw writes an entry and its blobs to a remote without any check, as an attacker
-// does.
-func putRaw(t *testing.T, r *Remote, from *cache.Local, at cache.Key, e cache.Entry) {
+// does, and returns how the remote answers to the entry.
+func putRaw(t *testing.T, r *Remote, from *cache.Local, e cache.Entry) error {
 	t.Helper()
-	ctx := context.Background()
 	for _, a := range blobsOf(e) {
-		if raw, err := cache.ReadAll(ctx, from, a.Digest); err == nil {
-			if err := r.t.put(ctx, casName(a.Digest), bytesObject(raw)); err != nil {
-				t.Fatal(err)
-			}
+		raw, err := cache.ReadAll(t.Context(), from, a.Digest)
+		if err != nil {
+			continue // a lie names what does not exist
+		}
+		if err := r.t.put(t.Context(), casName(a.Digest), bytesObject(raw)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := r.t.put(ctx, acName(r.Namespace(), at), bytesObject(sealedResult(e.Shared()))); err != nil {
-		t.Fatal(err)
-	}
+	return r.t.put(t.Context(), acName(r.Namespace(), e.Key), bytesObject(sealedResult(e.Shared())))
 }
 
 // Whatever a remote sends for a key is either the whole result of that key, or is
@@ -94,7 +93,9 @@ func TestLyingRemotes(t *testing.T) {
 			url := "file://" + t.TempDir()
 			from, e := described(t, "k")
 			c.lie(&e)
-			putRaw(t, connect(t, Options{URL: url}), from, e.Key, e)
+			if err := putRaw(t, connect(t, Options{URL: url}), from, e); err != nil {
+				t.Fatal(err)
+			}
 			to := cachetest.Memory(t)
 			r := connect(t, Options{URL: url, Check: checkText})
 			found, err := r.Find(ctx, e.Key)
@@ -129,16 +130,7 @@ func TestLyingClients(t *testing.T) {
 			from, e := described(t, "k")
 			lie(&e)
 			r := connect(t, Options{URL: srv.URL})
-			for _, a := range blobsOf(e) {
-				raw, err := cache.ReadAll(ctx, from, a.Digest)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := r.t.put(ctx, casName(a.Digest), bytesObject(raw)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := r.t.put(ctx, acName("", e.Key), bytesObject(sealedResult(e.Shared()))); err == nil || !strings.Contains(err.Error(), "400") {
+			if err := putRaw(t, r, from, e); err == nil || !strings.Contains(err.Error(), "400") {
 				t.Errorf("the server answers %v, want 400", err)
 			}
 			if here, err := store.Lookup(ctx, e.Key); err != nil || here[0].OK {
@@ -160,7 +152,7 @@ func TestServedResultStays(t *testing.T) {
 	}
 	forged := e
 	forged.Artifacts = []cache.Artifact{{Name: "metrics", MediaType: "text/plain", Digest: cachetest.Put(t, from, "forged"), Size: 6}}
-	putRawIgnoring(t, r, from, forged)
+	putRaw(t, r, from, forged) // it may claim to accept it
 	for _, who := range []*Remote{r, connect(t, Options{URL: url})} {
 		found, err := who.Find(ctx, e.Key)
 		if err != nil || found[0] == nil || !found[0].Same(e) {
@@ -174,17 +166,6 @@ func TestServedResultStays(t *testing.T) {
 	if _, err := r.Push(ctx, from, forged, nil); !errors.As(err, &kept) {
 		t.Errorf("pushing another result: %v, want that the first is kept", err)
 	}
-}
-
-func putRawIgnoring(t *testing.T, r *Remote, from *cache.Local, e cache.Entry) {
-	t.Helper()
-	ctx := context.Background()
-	for _, a := range blobsOf(e) {
-		if raw, err := cache.ReadAll(ctx, from, a.Digest); err == nil {
-			r.t.put(ctx, casName(a.Digest), bytesObject(raw))
-		}
-	}
-	r.t.put(ctx, acName("", e.Key), bytesObject(sealedResult(e.Shared())))
 }
 
 // A disowned result does not come back by a push.

@@ -15,12 +15,13 @@ import (
 // maxDocumentSize bounds ingredients and provenance, whose sizes no entry states.
 const maxDocumentSize = 64 << 20
 
-// documents are the ingredients and the provenance of an entry.
+// documents are those of an entry, named as remotes do.
 func documents(e cache.Entry) []cache.Artifact {
-	return []cache.Artifact{
-		{Name: ingredientsFile, MediaType: "application/json", Digest: e.Ingredients, Size: -1},
-		{Name: provenanceFile, MediaType: "application/json", Digest: e.Provenance, Size: -1},
+	docs := e.Documents()
+	for i := range docs {
+		docs[i].Name = documentPrefix + docs[i].Name
 	}
+	return docs
 }
 
 // blobsOf lists all blobs of an entry. Size is -1 where it is unknown.
@@ -84,11 +85,11 @@ func (r *Remote) Pull(ctx context.Context, to cache.Store, e cache.Entry, option
 
 // fetchError adds what to do to the reason why a blob of an entry was not fetched.
 func (r *Remote) fetchError(e cache.Entry, a cache.Artifact, err error) error {
-	var damaged damagedError
+	var bad badError
 	switch {
 	case errors.Is(err, errAbsent):
 		err = fmt.Errorf("%w; ablate cache push sends it again from a machine that has the result", err)
-	case errors.As(err, &damaged):
+	case errors.As(err, &bad):
 		err = fmt.Errorf("%w; if it happens again, have %s deleted on the remote, and run ablate cache push on a machine that has the result", err, casName(a.Digest))
 	}
 	return fmt.Errorf("fetching %s of %s from %s: %w", a.Name, e.Key, r.url, err)
@@ -111,14 +112,22 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 	if have, err := to.Open(ctx, a.Digest); err == nil {
 		return Transfer{}, have.Close()
 	}
-	body, err := r.t.get(ctx, casName(a.Digest))
+	var n int64
+	err := r.receive(ctx, casName(a.Digest), func(body io.Reader) (err error) {
+		n, err = keep(ctx, to, a, body)
+		return err
+	})
 	if err != nil {
 		return Transfer{}, err
 	}
-	defer body.Close()
+	return Transfer{Blobs: 1, Bytes: n}, nil
+}
+
+// keep stores the bytes of a blob, if they are.
+func keep(ctx context.Context, to cache.Store, a cache.Artifact, body io.Reader) (int64, error) {
 	w, err := to.Create(ctx, a.MediaType)
 	if err != nil {
-		return Transfer{}, err
+		return 0, err
 	}
 	most := a.Size
 	if most < 0 {
@@ -136,18 +145,15 @@ func (r *Remote) fetch(ctx context.Context, to cache.Store, a cache.Artifact) (T
 		err = damagedf("its digest is %s instead of %s", hash.Digest(), a.Digest)
 	}
 	if err != nil {
-		return Transfer{}, errors.Join(err, w.Abort())
+		return 0, errors.Join(err, w.Abort())
 	}
 	_, _, err = w.Commit()
-	return Transfer{Blobs: 1, Bytes: n}, err
+	return n, err
 }
 
-// damagedError reports bytes that are not those of their digest.
-type damagedError struct{ what string }
-
-func damagedf(format string, args ...any) error { return damagedError{fmt.Sprintf(format, args...)} }
-
-func (e damagedError) Error() string { return e.what + ": it was damaged there or on the way" }
+func damagedf(format string, args ...any) error {
+	return badError{fmt.Errorf(format+": it was damaged there or on the way", args...)}
+}
 
 // Has reports whether the remote holds all of some blobs.
 func (r *Remote) Has(ctx context.Context, ds ...cache.Digest) (bool, error) {
@@ -164,9 +170,6 @@ func (r *Remote) Fetch(ctx context.Context, to cache.Store, e cache.Entry, name 
 	for _, a := range e.Blobs() {
 		if a.Name != name {
 			continue
-		}
-		if a.Digest == e.Ingredients || a.Digest == e.Provenance {
-			a.MediaType, a.Size = "application/json", -1
 		}
 		if _, err := r.fetch(ctx, to, a); err != nil {
 			return r.fetchError(e, a, err)

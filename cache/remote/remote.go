@@ -184,42 +184,63 @@ func (e badError) Unwrap() error { return e.error }
 
 // entryText is the sealed entry of a key: inline in its result, or an object of
 // its own. Without a result it is errAbsent.
-func (r *Remote) entryText(ctx context.Context, ns string, k cache.Key) ([]byte, error) {
-	raw, err := r.small(ctx, acName(ns, k))
-	if err != nil {
-		return nil, err
+func (r *Remote) entryText(ctx context.Context, ns string, k cache.Key) (text []byte, err error) {
+	var digest cache.Digest
+	err = r.small(ctx, acName(ns, k), func(raw []byte) (err error) {
+		text, digest, err = entryOf(raw)
+		return err
+	})
+	if err != nil || len(text) > 0 {
+		return text, err
 	}
-	text, digest, err := entryOf(raw)
-	if err != nil {
-		return nil, badError{err}
+	err = r.small(ctx, casName(digest), func(raw []byte) error {
+		if text = raw; cache.DigestOf(raw) != digest {
+			return errors.New("its entry was damaged there or on the way")
+		}
+		return nil
+	})
+	if errors.Is(err, errAbsent) {
+		err = badError{errors.New("it names an entry that is missing there")}
 	}
-	if len(text) > 0 {
-		return text, nil
-	}
-	text, err = r.small(ctx, casName(digest))
-	switch {
-	case errors.Is(err, errAbsent):
-		return nil, badError{errors.New("it names an entry that is missing there")}
-	case err != nil:
-		return nil, fmt.Errorf("reading its entry: %w", err)
-	case cache.DigestOf(text) != digest:
-		return nil, badError{errors.New("its entry was damaged there or on the way")}
-	}
-	return text, nil
+	return text, err
 }
 
-// small reads an object of bounded size.
-func (r *Remote) small(ctx context.Context, name string) ([]byte, error) {
-	body, err := r.t.get(ctx, name)
-	if err != nil {
-		return nil, err
+// small reads an object of bounded size. What check reports is a badError.
+func (r *Remote) small(ctx context.Context, name string, check func(raw []byte) error) error {
+	return r.receive(ctx, name, func(body io.Reader) error {
+		raw, err := io.ReadAll(io.LimitReader(body, maxResultSize+1))
+		if err != nil {
+			return err
+		}
+		if len(raw) > maxResultSize {
+			err = errors.New("it is larger than any result")
+		} else {
+			err = check(raw)
+		}
+		if err != nil {
+			return badError{err}
+		}
+		return nil
+	})
+}
+
+// receive reads an object. It does so again if the transfer breaks off, or read returns a
+// badError: to compute what the object holds may take days.
+func (r *Remote) receive(ctx context.Context, name string, read func(body io.Reader) error) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		body, err := r.t.get(ctx, name)
+		if err != nil {
+			return err // the transport has tried again
+		}
+		err = read(body)
+		body.Close()
+		var broken *FailedError
+		var bad badError
+		if !errors.As(err, &broken) && !errors.As(err, &bad) || errors.Is(err, errStalled) || try == tries {
+			return err
+		}
 	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxResultSize+1))
-	if err == nil && len(raw) > maxResultSize {
-		err = badError{errors.New("it is larger than any result")}
-	}
-	return raw, err
 }
 
 // Transfer counts what was moved.

@@ -27,9 +27,8 @@ const (
 
 // Names of output files that are not artifacts. No artifact starts with a dot.
 const (
-	entryFile       = ".ablate/entry"
-	ingredientsFile = ".ablate/ingredients"
-	provenanceFile  = ".ablate/provenance"
+	entryFile      = ".ablate/entry"
+	documentPrefix = ".ablate/"
 )
 
 // outputFile is one file of a result.

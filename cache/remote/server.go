@@ -1,16 +1,18 @@
 package remote
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"ablate/cache"
+
+	"golang.org/x/net/netutil"
 )
 
 // Server serves a local store over Bazel's HTTP cache protocol. Make one with
@@ -148,67 +150,27 @@ func reply(w http.ResponseWriter, err error) {
 	}
 }
 
-func (s *Server) getResult(w http.ResponseWriter, r *http.Request, k cache.Key) error {
-	raw, err := s.result(r, k)
-	if err != nil {
-		return err
+// Serve answers requests on a listener until ctx ends, and then gives requests
+// in progress a moment to finish.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	l = s.guarded(l)
+	const header, idle, drain = 10 * time.Second, 2 * time.Minute, 5 * time.Second
+	server := &http.Server{Handler: s, ReadHeaderTimeout: header, IdleTimeout: idle, MaxHeaderBytes: 16 << 10}
+	drained := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(netutil.LimitListener(l, maxConnections))
+	if !stop() { // the server stopped listening, but may still answer
+		<-drained
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	if r.Method == http.MethodHead {
+	if err == http.ErrServerClosed {
 		return nil
 	}
-	w.Write(raw) // a client that is gone needs no answer
-	return nil
-}
-
-func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, d cache.Digest) error {
-	switch {
-	case d == cache.DigestOf(nil): // always exists
-		return nil
-	case r.Method == http.MethodHead:
-		ok, err := s.o.Store.Has(d)
-		if err == nil && !ok {
-			err = errAbsent
-		}
-		return err
-	}
-	body, err := s.limits.open(r.Context(), s.o.Store, d)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	if _, err := io.Copy(w, body); err != nil {
-		panic(http.ErrAbortHandler) // too late for another status; the client sees a broken answer
-	}
-	return nil
-}
-
-// result is the form in which an entry was written by a client, or is made from
-// the store's entry.
-func (s *Server) result(r *http.Request, k cache.Key) ([]byte, error) {
-	found, err := s.o.Store.Lookup(r.Context(), k)
-	if err != nil {
-		return nil, err
-	}
-	if !found[0].OK {
-		return nil, errAbsent
-	}
-	e := *found[0].Entry
-	if raw, ok, err := s.o.Store.Sealed(k); err == nil && ok && checkSealed(raw, e) == nil {
-		return raw, nil
-	}
-	var files []outputFile
-	for _, a := range blobsOf(e) {
-		if a.Size < 0 {
-			raw, err := cache.ReadAll(r.Context(), s.o.Store, a.Digest)
-			if err != nil {
-				return nil, absent(err)
-			}
-			a.Size = int64(len(raw))
-		}
-		files = append(files, outputFile{path: a.Name, digest: a.Digest, size: a.Size})
-	}
-	text := s.trust.seal("", e)
-	return encodeResult(append(files, outputFile{path: entryFile, digest: cache.DigestOf(text), size: int64(len(text)), contents: text})), nil
+	return err
 }

@@ -119,11 +119,9 @@ func (t Tiered) lost(f cache.Found) []cache.Digest {
 			out = append(out, a.Digest)
 		}
 	}
-	for _, name := range f.Lost {
-		if name == "ingredients" {
-			out = append(out, f.Entry.Ingredients)
-		} else {
-			out = append(out, f.Entry.Provenance)
+	for _, d := range f.Entry.Documents() {
+		if slices.Contains(f.Lost, d.Name) {
+			out = append(out, d.Digest)
 		}
 	}
 	return out

@@ -141,7 +141,7 @@ func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog
 	return d.ctx, d
 }
 
-var errStalled = errors.New("stalled")
+var errStalled = errors.New("timed out")
 
 // moved records transferred bytes.
 func (d *watchdog) moved(n int) {
@@ -156,7 +156,7 @@ func (d *watchdog) moved(n int) {
 // explain replaces the error of an operation that was aborted.
 func (d *watchdog) explain(err error) error {
 	if err != nil && errors.Is(context.Cause(d.ctx), errStalled) {
-		err = fmt.Errorf("timed out: almost no data transferred for %v; the server or the network is down or far too slow", d.limit)
+		err = fmt.Errorf("%w: almost no data transferred for %v; the server or the network is down or far too slow", errStalled, d.limit)
 	} else if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("the transfer ended in the middle: %w", err)
 	}
