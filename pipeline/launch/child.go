@@ -13,6 +13,7 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/run"
 )
 
 // child is a child process, or one to be started, with its share of a machine.
@@ -49,8 +50,11 @@ func (c *child) serves(other *child) bool {
 	return c.affinity.Process == other.affinity.Process && c.resources == other.resources && slices.Equal(environment, other.environment)
 }
 
-// compute has the child compute an action, and ends the child unless idle keeps it.
+// compute has the child compute an action within its timeout, and ends the child unless
+// idle keeps it.
 func (c *child) compute(ctx context.Context, req action.Request, log *os.File, idle *IdleChildren, progress func(pipeline.Progress)) error {
+	ctx, cancel := run.WithTimeout(ctx, req.Timeout)
+	defer cancel()
 	last, err := c.ask(ctx, req, log, progress)
 	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && c.tail.complete() && idle.keep(c) {
 		return nil

@@ -36,8 +36,12 @@ func answerAll() {
 		}
 		hangs = req.Type == "hang at the end"
 		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
-		if req.Type == "die" {
+		switch req.Type {
+		case "die":
 			os.Exit(3)
+		case "wait":
+			requests.Decode(&req) // until the parent stops it
+			os.Exit(1)
 		}
 		answers.Encode(map[string]any{"progress": pipeline.Progress{Step: os.Getpid(), Waits: os.Getenv("CUDA_VISIBLE_DEVICES")}})
 		if req.Type == "fail" {
@@ -128,6 +132,25 @@ func TestIdleChildrenHoldDevices(t *testing.T) {
 	b.idle.Close()
 	if b.leases() != 0 {
 		t.Errorf("%d leases are held after the run", b.leases())
+	}
+}
+
+// A timeout is of what computes an action, not of its wait for a device.
+func TestTimeoutOfAnAction(t *testing.T) {
+	b := newBench(t, "0")
+	release, _, err := b.lease("gpu 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const timeout = 2 * time.Second
+	time.AfterFunc(timeout+time.Second, func() { release() })
+	req := action.Request{Type: "ok", Timeout: timeout, Resources: study.Resources{GPUs: 1}}
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err != nil {
+		t.Errorf("an action that waited: %v", err)
+	}
+	req.Type = "wait"
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err == nil || err.Error() != "exceeded the timeout of 2s in its runtime block" {
+		t.Errorf("an action that is too slow: %v", err)
 	}
 }
 
