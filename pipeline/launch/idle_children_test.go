@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ablate/cache"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
@@ -35,6 +36,7 @@ func answerAll() {
 			return
 		}
 		hangs = req.Type == "hang at the end"
+		answers.Encode(map[string]any{"started": struct{}{}})
 		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
 		switch req.Type {
 		case "die":
@@ -235,6 +237,10 @@ func TestIdleChildrenAreHealthy(t *testing.T) {
 	}
 	if _, _, err := b.run("die", "xla", "a", 1); err == nil || !strings.Contains(err.Error(), "exit status 3") || b.leases() != 0 {
 		t.Errorf("an action that kills each process: %v, with %d leases left", err, b.leases())
+	}
+	log, err := os.ReadFile(b.local.LogPath(cache.Key{}))
+	if n := strings.Count(string(log), "computed by"); n != 1 {
+		t.Errorf("an action that kills each process ran %d times, want once: retries are for its caller (%v)", n, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -182,7 +182,7 @@ func TestServeFindsTheResult(t *testing.T) {
 	}
 	var out bytes.Buffer
 	again := io.MultiReader(bytes.NewReader(noteRequest(t, "hello", "hello")), block(t))
-	if err := noteChild(store).Serve(t.Context(), again, &out); err != nil || out.String() != `{"done":{}}`+"\n" {
+	if err := noteChild(store).Serve(t.Context(), again, &out); err != nil || out.String() != `{"started":{}}`+"\n"+`{"done":{}}`+"\n" {
 		t.Errorf("Serve = %v, answered %s", err, out.String())
 	}
 }
@@ -242,8 +242,10 @@ func TestDeafActionEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			answers := bufio.NewReader(stdout)
-			if first, err := answers.ReadString('\n'); !strings.Contains(first, "progress") {
-				t.Fatalf("the child says %q, %v, want progress", first, err)
+			for _, want := range []string{"started", "progress"} {
+				if line, err := answers.ReadString('\n'); !strings.Contains(line, want) {
+					t.Fatalf("the child says %q, %v, want %s", line, err, want)
+				}
 			}
 			if err := stop(cmd.Process, stdin); err != nil {
 				t.Fatal(err)

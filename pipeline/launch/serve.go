@@ -93,6 +93,7 @@ func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 
 // compute serves one line, and reports whether another may follow.
 func (c Child) compute(ctx context.Context, line []byte, kept *pipeline.Kept, answer *answerer) (reuse bool, err error) {
+	answer.send(message{Started: &struct{}{}})
 	var req action.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return false, fmt.Errorf("reading the request: %w", err)
