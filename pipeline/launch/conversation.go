@@ -100,12 +100,12 @@ func (c *conversation) end() error {
 // ended where it sent none.
 func outcome(ctx context.Context, req action.Request, log io.Writer, last *message, err error) error {
 	switch {
+	case last != nil && last.Done != nil: // it is published, also if that was too late
+		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case last != nil && last.Failed != nil:
 		return last.Failed.err()
-	case last != nil && last.Done != nil:
-		return nil
 	case last != nil && last.Stopped != nil:
 		return errStopped
 	case err == nil:

@@ -41,9 +41,11 @@ func answerAll() {
 		switch req.Type {
 		case "die":
 			os.Exit(3)
-		case "wait":
-			requests.Decode(&req) // until the parent stops it
-			os.Exit(1)
+		case "wait", "done when stopped":
+			requests.Decode(new(any)) // until the parent stops it
+			if req.Type == "wait" {
+				os.Exit(1)
+			}
 		}
 		answers.Encode(map[string]any{"progress": pipeline.Progress{Step: os.Getpid(), Waits: os.Getenv("CUDA_VISIBLE_DEVICES")}})
 		if req.Type == "fail" {
@@ -153,6 +155,10 @@ func TestTimeoutOfAnAction(t *testing.T) {
 	req.Type = "wait"
 	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err == nil || err.Error() != "exceeded the timeout of 2s in its runtime block" {
 		t.Errorf("an action that is too slow: %v", err)
+	}
+	req.Type = "done when stopped"
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err != nil {
+		t.Errorf("an action that published its result when it was late: %v", err)
 	}
 }
 
