@@ -250,7 +250,7 @@ func TestIdleChildrenAreHealthy(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := b.local.Launch(ctx, action.Request{Reusable: true, Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}, func(pipeline.Progress) {}); err == nil || b.leases() != 0 {
+	if err := b.local.Launch(ctx, action.Request{Type: "wait", Reusable: true, Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}, func(pipeline.Progress) {}); err == nil || b.leases() != 0 {
 		t.Errorf("a cancelled action: %v, with %d leases left", err, b.leases())
 	}
 }
