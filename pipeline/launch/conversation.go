@@ -107,7 +107,7 @@ func outcome(ctx context.Context, req action.Request, log io.Writer, last *messa
 	case last != nil && last.Failed != nil:
 		return last.Failed.err()
 	case last != nil && last.Stopped != nil:
-		return errStopped
+		return ErrStopped
 	case err == nil:
 		err = errors.New("it ended without a final message")
 	}

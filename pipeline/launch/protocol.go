@@ -33,8 +33,8 @@ type message struct {
 	Failed   *failure           `json:"failed,omitempty"`
 }
 
-// errStopped is why an action ended early, neither done nor failed.
-var errStopped = errors.New("stopped early; its progress is saved")
+// ErrStopped is why actions ended early, neither done nor failed.
+var ErrStopped = errors.New("stopped early; its progress is saved")
 
 // failure is an error in the form in which it is sent to the parent.
 type failure struct {
