@@ -345,6 +345,10 @@ func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 			t.Errorf("run = %v after %d attempts, want %d with %#v", err, ran["train"], c.want, c.err)
 		}
 	}
+	late := strings.ReplaceAll(text, "retries = 2", "retries = 2\n    timeout = \"1ns\"")
+	if ran, _, err := newWorld(t).run(context.Background(), late, false); err == nil || ran["train"] != 3 {
+		t.Errorf("run = %v after %d attempts, each of which is late, want 3", err, ran["train"])
+	}
 }
 
 func TestFailedDuplicateIsNotTriedAgain(t *testing.T) {
