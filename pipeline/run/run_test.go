@@ -351,6 +351,15 @@ func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+// What was published counts, however its process ended.
+func TestPublishedIsDone(t *testing.T) {
+	w := newWorld(t)
+	w.silent = true
+	if _, summary, err := w.run(context.Background(), fakeStudy, false); err != nil || summary.Ran["train"] != 4 || summary.Ran["analysis"] != 1 {
+		t.Errorf("run = %v, %+v, want four trials and their analysis", err, summary)
+	}
+}
+
 func TestFailedDuplicateIsNotTriedAgain(t *testing.T) {
 	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
 	text = strings.ReplaceAll(text, "  matrix {", "  override {\n    when = matrix.seed == 2\n    fail = true\n  }\n  matrix {")

@@ -74,8 +74,9 @@ func (x *execution) locked(ctx context.Context, t *planner.Task, threads int) (e
 	return func() { x.fail(ctx, t, err, elapsed) }
 }
 
-// compute computes a locked task and finds its entry. The error is ErrLost when
-// the lease was lost meanwhile.
+// compute computes a locked task and finds its entry, which may be there after a failure,
+// too: the process published it, and was killed or lost before it could say so. The error
+// is ErrLost when the lease was lost meanwhile.
 func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) error {
 	held, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -90,14 +91,16 @@ func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) e
 	if err != nil && errors.Is(context.Cause(held), ErrLost) {
 		return ErrLost
 	}
-	if err != nil {
+	found, unknown := x.plan.Settle(ctx, x.runner.Store, t)
+	switch {
+	case found:
+		return nil
+	case err != nil:
 		return err
+	case unknown != nil:
+		return unknown
 	}
-	found, err := x.plan.Settle(ctx, x.runner.Store, t)
-	if err == nil && !found {
-		err = fmt.Errorf("the action ended without publishing an entry for key %s", t.Key)
-	}
-	return err
+	return fmt.Errorf("the action ended without publishing an entry for key %s", t.Key)
 }
 
 // pull copies a task's entry here. It returns how the task ends, or nil where the entry
