@@ -41,6 +41,8 @@ func answerAll() {
 		switch req.Type {
 		case "die":
 			os.Exit(3)
+		case "disconnect":
+			os.Exit(255) // as ssh does
 		case "wait", "done when stopped":
 			requests.Decode(new(any)) // until the parent stops it
 			if req.Type == "wait" {

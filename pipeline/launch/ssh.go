@@ -54,7 +54,8 @@ func (s *SSH) LogPath(k cache.Key) string { return Local{Logs: s.Logs}.LogPath(k
 // reached.
 const sshFailed = 255
 
-// Launch implements run.Launcher. It skips hosts that do not answer.
+// Launch implements run.Launcher. It skips hosts that do not answer. Where a connection
+// breaks later, that is how the attempt ends: the action may be why the host is gone.
 func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	if n := req.Resources.Nodes; n > 1 {
 		return severalNodes(n)
@@ -83,7 +84,7 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 		host := c.share.host // a child that is kept may give it back
 		err = c.compute(ctx, req, log, s.Idle, progress)
 		var exit *osexec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed {
+		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed || c.conversation.started {
 			return s.explain(host, err)
 		}
 		failures = append(failures, fmt.Errorf("%s: %s", host, c.tail.text()))
@@ -119,7 +120,12 @@ func (s *SSH) explain(host string, err error) error {
 		return finalf("ssh is not installed on this machine: install it, or choose another executor")
 	}
 	var exit *osexec.ExitError
-	if errors.As(err, &exit) && (exit.ExitCode() == 127 || exit.ExitCode() == 126) {
+	switch {
+	case !errors.As(err, &exit):
+		return err
+	case exit.ExitCode() == sshFailed:
+		return fmt.Errorf("the connection to %s broke: %w", host, err)
+	case exit.ExitCode() == 127 || exit.ExitCode() == 126:
 		return finalf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", host, s.program(), s.Config.Label)
 	}
 	return err
