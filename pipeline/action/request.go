@@ -33,7 +33,7 @@ type Request struct {
 	Passes      []string                  `json:"passes,omitempty"`  // names of environment variables that the stage lets through
 	Environ     []string                  `json:"environ,omitempty"` // those of them that the child must set itself
 	Resources   study.Resources           `json:"resources,omitzero"`
-	Timeout     time.Duration             `json:"timeout,omitempty"`    // enforced by the child
+	Timeout     time.Duration             `json:"timeout,omitempty"`    // from when a child has the request; 0 is none
 	Supervised  bool                      `json:"supervised,omitempty"` // it runs a user program, which must not outlive it
 	Affinity    pipeline.Affinity         `json:"affinity,omitzero"`
 	Reusable    bool                      `json:"reusable,omitempty"` // the child may be sent another request afterwards

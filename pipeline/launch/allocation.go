@@ -28,19 +28,15 @@ const (
 // ErrUnseen says that a node does not see the coordinator's spool.
 var ErrUnseen = errors.New("the spool folder cannot be read")
 
-// ErrStopped says that the actions of an allocation ended early and can be resumed.
-var ErrStopped = errStopped
-
 // ErrTimeLimit is the cause of a context that Slurm's warning cancelled.
 var ErrTimeLimit = errors.New("the allocation's time is almost over")
 
 // Allocation computes the actions of one task of a batch, one after another, on a
 // node of the cluster. It keeps children from one action to the next.
 type Allocation struct {
-	Spool   string // the batch's folder; Unpack makes it where the coordinator's is not visible
-	Environ []string
-	Local   Local
-	Log     *slog.Logger
+	Spool string // the batch's folder; Unpack makes it where the coordinator's is not visible
+	Local Local
+	Log   *slog.Logger
 }
 
 // Run computes the actions. It returns ErrStopped, ErrUnseen, or that an action
@@ -102,7 +98,7 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 	case err == nil:
 		reports.flush()
 		answer.send(message{Done: &struct{}{}})
-	case ctx.Err() != nil || errors.Is(err, errStopped):
+	case ctx.Err() != nil || errors.Is(err, ErrStopped):
 		err = checkProgress(before, best, context.Cause(ctx))
 		if err != nil {
 			answer.send(message{Failed: newFailure(err)})
@@ -110,7 +106,7 @@ func (n Allocation) compute(ctx context.Context, req action.Request, number int)
 		}
 		answer.send(message{Progress: &pipeline.Progress{Step: best}})
 		answer.send(message{Stopped: &struct{}{}})
-		return errStopped
+		return ErrStopped
 	default:
 		answer.send(message{Failed: newFailure(err)})
 	}
@@ -164,7 +160,7 @@ func (n Allocation) stopped(ctx context.Context, cause error) error {
 }
 
 func (n Allocation) environ(name string) string {
-	for _, kv := range n.Environ {
+	for _, kv := range n.Local.Environ {
 		if len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
 			return kv[len(name)+1:]
 		}

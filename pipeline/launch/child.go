@@ -13,6 +13,7 @@ import (
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
+	"ablate/pipeline/run"
 )
 
 // child is a child process, or one to be started, with its share of a machine.
@@ -49,8 +50,11 @@ func (c *child) serves(other *child) bool {
 	return c.affinity.Process == other.affinity.Process && c.resources == other.resources && slices.Equal(environment, other.environment)
 }
 
-// compute has the child compute an action, and ends the child unless idle keeps it.
+// compute has the child compute an action within its timeout, and ends the child unless
+// idle keeps it.
 func (c *child) compute(ctx context.Context, req action.Request, log *os.File, idle *IdleChildren, progress func(pipeline.Progress)) error {
+	ctx, cancel := run.WithTimeout(ctx, req.Timeout)
+	defer cancel()
 	last, err := c.ask(ctx, req, log, progress)
 	if err == nil && ctx.Err() == nil && last != nil && last.Done != nil && req.Reusable && c.tail.complete() && idle.keep(c) {
 		return nil
@@ -58,17 +62,16 @@ func (c *child) compute(ctx context.Context, req action.Request, log *os.File, i
 	return outcome(ctx, req, log, last, errors.Join(err, c.stop()))
 }
 
-// ask has the child compute an action. If an idle child ends without a message, it is
-// assumed to have died while idle, and is replaced.
+// ask has the child compute an action. An idle child that ends without having read the
+// request has died while idle, and is replaced.
 func (c *child) ask(ctx context.Context, req action.Request, log *os.File, progress func(pipeline.Progress)) (*message, error) {
 	if c.conversation != nil {
 		again, err := c.logTo(log, req)
 		if err != nil {
 			return nil, err
 		}
-		silent := true
-		last, err := c.conversation.ask(ctx, again, func(p pipeline.Progress) { silent = false; progress(p) })
-		if last != nil || !silent || ctx.Err() != nil {
+		last, err := c.conversation.ask(ctx, again, progress)
+		if c.conversation.started || ctx.Err() != nil {
 			return last, err
 		}
 		c.conversation.end()

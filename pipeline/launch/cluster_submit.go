@@ -197,14 +197,13 @@ func (c *Cluster) recordJob(b *batch, job string) {
 // submitBatch submits one array of actions that ask for the same.
 func (c *Cluster) submitBatch(ctx context.Context, list []*watch) {
 	s := list[0].slurm
-	requests := make(map[cache.Key]action.Request, len(list))
-	var keys []cache.Key
+	var requests []action.Request
 	for _, w := range list {
-		requests[w.request.Key] = w.request
-		keys = append(keys, w.request.Key)
+		requests = append(requests, w.request)
 	}
-	b := newBatch(s.Config.Label, list[0].request.Resources, slices.Collect(slices.Chunk(keys, s.Config.PerAllocation)))
-	err := c.sbatch(ctx, s, b, requests)
+	tasks := slices.Collect(slices.Chunk(requests, s.Config.PerAllocation))
+	b := newBatch(s.Config.Label, tasks)
+	err := c.sbatch(ctx, s, b, tasks)
 	for i, w := range list {
 		p := place{b, i / s.Config.PerAllocation}
 		if err == nil {
@@ -234,21 +233,21 @@ func (c *Cluster) submitLater(w *watch, err error) (later bool) {
 }
 
 // sbatch describes a batch in the spool and submits it.
-func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, requests map[cache.Key]action.Request) error {
-	if err := c.spool().write(b, requests); err != nil {
+func (c *Cluster) sbatch(ctx context.Context, s Slurm, b *batch, tasks [][]action.Request) error {
+	if err := c.spool().write(b, tasks); err != nil {
 		return err
 	}
-	parcel := ""
+	packed := ""
 	if !s.Config.Shared {
 		var err error
-		if parcel, err = pack(b, requests); err != nil {
+		if packed, err = pack(parcel{b.ID, tasks}); err != nil {
 			return err
 		}
 	}
 	dir := c.spool().dir(b)
 	// A submission is not interrupted: its jobs would have no owner.
 	ctx = context.WithoutCancel(ctx)
-	out, err := runSlurmWith(ctx, s.script(dir, parcel), "sbatch", s.submission(b, dir)...)
+	out, err := runSlurmWith(ctx, s.script(dir, packed), "sbatch", s.submission(b, dir)...)
 	id, _, _ := strings.Cut(out, ";") // the cluster's name may follow
 	if err != nil {
 		explained := explainSubmission(s.Config.Label, err)

@@ -28,6 +28,7 @@ type conversation struct {
 	stdin   io.WriteCloser
 	stdout  io.Reader
 	answers *json.Decoder // of stdout
+	started bool          // the child has read the last request
 	grace   time.Duration // how long the child may take to stop cleanly
 }
 
@@ -58,6 +59,7 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 		time.AfterFunc(c.grace, c.kill)
 	})
 	defer stop()
+	c.started = false
 	sent := json.NewEncoder(c.stdin).Encode(req)
 	for {
 		var m message
@@ -66,6 +68,8 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 			return nil, nil // how it ended says more than a pipe that broke
 		case err != nil:
 			return nil, errors.Join(sent, fmt.Errorf("reading the child's messages: %w", err))
+		case m.Started != nil:
+			c.started = true
 		case m.Progress != nil:
 			progress(*m.Progress)
 		default:
@@ -96,14 +100,14 @@ func (c *conversation) end() error {
 // ended where it sent none.
 func outcome(ctx context.Context, req action.Request, log io.Writer, last *message, err error) error {
 	switch {
+	case last != nil && last.Done != nil: // it is published, also if that was too late
+		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case last != nil && last.Failed != nil:
 		return last.Failed.err()
-	case last != nil && last.Done != nil:
-		return nil
 	case last != nil && last.Stopped != nil:
-		return errStopped
+		return ErrStopped
 	case err == nil:
 		err = errors.New("it ended without a final message")
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"ablate/pipeline/action"
 )
 
 // IdleChildren keeps children for their next action: those that supervised a user
@@ -20,6 +22,28 @@ type IdleChildren struct {
 // holdIdle is how long a child that holds a device is kept idle. Other processes wait
 // for the device meanwhile.
 const holdIdle = 10 * time.Second
+
+// child returns an idle child that can compute the request, or else c, which is to be
+// started. One that holds a device has its share of the machine; the others get one.
+func (i *IdleChildren) child(c *child, req action.Request, get func() (*share, error)) (*child, error) {
+	if c.holds() {
+		if idle := i.take(c); idle != nil {
+			return idle, nil
+		}
+	}
+	got, err := get()
+	if err != nil {
+		return nil, err
+	}
+	c.share, c.environment = got, append(c.environment, got.environment()...)
+	if !c.holds() && req.Reusable {
+		if idle := i.take(c); idle != nil {
+			idle.share = got
+			return idle, nil
+		}
+	}
+	return c, nil
+}
 
 // take removes and returns an idle child that can compute what c would be started
 // for: one that has prepared the same, or else the one that was last used.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ablate/cache"
 	"ablate/hcl/study"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
@@ -35,9 +36,18 @@ func answerAll() {
 			return
 		}
 		hangs = req.Type == "hang at the end"
+		answers.Encode(map[string]any{"started": struct{}{}})
 		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
-		if req.Type == "die" {
+		switch req.Type {
+		case "die":
 			os.Exit(3)
+		case "disconnect":
+			os.Exit(255) // as ssh does
+		case "wait", "done when stopped":
+			requests.Decode(new(any)) // until the parent stops it
+			if req.Type == "wait" {
+				os.Exit(1)
+			}
 		}
 		answers.Encode(map[string]any{"progress": pipeline.Progress{Step: os.Getpid(), Waits: os.Getenv("CUDA_VISIBLE_DEVICES")}})
 		if req.Type == "fail" {
@@ -131,6 +141,29 @@ func TestIdleChildrenHoldDevices(t *testing.T) {
 	}
 }
 
+// A timeout is of what computes an action, not of its wait for a device.
+func TestTimeoutOfAnAction(t *testing.T) {
+	b := newBench(t, "0")
+	release, _, err := b.lease("gpu 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const timeout = 2 * time.Second
+	time.AfterFunc(timeout+time.Second, func() { release() })
+	req := action.Request{Type: "ok", Timeout: timeout, Resources: study.Resources{GPUs: 1}}
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err != nil {
+		t.Errorf("an action that waited: %v", err)
+	}
+	req.Type = "wait"
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err == nil || err.Error() != "exceeded the timeout of 2s in its runtime block" {
+		t.Errorf("an action that is too slow: %v", err)
+	}
+	req.Type = "done when stopped"
+	if err := b.local.Launch(t.Context(), req, func(pipeline.Progress) {}); err != nil {
+		t.Errorf("an action that published its result when it was late: %v", err)
+	}
+}
+
 // A user program that was given no device may use any: no idle child shares one with it.
 func TestIdleChildrenMakeRoomForPrograms(t *testing.T) {
 	b := newBench(t)
@@ -213,9 +246,13 @@ func TestIdleChildrenAreHealthy(t *testing.T) {
 	if _, _, err := b.run("die", "xla", "a", 1); err == nil || !strings.Contains(err.Error(), "exit status 3") || b.leases() != 0 {
 		t.Errorf("an action that kills each process: %v, with %d leases left", err, b.leases())
 	}
+	log, err := os.ReadFile(b.local.LogPath(cache.Key{}))
+	if n := strings.Count(string(log), "computed by"); n != 1 {
+		t.Errorf("an action that kills each process ran %d times, want once: retries are for its caller (%v)", n, err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := b.local.Launch(ctx, action.Request{Reusable: true, Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}, func(pipeline.Progress) {}); err == nil || b.leases() != 0 {
+	if err := b.local.Launch(ctx, action.Request{Type: "wait", Reusable: true, Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}, func(pipeline.Progress) {}); err == nil || b.leases() != 0 {
 		t.Errorf("a cancelled action: %v, with %d leases left", err, b.leases())
 	}
 }

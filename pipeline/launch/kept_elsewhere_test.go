@@ -164,6 +164,18 @@ func TestChildrenOnHostsAreHealthy(t *testing.T) {
 	}
 }
 
+// An action whose connection breaks is not tried on the other hosts.
+func TestHostsLoseTheConnection(t *testing.T) {
+	h := newHosts(t, 1, 0, "down", "n1", "n2")
+	_, _, err := h.run("disconnect", "xla", 1, 1)
+	if err == nil || !strings.Contains(err.Error(), "the connection to n1 broke") || h.leases() != 0 {
+		t.Errorf("the action ends with %v, and %d leases are left", err, h.leases())
+	}
+	if log, err := os.ReadFile(h.ssh.LogPath(cache.Key{1})); strings.Count(string(log), "computed by") != 1 {
+		t.Errorf("the log is %q, %v, want one attempt", log, err)
+	}
+}
+
 // A trial takes the child of any host that it may run on, and no other's.
 func TestChildrenAreKeptByHost(t *testing.T) {
 	h := newHosts(t, 1, 0, "down", "n1")

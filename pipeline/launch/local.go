@@ -57,29 +57,15 @@ func (l Local) Launch(ctx context.Context, req action.Request, progress func(pip
 func (l Local) child(ctx context.Context, req action.Request, progress func(pipeline.Progress)) (*child, error) {
 	c := &child{environment: childEnvironment(l.Environ, req, l.ViaRemote), affinity: req.Affinity, resources: req.Resources, grace: l.Grace,
 		command: func(c *child) *osexec.Cmd { return l.command(c, req) }}
-	if c.holds() {
-		if idle := l.Idle.take(c); idle != nil {
-			return idle, nil
+	return l.Idle.child(c, req, func() (*share, error) {
+		switch {
+		case l.Machine == nil: // the action may use all that the allocation has
+			l.Idle.releaseHeld()
+		case req.Resources.GPUs == 0 && (c.holds() || req.Supervised): // processes that were given no device use the same one
+			l.Idle.releaseShared("")
 		}
-	}
-	switch {
-	case l.Machine == nil: // the action may use all that the allocation has
-		l.Idle.releaseHeld()
-	case req.Resources.GPUs == 0 && (c.holds() || req.Supervised): // processes that were given no device use the same one
-		l.Idle.releaseShared("")
-	}
-	share, err := l.Machine.take(ctx, req.Resources, func(waits string) { progress(pipeline.Progress{Waits: waits}) }, func() bool { return l.Idle.releaseOne("") })
-	if err != nil {
-		return nil, err
-	}
-	c.share, c.environment = share, append(c.environment, share.environment()...)
-	if !c.holds() && req.Reusable {
-		if idle := l.Idle.take(c); idle != nil {
-			idle.share = share
-			return idle, nil
-		}
-	}
-	return c, nil
+		return l.Machine.take(ctx, req.Resources, progress, func() bool { return l.Idle.releaseOne("") })
+	})
 }
 
 // command is the command of a child's process.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"ablate/hcl/study"
+	"ablate/pipeline"
 )
 
 // Machine is what actions on this machine share: its GPUs and its memory. An action
@@ -19,27 +19,15 @@ type Machine struct {
 	// while another process holds it.
 	Lease func(name string) (release func() error, ok bool, err error)
 
+	names names
+
 	mu       sync.Mutex
-	taken    map[string]bool // GPUs
-	promised int64           // memory reserved by running actions
-	base     int64           // memory that was free before the first of them started
+	promised int64 // memory reserved by running actions
+	base     int64 // memory that was free before the first of them started
 }
 
-// slotPoll is how often a waiting action checks again.
-const slotPoll = 200 * time.Millisecond
-
-// share is the part of a machine that one action holds.
-type share struct {
-	host     string // "" is this machine
-	gpus     []string
-	pinned   bool
-	giveBack func() // nil gives nothing back
-}
-
-// take waits until what an action asks for is free. It reports what it waits for.
-// Before it waits or gives up, it calls yield, which gives back something that is held
-// but not used, or returns false.
-func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string), yield func() bool) (*share, error) {
+// take waits until what an action asks for is free.
+func (m *Machine) take(ctx context.Context, r study.Resources, progress func(pipeline.Progress), yield func() bool) (*share, error) {
 	if m != nil && r.Nodes > 1 {
 		return nil, severalNodes(r.Nodes)
 	}
@@ -53,28 +41,7 @@ func (m *Machine) take(ctx context.Context, r study.Resources, waits func(string
 		}
 		return nil, finalf("asks for %s, but this machine has %s: ask for fewer, or choose an executor that has them", GPUCount(r.GPUs), has)
 	}
-	reported := ""
-	for {
-		s, why, err := m.try(r)
-		if s != nil {
-			return s, nil
-		}
-		if yield() {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if why != reported {
-			waits(why)
-			reported = why
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(slotPoll):
-		}
-	}
+	return waitForShare(ctx, progress, yield, func() (*share, string, error) { return m.try(r) })
 }
 
 // severalNodes is the error of an executor that is one machine.
@@ -103,70 +70,15 @@ func (m *Machine) try(r study.Resources) (s *share, why string, err error) {
 			return nil, fmt.Sprintf("waits for %s of memory; %s are free", memory(r.Memory), memory(free)), nil
 		}
 	}
-	s = &share{pinned: r.GPUs > 0}
-	var held releases
-	for _, gpu := range m.GPUs {
-		if len(s.gpus) == r.GPUs || m.taken[gpu] {
-			continue
-		}
-		release, ok, err := m.Lease("gpu " + gpu)
-		if err != nil {
-			held.release()
-			return nil, "", fmt.Errorf("leasing GPU %s: %w", gpu, err)
-		}
-		if !ok {
-			continue
-		}
-		s.gpus, held = append(s.gpus, gpu), append(held, release)
-	}
-	if len(s.gpus) < r.GPUs {
-		held.release()
-		return nil, fmt.Sprintf("waits for %d of %d GPUs", r.GPUs, len(m.GPUs)), nil
-	}
-	if m.taken == nil {
-		m.taken = make(map[string]bool)
-	}
-	for _, gpu := range s.gpus {
-		m.taken[gpu] = true
+	gpus, release, err := m.names.lease(m.Lease, "gpu", m.GPUs, r.GPUs)
+	if release == nil || err != nil {
+		return nil, fmt.Sprintf("waits for %d of %d GPUs", r.GPUs, len(m.GPUs)), err
 	}
 	m.promised += r.Memory
-	s.giveBack = func() { m.giveBack(s.gpus, r.Memory, held) }
-	return s, "", nil
-}
-
-func (m *Machine) giveBack(gpus []string, memory int64, held releases) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, gpu := range gpus {
-		delete(m.taken, gpu)
-	}
-	m.promised -= memory
-	held.release()
-}
-
-// releases release what was leased.
-type releases []func() error
-
-func (r releases) release() {
-	for _, release := range r {
-		release() // a lease that cannot be released ends with this process
-	}
-}
-
-// environment pins the child to its host and its GPUs.
-func (s *share) environment() []string {
-	var out []string
-	if s.host != "" {
-		out = append(out, "host "+s.host)
-	}
-	if s.pinned {
-		out = append(out, "CUDA_VISIBLE_DEVICES="+strings.Join(s.gpus, ","))
-	}
-	return out
-}
-
-func (s *share) release() {
-	if s != nil && s.giveBack != nil {
-		s.giveBack()
-	}
+	return &share{gpus: gpus, pinned: r.GPUs > 0, giveBack: func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.promised -= r.Memory
+		release()
+	}}, "", nil
 }

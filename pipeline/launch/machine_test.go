@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ablate/hcl/study"
+	"ablate/pipeline"
 )
 
 // leases are taken by name, as among processes.
@@ -53,7 +54,7 @@ func TestGPUsArePinned(t *testing.T) {
 	reported := make(chan string, 1)
 	got := make(chan *share)
 	go func() {
-		s, _ := m.take(t.Context(), study.Resources{GPUs: 2}, func(why string) { reported <- why }, never)
+		s, _ := m.take(t.Context(), study.Resources{GPUs: 2}, func(p pipeline.Progress) { reported <- p.Waits }, never)
 		got <- s
 	}()
 	if why := <-reported; why != "waits for 2 of 2 GPUs" {
@@ -82,7 +83,7 @@ func TestMemoryIsGuarded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	said := ""
-	if _, err := m.take(ctx, six, func(why string) { said = why }, never); !errors.Is(err, context.DeadlineExceeded) || said != "waits for 6.0 GiB of memory; 4.0 GiB are free" {
+	if _, err := m.take(ctx, six, func(p pipeline.Progress) { said = p.Waits }, never); !errors.Is(err, context.DeadlineExceeded) || said != "waits for 6.0 GiB of memory; 4.0 GiB are free" {
 		t.Errorf("the second says %q and ends with %v", said, err)
 	}
 	a.release()

@@ -8,7 +8,7 @@
 //
 // The protocol: the parent writes the request to the child's stdin as one line of
 // JSON and keeps the pipe open. The child answers on stdout with one JSON message
-// per line, and logs to stderr. A child that supervises a user program, or that keeps
+// per line, the first when it has read the request, and logs to stderr. A child that supervises a user program, or that keeps
 // what it prepared, may be sent another request afterwards. The log of an action ends
 // where the next request names another file, or with a text that the request contains.
 // When stdin ends, because the parent closes it or dies, the child stops cleanly: it
@@ -26,14 +26,15 @@ import (
 
 // message is one line of a child's answer: exactly one field is set.
 type message struct {
+	Started  *struct{}          `json:"started,omitempty"` // the child has read the request
 	Progress *pipeline.Progress `json:"progress,omitempty"`
 	Done     *struct{}          `json:"done,omitempty"`
 	Stopped  *struct{}          `json:"stopped,omitempty"` // on request, having saved its progress
 	Failed   *failure           `json:"failed,omitempty"`
 }
 
-// errStopped is why an action ended early, neither done nor failed.
-var errStopped = errors.New("stopped early; its progress is saved")
+// ErrStopped is why actions ended early, neither done nor failed.
+var ErrStopped = errors.New("stopped early; its progress is saved")
 
 // failure is an error in the form in which it is sent to the parent.
 type failure struct {

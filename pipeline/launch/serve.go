@@ -18,7 +18,6 @@ import (
 	"ablate/cache"
 	"ablate/pipeline"
 	"ablate/pipeline/action"
-	"ablate/pipeline/run"
 	"ablate/pipeline/source"
 )
 
@@ -94,6 +93,7 @@ func requestLines(in io.Reader, cancel context.CancelCauseFunc) <-chan []byte {
 
 // compute serves one line, and reports whether another may follow.
 func (c Child) compute(ctx context.Context, line []byte, kept *pipeline.Kept, answer *answerer) (reuse bool, err error) {
+	answer.send(message{Started: &struct{}{}})
 	var req action.Request
 	if err := json.Unmarshal(line, &req); err != nil {
 		return false, fmt.Errorf("reading the request: %w", err)
@@ -129,12 +129,7 @@ func (c Child) do(ctx context.Context, req action.Request, kept *pipeline.Kept, 
 		return finalf("%s runs ablate %s, but this run was planned by ablate %s: install the same version there, or set program = \"…\" in the executor block",
 			c.Host.Name, c.Program, req.Program)
 	}
-	if req.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, run.TimeoutError(req.Timeout))
-		defer cancel()
-	}
-	defer c.exitLate(ctx, answer)()
+	defer c.exitLate(ctx)()
 	if _, err := c.Store.Lookup(ctx, req.InputKeys()...); err != nil { // pulls them where the store is another one
 		return fmt.Errorf("looking up the inputs: %w", err)
 	}
@@ -187,7 +182,7 @@ func (c Child) published(ctx context.Context, k cache.Key) (bool, error) {
 // exitLate ends the process if the action does not stop in time after the context ends.
 // Code that ignores its context would otherwise outlive the run. The process holds no
 // lease, and what it had not published is lost. stopped says that the action stopped.
-func (c Child) exitLate(ctx context.Context, answer *answerer) (stopped func()) {
+func (c Child) exitLate(ctx context.Context) (stopped func()) {
 	ended, grace := make(chan struct{}), cmp.Or(c.Grace, lateGrace)
 	go func() {
 		select {
@@ -200,12 +195,8 @@ func (c Child) exitLate(ctx context.Context, answer *answerer) (stopped func()) 
 		case <-ended:
 			return
 		}
-		time.AfterFunc(killGrace, func() { os.Exit(1) }) // a message may find no reader
-		cause := context.Cause(ctx)
-		c.Log.Error("the action did not stop, so its process was ended", "cause", cause, "after", grace)
-		if late := run.TimeoutError(0); errors.As(cause, &late) { // the parent lives
-			answer.send(message{Failed: newFailure(cause)})
-		}
+		time.AfterFunc(killGrace, func() { os.Exit(1) }) // the log may find no reader
+		c.Log.Error("the action did not stop, so its process was ended", "cause", context.Cause(ctx), "after", grace)
 		os.Exit(1)
 	}()
 	return func() { close(ended) }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"ablate/cache"
 	"ablate/hcl/study"
 	"ablate/pipeline/action"
 )
@@ -16,7 +15,7 @@ func TestTime(t *testing.T) {
 		time.Second: {"--time=1"}, time.Minute: {"--time=1", "--signal=B:USR1@15"},
 		90 * time.Second: {"--time=2", "--signal=B:USR1@22"}, 12 * time.Hour: {"--time=720", "--signal=B:USR1@120"},
 	} {
-		b := newBatch("a100", study.Resources{}, [][]cache.Key{{{}}})
+		b := newBatch("a100", [][]action.Request{{{}}})
 		args := Slurm{Cluster: &Cluster{}, Config: study.Executor{Shared: true, PerAllocation: 1, Time: limit}}.submission(b, "/spool")
 		for _, w := range want {
 			if !slices.Contains(args, w) {
@@ -40,7 +39,7 @@ func TestNodesAndTasks(t *testing.T) {
 		{study.Resources{Memory: 1000}, []string{"--mem=1M"}, false},
 		{study.Resources{Memory: 2 << 30}, []string{"--mem=2048M"}, false},
 	} {
-		b := newBatch("a100", c.resources, [][]cache.Key{{{}}})
+		b := newBatch("a100", [][]action.Request{{{Resources: c.resources}}})
 		args := Slurm{Cluster: &Cluster{}, Config: study.Executor{Shared: true, PerAllocation: 1}}.submission(b, "/spool")
 		for _, want := range c.want {
 			if !slices.Contains(args, want) {

@@ -54,11 +54,20 @@ const (
 	jobFile   = "job"
 )
 
-func newBatch(label string, r study.Resources, tasks [][]cache.Key) *batch {
+func newBatch(label string, tasks [][]action.Request) *batch {
 	var nonce [4]byte
 	rand.Read(nonce[:]) // never fails
-	id := fmt.Sprintf("%s-%s", tasks[0][0].String()[:16], hex.EncodeToString(nonce[:]))
-	return &batch{ID: id, Label: label, Tasks: tasks, Resources: r, Created: time.Now().UTC()}
+	first := tasks[0][0]
+	id := fmt.Sprintf("%s-%s", first.Key.String()[:16], hex.EncodeToString(nonce[:]))
+	b := &batch{ID: id, Label: label, Resources: first.Resources, Created: time.Now().UTC()}
+	for _, list := range tasks {
+		var keys []cache.Key
+		for _, r := range list {
+			keys = append(keys, r.Key)
+		}
+		b.Tasks = append(b.Tasks, keys)
+	}
+	return b
 }
 
 // name is the job's name, which identifies it where its number was not recorded.
@@ -86,15 +95,11 @@ func (s spool) dir(b *batch) string { return filepath.Join(string(s), b.ID) }
 func taskFile(task int) string { return fmt.Sprintf("task-%d.json", task) }
 
 // write creates a batch's folder, its description last.
-func (s spool) write(b *batch, requests map[cache.Key]action.Request) error {
+func (s spool) write(b *batch, tasks [][]action.Request) error {
 	if err := os.MkdirAll(s.dir(b), 0o755); err != nil {
 		return fmt.Errorf("creating the spool folder: %w", err)
 	}
-	for i, keys := range b.Tasks {
-		var list []action.Request
-		for _, k := range keys {
-			list = append(list, requests[k])
-		}
+	for i, list := range tasks {
 		if err := writeJSON(filepath.Join(s.dir(b), taskFile(i)), list); err != nil {
 			return err
 		}
@@ -109,15 +114,7 @@ type parcel struct {
 }
 
 // pack encodes a batch as text that is safe in a here-document.
-func pack(b *batch, requests map[cache.Key]action.Request) (string, error) {
-	p := parcel{ID: b.ID}
-	for _, keys := range b.Tasks {
-		var list []action.Request
-		for _, k := range keys {
-			list = append(list, requests[k])
-		}
-		p.Tasks = append(p.Tasks, list)
-	}
+func pack(p parcel) (string, error) {
 	var out bytes.Buffer
 	text := base64.NewEncoder(base64.StdEncoding, &out)
 	compressed := gzip.NewWriter(text)

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	osexec "os/exec"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"ablate/cache"
 	"ablate/hcl/study"
@@ -31,8 +30,7 @@ type SSH struct {
 	Lease     func(name string) (release func() error, ok bool, err error)
 	Idle      *IdleChildren // keeps reusable children; nil starts a new child for each action
 
-	mu   sync.Mutex
-	busy map[string]bool // slots that this process holds
+	names names
 }
 
 // Slots is how many actions run at once on all hosts.
@@ -56,7 +54,8 @@ func (s *SSH) LogPath(k cache.Key) string { return Local{Logs: s.Logs}.LogPath(k
 // reached.
 const sshFailed = 255
 
-// Launch implements run.Launcher. It skips hosts that do not answer.
+// Launch implements run.Launcher. It skips hosts that do not answer. Where a connection
+// breaks later, that is how the attempt ends: the action may be why the host is gone.
 func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	if n := req.Resources.Nodes; n > 1 {
 		return severalNodes(n)
@@ -85,7 +84,7 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 		host := c.share.host // a child that is kept may give it back
 		err = c.compute(ctx, req, log, s.Idle, progress)
 		var exit *osexec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed {
+		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed || c.conversation.started {
 			return s.explain(host, err)
 		}
 		failures = append(failures, fmt.Errorf("%s: %s", host, c.tail.text()))
@@ -99,26 +98,13 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 func (s *SSH) child(ctx context.Context, hosts []string, req action.Request, progress func(pipeline.Progress)) (*child, error) {
 	c := &child{hosts: hosts, environment: slices.Concat([]string{s.Config.Label}, s.words(req), req.Environ), affinity: req.Affinity, resources: req.Resources,
 		command: func(c *child) *osexec.Cmd { return s.command(c.share, req) }, tail: new(tailWriter)}
-	if c.holds() {
-		if idle := s.Idle.take(c); idle != nil {
-			return idle, nil
+	return s.Idle.child(c, req, func() (*share, error) {
+		got, err := s.slot(ctx, hosts, req.Resources.GPUs, progress)
+		if err == nil && !got.pinned && (c.holds() || req.Supervised) { // processes that were given no device use the same one
+			s.Idle.releaseShared(got.host)
 		}
-	}
-	got, err := s.slot(ctx, hosts, req.Resources.GPUs, progress)
-	if err != nil {
-		return nil, err
-	}
-	c.share, c.environment = got, append(c.environment, got.environment()...)
-	if !got.pinned && (c.holds() || req.Supervised) { // processes that were given no device use the same one
-		s.Idle.releaseShared(got.host)
-	}
-	if !c.holds() && req.Reusable {
-		if idle := s.Idle.take(c); idle != nil {
-			idle.share = got
-			return idle, nil
-		}
-	}
-	return c, nil
+		return got, err
+	})
 }
 
 // command starts a child on a host. It runs in a process group of its own and ends
@@ -134,7 +120,12 @@ func (s *SSH) explain(host string, err error) error {
 		return finalf("ssh is not installed on this machine: install it, or choose another executor")
 	}
 	var exit *osexec.ExitError
-	if errors.As(err, &exit) && (exit.ExitCode() == 127 || exit.ExitCode() == 126) {
+	switch {
+	case !errors.As(err, &exit):
+		return err
+	case exit.ExitCode() == sshFailed:
+		return fmt.Errorf("the connection to %s broke: %w", host, err)
+	case exit.ExitCode() == 127 || exit.ExitCode() == 126:
 		return finalf("%s has no ablate at %s: install it there, or set program = \"…\" in executor %q", host, s.program(), s.Config.Label)
 	}
 	return err
@@ -187,76 +178,36 @@ func (s *SSH) words(req action.Request) []string {
 
 // slot waits for a free slot on one of the hosts.
 func (s *SSH) slot(ctx context.Context, hosts []string, gpus int, progress func(pipeline.Progress)) (*share, error) {
-	for reported := false; ; {
+	yield := func() bool { return s.Idle.releaseOne(hosts...) }
+	return waitForShare(ctx, progress, yield, func() (*share, string, error) {
 		for _, h := range hosts {
-			got, err := s.try(h, gpus)
-			if got != nil || err != nil {
-				return got, err
+			if got, err := s.try(h, gpus); got != nil || err != nil {
+				return got, "", err
 			}
 		}
-		if s.Idle.releaseOne(hosts...) {
-			continue
-		}
-		if !reported {
-			progress(pipeline.Progress{Waits: "waits for a free slot on " + strings.Join(hosts, ", ")})
-			reported = true
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(slotPoll):
-		}
-	}
+		return nil, "waits for a free slot on " + strings.Join(hosts, ", "), nil
+	})
 }
 
 // try takes a slot and GPUs on a host, or neither.
 func (s *SSH) try(host string, gpus int) (*share, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, slot, err := s.lease(host, "slot", s.perHost(), 1)
+	_, slot, err := s.names.lease(s.Lease, "ssh "+host+" slot", numbers(s.perHost()), 1)
 	if slot == nil || err != nil {
 		return nil, err
 	}
-	numbers, devices, err := s.lease(host, "gpu", s.Config.GPUs, gpus)
+	got, devices, err := s.names.lease(s.Lease, "ssh "+host+" gpu", numbers(s.Config.GPUs), gpus)
 	if devices == nil || err != nil {
-		slot.release()
+		slot()
 		return nil, err
 	}
-	return &share{host: host, gpus: numbers, pinned: s.Config.GPUs > 0, giveBack: func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		devices.release()
-		slot.release()
-	}}, nil
+	return &share{host: host, gpus: got, pinned: s.Config.GPUs > 0, giveBack: func() { devices(); slot() }}, nil
 }
 
-// lease leases n of so many numbered things on a host, or none, and returns their
-// numbers. Called with mu held, as what it returns is released.
-func (s *SSH) lease(host, what string, of, n int) (numbers []string, got releases, err error) {
-	got = releases{}
-	for i := 0; i < of && len(got) < n; i++ {
-		name := fmt.Sprintf("ssh %s %s %d", host, what, i)
-		if s.busy[name] {
-			continue
-		}
-		release, ok, err := s.Lease(name)
-		if err != nil {
-			got.release()
-			return nil, nil, fmt.Errorf("leasing a slot on %s: %w", host, err)
-		}
-		if !ok {
-			continue
-		}
-		if s.busy == nil {
-			s.busy = make(map[string]bool)
-		}
-		s.busy[name] = true
-		numbers = append(numbers, fmt.Sprint(i))
-		got = append(got, func() error { delete(s.busy, name); return release() })
+// numbers are the names of n things on a host.
+func numbers(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = strconv.Itoa(i)
 	}
-	if len(got) < n {
-		got.release()
-		return nil, nil, nil
-	}
-	return numbers, got, nil
+	return out
 }

@@ -12,40 +12,27 @@ import (
 	"ablate/pipeline/planner"
 )
 
-// attempts computes a task under its timeout, again after machine failures.
+// attempts computes a task, again after machine failures.
 func (r *Runner) attempts(ctx context.Context, t *planner.Task, threads int, emit func(Event)) error {
-	rt := t.Runtime()
-	timeout := rt.Timeout
-	if r.queued(t) {
-		timeout = 0
-	}
 	for try := 0; ; try++ {
-		err := withTimeout(ctx, timeout, func(ctx context.Context) error {
-			return r.compute(ctx, t, threads, func(p pipeline.Progress) {
-				emit(Event{Type: StageProgress, Progress: p})
-			})
+		err := r.compute(ctx, t, threads, func(p pipeline.Progress) {
+			emit(Event{Type: StageProgress, Progress: p})
 		})
-		if err == nil || ctx.Err() != nil || try >= rt.Retries || isFinal(err) || errors.Is(err, ErrDetached) {
+		if err == nil || ctx.Err() != nil || try >= t.Runtime().Retries || isFinal(err) || errors.Is(err, ErrDetached) {
 			return err
 		}
 		emit(Event{Type: StageRetry, Err: err})
 	}
 }
 
-func withTimeout(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
-	if timeout <= 0 {
-		return do(ctx)
+// WithTimeout returns a context that ends after the timeout of a runtime block, if that
+// has one. An action may wait for long before it starts: the timeout is of what computes
+// it.
+func WithTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		return context.WithCancel(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, TimeoutError(timeout))
-	defer cancel()
-	return do(ctx)
-}
-
-// TimeoutError says that an instance took longer than its runtime block allows.
-type TimeoutError time.Duration
-
-func (e TimeoutError) Error() string {
-	return fmt.Sprintf("exceeded the timeout of %s in its runtime block", time.Duration(e))
+	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("exceeded the timeout of %s in its runtime block", timeout))
 }
 
 // compute computes one task whose key this process has locked.
@@ -62,6 +49,8 @@ func (r *Runner) compute(ctx context.Context, t *planner.Task, threads int, prog
 		if err != nil {
 			return err
 		}
+		ctx, cancel := WithTimeout(ctx, t.Runtime().Timeout)
+		defer cancel()
 		w := action.Worker{Store: r.Store, Host: r.Host, Threads: threads, Trace: r.Trace, Log: r.Log, Progress: progress, Clock: time.Now}
 		_, err = w.Compute(ctx, now)
 		return err
@@ -70,10 +59,8 @@ func (r *Runner) compute(ctx context.Context, t *planner.Task, threads int, prog
 	if err != nil {
 		return err
 	}
-	req.Threads, req.Trace, req.Resources = threads, r.Trace, t.Runtime().Resources
-	if r.queued(t) {
-		req.Timeout = t.Runtime().Timeout
-	}
+	req.Threads, req.Trace = threads, r.Trace
+	req.Resources, req.Timeout = t.Runtime().Resources, t.Runtime().Timeout
 	return r.launcher(t).Launch(ctx, req, progress)
 }
 

@@ -34,7 +34,6 @@ func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planne
 	x.known(free)
 
 	x.mu.Lock()
-	x.lane(t).running--
 	for _, f := range free {
 		switch {
 		case slices.Contains(invalid, f):
@@ -51,9 +50,6 @@ func (x *execution) finish(ctx context.Context, t *planner.Task, list *[]*planne
 			x.skip(f)
 			continue
 		}
-		x.mu.Lock()
-		x.lane(f).running++
-		x.mu.Unlock()
 		x.fail(ctx, f, err, 0)
 	}
 }
@@ -101,10 +97,6 @@ func (x *execution) waiting(t *planner.Task) []*planner.Task {
 // the run.
 func (x *execution) fail(ctx context.Context, t *planner.Task, err error, elapsed time.Duration) {
 	if ctx.Err() != nil { // stopped, not failed
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		x.lane(t).running--
-		x.changed.Broadcast()
 		return
 	}
 	if list, ok := diagnostics(err); ok {
@@ -113,7 +105,6 @@ func (x *execution) fail(ctx context.Context, t *planner.Task, err error, elapse
 	x.emit(t, Event{Type: StageFailed, Err: err, Elapsed: elapsed, LogPath: x.logPath(t, elapsed)})
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.lane(t).running--
 	delete(x.todo, t)
 	x.failed = append(x.failed, t)
 	x.skipUsers(t)
@@ -143,7 +134,6 @@ func (x *execution) detach(t *planner.Task) {
 	x.emit(t, Event{Type: StageDetached})
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.lane(t).running--
 	delete(x.todo, t)
 	x.detached = append(x.detached, t)
 	x.skipUsers(t)

@@ -25,7 +25,7 @@ type execution struct {
 	lanes    map[string]*lane      // by the label of the executor; "" is this machine
 	blocked  map[*planner.Task]int // for each blocked task, how many dependencies it waits for
 	todo     map[*planner.Task]bool
-	held     map[cache.Key]int           // how many tasks of this run lock a key, or try to, or are giving it back
+	held     map[cache.Key]int           // how many tasks that workers have picked have a key: they lock it, or try to
 	waits    map[*planner.Task]time.Time // for another process, by when that was last reported
 	ran      []*planner.Task
 	hit      []*planner.Task
@@ -119,6 +119,7 @@ func (x *execution) next(ctx context.Context, label, last string) (*planner.Task
 		if len(l.ready) > 0 {
 			t := l.pick(last)
 			l.running++
+			x.held[t.Key]++
 			return t, l.threads(label, t)
 		}
 		x.changed.Wait()

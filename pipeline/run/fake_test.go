@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"ablate/cache"
 	"ablate/cache/fsys"
@@ -16,6 +18,7 @@ import (
 	"ablate/hcl/addr"
 	"ablate/hcl/diag"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/graph"
 	"ablate/pipeline/planner"
 	"ablate/pipeline/run"
@@ -31,6 +34,7 @@ type world struct {
 	code   string // stands for what the program computes
 	by     string // what trials have their affinity by: "seed" or ""
 	breaks error  // how trials fail; nil if they do not
+	silent bool   // trials run in processes that publish and do not say so
 
 	mu  sync.Mutex
 	ran map[string]int
@@ -223,10 +227,12 @@ func (w *world) kinds() []pipeline.Kind {
 	kind := func(block, typ string, role pipeline.Role, fresh func() pipeline.Stage) pipeline.Kind {
 		return pipeline.Kind{Block: block, Type: typ, Version: 1, Role: role, New: fresh}
 	}
+	trial := kind("train", "fake", pipeline.Trial, func() pipeline.Stage { return &job{w: w} })
+	trial.Child = w.silent
 	return []pipeline.Kind{
 		kind("data", "fake", pipeline.Data, func() pipeline.Stage { return &text{w: w} }),
 		kind("norm", "fake", pipeline.Definition, func() pipeline.Stage { return &rule{Alpha: 0.5, w: w} }),
-		kind("train", "fake", pipeline.Trial, func() pipeline.Stage { return &job{w: w} }),
+		trial,
 		kind("train", "long", pipeline.Trial, func() pipeline.Stage { return &long{} }),
 		kind("analysis", "fake", pipeline.Analysis, func() pipeline.Stage { return &report{w: w} }),
 	}
@@ -292,9 +298,26 @@ func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[strin
 		w.t.Fatal(err)
 	}
 	w.ran = make(map[string]int)
-	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler)}
+	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler), Launcher: silent{w}}
 	summary, err := runner.Run(ctx, plan)
 	return w.ran, summary, err
+}
+
+// silent launches children that publish their result, and whose answer is lost.
+type silent struct{ w *world }
+
+func (s silent) LogPath(cache.Key) string { return "" }
+
+func (s silent) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
+	a, err := req.Action(s.w.kinds(), source.Folder{Dir: s.w.dir}, s.w.store.Memo(cache.Digest{}))
+	if err != nil {
+		return err
+	}
+	w := action.Worker{Store: s.w.store, Log: slog.New(slog.DiscardHandler), Progress: progress, Clock: time.Now}
+	if _, err := w.Compute(ctx, a); err != nil {
+		return err
+	}
+	return errors.New("the connection broke")
 }
 
 // remove deletes a blob behind the store's back.

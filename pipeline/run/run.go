@@ -43,9 +43,6 @@ func (e FinalError) Unwrap() error { return e.Err }
 type Executor struct {
 	Launcher Launcher
 	Slots    int // actions at once
-	// Queued says that an action may wait there for long before it starts, so
-	// that only the process that computes it can enforce its timeout.
-	Queued bool
 }
 
 // Runner carries out plans.
@@ -111,6 +108,3 @@ func (r *Runner) launcher(t *planner.Task) Launcher {
 	}
 	return r.Launcher
 }
-
-// queued reports whether a task may wait for long at its executor.
-func (r *Runner) queued(t *planner.Task) bool { return r.Executors[t.Executor()].Queued }

@@ -357,6 +357,19 @@ func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 			t.Errorf("run = %v after %d attempts, want %d with %#v", err, ran["train"], c.want, c.err)
 		}
 	}
+	late := strings.ReplaceAll(text, "retries = 2", "retries = 2\n    timeout = \"1ns\"")
+	if ran, _, err := newWorld(t).run(context.Background(), late, false); err == nil || ran["train"] != 3 {
+		t.Errorf("run = %v after %d attempts, each of which is late, want 3", err, ran["train"])
+	}
+}
+
+// What was published counts, however its process ended.
+func TestPublishedIsDone(t *testing.T) {
+	w := newWorld(t)
+	w.silent = true
+	if _, summary, err := w.run(context.Background(), fakeStudy, false); err != nil || summary.Ran["train"] != 4 || summary.Ran["analysis"] != 1 {
+		t.Errorf("run = %v, %+v, want four trials and their analysis", err, summary)
+	}
 }
 
 func TestFailedDuplicateIsNotTriedAgain(t *testing.T) {

@@ -21,32 +21,25 @@ const waitGap = 5 * time.Second
 // same key. The lock is given back before dependents are released: a duplicate of the
 // task would find it taken.
 func (x *execution) work(ctx context.Context, t *planner.Task, threads int) {
-	x.hold(t, 1) // before the lock is taken: an equal task that finds it taken knows by whom
+	var end func()
 	unlock, ok, err := x.runner.Store.TryLock(t.Key)
 	switch {
 	case err != nil:
-		x.hold(t, -1)
-		x.fail(ctx, t, fmt.Errorf("locking the key: %w", err), 0)
-		return
+		end = func() { x.fail(ctx, t, fmt.Errorf("locking the key: %w", err), 0) }
 	case !ok:
-		x.hold(t, -1)
-		x.retryLater(ctx, t)
-		return
+		end = func() { x.retryLater(ctx, t) }
+	default:
+		x.mu.Lock()
+		delete(x.waits, t)
+		x.mu.Unlock()
+		end = x.locked(ctx, t, threads)
+		unlock() // what cannot be unlocked ends with this process
 	}
 	x.mu.Lock()
-	delete(x.waits, t)
+	x.held[t.Key]--
+	x.lane(t).running--
 	x.mu.Unlock()
-	end := x.locked(ctx, t, threads)
-	unlock() // what cannot be unlocked ends with this process
-	x.hold(t, -1)
 	end()
-}
-
-// hold changes how many tasks of this run lock a task's key or try to.
-func (x *execution) hold(t *planner.Task, change int) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.held[t.Key] += change
 }
 
 // locked carries out a task whose key this process has locked. It returns what is to be
@@ -81,8 +74,9 @@ func (x *execution) locked(ctx context.Context, t *planner.Task, threads int) (e
 	return func() { x.fail(ctx, t, err, elapsed) }
 }
 
-// compute computes a locked task and finds its entry. The error is ErrLost when
-// the lease was lost meanwhile.
+// compute computes a locked task and finds its entry, which may be there after a failure,
+// too: the process published it, and was killed or lost before it could say so. The error
+// is ErrLost when the lease was lost meanwhile.
 func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) error {
 	held, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -97,14 +91,16 @@ func (x *execution) compute(ctx context.Context, t *planner.Task, threads int) e
 	if err != nil && errors.Is(context.Cause(held), ErrLost) {
 		return ErrLost
 	}
-	if err != nil {
+	found, unknown := x.plan.Settle(ctx, x.runner.Store, t)
+	switch {
+	case found:
+		return nil
+	case err != nil:
 		return err
+	case unknown != nil:
+		return unknown
 	}
-	found, err := x.plan.Settle(ctx, x.runner.Store, t)
-	if err == nil && !found {
-		err = fmt.Errorf("the action ended without publishing an entry for key %s", t.Key)
-	}
-	return err
+	return fmt.Errorf("the action ended without publishing an entry for key %s", t.Key)
 }
 
 // pull copies a task's entry here. It returns how the task ends, or nil where the entry
@@ -137,7 +133,6 @@ func (x *execution) pull(ctx context.Context, t *planner.Task) (end func()) {
 // run.
 func (x *execution) retryLater(ctx context.Context, t *planner.Task) {
 	x.mu.Lock()
-	x.lane(t).running--
 	report := x.held[t.Key] == 0 && time.Since(x.waits[t]) >= waitGap
 	if report {
 		x.waits[t] = time.Now()

@@ -131,7 +131,7 @@ func (r execRequest) serveBatch(ctx context.Context, s *session, log *slog.Logge
 		}
 	}
 	return launch.Allocation{
-		Spool: spool, Environ: s.app.Environ, Log: log,
+		Spool: spool, Log: log,
 		Local: launch.Local{Command: command, Environ: s.app.Environ, Logs: store.LogDir(), ViaRemote: r.Through},
 	}.Run(ctx)
 }

@@ -39,7 +39,7 @@ func (l launchers) executors(detach bool) (map[string]run.Executor, *launch.Clus
 					return nil, nil, err
 				}
 			}
-			x = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: e.Jobs, Queued: true}
+			x = run.Executor{Launcher: launch.Slurm{Cluster: cluster, Config: e, Detach: detach}, Slots: e.Jobs}
 			if detach { // submit everything; the job array limits how many run
 				x.Slots = max(x.Slots, len(l.graph.Study.Instances))
 			}
@@ -55,8 +55,8 @@ func (l launchers) executors(detach bool) (map[string]run.Executor, *launch.Clus
 		}
 		out[label] = x
 	}
-	if detach {
-		return out, cluster, checkDetach(out)
+	if detach && cluster == nil {
+		return nil, nil, errors.New("--detach needs a slurm executor, and this study uses none: instances on this machine or over ssh stop with this process. Start ablate with nohup, setsid or tmux instead")
 	}
 	return out, cluster, nil
 }
@@ -185,14 +185,4 @@ func (l launchers) liveJobs(ctx context.Context) map[cache.Key]launch.Job {
 		l.session.view().Note("Cannot query Slurm: %v", err)
 	}
 	return jobs
-}
-
-// checkDetach refuses to detach from a run that needs this process.
-func checkDetach(executors map[string]run.Executor) error {
-	for _, e := range executors {
-		if e.Queued {
-			return nil
-		}
-	}
-	return errors.New("--detach needs a slurm executor, and this study uses none: instances on this machine or over ssh stop with this process. Start ablate with nohup, setsid or tmux instead")
 }
