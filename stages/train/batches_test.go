@@ -23,7 +23,7 @@ func counting(n int) corpus {
 
 func TestAnEpochVisitsEveryWindowOnce(t *testing.T) {
 	const length, sequences = 7, 3
-	for _, tokens := range []int{24, 100, 1000} {
+	for _, tokens := range []int{length + 1, 2*length - 1, 2 * length, 24, 100, 1000} {
 		c := counting(tokens)
 		perEpoch := windows(tokens, length)
 		order := ml.NewStream(0, "order", "1")
