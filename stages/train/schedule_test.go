@@ -16,7 +16,7 @@ func TestSchedules(t *testing.T) {
 		want     map[int]float64
 	}{
 		{"constant", Schedule{Constant: &Constant{Warmup: 4}}, 10, map[int]float64{0: 0.25, 3: 1, 4: 1, 9: 1}},
-		{"cosine", Schedule{Cosine: &Cosine{Warmup: 2, Floor: 0.1}}, 10, map[int]float64{0: 0.5, 2: 1, 6: 0.55}},
+		{"cosine", Schedule{Cosine: &Cosine{Warmup: 2, Floor: 0.1}}, 10, map[int]float64{0: 0.5, 2: 1, 6: 0.55, 9: 0.1 + 0.45*(1+math.Cos(math.Pi*7/8))}},
 		{"linear", Schedule{Linear: &Linear{Warmup: 2, Floor: 0.2}}, 10, map[int]float64{1: 1, 2: 1, 6: 0.6, 9: 0.3}},
 		{"wsd", Schedule{WSD: &WSD{Warmup: 2, Decay: 4}}, 10, map[int]float64{0: 0.5, 5: 1, 6: 1, 7: 0.75, 9: 0.25}},
 		{"all warmup", Schedule{Cosine: &Cosine{Warmup: 4}}, 4, map[int]float64{0: 0.25, 3: 1}},
@@ -33,6 +33,11 @@ func TestSchedules(t *testing.T) {
 		if w.at(step, 10) != w.at(step, 100) {
 			t.Errorf("the trunk of wsd depends on the length at step %d", step)
 		}
+	}
+	const golden = "sha256:c30b76b778bfef133686bfe3b11a4a5ce5e1f5eaa719251bf3864ca44e01153c"
+	cosine := Schedule{Cosine: &Cosine{Warmup: 4, Floor: 0.1}}
+	if got := cosine.digest(1000).String(); got != golden {
+		t.Errorf("the factors of 1000 steps have the digest %s, want %s: keys would change", got, golden)
 	}
 }
 
