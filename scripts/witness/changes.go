@@ -14,7 +14,7 @@ var mutations = []change{
 	{name: "tokens of two bytes are big-endian", file: batches, old: `binary.LittleEndian.Uint16(`, new: `binary.BigEndian.Uint16(`},
 	{name: "tokens of four bytes lose their highest", file: batches, old: `int32(binary.LittleEndian.Uint32(c.raw[at:]))`, new: `int32(binary.LittleEndian.Uint32(c.raw[at:]) & 0xffffff)`},
 	{name: "an epoch has a window more", file: batches, old: `(tokens-1-(length-1))/length`, new: `(tokens-(length-1))/length`},
-	{name: "an epoch moves less far", file: batches, old: `if slack > 1 {`, new: `if slack > 2 {`},
+	{name: "an epoch moves less far", file: batches, old: `% uint64(shifts)`, new: `% uint64(max(1, shifts-1))`},
 	{name: "every epoch has the order of the first", file: batches, old: `order.Sub(epochName(epoch))`, new: `order.Sub(epochName(0 * epoch))`},
 	{name: "the counter of sequences is short", file: batches, old: `q := n*count + j`, new: `q := int(uint16(n*count + j))`},
 	{name: "evaluation has an overlap", file: batches, old: `uint64(total))) * b.Length`, new: `uint64(total))) * (b.Length - 1)`},

@@ -38,14 +38,10 @@ func newMuon() *Muon {
 // muonVariants change the defaults into those of other programs. torch's clamps
 // the norm at 1e-7 where this adds 1e-7, which no gradient of use can tell.
 var muonVariants = map[string]func(*Muon){
-	"original": func(*Muon) {},
-	"moonlight": func(m *Muon) {
-		m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
-		m.AdamW.LearningRate = 1e-3
-	},
+	"original":  func(*Muon) {},
+	"moonlight": moonlight,
 	"muonclip": func(m *Muon) {
-		m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
-		m.AdamW.LearningRate = 1e-3
+		moonlight(m)
 		m.QKClip = 100
 	},
 	"torch": func(m *Muon) {
@@ -54,7 +50,13 @@ var muonVariants = map[string]func(*Muon){
 	},
 	"speedrun-2024-10": func(m *Muon) {
 		m.LearningRate, m.MomentumForm, m.Scale = 0.00036, "heavy_ball", "max"
+		m.AdamW.LearningRate, m.AdamW.WeightDecay = 0.0036, 0
 	},
+}
+
+func moonlight(m *Muon) {
+	m.LearningRate, m.WeightDecay, m.MomentumForm, m.Scale = 1e-3, 0.1, "heavy_ball", "moonlight"
+	m.AdamW.LearningRate = 1e-3
 }
 
 // SetPreset implements spec.Presetter.

@@ -203,6 +203,10 @@ func TestMuonVariants(t *testing.T) {
 	if m.Scale != "moonlight" || m.MomentumForm != "heavy_ball" || m.WeightDecay != 0.1 || m.LearningRate != 1e-3 {
 		t.Errorf("moonlight = %+v", m)
 	}
+	m.SetPreset("speedrun-2024-10") // train_gpt2.py of the record: AdamW(lr=0.0036, betas=(0.9, 0.95), weight_decay=0), Muon(lr=0.1*0.0036)
+	if a := m.AdamW; m.LearningRate != 0.00036 || a.LearningRate != 0.0036 || a.Beta1 != 0.9 || a.Beta2 != 0.95 || a.WeightDecay != 0 {
+		t.Errorf("speedrun-2024-10 = %+v with %+v", m, a)
+	}
 	if (&Muon{}).SetPreset("adam") {
 		t.Error("there is a variant adam")
 	}

@@ -29,10 +29,6 @@ func (c corpus) window(dst []int32, start int) {
 	}
 }
 
-// windowFor is the number of tokens of text that one sequence needs at most: its
-// predicted length, one more to predict, and the shift of an epoch.
-func windowFor(length int) int { return length + 1 }
-
 // windows is the number of sequences of an epoch, at least one. Windows overlap in
 // one token only, the last that is predicted, and are shifted by up to length-1
 // tokens.
@@ -47,11 +43,8 @@ func trainBatch(dst []int32, c corpus, order ml.Stream, length, n int) {
 		q := n*count + j
 		epoch, i := q/perEpoch, q%perEpoch
 		s := order.Sub(epochName(epoch))
-		slack := min(length, c.len()-perEpoch*length) // how far the windows can move
-		shift := 0
-		if slack > 1 {
-			shift = int(s.Sub("shift").Uint64(0) % uint64(slack))
-		}
+		shifts := min(length, c.len()-perEpoch*length) // that leave the windows within the text
+		shift := int(s.Sub("shift").Uint64(0) % uint64(shifts))
 		start := int(s.Permuted(uint64(i), uint64(perEpoch)))*length + shift
 		c.window(dst[j*(length+1):(j+1)*(length+1)], start)
 	}
@@ -65,14 +58,12 @@ func epochName(epoch int) string {
 // [sequences, length+1] flattened. They are drawn without replacement, the same for
 // every trial of the study. A short text gives fewer than n.
 func evaluationBatches(c corpus, draw ml.Stream, b Batch, n int) [][]int32 {
-	total := max(1, (c.len()-1)/b.Length)
-	n = max(1, min(n, total/b.Sequences))
-	out := make([][]int32, n)
+	total := (c.len() - 1) / b.Length
+	out := make([][]int32, min(n, total/b.Sequences))
 	for k := range out {
 		out[k] = make([]int32, b.Sequences*(b.Length+1))
 		for j := range b.Sequences {
-			i := uint64(k*b.Sequences + j)
-			start := int(draw.Permuted(i%uint64(total), uint64(total))) * b.Length
+			start := int(draw.Permuted(uint64(k*b.Sequences+j), uint64(total))) * b.Length
 			c.window(out[k][j*(b.Length+1):(j+1)*(b.Length+1)], start)
 		}
 	}

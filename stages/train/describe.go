@@ -273,7 +273,7 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 		a, _ := data.Artifact(name)
 		return int(a.Size) / tokens.TokenBytes()
 	}
-	need := t.Accumulate * t.Batch.Sequences * windowFor(t.Batch.Length)
+	need := t.Accumulate * t.Batch.Sequences * (t.Batch.Length + 1)
 	if n := count(trainTokens); n < need {
 		size := t.Batch.describe()
 		if t.Accumulate > 1 {
@@ -283,7 +283,7 @@ func (t *LM) checkData(in pipeline.Inputs) diag.List {
 			"One step takes %s: %d tokens. %s has %d to train on. Use more text, or a smaller batch.",
 			size, need, data.Address, n)...)
 	}
-	need = t.Batch.Sequences * windowFor(t.Batch.Length)
+	need = t.Batch.Sequences * (t.Batch.Length + 1)
 	if n := count(validationTokens); n < need {
 		list = append(list, diag.Errorf(diag.Path{"batch"}, "Too little validation text",
 			"One batch of the evaluation takes %s: %d tokens. %s keeps %d for validation. "+

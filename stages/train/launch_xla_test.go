@@ -57,7 +57,7 @@ func TestXLALaunches(t *testing.T) {
 // norms and the state.
 func grouped(t *testing.T, m *machine, r *recipe, groups ...int) (out []float32) {
 	t.Helper()
-	if err := m.start(initialise(r.layout(), ml.NewStream(0, "init", "1"))); err != nil {
+	if err := m.set(initialise(r.layout(), ml.NewStream(0, "init", "1"))); err != nil {
 		t.Fatal(err)
 	}
 	first := 0

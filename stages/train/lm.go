@@ -28,7 +28,7 @@ type LM struct {
 	Backend       string          `hcl:"backend,optional" doc:"Where it runs: \"go\" (\"xla:cpu\" and \"xla:cuda\" in binaries built with XLA)."`
 	Deterministic bool            `hcl:"deterministic,optional" key:"code" doc:"Whether XLA may only use GPU programs that repeat their bits: no atomic sums, no choice of kernels by timing. Slower; the cost has not been measured. \"go\" repeats always."`
 	Batch         Batch           `hcl:"batch,block" key:"code" doc:"The size of one micro-batch."`
-	Schedule      *Schedule       `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step."`
+	Schedule      *Schedule       `hcl:"schedule,union" key:"code" doc:"The factor of the learning rate, step by step. Default: 1 at every step."`
 	Let           *formula.Let    `hcl:"let,block" key:"-" json:"-" doc:"Intermediates: names for parts of formulas. The names enter no key."`
 	Loss          formula.Formula `hcl:"loss,optional" key:"code" json:",omitzero" doc:"What training minimizes of each token: a formula of cross_entropy, log_z (the logarithm of the sum of e to the scores) and mean_logit. Evaluations take cross_entropy. Default: cross_entropy."`
 	Evaluate      *Evaluate       `hcl:"evaluate,block" doc:"Loss on validation text, always at the last step too."`

@@ -182,7 +182,7 @@ func (l *loop) goTo(ctx context.Context, step int) error {
 	l.at, l.parent = -1, nil
 	if step == 0 {
 		l.at = 0
-		return l.machine.start(l.init())
+		return l.machine.set(l.init())
 	}
 	s := l.journal.at(step)
 	tensors, err := l.journal.tensors(ctx, s)

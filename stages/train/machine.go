@@ -26,7 +26,7 @@ type machine struct {
 }
 
 // newMachine compiles a trial's programs, for up to most steps in one call. It has no
-// state until start or load.
+// state until set or load.
 func newMachine(c *client, r *recipe, keys programKeys, most int, log *slog.Logger) (*machine, error) {
 	m := &machine{client: c, backend: c.backend, recipe: r, keys: keys, most: most, log: log}
 	stepper := r.step()
@@ -42,9 +42,6 @@ func newMachine(c *client, r *recipe, keys programKeys, most int, log *slog.Logg
 	}
 	return m, nil
 }
-
-// start sets the initial values of all tensors that layout lists.
-func (m *machine) start(values [][]float32) error { return m.fill(values) }
 
 // close frees the state.
 func (m *machine) close() error {
@@ -64,8 +61,8 @@ func free(buffers []compute.Buffer) error {
 	return errors.Join(errs...)
 }
 
-// fill replaces the state.
-func (m *machine) fill(values [][]float32) error {
+// set replaces the state by the values of all tensors that layout lists.
+func (m *machine) set(values [][]float32) error {
 	if err := m.close(); err != nil {
 		return err
 	}
@@ -97,7 +94,7 @@ func (m *machine) load(tensors []ml.Tensor) error {
 		}
 		values[i] = t.F32
 	}
-	return m.fill(values)
+	return m.set(values)
 }
 
 // save copies the state to the host: parameters and the optimizer's part.

@@ -21,5 +21,5 @@ func startedMachine(b compute.Backend, r *recipe, most int, start [][]float32) (
 	if err != nil {
 		return nil, err
 	}
-	return m, m.start(start)
+	return m, m.set(start)
 }
