@@ -195,6 +195,7 @@ func factorialSubject() behaviour.Subject {
 	ragged, deep := canonicalTable{seeds: 4, ragged: true}, canonicalTable{seeds: 3, depth: true}
 	s := subject("factorial", &plain,
 		scene(corePart, "three-factors", deep, factorialStage()),
+		scene(corePart, "incomplete", canonicalTable{seeds: 4, hole: true}, factorialStage()),
 		scene(severalPart, "responses", canonicalTables["paired"], &several),
 		scene(jointPart, "joint", canonicalTables["uneven"], &joint),
 		scene(targetPart, "target", canonicalTables["paired"], &target),
