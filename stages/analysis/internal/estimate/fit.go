@@ -95,6 +95,9 @@ func (f *fit) separate(d *design.Design) {
 
 // blocked fits cells and replicates.
 func (f *fit) blocked(d *design.Design) Problem {
+	if len(sharing(d, f.cells)) > 1 { // rounding can make the singular matrix look regular
+		return Disconnected
+	}
 	k := len(f.cells)
 	size := make([]float64, len(d.Replicates)) // cells that a replicate has
 	sum := make([]float64, len(d.Replicates))
