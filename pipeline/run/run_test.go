@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +223,20 @@ func TestDuplicateTrialsAreReported(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// Each of many pending stages refers to the two before it.
+func TestPlanOfPendingChains(t *testing.T) {
+	text := strings.Replace(fakeStudy, "data = data.fake.d", "data = data.fake.x50", 1) + "\ndata \"fake\" \"x0\" { text = \"a\" }\n"
+	before, last := "d", "x0"
+	for i := 1; i <= 50; i++ {
+		name := fmt.Sprintf("x%d", i)
+		text += fmt.Sprintf("\ndata \"fake\" %q {\n  text = \"a\"\n  from = [data.fake.%s, data.fake.%s]\n}\n", name, before, last)
+		before, last = last, name
+	}
+	if plan := newWorld(t).plan(text); plan.CountTrials(planner.Pending) != 4 || len(plan.Warnings) > 0 {
+		t.Errorf("%d trials are pending, want 4; warnings: %v", plan.CountTrials(planner.Pending), plan.Warnings)
 	}
 }
 
