@@ -355,6 +355,16 @@ func TestSavedPlanSharesNotes(t *testing.T) {
 	}
 }
 
+// An analysis may show a label that has been edited since, also while its key is not known.
+func TestSavedPlanOfLabels(t *testing.T) {
+	w := newWorld(t)
+	saved := w.plan(fakeStudy).Save()
+	drift := w.plan(strings.Replace(fakeStudy, `norm "fake" "b" {`, `norm "fake" "b" {`+"\n  label = \"B\"", 1)).Drift(t.Context(), saved)
+	if want := []planner.Drift{{Address: "analysis.fake.all", What: "labels.rule=fake.b"}}; !cmp.Equal(drift, want) {
+		t.Errorf("Drift = %v, want %v", drift, want)
+	}
+}
+
 // A failure that another attempt would only repeat ends the attempts.
 func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 	text := strings.ReplaceAll(fakeStudy, "[1, 2]", "[1]")
