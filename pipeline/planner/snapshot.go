@@ -82,8 +82,8 @@ const (
 )
 
 // declared is what the study says about a task, whether or not its key is known: the
-// spec, the addresses that it refers to, the files that it reads, and what the study
-// block adds to every key.
+// spec, the addresses that it refers to, the labels that it may show, the files that it
+// reads, and what the study block adds to every key.
 func (t *Task) declared() cache.Value {
 	inputs := make(map[string]cache.Value, len(t.node.Needs))
 	for _, need := range t.node.Needs {
@@ -102,12 +102,29 @@ func (t *Task) declared() cache.Value {
 		"inputs": cache.Map(inputs),
 		"study":  cache.Map(map[string]cache.Value{"seed": cache.Int(about.Seed), "numerics": cache.String(about.Numerics)}),
 	}
+	if t.Role == pipeline.Analysis {
+		fields["labels"] = t.labels()
+	}
 	if reader, ok := t.node.Stage.(pipeline.FileReader); ok && t.plan.planner.Sources != nil {
 		for _, files := range reader.DeclaredFiles() {
 			fields["files "+files.Pattern] = t.plan.planner.contents(files)
 		}
 	}
 	return cache.Map(fields)
+}
+
+// labels are the labels that an analysis may show: of levels, and of other analyses.
+func (t *Task) labels() cache.Value {
+	labels := make(map[string]cache.Value)
+	for dep := range t.node.Deps() {
+		if dep.Kind.Role == pipeline.Analysis {
+			labels[dep.Instance.Address.String()] = cache.String(dep.Instance.Label)
+		}
+		for _, f := range dep.Instance.Factors {
+			labels[f.Name+"="+f.Level.String()] = cache.String(f.Label)
+		}
+	}
+	return cache.Map(labels)
 }
 
 // contents returns the digests of declared files by their path in the study's folder.

@@ -19,6 +19,7 @@ type duplicatePair struct {
 // those in a matrix: they are one result under several names, and an analysis must not
 // count them as independent. It names one pair per stage.
 func (p *Plan) duplicateTrials() diag.List {
+	known := make(identities, len(p.of))
 	first := make(map[cache.Key]*Task, len(p.Tasks))
 	of := make(map[addr.Stage]*duplicatePair)
 	var pairs []*duplicatePair
@@ -26,7 +27,7 @@ func (p *Plan) duplicateTrials() diag.List {
 		if t.Role != pipeline.Trial {
 			continue
 		}
-		id := t.identity()
+		id := known.of(t)
 		one, seen := first[id]
 		t.repeats = seen
 		switch stage := t.Address.Stage; {
@@ -47,22 +48,31 @@ func (p *Plan) duplicateTrials() diag.List {
 	return list
 }
 
-// identity is equal for tasks that are one computation: it is the key or, while that
-// waits for inputs, a hash of the spec and of the identities of the inputs.
-func (t *Task) identity() cache.Key {
+// identities are equal for tasks that are one computation. They are here by graph.Node.Index
+// once they are known, since many tasks may wait for the same ones.
+type identities []cache.Key
+
+// of is the key of a task or, while that waits for inputs, a hash of the spec and of the
+// identities of the inputs.
+func (known identities) of(t *Task) cache.Key {
 	if !t.Key.IsZero() {
 		return t.Key
+	}
+	id := &known[t.node.Index]
+	if !id.IsZero() {
+		return *id
 	}
 	inputs := make(map[string]cache.Value, len(t.node.Needs))
 	for _, need := range t.node.Needs {
 		on := make([]cache.Value, len(need.On))
 		for i, dep := range need.On {
-			on[i] = cache.String(t.plan.of[dep.Index].identity().String())
+			on[i] = cache.String(known.of(t.plan.of[dep.Index]).String())
 		}
 		inputs[need.Attr] = cache.List(on...)
 	}
 	kind := t.node.Kind
-	return cache.List(cache.String(kind.Block), cache.String(kind.Type), kind.Spec(t.node.Stage), cache.Map(inputs)).Key("ablate pending action")
+	*id = cache.List(cache.String(kind.Block), cache.String(kind.Type), kind.Spec(t.node.Stage), cache.Map(inputs)).Key("ablate pending action")
+	return *id
 }
 
 func (w *duplicatePair) warning() diag.Diagnostic {

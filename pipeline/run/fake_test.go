@@ -52,8 +52,9 @@ func newWorld(t *testing.T) *world {
 
 // text is a fake data stage: its output is its text, upper or lower case.
 type text struct {
-	Text string `hcl:"text"`
-	Note string `hcl:"note,optional" key:"-"`
+	Text string          `hcl:"text"`
+	Note string          `hcl:"note,optional" key:"-"`
+	From []addr.Instance `hcl:"from,optional" ref:"data"`
 	w    *world
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,20 @@ func TestDuplicateTrialsAreReported(t *testing.T) {
 	}
 }
 
+// Each of many pending stages refers to the two before it.
+func TestPlanOfPendingChains(t *testing.T) {
+	text := strings.Replace(fakeStudy, "data = data.fake.d", "data = data.fake.x50", 1) + "\ndata \"fake\" \"x0\" { text = \"a\" }\n"
+	before, last := "d", "x0"
+	for i := 1; i <= 50; i++ {
+		name := fmt.Sprintf("x%d", i)
+		text += fmt.Sprintf("\ndata \"fake\" %q {\n  text = \"a\"\n  from = [data.fake.%s, data.fake.%s]\n}\n", name, before, last)
+		before, last = last, name
+	}
+	if plan := newWorld(t).plan(text); plan.CountTrials(planner.Pending) != 4 || len(plan.Warnings) > 0 {
+		t.Errorf("%d trials are pending, want 4; warnings: %v", plan.CountTrials(planner.Pending), plan.Warnings)
+	}
+}
+
 func TestDuplicatesAreComputedOnce(t *testing.T) {
 	w := newWorld(t)
 	text := strings.ReplaceAll(fakeStudy, "alpha = 0.7", "alpha = 0.5")
@@ -337,6 +352,16 @@ func TestSavedPlanSharesNotes(t *testing.T) {
 	}
 	if trials != 4 {
 		t.Errorf("%d trials differ, want all four", trials)
+	}
+}
+
+// An analysis may show a label that has been edited since, also while its key is not known.
+func TestSavedPlanOfLabels(t *testing.T) {
+	w := newWorld(t)
+	saved := w.plan(fakeStudy).Save()
+	drift := w.plan(strings.Replace(fakeStudy, `norm "fake" "b" {`, `norm "fake" "b" {`+"\n  label = \"B\"", 1)).Drift(t.Context(), saved)
+	if want := []planner.Drift{{Address: "analysis.fake.all", What: "labels.rule=fake.b"}}; !cmp.Equal(drift, want) {
+		t.Errorf("Drift = %v, want %v", drift, want)
 	}
 }
 

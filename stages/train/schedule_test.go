@@ -98,4 +98,9 @@ func TestFormulaSchedule(t *testing.T) {
 			}
 		}
 	}
+	f, _ := call("pow", call("sub", step, number(250_001)), number(-2)).Formula()
+	err := (&Schedule{Formula: &Curve{Multiplier: f}}).validate(300_000).Err()
+	if err == nil || !strings.Contains(err.Error(), "is +Inf at step 250001 of 300000") {
+		t.Errorf("validate() = %v, want the one step that has no factor", err)
+	}
 }

@@ -266,7 +266,7 @@ func TestKeygen(t *testing.T) {
 	t.Chdir(l.dir)
 	l.check(t,
 		want{request: cacheKeygenRequest{Name: "lab"}, stdout: []string{"lab+"}},
-		want{request: cacheKeygenRequest{Name: "lab"}, err: "overwrites nothing"},
+		want{request: cacheKeygenRequest{Name: "lab"}, err: "is not overwritten"},
 		want{request: cacheKeygenRequest{Name: "the lab"}, err: "the lab"})
 	if info, err := os.Stat("lab.key"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("lab.key: %v, %v", info, err)

@@ -7,11 +7,14 @@ import (
 )
 
 // bashLevels replaces a function of cobra's script. Bash completes what follows the last : or =
-// of a word, so the script takes what precedes it off each completion. Its own function does so
-// for one of the two signs, and only where bash escapes nothing: not in norm=derf.alpha:0.1,seed=.
+// of a word, unless COMP_WORDBREAKS leaves them out, so the script takes what precedes it off each
+// completion. Its own function does so for one of the two signs, and only where bash escapes
+// nothing: not in norm=derf.alpha:0.1,seed=.
 const bashLevels = `
 __ablate_handle_special_char() {
-    local typed=${1%"${1##*[:=]}"} plain i
+    local breaks=${COMP_WORDBREAKS//[!:=]/} plain i
+    [[ -n $breaks ]] || return 0
+    local typed=${1%"${1##*[$breaks]}"}
     [[ -n $typed ]] && eval "plain=$typed" 2>/dev/null || return 0
     printf -v typed "%q" "$plain"
     for i in "${!COMPREPLY[@]}"; do

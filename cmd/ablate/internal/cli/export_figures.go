@@ -3,13 +3,12 @@ package cli
 import (
 	"cmp"
 	"context"
-	"path/filepath"
-
-	"github.com/spf13/cobra"
-
 	"fmt"
+	"path/filepath"
 	"strings"
 	"unicode"
+
+	"github.com/spf13/cobra"
 
 	"ablate/cache"
 	"ablate/pipeline/planner"

@@ -105,7 +105,7 @@ func refuseStudy(dir string) error {
 func createFile(name string, content []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if os.IsExist(err) {
-		return fmt.Errorf("%s already exists, and ablate overwrites nothing: choose another name", name)
+		return fmt.Errorf("%s already exists and is not overwritten: choose another name", name)
 	}
 	if err != nil {
 		return err

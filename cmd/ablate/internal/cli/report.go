@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/cobra"
-
-	"runtime"
 
 	"ablate/pipeline/planner"
 	"ablate/stages/answer/report"

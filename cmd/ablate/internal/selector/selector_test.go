@@ -88,7 +88,7 @@ func TestMissesSuggest(t *testing.T) {
 		"rate=":                 "no level",
 		"=":                     "factor",
 		"norm=derf.*,rate":      "factor=level",
-		"a.b.c.d":               "has no instance",
+		"a.b.c.d":               `no instance "a.b.c.d"; it has norm.rmsnorm.base, norm.derf.alpha, analysis.factorial.effects, train.lm.main`,
 		"analysis[norm=derf.*]": `no factor is named "norm"`,
 	} {
 		if got, err := selector.New("instance", study()).Select(text); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,6 +1,7 @@
 package selector
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,10 +9,21 @@ import (
 	"ablate/hcl/nearest"
 )
 
-// suggestion names what a user may have meant.
+// suggestion names what a user may have meant: the nearest of all names, or the stages.
 func (x *Index) suggestion(text string) string {
 	head, _, _ := strings.Cut(text, "[")
-	return suggest(head, x.names())
+	return cmp.Or(meant(head, x.names()), listed(x.stages()))
+}
+
+// stages lists the addresses of the candidates' stages.
+func (x *Index) stages() []string {
+	var out []string
+	for _, c := range x.all {
+		if name := c.Address.Stage.String(); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // names lists the names that candidates go by, without their keys.
@@ -24,8 +36,8 @@ func (x *Index) names() []string {
 			out = append(out, s)
 		}
 	}
-	for _, c := range x.all {
-		add(c.Address.Stage.String())
+	for _, s := range x.stages() {
+		add(s)
 	}
 	for _, c := range x.all {
 		add(c.Address.Stage.Name)
@@ -38,16 +50,23 @@ func (x *Index) names() []string {
 }
 
 // suggest names the known text that differs least, or the first few known texts.
-func suggest(text string, known []string) string {
-	const most, listed = 3, 6
-	best, _ := nearest.Name(text, known, min(most, len(text)/2)+1)
-	switch {
-	case best != "":
+func suggest(text string, known []string) string { return cmp.Or(meant(text, known), listed(known)) }
+
+func meant(text string, known []string) string {
+	const most = 3
+	if best, _ := nearest.Name(text, known, min(most, len(text)/2)+1); best != "" {
 		return fmt.Sprintf(". Did you mean %q?", best)
+	}
+	return ""
+}
+
+func listed(known []string) string {
+	const most = 6
+	switch {
 	case len(known) == 0:
 		return ""
-	case len(known) > listed:
-		return fmt.Sprintf("; it has %s and %d more", strings.Join(known[:listed], ", "), len(known)-listed)
+	case len(known) > most:
+		return fmt.Sprintf("; it has %s and %d more", strings.Join(known[:most], ", "), len(known)-most)
 	}
 	return "; it has " + strings.Join(known, ", ")
 }
