@@ -232,11 +232,10 @@ func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, 
 	for _, a := range e.Artifacts {
 		u := use(a.Digest)
 		u.why = e.Block + "." + e.Type + " " + a.Name
-		retention := s.Retention(e, a)
-		u.document = u.document || retention == Keep
+		u.document = u.document || a.Retention == Keep
 		u.needed = u.needed || needed
 		if e.Block != StateBlock && needed {
-			u.evictable = u.evictable && retention == Evict
+			u.evictable = u.evictable && a.Retention == Evict
 		}
 		if a.Size > 0 {
 			u.perByte = max(u.perByte, seconds/float64(a.Size))

@@ -17,7 +17,7 @@ func Kinds() []pipeline.Kind {
 			"a document, which is a newline for bytes. The end of the whole is kept for validation.",
 		New: func() pipeline.Stage { return &Text{Tokenizer: "bytes", Split: &Split{Validation: 0.05}} },
 	}, {
-		Block: "data", Type: "results", Version: 4, Role: pipeline.Data, Child: true,
+		Block: "data", Type: "results", Version: 5, Role: pipeline.Data, Child: true,
 		Doc: "Tables of finished runs of any program. Analyses take them in place of trials; nothing is trained.",
 		New: func() pipeline.Stage {
 			return &Results{Responses: []string{"val_loss"}, Outcome: outcomeColumn, Format: autoFormat}

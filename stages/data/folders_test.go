@@ -86,7 +86,7 @@ func TestRunsOfTools(t *testing.T) {
 		{"mlflow", "mlflow.db.gz", trackers["mlflow"], norm, "val/loss", nil,
 			"left out 1 of 8 runs: failed\nleft out 1 of 8 runs: killed\nleft out 1 of 8 runs: still running\n"},
 		{"optuna", "optuna.db.gz", trackers["optuna"], norm, "value", norms,
-			"left out 1 of 11 runs: failed\nleft out 1 of 11 runs: pruned\nleft out 1 of 11 runs: still running\nleft out 1 of 11 runs: not started\nwhere leaves out 3 of 11 runs\n"},
+			"left out 1 of 11 runs: failed\nleft out 1 of 11 runs: not started\nleft out 1 of 11 runs: pruned\nleft out 1 of 11 runs: still running\nwhere leaves out 3 of 11 runs\n"},
 		{"trackio", "trackio.db.gz", trackers["trackio"], norm, "val/loss", nil, ""},
 		{"wandb", "wandb", trackers["wandb"], norm, "val/loss", nil, "left out 1 of 5 runs: crashed\n"},
 	} {
@@ -499,12 +499,12 @@ func FuzzEvents(f *testing.F) {
 func TestStates(t *testing.T) {
 	r := byNorm()
 	r.Outcome = "State"
-	text := "norm,seed,loss,State\na,1,1.5,finished\na,2,7.5,crashed\na,3,1,running\na,4,2,COMPLETE\na,2,1.25,finished\n"
+	text := "norm,seed,loss,State\na,1,1.5,finished\na,2,7.5,crashed\na,3,1,running\na,4,2,COMPLETE\na,2,1.25,finished\na,5,9,preempting\na,6,9,Pending\n"
 	_, runs, warned, err := readRuns(t, r, map[string]string{"wandb.csv": text})
-	if err != nil || len(runs) != 5 || runs[1].Outcome != record.OutcomeFailed || len(runs[1].Values) != 0 || runs[3].Values["loss"] != 2 || runs[4].Values["loss"] != 1.25 {
+	if err != nil || len(runs) != 7 || runs[1].Outcome != record.OutcomeFailed || len(runs[1].Values) != 0 || runs[3].Values["loss"] != 2 || runs[4].Values["loss"] != 1.25 {
 		t.Errorf("%v, runs %v", err, runs)
 	}
-	if want := "left out 1 of 5 runs: crashed\nleft out 1 of 5 runs: still running\n"; warned != want {
+	if want := "left out 1 of 7 runs: crashed\nleft out 1 of 7 runs: not started\nleft out 2 of 7 runs: still running\n"; warned != want {
 		t.Errorf("warned %q, want %q", warned, want)
 	}
 }

@@ -94,11 +94,19 @@ func (r *Results) Validate() diag.List {
 	wrong := func(name, detail string, args ...any) {
 		list = append(list, diag.Errorf(diag.Path{name}, "Unusable columns", detail, args...)...)
 	}
-	if len(r.Factors) == 0 {
+	switch {
+	case len(r.Factors) == 0:
 		wrong("factors", "factors is empty. Name at least one column to compare by.")
+	case slices.Contains(r.Factors, ""):
+		wrong("factors", "A factor has no name. Give each the name of a column.")
+		return list
 	}
-	if len(r.Responses) == 0 {
+	switch {
+	case len(r.Responses) == 0:
 		wrong("responses", "responses is empty. Name at least one column to compare.")
+	case slices.Contains(r.Responses, ""):
+		wrong("responses", "A response has no name. Give each the name of a column.")
+		return list
 	}
 	seen := make(map[string]bool)
 	for _, name := range slices.Concat(r.FactorNames(), r.Responses) {

@@ -229,6 +229,21 @@ func TestManyColumns(t *testing.T) {
 	}
 }
 
+// A column without a name is one mistake.
+func TestColumnsWithoutName(t *testing.T) {
+	for want, change := range map[string]func(*Results){
+		"A factor has no name.":   func(r *Results) { r.Factors = []string{"", "norm", ""} },
+		"A response has no name.": func(r *Results) { r.Responses = []string{"", ""} },
+	} {
+		r := byNorm()
+		r.Source = []string{"runs.csv"}
+		change(r)
+		if list := r.Validate(); len(list) != 1 || !strings.Contains(list[0].Detail, want) {
+			t.Errorf("%v, want %q", list, want)
+		}
+	}
+}
+
 func TestUnusableTables(t *testing.T) {
 	for text, want := range map[string]string{
 		"norm,seed,loss\na,1,lost\nb,1,lost\n":                          `runs:2: loss is "lost", not a number. The same in 1 more.`,

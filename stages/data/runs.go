@@ -222,7 +222,7 @@ func (x *runReader) run(row tableRow) (run record.Run, wrong []string) {
 		run.Outcome, word = record.OutcomeFailed, noMetrics
 	}
 	if run.Outcome == record.OutcomeFailed {
-		x.ended[strings.ToLower(strings.TrimSpace(word))]++
+		x.ended[endings[strings.ToLower(strings.TrimSpace(word))]]++
 	}
 	return run, append(wrong, x.values(row, run)...)
 }
@@ -274,8 +274,8 @@ func (x *runReader) finish(warn func(string)) error {
 		warn(fmt.Sprintf("%d of %d rows have no value of %s; these runs count as diverged. A column %s with finished, diverged or failed says what happened",
 			x.empty[name], x.runs, name, outcomeColumn))
 	}
-	for _, word := range sortedKeys(x.ended) {
-		warn(fmt.Sprintf("left out %s: %s", share(x.ended[word], x.runs, "run"), endings[word]))
+	for _, how := range sortedKeys(x.ended) {
+		warn(fmt.Sprintf("left out %s: %s", share(x.ended[how], x.runs, "run"), how))
 	}
 	if n := len(x.truncated); n > 0 {
 		more := ""
@@ -426,8 +426,8 @@ func (c cell) outcome() (record.Outcome, error) {
 
 // endings says of a run without a result what its tracker's word for it means.
 var endings = map[string]string{
-	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "killed", "running": "still running",
-	"scheduled": "not started", "waiting": "not started", "pruned": "pruned", wandbOpen: "still running or killed (the log has no end)", noMetrics: "no metrics",
+	"failed": "failed", "fail": "failed", "crashed": "crashed", "killed": "killed", "preempted": "preempted", "running": "still running", "preempting": "still running",
+	"pending": "not started", "scheduled": "not started", "waiting": "not started", "pruned": "pruned", wandbOpen: "still running or killed (the log has no end)", noMetrics: "no metrics",
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -89,13 +89,13 @@ func (s Spec) fileWarnings(in pipeline.Inputs, from importer) (texts []string, e
 	var study []string
 	for _, f := range files {
 		known[f.name] = true
-		if path.Dir(f.name) == "." && path.Ext(f.name) == ".hcl" {
+		if ext := path.Ext(strings.TrimSuffix(f.name, ".json")); path.Dir(f.name) == "." && (ext == ".hcl" || ext == ".hclvars") {
 			study = append(study, f.name)
 		}
 	}
 	if len(study) > 0 {
 		texts = append(texts, fmt.Sprintf("Study among its files\tfiles matches %s. An edit of the study, such as another seed, then computes everything again that has these files. "+
-			"Add \"*.hcl\" to exclude.", quotedList(study)))
+			"Add \"*.hcl*\" to exclude.", quotedList(study)))
 	}
 	editable := from.editableImports(files, in.Study.Dir)
 	for _, m := range from.imports() {

@@ -291,6 +291,7 @@ func TestCheckpointOfTheSameName(t *testing.T) {
 	}
 	writeCommit(t, p.dir, "state-0")
 	err := p.kept.keep(t.Context(), p.dir, func() error {
+		time.Sleep(20 * time.Millisecond) // file systems of older kernels tell no shorter times apart
 		writeCommit(t, p.dir, "state-1")
 		writeCommit(t, p.dir, "state-0")
 		return nil

@@ -47,7 +47,7 @@ parameters = {
 
 # A pattern for lines that the script prints; see docs/pytorch.md.
 metrics = {
-stdout = "val_loss[=: ]+(?P<val_loss>[-+]?[0-9][-+.0-9e]*|nan|inf)"
+stdout = "(?i)\\b(e?val|valid|validation)[-_ /.]+loss['\"]?[=: ]+(?P<val_loss>[-+]?[0-9]+(\\.[0-9]+)?(e[-+]?[0-9]+)?|nan|inf)"
 }
 }
 
@@ -101,7 +101,7 @@ func parameter(f flag, factors []factor) string {
 	case slices.ContainsFunc(factors, func(x factor) bool { return x.name == f.name }):
 		return fmt.Sprintf("%s = matrix.%s", name, f.name)
 	case f.several:
-		return fmt.Sprintf("# %s takes several values: add them to argv", name)
+		return fmt.Sprintf("# %s may take several values: add those to argv", name)
 	case f.opposite != "":
 		return fmt.Sprintf("# %s = true, or %s = true", name, f.opposite)
 	case !f.value:

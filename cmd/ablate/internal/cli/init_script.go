@@ -17,8 +17,7 @@ import (
 	"ablate/pipeline"
 )
 
-// scriptRequest asks for a study of a Python script that parses its flags with
-// argparse. The script is run once, with --help.
+// scriptRequest asks for a study of a Python script. The script is run once, with --help.
 type scriptRequest struct{ Script string }
 
 // helpTime is how long a script may take to print its help: imports are slow.
@@ -67,7 +66,7 @@ func (r scriptRequest) help(ctx context.Context, dir string) (string, error) {
 	help, err := cmd.Output()
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
+	case err == nil, errors.As(err, &exit) && strings.Contains(string(help), "Try --helpfull"): // absl exits with 1
 		return string(help), nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("python3 %s --help did not end within %s: the script must parse its flags before it does anything else", r.Script, helpTime)

@@ -19,7 +19,6 @@ import (
 	"ablate/pipeline/graph"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/process"
-	"ablate/stages/record"
 )
 
 // maxFile bounds the files that commands read whole.
@@ -169,7 +168,6 @@ func (s *session) openStore() (*cache.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	store.OnUnclassified(record.LegacyRetention)
 	store.OnHealed(func(err error) {
 		s.view().Diagnostics(diag.Warningf(nil, "Damage in the store", "%v.", err))
 	})
