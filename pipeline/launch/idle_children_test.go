@@ -36,13 +36,13 @@ func answerAll() {
 			return
 		}
 		hangs = req.Type == "hang at the end"
-		answers.Encode(map[string]any{"started": struct{}{}})
+		if req.Type != "unannounced" {
+			answers.Encode(map[string]any{"started": struct{}{}})
+		}
 		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
 		switch req.Type {
 		case "die":
 			os.Exit(3)
-		case "disconnect":
-			os.Exit(255) // as ssh does
 		case "wait", "done when stopped":
 			requests.Decode(new(any)) // until the parent stops it
 			if req.Type == "wait" {
