@@ -250,6 +250,10 @@ func TestIdleChildrenAreHealthy(t *testing.T) {
 	if n := strings.Count(string(log), "computed by"); n != 1 {
 		t.Errorf("an action that kills each process ran %d times, want once: retries are for its caller (%v)", n, err)
 	}
+	fourth, _ := b.must("xla", "a", 1)
+	if pid, _, err := b.run("unannounced", "xla", "a", 1); err != nil || pid != fourth {
+		t.Errorf("a child that does not say that it starts is asked again: process %d after %d, %v", pid, fourth, err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := b.local.Launch(ctx, action.Request{Type: "wait", Reusable: true, Affinity: pipeline.Affinity{Process: "xla"}, Resources: study.Resources{GPUs: 1}}, func(pipeline.Progress) {}); err == nil || b.leases() != 0 {
