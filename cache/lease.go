@@ -117,8 +117,10 @@ func (s *Local) lockedHere(k Key) (locked, known bool) {
 // has no locks, and nothing is excluded.
 func (s *Local) lock(name string) (release func() error, ok, local bool, err error) {
 	release, ok, err = s.fs.TryLock(name)
-	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(filepath.Dir(name)) == nil {
-		release, ok, err = s.fs.TryLock(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.makeFolder(filepath.Dir(name)); err == nil {
+			release, ok, err = s.fs.TryLock(name)
+		}
 	}
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) {
 		return func() error { return nil }, true, false, nil
