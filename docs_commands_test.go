@@ -62,7 +62,7 @@ func checkShell(t *testing.T, page, flag, script string) string {
 // pagesOfTheDocs lists the Markdown that users read.
 func pagesOfTheDocs(t *testing.T) []string {
 	t.Helper()
-	pages := []string{"README.md", "CONTRIBUTING.md"}
+	pages := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md"}
 	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {

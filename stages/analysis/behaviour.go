@@ -192,8 +192,10 @@ func factorialSubject() behaviour.Subject {
 	reach, mean := 2.4, 2.5
 	target.Target = &reach
 	constant.Contrasts = []Declared{{Name: "c", Of: map[string]addr.Level{"norm": number("2")}, Constant: &mean}}
+	ragged, deep := canonicalTable{seeds: 4, ragged: true}, canonicalTable{seeds: 3, depth: true}
 	s := subject("factorial", &plain,
-		scene(corePart, "three-factors", canonicalTable{seeds: 3, depth: true}, factorialStage()),
+		scene(corePart, "three-factors", deep, factorialStage()),
+		scene(corePart, "incomplete", canonicalTable{seeds: 4, hole: true}, factorialStage()),
 		scene(severalPart, "responses", canonicalTables["paired"], &several),
 		scene(jointPart, "joint", canonicalTables["uneven"], &joint),
 		scene(targetPart, "target", canonicalTables["paired"], &target),
@@ -203,9 +205,10 @@ func factorialSubject() behaviour.Subject {
 		scene(bootstrapOf+"within_cells", "bootstrap-within-cells", canonicalTables["paired"], &cells),
 		scene(errorOf+pooled.Error, "pooled-paired", canonicalTables["paired"], &pooled),
 		scene(errorOf+pooled.Error, "pooled-uneven", canonicalTables["uneven"], &pooled),
+		scene(errorOf+pooled.Error, "pooled-ragged", ragged, &pooled),
 		scene(errorOf+separate.Error, "separate", canonicalTables["paired"], &separate),
-		scene(squaresOf+second.Squares, "type-II", canonicalTables["uneven"], &second),
-		scene(simplePart, "simple", canonicalTables["paired"], &simple),
+		scene(squaresOf+second.Squares, "type-II", ragged, &second),
+		scene(simplePart, "simple", deep, &simple),
 		scene(marginPart(equivalent), "equivalent", canonicalTables["paired"], &same),
 		scene(marginPart(notWorse), "not-worse", canonicalTables["paired"], &notWorst),
 		scene(declaredPart, "declared-paired", canonicalTables["paired"], &declared),

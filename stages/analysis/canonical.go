@@ -22,6 +22,8 @@ import (
 type canonicalTable struct {
 	seeds   int
 	uneven  bool // a cell is missing, replicates differ, a trial diverged, evaluations differ in size
+	ragged  bool // replicates differ, and nothing else is missing
+	hole    bool // a cell is missing, and nothing else
 	clear   bool // little noise
 	flat    bool // the same noise in every cell, and one response at two steps
 	results bool // a table of finished runs instead of trials
@@ -56,7 +58,7 @@ func (c canonicalTable) trials(lab *behaviour.Lab) []pipeline.Input {
 	for norm := range canonicalNorms {
 		for rule := range 2 {
 			for seed := range c.seeds {
-				if c.uneven && (norm == 2 && rule == 1 || norm == 1 && seed == rule) {
+				if (c.uneven || c.hole) && norm == 2 && rule == 1 || (c.uneven || c.ragged) && norm == 1 && seed == rule {
 					continue
 				}
 				out = append(out, c.trial(lab, r, cell{norm, rule, 0}, seed, len(out)))

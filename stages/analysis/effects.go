@@ -330,7 +330,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		}
 		switch {
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
-			c.Verdict = "identical"
+			c.Verdict = "identical in every replicate"
 		case !(t.Holm <= s.Alpha):
 			if s.outside(members[i]) && s.outside(c) {
 				c.Verdict = s.refuted()

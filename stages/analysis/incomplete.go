@@ -9,7 +9,7 @@ import (
 	"ablate/stages/analysis/internal/estimate"
 )
 
-// completePart is the largest part of a design in which every cell has trials. A design
+// completePart is a large part of a design in which every cell has trials. A design
 // of which trials diverged has none: leaving those cells out would select by outcome.
 type completePart struct {
 	design *design.Design
@@ -19,7 +19,7 @@ type completePart struct {
 
 // complete finds the complete part of an incomplete design; nil without one.
 func (r *effects) complete() *completePart {
-	keep := design.LargestComplete(r.design)
+	keep := design.CompletePart(r.design)
 	if keep == nil || r.design.Failed() {
 		return nil
 	}
@@ -80,14 +80,14 @@ func (r *effects) anovaOver(p *completePart) (why estimate.Problem) {
 // sayPart says which effects are those of the part, and how to select it everywhere.
 func (r *effects) sayPart(p *completePart) {
 	if p != nil {
-		r.say(true, "Some cells have no trial. Main effects and interactions that need them, and the analysis of variance, are those of the largest complete part: %s.%s", p.text(), r.completeGrid())
+		r.say(true, "Some cells have no trial. Main effects and interactions that need them, and the analysis of variance, are those of a complete part of the design: %s.%s", p.text(), r.completeGrid())
 	}
 }
 
-// completeGrid is the HCL that selects the largest complete part of the design; "" where
+// completeGrid is the HCL that selects the complete part of the design; "" where
 // trials diverged, since leaving their cells out would select by outcome.
 func (r *effects) completeGrid() string {
-	keep := design.LargestComplete(r.design)
+	keep := design.CompletePart(r.design)
 	if keep == nil || r.design.Failed() {
 		return ""
 	}
@@ -102,5 +102,5 @@ func (r *effects) completeGrid() string {
 		}
 		blocks = append(blocks, fmt.Sprintf("factor = %q and levels = [%s]", f.Name, join(levels)))
 	}
-	return " To analyse the largest complete part alone, add a block only with " + strings.Join(blocks, ", and another with ") + "."
+	return " To analyse a complete part alone, add a block only with " + strings.Join(blocks, ", and another with ") + "."
 }

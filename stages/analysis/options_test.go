@@ -101,7 +101,7 @@ func TestBootstrapIsShown(t *testing.T) {
 	}
 }
 
-// Where cells have no trial, averages are those of the largest complete part, as if the
+// Where cells have no trial, averages are those of a complete part, as if the
 // others were left out by a block only. An arm under one optimizer alone keeps its gap.
 func TestIncompleteDesign(t *testing.T) {
 	whole := published(t, "rmsnorm", "derf", "dyt")

@@ -143,3 +143,30 @@ func quartiles(x []float64) (low, high float64) {
 	slices.Sort(x)
 	return x[len(x)/4], x[3*len(x)/4]
 }
+
+// A gap of two cells is claimed too often if seeds are added to three until it is claimed.
+func TestRatesOfLooks(t *testing.T) {
+	many, _ := studies(4000)
+	f := newFactorial()
+	f.Response = "y"
+	t.Log("| most seeds | claimed |")
+	for _, most := range []int{5, 10, 20} {
+		r := rand.New(rand.NewPCG(19, 1))
+		claimed := 0
+		for range many {
+			table := design.NewTable([]string{"a", "r"}, "r")
+			for seed := range most {
+				add(table, r.NormFloat64(), "a0", fmt.Sprint(seed))
+				add(table, r.NormFloat64(), "a1", fmt.Sprint(seed))
+				if seed >= 2 && claims(f.analyse(table, "r"))["gap"] {
+					claimed++
+					break
+				}
+			}
+		}
+		t.Logf("| %d | %s |", most, rate(claimed, many))
+		if got := float64(claimed) / float64(many); got < 0.07 {
+			t.Errorf("up to %d seeds: claimed in %.3f of studies, and docs/statistics.md warns of it", most, got)
+		}
+	}
+}

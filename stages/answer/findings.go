@@ -87,9 +87,9 @@ func findings(r Result) []Finding {
 		case c.Kind == "declared":
 			out = append(out, Finding{r.declaredSentence(c), c.Clear()})
 		case c.Kind == "gap" && len(r.compared()) == 1 && len(c.Terms) == 1:
-			out = append(out, Finding{gapText(c, r.Measured()), c.Clear()})
+			out = append(out, Finding{gapText(c, r.Measured()), c.Clear() || c.same()})
 		case c.Kind == "interaction" && len(c.Terms) == 2:
-			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.Constant})
+			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.same()})
 		case c.Kind == "interaction" && c.Clear():
 			out = append(out, Finding{r.higherSentence(c), true})
 		case c.Kind == "equivalence" && c.Verdict != "":
@@ -116,6 +116,10 @@ const Undecided = "cannot tell"
 func (c Contrast) Clear() bool {
 	return c.LowAdjusted != nil && (*c.LowAdjusted > 0 || *c.HighAdjusted < 0)
 }
+
+// same reports whether all replicates show the same at both levels. Where all show the same
+// change, that may be rounding: without an interval it is no claim.
+func (c Contrast) same() bool { return c.Constant && *c.Estimate == 0 }
 
 // ShortName is the name of a contrast where its kind is not said beside it.
 func (c Contrast) ShortName() string {
@@ -220,7 +224,7 @@ func gapText(c Contrast, what string) string {
 	level, baseline := NameLevel(t.Factor, t.Level), NameLevel(t.Factor, t.Baseline)
 	changes := fmt.Sprintf("When %s goes from %s to %s, %s changes by %s", t.Factor, t.Baseline, t.Level, what, change(c))
 	switch {
-	case c.Constant && *c.Estimate == 0:
+	case c.same():
 		return fmt.Sprintf("In every replicate, %s is the same at %s as at %s.", what, level, baseline)
 	case c.Low == nil:
 		return changes + "; there is no interval."
@@ -244,7 +248,7 @@ func (r Result) interactionSentence(c Contrast) string {
 	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
 	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), NameLevel(a.Factor, a.Level), NameLevel(a.Factor, a.Baseline))
 	switch {
-	case c.Constant && *c.Estimate == 0:
+	case c.same():
 		return fmt.Sprintf("The %s is the same under %s as under %s in every replicate%s.", difference, NameLevel(b.Factor, b.Level), NameLevel(b.Factor, b.Baseline), over)
 	case c.Low == nil:
 		return fmt.Sprintf("The %s changes by %s when %s goes from %s to %s%s; there is no interval.",

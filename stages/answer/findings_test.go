@@ -29,6 +29,25 @@ func TestFindingsOfOneFactor(t *testing.T) {
 	}
 }
 
+// What is the same in every replicate is found. A change that is the same in every replicate
+// may come from rounding, and has no interval: no finding claims it.
+func TestFindingsWithoutVariation(t *testing.T) {
+	none, some := 0.0, 0.1
+	terms := []answer.Term{{Factor: "a", Level: "x", Baseline: "y"}, {Factor: "b", Level: "p", Baseline: "q"}}
+	for _, kind := range []string{"gap", "interaction"} {
+		r := answer.Result{Response: "loss", Factors: []answer.Factor{{Name: "a"}}}
+		if kind == "interaction" {
+			r.Factors = append(r.Factors, answer.Factor{Name: "b"})
+		}
+		for _, estimate := range []*float64{&none, &some} {
+			r.Contrasts = append(r.Contrasts, answer.Contrast{Kind: kind, Estimate: estimate, Constant: true, Terms: terms[:len(r.Factors)]})
+		}
+		if got := answer.Findings(r); len(got) != 2 || !got[0].Clear || got[1].Clear {
+			t.Errorf("%s: %+v, want one that is clear and one that is not", kind, got)
+		}
+	}
+}
+
 func TestFindingsOfARecovery(t *testing.T) {
 	share, low, high := 0.5, 0.4, 0.6
 	minus := func(v float64) *float64 { v = -v; return &v }

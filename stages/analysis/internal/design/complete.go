@@ -1,10 +1,10 @@
 package design
 
-// LargestComplete returns, by factor, the levels of the largest part of a design
+// CompletePart returns, by factor, the levels of a large part of a design
 // in which every cell has a mean; nil if the design is complete or no part with
 // two cells is. Ties keep the levels that come first. Baselines stay where that is possible:
 // effects are measured from them.
-func LargestComplete(d *Design) [][]int {
+func CompletePart(d *Design) [][]int {
 	keep := make([][]int, len(d.Factors))
 	for i, f := range d.Factors {
 		for l := range f.Levels {
@@ -15,8 +15,8 @@ func LargestComplete(d *Design) [][]int {
 		return nil
 	}
 	// Drop the level with the largest share of incomplete cells until none is
-	// left. This is exact where the trials of one level are missing, and never far
-	// from it.
+	// left. Where the trials of one level are missing, no part is larger; where single cells
+	// are, one can be.
 	for {
 		bad := incomplete(d, keep)
 		if bad == nil {

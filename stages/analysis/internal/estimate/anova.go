@@ -3,9 +3,12 @@ package estimate
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 
 	"ablate/stages/analysis/internal/design"
 	"ablate/stages/answer"
@@ -162,12 +165,9 @@ func (d anova) pooled(squares Squares) ([]answer.Anova, string, Problem) {
 		return nil, "", why
 	}
 	var lines []answer.Anova
-	for _, t := range d.terms() {
-		ss := d.wald(f, t)
-		if squares == TypeII {
-			ss = d.added(t)
-		}
-		lines = append(lines, answer.Anova{Name: d.name(t), SS: ss, DF: d.df(t)})
+	sums := d.squares(f, squares)
+	for i, t := range d.terms() {
+		lines = append(lines, answer.Anova{Name: d.name(t), SS: sums[i], DF: d.df(t)})
 	}
 	residual := answer.Anova{Name: "residual", SS: f.rss, DF: f.df}
 	for i := range lines {
@@ -198,20 +198,70 @@ func (d anova) pooledMethod(f *fit, squares Squares) string {
 	return method + ", type " + string(squares)
 }
 
-// wald is the sum of squares of a term's hypothesis, (Lτ)ᵀ (L V Lᵀ)⁻¹ Lτ: that of
-// type III.
-func (d anova) wald(f *fit, term uint) float64 {
-	l := d.hypothesis(term)
-	var value, half, spread, solved mat.Dense
-	value.Mul(l, mat.NewDense(len(f.effects), 1, f.effects))
+// squares is the sum of squares of each term: that of the hypothesis that its contrasts Lτ
+// are zero, (Lτ)ᵀ (L V Lᵀ)⁻¹ Lτ, with V the unscaled covariance of the cells. For type II,
+// the contrasts of all terms that contain the term are taken to be zero: they are eliminated
+// first.
+func (d anova) squares(f *fit, of Squares) []float64 {
+	terms := d.terms()
+	k := len(d.Cells)
+	l := mat.NewDense(k-1, k, nil) // the contrasts of all terms
+	rows := make([][]int, len(terms))
+	next := 0
+	for i, t := range terms {
+		h := d.hypothesis(t)
+		n, _ := h.Dims()
+		l.Slice(next, next+n, 0, k).(*mat.Dense).Copy(h)
+		for range n {
+			rows[i] = append(rows[i], next)
+			next++
+		}
+	}
+	var half, spread mat.Dense
 	half.Mul(l, f.inverse)
 	spread.Mul(&half, l.T())
-	if err := solved.Solve(&spread, &value); err != nil {
-		return math.NaN()
+	var values mat.VecDense
+	values.MulVec(l, mat.NewVecDense(k, f.effects))
+	out := make([]float64, len(terms))
+	for i, t := range terms {
+		var before []int
+		for j, s := range terms {
+			if of == TypeII && s != t && s&t == t {
+				before = append(before, rows[j]...)
+			}
+		}
+		chosen := slices.Concat(before, rows[i])
+		covariance, x := mat.NewSymDense(len(chosen), nil), mat.NewDense(len(chosen), 1, nil)
+		for a, p := range chosen {
+			x.Set(a, 0, values.AtVec(p))
+			for b := range a + 1 {
+				covariance.SetSym(a, b, spread.At(p, chosen[b]))
+			}
+		}
+		out[i] = math.NaN()
+		if z := whitened(covariance, x); z != nil {
+			own := mat.Col(nil, 0, z)[len(before):]
+			out[i] = floats.Dot(own, own)
+		}
 	}
-	var ss mat.Dense
-	ss.Mul(value.T(), &solved)
-	return ss.At(0, 0)
+	return out
+}
+
+// whitened is C⁻¹x, with CCᵀ the covariance of each column of x up to a factor. The square of
+// an element is what it adds to the sum of squares of those above it. nil if the covariance
+// is singular.
+func whitened(covariance mat.Symmetric, x *mat.Dense) *mat.Dense {
+	var root mat.Cholesky
+	if !root.Factorize(covariance) {
+		return nil
+	}
+	var lower mat.TriDense
+	root.LTo(&lower)
+	var z mat.Dense
+	if err := lower.SolveTo(&z, false, x); err != nil {
+		return nil
+	}
+	return &z
 }
 
 // judge tests a line against an error and adds the effect sizes.
@@ -265,14 +315,21 @@ func (d anova) strata() ([]answer.Anova, string, Problem) {
 	}
 	var lines, errors []answer.Anova
 	n := float64(len(shared))
+	y := mat.NewDense(len(part.Cells), len(shared), nil)
+	for i, c := range part.Cells {
+		for j, r := range shared {
+			v, _ := c.Value(r)
+			y.Set(i, j, v)
+		}
+	}
 	for _, t := range part.terms() {
-		ss, within := part.effect(t, shared)
+		ss, within := part.effect(t, y)
 		l := answer.Anova{Name: part.name(t), SS: ss, DF: part.df(t)}
 		e := answer.Anova{Name: part.Replicate + ":" + l.Name, SS: within, DF: l.DF * (n - 1)}
 		f.judge(&l, e.Name, e.SS, e.DF)
 		lines, errors = append(lines, l), append(errors, e)
 	}
-	_, between := part.effect(0, shared)
+	_, between := part.effect(0, y)
 	lines = append(append(lines, answer.Anova{Name: part.Replicate, SS: between, DF: n - 1}), errors...)
 	method := "a stratum for each effect"
 	if f.trials < d.trials() {
@@ -307,81 +364,22 @@ func (d anova) restricted(replicates []int) anova {
 }
 
 // effect is the sum of squares of a term and that of its interaction with the
-// replicate. The effect of a term in a cell is its marginal mean less the effects
-// of all terms within it. Of term 0, the second is that of the replicates.
-func (d anova) effect(term uint, replicates []int) (ss, within float64) {
-	n := float64(len(replicates))
-	each := make([]map[int]float64, len(replicates)) // by replicate, by combination of the term
-	mean := make(map[int]float64)
-	for j, r := range replicates {
-		each[j] = d.interaction(term, r)
-		for id, v := range each[j] {
-			mean[id] += v / n
-		}
-	}
-	for _, c := range d.Cells {
-		id := d.combination(term, c.Levels)
-		if term != 0 {
-			ss += n * mean[id] * mean[id]
-		}
-		for j := range each {
-			e := each[j][id] - mean[id]
-			within += e * e
+// replicate; of term 0, that of the replicates. y has a row for each cell and a column for
+// each replicate.
+func (d anova) effect(term uint, y *mat.Dense) (ss, within float64) {
+	l := d.hypothesis(term)
+	var spread mat.SymDense
+	spread.SymOuterK(1, l)
+	var values mat.Dense
+	values.Mul(l, y)
+	z := whitened(&spread, &values) // not nil: the contrasts of a term are independent
+	rows, n := z.Dims()
+	for i := range rows {
+		mean := stat.Mean(z.RawRowView(i), nil)
+		ss += float64(n) * mean * mean
+		for _, v := range z.RawRowView(i) {
+			within += (v - mean) * (v - mean)
 		}
 	}
 	return ss, within
-}
-
-// interaction is the effect of a term in one replicate, by combination of the
-// term's levels.
-func (d anova) interaction(term uint, replicate int) map[int]float64 {
-	margins := make(map[uint]map[int]float64)
-	for s := term; ; s = (s - 1) & term {
-		margins[s] = d.margin(s, replicate)
-		if s == 0 {
-			break
-		}
-	}
-	out := make(map[int]float64)
-	for _, c := range d.Cells {
-		effect := 0.0
-		for s := term; ; s = (s - 1) & term {
-			sign := 1.0
-			if bits.OnesCount(term^s)%2 == 1 {
-				sign = -1
-			}
-			effect += sign * margins[s][d.combination(s, c.Levels)]
-			if s == 0 {
-				break
-			}
-		}
-		out[d.combination(term, c.Levels)] = effect
-	}
-	return out
-}
-
-// margin is the mean of a replicate's values for each combination of a term.
-func (d anova) margin(term uint, replicate int) map[int]float64 {
-	sum, n := make(map[int]float64), make(map[int]float64)
-	for _, c := range d.Cells {
-		v, _ := c.Value(replicate)
-		id := d.combination(term, c.Levels)
-		sum[id] += v
-		n[id]++
-	}
-	for id := range sum {
-		sum[id] /= n[id]
-	}
-	return sum
-}
-
-// combination numbers a cell's levels of the factors of a term.
-func (d anova) combination(term uint, levels []int) int {
-	id := 0
-	for k, i := range d.compared {
-		if term>>k&1 == 1 {
-			id = id*len(d.Factors[i].Levels) + levels[i]
-		}
-	}
-	return id
 }

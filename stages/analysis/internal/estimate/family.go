@@ -52,6 +52,9 @@ func sameHypothesis(a, b design.Contrast, directed bool) bool {
 		}
 		plus = plus && math.Abs(w-v) <= tolerance
 		minus = minus && math.Abs(w+v) <= tolerance
+		if !plus && !minus {
+			return false
+		}
 	}
 	return plus || minus
 }

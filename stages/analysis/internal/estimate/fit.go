@@ -95,6 +95,9 @@ func (f *fit) separate(d *design.Design) {
 
 // blocked fits cells and replicates.
 func (f *fit) blocked(d *design.Design) Problem {
+	if len(sharing(d, f.cells)) > 1 { // rounding can make the singular matrix look regular
+		return Disconnected
+	}
 	k := len(f.cells)
 	size := make([]float64, len(d.Replicates)) // cells that a replicate has
 	sum := make([]float64, len(d.Replicates))
@@ -169,10 +172,15 @@ func (f *fit) each(d *design.Design, do func(cell, replicate int, value, residua
 // residual variance.
 func (f *fit) contrast(weights map[int]float64) (value, unscaled float64) {
 	involved := sortedKeys(weights)
-	for _, i := range involved {
-		value += weights[i] * f.effects[f.at[i]]
-		for _, j := range involved {
-			unscaled += weights[i] * weights[j] * f.inverse.At(f.at[i], f.at[j])
+	at, w := make([]int, len(involved)), make([]float64, len(involved))
+	for a, i := range involved {
+		at[a], w[a] = f.at[i], weights[i]
+		value += w[a] * f.effects[at[a]]
+	}
+	for a, p := range at {
+		row := f.inverse.RawRowView(p)
+		for b, q := range at {
+			unscaled += w[a] * w[b] * row[q]
 		}
 	}
 	return value, unscaled

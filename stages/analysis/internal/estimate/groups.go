@@ -62,7 +62,7 @@ func (m *Model) grouped(c design.Contrast) Estimate {
 // cells share replicates and are different samples.
 func (m *Model) samples(c design.Contrast) (out []sample, overlap bool) {
 	cells := m.design.Cells
-	for _, group := range m.sharing(c) {
+	for _, group := range sharing(m.design, sortedKeys(c.Weights)) {
 		part := design.Contrast{Weights: make(map[int]float64)}
 		for _, i := range group {
 			part.Weights[i] = c.Weights[i]
@@ -88,14 +88,13 @@ func newSample(c design.Contrast, cells []*design.Cell, replicates []int) sample
 	return s
 }
 
-// sharing groups the cells of a contrast so that cells of different groups have no
-// replicate in common.
-func (m *Model) sharing(c design.Contrast) [][]int {
+// sharing groups cells so that cells of different groups have no replicate in common.
+func sharing(d *design.Design, cells []int) [][]int {
 	var groups [][]int
-	for _, i := range sortedKeys(c.Weights) {
+	for _, i := range cells {
 		joined := []int{i}
 		groups = slices.DeleteFunc(groups, func(group []int) bool {
-			near := slices.ContainsFunc(group, func(j int) bool { return overlap(m.design.Cells[i], m.design.Cells[j]) })
+			near := slices.ContainsFunc(group, func(j int) bool { return overlap(d.Cells[i], d.Cells[j]) })
 			if near {
 				joined = append(joined, group...)
 			}

@@ -44,13 +44,15 @@ func LeaveOneOut(ctx context.Context, d *design.Design, errors Error, confidence
 			if !involves(c, d, r) || !estimable(c, part) {
 				continue
 			}
-			value := m.Contrast(c).Value
+			var value float64
 			if paired[i] { // also if one common replicate is left, where Contrast takes all trials
 				shared := common(c, part.Cells)
 				if len(shared) == 0 {
 					continue
 				}
 				value = combined(c, part.Cells, shared)
+			} else {
+				value = m.Contrast(c).Value
 			}
 			counts[i]++
 			if out[i] == nil {
