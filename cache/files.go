@@ -64,8 +64,10 @@ const maxDocument = 256 << 20
 // copies may lack them.
 func (s *Local) tempFile(pattern string) (afero.File, error) {
 	f, err := afero.TempFile(s.fs, s.path("tmp"), pattern)
-	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(s.path("tmp")) == nil {
-		f, err = afero.TempFile(s.fs, s.path("tmp"), pattern)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.makeFolder(s.path("tmp")); err == nil {
+			f, err = afero.TempFile(s.fs, s.path("tmp"), pattern)
+		}
 	}
 	return f, err
 }

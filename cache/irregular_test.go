@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/afero"
+
 	"ablate/cache"
 	"ablate/cache/cachetest"
 	"ablate/cache/fsys"
@@ -196,11 +198,17 @@ func TestIrregularFilesAreReplaced(t *testing.T) {
 	}
 }
 
-// A store that cannot be written answers, and is verified.
+// A store that cannot be written answers, and is verified, also where a copy left out
+// empty folders.
 func TestReadOnlyStore(t *testing.T) {
 	ctx := context.Background()
 	dir, keys := format1(t) // without an index of the present format
-	for _, readOnly := range []error{syscall.EROFS, fs.ErrPermission} {
+	for i, readOnly := range []error{syscall.EROFS, fs.ErrPermission, syscall.EROFS} {
+		if i == 2 {
+			if err := errors.Join(os.Remove(filepath.Join(dir, "tmp")), os.Remove(filepath.Join(dir, "locks"))); err != nil {
+				t.Fatal(err)
+			}
+		}
 		f := &cachetest.Faulty{FS: fsys.NewOS(), At: 1, Err: readOnly, Crash: true}
 		s, err := cache.Open(lockless{f}, dir)
 		if err != nil {
@@ -229,7 +237,21 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// lockless cannot create lock files either.
+// lockless cannot create lock files either. A folder that is missing is noticed first.
 type lockless struct{ *cachetest.Faulty }
 
-func (l lockless) TryLock(string) (func() error, bool, error) { return nil, false, l.Err }
+func (l lockless) TryLock(name string) (func() error, bool, error) { return nil, false, l.create(name) }
+
+func (l lockless) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
+	if flag&os.O_CREATE != 0 {
+		return nil, l.create(name)
+	}
+	return l.Faulty.OpenFile(name, flag, mode)
+}
+
+func (l lockless) create(name string) error {
+	if _, err := l.Stat(filepath.Dir(name)); err != nil {
+		return err
+	}
+	return l.Err
+}

@@ -117,8 +117,10 @@ func (s *Local) lockedHere(k Key) (locked, known bool) {
 // has no locks, and nothing is excluded.
 func (s *Local) lock(name string) (release func() error, ok, local bool, err error) {
 	release, ok, err = s.fs.TryLock(name)
-	if errors.Is(err, fs.ErrNotExist) && s.makeFolder(filepath.Dir(name)) == nil {
-		release, ok, err = s.fs.TryLock(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.makeFolder(filepath.Dir(name)); err == nil {
+			release, ok, err = s.fs.TryLock(name)
+		}
 	}
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) {
 		return func() error { return nil }, true, false, nil
@@ -151,11 +153,10 @@ func (s *Local) take(k Key, local bool) (*lease, error) {
 		lost: make(chan struct{}), stop: make(chan struct{}),
 	}
 	l.name = s.path("leases", fmt.Sprintf("%s.%d", k, l.epoch))
-	err = s.writeAs(l.name, []byte(l.text(0)), 0o644, s.hardLink)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, nil // another process was faster
-	}
-	if err != nil {
+	if err := s.createLease(l); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, nil // another process was faster
+		}
 		return nil, err
 	}
 	for e := epoch; e > 0; e-- {
@@ -167,6 +168,24 @@ func (s *Local) take(k Key, local bool) (*lease, error) {
 	s.leases.mu.Unlock()
 	l.done.Go(l.beat)
 	return l, nil
+}
+
+// createLease creates a lease's file. Unlike other files it need not survive a crash, and
+// each task takes a lease: waiting for the disk would take longer than all the rest.
+func (s *Local) createLease(l *lease) error {
+	if err := s.makeFolder(s.path("leases")); err != nil {
+		return err
+	}
+	tmp, err := s.tempFile("lease-*")
+	if err != nil {
+		return err
+	}
+	defer s.fs.Remove(tmp.Name())
+	_, err = tmp.WriteString(l.text(0))
+	if err := errors.Join(err, tmp.Close(), s.fs.Chmod(tmp.Name(), 0o644)); err != nil {
+		return err
+	}
+	return s.hardLink(tmp.Name(), l.name)
 }
 
 func (l *lease) text(counter int) string { return fmt.Sprintf("%s %012d\n", l.owner, counter) }

@@ -123,7 +123,11 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	case errors.Is(err, errRedirects):
 		return nil, fmt.Errorf("%s redirects in a loop: check the address", b.base)
 	case err != nil:
-		if hint := adviseConnection(err); hint != "" {
+		hint := adviseConnection(err)
+		if errors.Is(err, io.EOF) && b.isPlain() {
+			hint = "the server ends the connection without an answer: if it uses TLS, write https:// instead of http://"
+		}
+		if hint != "" {
 			var request *url.Error
 			if errors.As(err, &request) {
 				err = request.Err // the rest is an address that this package made
@@ -134,6 +138,9 @@ func (b *bazel) do(ctx context.Context, method, name string, body any, size int6
 	}
 	return resp, nil
 }
+
+// isPlain reports whether requests are sent without TLS.
+func (b *bazel) isPlain() bool { return strings.HasPrefix(b.base, "http://") }
 
 // said is the reason in an answer, as the end of a message; "" if it gives none. A web
 // page is none.
@@ -175,6 +182,8 @@ func (b *bazel) refuse(resp *http.Response) error {
 		return fmt.Errorf("%s fails (%s), also after %d retries%s", b.base, resp.Status, retries, said(resp))
 	case code == http.StatusRequestEntityTooLarge:
 		return fmt.Errorf("%s refuses the size of the upload (413): raise the limit of the server, or of the proxy before it", b.base)
+	case code == http.StatusBadRequest && b.isPlain() && resp.Request.Method == http.MethodHead: // the answer has no reason
+		return fmt.Errorf("%s refuses it (400): if the server uses TLS, write https:// instead of http://", b.base)
 	case code == http.StatusBadRequest || code == http.StatusConflict:
 		return fmt.Errorf("%s refuses it (%d)%s", b.base, code, said(resp))
 	case code >= http.StatusMultipleChoices:

@@ -105,6 +105,8 @@ func TestMisconfigured(t *testing.T) {
 	}
 	tls := httptest.NewTLSServer(http.NotFoundHandler())
 	defer tls.Close()
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer silent.Close()
 	plain, _ := served(t, "secret", nil)
 	u, _ := url.Parse(plain)
 	for name, c := range map[string]struct{ url, token, want string }{
@@ -130,6 +132,8 @@ func TestMisconfigured(t *testing.T) {
 		"not found":    {answer(404, "text/plain"), "", "no cache at this address"},
 		"unknown CA":   {tls.URL, "", "certificate is not trusted"},
 		"TLS to plain": {"https://" + u.Host, "", "does not use TLS"},
+		"plain to TLS": {strings.Replace(tls.URL, "https", "http", 1), "", "if the server uses TLS, write https://"},
+		"no answer":    {silent.URL, "", "if it uses TLS, write https://"},
 		"no bucket":    {"s3:///key", "", "does not name a bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {

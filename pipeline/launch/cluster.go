@@ -70,7 +70,8 @@ const (
 	// missesToLose is how many times in a row the queue must not list a job
 	// before it counts as lost: an empty answer now and then is normal.
 	missesToLose = 3
-	// lossesToFail is how many jobs of one action may be lost.
+	// lossesToFail is how many jobs of one action, or connections to its hosts, may be
+	// lost.
 	lossesToFail = 3
 	// submitPatience is for how long a submission is tried that Slurm does not answer.
 	// Its controller restarts in minutes, and a run takes days.

@@ -68,8 +68,10 @@ func (c *conversation) ask(ctx context.Context, req action.Request, progress fun
 			return nil, nil // how it ended says more than a pipe that broke
 		case err != nil:
 			return nil, errors.Join(sent, fmt.Errorf("reading the child's messages: %w", err))
+		}
+		c.started = true // or an earlier version, which does not say so first
+		switch {
 		case m.Started != nil:
-			c.started = true
 		case m.Progress != nil:
 			progress(*m.Progress)
 		default:

@@ -36,13 +36,13 @@ func answerAll() {
 			return
 		}
 		hangs = req.Type == "hang at the end"
-		answers.Encode(map[string]any{"started": struct{}{}})
+		if req.Type != "unannounced" {
+			answers.Encode(map[string]any{"started": struct{}{}})
+		}
 		fmt.Fprintln(os.Stderr, "computed by", os.Getpid())
 		switch req.Type {
 		case "die":
 			os.Exit(3)
-		case "disconnect":
-			os.Exit(255) // as ssh does
 		case "wait", "done when stopped":
 			requests.Decode(new(any)) // until the parent stops it
 			if req.Type == "wait" {
@@ -249,6 +249,10 @@ func TestIdleChildrenAreHealthy(t *testing.T) {
 	log, err := os.ReadFile(b.local.LogPath(cache.Key{}))
 	if n := strings.Count(string(log), "computed by"); n != 1 {
 		t.Errorf("an action that kills each process ran %d times, want once: retries are for its caller (%v)", n, err)
+	}
+	fourth, _ := b.must("xla", "a", 1)
+	if pid, _, err := b.run("unannounced", "xla", "a", 1); err != nil || pid != fourth {
+		t.Errorf("a child that does not say that it starts is asked again: process %d after %d, %v", pid, fourth, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

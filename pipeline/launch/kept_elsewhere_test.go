@@ -43,6 +43,7 @@ func newHosts(t *testing.T, gpus, jobs int, names ...string) *hosts {
 	program("ssh", `while [ "$1" = -o ]; do shift 2; done
 host=$1; shift
 [ $host = down ] && { echo "no route to down" >&2; exit 255; }
+[ $host = lost ] && { echo '{"started":{}}'; echo "computed by nobody" >&2; exit 255; }
 exec sh -c "$*"
 `)
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
@@ -164,15 +165,20 @@ func TestChildrenOnHostsAreHealthy(t *testing.T) {
 	}
 }
 
-// An action whose connection breaks is not tried on the other hosts.
+// An action whose connection breaks is computed on another host, and fails if that
+// happens three times.
 func TestHostsLoseTheConnection(t *testing.T) {
-	h := newHosts(t, 1, 0, "down", "n1", "n2")
-	_, _, err := h.run("disconnect", "xla", 1, 1)
-	if err == nil || !strings.Contains(err.Error(), "the connection to n1 broke") || h.leases() != 0 {
+	h := newHosts(t, 1, 0, "down", "lost", "n1")
+	h.must("", 1, 1)
+	h.ssh.Config.Hosts = []string{"lost"}
+	_, _, err := h.run("ok", "", 2, 1)
+	if err == nil || !strings.Contains(err.Error(), "the connection to lost broke") || h.leases() != 0 {
 		t.Errorf("the action ends with %v, and %d leases are left", err, h.leases())
 	}
-	if log, err := os.ReadFile(h.ssh.LogPath(cache.Key{1})); strings.Count(string(log), "computed by") != 1 {
-		t.Errorf("the log is %q, %v, want one attempt", log, err)
+	for key, want := range map[byte]int{1: 2, 2: 3} {
+		if log, err := os.ReadFile(h.ssh.LogPath(cache.Key{key})); strings.Count(string(log), "computed by") != want {
+			t.Errorf("the log is %q, %v, want %d attempts", log, err, want)
+		}
 	}
 }
 

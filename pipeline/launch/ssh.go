@@ -54,8 +54,8 @@ func (s *SSH) LogPath(k cache.Key) string { return Local{Logs: s.Logs}.LogPath(k
 // reached.
 const sshFailed = 255
 
-// Launch implements run.Launcher. It skips hosts that do not answer. Where a connection
-// breaks later, that is how the attempt ends: the action may be why the host is gone.
+// Launch implements run.Launcher. It skips hosts that do not answer. An action whose host
+// is lost is moved to another one, but not for ever: it may be why they are lost.
 func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipeline.Progress)) error {
 	if n := req.Resources.Nodes; n > 1 {
 		return severalNodes(n)
@@ -76,7 +76,7 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 	defer log.Close()
 	hosts := slices.Clone(s.Config.Hosts)
 	var failures []error
-	for len(hosts) > 0 {
+	for losses := 0; len(hosts) > 0; {
 		c, err := s.child(ctx, hosts, req, progress)
 		if err != nil {
 			return err
@@ -84,11 +84,18 @@ func (s *SSH) Launch(ctx context.Context, req action.Request, progress func(pipe
 		host := c.share.host // a child that is kept may give it back
 		err = c.compute(ctx, req, log, s.Idle, progress)
 		var exit *osexec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed || c.conversation.started {
+		if !errors.As(err, &exit) || exit.ExitCode() != sshFailed {
 			return s.explain(host, err)
 		}
-		failures = append(failures, fmt.Errorf("%s: %s", host, c.tail.text()))
 		hosts = slices.DeleteFunc(hosts, func(h string) bool { return h == host })
+		failures = append(failures, fmt.Errorf("%s: %s", host, c.tail.text()))
+		if c.conversation.started {
+			if losses++; losses == lossesToFail {
+				return s.explain(host, err)
+			}
+			hosts = append(hosts, host) // only the connection may have broken
+			progress(pipeline.Progress{Waits: fmt.Sprintf("lost the connection to %s, and starts again", host)})
+		}
 	}
 	return fmt.Errorf("no host of executor %q can be reached; try ssh by hand: %w", s.Config.Label, errors.Join(failures...))
 }

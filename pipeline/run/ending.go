@@ -8,13 +8,19 @@ import (
 
 	"ablate/cache"
 	"ablate/pipeline"
+	"ablate/pipeline/action"
 	"ablate/pipeline/planner"
 )
 
 // This file records how a task ended, and what that means for its dependents.
 
-// done reports a task that this run computed.
+// done reports a task that this run computed. How long that took is without its wait for
+// a device, a host or Slurm, where the provenance can be read. An entry that was there
+// before, and lacked an artifact, keeps its own.
 func (x *execution) done(ctx context.Context, t *planner.Task, elapsed time.Duration) {
+	if p, err := action.ProvenanceOf(ctx, x.runner.Store, t.Entry()); err == nil {
+		elapsed = min(elapsed, p.Finished.Sub(p.Started))
+	}
 	if x.runner.Published != nil {
 		x.runner.Published(t.Entry())
 	}

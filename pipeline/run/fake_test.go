@@ -31,10 +31,12 @@ type world struct {
 	dir    string
 	store  *cache.Local
 	fs     *fsys.Memory
-	code   string // stands for what the program computes
-	by     string // what trials have their affinity by: "seed" or ""
-	breaks error  // how trials fail; nil if they do not
-	silent bool   // trials run in processes that publish and do not say so
+	code   string        // stands for what the program computes
+	by     string        // what trials have their affinity by: "seed" or ""
+	breaks error         // how trials fail; nil if they do not
+	silent bool          // trials run in processes that publish and do not say so
+	waits  time.Duration // for which such a trial waits before it starts
+	events []run.Event
 
 	mu  sync.Mutex
 	ran map[string]int
@@ -299,7 +301,8 @@ func (w *world) run(ctx context.Context, text string, keepGoing bool) (map[strin
 		w.t.Fatal(err)
 	}
 	w.ran = make(map[string]int)
-	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler), Launcher: silent{w}}
+	runner := &run.Runner{Store: planner.Store, Sources: planner.Sources, Jobs: 3, KeepGoing: keepGoing, Log: slog.New(slog.DiscardHandler), Launcher: silent{w},
+		Observe: func(e run.Event) { w.events = append(w.events, e) }}
 	summary, err := runner.Run(ctx, plan)
 	return w.ran, summary, err
 }
@@ -314,6 +317,7 @@ func (s silent) Launch(ctx context.Context, req action.Request, progress func(pi
 	if err != nil {
 		return err
 	}
+	time.Sleep(s.w.waits)
 	w := action.Worker{Store: s.w.store, Log: slog.New(slog.DiscardHandler), Progress: progress, Clock: time.Now}
 	if _, err := w.Compute(ctx, a); err != nil {
 		return err

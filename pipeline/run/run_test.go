@@ -388,12 +388,18 @@ func TestFinalErrorIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// What was published counts, however its process ended.
+// What was published counts, however its process ended. How long it took is without what
+// it waited.
 func TestPublishedIsDone(t *testing.T) {
 	w := newWorld(t)
-	w.silent = true
+	w.silent, w.waits = true, 2*time.Second
 	if _, summary, err := w.run(context.Background(), fakeStudy, false); err != nil || summary.Ran["train"] != 4 || summary.Ran["analysis"] != 1 {
 		t.Errorf("run = %v, %+v, want four trials and their analysis", err, summary)
+	}
+	for _, e := range w.events {
+		if e.Type == run.StageDone && e.Block == "train" && e.Elapsed >= w.waits {
+			t.Errorf("%s took %s", e.Address, e.Elapsed)
+		}
 	}
 }
 
