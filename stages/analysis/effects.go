@@ -333,7 +333,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		}
 		switch {
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
-			c.Verdict = "identical in every replicate"
+			c.Verdict = "zero in every replicate"
 		case !(t.Holm <= s.Alpha):
 			if s.outside(members[i]) && s.outside(c) {
 				c.Verdict = s.refuted()
