@@ -206,6 +206,7 @@ func factorialSubject() behaviour.Subject {
 		scene(errorOf+pooled.Error, "pooled-paired", canonicalTables["paired"], &pooled),
 		scene(errorOf+pooled.Error, "pooled-uneven", canonicalTables["uneven"], &pooled),
 		scene(errorOf+pooled.Error, "pooled-ragged", ragged, &pooled),
+		scene(errorOf+pooled.Error, "pooled-apart", canonicalTable{seeds: 7, apart: true}, &pooled),
 		scene(errorOf+separate.Error, "separate", canonicalTables["paired"], &separate),
 		scene(squaresOf+second.Squares, "type-II", ragged, &second),
 		scene(simplePart, "simple", deep, &simple),

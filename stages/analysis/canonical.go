@@ -24,6 +24,7 @@ type canonicalTable struct {
 	uneven  bool // a cell is missing, replicates differ, a trial diverged, evaluations differ in size
 	ragged  bool // replicates differ, and nothing else is missing
 	hole    bool // a cell is missing, and nothing else
+	apart   bool // each optimizer has seeds of its own
 	clear   bool // little noise
 	flat    bool // the same noise in every cell, and one response at two steps
 	results bool // a table of finished runs instead of trials
@@ -112,6 +113,9 @@ func (c canonicalTable) trial(lab *behaviour.Lab, r *rand.Rand, at cell, seed, p
 	}
 	factor := func(name string, level addr.Level) *addr.Factor {
 		return &addr.Factor{Name: name, Level: level, Label: level.Text}
+	}
+	if c.apart {
+		seed += rule * c.seeds
 	}
 	factors := []*addr.Factor{factor("norm", number(canonicalNorms[norm])), factor("optimizer", word([]string{"adamw", "muon"}[rule]))}
 	if c.depth {

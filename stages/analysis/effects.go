@@ -34,11 +34,14 @@ type measured struct {
 	table    *design.Table
 }
 
-// answer analyses one response or several.
+// answer analyses one response or several. When ctx ends, there is no answer.
 func (f *Factorial) answer(ctx context.Context, all []measured, replicate string) answer.Result {
 	var parts []*effects
 	for _, m := range all {
 		parts = append(parts, f.effects(ctx, m, replicate))
+	}
+	if ctx.Err() != nil {
+		return answer.Result{}
 	}
 	joint := f.Families == jointFamilies && len(parts) > 1
 	if joint {
@@ -330,7 +333,7 @@ func (r *effects) equivalences(kind string, members []answer.Contrast, f *estima
 		}
 		switch {
 		case c.Constant && c.Estimate != nil && *c.Estimate == 0:
-			c.Verdict = "identical in every replicate"
+			c.Verdict = "zero in every replicate"
 		case !(t.Holm <= s.Alpha):
 			if s.outside(members[i]) && s.outside(c) {
 				c.Verdict = s.refuted()

@@ -39,7 +39,7 @@ func (r *effects) leaveOut() {
 	for i, c := range r.estimated {
 		contrasts[i] = c.Contrast
 	}
-	for i, x := range estimate.LeaveOneOut(r.ctx, r.design, estimate.Error(r.Error), r.Confidence, contrasts) {
+	for i, x := range r.model.LeaveOneOut(r.ctx, contrasts) {
 		if x != nil {
 			r.Contrasts[r.estimated[i].place].LeftOut = &answer.LeftOut{Low: x.Low, High: x.High, Replicate: r.design.Replicates[x.Replicate], Estimate: x.Value}
 		}

@@ -130,6 +130,23 @@ func TestBestValue(t *testing.T) {
 	}
 }
 
+// A main effect of which the gaps cancel is zero in every replicate; its levels are not alike.
+func TestVerdictOfGapsThatCancel(t *testing.T) {
+	table := design.NewTable([]string{"a", "b", "seed"}, "seed")
+	for s, gap := range []float64{1, -2, 3} {
+		for b, sign := range []float64{1, -1} {
+			add(table, 5, "a0", fmt.Sprint("b", b), fmt.Sprint(s))
+			add(table, 5+sign*gap, "a1", fmt.Sprint("b", b), fmt.Sprint(s))
+		}
+	}
+	f := newFactorial()
+	margin := 0.2
+	f.Margin = &margin
+	if c := find(t, f.analyse(table, "seed"), "equivalence", "a1 − a0"); c.Verdict != "zero in every replicate" {
+		t.Errorf("the verdict is %q", c.Verdict)
+	}
+}
+
 // A contrast that is surely beyond the margin is not left open.
 func TestBeyondTheMargin(t *testing.T) {
 	for _, tt := range []struct {

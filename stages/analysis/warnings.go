@@ -156,10 +156,15 @@ func contrastsCannot(n int) string {
 // some joins the first of many names.
 func some(names []string) string {
 	const most = 4
-	if rest := len(names) - most; rest > 1 {
-		return join(names[:most]) + fmt.Sprintf(" and %d more", rest)
+	rest := ""
+	if n := len(names) - most; n > 1 {
+		names, rest = names[:most], fmt.Sprintf(" and %d more", n)
 	}
-	return join(names)
+	separator := ", "
+	if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, ",") }) {
+		separator = "; "
+	}
+	return strings.Join(names, separator) + rest
 }
 
 // spreadRatio is from which ratio of standard deviations on cells are named.

@@ -87,9 +87,9 @@ func findings(r Result) []Finding {
 		case c.Kind == "declared":
 			out = append(out, Finding{r.declaredSentence(c), c.Clear()})
 		case c.Kind == "gap" && len(r.compared()) == 1 && len(c.Terms) == 1:
-			out = append(out, Finding{gapText(c, r.Measured()), c.Clear() || c.same()})
+			out = append(out, Finding{gapText(c, r.Measured()), c.shown()})
 		case c.Kind == "interaction" && len(c.Terms) == 2:
-			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.Clear() || c.same()})
+			out = append(out, Finding{r.interactionSentence(c) + r.hidden(c), c.shown()})
 		case c.Kind == "interaction" && c.Clear():
 			out = append(out, Finding{r.higherSentence(c), true})
 		case c.Kind == "equivalence" && c.Verdict != "":
@@ -120,6 +120,9 @@ func (c Contrast) Clear() bool {
 // same reports whether all replicates show the same at both levels. Where all show the same
 // change, that may be rounding: without an interval it is no claim.
 func (c Contrast) same() bool { return c.Constant && *c.Estimate == 0 }
+
+// shown reports whether a sentence about a gap or an interaction is a finding.
+func (c Contrast) shown() bool { return c.Clear() || c.same() }
 
 // ShortName is the name of a contrast where its kind is not said beside it.
 func (c Contrast) ShortName() string {
@@ -157,17 +160,32 @@ func gapsOf(terms []Term) string {
 	return strings.Join(gaps, " × ")
 }
 
-// OverText says over which levels an average is, where some are left out.
+// OverText says over which levels an average is, where some are left out, and at which
+// where one remains.
 func (c Contrast) OverText() string {
-	var parts []string
+	var over, at []string
 	for _, name := range slices.Sorted(maps.Keys(c.Over)) {
-		parts = append(parts, name+" = "+join(c.Over[name]))
+		if levels := name + " = " + join(c.Over[name]); c.heldAt(name) {
+			at = append(at, levels)
+		} else {
+			over = append(over, levels)
+		}
+	}
+	var parts []string
+	if over != nil {
+		parts = append(parts, "over "+strings.Join(over, "; "))
+	}
+	if at != nil {
+		parts = append(parts, "at "+strings.Join(at, "; "))
 	}
 	if parts == nil {
 		return ""
 	}
-	return " (over " + strings.Join(parts, "; ") + ")"
+	return " (" + strings.Join(parts, "; ") + ")"
 }
+
+// heldAt reports whether one level of a factor remains, so that no average is over it.
+func (c Contrast) heldAt(factor string) bool { return len(c.Over[factor]) == 1 }
 
 func join(words []string) string { return strings.Join(words, ", ") }
 
@@ -245,7 +263,7 @@ func sensitive(c Contrast) string {
 
 func (r Result) interactionSentence(c Contrast) string {
 	a, b := c.Terms[0], c.Terms[1]
-	over := r.averagedOver(a.Factor, b.Factor) + c.OverText()
+	over := r.averagedOver(c) + c.OverText()
 	difference := fmt.Sprintf("difference in %s between %s and %s", r.Measured(), NameLevel(a.Factor, a.Level), NameLevel(a.Factor, a.Baseline))
 	switch {
 	case c.same():
@@ -302,9 +320,11 @@ func within(some, others []Term) bool {
 	return true
 }
 
-// averagedOver names the factors that a contrast of two factors averages over.
-func (r Result) averagedOver(factors ...string) string {
-	others := slices.DeleteFunc(r.compared(), func(name string) bool { return slices.Contains(factors, name) })
+// averagedOver names the factors that a contrast averages over.
+func (r Result) averagedOver(c Contrast) string {
+	others := slices.DeleteFunc(r.compared(), func(name string) bool {
+		return c.heldAt(name) || slices.ContainsFunc(c.Terms, func(t Term) bool { return t.Factor == name })
+	})
 	if len(others) == 0 {
 		return ""
 	}

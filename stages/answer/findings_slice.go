@@ -87,11 +87,11 @@ func (r Dose) Findings() []Finding {
 			continue
 		}
 		t := c.Terms[0]
-		text := gapText(c, what)
+		found := Finding{gapText(c, what), c.shown()}
 		if r.Reference != nil {
-			text = constantText(c, what, NameLevel(t.Factor, t.Level), t.Baseline)
+			found = Finding{constantText(c, what, NameLevel(t.Factor, t.Level), t.Baseline), c.Clear()}
 		}
-		out = append(out, Finding{text, c.Clear()})
+		out = append(out, found)
 	}
 	return out
 }

@@ -48,6 +48,19 @@ func TestFindingsWithoutVariation(t *testing.T) {
 	}
 }
 
+// An average is over the factors of which several levels remain.
+func TestFindingsOverAPart(t *testing.T) {
+	v := 0.1
+	r := answer.Result{Response: "loss", Factors: []answer.Factor{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}, Contrasts: []answer.Contrast{{
+		Kind: "interaction", Estimate: &v, Terms: []answer.Term{{Factor: "a", Level: "x", Baseline: "y"}, {Factor: "b", Level: "p", Baseline: "q"}},
+		Over: map[string][]string{"a": {"y", "x"}, "c": {"c1"}},
+	}}}
+	want := "averaged over d (over a = y, x; at c = c1);"
+	if got := answer.Findings(r); len(got) != 1 || !strings.Contains(got[0].Text, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}
+
 func TestFindingsOfARecovery(t *testing.T) {
 	share, low, high := 0.5, 0.4, 0.6
 	minus := func(v float64) *float64 { v = -v; return &v }
@@ -133,14 +146,17 @@ func TestFindingsOfADose(t *testing.T) {
 	slope := answer.Contrast{Kind: "dose", Family: "slope", Estimate: number(2)}
 	doses := answer.Dose{Response: "val_loss", At: "final", Factor: "lr", Baseline: "0.1", Confidence: 0.95, Slope: number(2), SlopeLow: number(1), SlopeHigh: number(3),
 		Contrasts: []answer.Contrast{gap("0.2", "0.1", 0.4, 0.1), gap("0.3", "0.1", 0.4, 0.3), slope}}
+	equal := answer.Contrast{Kind: "dose", Family: "dose", Estimate: number(0), Constant: true, Terms: []answer.Term{{Factor: "lr", Level: "0.4", Baseline: "0.1"}}}
 	constant := doses
 	constant.Baseline, constant.Reference, constant.SlopeLow = "", number(3.2), number(-1)
 	constant.Contrasts = []answer.Contrast{gap("0.2", "3.2", 0.4, 0.1), gap("0.3", "3.2", 0.4, 0.3)}
+	doses.Contrasts = append(doses.Contrasts, equal)
 	got := append(doses.Findings(), constant.Findings()...)
 	want := []answer.Finding{
 		{Text: "Along the least-squares line, val_loss at the last step changes by +2.0 for each unit of lr (95 % interval [+1.0, +3.0]).", Clear: true},
 		{Text: "When lr goes from 0.1 to 0.2, val_loss at the last step changes by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
 		{Text: "The data do not show whether val_loss at the last step differs between lr = 0.1 and lr = 0.3: it changes by +0.40 (adjusted interval [−0.20, +1.00]).", Clear: false},
+		{Text: "In every replicate, val_loss at the last step is the same at lr = 0.4 as at lr = 0.1.", Clear: true},
 		{Text: "The data do not show whether the least-squares line of val_loss at the last step rises or falls with lr: it changes by +2.0 for each unit of lr (95 % interval [−1.0, +3.0]).", Clear: false},
 		{Text: "At lr = 0.2, val_loss at the last step differs from the constant 3.2 by +0.40 (adjusted interval [+0.20, +0.60]).", Clear: true},
 		{Text: "The data do not show whether val_loss at the last step differs from the constant 3.2 at lr = 0.3: the difference is +0.40 (adjusted interval [−0.20, +1.00]).", Clear: false},

@@ -22,21 +22,24 @@ type LeftOut struct {
 
 // LeaveOneOut estimates contrasts without each replicate in turn. An element is nil if
 // fewer than two replicates can be left out of its contrast, and all are when ctx ends.
-func LeaveOneOut(ctx context.Context, d *design.Design, errors Error, confidence float64, contrasts []design.Contrast) []*LeftOut {
+func (m *Model) LeaveOneOut(ctx context.Context, contrasts []design.Contrast) []*LeftOut {
+	d := m.design
 	out := make([]*LeftOut, len(contrasts))
 	if !d.Paired || len(d.Replicates) > MostLeftOut || len(d.Replicates) < 2 {
 		return out
 	}
-	whole := NewModel(d, errors, confidence)
 	values, counts := make([]float64, len(contrasts)), make([]int, len(contrasts))
 	paired := make([]bool, len(contrasts))
 	for i, c := range contrasts {
-		values[i] = whole.Contrast(c).Value
-		paired[i] = errors == OwnError && len(common(c, d.Cells)) >= 2
+		if ctx.Err() != nil {
+			return out
+		}
+		values[i] = m.Contrast(c).Value
+		paired[i] = m.errors == OwnError && len(common(c, d.Cells)) >= 2
 	}
 	for r := range d.Replicates {
 		part := d.Without(r)
-		m := NewModel(part, errors, confidence)
+		without := NewModel(part, m.errors, m.confidence)
 		for i, c := range contrasts {
 			if ctx.Err() != nil {
 				return make([]*LeftOut, len(contrasts))
@@ -52,7 +55,7 @@ func LeaveOneOut(ctx context.Context, d *design.Design, errors Error, confidence
 				}
 				value = combined(c, part.Cells, shared)
 			} else {
-				value = m.Contrast(c).Value
+				value = without.Contrast(c).Value
 			}
 			counts[i]++
 			if out[i] == nil {
