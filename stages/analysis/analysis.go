@@ -17,7 +17,7 @@ import (
 // Kinds lists the stages of block analysis.
 func Kinds() []pipeline.Kind {
 	return []pipeline.Kind{
-		{Block: "analysis", Type: "factorial", Version: 10, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "factorial", Version: 11, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "Cell means, gaps to a baseline, main effects and interactions of a factorial, each with a confidence interval.",
 			New: func() pipeline.Stage { return newFactorial() }},
 		{Block: "analysis", Type: "recovery", Version: 7, Role: pipeline.Analysis, Partial: "trials",
@@ -25,7 +25,7 @@ func Kinds() []pipeline.Kind {
 			New: func() pipeline.Stage {
 				return &Recovery{At: finalStep, Replicate: "seed", Confidence: 0.95}
 			}},
-		{Block: "analysis", Type: "dose", Version: 7, Role: pipeline.Analysis, Partial: "trials",
+		{Block: "analysis", Type: "dose", Version: 8, Role: pipeline.Analysis, Partial: "trials",
 			Doc: "A response against a factor whose levels are numbers.",
 			New: func() pipeline.Stage { return &Dose{At: finalStep, Replicate: "seed", Confidence: 0.95} }},
 		{Block: "analysis", Type: "trajectory", Version: 7, Role: pipeline.Analysis, Partial: "trials",
