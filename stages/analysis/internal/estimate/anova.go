@@ -167,20 +167,19 @@ func (d anova) pooled(squares Squares) ([]answer.Anova, string, Problem) {
 	var lines []answer.Anova
 	sums := d.squares(f, squares)
 	for i, t := range d.terms() {
-		lines = append(lines, answer.Anova{Name: d.name(t), SS: sums[i], DF: d.df(t)})
+		lines = append(lines, f.line(d.name(t), sums[i], d.df(t)))
 	}
-	residual := answer.Anova{Name: "residual", SS: f.rss, DF: f.df}
-	for i := range lines {
-		f.judge(&lines[i], "residual", f.rss, f.df)
-	}
+	residual := f.line("residual", f.rss, f.df)
 	if f.blocks > 0 {
 		unblocked := *d.Design
 		unblocked.Paired = false
 		cellsOnly, _ := leastSquares(&unblocked, all)
-		lines = append(lines, answer.Anova{Name: d.Replicate, SS: max(0, cellsOnly.rss-f.rss), DF: float64(f.blocks - 1)})
-		f.judge(&lines[len(lines)-1], "residual", f.rss, f.df)
+		lines = append(lines, f.line(d.Replicate, cellsOnly.rss-f.rss, float64(f.blocks-1)))
 	}
-	return d.finished(append(lines, residual), f, d.pooledMethod(f, squares))
+	for i := range lines {
+		f.judge(&lines[i], residual)
+	}
+	return tested(append(lines, residual), f, d.pooledMethod(f, squares))
 }
 
 func (d anova) pooledMethod(f *fit, squares Squares) string {
@@ -264,36 +263,33 @@ func whitened(covariance mat.Symmetric, x *mat.Dense) *mat.Dense {
 	return &z
 }
 
+// line is a line of the table. A sum of squares that rounding made is 0: its digits depend
+// on the processor.
+func (f *fit) line(name string, ss, df float64) answer.Anova {
+	if ss <= float64(f.trials)*f.noise*f.noise {
+		ss = 0
+	}
+	return answer.Anova{Name: name, SS: ss, DF: df}
+}
+
 // judge tests a line against an error and adds the effect sizes.
-func (f *fit) judge(l *answer.Anova, name string, ss, df float64) {
+func (f *fit) judge(l *answer.Anova, e answer.Anova) {
 	l.Eta2 = answer.Finite(l.SS / f.total)
-	l.Error, l.ErrorSS, l.ErrorDF = name, answer.Finite(ss), answer.Finite(df)
-	ms := ss / df
-	if df < 1 || !(math.Sqrt(ms) > f.noise) {
+	l.Error, l.ErrorSS, l.ErrorDF = e.Name, answer.Finite(e.SS), answer.Finite(e.DF)
+	ms := e.SS / e.DF
+	if e.DF < 1 || !(math.Sqrt(ms) > f.noise) {
 		return
 	}
 	v := l.SS / l.DF / ms
-	l.F, l.P = answer.Finite(v), answer.Finite(tailF(v, l.DF, df))
-	l.PartialEta = answer.Finite(l.SS / (l.SS + ss))
+	l.F, l.P = answer.Finite(v), answer.Finite(tailF(v, l.DF, e.DF))
+	l.PartialEta = answer.Finite(l.SS / (l.SS + e.SS))
 	l.Omega2 = answer.Finite((l.SS - l.DF*ms) / (f.total + ms))
 }
 
-// finished removes sums of squares that rounding made, and says so if no test is
-// left.
-func (d anova) finished(lines []answer.Anova, f *fit, method string) ([]answer.Anova, string, Problem) {
-	tested := false
-	for i := range lines {
-		l := &lines[i]
-		if l.SS <= float64(f.trials)*f.noise*f.noise {
-			l.SS = 0
-			if l.Eta2 != nil {
-				l.Eta2 = answer.Finite(l.SS / f.total)
-			}
-		}
-		tested = tested || l.F != nil
-	}
+// tested says so if no line has a test.
+func tested(lines []answer.Anova, f *fit, method string) ([]answer.Anova, string, Problem) {
 	switch {
-	case tested:
+	case slices.ContainsFunc(lines, func(l answer.Anova) bool { return l.F != nil }):
 		return lines, method, NoProblem
 	case f.df < 1:
 		return lines, method, NoResidual
@@ -324,18 +320,18 @@ func (d anova) strata() ([]answer.Anova, string, Problem) {
 	}
 	for _, t := range part.terms() {
 		ss, within := part.effect(t, y)
-		l := answer.Anova{Name: part.name(t), SS: ss, DF: part.df(t)}
-		e := answer.Anova{Name: part.Replicate + ":" + l.Name, SS: within, DF: l.DF * (n - 1)}
-		f.judge(&l, e.Name, e.SS, e.DF)
+		l := f.line(part.name(t), ss, part.df(t))
+		e := f.line(part.Replicate+":"+l.Name, within, l.DF*(n-1))
+		f.judge(&l, e)
 		lines, errors = append(lines, l), append(errors, e)
 	}
 	_, between := part.effect(0, y)
-	lines = append(append(lines, answer.Anova{Name: part.Replicate, SS: between, DF: n - 1}), errors...)
+	lines = append(append(lines, f.line(part.Replicate, between, n-1)), errors...)
 	method := "a stratum for each effect"
 	if f.trials < d.trials() {
 		method += ", complete replicates only"
 	}
-	return part.finished(lines, f, method)
+	return tested(lines, f, method)
 }
 
 func (d anova) everyCell() map[int]float64 {
