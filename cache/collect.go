@@ -232,10 +232,11 @@ func (s *Local) addUses(ctx context.Context, uses map[Digest]*blobUse, e Entry, 
 	for _, a := range e.Artifacts {
 		u := use(a.Digest)
 		u.why = e.Block + "." + e.Type + " " + a.Name
-		u.document = u.document || a.Retention == Keep
+		retention := s.Retention(e, a)
+		u.document = u.document || retention == Keep
 		u.needed = u.needed || needed
 		if e.Block != StateBlock && needed {
-			u.evictable = u.evictable && a.Retention == Evict
+			u.evictable = u.evictable && retention == Evict
 		}
 		if a.Size > 0 {
 			u.perByte = max(u.perByte, seconds/float64(a.Size))

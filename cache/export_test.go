@@ -22,5 +22,5 @@ func (s *Local) Forget(k Key) {
 
 // Use makes a collection work on another file system.
 func (c *Collection) Use(f fsys.FS) {
-	c.store = &Local{fs: f, dir: c.store.dir, healed: c.store.healed, leases: newLeases()}
+	c.store = &Local{fs: f, dir: c.store.dir, healed: c.store.healed, retention: c.store.retention, leases: newLeases()}
 }

@@ -21,10 +21,11 @@ const storeFormat = "ablate store 1\n"
 // Local is a store in a folder. Many processes may use one folder at once.
 type Local struct {
 	// Set once.
-	fs     fsys.FS
-	dir    string
-	healed func(error) // reports damage that healed; never nil
-	opened []error     // damage that healed before OnHealed
+	fs        fsys.FS
+	dir       string
+	healed    func(error)                              // reports damage that healed; never nil
+	opened    []error                                  // damage that healed before OnHealed
+	retention func(e Entry, artifact string) Retention // of entries without one; never nil
 
 	mu    sync.Mutex // guards index
 	index index
@@ -34,7 +35,7 @@ type Local struct {
 
 // Open opens the store in a folder and creates it if there is none.
 func Open(f fsys.FS, dir string) (*Local, error) {
-	s := &Local{fs: f, dir: dir, leases: newLeases()}
+	s := &Local{fs: f, dir: dir, leases: newLeases(), retention: func(Entry, string) Retention { return "" }}
 	s.healed = func(err error) { s.opened = append(s.opened, err) } // until Open returns
 	got, err := s.readFile(s.path("format"))
 	switch {
@@ -72,6 +73,20 @@ func (s *Local) OnHealed(f func(error)) {
 		f(err)
 	}
 	s.opened = nil
+}
+
+// OnUnclassified sets a function that classifies artifacts of entries that do
+// not declare a retention, because an earlier version published them. Set it
+// before the store is used.
+func (s *Local) OnUnclassified(f func(e Entry, artifact string) Retention) { s.retention = f }
+
+// Retention is what an entry declares about an artifact, or what
+// OnUnclassified says where it declares nothing.
+func (s *Local) Retention(e Entry, a Artifact) Retention {
+	if a.Retention != "" {
+		return a.Retention
+	}
+	return s.retention(e, a.Name)
 }
 
 // Dir is the store's folder.

@@ -123,7 +123,7 @@ func (s *Local) learn(ctx context.Context, entries []Entry) {
 func (s *Local) rereadStale(ctx context.Context, found []Found) error {
 	for i := range found {
 		f := &found[i]
-		if !f.OK || len(f.Lost) == 0 && len(f.Entry.kept(f.Absent)) == 0 {
+		if !f.OK || len(f.Lost) == 0 && len(s.kept(*f.Entry, f.Absent)) == 0 {
 			continue
 		}
 		e, err := s.entryFile(f.Entry.Key)

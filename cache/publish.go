@@ -107,11 +107,11 @@ func (s *Local) whyUseless(winner, e Entry, evicted []string) (string, error) {
 		return "it was disowned", nil
 	}
 	absent, lost, err := s.missing(winner)
-	kept := winner.kept(without(absent, evicted))
+	kept := s.kept(winner, without(absent, evicted))
 	switch {
 	case err != nil:
 		return "", err
-	case winner.Origin != Computed && incomplete(winner, absent, e):
+	case winner.Origin != Computed && s.incomplete(winner, absent, e):
 		return "it came from elsewhere without all artifacts that the action makes", nil
 	case len(kept) > 0:
 		return "the store lost its " + strings.Join(kept, ", "), nil
@@ -123,10 +123,10 @@ func (s *Local) whyUseless(winner, e Entry, evicted []string) (string, error) {
 
 // incomplete reports whether an entry is not of the kind of another one for the same
 // key, or lacks an artifact that the other one has and does not declare evictable.
-func incomplete(e Entry, absent []string, other Entry) bool {
+func (s *Local) incomplete(e Entry, absent []string, other Entry) bool {
 	return e.Block != other.Block || e.Type != other.Type || slices.ContainsFunc(other.Artifacts, func(want Artifact) bool {
 		_, ok := e.Artifact(want.Name)
-		return !ok || slices.Contains(absent, want.Name) && want.Retention != Evict
+		return !ok || slices.Contains(absent, want.Name) && s.Retention(other, want) != Evict
 	})
 }
 
@@ -156,10 +156,10 @@ func without(names, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
 }
 
-// kept lists those of the named artifacts that nothing may evict.
-func (e Entry) kept(names []string) (out []string) {
+// kept lists those of an entry's artifacts that nothing may evict.
+func (s *Local) kept(e Entry, names []string) (out []string) {
 	for _, name := range names {
-		if a, _ := e.Artifact(name); a.Retention != Evict {
+		if a, _ := e.Artifact(name); s.Retention(e, a) != Evict {
 			out = append(out, name)
 		}
 	}

@@ -39,7 +39,7 @@ func (s *Local) Verify(ctx context.Context, entries []Entry, f func(Fault)) (che
 			}
 			missing := errors.Is(err, fs.ErrNotExist)
 			f(Fault{Entry: e, Artifact: a.Name, Digest: a.Digest, Err: err, Missing: missing,
-				Evicted: missing && (e.Block == StateBlock || !e.isDocument(a.Digest) && a.Retention != Keep)})
+				Evicted: missing && (e.Block == StateBlock || !e.isDocument(a.Digest) && s.Retention(e, a) != Keep)})
 		}
 	}
 	return checked, nil

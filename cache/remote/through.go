@@ -25,7 +25,7 @@ func (t Through) Lookup(ctx context.Context, keys ...cache.Key) ([]cache.Found, 
 		}
 		evicted := func(name string) bool {
 			a, _ := f.Entry.Artifact(name)
-			return f.Entry.Block == cache.StateBlock || a.Retention == cache.Evict
+			return f.Entry.Block == cache.StateBlock || t.Local.Retention(*f.Entry, a) == cache.Evict
 		}
 		if err := t.Pull(ctx, *f.Entry, evicted); err != nil {
 			return nil, err

@@ -115,7 +115,7 @@ func (t Tiered) findLost(ctx context.Context, found []cache.Found) error {
 func (t Tiered) lost(f cache.Found) []cache.Digest {
 	var out []cache.Digest
 	for _, a := range f.Entry.Artifacts {
-		if slices.Contains(f.Absent, a.Name) && a.Retention != cache.Evict {
+		if slices.Contains(f.Absent, a.Name) && t.Local.Retention(*f.Entry, a) != cache.Evict {
 			out = append(out, a.Digest)
 		}
 	}

@@ -74,7 +74,7 @@ func (r cachePushRequest) do(ctx context.Context, s *session) error {
 	return t.run(ctx, func(ctx context.Context, x *planner.Task) (remote.Transfer, error) {
 		var without []string
 		for _, a := range x.Entry().Artifacts {
-			if r.Results && a.Retention == cache.Evict {
+			if r.Results && w.store.Retention(x.Entry(), a) == cache.Evict {
 				without = append(without, a.Name)
 			}
 		}

@@ -144,7 +144,7 @@ func pullKey(ctx context.Context, from *remote.Remote, store *cache.Local, k cac
 	}
 	_, err = from.Pull(ctx, store, *found[0], func(name string) bool {
 		a, _ := found[0].Artifact(name)
-		return a.Retention == cache.Evict
+		return store.Retention(*found[0], a) == cache.Evict
 	})
 	return err
 }

@@ -19,6 +19,7 @@ import (
 	"ablate/pipeline/graph"
 	"ablate/pipeline/launch"
 	"ablate/pipeline/process"
+	"ablate/stages/record"
 )
 
 // maxFile bounds the files that commands read whole.
@@ -168,6 +169,7 @@ func (s *session) openStore() (*cache.Local, error) {
 	if err != nil {
 		return nil, err
 	}
+	store.OnUnclassified(record.LegacyRetention)
 	store.OnHealed(func(err error) {
 		s.view().Diagnostics(diag.Warningf(nil, "Damage in the store", "%v.", err))
 	})
