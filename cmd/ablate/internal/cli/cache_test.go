@@ -88,6 +88,29 @@ func TestCacheGCOfADeletedStudy(t *testing.T) {
 	other.check(t, want{request: cacheGCRequest{}, stdout: []string{"no recorded run and no pin needs it"}})
 }
 
+// gc keeps what trials measured, also in entries that do not say so: earlier versions
+// wrote those.
+func TestCacheGCKeepsMeasurementsOfEarlierVersions(t *testing.T) {
+	l := emptyLab(t)
+	s, _, _ := l.session()
+	store, err := s.openStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := cachetest.Put(t, store, "measured")
+	e := cachetest.Entry(cachetest.Key("trial"), metrics, len("measured"))
+	e.Ingredients, e.Provenance = cachetest.Put(t, store, "ingredients"), cachetest.Put(t, store, "provenance")
+	if _, err := store.Publish(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, want{request: cacheGCRequest{Apply: true}, stdout: []string{"Removed"}})
+	if blob, err := store.Open(t.Context(), metrics); err != nil {
+		t.Errorf("what the trial measured: %v", err)
+	} else {
+		blob.Close()
+	}
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "1e9": 1e9, "20 GB": 20e9, "50GiB": 50 << 30, "1.5kB": 1500} {
 		if got, err := parseSize(text); err != nil || got != want {

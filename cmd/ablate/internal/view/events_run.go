@@ -19,7 +19,7 @@ type StageEvent struct {
 	Steps   *int               `json:"steps,omitempty" doc:"training steps in all"`
 	Metrics map[string]float64 `json:"metrics,omitempty" doc:"latest values, such as loss and tokens_per_second"`
 	Seconds *float64           `json:"seconds,omitempty" doc:"how long it took"`
-	Waits   string             `json:"waits,omitempty" doc:"what it waits for before it starts"`
+	Waits   string             `json:"waits,omitempty" doc:"what it waits for before it starts, or starts again"`
 	Warning string             `json:"warning,omitempty" doc:"a warning of the stage"`
 	Error   string             `json:"error,omitempty" doc:"why it failed"`
 	Log     string             `json:"log,omitempty" doc:"the file with its log"`
