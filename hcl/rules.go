@@ -17,7 +17,7 @@ type rule struct {
 	matched bool
 }
 
-// empty reports whether a rule has nothing but its condition.
+// empty reports whether a rule consists of its condition alone.
 func (r *rule) empty() bool { return len(r.content.Attributes) == 1 && len(r.content.Blocks) == 0 }
 
 // readRules opens the rules of one kind.

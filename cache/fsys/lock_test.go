@@ -22,7 +22,7 @@ func TestLockInterrupted(t *testing.T) {
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("needs strace")
+		t.Skip("strace, which interrupts the call, is not installed")
 	}
 	c := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "inject=flock:error=EINTR:when=1", os.Args[0], "-test.run=^TestLockInterrupted$")
 	c.Env = append(os.Environ(), name+"="+filepath.Join(t.TempDir(), "lock"))

@@ -43,7 +43,7 @@ func newHosts(t *testing.T, gpus, jobs int, names ...string) *hosts {
 	program("ssh", `while [ "$1" = -o ]; do shift 2; done
 host=$1; shift
 [ $host = down ] && { echo "no route to down" >&2; exit 255; }
-[ $host = lost ] && { echo '{"started":{}}'; echo "computed by nobody" >&2; exit 255; }
+[ $host = lost ] && { echo '{"started":{}}'; echo "computed by lost" >&2; exit 255; }
 exec sh -c "$*"
 `)
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
